@@ -1,0 +1,38 @@
+"""Random streams as pure functions of (seed, stream, index), the same in every process.
+
+Counter-based Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): seed and
+stream are the key, the index stands in the high half of the counter, so that streams never overlap
+and any step's numbers are there without drawing those before it.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """What a stream of random numbers is for; the numbers are part of the results' identity."""
+
+    BATCHES = 1
+    TRAINING_LATENTS = 2
+    EVALUATION_LATENTS = 3
+    INITIAL_WEIGHTS = 4
+    SCORING = 5
+    CONFORMANCE = 6
+
+
+def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:
+    """Return a generator whose numbers depend on the three arguments alone.
+
+    Parameters
+    ----------
+    seed
+        0 <= seed < 2**64.
+    stream
+        What the numbers are for.
+    index
+        0 <= index < 2**64: the step, the epoch, the tensor.
+    """
+    key = np.array([seed, int(stream)], dtype=np.uint64)
+    counter = np.array([0, 0, index, 0], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
