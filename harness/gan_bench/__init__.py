@@ -1,3 +1,19 @@
 """gan-bench: compares GAN implementations across frameworks on quality and speed."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gan_bench.results import Results as Results
+    from gan_bench.results import load_results as load_results
+
 __version__ = "0.1.0"
+__all__ = ["Results", "__version__", "load_results"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import pandas only for those who ask for frames."""
+    if name in ("Results", "load_results"):
+        from gan_bench import results
+
+        return getattr(results, name)
+    raise AttributeError(f"module 'gan_bench' has no attribute {name!r}")

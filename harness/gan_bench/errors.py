@@ -6,4 +6,4 @@ class GanBenchError(Exception):
 
 
 class UsageError(GanBenchError):
-    """Bad input: an unknown name, a value out of range, an unusable file or folder (exit code 2)."""
+    """Bad input: an unknown name, a value out of range, an unusable file (exit code 2)."""

@@ -27,7 +27,7 @@ in NHWC order.
 """
 
 
-class Unsupported(Exception):  # noqa: N818 - a statement about the run, not a fault
+class Unsupported(Exception):
     """Raised by a trainer that cannot do what the run asks; it never approximates."""
 
 
@@ -96,7 +96,7 @@ class Trainer(Protocol):
         ...
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
-        """Copies of every tensor of both networks, on the host."""
+        """Return copies of every tensor of both networks, on the host."""
         ...
 
     def train(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Losses:

@@ -1,0 +1,72 @@
+"""What else happens on the machine during a run, and the state of the user's repository."""
+
+import os
+import subprocess
+import time
+from functools import cache
+
+import psutil
+
+from gan_bench.devices import machine
+from gan_bench.record import EXCLUSIVE_BELOW, Circumstances
+
+
+def _busy_s() -> float:
+    """Processor seconds that all processes of the machine have used."""
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    # Guest time is counted in user time already.
+    guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return float(sum(times) - idle - guests)
+
+
+class LoadMeter:
+    """Measures the share of the processors that other processes use, from start to ``stop``."""
+
+    def __init__(self) -> None:
+        self._busy = _busy_s()
+        self._own = time.process_time()
+        self._started = time.monotonic()
+
+    def stop(self, worker_cpu_s: float) -> float | None:
+        """Return the share, 0 to 1, given the processor seconds of the run itself."""
+        wall = time.monotonic() - self._started
+        if wall <= 0:
+            return None
+        own = time.process_time() - self._own + worker_cpu_s
+        others = _busy_s() - self._busy - own
+        return min(1.0, max(0.0, others / (wall * (os.cpu_count() or 1))))
+
+
+@cache
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def circumstances(
+    *,
+    command: str,
+    device: str,
+    probes: tuple[float | None, float | None],
+    other_load: float | None,
+) -> Circumstances:
+    """Gather what a record says of the machine."""
+    status = _git("status", "--porcelain")
+    # A GPU's other users do not show in the processors' load.
+    exclusive = None if other_load is None or device != "cpu" else other_load < EXCLUSIVE_BELOW
+    return Circumstances(
+        machine=machine(),
+        probe_gflops_before=probes[0],
+        probe_gflops_after=probes[1],
+        other_load=other_load,
+        device_exclusive=exclusive,
+        git_commit=_git("rev-parse", "HEAD"),
+        git_dirty=None if status is None else bool(status),
+        command=command,
+    )

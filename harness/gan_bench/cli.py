@@ -1,0 +1,281 @@
+"""The command line: click commands and no logic; everything heavy loads when it is needed."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gan_bench import __version__
+from gan_bench.errors import GanBenchError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DEFAULT_RESULTS = Path("results/local")
+DEFAULT_REPORTS = Path("reports/local")
+_PRESETS = ("quick", "standard", "paper")
+
+
+class _Group(click.Group):
+    """Turns the project's own errors into one sentence and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GanBenchError as error:
+            raise _Sentence(str(error)) from error
+
+
+class _Sentence(click.ClickException):
+    exit_code = 2
+
+
+def _results_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--results",
+        type=click.Path(path_type=Path),
+        default=DEFAULT_RESULTS,
+        show_default=True,
+        help="The results folder.",
+    )(command)
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console()
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    click.echo(json.dumps(value, indent=1, default=str))
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gan-bench")
+def main() -> None:
+    """Compare GAN implementations across frameworks on quality and speed."""
+
+
+@main.command()
+@click.argument("targets", nargs=-1)
+@click.option("--all", "all_", is_flag=True, help="Every registered implementation.")
+@click.option(
+    "--preset",
+    type=click.Choice(_PRESETS),
+    help="How much is trained on what. Without a GPU: quick, else: standard.",
+)
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan's TOML file.")
+@click.option("--dataset", help="A data set that `gan-bench doctor` lists.")
+@click.option("--images", type=int, help="Budget in training images, equal for all.")
+@click.option("--epochs", type=int, help="Budget in passes over the training images.")
+@click.option("--steps", type=int, help="Budget in training steps.")
+@click.option("--seeds", help="A count such as 3, or seeds such as 0,5.")
+@click.option("--device", help="cpu, cuda, cuda:1 or auto.")
+@click.option("--threads", type=int, help="Processor threads of each run.")
+@click.option(
+    "--set", "set_", multiple=True, metavar="IMPL.FIELD=VALUE", help="Change a recipe's field."
+)
+@click.option("--evaluations", type=int, help="Evaluation points, first and last included.")
+@click.option("--samples", type=int, help="Samples at each evaluation point.")
+@_results_option
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for a run.")
+@click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
+@click.option("--retry", is_flag=True, help="Try failed runs again.")
+@click.option("--force", is_flag=True, help="Start over, also what is finished.")
+@click.option("--deterministic", is_flag=True, help="Ask the frameworks for it, even if slower.")
+@click.option(
+    "--on-divergence", type=click.Choice(["stop", "continue"]), help="When a loss is not finite."
+)
+@click.option("--keep-samples", is_flag=True, help="Keep every snapshot after it is scored.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
+def run(
+    targets: tuple[str, ...],
+    all_: bool,
+    plan_file: Path | None,
+    set_: tuple[str, ...],
+    seeds: str | None,
+    results: Path,
+    timeout: float | None,
+    wait: bool,
+    retry: bool,
+    force: bool,
+    deterministic: bool,
+    keep_samples: bool,
+    dry_run: bool,
+    **values: Any,
+) -> None:
+    """Train and score implementations: TARGETS are names, or paths of your own ./my_gan.py."""
+    from gan_bench import plan as planning
+    from gan_bench.executor.local import Interrupted, execute
+    from gan_bench.executor.one_run import Options, action
+    from gan_bench.folders import open_results
+    from gan_bench.progress import progress_for
+    from gan_bench.tables import print_plan
+
+    command = shlex.join(["gan-bench", *sys.argv[1:]])
+    asked = planning.read_plan_file(plan_file) if plan_file else {}
+    asked |= {name: value for name, value in values.items() if value is not None}
+    asked |= {"targets": targets} if targets else {}
+    asked |= {"all": True} if all_ else {}
+    asked |= {"deterministic": True} if deterministic else {}
+    asked |= {"seeds": planning.parse_seeds(seeds)} if seeds is not None else {}
+    for name, fields in planning.parse_set(set_).items():
+        asked["set"] = {**asked.get("set", {})}
+        asked["set"][name] = {**asked["set"].get(name, {}), **fields}
+    plan = planning.expand(planning.request(asked), command)
+    options = Options(
+        command=command, timeout_s=timeout, retry=retry, force=force, keep_samples=keep_samples
+    )
+    console = _console()
+    if dry_run:
+        folder = open_results(results, create=False) if results.exists() else None
+        actions = [action(folder.run(r.run_id), options) if folder else "run" for r in plan.runs]
+        print_plan(console, plan, actions)
+        return
+    folder = open_results(results, create=True)
+    try:
+        with progress_for(console, len(plan.runs)) as observer:
+            records = execute(folder, plan, options, observer, wait=wait)
+    except Interrupted as interrupt:
+        click.echo(f"Interrupted ({interrupt}); the same command continues.", err=True)
+        sys.exit(interrupt.exit_code)
+    failed = sum(record.status != "ok" for record in records)
+    click.echo(f"{len(records) - failed} of {len(records)} runs are ok; results in {results}.")
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@_results_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_REPORTS,
+    show_default=True,
+    help="The folder for report.md and report.html.",
+)
+@click.option("--title", help="The report's title.")
+def report(results: Path, out: Path, title: str | None) -> None:
+    """Write the markdown and HTML comparison of a results folder."""
+    from gan_bench.report import write_report
+
+    files = write_report(results, out, title=title)
+    click.echo(f"{files.markdown}\n{files.html}")
+
+
+@main.command("list")
+@_json_option
+def list_(as_json: bool) -> None:
+    """List the implementations that can be run."""
+    from gan_bench.catalogue import implementation_rows
+    from gan_bench.tables import print_implementations
+
+    rows = implementation_rows()
+    if as_json:
+        _print_json(rows)
+    else:
+        print_implementations(_console(), rows)
+
+
+@main.command()
+@click.argument("name")
+@_results_option
+@_json_option
+def show(name: str, results: Path, as_json: bool) -> None:
+    """Show an implementation's recipe, or a run by its id or a part of it."""
+    from gan_bench import tables
+    from gan_bench.describe import describe
+    from gan_bench.registry import find, is_path, registered
+
+    if is_path(name) or name in registered() or not results.exists():
+        (name,) = find([name])
+        description = describe(name, {}, (28, 28, 1))
+        if as_json:
+            _print_json(description.model_dump(mode="json"))
+        else:
+            tables.print_description(_console(), description)
+        return
+    from gan_bench.folders import open_results
+    from gan_bench.results import find_run
+
+    folder, record, fids = find_run(open_results(results, create=False), name)
+    if as_json:
+        _print_json(record.model_dump(mode="json"))
+    else:
+        tables.print_record(_console(), record, folder, fids)
+
+
+@main.command()
+@_results_option
+@_json_option
+def status(results: Path, as_json: bool) -> None:
+    """Show where every planned run stands."""
+    from dataclasses import asdict
+
+    from gan_bench.folders import open_results
+    from gan_bench.results import load_results
+    from gan_bench.status import statuses
+    from gan_bench.tables import print_statuses
+
+    frames = load_results(results)
+    folder = open_results(results, create=False)
+    rows = statuses(frames, {run_id: folder.run(run_id) for run_id in frames.runs["run_id"]})
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+    else:
+        print_statuses(_console(), rows)
+    for sentence in frames.left_out:
+        click.echo(sentence, err=True)
+
+
+@main.command()
+@_json_option
+def doctor(as_json: bool) -> None:
+    """Show what this machine has for gan-bench, what it lacks, and how to get it."""
+    from dataclasses import asdict
+
+    from gan_bench.doctor import findings
+    from gan_bench.tables import print_findings
+
+    found = findings()
+    if as_json:
+        _print_json([asdict(finding) for finding in found])
+    else:
+        print_findings(_console(), found)
+
+
+@main.command()
+@click.argument("target")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@_json_option
+def verify(target: str, device: str, seed: int, as_json: bool) -> None:
+    """Run the conformance suite on an implementation: a name or the path of a .py file."""
+    from dataclasses import asdict
+
+    from gan_bench.devices import check_device, default_threads
+    from gan_bench.tables import print_check
+    from gan_bench.verify import verify as checks
+
+    console = _console()
+    done = []
+    for check in checks(target, device=check_device(device), threads=default_threads(), seed=seed):
+        done.append(check)
+        if not as_json:
+            print_check(console, check)
+    if as_json:
+        _print_json([asdict(check) for check in done])
+    failed = sum(check.status == "failed" for check in done)
+    skipped = sum(check.status == "skipped" for check in done)
+    if not as_json:
+        click.echo(
+            f"{len(done) - failed - skipped} checks passed, {failed} failed, {skipped} skipped."
+        )
+    sys.exit(1 if failed else 0)

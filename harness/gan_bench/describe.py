@@ -1,0 +1,317 @@
+"""What an implementation's recipe is with the user's values; third parties' in a child process."""
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import ValidationError
+
+from gan_bench import source
+from gan_bench.errors import UsageError
+from gan_bench.recipe import Recipe
+from gan_bench.registry import is_path, recipe_entry_point, registered, split_path
+from gan_bench.spec import Frozen, Implementation
+
+_OWN_RECIPES = "gan_bench_recipes"
+_DESCRIBE_TIMEOUT_S = 300
+_CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
+
+
+class RecipeField(Frozen):
+    """One knob of a recipe, with the value that the run takes."""
+
+    name: str
+    value: Any
+    default: Any
+    description: str
+    origin: str
+    """``source``, ``chosen``, ``framework default pinned``, or empty where not stated."""
+
+
+class Description(Frozen):
+    """An implementation and its validated recipe, as plain values."""
+
+    implementation: Implementation
+    source_sha256: str
+    recipe_origin: str
+    """The framework in which the recipe's source was written."""
+    recipe_source: str
+    summary: str
+    fields: tuple[RecipeField, ...]
+    images_per_step: int
+    batch_size: int
+    epochs: int
+    initial_weights: bool
+    """Whether the recipe gives the initial weights, so that twins start from the same."""
+    parameters: dict[str, int] | None
+    multiply_adds_per_step: int | None
+    cannot_make: str | None
+    """Why the recipe cannot make images of the data set's shape."""
+
+    @property
+    def recipe_values(self) -> dict[str, Any]:
+        """The recipe's fields as JSON values."""
+        return {field.name: field.value for field in self.fields}
+
+
+def load_module(implementation: Implementation) -> ModuleType:
+    """Import the module or the file that defines a trainer class."""
+    if implementation.path is None:
+        assert implementation.module is not None
+        return importlib.import_module(implementation.module)
+    path = Path(implementation.path)
+    name = f"gan_bench_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def load_trainer(implementation: Implementation) -> type:
+    """Import and return the trainer class of an implementation.
+
+    Raises
+    ------
+    UsageError
+        The module has no such class, or the class says another framework or recipe than its name.
+    """
+    trainer = getattr(load_module(implementation), implementation.attribute, None)
+    where = implementation.path or implementation.module
+    if not isinstance(trainer, type):
+        raise UsageError(f"{where} has no class {implementation.attribute}.")
+    said = (getattr(trainer, "framework", None), getattr(trainer, "recipe_class", None))
+    if said[0] != implementation.framework:
+        raise UsageError(
+            f"{where}: {implementation.attribute}.framework is {said[0]!r}, but the "
+            f"implementation's name says {implementation.framework!r}; make them agree."
+        )
+    if not (isinstance(said[1], type) and issubclass(said[1], Recipe)):
+        raise UsageError(
+            f"{where}: {implementation.attribute}.recipe_class must be a subclass of "
+            "gan_bench.recipe.Recipe."
+        )
+    return trainer
+
+
+def _trainer_in(module: ModuleType, path: Path, attribute: str | None) -> type:
+    """Return the one class of a file that looks like a trainer."""
+    if attribute is not None:
+        found = [getattr(module, attribute, None)]
+        if not isinstance(found[0], type):
+            raise UsageError(f"{path} has no class {attribute}.")
+    else:
+        found = [
+            value
+            for name, value in vars(module).items()
+            if inspect.isclass(value)
+            and value.__module__ == module.__name__
+            and not name.startswith("_")
+            and all(hasattr(value, method) for method in _CONTRACT)
+        ]
+    if len(found) != 1 or found[0] is None:
+        names = ", ".join(value.__name__ for value in found if value) or "none"
+        raise UsageError(
+            f"{path} must define one trainer class with {', '.join(_CONTRACT)}; it has {names}. "
+            f"Name one with {path.name}:CLASS."
+        )
+    return found[0]
+
+
+def _plugin(path: Path, attribute: str | None) -> Implementation:
+    """Return the implementation that a file defines, by importing it."""
+    name = path.stem.replace("_", "-").lower()
+    unnamed = Implementation(
+        name=name, framework="", recipe="", attribute=attribute or "", path=str(path)
+    )
+    trainer = _trainer_in(load_module(unnamed), path, attribute)
+    recipe = getattr(trainer, "recipe_class", None)
+    framework = getattr(trainer, "framework", None)
+    if not (isinstance(recipe, type) and issubclass(recipe, Recipe) and hasattr(recipe, "name")):
+        raise UsageError(
+            f"{path}: {trainer.__name__}.recipe_class must be a subclass of "
+            "gan_bench.recipe.Recipe with a name."
+        )
+    if not isinstance(framework, str) or not framework:
+        raise UsageError(f"{path}: {trainer.__name__}.framework must be a string such as 'torch'.")
+    return unnamed.model_copy(
+        update={"framework": framework, "recipe": recipe.name, "attribute": trainer.__name__}
+    )
+
+
+def _sentence(name: str, recipe_class: type[Recipe], error: ValidationError) -> str:
+    """Say the first thing that is wrong with a recipe's values."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "the recipe"
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(recipe_class.model_fields)
+        return f"{name} has no field {field!r}; its fields are {known}."
+    given = f" (got {first['input']!r})" if first["loc"] else ""
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{name}.{field}: {message[0].lower()}{message[1:]}{given}."
+
+
+def _describe_recipe(
+    implementation: Implementation,
+    recipe_class: type[Recipe],
+    source_sha256: str,
+    values: Mapping[str, Any],
+    shape: tuple[int, int, int],
+) -> Description:
+    try:
+        recipe = recipe_class.model_validate(dict(values))
+    except ValidationError as error:
+        raise UsageError(_sentence(implementation.name, recipe_class, error)) from error
+    defaults = recipe_class.model_fields
+    dumped = recipe.model_dump(mode="json")
+    fields = []
+    for name, info in defaults.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        default = None if info.is_required() else info.get_default(call_default_factory=True)
+        fields.append(
+            RecipeField(
+                name=name,
+                value=dumped[name],
+                default=list(default) if isinstance(default, tuple) else default,
+                description=info.description or "",
+                origin=str(extra.get("origin", "")),
+            )
+        )
+    return Description(
+        implementation=implementation,
+        source_sha256=source_sha256,
+        recipe_origin=recipe_class.origin,
+        recipe_source=recipe_class.source,
+        summary=(inspect.getdoc(recipe_class) or "").partition("\n")[0],
+        fields=tuple(fields),
+        images_per_step=recipe.images_per_step,
+        batch_size=recipe.batch_size,
+        epochs=recipe.epochs,
+        # Computed and thrown away: asking is the only way to know for a recipe of anybody's.
+        initial_weights=recipe.initial_weights(0) is not None,
+        parameters=recipe.parameter_counts(),
+        multiply_adds_per_step=recipe.multiply_adds_per_step(),
+        cannot_make=recipe.cannot_make(*shape),
+    )
+
+
+def describe_here(
+    target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
+) -> Description:
+    """Describe a target by importing its recipe (or, where only it knows the recipe, its trainer).
+
+    Parameters
+    ----------
+    target
+        A registered name, or FILE.py[:CLASS].
+    values
+        The recipe's fields that differ from their defaults; strings are parsed by field type.
+    shape
+        (height, width, channels) of the data set.
+    """
+    if is_path(target):
+        path, attribute = split_path(target)
+        implementation = _plugin(path, attribute)
+        recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
+        digest = source.sha256_of_file(path)
+    else:
+        implementation = registered()[target]
+        point = recipe_entry_point(implementation.recipe)
+        if point is not None:
+            recipe_class = point.load()
+            modules = [str(implementation.module), point.module]
+        else:
+            recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
+            modules = [str(implementation.module)]
+        digest = source.sha256_of_modules(modules)
+    return _describe_recipe(implementation, recipe_class, digest, values, shape)
+
+
+def describe_own(
+    target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
+) -> Description | None:
+    """Describe a registered implementation of one of gan-bench's recipes, None if it is another.
+
+    These recipes import no framework and are therefore imported into this process.
+    """
+    point = recipe_entry_point(registered()[target].recipe)
+    if point is None or point.module.split(".")[0] != _OWN_RECIPES:
+        return None
+    return describe_here(target, values, shape)
+
+
+def describe(
+    target: str,
+    values: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    pythons: Mapping[str, str] | None = None,
+) -> Description:
+    """Describe a target; see `describe_here`.
+
+    Only gan-bench's own recipes, which import no framework, are imported into this process;
+    anything else is described by a child, so that a plugin can neither slow nor break the command.
+
+    Raises
+    ------
+    UsageError
+        The target's values are not valid, or its file cannot be imported.
+    """
+    python = sys.executable
+    if not is_path(target):
+        own = describe_own(target, values, shape)
+        if own is not None:
+            return own
+        python = (pythons or {}).get(registered()[target].framework, python)
+    request = json.dumps({"target": target, "values": dict(values), "shape": shape})
+    try:
+        done = subprocess.run(
+            [python, "-P", "-m", "gan_bench.describe"],
+            input=request,
+            capture_output=True,
+            text=True,
+            timeout=_DESCRIBE_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(
+            f"{target} took more than {_DESCRIBE_TIMEOUT_S} s to import; make its import quicker."
+        ) from error
+    if done.returncode == 2:
+        raise UsageError(done.stderr.strip())
+    if done.returncode != 0:
+        tail = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise UsageError(f"{target} cannot be imported: {tail[0]}")
+    return Description.model_validate_json(done.stdout.splitlines()[-1])
+
+
+def _main() -> int:
+    """Describe the target that stands on stdin; the last line of stdout is the answer."""
+    request = json.load(sys.stdin)
+    answer = os.dup(1)
+    # A plugin may print while it is imported; only the description goes to the real stdout.
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            description = describe_here(
+                request["target"], request["values"], tuple(request["shape"])
+            )
+        except UsageError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
+    with os.fdopen(answer, "w") as out:
+        out.write(f"\n{description.model_dump_json()}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,94 @@
+"""Which devices there are, found without a framework, and what kind of machine this is."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from gan_bench.errors import UsageError
+from gan_bench.spec import Frozen
+
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?|auto")
+
+
+class Machine(Frozen):
+    """What a figure of time depends on."""
+
+    system: str
+    cpu: str
+    cores: int
+    memory_gb: float
+    gpus: tuple[str, ...]
+
+
+@cache
+def gpus() -> tuple[str, ...]:
+    """Return the names of the NVIDIA GPUs by index, as nvidia-smi lists them."""
+    if shutil.which("nvidia-smi") is None:
+        return ()
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return tuple(done.stdout.strip().splitlines()) if done.returncode == 0 else ()
+
+
+def check_device(device: str) -> str:
+    """Return ``cpu`` or ``cuda:<index>`` for what the user asks for; ``auto`` takes a GPU if any.
+
+    Raises
+    ------
+    UsageError
+        Another word, or a GPU that this machine does not have.
+    """
+    if not _DEVICE.fullmatch(device):
+        raise UsageError(f"There is no device {device!r}; take cpu, cuda, cuda:1 or auto.")
+    found = gpus()
+    if device == "auto":
+        return "cuda:0" if found else "cpu"
+    if device == "cpu":
+        return device
+    index = int(device.partition(":")[2] or 0)
+    if index >= len(found):
+        has = ", ".join(f"cuda:{i} ({name})" for i, name in enumerate(found)) or "no GPU"
+        raise UsageError(f"The device cuda:{index} is not there; nvidia-smi shows {has}.")
+    return f"cuda:{index}"
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def machine() -> Machine:
+    """Describe this machine."""
+    return Machine(
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cpu=_cpu_name(),
+        cores=os.cpu_count() or 1,
+        memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
+        gpus=gpus(),
+    )
+
+
+def default_threads() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

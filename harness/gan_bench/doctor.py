@@ -1,0 +1,50 @@
+"""What this machine has for gan-bench, what it lacks, and how to get that."""
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from gan_bench import __version__, data
+from gan_bench.devices import gpus, machine
+from gan_bench.frameworks import FRAMEWORKS, versions_of
+from gan_bench.registry import registered
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of ``gan-bench doctor``."""
+
+    what: str
+    state: Literal["ok", "missing", "info"]
+    detail: str
+
+
+def findings() -> list[Finding]:
+    """Look at frameworks, devices, data and implementations; nothing is imported or downloaded."""
+    here = machine()
+    found = [
+        Finding("gan-bench", "info", f"{__version__} on Python {sys.version.split()[0]}"),
+        Finding("machine", "info", f"{here.cpu}, {here.cores} cores, {here.memory_gb:g} GB"),
+    ]
+    versions = versions_of(None)
+    for name, framework in FRAMEWORKS.items():
+        absent = [package for package in framework.packages if package not in versions]
+        if absent:
+            detail = f"{' and '.join(absent)} not installed; {framework.install}"
+            found.append(Finding(f"framework {name}", "missing", detail))
+        else:
+            detail = ", ".join(f"{package} {versions[package]}" for package in framework.packages)
+            found.append(Finding(f"framework {name}", "ok", detail))
+    found.append(Finding("device cpu", "ok", f"{here.cores} cores"))
+    found += [Finding(f"device cuda:{i}", "ok", name) for i, name in enumerate(gpus())]
+    if not gpus():
+        found.append(Finding("device cuda", "info", "nvidia-smi shows no GPU"))
+    for name in data.names():
+        status = data.describe(name)
+        if status.available:
+            found.append(Finding(f"data {name}", "ok", status.where))
+        else:
+            found.append(Finding(f"data {name}", "missing", status.how_to_get))
+    names = ", ".join(registered())
+    found.append(Finding("implementations", "info", names or "none registered"))
+    return found

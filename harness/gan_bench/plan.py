@@ -1,0 +1,242 @@
+"""From what the user asks for to the plan: preset, plan file and options, expanded into runs."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from gan_bench import data, frameworks
+from gan_bench.describe import Description, describe
+from gan_bench.devices import check_device, default_threads
+from gan_bench.errors import UsageError
+from gan_bench.presets import PRESETS, Preset
+from gan_bench.registry import find, registered
+from gan_bench.schedule import chunk_steps, evaluation_steps
+from gan_bench.spec import Budget, Frozen, Plan, RunSpec
+
+
+class Request(Frozen):
+    """What a user asks for; None stands for the preset's value. Also the keys of a plan file."""
+
+    targets: tuple[str, ...] = ()
+    all: bool = False
+    preset: str | None = None
+    """None: quick on a CPU, standard on a GPU."""
+    dataset: str | None = None
+    images: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    steps: int | None = Field(default=None, ge=1)
+    seeds: tuple[int, ...] | None = None
+    device: str = "auto"
+    threads: int | None = Field(default=None, ge=1)
+    evaluations: int | None = Field(default=None, ge=2)
+    samples: int | None = Field(default=None, ge=2)
+    deterministic: bool = False
+    on_divergence: Literal["stop", "continue"] = "stop"
+    set: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Recipe values by implementation: ``[set.torch-dcgan]`` in a plan file."""
+    python: dict[str, str] = Field(default_factory=dict)
+    """Interpreters by framework: ``[python]`` in a plan file."""
+
+
+def read_plan_file(path: Path) -> dict[str, Any]:
+    """Read a plan's TOML file and check its keys.
+
+    Raises
+    ------
+    UsageError
+        No such file, not TOML, an unknown key (with the nearest known one), a value out of range.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The plan file {path} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"The plan file {path} is not valid TOML: {error}.") from error
+    for key in content:
+        if key not in Request.model_fields:
+            near = difflib.get_close_matches(key, Request.model_fields, n=1)
+            hint = (
+                f"did you mean {near[0]}?" if near else f"known: {', '.join(Request.model_fields)}."
+            )
+            raise UsageError(f"The plan file {path} has the unknown key {key!r}; {hint}")
+    if "seeds" in content:
+        content["seeds"] = parse_seeds(content["seeds"])
+    request(content, where=f"The plan file {path}: ")
+    return content
+
+
+def parse_seeds(value: object) -> tuple[int, ...]:
+    """Read ``3`` as the seeds 0, 1, 2 and ``0,5`` or a list as just those.
+
+    Raises
+    ------
+    UsageError
+        Not numbers, negative, repeated, or none at all.
+    """
+    problem = UsageError(
+        f"Seeds are a count such as 3, or different numbers from 0 such as 0,1,5; not {value!r}."
+    )
+    try:
+        if isinstance(value, int | str) and not isinstance(value, bool):
+            text = str(value)
+            seeds = tuple(int(part) for part in text.split(",") if part.strip())
+            if "," not in text:
+                seeds = tuple(range(seeds[0]))
+        elif isinstance(value, Sequence):
+            seeds = tuple(int(part) for part in value)
+        else:
+            raise problem
+    except (ValueError, TypeError, IndexError):
+        raise problem from None
+    if not seeds or min(seeds) < 0 or max(seeds) >= 2**63 or len(set(seeds)) < len(seeds):
+        raise problem
+    return seeds
+
+
+def parse_set(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Read ``IMPLEMENTATION.FIELD=VALUE`` options.
+
+    Raises
+    ------
+    UsageError
+        An option of another form.
+    """
+    values: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        name, dot, field = key.rpartition(".")
+        if not (equals and dot and name and field):
+            raise UsageError(
+                f"--set takes IMPLEMENTATION.FIELD=VALUE, such as torch-dcgan.batch_size=64; "
+                f"not {pair!r}."
+            )
+        values.setdefault(name, {})[field] = (
+            [part.strip() for part in value.split(",")] if "," in value else value
+        )
+    return values
+
+
+def request(values: Mapping[str, Any], where: str = "") -> Request:
+    """Validate what a user asks for.
+
+    Raises
+    ------
+    UsageError
+        A value out of range or of the wrong kind, named.
+    """
+    try:
+        asked = Request.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = first["msg"][0].lower() + first["msg"][1:]
+        raise UsageError(f"{where}{field}: {message} (got {first['input']!r}).") from error
+    if asked.preset is not None and asked.preset not in PRESETS:
+        raise UsageError(
+            f"{where}There is no preset {asked.preset!r}; there are {', '.join(PRESETS)}."
+        )
+    if sum(amount is not None for amount in (asked.images, asked.epochs, asked.steps)) > 1:
+        raise UsageError(f"{where}Give one of images, epochs and steps; they all set the budget.")
+    return asked
+
+
+def _budget(asked: Request, preset: Preset) -> Budget:
+    for unit in ("images", "epochs", "steps"):
+        amount = getattr(asked, unit)
+        if amount is not None:
+            return Budget(unit=unit, amount=amount)
+    return preset.budget
+
+
+def _check_fits(description: Description, train_images: int, dataset: str) -> None:
+    name = description.implementation.name
+    if description.cannot_make is not None:
+        raise UsageError(f"{name} cannot run on {dataset}: {description.cannot_make}")
+    if description.batch_size > train_images:
+        raise UsageError(
+            f"{name}.batch_size is {description.batch_size:,}, more than the {train_images:,} "
+            f"training images of {dataset}; set a smaller one."
+        )
+
+
+def expand(asked: Request, command: str) -> Plan:
+    """Return every run that was asked for, seed by seed, the frameworks interleaved within each.
+
+    Raises
+    ------
+    UsageError
+        Anything unknown or out of range, in one sentence.
+    """
+    device = check_device(asked.device)
+    preset_name = asked.preset or ("quick" if device == "cpu" else "standard")
+    preset = PRESETS[preset_name]
+    targets = list(registered()) if asked.all else []
+    targets = find([*targets, *asked.targets])
+    if not targets:
+        raise UsageError("Say what to run: --all, or names from `gan-bench list`.")
+    dataset = data.load(asked.dataset or preset.dataset)
+    train_images, *shape = dataset.train.images.shape
+    height, width, channels = shape
+    descriptions = []
+    for target in targets:
+        # A path's name is known once its file has been described, its values are needed before.
+        name = Path(target.partition(":")[0]).stem.replace("_", "-").lower()
+        values = asked.set.get(target if target in asked.set else name, {})
+        description = describe(target, values, (height, width, channels), asked.python)
+        _check_fits(description, train_images, dataset.name)
+        descriptions.append(description)
+    names = [description.implementation.name for description in descriptions]
+    for name in {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"Two of the targets are called {name}; rename one file.")
+    for name in asked.set:
+        if name not in names and name not in targets:
+            raise UsageError(
+                f"{name!r} has values to set but is not among the implementations to run: "
+                f"{', '.join(names)}."
+            )
+    budget = _budget(asked, preset)
+    evaluations = asked.evaluations or preset.evaluations
+    runs = []
+    for seed in asked.seeds or preset.seeds:
+        for description in descriptions:
+            python = asked.python.get(description.implementation.framework)
+            steps = budget.steps(
+                images_per_step=description.images_per_step,
+                train_images=train_images,
+                recipe_epochs=description.epochs,
+            )
+            runs.append(
+                RunSpec(
+                    implementation=description.implementation,
+                    source_sha256=description.source_sha256,
+                    recipe_values=description.recipe_values,
+                    dataset=dataset.name,
+                    data_sha256=dataset.sha256,
+                    train_images=train_images,
+                    preset=preset_name,
+                    budget=budget,
+                    steps=steps,
+                    images_per_step=description.images_per_step,
+                    parameters=description.parameters,
+                    multiply_adds_per_step=description.multiply_adds_per_step,
+                    seed=seed,
+                    chunk_steps=chunk_steps(steps, evaluations),
+                    evaluation_steps=evaluation_steps(steps, evaluations),
+                    samples=asked.samples or preset.samples,
+                    device=device,
+                    threads=asked.threads or default_threads(),
+                    deterministic=asked.deterministic,
+                    on_divergence=asked.on_divergence,
+                    python=python,
+                    versions=frameworks.identifying_versions(
+                        description.implementation.framework, frameworks.versions_of(python)
+                    ),
+                )
+            )
+    created_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Plan(command=command, created_at=created_at, runs=tuple(runs))

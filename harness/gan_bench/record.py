@@ -1,0 +1,217 @@
+"""What is known of a finished run: the record's schema, and how it is made from the events."""
+
+import statistics
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gan_bench.atomic import write_atomically
+from gan_bench.devices import Machine
+from gan_bench.errors import GanBenchError
+from gan_bench.events import Event, read_events
+from gan_bench.folders import RunFolder
+from gan_bench.launch import Outcome, Status, log_tail
+from gan_bench.spec import RunSpec
+
+RECORD_SCHEMA_VERSION = 1
+EXCLUSIVE_BELOW = 0.05
+"""The device counts as exclusive if others used less than this share of it during the run."""
+
+
+class EvaluationPoint(BaseModel):
+    """When a snapshot was taken, on each of the axes against which scores are drawn."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: int
+    images: int
+    """Real images consumed until then."""
+    train_s: float | None
+    """warmup_s and train_s until then; None where a chunk's only time includes a re-warm-up."""
+
+
+class Circumstances(BaseModel):
+    """What was true of the machine while the run went on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    machine: Machine
+    probe_gflops_before: float | None = None
+    probe_gflops_after: float | None = None
+    other_load: float | None = None
+    """Share of the processors that other processes used, 0 to 1."""
+    device_exclusive: bool | None = None
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    command: str = ""
+
+
+class Record(BaseModel):
+    """One run, one row; a figure that was not measured is None. Times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = RECORD_SCHEMA_VERSION
+    run_id: str
+    spec: RunSpec
+    status: Status
+    reason: str | None
+    log_tail: str | None
+    finished_at: str
+    attempts: int
+    steps_done: int
+    paired: bool | None
+    """Whether the harness gave the initial weights, so that equal seeds make a pair."""
+    import_s: float | None
+    data_s: float | None
+    setup_s: float | None
+    warmup_s: float | None
+    """The first chunk of the first attempt, with tracing and compilation."""
+    resume_s: float | None
+    """The first chunks of later attempts."""
+    train_s: float | None
+    """The other chunks, each once."""
+    sample_s: float | None
+    untimed_steps: int
+    """Steps of which the only time is a later attempt's warm-up; 0 in an undisturbed run."""
+    images_per_s: float | None
+    """Training images per second over the chunks in train_s."""
+    multiply_adds_fraction: float | None
+    """The recipe's multiply-adds per second over the machine's, as the probe found it."""
+    peak_rss_mb: float | None
+    weights_sha256: str | None
+    evaluation_points: tuple[EvaluationPoint, ...]
+    circumstances: Circumstances
+
+    def write(self, folder: RunFolder) -> None:
+        """Write the record, whole or not at all."""
+        write_atomically(folder.record, self.model_dump_json(indent=1).encode() + b"\n")
+
+    @staticmethod
+    def read(folder: RunFolder) -> "Record":
+        """Read a run's record.
+
+        Raises
+        ------
+        GanBenchError
+            It is damaged, or of another schema version.
+        """
+        try:
+            return Record.model_validate_json(folder.record.read_bytes())
+        except (OSError, ValidationError, ValueError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else None
+            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
+            raise GanBenchError(f"The record {folder.record} is not readable ({what}).") from error
+
+
+class _Clock:
+    """The times of a run's chunks, each counted once however often it was trained."""
+
+    def __init__(self, events: list[Event], images_per_step: int) -> None:
+        self.images_per_step = images_per_step
+        self.steady: dict[int, Event] = {}
+        self.warmups: dict[int, Event] = {}
+        self.first: Event | None = None
+        for event in events:
+            if event["event"] != "chunk":
+                continue
+            if not event["warmup"]:
+                self.steady[event["first_step"]] = event
+            elif event["first_step"] == 0 and self.first is None:
+                self.first = event
+            else:
+                self.warmups[event["first_step"]] = event
+        # A chunk that a kill made the harness repeat was timed when it was trained first.
+        later = {start for start in self.warmups if start not in self.steady}
+        self.untimed = sum(self.warmups[start]["step"] - start for start in later if start > 0)
+
+    @property
+    def train_s(self) -> float | None:
+        if not self.steady:
+            return None
+        return sum(event["seconds"] for event in self.steady.values())
+
+    @property
+    def resume_s(self) -> float | None:
+        if not self.warmups:
+            return None
+        return sum(event["seconds"] for event in self.warmups.values())
+
+    @property
+    def images_per_s(self) -> float | None:
+        steps = sum(event["step"] - event["first_step"] for event in self.steady.values())
+        return steps * self.images_per_step / self.train_s if self.train_s else None
+
+    def elapsed(self, step: int) -> float | None:
+        """Return warmup_s + train_s up to a step, or None where a part of it has no such time."""
+        if step == 0:
+            return 0.0
+        chunks = [event for event in self.steady.values() if event["step"] <= step]
+        if self.first is not None:
+            chunks.append(self.first)
+        covered = sum(event["step"] - event["first_step"] for event in chunks)
+        return sum(event["seconds"] for event in chunks) if covered == step else None
+
+
+def _sum(events: list[Event], kind: str, key: str) -> float | None:
+    values = [event[key] for event in events if event["event"] == kind]
+    return sum(values) if values else None
+
+
+def _first(events: list[Event], kind: str, key: str) -> Any:
+    return next((event[key] for event in events if event["event"] == kind), None)
+
+
+def make_record(
+    folder: RunFolder,
+    spec: RunSpec,
+    outcome: Outcome,
+    circumstances: Circumstances,
+) -> Record:
+    """Make the record of a run whose worker has ended."""
+    events = read_events(folder.events)
+    clock = _Clock(events, spec.images_per_step)
+    probes = [
+        gflops
+        for gflops in (circumstances.probe_gflops_before, circumstances.probe_gflops_after)
+        if gflops
+    ]
+    fraction = None
+    if clock.images_per_s and spec.multiply_adds_per_step and probes:
+        per_s = clock.images_per_s / spec.images_per_step * spec.multiply_adds_per_step
+        fraction = 2 * per_s / (statistics.mean(probes) * 1e9)
+    steps_done = max((e["step"] for e in events if e["event"] in ("chunk", "done")), default=0)
+    # A snapshot that was taken again after a kill is the same snapshot.
+    snapshots = sorted({event["step"] for event in events if event["event"] == "snapshot"})
+    peaks = [event["peak_rss_mb"] for event in events if event.get("peak_rss_mb") is not None]
+    return Record(
+        run_id=spec.run_id,
+        spec=spec,
+        status=outcome.status,
+        reason=outcome.reason,
+        log_tail=None if outcome.status == "ok" else log_tail(folder),
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        attempts=max((event["attempt"] for event in events), default=0),
+        steps_done=steps_done,
+        paired=_first(events, "ready", "paired"),
+        import_s=_first(events, "ready", "import_s"),
+        data_s=_first(events, "ready", "data_s"),
+        setup_s=_first(events, "ready", "setup_s"),
+        warmup_s=clock.first["seconds"] if clock.first else None,
+        resume_s=clock.resume_s,
+        train_s=clock.train_s,
+        sample_s=_sum(events, "snapshot", "seconds"),
+        untimed_steps=clock.untimed,
+        images_per_s=clock.images_per_s,
+        multiply_adds_fraction=fraction,
+        peak_rss_mb=max(peaks, default=None),
+        weights_sha256=_first(events, "done", "weights_sha256"),
+        evaluation_points=tuple(
+            EvaluationPoint(
+                step=step, images=step * spec.images_per_step, train_s=clock.elapsed(step)
+            )
+            for step in snapshots
+        ),
+        circumstances=circumstances,
+    )

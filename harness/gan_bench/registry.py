@@ -1,0 +1,100 @@
+"""Finds implementations by entry point or by file path, and imports none of them."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from gan_bench.errors import UsageError
+from gan_bench.spec import Implementation
+
+IMPLEMENTATIONS_GROUP = "gan_bench.implementations"
+RECIPES_GROUP = "gan_bench.recipes"
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+
+
+def registered() -> dict[str, Implementation]:
+    """Return every registered implementation by name, sorted by recipe, then framework.
+
+    Raises
+    ------
+    UsageError
+        A registered name is not ``<framework>-<recipe>``, or two distributions claim one name.
+    """
+    found: dict[str, Implementation] = {}
+    for point in metadata.entry_points(group=IMPLEMENTATIONS_GROUP):
+        origin = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown"
+        if not _NAME.fullmatch(point.name):
+            raise UsageError(
+                f"{origin} registers the implementation {point.name!r}; a name is "
+                "<framework>-<recipe> in lower case, such as torch-dcgan."
+            )
+        framework, recipe = point.name.split("-", 1)
+        implementation = Implementation(
+            name=point.name,
+            framework=framework,
+            recipe=recipe,
+            module=point.module,
+            attribute=point.attr,
+            distribution=origin,
+        )
+        if found.get(point.name, implementation) != implementation:
+            raise UsageError(
+                f"{origin} and {found[point.name].distribution} both register the "
+                f"implementation {point.name!r}; uninstall one of them."
+            )
+        found[point.name] = implementation
+    return dict(sorted(found.items(), key=lambda item: (item[1].recipe, item[1].framework)))
+
+
+def is_path(target: str) -> bool:
+    """Tell a plugin's file, ``./my_gan.py`` or ``my_gan.py:MyGan``, from a registered name."""
+    return ".py" in target or "/" in target
+
+
+def find(targets: Iterable[str]) -> list[str]:
+    """Check that every target is registered or an existing file; return them without repeats.
+
+    Raises
+    ------
+    UsageError
+        An unknown name (with the nearest known one) or a file that is not there.
+    """
+    known = registered()
+    chosen: list[str] = []
+    for target in targets:
+        if is_path(target):
+            split_path(target)
+        elif target not in known:
+            near = difflib.get_close_matches(target, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`gan-bench list` shows what there is"
+            raise UsageError(f"There is no implementation named {target!r}; {hint}")
+        if target not in chosen:
+            chosen.append(target)
+    return chosen
+
+
+def split_path(target: str) -> tuple[Path, str | None]:
+    """Split ``FILE.py[:CLASS]`` into an existing file and the class's name.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, or it is no Python file.
+    """
+    text, _, attribute = target.partition(":")
+    path = Path(text)
+    if not path.is_file():
+        raise UsageError(f"There is no file {text}; give the path of your implementation's .py.")
+    if path.suffix != ".py":
+        raise UsageError(f"{text} is no Python file; an implementation is a .py file.")
+    return path.resolve(), attribute or None
+
+
+def recipe_entry_point(name: str) -> metadata.EntryPoint | None:
+    """Return the entry point of the recipe ``name``, or None where only a trainer knows it."""
+    for point in metadata.entry_points(group=RECIPES_GROUP):
+        if point.name == name:
+            return point
+    return None

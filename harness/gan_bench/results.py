@@ -1,0 +1,218 @@
+"""A results folder as pandas frames: runs, losses and scores."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.folders import ResultsFolder, RunFolder, open_results
+from gan_bench.record import Record
+from gan_bench.score.result import Scores
+from gan_bench.spec import Plan, RunSpec
+
+LOSS_COLUMNS = ("generator", "discriminator", "d_real", "d_fake")
+SCORE_COLUMNS = (
+    *("run_id", "step", "images", "train_s", "metric", "features", "value", "low", "high"),
+    *("n_real", "n_fake", "rank_deficient", "all_equal", "protocol"),
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a results folder holds.
+
+    ``runs`` has one row a run, ``losses`` one a training step, ``scores`` one a run, evaluation
+    point, metric and protocol. Units stand in the names; what is missing is null.
+    """
+
+    runs: pd.DataFrame
+    losses: pd.DataFrame
+    scores: pd.DataFrame
+    records: dict[str, Record]
+    protocols: dict[str, Scores]
+    """One score file of each protocol by fingerprint, for the protocol's text and its floor."""
+    left_out: tuple[str, ...]
+    """A sentence for each file that could not be read."""
+
+
+def _row(spec: RunSpec) -> dict[str, Any]:
+    """Return the part of a run's row that is known before it runs."""
+    parameters = spec.parameters or {}
+    return {
+        "run_id": spec.run_id,
+        "implementation": spec.implementation.name,
+        "recipe": spec.implementation.recipe,
+        "framework": spec.implementation.framework,
+        "dataset": spec.dataset,
+        "seed": spec.seed,
+        "preset": spec.preset,
+        "device": spec.device,
+        "threads": spec.threads,
+        "steps": spec.steps,
+        "images": spec.steps * spec.images_per_step,
+        "samples": spec.samples,
+        "data_sha256": spec.data_sha256,
+        "generator_parameters": parameters.get("generator"),
+        "discriminator_parameters": parameters.get("discriminator"),
+        "multiply_adds_per_image": (
+            spec.multiply_adds_per_step / spec.images_per_step
+            if spec.multiply_adds_per_step
+            else None
+        ),
+    }
+
+
+def _measured(record: Record) -> dict[str, Any]:
+    """Return the part of a run's row that its record adds."""
+    circumstances = record.circumstances
+    names = (
+        *("status", "reason", "log_tail", "finished_at", "attempts", "steps_done", "paired"),
+        *("import_s", "data_s", "setup_s", "warmup_s", "resume_s", "train_s", "sample_s"),
+        *("untimed_steps", "images_per_s", "multiply_adds_fraction", "peak_rss_mb"),
+        "weights_sha256",
+    )
+    return {
+        **{name: getattr(record, name) for name in names},
+        "cpu": circumstances.machine.cpu,
+        "cores": circumstances.machine.cores,
+        "probe_gflops_before": circumstances.probe_gflops_before,
+        "probe_gflops_after": circumstances.probe_gflops_after,
+        "other_load": circumstances.other_load,
+        "device_exclusive": circumstances.device_exclusive,
+        "git_commit": circumstances.git_commit,
+        "versions": " ".join(f"{k} {v}" for k, v in record.spec.versions.items()),
+    }
+
+
+def _losses(folder: RunFolder, run_id: str) -> pd.DataFrame | None:
+    try:
+        table = np.load(folder.losses, allow_pickle=False)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise GanBenchError(f"The losses {folder.losses} are not readable ({error}).") from error
+    frame = pd.DataFrame(table, columns=list(LOSS_COLUMNS))
+    frame.insert(0, "step", np.arange(1, len(frame) + 1))
+    frame.insert(0, "run_id", run_id)
+    return frame.dropna(how="all", subset=list(LOSS_COLUMNS))
+
+
+def _scores(folder: RunFolder, left: list[str]) -> list[Scores]:
+    found = []
+    for path in sorted(folder.scores.glob("*.json")):
+        try:
+            found.append(Scores.read(path))
+        except GanBenchError as error:
+            left.append(str(error))
+    return found
+
+
+def _planned(results: ResultsFolder, left: list[str]) -> dict[str, RunSpec]:
+    """Return every row of every plan by run id, in the plans' order."""
+    specs: dict[str, RunSpec] = {}
+    for path in sorted(results.plans.glob("*.json"), key=lambda path: path.stat().st_mtime):
+        try:
+            plan = Plan.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError, ValueError):
+            left.append(f"The plan {path} is not readable; its pending runs are not shown.")
+            continue
+        specs |= {spec.run_id: spec for spec in plan.runs}
+    return specs
+
+
+def load_results(path: Path | str) -> Results:
+    """Read a results folder.
+
+    Planned runs without a record have the status ``pending``. A file that cannot be read leaves
+    its run out, or its part of it, with a sentence in ``left_out``.
+
+    Raises
+    ------
+    UsageError
+        There is no such folder, or it is of another schema version.
+    """
+    results = open_results(Path(path), create=False)
+    left: list[str] = []
+    rows, losses, scores = [], [], []
+    records: dict[str, Record] = {}
+    protocols: dict[str, Scores] = {}
+    specs = _planned(results, left)
+    for folder in results.run_folders():
+        if not folder.record.exists():
+            continue
+        try:
+            record = Record.read(folder)
+            table = _losses(folder, record.run_id)
+        except GanBenchError as error:
+            left.append(str(error))
+            continue
+        specs.setdefault(record.run_id, record.spec)
+        records[record.run_id] = record
+        if table is not None:
+            losses.append(table)
+    for run_id, spec in specs.items():
+        record_or_none = records.get(run_id)
+        if record_or_none is None:
+            rows.append({**_row(spec), "status": "pending", "score_status": None})
+            continue
+        points = {point.step: point for point in record_or_none.evaluation_points}
+        found = _scores(results.run(run_id), left)
+        for file in found:
+            protocols.setdefault(file.fingerprint, file)
+            for score in file.scores:
+                point = points.get(score.step)
+                row = {name: getattr(score, name, None) for name in SCORE_COLUMNS}
+                row |= {"run_id": run_id, "protocol": file.fingerprint}
+                row |= {"images": point.images, "train_s": point.train_s} if point else {}
+                scores.append(row)
+        statuses = {file.status for file in found}
+        rows.append(
+            {
+                **_row(spec),
+                **_measured(record_or_none),
+                "score_status": next(iter(statuses), None) if len(statuses) < 2 else "error",
+            }
+        )
+    empty_losses = pd.DataFrame(columns=["run_id", "step", *LOSS_COLUMNS])
+    return Results(
+        runs=pd.DataFrame(rows),
+        losses=pd.concat(losses, ignore_index=True) if losses else empty_losses,
+        scores=pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
+        records=records,
+        protocols=protocols,
+        left_out=tuple(left),
+    )
+
+
+def find_run(
+    results: ResultsFolder, name: str
+) -> tuple[RunFolder, Record, list[tuple[int, float]]]:
+    """Return a run by its id or a part of it, its record, and (step, fid_lenet) in step order.
+
+    Raises
+    ------
+    UsageError
+        No finished run has such an id, or several have.
+    """
+    found = [folder for folder in results.run_folders() if name in folder.path.name]
+    exact = [folder for folder in found if folder.path.name == name]
+    if len(exact or found) != 1:
+        many = f"{len(found)} runs match" if found else "there is no implementation or run"
+        raise UsageError(
+            f"{name!r}: {many}; `gan-bench list` shows implementations, `gan-bench status` runs."
+        )
+    (folder,) = exact or found
+    if not folder.record.exists():
+        raise UsageError(f"The run {folder.path.name} has not finished; see `gan-bench status`.")
+    record = Record.read(folder)
+    fids = sorted(
+        (score.step, score.value)
+        for file in _scores(folder, [])
+        for score in file.scores
+        if score.metric == "fid_lenet" and score.value is not None
+    )
+    return folder, record, fids

@@ -1,0 +1,121 @@
+"""What is to be run: implementation, budget, run, as frozen and validated values."""
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SPEC_SCHEMA_VERSION = 1
+
+
+class Frozen(BaseModel):
+    """Base of all specifications: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Implementation(Frozen):
+    """A recipe in a framework, and where its trainer class is to be found."""
+
+    name: str
+    """As users write it, e.g. ``torch-dcgan``."""
+    framework: str
+    recipe: str
+    attribute: str
+    """The trainer class's name in its module or file."""
+    module: str | None = None
+    """The importable module, for an entry point."""
+    path: str | None = None
+    """The file, for a plugin given by its path."""
+    distribution: str | None = None
+    """The installed distribution that registered the entry point, with its version."""
+
+
+class Budget(Frozen):
+    """How long a run trains, in one unit."""
+
+    unit: Literal["images", "epochs", "steps", "recipe"]
+    """``recipe`` stands for the recipe's own number of epochs."""
+    amount: int | None = Field(default=None, ge=1)
+
+    def steps(self, *, images_per_step: int, train_images: int, recipe_epochs: int) -> int:
+        """Return the steps of a run; a part of a step counts as a whole one."""
+        if self.unit == "recipe":
+            images = recipe_epochs * train_images
+        elif self.amount is None:
+            raise ValueError(f"a budget in {self.unit} needs an amount")
+        elif self.unit == "steps":
+            return self.amount
+        elif self.unit == "epochs":
+            images = self.amount * train_images
+        else:
+            images = self.amount
+        return -(-images // images_per_step)
+
+    def __str__(self) -> str:
+        """Return e.g. ``4,000 images``."""
+        if self.unit == "recipe" or self.amount is None:
+            return "the recipe's own epochs"
+        return f"{self.amount:,} {self.unit}"
+
+
+class RunSpec(Frozen):
+    """One implementation, data set, seed and budget: all that a run's bits depend on.
+
+    Where and under which limits the run is launched is not in here.
+    """
+
+    schema_version: Literal[1] = SPEC_SCHEMA_VERSION
+    implementation: Implementation
+    source_sha256: str
+    """Over the source files of the implementation and its recipe."""
+    recipe_values: dict[str, Any]
+    dataset: str
+    data_sha256: str
+    train_images: int
+    preset: str | None = None
+    budget: Budget
+    steps: int = Field(ge=1)
+    images_per_step: int = Field(ge=1)
+    parameters: dict[str, int] | None = None
+    """Trainable parameters of the generator and the discriminator, by the recipe."""
+    multiply_adds_per_step: int | None = None
+    """Of a training step's matrix products and convolutions, by the recipe."""
+    seed: int = Field(ge=0, lt=2**63)
+    chunk_steps: int = Field(ge=1)
+    evaluation_steps: tuple[int, ...]
+    samples: int = Field(ge=2)
+    device: str
+    threads: int = Field(ge=1)
+    deterministic: bool = False
+    on_divergence: Literal["stop", "continue"] = "stop"
+    python: str | None = None
+    """The framework's own interpreter, where the plan names one."""
+    versions: dict[str, str]
+    """Of Python, gan-bench, NumPy and the framework's packages."""
+
+    @property
+    def run_id(self) -> str:
+        """Readable and unique: implementation, data set, seed and a hash of all that matters."""
+        derived = {"preset", "python", "budget", "parameters", "multiply_adds_per_step"}
+        identity = self.model_dump(mode="json", exclude=derived)
+        identity["implementation"].pop("path")
+        identity["implementation"].pop("distribution")
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        return f"{self.implementation.name}-{self.dataset}-s{self.seed}-{digest[:10]}"
+
+
+class Plan(Frozen):
+    """The matrix of runs, in the order in which they run."""
+
+    schema_version: Literal[1] = SPEC_SCHEMA_VERSION
+    command: str
+    created_at: str
+    runs: tuple[RunSpec, ...]
+
+    @property
+    def plan_id(self) -> str:
+        """A hash of the runs' ids: the same matrix has the same id."""
+        ids = "\n".join(run.run_id for run in self.runs)
+        return hashlib.sha256(ids.encode()).hexdigest()[:12]

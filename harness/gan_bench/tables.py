@@ -1,0 +1,173 @@
+"""The terminal's tables: plan, implementations, recipe, run, status and machine."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gan_bench.describe import Description
+from gan_bench.doctor import Finding
+from gan_bench.folders import RunFolder
+from gan_bench.progress import duration
+from gan_bench.record import Record
+from gan_bench.spec import Plan
+from gan_bench.status import RunStatus
+from gan_bench.testing import CheckResult
+
+STYLES = {
+    **dict.fromkeys(("ok", "passed"), "green"),
+    **dict.fromkeys(("pending", "info", "skipped"), "dim"),
+    **dict.fromkeys(("running",), "cyan"),
+    **dict.fromkeys(("killed", "missing", "unsupported"), "yellow"),
+}
+
+
+def state(word: str) -> Text:
+    """Return a status in its colour; whatever is not known to be harmless is red."""
+    return Text(word, style=STYLES.get(word, "red"))
+
+
+def _table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]]) -> Table:
+    """Return a table; a column's kind is ``name`` (kept whole), ``number`` or ``text``."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title, kind in columns:
+        table.add_column(
+            title,
+            justify="right" if kind == "number" else "left",
+            no_wrap=kind in ("number", "name"),
+            overflow="fold" if kind == "text" else "ellipsis",
+            ratio=1 if kind == "text" else None,
+        )
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    return table
+
+
+def _count(value: int | float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def print_plan(console: Console, plan: Plan, actions: Sequence[str]) -> None:
+    """Print every planned row and whether it would run or be reused."""
+    rows = [
+        (
+            run.implementation.name,
+            run.seed,
+            _count(run.steps),
+            _count(run.steps * run.images_per_step),
+            action,
+        )
+        for run, action in zip(plan.runs, actions, strict=True)
+    ]
+    columns = [
+        *(("implementation", "name"), ("seed", "number"), ("steps", "number")),
+        *(("images", "number"), ("action", "text")),
+    ]
+    console.print(_table(columns, rows))
+    first = plan.runs[0]
+    console.print(
+        f"{len(plan.runs)} runs on {first.device} with {first.threads} threads, data set "
+        f"{first.dataset}, {len(first.evaluation_steps)} evaluation points of "
+        f"{first.samples:,} samples."
+    )
+
+
+def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> None:
+    """Print what can be run."""
+    cells = [
+        (
+            row["name"],
+            row["kind"],
+            _count(row["generator_parameters"]),
+            _count(row["discriminator_parameters"]),
+            _count(
+                row["multiply_adds_per_image"] / 1e6 if row["multiply_adds_per_image"] else None
+            ),
+            state("ok") if row["missing"] is None else Text(row["missing"], style="yellow"),
+        )
+        for row in rows
+    ]
+    columns = [
+        *(("implementation", "name"), ("is", "text"), ("G params", "number")),
+        *(("D params", "number"), ("MMACs/image", "number"), ("installed", "text")),
+    ]
+    console.print(_table(columns, cells))
+
+
+def print_description(console: Console, description: Description) -> None:
+    """Print a recipe's values, each with where it comes from."""
+    implementation = description.implementation
+    console.print(Text(f"{implementation.name}: {description.summary}", style="bold"))
+    for line in (
+        f"framework {implementation.framework}, recipe {implementation.recipe}, written for "
+        f"{description.recipe_origin or 'no one framework'}",
+        f"source: {description.recipe_source or 'not stated'}",
+        f"from: {implementation.path or implementation.distribution}",
+    ):
+        console.print(Text(line))
+    rows = [
+        (field.name, _value(field.value), field.origin or "-", field.description)
+        for field in description.fields
+    ]
+    columns = [("field", "name"), ("value", "name"), ("origin", "text"), ("meaning", "text")]
+    console.print(_table(columns, rows))
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def print_record(console: Console, record: Record, folder: RunFolder, fids: Sequence[Any]) -> None:
+    """Print one run: status, times, scores and where its files are."""
+    console.print(Text(record.run_id, style="bold"), state(record.status))
+    if record.reason:
+        console.print(Text(record.reason))
+    points = {point.step: point for point in record.evaluation_points}
+    rows = [
+        ("steps", f"{record.steps_done:,} of {record.spec.steps:,}"),
+        ("images/s", _count(record.images_per_s)),
+        ("import, set-up", f"{duration(record.import_s)}, {duration(record.setup_s)}"),
+        ("warm-up", duration(record.warmup_s)),
+        ("training", duration(record.train_s)),
+        ("peak memory", f"{_count(record.peak_rss_mb)} MB"),
+        ("attempts", record.attempts),
+        ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
+        ("versions", " ".join(f"{k} {v}" for k, v in record.spec.versions.items())),
+        ("files", folder.path),
+    ]
+    console.print(_table([("", "name"), ("", "text")], rows))
+    if fids:
+        cells = [
+            (_count(step), _count(points[step].images) if step in points else "-", f"{value:.2f}")
+            for step, value in fids
+        ]
+        columns = [("step", "number"), ("images", "number"), ("fid_lenet", "number")]
+        console.print(_table(columns, cells))
+    if record.log_tail:
+        console.print(Text(record.log_tail, style="dim"))
+
+
+def print_statuses(console: Console, rows: Sequence[RunStatus]) -> None:
+    """Print where every planned run stands."""
+    cells = [
+        (row.run_id, state(row.status), f"{row.step:,}/{row.steps:,}", row.detail) for row in rows
+    ]
+    columns = [("run", "name"), ("status", "text"), ("step", "number"), ("", "text")]
+    console.print(_table(columns, cells))
+
+
+def print_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """Print what the machine has and lacks."""
+    cells = [(finding.what, state(finding.state), finding.detail) for finding in findings]
+    console.print(_table([("what", "name"), ("state", "text"), ("", "text")], cells))
+
+
+def print_check(console: Console, check: CheckResult) -> None:
+    """Print one check of the conformance suite."""
+    line = state(check.status)
+    line.append(f"  {check.name}", style="default")
+    if check.status != "passed":
+        line.append(f": {check.detail}", style="default")
+    console.print(line)

@@ -1,0 +1,367 @@
+"""The child process that trains one run; the only importer of trainers and the owner of the clock.
+
+``python -P -m gan_bench.worker RUN_DIR`` reads ``spec.json`` there, continues from the last
+checkpoint if there is one, and tells what happens in ``events.jsonl``.
+"""
+
+import contextlib
+import faulthandler
+import hashlib
+import os
+import resource
+import signal
+import stat
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench import data
+from gan_bench.checkpoints import last_checkpoint, write_checkpoint
+from gan_bench.data.batches import batches
+from gan_bench.data.latents import evaluation_latents, training_latents
+from gan_bench.describe import load_trainer
+from gan_bench.errors import GanBenchError
+from gan_bench.events import HEARTBEAT_S, EventWriter
+from gan_bench.folders import RunFolder
+from gan_bench.recipe import Recipe
+from gan_bench.spec import RunSpec
+from gan_bench.trainer import Losses, Trainer, Unsupported
+
+CHECKPOINT_EVERY_S = 60.0
+LOSS_COLUMNS = ("generator", "discriminator", "d_real", "d_fake")
+STOPPED_EXIT_CODE = 75
+"""The worker ended because it was asked to, after a checkpoint (EX_TEMPFAIL)."""
+
+
+class ContractError(GanBenchError):
+    """A trainer returned what the contract does not allow."""
+
+
+class Diverged(GanBenchError):
+    """A loss is not a finite number."""
+
+
+class Stopped(Exception):
+    """SIGTERM came; raised after the checkpoint."""
+
+
+def _end_with_parent() -> None:
+    """End this process group when the supervisor's end of stdin closes, however it ended."""
+    if not stat.S_ISFIFO(os.fstat(0).st_mode):
+        return
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 1):
+                pass
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+def _atomic_array(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write arrays, whole or not at all: one as .npy, named ones as .npz."""
+    half = path.with_suffix(".half")
+    with half.open("wb") as file:
+        if path.suffix == ".npy":
+            (array,) = arrays.values()
+            np.save(file, array, allow_pickle=False)
+        else:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
+
+
+def _checked(losses: Losses, steps: int) -> NDArray[np.float32]:
+    """Return losses as float32 (steps, 4), NaN in the columns that the trainer does not have."""
+    table = np.full((steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
+    for column, name in enumerate(LOSS_COLUMNS):
+        values = getattr(losses, name)
+        if values is None and column >= 2:
+            continue
+        if not isinstance(values, np.ndarray) or values.shape != (steps,):
+            shape = getattr(values, "shape", type(values).__name__)
+            raise ContractError(f"train returned {name} of {shape}, the contract says ({steps},)")
+        if values.dtype != np.float32:
+            raise ContractError(f"train returned {name} as {values.dtype}, the contract: float32")
+        table[:, column] = values
+    return table
+
+
+def weights_sha256(weights: dict[str, NDArray[Any]]) -> str:
+    """Hash weights by name, dtype, shape and bits."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = np.ascontiguousarray(weights[name])
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}\n".encode() + tensor.tobytes())
+    return digest.hexdigest()
+
+
+class Worker:
+    """Trains one run from its last checkpoint to its end."""
+
+    def __init__(self, folder: RunFolder, events: EventWriter) -> None:
+        self.folder = folder
+        self.events = events
+        self.spec = RunSpec.model_validate_json(folder.spec.read_bytes())
+        self.step = 0
+        self.stop = False
+        self.losses = np.full((self.spec.steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
+        self._last_checkpoint = time.monotonic()
+        self._diverged = False
+
+    def run(self) -> None:
+        """Do the whole run; see the module."""
+        self.setup()
+        self.snapshot_if_due()
+        while self.step < self.spec.steps:
+            self.chunk()
+            self.snapshot_if_due()
+            self.checkpoint_if_due()
+        self.events.write(
+            "done",
+            step=self.step,
+            peak_rss_mb=self.peak_rss_mb(),
+            weights_sha256=weights_sha256(self.trainer.weights()),
+        )
+
+    def setup(self) -> None:
+        """Import the trainer, load the data, build, and restore the last checkpoint."""
+        started = time.perf_counter()
+        trainer_class = load_trainer(self.spec.implementation)
+        imported = time.perf_counter()
+        dataset = data.load(self.spec.dataset)
+        if dataset.sha256 != self.spec.data_sha256:
+            raise GanBenchError(
+                f"the data set {self.spec.dataset} has changed since the run was planned "
+                f"(sha256 {dataset.sha256[:12]}, planned {self.spec.data_sha256[:12]})"
+            )
+        loaded = time.perf_counter()
+        recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
+        self.recipe = recipe_class.model_validate(self.spec.recipe_values)
+        self.images = dataset.train.images
+        self.trainer: Trainer = trainer_class(
+            self.recipe,
+            dataset.train.images,
+            dataset.train.labels,
+            device=self.spec.device,
+            planned_steps=self.spec.steps,
+            seed=self.spec.seed,
+        )
+        initial = self.recipe.initial_weights(self.spec.seed)
+        if initial is not None:
+            self.trainer.set_weights(initial)
+        restored = last_checkpoint(self.folder.checkpoints)
+        if restored is not None:
+            self.step, path = restored
+            self.trainer.load(path)
+            self.losses[: self.step] = np.load(self.folder.losses)[: self.step]
+        self.first_step = self.step
+        self.events.write(
+            "ready",
+            step=self.step,
+            import_s=imported - started,
+            data_s=loaded - imported,
+            setup_s=time.perf_counter() - loaded,
+            paired=initial is not None,
+        )
+
+    def chunk(self) -> None:
+        """Train one chunk and time it; the draws and all bookkeeping stay outside the clock."""
+        steps = min(self.spec.chunk_steps, self.spec.steps - self.step)
+        rows = batches(
+            seed=self.spec.seed,
+            first_step=self.step,
+            steps=steps,
+            real_batches_per_step=self.recipe.real_batches_per_step,
+            batch_size=self.recipe.batch_size,
+            images=len(self.images),
+        )
+        latents = training_latents(
+            seed=self.spec.seed,
+            first_step=self.step,
+            steps=steps,
+            draws=self.recipe.draws_per_step,
+            batch_size=self.recipe.batch_size,
+            latent_size=self.recipe.latent_size,
+            distribution=self.recipe.latent_distribution,
+        )
+        started = time.perf_counter()
+        losses = self.trainer.train(rows, latents)
+        seconds = time.perf_counter() - started
+        table = _checked(losses, steps)
+        self.losses[self.step : self.step + steps] = table
+        with np.errstate(invalid="ignore"):
+            means = table.mean(axis=0, dtype=np.float64)
+        self.events.write(
+            "chunk",
+            first_step=self.step,
+            step=self.step + steps,
+            seconds=seconds,
+            warmup=self.step == self.first_step,
+            means={
+                name: float(mean) if np.isfinite(mean) else None
+                for name, mean in zip(LOSS_COLUMNS, means, strict=True)
+            },
+        )
+        self._check_finite(table)
+        self.step += steps
+
+    def _check_finite(self, table: NDArray[np.float32]) -> None:
+        broken = ~np.isfinite(table[:, :2]).all(axis=1)
+        if not broken.any() or self._diverged:
+            return
+        step = self.step + int(np.argmax(broken)) + 1
+        self._diverged = True
+        reason = f"a loss was not finite at step {step}"
+        if self.spec.on_divergence == "stop":
+            self._write_losses()
+            raise Diverged(reason)
+        self.events.write("diverged", step=step, reason=f"{reason}; training went on as asked")
+
+    def snapshot_if_due(self) -> None:
+        """Save the samples of an evaluation point, from the run's own fixed latents."""
+        path = self.folder.snapshot(self.step)
+        if self.step not in self.spec.evaluation_steps or path.exists():
+            return
+        latents = evaluation_latents(
+            seed=self.spec.seed,
+            count=self.spec.samples,
+            latent_size=self.recipe.latent_size,
+            distribution=self.recipe.latent_distribution,
+        )
+        started = time.perf_counter()
+        images = self.trainer.sample(latents)
+        seconds = time.perf_counter() - started
+        expected = (self.spec.samples, *self.images.shape[1:])
+        if not isinstance(images, np.ndarray) or images.shape != expected:
+            shape = getattr(images, "shape", type(images).__name__)
+            raise ContractError(f"sample returned {shape}, the contract says {expected}")
+        if images.dtype != np.uint8:
+            raise ContractError(f"sample returned {images.dtype}, the contract says uint8")
+        self.folder.snapshots.mkdir(exist_ok=True)
+        _atomic_array(path, images=images)
+        self.events.write("snapshot", step=self.step, seconds=seconds)
+
+    def checkpoint_if_due(self) -> None:
+        """Write a checkpoint at evaluation points, once a minute, and when asked to stop."""
+        late = time.monotonic() - self._last_checkpoint > CHECKPOINT_EVERY_S
+        if not (self.stop or late or self.step in self.spec.evaluation_steps):
+            return
+        started = time.perf_counter()
+        self._write_losses()
+        write_checkpoint(self.folder.checkpoints, self.step, self.trainer.save)
+        self._last_checkpoint = time.monotonic()
+        self.events.write("checkpoint", step=self.step, seconds=time.perf_counter() - started)
+        if self.stop and self.step < self.spec.steps:
+            raise Stopped
+
+    def _write_losses(self) -> None:
+        _atomic_array(self.folder.losses, losses=self.losses)
+
+    def peak_rss_mb(self) -> float:
+        """Return the largest resident memory of this process so far."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Tell by the exception's own words; nothing is guessed from a signal."""
+    name = type(error).__name__
+    text = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or name in {"OutOfMemoryError", "ResourceExhaustedError"}
+        or "can't allocate memory" in text
+        or "CUDA out of memory" in text
+    )
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error, Unsupported):
+        return "unsupported"
+    if isinstance(error, Diverged):
+        return "diverged"
+    if isinstance(error, ModuleNotFoundError):
+        return "missing"
+    return "oom" if _is_out_of_memory(error) else "error"
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, GanBenchError | Unsupported):
+        return str(error) or type(error).__name__
+    if isinstance(error, ModuleNotFoundError):
+        return f"the Python package {error.name} is not installed"
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@contextlib.contextmanager
+def _heartbeat(worker: Worker) -> Iterator[None]:
+    """Show that the process lives, also within a long chunk or import."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_S):
+            worker.events.write("heartbeat", step=worker.step)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def main(run_dir: Path) -> int:
+    """Train the run of a folder; return the process's exit code."""
+    faulthandler.enable()
+    _end_with_parent()
+    folder = RunFolder(run_dir)
+    events = EventWriter(folder.events)
+    events.write("start", pid=os.getpid())
+    worker = Worker(folder, events)
+
+    def ask_to_stop(signum: int, frame: FrameType | None) -> None:
+        worker.stop = True
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with _heartbeat(worker):
+            worker.run()
+    except Stopped:
+        events.write("stopped", step=worker.step, peak_rss_mb=worker.peak_rss_mb())
+        return STOPPED_EXIT_CODE
+    except BaseException as error:  # noqa: BLE001 - whatever a plugin raises becomes a status
+        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            events.write(
+                "failed",
+                kind=_kind(error),
+                reason=_reason(error),
+                step=worker.step,
+                peak_rss_mb=worker.peak_rss_mb(),
+            )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Without running a framework's or plugin's exit handlers, which may hang or crash.
+    os._exit(code)
