@@ -1,0 +1,42 @@
+"""The scoring process: ``python -P -m gan_bench.score RUN_DIR --features lenet``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gan_bench.errors import GanBenchError
+from gan_bench.score.run import score_run
+
+
+def main() -> int:
+    """Score one run; return 0, 1 where a snapshot has no score, 2 where nothing was written."""
+    parser = argparse.ArgumentParser(
+        prog="python -P -m gan_bench.score",
+        description="Score the snapshots of one run and thin them out.",
+    )
+    parser.add_argument("run_dir", type=Path, help="the run's folder, with spec.json and snapshots")
+    parser.add_argument(
+        "--features", default="lenet", help="a feature model's name or an .onnx file's path"
+    )
+    parser.add_argument("--threads", type=int, default=None, help="for the feature model")
+    parser.add_argument(
+        "--keep-samples", action="store_true", help="keep all snapshots, not the last only"
+    )
+    options = parser.parse_args()
+    try:
+        scores = score_run(
+            options.run_dir,
+            options.features,
+            threads=options.threads,
+            keep_samples=options.keep_samples,
+        )
+    except (GanBenchError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if scores.reason is not None:
+        sys.stderr.write(f"{scores.reason}\n")
+    return 0 if scores.status == "ok" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

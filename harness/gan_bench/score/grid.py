@@ -1,0 +1,65 @@
+"""Sample grids: the first images of a snapshot in one PNG, 8 by 8."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gan_bench.atomic import write_atomically
+from gan_bench.errors import GanBenchError
+
+SIDE = 8
+"""Images in a row and in a column."""
+GAP = 2
+"""Pixels between two images."""
+_GAP_VALUE = 128
+
+
+def grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the first 64 images side by side, row by row; cells without an image are grey.
+
+    Parameters
+    ----------
+    images
+        uint8 (n, height, width, channels).
+
+    Returns
+    -------
+    NDArray
+        uint8 (8 * height + 14, 8 * width + 14, channels).
+    """
+    height, width, channels = images.shape[1:]
+    shape = (SIDE * (height + GAP) - GAP, SIDE * (width + GAP) - GAP, channels)
+    canvas = np.full(shape, _GAP_VALUE, dtype=np.uint8)
+    for index, image in enumerate(images[: SIDE * SIDE]):
+        top = index // SIDE * (height + GAP)
+        left = index % SIDE * (width + GAP)
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def write_grid(path: Path, images: NDArray[np.uint8]) -> None:
+    """Write the first 64 images as a lossless PNG.
+
+    Parameters
+    ----------
+    path
+        The PNG; its folder must exist.
+    images
+        uint8 (n, height, width, channels) with one channel (grey) or three (RGB).
+
+    Raises
+    ------
+    GanBenchError
+        There are other numbers of channels.
+    """
+    channels = images.shape[3]
+    if channels not in (1, 3):
+        raise GanBenchError(f"A grid needs images of 1 or 3 channels, these have {channels}.")
+    canvas = grid(images)
+    picture = Image.fromarray(canvas[:, :, 0] if channels == 1 else canvas)
+    content = io.BytesIO()
+    picture.save(content, format="PNG", optimize=True)
+    write_atomically(path, content.getvalue())

@@ -1,0 +1,148 @@
+"""Feature models: the one that is shipped, the user's own, and what does not fit."""
+
+import hashlib
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from gan_bench import data
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.score.features import MODELS, FeatureModel, load_features
+
+
+@pytest.fixture(scope="module")
+def lenet():
+    return load_features("lenet")
+
+
+@pytest.fixture(scope="module")
+def mnist_5k():
+    return data.load("mnist-5k")
+
+
+def accuracy(model, split):
+    logits = model.features(split.images, output="logits")
+    return (logits.argmax(axis=1) == split.labels).mean()
+
+
+def write_model(path, *, operator="Identity", image=("n", "h", "w", 1), output="features"):
+    """Write a model whose features are the means over height and width of f(pixels)."""
+    nodes = [
+        helper.make_node(operator, ["images"], ["values"]),
+        helper.make_node("ReduceMean", ["values"], [output], axes=[1, 2], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "means",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, image)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", image[-1]])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+def test_lenet_recognises_digits_that_it_was_not_trained_on(lenet, mnist_5k):
+    assert accuracy(lenet, mnist_5k.test) >= 0.99
+    assert accuracy(lenet, mnist_5k.train) >= 0.99
+
+
+def test_lenet_recognises_the_whole_test_split_of_mnist(lenet):
+    status = data.describe("mnist")
+    if not status.available:
+        pytest.skip(f"mnist is not on this machine: {status.how_to_get}")
+    assert accuracy(lenet, data.load("mnist").test) >= 0.992
+
+
+def test_lenet_is_small_and_needs_no_operator_beyond_plain_ones(lenet):
+    content = (MODELS / "lenet.onnx").read_bytes()
+    model = onnx.load_model_from_string(content)
+    plain = {"Cast", "Div", "Transpose", "Conv", "Relu", "MaxPool", "Flatten", "Gemm"}
+    assert {node.op_type for node in model.graph.node} <= plain
+    assert len(content) < 1_000_000
+    assert lenet.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_lenets_features_are_dense_and_of_full_rank_in_a_thousand_digits(lenet, mnist_5k):
+    features = lenet.features(mnist_5k.test.images)
+    assert features.shape == (1000, lenet.dimensions)
+    assert features.dtype == np.float32
+    assert np.linalg.matrix_rank(np.cov(features.astype(np.float64), rowvar=False)) == 64
+    assert (features > 0).mean(axis=0).min() > 0.1
+
+
+def test_features_do_not_depend_on_the_size_of_the_batches_or_the_threads(lenet, mnist_5k):
+    images = mnist_5k.test.images[:300]
+    whole = lenet.features(images, batch_size=300)
+    for size in (1, 7, 256):
+        np.testing.assert_allclose(lenet.features(images, batch_size=size), whole, atol=1e-5)
+    two = load_features("lenet", threads=2).features(images, batch_size=300)
+    np.testing.assert_allclose(two, whole, atol=1e-5)
+
+
+def test_the_same_images_have_the_same_features_to_the_bit(lenet, mnist_5k):
+    images = mnist_5k.test.images[:300]
+    again = load_features("lenet")
+    np.testing.assert_array_equal(again.features(images), lenet.features(images))
+
+
+def test_batches_come_one_at_a_time_and_in_order(lenet, mnist_5k):
+    images = mnist_5k.test.images[:10]
+    batches = list(lenet.batches(images, batch_size=4))
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    np.testing.assert_allclose(np.concatenate(batches), lenet.features(images), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32, 1), (3, 28, 28, 3), (3, 28, 30, 1)])
+def test_images_of_another_size_are_an_error_that_names_both(lenet, shape):
+    given = " x ".join(str(size) for size in shape[1:])
+    with pytest.raises(GanBenchError, match=f"28 x 28 x 1 .*these have {given}"):
+        lenet.features(np.zeros(shape, dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    "images", [np.zeros((3, 28, 28, 1), dtype=np.float32), np.zeros((3, 28, 28), dtype=np.uint8)]
+)
+def test_images_that_are_not_uint8_nhwc_are_an_error(lenet, images):
+    with pytest.raises(GanBenchError, match="must be uint8"):
+        lenet.features(images)
+
+
+def test_a_users_model_takes_float_pixels_of_0_to_255_and_images_of_any_size(tmp_path):
+    model = load_features(str(write_model(tmp_path / "means.onnx", image=("n", "h", "w", 2))))
+    images = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 2), dtype=np.uint8)
+    assert (model.name, model.dimensions) == ("means", 2)
+    np.testing.assert_allclose(model.features(images), images.mean(axis=(1, 2)), rtol=1e-6)
+
+
+def test_an_unknown_name_is_an_error_that_says_which_there_are():
+    with pytest.raises(UsageError, match="no features 'lenett': give one of lenet or the path"):
+        load_features("lenett")
+
+
+def test_a_missing_or_damaged_file_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(UsageError, match=r"absent\.onnx cannot be read"):
+        load_features(str(tmp_path / "absent.onnx"))
+    (tmp_path / "damaged.onnx").write_bytes((MODELS / "lenet.onnx").read_bytes()[:1000])
+    with pytest.raises(UsageError, match=r"damaged\.onnx is not an ONNX model"):
+        load_features(str(tmp_path / "damaged.onnx"))
+
+
+def test_a_model_of_another_kind_is_an_error_that_says_what_is_wanted(tmp_path):
+    with pytest.raises(UsageError, match=r"an output 'features' .* its outputs are logits"):
+        load_features(str(write_model(tmp_path / "classifier.onnx", output="logits")))
+    free = write_model(tmp_path / "free.onnx", image=("n", "h", "w", "c"))
+    with pytest.raises(UsageError, match="a fixed d"):
+        load_features(str(free))
+
+
+def test_a_users_model_cannot_take_the_name_of_a_shipped_one(tmp_path):
+    with pytest.raises(UsageError, match="rename the file"):
+        load_features(str(write_model(tmp_path / "lenet.onnx")))
+
+
+def test_no_threads_are_an_error():
+    with pytest.raises(UsageError, match="at least one thread"):
+        FeatureModel(MODELS / "lenet.onnx", threads=0)

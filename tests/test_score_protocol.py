@@ -1,0 +1,60 @@
+"""Protocols: what changes a fingerprint, and how two are compared."""
+
+import pytest
+from pydantic import ValidationError
+
+from gan_bench.score.protocol import Protocol, differences
+
+
+def protocol(**changes):
+    values = {
+        "features": "lenet",
+        "features_sha256": "a" * 64,
+        "dataset": "mnist",
+        "reference_sha256": "b" * 64,
+        "n_real": 10_000,
+        "n_fake": 10_000,
+    }
+    return Protocol(**(values | changes))
+
+
+CHANGES = {
+    "features": "other",
+    "features_sha256": "c" * 64,
+    "dataset": "mnist-5k",
+    "reference_sha256": "c" * 64,
+    "n_real": 1_000,
+    "n_fake": 1_000,
+    "seed": 1,
+    "formula_version": 99,
+}
+
+
+def test_the_fingerprint_is_the_same_in_every_process_and_version():
+    assert protocol().fingerprint == protocol().fingerprint == "ec7055e9000e"
+
+
+@pytest.mark.parametrize(("field", "value"), CHANGES.items())
+def test_every_field_changes_the_fingerprint_and_is_named_as_the_difference(field, value):
+    changed = protocol(**{field: value})
+    assert changed.fingerprint != protocol().fingerprint
+    assert differences(protocol(), changed) == [field]
+
+
+def test_equal_protocols_have_no_differences():
+    assert differences(protocol(), protocol()) == []
+
+
+def test_a_protocol_survives_json_and_cannot_be_changed():
+    original = protocol()
+    assert Protocol.model_validate_json(original.model_dump_json()) == original
+    with pytest.raises(ValidationError):
+        original.n_fake = 5
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n_fake": 1}, {"features_sha256": "short"}, {"resize": "bicubic"}, {"extra": 1}]
+)
+def test_a_protocol_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        protocol(**wrong)
