@@ -16,6 +16,8 @@ from gan_bench.spec import Plan
 from gan_bench.status import RunStatus
 from gan_bench.testing import CheckResult
 
+_WIDE = 78
+"""Columns of a terminal from which on every column of a table has its place."""
 STYLES = {
     **dict.fromkeys(("ok", "passed"), "green"),
     **dict.fromkeys(("pending", "info", "skipped"), "dim"),
@@ -38,7 +40,7 @@ def _table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]]) ->
             justify="right" if kind == "number" else "left",
             no_wrap=kind in ("number", "name"),
             overflow="fold" if kind == "text" else "ellipsis",
-            ratio=1 if kind == "text" else None,
+            min_width=8 if kind == "text" and title else None,
         )
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
@@ -75,24 +77,21 @@ def print_plan(console: Console, plan: Plan, actions: Sequence[str]) -> None:
 
 
 def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    """Print what can be run."""
-    cells = [
-        (
-            row["name"],
-            row["kind"],
+    """Print what can be run, with its size where the terminal is wide enough."""
+    size = [("G params", "number"), ("D params", "number"), ("MMACs/image", "number")]
+    size = size if console.width >= _WIDE else []
+    cells = []
+    for row in rows:
+        per_image = row["multiply_adds_per_image"]
+        figures = (
             _count(row["generator_parameters"]),
             _count(row["discriminator_parameters"]),
-            _count(
-                row["multiply_adds_per_image"] / 1e6 if row["multiply_adds_per_image"] else None
-            ),
-            state("ok") if row["missing"] is None else Text(row["missing"], style="yellow"),
+            _count(per_image / 1e6 if per_image else None),
         )
-        for row in rows
-    ]
-    columns = [
-        *(("implementation", "name"), ("is", "text"), ("G params", "number")),
-        *(("D params", "number"), ("MMACs/image", "number"), ("installed", "text")),
-    ]
+        missing = row["missing"]
+        installed = state("ok") if missing is None else Text(missing, style="yellow")
+        cells.append((row["name"], row["kind"], *figures[: len(size)], installed))
+    columns = [("implementation", "name"), ("is", "text"), *size, ("installed", "text")]
     console.print(_table(columns, cells))
 
 
