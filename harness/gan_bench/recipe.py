@@ -52,7 +52,7 @@ class Recipe(BaseModel):
         return self.real_batches_per_step * self.batch_size
 
     def initial_weights(self, seed: int) -> dict[str, NDArray[np.float32]] | None:
-        """Return every tensor of both networks at the start, a pure function of ``seed``.
+        """Return every tensor of both networks at the start, fresh arrays and a pure function.
 
         Canonical names and layouts: see `gan_bench.trainer.Weights`. None says that the
         implementation initialises itself, and its runs are then not paired with others.

@@ -78,7 +78,8 @@ class Trainer(Protocol):
         recipe
             An instance of ``recipe_class``.
         images
-            uint8 (n, height, width, channels), the whole training split.
+            uint8 (n, height, width, channels), the whole training split; read-only, not to be
+            written to. Pixel x stands for x / 127.5 - 1.
         labels
             int64 (n,).
         device
@@ -96,7 +97,7 @@ class Trainer(Protocol):
         ...
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
-        """Return copies of every tensor of both networks, on the host."""
+        """Return copies of every tensor of both networks, on the host, in the recipe's dtype."""
         ...
 
     def train(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Losses:
@@ -119,7 +120,9 @@ class Trainer(Protocol):
     ) -> NDArray[np.uint8]:
         """Return G(latents) as uint8 (n, height, width, channels) for any n >= 1.
 
-        In inference mode: it depends on weights and latents only, row by row, and changes nothing.
+        In inference mode, mapped to grey levels by clip(round(127.5 (x + 1)), 0, 255). An image
+        depends, to the bit, on the weights and its own row of latents only, and nothing changes.
+        Kernels may round differently for other batch sizes: compute in batches of one fixed shape.
         """
         ...
 
@@ -128,8 +131,9 @@ class Trainer(Protocol):
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC in [-1, 1] and D(images) as logits of shape (n,).
 
-        For parity only. ``images`` are float NHWC in [-1, 1]. ``training`` chooses batch statistics
-        (dropout stays off); moving statistics, optimisers and random state are left as they were.
+        For parity only. ``images`` are float NHWC in [-1, 1], any number as of latents.
+        ``training`` chooses batch statistics (dropout stays off); moving statistics, optimisers and
+        random state are left as they were.
         """
         ...
 

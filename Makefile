@@ -1,0 +1,24 @@
+# Everything a newcomer needs: `make bench` and `make test`. Developers' sessions are in noxfile.py.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: bench test install clean
+
+bench: $(INSTALLED)
+	$(BIN)/gan-bench run --all $(BENCH_ARGS)
+	$(BIN)/gan-bench report
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .nox build dist

@@ -1,0 +1,173 @@
+"""Checks of what ``sample`` and ``forward`` return and leave alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.testing.results import CheckFailed, CheckSkipped, expect
+from gan_bench.testing.subject import SAMPLES, Observed, Subject, weights_of
+from gan_bench.trainer import Trainer
+
+
+def sample_shape(subject: Subject) -> None:
+    """Return samples as uint8 in the images' shape, for one latent vector and for many."""
+    trainer = subject.start()
+    for count in (1, SAMPLES, 64, 3 * subject.recipe.batch_size + 1):
+        images = trainer.sample(subject.evaluation_latents(count))
+        if not isinstance(images, np.ndarray):
+            raise CheckFailed(f"`sample` returns {type(images).__name__}, not a numpy array.")
+        expect(images.dtype == np.uint8, f"Samples are {images.dtype}, not uint8.")
+        shape = (count, *subject.images.shape[1:])
+        expect(images.shape == shape, f"{count} samples have shape {images.shape}, not {shape}.")
+
+
+def sample_rows(subject: Subject) -> None:
+    """Make a sample of its own latent vector, whatever its place and its neighbours."""
+    trainer = _trained(subject)
+    latents = subject.evaluation_latents()
+    images = trainer.sample(latents)
+    order = np.roll(np.arange(SAMPLES), 3)
+    for rows, what in ((order, "in another order"), (order[:3], "three alone"), ([5], "one alone")):
+        subject.expect_same(
+            {"a sample": images[rows]},
+            {"a sample": trainer.sample(latents[rows])},
+            f"Samples of {SAMPLES} latent vectors are others {what}; "
+            "compute them in inference mode and in batches of one fixed shape",
+        )
+
+
+def sample_repeats(subject: Subject) -> None:
+    """Return the same samples for the same latents again."""
+    trainer = _trained(subject)
+    latents = subject.evaluation_latents(64)
+    first = np.array(trainer.sample(latents))
+    again = np.array(trainer.sample(latents))
+    finding = "The same latents give other samples"
+    subject.expect_same({"a sample": first}, {"a sample": again}, finding)
+
+
+def samples_differ(subject: Subject) -> None:
+    """Return different samples for different latents, before training or after."""
+    latents = subject.evaluation_latents(64)
+    for trainer in (subject.start(), _trained(subject)):
+        images = trainer.sample(latents)
+        if (images != images[:1]).any():
+            return
+    raise CheckFailed("64 different latents give 64 equal samples.")
+
+
+def sample_leaves_no_trace(subject: Subject) -> None:
+    """Change no weight by sampling, and train on as if nothing had been sampled."""
+    _expect_no_trace(subject, lambda trainer: trainer.sample(subject.evaluation_latents(64)))
+
+
+def forward_leaves_no_trace(subject: Subject) -> None:
+    """Change nothing by ``forward``, in training mode too, and train on as if it had not been."""
+
+    def disturb(trainer: Trainer) -> None:
+        for training in (True, False):
+            _forward(subject, trainer, training)
+
+    _expect_no_trace(subject, disturb)
+
+
+def forward_outputs(subject: Subject) -> None:
+    """Return from ``forward`` G as float NHWC in [-1, 1] and D as logits, no probabilities."""
+    trainer = _trained(subject)
+    count = subject.recipe.batch_size
+    for training in (True, False):
+        made, judged = _forward(subject, trainer, training)
+        shape = (count, *subject.images.shape[1:])
+        expect(made.shape == shape, f"G(latents) has shape {made.shape}, not {shape}.")
+        expect(judged.shape == (count,), f"D(images) has shape {judged.shape}, not {(count,)}.")
+        for output in (made, judged):
+            floating = np.issubdtype(output.dtype, np.floating)
+            expect(floating, f"`forward` returns {output.dtype}, not a floating dtype.")
+            expect(np.isfinite(output).all(), "`forward` returns values that are not finite.")
+        expect(np.abs(made).max() <= 1 + 1e-6, "G(latents) leaves [-1, 1].")
+    trainer.set_weights(_amplified(weights_of(trainer), "discriminator"))
+    _, judged = _forward(subject, trainer, False)
+    expect(np.abs(judged).max() > 1, "D's last layer times 1000 keeps D within [-1, 1]: no logits.")
+
+
+def forward_modes(subject: Subject) -> None:
+    """Use the batch's statistics in training mode where there are moving ones, and no dropout."""
+    trainer = _trained(subject)
+    names = trainer.weights().keys()
+    batch, again, moving = (_forward(subject, trainer, mode) for mode in (True, True, False))
+    for index, network in enumerate(("generator", "discriminator")):
+        finding = f"`forward` in training mode is random in the {network}; turn dropout off"
+        subject.expect_same({"it": batch[index]}, {"it": again[index]}, finding)
+        if any(name.startswith(network) and name.endswith("moving_mean") for name in names):
+            other = not np.array_equal(batch[index], moving[index])
+            expect(other, f"`forward` gives the same {network} in training and inference mode.")
+
+
+def forward_agrees_with_sample(subject: Subject) -> None:
+    """Sample inference mode's G, -1 at grey level 0 and 1 at 255, within one level."""
+    trainer = _trained(subject)
+    latents = subject.evaluation_latents(subject.recipe.batch_size)
+    trained = weights_of(trainer)
+    for weights in (trained, _amplified(trained, "generator")):
+        trainer.set_weights(weights)
+        made, _ = _forward(subject, trainer, False)
+        levels = (made.astype(np.float64) + 1) * 127.5
+        gap = np.abs(trainer.sample(latents) - levels).max()
+        expect(gap <= 1, f"A sample is {gap:.1f} grey levels from (G + 1) * 127.5.")
+
+
+def _trained(subject: Subject) -> Trainer:
+    trainer = subject.start()
+    # By setting weights, because some frameworks take seconds to compile a training step.
+    names = trainer.weights().keys()
+    trainer.set_weights({name: subject.reference[name].copy() for name in names})
+    return trainer
+
+
+def _forward(
+    subject: Subject, trainer: Trainer, training: bool
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    count = subject.recipe.batch_size
+    images = np.resize(subject.images, (count, *subject.images.shape[1:]))
+    made, judged = trainer.forward(
+        subject.evaluation_latents(count), (images / 127.5 - 1).astype(np.float32), training
+    )
+    return np.array(made), np.array(judged)
+
+
+def _expect_no_trace(subject: Subject, disturb: Callable[[Trainer], object]) -> None:
+    trainer = subject.start()
+    batches, latents = subject.batches(), subject.latents()
+    disturb(trainer)
+    first = trainer.train(batches[:2], latents[:2])
+    before = weights_of(trainer)
+    disturb(trainer)
+    subject.expect_same(before, weights_of(trainer), "It changes weights")
+    observed = subject.observe(trainer, first, trainer.train(batches[2:], latents[2:]))
+    subject.expect_same(subject.reference, observed, "Training goes on otherwise than without")
+
+
+def _amplified(weights: Observed, network: str) -> Observed:
+    """Return weights with the network's last layer a thousandfold, to drive it to its limits."""
+    layers = [int(name.split(".")[1]) for name in weights if name.startswith(network)]
+    if not layers:
+        raise CheckSkipped(f"The {network} has no tensors.")
+    last = f"{network}.{max(layers)}."
+    return {
+        name: tensor * 1000 if name.startswith(last) else tensor for name, tensor in weights.items()
+    }
+
+
+CHECKS = (
+    sample_shape,
+    sample_rows,
+    sample_repeats,
+    samples_differ,
+    sample_leaves_no_trace,
+    forward_outputs,
+    forward_modes,
+    forward_leaves_no_trace,
+    forward_agrees_with_sample,
+)

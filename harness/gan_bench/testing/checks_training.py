@@ -1,0 +1,135 @@
+"""Checks of what ``train`` does and returns."""
+
+import numpy as np
+
+from gan_bench.testing.results import CheckFailed, expect, listed
+from gan_bench.testing.subject import (
+    LOSSES,
+    STEPS,
+    Observed,
+    Subject,
+    difference,
+    joined_losses,
+    weights_of,
+)
+from gan_bench.trainer import Losses
+
+
+def losses(subject: Subject) -> None:
+    """Return finite float32 losses of one value a step, probabilities between 0 and 1."""
+    returned = subject.start().train(subject.batches(), subject.latents())
+    if not isinstance(returned, Losses):
+        raise CheckFailed(f"`train` returns {type(returned).__name__}, not gan_bench's Losses.")
+    for name in LOSSES:
+        values = getattr(returned, name)
+        if values is None and name.startswith("d_"):
+            continue
+        if not isinstance(values, np.ndarray):
+            raise CheckFailed(f"{name} is {type(values).__name__}, not a numpy array.")
+        expect(values.dtype == np.float32, f"{name} is {values.dtype}, not float32.")
+        expect(values.shape == (STEPS,), f"{name} of {STEPS} steps has shape {values.shape}.")
+        expect(np.isfinite(values).all(), f"{name} is not finite: {values}.")
+        if name.startswith("d_"):
+            inside = (values >= 0).all() and (values <= 1).all()
+            expect(inside, f"{name} is a mean of probabilities, but it is {values}.")
+
+
+def losses_are_copies(subject: Subject) -> None:
+    """Leave losses that were returned alone in a later call of ``train``."""
+    trainer = subject.start()
+    batches, latents = subject.batches(), subject.latents()
+    first = trainer.train(batches[:2], latents[:2])
+    kept = {name: values.copy() for name, values in joined_losses(first).items()}
+    trainer.train(batches[2:], latents[2:])
+    gap = difference(kept, joined_losses(first))
+    expect(gap is None, f"A later call of `train` changes losses returned before: {gap}.")
+
+
+def everything_learns(subject: Subject) -> None:
+    """Change every kernel and every moving statistic of both networks by training."""
+    before = weights_of(subject.start())
+    after = subject.reference
+    still = [
+        name
+        for name, tensor in before.items()
+        if name.endswith(("kernel", "moving_mean", "moving_variance"))
+        and np.array_equal(tensor, after[name])
+    ]
+    expect(not still, f"{STEPS} steps of training do not change {listed(still)}.")
+
+
+def same_seed(subject: Subject) -> None:
+    """End in the same bits in two trainers built with the same arguments."""
+    finding = "Two trainers built with the same arguments end in other bits"
+    subject.expect_same(subject.reference, subject.again(), finding)
+
+
+def pieces(subject: Subject) -> None:
+    """End in the same bits after calls of one, two and one steps as after one of four."""
+    trainer = subject.start()
+    batches, latents = subject.batches(), subject.latents()
+    parts = [
+        trainer.train(batches[start:end], latents[start:end])
+        for start, end in ((0, 1), (1, 3), (3, STEPS))
+    ]
+    finding = f"Calls of 1, 2 and 1 steps end in other bits than one call of {STEPS}"
+    subject.expect_same(subject.reference, subject.observe(trainer, *parts), finding)
+
+
+def waits(subject: Subject) -> None:
+    """Return from ``train`` when training is over, so that nothing changes afterwards."""
+    trainer = subject.start()
+    trainer.train(subject.batches(), subject.latents())
+    first = subject.observe(trainer)
+    finding = "The trainer changes after `train` has returned"
+    subject.expect_same(first, subject.observe(trainer), finding)
+
+
+def arguments_untouched(subject: Subject) -> None:
+    """Write to no array that the constructor or ``train`` is given."""
+    images, labels = subject.images.copy(), subject.labels.copy()
+    trainer = subject.trainer_class(
+        subject.recipe,
+        images,
+        labels,
+        device=subject.device,
+        planned_steps=subject.planned_steps,
+        seed=subject.seed,
+    )
+    batches, latents = subject.batches(), subject.latents()
+    trainer.train(batches, latents)
+    given: Observed = {"images": images, "labels": labels, "batches": batches, "latents": latents}
+    meant: Observed = {
+        "images": subject.images,
+        "labels": subject.labels,
+        "batches": subject.batches(),
+        "latents": subject.latents(),
+    }
+    gap = difference(meant, given)
+    expect(gap is None, f"The trainer writes to an array that it was given: {gap}.")
+
+
+def arguments_copied(subject: Subject) -> None:
+    """Keep no reference to batches and latents after ``train`` has returned."""
+    trainer = subject.start()
+    parts = []
+    for start in range(0, STEPS, 2):
+        batches = subject.batches()[start : start + 2].copy()
+        latents = subject.latents()[start : start + 2].copy()
+        parts.append(trainer.train(batches, latents))
+        batches[...] = 0
+        latents[...] = 0
+    finding = "Changing batches and latents after `train` has returned changes the trainer"
+    subject.expect_same(subject.reference, subject.observe(trainer, *parts), finding)
+
+
+CHECKS = (
+    losses,
+    losses_are_copies,
+    everything_learns,
+    same_seed,
+    pieces,
+    waits,
+    arguments_untouched,
+    arguments_copied,
+)

@@ -1,0 +1,184 @@
+"""The conformance suite: whether a trainer does what the contract says."""
+
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from gan_bench.errors import UsageError
+from gan_bench.recipe import Recipe
+from gan_bench.streams import Stream, generator
+from gan_bench.testing import (
+    checks_checkpoints,
+    checks_class,
+    checks_inputs,
+    checks_sampling,
+    checks_training,
+    checks_weights,
+)
+from gan_bench.testing.results import CheckResult, describe, listed, one_line, perform
+from gan_bench.testing.subject import Subject, revalidated
+from gan_bench.testing.wiring import check_field
+from gan_bench.trainer import Trainer, Unsupported
+
+BATCH_SIZE = 8
+IMAGES = 64
+SHAPES = ((28, 28, 1), (32, 32, 3), (32, 32, 1), (64, 64, 3))
+
+CHECKS: dict[str, Callable[[Subject], None]] = {
+    check.__name__.replace("_", " "): check
+    for module in (
+        checks_class,
+        checks_weights,
+        checks_training,
+        checks_inputs,
+        checks_sampling,
+        checks_checkpoints,
+    )
+    for check in module.CHECKS
+}
+
+
+def check_trainer(
+    trainer_class: type[Trainer],
+    recipe: Recipe | None = None,
+    *,
+    device: str = "cpu",
+    seed: int = 0,
+    images: NDArray[np.uint8] | None = None,
+    labels: NDArray[np.int64] | None = None,
+    on_result: Callable[[CheckResult], None] | None = None,
+    only: Collection[str] | None = None,
+) -> list[CheckResult]:
+    """Check a trainer class against the contract, on small data and for a few steps.
+
+    Every check runs, whatever the others say; an exception inside a check is that check's failure.
+    Where the trainer raises `Unsupported` when built, every check is skipped with its reason. On a
+    device that does not give the same bits twice, checks that compare bits are skipped if they
+    would fail; make frameworks deterministic before calling this.
+
+    Parameters
+    ----------
+    trainer_class
+        A class that fulfils `gan_bench.trainer.Trainer`.
+    recipe
+        Default: the class's recipe with its default values. The suite takes batches of 8 images
+        where the recipe allows that.
+    device
+        ``cpu`` or ``cuda:<index>``.
+    seed
+        Of everything that is drawn, 0 <= seed < 2**64 - 1.
+    images
+        uint8 (n, height, width, channels), n >= 2; default: 64 synthetic ones, in the first of
+        28x28x1, 32x32x3, 32x32x1 and 64x64x3 that the recipe can make.
+    labels
+        int64 (n,); default: 0 to 9 in turn.
+    on_result
+        Called with each result as soon as it is there.
+    only
+        The names of the checks to run; default: all.
+
+    Returns
+    -------
+    list of CheckResult
+        One for each name in ``CHECKS``, then ``field <name>`` for each field of the recipe.
+
+    Raises
+    ------
+    UsageError
+        Where ``only`` names a check that does not exist.
+    """
+    subject: Subject | None = None
+    checks = dict(CHECKS)
+    try:
+        chosen = default_recipe(trainer_class) if recipe is None else recipe
+    except (AttributeError, TypeError, ValidationError) as error:
+        hindrance: str | None = f"There is no recipe to check with: {describe(error)}."
+    else:
+        subject = _subject(trainer_class, chosen, device, seed, images, labels)
+        hindrance = _hindrance(subject)
+        for field in type(chosen).model_fields:
+            checks[f"field {field}"] = partial(check_field, field)
+    results = []
+    for name in _selected(checks, only):
+        if subject is None and name == "contract":
+            result = perform(name, promise(name), partial(_contract_without_recipe, trainer_class))
+        elif subject is None or hindrance is not None:
+            result = CheckResult(name, "skipped", hindrance or "")
+        else:
+            result = perform(name, promise(name), partial(checks[name], subject))
+        results.append(result)
+        if on_result is not None:
+            on_result(result)
+    return results
+
+
+def promise(name: str) -> str:
+    """Return the sentence that says what a check asks of a trainer."""
+    if name not in CHECKS:
+        return f"Let another value of `{name.removeprefix('field ')}` change the run."
+    return (CHECKS[name].__doc__ or name).partition("\n")[0].replace("``", "`")
+
+
+def _selected(checks: Iterable[str], only: Collection[str] | None) -> list[str]:
+    names = list(checks)
+    unknown = set(only or ()) - set(names)
+    if unknown:
+        raise UsageError(f"There is no check {listed(unknown)}; there are {listed(names, 99)}.")
+    return names if only is None else [name for name in names if name in only]
+
+
+def _contract_without_recipe(trainer_class: type[Trainer]) -> None:
+    checks_class.check_class(trainer_class)
+    default_recipe(trainer_class)
+
+
+def default_recipe(trainer_class: type[Trainer]) -> Recipe:
+    """Return the class's recipe with its default values."""
+    return trainer_class.recipe_class.model_validate({})
+
+
+def _subject(
+    trainer_class: type[Trainer],
+    recipe: Recipe,
+    device: str,
+    seed: int,
+    images: NDArray[np.uint8] | None,
+    labels: NDArray[np.int64] | None,
+) -> Subject:
+    # A recipe that does not allow small batches is checked with its own.
+    with suppress(ValidationError):
+        recipe = revalidated(recipe, batch_size=BATCH_SIZE)
+    images = synthetic_images(recipe, seed) if images is None else images
+    labels = np.arange(len(images), dtype=np.int64) % 10 if labels is None else labels
+    return Subject(trainer_class, recipe, images, labels, device, seed)
+
+
+def _hindrance(subject: Subject) -> str | None:
+    """Return why the trainer cannot be checked here, or None if it can."""
+    cannot = subject.recipe.cannot_make(*subject.images.shape[1:])
+    if cannot is not None:
+        return f"The recipe cannot make these images: {cannot}"
+    try:
+        subject.build()
+    except Unsupported as reason:
+        return f"Unsupported: {one_line(reason)}"
+    except (Exception, SystemExit):  # noqa: BLE001 - the checks report it, each in its place
+        return None
+    return None
+
+
+def synthetic_images(recipe: Recipe, seed: int) -> NDArray[np.uint8]:
+    """Draw blobs of light of any place and size, in a shape that the recipe can make."""
+    shapes = [shape for shape in SHAPES if recipe.cannot_make(*shape) is None] or SHAPES[:1]
+    height, width, channels = shapes[0]
+    numbers = generator(seed, Stream.CONFORMANCE, 0)
+    rows, columns = np.arange(height)[:, None, None], np.arange(width)[:, None]
+    down, right, size = numbers.uniform(0.2, 0.8, (3, IMAGES, 1, 1, channels))
+    distances = (rows / height - down) ** 2 + (columns / width - right) ** 2
+    light = np.exp(-distances / (0.2 * size) ** 2)
+    noise = numbers.uniform(0, 0.1, light.shape)
+    return np.asarray(np.clip(255 * (light + noise), 0, 255).astype(np.uint8))

@@ -1,0 +1,68 @@
+"""Everything a developer does: `nox -l` lists the sessions."""
+
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "core", "tests"]
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+
+CONSTRAINTS = ("--constraint", "constraints.txt")
+PATHS = ("harness", "implementations", "tests", "benchmarks", "scripts", "noxfile.py")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*CONSTRAINTS, "ruff")
+    session.run("ruff", "check", *PATHS)
+    session.run("ruff", "format", "--check", *PATHS)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the harness's types, strictly."""
+    session.install(*CONSTRAINTS, "--editable", ".", "mypy", "pandas-stubs", "scipy-stubs")
+    session.install(*CONSTRAINTS, "types-psutil")
+    session.run("mypy")
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """Prove that the core installs and works with neither framework."""
+    session.install(*CONSTRAINTS, ".", "pytest")
+    session.run("python", "-P", "tests/core_without_frameworks.py")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the whole suite."""
+    session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the harness and the implementations against plain scripts, side by side."""
+    session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
+    for script in ("throughput.py", "overhead.py", "memory.py"):
+        session.run("python", f"benchmarks/{script}", *session.posargs)
+
+
+@nox.session
+def lenet(session: nox.Session) -> None:
+    """Train the lenet feature model again; needs full MNIST in $GAN_BENCH_DATA."""
+    session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
+    session.run("python", "scripts/train_lenet.py", *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the wheel and check that the data, the model and the templates are in it."""
+    session.install(*CONSTRAINTS, "build")
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "build", "--wheel", "--outdir", folder)
+        (wheel,) = Path(folder).glob("*.whl")
+        session.run("python", "-m", "zipfile", "--list", str(wheel))

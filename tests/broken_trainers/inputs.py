@@ -1,0 +1,49 @@
+"""Faults of what is trained on."""
+
+import numpy as np
+
+from broken_trainers.registry import BITS, fails
+from gan_bench.testing import FakeTrainer
+
+
+@fails("every draw", "field discriminator_steps", "field generator_steps")
+class IgnoresTheLastDraw(FakeTrainer):
+    def _step(self, batches, latents):
+        return super()._step(batches, np.concatenate([latents[:-1], latents[:1]]))
+
+
+@fails("every draw", "field discriminator_steps", "field generator_steps")
+class IgnoresTheLastLatent(FakeTrainer):
+    def _step(self, batches, latents):
+        return super()._step(batches, latents[:, :-1])
+
+
+@fails(
+    "every draw",
+    "field discriminator_steps",
+    "field generator_steps",
+    *BITS - {"same seed", "unused images"},
+)
+class RepeatsTheFirstStepsLatents(FakeTrainer):
+    def train(self, batches, latents):
+        return super().train(batches, np.repeat(latents[:1], len(latents), axis=0))
+
+
+@fails("every real batch", "field discriminator_steps", "field generator_steps")
+class RepeatsTheFirstBatch(FakeTrainer):
+    def _step(self, batches, latents):
+        return super()._step(np.repeat(batches[:1], len(batches), axis=0), latents)
+
+
+@fails("every real batch", "unused images", "field discriminator_steps", "field generator_steps")
+class DrawsItsOwnBatches(FakeTrainer):
+    def _step(self, batches, latents):
+        own = np.random.default_rng(self._steps_done).integers(len(self._reals), size=batches.shape)
+        return super()._step(own, latents)
+
+
+@fails("unused images")
+class CentresTheData(FakeTrainer):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._reals = self._reals - self._reals.mean(axis=0)

@@ -1,0 +1,181 @@
+"""Faults of what `train` does and returns."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from broken_trainers.registry import BITS, CONTINUING, fails
+from gan_bench.testing import FakeTrainer
+from gan_bench.trainer import Losses
+
+
+@fails("losses")
+class LossesAreDouble(FakeTrainer):
+    def train(self, batches, latents):
+        losses = super().train(batches, latents)
+        return replace(losses, generator=losses.generator.astype(np.float64))
+
+
+@fails("losses")
+class LossesAreNaN(FakeTrainer):
+    def train(self, batches, latents):
+        losses = super().train(batches, latents)
+        return replace(losses, discriminator=losses.discriminator * np.float32("nan"))
+
+
+@fails("losses")
+class LossesAreColumns(FakeTrainer):
+    def train(self, batches, latents):
+        losses = super().train(batches, latents)
+        return replace(losses, generator=losses.generator[:, None])
+
+
+@fails("losses")
+class LossesAreLists(FakeTrainer):
+    def train(self, batches, latents):
+        losses = super().train(batches, latents)
+        return replace(losses, generator=list(losses.generator))
+
+
+@fails("losses", "pieces", *BITS - {"same seed", "unused images"})
+class LossesAreOneACall(FakeTrainer):
+    def train(self, batches, latents):
+        losses = super().train(batches, latents)
+        return Losses(losses.generator.mean(keepdims=True), losses.discriminator)
+
+
+@fails("losses")
+class ProbabilitiesAreLogits(FakeTrainer):
+    def train(self, batches, latents):
+        losses = super().train(batches, latents)
+        return replace(losses, d_real=np.log(losses.d_real / (1 - losses.d_real)) - 1)
+
+
+@fails("losses are copies", *BITS - {"same seed", "unused images"} - CONTINUING)
+class LossesAreViewsOfABuffer(FakeTrainer):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._buffer = np.zeros(100, np.float32)
+
+    def train(self, batches, latents):
+        losses = super().train(batches, latents)
+        view = self._buffer[: len(losses.generator)]
+        view[...] = losses.generator
+        return replace(losses, generator=view)
+
+
+class Freezing(FakeTrainer):
+    """Forgets some tensors in its optimiser."""
+
+    frozen = ""
+
+    def _descend(self, gradients):
+        super()._descend(
+            {name: value for name, value in gradients.items() if not name.startswith(self.frozen)}
+        )
+
+
+@fails("everything learns")
+class GeneratorIsFrozen(Freezing):
+    frozen = "generator."
+
+
+@fails("everything learns")
+class ALayerIsFrozen(Freezing):
+    frozen = "discriminator.0"
+
+
+@fails("everything learns", "field batch_norm_momentum")
+class StatisticsDoNotMove(FakeTrainer):
+    def _pass(self, latents):
+        return self._generate(latents, True)
+
+
+@fails(*BITS)
+class DropoutIsNotSeeded(FakeTrainer):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._dropout_numbers = np.random.Generator(np.random.PCG64())
+
+
+@fails("pieces", *BITS - {"same seed", "unused images", "save and load"})
+class ScheduleCountsCalls(FakeTrainer):
+    calls = 0
+
+    def train(self, batches, latents):
+        self.calls += 1
+        return super().train(batches, latents)
+
+    def _learning_rate(self):
+        return self.recipe.learning_rate * (1 - self.recipe.decay * self.calls / 8)
+
+
+@fails("pieces", *BITS - {"same seed", "unused images"})
+class DropoutIsReseededEachCall(FakeTrainer):
+    def train(self, batches, latents):
+        self._dropout_numbers = np.random.Generator(np.random.PCG64(1))
+        return super().train(batches, latents)
+
+
+@fails(
+    "waits",
+    "weights are copies",
+    *BITS - {"same seed", "unused images", "save and load", "set weights keeps the rest"},
+)
+class ReturnsBeforeItIsDone(FakeTrainer):
+    """Has the last update still before it when ``train`` returns; it ends during the next read."""
+
+    late = False
+
+    def train(self, batches, latents):
+        self.finish()
+        losses = super().train(batches, latents)
+        self.late = True
+        return losses
+
+    def finish(self):
+        if self.late:
+            self._tensors["discriminator.1.bias"] = self._tensors["discriminator.1.bias"] + 1
+        self.late = False
+
+    def weights(self):
+        unfinished = super().weights()
+        self.finish()
+        return unfinished
+
+
+@fails("arguments untouched")
+class NormalisesLatentsInPlace(FakeTrainer):
+    def train(self, batches, latents):
+        losses = super().train(batches, latents)
+        latents /= np.linalg.norm(latents, axis=-1, keepdims=True)
+        return losses
+
+
+@fails("arguments untouched")
+class WritesToTheImages(FakeTrainer):
+    def __init__(self, recipe, images, labels, **kwargs):
+        super().__init__(recipe, images, labels, **kwargs)
+        images[:] = 0
+
+
+@fails("arguments copied", *CONTINUING)
+class RemembersTheLastLatents(FakeTrainer):
+    """Nudges a bias by the last step's latents, of which it keeps a view (and saves none)."""
+
+    last = np.zeros(1)
+
+    def train(self, batches, latents):
+        losses = []
+        for step in range(len(batches)):
+            self._tensors["generator.2.bias"] = self._tensors["generator.2.bias"] + np.mean(
+                self.last, dtype=self._dtype
+            )
+            losses.append(super().train(batches[step : step + 1], latents[step : step + 1]))
+            self.last = latents[step]
+        return Losses(
+            np.concatenate([part.generator for part in losses]),
+            np.concatenate([part.discriminator for part in losses]),
+            np.concatenate([part.d_real for part in losses]),
+            np.concatenate([part.d_fake for part in losses]),
+        )

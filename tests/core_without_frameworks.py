@@ -1,0 +1,44 @@
+"""Run by `nox -s core` in an environment that holds neither framework."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PLUGIN = "from gan_bench.testing import FakeTrainer\nclass Plugin(FakeTrainer): pass\n"
+
+
+def gan_bench(*arguments: str, code: int = 0) -> str:
+    """Run the command and return its output."""
+    command = [sys.executable, "-P", "-m", "gan_bench", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+    return done.stdout
+
+
+def main() -> None:
+    """Help, list, show, doctor, run and report work; a framework's row is `missing`."""
+    for framework in ("torch", "tensorflow", "keras"):
+        assert importlib.util.find_spec(framework) is None, f"{framework} is installed"
+    assert "Usage" in gan_bench("--help")
+    rows = json.loads(gan_bench("list", "--json"))
+    assert {row["name"] for row in rows} >= {"torch-dcgan", "keras-upsampling-sgd"}
+    assert all("pip install 'gan-bench[" in row["missing"] for row in rows)
+    assert "learning_rate" in gan_bench("show", "torch-dcgan")
+    assert "not installed" in gan_bench("doctor")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "plugin.py").write_text(PLUGIN)
+        results = ("--results", f"{folder}/results")
+        short = ("--images", "256", "--evaluations", "2", "--samples", "150")
+        gan_bench("run", "--all", f"{folder}/plugin.py", *short, *results, code=1)
+        statuses = {r["run_id"]: r for r in json.loads(gan_bench("status", "--json", *results))}
+        assert sorted(r["status"] for r in statuses.values()) == ["missing", "missing", "ok"]
+        gan_bench("report", *results, "--out", f"{folder}/report")
+        assert "plugin" in (Path(folder) / "report/report.md").read_text(encoding="utf-8")
+    sys.stdout.write("The core works without a framework.\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""The conformance suite passes a sound trainer, and each of its checks can fail."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from broken_trainers import BROKEN, DropoutIsNotSeeded, RefusesDouble
+from gan_bench.errors import UsageError
+from gan_bench.recipe import Recipe
+from gan_bench.testing import CheckResult, FakeRecipe, FakeTrainer, check_trainer
+from gan_bench.testing.conformance import CHECKS
+from gan_bench.trainer import Trainer, Unsupported
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1), dtype=np.uint8)
+FIELDS = [f"field {name}" for name in FakeRecipe.model_fields]
+
+
+def check(trainer, recipe=None, **options) -> list[CheckResult]:
+    return check_trainer(trainer, recipe, images=IMAGES, **options)
+
+
+def named(results: list[CheckResult], status: str) -> set[str]:
+    return {result.name for result in results if result.status == status}
+
+
+def detail(results: list[CheckResult], name: str) -> str:
+    return next(result.detail for result in results if result.name == name)
+
+
+def test_the_fake_trainer_is_a_trainer():
+    assert isinstance(
+        FakeTrainer(FakeRecipe(), IMAGES, np.zeros(16), device="cpu", planned_steps=1, seed=0),
+        Trainer,
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_fake_trainer_passes_every_check(dtype):
+    results = check_trainer(FakeTrainer, FakeRecipe(dtype=dtype))
+    assert [result.name for result in results] == [*CHECKS, *FIELDS]
+    assert {result.name: result.detail for result in results if result.status != "passed"} == {}
+
+
+def test_the_fake_trainer_passes_every_check_on_colour_images_of_an_odd_shape():
+    images = np.random.default_rng(1).integers(0, 256, (20, 9, 13, 3), dtype=np.uint8)
+    results = check_trainer(FakeTrainer, images=images, seed=3)
+    assert named(results, "passed") == {*CHECKS, *FIELDS}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_trainer_fails_the_checks_that_see_its_fault_and_no_others(name):
+    trainer, expected = BROKEN[name]
+    recipe = FakeRecipe() if name == "HasNoRecipeClass" else None
+    # The fields' checks take as long as all others.
+    only = {*CHECKS} if expected <= {*CHECKS} else None
+    results = check(trainer, recipe, only=only)
+    assert named(results, "failed") == expected
+    assert all(result.detail.endswith(".") for result in results)
+
+
+def test_every_check_can_fail():
+    caught = set().union(*(expected for _, expected in BROKEN.values()))
+    assert {*CHECKS, *FIELDS} - caught == set()
+
+
+def test_an_unsupported_trainer_is_skipped_with_its_reason():
+    class NeedsAnotherMachine(FakeTrainer):
+        def __init__(self, *args, **kwargs):
+            raise Unsupported("it needs eight GPUs.")
+
+    results = check(NeedsAnotherMachine)
+    assert {*CHECKS, *FIELDS} == named(results, "skipped")
+    assert {result.detail for result in results} == {"Unsupported: it needs eight GPUs."}
+
+
+def test_images_that_the_recipe_cannot_make_skip_everything():
+    class LargeRecipe(FakeRecipe):
+        def cannot_make(self, height, width, channels):
+            return "it makes 64x64 images." if (height, width) != (64, 64) else None
+
+    class Large(FakeTrainer):
+        recipe_class: ClassVar[type[Recipe]] = LargeRecipe
+
+    assert "64x64" in detail(check(Large), "same seed")
+    assert named(check_trainer(Large), "passed") == {*CHECKS, *FIELDS}
+
+
+@pytest.mark.parametrize("crash", [ValueError("no such layer"), SystemExit(1)])
+def test_a_crash_is_a_failure_that_names_the_exception_and_the_suite_goes_on(crash):
+    class Crashes(FakeTrainer):
+        def __init__(self, *args, **kwargs):
+            raise crash
+
+    results = check(Crashes)
+    assert [result.name for result in results] == [*CHECKS, *FIELDS]
+    assert named(results, "failed") >= {"contract", *FIELDS} - {"contract", "field epochs"}
+    assert type(crash).__name__ in detail(results, "same seed")
+
+
+def test_a_recipe_without_defaults_is_asked_for():
+    class BareRecipe(Recipe):
+        name: ClassVar[str] = "bare"
+
+    class Bare(FakeTrainer):
+        recipe_class: ClassVar[type[Recipe]] = BareRecipe
+
+    results = check(Bare)
+    assert [result.name for result in results] == [*CHECKS]
+    assert named(results, "failed") == {"contract"}
+    assert "batch_size" in detail(results, "contract")
+    assert named(results, "skipped") == {*CHECKS} - {"contract"}
+
+
+def test_another_recipe_than_the_classes_own_fails_the_contract():
+    class OtherRecipe(FakeRecipe):
+        pass
+
+    class Other(FakeTrainer):
+        recipe_class: ClassVar[type[Recipe]] = OtherRecipe
+
+    results = check(Other, FakeRecipe(), only={"contract"})
+    assert "OtherRecipe" in detail(results, "contract")
+    assert named(results, "failed") == {"contract"}
+
+
+def test_single_checks_can_be_chosen_and_unknown_ones_are_named():
+    results = check(FakeTrainer, only={"field decay", "pieces"})
+    assert [result.name for result in results] == ["pieces", "field decay"]
+    with pytest.raises(UsageError, match="no check peices"):
+        check(FakeTrainer, only={"peices"})
+
+
+def test_a_trainer_that_initialises_itself_is_not_held_to_a_recipes_weights():
+    class FreeRecipe(FakeRecipe):
+        def initial_weights(self, seed):
+            return None
+
+        def parameter_counts(self):
+            return None
+
+    class InitialisesItself(FakeTrainer):
+        recipe_class: ClassVar[type[Recipe]] = FreeRecipe
+
+        def set_weights(self, weights):
+            own = FakeRecipe.initial_weights(self.recipe, 5)
+            super().set_weights(own if weights is None else weights)
+
+    results = check(InitialisesItself)
+    assert named(results, "failed") == set()
+    assert named(results, "skipped") == {
+        "initial weights are pure",
+        "weights of the recipe",
+        "parameter counts",
+    }
+
+
+def test_a_refused_dtype_is_skipped_not_failed():
+    results = check(RefusesDouble)
+    assert named(results, "failed") == set()
+    assert named(results, "skipped") == {"field dtype"}
+    assert "float32 only" in detail(results, "field dtype")
+
+
+def test_a_device_without_the_same_bits_twice_is_not_held_to_them():
+    class Accelerated(DropoutIsNotSeeded):
+        def __init__(self, *args, device, **kwargs):
+            if device != "cuda:0":
+                raise Unsupported("cuda:0 only.")
+            super().__init__(*args, device="cpu", **kwargs)
+
+    results = check(Accelerated, device="cuda:0")
+    assert named(results, "failed") == set()
+    assert {"same seed", "pieces", "every draw"} <= named(results, "skipped")
+
+
+def test_results_are_reported_as_they_come():
+    seen: list[CheckResult] = []
+    assert check(FakeTrainer, on_result=seen.append) == seen
+
+
+def test_fields_of_every_kind_are_tried():
+    class KindsRecipe(FakeRecipe):
+        rates: tuple[float, float] = (0.5, 0.25)
+        flag: bool = False
+        kind: str = "a"
+
+    class Kinds(FakeTrainer):
+        recipe_class: ClassVar[type[Recipe]] = KindsRecipe
+
+    results = check(Kinds)
+    assert named(results, "failed") == {"field rates", "field flag", "field kind"}
+    assert "`rates[0]` changes nothing" in detail(results, "field rates")
+    assert "True train what False trains" in detail(results, "field flag")
+    assert "examples=[...]" in detail(results, "field kind")

@@ -1,0 +1,221 @@
+"""Recipes: initial weights, parameter counts, cost, validation."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from gan_bench_recipes.dcgan import Dcgan
+from gan_bench_recipes.layers import Convolution, Normal, TransposedConvolution
+from gan_bench_recipes.upsampling_sgd import UpsamplingSgd
+
+RECIPES = [Dcgan(), UpsamplingSgd()]
+
+
+def digest(weights):
+    sha256 = hashlib.sha256()
+    for name, tensor in weights.items():
+        sha256.update(name.encode() + str(tensor.shape).encode() + tensor.tobytes())
+    return sha256.hexdigest()
+
+
+def test_dcgan_starts_with_these_tensors():
+    shapes = {name: tensor.shape for name, tensor in Dcgan().initial_weights(0).items()}
+    moving = ("gamma", "beta", "moving_mean", "moving_variance")
+    assert shapes == {
+        "generator.0.kernel": (7, 7, 100, 256),
+        **{f"generator.1.{name}": (256,) for name in moving},
+        "generator.2.kernel": (4, 4, 256, 128),
+        **{f"generator.3.{name}": (128,) for name in moving},
+        "generator.4.kernel": (4, 4, 128, 1),
+        "discriminator.0.kernel": (4, 4, 1, 64),
+        "discriminator.1.kernel": (4, 4, 64, 128),
+        **{f"discriminator.2.{name}": (128,) for name in moving},
+        "discriminator.3.kernel": (7, 7, 128, 1),
+    }
+
+
+def test_upsampling_sgd_starts_with_these_tensors():
+    shapes = {name: tensor.shape for name, tensor in UpsamplingSgd().initial_weights(0).items()}
+    assert shapes == {
+        "generator.0.kernel": (100, 1024),
+        "generator.0.bias": (1024,),
+        "generator.1.kernel": (1024, 6272),
+        "generator.1.bias": (6272,),
+        "generator.2.gamma": (6272,),
+        "generator.2.beta": (6272,),
+        "generator.2.moving_mean": (6272,),
+        "generator.2.moving_variance": (6272,),
+        "generator.3.kernel": (5, 5, 128, 64),
+        "generator.3.bias": (64,),
+        "generator.4.kernel": (5, 5, 64, 1),
+        "generator.4.bias": (1,),
+        "discriminator.0.kernel": (5, 5, 1, 64),
+        "discriminator.0.bias": (64,),
+        "discriminator.1.kernel": (5, 5, 64, 128),
+        "discriminator.1.bias": (128,),
+        "discriminator.2.kernel": (3200, 1024),
+        "discriminator.2.bias": (1024,),
+        "discriminator.3.kernel": (1024, 1),
+        "discriminator.3.bias": (1,),
+    }
+
+
+def test_dcgan_starts_normal():
+    weights = Dcgan(initial_scale=0.05).initial_weights(3)
+    for name, tensor in weights.items():
+        mean, deviation = {
+            "kernel": (0.0, 0.05),
+            "gamma": (1.0, 0.05),
+            "beta": (0.0, 0.0),
+            "moving_mean": (0.0, 0.0),
+            "moving_variance": (1.0, 0.0),
+        }[name.rpartition(".")[2]]
+        error = deviation / np.sqrt(tensor.size)
+        assert abs(tensor.mean(dtype=np.float64) - mean) <= 5 * error
+        assert abs(tensor.std(dtype=np.float64) - deviation) <= 5 * error
+
+
+@pytest.mark.parametrize(
+    ("name", "fans"),
+    [
+        ("generator.0.kernel", 100 + 1024),
+        ("generator.1.kernel", 1024 + 6272),
+        ("generator.3.kernel", 25 * (128 + 64)),
+        ("discriminator.0.kernel", 25 * (1 + 64)),
+        ("discriminator.2.kernel", 3200 + 1024),
+    ],
+)
+def test_upsampling_sgd_starts_glorot_uniform(name, fans):
+    kernel = UpsamplingSgd().initial_weights(3)[name]
+    limit = np.sqrt(6 / fans)
+    assert 0.98 * limit < np.abs(kernel).max() <= np.float32(limit)
+    assert abs(kernel.mean(dtype=np.float64)) < 5 * limit / np.sqrt(3 * kernel.size)
+
+
+def test_upsampling_sgd_starts_with_zero_biases_and_standard_statistics():
+    for name, tensor in UpsamplingSgd().initial_weights(3).items():
+        if not name.endswith("kernel"):
+            assert (tensor == float(name.endswith(("gamma", "moving_variance")))).all()
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_initial_weights_are_a_pure_function_of_the_seed(recipe):
+    first = recipe.initial_weights(7)
+    np.random.default_rng(0).normal()
+    again = type(recipe)().initial_weights(7)
+    assert digest(first) == digest(again)
+    assert digest(first) != digest(recipe.initial_weights(8))
+    assert {tensor.dtype for tensor in first.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        (Dcgan(), "a45be663857ab412e0a7ac1a65b03fb763ee9b02666f769c8ffda30fd0a8fd4f"),
+        (UpsamplingSgd(), "92fd25b1f26c6497bcce92763c57b7245b53f8853f07a517cd0561aac14ae2f7"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_initial_weights_are_the_same_on_every_machine(recipe, expected):
+    assert digest(recipe.initial_weights(0)) == expected
+
+
+def test_no_two_tensors_start_from_the_same_numbers():
+    weights = Dcgan().initial_weights(0)
+    generator, discriminator = weights["generator.1.gamma"], weights["discriminator.2.gamma"]
+    assert not np.array_equal(generator[:128], discriminator)
+
+
+def test_parameters_are_counted():
+    assert Dcgan().parameter_counts() == {
+        "generator": 100 * 256 * 49 + 2 * 256 + 256 * 128 * 16 + 2 * 128 + 128 * 16,
+        "discriminator": 64 * 16 + 64 * 128 * 16 + 2 * 128 + 128 * 49,
+    }
+    assert UpsamplingSgd().parameter_counts() == {
+        "generator": 101 * 1024 + 1025 * 6272 + 2 * 6272 + (25 * 128 + 1) * 64 + 25 * 64 + 1,
+        "discriminator": 26 * 64 + (25 * 64 + 1) * 128 + 3201 * 1024 + 1025,
+    }
+
+
+def test_multiply_adds_of_dcgan_equal_a_hand_calculation():
+    generator = 100 * 256 * 49, 7 * 7 * 256 * 128 * 16, 14 * 14 * 128 * 16
+    discriminator = 14 * 14 * 64 * 16, 7 * 7 * 128 * 64 * 16, 128 * 49
+    g, d = sum(generator), sum(discriminator)
+    expected = g  # the fakes, once for both updates
+    expected += 2 * (d + d + d - discriminator[0])  # forward, kernels, inputs but the images
+    expected += d + d  # generator's update: D forward and its gradient down to the fakes
+    expected += g + g - generator[0]  # kernels, inputs but the latents
+    assert Dcgan().multiply_adds_per_step() == 128 * expected
+
+
+def test_multiply_adds_of_upsampling_sgd_equal_a_hand_calculation():
+    generator = 100 * 1024, 1024 * 6272, 14 * 14 * 25 * 128 * 64, 28 * 28 * 25 * 64
+    discriminator = 28 * 28 * 25 * 64, 10 * 10 * 25 * 64 * 128, 3200 * 1024, 1024
+    g, d = sum(generator), sum(discriminator)
+    expected = g + 2 * (d + d + d - discriminator[0])
+    expected += g + d + d + g + g - generator[0]
+    assert UpsamplingSgd().multiply_adds_per_step() == 128 * expected
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_networks_make_and_judge_mnist_images(recipe):
+    assert recipe.generator().output_shape() == (28, 28, 1)
+    assert np.prod(recipe.discriminator().output_shape()) == 1
+    assert recipe.cannot_make(28, 28, 1) is None
+    assert "32 x 32 with 3" in recipe.cannot_make(32, 32, 3)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_cost_and_weights_follow_the_knobs(recipe):
+    fields = type(recipe).model_fields
+    larger = type(recipe)(batch_size=2 * recipe.batch_size)
+    assert larger.multiply_adds_per_step() == 2 * recipe.multiply_adds_per_step()
+    for name in ("generator_channels", "discriminator_channels", "latent_size"):
+        wider = type(recipe)(**{name: 2 * fields[name].default})
+        assert wider.multiply_adds_per_step() > recipe.multiply_adds_per_step()
+        assert wider.parameter_counts() != recipe.parameter_counts()
+        assert wider.generator().output_shape() == (28, 28, 1)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_every_knob_says_what_it_is_and_where_its_value_comes_from(recipe):
+    for name, field in type(recipe).model_fields.items():
+        assert field.description, name
+        if name != "dtype":
+            origin = field.json_schema_extra["origin"]
+            assert origin in {"source", "chosen", "framework default pinned"}, name
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"batch_size": 0},
+        {"learning_rate": 0.0},
+        {"beta2": 1.0},
+        {"adam_epsilon": -1e-8},
+        {"batch_norm_new_weight": 0.0},
+        {"latent_distribution": "cauchy"},
+        {"dtype": "float16"},
+        {"momentum": 0.9},
+    ],
+    ids=str,
+)
+def test_dcgan_refuses_values_out_of_range(wrong):
+    with pytest.raises(ValidationError):
+        Dcgan(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"momentum": 1.0}, {"learning_rate": -1.0}, {"dense_units": 0}], ids=str
+)
+def test_upsampling_sgd_refuses_values_out_of_range(wrong):
+    with pytest.raises(ValidationError):
+        UpsamplingSgd(**wrong)
+
+
+def test_same_padding_keeps_keras_shapes():
+    kernel = Normal(0.0, 1.0)
+    assert Convolution(8, 5, 2, "same", kernel).output_shape((7, 28, 1)) == (4, 14, 8)
+    assert TransposedConvolution(8, 5, 2, "same", kernel).output_shape((7, 14, 1)) == (14, 28, 8)
