@@ -117,5 +117,7 @@ def same_bits(one: Path, other: Path) -> None:
     scores = []
     for folder in (one, other):
         (path,) = (folder / "scores").glob("*.json")
-        scores.append([(row["step"], row["value"]) for row in json.loads(path.read_text())["scores"]])
+        scores.append(
+            [(row["step"], row["value"]) for row in json.loads(path.read_text())["scores"]]
+        )
     assert scores[0] == scores[1] != []

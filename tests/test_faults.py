@@ -1,12 +1,11 @@
 """Trainers that misbehave: each becomes the right status with its reason, and the plan goes on."""
 
 import json
-import os
 import signal
-from pathlib import Path
 
 import psutil
 import pytest
+
 from conftest import same_bits
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
@@ -257,7 +256,7 @@ def test_a_worker_ends_when_its_supervisor_is_killed(bench, plugin):
     worker = int(pids.read_text())
     psutil.wait_procs([psutil.Process(worker)] if psutil.pid_exists(worker) else [], timeout=20)
     assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie"
-    assert os.path.exists(Path(bench.run_folders()[0]) / "spec.json")
+    assert (bench.run_folders()[0] / "spec.json").exists()
 
 
 def test_a_line_cut_short_by_a_kill_does_not_hide_the_next_attempt(tmp_path):

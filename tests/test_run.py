@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from conftest import same_bits
 
+from conftest import same_bits
 from gan_bench import load_results
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")

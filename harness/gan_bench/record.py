@@ -2,7 +2,7 @@
 
 import statistics
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,7 +14,7 @@ from gan_bench.folders import RunFolder
 from gan_bench.launch import Outcome, Status, log_tail
 from gan_bench.spec import RunSpec
 
-RECORD_SCHEMA_VERSION = 1
+RECORD_SCHEMA_VERSION: Final = 1
 EXCLUSIVE_BELOW = 0.05
 """The device counts as exclusive if others used less than this share of it during the run."""
 
@@ -130,13 +130,13 @@ class _Clock:
     def train_s(self) -> float | None:
         if not self.steady:
             return None
-        return sum(event["seconds"] for event in self.steady.values())
+        return float(sum(event["seconds"] for event in self.steady.values()))
 
     @property
     def resume_s(self) -> float | None:
         if not self.warmups:
             return None
-        return sum(event["seconds"] for event in self.warmups.values())
+        return float(sum(event["seconds"] for event in self.warmups.values()))
 
     @property
     def images_per_s(self) -> float | None:

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SPEC_SCHEMA_VERSION = 1
+SPEC_SCHEMA_VERSION: Final = 1
 
 
 class Frozen(BaseModel):

@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from gan_bench.describe import describe, load_trainer
+from gan_bench.describe import describe
 from gan_bench.errors import UsageError
 from gan_bench.frameworks import missing, versions_of
 from gan_bench.launch import worker_environment
+from gan_bench.loading import load_trainer
 from gan_bench.registry import find
 from gan_bench.spec import Frozen, Implementation
 from gan_bench.testing import CheckResult, check_trainer

@@ -27,10 +27,10 @@ from gan_bench import data
 from gan_bench.checkpoints import last_checkpoint, write_checkpoint
 from gan_bench.data.batches import batches
 from gan_bench.data.latents import evaluation_latents, training_latents
-from gan_bench.describe import load_trainer
 from gan_bench.errors import GanBenchError
 from gan_bench.events import HEARTBEAT_S, EventWriter
 from gan_bench.folders import RunFolder
+from gan_bench.loading import load_trainer
 from gan_bench.recipe import Recipe
 from gan_bench.spec import RunSpec
 from gan_bench.trainer import Losses, Trainer, Unsupported

@@ -3,6 +3,7 @@
 import contextlib
 import signal
 from collections.abc import Iterator, Sequence
+from functools import partial
 from types import FrameType
 from typing import Protocol
 
@@ -84,7 +85,7 @@ def execute(
                 results,
                 spec,
                 options,
-                lambda event, index=index, spec=spec: observer.event(index, spec, event),
+                partial(observer.event, index, spec),
             )
             observer.run_finished(index, spec, record, reused)
             records.append(record)
