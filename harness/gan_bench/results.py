@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from gan_bench.contract import LOSS_COLUMNS
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import ResultsFolder, RunFolder, open_results
 from gan_bench.record import Record
 from gan_bench.score.result import Scores
 from gan_bench.spec import Plan, RunSpec
 
-LOSS_COLUMNS = ("generator", "discriminator", "d_real", "d_fake")
 SCORE_COLUMNS = (
     *("run_id", "step", "images", "train_s", "metric", "features", "value", "low", "high"),
     *("n_real", "n_fake", "rank_deficient", "all_equal", "protocol"),

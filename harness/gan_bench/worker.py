@@ -6,7 +6,6 @@ checkpoint if there is one, and tells what happens in ``events.jsonl``.
 
 import contextlib
 import faulthandler
-import hashlib
 import os
 import resource
 import signal
@@ -18,35 +17,28 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench import data
+from gan_bench.arrays import write_array, write_images
 from gan_bench.checkpoints import last_checkpoint, write_checkpoint
+from gan_bench.contract import LOSS_COLUMNS, check_samples, loss_table, weights_sha256
 from gan_bench.data.batches import batches
 from gan_bench.data.latents import evaluation_latents, training_latents
 from gan_bench.errors import GanBenchError
 from gan_bench.events import HEARTBEAT_S, EventWriter
+from gan_bench.failure import Diverged, failure_kind, failure_reason
 from gan_bench.folders import RunFolder
 from gan_bench.loading import load_trainer
 from gan_bench.recipe import Recipe
 from gan_bench.spec import RunSpec
-from gan_bench.trainer import Losses, Trainer, Unsupported
+from gan_bench.trainer import Trainer
 
 CHECKPOINT_EVERY_S = 60.0
-LOSS_COLUMNS = ("generator", "discriminator", "d_real", "d_fake")
 STOPPED_EXIT_CODE = 75
 """The worker ended because it was asked to, after a checkpoint (EX_TEMPFAIL)."""
-
-
-class ContractError(GanBenchError):
-    """A trainer returned what the contract does not allow."""
-
-
-class Diverged(GanBenchError):
-    """A loss is not a finite number."""
 
 
 class Stopped(Exception):
@@ -67,45 +59,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
-
-
-def _atomic_array(path: Path, **arrays: NDArray[Any]) -> None:
-    """Write arrays, whole or not at all: one as .npy, named ones as .npz."""
-    half = path.with_suffix(".half")
-    with half.open("wb") as file:
-        if path.suffix == ".npy":
-            (array,) = arrays.values()
-            np.save(file, array, allow_pickle=False)
-        else:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
-
-
-def _checked(losses: Losses, steps: int) -> NDArray[np.float32]:
-    """Return losses as float32 (steps, 4), NaN in the columns that the trainer does not have."""
-    table = np.full((steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
-    for column, name in enumerate(LOSS_COLUMNS):
-        values = getattr(losses, name)
-        if values is None and column >= 2:
-            continue
-        if not isinstance(values, np.ndarray) or values.shape != (steps,):
-            shape = getattr(values, "shape", type(values).__name__)
-            raise ContractError(f"train returned {name} of {shape}, the contract says ({steps},)")
-        if values.dtype != np.float32:
-            raise ContractError(f"train returned {name} as {values.dtype}, the contract: float32")
-        table[:, column] = values
-    return table
-
-
-def weights_sha256(weights: dict[str, NDArray[Any]]) -> str:
-    """Hash weights by name, dtype, shape and bits."""
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        tensor = np.ascontiguousarray(weights[name])
-        digest.update(f"{name} {tensor.dtype} {tensor.shape}\n".encode() + tensor.tobytes())
-    return digest.hexdigest()
 
 
 class Worker:
@@ -200,7 +153,7 @@ class Worker:
         started = time.perf_counter()
         losses = self.trainer.train(rows, latents)
         seconds = time.perf_counter() - started
-        table = _checked(losses, steps)
+        table = loss_table(losses, steps)
         self.losses[self.step : self.step + steps] = table
         with np.errstate(invalid="ignore"):
             means = table.mean(axis=0, dtype=np.float64)
@@ -244,14 +197,9 @@ class Worker:
         started = time.perf_counter()
         images = self.trainer.sample(latents)
         seconds = time.perf_counter() - started
-        expected = (self.spec.samples, *self.images.shape[1:])
-        if not isinstance(images, np.ndarray) or images.shape != expected:
-            shape = getattr(images, "shape", type(images).__name__)
-            raise ContractError(f"sample returned {shape}, the contract says {expected}")
-        if images.dtype != np.uint8:
-            raise ContractError(f"sample returned {images.dtype}, the contract says uint8")
+        check_samples(images, (self.spec.samples, *self.images.shape[1:]))
         self.folder.snapshots.mkdir(exist_ok=True)
-        _atomic_array(path, images=images)
+        write_images(path, images)
         self.events.write("snapshot", step=self.step, seconds=seconds)
 
     def checkpoint_if_due(self) -> None:
@@ -268,43 +216,12 @@ class Worker:
             raise Stopped
 
     def _write_losses(self) -> None:
-        _atomic_array(self.folder.losses, losses=self.losses)
+        write_array(self.folder.losses, self.losses)
 
     def peak_rss_mb(self) -> float:
         """Return the largest resident memory of this process so far."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Tell by the exception's own words; nothing is guessed from a signal."""
-    name = type(error).__name__
-    text = str(error)
-    return (
-        isinstance(error, MemoryError)
-        or name in {"OutOfMemoryError", "ResourceExhaustedError"}
-        or "can't allocate memory" in text
-        or "CUDA out of memory" in text
-    )
-
-
-def _kind(error: BaseException) -> str:
-    if isinstance(error, Unsupported):
-        return "unsupported"
-    if isinstance(error, Diverged):
-        return "diverged"
-    if isinstance(error, ModuleNotFoundError):
-        return "missing"
-    return "oom" if _is_out_of_memory(error) else "error"
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, GanBenchError | Unsupported):
-        return str(error) or type(error).__name__
-    if isinstance(error, ModuleNotFoundError):
-        return f"the Python package {error.name} is not installed"
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 @contextlib.contextmanager
@@ -350,8 +267,8 @@ def main(run_dir: Path) -> int:
         with contextlib.suppress(OSError):
             events.write(
                 "failed",
-                kind=_kind(error),
-                reason=_reason(error),
+                kind=failure_kind(error),
+                reason=failure_reason(error),
                 step=worker.step,
                 peak_rss_mb=worker.peak_rss_mb(),
             )

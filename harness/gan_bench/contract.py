@@ -1,0 +1,63 @@
+"""Checks what a trainer returns against the contract, before anything is believed of it."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.errors import GanBenchError
+from gan_bench.trainer import Losses
+
+LOSS_COLUMNS = ("generator", "discriminator", "d_real", "d_fake")
+_OPTIONAL = frozenset({"d_real", "d_fake"})
+
+
+class ContractError(GanBenchError):
+    """A trainer returned what the contract does not allow."""
+
+
+def loss_table(losses: Losses, steps: int) -> NDArray[np.float32]:
+    """Return losses as float32 (steps, 4), NaN in the columns that the trainer does not have.
+
+    Raises
+    ------
+    ContractError
+        A column that must be there is not, or one has another shape or dtype.
+    """
+    table = np.full((steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
+    for column, name in enumerate(LOSS_COLUMNS):
+        values = getattr(losses, name)
+        if values is None and name in _OPTIONAL:
+            continue
+        if not isinstance(values, np.ndarray) or values.shape != (steps,):
+            shape = getattr(values, "shape", type(values).__name__)
+            raise ContractError(f"train returned {name} of {shape}, the contract says ({steps},)")
+        if values.dtype != np.float32:
+            raise ContractError(f"train returned {name} as {values.dtype}, the contract: float32")
+        table[:, column] = values
+    return table
+
+
+def check_samples(images: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+    """Check that samples are uint8 of a shape.
+
+    Raises
+    ------
+    ContractError
+        They are not.
+    """
+    if not isinstance(images, np.ndarray) or images.shape != shape:
+        found = getattr(images, "shape", type(images).__name__)
+        raise ContractError(f"sample returned {found}, the contract says {shape}")
+    if images.dtype != np.uint8:
+        raise ContractError(f"sample returned {images.dtype}, the contract says uint8")
+
+
+def weights_sha256(weights: dict[str, NDArray[Any]]) -> str:
+    """Hash weights by name, dtype, shape and bits."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = np.ascontiguousarray(weights[name])
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}\n".encode() + tensor.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,39 @@
+"""What an exception in a worker means for the run: its status and a reason in one sentence."""
+
+from gan_bench.errors import GanBenchError
+from gan_bench.trainer import Unsupported
+
+
+class Diverged(GanBenchError):
+    """A loss is not a finite number."""
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Tell by the exception's own words; nothing is guessed from a signal."""
+    name = type(error).__name__
+    text = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or name in {"OutOfMemoryError", "ResourceExhaustedError"}
+        or "can't allocate memory" in text
+        or "CUDA out of memory" in text
+    )
+
+
+def failure_kind(error: BaseException) -> str:
+    if isinstance(error, Unsupported):
+        return "unsupported"
+    if isinstance(error, Diverged):
+        return "diverged"
+    if isinstance(error, ModuleNotFoundError):
+        return "missing"
+    return "oom" if _is_out_of_memory(error) else "error"
+
+
+def failure_reason(error: BaseException) -> str:
+    if isinstance(error, GanBenchError | Unsupported):
+        return str(error) or type(error).__name__
+    if isinstance(error, ModuleNotFoundError):
+        return f"the Python package {error.name} is not installed"
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

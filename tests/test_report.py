@@ -1,0 +1,419 @@
+"""The report as files: its figures, its escaping, and that it needs nothing but itself."""
+
+import base64
+import hashlib
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+from PIL import Image
+
+from gan_bench import data
+from gan_bench.errors import UsageError
+from gan_bench.report import write_report
+from gan_bench.spec import Implementation
+from report_folder import (
+    add_plan,
+    add_run,
+    empty_results,
+    protocol,
+    quick_spec,
+    run_spec,
+    scores_of,
+    some_losses,
+)
+
+HOSTILE = "<script>alert(\"x\")</script> | `a` *b* 'q' \x1b[31mred\x1b[0m 🦆 \u202eabc"
+
+
+class Html(HTMLParser):
+    """Collects text, attributes and tags, and complains about tags that do not match."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts, self.open = [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, key, value) for key, value in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        self.texts.append(text)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+    def values(self, tag, key):
+        return [v for t, k, v in self.attributes if (t, k) == (tag, key)]
+
+
+class Report:
+    def __init__(self, results, out, **options):
+        self.files = write_report(results, out, **options)
+        self.markdown = self.files.markdown.read_text(encoding="utf-8")
+        self.html = self.files.html.read_text(encoding="utf-8")
+        self.page = Html(self.html)
+        rendered = MarkdownIt("commonmark").enable("table").render(self.markdown)
+        self.rendered = Html(rendered.replace("<hr />", "").replace("<br />", "<br>"))
+
+    def row(self, name):
+        """Return the cells of an implementation's row in the markdown table."""
+        lines = [line for line in self.markdown.splitlines() if line.startswith(f"| {name} |")]
+        return [cell.strip() for cell in lines[0].strip("|").split("|")]
+
+
+@pytest.fixture
+def results(tmp_path):
+    return empty_results(tmp_path / "results")
+
+
+@pytest.fixture
+def report(results, tmp_path):
+    return lambda **options: Report(results, tmp_path / "out", **options)
+
+
+@pytest.fixture
+def two_implementations(results):
+    """Three seeds each; every figure of the report follows from these."""
+    for seed in range(3):
+        spec = run_spec("torch-dcgan", seed)
+        add_run(
+            results,
+            spec,
+            scores=[scores_of({0: 150.0, 300: 1.5, 600: 4.0 + 0.1 * seed})],
+            losses=some_losses(600, seed),
+            grids=(0, 300, 600),
+            images_per_s=(1_000.0, 1_010.0, 1_500.0)[seed],
+        )
+        spec = run_spec("keras-dcgan", seed)
+        add_run(
+            results,
+            spec,
+            scores=[scores_of({0: 160.0, 300: 20.0, 600: 7.0 + 0.1 * seed})],
+            losses=some_losses(600, seed),
+            grids=(0, 300, 600),
+            images_per_s=500.0,
+            warmup_s=10.0,
+            train_s=120.5,
+        )
+    return results
+
+
+def test_the_table_holds_the_known_figures(two_implementations, report):
+    found = report()
+    assert found.row("torch-dcgan") == [
+        "torch-dcgan",
+        "4.10 (4.00 to 4.20)",
+        "1,010 (1,000 to 1,500)",
+        "2.50",
+        "62.5",
+        "812",
+        "1,234,567",
+        "138,817",
+        "45.6",
+        "45.6",
+        "3 of 3",
+        "ok",
+    ]
+    assert found.row("keras-dcgan")[1:5] == [
+        "7.10 (7.00 to 7.20)",
+        "500 (500 to 500)",
+        "10.0",
+        "130",
+    ]
+    assert found.row("*Floor: real against real*")[1] == "0.520"
+    assert found.row("*Ceiling: untrained generator*")[1] == "155 (150 to 160)"
+    assert (
+        "torch-dcgan 4.10 4.00 to 4.20 1,010 1,000 to 1,500 2.50 62.5 812 1,234,567 138,817 45.6 "
+        "45.6 3 of 3 ok" in found.page.text
+    )
+    assert "Ceiling: untrained generator 155 150 to 160" in found.page.text
+
+
+def test_the_answer_stands_first_in_both(two_implementations, report):
+    found = report(title="My title")
+    for text in (found.page.text, found.rendered.text):
+        assert text.index("My title") < text.index("has the lowest final FID") < text.index("Table")
+        assert (
+            "torch-dcgan has the lowest final FID (lenet features): 4.10 (mean of 3 seeds, 4.00 to "
+            "4.20); no other's seeds come within this range, the next is keras-dcgan with 7.10 "
+            "(7.00 to 7.20)." in text
+        )
+        assert "torch-dcgan is the fastest: 1,010 images/s, 2.0 times keras-dcgan (500)." in text
+
+
+def test_it_says_how_it_was_measured(two_implementations, report):
+    found = report()
+    for text in (found.page.text, found.rendered.text):
+        for part in (
+            protocol().fingerprint,
+            "a" * 64,
+            "d" * 64,
+            "Model X, 2 cores",
+            "100 GFLOP/s before the runs and 98.0 after",
+            "c" * 40,
+            "python 3.11.2, torch 2.1.0",
+            "gan-bench run --all --preset standard",
+            "learning_rate 0.0002",
+            "the device was exclusive in 6 of 6 runs",
+        ):
+            assert part in text, part
+
+
+def test_every_picture_of_the_markdown_lies_beside_it_and_says_what_it_shows(
+    two_implementations, report
+):
+    found = report()
+    sources = found.rendered.values("img", "src")
+    assert len(sources) == len(set(sources)) == 2 + 2 + 2 + 6
+    for source in sources:
+        with Image.open(found.files.markdown.parent / source) as picture:
+            picture.verify()
+    assert all(len(alt) > 20 for alt in found.rendered.values("img", "alt"))
+    assert all(len(alt) > 20 for alt in found.page.values("img", "alt"))
+    assert len(found.page.values("img", "alt")) == len(sources)
+    assert "FID (lenet features) against images seen: " in found.html
+    assert "torch-dcgan from 150 to 4.10" in found.html
+    assert "step 300 (30,000 images)" in found.page.text
+
+
+def test_the_html_asks_no_server_for_anything(two_implementations, report):
+    page = report().page
+    assert "script" not in page.tags
+    for tag, key, value in page.attributes:
+        if key in ("src", "srcset", "data", "action", "poster"):
+            assert value.startswith("data:"), (tag, key)
+        if key == "href":
+            assert value.startswith(("data:", "#")), (tag, value)
+        assert key != "style"
+    assert "@import" not in page.text
+    assert "url(" not in page.text
+
+
+def test_the_policy_allows_the_own_style_and_no_network(two_implementations, report):
+    found = report()
+    policy = found.page.values("meta", "content")[0]
+    style = re.search(r"<style>(.*?)</style>", found.html, re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy.startswith("default-src 'none'; img-src data:; ")
+    assert f"style-src 'sha256-{digest}'" in policy
+
+
+def test_tables_name_their_rows_and_columns(two_implementations, report):
+    page = report().page
+    assert set(page.values("th", "scope")) == {"row", "col"}
+    assert len(page.values("th", "scope")) == page.tags.count("th")
+    for anchor in page.values("a", "href"):
+        assert anchor.removeprefix("#") in page.values("section", "id")
+
+
+def test_the_same_results_give_the_same_bytes(two_implementations, tmp_path):
+    first = Report(two_implementations, tmp_path / "a")
+    second = Report(two_implementations, tmp_path / "b")
+    assert first.html == second.html
+    assert first.markdown == second.markdown
+    assert {p.name: p.read_bytes() for p in (tmp_path / "a" / "figures").iterdir()} == {
+        p.name: p.read_bytes() for p in (tmp_path / "b" / "figures").iterdir()
+    }
+
+
+def test_an_earlier_report_is_replaced(two_implementations, report):
+    first = report(title="First").files
+    second = report(title="Second")
+    assert second.files == first
+    assert "First" not in second.page.text
+
+
+def test_hostile_text_stays_text(results, report):
+    name = "torch-<b>x|y<b>_$z$"
+    implementation = Implementation(
+        name=name, framework="torch", recipe="<i>r</i>", attribute="T", path="/p/x.py"
+    )
+    spec = run_spec(
+        implementation=implementation, recipe_values={"<u>key</u>": "<img src=x onerror=alert(1)>"}
+    )
+    add_run(
+        results,
+        spec,
+        status="error",
+        reason=HOSTILE,
+        log_tail=f"{HOSTILE}\n\n\n</pre></details><h1>out</h1>\n# heading\n",
+        circumstances={"command": "gan-bench run '<script>'"},
+    )
+    other = run_spec(implementation=implementation.model_copy(update={"name": "_" + name}), seed=1)
+    scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
+    add_run(results, other, scores=scores, losses=some_losses(600), grids=(0, 600))
+    found = report(title=HOSTILE)
+    for parsed in (found.page, found.rendered):
+        assert not {"script", "b", "i", "u", "em", "del"} & set(parsed.tags)
+        assert parsed.tags.count("h1") == 1
+        assert "onerror" not in [key for _, key, _ in parsed.attributes]
+        assert "<script>alert(\"x\")</script> | `a` *b* 'q' red 🦆" in parsed.text
+        assert "</pre></details><h1>out</h1> # heading" in parsed.text
+        assert f"_{name}" in parsed.text
+        assert "\x1b" not in parsed.text
+
+
+def test_failed_skipped_and_pending_runs_are_listed_with_their_reasons(results, report):
+    add_run(results, run_spec(seed=0), scores=[scores_of({0: 150.0, 300: 20.0, 600: 4.0})])
+    add_run(
+        results, run_spec(seed=1), status="oom", reason="out of memory", log_tail="line 1\nline 2"
+    )
+    add_run(results, run_spec("keras-dcgan"), status="missing", reason="keras is not installed")
+    add_plan(results, [run_spec(seed=0), run_spec(seed=2)])
+    found = report()
+    assert found.row("torch-dcgan")[-2:] == ["1 of 3", "1 ok, 1 oom, 1 pending"]
+    assert found.row("keras-dcgan")[1:] == [
+        *["—"] * 5,
+        "1,234,567",
+        "138,817",
+        "45.6",
+        "—",
+        "0 of 1",
+        "missing",
+    ]
+    for text in (found.page.text, found.rendered.text):
+        assert "1 oom out of memory" in text
+        assert "2 pending planned, not started" in text
+        assert "0 missing keras is not installed" in text
+        assert "line 1 line 2" in text
+        assert "no run ended well (keras-dcgan)" in text
+    assert found.page.tags.count("details") == 1
+
+
+def test_a_run_that_could_not_be_scored_says_why(results, report):
+    under = protocol()
+    failed = scores_of(
+        {600: None}, under=under, status="error", reason="The samples do not fit.", floor=None
+    )
+    add_run(results, run_spec(), scores=[failed])
+    found = report()
+    assert found.row("torch-dcgan")[1:3] == ["—", "1,000"]
+    for text in (found.page.text, found.rendered.text):
+        assert "ok, scoring failed The samples do not fit." in text
+        assert "Nothing was scored." in text
+
+
+def test_losses_that_are_not_finite_are_drawn_as_far_as_they_go(results, report):
+    losses = some_losses(600)
+    losses[100:] = np.nan
+    add_run(results, run_spec(), status="diverged", reason="nan", losses=losses, steps_done=120)
+    losses = some_losses(600)
+    losses[50, 0] = np.inf
+    add_run(results, run_spec("keras-dcgan"), losses=losses)
+    everything = np.full((600, 4), np.nan)
+    add_run(results, run_spec("torch-baseline"), losses=everything)
+    found = report()
+    assert "torch-dcgan; not finite from step 101" in found.page.text
+    assert "keras-dcgan; not finite from step 51" in found.page.text
+    assert not list((found.files.markdown.parent / "figures").glob("*baseline*"))
+
+
+def test_losses_without_discriminator_outputs_have_one_panel(results, report):
+    losses = some_losses(600)
+    losses[:, 2:] = np.nan
+    add_run(results, run_spec(), losses=losses)
+    assert "figures/losses-torch-dcgan.png" in report().markdown
+
+
+def test_points_without_a_time_are_left_out_of_the_curve_and_named(results, report):
+    spec = run_spec()
+    points = [
+        {"step": 0, "images": 0, "train_s": 0.0},
+        {"step": 300, "images": 30_000, "train_s": None},
+        {"step": 600, "images": 60_000, "train_s": None},
+    ]
+    scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
+    add_run(results, spec, scores=scores, evaluation_points=points, untimed_steps=300, resume_s=3.0)
+    found = report()
+    assert found.row("torch-dcgan")[4] == "—"
+    assert "torch-dcgan: 2 of 3 points are missing against seconds" in found.page.text
+    assert "seed 0 was resumed" in found.page.text
+
+
+def test_real_images_stand_beside_the_samples_if_they_are_the_same_data(results, report):
+    dataset = data.load("mnist-5k")
+    spec = quick_spec(dataset="mnist-5k", data_sha256=dataset.sha256)
+    add_run(results, spec, grids=(0, 20, 40))
+    other = quick_spec("keras-dcgan", dataset="mnist-5k")
+    add_run(results, other, grids=(0, 40))
+    found = report()
+    assert found.page.text.count("Real test images of mnist-5k") == 1
+    assert "mnist-5k has other content on this machine" in found.page.text
+    with Image.open(found.files.markdown.parent / "figures/real-mnist-5k.png") as picture:
+        pixels = np.asarray(picture)
+    np.testing.assert_array_equal(pixels[:28, :28], dataset.test.images[0, :, :, 0])
+
+
+def test_a_grid_that_is_damaged_is_named(results, report):
+    folder = add_run(results, run_spec(dataset="unknown"), grids=(0, 300, 600))
+    (folder.grids / "00000600.png").write_bytes(b"\x89PNG broken")
+    found = report()
+    assert "the grid 00000600.png of torch-dcgan-unknown-s0" in found.page.text
+    assert "step 300 (30,000 images) (ok; not the end of training)" in found.page.text
+    assert "There is no data set 'unknown'" in found.page.text
+
+
+def test_what_could_not_be_read_is_named_without_the_place_of_the_folder(
+    two_implementations, report
+):
+    folder = add_run(two_implementations, run_spec("torch-wgan"))
+    folder.record.write_text("{")
+    found = report()
+    assert f"The record runs/{folder.path.name}/record.json is not readable" in found.page.text
+    assert str(two_implementations) not in found.html
+    assert str(two_implementations) not in found.markdown
+
+
+def test_only_pending_runs_are_a_report(results, report):
+    add_plan(results, [quick_spec(seed=0), quick_spec(seed=1)])
+    found = report()
+    assert "No run has finished yet: 2 runs planned." in found.page.text
+    assert found.row("torch-dcgan")[-2:] == ["0 of 2", "pending"]
+    assert "machine not known yet" in found.page.text
+
+
+def test_only_failed_runs_are_a_report(results, report):
+    add_run(results, quick_spec(), status="error", reason="why")
+    add_run(results, quick_spec("keras-dcgan"), status="timeout", reason="too slow")
+    text = report().page.text
+    assert "No run ended well (1 error and 1 timeout), so there is nothing to rank." in text
+
+
+def test_nothing_to_report_is_an_error_of_one_sentence(results, tmp_path):
+    with pytest.raises(UsageError, match="holds no run to report; `gan-bench run` makes some"):
+        write_report(results, tmp_path / "out")
+    (results / "plans" / "x.json").write_text("{")
+    with pytest.raises(UsageError, match=r"holds no run to report \(1 unreadable: The plan"):
+        write_report(results, tmp_path / "out")
+    with pytest.raises(UsageError, match="There is no results folder"):
+        write_report(tmp_path / "nowhere", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_folder_that_cannot_be_written_is_named(two_implementations, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"cannot be written to .*file.*--out"):
+        write_report(two_implementations, tmp_path / "file")
+
+
+def test_reading_results_imports_nothing_that_draws():
+    code = (
+        "import sys, gan_bench.results, gan_bench.plan;"
+        "sys.exit(bool({'matplotlib', 'jinja2'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,278 @@
+"""What the report claims: groups, rows and the answer, without any file written."""
+
+import pytest
+
+from gan_bench.report.answer import answer, caveats
+from gan_bench.report.numbers import factor, figure, listed
+from gan_bench.report.palette import looks
+from gan_bench.report.runs import collect_runs
+from gan_bench.report.summary import summarise
+from gan_bench.results import load_results
+from gan_bench.spec import Budget
+from report_folder import (
+    MACHINE,
+    add_plan,
+    add_run,
+    empty_results,
+    protocol,
+    quick_spec,
+    run_spec,
+    scores_of,
+)
+
+GPU = MACHINE.model_copy(update={"gpus": ("GPU A", "GPU B")})
+OTHER = MACHINE.model_copy(update={"cpu": "Model Y"})
+
+
+@pytest.fixture
+def results(tmp_path):
+    return empty_results(tmp_path / "results")
+
+
+@pytest.fixture
+def summary(results):
+    def read():
+        frames = load_results(results)
+        return summarise(collect_runs(results, frames), frames)
+
+    return read
+
+
+@pytest.fixture
+def train(results):
+    """Add a run for each final FID given, from seed 0 on."""
+
+    def add(name, fids, speeds=(100.0,), make=run_spec, **changes):
+        for seed, fid in enumerate(fids):
+            spec = make(name, seed)
+            points = spec.evaluation_steps
+            values = {points[0]: 150.0, points[1]: 0.9, points[2]: fid}
+            speed = speeds[seed % len(speeds)]
+            add_run(results, spec, scores=[scores_of(values)], images_per_s=speed, **changes)
+
+    return add
+
+
+def the_answer(summary):
+    [group] = summary.groups
+    return " ".join(answer(group))
+
+
+def test_a_budget_too_short_ranks_speed_only(summary, train):
+    train("torch-dcgan", [40.0], [1_000.0], quick_spec)
+    train("keras-dcgan", [20.0], [400.0], quick_spec)
+    assert the_answer(summary()) == (
+        "4,000 images (preset quick) are too few to rank quality: this report ranks speed only. "
+        "torch-dcgan is the fastest: 1,000 images/s, 2.5 times keras-dcgan (400); one seed has no "
+        "spread."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"preset": None}, "These runs follow no protocol that ranks quality (no preset)"),
+        (
+            {"budget": Budget(unit="images", amount=100), "steps": 1},
+            "100 images (preset standard) are too few to rank quality",
+        ),
+        ({"preset": "quick"}, "These runs follow no protocol that ranks quality (preset quick)"),
+        ({"budget": Budget(unit="epochs", amount=2), "steps": 1_200}, None),
+        ({"preset": "paper", "budget": Budget(unit="recipe"), "steps": 15_000}, None),
+    ],
+)
+def test_what_is_too_short_follows_from_preset_and_budget(results, summary, changes, reason):
+    add_run(results, run_spec(**changes))
+    [group] = summary().groups
+    assert group.too_short == reason
+
+
+def test_ranges_that_overlap_are_no_difference(summary, train):
+    train("torch-dcgan", [4.0, 5.0, 6.0])
+    train("keras-dcgan", [5.5, 7.0, 8.0])
+    train("torch-slow", [20.0, 21.0, 22.0])
+    text = the_answer(summary())
+    assert text.startswith(
+        "torch-dcgan has the lowest final FID (lenet features): 5.00 (mean of 3 seeds, 4.00 to "
+        "6.00). It cannot be told apart from keras-dcgan (6.83, 5.50 to 8.00): the seeds' ranges "
+        "overlap."
+    )
+    assert "torch-slow (2" not in text
+
+
+def test_one_seed_gives_no_uncertainty(summary, train):
+    train("torch-dcgan", [4.0])
+    train("keras-dcgan", [7.0, 8.0])
+    assert "4.00, from one seed, so no uncertainty can be given." in the_answer(summary())
+
+
+def test_a_rival_with_one_seed_is_not_called_worse(summary, train):
+    train("torch-dcgan", [4.0, 5.0])
+    train("keras-dcgan", [70.0])
+    text = the_answer(summary())
+    assert "Nothing certain can be said of keras-dcgan (70.0, one seed)" in text
+    assert "no other's seeds" not in text
+
+
+def test_speeds_that_overlap_are_no_difference(summary, train):
+    train("torch-dcgan", [4.0, 5.0], [100.0, 120.0])
+    train("keras-dcgan", [7.0, 8.0], [90.0, 110.0])
+    train("torch-slow", [7.0, 8.0], [10.0, 12.0])
+    assert the_answer(summary()).endswith(
+        "torch-dcgan trains 110 images/s and cannot be told apart in speed from keras-dcgan (100): "
+        "the seeds' ranges overlap; it is 10 times as fast as the slowest, torch-slow (11.0)."
+    )
+
+
+def test_lost_seeds_are_told(results, summary, train):
+    train("torch-dcgan", [4.0, 5.0])
+    add_run(results, run_spec(seed=2), status="diverged", reason="nan")
+    found = summary()
+    assert "(mean of 2 seeds of 3 planned, 4.00 to 5.00)" in the_answer(found)
+    assert caveats(found) == ["1 run did not end well: see the list below the table."]
+
+
+def test_one_implementation_is_compared_with_nothing(summary, train):
+    train("torch-dcgan", [4.0, 5.0])
+    assert the_answer(summary()) == (
+        "torch-dcgan is the only one with a final FID (lenet features): 4.50 (mean of 2 seeds, "
+        "4.00 to 5.00). torch-dcgan trains 100 images/s."
+    )
+
+
+def test_the_final_snapshot_counts_and_never_the_best_one(summary, train):
+    train("torch-dcgan", [4.0])
+    [group] = summary().groups
+    assert group.rows[0].fid.values == (4.0,)
+
+
+def test_a_run_without_its_last_snapshot_has_no_final_fid(results, summary):
+    add_run(results, run_spec(), scores=[scores_of({0: 150.0, 300: 4.0})])
+    [row] = summary().groups[0].rows
+    assert row.fid is None
+    assert "torch-dcgan: no final FID for 1 of 1 finished seeds." in row.remarks
+
+
+def test_odd_samples_are_remarked(results, summary):
+    odd = scores_of({600: 40.0}, all_equal=True, rank_deficient=True)
+    add_run(results, run_spec(), scores=[odd])
+    [row] = summary().groups[0].rows
+    assert any("one and the same image" in remark for remark in row.remarks)
+    assert any("less than full rank" in remark for remark in row.remarks)
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "part"),
+    [
+        (lambda: run_spec("keras-dcgan", data_sha256="f" * 64), {}, "data_sha256"),
+        (
+            lambda: run_spec("keras-dcgan", budget=Budget(unit="images", amount=70_000), steps=700),
+            {},
+            "budget_images",
+        ),
+        (lambda: run_spec("keras-dcgan", threads=4), {}, "threads"),
+        (lambda: run_spec("keras-dcgan"), {"circumstances": {"machine": OTHER}}, "hardware"),
+    ],
+)
+def test_what_is_not_comparable_is_never_in_one_ranking(results, summary, make, changes, part):
+    scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
+    add_run(results, run_spec(), scores=scores)
+    add_run(results, make(), scores=scores, **changes)
+    found = summary()
+    assert found.differing == (part,)
+    assert [[row.label for row in group.rows] for group in found.groups] in (
+        [["torch-dcgan"], ["keras-dcgan"]],
+        [["keras-dcgan"], ["torch-dcgan"]],
+    )
+
+
+def test_a_gpu_is_another_device_and_named(results, summary):
+    add_run(results, run_spec())
+    machine = {"circumstances": {"machine": GPU}}
+    add_run(results, run_spec("keras-dcgan", device="cuda:1"), **machine)
+    found = summary()
+    assert {"device", "hardware"} == set(found.differing)
+    assert {"Model X", "GPU B with Model X"} == {g.setting.hardware for g in found.groups}
+
+
+def test_batches_that_overshoot_the_same_budget_stay_comparable(results, summary):
+    add_run(results, run_spec())
+    add_run(results, run_spec("keras-dcgan", images_per_step=128, steps=469))
+    assert len(summary().groups) == 1
+
+
+def test_two_protocols_are_two_groups_and_failed_runs_stand_in_both(results, summary):
+    other = protocol(features="inception", features_sha256="9" * 64)
+    fids = {0: 150.0, 300: 20.0, 600: 4.0}
+    both = [scores_of(fids), scores_of({600: 50.0}, under=other, floor=1.5)]
+    add_run(results, run_spec(), scores=both)
+    add_run(results, run_spec(seed=1), status="error", reason="why")
+    add_plan(results, [run_spec(seed=2)])
+    found = summary()
+    assert found.differing == ("protocol",)
+    by_metric = {group.metric: group for group in found.groups}
+    assert by_metric["fid_lenet"].rows[0].fid.values == (4.0,)
+    assert by_metric["fid_inception"].rows[0].fid.values == (50.0,)
+    assert by_metric["fid_inception"].floor == 1.5
+    assert {len(group.runs) for group in found.groups} == {3}
+
+
+def test_a_changed_implementation_is_another_row_and_not_another_seed(results, summary):
+    add_run(results, run_spec(seed=0))
+    add_run(results, run_spec(seed=1, source_sha256="6" * 64))
+    faster = {"batch_size": 100, "epochs": 25, "learning_rate": 0.01}
+    add_run(results, run_spec(seed=0, recipe_values=faster))
+    assert summary().labels == [
+        "torch-dcgan (source 5555555, learning_rate=0.0002)",
+        "torch-dcgan (source 5555555, learning_rate=0.01)",
+        "torch-dcgan (source 6666666, learning_rate=0.0002)",
+    ]
+
+
+def test_a_shared_device_is_told(summary, train):
+    shared = {"device_exclusive": False, "other_load": 0.37}
+    train("torch-dcgan", [4.0], circumstances=shared)
+    assert caveats(summary()) == [
+        "Other processes used up to 37% of the processors during 1 of 1 finished run, so times are "
+        "less certain."
+    ]
+
+
+def test_a_run_of_one_chunk_finishes_in_its_warm_up(results, summary):
+    add_run(results, run_spec(), train_s=None, images_per_s=None)
+    [row] = summary().groups[0].rows
+    assert row.finish_s.values == (2.5,)
+    assert row.images_per_s is None
+    assert "speed cannot be ranked" in the_answer(summary())
+
+
+def test_twelve_implementations_look_different():
+    labels = [f"torch-{index}" for index in range(24)]
+    found = looks(labels)
+    assert len({(look.colour, look.line) for look in found.values()}) == 24
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "—"),
+        (float("nan"), "—"),
+        (0.0, "0"),
+        (0.5204, "0.520"),
+        (4.096, "4.10"),
+        (62.5, "62.5"),
+        (1534.2, "1,534"),
+        (0.00001234, "1.23e-05"),
+        (-12.34, "-12.3"),
+    ],
+)
+def test_figures_have_sensible_digits(value, text):
+    assert figure(value) == text
+
+
+def test_factors_and_lists_read_well():
+    assert [factor(value) for value in (1.043, 2.66, 31.4)] == ["1.04", "2.7", "31"]
+    assert listed([]) == ""
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["a", "b", "c", "d"], 3) == "a, b and 2 more"
