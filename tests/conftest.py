@@ -83,23 +83,36 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-FAKE = """
-from gan_bench.testing import FakeTrainer
+PLUGIN = """
+from {module} import {base}
 import os, signal, sys
 from pathlib import Path
 
-class Plugin(FakeTrainer):
+class Plugin({base}):
 {body}
 """
+
+KILLS_ONCE = """
+def train(self, batches, latents):
+    losses = super().train(batches, latents)
+    self.chunks = getattr(self, "chunks", 0) + 1
+    if self.chunks == {chunk} and not Path({marker!r}).exists():
+        Path({marker!r}).touch()
+        {act}
+    return losses
+"""
+"""The body of a plugin that does something to itself after a chunk, in the first attempt only."""
 
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> Callable[..., str]:
-    """Write a FakeTrainer with some methods of its own; return its path as a target."""
+    """Write a trainer with some methods of its own into a file; return its path as a target."""
 
-    def write(name: str, body: str = "pass") -> str:
+    def write(name: str, body: str = "pass", of: str = "gan_bench.testing:FakeTrainer") -> str:
         path = tmp_path / f"{name}.py"
-        path.write_text(FAKE.format(body=textwrap.indent(textwrap.dedent(body), "    ")))
+        module, base = of.split(":")
+        body = textwrap.indent(textwrap.dedent(body), "    ")
+        path.write_text(PLUGIN.format(module=module, base=base, body=body))
         return f"./{name}.py"
 
     return write

@@ -6,7 +6,7 @@ import signal
 import psutil
 import pytest
 
-from conftest import same_bits
+from conftest import KILLS_ONCE, same_bits
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
 
@@ -175,17 +175,6 @@ def test_failures_are_kept_until_they_are_retried(bench, plugin):
     assert bench.records()["later"]["attempts"] == 1
     assert bench("run", target, *SHORT, "--retry").code == 0
     assert bench.records()["later"]["attempts"] == 2
-
-
-KILLS_ONCE = """
-def train(self, batches, latents):
-    losses = super().train(batches, latents)
-    self.chunks = getattr(self, "chunks", 0) + 1
-    if self.chunks == {chunk} and not Path({marker!r}).exists():
-        Path({marker!r}).touch()
-        {act}
-    return losses
-"""
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 5])

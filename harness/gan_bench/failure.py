@@ -21,6 +21,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def failure_kind(error: BaseException) -> str:
+    """Return the status of a run that ended with an exception."""
     if isinstance(error, Unsupported):
         return "unsupported"
     if isinstance(error, Diverged):
@@ -31,6 +32,7 @@ def failure_kind(error: BaseException) -> str:
 
 
 def failure_reason(error: BaseException) -> str:
+    """Return what to tell of an exception, on one line."""
     if isinstance(error, GanBenchError | Unsupported):
         return str(error) or type(error).__name__
     if isinstance(error, ModuleNotFoundError):

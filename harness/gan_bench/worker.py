@@ -225,7 +225,7 @@ class Worker:
 
 
 @contextlib.contextmanager
-def _heartbeat(worker: Worker) -> Iterator[None]:
+def heartbeat(worker: Worker) -> Iterator[None]:
     """Show that the process lives, also within a long chunk or import."""
     ended = threading.Event()
 
@@ -257,7 +257,7 @@ def main(run_dir: Path) -> int:
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with _heartbeat(worker):
+        with heartbeat(worker):
             worker.run()
     except Stopped:
         events.write("stopped", step=worker.step, peak_rss_mb=worker.peak_rss_mb())

@@ -1,0 +1,94 @@
+"""What the harness costs: a worker's chunks against the same trainer looped bare, in one process.
+
+``python benchmarks/overhead.py [NAME ...] [--rounds 9] [--steps 8]``
+
+A real worker is set up for each implementation, with its journal and its heartbeat. Its chunks (the
+draws of batches and latents, training, checking and journalling the losses) and bare calls of its
+trainer's ``train`` on arrays that are there already take turns. The cost is the difference in wall
+time; the time between chunks in which snapshots and checkpoints are written is not training.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from gan_bench.launch import worker_environment
+from gan_bench.plan import expand, request
+from gan_bench.registry import registered
+
+
+def measure(name: str, rounds: int, steps: int) -> None:
+    from gan_bench.data.batches import batches
+    from gan_bench.data.latents import training_latents
+    from gan_bench.events import EventWriter
+    from gan_bench.folders import RunFolder
+    from gan_bench.worker import Worker, heartbeat
+
+    # Two evaluation points and a budget of a multiple of the chunk give chunks of --steps.
+    asked = {"targets": (name,), "steps": 10_000, "device": "cpu"}
+    (spec,) = expand(request(asked), "benchmark").runs
+    spec = spec.model_copy(update={"chunk_steps": steps})
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(Path(folder))
+        run.spec.write_text(spec.model_dump_json())
+        worker = Worker(run, EventWriter(run.events))
+        worker.setup()
+        recipe = worker.recipe
+        order = {"seed": 0, "first_step": 0, "steps": steps, "batch_size": recipe.batch_size}
+        rows = batches(
+            **order, real_batches_per_step=recipe.real_batches_per_step, images=len(worker.images)
+        )
+        latents = training_latents(
+            **order,
+            draws=recipe.draws_per_step,
+            latent_size=recipe.latent_size,
+            distribution=recipe.latent_distribution,
+        )
+        times: dict[str, list[float]] = {"worker": [], "bare": []}
+        with heartbeat(worker):
+            worker.chunk()
+            for turn in range(rounds):
+                for kind in ("worker", "bare") if turn % 2 else ("bare", "worker"):
+                    started = time.perf_counter()
+                    worker.chunk() if kind == "worker" else worker.trainer.train(rows, latents)
+                    times[kind].append(time.perf_counter() - started)
+    ratios = [bare / own for bare, own in zip(times["bare"], times["worker"], strict=True)]
+    print(
+        f"{name:22}{recipe.images_per_step * steps / statistics.median(times['worker']):10.1f}"
+        f"{recipe.images_per_step * steps / statistics.median(times['bare']):10.1f}"
+        f"{statistics.median(ratios):9.4f}  ({min(ratios):.3f} to {max(ratios):.3f})",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=8, help="of a chunk")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        measure(options.names[0], options.rounds, options.steps)
+        return
+    print(f"{'images a second':22}{'worker':>10}{'bare':>10}{'ratio':>9}  (least to most)")
+    threads = len(os.sched_getaffinity(0))
+    for name in options.names or registered():
+        subprocess.run(
+            [
+                *(sys.executable, __file__, name, "--child"),
+                *(f"--rounds={options.rounds}", f"--steps={options.steps}"),
+            ],
+            check=True,
+            env=worker_environment(device="cpu", threads=threads),
+            stderr=subprocess.DEVNULL,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The report: a results folder as markdown with figures beside it, and as one HTML file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gan_bench.atomic import write_atomically
+from gan_bench.errors import UsageError
+from gan_bench.report.page import build_page
+from gan_bench.report.render import render_html, render_markdown
+from gan_bench.report.runs import collect_runs
+from gan_bench.report.summary import summarise
+from gan_bench.results import load_results
+
+__all__ = ["ReportFiles", "write_report"]
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """What was written."""
+
+    markdown: Path
+    """Its figures lie beside it in ``figures/``."""
+    html: Path
+    """Self-contained: it may be moved, mailed and opened without a network."""
+
+
+def write_report(results_path: Path, out: Path, *, title: str | None = None) -> ReportFiles:
+    """Write ``report.md`` with ``figures/*.png``, and ``report.html``.
+
+    Parameters
+    ----------
+    results_path
+        A results folder; what cannot be read in it is named in the report.
+    out
+        The folder to write to, made if it is not there; earlier files of these names are replaced.
+    title
+        The report's heading, made from what was run unless given.
+
+    Raises
+    ------
+    UsageError
+        There is no such results folder, there is no run in it, or ``out`` cannot be written.
+    """
+    results = load_results(results_path)
+    runs = collect_runs(results_path, results)
+    if not runs:
+        left = results.left_out
+        why = f" ({len(left)} unreadable: {left[0]})" if left else "; `gan-bench run` makes some."
+        raise UsageError(f"The results folder {results_path} holds no run to report{why}")
+    summary = summarise(runs, results)
+    page = build_page(results_path, results, summary, title)
+    files = ReportFiles(markdown=out / "report.md", html=out / "report.html")
+    try:
+        (out / "figures").mkdir(parents=True, exist_ok=True)
+        for picture in page.pictures:
+            write_atomically(out / "figures" / picture.name, picture.png)
+        # Last, so that neither page is there before its figures.
+        write_atomically(files.markdown, render_markdown(page))
+        write_atomically(files.html, render_html(page))
+    except OSError as error:
+        raise UsageError(
+            f"The report cannot be written to {out} ({error.strerror}); name another folder "
+            "with --out."
+        ) from error
+    return files

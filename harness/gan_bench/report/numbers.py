@@ -1,0 +1,41 @@
+"""How figures are written: sensible digits, thousands separators, a dash for what is missing."""
+
+import math
+from collections.abc import Sequence
+
+MISSING = "—"
+_SIGNIFICANT = 3
+
+
+def figure(value: float | None) -> str:
+    """Return a figure with three significant digits, or all before the decimal point."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if value == 0 or math.isinf(value):
+        return f"{value:.0f}"
+    magnitude = math.floor(math.log10(abs(value)))
+    if magnitude < -_SIGNIFICANT:
+        return f"{value:.{_SIGNIFICANT - 1}e}"
+    return f"{value:,.{max(0, _SIGNIFICANT - 1 - magnitude)}f}"
+
+
+def count(value: int | None) -> str:
+    """Return a whole number with thousands separators."""
+    return MISSING if value is None else f"{value:,}"
+
+
+def factor(value: float) -> str:
+    """Return how many times, e.g. ``1.04``, ``2.7``, ``31``."""
+    return f"{value:,.{2 if value < 2 else 1 if value < 10 else 0}f}"
+
+
+def many(number: int, noun: str) -> str:
+    """Return e.g. ``1 seed``, ``3 seeds``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(words: Sequence[str], limit: int | None = None) -> str:
+    """Return ``a, b and c``; past the limit ``a, b and 4 more``."""
+    if limit is not None and len(words) > limit:
+        words = [*words[: limit - 1], f"{len(words) - limit + 1} more"]
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -1,0 +1,111 @@
+"""An image of the report, and how a matplotlib figure becomes one: the same bytes every time."""
+
+import io
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from gan_bench.report.palette import NEUTRAL
+
+CSS_DPI = 96
+"""Pixels of a page in an inch; figures have twice as many."""
+_STYLE: dict[str, object] = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": NEUTRAL,
+    "axes.labelcolor": NEUTRAL,
+    "axes.titlecolor": NEUTRAL,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": NEUTRAL,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.labelcolor": NEUTRAL,
+    "text.color": NEUTRAL,
+    "xtick.color": NEUTRAL,
+    "ytick.color": NEUTRAL,
+    "savefig.transparent": True,
+    # Names come from users: a dollar sign starts no formula.
+    "text.parse_math": False,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG with what a reader needs who cannot see it."""
+
+    name: str
+    """Its file name."""
+    png: bytes
+    alt: str
+    width: int
+    """In pixels of the page, not of the file."""
+    height: int
+    caption: str = ""
+
+
+class Names:
+    """Gives out file names, each once."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def __call__(self, *parts: str) -> str:
+        """Return a file name of letters, digits and hyphens made of the parts."""
+        stem = re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")[:80]
+        name, number = f"{stem}.png", 2
+        while name in self._used:
+            name, number = f"{stem}-{number}.png", number + 1
+        self._used.add(name)
+        return name
+
+
+def draw(plot: Callable[[Figure], None], width: float, height: float) -> bytes:
+    """Return a figure of so many inches as PNG, with a transparent background."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
+        # A name may hold characters that matplotlib's font has not; a box stands for them.
+        warnings.filterwarnings("ignore", message="Glyph")
+        drawn = Figure(figsize=(width, height), dpi=2 * CSS_DPI, layout="constrained")
+        FigureCanvasAgg(drawn)
+        plot(drawn)
+        content = io.BytesIO()
+        drawn.savefig(content, format="png", dpi=2 * CSS_DPI, metadata={"Software": None})
+    return content.getvalue()
+
+
+def chart(
+    name: str,
+    plot: Callable[[Figure], None],
+    *,
+    size: tuple[float, float],
+    alt: str,
+    caption: str = "",
+) -> Picture:
+    """Return a chart of ``size`` inches."""
+    width, height = size
+    return Picture(
+        name=name,
+        png=draw(plot, width, height),
+        alt=alt,
+        width=round(width * CSS_DPI),
+        height=round(height * CSS_DPI),
+        caption=caption,
+    )
+
+
+def png_of(image: Image.Image) -> bytes:
+    """Return an image as PNG."""
+    content = io.BytesIO()
+    image.save(content, format="PNG", optimize=True)
+    return content.getvalue()

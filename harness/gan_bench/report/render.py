@@ -1,0 +1,84 @@
+"""A page as markdown and as HTML; every text is escaped."""
+
+import base64
+import hashlib
+import html
+import re
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from gan_bench.report.page import Page
+from gan_bench.report.palette import COLOURS
+from gan_bench.report.pictures import Picture
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def render_markdown(page: Page) -> bytes:
+    """Return ``report.md``, which shows its figures from ``figures/``."""
+    text = _environment().get_template("report.md.jinja").render(page=page)
+    return _encode(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
+
+
+def render_html(page: Page) -> bytes:
+    """Return ``report.html``, which needs no other file and asks no server for anything."""
+    environment = _environment()
+    style = environment.get_template("style.css").render(colours=COLOURS)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    template = environment.get_template("report.html.jinja")
+    return _encode(template.render(page=page, style=Markup(style), policy=Markup(policy)))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("gan_bench.report"),
+        autoescape=True,
+        finalize=_without_control_characters,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "data_uri": _data_uri,
+        "md": _md,
+        "md_attribute": _md_attribute,
+    }
+    return environment
+
+
+def _plain(text: str) -> str:
+    """Return a log without colours and control characters."""
+    return _CONTROL.sub("", _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def _without_control_characters(value: object) -> object:
+    return _plain(value) if type(value) is str else value
+
+
+def _md(text: str) -> Markup:
+    """Return text for one line of markdown, where none of it is markup."""
+    line = " ".join(_plain(text).split())
+    return Markup(html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False))
+
+
+def _md_attribute(text: str) -> Markup:
+    """Return text for an HTML attribute in a markdown table, whose cells a ``|`` would end."""
+    line = " ".join(_plain(text).split())
+    return Markup(html.escape(line).replace("|", "&#124;"))
+
+
+def _data_uri(picture: Picture) -> Markup:
+    return Markup("data:image/png;base64,") + base64.b64encode(picture.png).decode()
+
+
+def _encode(text: str) -> bytes:
+    return text.encode(errors="replace")

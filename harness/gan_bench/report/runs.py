@@ -1,0 +1,129 @@
+"""Every planned or finished run with its specification and, where it has one, its record."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gan_bench.folders import RunFolder, open_results
+from gan_bench.record import Record
+from gan_bench.results import Results
+from gan_bench.spec import Plan, RunSpec
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of a plan, or one finished run whose plan is gone."""
+
+    spec: RunSpec
+    record: Record | None
+    folder: RunFolder
+    protocols: tuple[str, ...]
+    """The fingerprints under which it has scores."""
+    score_status: str | None
+    command: str
+    """What started it, or planned it."""
+
+    @property
+    def run_id(self) -> str:
+        """The run's name."""
+        return self.spec.run_id
+
+    @property
+    def status(self) -> str:
+        """The record's status, or ``pending``."""
+        return self.record.status if self.record else "pending"
+
+    @property
+    def budget_images(self) -> int:
+        """The training images that were asked for; a run's last step may take it a little past."""
+        budget, spec = self.spec.budget, self.spec
+        epochs = spec.recipe_values.get("epochs")
+        if budget.unit == "images" and budget.amount is not None:
+            return budget.amount
+        if budget.unit == "epochs" and budget.amount is not None:
+            return budget.amount * spec.train_images
+        if budget.unit == "recipe" and isinstance(epochs, int):
+            return epochs * spec.train_images
+        return spec.steps * spec.images_per_step
+
+    @property
+    def device(self) -> str:
+        """``CPU`` or ``GPU``."""
+        return "CPU" if self.spec.device == "cpu" else "GPU"
+
+    @property
+    def hardware(self) -> str | None:
+        """The processor's name, after the GPU's if the run used one; None before it has run."""
+        if self.record is None:
+            return None
+        machine = self.record.circumstances.machine
+        if self.spec.device == "cpu":
+            return machine.cpu
+        index = int(self.spec.device.partition(":")[2] or 0)
+        gpu = machine.gpus[index] if index < len(machine.gpus) else "unknown GPU"
+        return f"{gpu} with {machine.cpu}"
+
+    @property
+    def finish_s(self) -> float | None:
+        """warmup_s + train_s; None where the run did not finish or a resumption hides a part."""
+        record = self.record
+        if record is None or record.warmup_s is None or record.untimed_steps:
+            return None
+        if record.steps_done < self.spec.steps:
+            return None
+        # A run of one chunk has no other time than its warm-up's.
+        return record.warmup_s + (record.train_s or 0.0)
+
+    def trouble(self) -> str | None:
+        """Return why the run is not in the figures, or None if it is."""
+        if self.record is None:
+            begun = self.folder.events.exists()
+            return "started, without a record so far" if begun else "planned, not started"
+        if self.record.status != "ok":
+            return self.record.reason or "no reason recorded"
+        if self.score_status is None:
+            return "trained, but there are no scores; see score.log in the run's folder"
+        return None
+
+
+def collect_runs(path: Path, results: Results) -> list[Run]:
+    """Return every run of a results folder, in the order of its frames.
+
+    Parameters
+    ----------
+    path
+        The results folder.
+    results
+        What was read from it.
+    """
+    folder = open_results(path, create=False)
+    specs = {run_id: record.spec for run_id, record in results.records.items()}
+    commands = {run_id: record.circumstances.command for run_id, record in results.records.items()}
+    for plan_path in sorted(folder.plans.glob("*.json")):
+        try:
+            plan = Plan.model_validate_json(plan_path.read_bytes())
+        except (OSError, ValidationError, ValueError):
+            continue  # named in results.left_out
+        for spec in plan.runs:
+            specs.setdefault(spec.run_id, spec)
+            commands.setdefault(spec.run_id, plan.command)
+    scored = {
+        str(run_id): tuple(dict.fromkeys(map(str, protocols)))
+        for run_id, protocols in results.scores.groupby("run_id")["protocol"]
+    }
+    runs = []
+    for row in results.runs.to_dict("records"):
+        run_id = str(row["run_id"])
+        score_status = row.get("score_status")
+        runs.append(
+            Run(
+                spec=specs[run_id],
+                record=results.records.get(run_id),
+                folder=folder.run(run_id),
+                protocols=scored.get(run_id, ()),
+                score_status=score_status if isinstance(score_status, str) else None,
+                command=commands[run_id],
+            )
+        )
+    return runs

@@ -1,0 +1,63 @@
+"""One implementation, several versions of it: which runs of a name are seeds of the same thing."""
+
+import json
+from collections.abc import Sequence
+
+from gan_bench.report.runs import Run
+from gan_bench.spec import RunSpec
+
+
+def variants(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Return the runs by label: the implementation's name, and what differs where it has several.
+
+    Runs whose source, recipe values, versions or schedule differ are no seeds of one another; a
+    results folder holds both after a change.
+    """
+    by_name: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        name = run.spec.implementation.name
+        key = json.dumps(_identity(run.spec), sort_keys=True, default=str)
+        by_name.setdefault(name, {}).setdefault(key, []).append(run)
+    labelled: dict[str, list[Run]] = {}
+    for name, versions in by_name.items():
+        specs = [members[0].spec for members in versions.values()]
+        for spec, members in zip(specs, versions.values(), strict=True):
+            labelled[_label(name, spec, specs)] = members
+    return labelled
+
+
+def _identity(spec: RunSpec) -> dict[str, object]:
+    identity: dict[str, object] = {
+        "source": spec.source_sha256[:7],
+        "steps": spec.steps,
+        "deterministic": spec.deterministic,
+        "on divergence": spec.on_divergence,
+        "chunk steps": spec.chunk_steps,
+        "evaluation points": list(spec.evaluation_steps),
+        "samples": spec.samples,
+    }
+    identity |= {f"version of {key}": value for key, value in spec.versions.items()}
+    return identity | {f"recipe {key}": value for key, value in spec.recipe_values.items()}
+
+
+def _label(name: str, spec: RunSpec, specs: Sequence[RunSpec]) -> str:
+    if len(specs) == 1:
+        return name
+    mine = _identity(spec)
+    every = [_identity(other) for other in specs]
+    keys = dict.fromkeys(key for identity in every for key in identity)
+    parts = []
+    for key in keys:
+        if all(identity.get(key) == mine.get(key) for identity in every):
+            continue
+        kind, _, field = key.rpartition(" ")
+        if key == "evaluation points":
+            steps = ", ".join(map(str, spec.evaluation_steps))
+            parts.append(f"evaluated at {steps}")
+        elif kind == "recipe":
+            parts.append(f"{field}={mine.get(key, 'none')}")
+        elif kind == "version of":
+            parts.append(f"{field} {mine.get(key, 'none')}")
+        else:
+            parts.append(f"{key} {mine[key]}")
+    return f"{name} ({', '.join(parts)})"

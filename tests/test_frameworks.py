@@ -1,0 +1,63 @@
+"""The promises that are made about frameworks, on the frameworks."""
+
+import json
+
+import pytest
+
+from conftest import KILLS_ONCE, same_bits
+
+IMPLEMENTATIONS = [
+    pytest.param("torch-dcgan", "gan_bench_torch.dcgan:Dcgan", marks=pytest.mark.torch),
+    pytest.param(
+        "keras-upsampling-sgd",
+        "gan_bench_keras.upsampling_sgd:UpsamplingSgd",
+        marks=pytest.mark.keras,
+    ),
+]
+SHORT = ("--steps", "6", "--evaluations", "3", "--samples", "100", "--keep-samples")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "trainer"), IMPLEMENTATIONS)
+def test_it_passes_the_conformance_suite(bench, name, trainer):
+    done = bench("verify", name, "--json")
+    checks = json.loads(done.out)
+    assert [check for check in checks if check["status"] != "passed"] == []
+    assert len(checks) > 40
+    assert done.code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "trainer"), IMPLEMENTATIONS)
+def test_killed_in_the_middle_it_ends_in_the_bits_of_a_calm_run(bench, plugin, name, trainer):
+    # Two chunks of three steps; the second is trained, and the worker dies before saying so.
+    act = "os.kill(os.getpid(), signal.SIGKILL)"
+    body = KILLS_ONCE.format(chunk=2, marker=str(bench.folder / "marker"), act=act)
+    target = plugin("killed", body, of=trainer)
+    smaller = ("--set", "killed.batch_size=32")
+    assert bench("run", target, *SHORT, *smaller, "--results", "disturbed").code == 1
+    assert bench.records("disturbed")["killed"]["status"] == "killed"
+    assert bench("run", target, *SHORT, *smaller, "--results", "disturbed").code == 0
+    assert bench.records("disturbed")["killed"]["attempts"] == 2
+    calm = plugin("killed", body, of=trainer)  # the marker is there now: nothing happens
+    assert bench("run", calm, *SHORT, *smaller, "--results", "calm").code == 0
+    assert bench.records("calm")["killed"]["attempts"] == 1
+    same_bits(*bench.run_folders("disturbed"), *bench.run_folders("calm"))
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.keras
+def test_all_trains_scores_and_reports_every_implementation(bench):
+    small = ("--set", "torch-dcgan.batch_size=32", "--set", "keras-upsampling-sgd.batch_size=32")
+    done = bench("run", "--all", *SHORT, *small)
+    assert done.code == 0, done.out
+    names = {row["name"] for row in json.loads(bench("list", "--json").out)}
+    records = bench.records()
+    assert set(records) == names
+    for record in records.values():
+        assert record["paired"] is True
+        assert record["peak_rss_mb"] > 100
+    assert bench("report").code == 0
+    page = (bench.folder / "reports/local/report.html").read_text(encoding="utf-8")
+    assert all(name in page for name in names)
