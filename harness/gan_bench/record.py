@@ -78,7 +78,10 @@ class Record(BaseModel):
     images_per_s: float | None
     """Training images per second over the chunks in train_s."""
     multiply_adds_fraction: float | None
-    """The recipe's multiply-adds per second over the machine's, as the probe found it."""
+    """The recipe's multiply-adds per second over the machine's, as the probe found it.
+
+    None where the device was not exclusive.
+    """
     peak_rss_mb: float | None
     weights_sha256: str | None
     evaluation_points: tuple[EvaluationPoint, ...]
@@ -178,7 +181,9 @@ def make_record(
         if gflops
     ]
     fraction = None
-    if clock.images_per_s and spec.multiply_adds_per_step and probes:
+    # The probe runs before and after: beside other load it does not tell what the run could have.
+    alone = circumstances.device_exclusive
+    if alone and clock.images_per_s and spec.multiply_adds_per_step and probes:
         per_s = clock.images_per_s / spec.images_per_step * spec.multiply_adds_per_step
         fraction = 2 * per_s / (statistics.mean(probes) * 1e9)
     steps_done = max((e["step"] for e in events if e["event"] in ("chunk", "done")), default=0)

@@ -32,7 +32,12 @@ class Results:
     runs: pd.DataFrame
     losses: pd.DataFrame
     scores: pd.DataFrame
+    specs: dict[str, RunSpec]
+    """Every planned or finished run by id, in the order of the plans."""
+    commands: dict[str, str]
+    """What planned or ran it."""
     records: dict[str, Record]
+    """The finished ones."""
     protocols: dict[str, Scores]
     """One score file of each protocol by fingerprint, for the protocol's text and its floor."""
     left_out: tuple[str, ...]
@@ -111,9 +116,10 @@ def _scores(folder: RunFolder, left: list[str]) -> list[Scores]:
     return found
 
 
-def _planned(results: ResultsFolder, left: list[str]) -> dict[str, RunSpec]:
-    """Return every row of every plan by run id, in the plans' order."""
+def _planned(results: ResultsFolder, left: list[str]) -> tuple[dict[str, RunSpec], dict[str, str]]:
+    """Return every row of every plan and the plan's command by run id, in the plans' order."""
     specs: dict[str, RunSpec] = {}
+    commands: dict[str, str] = {}
     for path in sorted(results.plans.glob("*.json"), key=lambda path: path.stat().st_mtime):
         try:
             plan = Plan.model_validate_json(path.read_bytes())
@@ -121,7 +127,8 @@ def _planned(results: ResultsFolder, left: list[str]) -> dict[str, RunSpec]:
             left.append(f"The plan {path} is not readable; its pending runs are not shown.")
             continue
         specs |= {spec.run_id: spec for spec in plan.runs}
-    return specs
+        commands |= {spec.run_id: plan.command for spec in plan.runs}
+    return specs, commands
 
 
 def load_results(path: Path | str) -> Results:
@@ -140,7 +147,7 @@ def load_results(path: Path | str) -> Results:
     rows, losses, scores = [], [], []
     records: dict[str, Record] = {}
     protocols: dict[str, Scores] = {}
-    specs = _planned(results, left)
+    specs, commands = _planned(results, left)
     for folder in results.run_folders():
         if not folder.record.exists():
             continue
@@ -152,12 +159,14 @@ def load_results(path: Path | str) -> Results:
             continue
         specs.setdefault(record.run_id, record.spec)
         records[record.run_id] = record
+        commands[record.run_id] = record.circumstances.command
         if table is not None:
             losses.append(table)
     for run_id, spec in specs.items():
         record_or_none = records.get(run_id)
         if record_or_none is None:
-            rows.append({**_row(spec), "status": "pending", "score_status": None})
+            unscored = {"score_status": None, "score_reason": None}
+            rows.append({**_row(spec), "status": "pending", **unscored})
             continue
         points = {point.step: point for point in record_or_none.evaluation_points}
         found = _scores(results.run(run_id), left)
@@ -170,18 +179,18 @@ def load_results(path: Path | str) -> Results:
                 row |= {"images": point.images, "train_s": point.train_s} if point else {}
                 scores.append(row)
         statuses = {file.status for file in found}
-        rows.append(
-            {
-                **_row(spec),
-                **_measured(record_or_none),
-                "score_status": next(iter(statuses), None) if len(statuses) < 2 else "error",
-            }
-        )
+        scored = {
+            "score_status": next(iter(statuses), None) if len(statuses) < 2 else "error",
+            "score_reason": next((file.reason for file in found if file.reason), None),
+        }
+        rows.append({**_row(spec), **_measured(record_or_none), **scored})
     empty_losses = pd.DataFrame(columns=["run_id", "step", *LOSS_COLUMNS])
     return Results(
         runs=pd.DataFrame(rows),
         losses=pd.concat(losses, ignore_index=True) if losses else empty_losses,
         scores=pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
+        specs=specs,
+        commands=commands,
         records=records,
         protocols=protocols,
         left_out=tuple(left),

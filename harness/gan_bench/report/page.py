@@ -1,11 +1,10 @@
 """All that a report says and shows, before it takes a form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gan_bench
-from gan_bench.errors import GanBenchError
 from gan_bench.report.answer import answer, caveats
 from gan_bench.report.fid_curves import FidCharts, fid_charts
 from gan_bench.report.groups import WORDS
@@ -14,12 +13,10 @@ from gan_bench.report.method import Method, method
 from gan_bench.report.numbers import listed, many
 from gan_bench.report.palette import Look, looks
 from gan_bench.report.pictures import Names, Picture
-from gan_bench.report.runs import Run
 from gan_bench.report.samples import Samples, sample_grids
 from gan_bench.report.summary import Group, Row, Summary
 from gan_bench.report.table import READING, Table, Trouble, table, troubles
 from gan_bench.results import Results
-from gan_bench.score.result import Scores
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def build_page(path: Path, results: Results, summary: Summary, title: str | None
     by_label = looks(summary.labels)
     names = Names()
     rows = _rows_once(summary)
-    reasons = _score_reasons(summary.runs)
+    reasons = _score_reasons(results)
     return Page(
         title=title or _title(summary),
         byline=_byline(summary),
@@ -150,20 +147,12 @@ def _samples(summary: Summary, names: Names) -> list[Samples]:
     return [sample_grids(*key, rows, names) for key, rows in by_data.items()]
 
 
-def _score_reasons(runs: Sequence[Run]) -> dict[str, str]:
-    """Return by run id why scoring went wrong; the frames hold the figures only."""
-    reasons = {}
-    for run in runs:
-        if run.score_status != "error":
-            continue
-        for path in sorted(run.folder.scores.glob("*.json")):
-            try:
-                reason = Scores.read(path).reason
-            except GanBenchError:
-                continue  # named in results.left_out
-            if reason:
-                reasons[run.run_id] = reason
-    return reasons
+def _score_reasons(results: Results) -> dict[str, str]:
+    """Return by run id why scoring went wrong."""
+    if results.runs.empty:
+        return {}
+    wrong = results.runs[results.runs["score_status"] == "error"].dropna(subset=["score_reason"])
+    return dict(zip(wrong["run_id"], wrong["score_reason"], strict=True))
 
 
 def _relative(trouble: Trouble, path: Path) -> Trouble:

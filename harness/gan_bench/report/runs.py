@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from gan_bench.folders import RunFolder, open_results
 from gan_bench.record import Record
 from gan_bench.results import Results
-from gan_bench.spec import Plan, RunSpec
+from gan_bench.spec import RunSpec
 
 
 @dataclass(frozen=True)
@@ -98,16 +96,6 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
         What was read from it.
     """
     folder = open_results(path, create=False)
-    specs = {run_id: record.spec for run_id, record in results.records.items()}
-    commands = {run_id: record.circumstances.command for run_id, record in results.records.items()}
-    for plan_path in sorted(folder.plans.glob("*.json")):
-        try:
-            plan = Plan.model_validate_json(plan_path.read_bytes())
-        except (OSError, ValidationError, ValueError):
-            continue  # named in results.left_out
-        for spec in plan.runs:
-            specs.setdefault(spec.run_id, spec)
-            commands.setdefault(spec.run_id, plan.command)
     scored = {
         str(run_id): tuple(dict.fromkeys(map(str, protocols)))
         for run_id, protocols in results.scores.groupby("run_id")["protocol"]
@@ -118,12 +106,12 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
         score_status = row.get("score_status")
         runs.append(
             Run(
-                spec=specs[run_id],
+                spec=results.specs[run_id],
                 record=results.records.get(run_id),
                 folder=folder.run(run_id),
                 protocols=scored.get(run_id, ()),
                 score_status=score_status if isinstance(score_status, str) else None,
-                command=commands[run_id],
+                command=results.commands[run_id],
             )
         )
     return runs
