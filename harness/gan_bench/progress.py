@@ -167,6 +167,7 @@ class LiveProgress:
         """See `gan_bench.executor.local.Observer`."""
         assert self._state is not None
         self._state.take(event)
+        self._plan.update(self._plan_task, completed=index + self._state.step / spec.steps)
 
     def run_finished(self, index: int, spec: RunSpec, record: Record, reused: bool) -> None:
         """See `gan_bench.executor.local.Observer`."""

@@ -204,7 +204,7 @@ def _missing(group: Group) -> str:
         reasons.append(
             "there is no framework-neutral probe on a GPU"
             if gpu
-            else "the machine was not probed, or the recipe counts no multiply-adds"
+            else "other processes used the machine too, so its rate during the run is not known"
         )
     if any(not row.parameters or row.multiply_adds_per_image is None for row in ok):
         reasons.append("not every recipe counts its parameters and multiply-adds")
