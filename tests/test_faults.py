@@ -47,7 +47,7 @@ FAULTS = {
             losses = super().train(batches, latents)
             return dataclasses.replace(losses, generator=losses.generator[:-1])
         """,
-        *("error", "train returned generator of (7,), the contract says (8,)"),
+        *("error", "train returned generator of (3,), the contract says (4,)"),
     ),
     "floats": (
         "def sample(self, latents, labels=None): return super().sample(latents) / 255.0",

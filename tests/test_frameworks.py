@@ -30,9 +30,10 @@ def test_it_passes_the_conformance_suite(bench, name, trainer):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "trainer"), IMPLEMENTATIONS)
 def test_killed_in_the_middle_it_ends_in_the_bits_of_a_calm_run(bench, plugin, name, trainer):
-    # Two chunks of three steps; the second is trained, and the worker dies before saying so.
+    # Six chunks, a checkpoint after the third; the fifth is trained, and the worker dies before
+    # saying so.
     act = "os.kill(os.getpid(), signal.SIGKILL)"
-    body = KILLS_ONCE.format(chunk=2, marker=str(bench.folder / "marker"), act=act)
+    body = KILLS_ONCE.format(chunk=5, marker=str(bench.folder / "marker"), act=act)
     target = plugin("killed", body, of=trainer)
     smaller = ("--set", "killed.batch_size=32")
     assert bench("run", target, *SHORT, *smaller, "--results", "disturbed").code == 1

@@ -81,11 +81,11 @@ def _result(record: Record, reused: bool) -> tuple[str, str]:
     """Return a finished run's status and what there is to say of it."""
     if record.status != "ok":
         return record.status, record.reason or ""
-    rate = f"{record.images_per_s:,.0f} images/s" if record.images_per_s else ""
-    if reused:
-        return "ok", f"reused: {rate}"
+    parts = ["reused"] if reused else []
+    if record.images_per_s is not None:
+        parts.append(f"{record.images_per_s:,.0f} images/s")
     total = (record.warmup_s or 0.0) + (record.train_s or 0.0)
-    return "ok", f"{rate}, trained in {duration(total)}"
+    return "ok", ", ".join([*parts, f"trained in {duration(total)}"])
 
 
 class PlainProgress:

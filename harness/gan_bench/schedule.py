@@ -2,11 +2,13 @@
 
 LONGEST_CHUNK_STEPS = 50
 """Bounds what a chunk's latents weigh in memory and how long a progress line is in coming."""
+FEWEST_CHUNKS = 4
+"""The first chunk is warm-up, so a rate in steady state needs more than one."""
 
 
 def chunk_steps(steps: int, evaluations: int) -> int:
     """Return the one chunk length of a run of ``steps`` with ``evaluations`` evaluation points."""
-    return max(1, min(LONGEST_CHUNK_STEPS, steps // max(1, evaluations - 1)))
+    return max(1, min(LONGEST_CHUNK_STEPS, steps // max(FEWEST_CHUNKS, evaluations - 1)))
 
 
 def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:

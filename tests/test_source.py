@@ -1,0 +1,43 @@
+"""The source's sha256: what an implementation imports from beside it counts, and nothing else."""
+
+import sys
+
+import pytest
+
+from gan_bench.source import sha256_of_modules
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    folder = tmp_path / "gan_bench_sourcetest"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "gan.py").write_text("import os\nfrom gan_bench_sourcetest.base import b\n")
+    (folder / "base.py").write_text("from . import deep\nb = 1\n")
+    (folder / "deep.py").write_text("raise RuntimeError('imported')\n")
+    (folder / "other.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder
+
+
+def sha256():
+    return sha256_of_modules(["gan_bench_sourcetest.gan"])
+
+
+def test_nothing_is_imported(package):
+    sha256()
+    assert not any(name.startswith("gan_bench_sourcetest") for name in sys.modules)
+
+
+@pytest.mark.parametrize("name", ["gan", "base", "deep", "__init__"])
+def test_a_change_in_what_it_imports_changes_it(package, name):
+    before = sha256()
+    path = package / f"{name}.py"
+    path.write_text(path.read_text() + "# changed\n")
+    assert sha256() != before
+
+
+def test_a_change_in_a_sibling_that_it_does_not_import_does_not(package):
+    before = sha256()
+    (package / "other.py").write_text("x = 2\n")
+    assert sha256() == before

@@ -1,0 +1,34 @@
+"""The command line in narrow and wide terminals, and without one."""
+
+import json
+
+import pytest
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "80", "200"])
+def test_names_are_never_cut(bench, columns):
+    names = [row["name"] for row in json.loads(bench("list", "--json").out)]
+    out = bench("list", COLUMNS=columns).out
+    assert all(name in out for name in names)
+    assert max(map(len, out.splitlines())) <= int(columns)
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_a_recipe_fits_the_terminal(bench, columns):
+    out = bench("show", "torch-dcgan", COLUMNS=columns).out
+    assert "batch_norm_epsilon" in out
+    assert max(map(len, out.splitlines())) <= int(columns)
+
+
+def test_doctor_names_frameworks_devices_and_data(bench):
+    found = {row["what"]: row for row in json.loads(bench("doctor", "--json").out)}
+    assert found["data mnist-5k"]["state"] == "ok"
+    assert {"framework torch", "framework keras", "device cpu", "data mnist"} <= set(found)
+
+
+def test_without_a_terminal_there_are_plain_lines(bench, plugin):
+    done = bench("run", plugin("gan"), "--images", "256", "--evaluations", "2", "--samples", "100")
+    assert "\x1b" not in done.out
+    lines = done.out.splitlines()
+    assert lines[0].startswith("[1/1] gan-mnist-5k-s0-") and lines[0].endswith("steps on cpu")
+    assert "ok, " in lines[1] and "images/s" in lines[1]
