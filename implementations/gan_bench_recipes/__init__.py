@@ -1,0 +1,1 @@
+"""The recipes, framework-free: hyperparameters, initial weights and cost."""

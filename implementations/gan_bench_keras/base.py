@@ -1,0 +1,265 @@
+"""What the recipes share in Keras: data on the device, canonical weights, the loop, state."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from gan_bench.errors import UsageError
+from gan_bench.recipe import Recipe
+from gan_bench.trainer import Losses, Unsupported, Weights
+
+# Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
+_SAMPLE_BATCH = 128
+
+
+class KerasTrainer(ABC):
+    """A trainer of two networks; a subclass says how they are built and what one update does.
+
+    The uint8 images stay on the device, where a step gathers its batches by index. One graph,
+    traced when the trainer is built, loops over the steps of a chunk of any length; the losses
+    leave the device once, at its end.
+    """
+
+    framework: ClassVar[str] = "keras"
+    recipe_class: ClassVar[type[Recipe]]
+
+    generator: keras.Model
+    discriminator: keras.Model
+    generator_optimiser: keras.Optimizer
+    discriminator_optimiser: keras.Optimizer
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        *,
+        device: str,
+        planned_steps: int,
+        seed: int,
+    ) -> None:
+        if keras.backend.backend() != "tensorflow":
+            raise Unsupported(
+                f"the keras implementations need Keras on TensorFlow, and KERAS_BACKEND is "
+                f"{keras.backend.backend()}"
+            )
+        self.recipe = recipe
+        self.dtype = tf.as_dtype(recipe.dtype)
+        self.device = _device(device)
+        with tf.device(self.device), _floatx(recipe.dtype):
+            # A variable, not a constant: TensorFlow gathers uint8 on a GPU from variables only.
+            self.images = tf.Variable(images, trainable=False)
+            self.build_networks()
+            self.build_optimisers()
+            self._trace()
+
+    @abstractmethod
+    def build_networks(self) -> None:
+        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits (n, 1))."""
+
+    @abstractmethod
+    def build_optimisers(self) -> None:
+        """Set ``generator_optimiser`` and ``discriminator_optimiser``."""
+
+    @abstractmethod
+    def update(self, real: list[tf.Tensor], latents: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Make one step and return its `Losses`, in their order; traced once.
+
+        Parameters
+        ----------
+        real
+            Batches of real images, NHWC in [-1, 1].
+        latents
+            (draws, batch, latent).
+        """
+
+    def train(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Losses:
+        """Train one step for each row and return when the device is idle again."""
+        with tf.device(self.device):
+            losses = self._steps(tf.constant(batches), tf.constant(latents))
+        return Losses(*losses.numpy().T.astype(np.float32))
+
+    def sample(
+        self, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None
+    ) -> NDArray[np.uint8]:
+        """Return G(latents) as uint8 NHWC, in inference mode."""
+        padded = np.pad(latents, ((0, -len(latents) % _SAMPLE_BATCH), (0, 0)))
+        with tf.device(self.device):
+            images = [
+                self._sample(tf.constant(chunk)).numpy()
+                for chunk in padded.reshape(-1, _SAMPLE_BATCH, latents.shape[1])
+            ]
+        return np.concatenate(images)[: len(latents)]
+
+    def forward(
+        self, latents: NDArray[np.float32], images: NDArray[np.float32], training: bool
+    ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+        """Return G(latents) as float NHWC and D(images) as logits, leaving no state behind."""
+        networks = (self.generator, self.discriminator)
+        kept = [[variable.numpy() for variable in network.variables] for network in networks]
+        with tf.device(self.device):
+            made, logits = self._forward[training](tf.constant(latents), tf.constant(images))
+        for network, values in zip(networks, kept, strict=True):
+            for variable, value in zip(network.variables, values, strict=True):
+                variable.assign(value)
+        return made.numpy(), logits.numpy()
+
+    def set_weights(self, weights: Weights) -> None:
+        """Replace every tensor of both networks; optimiser state is left as it is."""
+        variables = dict(self._canonical_variables())
+        if variables.keys() != weights.keys():
+            raise UsageError(
+                f"{type(self).__name__} has other tensors than these weights: only one has "
+                f"{', '.join(sorted(variables.keys() ^ weights.keys()))}."
+            )
+        for name, variable in variables.items():
+            if tuple(variable.shape) != weights[name].shape:
+                raise UsageError(
+                    f"{name} has the shape {tuple(variable.shape)}, not {weights[name].shape}."
+                )
+            variable.assign(weights[name])
+
+    def weights(self) -> dict[str, NDArray[np.generic]]:
+        """Return copies of every tensor of both networks, on the host."""
+        return {name: variable.numpy() for name, variable in self._canonical_variables()}
+
+    def save(self, path: Path) -> None:
+        """Write networks and optimisers below the folder ``path``."""
+        np.savez(
+            path / "state.npz", **{name: value.numpy() for name, value in self._state().items()}
+        )
+
+    def load(self, path: Path) -> None:
+        """Restore what ``save`` wrote."""
+        with np.load(path / "state.npz", allow_pickle=False) as state:
+            for name, variable in self._state().items():
+                variable.assign(state[name])
+
+    def _trace(self) -> None:
+        batch, latent = self.recipe.batch_size, self.recipe.latent_size
+        real, draws = self.recipe.real_batches_per_step, self.recipe.draws_per_step
+        shape = self.images.shape[1:]
+
+        def traced(function: Callable[..., Any], *inputs: tf.TensorSpec) -> Any:
+            return tf.function(
+                function, input_signature=inputs, autograph=False, jit_compile=False
+            ).get_concrete_function()
+
+        self._steps = traced(
+            self._loop,
+            tf.TensorSpec((None, real, batch), tf.int64),
+            tf.TensorSpec((None, draws, batch, latent), tf.float32),
+        )
+        self._sample = traced(
+            lambda latents: _to_bytes(self.generator(self._cast(latents), training=False)),
+            tf.TensorSpec((_SAMPLE_BATCH, latent), tf.float32),
+        )
+        self._forward = {
+            training: traced(
+                partial(self._outputs, training=training),
+                tf.TensorSpec((None, latent), tf.float32),
+                tf.TensorSpec((None, *shape), tf.float32),
+            )
+            for training in (False, True)
+        }
+
+    def _loop(self, batches: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
+        steps = tf.shape(batches)[0]
+
+        def step(index: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            real = [self._gather(batch) for batch in tf.unstack(batches[index])]
+            values = self.update(real, self._cast(latents[index]))
+            return index + 1, losses.write(index, tf.stack(values))
+
+        losses = tf.TensorArray(self.dtype, size=steps, element_shape=(4,))
+        _, losses = tf.while_loop(
+            lambda index, _: index < steps, step, (0, losses), parallel_iterations=1
+        )
+        return losses.stack()
+
+    def _outputs(
+        self, latents: tf.Tensor, images: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        made = self.generator(self._cast(latents), training=training)
+        logits = self.discriminator(self._cast(images), training=training)
+        return made, logits[:, 0]
+
+    def _gather(self, indices: tf.Tensor) -> tf.Tensor:
+        return self._cast(tf.gather(self.images, indices)) / 127.5 - 1.0
+
+    def _cast(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.cast(values, self.dtype)
+
+    def _networks(self) -> dict[str, keras.Model]:
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def _state(self) -> dict[str, keras.Variable]:
+        parts = {
+            **self._networks(),
+            "generator_optimiser": self.generator_optimiser,
+            "discriminator_optimiser": self.discriminator_optimiser,
+        }
+        return {
+            f"{name}.{index}": variable
+            for name, part in parts.items()
+            for index, variable in enumerate(part.variables)
+        }
+
+    def _canonical_variables(self) -> Iterator[tuple[str, keras.Variable]]:
+        for name, network in self._networks().items():
+            layers = [layer for layer in network.layers if layer.weights]
+            for index, layer in enumerate(layers):
+                for variable in layer.weights:
+                    yield f"{name}.{index}.{variable.name}", variable
+
+
+def cross_entropy(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """Return the binary cross-entropy of sigmoid(logits) with the target 1 or 0, batch mean."""
+    # Not sigmoid_cross_entropy_with_logits: its gradient is a sum of several terms, the order of
+    # which TensorFlow's AddN leaves to the threads' timing.
+    return tf.reduce_mean(tf.nn.softplus(-logits if real else logits))
+
+
+def descend(
+    tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model, optimiser: keras.Optimizer
+) -> None:
+    """Make one step down the gradient of the network's own parameters, computing no other."""
+    parameters = network.trainable_variables
+    optimiser.apply(tape.gradient(loss, [p.value for p in parameters]), parameters)
+
+
+def _to_bytes(images: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
+
+
+def _device(name: str) -> str:
+    kind, _, index = name.partition(":")
+    if kind == "cpu":
+        return "/CPU:0"
+    count = len(tf.config.list_logical_devices("GPU")) if kind == "cuda" else 0
+    if int(index or 0) >= count:
+        raise Unsupported(
+            f"the device {name} was asked for, and TensorFlow has {count} such devices"
+        )
+    return f"/GPU:{int(index or 0)}"
+
+
+@contextmanager
+def _floatx(dtype: str) -> Iterator[None]:
+    # Keras keeps learning rates, and casts Python floats, in its global floatx.
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])

@@ -1,0 +1,89 @@
+"""keras-upsampling-sgd: see `gan_bench_recipes.upsampling_sgd`."""
+
+from typing import ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from gan_bench_keras.base import KerasTrainer, cross_entropy, descend
+from gan_bench_recipes import upsampling_sgd
+
+
+class UpsamplingSgd(KerasTrainer):
+    """The recipe upsampling-sgd in Keras, its origin."""
+
+    recipe_class: ClassVar[type[upsampling_sgd.UpsamplingSgd]] = upsampling_sgd.UpsamplingSgd
+    recipe: upsampling_sgd.UpsamplingSgd
+
+    def build_networks(self) -> None:
+        """Build both networks."""
+        units = self.recipe.dense_units
+        channels = self.recipe.generator_channels
+        self.generator = keras.Sequential(
+            [
+                keras.Input((self.recipe.latent_size,)),
+                layers.Dense(units, activation="tanh"),
+                layers.Dense(7 * 7 * 2 * channels),
+                layers.BatchNormalization(
+                    axis=-1,
+                    momentum=1 - self.recipe.batch_norm_new_weight,
+                    epsilon=self.recipe.batch_norm_epsilon,
+                ),
+                layers.Activation("tanh"),
+                layers.Reshape((7, 7, 2 * channels)),
+                layers.UpSampling2D(2, interpolation="nearest"),
+                layers.Conv2D(channels, 5, padding="same", activation="tanh"),  # 14 x 14
+                layers.UpSampling2D(2, interpolation="nearest"),
+                layers.Conv2D(1, 5, padding="same", activation="tanh"),  # 28 x 28
+            ]
+        )
+        channels = self.recipe.discriminator_channels
+        self.discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(channels, 5, padding="same", activation="tanh"),  # 28 x 28
+                layers.MaxPooling2D(2),
+                layers.Conv2D(2 * channels, 5, padding="valid", activation="tanh"),  # 10 x 10
+                layers.MaxPooling2D(2),
+                layers.Flatten(),  # 5 x 5 x 2 channels
+                layers.Dense(units, activation="tanh"),
+                layers.Dense(1),  # logits
+            ]
+        )
+
+    def build_optimisers(self) -> None:
+        """Build one SGD for each network."""
+        self.generator_optimiser = self.sgd(self.generator)
+        self.discriminator_optimiser = self.sgd(self.discriminator)
+
+    def update(self, real: list[tf.Tensor], latents: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Update the discriminator on reals and fakes together, then the generator on new noise."""
+        (images,) = real
+        fakes = self.generator(latents[0], training=True)  # (batch, 28, 28, 1)
+        with tf.GradientTape() as tape:
+            logits = self.discriminator(tf.concat([images, fakes], 0), training=True)
+            real_logits, fake_logits = tf.split(logits, 2)
+            both = cross_entropy(real_logits, True), cross_entropy(fake_logits, False)
+            discriminator_loss = (both[0] + both[1]) / 2
+        descend(tape, discriminator_loss, self.discriminator, self.discriminator_optimiser)
+
+        with tf.GradientTape() as tape:
+            fakes = self.generator(latents[1], training=True)
+            generator_loss = cross_entropy(self.discriminator(fakes, training=True), True)
+        descend(tape, generator_loss, self.generator, self.generator_optimiser)
+
+        d_real = tf.reduce_mean(tf.sigmoid(real_logits))
+        d_fake = tf.reduce_mean(tf.sigmoid(fake_logits))
+        return generator_loss, discriminator_loss, d_real, d_fake
+
+    def sgd(self, network: keras.Model) -> keras.optimizers.SGD:
+        """Return SGD in Keras' arithmetic: v = mu v - lr g, w += mu v - lr g."""
+        optimiser = keras.optimizers.SGD(
+            learning_rate=self.recipe.learning_rate,
+            momentum=np.float64(self.recipe.momentum),  # Keras casts a Python float to float32
+            nesterov=self.recipe.nesterov,
+        )
+        optimiser.build(network.trainable_variables)
+        return optimiser

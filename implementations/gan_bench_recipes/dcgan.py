@@ -1,0 +1,112 @@
+"""dcgan: transposed convolutions with batch normalisation, trained with Adam."""
+
+from typing import ClassVar, Literal
+
+from gan_bench_recipes.base import LayeredRecipe, knob
+from gan_bench_recipes.layers import (
+    BatchNormalisation,
+    Convolution,
+    Network,
+    Normal,
+    TransposedConvolution,
+)
+
+
+class Dcgan(LayeredRecipe):
+    """Deep convolutional GAN for MNIST, as in the PyTorch tutorial.
+
+    One discriminator step (a real and a fake batch, apart, their losses summed, the fakes
+    detached), then one generator step against the updated discriminator with the same fakes.
+    Binary cross-entropy from logits, non-saturating generator loss; both networks stay in training
+    mode, so that the discriminator's moving statistics see three batches a step.
+
+    Values that the source leaves to the tutorial it follows (latent size, Adam, the slope, the
+    initial scale) count as the source's. *Chosen*, where it is silent: the widths, and the kernels
+    of 7 that fit the tutorial's layers to 28 x 28 images; no biases; batch 128; 25 epochs; latents
+    N(0, I).
+
+    References
+    ----------
+    Radford, Metz and Chintala 2016, "Unsupervised representation learning with deep convolutional
+    generative adversarial networks"; PyTorch's DCGAN tutorial.
+    """
+
+    name: ClassVar[str] = "dcgan"
+    origin: ClassVar[str] = "torch"
+    source: ClassVar[str] = "https://github.com/janith99hansidu/DCGAN-PyTorch"
+
+    batch_size: int = knob(128, "images in a batch", "chosen", ge=1)
+    latent_size: int = knob(100, "dimensions of a latent vector", "source", ge=1)
+    latent_distribution: Literal["normal", "uniform"] = knob(
+        "normal", "N(0, I), or uniform in [-1, 1)", "chosen"
+    )
+    epochs: int = knob(25, "passes over the data", "chosen", ge=1)
+    learning_rate: float = knob(2e-4, "Adam's step size, both networks", "source", gt=0)
+    beta1: float = knob(0.5, "Adam's decay of the first moment, per step", "source", ge=0, lt=1)
+    beta2: float = knob(
+        0.999, "Adam's decay of the second moment, per step", "source", ge=0, lt=1, examples=[0.99]
+    )
+    adam_epsilon: float = knob(
+        1e-8, "added to Adam's root after bias correction", "framework default pinned", gt=0
+    )
+    batch_norm_new_weight: float = knob(
+        0.1,
+        "weight of the new batch in the moving statistics (PyTorch's momentum, 1 - Keras')",
+        "framework default pinned",
+        gt=0,
+        le=1,
+    )
+    batch_norm_epsilon: float = knob(
+        1e-5, "added to the variance in batch normalisation", "framework default pinned", gt=0
+    )
+    leaky_relu_slope: float = knob(0.2, "slope below zero, discriminator", "source", ge=0, lt=1)
+    initial_scale: float = knob(
+        0.02, "standard deviation of initial kernels and gammas", "source", gt=0
+    )
+    generator_channels: int = knob(
+        128, "channels of the generator's 14 x 14 maps; its 7 x 7 maps have twice", "chosen", ge=1
+    )
+    discriminator_channels: int = knob(
+        64, "channels of the discriminator's 14 x 14 maps; its 7 x 7 have twice", "chosen", ge=1
+    )
+
+    def generator(self) -> Network:
+        """Return the generator's layers."""
+        kernel, gamma = self._initialisers()
+        channels = self.generator_channels
+        return Network(
+            (1, 1, self.latent_size),
+            (
+                TransposedConvolution(2 * channels, 7, 1, 0, kernel),  # 7 x 7
+                BatchNormalisation(gamma),
+                TransposedConvolution(channels, 4, 2, 1, kernel),  # 14 x 14
+                BatchNormalisation(gamma),
+                TransposedConvolution(1, 4, 2, 1, kernel),  # 28 x 28
+            ),
+        )
+
+    def discriminator(self) -> Network:
+        """Return the discriminator's layers."""
+        kernel, gamma = self._initialisers()
+        channels = self.discriminator_channels
+        return Network(
+            (28, 28, 1),
+            (
+                Convolution(channels, 4, 2, 1, kernel),  # 14 x 14
+                Convolution(2 * channels, 4, 2, 1, kernel),  # 7 x 7
+                BatchNormalisation(gamma),
+                Convolution(1, 7, 1, 0, kernel),  # 1 x 1
+            ),
+        )
+
+    def multiply_adds_per_step(self) -> int:
+        """Return the multiply-adds of the matrix products and convolutions that a step needs."""
+        generator, discriminator = self.generator(), self.discriminator()
+        discriminator_step = 2 * (discriminator.forward() + discriminator.gradients())
+        generator_step = (
+            discriminator.forward() + discriminator.gradient_towards_input() + generator.gradients()
+        )
+        return self.batch_size * (generator.forward() + discriminator_step + generator_step)
+
+    def _initialisers(self) -> tuple[Normal, Normal]:
+        return Normal(0.0, self.initial_scale), Normal(1.0, self.initial_scale)

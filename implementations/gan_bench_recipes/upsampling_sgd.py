@@ -1,0 +1,117 @@
+"""upsampling-sgd: nearest-neighbour upsampling and tanh throughout, trained with Nesterov SGD."""
+
+from typing import ClassVar, Literal
+
+from gan_bench_recipes.base import LayeredRecipe, knob
+from gan_bench_recipes.layers import (
+    BatchNormalisation,
+    Constant,
+    Convolution,
+    Dense,
+    GlorotUniform,
+    MaxPooling,
+    Network,
+    Reshape,
+    UpSampling,
+)
+
+
+class UpsamplingSgd(LayeredRecipe):
+    """GAN of upsampling and plain convolutions, batch normalisation only in the generator.
+
+    One discriminator step on the real batch and as many fakes together (one mean over both), then
+    one generator step on fresh noise. Binary cross-entropy from logits, non-saturating generator
+    loss. The published FID is 16.80; its protocol is not stated.
+
+    *Chosen*, where the source is silent: the layers within "Dense - BN - UpSampling - Conv2D" and
+    "Conv2D - MaxPool - Dense", after the well-known Keras model with these hyperparameters (tanh,
+    Glorot uniform, biases everywhere); the order of the updates; latents U(-1, 1); the generator
+    in training mode in both steps, so that its moving statistics see two batches a step.
+    """
+
+    name: ClassVar[str] = "upsampling-sgd"
+    origin: ClassVar[str] = "keras"
+    source: ClassVar[str] = "GAN-MNIST: Image Generation using Deep Convolutional GAN"
+
+    batch_size: int = knob(128, "images in a batch", "source", ge=1)
+    latent_size: int = knob(100, "dimensions of a latent vector", "source", ge=1)
+    latent_distribution: Literal["normal", "uniform"] = knob(
+        "uniform", "N(0, I), or uniform in [-1, 1)", "chosen"
+    )
+    epochs: int = knob(15, "passes over the data", "source", ge=1)
+    learning_rate: float = knob(5e-4, "SGD's step size, both networks", "source", gt=0)
+    momentum: float = knob(
+        0.9, "decay of SGD's velocity, per step", "source", gt=0, lt=1, examples=[0.5]
+    )
+    nesterov: bool = knob(True, "Nesterov's form of momentum", "source", examples=[False])
+    batch_norm_new_weight: float = knob(
+        0.01,
+        "weight of the new batch in the moving statistics (PyTorch's momentum, 1 - Keras')",
+        "framework default pinned",
+        gt=0,
+        le=1,
+    )
+    batch_norm_epsilon: float = knob(
+        1e-3, "added to the variance in batch normalisation", "framework default pinned", gt=0
+    )
+    generator_channels: int = knob(
+        64, "channels of the generator's 14 x 14 maps; its 7 x 7 maps have twice", "chosen", ge=1
+    )
+    discriminator_channels: int = knob(
+        64, "channels of the first convolution; the second has twice", "chosen", ge=1
+    )
+    dense_units: int = knob(1024, "units of each network's wide dense layer", "chosen", ge=1)
+
+    @property
+    def draws_per_step(self) -> int:
+        """Batches of latents that one step consumes: one for each network's update."""
+        return 2
+
+    def generator(self) -> Network:
+        """Return the generator's layers."""
+        initial = GlorotUniform(), Constant(0.0)
+        channels = self.generator_channels
+        return Network(
+            (self.latent_size,),
+            (
+                Dense(self.dense_units, *initial),
+                Dense(7 * 7 * 2 * channels, *initial),
+                BatchNormalisation(Constant(1.0)),
+                Reshape((7, 7, 2 * channels)),
+                UpSampling(2),
+                Convolution(channels, 5, 1, "same", *initial),  # 14 x 14
+                UpSampling(2),
+                Convolution(1, 5, 1, "same", *initial),  # 28 x 28
+            ),
+        )
+
+    def discriminator(self) -> Network:
+        """Return the discriminator's layers."""
+        initial = GlorotUniform(), Constant(0.0)
+        channels = self.discriminator_channels
+        return Network(
+            (28, 28, 1),
+            (
+                Convolution(channels, 5, 1, "same", *initial),  # 28 x 28
+                MaxPooling(2),
+                Convolution(2 * channels, 5, 1, "valid", *initial),  # 10 x 10
+                MaxPooling(2),
+                Reshape((-1,)),
+                Dense(self.dense_units, *initial),
+                Dense(1, *initial),
+            ),
+        )
+
+    def multiply_adds_per_step(self) -> int:
+        """Return the multiply-adds of the matrix products and convolutions that a step needs."""
+        generator, discriminator = self.generator(), self.discriminator()
+        discriminator_step = generator.forward() + 2 * (
+            discriminator.forward() + discriminator.gradients()
+        )
+        generator_step = (
+            generator.forward()
+            + discriminator.forward()
+            + discriminator.gradient_towards_input()
+            + generator.gradients()
+        )
+        return self.batch_size * (discriminator_step + generator_step)
