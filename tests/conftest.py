@@ -1,5 +1,6 @@
 """What many tests share: the command line as a process, and plugins written into a folder."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -13,7 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-HARNESS_TIMEOUT_S = 120
+with contextlib.suppress(ImportError):
+    # Loaded by torch after TensorFlow, it crashes the process (PythonOT/POT#816). Runs are not
+    # concerned: each has a process of its own.
+    import triton  # noqa: F401
+
+COMMAND_TIMEOUT_S = 600
 
 
 def pytest_collection_modifyitems(items):
@@ -51,7 +57,7 @@ class Bench:
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=HARNESS_TIMEOUT_S,
+            timeout=COMMAND_TIMEOUT_S,
             stdin=subprocess.DEVNULL,
         )
         assert "Traceback" not in done.stderr, done.stderr

@@ -1,6 +1,5 @@
 """keras-upsampling-sgd against its recipe, step by step, and its bits."""
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -8,9 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-with contextlib.suppress(ImportError):
-    import triton  # noqa: F401 - loaded after TensorFlow, by torch, it crashes (PythonOT/POT#816)
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

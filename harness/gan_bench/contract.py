@@ -17,8 +17,10 @@ class ContractError(GanBenchError):
     """A trainer returned what the contract does not allow."""
 
 
-def loss_table(losses: Losses, steps: int) -> NDArray[np.float32]:
+def loss_table(losses: Losses, steps: int, dtype: str) -> NDArray[np.float32]:
     """Return losses as float32 (steps, 4), NaN in the columns that the trainer does not have.
+
+    ``dtype`` is the recipe's, in which the trainer returns them.
 
     Raises
     ------
@@ -33,8 +35,10 @@ def loss_table(losses: Losses, steps: int) -> NDArray[np.float32]:
         if not isinstance(values, np.ndarray) or values.shape != (steps,):
             shape = getattr(values, "shape", type(values).__name__)
             raise ContractError(f"train returned {name} of {shape}, the contract says ({steps},)")
-        if values.dtype != np.float32:
-            raise ContractError(f"train returned {name} as {values.dtype}, the contract: float32")
+        if values.dtype != dtype:
+            raise ContractError(
+                f"train returned {name} as {values.dtype}, not the recipe's {dtype}"
+            )
         table[:, column] = values
     return table
 

@@ -64,9 +64,9 @@ def worker_environment(*, device: str, threads: int, deterministic: bool = False
         "TF_NUM_INTRAOP_THREADS": intra_op,
     }
     if deterministic:
-        environment |= {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "TF_DETERMINISTIC_OPS": "1"}
+        environment |= {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "GAN_BENCH_DETERMINISTIC": "1"}
     else:
-        environment.pop("TF_DETERMINISTIC_OPS", None)
+        environment.pop("GAN_BENCH_DETERMINISTIC", None)
     return environment
 
 

@@ -33,7 +33,9 @@ class Recipe(BaseModel):
     )
     epochs: int = Field(ge=1, description="passes over the data in the source (preset paper)")
     dtype: Literal["float32", "float64"] = Field(
-        default="float32", description="dtype of parameters and arithmetic"
+        default="float32",
+        description="dtype of parameters and arithmetic",
+        json_schema_extra={"origin": "source"},
     )
 
     @property

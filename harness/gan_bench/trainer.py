@@ -33,7 +33,7 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True)
 class Losses:
-    """What one call of ``train`` reports, each float32 of shape (steps,), one value a step.
+    """What one call of ``train`` reports, each of shape (steps,) in the recipe's dtype.
 
     ``generator`` and ``discriminator`` are the losses as the recipe minimises them (where a step
     updates a network several times, the mean over these updates); ``d_real`` and ``d_fake`` are the
@@ -41,10 +41,10 @@ class Losses:
     an implementation has none.
     """
 
-    generator: NDArray[np.float32]
-    discriminator: NDArray[np.float32]
-    d_real: NDArray[np.float32] | None = None
-    d_fake: NDArray[np.float32] | None = None
+    generator: NDArray[np.floating]
+    discriminator: NDArray[np.floating]
+    d_real: NDArray[np.floating] | None = None
+    d_fake: NDArray[np.floating] | None = None
 
 
 @runtime_checkable
@@ -72,6 +72,9 @@ class Trainer(Protocol):
         seed: int,
     ) -> None:
         """Build the networks and upload the data to the device.
+
+        Where the run asks for ``--deterministic``, the environment variable
+        ``GAN_BENCH_DETERMINISTIC`` is 1: a trainer then makes its framework repeat its bits.
 
         Parameters
         ----------

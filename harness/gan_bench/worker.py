@@ -153,7 +153,7 @@ class Worker:
         started = time.perf_counter()
         losses = self.trainer.train(rows, latents)
         seconds = time.perf_counter() - started
-        table = loss_table(losses, steps)
+        table = loss_table(losses, steps, self.recipe.dtype)
         self.losses[self.step : self.step + steps] = table
         with np.errstate(invalid="ignore"):
             means = table.mean(axis=0, dtype=np.float64)

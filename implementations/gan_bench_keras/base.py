@@ -1,5 +1,6 @@
 """What the recipes share in Keras: data on the device, canonical weights, the loop, state."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,6 +52,8 @@ class KerasTrainer(ABC):
                 f"the keras implementations need Keras on TensorFlow, and KERAS_BACKEND is "
                 f"{keras.backend.backend()}"
             )
+        if os.environ.get("GAN_BENCH_DETERMINISTIC") == "1":
+            tf.config.experimental.enable_op_determinism()
         self.recipe = recipe
         self.dtype = tf.as_dtype(recipe.dtype)
         self.device = _device(device)
@@ -85,7 +88,7 @@ class KerasTrainer(ABC):
         """Train one step for each row and return when the device is idle again."""
         with tf.device(self.device):
             losses = self._steps(tf.constant(batches), tf.constant(latents))
-        return Losses(*losses.numpy().T.astype(np.float32))
+        return Losses(*losses.numpy().T.copy())
 
     def sample(
         self, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None

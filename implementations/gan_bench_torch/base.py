@@ -1,5 +1,6 @@
 """What the recipes share in PyTorch: data on the device, canonical weights, the loop, state."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ _SAMPLE_BATCH = 128
 
 # For each kind of layer: canonical tensor -> (attribute, its axes in the canonical order).
 _LAYOUTS = {
+    nn.Linear: {"kernel": ("weight", (1, 0)), "bias": ("bias", (0,))},
     nn.Conv2d: {"kernel": ("weight", (2, 3, 1, 0)), "bias": ("bias", (0,))},
     nn.ConvTranspose2d: {"kernel": ("weight", (2, 3, 0, 1)), "bias": ("bias", (0,))},
     nn.BatchNorm2d: {
@@ -56,6 +58,7 @@ class TorchTrainer(ABC):
         planned_steps: int,
         seed: int,
     ) -> None:
+        torch.use_deterministic_algorithms(os.environ.get("GAN_BENCH_DETERMINISTIC") == "1")
         self.recipe = recipe
         self.device = _device(device)
         self.dtype = getattr(torch, recipe.dtype)
@@ -95,7 +98,7 @@ class TorchTrainer(ABC):
         for step in range(len(batches)):
             real = [self._gather(index) for index in indices[step]]
             losses[:, step] = torch.stack(self.update(real, draws[step])).detach()
-        return Losses(*losses.cpu().numpy().astype(np.float32))
+        return Losses(*losses.cpu().numpy())
 
     @torch.inference_mode()
     def sample(

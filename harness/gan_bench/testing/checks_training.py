@@ -16,7 +16,7 @@ from gan_bench.trainer import Losses
 
 
 def losses(subject: Subject) -> None:
-    """Return finite float32 losses of one value a step, probabilities between 0 and 1."""
+    """Return finite losses in the recipe's dtype, one a step, and probabilities in [0, 1]."""
     returned = subject.start().train(subject.batches(), subject.latents())
     if not isinstance(returned, Losses):
         raise CheckFailed(f"`train` returns {type(returned).__name__}, not gan_bench's Losses.")
@@ -26,7 +26,8 @@ def losses(subject: Subject) -> None:
             continue
         if not isinstance(values, np.ndarray):
             raise CheckFailed(f"{name} is {type(values).__name__}, not a numpy array.")
-        expect(values.dtype == np.float32, f"{name} is {values.dtype}, not float32.")
+        dtype = subject.recipe.dtype
+        expect(values.dtype == dtype, f"{name} is {values.dtype}, not {dtype}.")
         expect(values.shape == (STEPS,), f"{name} of {STEPS} steps has shape {values.shape}.")
         expect(np.isfinite(values).all(), f"{name} is not finite: {values}.")
         if name.startswith("d_"):

@@ -88,7 +88,7 @@ class FakeTrainer:
             self._step(step_batches, step_latents.astype(self._dtype))
             for step_batches, step_latents in zip(batches, latents, strict=True)
         ]
-        columns = np.array(rows, dtype=np.float32).reshape(len(rows), 4).T
+        columns = np.array(rows, dtype=self._dtype).reshape(len(rows), 4).T
         return Losses(*(column.copy() for column in columns))
 
     def sample(
