@@ -67,3 +67,10 @@ def last_checkpoint(folder: Path) -> tuple[int, Path] | None:
         if state["schema_version"] == CHECKPOINT_SCHEMA_VERSION:
             found.append((int(state["step"]), path / TRAINER))
     return max(found, default=None)
+
+
+def put_aside(folder: Path) -> None:
+    """Keep checkpoints that cannot be restored under another name, so that a run starts over."""
+    target = folder.with_name(f"{folder.name}.damaged")
+    shutil.rmtree(target, ignore_errors=True)
+    folder.rename(target)

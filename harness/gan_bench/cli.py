@@ -27,6 +27,9 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except GanBenchError as error:
             raise _Sentence(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            sys.exit(130)
 
 
 class _Sentence(click.ClickException):
@@ -122,7 +125,10 @@ def run(
 
     command = shlex.join(["gan-bench", *sys.argv[1:]])
     asked = planning.read_plan_file(plan_file) if plan_file else {}
-    asked |= {name: value for name, value in values.items() if value is not None}
+    given = {name: value for name, value in values.items() if value is not None}
+    if given.keys() & planning.BUDGETS:
+        asked = {name: value for name, value in asked.items() if name not in planning.BUDGETS}
+    asked |= given
     asked |= {"targets": targets} if targets else {}
     asked |= {"all": True} if all_ else {}
     asked |= {"deterministic": True} if deterministic else {}
@@ -143,13 +149,16 @@ def run(
     folder = open_results(results, create=True)
     try:
         with progress_for(console, len(plan.runs)) as observer:
-            records = execute(folder, plan, options, observer, wait=wait)
+            done = execute(folder, plan, options, observer, wait=wait)
     except Interrupted as interrupt:
-        click.echo(f"Interrupted ({interrupt}); the same command continues.", err=True)
+        again = "the same command without --force" if force else "the same command"
+        click.echo(f"Interrupted ({interrupt}); {again} continues.", err=True)
         sys.exit(interrupt.exit_code)
-    failed = sum(record.status != "ok" for record in records)
-    click.echo(f"{len(records) - failed} of {len(records)} runs are ok; results in {results}.")
-    sys.exit(1 if failed else 0)
+    for sentence in plan.left_out:
+        click.echo(f"Left out: {sentence}", err=True)
+    failed = sum(not result.ok for result in done)
+    click.echo(f"{len(done) - failed} of {len(done)} runs are ok; results in {results}.")
+    sys.exit(1 if failed or plan.left_out else 0)
 
 
 @main.command()
@@ -254,7 +263,7 @@ def doctor(as_json: bool) -> None:
 @main.command()
 @click.argument("target")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @_json_option
 def verify(target: str, device: str, seed: int, as_json: bool) -> None:
     """Run the conformance suite on an implementation: a name or the path of a .py file."""

@@ -1,14 +1,12 @@
 """What an implementation's recipe is with the user's values; third parties' in a child process."""
 
-import contextlib
 import inspect
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 
@@ -72,6 +70,17 @@ def _sentence(name: str, recipe_class: type[Recipe], error: ValidationError) -> 
     return f"{name}.{field}: {message[0].lower()}{message[1:]}{given}."
 
 
+def _lists(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Split what the command line gives for fields of several values, ``0.5,0.9``."""
+    split = dict(values)
+    for name, value in values.items():
+        field = recipe_class.model_fields.get(name)
+        several = field is not None and get_origin(field.annotation) in (tuple, list)
+        if several and isinstance(value, str):
+            split[name] = [part.strip() for part in value.split(",") if part.strip()]
+    return split
+
+
 def _describe_recipe(
     implementation: Implementation,
     recipe_class: type[Recipe],
@@ -80,7 +89,7 @@ def _describe_recipe(
     shape: tuple[int, int, int],
 ) -> Description:
     try:
-        recipe = recipe_class.model_validate(dict(values))
+        recipe = recipe_class.model_validate(_lists(recipe_class, values))
     except ValidationError as error:
         raise UsageError(_sentence(implementation.name, recipe_class, error)) from error
     defaults = recipe_class.model_fields
@@ -183,7 +192,8 @@ def describe(
         if own is not None:
             return own
         python = (pythons or {}).get(registered()[target].framework, python)
-    request = json.dumps({"target": target, "values": dict(values), "shape": shape})
+    # A TOML date is no JSON: as a string it is refused by its field.
+    request = json.dumps({"target": target, "values": dict(values), "shape": shape}, default=str)
     try:
         done = subprocess.run(
             [python, "-P", "-m", "gan_bench.describe"],
@@ -197,30 +207,43 @@ def describe(
         raise UsageError(
             f"{target} took more than {_DESCRIBE_TIMEOUT_S} s to import; make its import quicker."
         ) from error
-    if done.returncode == 2:
-        raise UsageError(done.stderr.strip())
-    if done.returncode != 0:
+    answer = _answer(done.stdout)
+    if answer is None:
         tail = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise UsageError(f"{target} cannot be imported: {tail[0]}")
-    return Description.model_validate_json(done.stdout.splitlines()[-1])
+    if "error" in answer:
+        raise UsageError(answer["error"])
+    return Description.model_validate(answer)
+
+
+def _answer(stdout: str) -> dict[str, Any] | None:
+    """Return what the child said, None where it ended before it could say anything."""
+    try:
+        answer = json.loads(stdout.strip().rpartition("\n")[2])
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
 
 
 def _main() -> int:
     """Describe the target that stands on stdin; the last line of stdout is the answer."""
     request = json.load(sys.stdin)
-    answer = os.dup(1)
+    answer: dict[str, Any]
+    channel = os.dup(1)
     # A plugin may print while it is imported; only the description goes to the real stdout.
-    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        os.dup2(nowhere.fileno(), 1)
-        try:
-            description = describe_here(
-                request["target"], request["values"], tuple(request["shape"])
-            )
-        except UsageError as error:
-            sys.stderr.write(f"{error}\n")
-            return 2
-    with os.fdopen(answer, "w") as out:
-        out.write(f"\n{description.model_dump_json()}\n")
+    os.dup2(2, 1)
+    try:
+        shape = tuple(request["shape"])
+        description = describe_here(request["target"], request["values"], shape)
+        answer = description.model_dump(mode="json")
+    except UsageError as error:
+        answer = {"error": str(error)}
+    except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
+        said = " ".join(str(error).split())
+        what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        answer = {"error": f"{request['target']} cannot be imported: {what}."}
+    with os.fdopen(channel, "w") as out:
+        out.write(f"\n{json.dumps(answer)}\n")
     return 0
 
 

@@ -26,14 +26,24 @@ class Machine(Frozen):
     gpus: tuple[str, ...]
 
 
+class Gpu(Frozen):
+    """A GPU that this process may use."""
+
+    name: str
+    uuid: str
+
+
 @cache
-def gpus() -> tuple[str, ...]:
-    """Return the names of the NVIDIA GPUs by index, as nvidia-smi lists them."""
+def gpus() -> tuple[Gpu, ...]:
+    """Return the NVIDIA GPUs as nvidia-smi lists them, those in CUDA_VISIBLE_DEVICES if it is set.
+
+    ``cuda:<index>`` counts in this tuple, as it does for a framework in this environment.
+    """
     if shutil.which("nvidia-smi") is None:
         return ()
     try:
         done = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+            ["nvidia-smi", "--query-gpu=uuid,name", "--format=csv,noheader"],
             capture_output=True,
             text=True,
             timeout=30,
@@ -41,7 +51,35 @@ def gpus() -> tuple[str, ...]:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    return tuple(done.stdout.strip().splitlines()) if done.returncode == 0 else ()
+    if done.returncode != 0:
+        return ()
+    pairs = (line.partition(", ") for line in done.stdout.strip().splitlines())
+    found = [Gpu(uuid=uuid, name=name) for uuid, _, name in pairs]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return tuple(found)
+    chosen = []
+    for word in visible.split(","):
+        matches = [
+            gpu
+            for index, gpu in enumerate(found)
+            if word.strip() == str(index) or (word.strip() and gpu.uuid.startswith(word.strip()))
+        ]
+        if len(matches) != 1:
+            break  # as CUDA does: what follows an invalid entry is not visible
+        chosen += matches
+    return tuple(chosen)
+
+
+def gpu_of(device: str) -> Gpu | None:
+    """Return the GPU that ``cuda:<index>`` names, None for the CPU."""
+    return None if device == "cpu" else gpus()[int(device.partition(":")[2])]
+
+
+def device_identity(device: str) -> str:
+    """Return a name of the physical device, the same for all processes of this machine."""
+    gpu = gpu_of(device)
+    return device if gpu is None else gpu.uuid
 
 
 def check_device(device: str) -> str:
@@ -61,7 +99,7 @@ def check_device(device: str) -> str:
         return device
     index = int(device.partition(":")[2] or 0)
     if index >= len(found):
-        has = ", ".join(f"cuda:{i} ({name})" for i, name in enumerate(found)) or "no GPU"
+        has = ", ".join(f"cuda:{i} ({gpu.name})" for i, gpu in enumerate(found)) or "no GPU"
         raise UsageError(f"The device cuda:{index} is not there; nvidia-smi shows {has}.")
     return f"cuda:{index}"
 
@@ -83,7 +121,7 @@ def machine() -> Machine:
         cpu=_cpu_name(),
         cores=os.cpu_count() or 1,
         memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
-        gpus=gpus(),
+        gpus=tuple(gpu.name for gpu in gpus()),
     )
 
 

@@ -36,7 +36,7 @@ def findings() -> list[Finding]:
             detail = ", ".join(f"{package} {versions[package]}" for package in framework.packages)
             found.append(Finding(f"framework {name}", "ok", detail))
     found.append(Finding("device cpu", "ok", f"{here.cores} cores"))
-    found += [Finding(f"device cuda:{i}", "ok", name) for i, name in enumerate(gpus())]
+    found += [Finding(f"device cuda:{i}", "ok", gpu.name) for i, gpu in enumerate(gpus())]
     if not gpus():
         found.append(Finding("device cuda", "info", "nvidia-smi shows no GPU"))
     for name in data.names():

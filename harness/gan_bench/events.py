@@ -54,14 +54,31 @@ class EventTail:
                 yield event
 
 
+_KEYS = {
+    "start": ("pid",),
+    "ready": ("step", "import_s", "data_s", "setup_s", "paired"),
+    "chunk": ("first_step", "step", "seconds", "warmup", "means"),
+    "heartbeat": ("step",),
+    "snapshot": ("step", "seconds"),
+    "checkpoint": ("step", "seconds"),
+    "diverged": ("step", "reason"),
+    "stopped": ("step", "peak_rss_mb"),
+    "failed": ("kind", "reason", "step", "peak_rss_mb"),
+    "done": ("step", "peak_rss_mb", "weights_sha256"),
+}
+"""What an event of each kind must have, beside its attempt and time."""
+
+
 def _parse(line: bytes) -> Event | None:
     """Return the event of a line, or None where a kill or a full disk cut it short."""
     try:
         event = json.loads(line)
     except ValueError:
         return None
-    whole = isinstance(event, dict) and isinstance(event.get("event"), str)
-    return event if whole and isinstance(event.get("attempt"), int) else None
+    if not isinstance(event, dict) or event.get("event") not in _KEYS:
+        return None
+    keys = ("attempt", "time", *_KEYS[event["event"]])
+    return event if all(key in event for key in keys) else None
 
 
 def read_events(path: Path) -> list[Event]:

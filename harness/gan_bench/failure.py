@@ -1,7 +1,18 @@
 """What an exception in a worker means for the run: its status and a reason in one sentence."""
 
+import errno
+
 from gan_bench.errors import GanBenchError
 from gan_bench.trainer import Unsupported
+
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "RESOURCE_EXHAUSTED",
+    "std::bad_alloc",
+)
 
 
 class Diverged(GanBenchError):
@@ -14,9 +25,9 @@ def _is_out_of_memory(error: BaseException) -> bool:
     text = str(error)
     return (
         isinstance(error, MemoryError)
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
         or name in {"OutOfMemoryError", "ResourceExhaustedError"}
-        or "can't allocate memory" in text
-        or "CUDA out of memory" in text
+        or any(words in text for words in _OUT_OF_MEMORY)
     )
 
 

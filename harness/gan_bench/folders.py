@@ -83,6 +83,16 @@ class ResultsFolder:
         """One folder for each run."""
         return self.path / "runs"
 
+    @property
+    def locks(self) -> Path:
+        """One lock file for each run that was ever started."""
+        return self.path / "locks"
+
+    @property
+    def removing(self) -> Path:
+        """Runs on their way out."""
+        return self.path / "removing"
+
     def run(self, run_id: str) -> RunFolder:
         """Return the folder of a run, which need not exist."""
         return RunFolder(self.runs / run_id)

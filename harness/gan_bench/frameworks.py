@@ -1,5 +1,6 @@
 """Which packages each framework needs and how to get them; nothing here imports one."""
 
+import contextlib
 import json
 import platform
 import subprocess
@@ -94,4 +95,8 @@ def identifying_versions(framework: str, versions: dict[str, str]) -> dict[str, 
     """Return the part of ``versions`` on which a run of ``framework`` depends."""
     known = FRAMEWORKS.get(framework)
     names = ("python", "gan-bench", "numpy", *(known.packages if known else ()))
-    return {name: versions[name] for name in names if name in versions}
+    identifying = {name: versions[name] for name in names if name in versions}
+    if known is None:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            identifying[framework] = metadata.version(framework)
+    return identifying

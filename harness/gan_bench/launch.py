@@ -14,6 +14,7 @@ from typing import Literal
 
 import psutil
 
+from gan_bench.devices import gpu_of
 from gan_bench.events import Event, EventTail
 from gan_bench.folders import RunFolder
 from gan_bench.spec import RunSpec
@@ -24,6 +25,8 @@ Status = Literal[
 GRACE_S = 10.0
 """Between SIGTERM and SIGKILL: what a chunk may take to end with a checkpoint."""
 POLL_S = 0.1
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""By which a user, a scheduler or a closed terminal asks for the end."""
 LOG_TAIL_LINES = 30
 LOG_TAIL_BYTES = 16_384
 _PR_SET_CHILD_SUBREAPER = 36
@@ -45,10 +48,10 @@ class Outcome:
 def worker_environment(*, device: str, threads: int, deterministic: bool = False) -> dict[str, str]:
     """Return the environment of a worker: equal for all frameworks where they read it."""
     intra_op = str(threads)
+    gpu = gpu_of(device)
     environment = {
         **os.environ,
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "CUDA_VISIBLE_DEVICES": "" if device == "cpu" else device.partition(":")[2],
+        "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
         "KERAS_BACKEND": "tensorflow",
         "MKL_NUM_THREADS": intra_op,
         # Plain float32 in every framework: TensorFlow and cuDNN would take TF32, torch would not.
@@ -106,7 +109,7 @@ def _signal_group(process: subprocess.Popen[bytes], signum: int) -> None:
 
 
 class _Signals:
-    """While the worker runs, SIGINT and SIGTERM are counted instead of raising anywhere."""
+    """While the worker runs, the ending signals are counted instead of raising anywhere."""
 
     def __init__(self) -> None:
         self.received: list[int] = []
@@ -114,7 +117,7 @@ class _Signals:
     def __enter__(self) -> "_Signals":
         self._previous = {
             signum: signal.signal(signum, lambda number, _: self.received.append(number))
-            for signum in (signal.SIGINT, signal.SIGTERM)
+            for signum in ENDING_SIGNALS
         }
         return self
 
@@ -201,6 +204,13 @@ def launch(
     )
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _judge(
     code: int,
     last: dict[str, Event],
@@ -217,7 +227,7 @@ def _judge(
     if failed is not None and failed["kind"] != "error":
         return failed["kind"], failed["reason"]
     if interrupts:
-        return "killed", f"interrupted by {signal.Signals(interrupts[0]).name}"
+        return "killed", f"interrupted by {_signal_name(interrupts[0])}"
     if timed_out:
         return "timeout", f"not finished within the time limit of {timeout_s:g} s"
     if failed is not None:
@@ -225,7 +235,7 @@ def _judge(
     if "stopped" in last:
         return "killed", "asked to stop by a SIGTERM from outside"
     if code < 0:
-        name = signal.Signals(-code).name
+        name = _signal_name(-code)
         if -code in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP):
             return "killed", f"the worker was killed by {name} from outside"
         return "error", f"the worker died of {name}"

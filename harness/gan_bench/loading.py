@@ -9,6 +9,7 @@ from types import ModuleType
 
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
+from gan_bench.registry import path_name
 from gan_bench.spec import Implementation
 
 _CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
@@ -87,9 +88,12 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
     UsageError
         The file does not define one trainer class, or the class lacks framework or recipe.
     """
-    name = path.stem.replace("_", "-").lower()
     unnamed = Implementation(
-        name=name, framework="", recipe="", attribute=attribute or "", path=str(path)
+        name=path_name(str(path)),
+        framework="",
+        recipe="",
+        attribute=attribute or "",
+        path=str(path),
     )
     trainer = _trainer_in(load_module(unnamed), path, attribute)
     recipe = getattr(trainer, "recipe_class", None)

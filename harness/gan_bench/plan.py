@@ -5,37 +5,42 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, StrictBool, ValidationError
 
 from gan_bench import data, frameworks
 from gan_bench.describe import Description, describe
 from gan_bench.devices import check_device, default_threads
 from gan_bench.errors import UsageError
 from gan_bench.presets import PRESETS, Preset
-from gan_bench.registry import find, registered
+from gan_bench.registry import find, is_path, path_name, registered
 from gan_bench.schedule import chunk_steps, evaluation_steps
 from gan_bench.spec import Budget, Frozen, Plan, RunSpec
+
+BUDGETS = ("images", "epochs", "steps")
+Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+Several = Annotated[int, Field(strict=True, ge=2, le=10**6)]
+MOST_SEEDS = 10_000
 
 
 class Request(Frozen):
     """What a user asks for; None stands for the preset's value. Also the keys of a plan file."""
 
     targets: tuple[str, ...] = ()
-    all: bool = False
+    all: StrictBool = False
     preset: str | None = None
     """None: quick on a CPU, standard on a GPU."""
     dataset: str | None = None
-    images: int | None = Field(default=None, ge=1)
-    epochs: int | None = Field(default=None, ge=1)
-    steps: int | None = Field(default=None, ge=1)
+    images: Count | None = None
+    epochs: Count | None = None
+    steps: Count | None = None
     seeds: tuple[int, ...] | None = None
     device: str = "auto"
-    threads: int | None = Field(default=None, ge=1)
-    evaluations: int | None = Field(default=None, ge=2)
-    samples: int | None = Field(default=None, ge=2)
-    deterministic: bool = False
+    threads: Annotated[int, Field(strict=True, ge=1, le=1024)] | None = None
+    evaluations: Several | None = None
+    samples: Several | None = None
+    deterministic: StrictBool = False
     on_divergence: Literal["stop", "continue"] = "stop"
     set: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Recipe values by implementation: ``[set.torch-dcgan]`` in a plan file."""
@@ -79,23 +84,29 @@ def parse_seeds(value: object) -> tuple[int, ...]:
         Not numbers, negative, repeated, or none at all.
     """
     problem = UsageError(
-        f"Seeds are a count such as 3, or different numbers from 0 such as 0,1,5; not {value!r}."
+        "Seeds are a count such as 3, or different numbers from 0 such as 0,1,5, at most "
+        f"{MOST_SEEDS:,}; not {value!r}."
     )
-    try:
-        if isinstance(value, int | str) and not isinstance(value, bool):
-            text = str(value)
-            seeds = tuple(int(part) for part in text.split(",") if part.strip())
-            if "," not in text:
-                seeds = tuple(range(seeds[0]))
-        elif isinstance(value, Sequence):
-            seeds = tuple(int(part) for part in value)
-        else:
-            raise problem
-    except (ValueError, TypeError, IndexError):
-        raise problem from None
-    if not seeds or min(seeds) < 0 or max(seeds) >= 2**63 or len(set(seeds)) < len(seeds):
+    if type(value) is int:
+        value = str(value)
+    if isinstance(value, str):
+        try:
+            numbers = [int(part) for part in value.split(",") if part.strip()]
+        except ValueError:
+            raise problem from None
+        if "," not in value:
+            if len(numbers) != 1 or not 1 <= numbers[0] <= MOST_SEEDS:
+                raise problem
+            return tuple(range(numbers[0]))
+    elif isinstance(value, Sequence) and all(type(part) is int for part in value):
+        numbers = list(value)
+    else:
         raise problem
-    return seeds
+    if not 1 <= len(numbers) <= MOST_SEEDS or len(set(numbers)) < len(numbers):
+        raise problem
+    if min(numbers) < 0 or max(numbers) >= 2**63:
+        raise problem
+    return tuple(numbers)
 
 
 def parse_set(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -115,9 +126,7 @@ def parse_set(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
                 f"--set takes IMPLEMENTATION.FIELD=VALUE, such as torch-dcgan.batch_size=64; "
                 f"not {pair!r}."
             )
-        values.setdefault(name, {})[field] = (
-            [part.strip() for part in value.split(",")] if "," in value else value
-        )
+        values.setdefault(name, {})[field] = value
     return values
 
 
@@ -140,13 +149,13 @@ def request(values: Mapping[str, Any], where: str = "") -> Request:
         raise UsageError(
             f"{where}There is no preset {asked.preset!r}; there are {', '.join(PRESETS)}."
         )
-    if sum(amount is not None for amount in (asked.images, asked.epochs, asked.steps)) > 1:
+    if sum(getattr(asked, unit) is not None for unit in BUDGETS) > 1:
         raise UsageError(f"{where}Give one of images, epochs and steps; they all set the budget.")
     return asked
 
 
 def _budget(asked: Request, preset: Preset) -> Budget:
-    for unit in ("images", "epochs", "steps"):
+    for unit in BUDGETS:
         amount = getattr(asked, unit)
         if amount is not None:
             return Budget(unit=unit, amount=amount)
@@ -155,13 +164,41 @@ def _budget(asked: Request, preset: Preset) -> Budget:
 
 def _check_fits(description: Description, train_images: int, dataset: str) -> None:
     name = description.implementation.name
-    if description.cannot_make is not None:
-        raise UsageError(f"{name} cannot run on {dataset}: {description.cannot_make}")
     if description.batch_size > train_images:
         raise UsageError(
             f"{name}.batch_size is {description.batch_size:,}, more than the {train_images:,} "
             f"training images of {dataset}; set a smaller one."
         )
+
+
+def _check_pythons(asked: Request) -> None:
+    known = {implementation.framework for implementation in registered().values()}
+    known |= frameworks.FRAMEWORKS.keys()
+    for framework in asked.python:
+        if framework not in known:
+            near = difflib.get_close_matches(framework, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}."
+            raise UsageError(f"[python] names the unknown framework {framework!r}; {hint}")
+
+
+def _describe_all(
+    targets: Sequence[str], asked: Request, shape: tuple[int, int, int]
+) -> tuple[list[Description], list[str]]:
+    """Describe every target; one that --all brought and that cannot be described is left out."""
+    descriptions, left_out = [], []
+    for target in targets:
+        # A path's name is known once its file has been described, its values are needed before.
+        name = path_name(target) if is_path(target) else target
+        values = {**asked.set.get(target, {}), **asked.set.get(name, {})}
+        try:
+            descriptions.append(describe(target, values, shape, asked.python))
+        except UsageError as error:
+            if target in asked.targets or values:
+                raise
+            left_out.append(f"{target}: {error}")
+    if not descriptions:
+        raise UsageError(" ".join(left_out))
+    return descriptions, left_out
 
 
 def expand(asked: Request, command: str) -> Plan:
@@ -182,14 +219,10 @@ def expand(asked: Request, command: str) -> Plan:
     dataset = data.load(asked.dataset or preset.dataset)
     train_images, *shape = dataset.train.images.shape
     height, width, channels = shape
-    descriptions = []
-    for target in targets:
-        # A path's name is known once its file has been described, its values are needed before.
-        name = Path(target.partition(":")[0]).stem.replace("_", "-").lower()
-        values = asked.set.get(target if target in asked.set else name, {})
-        description = describe(target, values, (height, width, channels), asked.python)
+    _check_pythons(asked)
+    descriptions, left_out = _describe_all(targets, asked, (height, width, channels))
+    for description in descriptions:
         _check_fits(description, train_images, dataset.name)
-        descriptions.append(description)
     names = [description.implementation.name for description in descriptions]
     for name in {name for name in names if names.count(name) > 1}:
         raise UsageError(f"Two of the targets are called {name}; rename one file.")
@@ -224,6 +257,7 @@ def expand(asked: Request, command: str) -> Plan:
                     images_per_step=description.images_per_step,
                     parameters=description.parameters,
                     multiply_adds_per_step=description.multiply_adds_per_step,
+                    cannot_make=description.cannot_make,
                     seed=seed,
                     chunk_steps=chunk_steps(steps, evaluations),
                     evaluation_steps=evaluation_steps(steps, evaluations),
@@ -239,4 +273,4 @@ def expand(asked: Request, command: str) -> Plan:
                 )
             )
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Plan(command=command, created_at=created_at, runs=tuple(runs))
+    return Plan(command=command, created_at=created_at, runs=tuple(runs), left_out=tuple(left_out))

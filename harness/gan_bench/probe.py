@@ -34,15 +34,19 @@ def probe(spec: RunSpec) -> float | None:
     """Measure with the threads of a run; None on a GPU, for which there is no neutral probe."""
     if spec.device != "cpu":
         return None
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "gan_bench.probe"],
-        env=worker_environment(device=spec.device, threads=spec.threads),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return float(json.loads(done.stdout)) if done.returncode == 0 else None
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "gan_bench.probe"],
+            env=worker_environment(device=spec.device, threads=spec.threads),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return float(json.loads(done.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        # A run's figures are worth having without the machine's.
+        return None
 
 
 if __name__ == "__main__":

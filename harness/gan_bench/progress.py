@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from gan_bench.events import Event
-from gan_bench.record import Record
+from gan_bench.executor.one_run import RunResult
 from gan_bench.spec import RunSpec
 
 _LINE_EVERY_S = 10.0
@@ -77,10 +77,13 @@ class _RunState:
         return ", ".join(parts)
 
 
-def _result(record: Record, reused: bool) -> tuple[str, str]:
+def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
     """Return a finished run's status and what there is to say of it."""
+    record = result.record
     if record.status != "ok":
         return record.status, record.reason or ""
+    if result.scoring_problem is not None:
+        return "not scored", result.scoring_problem
     parts = ["reused"] if reused else []
     if record.images_per_s is not None:
         parts.append(f"{record.images_per_s:,.0f} images/s")
@@ -123,9 +126,9 @@ class PlainProgress:
             self._said = time.monotonic()
             self._line(index, f"{spec.run_id}: {self._state.figures()}")
 
-    def run_finished(self, index: int, spec: RunSpec, record: Record, reused: bool) -> None:
+    def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
         """See `gan_bench.executor.local.Observer`."""
-        status, text = _result(record, reused)
+        status, text = _outcome(result, reused)
         self._line(index, f"{spec.run_id}: {status}" + (f", {text}" if text else ""))
 
 
@@ -169,10 +172,10 @@ class LiveProgress:
         self._state.take(event)
         self._plan.update(self._plan_task, completed=index + self._state.step / spec.steps)
 
-    def run_finished(self, index: int, spec: RunSpec, record: Record, reused: bool) -> None:
+    def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
         """See `gan_bench.executor.local.Observer`."""
         self._plan.update(self._plan_task, completed=index + 1)
-        status, text = _result(record, reused)
+        status, text = _outcome(result, reused)
         line = Text(f"{spec.implementation.name} seed {spec.seed}: ")
         line.append(status, style=_STYLES.get(status, "red"))
         line.append(f" {text}" if text else "")

@@ -15,7 +15,9 @@ class Recipe(BaseModel):
     suite tries where a generic change (half as much again, one more, another choice) is not valid.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
 
     name: ClassVar[str]
     """The recipe's name, as in ``torch-<name>``."""

@@ -157,11 +157,6 @@ class _Clock:
         return sum(event["seconds"] for event in chunks) if covered == step else None
 
 
-def _sum(events: list[Event], kind: str, key: str) -> float | None:
-    values = [event[key] for event in events if event["event"] == kind]
-    return sum(values) if values else None
-
-
 def _first(events: list[Event], kind: str, key: str) -> Any:
     return next((event[key] for event in events if event["event"] == kind), None)
 
@@ -187,8 +182,11 @@ def make_record(
         per_s = clock.images_per_s / spec.images_per_step * spec.multiply_adds_per_step
         fraction = 2 * per_s / (statistics.mean(probes) * 1e9)
     steps_done = max((e["step"] for e in events if e["event"] in ("chunk", "done")), default=0)
-    # A snapshot that was taken again after a kill is the same snapshot.
-    snapshots = sorted({event["step"] for event in events if event["event"] == "snapshot"})
+    # A snapshot that was taken again after a kill is the same one; of one that was taken just
+    # before the kill, there is the file without the event.
+    taken = {event["step"]: event for event in events if event["event"] == "snapshot"}
+    files = {int(path.stem) for path in folder.snapshots.glob("*.npz") if path.stem.isdigit()}
+    snapshots = sorted(taken.keys() | files)
     peaks = [event["peak_rss_mb"] for event in events if event.get("peak_rss_mb") is not None]
     return Record(
         run_id=spec.run_id,
@@ -206,7 +204,7 @@ def make_record(
         warmup_s=clock.first["seconds"] if clock.first else None,
         resume_s=clock.resume_s,
         train_s=clock.train_s,
-        sample_s=_sum(events, "snapshot", "seconds"),
+        sample_s=sum(event["seconds"] for event in taken.values()) if taken else None,
         untimed_steps=clock.untimed,
         images_per_s=clock.images_per_s,
         multiply_adds_fraction=fraction,

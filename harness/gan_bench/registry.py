@@ -11,6 +11,7 @@ from gan_bench.spec import Implementation
 
 IMPLEMENTATIONS_GROUP = "gan_bench.implementations"
 RECIPES_GROUP = "gan_bench.recipes"
+_PATH_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 
@@ -83,13 +84,33 @@ def split_path(target: str) -> tuple[Path, str | None]:
     UsageError
         There is no such file, or it is no Python file.
     """
-    text, _, attribute = target.partition(":")
+    text, attribute = target, ""
+    if not target.endswith(".py") and ".py:" in target:
+        text, _, attribute = target.rpartition(":")
     path = Path(text)
     if not path.is_file():
         raise UsageError(f"There is no file {text}; give the path of your implementation's .py.")
     if path.suffix != ".py":
         raise UsageError(f"{text} is no Python file; an implementation is a .py file.")
     return path.resolve(), attribute or None
+
+
+def path_name(target: str) -> str:
+    """Return the name of the implementation that a plugin's file defines.
+
+    Raises
+    ------
+    UsageError
+        The file's name makes no name for an implementation.
+    """
+    stem = split_path(target)[0].stem
+    name = stem.replace("_", "-").replace(" ", "-").lower()
+    if not _PATH_NAME.fullmatch(name):
+        raise UsageError(
+            f"The file {stem}.py gives the implementation its name; rename it to at most 60 "
+            "letters, digits, '-' and '_'."
+        )
+    return name
 
 
 def recipe_entry_point(name: str) -> metadata.EntryPoint | None:

@@ -44,6 +44,9 @@ class Results:
     """A sentence for each file that could not be read."""
 
 
+_ROW = ("run_id", "implementation", "recipe", "framework", "dataset", "seed", "steps", "images")
+
+
 def _row(spec: RunSpec) -> dict[str, Any]:
     """Return the part of a run's row that is known before it runs."""
     parameters = spec.parameters or {}
@@ -55,6 +58,7 @@ def _row(spec: RunSpec) -> dict[str, Any]:
         "dataset": spec.dataset,
         "seed": spec.seed,
         "preset": spec.preset,
+        "budget": str(spec.budget),
         "device": spec.device,
         "threads": spec.threads,
         "steps": spec.steps,
@@ -182,11 +186,13 @@ def load_results(path: Path | str) -> Results:
         scored = {
             "score_status": next(iter(statuses), None) if len(statuses) < 2 else "error",
             "score_reason": next((file.reason for file in found if file.reason), None),
+            "score_s": sum(file.score_s for file in found) if found else None,
         }
         rows.append({**_row(spec), **_measured(record_or_none), **scored})
     empty_losses = pd.DataFrame(columns=["run_id", "step", *LOSS_COLUMNS])
+    names = (*_ROW, "status", "reason", "score_status", "score_reason")
     return Results(
-        runs=pd.DataFrame(rows),
+        runs=pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(names)),
         losses=pd.concat(losses, ignore_index=True) if losses else empty_losses,
         scores=pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
         specs=specs,

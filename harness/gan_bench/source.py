@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import sys
 from importlib import util
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from pathlib import Path
 def _file_of(module: str) -> Path | None:
     """Return a module's file without importing it, though find_spec imports parent packages."""
     top, *rest = module.split(".")
-    spec = util.find_spec(top)
-    if spec is None or spec.origin is None:
+    try:
+        spec = util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return None
     path = Path(spec.origin)
     for part in rest:
@@ -19,50 +23,60 @@ def _file_of(module: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _imports(path: Path, module: str, tops: frozenset[str]) -> set[str]:
-    """Return the modules under ``tops`` that a file's import statements may load."""
+def _imports(path: Path, module: str) -> set[str]:
+    """Return the modules that a file's import statements may load."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
         if isinstance(node, ast.Import):
-            names = {alias.name for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 parents = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*parents, base]).strip(".")
-            names = {base, *(f"{base}.{alias.name}" for alias in node.names)}
-        else:
-            continue
-        found |= {name for name in names if name.split(".")[0] in tops}
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     return found
 
 
-def sha256_of_modules(modules: list[str]) -> str:
-    """Hash the files of ``modules`` and all that they import from their own top-level packages.
+def _counts(module: str, path: Path, own: frozenset[str]) -> bool:
+    """Tell code that may change under a version from installed packages and Python itself."""
+    top = module.split(".")[0]
+    if top == "gan_bench" or top in sys.stdlib_module_names:
+        return False
+    return top in own or not {"site-packages", "dist-packages"} & set(path.parts)
 
-    Read as text; nothing is imported. A module of the harness itself counts only when it is named
-    in ``modules``: its version stands for the rest.
-    """
-    tops = frozenset(module.split(".")[0] for module in modules) - {"gan_bench"}
-    files: dict[str, Path] = {}
-    waiting = list(modules)
+
+def _sha256(files: dict[str, Path], own: frozenset[str]) -> str:
+    """Hash files by module, and all that they import and that counts."""
+    found: dict[str, Path] = {}
+    waiting = dict(files)
     while waiting:
-        module = waiting.pop()
-        path = _file_of(module)
-        if module in files or path is None:
-            continue
-        files[module] = path
-        waiting += _imports(path, module, tops)
+        module, path = waiting.popitem()
+        found[module] = path
         parent = module.rpartition(".")[0]
-        if parent:
-            waiting.append(parent)
+        for name in _imports(path, module) | ({parent} if parent else set()):
+            if name and name not in found and name not in waiting:
+                file = _file_of(name)
+                if file is not None and _counts(name, file, own):
+                    waiting[name] = file
     digest = hashlib.sha256()
-    for module in sorted(files):
-        digest.update(f"{module}\n".encode() + files[module].read_bytes() + b"\0")
+    for module in sorted(found):
+        digest.update(f"{module}\n".encode() + found[module].read_bytes() + b"\0")
     return digest.hexdigest()
 
 
+def sha256_of_modules(modules: list[str]) -> str:
+    """Hash modules and all that they import from their own packages or from no package at all.
+
+    Read as text; nothing is imported. Of other installed packages and of the harness, the versions
+    stand in a run's specification.
+    """
+    own = frozenset(module.split(".")[0] for module in modules)
+    files = {module: file for module in modules if (file := _file_of(module)) is not None}
+    return _sha256(files, own)
+
+
 def sha256_of_file(path: Path) -> str:
-    """Hash one file, a plugin given by its path."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Hash a plugin's file and all that it imports from no installed package, as above."""
+    return _sha256({"__plugin__": path}, frozenset())

@@ -90,6 +90,8 @@ class RunSpec(Frozen):
     threads: int = Field(ge=1)
     deterministic: bool = False
     on_divergence: Literal["stop", "continue"] = "stop"
+    cannot_make: str | None = None
+    """Why the recipe cannot make images of the data set's shape; the run is then unsupported."""
     python: str | None = None
     """The framework's own interpreter, where the plan names one."""
     versions: dict[str, str]
@@ -98,7 +100,10 @@ class RunSpec(Frozen):
     @property
     def run_id(self) -> str:
         """Readable and unique: implementation, data set, seed and a hash of all that matters."""
-        derived = {"preset", "python", "budget", "parameters", "multiply_adds_per_step"}
+        derived = {
+            *("preset", "python", "budget", "cannot_make"),
+            *("parameters", "multiply_adds_per_step"),
+        }
         identity = self.model_dump(mode="json", exclude=derived)
         identity["implementation"].pop("path")
         identity["implementation"].pop("distribution")
@@ -113,6 +118,8 @@ class Plan(Frozen):
     command: str
     created_at: str
     runs: tuple[RunSpec, ...]
+    left_out: tuple[str, ...] = ()
+    """A sentence for each implementation that could not be described, and so has no runs."""
 
     @property
     def plan_id(self) -> str:

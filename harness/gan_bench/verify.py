@@ -41,12 +41,14 @@ def verify(target: str, *, device: str, threads: int, seed: int = 0) -> Iterator
     absent = missing(implementation.framework, versions_of(None))
     if absent is not None:
         raise UsageError(f"{implementation.name} cannot be verified: {absent}.")
-    order = _Order(implementation=implementation, device=device, seed=seed)
+    # The environment shows the child one GPU only.
+    seen = "cpu" if device == "cpu" else "cuda:0"
+    order = _Order(implementation=implementation, device=seen, seed=seed)
     answers, child_end = os.pipe()
     with tempfile.TemporaryFile() as log, os.fdopen(answers) as lines:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "gan_bench.verify", str(child_end)],
-            env=worker_environment(device=device, threads=threads),
+            env=worker_environment(device=device, threads=threads, deterministic=True),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -59,8 +61,10 @@ def verify(target: str, *, device: str, threads: int, seed: int = 0) -> Iterator
         try:
             for line in lines:
                 yield CheckResult(**json.loads(line))
+        except BaseException:
+            child.kill()
+            raise
         finally:
-            child.terminate() if child.poll() is None and sys.exc_info()[0] else None
             code = child.wait()
         if code != 0:
             log.seek(0)

@@ -9,7 +9,6 @@ import faulthandler
 import os
 import resource
 import signal
-import stat
 import sys
 import threading
 import time
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from gan_bench import data
 from gan_bench.arrays import write_array, write_images
-from gan_bench.checkpoints import last_checkpoint, write_checkpoint
+from gan_bench.checkpoints import last_checkpoint, put_aside, write_checkpoint
 from gan_bench.contract import LOSS_COLUMNS, check_samples, loss_table, weights_sha256
 from gan_bench.data.batches import batches
 from gan_bench.data.latents import evaluation_latents, training_latents
@@ -32,6 +31,7 @@ from gan_bench.events import HEARTBEAT_S, EventWriter
 from gan_bench.failure import Diverged, failure_kind, failure_reason
 from gan_bench.folders import RunFolder
 from gan_bench.loading import load_trainer
+from gan_bench.parent import end_with_parent
 from gan_bench.recipe import Recipe
 from gan_bench.spec import RunSpec
 from gan_bench.trainer import Trainer
@@ -43,22 +43,6 @@ STOPPED_EXIT_CODE = 75
 
 class Stopped(Exception):
     """SIGTERM came; raised after the checkpoint."""
-
-
-def _end_with_parent() -> None:
-    """End this process group when the supervisor's end of stdin closes, however it ended."""
-    if not stat.S_ISFIFO(os.fstat(0).st_mode):
-        return
-
-    def watch() -> None:
-        with contextlib.suppress(OSError):
-            while os.read(0, 1):
-                pass
-        if os.getpgrp() == os.getpid():
-            os.killpg(0, signal.SIGKILL)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
 class Worker:
@@ -85,7 +69,7 @@ class Worker:
         self.events.write(
             "done",
             step=self.step,
-            peak_rss_mb=self.peak_rss_mb(),
+            peak_rss_mb=peak_rss_mb(),
             weights_sha256=weights_sha256(self.trainer.weights()),
         )
 
@@ -108,18 +92,15 @@ class Worker:
             self.recipe,
             dataset.train.images,
             dataset.train.labels,
-            device=self.spec.device,
+            # The environment shows the process one GPU only.
+            device="cpu" if self.spec.device == "cpu" else "cuda:0",
             planned_steps=self.spec.steps,
             seed=self.spec.seed,
         )
         initial = self.recipe.initial_weights(self.spec.seed)
         if initial is not None:
             self.trainer.set_weights(initial)
-        restored = last_checkpoint(self.folder.checkpoints)
-        if restored is not None:
-            self.step, path = restored
-            self.trainer.load(path)
-            self.losses[: self.step] = np.load(self.folder.losses)[: self.step]
+        self._restore()
         self.first_step = self.step
         self.events.write(
             "ready",
@@ -129,6 +110,27 @@ class Worker:
             setup_s=time.perf_counter() - loaded,
             paired=initial is not None,
         )
+
+    def _restore(self) -> None:
+        """Continue from the last checkpoint, if there is one and its losses are there too."""
+        found = last_checkpoint(self.folder.checkpoints)
+        if found is None or not self.folder.losses.exists():
+            return
+        step, path = found
+        try:
+            self.trainer.load(path)
+            self.losses[:step] = np.load(self.folder.losses, allow_pickle=False)[:step]
+        except Exception as error:
+            put_aside(self.folder.checkpoints)
+            raise GanBenchError(
+                f"the checkpoint of step {step} cannot be restored ({type(error).__name__}: "
+                f"{error}); it was put aside, and --retry starts over"
+            ) from error
+        self.step = step
+        broken = ~np.isfinite(self.losses[:step, :2]).all(axis=1)
+        if broken.any():
+            self._diverged = True
+            self._tell_of_divergence(int(np.argmax(broken)) + 1)
 
     def chunk(self) -> None:
         """Train one chunk and time it; the draws and all bookkeeping stay outside the clock."""
@@ -177,11 +179,14 @@ class Worker:
             return
         step = self.step + int(np.argmax(broken)) + 1
         self._diverged = True
-        reason = f"a loss was not finite at step {step}"
         if self.spec.on_divergence == "stop":
             self._write_losses()
-            raise Diverged(reason)
-        self.events.write("diverged", step=step, reason=f"{reason}; training went on as asked")
+            raise Diverged(f"a loss was not finite at step {step}")
+        self._tell_of_divergence(step)
+
+    def _tell_of_divergence(self, step: int) -> None:
+        reason = f"a loss was not finite at step {step}; training went on as asked"
+        self.events.write("diverged", step=step, reason=reason)
 
     def snapshot_if_due(self) -> None:
         """Save the samples of an evaluation point, from the run's own fixed latents."""
@@ -218,10 +223,11 @@ class Worker:
     def _write_losses(self) -> None:
         write_array(self.folder.losses, self.losses)
 
-    def peak_rss_mb(self) -> float:
-        """Return the largest resident memory of this process so far."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+def peak_rss_mb() -> float:
+    """Return the largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 @contextlib.contextmanager
@@ -245,22 +251,31 @@ def heartbeat(worker: Worker) -> Iterator[None]:
 def main(run_dir: Path) -> int:
     """Train the run of a folder; return the process's exit code."""
     faulthandler.enable()
-    _end_with_parent()
-    folder = RunFolder(run_dir)
+    end_with_parent()
+    # A trainer may change the working directory.
+    folder = RunFolder(run_dir.resolve())
     events = EventWriter(folder.events)
     events.write("start", pid=os.getpid())
-    worker = Worker(folder, events)
+    worker: Worker | None = None
+    asked_to_stop = False
 
     def ask_to_stop(signum: int, frame: FrameType | None) -> None:
-        worker.stop = True
+        nonlocal asked_to_stop
+        asked_to_stop = True
+        if worker is not None:
+            worker.stop = True
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
+        worker = Worker(folder, events)
+        worker.stop = asked_to_stop
         with heartbeat(worker):
             worker.run()
     except Stopped:
-        events.write("stopped", step=worker.step, peak_rss_mb=worker.peak_rss_mb())
+        assert worker is not None
+        events.write("stopped", step=worker.step, peak_rss_mb=peak_rss_mb())
         return STOPPED_EXIT_CODE
     except BaseException as error:  # noqa: BLE001 - whatever a plugin raises becomes a status
         traceback.print_exc()
@@ -269,8 +284,8 @@ def main(run_dir: Path) -> int:
                 "failed",
                 kind=failure_kind(error),
                 reason=failure_reason(error),
-                step=worker.step,
-                peak_rss_mb=worker.peak_rss_mb(),
+                step=worker.step if worker else 0,
+                peak_rss_mb=peak_rss_mb(),
             )
         return 1
     return 0

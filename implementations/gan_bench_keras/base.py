@@ -24,9 +24,9 @@ _SAMPLE_BATCH = 128
 class KerasTrainer(ABC):
     """A trainer of two networks; a subclass says how they are built and what one update does.
 
-    The uint8 images stay on the device, where a step gathers its batches by index. One graph,
-    traced when the trainer is built, loops over the steps of a chunk of any length; the losses
-    leave the device once, at its end.
+    The uint8 images stay on the device, where a step gathers its batches by index. A step is one
+    graph, traced when the trainer is built; the losses stay on the device, too, and are fetched
+    once at the end of `train`.
     """
 
     framework: ClassVar[str] = "keras"
@@ -87,8 +87,9 @@ class KerasTrainer(ABC):
     def train(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Losses:
         """Train one step for each row and return when the device is idle again."""
         with tf.device(self.device):
-            losses = self._steps(tf.constant(batches), tf.constant(latents))
-        return Losses(*losses.numpy().T.copy())
+            indices, draws = tf.constant(batches), tf.constant(latents)
+            losses = [self._step(indices[step], draws[step]) for step in range(len(batches))]
+            return Losses(*tf.stack(losses).numpy().T.copy())
 
     def sample(
         self, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None
@@ -156,10 +157,10 @@ class KerasTrainer(ABC):
                 function, input_signature=inputs, autograph=False, jit_compile=False
             ).get_concrete_function()
 
-        self._steps = traced(
-            self._loop,
-            tf.TensorSpec((None, real, batch), tf.int64),
-            tf.TensorSpec((None, draws, batch, latent), tf.float32),
+        self._step = traced(
+            self._one_step,
+            tf.TensorSpec((real, batch), tf.int64),
+            tf.TensorSpec((draws, batch, latent), tf.float32),
         )
         self._sample = traced(
             lambda latents: _to_bytes(self.generator(self._cast(latents), training=False)),
@@ -174,19 +175,9 @@ class KerasTrainer(ABC):
             for training in (False, True)
         }
 
-    def _loop(self, batches: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
-        steps = tf.shape(batches)[0]
-
-        def step(index: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            real = [self._gather(batch) for batch in tf.unstack(batches[index])]
-            values = self.update(real, self._cast(latents[index]))
-            return index + 1, losses.write(index, tf.stack(values))
-
-        losses = tf.TensorArray(self.dtype, size=steps, element_shape=(4,))
-        _, losses = tf.while_loop(
-            lambda index, _: index < steps, step, (0, losses), parallel_iterations=1
-        )
-        return losses.stack()
+    def _one_step(self, batches: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
+        real = [self._gather(batch) for batch in tf.unstack(batches)]
+        return tf.stack(self.update(real, self._cast(latents)))
 
     def _outputs(
         self, latents: tf.Tensor, images: tf.Tensor, training: bool

@@ -8,11 +8,11 @@ from types import FrameType
 from typing import Protocol
 
 from gan_bench.atomic import write_atomically
-from gan_bench.device_lock import device_lock
 from gan_bench.events import Event
-from gan_bench.executor.one_run import Options, action, run_one
+from gan_bench.executor.one_run import Options, RunResult, action, run_one
 from gan_bench.folders import ResultsFolder
-from gan_bench.record import Record
+from gan_bench.launch import ENDING_SIGNALS
+from gan_bench.locks import device_lock
 from gan_bench.spec import Plan, RunSpec
 
 
@@ -25,12 +25,12 @@ class Observer(Protocol):
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
         """Tell of an event of the worker."""
 
-    def run_finished(self, index: int, spec: RunSpec, record: Record, reused: bool) -> None:
-        """Tell that run ``index`` has its record."""
+    def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
+        """Tell that run ``index`` has its record and its scores."""
 
 
 class Interrupted(Exception):
-    """SIGINT or SIGTERM ended the plan; what was finished stands."""
+    """A signal ended the plan; what was finished stands."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -39,12 +39,12 @@ class Interrupted(Exception):
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Turn SIGINT and SIGTERM, wherever they arrive, into `Interrupted`."""
+    """Turn the ending signals, wherever they arrive, into `Interrupted`."""
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         raise Interrupted(signum)
 
-    previous = {s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
+    previous = {s: signal.signal(s, interrupt) for s in ENDING_SIGNALS}
     try:
         yield
     finally:
@@ -65,30 +65,28 @@ def execute(
     observer: Observer,
     *,
     wait: bool = False,
-) -> Sequence[Record]:
-    """Run what is not finished yet and return every row's record, in the plan's order.
+) -> Sequence[RunResult]:
+    """Run what is not finished yet and return every row's result, in the plan's order.
 
     Raises
     ------
     UsageError
-        The device is in use and ``wait`` is false.
+        The device or a run is in use, or a record of another version stands in the way.
     Interrupted
-        SIGINT or SIGTERM came; the run that was under way has a record, later ones stay pending.
+        SIGINT, SIGTERM or SIGHUP came; what was not finished is continued by the same plan.
     """
-    write_plan(results, plan)
-    records = []
+    done = []
     with _interruptible(), device_lock(plan.runs[0].device, options.command, wait=wait):
+        # What cannot be continued stops the command before anything has changed.
+        for spec in plan.runs:
+            action(results.run(spec.run_id), options)
+        write_plan(results, plan)
         for index, spec in enumerate(plan.runs):
             reused = action(results.run(spec.run_id), options) == "reuse"
             observer.run_started(index, spec, reused)
-            record, interrupt = run_one(
-                results,
-                spec,
-                options,
-                partial(observer.event, index, spec),
-            )
-            observer.run_finished(index, spec, record, reused)
-            records.append(record)
-            if interrupt is not None:
-                raise Interrupted(interrupt)
-    return records
+            result = run_one(results, spec, options, partial(observer.event, index, spec))
+            observer.run_finished(index, spec, result, reused)
+            done.append(result)
+            if result.interrupt is not None:
+                raise Interrupted(result.interrupt)
+    return done

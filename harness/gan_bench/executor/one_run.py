@@ -1,19 +1,19 @@
 """One planned run from launch to score; every executor calls exactly this."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from gan_bench.atomic import write_atomically
 from gan_bench.circumstances import LoadMeter, circumstances
-from gan_bench.errors import GanBenchError
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.events import Event
+from gan_bench.executor.scoring import score, unscored_steps
 from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.frameworks import missing, versions_of
-from gan_bench.launch import Outcome, launch
+from gan_bench.launch import Outcome, Status, launch
+from gan_bench.locks import run_lock
 from gan_bench.probe import probe
 from gan_bench.record import Record, make_record
 from gan_bench.spec import RunSpec
@@ -33,49 +33,92 @@ class Options:
     timeout_s: float | None = None
     retry: bool = False
     force: bool = False
-    features: str = "lenet"
     keep_samples: bool = False
 
 
-def earlier_record(folder: RunFolder) -> Record | None:
-    """Return the record of a run if it has a sound one."""
-    if not folder.record.exists():
-        return None
-    try:
-        return Record.read(folder)
-    except GanBenchError:
-        return None
+@dataclass(frozen=True)
+class RunResult:
+    """What came of one planned run."""
+
+    record: Record
+    scoring_problem: str | None = None
+    """Why not every evaluation point has a score, None where each has."""
+    interrupt: int | None = None
+    """The signal that ended the run, and is to end the plan."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run is finished and scored."""
+        return self.record.status == "ok" and self.scoring_problem is None
 
 
 def action(folder: RunFolder, options: Options) -> Action:
-    """Say whether a planned run is to be run, given what is there of it."""
-    record = earlier_record(folder)
-    if options.force or record is None:
+    """Say whether a planned run is to be run, given what is there of it.
+
+    Raises
+    ------
+    UsageError
+        There is a record that cannot be read, of another version of gan-bench perhaps: it is
+        neither believed nor overwritten.
+    """
+    if options.force or not folder.record.exists():
         return "run"
+    try:
+        record = Record.read(folder)
+    except GanBenchError as error:
+        raise UsageError(
+            f"{error} Move {folder.path} aside, or start the run over with --force."
+        ) from error
     if record.status in RETRIED and options.retry:
         return "run"
-    return "reuse" if record.status in FINAL else "run"
+    # What a hand or a full disk has removed from a finished run is made again.
+    whole = folder.spec.exists() and (record.status != "ok" or folder.losses.exists())
+    return "reuse" if record.status in FINAL and whole else "run"
 
 
-def _prepare(folder: RunFolder, spec: RunSpec, options: Options) -> None:
+def _prepare(results: ResultsFolder, folder: RunFolder, spec: RunSpec, options: Options) -> None:
     """Make the run's folder, empty for a new start and as it was for a continuation."""
-    if options.force:
-        shutil.rmtree(folder.path, ignore_errors=True)
+    if options.force and folder.path.exists():
+        # Renamed first: a removal cut short must not leave half a run that looks like one.
+        results.removing.mkdir(exist_ok=True)
+        shutil.rmtree(results.removing / folder.path.name, ignore_errors=True)
+        folder.path.rename(results.removing / folder.path.name)
+        shutil.rmtree(results.removing, ignore_errors=True)
     folder.path.mkdir(parents=True, exist_ok=True)
-    folder.record.unlink(missing_ok=True)
     write_atomically(folder.spec, spec.model_dump_json(indent=1).encode() + b"\n")
 
 
-def score(folder: RunFolder, spec: RunSpec, options: Options) -> None:
-    """Score a run's snapshots in a process of its own; how that went stands in the score file."""
-    command = [
-        *(sys.executable, "-P", "-m", "gan_bench.score", str(folder.path)),
-        *("--features", options.features, "--threads", str(spec.threads)),
-    ]
-    if options.keep_samples:
-        command.append("--keep-samples")
-    with (folder.path / "score.log").open("ab") as log:
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
+def _train(
+    folder: RunFolder, spec: RunSpec, options: Options, on_event: Callable[[Event], None]
+) -> tuple[Record, int | None]:
+    """Launch the worker unless it is known that it cannot run; write the record."""
+    before = after = other_load = None
+    absent = missing(spec.implementation.framework, versions_of(spec.python))
+    outcome: Outcome
+    if absent is not None:
+        outcome = _not_launched("missing", absent)
+    elif spec.cannot_make is not None:
+        outcome = _not_launched("unsupported", spec.cannot_make)
+    else:
+        before = probe(spec)
+        meter = LoadMeter()
+        folder.record.unlink(missing_ok=True)
+        outcome = launch(folder, spec, timeout_s=options.timeout_s, on_event=on_event)
+        other_load = meter.stop(outcome.cpu_s)
+        after = None if outcome.interrupt else probe(spec)
+    around = circumstances(
+        command=options.command,
+        device=spec.device,
+        probes=(before, after),
+        other_load=other_load,
+    )
+    record = make_record(folder, spec, outcome, around)
+    record.write(folder)
+    return record, outcome.interrupt
+
+
+def _not_launched(status: Status, reason: str) -> Outcome:
+    return Outcome(status=status, reason=reason, wall_s=0.0, cpu_s=0.0)
 
 
 def run_one(
@@ -83,40 +126,23 @@ def run_one(
     spec: RunSpec,
     options: Options,
     on_event: Callable[[Event], None] = lambda event: None,
-) -> tuple[Record, int | None]:
-    """Launch, record and score one run; return its record and the signal that interrupted it.
+) -> RunResult:
+    """Launch, record and score one run; what is finished of it already is reused (see `action`).
 
-    A record that stands is returned as it is (see `action`), scored if it has no scores yet.
+    Raises
+    ------
+    UsageError
+        Another process is at this run, or its record cannot be read.
     """
     folder = results.run(spec.run_id)
-    if action(folder, options) == "reuse":
-        record = Record.read(folder)
-        if record.status == "ok" and not any(folder.scores.glob("*.json")):
-            score(folder, spec, options)
-        return record, None
-    _prepare(folder, spec, options)
-    absent = missing(spec.implementation.framework, versions_of(spec.python))
-    before = after = other_load = None
-    if absent is not None:
-        outcome = Outcome(status="missing", reason=absent, wall_s=0.0, cpu_s=0.0)
-    else:
-        before = probe(spec)
-        meter = LoadMeter()
-        outcome = launch(folder, spec, timeout_s=options.timeout_s, on_event=on_event)
-        other_load = meter.stop(outcome.cpu_s)
-        after = None if outcome.interrupt else probe(spec)
-    record = make_record(
-        folder,
-        spec,
-        outcome,
-        circumstances(
-            command=options.command,
-            device=spec.device,
-            probes=(before, after),
-            other_load=other_load,
-        ),
-    )
-    record.write(folder)
-    if record.steps_done and outcome.interrupt is None and folder.snapshots.is_dir():
-        score(folder, spec, options)
-    return record, outcome.interrupt
+    with run_lock(results.locks, spec.run_id, options.command):
+        interrupt = None
+        if action(folder, options) == "reuse":
+            record = Record.read(folder)
+        else:
+            _prepare(results, folder, spec, options)
+            record, interrupt = _train(folder, spec, options, on_event)
+        problem = None
+        if interrupt is None and unscored_steps(folder):
+            problem = score(folder, threads=spec.threads, keep_samples=options.keep_samples)
+    return RunResult(record=record, scoring_problem=problem, interrupt=interrupt)

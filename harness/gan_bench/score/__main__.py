@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from gan_bench.errors import GanBenchError
+from gan_bench.parent import end_with_parent
 from gan_bench.score.run import score_run
 
 
@@ -23,6 +24,7 @@ def main() -> int:
         "--keep-samples", action="store_true", help="keep all snapshots, not the last only"
     )
     options = parser.parse_args()
+    end_with_parent()
     try:
         scores = score_run(
             options.run_dir,

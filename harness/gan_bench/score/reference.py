@@ -1,8 +1,5 @@
 """Statistics of features: of the reference, of the floor, and of any other images."""
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +11,6 @@ from gan_bench.streams import Stream, generator
 
 LARGEST_REFERENCE = 10_000
 """Images of the reference split that are used at most."""
-
-# The runs of a plan share their reference; it costs as much as scoring two snapshots.
-_cache: dict[tuple[str, str, str, int, int], GaussianStatistics] = {}
 
 
 def statistics(model: FeatureModel, images: NDArray[np.uint8]) -> GaussianStatistics:
@@ -34,21 +28,20 @@ def statistics(model: FeatureModel, images: NDArray[np.uint8]) -> GaussianStatis
 
 
 def reference_statistics(model: FeatureModel, split: Split, count: int) -> GaussianStatistics:
-    """Return the statistics of a split's first ``count`` images; computed once a process.
+    """Return the statistics of a split's first ``count`` images.
 
     Raises
     ------
     GanBenchError
         As `statistics`.
     """
-    key = ("reference", model.sha256, split.sha256, count, 0)
-    return _once(key, partial(statistics, model, split.images[:count]))
+    return statistics(model, split.images[:count])
 
 
 def floor_statistics(
     model: FeatureModel, split: Split, count: int, *, seed: int
 ) -> GaussianStatistics:
-    """Return the statistics of ``count`` images drawn from a split; computed once a process.
+    """Return the statistics of ``count`` images drawn from a split.
 
     Scored like samples, they give the distance that not even a perfect generator gets below.
 
@@ -65,13 +58,4 @@ def floor_statistics(
             "take fewer samples."
         )
     chosen = generator(seed, Stream.SCORING).choice(available, count, replace=False)
-    key = ("floor", model.sha256, split.sha256, count, seed)
-    return _once(key, partial(statistics, model, split.images[chosen]))
-
-
-def _once(
-    key: tuple[str, str, str, int, int], compute: Callable[[], GaussianStatistics]
-) -> GaussianStatistics:
-    if key not in _cache:
-        _cache[key] = compute()
-    return _cache[key]
+    return statistics(model, split.images[chosen])

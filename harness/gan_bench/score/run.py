@@ -110,6 +110,10 @@ def score_run(
         for step, path in paths.items():
             rows[step] = _score(step, path, shape, metric, model, reference, protocol)
 
+    # Another scorer may have been faster, and have deleted snapshots before they were read here.
+    for step, row in _earlier_rows(folder, protocol).items():
+        if step not in rows or rows[step].value is None:
+            rows[step] = row
     scores = [rows[step] for step in sorted(rows)]
     reasons = [row.reason for row in scores if row.value is None]
     if misfit is not None:

@@ -1,0 +1,78 @@
+"""Locks that the kernel releases at any end of their holder: of a device, and of one run."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from gan_bench.devices import device_identity
+from gan_bench.errors import UsageError
+
+
+def _holder(path: Path) -> str:
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {holder['pid']} on {holder['host']}, `{holder['command']}`"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+@contextlib.contextmanager
+def _held(path: Path, command: str, *, wait: bool, busy: str) -> Iterator[None]:
+    """Hold a lock file; ``busy`` is what to say, with ``{holder}``, where another holds it."""
+    said_by = path.with_suffix(".holder.json")
+    # Other users of the machine take turns too, hence a lock file that all may open.
+    lock = FileLock(path, mode=0o666)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        raise UsageError(busy.format(holder=_holder(said_by))) from None
+    except OSError as error:
+        raise UsageError(f"The lock {path} cannot be taken: {error.strerror}.") from error
+    try:
+        with contextlib.suppress(OSError):
+            holder = {"pid": os.getpid(), "host": os.uname().nodename, "command": command}
+            said_by.write_text(json.dumps(holder), encoding="utf-8")
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            said_by.unlink()
+        lock.release()
+
+
+@contextlib.contextmanager
+def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
+    """Hold a device of this machine for the duration of a plan.
+
+    Raises
+    ------
+    UsageError
+        Another gan-bench holds it and ``wait`` is false.
+    """
+    # The temporary folder is local where a home or results folder may be on a network.
+    path = Path(tempfile.gettempdir()) / f"gan-bench-{device_identity(device)}.lock"
+    busy = (
+        f"The device {device} is in use by {{holder}}; wait for it with --wait, or take another "
+        "with --device."
+    )
+    with _held(path, command, wait=wait, busy=busy):
+        yield
+
+
+@contextlib.contextmanager
+def run_lock(folder: Path, run_id: str, command: str) -> Iterator[None]:
+    """Hold one run of a results folder, which two devices or machines may share.
+
+    Raises
+    ------
+    UsageError
+        Another gan-bench holds it.
+    """
+    folder.mkdir(exist_ok=True)
+    busy = f"The run {run_id} is being run by {{holder}}; wait for its end and run again."
+    with _held(folder / f"{run_id}.lock", command, wait=False, busy=busy):
+        yield
