@@ -41,6 +41,10 @@ def complaint(done):
         (["GAN", "--set", "gan.learning_rate=fast"], "gan.learning_rate: input should be a valid"),
         (["GAN", "--set", "gan.batch_size=5000"], "gan.batch_size is 5,000, more than the 4,000"),
         (["GAN", "--set", "other.batch_size=5"], "'other' has values to set but is not among"),
+        (["GAN", "--seeds", "10000000000"], "at most 10,000"),
+        (["GAN", "--steps", "9" * 30], "steps: input should be less than or equal to"),
+        (["GAN", "--threads", "100000"], "threads: input should be less than or equal to 1024"),
+        (["GAN", "--set", "gan.learning_rate=inf"], "gan.learning_rate: input should be a finite"),
         (["GAN", "--plan", "nowhere.toml"], "The plan file nowhere.toml cannot be read"),
     ],
 )
@@ -60,6 +64,12 @@ def test_run_refuses(bench, plugin, arguments, said):
         ("samples = ", "is not valid TOML"),
         ("[set.gan]\nlearning_rat = 1", "gan has no field 'learning_rat'"),
         ("[python]\nnumpy = '/no/such/python'", "The interpreter /no/such/python"),
+        ("[python]\nkears = '/usr/bin/python'", "unknown framework 'kears'; did you mean keras?"),
+        ("seeds = [0.5, 1.9]", "Seeds are a count such as 3"),
+        ("seeds = true", "Seeds are a count such as 3"),
+        ("images = true", "images: input should be a valid integer"),
+        ("all = 'yes'", "all: input should be a valid boolean"),
+        ("[set.gan]\nlearning_rate = 2026-01-01", "gan.learning_rate: input should be a valid"),
     ],
 )
 def test_a_plan_file_with_a_mistake_is_refused(bench, plugin, toml, said):
@@ -75,6 +85,9 @@ def test_a_plan_file_with_a_mistake_is_refused(bench, plugin, toml, said):
         ("import no_such_module", "./bad.py cannot be imported: ModuleNotFoundError"),
         ("this is no python", "./bad.py cannot be imported: SyntaxError"),
         ("x = 1", "must define one trainer class"),
+        ("import sys; sys.exit(0)", "./bad.py cannot be imported: SystemExit: 0"),
+        ("import sys; sys.exit(2)", "./bad.py cannot be imported: SystemExit: 2"),
+        ("import sys; print('noise', file=sys.stderr); 1 / 0", "ZeroDivisionError: division by"),
         (
             "from gan_bench.testing import FakeTrainer\n"
             "class A(FakeTrainer): pass\nclass B(FakeTrainer): pass",
@@ -103,6 +116,32 @@ def test_a_class_can_be_named_where_a_file_has_several(bench):
     )
     assert bench("run", "./two.py:B", *SHORT).code == 0
     assert bench.records()["two"]["spec"]["implementation"]["attribute"] == "B"
+
+
+def test_options_replace_the_budget_of_a_plan_file(bench, plugin):
+    target = plugin("gan")
+    (bench.folder / "plan.toml").write_text(f'targets = ["{target}"]\nimages = 512\n')
+    done = bench("run", "--plan", "plan.toml", "--steps", "5", "--dry-run")
+    assert done.code == 0 and " 5 " in done.out
+
+
+def test_paths_may_hold_spaces_colons_and_other_letters(bench):
+    folder = bench.folder / "a: ß 図"
+    folder.mkdir()
+    (folder / "gan.py").write_text(
+        "from gan_bench.testing import FakeTrainer\nclass A(FakeTrainer): pass\nB = 1\n"
+    )
+    results = ("--results", "a: ß 図/results")
+    assert bench("run", "./a: ß 図/gan.py:A", *SHORT, *results).code == 0
+    assert bench("report", *results, "--out", "a: ß 図/report").code == 0
+
+
+def test_a_plan_with_nothing_in_it_is_shown_as_such(bench, plugin):
+    bench("run", plugin("gan"), *SHORT)
+    for folder in ("plans", "runs"):
+        subprocess.run(["rm", "-r", str(bench.folder / "results/local" / folder)], check=True)
+    assert bench("status").code == 0
+    assert "run" in complaint(bench("report"))
 
 
 def test_a_results_folder_that_is_a_file(bench, plugin):

@@ -72,7 +72,9 @@ def keep_grids(folder: RunFolder, *, keep_samples: bool) -> None:
     paths = snapshot_paths(folder)
     folder.grids.mkdir(exist_ok=True)
     for step, path in paths.items():
-        write_grid(folder.grids / f"{step:08d}.png", read_snapshot(path))
+        grid = folder.grids / f"{step:08d}.png"
+        if not grid.exists():
+            write_grid(grid, read_snapshot(path))
         if not keep_samples and step != max(paths):
             path.unlink()
 

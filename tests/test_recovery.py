@@ -1,0 +1,281 @@
+"""What was lost, damaged or cut short is told, made again, or refused; never believed."""
+
+import json
+import signal
+import sys
+import tempfile
+
+import numpy as np
+import pytest
+
+from gan_bench.locks import device_lock, run_lock
+from gan_bench.score.run import score_run
+
+SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
+
+
+def scores(folder):
+    (path,) = (folder / "scores").glob("*.json")
+    return {row["step"]: row["value"] for row in json.loads(path.read_text())["scores"]}
+
+
+def test_scoring_that_fails_is_told_and_made_up_for(bench, plugin):
+    target = plugin("gan")
+    assert bench("run", target, *SHORT).code == 0
+    (folder,) = bench.run_folders()
+    (path,) = (folder / "scores").glob("*.json")
+    expected = scores(folder)
+    path.unlink()
+    (folder / "scores").rmdir()
+    # The scorer cannot write where a file stands in the way of its folder.
+    (folder / "scores").write_text("in the way")
+    done = bench("run", target, *SHORT)
+    assert done.code == 1
+    assert "not scored" in done.out and "0 of 1 runs are ok" in done.out
+    (folder / "scores").unlink()
+    assert bench("run", target, *SHORT).code == 0
+    last = max(expected)
+    assert scores(folder) == {last: expected[last]}
+
+
+def test_points_that_an_earlier_scoring_did_not_reach_are_scored_later(bench, plugin):
+    target = plugin("gan")
+    assert bench("run", target, *SHORT, "--keep-samples").code == 0
+    (folder,) = bench.run_folders()
+    expected = scores(folder)
+    (path,) = (folder / "scores").glob("*.json")
+    content = json.loads(path.read_text())
+    content["scores"] = content["scores"][:1]
+    path.write_text(json.dumps(content))
+    assert bench("run", target, *SHORT).code == 0
+    assert scores(folder) == expected
+
+
+def test_a_second_scorer_never_replaces_a_figure_by_none(bench, plugin):
+    target = plugin("gan")
+    assert bench("run", target, *SHORT).code == 0
+    (folder,) = bench.run_folders()
+    expected = scores(folder)
+    final = max((folder / "snapshots").glob("*.npz"))
+    final.write_bytes(b"damaged")
+    score_run(folder)
+    assert scores(folder) == expected
+
+
+def test_divergence_is_still_told_after_a_retry(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        losses = super().train(batches, latents)
+        self.calls = getattr(self, "calls", 0) + 1
+        if self.calls == 1 and not Path(MARKER).exists():
+            Path(MARKER).touch()
+            losses.generator[0] = float("nan")
+        return losses
+    """
+    target = plugin("nan", body.replace("MARKER", repr(str(bench.folder / "marker"))))
+    on = ("--on-divergence", "continue")
+    assert bench("run", target, *SHORT, *on).code == 1
+    assert bench("run", target, *SHORT, *on, "--retry").code == 1
+    assert bench.records()["nan"]["status"] == "diverged"
+    assert bench.records()["nan"]["attempts"] == 2
+
+
+def test_a_record_of_another_version_is_neither_believed_nor_overwritten(bench, plugin):
+    target = plugin("gan")
+    bench("run", target, *SHORT)
+    (folder,) = bench.run_folders()
+    path = folder / "record.json"
+    content = json.loads(path.read_text()) | {"schema_version": 99}
+    path.write_text(json.dumps(content))
+    done = bench("run", target, *SHORT)
+    assert done.code == 2
+    assert "is not readable (schema_version" in done.err and "--force" in done.err
+    assert json.loads(path.read_text()) == content
+    assert bench("run", target, *SHORT, "--force").code == 0
+    assert json.loads(path.read_text())["schema_version"] == 1
+
+
+@pytest.mark.parametrize("lost", ["spec.json", "losses.npy"])
+def test_a_finished_run_that_lost_a_file_is_run_again(bench, plugin, lost):
+    target = plugin("gan")
+    bench("run", target, *SHORT)
+    (folder,) = bench.run_folders()
+    before = bench.records()["gan"]["weights_sha256"]
+    (folder / lost).unlink()
+    done = bench("run", target, *SHORT)
+    assert done.code == 0
+    assert "reused" not in done.out
+    assert (folder / lost).exists()
+    assert bench.records()["gan"]["weights_sha256"] == before
+
+
+def test_a_checkpoint_that_cannot_be_restored_is_put_aside(bench, plugin):
+    target = plugin("gan")
+    bench("run", target, *SHORT)
+    (folder,) = bench.run_folders()
+    before = bench.records()["gan"]["weights_sha256"]
+    (checkpoint,) = (folder / "checkpoints").iterdir()
+    for path in (checkpoint / "trainer").iterdir():
+        path.write_bytes(b"damaged")
+    (folder / "record.json").unlink()
+    done = bench("run", target, *SHORT)
+    assert done.code == 1
+    assert "cannot be restored" in bench.records()["gan"]["reason"]
+    assert bench("run", target, *SHORT, "--retry").code == 0
+    assert bench.records()["gan"]["weights_sha256"] == before
+
+
+def test_a_snapshot_whose_event_was_lost_keeps_its_place_on_the_axes(bench, plugin):
+    body = """
+    def sample(self, latents, labels=None):
+        self.samples = getattr(self, "samples", 0) + 1
+        return super().sample(latents)
+
+    def save(self, path):
+        super().save(path)
+        if self.samples == 2 and not Path(MARKER).exists():
+            Path(MARKER).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    target = plugin("gan", body.replace("MARKER", repr(str(bench.folder / "marker"))))
+    assert bench("run", target, *SHORT).code == 1
+    (folder,) = bench.run_folders()
+    events = (folder / "events.jsonl").read_text().splitlines(keepends=True)
+    kept = [line for line in events if '"snapshot"' not in line]
+    (folder / "events.jsonl").write_text("".join(kept))
+    assert bench("run", target, *SHORT).code == 0
+    record = bench.records()["gan"]
+    assert [p["step"] for p in record["evaluation_points"]] == record["spec"]["evaluation_steps"]
+
+
+def test_foreign_lines_in_the_journal_are_passed_over(bench, plugin):
+    target = plugin("gan")
+    bench("run", target, *SHORT)
+    (folder,) = bench.run_folders()
+    (folder / "record.json").unlink()
+    with (folder / "events.jsonl").open("a") as file:
+        file.write('{"event": "chunk", "attempt": 1}\n[1]\n{"event": "chu\n')
+    assert bench("status").code == 0
+    assert bench("run", target, *SHORT).code == 0
+
+
+def test_a_busy_device_leaves_no_plan_behind_and_can_be_waited_for(bench, plugin, monkeypatch):
+    target = plugin("gan")
+    monkeypatch.setattr(tempfile, "tempdir", str(bench.folder))
+    with device_lock("cpu", "a test", wait=False):
+        done = bench("run", target, *SHORT, "--device", "cpu")
+        assert done.code == 2 and "`a test`" in done.err
+        assert not list((bench.folder / "results/local/plans").iterdir())
+        waiting = bench.start("run", target, *SHORT, "--device", "cpu", "--wait")
+    out, _ = waiting.communicate(timeout=120)
+    assert waiting.returncode == 0 and "1 of 1 runs are ok" in out
+
+
+def test_a_run_that_another_process_is_at_is_refused(bench, plugin):
+    target = plugin("gan")
+    assert bench("run", target, *SHORT).code == 0
+    (folder,) = bench.run_folders()
+    with run_lock(bench.folder / "results/local/locks", folder.name, "another"):
+        done = bench("run", target, *SHORT, "--force")
+    assert done.code == 2
+    assert "is being run by process" in done.err and "`another`" in done.err
+    assert (folder / "record.json").exists()
+
+
+def test_a_death_by_an_unnamed_signal_is_an_error(bench, plugin):
+    body = "def train(self, batches, latents): os.kill(os.getpid(), 40)"
+    assert bench("run", plugin("gan", body), *SHORT).code == 1
+    assert bench.records()["gan"]["reason"] == "the worker died of signal 40"
+
+
+def test_a_trainer_may_change_the_working_directory(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        os.chdir("/")
+        return super().train(batches, latents)
+    """
+    assert bench("run", plugin("gan", body), *SHORT).code == 0
+
+
+def test_images_of_a_shape_that_a_recipe_cannot_make_give_an_unsupported_row(bench):
+    (bench.folder / "gan.py").write_text(
+        "from gan_bench.testing import FakeRecipe, FakeTrainer\n"
+        "class Recipe(FakeRecipe):\n"
+        "    def cannot_make(self, height, width, channels): return 'only 64 x 64'\n"
+        "class Plugin(FakeTrainer):\n"
+        "    recipe_class = Recipe\n"
+    )
+    assert bench("run", "./gan.py", *SHORT).code == 1
+    record = bench.records()["gan"]
+    assert (record["status"], record["reason"]) == ("unsupported", "only 64 x 64")
+
+
+def test_a_change_in_what_a_plugin_builds_on_is_another_run(bench, plugin):
+    (bench.folder / "gan_bench_base_of_a_test.py").write_text("factor = 1\n")
+    target = plugin("gan", "import gan_bench_base_of_a_test")
+    path = {"PYTHONPATH": str(bench.folder)}
+    assert bench("run", target, *SHORT, **path).code == 0
+    (bench.folder / "gan_bench_base_of_a_test.py").write_text("factor = 2\n")
+    assert "reused" not in bench("run", target, *SHORT, **path).out
+    assert len(bench.run_folders()) == 2
+
+
+def test_epochs_and_determinism_reach_the_run(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        Path(OUT).write_text(os.environ.get("GAN_BENCH_DETERMINISTIC", "not asked for"))
+        return super().train(batches, latents)
+    """
+    said = bench.folder / "said"
+    target = plugin("gan", body.replace("OUT", repr(str(said))))
+    short = ("--epochs", "1", "--evaluations", "2", "--samples", "100")
+    assert bench("run", target, *short).code == 0
+    assert said.read_text() == "not asked for"
+    spec = bench.records()["gan"]["spec"]
+    assert spec["steps"] == -(-4000 // spec["images_per_step"])
+    assert bench("run", target, *short, "--deterministic").code == 0
+    assert said.read_text() == "1"
+    assert len(bench.run_folders()) == 2
+
+
+def test_a_framework_may_have_an_interpreter_of_its_own(bench, plugin):
+    # Another path to the same environment is another interpreter as far as the plan can tell.
+    python = bench.folder / "python"
+    python.write_text(f'#!/bin/sh\necho used >> {bench.folder}/used\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    target = plugin("gan")
+    (bench.folder / "plan.toml").write_text(
+        f'targets = ["{target}"]\nimages = 512\nevaluations = 2\nsamples = 100\n'
+        f'[python]\nnumpy = "{python}"\n'
+    )
+    assert bench("run", "--plan", "plan.toml").code == 0
+    assert bench.records()["gan"]["spec"]["python"] == str(python)
+    assert len((bench.folder / "used").read_text().split()) >= 2  # asked for versions, and trained
+
+
+def test_a_closed_terminal_ends_a_plan_like_an_interrupt(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        os.kill(os.getppid(), signal.SIGHUP)
+        asked = []
+        signal.signal(signal.SIGTERM, lambda *a: asked.append(1))
+        while not asked: signal.pause()
+        return super().train(batches, latents)
+    """
+    assert bench("run", plugin("gan", body), *SHORT).code == 128 + signal.SIGHUP
+    assert bench.records()["gan"]["reason"] == "interrupted by SIGHUP"
+
+
+def test_the_losses_of_a_killed_run_are_there_up_to_its_checkpoint(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        self.calls = getattr(self, "calls", 0) + 1
+        if self.calls == 4: os.kill(os.getpid(), signal.SIGKILL)
+        return super().train(batches, latents)
+    """
+    bench("run", plugin("gan", body), *SHORT)
+    (folder,) = bench.run_folders()
+    (checkpoint,) = (folder / "checkpoints").iterdir()
+    losses = np.load(folder / "losses.npy", allow_pickle=False)
+    assert np.isfinite(losses[: int(checkpoint.name), :2]).all()
+    assert np.isnan(losses[int(checkpoint.name) :]).all()
