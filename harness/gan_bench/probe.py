@@ -16,7 +16,7 @@ DURATION_S = 0.25
 
 
 def measure() -> float:
-    """Return the GFLOP/s of float32 matrix products of 1024 x 1024, the median of a quarter second."""
+    """Return the GFLOP/s of float32 products of 1024 x 1024, the median of a quarter second."""
     left = np.full((SIZE, SIZE), 0.5, dtype=np.float32)
     right = np.full((SIZE, SIZE), 0.25, dtype=np.float32)
     out = np.empty_like(left)
