@@ -3,7 +3,8 @@
 ``python benchmarks/memory.py [NAME ...] [--runs 60]``
 
 First the peak resident memory of each implementation's worker in a short run, against a process
-that imports the same trainer, trains on the same data and samples as much, without the harness.
+that imports the same trainer, trains on the same data, samples and saves as much, without the
+harness.
 Then the launcher's own memory after each of many runs of the harness's FakeTrainer in one plan.
 """
 
@@ -23,7 +24,8 @@ from gan_bench.registry import registered
 SHORT = ("--steps", "4", "--evaluations", "2", "--samples", "1000", "--device", "cpu")
 
 BARE = """
-import importlib, resource, sys
+import importlib, resource, sys, tempfile
+from pathlib import Path
 import numpy as np
 from gan_bench import data
 from gan_bench.data.batches import batches
@@ -39,6 +41,9 @@ latents = np.zeros((4, recipe.draws_per_step, recipe.batch_size, recipe.latent_s
 trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
 trainer.train(rows, latents)
 trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
+with tempfile.TemporaryDirectory() as folder:
+    trainer.save(Path(folder))
+weights = trainer.weights()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 

@@ -103,6 +103,14 @@ def test_ranges_that_overlap_are_no_difference(summary, train):
 def test_one_seed_gives_no_uncertainty(summary, train):
     train("torch-dcgan", [4.0])
     train("keras-dcgan", [7.0, 8.0])
+    assert the_answer(summary()).startswith(
+        "Quality cannot be ranked from one seed: final FID (lenet features) of torch-dcgan 4.00, "
+        "keras-dcgan 7.50."
+    )
+
+
+def test_a_single_implementation_with_one_seed_has_no_uncertainty(summary, train):
+    train("torch-dcgan", [4.0])
     assert "4.00, from one seed, so no uncertainty can be given." in the_answer(summary())
 
 

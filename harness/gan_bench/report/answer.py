@@ -71,7 +71,13 @@ def _quality(group: Group) -> list[str]:
     lost = len(best.runs) - fid.seeds
     if fid.seeds < 2:
         of = f"one seed of {len(best.runs)}" if lost else "one seed"
-        return [f"{name}, from {of}, so no uncertainty can be given."]
+        if not others:
+            return [f"{name}, from {of}, so no uncertainty can be given."]
+        all_of_them = listed([f"{row.label} {figure(s.mean)}" for row, s in others], _NAMED)
+        return [
+            f"Quality cannot be ranked from {of}: final FID ({group.features} features) of "
+            f"{best.label} {figure(fid.mean)}, {all_of_them}."
+        ]
     of = f" of {len(best.runs)} planned" if lost else ""
     sentences = [f"{name} (mean of {fid.seeds} seeds{of}, {_seeds(fid)})."]
     equal = [_quoted(row, s) for row, s in others if s.seeds > 1 and s.overlaps(fid)]
