@@ -7,8 +7,9 @@ INSTALLED := $(VENV)/.installed
 .PHONY: bench test install clean
 
 bench: $(INSTALLED)
-	$(BIN)/gan-bench run --all $(BENCH_ARGS)
-	$(BIN)/gan-bench report
+	@$(BIN)/gan-bench run --all $(BENCH_ARGS); status=$$?; \
+	if [ $$status -gt 1 ]; then exit $$status; fi; \
+	$(BIN)/gan-bench report && exit $$status  # a report also where a row is not ok: it says why
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(TEST_ARGS)

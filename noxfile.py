@@ -48,7 +48,7 @@ def bench(session: nox.Session) -> None:
     """Measure the harness and the implementations against plain scripts, side by side."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
     for script in ("throughput.py", "overhead.py", "memory.py"):
-        session.run("python", f"benchmarks/{script}", *session.posargs)
+        session.run("python", f"benchmarks/{script}")
 
 
 @nox.session

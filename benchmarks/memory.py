@@ -24,7 +24,7 @@ from gan_bench.registry import registered
 SHORT = ("--steps", "4", "--evaluations", "2", "--samples", "1000", "--device", "cpu")
 
 BARE = """
-import importlib, resource, sys, tempfile
+import importlib, sys, tempfile
 from pathlib import Path
 import numpy as np
 from gan_bench import data
@@ -44,7 +44,8 @@ trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
 with tempfile.TemporaryDirectory() as folder:
     trainer.save(Path(folder))
 weights = trainer.weights()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+from gan_bench.worker import peak_rss_mb
+print(peak_rss_mb())
 """
 
 PLUGIN = "from gan_bench.testing import FakeTrainer\nclass Plugin(FakeTrainer): pass\n"

@@ -252,8 +252,8 @@ def test_a_line_cut_short_by_a_kill_does_not_hide_the_next_attempt(tmp_path):
     from gan_bench.events import EventWriter, read_events
 
     path = tmp_path / "events.jsonl"
-    EventWriter(path).write("start")
+    EventWriter(path).write("start", pid=1)
     with path.open("ab") as file:
         file.write(b'{"event": "chu')
-    EventWriter(path).write("start")
+    EventWriter(path).write("start", pid=1)
     assert [(e["event"], e["attempt"]) for e in read_events(path)] == [("start", 1), ("start", 2)]

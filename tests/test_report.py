@@ -309,6 +309,13 @@ def test_a_run_that_could_not_be_scored_says_why(results, report):
         assert "Nothing was scored." in text
 
 
+def test_losses_that_a_kill_left_unwritten_are_not_called_divergence(results, report):
+    losses = some_losses(600)
+    losses[100:] = np.nan  # the last checkpoint was after 100 steps
+    add_run(results, run_spec(), status="killed", reason="SIGKILL", losses=losses, steps_done=150)
+    assert "not finite" not in report().page.text
+
+
 def test_losses_that_are_not_finite_are_drawn_as_far_as_they_go(results, report):
     losses = some_losses(600)
     losses[100:] = np.nan

@@ -45,8 +45,6 @@ class Description(Frozen):
     images_per_step: int
     batch_size: int
     epochs: int
-    initial_weights: bool
-    """Whether the recipe gives the initial weights, so that twins start from the same."""
     parameters: dict[str, int] | None
     multiply_adds_per_step: int | None
     cannot_make: str | None
@@ -117,8 +115,6 @@ def _describe_recipe(
         images_per_step=recipe.images_per_step,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
-        # Computed and thrown away: asking is the only way to know for a recipe of anybody's.
-        initial_weights=recipe.initial_weights(0) is not None,
         parameters=recipe.parameter_counts(),
         multiply_adds_per_step=recipe.multiply_adds_per_step(),
         cannot_make=recipe.cannot_make(*shape),

@@ -24,9 +24,9 @@ class Framework:
 
 
 FRAMEWORKS: dict[str, Framework] = {
-    "numpy": Framework(("numpy",), "pip install gan-bench"),
-    "torch": Framework(("torch",), "pip install 'gan-bench[torch]'"),
-    "keras": Framework(("tensorflow", "keras"), "pip install 'gan-bench[keras]'"),
+    "numpy": Framework(("numpy",), "pip install numpy"),
+    "torch": Framework(("torch",), "pip install 'torch>=2.6' torchvision"),
+    "keras": Framework(("tensorflow", "keras"), "pip install 'tensorflow>=2.18' 'keras>=3.6'"),
 }
 
 

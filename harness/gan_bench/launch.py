@@ -38,7 +38,6 @@ class Outcome:
 
     status: Status
     reason: str | None
-    wall_s: float
     cpu_s: float
     """Processor seconds of the worker and the children that it waited for."""
     interrupt: int | None = None
@@ -198,7 +197,6 @@ def launch(
     return Outcome(
         status=status,
         reason=reason,
-        wall_s=time.monotonic() - started,
         cpu_s=spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime,
         interrupt=signals.received[0] if signals.received else None,
     )

@@ -37,7 +37,7 @@ class Recipe(BaseModel):
     dtype: Literal["float32", "float64"] = Field(
         default="float32",
         description="dtype of parameters and arithmetic",
-        json_schema_extra={"origin": "source"},
+        json_schema_extra={"origin": "framework default pinned"},
     )
 
     @property

@@ -114,8 +114,19 @@ def path_name(target: str) -> str:
 
 
 def recipe_entry_point(name: str) -> metadata.EntryPoint | None:
-    """Return the entry point of the recipe ``name``, or None where only a trainer knows it."""
-    for point in metadata.entry_points(group=RECIPES_GROUP):
-        if point.name == name:
-            return point
-    return None
+    """Return the entry point of the recipe ``name``, or None where only a trainer knows it.
+
+    Raises
+    ------
+    UsageError
+        Two distributions claim the name.
+    """
+    found = {
+        (point.value, point.dist.name if point.dist else ""): point
+        for point in metadata.entry_points(group=RECIPES_GROUP)
+        if point.name == name
+    }
+    if len(found) > 1:
+        names = " and ".join(sorted(distribution for _, distribution in found))
+        raise UsageError(f"{names} both register the recipe {name!r}; uninstall one of them.")
+    return next(iter(found.values()), None)

@@ -130,6 +130,7 @@ def _planned(results: ResultsFolder, left: list[str]) -> tuple[dict[str, RunSpec
         except (OSError, ValidationError, ValueError):
             left.append(f"The plan {path} is not readable; its pending runs are not shown.")
             continue
+        left += [sentence for sentence in plan.left_out if sentence not in left]
         specs |= {spec.run_id: spec for spec in plan.runs}
         commands |= {spec.run_id: plan.command for spec in plan.runs}
     return specs, commands

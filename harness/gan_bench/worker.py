@@ -226,6 +226,11 @@ class Worker:
 
 def peak_rss_mb() -> float:
     """Return the largest resident memory of this process so far."""
+    with contextlib.suppress(OSError):
+        # The kernel's ru_maxrss starts at that of the process which started this one.
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 

@@ -20,6 +20,10 @@ from gan_bench.trainer import Losses, Unsupported, Weights
 # Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
 _SAMPLE_BATCH = 128
 
+# Keras keeps the kernel of a transposed convolution as (height, width, out, in). The permutation
+# to the canonical (height, width, in, out) is its own inverse.
+_TRANSPOSED_KERNEL = (0, 1, 3, 2)
+
 
 class KerasTrainer(ABC):
     """A trainer of two networks; a subclass says how they are built and what one update does.
@@ -55,6 +59,8 @@ class KerasTrainer(ABC):
         if os.environ.get("GAN_BENCH_DETERMINISTIC") == "1":
             tf.config.experimental.enable_op_determinism()
         self.recipe = recipe
+        self.planned_steps = planned_steps
+        self.seed = seed
         self.dtype = tf.as_dtype(recipe.dtype)
         self.device = _device(device)
         with tf.device(self.device), _floatx(recipe.dtype):
@@ -118,22 +124,24 @@ class KerasTrainer(ABC):
 
     def set_weights(self, weights: Weights) -> None:
         """Replace every tensor of both networks; optimiser state is left as it is."""
-        variables = dict(self._canonical_variables())
+        variables = {name: (variable, axes) for name, variable, axes in self._canonical_variables()}
         if variables.keys() != weights.keys():
             raise UsageError(
                 f"{type(self).__name__} has other tensors than these weights: only one has "
                 f"{', '.join(sorted(variables.keys() ^ weights.keys()))}."
             )
-        for name, variable in variables.items():
-            if tuple(variable.shape) != weights[name].shape:
-                raise UsageError(
-                    f"{name} has the shape {tuple(variable.shape)}, not {weights[name].shape}."
-                )
-            variable.assign(weights[name])
+        for name, (variable, axes) in variables.items():
+            shape = tuple(variable.shape[axis] for axis in axes)
+            if shape != weights[name].shape:
+                raise UsageError(f"{name} has the shape {shape}, not {weights[name].shape}.")
+            variable.assign(np.transpose(weights[name], axes))
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
         """Return copies of every tensor of both networks, on the host."""
-        return {name: variable.numpy() for name, variable in self._canonical_variables()}
+        return {
+            name: np.ascontiguousarray(np.transpose(variable.numpy(), axes))
+            for name, variable, axes in self._canonical_variables()
+        }
 
     def save(self, path: Path) -> None:
         """Write networks and optimisers below the folder ``path``."""
@@ -207,12 +215,17 @@ class KerasTrainer(ABC):
             for index, variable in enumerate(part.variables)
         }
 
-    def _canonical_variables(self) -> Iterator[tuple[str, keras.Variable]]:
+    def _canonical_variables(
+        self,
+    ) -> Iterator[tuple[str, keras.Variable, tuple[int, ...]]]:
         for name, network in self._networks().items():
             layers = [layer for layer in network.layers if layer.weights]
             for index, layer in enumerate(layers):
                 for variable in layer.weights:
-                    yield f"{name}.{index}.{variable.name}", variable
+                    axes = tuple(range(len(variable.shape)))
+                    if isinstance(layer, keras.layers.Conv2DTranspose) and len(axes) == 4:
+                        axes = _TRANSPOSED_KERNEL
+                    yield f"{name}.{index}.{variable.name}", variable, axes
 
 
 def cross_entropy(logits: tf.Tensor, real: bool) -> tf.Tensor:

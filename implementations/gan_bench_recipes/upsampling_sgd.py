@@ -26,7 +26,8 @@ class UpsamplingSgd(LayeredRecipe):
     *Chosen*, where the source is silent: the layers within "Dense - BN - UpSampling - Conv2D" and
     "Conv2D - MaxPool - Dense", after the well-known Keras model with these hyperparameters (tanh,
     Glorot uniform, biases everywhere); the order of the updates; latents U(-1, 1); the generator
-    in training mode in both steps, so that its moving statistics see two batches a step.
+    in training mode in both steps, so that its moving statistics see two batches a step; training
+    on the training split alone, of which the source adds the test split.
     """
 
     name: ClassVar[str] = "upsampling-sgd"

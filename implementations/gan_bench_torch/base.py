@@ -60,6 +60,8 @@ class TorchTrainer(ABC):
     ) -> None:
         torch.use_deterministic_algorithms(os.environ.get("GAN_BENCH_DETERMINISTIC") == "1")
         self.recipe = recipe
+        self.planned_steps = planned_steps
+        self.seed = seed
         self.device = _device(device)
         self.dtype = getattr(torch, recipe.dtype)
         self.images = torch.tensor(images).to(self.device)

@@ -118,7 +118,7 @@ def _train(
 
 
 def _not_launched(status: Status, reason: str) -> Outcome:
-    return Outcome(status=status, reason=reason, wall_s=0.0, cpu_s=0.0)
+    return Outcome(status=status, reason=reason, cpu_s=0.0)
 
 
 def run_one(

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from gan_bench.record import Record
 from gan_bench.report.numbers import figure, many
 from gan_bench.report.palette import NEUTRAL, Look
 from gan_bench.report.pictures import Names, Picture, chart
@@ -43,7 +44,7 @@ def loss_charts(
     pictures = []
     for caption, row in rows:
         frames = [
-            _every_step(by_run[run.run_id], run.record.steps_done)
+            _every_step(by_run[run.run_id], run.record)
             for run in row.runs
             if run.record and run.run_id in by_run
         ]
@@ -52,9 +53,16 @@ def loss_charts(
     return pictures
 
 
-def _every_step(frame: pd.DataFrame, steps_done: int) -> pd.DataFrame:
-    """Return the frame with a row for each step taken: one without any finite loss has none."""
-    steps = range(1, max(steps_done, int(frame["step"].max())) + 1)
+def _every_step(frame: pd.DataFrame, record: Record) -> pd.DataFrame:
+    """Return the frame with a row for each step whose loss is known, finite or not.
+
+    The frame leaves out a step without any finite loss. Where a run ended otherwise than by
+    divergence, steps after its last checkpoint have no rows because their losses were not written.
+    """
+    last = int(frame["step"].max())
+    if record.status == "diverged":
+        last = max(record.steps_done, last)
+    steps = range(1, last + 1)
     return frame.set_index("step").reindex(steps).rename_axis("step").reset_index()
 
 

@@ -157,9 +157,8 @@ def _score_reasons(results: Results) -> dict[str, str]:
 
 def _relative(trouble: Trouble, path: Path) -> Trouble:
     """Return it without the place of the results folder, which is nobody's business elsewhere."""
-    place = f"{path}/"
-    return replace(
-        trouble,
-        reason=trouble.reason.replace(place, ""),
-        log_tail=trouble.log_tail.replace(place, ""),
-    )
+
+    def without(text: str) -> str:
+        return text.replace(f"{path.resolve()}/", "").replace(f"{path}/", "")
+
+    return replace(trouble, reason=without(trouble.reason), log_tail=without(trouble.log_tail))

@@ -199,13 +199,20 @@ def _missing(group: Group) -> str:
     if unfinished:
         reasons.append(f"no run ended well ({listed(unfinished, 6)})")
     ok = [row for row in group.rows if row.ok_runs]
-    if any(row.machine_fraction is None for row in ok):
-        gpu = group.setting.device == "GPU"
-        reasons.append(
-            "there is no framework-neutral probe on a GPU"
-            if gpu
-            else "other processes used the machine too, so its rate during the run is not known"
+    if any(row.machine_fraction is None and row.multiply_adds_per_image for row in ok):
+        shared = any(
+            run.record is not None and run.record.circumstances.device_exclusive is False
+            for row in ok
+            for run in row.ok_runs
         )
+        if group.setting.device == "GPU":
+            reasons.append("there is no framework-neutral probe on a GPU")
+        elif shared:
+            reasons.append(
+                "other processes used the machine too, so its rate during the run is not known"
+            )
+        else:
+            reasons.append("a run was too short for a rate, or the machine was not probed")
     if any(not row.parameters or row.multiply_adds_per_image is None for row in ok):
         reasons.append("not every recipe counts its parameters and multiply-adds")
     if any(row.fid is None for row in ok):
