@@ -44,7 +44,7 @@ trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
 with tempfile.TemporaryDirectory() as folder:
     trainer.save(Path(folder))
 weights = trainer.weights()
-from gan_bench.worker import peak_rss_mb
+from gan_bench.vitals import peak_rss_mb
 print(peak_rss_mb())
 """
 

@@ -29,7 +29,8 @@ def measure(name: str, rounds: int, steps: int) -> None:
     from gan_bench.data.latents import training_latents
     from gan_bench.events import EventWriter, read_events
     from gan_bench.folders import RunFolder
-    from gan_bench.worker import Worker, heartbeat
+    from gan_bench.vitals import heartbeat
+    from gan_bench.worker import Worker
 
     # Two evaluation points and a budget of a multiple of the chunk give chunks of --steps.
     asked = {"targets": (name,), "steps": 10_000, "device": "cpu"}
@@ -52,7 +53,7 @@ def measure(name: str, rounds: int, steps: int) -> None:
             distribution=recipe.latent_distribution,
         )
         times: dict[str, list[float]] = {"worker": [], "bare": []}
-        with heartbeat(worker):
+        with heartbeat(worker.events, lambda: worker.step):
             worker.chunk()
             for turn in range(rounds):
                 for kind in ("worker", "bare") if turn % 2 else ("bare", "worker"):

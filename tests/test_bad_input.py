@@ -31,6 +31,7 @@ def complaint(done):
         (["GAN", "--images", "9", "--steps", "9"], "Give one of images, epochs and steps"),
         (["GAN", "--evaluations", "1"], "evaluations: input should be greater than or equal to 2"),
         (["GAN", "--samples", "1"], "samples: input should be greater than or equal to 2"),
+        (["GAN", "--preset", "fast"], "There is no preset 'fast'; there are quick, standard"),
         (["GAN", "--seeds", "-3"], "Seeds are a count such as 3"),
         (["GAN", "--seeds", "0"], "Seeds are a count such as 3"),
         (["GAN", "--seeds", "1,1"], "different numbers"),

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 DEFAULT_RESULTS = Path("results/local")
 DEFAULT_REPORTS = Path("reports/local")
-_PRESETS = ("quick", "standard", "paper")
 
 
 class _Group(click.Group):
@@ -72,8 +71,8 @@ def main() -> None:
 @click.option("--all", "all_", is_flag=True, help="Every registered implementation.")
 @click.option(
     "--preset",
-    type=click.Choice(_PRESETS),
-    help="How much is trained on what. Without a GPU: quick, else: standard.",
+    metavar="NAME",
+    help="How much is trained on what: quick (without a GPU), standard (with one) or paper.",
 )
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan's TOML file.")
 @click.option("--dataset", help="A data set that `gan-bench doctor` lists.")

@@ -7,13 +7,10 @@ checkpoint if there is one, and tells what happens in ``events.jsonl``.
 import contextlib
 import faulthandler
 import os
-import resource
 import signal
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -27,7 +24,7 @@ from gan_bench.contract import LOSS_COLUMNS, check_samples, loss_table, weights_
 from gan_bench.data.batches import batches
 from gan_bench.data.latents import evaluation_latents, training_latents
 from gan_bench.errors import GanBenchError
-from gan_bench.events import HEARTBEAT_S, EventWriter
+from gan_bench.events import EventWriter
 from gan_bench.failure import Diverged, failure_kind, failure_reason
 from gan_bench.folders import RunFolder
 from gan_bench.loading import load_trainer
@@ -35,6 +32,7 @@ from gan_bench.parent import end_with_parent
 from gan_bench.recipe import Recipe
 from gan_bench.spec import RunSpec
 from gan_bench.trainer import Trainer
+from gan_bench.vitals import heartbeat, peak_rss_mb
 
 CHECKPOINT_EVERY_S = 60.0
 STOPPED_EXIT_CODE = 75
@@ -224,35 +222,6 @@ class Worker:
         write_array(self.folder.losses, self.losses)
 
 
-def peak_rss_mb() -> float:
-    """Return the largest resident memory of this process so far."""
-    with contextlib.suppress(OSError):
-        # The kernel's ru_maxrss starts at that of the process which started this one.
-        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 2**10
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-@contextlib.contextmanager
-def heartbeat(worker: Worker) -> Iterator[None]:
-    """Show that the process lives, also within a long chunk or import."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(HEARTBEAT_S):
-            worker.events.write("heartbeat", step=worker.step)
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def main(run_dir: Path) -> int:
     """Train the run of a folder; return the process's exit code."""
     faulthandler.enable()
@@ -274,9 +243,9 @@ def main(run_dir: Path) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        worker = Worker(folder, events)
+        worker = running = Worker(folder, events)
         worker.stop = asked_to_stop
-        with heartbeat(worker):
+        with heartbeat(events, lambda: running.step):
             worker.run()
     except Stopped:
         assert worker is not None

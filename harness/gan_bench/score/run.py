@@ -1,6 +1,5 @@
 """Scores a run: every snapshot on the disk against the data set's test split."""
 
-import os
 import platform
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import gan_bench
 from gan_bench import data
+from gan_bench.devices import default_threads
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import RunFolder
 from gan_bench.score.features import FeatureModel, load_features
@@ -76,7 +76,7 @@ def score_run(
     began = time.perf_counter()
     folder = RunFolder(run_dir)
     spec = _read_spec(folder)
-    model = load_features(features, threads=_available_threads() if threads is None else threads)
+    model = load_features(features, threads=default_threads() if threads is None else threads)
     dataset = data.load(spec.dataset)
     protocol = Protocol(
         features=model.name,
@@ -206,12 +206,6 @@ def _score(
 
 def _all_equal(images: NDArray[np.uint8]) -> bool:
     return bool((images == images[:1]).all())
-
-
-def _available_threads() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:
