@@ -1,6 +1,6 @@
 """What every recipe is: a GAN's hyperparameters, initial weights and cost, without a framework."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,14 @@ class Recipe(BaseModel):
     )
 
     @property
+    def train_splits(self) -> tuple[Literal["train", "test"], ...]:
+        """The data set's splits that the run trains on, one after the other.
+
+        Scores compare with the test split: a recipe that trains on it has seen the reference.
+        """
+        return ("train",)
+
+    @property
     def real_batches_per_step(self) -> int:
         """Batches of real images that one step consumes (p, the discriminator's updates)."""
         return 1
@@ -67,9 +75,22 @@ class Recipe(BaseModel):
         """Return the trainable parameters of ``generator`` and ``discriminator``, or None."""
         return None
 
+    def forward_multiply_adds(self) -> dict[str, int] | None:
+        """Return those of a forward pass of one image, ``generator`` and ``discriminator``."""
+        return None
+
     def multiply_adds_per_step(self) -> int | None:
         """Return the multiply-adds of the matrix products and convolutions that a step needs."""
         return None
+
+    def without_dropout(self) -> Self:
+        """Return the recipe with nothing random inside the networks, for parity."""
+        return self
+
+    @classmethod
+    def conventions(cls, framework: str) -> dict[str, str]:
+        """Return what is pinned and no field: the arithmetic's forms, by what they concern."""
+        return {}
 
     def cannot_make(self, height: int, width: int, channels: int) -> str | None:
         """Return why the recipe cannot make such images, or None if it can."""

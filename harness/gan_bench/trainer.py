@@ -140,6 +140,10 @@ class Trainer(Protocol):
         """
         ...
 
+    # A trainer may also have `multiply_adds() -> dict[str, int]`: of one image's forward pass
+    # through ``generator`` and ``discriminator``, counted on the networks as they were built. The
+    # conformance suite compares them with the recipe's `forward_multiply_adds`.
+
     def save(self, path: Path) -> None:
         """Write everything that continuing needs below the existing, empty folder ``path``.
 

@@ -1,7 +1,7 @@
 """What recipes share whose networks are lists of layers."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,19 @@ def knob(default: Any, description: str, origin: str, **constraints: Any) -> Any
     )
 
 
+_COMPILATION = {
+    "torch": "none: PyTorch runs eagerly",
+    "keras": "one TensorFlow graph a step, without XLA",
+}
+
+
 class LayeredRecipe(Recipe):
     """A recipe that states its networks once, as layers, for 28 x 28 grey images."""
+
+    latent_size: int = knob(100, "dimensions of a latent vector", "source", ge=1)
+    latent_distribution: Literal["normal", "uniform"] = knob(
+        "normal", "N(0, I), or uniform in [-1, 1)", "chosen"
+    )
 
     @abstractmethod
     def generator(self) -> Network:
@@ -64,6 +75,26 @@ class LayeredRecipe(Recipe):
         """Return the trainable parameters of ``generator`` and ``discriminator``."""
         return {name: network.parameter_count() for name, network in self._networks().items()}
 
+    def forward_multiply_adds(self) -> dict[str, int]:
+        """Return those of a forward pass of one image, ``generator`` and ``discriminator``."""
+        return {name: network.forward() for name, network in self._networks().items()}
+
+    def without_dropout(self) -> Self:
+        """Return the recipe with its dropout, if it has any, at rate 0."""
+        return self.model_copy(
+            update={"dropout": 0.0} if "dropout" in type(self).model_fields else {}
+        )
+
+    @classmethod
+    def conventions(cls, framework: str) -> dict[str, str]:
+        """Return what is pinned and no field: the arithmetic's forms, by what they concern."""
+        return {
+            "images": "x / 127.5 - 1, and back by clip(round(127.5 (x + 1)), 0, 255)",
+            "losses": "binary cross-entropy from logits, batch means; generator non-saturating",
+            "flatten": "NHWC order in every framework",
+            "compilation": _COMPILATION.get(framework, "as the implementation chooses"),
+        }
+
     def cannot_make(self, height: int, width: int, channels: int) -> str | None:
         """Return why the recipe cannot make such images, or None if it can."""
         if (height, width, channels) == (28, 28, 1):
@@ -72,6 +103,20 @@ class LayeredRecipe(Recipe):
             f"{self.name} makes 28 x 28 images with 1 channel, its layers fit no other size; "
             f"these are {height} x {width} with {channels}"
         )
+
+    def discriminator_update(self) -> int:
+        """Return the multiply-adds, for one real image and one fake, of a discriminator update."""
+        discriminator = self.discriminator()
+        return 2 * (discriminator.forward() + discriminator.gradients())
+
+    def generator_update(self) -> int:
+        """Return those, for one fake, of a generator update through the discriminator.
+
+        Without the pass through the generator, which may serve several updates.
+        """
+        discriminator = self.discriminator()
+        through = discriminator.forward() + discriminator.gradient_towards_input()
+        return through + self.generator().gradients()
 
     def _networks(self) -> dict[str, Network]:
         return {"generator": self.generator(), "discriminator": self.discriminator()}

@@ -1,8 +1,9 @@
 """dcgan: transposed convolutions with batch normalisation, trained with Adam."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from gan_bench_recipes.base import LayeredRecipe, knob
+from gan_bench_recipes.arithmetic import TorchAdam, TorchBatchNorm
+from gan_bench_recipes.base import knob
 from gan_bench_recipes.layers import (
     BatchNormalisation,
     Convolution,
@@ -12,7 +13,7 @@ from gan_bench_recipes.layers import (
 )
 
 
-class Dcgan(LayeredRecipe):
+class Dcgan(TorchAdam, TorchBatchNorm):
     """Deep convolutional GAN for MNIST, as in the PyTorch tutorial.
 
     One discriminator step (a real and a fake batch, apart, their losses summed, the fakes
@@ -36,29 +37,9 @@ class Dcgan(LayeredRecipe):
     source: ClassVar[str] = "https://github.com/janith99hansidu/DCGAN-PyTorch"
 
     batch_size: int = knob(128, "images in a batch", "chosen", ge=1)
-    latent_size: int = knob(100, "dimensions of a latent vector", "source", ge=1)
-    latent_distribution: Literal["normal", "uniform"] = knob(
-        "normal", "N(0, I), or uniform in [-1, 1)", "chosen"
-    )
     epochs: int = knob(25, "passes over the data", "chosen", ge=1)
     learning_rate: float = knob(2e-4, "Adam's step size, both networks", "source", gt=0)
     beta1: float = knob(0.5, "Adam's decay of the first moment, per step", "source", ge=0, lt=1)
-    beta2: float = knob(
-        0.999, "Adam's decay of the second moment, per step", "source", ge=0, lt=1, examples=[0.99]
-    )
-    adam_epsilon: float = knob(
-        1e-8, "added to Adam's root after bias correction", "framework default pinned", gt=0
-    )
-    batch_norm_new_weight: float = knob(
-        0.1,
-        "weight of the new batch in the moving statistics (PyTorch's momentum, 1 - Keras')",
-        "framework default pinned",
-        gt=0,
-        le=1,
-    )
-    batch_norm_epsilon: float = knob(
-        1e-5, "added to the variance in batch normalisation", "framework default pinned", gt=0
-    )
     leaky_relu_slope: float = knob(0.2, "slope below zero, discriminator", "source", ge=0, lt=1)
     initial_scale: float = knob(
         0.02, "standard deviation of initial kernels and gammas", "source", gt=0
@@ -99,14 +80,17 @@ class Dcgan(LayeredRecipe):
             ),
         )
 
+    @classmethod
+    def conventions(cls, framework: str) -> dict[str, str]:
+        """Return what is pinned and no field."""
+        return super().conventions(framework) | {
+            "padding": "p rows and columns on every side, of a transposed convolution cut off",
+        }
+
     def multiply_adds_per_step(self) -> int:
         """Return the multiply-adds of the matrix products and convolutions that a step needs."""
-        generator, discriminator = self.generator(), self.discriminator()
-        discriminator_step = 2 * (discriminator.forward() + discriminator.gradients())
-        generator_step = (
-            discriminator.forward() + discriminator.gradient_towards_input() + generator.gradients()
-        )
-        return self.batch_size * (generator.forward() + discriminator_step + generator_step)
+        made = self.generator().forward()
+        return self.batch_size * (made + self.discriminator_update() + self.generator_update())
 
     def _initialisers(self) -> tuple[Normal, Normal]:
         return Normal(0.0, self.initial_scale), Normal(1.0, self.initial_scale)

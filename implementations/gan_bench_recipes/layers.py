@@ -48,12 +48,15 @@ class Normal:
 
 @dataclass(frozen=True)
 class GlorotUniform:
-    """U(-a, a), a = sqrt(6 / (fan in + fan out)) (Glorot and Bengio 2010, equation 16)."""
+    """U(-ga, ga), a = sqrt(6 / (fan in + fan out)) (Glorot and Bengio 2010, equation 16)."""
+
+    gain: float = 1.0
+    """g: 1 in the paper and in Keras."""
 
     def draw(self, random: np.random.Generator, shape: Shape) -> NDArray[np.float64]:
         """Return a kernel of ``shape`` (..., in, out)."""
         fans = prod(shape[:-2]) * (shape[-2] + shape[-1])
-        limit = sqrt(6 / fans)
+        limit = self.gain * sqrt(6 / fans)
         return random.uniform(-limit, limit, shape)
 
 

@@ -2,7 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from gan_bench_recipes.base import LayeredRecipe, knob
+from gan_bench_recipes.arithmetic import KerasBatchNorm
+from gan_bench_recipes.base import knob
 from gan_bench_recipes.layers import (
     BatchNormalisation,
     Constant,
@@ -16,7 +17,7 @@ from gan_bench_recipes.layers import (
 )
 
 
-class UpsamplingSgd(LayeredRecipe):
+class UpsamplingSgd(KerasBatchNorm):
     """GAN of upsampling and plain convolutions, batch normalisation only in the generator.
 
     One discriminator step on the real batch and as many fakes together (one mean over both), then
@@ -35,7 +36,6 @@ class UpsamplingSgd(LayeredRecipe):
     source: ClassVar[str] = "GAN-MNIST: Image Generation using Deep Convolutional GAN"
 
     batch_size: int = knob(128, "images in a batch", "source", ge=1)
-    latent_size: int = knob(100, "dimensions of a latent vector", "source", ge=1)
     latent_distribution: Literal["normal", "uniform"] = knob(
         "uniform", "N(0, I), or uniform in [-1, 1)", "chosen"
     )
@@ -45,15 +45,11 @@ class UpsamplingSgd(LayeredRecipe):
         0.9, "decay of SGD's velocity, per step", "source", gt=0, lt=1, examples=[0.5]
     )
     nesterov: bool = knob(True, "Nesterov's form of momentum", "source", examples=[False])
-    batch_norm_new_weight: float = knob(
-        0.01,
-        "weight of the new batch in the moving statistics (PyTorch's momentum, 1 - Keras')",
-        "framework default pinned",
-        gt=0,
-        le=1,
-    )
-    batch_norm_epsilon: float = knob(
-        1e-3, "added to the variance in batch normalisation", "framework default pinned", gt=0
+    initial_gain: float = knob(1.0, "factor of Glorot's limit, all kernels", "chosen", gt=0)
+    train_split: Literal["train", "train+test"] = knob(
+        "train",
+        "splits to train on; the source takes both, and then the scores' reference is in training",
+        "chosen",
     )
     generator_channels: int = knob(
         64, "channels of the generator's 14 x 14 maps; its 7 x 7 maps have twice", "chosen", ge=1
@@ -64,13 +60,18 @@ class UpsamplingSgd(LayeredRecipe):
     dense_units: int = knob(1024, "units of each network's wide dense layer", "chosen", ge=1)
 
     @property
+    def train_splits(self) -> tuple[Literal["train", "test"], ...]:
+        """The data set's splits that the run trains on."""
+        return ("train", "test") if self.train_split == "train+test" else ("train",)
+
+    @property
     def draws_per_step(self) -> int:
         """Batches of latents that one step consumes: one for each network's update."""
         return 2
 
     def generator(self) -> Network:
         """Return the generator's layers."""
-        initial = GlorotUniform(), Constant(0.0)
+        initial = GlorotUniform(self.initial_gain), Constant(0.0)
         channels = self.generator_channels
         return Network(
             (self.latent_size,),
@@ -88,7 +89,7 @@ class UpsamplingSgd(LayeredRecipe):
 
     def discriminator(self) -> Network:
         """Return the discriminator's layers."""
-        initial = GlorotUniform(), Constant(0.0)
+        initial = GlorotUniform(self.initial_gain), Constant(0.0)
         channels = self.discriminator_channels
         return Network(
             (28, 28, 1),
@@ -103,16 +104,15 @@ class UpsamplingSgd(LayeredRecipe):
             ),
         )
 
+    @classmethod
+    def conventions(cls, framework: str) -> dict[str, str]:
+        """Return what is pinned and no field."""
+        return super().conventions(framework) | {
+            "padding": "same and valid as Keras computes them",
+            "nesterov": "v = mu v - lr g, w += mu v - lr g; at a constant rate PyTorch's form too",
+        }
+
     def multiply_adds_per_step(self) -> int:
         """Return the multiply-adds of the matrix products and convolutions that a step needs."""
-        generator, discriminator = self.generator(), self.discriminator()
-        discriminator_step = generator.forward() + 2 * (
-            discriminator.forward() + discriminator.gradients()
-        )
-        generator_step = (
-            generator.forward()
-            + discriminator.forward()
-            + discriminator.gradient_towards_input()
-            + generator.gradients()
-        )
-        return self.batch_size * (discriminator_step + generator_step)
+        made = 2 * self.generator().forward()
+        return self.batch_size * (made + self.discriminator_update() + self.generator_update())

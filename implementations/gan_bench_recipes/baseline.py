@@ -1,0 +1,119 @@
+"""baseline: dense, then transposed convolutions; dropout in the discriminator; Adam."""
+
+from typing import ClassVar
+
+from gan_bench_recipes.arithmetic import KerasAdam, KerasBatchNorm
+from gan_bench_recipes.base import knob
+from gan_bench_recipes.layers import (
+    BatchNormalisation,
+    Constant,
+    Convolution,
+    Dense,
+    GlorotUniform,
+    Layer,
+    Network,
+    Reshape,
+    TransposedConvolution,
+)
+
+
+class Baseline(KerasAdam, KerasBatchNorm):
+    """The source's model of fewer layers, as in TensorFlow's DCGAN tutorial.
+
+    One draw of latents a step. One pass of the discriminator over the fakes, with one dropout mask,
+    serves both losses; both gradients are of the same weights, then both networks take their step.
+    Binary cross-entropy from logits, summed over the real and the fake batch, non-saturating
+    generator loss.
+
+    *Chosen*, where the source is silent: the widths, kernels, rates and dropout of the tutorial
+    that it follows; no biases before batch normalisation nor in the generator's last layer; batch
+    256; latents N(0, I).
+    """
+
+    name: ClassVar[str] = "baseline"
+    origin: ClassVar[str] = "keras"
+    source: ClassVar[str] = "DCGAN for MNIST Image Generation, non-enhanced model"
+
+    batch_size: int = knob(256, "images in a batch", "chosen", ge=1)
+    epochs: int = knob(50, "passes over the data", "source", ge=1)
+    learning_rate: float = knob(1e-4, "Adam's step size, both networks", "source", gt=0)
+    beta1: float = knob(
+        0.9,
+        "Adam's decay of the first moment, per step",
+        "framework default pinned",
+        ge=0,
+        lt=1,
+        examples=[0.5],
+    )
+    leaky_relu_slope: float = knob(
+        0.3, "slope below zero, both networks", "framework default pinned", ge=0, lt=1
+    )
+    dropout: float = knob(0.3, "share of the discriminator's units dropped", "chosen", ge=0, lt=1)
+    initial_gain: float = knob(1.0, "factor of Glorot's limit, all kernels", "chosen", gt=0)
+    generator_channels: int = knob(
+        64,
+        "channels of the generator's 14 x 14 maps; 7 x 7 maps have twice, then four times",
+        "chosen",
+        ge=1,
+    )
+    discriminator_channels: int = knob(
+        64, "channels of the discriminator's 14 x 14 maps; its 7 x 7 have twice", "chosen", ge=1
+    )
+
+    def generator(self) -> Network:
+        """Return the generator's layers."""
+        kernel, channels = GlorotUniform(self.initial_gain), self.generator_channels
+        return Network(
+            (self.latent_size,),
+            (
+                Dense(7 * 7 * 4 * channels, kernel),
+                BatchNormalisation(Constant(1.0)),
+                Reshape((7, 7, 4 * channels)),
+                TransposedConvolution(2 * channels, 5, 1, "same", kernel),  # 7 x 7
+                BatchNormalisation(Constant(1.0)),
+                *self.after_first(),
+                TransposedConvolution(channels, 5, 2, "same", kernel),  # 14 x 14
+                BatchNormalisation(Constant(1.0)),
+                *self.after_second(),
+                TransposedConvolution(1, 5, 2, "same", kernel),  # 28 x 28
+            ),
+        )
+
+    def discriminator(self) -> Network:
+        """Return the discriminator's layers."""
+        initial = GlorotUniform(self.initial_gain), Constant(0.0)
+        channels = self.discriminator_channels
+        return Network(
+            (28, 28, 1),
+            (
+                Convolution(channels, 5, 2, "same", *initial),  # 14 x 14
+                Convolution(2 * channels, 5, 2, "same", *initial),  # 7 x 7
+                *self.before_dense(),
+                Reshape((-1,)),
+                Dense(1, *initial),
+            ),
+        )
+
+    def after_first(self) -> tuple[Layer, ...]:
+        """Return the layers after the generator's first transposed convolution."""
+        return ()
+
+    def after_second(self) -> tuple[Layer, ...]:
+        """Return the layers after the generator's second transposed convolution."""
+        return ()
+
+    def before_dense(self) -> tuple[Layer, ...]:
+        """Return the layers before the discriminator's dense one."""
+        return ()
+
+    @classmethod
+    def conventions(cls, framework: str) -> dict[str, str]:
+        """Return what is pinned and no field."""
+        return super().conventions(framework) | {"padding": "same as Keras computes it"}
+
+    def multiply_adds_per_step(self) -> int:
+        """Return the multiply-adds of the matrix products and convolutions that a step needs."""
+        made = self.generator().forward()
+        shared = self.discriminator().forward()  # the fakes' pass serves both updates
+        updates = self.discriminator_update() + self.generator_update() - shared
+        return self.batch_size * (made + updates)

@@ -1,0 +1,42 @@
+"""dcgan-3g: dcgan's networks, three generator steps for each step of the discriminator."""
+
+from typing import ClassVar
+
+from gan_bench_recipes.base import knob
+from gan_bench_recipes.dcgan import Dcgan
+
+
+class Dcgan3g(Dcgan):
+    """Deep convolutional GAN for MNIST whose generator is updated more often.
+
+    p discriminator steps, each on a real batch and fresh fakes (apart, their losses summed), then k
+    generator steps, each on fresh noise against the discriminator as it then is. Networks and
+    optimisers are dcgan's.
+
+    *Chosen*, where the source is silent: dcgan's layer sizes, Adam, batch 128, latents N(0, I).
+    """
+
+    name: ClassVar[str] = "dcgan-3g"
+    source: ClassVar[str] = "DCGAN on MNIST"
+
+    epochs: int = knob(50, "passes over the data", "source", ge=1)
+    discriminator_steps: int = knob(1, "p, discriminator updates in a step", "source", ge=1)
+    generator_steps: int = knob(3, "k, generator updates in a step", "source", ge=1)
+
+    @property
+    def real_batches_per_step(self) -> int:
+        """Batches of real images that one step consumes: one for each discriminator update."""
+        return self.discriminator_steps
+
+    @property
+    def draws_per_step(self) -> int:
+        """Batches of latents that one step consumes: one for each update of either network."""
+        return self.discriminator_steps + self.generator_steps
+
+    def multiply_adds_per_step(self) -> int:
+        """Return the multiply-adds of the matrix products and convolutions that a step needs."""
+        made = self.generator().forward()
+        return self.batch_size * (
+            self.discriminator_steps * (made + self.discriminator_update())
+            + self.generator_steps * (made + self.generator_update())
+        )

@@ -1,0 +1,119 @@
+"""decay: kernels of 4, dropout, and Adam with a decaying rate of its own for each network."""
+
+from typing import ClassVar
+
+from gan_bench_recipes.arithmetic import KerasAdam, KerasBatchNorm
+from gan_bench_recipes.base import knob
+from gan_bench_recipes.layers import (
+    BatchNormalisation,
+    Constant,
+    Convolution,
+    Dense,
+    GlorotUniform,
+    Network,
+    Reshape,
+    TransposedConvolution,
+)
+
+
+class Decay(KerasAdam, KerasBatchNorm):
+    """Deep convolutional GAN for MNIST whose learning rates decay exponentially.
+
+    The rate before step t (from 0) of T planned steps is r f^(t / (s T)), with rate r, factor f and
+    share s of each network: a shorter budget decays on its own scale. One draw of latents a step;
+    one pass of the discriminator over the fakes serves both losses, both gradients are of the same
+    weights, then both networks take their step. Binary cross-entropy from logits, summed over the
+    real and the fake batch, non-saturating generator loss.
+
+    The generator is as the source prints it. *Chosen*, where it is silent: the discriminator; the
+    rates and their decay; batch 128; the order of the updates; latents N(0, I).
+    """
+
+    name: ClassVar[str] = "decay"
+    origin: ClassVar[str] = "keras"
+    source: ClassVar[str] = "DCGAN for MNIST Data Generation"
+
+    batch_size: int = knob(128, "images in a batch", "chosen", ge=1)
+    epochs: int = knob(200, "passes over the data", "source", ge=1)
+    generator_learning_rate: float = knob(
+        2e-4, "Adam's step size at the start, generator", "chosen", gt=0
+    )
+    discriminator_learning_rate: float = knob(
+        1e-4, "Adam's step size at the start, discriminator", "chosen", gt=0
+    )
+    generator_decay_factor: float = knob(
+        0.5, "factor of the generator's rate per share of the run", "chosen", gt=0, le=1
+    )
+    discriminator_decay_factor: float = knob(
+        0.5, "factor of the discriminator's rate per share of the run", "chosen", gt=0, le=1
+    )
+    generator_decay_share: float = knob(
+        0.25,
+        "share of the planned steps in which the generator's rate takes its factor",
+        "chosen",
+        gt=0,
+        le=1,
+    )
+    discriminator_decay_share: float = knob(
+        0.25,
+        "share of the planned steps in which the discriminator's rate takes its factor",
+        "chosen",
+        gt=0,
+        le=1,
+    )
+    beta1: float = knob(0.5, "Adam's decay of the first moment, per step", "chosen", ge=0, lt=1)
+    leaky_relu_slope: float = knob(0.2, "slope below zero, both networks", "source", ge=0, lt=1)
+    dropout: float = knob(0.3, "share of the discriminator's units dropped", "chosen", ge=0, lt=1)
+    initial_gain: float = knob(1.0, "factor of Glorot's limit, all kernels", "chosen", gt=0)
+    generator_channels: int = knob(
+        64,
+        "channels of the generator's 28 x 28 maps; 14 x 14 have twice, 7 x 7 four times",
+        "source",
+        ge=1,
+    )
+    discriminator_channels: int = knob(
+        64, "channels of the discriminator's 14 x 14 maps; its 7 x 7 have twice", "chosen", ge=1
+    )
+
+    def generator(self) -> Network:
+        """Return the generator's layers."""
+        kernel, channels = GlorotUniform(self.initial_gain), self.generator_channels
+        return Network(
+            (self.latent_size,),
+            (
+                Dense(7 * 7 * 4 * channels, kernel),
+                Reshape((7, 7, 4 * channels)),
+                BatchNormalisation(Constant(1.0)),
+                TransposedConvolution(2 * channels, 4, 2, "same", kernel),  # 14 x 14
+                BatchNormalisation(Constant(1.0)),
+                TransposedConvolution(channels, 4, 2, "same", kernel),  # 28 x 28
+                BatchNormalisation(Constant(1.0)),
+                TransposedConvolution(1, 4, 1, "same", kernel, Constant(0.0)),  # 28 x 28
+            ),
+        )
+
+    def discriminator(self) -> Network:
+        """Return the discriminator's layers."""
+        initial = GlorotUniform(self.initial_gain), Constant(0.0)
+        channels = self.discriminator_channels
+        return Network(
+            (28, 28, 1),
+            (
+                Convolution(channels, 4, 2, "same", *initial),  # 14 x 14
+                Convolution(2 * channels, 4, 2, "same", *initial),  # 7 x 7
+                Reshape((-1,)),
+                Dense(1, *initial),
+            ),
+        )
+
+    @classmethod
+    def conventions(cls, framework: str) -> dict[str, str]:
+        """Return what is pinned and no field."""
+        return super().conventions(framework) | {"padding": "same as Keras computes it"}
+
+    def multiply_adds_per_step(self) -> int:
+        """Return the multiply-adds of the matrix products and convolutions that a step needs."""
+        made = self.generator().forward()
+        shared = self.discriminator().forward()  # the fakes' pass serves both updates
+        updates = self.discriminator_update() + self.generator_update() - shared
+        return self.batch_size * (made + updates)
