@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import Losses, Unsupported, Weights
+from gan_bench_torch.layers import BatchNorm, Dropout
 
 # Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
 _SAMPLE_BATCH = 128
@@ -24,7 +26,7 @@ _LAYOUTS = {
     nn.Linear: {"kernel": ("weight", (1, 0)), "bias": ("bias", (0,))},
     nn.Conv2d: {"kernel": ("weight", (2, 3, 1, 0)), "bias": ("bias", (0,))},
     nn.ConvTranspose2d: {"kernel": ("weight", (2, 3, 0, 1)), "bias": ("bias", (0,))},
-    nn.BatchNorm2d: {
+    BatchNorm: {
         "gamma": ("weight", (0,)),
         "beta": ("bias", (0,)),
         "moving_mean": ("running_mean", (0,)),
@@ -65,6 +67,7 @@ class TorchTrainer(ABC):
         self.device = _device(device)
         self.dtype = getattr(torch, recipe.dtype)
         self.images = torch.tensor(images).to(self.device)
+        self.random = torch.Generator(self.device).manual_seed(seed)
         self.build_networks()
         # Channels last is the faster layout; PyTorch's float64 convolutions refuse it on the CPU.
         layout = torch.channels_last if self.dtype == torch.float32 else torch.preserve_format
@@ -131,6 +134,9 @@ class TorchTrainer(ABC):
             buffers = {key: value.clone() for key, value in network.named_buffers()}
             entering = inputs[name].to(self.device, self.dtype)
             network.train(training)
+            for layer in network.modules():
+                if isinstance(layer, Dropout):
+                    layer.eval()
             try:
                 outputs.append(torch.func.functional_call(network, buffers, (entering,)))
             finally:
@@ -160,14 +166,33 @@ class TorchTrainer(ABC):
         }
 
     def save(self, path: Path) -> None:
-        """Write networks and optimisers below the folder ``path``."""
-        torch.save({name: part.state_dict() for name, part in self._parts()}, path / "state.pt")
+        """Write networks, optimisers and dropout's random state below the folder ``path``."""
+        state = {name: part.state_dict() for name, part in self._parts()}
+        torch.save(state | {"random": self.random.get_state()}, path / "state.pt")
 
     def load(self, path: Path) -> None:
         """Restore what ``save`` wrote."""
         state = torch.load(path / "state.pt", map_location=self.device, weights_only=True)
         for name, part in self._parts():
             part.load_state_dict(state[name])
+        # A generator's state is on the host whatever the generator's device.
+        self.random.set_state(state["random"].cpu())
+
+    def multiply_adds(self) -> dict[str, int]:
+        """Return those of a forward pass of one image, counted by PyTorch on the networks."""
+        height, width, channels = self.images.shape[1:]
+        shapes = {
+            "generator": (1, self.recipe.latent_size),
+            "discriminator": (1, channels, height, width),
+        }
+        counts = {}
+        for name, network in self._networks().items():
+            entering = torch.zeros(shapes[name], device=self.device, dtype=self.dtype)
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                network.eval()(entering)
+            network.train()
+            counts[name] = counter.get_total_flops() // 2
+        return counts
 
     def _gather(self, index: Tensor) -> Tensor:
         batch = self.images.index_select(0, index).permute(0, 3, 1, 2)
@@ -183,9 +208,10 @@ class TorchTrainer(ABC):
 
     def _canonical_views(self) -> Iterator[tuple[str, Tensor]]:
         for name, network in self._networks().items():
-            layers = [layer for layer in network.modules() if type(layer) in _LAYOUTS]
-            for index, layer in enumerate(layers):
-                for tensor, (attribute, axes) in _LAYOUTS[type(layer)].items():
+            layouts = [(layer, _layout(layer)) for layer in network.modules()]
+            with_tensors = [(layer, layout) for layer, layout in layouts if layout is not None]
+            for index, (layer, layout) in enumerate(with_tensors):
+                for tensor, (attribute, axes) in layout.items():
                     if (value := getattr(layer, attribute)) is not None:
                         yield f"{name}.{index}.{tensor}", value.detach().permute(axes)
 
@@ -197,10 +223,21 @@ def cross_entropy(logits: Tensor, real: bool) -> Tensor:
 
 def descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
     """Make one step down the gradient of the optimiser's own parameters, computing no other."""
+    differentiate(loss, optimiser)
+    optimiser.step()
+
+
+def differentiate(
+    loss: Tensor, optimiser: torch.optim.Optimizer, *, keep_graph: bool = False
+) -> None:
+    """Set the gradient of the optimiser's own parameters, computing no other."""
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     optimiser.zero_grad(set_to_none=True)
-    loss.backward(inputs=parameters)
-    optimiser.step()
+    loss.backward(inputs=parameters, retain_graph=keep_graph)
+
+
+def _layout(layer: nn.Module) -> dict[str, tuple[str, tuple[int, ...]]] | None:
+    return next((layout for kind, layout in _LAYOUTS.items() if isinstance(layer, kind)), None)
 
 
 def _to_bytes(images: Tensor) -> Tensor:

@@ -2,11 +2,12 @@
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from gan_bench_recipes import dcgan
 from gan_bench_torch.base import TorchTrainer, cross_entropy, descend
+from gan_bench_torch.layers import BatchNorm, leaky_relu
+from gan_bench_torch.optimisers import Adam
 
 
 class Dcgan(TorchTrainer):
@@ -17,34 +18,35 @@ class Dcgan(TorchTrainer):
 
     def build_networks(self) -> None:
         """Build both networks."""
-        channels = self.recipe.generator_channels
+        recipe, latent_size = self.recipe, self.recipe.latent_size
+        channels = recipe.generator_channels
         self.generator = nn.Sequential(
-            nn.Unflatten(1, (self.recipe.latent_size, 1, 1)),
-            nn.ConvTranspose2d(self.recipe.latent_size, 2 * channels, 7, 1, 0, bias=False),
-            self.batch_norm(2 * channels),  # 7 x 7
+            nn.Unflatten(1, (latent_size, 1, 1)),
+            nn.ConvTranspose2d(latent_size, 2 * channels, 7, 1, 0, bias=False),
+            BatchNorm(2 * channels, recipe),  # 7 x 7
             nn.ReLU(inplace=True),
             nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1, bias=False),
-            self.batch_norm(channels),  # 14 x 14
+            BatchNorm(channels, recipe),  # 14 x 14
             nn.ReLU(inplace=True),
             nn.ConvTranspose2d(channels, 1, 4, 2, 1, bias=False),
             nn.Tanh(),  # 28 x 28
         )
-        channels = self.recipe.discriminator_channels
-        slope = self.recipe.leaky_relu_slope
+        channels = recipe.discriminator_channels
         self.discriminator = nn.Sequential(
             nn.Conv2d(1, channels, 4, 2, 1, bias=False),
-            nn.LeakyReLU(slope, inplace=True),  # 14 x 14
+            leaky_relu(recipe.leaky_relu_slope),  # 14 x 14
             nn.Conv2d(channels, 2 * channels, 4, 2, 1, bias=False),
-            self.batch_norm(2 * channels),  # 7 x 7
-            nn.LeakyReLU(slope, inplace=True),
+            BatchNorm(2 * channels, recipe),  # 7 x 7
+            leaky_relu(recipe.leaky_relu_slope),
             nn.Conv2d(2 * channels, 1, 7, 1, 0, bias=False),
             nn.Flatten(0),  # logits (batch,)
         )
 
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""
-        self.generator_optimiser = self.adam(self.generator)
-        self.discriminator_optimiser = self.adam(self.discriminator)
+        rate = self.recipe.learning_rate
+        self.generator_optimiser = Adam(self.generator, self.recipe, rate)
+        self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)
 
     def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
         """Update the discriminator, then the generator against it, with the same fakes."""
@@ -61,25 +63,3 @@ class Dcgan(TorchTrainer):
 
         d_real, d_fake = real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
         return generator_loss, discriminator_loss, d_real, d_fake
-
-    def batch_norm(self, channels: int) -> nn.BatchNorm2d:
-        """Return batch normalisation in PyTorch's arithmetic (unbiased running variance)."""
-        return nn.BatchNorm2d(
-            channels,
-            eps=self.recipe.batch_norm_epsilon,
-            momentum=self.recipe.batch_norm_new_weight,
-            affine=True,
-            track_running_stats=True,
-        )
-
-    def adam(self, network: nn.Module) -> torch.optim.Adam:
-        """Return Adam in PyTorch's arithmetic (epsilon after bias correction)."""
-        return torch.optim.Adam(
-            network.parameters(),
-            lr=self.recipe.learning_rate,
-            betas=(self.recipe.beta1, self.recipe.beta2),
-            eps=self.recipe.adam_epsilon,
-            weight_decay=0.0,
-            amsgrad=False,
-            fused=True,
-        )

@@ -1,0 +1,75 @@
+"""torch-baseline: see `gan_bench_recipes.baseline`."""
+
+from typing import ClassVar
+
+from torch import nn
+
+from gan_bench_recipes import baseline
+from gan_bench_torch.layers import (
+    BatchNorm,
+    Dropout,
+    Flatten,
+    SameConv2d,
+    SameConvTranspose2d,
+    Unflatten,
+    leaky_relu,
+)
+from gan_bench_torch.optimisers import Adam
+from gan_bench_torch.simultaneous import SimultaneousTrainer
+
+
+class Baseline(SimultaneousTrainer):
+    """The recipe baseline in PyTorch, twin of the original in Keras."""
+
+    recipe_class: ClassVar[type[baseline.Baseline]] = baseline.Baseline
+    recipe: baseline.Baseline
+
+    def build_networks(self) -> None:
+        """Build both networks."""
+        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        channels = recipe.generator_channels
+        self.generator = nn.Sequential(
+            nn.Linear(recipe.latent_size, 7 * 7 * 4 * channels, bias=False),
+            BatchNorm(7 * 7 * 4 * channels, recipe),
+            leaky_relu(slope),
+            Unflatten(7, 7, 4 * channels),
+            SameConvTranspose2d(4 * channels, 2 * channels, 5, 1, bias=False),
+            BatchNorm(2 * channels, recipe),  # 7 x 7
+            leaky_relu(slope),
+            *self.after_first(2 * channels),
+            SameConvTranspose2d(2 * channels, channels, 5, 2, bias=False),
+            BatchNorm(channels, recipe),  # 14 x 14
+            leaky_relu(slope),
+            *self.after_second(channels),
+            SameConvTranspose2d(channels, 1, 5, 2, bias=False),
+            nn.Tanh(),  # 28 x 28
+        )
+        channels = recipe.discriminator_channels
+        self.discriminator = nn.Sequential(
+            SameConv2d(1, channels, 5, 2),
+            leaky_relu(slope),  # 14 x 14
+            Dropout(recipe.dropout, self.random),
+            SameConv2d(channels, 2 * channels, 5, 2),
+            leaky_relu(slope),  # 7 x 7
+            Dropout(recipe.dropout, self.random),
+            *self.last_layers(2 * channels),
+            nn.Flatten(0),  # logits (batch,)
+        )
+
+    def after_first(self, channels: int) -> list[nn.Module]:
+        """Return the layers after the generator's first transposed convolution."""
+        return []
+
+    def after_second(self, channels: int) -> list[nn.Module]:
+        """Return the layers after the generator's second transposed convolution."""
+        return []
+
+    def last_layers(self, channels: int) -> list[nn.Module]:
+        """Return the discriminator's layers from its 7 x 7 maps on."""
+        return [Flatten(), nn.Linear(7 * 7 * channels, 1)]
+
+    def build_optimisers(self) -> None:
+        """Build one Adam for each network."""
+        rate = self.recipe.learning_rate
+        self.generator_optimiser = Adam(self.generator, self.recipe, rate)
+        self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)

@@ -1,0 +1,43 @@
+"""torch-dcgan-3g: see `gan_bench_recipes.dcgan_3g`."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_bench_recipes import dcgan_3g
+from gan_bench_torch.base import cross_entropy, descend
+from gan_bench_torch.dcgan import Dcgan
+
+
+class Dcgan3g(Dcgan):
+    """The recipe dcgan-3g in PyTorch, its origin: dcgan's networks and optimisers."""
+
+    recipe_class: ClassVar[type[dcgan_3g.Dcgan3g]] = dcgan_3g.Dcgan3g
+    recipe: dcgan_3g.Dcgan3g
+
+    def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
+        """Update the discriminator p times, then the generator k times, each on fresh noise."""
+        steps = self.recipe.discriminator_steps
+        judged = [
+            self.update_discriminator(images, noise)
+            for images, noise in zip(real, latents[:steps], strict=True)
+        ]
+        generator_losses = [self.update_generator(noise) for noise in latents[steps:]]
+        discriminator_loss, d_real, d_fake = torch.stack(judged).detach().mean(0)
+        return torch.stack(generator_losses).detach().mean(), discriminator_loss, d_real, d_fake
+
+    def update_discriminator(self, images: Tensor, noise: Tensor) -> Tensor:
+        """Make one update; return the loss and the means of D(x) and D(G(z)), (3,)."""
+        with torch.no_grad():
+            fakes = self.generator(noise)  # (batch, 1, 28, 28)
+        real_logits, fake_logits = self.discriminator(images), self.discriminator(fakes)
+        loss = cross_entropy(real_logits, True) + cross_entropy(fake_logits, False)
+        descend(loss, self.discriminator_optimiser)
+        return torch.stack([loss, real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()])
+
+    def update_generator(self, noise: Tensor) -> Tensor:
+        """Make one update; return the loss."""
+        loss = cross_entropy(self.discriminator(self.generator(noise)), True)
+        descend(loss, self.generator_optimiser)
+        return loss

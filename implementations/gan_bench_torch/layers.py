@@ -1,0 +1,111 @@
+"""Layers in the arithmetic that the recipes state, where PyTorch's own differ or have no name."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gan_bench_recipes.arithmetic import KerasBatchNorm, TorchBatchNorm
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation over all axes but the second, as the recipe states it."""
+
+    def __init__(self, channels: int, recipe: KerasBatchNorm | TorchBatchNorm) -> None:
+        super().__init__(
+            channels, eps=recipe.batch_norm_epsilon, momentum=recipe.batch_norm_new_weight
+        )
+        self.biased = recipe.batch_norm_variance == "biased"
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Normalise (n, channels, ...), in training mode with the batch's own statistics."""
+        if not (self.training and self.biased):
+            return self._normalised(inputs, self.running_mean, self.running_var, self.momentum)
+        # PyTorch's kernel takes in the unbiased variance only: here into buffers of its own.
+        mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
+        outputs = self._normalised(inputs, mean, variance, 1.0)
+        count = inputs.numel() // inputs.shape[1]
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * ((count - 1) / count), self.momentum)
+        return outputs
+
+    def _normalised(self, inputs: Tensor, mean: Tensor, variance: Tensor, weight: float) -> Tensor:
+        return functional.batch_norm(
+            inputs, mean, variance, self.weight, self.bias, self.training, weight, self.eps
+        )
+
+
+class SameConv2d(nn.Conv2d):
+    """Convolution with TensorFlow's padding "same": what is odd is padded below and right."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return ceil(length / stride) rows and columns."""
+        (size, _), (stride, _), length = self.kernel_size, self.stride, inputs.shape[-1]
+        total = max((-(-length // stride) - 1) * stride + size - length, 0)
+        before, odd = divmod(total, 2)
+        if odd:
+            inputs = functional.pad(inputs, (before, before + 1, before, before + 1))
+            before = 0
+        return functional.conv2d(inputs, self.weight, self.bias, self.stride, before)
+
+
+class SameConvTranspose2d(nn.ConvTranspose2d):
+    """Transposed convolution with TensorFlow's padding "same", the gradient of `SameConv2d`."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return length x stride rows and columns."""
+        (size, _), (stride, _), length = self.kernel_size, self.stride, inputs.shape[-1]
+        before, odd = divmod(size - stride, 2)
+        outputs = functional.conv_transpose2d(inputs, self.weight, self.bias, self.stride, before)
+        return outputs[..., : length * stride, : length * stride] if odd else outputs
+
+
+class Unflatten(nn.Module):
+    """Features in NHWC order to NCHW maps."""
+
+    def __init__(self, height: int, width: int, channels: int) -> None:
+        super().__init__()
+        self.shape = height, width, channels
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return (n, channels, height, width)."""
+        return inputs.reshape(-1, *self.shape).permute(0, 3, 1, 2)
+
+
+class Flatten(nn.Module):
+    """NCHW maps to features in NHWC order."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return (n, height x width x channels)."""
+        return inputs.permute(0, 2, 3, 1).flatten(1)
+
+
+class Dropout(nn.Module):
+    """Dropout as Keras scales it, its masks from 16 random bits an element.
+
+    `torch.nn.Dropout` draws on one core, and a whole random number for each element. The share
+    that is dropped is a multiple of 2^-16, within 2^-17 of the rate.
+    """
+
+    def __init__(self, rate: float, random: torch.Generator) -> None:
+        super().__init__()
+        self.scale = 1 / (1 - rate)
+        self.dropped = round(rate * 2**16)
+        self.random = random
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return NCHW maps with some elements 0 and the others scaled, in training mode."""
+        if not self.training or self.dropped == 0:
+            return inputs
+        count, channels, height, width = inputs.shape
+        words = torch.empty(-(-inputs.numel() // 4), dtype=torch.int64, device=inputs.device)
+        words.random_(-(2**63), None, generator=self.random)
+        bits = words.view(torch.int16)[: inputs.numel()].view(count, height, width, channels)
+        kept = bits >= min(self.dropped - 2**15, 2**15 - 1)
+        return inputs * kept.permute(0, 3, 1, 2).to(inputs.dtype).mul_(self.scale)
+
+
+def leaky_relu(slope: float) -> nn.LeakyReLU:
+    """Return LeakyReLU with the slope rounded to float32, as TensorFlow keeps it in any dtype."""
+    return nn.LeakyReLU(float(np.float32(slope)), inplace=True)

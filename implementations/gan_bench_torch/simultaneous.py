@@ -1,0 +1,25 @@
+"""The update of the recipes baseline, enhanced and decay."""
+
+from torch import Tensor
+
+from gan_bench_torch.base import TorchTrainer, cross_entropy, differentiate
+
+
+class SimultaneousTrainer(TorchTrainer):
+    """A trainer that updates both networks by gradients of the same weights."""
+
+    def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
+        """Update both networks; one pass over the fakes, one dropout mask, serves both losses."""
+        (images,) = real
+        fakes = self.generator(latents[0])  # (batch, 1, 28, 28)
+        real_logits, fake_logits = self.discriminator(images), self.discriminator(fakes)
+        discriminator_loss = cross_entropy(real_logits, True) + cross_entropy(fake_logits, False)
+        generator_loss = cross_entropy(fake_logits, True)
+
+        differentiate(discriminator_loss, self.discriminator_optimiser, keep_graph=True)
+        differentiate(generator_loss, self.generator_optimiser)
+        self.discriminator_optimiser.step()
+        self.generator_optimiser.step()
+
+        d_real, d_fake = real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
+        return generator_loss, discriminator_loss, d_real, d_fake

@@ -1,0 +1,74 @@
+"""torch-upsampling-sgd: see `gan_bench_recipes.upsampling_sgd`."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gan_bench_recipes import upsampling_sgd
+from gan_bench_torch.base import TorchTrainer, cross_entropy, descend
+from gan_bench_torch.layers import BatchNorm, Flatten, SameConv2d, Unflatten
+from gan_bench_torch.optimisers import sgd
+
+
+class UpsamplingSgd(TorchTrainer):
+    """The recipe upsampling-sgd in PyTorch, twin of the original in Keras."""
+
+    recipe_class: ClassVar[type[upsampling_sgd.UpsamplingSgd]] = upsampling_sgd.UpsamplingSgd
+    recipe: upsampling_sgd.UpsamplingSgd
+
+    def build_networks(self) -> None:
+        """Build both networks."""
+        recipe, units = self.recipe, self.recipe.dense_units
+        channels = recipe.generator_channels
+        self.generator = nn.Sequential(
+            nn.Linear(recipe.latent_size, units),
+            nn.Tanh(),
+            nn.Linear(units, 7 * 7 * 2 * channels),
+            BatchNorm(7 * 7 * 2 * channels, recipe),
+            nn.Tanh(),
+            Unflatten(7, 7, 2 * channels),
+            nn.UpsamplingNearest2d(scale_factor=2),
+            SameConv2d(2 * channels, channels, 5),
+            nn.Tanh(),  # 14 x 14
+            nn.UpsamplingNearest2d(scale_factor=2),
+            SameConv2d(channels, 1, 5),
+            nn.Tanh(),  # 28 x 28
+        )
+        channels = recipe.discriminator_channels
+        self.discriminator = nn.Sequential(
+            SameConv2d(1, channels, 5),
+            nn.Tanh(),  # 28 x 28
+            nn.MaxPool2d(2),
+            nn.Conv2d(channels, 2 * channels, 5),
+            nn.Tanh(),  # 10 x 10
+            nn.MaxPool2d(2),
+            Flatten(),  # 5 x 5 x 2 channels
+            nn.Linear(5 * 5 * 2 * channels, units),
+            nn.Tanh(),
+            nn.Linear(units, 1),
+            nn.Flatten(0),  # logits (batch,)
+        )
+
+    def build_optimisers(self) -> None:
+        """Build one SGD for each network."""
+        self.generator_optimiser = sgd(self.generator, self.recipe)
+        self.discriminator_optimiser = sgd(self.discriminator, self.recipe)
+
+    def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
+        """Update the discriminator on reals and fakes together, then the generator on new noise."""
+        (images,) = real
+        with torch.no_grad():
+            fakes = self.generator(latents[0])  # (batch, 1, 28, 28)
+        logits = self.discriminator(torch.cat([images, fakes]))
+        real_logits, fake_logits = logits.chunk(2)
+        both = cross_entropy(real_logits, True), cross_entropy(fake_logits, False)
+        discriminator_loss = (both[0] + both[1]) / 2
+        descend(discriminator_loss, self.discriminator_optimiser)
+
+        fakes = self.generator(latents[1])
+        generator_loss = cross_entropy(self.discriminator(fakes), True)
+        descend(generator_loss, self.generator_optimiser)
+
+        d_real, d_fake = real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
+        return generator_loss, discriminator_loss, d_real, d_fake
