@@ -4,7 +4,8 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import Losses, Unsupported, Weights
+from gan_bench_keras.layers import Dropout
 
 # Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
 _SAMPLE_BATCH = 128
@@ -29,8 +31,8 @@ class KerasTrainer(ABC):
     """A trainer of two networks; a subclass says how they are built and what one update does.
 
     The uint8 images stay on the device, where a step gathers its batches by index. A step is one
-    graph, traced when the trainer is built; the losses stay on the device, too, and are fetched
-    once at the end of `train`.
+    graph, traced when the trainer is built (sampling when it first samples); the losses stay on the
+    device, too, and are fetched once at the end of `train`.
     """
 
     framework: ClassVar[str] = "keras"
@@ -68,11 +70,11 @@ class KerasTrainer(ABC):
             self.images = tf.Variable(images, trainable=False)
             self.build_networks()
             self.build_optimisers()
-            self._trace()
+        self._step  # noqa: B018 - traced now: not a part of training
 
     @abstractmethod
     def build_networks(self) -> None:
-        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits (n, 1))."""
+        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits (n,))."""
 
     @abstractmethod
     def build_optimisers(self) -> None:
@@ -155,32 +157,46 @@ class KerasTrainer(ABC):
             for name, variable in self._state().items():
                 variable.assign(state[name])
 
-    def _trace(self) -> None:
-        batch, latent = self.recipe.batch_size, self.recipe.latent_size
-        real, draws = self.recipe.real_batches_per_step, self.recipe.draws_per_step
-        shape = self.images.shape[1:]
+    @cached_property
+    def _step(self) -> Callable[..., tf.Tensor]:
+        recipe = self.recipe
+        return self._traced(
+            self._one_step,
+            tf.TensorSpec((recipe.real_batches_per_step, recipe.batch_size), tf.int64),
+            tf.TensorSpec(
+                (recipe.draws_per_step, recipe.batch_size, recipe.latent_size), tf.float32
+            ),
+        )
 
-        def traced(function: Callable[..., Any], *inputs: tf.TensorSpec) -> Any:
+    @cached_property
+    def _sample(self) -> Callable[..., tf.Tensor]:
+        return self._traced(
+            lambda latents: _to_bytes(self.generator(self._cast(latents), training=False)),
+            tf.TensorSpec((_SAMPLE_BATCH, self.recipe.latent_size), tf.float32),
+        )
+
+    @cached_property
+    def _forward(self) -> dict[bool, Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
+        return {
+            training: self._traced(
+                partial(self._outputs, training=training),
+                tf.TensorSpec((None, self.recipe.latent_size), tf.float32),
+                tf.TensorSpec((None, *self.images.shape[1:]), tf.float32),
+            )
+            for training in (False, True)
+        }
+
+    def _traced(self, function: Callable[..., Any], *inputs: tf.TensorSpec) -> Callable[..., Any]:
+        with tf.device(self.device), _floatx(self.recipe.dtype):
             return tf.function(
                 function, input_signature=inputs, autograph=False, jit_compile=False
             ).get_concrete_function()
 
-        self._step = traced(
-            self._one_step,
-            tf.TensorSpec((real, batch), tf.int64),
-            tf.TensorSpec((draws, batch, latent), tf.float32),
-        )
-        self._sample = traced(
-            lambda latents: _to_bytes(self.generator(self._cast(latents), training=False)),
-            tf.TensorSpec((_SAMPLE_BATCH, latent), tf.float32),
-        )
-        self._forward = {
-            training: traced(
-                partial(self._outputs, training=training),
-                tf.TensorSpec((None, latent), tf.float32),
-                tf.TensorSpec((None, *shape), tf.float32),
-            )
-            for training in (False, True)
+    def multiply_adds(self) -> dict[str, int]:
+        """Return those of a forward pass of one image, from the layers' kernels and maps."""
+        return {
+            name: sum(_multiply_adds(layer) for layer in network.layers)
+            for name, network in self._networks().items()
         }
 
     def _one_step(self, batches: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
@@ -190,9 +206,22 @@ class KerasTrainer(ABC):
     def _outputs(
         self, latents: tf.Tensor, images: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        made = self.generator(self._cast(latents), training=training)
-        logits = self.discriminator(self._cast(images), training=training)
-        return made, logits[:, 0]
+        with self._without_dropout():
+            made = self.generator(self._cast(latents), training=training)
+            logits = self.discriminator(self._cast(images), training=training)
+        return made, logits
+
+    @contextmanager
+    def _without_dropout(self) -> Iterator[None]:
+        networks = self._networks().values()
+        found = [layer for net in networks for layer in net.layers if isinstance(layer, Dropout)]
+        for layer in found:
+            layer.active = False
+        try:
+            yield
+        finally:
+            for layer in found:
+                layer.active = True
 
     def _gather(self, indices: tf.Tensor) -> tf.Tensor:
         return self._cast(tf.gather(self.images, indices)) / 127.5 - 1.0
@@ -239,8 +268,21 @@ def descend(
     tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model, optimiser: keras.Optimizer
 ) -> None:
     """Make one step down the gradient of the network's own parameters, computing no other."""
-    parameters = network.trainable_variables
-    optimiser.apply(tape.gradient(loss, [p.value for p in parameters]), parameters)
+    optimiser.apply(differentiate(tape, loss, network), network.trainable_variables)
+
+
+def differentiate(tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model) -> list[tf.Tensor]:
+    """Return the gradient of the network's own parameters, computing no other."""
+    return tape.gradient(loss, [parameter.value for parameter in network.trainable_variables])
+
+
+def _multiply_adds(layer: keras.Layer) -> int:
+    if not hasattr(layer, "kernel"):
+        return 0
+    # A kernel meets each position of the output, a transposed one each position of the input.
+    transposed = isinstance(layer, keras.layers.Conv2DTranspose)
+    _, *positions, _ = (layer.input if transposed else layer.output).shape
+    return prod(layer.kernel.shape) * prod(positions)
 
 
 def _to_bytes(images: tf.Tensor) -> tf.Tensor:

@@ -3,11 +3,12 @@
 from typing import ClassVar
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from gan_bench_keras.base import KerasTrainer, cross_entropy, descend
+from gan_bench_keras.layers import BatchNorm
+from gan_bench_keras.optimisers import sgd
 from gan_bench_recipes import upsampling_sgd
 
 
@@ -19,44 +20,47 @@ class UpsamplingSgd(KerasTrainer):
 
     def build_networks(self) -> None:
         """Build both networks."""
-        units = self.recipe.dense_units
-        channels = self.recipe.generator_channels
+        recipe, units = self.recipe, self.recipe.dense_units
+        channels = recipe.generator_channels
         self.generator = keras.Sequential(
             [
-                keras.Input((self.recipe.latent_size,)),
-                layers.Dense(units, activation="tanh"),
+                keras.Input((recipe.latent_size,)),
+                layers.Dense(units),
+                layers.Activation("tanh"),
                 layers.Dense(7 * 7 * 2 * channels),
-                layers.BatchNormalization(
-                    axis=-1,
-                    momentum=1 - self.recipe.batch_norm_new_weight,
-                    epsilon=self.recipe.batch_norm_epsilon,
-                ),
+                BatchNorm(recipe),
                 layers.Activation("tanh"),
                 layers.Reshape((7, 7, 2 * channels)),
                 layers.UpSampling2D(2, interpolation="nearest"),
-                layers.Conv2D(channels, 5, padding="same", activation="tanh"),  # 14 x 14
+                layers.Conv2D(channels, 5, 1, "same"),
+                layers.Activation("tanh"),  # 14 x 14
                 layers.UpSampling2D(2, interpolation="nearest"),
-                layers.Conv2D(1, 5, padding="same", activation="tanh"),  # 28 x 28
+                layers.Conv2D(1, 5, 1, "same"),
+                layers.Activation("tanh"),  # 28 x 28
             ]
         )
-        channels = self.recipe.discriminator_channels
+        channels = recipe.discriminator_channels
         self.discriminator = keras.Sequential(
             [
                 keras.Input((28, 28, 1)),
-                layers.Conv2D(channels, 5, padding="same", activation="tanh"),  # 28 x 28
+                layers.Conv2D(channels, 5, 1, "same"),
+                layers.Activation("tanh"),  # 28 x 28
                 layers.MaxPooling2D(2),
-                layers.Conv2D(2 * channels, 5, padding="valid", activation="tanh"),  # 10 x 10
+                layers.Conv2D(2 * channels, 5, 1, "valid"),
+                layers.Activation("tanh"),  # 10 x 10
                 layers.MaxPooling2D(2),
                 layers.Flatten(),  # 5 x 5 x 2 channels
-                layers.Dense(units, activation="tanh"),
-                layers.Dense(1),  # logits
+                layers.Dense(units),
+                layers.Activation("tanh"),
+                layers.Dense(1),
+                layers.Reshape(()),  # logits (batch,)
             ]
         )
 
     def build_optimisers(self) -> None:
         """Build one SGD for each network."""
-        self.generator_optimiser = self.sgd(self.generator)
-        self.discriminator_optimiser = self.sgd(self.discriminator)
+        self.generator_optimiser = sgd(self.generator, self.recipe)
+        self.discriminator_optimiser = sgd(self.discriminator, self.recipe)
 
     def update(self, real: list[tf.Tensor], latents: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Update the discriminator on reals and fakes together, then the generator on new noise."""
@@ -77,13 +81,3 @@ class UpsamplingSgd(KerasTrainer):
         d_real = tf.reduce_mean(tf.sigmoid(real_logits))
         d_fake = tf.reduce_mean(tf.sigmoid(fake_logits))
         return generator_loss, discriminator_loss, d_real, d_fake
-
-    def sgd(self, network: keras.Model) -> keras.optimizers.SGD:
-        """Return SGD in Keras' arithmetic: v = mu v - lr g, w += mu v - lr g."""
-        optimiser = keras.optimizers.SGD(
-            learning_rate=self.recipe.learning_rate,
-            momentum=np.float64(self.recipe.momentum),  # Keras casts a Python float to float32
-            nesterov=self.recipe.nesterov,
-        )
-        optimiser.build(network.trainable_variables)
-        return optimiser

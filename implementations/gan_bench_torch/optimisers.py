@@ -53,7 +53,7 @@ def exponential_decay(rate: float, steps: float, factor: float) -> Callable[[int
 
 
 def sgd(network: nn.Module, recipe: UpsamplingSgd) -> torch.optim.SGD:
-    """Return SGD: b = mu b + g, p -= lr (g + mu b); Keras' form too as long as lr is constant."""
+    """Return SGD: b = mu b + g, p -= lr (g + mu b); Keras' form too at a constant rate."""
     return torch.optim.SGD(
         network.parameters(),
         lr=recipe.learning_rate,

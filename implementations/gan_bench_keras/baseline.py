@@ -1,0 +1,74 @@
+"""keras-baseline: see `gan_bench_recipes.baseline`."""
+
+from typing import ClassVar
+
+import keras
+from keras import layers
+
+from gan_bench_keras.layers import BatchNorm, Dropout
+from gan_bench_keras.optimisers import Adam
+from gan_bench_keras.simultaneous import SimultaneousTrainer
+from gan_bench_recipes import baseline
+
+
+class Baseline(SimultaneousTrainer):
+    """The recipe baseline in Keras, its origin."""
+
+    recipe_class: ClassVar[type[baseline.Baseline]] = baseline.Baseline
+    recipe: baseline.Baseline
+
+    def build_networks(self) -> None:
+        """Build both networks."""
+        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        channels = recipe.generator_channels
+        self.generator = keras.Sequential(
+            [
+                keras.Input((recipe.latent_size,)),
+                layers.Dense(7 * 7 * 4 * channels, use_bias=False),
+                BatchNorm(recipe),
+                layers.LeakyReLU(slope),
+                layers.Reshape((7, 7, 4 * channels)),
+                layers.Conv2DTranspose(2 * channels, 5, 1, "same", use_bias=False),
+                BatchNorm(recipe),  # 7 x 7
+                layers.LeakyReLU(slope),
+                *self.after_first(2 * channels),
+                layers.Conv2DTranspose(channels, 5, 2, "same", use_bias=False),
+                BatchNorm(recipe),  # 14 x 14
+                layers.LeakyReLU(slope),
+                *self.after_second(channels),
+                layers.Conv2DTranspose(1, 5, 2, "same", use_bias=False),
+                layers.Activation("tanh"),  # 28 x 28
+            ]
+        )
+        channels = recipe.discriminator_channels
+        self.discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(channels, 5, 2, "same"),
+                layers.LeakyReLU(slope),  # 14 x 14
+                Dropout(recipe.dropout, seed=self.seed),
+                layers.Conv2D(2 * channels, 5, 2, "same"),
+                layers.LeakyReLU(slope),  # 7 x 7
+                Dropout(recipe.dropout, seed=self.seed + 1),
+                *self.last_layers(2 * channels),
+                layers.Reshape(()),  # logits (batch,)
+            ]
+        )
+
+    def after_first(self, channels: int) -> list[keras.Layer]:
+        """Return the layers after the generator's first transposed convolution."""
+        return []
+
+    def after_second(self, channels: int) -> list[keras.Layer]:
+        """Return the layers after the generator's second transposed convolution."""
+        return []
+
+    def last_layers(self, channels: int) -> list[keras.Layer]:
+        """Return the discriminator's layers from its 7 x 7 maps on."""
+        return [layers.Flatten(), layers.Dense(1)]
+
+    def build_optimisers(self) -> None:
+        """Build one Adam for each network."""
+        rate = self.recipe.learning_rate
+        self.generator_optimiser = Adam(self.generator, self.recipe, rate)
+        self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)

@@ -1,0 +1,79 @@
+"""keras-dcgan: see `gan_bench_recipes.dcgan`."""
+
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from gan_bench_keras.base import KerasTrainer, cross_entropy, descend
+from gan_bench_keras.layers import BatchNorm
+from gan_bench_keras.optimisers import Adam
+from gan_bench_recipes import dcgan
+
+
+class Dcgan(KerasTrainer):
+    """The recipe dcgan in Keras, twin of the original in PyTorch."""
+
+    recipe_class: ClassVar[type[dcgan.Dcgan]] = dcgan.Dcgan
+    recipe: dcgan.Dcgan
+
+    def build_networks(self) -> None:
+        """Build both networks."""
+        recipe, latent_size = self.recipe, self.recipe.latent_size
+        channels = recipe.generator_channels
+        self.generator = keras.Sequential(
+            [
+                keras.Input((latent_size,)),
+                layers.Reshape((1, 1, latent_size)),
+                layers.Conv2DTranspose(2 * channels, 7, 1, "valid", use_bias=False),
+                BatchNorm(recipe),  # 7 x 7
+                layers.ReLU(),
+                # "same" is PyTorch's padding 1 for kernels of 4 at stride 2 and even lengths.
+                layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False),
+                BatchNorm(recipe),  # 14 x 14
+                layers.ReLU(),
+                layers.Conv2DTranspose(1, 4, 2, "same", use_bias=False),
+                layers.Activation("tanh"),  # 28 x 28
+            ]
+        )
+        channels = recipe.discriminator_channels
+        self.discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(channels, 4, 2, "same", use_bias=False),
+                layers.LeakyReLU(recipe.leaky_relu_slope),  # 14 x 14
+                layers.Conv2D(2 * channels, 4, 2, "same", use_bias=False),
+                BatchNorm(recipe),  # 7 x 7
+                layers.LeakyReLU(recipe.leaky_relu_slope),
+                layers.Conv2D(1, 7, 1, "valid", use_bias=False),
+                layers.Reshape(()),  # logits (batch,)
+            ]
+        )
+
+    def build_optimisers(self) -> None:
+        """Build one Adam for each network."""
+        rate = self.recipe.learning_rate
+        self.generator_optimiser = Adam(self.generator, self.recipe, rate)
+        self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)
+
+    def update(self, real: list[tf.Tensor], latents: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Update the discriminator, then the generator against it, with the same fakes."""
+        (images,) = real
+        with tf.GradientTape() as generator_tape:
+            fakes = self.generator(latents[0], training=True)  # (batch, 28, 28, 1)
+
+            with tf.GradientTape() as tape:
+                real_logits = self.discriminator(images, training=True)
+                fake_logits = self.discriminator(fakes, training=True)
+                discriminator_loss = cross_entropy(real_logits, True) + cross_entropy(
+                    fake_logits, False
+                )
+            descend(tape, discriminator_loss, self.discriminator, self.discriminator_optimiser)
+
+            generator_loss = cross_entropy(self.discriminator(fakes, training=True), True)
+        descend(generator_tape, generator_loss, self.generator, self.generator_optimiser)
+
+        d_real = tf.reduce_mean(tf.sigmoid(real_logits))
+        d_fake = tf.reduce_mean(tf.sigmoid(fake_logits))
+        return generator_loss, discriminator_loss, d_real, d_fake

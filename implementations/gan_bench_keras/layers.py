@@ -1,0 +1,49 @@
+"""Layers in the arithmetic that the recipes state, where Keras' own differ."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from gan_bench_recipes.arithmetic import KerasBatchNorm, TorchBatchNorm
+
+
+class BatchNorm(keras.layers.BatchNormalization):
+    """Batch normalisation over all axes but the last, as the recipe states it."""
+
+    def __init__(self, recipe: KerasBatchNorm | TorchBatchNorm) -> None:
+        super().__init__(
+            axis=-1, momentum=1 - recipe.batch_norm_new_weight, epsilon=recipe.batch_norm_epsilon
+        )
+        self.new_weight = recipe.batch_norm_new_weight
+        self.unbiased = recipe.batch_norm_variance == "unbiased"
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Normalise (n, ..., channels), in training mode with the batch's own statistics."""
+        mean, variance = self.moving_mean.value, self.moving_variance.value
+        if training:
+            mean, variance = tf.nn.moments(inputs, list(range(len(inputs.shape) - 1)))
+            self._take_in(self.moving_mean, mean)
+            self._take_in(self.moving_variance, variance * self._correction(inputs))
+        return tf.nn.batch_normalization(
+            inputs, mean, variance, self.beta.value, self.gamma.value, self.epsilon
+        )
+
+    def _correction(self, inputs: tf.Tensor) -> Any:
+        if not self.unbiased:
+            return 1.0
+        count = tf.cast(tf.size(inputs) // inputs.shape[-1], inputs.dtype)
+        return count / (count - 1)
+
+    def _take_in(self, moving: keras.Variable, new: tf.Tensor) -> None:
+        moving.assign_add((new - moving.value) * self.new_weight)
+
+
+class Dropout(keras.layers.Dropout):
+    """Dropout that can be switched off in training mode, while a graph is traced."""
+
+    active = True
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return inputs with some elements 0 and the others scaled, in training mode."""
+        return super().call(inputs, training=training and self.active)

@@ -1,0 +1,72 @@
+"""Optimisers in the arithmetic that the recipes state."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.optimizers.schedules import ExponentialDecay, LearningRateSchedule
+
+from gan_bench_recipes.arithmetic import KerasAdam, TorchAdam
+from gan_bench_recipes.upsampling_sgd import UpsamplingSgd
+
+
+class Adam(keras.optimizers.Adam):
+    """Adam with its epsilon where the recipe has it, each tensor's update in one kernel.
+
+    Keras adds epsilon before bias correction, to the uncorrected root. PyTorch adds it after, which
+    is the same as Keras' form with epsilon * sqrt(1 - beta2^t) in update t.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        recipe: KerasAdam | TorchAdam,
+        learning_rate: float | LearningRateSchedule,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            # Keras casts Python floats through float32.
+            beta_1=np.float64(recipe.beta1),
+            beta_2=np.float64(recipe.beta2),
+            epsilon=recipe.adam_epsilon,
+        )
+        self.after = recipe.adam_epsilon_form == "after"
+        self.build(network.trainable_variables)
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
+    ) -> None:
+        """Update one tensor in Keras' arithmetic."""
+        dtype = gradient.dtype
+        step = tf.cast(self.iterations.value + 1, dtype)
+        beta1, beta2 = tf.constant(self.beta_1, dtype), tf.constant(self.beta_2, dtype)
+        beta2_power = beta2**step
+        epsilon = tf.constant(self.epsilon, dtype)
+        index = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=beta1**step,
+            beta2_power=beta2_power,
+            lr=tf.cast(learning_rate, dtype),
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon * tf.sqrt(1 - beta2_power) if self.after else epsilon,
+            grad=gradient,
+        )
+
+
+def exponential_decay(rate: float, steps: float, factor: float) -> ExponentialDecay:
+    """Return the rate before each step (from 0): ``rate * factor ** (step / steps)``."""
+    return ExponentialDecay(rate, decay_steps=steps, decay_rate=factor, staircase=False)
+
+
+def sgd(network: keras.Model, recipe: UpsamplingSgd) -> keras.optimizers.SGD:
+    """Return SGD: v = mu v - lr g, w += mu v - lr g; PyTorch's form too at a constant rate."""
+    optimiser = keras.optimizers.SGD(
+        learning_rate=recipe.learning_rate,
+        momentum=np.float64(recipe.momentum),  # Keras casts a Python float through float32
+        nesterov=recipe.nesterov,
+    )
+    optimiser.build(network.trainable_variables)
+    return optimiser
