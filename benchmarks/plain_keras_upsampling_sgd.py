@@ -7,19 +7,12 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from plain_keras import real_batches
+
 BATCH_SIZE, LATENT_SIZE = 128, 100
 
 
-def prepare(images: np.ndarray, device: str) -> Callable[[int], list[tuple[float, ...]]]:
-    """Return a function that trains so many steps more and returns their losses."""
-    scaled = images.astype(np.float32) / 127.5 - 1
-    dataset = (
-        tf.data.Dataset.from_tensor_slices(scaled)
-        .shuffle(len(scaled))
-        .batch(BATCH_SIZE, drop_remainder=True)
-        .repeat()
-        .prefetch(tf.data.AUTOTUNE)
-    )
+def networks() -> tuple[keras.Model, keras.Model]:
     generator = keras.Sequential(
         [
             keras.Input((LATENT_SIZE,)),
@@ -46,33 +39,36 @@ def prepare(images: np.ndarray, device: str) -> Callable[[int], list[tuple[float
             layers.Dense(1),
         ]
     )
+    return generator, discriminator
+
+
+def prepare(images: np.ndarray, device: str) -> Callable[[int], list[tuple[float, ...]]]:
+    """Return a function that trains so many steps more and returns their losses."""
+    generator, discriminator = networks()
     cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
     generator_sgd = keras.optimizers.SGD(5e-4, momentum=0.9, nesterov=True)
     discriminator_sgd = keras.optimizers.SGD(5e-4, momentum=0.9, nesterov=True)
     labels = tf.concat([tf.ones((BATCH_SIZE, 1)), tf.zeros((BATCH_SIZE, 1))], 0)
-    ones = tf.ones((BATCH_SIZE, 1))
-    batches = iter(dataset)
+    batches = real_batches(images, BATCH_SIZE)
 
     @tf.function
     def step(real: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        fake = generator(tf.random.uniform((BATCH_SIZE, LATENT_SIZE), -1, 1), training=True)
+        noise = tf.random.uniform((BATCH_SIZE, LATENT_SIZE), -1, 1)
+        fake = generator(noise, training=True)
         with tf.GradientTape() as tape:
             logits = discriminator(tf.concat([real, fake], 0), training=True)
             discriminator_loss = cross_entropy(labels, logits)
         variables = discriminator.trainable_variables
-        discriminator_sgd.apply_gradients(
-            zip(tape.gradient(discriminator_loss, variables), variables, strict=True)
-        )
+        gradients = tape.gradient(discriminator_loss, variables)
+        discriminator_sgd.apply_gradients(zip(gradients, variables, strict=True))
 
         noise = tf.random.uniform((BATCH_SIZE, LATENT_SIZE), -1, 1)
         with tf.GradientTape() as tape:
-            generator_loss = cross_entropy(
-                ones, discriminator(generator(noise, training=True), training=True)
-            )
+            fake_logits = discriminator(generator(noise, training=True), training=True)
+            generator_loss = cross_entropy(tf.ones_like(fake_logits), fake_logits)
         variables = generator.trainable_variables
-        generator_sgd.apply_gradients(
-            zip(tape.gradient(generator_loss, variables), variables, strict=True)
-        )
+        gradients = tape.gradient(generator_loss, variables)
+        generator_sgd.apply_gradients(zip(gradients, variables, strict=True))
 
         probabilities = tf.sigmoid(logits)
         return (

@@ -1,39 +1,17 @@
 """The recipe dcgan as a plain PyTorch script: what the trainer is measured against."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+
+from plain_torch import normal_weights, real_batches
 
 BATCH_SIZE, LATENT_SIZE = 128, 100
 
 
-def initialise(layer: nn.Module) -> None:
-    if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
-        nn.init.normal_(layer.weight, 0.0, 0.02)
-    elif isinstance(layer, nn.BatchNorm2d):
-        nn.init.normal_(layer.weight, 1.0, 0.02)
-        nn.init.zeros_(layer.bias)
-
-
-def forever(loader: DataLoader) -> Iterator[torch.Tensor]:
-    while True:
-        for (real,) in loader:
-            yield real
-
-
-def prepare(images: np.ndarray, device: str) -> Callable[[int], list[tuple[float, ...]]]:
-    """Return a function that trains so many steps more and returns their losses."""
-    scaled = torch.tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-    loader = DataLoader(
-        TensorDataset(scaled),
-        batch_size=BATCH_SIZE,
-        shuffle=True,
-        drop_last=True,
-        pin_memory=device != "cpu",
-    )
+def networks() -> tuple[nn.Module, nn.Module]:
     generator = nn.Sequential(
         nn.ConvTranspose2d(LATENT_SIZE, 256, 7, 1, 0, bias=False),
         nn.BatchNorm2d(256),
@@ -43,7 +21,7 @@ def prepare(images: np.ndarray, device: str) -> Callable[[int], list[tuple[float
         nn.ReLU(True),
         nn.ConvTranspose2d(128, 1, 4, 2, 1, bias=False),
         nn.Tanh(),
-    ).to(device)
+    )
     discriminator = nn.Sequential(
         nn.Conv2d(1, 64, 4, 2, 1, bias=False),
         nn.LeakyReLU(0.2, inplace=True),
@@ -52,20 +30,26 @@ def prepare(images: np.ndarray, device: str) -> Callable[[int], list[tuple[float
         nn.LeakyReLU(0.2, inplace=True),
         nn.Conv2d(128, 1, 7, 1, 0, bias=False),
         nn.Flatten(0),
-    ).to(device)
-    generator.apply(initialise)
-    discriminator.apply(initialise)
+    )
+    return generator, discriminator
+
+
+def prepare(images: np.ndarray, device: str) -> Callable[[int], list[tuple[float, ...]]]:
+    """Return a function that trains so many steps more and returns their losses."""
+    generator, discriminator = networks()
+    generator.to(device).apply(normal_weights)
+    discriminator.to(device).apply(normal_weights)
     criterion = nn.BCEWithLogitsLoss()
     generator_adam = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     discriminator_adam = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     ones = torch.ones(BATCH_SIZE, device=device)
     zeros = torch.zeros(BATCH_SIZE, device=device)
-    batches = forever(loader)
+    batches = real_batches(images, BATCH_SIZE, device)
 
     def train(steps: int) -> list[tuple[float, ...]]:
         history = []
         for _ in range(steps):
-            real = next(batches).to(device)
+            real = next(batches)
             noise = torch.randn(BATCH_SIZE, LATENT_SIZE, 1, 1, device=device)
 
             discriminator.zero_grad()

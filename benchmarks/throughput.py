@@ -1,68 +1,62 @@
 """Trainers against plain scripts of the same recipe in the same framework, images a second.
 
-``python benchmarks/throughput.py [torch-dcgan] [keras-upsampling-sgd] [--rounds 5] [--steps 8]``
+``python benchmarks/throughput.py [NAME ...] [--rounds 3] [--seconds 6] [--markdown FILE]``
 
-Each implementation is measured in a process of its own. There the trainer and the script are warmed
-up and then take turns (A B, B A, A B, ...), so that whatever else the machine does hits both. Say
-how quiet the machine was with the figures: the table only shows how much the rounds differ.
+Each implementation is measured in a process of its own, with a run's environment. There the trainer
+and the script are warmed up and then take turns (A B, B A, A B, ...) of as many steps as take the
+slower one about ``--seconds``, so that whatever else the machine does hits both. Before each turn
+and after the last stands a probe of the machine, a NumPy matrix product on the same threads: the
+trainer's share of the machine's rate is the recipe's arithmetic, two operations for each
+multiply-add, over the probes on either side.
+
+How long each takes from an imported framework to the end of its first step (building, tracing,
+compiling, uploading) is measured apart, in a fresh process each.
+
+Say how quiet the machine was with the figures: the table only shows how much the rounds differ.
 """
 
 import argparse
 import importlib
-import os
+import json
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
-import numpy as np
+from bare import build, feed
+from gan_bench import data, probe
+from gan_bench.devices import default_threads
+from gan_bench.launch import worker_environment
+from gan_bench.loading import load_trainer
+from gan_bench.registry import registered
 
-from gan_bench import data
-from gan_bench.data.batches import batches
-from gan_bench.data.latents import training_latents
-
-IMPLEMENTATIONS = {
-    "torch-dcgan": ("gan_bench_torch.dcgan", "Dcgan", "plain_torch_dcgan"),
-    "keras-upsampling-sgd": (
-        "gan_bench_keras.upsampling_sgd",
-        "UpsamplingSgd",
-        "plain_keras_upsampling_sgd",
-    ),
-}
+HERE = Path(__file__).parent
+COLUMNS = (
+    f"{'implementation':20}",
+    "trainer, images/s",
+    "script, images/s",
+    "ratio, median (least to most)",
+    "share of the machine's rate (least to most)",
+    "trainer's first step after, s",
+    "script's, s",
+)
 
 
-def bare_trainer(
-    name: str, images: np.ndarray, labels: np.ndarray, device: str
-) -> tuple[int, Callable[[int], object]]:
-    """Return the images of a step and a function that trains so many steps on."""
-    module, class_name, _ = IMPLEMENTATIONS[name]
-    trainer_class = getattr(importlib.import_module(module), class_name)
-    recipe = trainer_class.recipe_class()
-    trainer = trainer_class(recipe, images, labels, device=device, planned_steps=1000, seed=0)
-    trainer.set_weights(recipe.initial_weights(0))
+def script_name(name: str) -> str:
+    """Return the module of an implementation's plain script: plain_torch_dcgan_3g."""
+    return f"plain_{name.replace('-', '_')}"
 
-    def train(steps: int) -> Callable[[], object]:
-        rows = batches(
-            seed=0,
-            first_step=0,
-            steps=steps,
-            real_batches_per_step=recipe.real_batches_per_step,
-            batch_size=recipe.batch_size,
-            images=len(images),
-        )
-        latents = training_latents(
-            seed=0,
-            first_step=0,
-            steps=steps,
-            draws=recipe.draws_per_step,
-            batch_size=recipe.batch_size,
-            latent_size=recipe.latent_size,
-            distribution=recipe.latent_distribution,
-        )
-        return lambda: trainer.train(rows, latents)
 
-    return recipe.images_per_step, train
+def with_script() -> list[str]:
+    """Return the registered implementations that a plain script stands beside."""
+    return [name for name in registered() if (HERE / f"{script_name(name)}.py").exists()]
+
+
+def script(name: str) -> ModuleType:
+    return importlib.import_module(script_name(name))
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -71,54 +65,140 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def measure(name: str, rounds: int, steps: int, device: str) -> None:
-    dataset = data.load("mnist-5k")
-    images, labels = dataset.train.images, dataset.train.labels
-    per_step, prepared = bare_trainer(name, images, labels, device)
-    script = importlib.import_module(IMPLEMENTATIONS[name][2]).prepare(images, device)
-    prepared(2)()
-    script(2)
-    trainer_s, script_s = [], []
+def first_step(name: str, kind: str, device: str) -> float:
+    """Return the seconds in which the trainer or the script is built and makes its first step."""
+    train = data.load("mnist-5k").train
+    trainer_class, plain = load_trainer(registered()[name]), script(name)  # imports both
+    inputs = feed(trainer_class.recipe_class(), len(train.images), 1)
+    if kind == "script":
+        return seconds(lambda: plain.prepare(train.images, device)(1))
+    return seconds(lambda: build(name, train.images, train.labels, device)[1].train(*inputs))
+
+
+def turns(name: str, rounds: int, turn_s: float, device: str) -> dict[str, object]:
+    """Return the seconds of every turn and the machine's rate around it."""
+    train = data.load("mnist-5k").train
+    recipe, trainer = build(name, train.images, train.labels, device)
+    plain = script(name).prepare(train.images, device)
+    two = feed(recipe, len(train.images), 2)
+    trainer.train(*two), plain(2)
+    slower_s = max(seconds(lambda: trainer.train(*two)), seconds(lambda: plain(2))) / 2
+    steps = max(1, round(turn_s / slower_s))
+    inputs = feed(recipe, len(train.images), steps)
+
+    functions = {"trainer": lambda: trainer.train(*inputs), "script": lambda: plain(steps)}
+    times: dict[str, list[float]] = {kind: [] for kind in functions}
+    shares: list[float] = []
+    operations = 2 * recipe.multiply_adds_per_step() * steps
+    rates = [machine_rate(device)]
     for turn in range(rounds):
-        work = prepared(steps)
-        turns = [(trainer_s, work), (script_s, lambda: script(steps))]
-        for times, function in turns if turn % 2 == 0 else reversed(turns):
-            times.append(seconds(function))
-    ratios = [slow / fast for fast, slow in zip(trainer_s, script_s, strict=True)]
-    rates = [per_step * steps / statistics.median(times) for times in (trainer_s, script_s)]
-    print(
-        f"{name:22}{rates[0]:12.1f}{rates[1]:12.1f}{statistics.median(ratios):8.3f}"
-        f"  ({min(ratios):.3f} to {max(ratios):.3f})",
-        flush=True,
+        for kind in functions if turn % 2 == 0 else reversed(functions):
+            times[kind].append(seconds(functions[kind]))
+            rates.append(machine_rate(device))
+            if kind == "trainer" and rates[-1] is not None:
+                shares.append(operations / times[kind][-1] / statistics.mean(rates[-2:]) / 1e9)
+    return {
+        "images": recipe.images_per_step * steps,
+        "times": times,
+        "shares": shares,
+        "rates": [rate for rate in rates if rate is not None],
+    }
+
+
+def machine_rate(device: str) -> float | None:
+    """Return the GFLOP/s of the machine just now; for a GPU there is no neutral probe."""
+    return probe.measure() if device == "cpu" else None
+
+
+def spread(values: list[float], digits: int) -> str:
+    if not values:
+        return "-"
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def row(name: str, measured: dict, first_steps: dict[str, float]) -> str:
+    times = measured["times"]
+    ratios = [slow / fast for fast, slow in zip(times["trainer"], times["script"], strict=True)]
+    return line(
+        name,
+        f"{measured['images'] / statistics.median(times['trainer']):,.0f}",
+        f"{measured['images'] / statistics.median(times['script']):,.0f}",
+        spread(ratios, 3),
+        spread(measured["shares"], 2),
+        f"{first_steps['trainer']:.1f}",
+        f"{first_steps['script']:.1f}",
     )
 
 
+def line(first: str, *others: str) -> str:
+    """Return a row of the table, as Markdown."""
+    widths = [len(column) for column in COLUMNS]
+    cells = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
+    return f"| {' | '.join(cells)} |"
+
+
+def child(name: str, part: str, options: argparse.Namespace) -> dict | float:
+    """Measure one part of one implementation in a process of its own."""
+    done = subprocess.run(
+        [
+            *(sys.executable, __file__, name, "--part", part, "--device", options.device),
+            *("--rounds", str(options.rounds), "--seconds", str(options.seconds)),
+        ],
+        env=worker_environment(device=options.device, threads=default_threads()),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(part: str, options: argparse.Namespace) -> dict | float:
+    (name,) = options.names
+    device = "cpu" if options.device == "cpu" else "cuda:0"  # the environment shows one GPU only
+    if part == "turns":
+        return turns(name, options.rounds, options.seconds, device)
+    return first_step(name, part, device)
+
+
 def main() -> None:
+    known = with_script()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(IMPLEMENTATIONS))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=8, help="in each turn")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each")
+    parser.add_argument("--seconds", type=float, default=6.0, help="of a turn, about")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:<index>")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
+    parser.add_argument("--part", choices=("turns", "trainer", "script"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
-        measure(options.names[0], options.rounds, options.steps, options.device)
+    if unknown := set(options.names) - set(known):
+        parser.error(f"no plain script of {', '.join(sorted(unknown))}")
+    if options.part:
+        print(json.dumps(measure(options.part, options)))
         return
-    if unknown := set(options.names) - IMPLEMENTATIONS.keys():
-        parser.error(f"no implementation {', '.join(sorted(unknown))}")
-    print(f"{'images a second':22}{'trainer':>12}{'script':>12}{'ratio':>8}  (least to most)")
-    for name in options.names or IMPLEMENTATIONS:
-        arguments = [name, "--child", f"--rounds={options.rounds}", f"--steps={options.steps}"]
-        environment = {
-            "KERAS_BACKEND": "tensorflow",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        } | os.environ
-        subprocess.run(
-            [sys.executable, __file__, *arguments, f"--device={options.device}"],
-            check=True,
-            env=environment,
-        )
+    lines, rates, failed = [], [], []
+
+    def tell(text: str) -> None:
+        lines.append(text)
+        print(text, flush=True)
+
+    tell(line(*COLUMNS))
+    tell(f"| --- |{' ---: |' * (len(COLUMNS) - 1)}")
+    for name in options.names or known:
+        try:
+            measured = child(name, "turns", options)
+            first_steps = {kind: child(name, kind, options) for kind in ("trainer", "script")}
+        except subprocess.CalledProcessError as error:
+            failed.append(f"{error.stderr}\n{name} ended with exit code {error.returncode}")
+            continue
+        rates += measured["rates"]
+        tell(row(name, measured, first_steps))
+    if rates:
+        tell(f"\nThe machine's rate, GFLOP/s, median (least to most): {spread(rates, 0)}.")
+    if options.markdown:
+        options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if failed:
+        sys.exit("\n".join(failed))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,12 @@ from gan_bench import data
 from gan_bench.data import idx
 from gan_bench.data.dataset import Split
 from gan_bench.data.mnist import MNIST
-from gan_bench.data.published import PublishedDataset, PublishedFile, PublishedSplit
+from gan_bench.data.published import (
+    DebianPackage,
+    PublishedDataset,
+    PublishedFile,
+    PublishedSplit,
+)
 from gan_bench.errors import UsageError
 
 NAMES = [file.name for file in MNIST.files]
@@ -47,10 +52,10 @@ def zipped(content):
 
 
 def published(name, content):
-    return PublishedFile(name, md5(content), md5(zipped(content)))
+    return PublishedFile(name, md5(zipped(content)), content_md5=md5(content))
 
 
-def tiny(*mirrors):
+def tiny(*mirrors, package=None, published=published):
     files = [published(name, content) for name, content in CONTENTS.items()]
     return PublishedDataset(
         name="tiny",
@@ -58,6 +63,7 @@ def tiny(*mirrors):
         train=PublishedSplit(*files[:2]),
         test=PublishedSplit(*files[2:]),
         mirrors=mirrors,
+        package=package,
     )
 
 
@@ -204,6 +210,89 @@ class TestLocalFiles:
         assert_is_tiny(tiny().load(cache=cache))
 
 
+class TestGzippedOnly:
+    """Where only the sum of the gzipped file is known."""
+
+    @pytest.fixture
+    def only(self, root):
+        def published(name, content):
+            return PublishedFile(name, md5(zipped(content)))
+
+        return tiny(published=published)
+
+    def test_the_published_files_are_taken_whatever_lies_beside_them(self, only, root, cache):
+        put(root / "tiny")
+        put(root / "tiny", dict.fromkeys(NAMES, b"not looked at"), "{}", bytes)
+        assert_is_tiny(only.load(cache=cache))
+
+    @pytest.mark.parametrize("spelling", ["{}", "{}.gz"])
+    def test_a_file_that_is_not_gzipped_cannot_be_checked(self, only, root, cache, spelling):
+        put(root / "tiny", CONTENTS, spelling, bytes)
+        path = root / "tiny" / spelling.format(NAMES[0])
+        with pytest.raises(UsageError) as caught:
+            only.load(cache=cache)
+        assert str(caught.value).startswith(
+            f"{path} is not gzipped, and of {NAMES[0]} only the md5"
+        )
+        assert str(caught.value).endswith(f"put the published {NAMES[0]}.gz in its place.")
+
+    def test_other_bytes_are_refused_with_both_sums(self, only, root, cache):
+        other = gzip.compress(CONTENTS[NAMES[3]], mtime=1)
+        put(root / "tiny")
+        (root / "tiny" / f"{NAMES[3]}.gz").write_bytes(other)
+        with pytest.raises(UsageError) as caught:
+            only.load(cache=cache)
+        assert f"is not the published {NAMES[3]}.gz: its md5 is {md5(other)}" in str(caught.value)
+        assert f"not {md5(zipped(CONTENTS[NAMES[3]]))};" in str(caught.value)
+
+    def test_it_is_downloaded_like_any_other(self, only, tmp_path, cache):
+        with serving(put(tmp_path / "server")) as (mirror, _):
+            assert_is_tiny(replace(only, mirrors=(mirror,)).load(cache=cache))
+
+
+class TestPackage:
+    """A package of the system's brings the files."""
+
+    @pytest.fixture
+    def package(self, tmp_path):
+        return DebianPackage("dataset-tiny", tmp_path / "share" / "tiny")
+
+    def test_it_comes_before_the_cache_and_the_mirrors(self, package, cache, closed):
+        put(package.folder)
+        put(cache, dict.fromkeys(NAMES, b"not looked at"))
+        dataset = tiny(closed, package=package)
+        assert_is_tiny(dataset.load(cache=cache))
+        assert dataset.status(cache=cache).where == str(package.folder)
+
+    def test_the_users_folder_comes_before_it(self, package, root, cache):
+        put(root / "tiny")
+        put(package.folder, dict.fromkeys(NAMES, b"not looked at"))
+        assert_is_tiny(tiny(package=package).load(cache=cache))
+
+    @pytest.mark.parametrize("variable", [True, False], ids=["empty data folder", "no variable"])
+    def test_it_is_found_where_the_users_folder_has_nothing(
+        self, request, package, cache, variable
+    ):
+        if variable:
+            request.getfixturevalue("root")
+        put(package.folder)
+        assert_is_tiny(tiny(package=package).load(cache=cache))
+
+    def test_a_part_of_it_is_passed_over(self, package, cache):
+        put(package.folder, {NAMES[0]: b"not looked at"})
+        put(cache)
+        assert_is_tiny(tiny(package=package).load(cache=cache))
+
+    def test_one_sentence_says_how_to_get_it(self, package, cache, closed):
+        dataset = tiny(closed, package=package)
+        with pytest.raises(UsageError) as caught:
+            dataset.load(cache=cache)
+        said = "install Debian's package dataset-tiny or put the four files into a folder tiny/"
+        assert said in str(caught.value)
+        assert f"{package.folder} lacks 4 of the 4 files" in str(caught.value)
+        assert said in dataset.status(cache=cache).how_to_get
+
+
 class TestDownload:
     def test_it_fills_the_cache_once(self, tmp_path, cache):
         with serving(put(tmp_path / "server")) as (mirror, asked):
@@ -318,13 +407,18 @@ class TestStatus:
 class TestCatalogue:
     @pytest.mark.parametrize("call", [data.load, data.describe])
     def test_an_unknown_name_is_answered_with_the_known_ones(self, call):
-        with pytest.raises(UsageError, match=r"no data set 'cifar', only mnist-5k, mnist; use"):
+        known = "mnist-5k, mnist, fashion-mnist, kmnist and folder:PATH"
+        with pytest.raises(UsageError, match=f"no data set 'cifar', only {known}; use"):
             call("cifar")
 
     @pytest.mark.parametrize("name", ["mnist_5k", "MNIST-5k", "mnist5k"])
     def test_a_near_miss_is_answered_with_what_was_meant(self, name):
         with pytest.raises(UsageError, match=r"did you mean mnist-5k\?"):
             data.load(name)
+
+    def test_a_folder_without_its_prefix_is_answered_with_it(self, tmp_path):
+        with pytest.raises(UsageError, match=f"did you mean folder:{tmp_path}"):
+            data.load(str(tmp_path))
 
     def test_importing_it_does_not_import_the_downloader(self):
         import subprocess

@@ -42,7 +42,8 @@ def run_dir(tmp_path, snapshots):
 
 
 def write_spec(folder, **changes):
-    values = {"dataset": "mnist-5k", "samples": SAMPLES, "seed": 3, "steps": 100} | changes
+    values = {"dataset": "mnist-5k", "data_sha256": data.load("mnist-5k").sha256}
+    values |= {"samples": SAMPLES, "seed": 3, "steps": 100} | changes
     (folder / "spec.json").write_text(json.dumps(values), encoding="utf-8")
 
 
@@ -221,11 +222,20 @@ def test_images_that_do_not_fit_the_features_are_an_error_on_record(run_dir, mon
     images = np.zeros((20, 32, 32, 3), dtype=np.uint8)
     split = Split.from_arrays(images, np.zeros(20, dtype=np.int64))
     colour = Dataset("colour", split, split, classes=10)
+    write_spec(run_dir, data_sha256=colour.sha256)
     monkeypatch.setattr(run.data, "load", lambda name: colour)
     scores = score_run(run_dir, threads=1)
     assert (scores.status, scores.scores, scores.floor) == ("error", [], {"fid_lenet": None})
     assert "takes images of 28 x 28 x 1" in scores.reason
     assert kept(run_dir) == [0, 50, 100]
+    assert len(list((run_dir / "grids").glob("*.png"))) == 3
+
+
+def test_data_that_changed_since_the_run_was_planned_are_no_reference(run_dir):
+    write_spec(run_dir, data_sha256="0" * 64)
+    with pytest.raises(GanBenchError, match="mnist-5k has changed since the run was planned"):
+        score_run(run_dir, threads=1)
+    assert not (run_dir / "scores").exists()
 
 
 def test_more_samples_than_training_images_have_no_floor(tmp_path, mnist_5k):

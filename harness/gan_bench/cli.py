@@ -75,7 +75,7 @@ def main() -> None:
     help="How much is trained on what: quick (without a GPU), standard (with one) or paper.",
 )
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan's TOML file.")
-@click.option("--dataset", help="A data set that `gan-bench doctor` lists.")
+@click.option("--dataset", help="One that `gan-bench doctor` lists, or folder:PATH.")
 @click.option("--images", type=int, help="Budget in training images, equal for all.")
 @click.option("--epochs", type=int, help="Budget in passes over the training images.")
 @click.option("--steps", type=int, help="Budget in training steps.")

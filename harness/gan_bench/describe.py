@@ -11,6 +11,7 @@ from typing import Any, get_origin
 from pydantic import ValidationError
 
 from gan_bench import source
+from gan_bench.data import SplitName
 from gan_bench.errors import UsageError
 from gan_bench.loading import load_trainer, plugin_in
 from gan_bench.recipe import Recipe
@@ -45,6 +46,8 @@ class Description(Frozen):
     images_per_step: int
     batch_size: int
     epochs: int
+    train_splits: tuple[SplitName, ...]
+    """The data set's splits that are trained on, one after the other."""
     parameters: dict[str, int] | None
     multiply_adds_per_step: int | None
     cannot_make: str | None
@@ -77,6 +80,16 @@ def _lists(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, A
         if several and isinstance(value, str):
             split[name] = [part.strip() for part in value.split(",") if part.strip()]
     return split
+
+
+def _train_splits(name: str, recipe: Recipe) -> tuple[SplitName, ...]:
+    splits = tuple(recipe.train_splits)
+    if splits in (("train",), ("train", "test")):
+        return splits
+    raise UsageError(
+        f"The recipe of {name} wants to train on the splits {splits!r}; its train_splits must be "
+        "('train',) or ('train', 'test')."
+    )
 
 
 def _describe_recipe(
@@ -115,6 +128,7 @@ def _describe_recipe(
         images_per_step=recipe.images_per_step,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
+        train_splits=_train_splits(implementation.name, recipe),
         parameters=recipe.parameter_counts(),
         multiply_adds_per_step=recipe.multiply_adds_per_step(),
         cannot_make=recipe.cannot_make(*shape),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gan_bench import __version__, data
+from gan_bench.data.picture import SUFFIXES
 from gan_bench.devices import gpus, machine
 from gan_bench.frameworks import FRAMEWORKS, versions_of
 from gan_bench.registry import registered
@@ -45,6 +46,8 @@ def findings() -> list[Finding]:
             found.append(Finding(f"data {name}", "ok", status.where))
         else:
             found.append(Finding(f"data {name}", "missing", status.how_to_get))
+    own = f"any folder of images ({' '.join(SUFFIXES)}), such as folder:pictures,size=28"
+    found.append(Finding("data folder:PATH", "info", own))
     names = ", ".join(registered())
     found.append(Finding("implementations", "info", names or "none registered"))
     return found

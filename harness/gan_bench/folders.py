@@ -89,6 +89,11 @@ class ResultsFolder:
         return self.path / "locks"
 
     @property
+    def parity(self) -> Path:
+        """One certificate for each pair of implementations that was compared."""
+        return self.path / "parity"
+
+    @property
     def removing(self) -> Path:
         """Runs on their way out."""
         return self.path / "removing"

@@ -162,12 +162,13 @@ def _budget(asked: Request, preset: Preset) -> Budget:
     return preset.budget
 
 
-def _check_fits(description: Description, train_images: int, dataset: str) -> None:
+def _check_fits(description: Description, dataset: data.Dataset) -> None:
     name = description.implementation.name
+    train_images = dataset.images_in(description.train_splits)
     if description.batch_size > train_images:
         raise UsageError(
             f"{name}.batch_size is {description.batch_size:,}, more than the {train_images:,} "
-            f"training images of {dataset}; set a smaller one."
+            f"training images of {data.label(dataset.name)}; set a smaller one."
         )
 
 
@@ -217,12 +218,11 @@ def expand(asked: Request, command: str) -> Plan:
     if not targets:
         raise UsageError("Say what to run: --all, or names from `gan-bench list`.")
     dataset = data.load(asked.dataset or preset.dataset)
-    train_images, *shape = dataset.train.images.shape
-    height, width, channels = shape
+    _, height, width, channels = dataset.train.images.shape
     _check_pythons(asked)
     descriptions, left_out = _describe_all(targets, asked, (height, width, channels))
     for description in descriptions:
-        _check_fits(description, train_images, dataset.name)
+        _check_fits(description, dataset)
     names = [description.implementation.name for description in descriptions]
     for name in {name for name in names if names.count(name) > 1}:
         raise UsageError(f"Two of the targets are called {name}; rename one file.")
@@ -238,6 +238,7 @@ def expand(asked: Request, command: str) -> Plan:
     for seed in asked.seeds or preset.seeds:
         for description in descriptions:
             python = asked.python.get(description.implementation.framework)
+            train_images = dataset.images_in(description.train_splits)
             steps = budget.steps(
                 images_per_step=description.images_per_step,
                 train_images=train_images,
@@ -250,6 +251,7 @@ def expand(asked: Request, command: str) -> Plan:
                     recipe_values=description.recipe_values,
                     dataset=dataset.name,
                     data_sha256=dataset.sha256,
+                    train_splits=description.train_splits,
                     train_images=train_images,
                     preset=preset_name,
                     budget=budget,

@@ -65,6 +65,7 @@ def _row(spec: RunSpec) -> dict[str, Any]:
         "images": spec.steps * spec.images_per_step,
         "samples": spec.samples,
         "data_sha256": spec.data_sha256,
+        "train_splits": "+".join(spec.train_splits),
         "generator_parameters": parameters.get("generator"),
         "discriminator_parameters": parameters.get("discriminator"),
         "multiply_adds_per_image": (

@@ -6,6 +6,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gan_bench import data
+
 SPEC_SCHEMA_VERSION: Final = 1
 
 
@@ -72,8 +74,12 @@ class RunSpec(Frozen):
     """Over the source files of the implementation and its recipe."""
     recipe_values: dict[str, Any]
     dataset: str
+    """As `gan_bench.data.load` takes it; a folder's with its absolute path."""
     data_sha256: str
+    train_splits: tuple[data.SplitName, ...] = ("train",)
+    """The data set's splits that are trained on, one after the other, by the recipe."""
     train_images: int
+    """In these splits together."""
     preset: str | None = None
     budget: Budget
     steps: int = Field(ge=1)
@@ -98,17 +104,28 @@ class RunSpec(Frozen):
     """Of Python, gan-bench, NumPy and the framework's packages."""
 
     @property
+    def dataset_label(self) -> str:
+        """The data set's name for readers, which says nothing of where a folder lies."""
+        return data.label(self.dataset)
+
+    @property
     def run_id(self) -> str:
-        """Readable and unique: implementation, data set, seed and a hash of all that matters."""
+        """Readable and unique: implementation, data set, seed and a hash of all that matters.
+
+        Safe as a file's name. Of a folder of images, its own name, the options and the content
+        matter: it may be moved.
+        """
         derived = {
-            *("preset", "python", "budget", "cannot_make"),
+            *("preset", "python", "budget", "cannot_make", "train_splits"),
             *("parameters", "multiply_adds_per_step"),
         }
         identity = self.model_dump(mode="json", exclude=derived)
+        identity["dataset"] = self.dataset_label
         identity["implementation"].pop("path")
         identity["implementation"].pop("distribution")
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        return f"{self.implementation.name}-{self.dataset}-s{self.seed}-{digest[:10]}"
+        dataset = data.slug(self.dataset)
+        return f"{self.implementation.name}-{dataset}-s{self.seed}-{digest[:10]}"
 
 
 class Plan(Frozen):

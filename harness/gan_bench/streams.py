@@ -19,6 +19,7 @@ class Stream(IntEnum):
     INITIAL_WEIGHTS = 4
     SCORING = 5
     CONFORMANCE = 6
+    PARITY = 7
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

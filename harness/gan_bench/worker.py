@@ -79,17 +79,18 @@ class Worker:
         dataset = data.load(self.spec.dataset)
         if dataset.sha256 != self.spec.data_sha256:
             raise GanBenchError(
-                f"the data set {self.spec.dataset} has changed since the run was planned "
+                f"the data set {self.spec.dataset_label} has changed since the run was planned "
                 f"(sha256 {dataset.sha256[:12]}, planned {self.spec.data_sha256[:12]})"
             )
         loaded = time.perf_counter()
         recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
         self.recipe = recipe_class.model_validate(self.spec.recipe_values)
-        self.images = dataset.train.images
+        train = dataset.training(self.spec.train_splits)
+        self.images = train.images
         self.trainer: Trainer = trainer_class(
             self.recipe,
-            dataset.train.images,
-            dataset.train.labels,
+            train.images,
+            train.labels,
             # The environment shows the process one GPU only.
             device="cpu" if self.spec.device == "cpu" else "cuda:0",
             planned_steps=self.spec.steps,

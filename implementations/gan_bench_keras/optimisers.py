@@ -58,7 +58,8 @@ class Adam(keras.optimizers.Adam):
 
 def exponential_decay(rate: float, steps: float, factor: float) -> ExponentialDecay:
     """Return the rate before each step (from 0): ``rate * factor ** (step / steps)``."""
-    return ExponentialDecay(rate, decay_steps=steps, decay_rate=factor, staircase=False)
+    # The rate's dtype is that of the arithmetic, and a Python float's would be float32.
+    return ExponentialDecay(np.float64(rate), decay_steps=steps, decay_rate=factor, staircase=False)
 
 
 def sgd(network: keras.Model, recipe: UpsamplingSgd) -> keras.optimizers.SGD:

@@ -1,10 +1,15 @@
 """Which data sets there are, by name."""
 
 import difflib
+from pathlib import Path
 from typing import Protocol
 
 from gan_bench.data.dataset import Dataset, DatasetStatus
 from gan_bench.data.embedded import MNIST_5K
+from gan_bench.data.fashion_mnist import FASHION_MNIST
+from gan_bench.data.folder import FolderDataset
+from gan_bench.data.folder_name import PREFIX, FolderName
+from gan_bench.data.kmnist import KMNIST
 from gan_bench.data.mnist import MNIST
 from gan_bench.errors import UsageError
 
@@ -24,12 +29,14 @@ class Source(Protocol):
 SOURCES: dict[str, Source] = {
     "mnist-5k": MNIST_5K,
     "mnist": MNIST,
+    "fashion-mnist": FASHION_MNIST,
+    "kmnist": KMNIST,
 }
-"""A new data set is one more row."""
+"""A new data set is one more row; beside these, any folder of images is one."""
 
 
 def names() -> tuple[str, ...]:
-    """Return the names that `load` knows."""
+    """Return the names that `load` knows, beside ``folder:PATH``."""
     return tuple(SOURCES)
 
 
@@ -39,7 +46,8 @@ def load(name: str) -> Dataset:
     Raises
     ------
     UsageError
-        No data set has this name, or its files are missing, damaged or other than published.
+        No data set has this name, or its files are missing, damaged, other than published, or
+        not to be taken as one data set.
     """
     return _source(name).load()
 
@@ -58,6 +66,12 @@ def describe(name: str) -> DatasetStatus:
 def _source(name: str) -> Source:
     if name in SOURCES:
         return SOURCES[name]
+    if name.startswith(PREFIX):
+        return FolderDataset(FolderName.parse(name))
     close = difflib.get_close_matches(name.lower().replace("_", "-"), SOURCES, n=1)
-    hint = f"; did you mean {close[0]}?" if close else "; use one of these."
-    raise UsageError(f"There is no data set {name!r}, only {', '.join(SOURCES)}{hint}")
+    if Path(name).is_dir():
+        hint = f"did you mean {PREFIX}{name}?"
+    else:
+        hint = f"did you mean {close[0]}?" if close else "use one of these."
+    known = f"{', '.join(SOURCES)} and {PREFIX}PATH"
+    raise UsageError(f"There is no data set {name!r}, only {known}; {hint}")

@@ -1,8 +1,9 @@
 """What a data set is once loaded, and its identity."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,18 +46,35 @@ class Split:
         return cls(images, labels, _sha256(images=images, labels=labels))
 
 
+SplitName = Literal["train", "test"]
+
+
 @dataclass(frozen=True)
 class Dataset:
-    """A data set with its two splits; trainers see ``train`` only."""
+    """A data set with its two splits; trainers see ``train``, and ``test`` if the recipe asks."""
 
     name: str
-    """The name under which `gan_bench.data.load` knows it."""
+    """The name under which `gan_bench.data.load` knows it, wherever it is called from."""
 
     train: Split
     test: Split
 
     classes: int
     """Labels are 0 <= label < classes."""
+
+    def images_in(self, splits: Sequence[SplitName]) -> int:
+        """Return how many images splits have together."""
+        return sum(len(getattr(self, name).images) for name in splits)
+
+    def training(self, splits: Sequence[SplitName]) -> Split:
+        """Return what a run trains on: the splits of these names in their order, as one."""
+        chosen: list[Split] = [getattr(self, name) for name in splits]
+        if len(chosen) == 1:
+            return chosen[0]
+        return Split.from_arrays(
+            np.concatenate([split.images for split in chosen]),
+            np.concatenate([split.labels for split in chosen]),
+        )
 
     @property
     def sha256(self) -> str:

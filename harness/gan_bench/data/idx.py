@@ -109,12 +109,17 @@ def header(array: NDArray[np.uint8]) -> bytes:
     return struct.pack(f">{1 + array.ndim}I", magic, *array.shape)
 
 
+def is_gzipped(file: BinaryIO) -> bool:
+    """Tell from a file's content, and leave it at its start."""
+    zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    file.seek(0)
+    return zipped
+
+
 def _read(path: Path, magic: int) -> NDArray[np.uint8]:
     try:
         with path.open("rb") as file:
-            zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-            file.seek(0)
-            if not zipped:
+            if not is_gzipped(file):
                 return _decode(file, path, magic)
             with gzip.GzipFile(fileobj=file) as stream:
                 return _decode(stream, path, magic)

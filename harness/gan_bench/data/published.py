@@ -28,16 +28,19 @@ class PublishedFile:
     name: str
     """As MNIST names them, without ``.gz``."""
 
-    content_md5: str
-    """Of the uncompressed content, which says whether a file is the published one."""
-
     download_md5: str
     """Of the gzipped file on the mirrors."""
+
+    content_md5: str | None = None
+    """Of the uncompressed content, which says whether a file is the published one.
+
+    None where it is not known: then only the gzipped file of the mirrors is.
+    """
 
     def spellings(self) -> tuple[str, ...]:
         """Names under which the file is found: with a dash or a dot, gzipped or not."""
         dotted = self.name.replace("-idx", ".idx")
-        return self.name, dotted, f"{self.name}.gz", f"{dotted}.gz"
+        return f"{self.name}.gz", f"{dotted}.gz", self.name, dotted
 
     def find(self, folder: Path) -> Path | None:
         """Return the file's path in a folder, or None."""
@@ -46,12 +49,29 @@ class PublishedFile:
 
     def check(self, path: Path, array: NDArray[np.uint8]) -> None:
         """Raise `UsageError` unless what was read from ``path`` is the published content."""
+        if self.content_md5 is None:
+            self._check_download(path)
+            return
         digest = hashlib.md5(idx.header(array), usedforsecurity=False)
         digest.update(array.data)
         if digest.hexdigest() != self.content_md5:
             raise UsageError(
                 f"{path} is not the published {self.name}: the md5 of its uncompressed content is "
                 f"{digest.hexdigest()}, not {self.content_md5}; replace the file or move it away."
+            )
+
+    def _check_download(self, path: Path) -> None:
+        with path.open("rb") as file:
+            if not idx.is_gzipped(file):
+                raise UsageError(
+                    f"{path} is not gzipped, and of {self.name} only the md5 of the gzipped file "
+                    f"is known; put the published {self.name}.gz in its place."
+                )
+            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+        if digest.hexdigest() != self.download_md5:
+            raise UsageError(
+                f"{path} is not the published {self.name}.gz: its md5 is {digest.hexdigest()}, "
+                f"not {self.download_md5}; replace the file or move it away."
             )
 
 
@@ -64,10 +84,19 @@ class PublishedSplit:
 
 
 @dataclass(frozen=True)
+class DebianPackage:
+    """A package of the system's that brings the four files."""
+
+    name: str
+    folder: Path
+
+
+@dataclass(frozen=True)
 class PublishedDataset:
     """A data set whose files are in a local folder or on mirrors.
 
-    Places, in this order: ``$GAN_BENCH_DATA/<name>``, the user's cache, the mirrors.
+    Places, in this order: ``$GAN_BENCH_DATA/<name>``, the folder of Debian's package where there is
+    one, the user's cache, the mirrors.
     """
 
     name: str
@@ -77,6 +106,8 @@ class PublishedDataset:
 
     mirrors: tuple[str, ...]
     """Addresses of folders that hold the gzipped files, each ending in a slash."""
+
+    package: DebianPackage | None = None
 
     @property
     def files(self) -> tuple[PublishedFile, ...]:
@@ -126,10 +157,10 @@ class PublishedDataset:
         return Split.from_arrays(images[..., np.newaxis], labels)
 
     def _local(self) -> dict[PublishedFile, Path] | None:
-        """Find the files in ``$GAN_BENCH_DATA``, which holds all of them or none."""
+        """Find the files in ``$GAN_BENCH_DATA``, which holds all of them or none, or installed."""
         root = _data_root()
         if root is None:
-            return None
+            return self._installed()
         if not root.is_dir():
             raise UsageError(
                 f"{DATA_VARIABLE} names {root}, which is not a folder; correct it or unset it."
@@ -142,7 +173,11 @@ class PublishedDataset:
                 f"{folder} ({DATA_VARIABLE}) holds only some of the four files of {self.name}: "
                 f"{_enumeration(missing)} missing; add what is missing or unset {DATA_VARIABLE}."
             )
-        return paths or None
+        return paths or self._installed()
+
+    def _installed(self) -> dict[PublishedFile, Path] | None:
+        paths = self._present(self.package.folder) if self.package else {}
+        return paths if len(paths) == len(self.files) else None
 
     def _cached(self, cache: Path) -> dict[PublishedFile, Path]:
         paths = self._present(cache)
@@ -167,12 +202,19 @@ class PublishedDataset:
         local = (
             f"{DATA_VARIABLE} is not set" if root is None else f"{root / self.name} has no files"
         )
-        missing = len(self.files) - len(self._present(cache))
-        return f"{local}, {cache} lacks {missing} of the {len(self.files)} files"
+        places = [self.package.folder, cache] if self.package else [cache]
+        lacking = [
+            f"{place} lacks {len(self.files) - len(self._present(place))} of the "
+            f"{len(self.files)} files"
+            for place in places
+        ]
+        return ", ".join([local, *lacking])
 
     def _by_hand(self) -> str:
+        install = f"install Debian's package {self.package.name} or " if self.package else ""
         return (
-            f"put the four files into a folder {self.name}/ and let {DATA_VARIABLE} name its parent"
+            f"{install}put the four files into a folder {self.name}/ and let {DATA_VARIABLE} name "
+            "its parent"
         )
 
 

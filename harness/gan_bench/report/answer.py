@@ -28,6 +28,13 @@ def caveats(summary: Summary) -> list[str]:
             f"Other processes used up to {most:.0%} of the processors during "
             f"{len(shared)} of {many(len(records), 'finished run')}, so times are less certain."
         )
+    rows = {row.label: row for group in summary.groups for row in group.rows}
+    seen = sorted(label for label, row in rows.items() if row.saw_reference)
+    if seen:
+        found.append(
+            f"The reference of the scores was seen in training by {listed(seen, _NAMED)}: a FID of "
+            "that kind does not compare with the others."
+        )
     commits = {record.circumstances.git_commit for record in records} - {None}
     if len(commits) > 1:
         found.append(f"The runs are of {len(commits)} git commits.")

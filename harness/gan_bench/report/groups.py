@@ -87,7 +87,7 @@ def _base(run: Run, names: dict[str, str]) -> Setting:
     spec = run.spec
     return Setting(
         # The same content under two names is the same data.
-        dataset=names.setdefault(spec.data_sha256, spec.dataset),
+        dataset=names.setdefault(spec.data_sha256, spec.dataset_label),
         data_sha256=spec.data_sha256,
         budget_images=run.budget_images,
         device=run.device,

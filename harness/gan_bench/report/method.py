@@ -10,6 +10,7 @@ from gan_bench.report.numbers import MISSING, figure, listed, many
 from gan_bench.report.summary import Summary
 from gan_bench.score.protocol import Protocol, differences
 from gan_bench.score.result import Scores
+from gan_bench.spec import RunSpec
 
 T = TypeVar("T", bound=Hashable)
 
@@ -65,7 +66,8 @@ def _facts(summary: Summary, records: Sequence[Record]) -> Iterable[tuple[str, t
     yield (
         "Data",
         _distinct(
-            f"{spec.dataset}, {spec.train_images:,} training images, sha256 {spec.data_sha256}"
+            f"{spec.dataset_label}, {spec.train_images:,} training images, sha256 "
+            f"{spec.data_sha256}{_seen(spec)}"
             for spec in specs
         ),
     )
@@ -87,6 +89,12 @@ def _facts(summary: Summary, records: Sequence[Record]) -> Iterable[tuple[str, t
     yield "Git", _distinct(_git(record) for record in records)
     finished = sorted(record.finished_at for record in records)
     yield "Finished", (" to ".join(_distinct([finished[0], finished[-1]])),) if finished else ()
+
+
+def _seen(spec: RunSpec) -> str:
+    if "test" not in spec.train_splits:
+        return ""
+    return f"; the test split among them, so {spec.implementation.name} saw the reference"
 
 
 def _machine(record: Record) -> str:

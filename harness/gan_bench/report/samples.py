@@ -84,7 +84,7 @@ def sample_grids(
         ]
         strips.append(Strip(f"{caption}, seed {run.spec.seed}", cells))
     real = _real(dataset, data_sha256, names, notes) if finals else None
-    return Samples(dataset, real, finals, strips, notes)
+    return Samples(data.label(dataset), real, finals, strips, notes)
 
 
 def _when(run: Run, step: int) -> str:
@@ -120,25 +120,26 @@ def _corner(image: Image.Image) -> Image.Image:
 
 
 def _real(dataset: str, data_sha256: str, names: Names, notes: list[str]) -> Picture | None:
+    label = data.label(dataset)
     try:
         status = data.describe(dataset)
         if not status.available:
-            notes.append(f"No real images are shown: {dataset} is not on this machine.")
+            notes.append(f"No real images are shown: {label} is not on this machine.")
             return None
         loaded = data.load(dataset)
     except GanBenchError as error:
         notes.append(f"No real images are shown: {error}")
         return None
     if loaded.sha256 != data_sha256:
-        notes.append(f"No real images are shown: {dataset} has other content on this machine.")
+        notes.append(f"No real images are shown: {label} has other content on this machine.")
         return None
     canvas = np.ascontiguousarray(grid(loaded.test.images))
     pixels = canvas[:, :, 0] if canvas.shape[2] == 1 else canvas
     return _picture(
-        names("real", dataset),
+        names("real", label),
         Image.fromarray(pixels),
-        alt=f"The first 64 test images of {dataset}, 8 by 8.",
-        caption=f"Real test images of {dataset}",
+        alt=f"The first 64 test images of {label}, 8 by 8.",
+        caption=f"Real test images of {label}",
     )
 
 

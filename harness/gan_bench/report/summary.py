@@ -90,6 +90,11 @@ class Row:
         return ", ".join(f"{number} {status}" for status, number in statuses.most_common())
 
     @property
+    def saw_reference(self) -> bool:
+        """Whether it trained on the split that its scores compare with."""
+        return any("test" in run.spec.train_splits for run in self.runs)
+
+    @property
     def parameters(self) -> dict[str, int]:
         """Trainable parameters by network, empty where the recipe does not say."""
         return self.runs[0].spec.parameters or {}
@@ -210,11 +215,18 @@ def _row(label: str, runs: Sequence[Run], scores: pd.DataFrame) -> Row:
         machine_fraction=Spread.of(record.multiply_adds_fraction for record in records),
         # The column may hold None, which is not True either.
         rank_deficient=any(value is True for value in final["rank_deficient"].tolist()),
-        remarks=tuple(_remarks(label, records, final)),
+        remarks=tuple(_remarks(label, runs, records, final)),
     )
 
 
-def _remarks(label: str, records: Sequence[Record], final: pd.DataFrame) -> Iterable[str]:
+def _remarks(
+    label: str, runs: Sequence[Run], records: Sequence[Record], final: pd.DataFrame
+) -> Iterable[str]:
+    if any("test" in run.spec.train_splits for run in runs):
+        yield (
+            f"{label}: it trained on the test split too, so the reference of its scores was seen "
+            "in training."
+        )
     resumed = [str(record.spec.seed) for record in records if record.untimed_steps]
     if resumed:
         yield (

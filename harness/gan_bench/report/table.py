@@ -152,7 +152,7 @@ def _cells(row: Row) -> tuple[Cell, ...]:
         Cell(figure(None if multiply_adds is None else multiply_adds / 1e6)),
         Cell(figure(100 * share.median if share else None)),
         Cell(f"{len(row.ok_runs)} of {len(row.runs)}"),
-        Cell(row.status, kind="text"),
+        Cell(f"{row.status}{', saw the reference' * row.saw_reference}", kind="text"),
     )
 
 

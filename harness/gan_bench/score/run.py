@@ -1,5 +1,6 @@
 """Scores a run: every snapshot on the disk against the data set's test split."""
 
+import contextlib
 import platform
 import time
 from pathlib import Path
@@ -33,6 +34,7 @@ class _RunSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     dataset: str
+    data_sha256: str
     samples: int = Field(ge=2)
 
 
@@ -62,8 +64,8 @@ def score_run(
     Returns
     -------
     Scores
-        What was written. Its status is ``error`` where the images do not fit the features or a
-        snapshot cannot be scored; then no snapshot is deleted.
+        What was written. Its status is ``error`` where the images do not fit the features (then
+        there are grids alone) or a snapshot cannot be scored; then no snapshot is deleted.
 
     Raises
     ------
@@ -78,10 +80,17 @@ def score_run(
     spec = _read_spec(folder)
     model = load_features(features, threads=default_threads() if threads is None else threads)
     dataset = data.load(spec.dataset)
+    name = data.label(dataset.name)
+    if dataset.sha256 != spec.data_sha256:
+        raise GanBenchError(
+            f"The data set {name} has changed since the run was planned (sha256 "
+            f"{dataset.sha256[:12]}, planned {spec.data_sha256[:12]}): its test images are no "
+            "reference for this run."
+        )
     protocol = Protocol(
         features=model.name,
         features_sha256=model.sha256,
-        dataset=dataset.name,
+        dataset=name,
         reference_sha256=dataset.test.sha256,
         n_real=min(len(dataset.test.images), LARGEST_REFERENCE),
         n_fake=spec.samples,
@@ -133,6 +142,10 @@ def score_run(
     result.write(folder.scores)
     if result.status == "ok":
         keep_grids(folder, keep_samples=keep_samples)
+    elif misfit is not None:
+        # Samples that no figure can come from are to be seen all the same.
+        with contextlib.suppress(GanBenchError):
+            keep_grids(folder, keep_samples=True)
     return result
 
 

@@ -17,8 +17,9 @@ from gan_bench.trainer import Unsupported
 def check_field(field: str, subject: Subject) -> None:
     """Raise `CheckFailed` unless other values of the field change what is trained.
 
-    A value counts if it changes what a step consumes, the number of epochs, the initial weights,
-    or weights, losses or samples after a short training. A tuple's elements are tried one by one.
+    A value counts if it changes what a step consumes, the number of epochs, the splits trained on,
+    the initial weights, or weights, losses or samples after a short training. A tuple's elements
+    are tried one by one.
     """
     subject = subject.precise
     for place, candidates in _perturbations(subject.recipe, field).items():
@@ -60,7 +61,10 @@ def _has_effect(base: Subject, other: Subject) -> bool:
         every_draw(other)
         every_real_batch(other)
         return True
+    # These two are the harness's to obey, which it does for every trainer.
     if base.recipe.epochs != other.recipe.epochs:
+        return True
+    if base.recipe.train_splits != other.recipe.train_splits:
         return True
     # Trained even where the initial weights differ: the trainer has to take them.
     return (
