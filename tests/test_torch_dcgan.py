@@ -1,4 +1,4 @@
-"""torch-dcgan against its recipe, step by step, and its bits."""
+"""torch-dcgan and torch-dcgan-3g against their recipes, step by step, and its bits."""
 
 import subprocess
 import sys
@@ -14,10 +14,13 @@ from torch.nn import functional  # noqa: E402
 from gan_bench.errors import UsageError  # noqa: E402
 from gan_bench.trainer import Trainer, Unsupported  # noqa: E402
 from gan_bench_recipes import dcgan as recipes  # noqa: E402
+from gan_bench_recipes import dcgan_3g  # noqa: E402
 from gan_bench_torch.dcgan import Dcgan  # noqa: E402
+from gan_bench_torch.dcgan_3g import Dcgan3g  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
+SLOPE = float(np.float32(0.2))  # as TensorFlow keeps it in any dtype
 SMALL = {"batch_size": 8, "generator_channels": 8, "discriminator_channels": 4}
 
 
@@ -80,9 +83,9 @@ class Reference:
             for i in (0, 1, 3)
         }
         x = functional.conv2d(x, kernel[0], stride=2, padding=1)
-        x = torch.maximum(x, 0.2 * x)
+        x = torch.maximum(x, SLOPE * x)
         x = self.normalise(functional.conv2d(x, kernel[1], stride=2, padding=1), "discriminator.2")
-        x = torch.maximum(x, 0.2 * x)
+        x = torch.maximum(x, SLOPE * x)
         return torch.sigmoid(functional.conv2d(x, kernel[3])[:, 0, 0, 0])
 
     def trained(self, network):
@@ -130,6 +133,48 @@ def test_three_steps_equal_an_independent_computation_in_float64():
     for name, tensor in tested.weights().items():
         expected = reference.weights[name].detach().numpy()
         np.testing.assert_allclose(tensor, expected, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize(("p", "k"), [(1, 3), (2, 1)])
+def test_dcgan_3g_updates_p_and_k_times_each_on_fresh_noise(p, k):
+    knobs = {"dtype": "float64", "discriminator_steps": p, "generator_steps": k}
+    recipe = dcgan_3g.Dcgan3g(**(SMALL | knobs))
+    images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)
+    labels = np.zeros(50, np.int64)
+    tested = Dcgan3g(recipe, images, labels, device="cpu", planned_steps=2, seed=0)
+    tested.set_weights(recipe.initial_weights(0))
+    reference = Reference(tested.weights())
+    random = np.random.default_rng(1)
+    batches = random.integers(0, 50, (2, p, 8))
+    latents = random.standard_normal((2, p + k, 8, 100), dtype=np.float32)
+    losses = tested.train(batches, latents)
+    for step in range(2):
+        z = torch.tensor(latents[step]).double()
+        found = {"discriminator": [], "generator": [], "d_real": [], "d_fake": []}
+        for name in reference.trained(""):
+            reference.weights[name].requires_grad_()
+        for turn in range(p):
+            real = torch.tensor(images[batches[step, turn]]).double() / 127.5 - 1
+            on_real = reference.discriminator(real.permute(0, 3, 1, 2))
+            on_fake = reference.discriminator(reference.generator(z[turn]).detach())
+            loss = -torch.log(on_real).mean() - torch.log(1 - on_fake).mean()
+            reference.adam("discriminator", loss, step * p + turn + 1)
+            for name in reference.trained("discriminator"):
+                reference.weights[name].requires_grad_()
+            found["discriminator"].append(loss.item())
+            found["d_real"].append(on_real.mean().item())
+            found["d_fake"].append(on_fake.mean().item())
+        for turn in range(k):
+            loss = -torch.log(reference.discriminator(reference.generator(z[p + turn]))).mean()
+            reference.adam("generator", loss, step * k + turn + 1)
+            for name in reference.trained("generator"):
+                reference.weights[name].requires_grad_()
+            found["generator"].append(loss.item())
+        for name, values in found.items():
+            assert getattr(losses, name)[step] == pytest.approx(np.mean(values), rel=1e-9)
+    for name, tensor in tested.weights().items():
+        expected = reference.weights[name].detach().numpy()
+        np.testing.assert_allclose(tensor, expected, rtol=1e-8, atol=1e-11, err_msg=name)
 
 
 def test_parameter_counts_equal_the_built_networks():
