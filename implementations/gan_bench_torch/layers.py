@@ -58,7 +58,8 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         (size, _), (stride, _), length = self.kernel_size, self.stride, inputs.shape[-1]
         before, odd = divmod(size - stride, 2)
         outputs = functional.conv_transpose2d(inputs, self.weight, self.bias, self.stride, before)
-        return outputs[..., : length * stride, : length * stride] if odd else outputs
+        # A view would send what follows down PyTorch's slow paths.
+        return outputs[..., : length * stride, : length * stride].clone() if odd else outputs
 
 
 class Unflatten(nn.Module):
