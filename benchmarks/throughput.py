@@ -28,7 +28,8 @@ from types import ModuleType
 
 from bare import build, feed
 from gan_bench import data, probe
-from gan_bench.devices import default_threads
+from gan_bench.devices import check_device, default_threads
+from gan_bench.errors import UsageError
 from gan_bench.launch import worker_environment
 from gan_bench.loading import load_trainer
 from gan_bench.registry import registered
@@ -176,6 +177,10 @@ def main() -> None:
     if options.part:
         print(json.dumps(measure(options.part, options)))
         return
+    try:
+        options.device = check_device(options.device)
+    except UsageError as error:
+        parser.error(str(error))
     lines, rates, failed = [], [], []
 
     def tell(text: str) -> None:

@@ -4,10 +4,16 @@ import json
 
 import pytest
 
-from conftest import KILLS_ONCE, same_bits
+from conftest import COMMAND_TIMEOUT_S, KILLS_ONCE, same_bits
 
+RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
+FRAMEWORKS = ("torch", "keras")
 IMPLEMENTATIONS = [
     pytest.param("torch-dcgan", "gan_bench_torch.dcgan:Dcgan", marks=pytest.mark.torch),
+    pytest.param(
+        "torch-baseline", "gan_bench_torch.baseline:Baseline", marks=pytest.mark.torch
+    ),  # dropout
+    pytest.param("keras-decay", "gan_bench_keras.decay:Decay", marks=pytest.mark.keras),
     pytest.param(
         "keras-upsampling-sgd",
         "gan_bench_keras.upsampling_sgd:UpsamplingSgd",
@@ -17,14 +23,30 @@ IMPLEMENTATIONS = [
 SHORT = ("--steps", "6", "--evaluations", "3", "--samples", "100", "--keep-samples")
 
 
+def test_every_recipe_is_implemented_in_every_framework(bench):
+    rows = json.loads(bench("list", "--json").out)
+    assert {row["name"] for row in rows} == {
+        f"{framework}-{recipe}" for framework in FRAMEWORKS for recipe in RECIPES
+    }
+    assert all(
+        row["kind"] == ("original" if row["framework"] == origin[row["recipe"]] else "twin")
+        for origin in [dict.fromkeys(RECIPES, "keras") | {"dcgan": "torch", "dcgan-3g": "torch"}]
+        for row in rows
+    )
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "trainer"), IMPLEMENTATIONS)
-def test_it_passes_the_conformance_suite(bench, name, trainer):
-    done = bench("verify", name, "--json")
-    checks = json.loads(done.out)
-    assert [check for check in checks if check["status"] != "passed"] == []
-    assert len(checks) > 40
-    assert done.code == 0
+@pytest.mark.torch
+@pytest.mark.keras
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_both_twins_pass_the_conformance_suite(bench, recipe):
+    started = [bench.start("verify", f"{name}-{recipe}", "--json") for name in FRAMEWORKS]
+    for process in started:
+        out, err = process.communicate(timeout=COMMAND_TIMEOUT_S)
+        checks = json.loads(out)
+        assert [check for check in checks if check["status"] != "passed"] == []
+        assert len(checks) > 40
+        assert process.returncode == 0, err
 
 
 @pytest.mark.slow
@@ -50,12 +72,12 @@ def test_killed_in_the_middle_it_ends_in_the_bits_of_a_calm_run(bench, plugin, n
 @pytest.mark.torch
 @pytest.mark.keras
 def test_all_trains_scores_and_reports_every_implementation(bench):
-    small = ("--set", "torch-dcgan.batch_size=32", "--set", "keras-upsampling-sgd.batch_size=32")
-    done = bench("run", "--all", *SHORT, *small)
+    names = [f"{framework}-{recipe}" for framework in FRAMEWORKS for recipe in RECIPES]
+    small = [option for name in names for option in ("--set", f"{name}.batch_size=16")]
+    done = bench("run", "--all", "--steps", "2", *SHORT[2:], *small)
     assert done.code == 0, done.out
-    names = {row["name"] for row in json.loads(bench("list", "--json").out)}
     records = bench.records()
-    assert set(records) == names
+    assert set(records) == set(names)
     for record in records.values():
         assert record["paired"] is True
         assert record["peak_rss_mb"] > 100

@@ -1,0 +1,36 @@
+"""A registered trainer without the harness, fed as a run feeds it; what two benchmarks share."""
+
+import numpy as np
+
+from gan_bench.data.batches import batches
+from gan_bench.data.latents import training_latents
+from gan_bench.loading import load_trainer
+from gan_bench.recipe import Recipe
+from gan_bench.registry import registered
+from gan_bench.trainer import Trainer
+
+PLANNED_STEPS = 100_000
+
+
+def build(name: str, images: np.ndarray, labels: np.ndarray, device: str) -> tuple[Recipe, Trainer]:
+    """Return a recipe as it stands and its trainer, which starts from the recipe's weights."""
+    trainer_class = load_trainer(registered()[name])
+    recipe = trainer_class.recipe_class()
+    trainer = trainer_class(
+        recipe, images, labels, device=device, planned_steps=PLANNED_STEPS, seed=0
+    )
+    trainer.set_weights(recipe.initial_weights(0))
+    return recipe, trainer
+
+
+def feed(recipe: Recipe, images: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the batches and the latents of a run's first steps, the arguments of ``train``."""
+    window = {"seed": 0, "first_step": 0, "steps": steps, "batch_size": recipe.batch_size}
+    rows = batches(**window, real_batches_per_step=recipe.real_batches_per_step, images=images)
+    latents = training_latents(
+        **window,
+        draws=recipe.draws_per_step,
+        latent_size=recipe.latent_size,
+        distribution=recipe.latent_distribution,
+    )
+    return rows, latents

@@ -1,0 +1,123 @@
+"""Where the time of a trainer's step goes on the CPU: its operations, as shares of the step.
+
+``python benchmarks/profile_step.py NAME [--steps 3] [--top 15] [--apart]``
+
+The framework's own profiler records some steps after the warm-up, in a process with a run's
+environment. An operation's time is its own, without those that it calls; what it does on several
+threads counts once. ``--apart`` tells operations of one kind apart, by the shapes that enter them
+(PyTorch) or by their names in the graph (TensorFlow). Recording costs time, too: take shares from
+here, seconds from throughput.py.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from bare import build, feed
+from gan_bench import data
+from gan_bench.devices import default_threads
+from gan_bench.launch import worker_environment
+from gan_bench.registry import registered
+
+Times = dict[str, tuple[float, int]]
+"""Of each operation: seconds, calls."""
+
+
+def torch_operations(work: Callable[[], object], apart: bool) -> Times:
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=apart) as recorded:
+        work()
+    return {
+        f"{event.key} {event.input_shapes}" if apart else event.key: (
+            event.self_cpu_time_total / 1e6,
+            event.count,
+        )
+        for event in recorded.key_averages(group_by_input_shape=apart)
+    }
+
+
+def keras_operations(work: Callable[[], object], apart: bool) -> Times:
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
+
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            work()
+        (trace,) = Path(folder).rglob("*.xplane.pb")
+        space = XSpace.FromString(trace.read_bytes())
+    picoseconds, calls = Counter(), Counter()
+    for plane in space.planes:
+        for thread in plane.lines:
+            for event in thread.events:
+                # Kernels are called <name in the graph>:<operation>, and shown as <operation>.
+                metadata = plane.event_metadata[event.metadata_id]
+                if metadata.display_name:
+                    operation = metadata.name if apart else metadata.display_name
+                    picoseconds[operation] += event.duration_ps
+                    calls[operation] += 1
+    return {name: (duration / 1e12, calls[name]) for name, duration in picoseconds.items()}
+
+
+PROFILERS = {"torch": torch_operations, "keras": keras_operations}
+
+
+def measure(name: str, steps: int, top: int, apart: bool) -> None:
+    train = data.load("mnist-5k").train
+    recipe, trainer = build(name, train.images, train.labels, "cpu")
+    trainer.train(*feed(recipe, len(train.images), 2))
+    inputs = feed(recipe, len(train.images), steps)
+    taken: list[float] = []
+
+    def work() -> None:
+        started = time.perf_counter()
+        trainer.train(*inputs)
+        taken.append(time.perf_counter() - started)
+
+    times = PROFILERS[registered()[name].framework](work, apart)
+    (whole_s,) = taken
+    ranked = sorted(times.items(), key=lambda item: -item[1][0])
+    print(f"{name}: a step takes {whole_s / steps:.3f} s while it is recorded")
+    print(f"{'share':>8}{'ms':>10}{'calls':>8}  operation")
+    for operation, (own_s, calls) in ranked[:top]:
+        print(show(own_s, whole_s, steps) + f"{calls / steps:8.0f}  {operation}")
+    rest_s = sum(own_s for _, (own_s, _) in ranked[top:])
+    outside_s = whole_s - sum(own_s for own_s, _ in times.values())
+    print(show(rest_s, whole_s, steps) + f"{'':8}  {len(ranked[top:])} others")
+    print(show(outside_s, whole_s, steps) + f"{'':8}  outside operations")
+
+
+def show(part_s: float, whole_s: float, steps: int) -> str:
+    return f"{100 * part_s / whole_s:6.1f} %{1000 * part_s / steps:10.1f}"
+
+
+def main() -> None:
+    known = [name for name, it in registered().items() if it.framework in PROFILERS]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", metavar="NAME", choices=known, help=", ".join(known))
+    parser.add_argument("--steps", type=int, default=3, help="to record")
+    parser.add_argument("--top", type=int, default=15, help="operations to list")
+    parser.add_argument("--apart", action="store_true", help="do not sum over one kind")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        measure(options.name, options.steps, options.top, options.apart)
+        return
+    done = subprocess.run(
+        [sys.executable, __file__, *sys.argv[1:], "--child"],
+        env=worker_environment(device="cpu", threads=default_threads()),
+        stderr=subprocess.PIPE,  # the frameworks' remarks
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        sys.exit(done.stderr)
+
+
+if __name__ == "__main__":
+    main()
