@@ -1,0 +1,203 @@
+"""A folder of images as a data set: ``folder:PATH``, with the rules that make it one.
+
+*Images* are the files with one of the suffixes of `gan_bench.data.picture`, at any depth; hidden
+files and folders, whose names start with a dot, and all other files are passed over. *Labels* are
+the folders of the first level in the order of their names; without them there is one class.
+
+*Splits*: if the folder holds ``train`` and ``test``, these are the splits, each with folders of
+classes or without, and nothing beside them is read. Otherwise the SHA-256 of a file's bytes decides
+alone: as a fraction of its range it is uniform in [0, 1), and an image is for testing if that is
+below the share. So neither a file more or less nor another name moves any other file, and copies
+of one image never stand on both sides. Where a number is asked for instead, those with the least
+sums are for testing, and a file more may move one.
+
+*Order*: in a split by the sum, then by path, so that any first part is a fair sample.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from gan_bench.data.dataset import Dataset, DatasetStatus, Split
+from gan_bench.data.folder_name import TEST_SHARE, FolderName
+from gan_bench.data.picture import SUFFIXES, read_picture, shown
+from gan_bench.errors import UsageError
+
+FEWEST = 2
+"""Images that a split needs at least."""
+
+_SIDES: tuple[Literal["train", "test"], ...] = ("train", "test")
+
+
+@dataclass(frozen=True)
+class _Picture:
+    path: Path
+    category: str | None
+    """The folder of the first level; None where the file lies beside these."""
+    sha256: str
+    """Of the file's bytes."""
+
+
+@dataclass(frozen=True)
+class FolderDataset:
+    """A data set in a folder of images; see the module."""
+
+    name: FolderName
+
+    def load(self) -> Dataset:
+        """Load every image.
+
+        Raises
+        ------
+        UsageError
+            The folder is not there, an image cannot be taken as it is, sizes or channels differ
+            and no option settles it, or a split has fewer than two images.
+        """
+        root = self.name.path
+        if not root.is_dir():
+            raise UsageError(f"{root} is not a folder; folder:PATH takes the path of one.")
+        train, test = self._splits()
+        categories = sorted({p.category for p in (*train, *test) if p.category is not None})
+        for side, pictures in zip(_SIDES, (train, test), strict=True):
+            if len(pictures) < FEWEST:
+                raise UsageError(
+                    f"{root} has too few images for the {side} split, {len(pictures)} where "
+                    f"{FEWEST} are needed; add some ({', '.join(SUFFIXES)}) or change the split."
+                )
+        loose = next((p for p in (*train, *test) if p.category is None), None)
+        if categories and loose is not None:
+            raise UsageError(
+                f"{shown(loose.path)} lies beside the folders of classes such as "
+                f"{categories[0]!r}; move it into one, so that it has a label."
+            )
+        reader = _Reader(self.name, train[0].path)
+        reader.check_memory(len(train) + len(test))
+        labels = {category: index for index, category in enumerate(categories)}
+        return Dataset(
+            name=str(self.name),
+            train=reader.split(train, labels),
+            test=reader.split(test, labels),
+            classes=max(1, len(categories)),
+        )
+
+    def status(self) -> DatasetStatus:
+        """Look for the folder; what is in it is seen when it is loaded."""
+        if self.name.path.is_dir():
+            return DatasetStatus(True, str(self.name.path), "")
+        how_to_get = "it is your own: make the folder, or correct its path"
+        return DatasetStatus(False, str(self.name.path), how_to_get)
+
+    def _splits(self) -> tuple[list[_Picture], list[_Picture]]:
+        root = self.name.path
+        there = [side for side in _SIDES if (root / side).is_dir()]
+        if len(there) == 1:
+            (only,) = there
+            (other,) = set(_SIDES) - {only}
+            raise UsageError(
+                f"{root} holds {only}/ but no {other}/; add it, or name {root / only} to have its "
+                "images split."
+            )
+        if not there:
+            return self._cut(_pictures(root))
+        if self.name.test is not None:
+            raise UsageError(f"{root} holds train/ and test/ already; leave out test=.")
+        return _pictures(root / "train"), _pictures(root / "test")
+
+    def _cut(self, pictures: list[_Picture]) -> tuple[list[_Picture], list[_Picture]]:
+        """Split what comes in the order of the sums."""
+        test = TEST_SHARE if self.name.test is None else self.name.test
+        if isinstance(test, float):
+            limit = test * 2**64
+            test = sum(int(picture.sha256[:16], 16) < limit for picture in pictures)
+        return pictures[test:], pictures[:test]
+
+
+class _Reader:
+    """Reads images that must all be like the first."""
+
+    def __init__(self, name: FolderName, first: Path) -> None:
+        self._name = name
+        self._first = first
+        self._shape = self._read(first).shape
+
+    def check_memory(self, count: int) -> None:
+        announced = count * int(np.prod(self._shape))
+        there = psutil.virtual_memory().total
+        if announced > there:
+            raise UsageError(
+                f"The {count:,} images of {self._name.path} take {announced / 2**30:,.0f} GiB, "
+                f"this machine has {there / 2**30:,.0f}; give a smaller size= or fewer images."
+            )
+
+    def split(self, pictures: Sequence[_Picture], labels: dict[str, int]) -> Split:
+        images = np.empty((len(pictures), *self._shape), dtype=np.uint8)
+        for index, picture in enumerate(pictures):
+            pixels = self._read(picture.path)
+            self._check_like_first(picture.path, pixels)
+            images[index] = pixels
+        numbers = [0 if p.category is None else labels[p.category] for p in pictures]
+        return Split.from_arrays(images, np.array(numbers, dtype=np.int64))
+
+    def _read(self, path: Path) -> NDArray[np.uint8]:
+        return read_picture(path, size=self._name.size, channels=self._name.channels)
+
+    def _check_like_first(self, path: Path, pixels: NDArray[np.uint8]) -> None:
+        height, width, channels = self._shape
+        if pixels.shape[2] != channels:
+            kinds = {1: "grey", 3: "RGB"}
+            raise UsageError(
+                f"{shown(path)} is {kinds[pixels.shape[2]]} but {shown(self._first)} is "
+                f"{kinds[channels]}; give channels=1 or channels=3 to convert all."
+            )
+        if pixels.shape != self._shape:
+            raise UsageError(
+                f"{shown(path)} is {pixels.shape[0]} x {pixels.shape[1]} pixels (height x width) "
+                f"but {shown(self._first)} is {height} x {width}; give size={height}x{width}, for "
+                "example, to resize all."
+            )
+
+
+def _pictures(folder: Path) -> list[_Picture]:
+    """Return the images below a folder in the order of their sums."""
+    found = []
+    for path in _files(folder, ()):
+        first, *deeper = path.relative_to(folder).parts
+        found.append(_Picture(path, first if deeper else None, _sha256(path)))
+    return sorted(found, key=lambda p: (p.sha256, p.path.relative_to(folder).parts))
+
+
+def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield the images below a folder; links are followed."""
+    here = folder.resolve()
+    if here in above:
+        raise UsageError(f"{shown(folder)} is a link to a folder above it; remove it.")
+    try:
+        visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+        folders = [entry for entry in visible if entry.is_dir()]
+        # A link that leads nowhere is complained about when it is read; a pipe is no image.
+        files = [e for e in visible if e.is_file() or (e.is_symlink() and not e.exists())]
+    except OSError as error:
+        raise UsageError(
+            f"{shown(folder)} cannot be read ({error.strerror}); check its permissions."
+        ) from error
+    for entry in folders:
+        yield from _files(entry, (*above, here))
+    for entry in files:
+        if entry.suffix.lower() in SUFFIXES:
+            yield entry
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(
+            f"{shown(path)} cannot be read ({error.strerror}); check it and its permissions."
+        ) from error
