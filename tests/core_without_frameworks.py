@@ -34,7 +34,8 @@ def main() -> None:
         short = ("--images", "256", "--evaluations", "2", "--samples", "150")
         gan_bench("run", "--all", f"{folder}/plugin.py", *short, *results, code=1)
         statuses = {r["run_id"]: r for r in json.loads(gan_bench("status", "--json", *results))}
-        assert sorted(r["status"] for r in statuses.values()) == ["missing", "missing", "ok"]
+        found = sorted(row["status"] for row in statuses.values())
+        assert found == ["missing"] * len(rows) + ["ok"]
         gan_bench("report", *results, "--out", f"{folder}/report")
         assert "plugin" in (Path(folder) / "report/report.md").read_text(encoding="utf-8")
     sys.stdout.write("The core works without a framework.\n")
