@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from gan_bench_keras.base import KerasTrainer, cross_entropy, descend
-from gan_bench_keras.layers import BatchNorm
+from gan_bench_keras.layers import BatchNorm, MapToPoint, PointToMap
 from gan_bench_keras.optimisers import Adam
 from gan_bench_recipes import dcgan
 
@@ -26,7 +26,7 @@ class Dcgan(KerasTrainer):
             [
                 keras.Input((latent_size,)),
                 layers.Reshape((1, 1, latent_size)),
-                layers.Conv2DTranspose(2 * channels, 7, 1, "valid", use_bias=False),
+                PointToMap(2 * channels, 7, use_bias=False),
                 BatchNorm(recipe),  # 7 x 7
                 layers.ReLU(),
                 # "same" is PyTorch's padding 1 for kernels of 4 at stride 2 and even lengths.
@@ -46,7 +46,7 @@ class Dcgan(KerasTrainer):
                 layers.Conv2D(2 * channels, 4, 2, "same", use_bias=False),
                 BatchNorm(recipe),  # 7 x 7
                 layers.LeakyReLU(recipe.leaky_relu_slope),
-                layers.Conv2D(1, 7, 1, "valid", use_bias=False),
+                MapToPoint(1, 7, use_bias=False),
                 layers.Reshape(()),  # logits (batch,)
             ]
         )

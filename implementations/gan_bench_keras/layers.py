@@ -39,6 +39,28 @@ class BatchNorm(keras.layers.BatchNormalization):
         moving.assign_add((new - moving.value) * self.new_weight)
 
 
+class PointToMap(keras.layers.Conv2DTranspose):
+    """Transposed convolution of 1 x 1 maps, as the matrix product that it is (and faster)."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return maps of the kernel's size."""
+        height, width, filters, channels = self.kernel.shape
+        kernel = tf.reshape(self.kernel.value, (height * width * filters, channels))
+        outputs = tf.matmul(tf.reshape(inputs, (-1, channels)), kernel, transpose_b=True)
+        return tf.reshape(outputs, (-1, height, width, filters))
+
+
+class MapToPoint(keras.layers.Conv2D):
+    """Convolution by a kernel of the map's size, as the matrix product that it is."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return 1 x 1 maps."""
+        height, width, channels, filters = self.kernel.shape
+        kernel = tf.reshape(self.kernel.value, (height * width * channels, filters))
+        outputs = tf.matmul(tf.reshape(inputs, (-1, height * width * channels)), kernel)
+        return tf.reshape(outputs, (-1, 1, 1, filters))
+
+
 class Dropout(keras.layers.Dropout):
     """Dropout that can be switched off in training mode, while a graph is traced."""
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gan_bench_recipes import dcgan
 from gan_bench_torch.base import TorchTrainer, cross_entropy, descend
-from gan_bench_torch.layers import BatchNorm, leaky_relu
+from gan_bench_torch.layers import BatchNorm, MapToPoint, PointToMap, leaky_relu
 from gan_bench_torch.optimisers import Adam
 
 
@@ -22,7 +22,7 @@ class Dcgan(TorchTrainer):
         channels = recipe.generator_channels
         self.generator = nn.Sequential(
             nn.Unflatten(1, (latent_size, 1, 1)),
-            nn.ConvTranspose2d(latent_size, 2 * channels, 7, 1, 0, bias=False),
+            PointToMap(latent_size, 2 * channels, 7, bias=False),
             BatchNorm(2 * channels, recipe),  # 7 x 7
             nn.ReLU(inplace=True),
             nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1, bias=False),
@@ -38,7 +38,7 @@ class Dcgan(TorchTrainer):
             nn.Conv2d(channels, 2 * channels, 4, 2, 1, bias=False),
             BatchNorm(2 * channels, recipe),  # 7 x 7
             leaky_relu(recipe.leaky_relu_slope),
-            nn.Conv2d(2 * channels, 1, 7, 1, 0, bias=False),
+            MapToPoint(2 * channels, 1, 7, bias=False),
             nn.Flatten(0),  # logits (batch,)
         )
 

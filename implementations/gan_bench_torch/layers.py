@@ -62,6 +62,26 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         return outputs[..., : length * stride, : length * stride].clone() if odd else outputs
 
 
+class PointToMap(nn.ConvTranspose2d):
+    """Transposed convolution of 1 x 1 maps, as the matrix product that it is (and faster)."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return maps of the kernel's size."""
+        kernel = self.weight.permute(0, 2, 3, 1)  # (in, height, width, out)
+        outputs = inputs.flatten(1) @ kernel.flatten(1)
+        return outputs.view(-1, *kernel.shape[1:]).permute(0, 3, 1, 2)
+
+
+class MapToPoint(nn.Conv2d):
+    """Convolution by a kernel of the map's size, as the matrix product that it is."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return 1 x 1 maps."""
+        kernel = self.weight.permute(0, 2, 3, 1)  # (out, height, width, in)
+        outputs = inputs.permute(0, 2, 3, 1).flatten(1) @ kernel.flatten(1).t()
+        return outputs[:, :, None, None]
+
+
 class Unflatten(nn.Module):
     """Features in NHWC order to NCHW maps."""
 
