@@ -93,6 +93,7 @@ PLUGIN = """
 from {module} import {base}
 import os, signal, sys
 from pathlib import Path
+import numpy as np
 
 class Plugin({base}):
 {body}

@@ -287,3 +287,50 @@ def verify(target: str, device: str, seed: int, as_json: bool) -> None:
             f"{len(done) - failed - skipped} checks passed, {failed} failed, {skipped} skipped."
         )
     sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("what", nargs=-1, metavar="[RECIPE | A B]")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(2, 65_536),
+    default=32,
+    show_default=True,
+    help="Images in a batch, at most the recipe's.",
+)
+@click.option(
+    "--paired-steps",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help="Length of the paired run.",
+)
+@_results_option
+@click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
+@_json_option
+def parity(
+    what: tuple[str, ...], device: str, results: Path, wait: bool, as_json: bool, **values: Any
+) -> None:
+    """Certify that implementations of one recipe compute the same thing.
+
+    A recipe's original against its twins, all recipes' without an argument, or any two
+    implementations, by names or the paths of .py files.
+    """
+    from gan_bench.devices import check_device
+    from gan_bench.parity.run import Setup, certify_all
+    from gan_bench.tables import print_certificates
+
+    setup = Setup(device=check_device(device), **values)
+    command = shlex.join(["gan-bench", *sys.argv[1:]])
+    certificates = []
+    for certificate in certify_all(what, setup, results, command=command, wait=wait):
+        certificates.append(certificate)
+        if not as_json:
+            click.echo(f"{certificate.pair}: {certificate.verdict}", err=True)
+    if as_json:
+        _print_json([certificate.model_dump(mode="json") for certificate in certificates])
+    else:
+        print_certificates(_console(), certificates)
+    sys.exit(0 if all(certificate.passed for certificate in certificates) else 1)

@@ -84,6 +84,8 @@ class Record(BaseModel):
     """
     peak_rss_mb: float | None
     weights_sha256: str | None
+    parity: str | None = None
+    """The id of the certificate that spoke for the run when it was recorded."""
     evaluation_points: tuple[EvaluationPoint, ...]
     circumstances: Circumstances
 
@@ -166,8 +168,21 @@ def make_record(
     spec: RunSpec,
     outcome: Outcome,
     circumstances: Circumstances,
+    parity: str | None = None,
 ) -> Record:
-    """Make the record of a run whose worker has ended."""
+    """Make the record of a run whose worker has ended.
+
+    Parameters
+    ----------
+    folder, spec
+        The run.
+    outcome
+        How its worker ended.
+    circumstances
+        What else was true of the machine.
+    parity
+        The id of the parity certificate that speaks for it, None if there is none.
+    """
     events = read_events(folder.events)
     clock = _Clock(events, spec.images_per_step)
     probes = [
@@ -210,6 +225,7 @@ def make_record(
         multiply_adds_fraction=fraction,
         peak_rss_mb=max(peaks, default=None),
         weights_sha256=_first(events, "done", "weights_sha256"),
+        parity=parity,
         evaluation_points=tuple(
             EvaluationPoint(
                 step=step, images=step * spec.images_per_step, train_s=clock.elapsed(step)

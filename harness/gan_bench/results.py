@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from gan_bench.contract import LOSS_COLUMNS
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import ResultsFolder, RunFolder, open_results
+from gan_bench.parity.certificate import Certificate, certificate_for, read_certificates
 from gan_bench.record import Record
 from gan_bench.score.result import Scores
 from gan_bench.spec import Plan, RunSpec
@@ -42,6 +43,8 @@ class Results:
     """One score file of each protocol by fingerprint, for the protocol's text and its floor."""
     left_out: tuple[str, ...]
     """A sentence for each file that could not be read."""
+    certificates: tuple[Certificate, ...]
+    """Of parity, those that did not pass too."""
 
 
 _ROW = ("run_id", "implementation", "recipe", "framework", "dataset", "seed", "steps", "images")
@@ -154,6 +157,8 @@ def load_results(path: Path | str) -> Results:
     records: dict[str, Record] = {}
     protocols: dict[str, Scores] = {}
     specs, commands = _planned(results, left)
+    certificates, unreadable = read_certificates(results)
+    left += unreadable
     for folder in results.run_folders():
         if not folder.record.exists():
             continue
@@ -170,9 +175,11 @@ def load_results(path: Path | str) -> Results:
             losses.append(table)
     for run_id, spec in specs.items():
         record_or_none = records.get(run_id)
+        certificate = certificate_for(spec, certificates)
+        parity = {"parity": certificate.id if certificate else None}
         if record_or_none is None:
             unscored = {"score_status": None, "score_reason": None}
-            rows.append({**_row(spec), "status": "pending", **unscored})
+            rows.append({**_row(spec), "status": "pending", **unscored, **parity})
             continue
         points = {point.step: point for point in record_or_none.evaluation_points}
         found = _scores(results.run(run_id), left)
@@ -190,9 +197,11 @@ def load_results(path: Path | str) -> Results:
             "score_reason": next((file.reason for file in found if file.reason), None),
             "score_s": sum(file.score_s for file in found) if found else None,
         }
-        rows.append({**_row(spec), **_measured(record_or_none), **scored})
+        if record_or_none.parity is not None:
+            parity = {"parity": record_or_none.parity}
+        rows.append({**_row(spec), **_measured(record_or_none), **scored, **parity})
     empty_losses = pd.DataFrame(columns=["run_id", "step", *LOSS_COLUMNS])
-    names = (*_ROW, "status", "reason", "score_status", "score_reason")
+    names = (*_ROW, "status", "reason", "score_status", "score_reason", "parity")
     return Results(
         runs=pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(names)),
         losses=pd.concat(losses, ignore_index=True) if losses else empty_losses,
@@ -202,6 +211,7 @@ def load_results(path: Path | str) -> Results:
         records=records,
         protocols=protocols,
         left_out=tuple(left),
+        certificates=tuple(certificates),
     )
 
 

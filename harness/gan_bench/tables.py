@@ -10,6 +10,8 @@ from rich.text import Text
 from gan_bench.describe import Description
 from gan_bench.doctor import Finding
 from gan_bench.folders import RunFolder
+from gan_bench.parity.certificate import Certificate
+from gan_bench.parity.figures import LEVELS, worst_of_level
 from gan_bench.progress import duration
 from gan_bench.record import Record
 from gan_bench.spec import Plan
@@ -20,7 +22,7 @@ _WIDE = 78
 """Columns of a terminal from which on every column of a table has its place."""
 STYLES = {
     **dict.fromkeys(("ok", "passed"), "green"),
-    **dict.fromkeys(("pending", "info", "skipped"), "dim"),
+    **dict.fromkeys(("pending", "info", "skipped", "not checked"), "dim"),
     **dict.fromkeys(("running",), "cyan"),
     **dict.fromkeys(("killed", "missing", "unsupported"), "yellow"),
 }
@@ -170,3 +172,30 @@ def print_check(console: Console, check: CheckResult) -> None:
     if check.status != "passed":
         line.append(f": {check.detail}", style="default")
     console.print(line)
+
+
+def print_certificates(console: Console, certificates: Sequence[Certificate]) -> None:
+    """Print verdicts, each level's worst figure over its bound, and why a pair did not pass."""
+    rows = []
+    for certificate in certificates:
+        worst = [worst_of_level(certificate.figures, level) for level in LEVELS]
+        figures = [f"{_short(f.value)}/{_short(f.bound)}" if f else "-" for f in worst]
+        paired = "-"
+        if certificate.paired_run is not None:
+            step, apart = max(certificate.paired_run.weights_apart.items())
+            paired = f"{_short(apart)} at {step}"
+        rows.append((certificate.pair, state(certificate.verdict), *figures, paired))
+    columns = [
+        *(("pair", "name"), ("verdict", "name")),
+        *((level, "number") for level in ("held", "forward", "losses", "updates")),
+        ("paired run", "number"),
+    ]
+    console.print(_table(columns, rows))
+    for certificate in certificates:
+        names = f"{certificate.reference.name} and {certificate.other.name}"
+        for problem in certificate.problems:
+            console.print(Text(f"{names}: {problem}"))
+
+
+def _short(value: float | None) -> str:
+    return "?" if value is None else "0" if value == 0 else f"{value:.0e}"

@@ -1,5 +1,6 @@
 """Runs the conformance suite on one implementation, in a child process with a run's environment."""
 
+import gc
 import json
 import os
 import sys
@@ -57,6 +58,10 @@ def _main(answers: int) -> int:
             out.write(json.dumps(asdict(result)) + "\n")
 
         trainer = load_trainer(order.implementation)
+        # A trainer is a cycle of many objects. Past the framework's own the collector is quick, and
+        # comes before many trainers fill the memory.
+        gc.collect()
+        gc.freeze()
         check_trainer(trainer, device=order.device, seed=order.seed, on_result=tell)
     return 0
 

@@ -35,6 +35,9 @@ def knob(default: Any, description: str, origin: str, **constraints: Any) -> Any
     )
 
 
+_NARROW = 8
+"""Channels and units of the recipe on which the conformance suite tries each field."""
+
 _COMPILATION = {
     "torch": "none: PyTorch runs eagerly",
     "keras": "one TensorFlow graph a step, without XLA",
@@ -84,6 +87,11 @@ class LayeredRecipe(Recipe):
         return self.model_copy(
             update={"dropout": 0.0} if "dropout" in type(self).model_fields else {}
         )
+
+    def smaller(self) -> Self:
+        """Return the recipe with narrow layers."""
+        widths = [n for n in type(self).model_fields if n.endswith(("_channels", "_units"))]
+        return self.model_copy(update={name: min(getattr(self, name), _NARROW) for name in widths})
 
     @classmethod
     def conventions(cls, framework: str) -> dict[str, str]:

@@ -103,11 +103,27 @@ class InitialWeightsAreDouble(FakeTrainer):
     recipe_class: ClassVar[type[Recipe]] = DoubleRecipe
 
 
-@fails("parameter counts")
-class CountsMovingStatistics(FakeTrainer):
+@fails("costs")
+class RecipeCountsMovingStatistics(FakeTrainer):
     class MiscountingRecipe(FakeRecipe):
         def parameter_counts(self):
             counts = super().parameter_counts()
             return counts | {"generator": counts["generator"] + 2 * self.hidden}
 
     recipe_class: ClassVar[type[Recipe]] = MiscountingRecipe
+
+
+@fails("costs")
+class RecipeForgetsTheFirstProduct(FakeTrainer):
+    class MiscountingRecipe(FakeRecipe):
+        def forward_multiply_adds(self):
+            counts = super().forward_multiply_adds()
+            return counts | {"generator": counts["generator"] - self.latent_size * self.hidden}
+
+    recipe_class: ClassVar[type[Recipe]] = MiscountingRecipe
+
+
+@fails("costs")
+class CountsTheBackwardPassToo(FakeTrainer):
+    def multiply_adds(self):
+        return {name: 3 * count for name, count in super().multiply_adds().items()}

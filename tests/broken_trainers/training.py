@@ -51,7 +51,10 @@ class ProbabilitiesAreLogits(FakeTrainer):
         return replace(losses, d_real=np.log(losses.d_real / (1 - losses.d_real)) - 1)
 
 
-@fails("losses are copies", *BITS - {"same seed", "unused images"} - CONTINUING)
+@fails(
+    "losses are copies",
+    *BITS - {"same seed", "unused images", "set weights keeps the rest"} - CONTINUING,
+)
 class LossesAreViewsOfABuffer(FakeTrainer):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

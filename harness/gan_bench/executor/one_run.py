@@ -14,6 +14,7 @@ from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.frameworks import missing, versions_of
 from gan_bench.launch import Outcome, Status, launch
 from gan_bench.locks import run_lock
+from gan_bench.parity.certificate import certificate_for, read_certificates
 from gan_bench.probe import probe
 from gan_bench.record import Record, make_record
 from gan_bench.spec import RunSpec
@@ -89,9 +90,10 @@ def _prepare(results: ResultsFolder, folder: RunFolder, spec: RunSpec, options: 
 
 
 def _train(
-    folder: RunFolder, spec: RunSpec, options: Options, on_event: Callable[[Event], None]
+    results: ResultsFolder, spec: RunSpec, options: Options, on_event: Callable[[Event], None]
 ) -> tuple[Record, int | None]:
     """Launch the worker unless it is known that it cannot run; write the record."""
+    folder = results.run(spec.run_id)
     before = after = other_load = None
     absent = missing(spec.implementation.framework, versions_of(spec.python))
     outcome: Outcome
@@ -112,7 +114,10 @@ def _train(
         probes=(before, after),
         other_load=other_load,
     )
-    record = make_record(folder, spec, outcome, around)
+    # A certificate that cannot be read is named by the report; it speaks for no run.
+    certificate = certificate_for(spec, read_certificates(results)[0])
+    parity = certificate.id if certificate else None
+    record = make_record(folder, spec, outcome, around, parity)
     record.write(folder)
     return record, outcome.interrupt
 
@@ -141,7 +146,7 @@ def run_one(
             record = Record.read(folder)
         else:
             _prepare(results, folder, spec, options)
-            record, interrupt = _train(folder, spec, options, on_event)
+            record, interrupt = _train(results, spec, options, on_event)
         problem = None
         if interrupt is None and unscored_steps(folder):
             problem = score(folder, threads=spec.threads, keep_samples=options.keep_samples)

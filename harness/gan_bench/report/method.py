@@ -5,8 +5,10 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from gan_bench.parity.certificate import Certificate
 from gan_bench.record import Record
 from gan_bench.report.numbers import MISSING, figure, listed, many
+from gan_bench.report.parity import parity_facts
 from gan_bench.report.summary import Summary
 from gan_bench.score.protocol import Protocol, differences
 from gan_bench.score.result import Scores
@@ -35,7 +37,9 @@ class Method:
     matrices: tuple[Matrix, ...]
 
 
-def method(summary: Summary, protocols: Mapping[str, Scores]) -> Method:
+def method(
+    summary: Summary, protocols: Mapping[str, Scores], certificates: Sequence[Certificate]
+) -> Method:
     """Return what a reader needs to judge the figures and to repeat them.
 
     Parameters
@@ -44,11 +48,20 @@ def method(summary: Summary, protocols: Mapping[str, Scores]) -> Method:
         All runs in their groups.
     protocols
         One score file of each protocol by fingerprint.
+    certificates
+        Of parity.
     """
     records = [run.record for run in summary.runs if run.record]
     matrices = [_protocols(protocols)] if protocols else []
     return Method(
-        facts=tuple((term, texts) for term, texts in _facts(summary, records) if texts),
+        facts=tuple(
+            (term, texts)
+            for term, texts in (
+                *_facts(summary, records),
+                ("Parity", parity_facts(summary.groups, certificates)),
+            )
+            if texts
+        ),
         commands=_distinct(run.command for run in summary.runs if run.command),
         matrices=(*matrices, _versions(summary), _recipes(summary)),
     )

@@ -88,7 +88,7 @@ def build_page(path: Path, results: Results, summary: Summary, title: str | None
         troubles=[_relative(trouble, path) for trouble in troubles(summary.groups, reasons)],
         losses=loss_charts(rows, results.losses, by_label, names),
         samples=_samples(summary, names),
-        method=method(summary, results.protocols),
+        method=method(summary, results.protocols, results.certificates),
         left_out=[sentence.replace(f"{path}/", "") for sentence in results.left_out],
         version=gan_bench.__version__,
     )

@@ -21,6 +21,8 @@ class Run:
     score_status: str | None
     command: str
     """What started it, or planned it."""
+    parity: tuple[str, ...] = ()
+    """The ids of the parity certificates that speak for it."""
 
     @property
     def run_id(self) -> str:
@@ -100,18 +102,24 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
         str(run_id): tuple(dict.fromkeys(map(str, protocols)))
         for run_id, protocols in results.scores.groupby("run_id")["protocol"]
     }
+    failed = {certificate.id for certificate in results.certificates if not certificate.passed}
     runs = []
     for row in results.runs.to_dict("records"):
         run_id = str(row["run_id"])
+        spec, record = results.specs[run_id], results.records.get(run_id)
+        speaking = [one.id for one in results.certificates if one.speaks_for(spec)]
+        if record is not None and record.parity is not None and record.parity not in failed:
+            speaking.append(record.parity)
         score_status = row.get("score_status")
         runs.append(
             Run(
-                spec=results.specs[run_id],
-                record=results.records.get(run_id),
+                spec=spec,
+                record=record,
                 folder=folder.run(run_id),
                 protocols=scored.get(run_id, ()),
                 score_status=score_status if isinstance(score_status, str) else None,
                 command=results.commands[run_id],
+                parity=tuple(dict.fromkeys(speaking)),
             )
         )
     return runs

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gan_bench.report.numbers import MISSING, count, figure, listed
 from gan_bench.report.palette import Look
+from gan_bench.report.parity import RowParity, row_parity
 from gan_bench.report.runs import Run
 from gan_bench.report.summary import Group, Row, Spread
 
@@ -16,6 +17,8 @@ READING = (
     "Multiply-adds: of the products and convolutions of a training step, for each real image, as "
     "the recipe counts them. Of machine rate: these as a share of what a matrix product reached "
     "on the machine just then.",
+    "Parity, where several frameworks have a recipe: whether a certificate says that this "
+    "implementation and a twin in the table compute the same thing.",
 )
 """What the columns mean."""
 
@@ -71,6 +74,8 @@ class Table:
     rows: tuple[TableRow, ...]
     references: tuple[Reference, ...]
     notes: tuple[str, ...]
+    text_columns: tuple[str, ...] = ("Parity", "Status")
+    """Those of the columns that hold no figures."""
 
 
 def table(group: Group, looks: Mapping[str, Look]) -> Table:
@@ -83,6 +88,7 @@ def table(group: Group, looks: Mapping[str, Look]) -> Table:
     looks
         By the rows' labels.
     """
+    parity = row_parity(group.rows)
     columns = (
         f"Final FID ({group.features})" if group.metric else "Final FID",
         "Images/s",
@@ -94,10 +100,12 @@ def table(group: Group, looks: Mapping[str, Look]) -> Table:
         "Multiply-adds per image (M)",
         "Of machine rate (%)",
         "Seeds ok",
+        *(("Parity",) if parity else ()),
         "Status",
     )
     rows = tuple(
-        TableRow(row.label, looks[row.label].colour_class, _cells(row)) for row in group.rows
+        TableRow(row.label, looks[row.label].colour_class, _cells(row, parity))
+        for row in group.rows
     )
     return Table(
         title=group.title,
@@ -138,7 +146,7 @@ def _trouble(label: str, run: Run, score_reason: str | None) -> Trouble | None:
     return Trouble(label, run.spec.seed, status, reason, tail or "")
 
 
-def _cells(row: Row) -> tuple[Cell, ...]:
+def _cells(row: Row, parity: Mapping[str, RowParity]) -> tuple[Cell, ...]:
     multiply_adds = row.multiply_adds_per_image
     share = row.machine_fraction
     return (
@@ -152,8 +160,14 @@ def _cells(row: Row) -> tuple[Cell, ...]:
         Cell(figure(None if multiply_adds is None else multiply_adds / 1e6)),
         Cell(figure(100 * share.median if share else None)),
         Cell(f"{len(row.ok_runs)} of {len(row.runs)}"),
+        *((_parity(row, parity),) if parity else ()),
         Cell(f"{row.status}{', saw the reference' * row.saw_reference}", kind="text"),
     )
+
+
+def _parity(row: Row, parity: Mapping[str, RowParity]) -> Cell:
+    known = parity.get(row.label)
+    return Cell(known.label if known else "no twin here", kind="text")
 
 
 def _spread(spread: Spread, middle: float) -> Cell:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.testing.draws import STEPS
 from gan_bench.testing.results import CheckSkipped
-from gan_bench.testing.subject import STEPS, Subject, weights_of
+from gan_bench.testing.subject import Subject
 
 
 def every_draw(subject: Subject) -> None:
@@ -50,9 +51,7 @@ def unused_images(subject: Subject) -> None:
 def _expect_effect(
     subject: Subject, batches: NDArray[np.int64], latents: NDArray[np.float32], finding: str
 ) -> None:
-    trainer = subject.start()
-    trainer.train(batches, latents)
-    after = weights_of(trainer)
+    after = subject.weights_after(batches, latents)
     reference = {name: subject.reference[name] for name in after}
     subject.expect_other(reference, after, finding)
 

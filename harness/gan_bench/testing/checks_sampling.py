@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.testing.draws import SAMPLES, Observed
 from gan_bench.testing.results import CheckFailed, CheckSkipped, expect
-from gan_bench.testing.subject import SAMPLES, Observed, Subject, weights_of
+from gan_bench.testing.subject import Subject, weights_of
 from gan_bench.trainer import Trainer
 
 
 def sample_shape(subject: Subject) -> None:
     """Return samples as uint8 in the images' shape, for one latent vector and for many."""
-    trainer = subject.start()
+    trainer = subject.untrained_with()
     for count in (1, SAMPLES, 64, 3 * subject.recipe.batch_size + 1):
         images = trainer.sample(subject.evaluation_latents(count))
         if not isinstance(images, np.ndarray):
@@ -51,8 +52,8 @@ def sample_repeats(subject: Subject) -> None:
 def samples_differ(subject: Subject) -> None:
     """Return different samples for different latents, before training or after."""
     latents = subject.evaluation_latents(64)
-    for trainer in (subject.start(), _trained(subject)):
-        images = trainer.sample(latents)
+    for start in (subject.untrained_with, lambda: _trained(subject)):
+        images = start().sample(latents)
         if (images != images[:1]).any():
             return
     raise CheckFailed("64 different latents give 64 equal samples.")
@@ -119,11 +120,9 @@ def forward_agrees_with_sample(subject: Subject) -> None:
 
 
 def _trained(subject: Subject) -> Trainer:
-    trainer = subject.start()
-    # By setting weights, because some frameworks take seconds to compile a training step.
-    names = trainer.weights().keys()
-    trainer.set_weights({name: subject.reference[name].copy() for name in names})
-    return trainer
+    """Return a trainer with the reference's weights, set because that takes no training."""
+    names = subject.untrained.weights().keys()
+    return subject.untrained_with({name: subject.reference[name] for name in names})
 
 
 def _forward(

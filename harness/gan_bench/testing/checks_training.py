@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from gan_bench.testing.draws import STEPS, Observed
 from gan_bench.testing.results import CheckFailed, expect, listed
 from gan_bench.testing.subject import (
+    HALF,
     LOSSES,
-    STEPS,
-    Observed,
     Subject,
     difference,
     joined_losses,
@@ -17,7 +17,7 @@ from gan_bench.trainer import Losses
 
 def losses(subject: Subject) -> None:
     """Return finite losses in the recipe's dtype, one a step, and probabilities in [0, 1]."""
-    returned = subject.start().train(subject.batches(), subject.latents())
+    returned = subject.first_run.losses
     if not isinstance(returned, Losses):
         raise CheckFailed(f"`train` returns {type(returned).__name__}, not gan_bench's Losses.")
     for name in LOSSES:
@@ -37,7 +37,7 @@ def losses(subject: Subject) -> None:
 
 def losses_are_copies(subject: Subject) -> None:
     """Leave losses that were returned alone in a later call of ``train``."""
-    trainer = subject.start()
+    trainer = subject.used_trainer()
     batches, latents = subject.batches(), subject.latents()
     first = trainer.train(batches[:2], latents[:2])
     kept = {name: values.copy() for name, values in joined_losses(first).items()}
@@ -48,7 +48,7 @@ def losses_are_copies(subject: Subject) -> None:
 
 def everything_learns(subject: Subject) -> None:
     """Change every kernel and every moving statistic of both networks by training."""
-    before = weights_of(subject.start())
+    before = weights_of(subject.untrained_with())
     after = subject.reference
     still = [
         name
@@ -62,7 +62,7 @@ def everything_learns(subject: Subject) -> None:
 def same_seed(subject: Subject) -> None:
     """End in the same bits in two trainers built with the same arguments."""
     finding = "Two trainers built with the same arguments end in other bits"
-    subject.expect_same(subject.reference, subject.again(), finding)
+    subject.expect_same(subject.reference, subject.twin.reference, finding)
 
 
 def pieces(subject: Subject) -> None:
@@ -79,44 +79,30 @@ def pieces(subject: Subject) -> None:
 
 def waits(subject: Subject) -> None:
     """Return from ``train`` when training is over, so that nothing changes afterwards."""
-    trainer = subject.start()
-    trainer.train(subject.batches(), subject.latents())
-    first = subject.observe(trainer)
-    finding = "The trainer changes after `train` has returned"
-    subject.expect_same(first, subject.observe(trainer), finding)
+    first = {name: array for name, array in subject.reference.items() if "losses" not in name}
+    later = subject.observe(subject.first_run.trainer)
+    subject.expect_same(first, later, "The trainer changes after `train` has returned")
 
 
 def arguments_untouched(subject: Subject) -> None:
     """Write to no array that the constructor or ``train`` is given."""
-    images, labels = subject.images.copy(), subject.labels.copy()
-    trainer = subject.trainer_class(
-        subject.recipe,
-        images,
-        labels,
-        device=subject.device,
-        planned_steps=subject.planned_steps,
-        seed=subject.seed,
-    )
-    batches, latents = subject.batches(), subject.latents()
-    trainer.train(batches, latents)
-    given: Observed = {"images": images, "labels": labels, "batches": batches, "latents": latents}
     meant: Observed = {
         "images": subject.images,
         "labels": subject.labels,
         "batches": subject.batches(),
         "latents": subject.latents(),
     }
-    gap = difference(meant, given)
+    gap = difference(meant, subject.first_run.given)
     expect(gap is None, f"The trainer writes to an array that it was given: {gap}.")
 
 
 def arguments_copied(subject: Subject) -> None:
     """Keep no reference to batches and latents after ``train`` has returned."""
-    trainer = subject.start()
-    parts = []
-    for start in range(0, STEPS, 2):
-        batches = subject.batches()[start : start + 2].copy()
-        latents = subject.latents()[start : start + 2].copy()
+    trainer, first = subject.trained_halfway()
+    parts = [first]
+    for start in range(HALF, STEPS):
+        batches = subject.batches()[start : start + 1].copy()
+        latents = subject.latents()[start : start + 1].copy()
         parts.append(trainer.train(batches, latents))
         batches[...] = 0
         latents[...] = 0

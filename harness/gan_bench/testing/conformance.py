@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from gan_bench.streams import Stream, generator
 from gan_bench.testing import (
     checks_checkpoints,
     checks_class,
+    checks_costs,
     checks_inputs,
     checks_sampling,
     checks_training,
@@ -33,6 +36,7 @@ CHECKS: dict[str, Callable[[Subject], None]] = {
     for module in (
         checks_class,
         checks_weights,
+        checks_costs,
         checks_training,
         checks_inputs,
         checks_sampling,
@@ -91,29 +95,33 @@ def check_trainer(
     UsageError
         Where ``only`` names a check that does not exist.
     """
-    subject: Subject | None = None
-    checks = dict(CHECKS)
-    try:
-        chosen = default_recipe(trainer_class) if recipe is None else recipe
-    except (AttributeError, TypeError, ValidationError) as error:
-        hindrance: str | None = f"There is no recipe to check with: {describe(error)}."
-    else:
-        subject = _subject(trainer_class, chosen, device, seed, images, labels)
-        hindrance = _hindrance(subject)
-        for field in type(chosen).model_fields:
-            checks[f"field {field}"] = partial(check_field, field)
-    results = []
-    for name in _selected(checks, only):
-        if subject is None and name == "contract":
-            result = perform(name, promise(name), partial(_contract_without_recipe, trainer_class))
-        elif subject is None or hindrance is not None:
-            result = CheckResult(name, "skipped", hindrance or "")
+    with TemporaryDirectory(prefix="gan-bench-") as scratch:
+        subject: Subject | None = None
+        checks = dict(CHECKS)
+        try:
+            chosen = default_recipe(trainer_class) if recipe is None else recipe
+        except (AttributeError, TypeError, ValidationError) as error:
+            hindrance: str | None = f"There is no recipe to check with: {describe(error)}."
         else:
-            result = perform(name, promise(name), partial(checks[name], subject))
-        results.append(result)
-        if on_result is not None:
-            on_result(result)
-    return results
+            folder = Path(scratch).resolve()
+            subject = _subject(trainer_class, chosen, device, seed, images, labels, folder)
+            hindrance = _hindrance(subject)
+            for field in type(chosen).model_fields:
+                checks[f"field {field}"] = partial(check_field, field)
+        results = []
+        for name in _selected(checks, only):
+            if subject is None and name == "contract":
+                result = perform(
+                    name, promise(name), partial(_contract_without_recipe, trainer_class)
+                )
+            elif subject is None or hindrance is not None:
+                result = CheckResult(name, "skipped", hindrance or "")
+            else:
+                result = perform(name, promise(name), partial(checks[name], subject))
+            results.append(result)
+            if on_result is not None:
+                on_result(result)
+        return results
 
 
 def promise(name: str) -> str:
@@ -148,13 +156,14 @@ def _subject(
     seed: int,
     images: NDArray[np.uint8] | None,
     labels: NDArray[np.int64] | None,
+    scratch: Path,
 ) -> Subject:
     # A recipe that does not allow small batches is checked with its own.
     with suppress(ValidationError):
         recipe = revalidated(recipe, batch_size=BATCH_SIZE)
     images = synthetic_images(recipe, seed) if images is None else images
     labels = np.arange(len(images), dtype=np.int64) % 10 if labels is None else labels
-    return Subject(trainer_class, recipe, images, labels, device, seed)
+    return Subject(trainer_class, recipe, images, labels, device, seed, scratch)
 
 
 def _hindrance(subject: Subject) -> str | None:
@@ -163,7 +172,7 @@ def _hindrance(subject: Subject) -> str | None:
     if cannot is not None:
         return f"The recipe cannot make these images: {cannot}"
     try:
-        subject.build()
+        subject.untrained  # noqa: B018 - is built now
     except Unsupported as reason:
         return f"Unsupported: {one_line(reason)}"
     except (Exception, SystemExit):  # noqa: BLE001 - the checks report it, each in its place

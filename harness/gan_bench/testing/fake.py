@@ -113,6 +113,14 @@ class FakeTrainer:
         way = discriminate(self._tensors, self._shrink(images), slope=slope, mask=None)
         return fakes, way.logits
 
+    def multiply_adds(self) -> dict[str, int]:
+        """Return those of a forward pass of one image, each kernel being that of a dense layer."""
+        counts = {"generator": 0, "discriminator": 0}
+        for name, tensor in self._tensors.items():
+            if name.endswith("kernel"):
+                counts[name.partition(".")[0]] += tensor.size
+        return counts
+
     def save(self, path: Path) -> None:
         """Write tensors, velocities, the step and dropout's random state below ``path``."""
         np.savez(

@@ -1,6 +1,6 @@
 """The recipe of the fake GAN: small enough to train in milliseconds, every field of it wired."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,11 +88,22 @@ class FakeRecipe(Recipe):
                 counts[name.partition(".")[0]] += int(np.prod(shape))
         return counts
 
+    def without_dropout(self) -> Self:
+        """Return the recipe with dropout at rate 0."""
+        return self.model_copy(update={"dropout": 0.0})
+
+    def forward_multiply_adds(self) -> dict[str, int]:
+        """Return those of the dense layers, of a forward pass of one image."""
+        pixels = self.resolution**2
+        return {
+            "generator": self.latent_size * self.hidden + self.hidden * pixels,
+            "discriminator": pixels * self.hidden + self.hidden,
+        }
+
     def multiply_adds_per_step(self) -> int:
         """Return the multiply-adds of the dense layers, forwards and backwards."""
         pixels = self.resolution**2
-        generate = self.latent_size * self.hidden + self.hidden * pixels
-        discriminate = pixels * self.hidden + self.hidden
+        generate, discriminate = self.forward_multiply_adds().values()
         # Backwards costs as much as forwards for the tensors, and again for what lies before them.
         discriminator_update = generate + 2 * discriminate + 2 * (discriminate + self.hidden)
         generator_update = generate + discriminate + discriminate + generate + self.hidden * pixels

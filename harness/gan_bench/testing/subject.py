@@ -1,106 +1,180 @@
-"""What the checks examine: a trainer class with a recipe, small images and draws of their own."""
+"""What the checks examine: a trainer class, and the trainers that several of them share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.recipe import Recipe
-from gan_bench.streams import Stream, generator
+from gan_bench.testing.draws import STEPS, Draws, Observed, copies
 from gan_bench.testing.results import CheckFailed, CheckSkipped
 from gan_bench.trainer import Losses, Trainer
 
-STEPS: Final = 4
-PLANNED_STEPS: Final = 8
-SAMPLES: Final = 7
+HALF: Final = STEPS // 2
 
 LOSSES: Final = ("generator", "discriminator", "d_real", "d_fake")
 
-Observed = dict[str, NDArray[Any]]
-"""Copies of what a trainer shows: weights by name, ``losses.<name>`` and ``samples``."""
+
+@dataclass(frozen=True)
+class FirstRun:
+    """A trainer after one call of ``train``, undisturbed."""
+
+    trainer: Trainer
+    given: Observed
+    """The very arrays that it was built from and trained on."""
+    losses: Losses
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A trainer class, what its trainers are built from, and what is drawn for them."""
+class Halfway:
+    """A trainer that saved after half the steps and then went on to the last."""
 
-    trainer_class: type[Trainer]
-    recipe: Recipe
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    device: str
-    seed: int
-    planned_steps: int = PLANNED_STEPS
+    trainer: Trainer
+    checkpoint: Path
+    losses: Losses
+    """Copies of those of the first half."""
+    observed: Observed
+    """The trainer's state after the last step."""
 
-    def build(self, device: str | None = None) -> Trainer:
-        """Build a trainer that starts from weights of its own."""
-        return self.trainer_class(
-            self.recipe,
-            self.images.copy(),
-            self.labels.copy(),
-            device=self.device if device is None else device,
-            planned_steps=self.planned_steps,
-            seed=self.seed,
-        )
 
-    def start(self) -> Trainer:
-        """Build a trainer that starts from the recipe's initial weights, where it has them."""
-        trainer = self.build()
-        weights = self.recipe.initial_weights(self.seed)
-        if weights is not None:
-            trainer.set_weights(weights)
-        return trainer
+@dataclass(frozen=True)
+class Subject(Draws):
+    """A trainer class and its trainers, as checks find them.
 
-    def batches(self, steps: int = STEPS) -> NDArray[np.int64]:
-        """Draw indices (steps, p, batch_size) into the first half of the images."""
-        shape = (steps, self.recipe.real_batches_per_step, self.recipe.batch_size)
-        numbers = generator(self.seed, Stream.CONFORMANCE, 1)
-        return numbers.integers(0, max(1, len(self.images) // 2), shape, dtype=np.int64)
+    Some frameworks take seconds to build a trainer. Checks that would all start from the same one
+    therefore share it, where what one of them does to it cannot reach another.
+    """
 
-    def latents(self, steps: int = STEPS) -> NDArray[np.float32]:
-        """Draw latents (steps, draws, batch_size, z) for training."""
-        recipe = self.recipe
-        return self.noise(2, steps, recipe.draws_per_step, recipe.batch_size)
+    @cached_property
+    def untrained(self) -> Trainer:
+        """A trainer that no check trains, with any weights."""
+        return self.build()
 
-    def evaluation_latents(self, count: int = SAMPLES) -> NDArray[np.float32]:
-        """Draw latents (count, z) for sampling."""
-        return self.noise(3, count)
+    @cached_property
+    def _own_start(self) -> Observed:
+        return weights_of(self.untrained) if self.initial is None else self.initial
 
-    def noise(self, index: int, *shape: int) -> NDArray[np.float32]:
-        """Draw latents of the recipe's size and distribution from the stream's ``index``."""
-        numbers = generator(self.seed, Stream.CONFORMANCE, index)
-        full = (*shape, self.recipe.latent_size)
-        if self.recipe.latent_distribution == "uniform":
-            return numbers.random(full, dtype=np.float32) * 2 - 1
-        return numbers.standard_normal(full, dtype=np.float32)
+    def untrained_with(self, weights: Observed | None = None) -> Trainer:
+        """Return `untrained` with these weights, or with those that training starts from."""
+        self.untrained.set_weights(copies(self._own_start if weights is None else weights))
+        return self.untrained
+
+    @cached_property
+    def first_run(self) -> FirstRun:
+        """A fresh trainer after one call of ``STEPS`` steps, for no check to disturb."""
+        given: Observed = {
+            "images": self.images.copy(),
+            "labels": self.labels.copy(),
+            "batches": self.batches(),
+            "latents": self.latents(),
+        }
+        trainer = self.start(given["images"], given["labels"])
+        return FirstRun(trainer, given, trainer.train(given["batches"], given["latents"]))
 
     @cached_property
     def reference(self) -> Observed:
-        """A fresh trainer's state after one call of ``STEPS`` steps, undisturbed."""
-        trainer = self.start()
-        return self.observe(trainer, trainer.train(self.batches(), self.latents()))
+        """The state after `first_run`."""
+        return self.observe(self.first_run.trainer, self.first_run.losses)
+
+    @cached_property
+    def twin(self) -> "Subject":
+        """The same subject with runs of its own."""
+        return replace(self)
+
+    def used_trainer(self) -> Trainer:
+        """Return a trainer that has trained somehow, to do with it what one likes."""
+        self.twin.reference  # noqa: B018 - observed before anything else happens to it
+        return self.twin.first_run.trainer
 
     @cached_property
     def repeats(self) -> bool:
         """Whether the device gives the same bits twice; on the CPU it has to."""
-        return self.device == "cpu" or difference(self.reference, self.again()) is None
+        return self.device == "cpu" or difference(self.reference, self.twin.reference) is None
 
     @cached_property
     def precise(self) -> "Subject":
-        """The subject for the whole of a short run, in float64 where the trainer can."""
+        """The subject for the whole of a short run, small and in float64 where it can be."""
         short = replace(self, planned_steps=STEPS)
-        try:
-            precise = replace(short, recipe=revalidated(self.recipe, dtype="float64"))
-            return precise if precise.reference else short
-        except (Exception, SystemExit):  # noqa: BLE001 - it shows where the dtype is checked
-            return short
+        for changes in ({"dtype": "float64"}, {}):
+            try:
+                recipe = revalidated(self.recipe.smaller(), **changes)
+                precise = replace(short, recipe=recipe)
+                if precise.reference:
+                    return precise
+            except (Exception, SystemExit):  # noqa: BLE001 - it shows where the dtype is checked
+                continue
+        return short
 
-    def again(self) -> Observed:
-        """Observe another trainer as `reference` does."""
-        return replace(self).reference
+    @cached_property
+    def halfway(self) -> Halfway:
+        """A trainer that saved after half the steps and went on, and what it saved."""
+        trainer = self.start()
+        batches, latents = self.batches(), self.latents()
+        first = trainer.train(batches[:HALF], latents[:HALF])
+        kept = Losses(**{name: _copy(getattr(first, name)) for name in LOSSES})
+        checkpoint = Path(mkdtemp(dir=self.scratch))
+        with empty_folder() as folder:
+            trainer.save(folder)
+            copytree(folder, checkpoint, symlinks=True, dirs_exist_ok=True)
+        second = trainer.train(batches[HALF:], latents[HALF:])
+        return Halfway(trainer, checkpoint, kept, self.observe(trainer, first, second))
+
+    def load(self, trainer: Trainer) -> None:
+        """Load into a trainer what `halfway` saved, from a folder that is gone afterwards."""
+        # Not from the folder that it was saved to: a run's checkpoints are renamed.
+        with empty_folder() as folder:
+            copytree(self.halfway.checkpoint, folder, symlinks=True, dirs_exist_ok=True)
+            trainer.load(folder)
+
+    def continued(self, trainer: Trainer) -> Observed:
+        """Load into a trainer what `halfway` saved, and observe it after the last step."""
+        self.load(trainer)
+        second = trainer.train(self.batches()[HALF:], self.latents()[HALF:])
+        return self.observe(trainer, self.halfway.losses, second)
+
+    @cached_property
+    def rewound(self) -> Observed:
+        """The state after `halfway`'s trainer has trained on something else and `continued`."""
+        trainer = self.halfway.trainer
+        trainer.train(self.batches(3)[::-1].copy(), self.latents(3)[::-1].copy())
+        return self.continued(trainer)
+
+    @cached_property
+    def rewinds(self) -> bool:
+        """Whether a trainer, by loading, can be brought back to where it saved."""
+        try:
+            return difference(self.reference, self.rewound) is None
+        except (Exception, SystemExit):  # noqa: BLE001 - it shows where loading is checked
+            return False
+
+    def trained_halfway(self) -> tuple[Trainer, Losses]:
+        """Return a trainer after half the steps, and copies of their losses.
+
+        It is one that has been rewound, if that ends in the bits of one that has not.
+        """
+        if self.rewinds:
+            self.load(self.halfway.trainer)
+            return self.halfway.trainer, self.halfway.losses
+        trainer = self.start()
+        return trainer, trainer.train(self.batches()[:HALF], self.latents()[:HALF])
+
+    def weights_after(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Observed:
+        """Return the weights after training on draws that are others in the second half only."""
+        if self.rewinds:
+            trainer, _ = self.trained_halfway()
+            trainer.train(batches[HALF:], latents[HALF:])
+        else:
+            # In one call, as the reference: in two, what `train` makes of a call would show too.
+            trainer = self.start()
+            trainer.train(batches, latents)
+        return weights_of(trainer)
 
     def observe(self, trainer: Trainer, *losses: Losses) -> Observed:
         """Copy the trainer's weights and samples, and the losses of consecutive calls as one."""
@@ -134,7 +208,16 @@ def revalidated(recipe: Recipe, **changes: object) -> Recipe:
 
 def weights_of(trainer: Trainer) -> Observed:
     """Return the trainer's weights, copied here whatever the trainer does."""
-    return {name: np.array(tensor) for name, tensor in trainer.weights().items()}
+    return copies(trainer.weights())
+
+
+@contextmanager
+def empty_folder() -> Iterator[Path]:
+    """Yield an empty folder in a temporary one, to which strays and relative paths go too."""
+    with TemporaryDirectory() as name, chdir(name):
+        folder = Path(name).resolve() / "checkpoint"
+        folder.mkdir()
+        yield folder
 
 
 def joined_losses(*pieces: Losses) -> Observed:
@@ -160,3 +243,7 @@ def difference(first: Mapping[str, NDArray[Any]], second: Mapping[str, NDArray[A
             gap = np.abs(one.astype(np.float64) - other.astype(np.float64)).max()
             return f"{name} differs by up to {gap:.2g}"
     return None
+
+
+def _copy(values: NDArray[Any] | None) -> NDArray[Any] | None:
+    return None if values is None else np.array(values)

@@ -75,8 +75,7 @@ def _has_effect(base: Subject, other: Subject) -> bool:
 
 
 def _starts_apart(base: Subject, other: Subject) -> bool:
-    first = base.recipe.initial_weights(base.seed)
-    second = other.recipe.initial_weights(other.seed)
+    first, second = base.initial, other.initial
     return first is not None and second is not None and difference(first, second) is not None
 
 

@@ -1,0 +1,106 @@
+"""A module of this package in a child process with a run's environment, which answers by a pipe."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from types import TracebackType
+from typing import IO, Self
+
+from pydantic import BaseModel
+
+from gan_bench.errors import GanBenchError
+from gan_bench.launch import worker_environment
+from gan_bench.parent import end_with_parent
+
+_LOG_TAIL_BYTES = 16_384
+
+
+class ChildDied(GanBenchError):
+    """The child ended with another exit code than 0; says which, and its log's last line."""
+
+
+class Child:
+    """A running child; as a context, it is killed on the way out if it is still running.
+
+    Its ``stdout`` and ``stderr`` go to a log that is thrown away, but for the last line where the
+    child fails.
+    """
+
+    def __init__(self, module: str, order: BaseModel, *, device: str, threads: int) -> None:
+        """Start ``python -m module``, which is to call `receive_order`.
+
+        Parameters
+        ----------
+        module
+            The module's name; its process gets the answers' file descriptor as argument.
+        order
+            What the child is to do.
+        device, threads
+            See `gan_bench.launch.worker_environment`; frameworks are asked for determinism.
+        """
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
+        answers, child_end = os.pipe()
+        self.answers: IO[bytes] = os.fdopen(answers, "rb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, str(child_end)],
+            env=worker_environment(device=device, threads=threads, deterministic=True),
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=self._log,
+            pass_fds=[child_end],
+        )
+        os.close(child_end)
+        assert self._process.stdin is not None
+        # It stays open: its end tells the child that this process is gone.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(order.model_dump_json().encode() + b"\n")
+            self._process.stdin.flush()
+
+    def finish(self) -> None:
+        """Wait for the child's own end.
+
+        Raises
+        ------
+        ChildDied
+            It did not end well.
+        """
+        code = self._process.wait()
+        if code != 0:
+            raise ChildDied(f"exit code {code}: {self._last_line()}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self.answers.close()
+        self._log.close()
+
+    def _last_line(self) -> str:
+        self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, self._log.tell() - _LOG_TAIL_BYTES))
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else "no output"
+
+
+def receive_order() -> bytes:
+    """Return the order as JSON, in the child; from then on the child ends with its parent."""
+    order = sys.stdin.buffer.readline()
+    end_with_parent()
+    return order
+
+
+def seen_device(device: str) -> str:
+    """Return what a child calls the device: its environment shows it one GPU only."""
+    return "cpu" if device == "cpu" else "cuda:0"

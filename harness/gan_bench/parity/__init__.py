@@ -1,0 +1,1 @@
+"""Parity certificates: that two implementations of one recipe compute the same thing."""

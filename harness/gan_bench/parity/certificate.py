@@ -1,0 +1,157 @@
+"""A parity certificate: what was compared, the figures, and which runs it speaks for."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import ValidationError
+
+from gan_bench.atomic import write_atomically
+from gan_bench.devices import Machine
+from gan_bench.errors import GanBenchError
+from gan_bench.folders import ResultsFolder
+from gan_bench.parity.figures import Bounds, Figure
+from gan_bench.parity.paired import PairedRun
+from gan_bench.spec import Frozen, RunSpec
+
+CERTIFICATE_SCHEMA_VERSION: Final = 1
+_BUDGET_FIELDS = frozenset({"epochs"})
+DTYPES: Final = {
+    "held weights": "float32",
+    "forward": "float32",
+    "losses": "float64",
+    "updates": "float64",
+    "paired run": "float32",
+}
+Verdict = Literal["passed", "failed", "not checked"]
+
+
+class Party(Frozen):
+    """One of the two implementations."""
+
+    name: str
+    framework: str
+    source_sha256: str
+    versions: dict[str, str]
+    holds_initial_weights: bool | None = None
+    """Whether it held the recipe's initial weights to the bit; None where it did not come to it."""
+
+
+class Certificate(Frozen):
+    """What a comparison of two implementations of one recipe came to."""
+
+    schema_version: Literal[1] = CERTIFICATE_SCHEMA_VERSION
+    id: str
+    """A hash of what the certificate speaks for."""
+    pair: str
+    """The recipe's name where it is of the original and its only twin, else ``<a>--<b>``."""
+    recipe: str
+    reference: Party
+    """The recipe's original, or the implementation that was named first."""
+    other: Party
+    device: Literal["cpu", "cuda"]
+    recipe_values: dict[str, Any]
+    """As runs have them; the comparison took smaller batches where `batch_size` says so."""
+    dtypes: dict[str, str] = DTYPES
+    batch_size: int | None
+    seed: int
+    bounds: Bounds
+    figures: tuple[Figure, ...]
+    """The worst of each network and mode, loss and tensor."""
+    paired_run: PairedRun | None
+    verdict: Verdict
+    """``not checked`` where an implementation cannot do what the comparison asks."""
+    passed: bool
+    problems: tuple[str, ...]
+    """Why it did not pass, a sentence each."""
+    created_at: str
+    machine: Machine
+
+    def write(self, folder: ResultsFolder) -> Path:
+        """Write it, whole or not at all, in place of an earlier one of its pair and device."""
+        folder.parity.mkdir(exist_ok=True)
+        device = "" if self.device == "cpu" else f".{self.device}"
+        path = folder.parity / f"{self.pair}{device}.json"
+        write_atomically(path, self.model_dump_json(indent=1).encode() + b"\n")
+        return path
+
+    def speaks_for(self, spec: RunSpec) -> bool:
+        """Whether it passed and one of its implementations is the run's, with the same values.
+
+        The comparison covers neither another device nor other versions, source or recipe values;
+        how long a run trains is no matter.
+        """
+        return (
+            self.passed
+            and self.device == device_kind(spec.device)
+            and without_budget(self.recipe_values) == without_budget(spec.recipe_values)
+            and any(
+                (party.name, party.source_sha256, party.versions)
+                == (spec.implementation.name, spec.source_sha256, spec.versions)
+                for party in (self.reference, self.other)
+            )
+        )
+
+    @staticmethod
+    def read(path: Path) -> "Certificate":
+        """Read a certificate.
+
+        Raises
+        ------
+        GanBenchError
+            It is damaged, or of another schema version.
+        """
+        try:
+            return Certificate.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError, ValueError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else None
+            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
+            raise GanBenchError(
+                f"The parity certificate {path} is not readable ({what}); make it again with "
+                "`gan-bench parity`."
+            ) from error
+
+
+def certificate_id(
+    reference: Party, other: Party, device: str, recipe_values: Mapping[str, Any]
+) -> str:
+    """Return the hash of what a certificate speaks for: `Certificate.speaks_for`'s conditions."""
+    identity = {
+        "schema_version": CERTIFICATE_SCHEMA_VERSION,
+        "parties": [
+            party.model_dump(include={"name", "source_sha256", "versions"})
+            for party in (reference, other)
+        ],
+        "device": device_kind(device),
+        "recipe_values": without_budget(recipe_values),
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def device_kind(device: str) -> Literal["cpu", "cuda"]:
+    """Return ``cpu``, or ``cuda`` for any GPU."""
+    return "cpu" if device == "cpu" else "cuda"
+
+
+def read_certificates(folder: ResultsFolder) -> tuple[list[Certificate], list[str]]:
+    """Return a results folder's certificates, and a sentence for each that cannot be read."""
+    found, problems = [], []
+    for path in sorted(folder.parity.glob("*.json")):
+        try:
+            found.append(Certificate.read(path))
+        except GanBenchError as error:
+            problems.append(str(error))
+    # Those of the recipes before those of pairs that someone chose.
+    return sorted(found, key=lambda certificate: certificate.pair != certificate.recipe), problems
+
+
+def certificate_for(spec: RunSpec, certificates: Sequence[Certificate]) -> Certificate | None:
+    """Return the first certificate that speaks for a run, None if none does."""
+    return next((one for one in certificates if one.speaks_for(spec)), None)
+
+
+def without_budget(recipe_values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values on which a training step depends: all but how long a run is."""
+    return {name: value for name, value in recipe_values.items() if name not in _BUDGET_FIELDS}

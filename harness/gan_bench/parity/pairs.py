@@ -1,0 +1,124 @@
+"""Which implementations are compared with which."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gan_bench.describe import Description, describe
+from gan_bench.errors import UsageError
+from gan_bench.frameworks import missing, versions_of
+from gan_bench.parity.certificate import without_budget
+from gan_bench.registry import find, registered
+from gan_bench.spec import Implementation
+
+MNIST_SHAPE = (28, 28, 1)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two implementations of one recipe with the same recipe values."""
+
+    name: str
+    """The recipe's where it has one twin, else ``<a>--<b>``."""
+    reference: Description
+    other: Description
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        return self.reference.implementation.recipe
+
+
+def pairs(words: Sequence[str]) -> list[Pair]:
+    """Return what is to be compared.
+
+    Parameters
+    ----------
+    words
+        Nothing for all recipes with several registered implementations, a recipe's name, or two
+        implementations by name or path.
+
+    Raises
+    ------
+    UsageError
+        Something is unknown, there is no pair, two implementations are of different recipes or
+        values, or a framework is not installed.
+    """
+    if len(words) > 2:
+        raise UsageError("Name one recipe, or two implementations to compare, or nothing for all.")
+    found = [_chosen(words[0], words[1])] if len(words) == 2 else list(_registered(*words))
+    for pair in found:
+        for description in (pair.reference, pair.other):
+            name, framework = description.implementation.name, description.implementation.framework
+            absent = missing(framework, versions_of(None))
+            if absent is not None:
+                raise UsageError(f"{name} cannot be compared: {absent}.")
+    return found
+
+
+def _registered(recipe: str | None = None) -> Iterator[Pair]:
+    by_recipe: dict[str, list[Implementation]] = {}
+    for implementation in registered().values():
+        by_recipe.setdefault(implementation.recipe, []).append(implementation)
+    if recipe is not None:
+        if recipe not in by_recipe:
+            raise UsageError(_unknown(recipe, by_recipe))
+        if len(by_recipe[recipe]) == 1:
+            raise UsageError(
+                f"The recipe {recipe} has one implementation, {by_recipe[recipe][0].name}; to "
+                f"compare yours with it: gan-bench parity {by_recipe[recipe][0].name} ./yours.py"
+            )
+        by_recipe = {recipe: by_recipe[recipe]}
+    several = {name: found for name, found in by_recipe.items() if len(found) > 1}
+    if not several:
+        raise UsageError(
+            "No recipe has several implementations; name two to compare: gan-bench parity A ./b.py"
+        )
+    for name, implementations in several.items():
+        yield from _of_recipe(name, implementations)
+
+
+def _of_recipe(name: str, implementations: Sequence[Implementation]) -> Iterator[Pair]:
+    """Yield the original against each other implementation, the first where there is none."""
+    descriptions = [describe(found.name, {}, MNIST_SHAPE) for found in implementations]
+    origins = [d for d in descriptions if d.implementation.framework == d.recipe_origin]
+    reference = (origins or descriptions)[0]
+    for other in descriptions:
+        if other is not reference:
+            yield _pair(reference, other, name if len(descriptions) == 2 else None)
+
+
+def _chosen(one: str, other: str) -> Pair:
+    first, second = find([one, other]) if one != other else (one, other)
+    if first == second:
+        raise UsageError(f"{one} is always equal to itself; name two implementations.")
+    return _pair(describe(first, {}, MNIST_SHAPE), describe(second, {}, MNIST_SHAPE), None)
+
+
+def _pair(reference: Description, other: Description, name: str | None) -> Pair:
+    names = reference.implementation.name, other.implementation.name
+    recipes = reference.implementation.recipe, other.implementation.recipe
+    if names[0] == names[1]:
+        raise UsageError(f"Both are called {names[0]}; rename one file.")
+    if recipes[0] != recipes[1]:
+        raise UsageError(
+            f"{names[0]} implements the recipe {recipes[0]} and {names[1]} {recipes[1]}; only two "
+            "of one recipe can be compared."
+        )
+    ours, theirs = (without_budget(found.recipe_values) for found in (reference, other))
+    apart = [field for field in ours | theirs if ours.get(field) != theirs.get(field)]
+    if apart:
+        values = [str(found.get(apart[0], "no such field")) for found in (ours, theirs)]
+        raise UsageError(
+            f"{names[0]} and {names[1]} have other recipe values ({apart[0]}: {values[0]} and "
+            f"{values[1]}); only two with the same can be compared."
+        )
+    return Pair(name or f"{names[0]}--{names[1]}", reference, other)
+
+
+def _unknown(recipe: str, known: dict[str, list[Implementation]]) -> str:
+    if recipe in registered() or ".py" in recipe:
+        return f"To compare {recipe}, name a second implementation beside it."
+    near = difflib.get_close_matches(recipe, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+    return f"There is no recipe named {recipe!r}; {hint}"
