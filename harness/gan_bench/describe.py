@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from gan_bench import source
 from gan_bench.data import SplitName
 from gan_bench.errors import UsageError
+from gan_bench.frameworks import PINNED
 from gan_bench.loading import load_trainer, plugin_in
 from gan_bench.recipe import Recipe
 from gan_bench.registry import is_path, recipe_entry_point, registered, split_path
@@ -43,6 +44,8 @@ class Description(Frozen):
     recipe_source: str
     summary: str
     fields: tuple[RecipeField, ...]
+    conventions: dict[str, str]
+    """What is pinned and no field, by what it concerns: the recipe's and the harness's own."""
     images_per_step: int
     batch_size: int
     epochs: int
@@ -125,6 +128,7 @@ def _describe_recipe(
         recipe_source=recipe_class.source,
         summary=(inspect.getdoc(recipe_class) or "").partition("\n")[0],
         fields=tuple(fields),
+        conventions=recipe_class.conventions(implementation.framework) | PINNED,
         images_per_step=recipe.images_per_step,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,

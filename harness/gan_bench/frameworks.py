@@ -30,6 +30,14 @@ FRAMEWORKS: dict[str, Framework] = {
 }
 
 
+PINNED = {
+    "matmul precision": "the dtype's own: TF32 is off in every framework",
+    "GPU memory": "grows on demand",
+    "threads": "as many for every framework",
+}
+"""What a worker's environment sets alike for all frameworks; see `launch.worker_environment`."""
+
+
 def installed_versions() -> dict[str, str]:
     """Return the versions, in this interpreter, of all that can identify a run."""
     versions = {"python": platform.python_version(), "gan-bench": __version__}

@@ -249,6 +249,7 @@ def expand(asked: Request, command: str) -> Plan:
                     implementation=description.implementation,
                     source_sha256=description.source_sha256,
                     recipe_values=description.recipe_values,
+                    conventions=description.conventions,
                     dataset=dataset.name,
                     data_sha256=dataset.sha256,
                     train_splits=description.train_splits,

@@ -73,6 +73,8 @@ class RunSpec(Frozen):
     source_sha256: str
     """Over the source files of the implementation and its recipe."""
     recipe_values: dict[str, Any]
+    conventions: dict[str, str] = Field(default_factory=dict)
+    """What is pinned and no recipe value, by what it concerns."""
     dataset: str
     """As `gan_bench.data.load` takes it; a folder's with its absolute path."""
     data_sha256: str
@@ -116,7 +118,7 @@ class RunSpec(Frozen):
         matter: it may be moved.
         """
         derived = {
-            *("preset", "python", "budget", "cannot_make", "train_splits"),
+            *("preset", "python", "budget", "cannot_make", "train_splits", "conventions"),
             *("parameters", "multiply_adds_per_step"),
         }
         identity = self.model_dump(mode="json", exclude=derived)

@@ -19,7 +19,11 @@ from gan_bench.status import RunStatus
 from gan_bench.testing import CheckResult
 
 _WIDE = 78
-"""Columns of a terminal from which on every column of a table has its place."""
+"""Columns of a terminal from which on the sizes have their place."""
+_WIDER = 110
+"""From which on the source's title has."""
+_WIDEST = 140
+"""From which on what the name says already has."""
 STYLES = {
     **dict.fromkeys(("ok", "passed"), "green"),
     **dict.fromkeys(("pending", "info", "skipped", "not checked"), "dim"),
@@ -79,22 +83,34 @@ def print_plan(console: Console, plan: Plan, actions: Sequence[str]) -> None:
 
 
 def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    """Print what can be run, with its size where the terminal is wide enough."""
-    size = [("G params", "number"), ("D params", "number"), ("MMACs/image", "number")]
-    size = size if console.width >= _WIDE else []
+    """Print what can be run; a narrow terminal leaves out what the name says, then the sizes."""
     cells = []
     for row in rows:
-        per_image = row["multiply_adds_per_image"]
-        figures = (
-            _count(row["generator_parameters"]),
-            _count(row["discriminator_parameters"]),
-            _count(per_image / 1e6 if per_image else None),
+        per_image, missing = row["multiply_adds_per_image"], row["missing"]
+        cells.append(
+            {
+                ("implementation", "name"): row["name"],
+                ("recipe", "name"): row["recipe"],
+                ("framework", "name"): row["framework"],
+                ("is", "name"): row["kind"],
+                ("source", "text"): row["source"] or "-",
+                ("G params", "number"): _count(row["generator_parameters"]),
+                ("D params", "number"): _count(row["discriminator_parameters"]),
+                ("MMACs/image", "number"): _count(per_image / 1e6 if per_image else None),
+                ("installed", "text"): (
+                    state("ok") if missing is None else Text(missing, style="yellow")
+                ),
+            }
         )
-        missing = row["missing"]
-        installed = state("ok") if missing is None else Text(missing, style="yellow")
-        cells.append((row["name"], row["kind"], *figures[: len(size)], installed))
-    columns = [("implementation", "name"), ("is", "text"), *size, ("installed", "text")]
-    console.print(_table(columns, cells))
+    left_out: set[str] = set()
+    if console.width < _WIDEST:
+        left_out |= {"recipe", "framework"}
+    if console.width < _WIDER:
+        left_out |= {"source"}
+    if console.width < _WIDE:
+        left_out |= {"G params", "D params", "MMACs/image"}
+    columns = [column for column in cells[0] if column[0] not in left_out]
+    console.print(_table(columns, [[row[column] for column in columns] for row in cells]))
 
 
 def print_description(console: Console, description: Description) -> None:
@@ -114,6 +130,9 @@ def print_description(console: Console, description: Description) -> None:
     ]
     columns = [("field", "name"), ("value", "name"), ("origin", "text"), ("meaning", "text")]
     console.print(_table(columns, rows))
+    console.print()
+    pinned = [("pinned, and no field", "name"), ("", "text")]
+    console.print(_table(pinned, description.conventions.items()))
 
 
 def _value(value: Any) -> str:

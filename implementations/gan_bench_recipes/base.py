@@ -100,6 +100,7 @@ class LayeredRecipe(Recipe):
             "images": "x / 127.5 - 1, and back by clip(round(127.5 (x + 1)), 0, 255)",
             "losses": "binary cross-entropy from logits, batch means; generator non-saturating",
             "flatten": "NHWC order in every framework",
+            "initial weights": "drawn by the recipe, not by a framework",
             "compilation": _COMPILATION.get(framework, "as the implementation chooses"),
         }
 

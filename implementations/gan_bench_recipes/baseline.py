@@ -109,7 +109,10 @@ class Baseline(KerasAdam, KerasBatchNorm):
     @classmethod
     def conventions(cls, framework: str) -> dict[str, str]:
         """Return what is pinned and no field."""
-        return super().conventions(framework) | {"padding": "same as Keras computes it"}
+        return super().conventions(framework) | {
+            "kernels at the start": "Glorot uniform times initial_gain, biases 0",
+            "padding": "same as Keras computes it",
+        }
 
     def multiply_adds_per_step(self) -> int:
         """Return the multiply-adds of the matrix products and convolutions that a step needs."""

@@ -34,7 +34,7 @@ class Dcgan(TorchAdam, TorchBatchNorm):
 
     name: ClassVar[str] = "dcgan"
     origin: ClassVar[str] = "torch"
-    source: ClassVar[str] = "https://github.com/janith99hansidu/DCGAN-PyTorch"
+    source: ClassVar[str] = "DCGAN-PyTorch, github.com/janith99hansidu"
 
     batch_size: int = knob(128, "images in a batch", "chosen", ge=1)
     epochs: int = knob(25, "passes over the data", "chosen", ge=1)
@@ -84,6 +84,7 @@ class Dcgan(TorchAdam, TorchBatchNorm):
     def conventions(cls, framework: str) -> dict[str, str]:
         """Return what is pinned and no field."""
         return super().conventions(framework) | {
+            "kernels at the start": "N(0, initial_scale), gammas N(1, initial_scale), betas 0",
             "padding": "p rows and columns on every side, of a transposed convolution cut off",
         }
 

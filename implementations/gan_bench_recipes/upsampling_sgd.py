@@ -108,6 +108,7 @@ class UpsamplingSgd(KerasBatchNorm):
     def conventions(cls, framework: str) -> dict[str, str]:
         """Return what is pinned and no field."""
         return super().conventions(framework) | {
+            "kernels at the start": "Glorot uniform times initial_gain, biases 0",
             "padding": "same and valid as Keras computes them",
             "nesterov": "v = mu v - lr g, w += mu v - lr g; at a constant rate PyTorch's form too",
         }

@@ -69,4 +69,4 @@ def receive(pipe: IO[bytes]) -> Iterator[Part]:
 
 def _bytes(array: NDArray[Any]) -> memoryview:
     """Return the memory of a contiguous array."""
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data

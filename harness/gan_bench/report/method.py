@@ -208,6 +208,7 @@ def _recipes(summary: Summary) -> Matrix:
                 "real images per step": f"{spec.images_per_step:,}",
             }
             values |= {key: _text(value) for key, value in spec.recipe_values.items()}
+            values |= spec.conventions
             known = columns.setdefault(row.label, values)
             if known != values:
                 columns[f"{row.label}, {group.title}"] = values

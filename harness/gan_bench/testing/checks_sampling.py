@@ -52,8 +52,9 @@ def sample_repeats(subject: Subject) -> None:
 def samples_differ(subject: Subject) -> None:
     """Return different samples for different latents, before training or after."""
     latents = subject.evaluation_latents(64)
-    for start in (subject.untrained_with, lambda: _trained(subject)):
-        images = start().sample(latents)
+    for trained in (False, True):
+        trainer = _trained(subject) if trained else subject.untrained_with()
+        images = trainer.sample(latents)
         if (images != images[:1]).any():
             return
     raise CheckFailed("64 different latents give 64 equal samples.")

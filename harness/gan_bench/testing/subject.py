@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -118,7 +119,7 @@ class Subject(Draws):
         trainer = self.start()
         batches, latents = self.batches(), self.latents()
         first = trainer.train(batches[:HALF], latents[:HALF])
-        kept = Losses(**{name: _copy(getattr(first, name)) for name in LOSSES})
+        kept = deepcopy(first)
         checkpoint = Path(mkdtemp(dir=self.scratch))
         with empty_folder() as folder:
             trainer.save(folder)
@@ -243,7 +244,3 @@ def difference(first: Mapping[str, NDArray[Any]], second: Mapping[str, NDArray[A
             gap = np.abs(one.astype(np.float64) - other.astype(np.float64)).max()
             return f"{name} differs by up to {gap:.2g}"
     return None
-
-
-def _copy(values: NDArray[Any] | None) -> NDArray[Any] | None:
-    return None if values is None else np.array(values)
