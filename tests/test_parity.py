@@ -489,7 +489,7 @@ def test_a_report_says_that_twins_are_not_checked(twin_runs, report):
     twin_runs(certified=False)
     text = report()
     assert text.count("| not parity-checked |") == 2
-    assert "- Parity: one and two: not parity-checked; `gan-bench parity` compares" in text
+    assert "- Parity: one and two: not parity-checked; gan-bench parity compares" in text
 
 
 def test_a_report_says_that_twins_are_checked_and_by_which_certificate(
@@ -503,7 +503,7 @@ def test_a_report_says_that_twins_are_checked_and_by_which_certificate(
     assert text.count("| not parity-checked |") == 1
     (certificate,) = certificates
     assert f"parity-checked, certificate {certificate.id}; after a paired run of 1 step" in text
-    assert "two (batch_size=8): not parity-checked" in text
+    assert "two (batch\\_size=8): not parity-checked" in text
 
 
 def test_a_certificate_that_failed_since_is_not_shown(results, twin_runs, certificates, report):

@@ -77,7 +77,7 @@ def _sentences(
         paired = _paired_run(known[one]) if one in known else ""
         yield f"{listed(sorted(labels))}: {CHECKED}, certificate {one}{paired}"
     if unchecked:
-        yield f"{listed(sorted(unchecked))}: {UNCHECKED}; `gan-bench parity` compares twins"
+        yield f"{listed(sorted(unchecked))}: {UNCHECKED}; gan-bench parity compares twins"
 
 
 def _paired_run(certificate: Certificate) -> str:
