@@ -53,6 +53,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def learns(session: nox.Session) -> None:
+    """Train every implementation on full MNIST until it beats its untrained self by a margin."""
+    session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
+    session.run("python", "scripts/check_learning.py", *session.posargs)
+
+
+@nox.session
 def lenet(session: nox.Session) -> None:
     """Train the lenet feature model again; needs full MNIST in $GAN_BENCH_DATA."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
