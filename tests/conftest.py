@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gan_bench.devices import gpus
+
 with contextlib.suppress(ImportError):
     # Loaded by torch after TensorFlow, it crashes the process (PythonOT/POT#816). Runs are not
     # concerned: each has a process of its own.
@@ -23,9 +25,11 @@ COMMAND_TIMEOUT_S = 600
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what needs a framework that is not installed, with the reason."""
+    """Skip what needs a framework or a GPU that is not there, with the reason."""
     needed = {"torch": "torch", "keras": "tensorflow"}
     for item in items:
+        if item.get_closest_marker("gpu") and not gpus():
+            item.add_marker(pytest.mark.skip(reason="nvidia-smi shows no GPU"))
         for marker, module in needed.items():
             if item.get_closest_marker(marker) and importlib.util.find_spec(module) is None:
                 item.add_marker(pytest.mark.skip(reason=f"{module} is not installed"))

@@ -68,8 +68,8 @@ class SamePaddingShifted(_Changed):
 
 class AdamEpsilonAfterCorrection(Baseline):
     def build_optimisers(self):
+        self.recipe = self.recipe.model_copy(update={"adam_epsilon_form": "after"})
         super().build_optimisers()
-        self.generator_optimiser.before = self.discriminator_optimiser.before = False
 
 
 class InitialScaleDoubled(Baseline):

@@ -13,6 +13,7 @@ from torch.nn import functional  # noqa: E402
 from gan_bench_recipes.baseline import Baseline as BaselineRecipe  # noqa: E402
 from gan_bench_recipes.decay import Decay as DecayRecipe  # noqa: E402
 from gan_bench_recipes.enhanced import Enhanced as EnhancedRecipe  # noqa: E402
+from gan_bench_torch import optimisers  # noqa: E402
 from gan_bench_torch.baseline import Baseline  # noqa: E402
 from gan_bench_torch.decay import Decay  # noqa: E402
 from gan_bench_torch.enhanced import Enhanced  # noqa: E402
@@ -181,6 +182,28 @@ def test_three_steps_equal_an_independent_computation_in_float64(trainer_class, 
     for name, tensor in tested.weights().items():
         expected = reference.weights[name].detach().numpy()
         np.testing.assert_allclose(tensor, expected, rtol=1e-8, atol=1e-11, err_msg=name)
+
+
+@pytest.mark.parametrize("form", ["before", "after"])
+def test_adam_that_counts_in_the_devices_memory_makes_the_same_updates(monkeypatch, form):
+    # As on a GPU, where captured steps replay kernels and no Python.
+    recipe = DecayRecipe(adam_epsilon_form=form)
+    networks, states = [], []
+    for captured in (False, True):
+        monkeypatch.setattr(optimisers, "is_captured", lambda _, captured=captured: captured)
+        torch.manual_seed(0)
+        network = torch.nn.Linear(4, 3)
+        adam = optimisers.Adam(network, recipe, optimisers.exponential_decay(1e-3, 5, 0.5))
+        assert isinstance(adam.param_groups[0]["lr"], torch.Tensor) is captured
+        for _ in range(10):
+            adam.zero_grad()
+            network(torch.randn(8, 4)).square().mean().backward()
+            adam.step()
+        networks.append(network)
+        states.append(adam.state_dict()["param_groups"][0]["updates"])
+    assert states == [10, 10]
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("length", [4, 7, 14])

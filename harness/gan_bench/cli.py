@@ -1,5 +1,6 @@
 """The command line: click commands and no logic; everything heavy loads when it is needed."""
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -48,10 +49,15 @@ def _results_option(command: Callable[..., Any]) -> Callable[..., Any]:
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+_PIPED_COLUMNS = 160
+"""Where there is no terminal to be too narrow."""
+
+
 def _console() -> "Console":
     from rich.console import Console
 
-    return Console()
+    asked = os.environ.get("COLUMNS")
+    return Console(width=None if asked or sys.stdout.isatty() else _PIPED_COLUMNS)
 
 
 def _print_json(value: Any) -> None:

@@ -60,6 +60,8 @@ class KerasTrainer(ABC):
             )
         if os.environ.get("GAN_BENCH_DETERMINISTIC") == "1":
             tf.config.experimental.enable_op_determinism()
+        # A worker's environment turns it off in NVIDIA's libraries; XLA has products of its own.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         self.recipe = recipe
         self.planned_steps = planned_steps
         self.seed = seed
@@ -157,11 +159,20 @@ class KerasTrainer(ABC):
             for name, variable in self._state().items():
                 variable.assign(state[name])
 
+    @staticmethod
+    def compiles(device: str) -> bool:
+        """Tell whether XLA compiles steps on a device: Keras' own choice, ``"auto"``.
+
+        On a CPU the convolutions of its graphs are slower than TensorFlow's.
+        """
+        return device.startswith("/GPU")
+
     @cached_property
     def _step(self) -> Callable[..., tf.Tensor]:
         recipe = self.recipe
         return self._traced(
             self._one_step,
+            self.compiles(self.device),
             tf.TensorSpec((recipe.real_batches_per_step, recipe.batch_size), tf.int64),
             tf.TensorSpec(
                 (recipe.draws_per_step, recipe.batch_size, recipe.latent_size), tf.float32
@@ -172,6 +183,7 @@ class KerasTrainer(ABC):
     def _sample(self) -> Callable[..., tf.Tensor]:
         return self._traced(
             lambda latents: _to_bytes(self.generator(self._cast(latents), training=False)),
+            False,
             tf.TensorSpec((_SAMPLE_BATCH, self.recipe.latent_size), tf.float32),
         )
 
@@ -180,16 +192,19 @@ class KerasTrainer(ABC):
         return {
             training: self._traced(
                 partial(self._outputs, training=training),
+                False,
                 tf.TensorSpec((None, self.recipe.latent_size), tf.float32),
                 tf.TensorSpec((None, *self.images.shape[1:]), tf.float32),
             )
             for training in (False, True)
         }
 
-    def _traced(self, function: Callable[..., Any], *inputs: tf.TensorSpec) -> Callable[..., Any]:
+    def _traced(
+        self, function: Callable[..., Any], compiled: bool, *inputs: tf.TensorSpec
+    ) -> Callable[..., Any]:
         with tf.device(self.device), _floatx(self.recipe.dtype):
             return tf.function(
-                function, input_signature=inputs, autograph=False, jit_compile=False
+                function, input_signature=inputs, autograph=False, jit_compile=compiled
             ).get_concrete_function()
 
     def multiply_adds(self) -> dict[str, int]:

@@ -39,8 +39,8 @@ _NARROW = 8
 """Channels and units of the recipe on which the conformance suite tries each field."""
 
 _COMPILATION = {
-    "torch": "none: PyTorch runs eagerly",
-    "keras": "one TensorFlow graph a step, without XLA",
+    "torch": "none on a CPU; on a GPU a step is one CUDA graph",
+    "keras": "a step is one TensorFlow graph, on a GPU compiled by XLA",
 }
 
 

@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import Losses, Unsupported, Weights
+from gan_bench_torch.captured import CapturedStep, is_captured
 from gan_bench_torch.layers import BatchNorm, Dropout
 
 # Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
@@ -39,7 +40,7 @@ class TorchTrainer(ABC):
     """A trainer of two networks; a subclass says how they are built and what one update does.
 
     The uint8 images stay on the device, where a step gathers its batches by index. Losses are kept
-    on the device, too, and fetched once at the end of `train`.
+    on the device, too, and fetched once at the end of `train`. On a GPU a step is one CUDA graph.
     """
 
     framework: ClassVar[str] = "torch"
@@ -74,6 +75,7 @@ class TorchTrainer(ABC):
         for network in self._networks().values():
             network.to(self.device, self.dtype).to(memory_format=layout)
         self.build_optimisers()
+        self._step = self._new_step()
 
     @abstractmethod
     def build_networks(self) -> None:
@@ -101,8 +103,7 @@ class TorchTrainer(ABC):
         draws = torch.tensor(latents).to(self.device, self.dtype)
         losses = torch.empty(4, len(batches), device=self.device, dtype=self.dtype)
         for step in range(len(batches)):
-            real = [self._gather(index) for index in indices[step]]
-            losses[:, step] = torch.stack(self.update(real, draws[step])).detach()
+            losses[:, step] = self._step(indices[step], draws[step])
         return Losses(*losses.cpu().numpy())
 
     @torch.inference_mode()
@@ -177,6 +178,7 @@ class TorchTrainer(ABC):
             part.load_state_dict(state[name])
         # A generator's state is on the host whatever the generator's device.
         self.random.set_state(state["random"].cpu())
+        self._step = self._new_step()  # loaded optimisers keep their state in other memory
 
     def multiply_adds(self) -> dict[str, int]:
         """Return those of a forward pass of one image, counted by PyTorch on the networks."""
@@ -193,6 +195,15 @@ class TorchTrainer(ABC):
             network.train()
             counts[name] = counter.get_total_flops() // 2
         return counts
+
+    def _new_step(self) -> Callable[[Tensor, Tensor], Tensor]:
+        if is_captured(next(self.generator.parameters())):
+            return CapturedStep(self._one_step, self.random)
+        return self._one_step
+
+    def _one_step(self, batches: Tensor, latents: Tensor) -> Tensor:
+        real = [self._gather(index) for index in batches]
+        return torch.stack(self.update(real, latents)).detach()
 
     def _gather(self, index: Tensor) -> Tensor:
         batch = self.images.index_select(0, index).permute(0, 3, 1, 2)

@@ -1,53 +1,81 @@
 """Optimisers in the arithmetic that the recipes state."""
 
 from collections.abc import Callable
-from math import sqrt
+from math import inf
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gan_bench_recipes.arithmetic import KerasAdam, TorchAdam
 from gan_bench_recipes.upsampling_sgd import UpsamplingSgd
+from gan_bench_torch.captured import is_captured
 
 
 class Adam(torch.optim.Adam):
     """Adam with its epsilon where the recipe has it, and a rate that may depend on the step.
 
-    PyTorch adds epsilon after bias correction. Keras adds it before, to the uncorrected root, which
-    is the same as PyTorch's form with epsilon / sqrt(1 - beta2^t) in update t.
+    PyTorch adds epsilon after bias correction. Keras adds it before, to the uncorrected root: that
+    is PyTorch's form with moments that need no correction any more, as after infinitely many
+    steps, and the rate times sqrt(1 - beta2^t) / (1 - beta1^t) in update t.
+
+    Where steps are captured (see `gan_bench_torch.captured`), the count of updates and the rate
+    are in the device's memory.
     """
 
     def __init__(
         self,
         network: nn.Module,
         recipe: KerasAdam | TorchAdam,
-        learning_rate: float | Callable[[int], float],
+        learning_rate: float | Callable[[int | Tensor], float | Tensor],
     ) -> None:
-        self.epsilon = recipe.adam_epsilon
+        parameters = list(network.parameters())
+        captured = is_captured(parameters[0])
         self.before = recipe.adam_epsilon_form == "before"
         self.rate = learning_rate if callable(learning_rate) else lambda _: learning_rate
         super().__init__(
-            network.parameters(),
+            parameters,
             lr=self.rate(0),
             betas=(recipe.beta1, recipe.beta2),
-            eps=self.epsilon,
+            eps=recipe.adam_epsilon,
             weight_decay=0.0,
             amsgrad=False,
             fused=True,
+            capturable=captured,
         )
-        self.param_groups[0]["updates"] = 0  # a group's values are part of the saved state
+        # A group's values are part of the saved state.
+        (group,) = self.param_groups
+        group["updates"] = 0
+        if captured:
+            device = parameters[0].device
+            group["updates"] = torch.zeros((), dtype=torch.float64, device=device)
+            group["lr"] = torch.zeros((), device=device)
+        if self.before:
+            for parameter in parameters:
+                self.state[parameter] = {
+                    "step": torch.tensor(inf, device=parameter.device),
+                    "exp_avg": torch.zeros_like(parameter),
+                    "exp_avg_sq": torch.zeros_like(parameter),
+                }
 
     def step(self, closure: None = None) -> None:
         """Make the next update."""
         (group,) = self.param_groups
-        group["lr"] = self.rate(group["updates"])
+        rate = self.rate(group["updates"])
         group["updates"] += 1
         if self.before:
-            group["eps"] = self.epsilon / sqrt(1 - group["betas"][1] ** group["updates"])
+            beta1, beta2 = group["betas"]
+            correction = (1 - beta2 ** group["updates"]) ** 0.5 / (1 - beta1 ** group["updates"])
+            rate = rate * correction
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
         super().step(closure)
 
 
-def exponential_decay(rate: float, steps: float, factor: float) -> Callable[[int], float]:
+def exponential_decay(
+    rate: float, steps: float, factor: float
+) -> Callable[[int | Tensor], float | Tensor]:
     """Return the rate before each step (from 0): ``rate * factor ** (step / steps)``."""
     return lambda step: rate * factor ** (step / steps)
 
