@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from gan_bench_recipes.baseline import Baseline
 from gan_bench_recipes.dcgan import Dcgan
+from gan_bench_recipes.dcgan_3g import Dcgan3g
+from gan_bench_recipes.decay import Decay
+from gan_bench_recipes.enhanced import Enhanced
 from gan_bench_recipes.layers import Convolution, Normal, TransposedConvolution
 from gan_bench_recipes.upsampling_sgd import UpsamplingSgd
 
-RECIPES = [Dcgan(), UpsamplingSgd()]
+RECIPES = [Dcgan(), Dcgan3g(), Baseline(), Enhanced(), UpsamplingSgd(), Decay()]
 
 
 def digest(weights):
@@ -137,6 +141,20 @@ def test_parameters_are_counted():
         "generator": 101 * 1024 + 1025 * 6272 + 2 * 6272 + (25 * 128 + 1) * 64 + 25 * 64 + 1,
         "discriminator": 26 * 64 + (25 * 64 + 1) * 128 + 3201 * 1024 + 1025,
     }
+    assert Dcgan3g().parameter_counts() == Dcgan().parameter_counts()
+    baseline = {
+        "generator": 102 * 12544 + 25 * (256 * 128 + 128 * 64 + 64) + 2 * (128 + 64),
+        "discriminator": 26 * 64 + (25 * 64 + 1) * 128 + 6272 + 1,
+    }
+    assert Baseline().parameter_counts() == baseline
+    assert Enhanced().parameter_counts() == {
+        "generator": baseline["generator"] + 9 * (128**2 + 64**2) + 2 * (128 + 64),
+        "discriminator": baseline["discriminator"] + (9 * 128 + 1) * 256 + 4096 - 6272,
+    }
+    assert Decay().parameter_counts() == {
+        "generator": 100 * 12544 + 16 * (256 * 128 + 128 * 64 + 64) + 1 + 2 * (256 + 128 + 64),
+        "discriminator": 17 * 64 + (16 * 64 + 1) * 128 + 6272 + 1,
+    }
 
 
 def test_multiply_adds_of_dcgan_equal_a_hand_calculation():
@@ -148,6 +166,28 @@ def test_multiply_adds_of_dcgan_equal_a_hand_calculation():
     expected += d + d  # generator's update: D forward and its gradient down to the fakes
     expected += g + g - generator[0]  # kernels, inputs but the latents
     assert Dcgan().multiply_adds_per_step() == 128 * expected
+
+
+def test_multiply_adds_of_dcgan_3g_equal_a_hand_calculation():
+    generator = 100 * 256 * 49, 7 * 7 * 256 * 128 * 16, 14 * 14 * 128 * 16
+    discriminator = 14 * 14 * 64 * 16, 7 * 7 * 128 * 64 * 16, 128 * 49
+    g, d = sum(generator), sum(discriminator)
+    judging = g + 2 * (d + d + d - discriminator[0])
+    making = g + d + d + g + g - generator[0]
+    assert Dcgan3g().multiply_adds_per_step() == 128 * (judging + 3 * making)
+    several = Dcgan3g(discriminator_steps=2, generator_steps=1)
+    assert several.multiply_adds_per_step() == 128 * (2 * judging + making)
+
+
+def test_multiply_adds_of_baseline_equal_a_hand_calculation():
+    sizes = 100 * 12544, 7 * 7 * 25 * 256 * 128, 7 * 7 * 25 * 128 * 64, 14 * 14 * 25 * 64
+    judged = 14 * 14 * 25 * 64, 7 * 7 * 25 * 64 * 128, 6272
+    g, d = sum(sizes), sum(judged)
+    expected = g + d + d  # the fakes, and one pass over the reals and over them
+    expected += 2 * (d + d - judged[0])  # kernels, inputs but the images, of both
+    expected += d  # down to the fakes, for the generator's loss
+    expected += g + g - sizes[0]
+    assert Baseline().multiply_adds_per_step() == 256 * expected
 
 
 def test_multiply_adds_of_upsampling_sgd_equal_a_hand_calculation():
