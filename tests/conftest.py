@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # this process is not alone on a GPU
+
 from gan_bench.devices import gpus
 
 with contextlib.suppress(ImportError):

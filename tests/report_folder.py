@@ -27,6 +27,7 @@ def run_spec(name="torch-dcgan", seed=0, **changes):
         "dataset": "mnist",
         "data_sha256": "d" * 64,
         "train_images": 60_000,
+        "image_shape": (28, 28, 1),
         "preset": "standard",
         "budget": Budget(unit="images", amount=60_000),
         "steps": 600,

@@ -41,12 +41,16 @@ def test_every_recipe_is_implemented_in_every_framework(bench):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_both_twins_pass_the_conformance_suite(bench, recipe):
     started = [bench.start("verify", f"{name}-{recipe}", "--json") for name in FRAMEWORKS]
-    for process in started:
-        out, err = process.communicate(timeout=COMMAND_TIMEOUT_S)
-        checks = json.loads(out)
-        assert [check for check in checks if check["status"] != "passed"] == []
-        assert len(checks) > 40
-        assert process.returncode == 0, err
+    try:
+        for process in started:
+            out, err = process.communicate(timeout=COMMAND_TIMEOUT_S)
+            checks = json.loads(out)
+            assert [check for check in checks if check["status"] != "passed"] == []
+            assert len(checks) > 40
+            assert process.returncode == 0, err
+    finally:
+        for process in started:
+            process.kill()
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ def trained(trainer_class, recipe, compiled, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), dtype=np.uint8)
     labels = np.zeros(40, np.int64)
     trainer = trainer_class(recipe, images, labels, device="cpu", planned_steps=STEPS, seed=0)
+    assert trainer._step.function_def.attr["_XlaMustCompile"].b is compiled
     trainer.set_weights(recipe.initial_weights(0))
     inputs = Inputs(recipe, 0, images)
     return trainer.train(inputs.batches(0, STEPS), inputs.latents(0, STEPS)), trainer.weights()

@@ -336,6 +336,17 @@ def test_each_twin_of_a_recipe_has_a_certificate_of_its_own(bench):
     assert names == {"numpy-fake--jax-fake.json", "numpy-fake--mlx-fake.json"}
 
 
+def test_a_twin_that_cannot_be_imported_is_named_and_stops_no_other_pair(bench):
+    installed = register(bench.folder, "jax", "mlx", "numpy")
+    package = bench.folder / "site/twins-1.0.dist-info/entry_points.txt"
+    package.write_text(package.read_text().replace("twins:Mlx", "absent:Mlx"))
+    done = bench("parity", "fake", *QUICK, **installed)
+    assert done.code == 1
+    assert "mlx-fake cannot be imported" in done.err
+    names = {path.name for path in (bench.folder / "results/local/parity").iterdir()}
+    assert names == {"numpy-fake--jax-fake.json"}
+
+
 def test_a_recipe_with_one_implementation_cannot_be_compared(bench):
     done = bench("parity", "fake", **register(bench.folder, "numpy"))
     assert done.code == 2
@@ -384,6 +395,7 @@ def test_a_certificate_speaks_for_runs_of_the_same_values_whatever_their_budget(
         {"versions": {"python": "3.10.0"}},
         {"device": "cuda:0"},
         {"recipe_values": {}},
+        {"image_shape": (29, 29, 1)},
     ],
 )
 def test_anything_else_voids_it(certificates, spec, change):
@@ -393,6 +405,12 @@ def test_anything_else_voids_it(certificates, spec, change):
 def test_it_speaks_for_no_third_implementation(original, certificates, spec):
     third = {"implementation": renamed(original, "three").implementation}
     assert certificate_for(spec().model_copy(update=third), certificates) is None
+
+
+def test_it_speaks_for_no_other_class_of_the_file(certificates, spec):
+    run = spec()
+    other = run.implementation.model_copy(update={"attribute": "Other"})
+    assert certificate_for(run.model_copy(update={"implementation": other}), certificates) is None
 
 
 def test_a_certificate_that_did_not_pass_speaks_for_no_run(certificates, spec):
@@ -405,14 +423,18 @@ def test_the_id_is_of_what_the_certificate_speaks_for(certificates):
 
     def key(**changes):
         reference = one.reference.model_copy(update=changes)
-        return certificate_id(reference, one.other, one.device, one.recipe_values)
+        return certificate_id(reference, one.other, one.device, one.image_shape, one.recipe_values)
 
     assert key() == one.id == key(holds_initial_weights=None)
     assert key(source_sha256="1" * 64) != one.id != key(versions={})
+    assert key(attribute="Other") != one.id
     values = one.recipe_values
-    assert certificate_id(one.reference, one.other, "cuda:1", values) != one.id
-    assert certificate_id(one.reference, one.other, "cpu", values | {"dropout": 0.1}) != one.id
-    assert certificate_id(one.reference, one.other, "cpu", values | {"epochs": 99}) == one.id
+    parties = one.reference, one.other
+    assert certificate_id(*parties, "cuda:1", one.image_shape, values) != one.id
+    assert certificate_id(*parties, "cpu", (29, 29, 1), values) != one.id
+    for field, same in (("dropout", False), ("epochs", True)):
+        changed = values | {field: values[field] / 2}
+        assert (certificate_id(*parties, "cpu", one.image_shape, changed) == one.id) is same
 
 
 def test_certificates_of_a_gpu_lie_beside_those_of_the_cpu(tmp_path, certificates):
@@ -506,12 +528,31 @@ def test_a_report_says_that_twins_are_checked_and_by_which_certificate(
     assert "two (batch\\_size=8): not parity-checked" in text
 
 
-def test_a_certificate_that_failed_since_is_not_shown(results, twin_runs, certificates, report):
-    twin_runs(certified=True, passed=False)
+@pytest.mark.parametrize(
+    ("verdict", "label"), [("failed", "parity failed"), ("not checked", "not parity-checked")]
+)
+def test_a_pair_that_did_not_pass_since_is_not_called_checked(
+    results, twin_runs, certificates, report, verdict, label
+):
+    problem = "updates, generator.0.kernel: 0.17 > 1e-09 at step 10"
+    twin_runs(certified=True, passed=False, verdict=verdict, problems=(problem,))
     for folder in results.run_folders():
         record = json.loads(folder.record.read_text()) | {"parity": certificates[0].id}
         folder.record.write_text(json.dumps(record))
-    assert report().count("| not parity-checked |") == 2
+    text = report()
+    assert text.count(f"| {label} |") == 2
+    assert (problem.partition(":")[2] in text.replace("\\", "")) is (verdict == "failed")
+    assert load_results(results.path).runs["parity"].tolist() == [None, None]
+
+
+def test_two_implementations_of_one_framework_are_twins_too(
+    results, report, original, certificates, spec
+):
+    for name in ("one", "two"):
+        implementation = renamed(original, name).implementation
+        add_run(results.path, spec().model_copy(update={"implementation": implementation}))
+    certificates[0].write(results)
+    assert report().count("| parity-checked |") == 2
 
 
 def test_a_report_without_twins_has_no_word_of_parity(results, report, spec):

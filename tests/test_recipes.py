@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from gan_bench.loading import load_trainer
+from gan_bench.registry import registered
 from gan_bench_recipes.baseline import Baseline
 from gan_bench_recipes.dcgan import Dcgan
 from gan_bench_recipes.dcgan_3g import Dcgan3g
@@ -14,6 +16,7 @@ from gan_bench_recipes.enhanced import Enhanced
 from gan_bench_recipes.layers import Convolution, Normal, TransposedConvolution
 from gan_bench_recipes.upsampling_sgd import UpsamplingSgd
 
+NO_DATA = np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int64)
 RECIPES = [Dcgan(), Dcgan3g(), Baseline(), Enhanced(), UpsamplingSgd(), Decay()]
 
 
@@ -190,6 +193,14 @@ def test_multiply_adds_of_baseline_equal_a_hand_calculation():
     assert Baseline().multiply_adds_per_step() == 256 * expected
 
 
+def test_multiply_adds_of_decay_equal_a_hand_calculation():
+    sizes = 100 * 12544, 49 * 16 * 256 * 128, 14 * 14 * 16 * 128 * 64, 28 * 28 * 16 * 64
+    judged = 14 * 14 * 16 * 64, 7 * 7 * 16 * 64 * 128, 6272
+    g, d = sum(sizes), sum(judged)
+    expected = g + 2 * d + 2 * (d + d - judged[0]) + d + g + g - sizes[0]
+    assert Decay().multiply_adds_per_step() == 128 * expected
+
+
 def test_multiply_adds_of_upsampling_sgd_equal_a_hand_calculation():
     generator = 100 * 1024, 1024 * 6272, 14 * 14 * 25 * 128 * 64, 28 * 28 * 25 * 64
     discriminator = 28 * 28 * 25 * 64, 10 * 10 * 25 * 64 * 128, 3200 * 1024, 1024
@@ -232,6 +243,7 @@ def test_every_knob_says_what_it_is_and_where_its_value_comes_from(recipe):
     "wrong",
     [
         {"batch_size": 0},
+        {"batch_size": True},
         {"learning_rate": 0.0},
         {"beta2": 1.0},
         {"adam_epsilon": -1e-8},
@@ -248,7 +260,9 @@ def test_dcgan_refuses_values_out_of_range(wrong):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"momentum": 1.0}, {"learning_rate": -1.0}, {"dense_units": 0}], ids=str
+    "wrong",
+    [{"momentum": 1.0}, {"learning_rate": -1.0}, {"dense_units": 0}, {"batch_size": 1}],
+    ids=str,
 )
 def test_upsampling_sgd_refuses_values_out_of_range(wrong):
     with pytest.raises(ValidationError):
@@ -259,3 +273,43 @@ def test_same_padding_keeps_keras_shapes():
     kernel = Normal(0.0, 1.0)
     assert Convolution(8, 5, 2, "same", kernel).output_shape((7, 28, 1)) == (4, 14, 8)
     assert TransposedConvolution(8, 5, 2, "same", kernel).output_shape((7, 14, 1)) == (14, 28, 8)
+
+
+def leaks_and_drops(recipe):
+    """Return what follows each of the discriminator's convolutions, as the recipe states it."""
+    count = 3 if recipe.name == "enhanced" else 2
+    return [("leak", 0.0), ("drop", 0.25)] * count
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["baseline", "enhanced", "decay"])
+def test_torch_drops_after_every_convolution_of_the_discriminator(name):
+    torch = pytest.importorskip("torch")
+    trainer_class = load_trainer(registered()[f"torch-{name}"])
+    recipe = trainer_class.recipe_class(dropout=0.25, batch_size=4).smaller()
+    trainer = trainer_class(recipe, *NO_DATA, device="cpu", planned_steps=1, seed=0)
+    found = []
+    for layer in trainer.discriminator:
+        if isinstance(layer, torch.nn.LeakyReLU):
+            found.append(("leak", 0.0))
+        elif type(layer).__name__ == "Dropout":
+            found.append(("drop", layer.dropped / 2**16))
+    assert found == leaks_and_drops(recipe)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", ["baseline", "enhanced", "decay"])
+def test_keras_drops_after_every_convolution_of_the_discriminator(name):
+    pytest.importorskip("tensorflow")
+    trainer_class = load_trainer(registered()[f"keras-{name}"])
+    recipe = trainer_class.recipe_class(dropout=0.25, batch_size=4).smaller()
+    trainer = trainer_class(recipe, *NO_DATA, device="cpu", planned_steps=1, seed=0)
+    found = []
+    for layer in trainer.discriminator.layers:
+        if type(layer).__name__ == "LeakyReLU":
+            found.append(("leak", 0.0))
+        elif type(layer).__name__ == "Dropout":
+            found.append(("drop", layer.rate))
+    assert found == leaks_and_drops(recipe)
+    seeds = {layer.seed for layer in trainer.discriminator.layers if hasattr(layer, "active")}
+    assert len(seeds) == len(found) // 2

@@ -254,6 +254,7 @@ def expand(asked: Request, command: str) -> Plan:
                     data_sha256=dataset.sha256,
                     train_splits=description.train_splits,
                     train_images=train_images,
+                    image_shape=(height, width, channels),
                     preset=preset_name,
                     budget=budget,
                     steps=steps,

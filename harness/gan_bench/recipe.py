@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class Recipe(BaseModel):
@@ -39,6 +39,15 @@ class Recipe(BaseModel):
         description="dtype of parameters and arithmetic",
         json_schema_extra={"origin": "framework default pinned"},
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse ``true`` where a number is asked for, which Python takes for 1."""
+        field = cls.model_fields[str(info.field_name)]
+        if isinstance(value, bool) and field.annotation in (int, float):
+            raise ValueError("a number is needed here, not a truth value")
+        return value
 
     @property
     def train_splits(self) -> tuple[Literal["train", "test"], ...]:

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from gan_bench.errors import UsageError
+from gan_bench.paths import is_file
 from gan_bench.spec import Implementation
 
 IMPLEMENTATIONS_GROUP = "gan_bench.implementations"
@@ -88,7 +89,7 @@ def split_path(target: str) -> tuple[Path, str | None]:
     if not target.endswith(".py") and ".py:" in target:
         text, _, attribute = target.rpartition(":")
     path = Path(text)
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"There is no file {text}; give the path of your implementation's .py.")
     if path.suffix != ".py":
         raise UsageError(f"{text} is no Python file; an implementation is a .py file.")

@@ -159,6 +159,7 @@ def load_results(path: Path | str) -> Results:
     specs, commands = _planned(results, left)
     certificates, unreadable = read_certificates(results)
     left += unreadable
+    refuted = {certificate.id for certificate in certificates if not certificate.passed}
     for folder in results.run_folders():
         if not folder.record.exists():
             continue
@@ -197,7 +198,8 @@ def load_results(path: Path | str) -> Results:
             "score_reason": next((file.reason for file in found if file.reason), None),
             "score_s": sum(file.score_s for file in found) if found else None,
         }
-        if record_or_none.parity is not None:
+        # The record's own, unless a later comparison of the same pair did not pass.
+        if record_or_none.parity not in refuted and record_or_none.parity is not None:
             parity = {"parity": record_or_none.parity}
         rows.append({**_row(spec), **_measured(record_or_none), **scored, **parity})
     empty_losses = pd.DataFrame(columns=["run_id", "step", *LOSS_COLUMNS])

@@ -82,6 +82,8 @@ class RunSpec(Frozen):
     """The data set's splits that are trained on, one after the other, by the recipe."""
     train_images: int
     """In these splits together."""
+    image_shape: tuple[int, int, int] | None = None
+    """(height, width, channels) of the data set's images."""
     preset: str | None = None
     budget: Budget
     steps: int = Field(ge=1)
@@ -119,7 +121,7 @@ class RunSpec(Frozen):
         """
         derived = {
             *("preset", "python", "budget", "cannot_make", "train_splits", "conventions"),
-            *("parameters", "multiply_adds_per_step"),
+            *("parameters", "multiply_adds_per_step", "image_shape"),
         }
         identity = self.model_dump(mode="json", exclude=derived)
         identity["dataset"] = self.dataset_label

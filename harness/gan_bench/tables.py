@@ -154,6 +154,7 @@ def print_record(console: Console, record: Record, folder: RunFolder, fids: Sequ
         ("peak memory", f"{_count(record.peak_rss_mb)} MB"),
         ("attempts", record.attempts),
         ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
+        ("parity", record.parity or "no certificate when it was recorded"),
         ("versions", " ".join(f"{k} {v}" for k, v in record.spec.versions.items())),
         ("files", folder.path),
     ]

@@ -44,10 +44,10 @@ class Decay(SimultaneousTrainer):
                 keras.Input((28, 28, 1)),
                 layers.Conv2D(channels, 4, 2, "same"),
                 layers.LeakyReLU(slope),  # 14 x 14
-                Dropout(recipe.dropout, seed=self.seed),
+                Dropout(recipe.dropout, self.seed, 0),
                 layers.Conv2D(2 * channels, 4, 2, "same"),
                 layers.LeakyReLU(slope),  # 7 x 7
-                Dropout(recipe.dropout, seed=self.seed + 1),
+                Dropout(recipe.dropout, self.seed, 1),
                 layers.Flatten(),
                 layers.Dense(1),
                 layers.Reshape(()),  # logits (batch,)

@@ -29,7 +29,7 @@ class Enhanced(Baseline):
         return [
             layers.Conv2D(2 * channels, 3, 2, "same"),
             layers.LeakyReLU(self.recipe.leaky_relu_slope),  # 4 x 4
-            Dropout(self.recipe.dropout, seed=self.seed + 2),
+            Dropout(self.recipe.dropout, self.seed, 2),
             layers.Flatten(),
             layers.Dense(1),
         ]

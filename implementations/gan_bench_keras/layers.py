@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from gan_bench_recipes.arithmetic import KerasBatchNorm, TorchBatchNorm
@@ -62,9 +63,17 @@ class MapToPoint(keras.layers.Conv2D):
 
 
 class Dropout(keras.layers.Dropout):
-    """Dropout that can be switched off in training mode, while a graph is traced."""
+    """Dropout with masks of its own for each seed and layer.
+
+    It can be switched off in training mode, while a graph is traced.
+    """
 
     active = True
+
+    def __init__(self, rate: float, seed: int, layer: int) -> None:
+        # Keras' masks depend on the seed and a counter alone: seeds of neighbours would share them.
+        (own,) = np.random.SeedSequence((seed, layer)).generate_state(1, np.uint64)
+        super().__init__(rate, seed=int(own) >> 1)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return inputs with some elements 0 and the others scaled, in training mode."""

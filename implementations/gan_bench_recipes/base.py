@@ -39,7 +39,7 @@ _NARROW = 8
 """Channels and units of the recipe on which the conformance suite tries each field."""
 
 _COMPILATION = {
-    "torch": "none on a CPU; on a GPU a step is one CUDA graph",
+    "torch": "none on a CPU; on a GPU a step in float32 is one CUDA graph",
     "keras": "a step is one TensorFlow graph, on a GPU compiled by XLA",
 }
 

@@ -15,9 +15,10 @@ from gan_bench_recipes.layers import (
     Reshape,
     TransposedConvolution,
 )
+from gan_bench_recipes.simultaneous import Simultaneous
 
 
-class Baseline(KerasAdam, KerasBatchNorm):
+class Baseline(Simultaneous, KerasAdam, KerasBatchNorm):
     """The source's model of fewer layers, as in TensorFlow's DCGAN tutorial.
 
     One draw of latents a step. One pass of the discriminator over the fakes, with one dropout mask,
@@ -34,7 +35,7 @@ class Baseline(KerasAdam, KerasBatchNorm):
     origin: ClassVar[str] = "keras"
     source: ClassVar[str] = "DCGAN for MNIST Image Generation, non-enhanced model"
 
-    batch_size: int = knob(256, "images in a batch", "chosen", ge=1)
+    batch_size: int = knob(256, "images in a batch", "chosen", ge=2)
     epochs: int = knob(50, "passes over the data", "source", ge=1)
     learning_rate: float = knob(1e-4, "Adam's step size, both networks", "source", gt=0)
     beta1: float = knob(
@@ -48,8 +49,12 @@ class Baseline(KerasAdam, KerasBatchNorm):
     leaky_relu_slope: float = knob(
         0.3, "slope below zero, both networks", "framework default pinned", ge=0, lt=1
     )
-    dropout: float = knob(0.3, "share of the discriminator's units dropped", "chosen", ge=0, lt=1)
-    initial_gain: float = knob(1.0, "factor of Glorot's limit, all kernels", "chosen", gt=0)
+    dropout: float = knob(
+        0.3, "share of the discriminator's units dropped", "chosen", ge=0, le=0.99
+    )
+    initial_gain: float = knob(
+        1.0, "factor of Glorot's limit, all kernels", "framework default pinned", gt=0
+    )
     generator_channels: int = knob(
         64,
         "channels of the generator's 14 x 14 maps; 7 x 7 maps have twice, then four times",
@@ -105,18 +110,3 @@ class Baseline(KerasAdam, KerasBatchNorm):
     def before_dense(self) -> tuple[Layer, ...]:
         """Return the layers before the discriminator's dense one."""
         return ()
-
-    @classmethod
-    def conventions(cls, framework: str) -> dict[str, str]:
-        """Return what is pinned and no field."""
-        return super().conventions(framework) | {
-            "kernels at the start": "Glorot uniform times initial_gain, biases 0",
-            "padding": "same as Keras computes it",
-        }
-
-    def multiply_adds_per_step(self) -> int:
-        """Return the multiply-adds of the matrix products and convolutions that a step needs."""
-        made = self.generator().forward()
-        shared = self.discriminator().forward()  # the fakes' pass serves both updates
-        updates = self.discriminator_update() + self.generator_update() - shared
-        return self.batch_size * (made + updates)

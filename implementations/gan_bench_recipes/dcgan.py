@@ -38,11 +38,17 @@ class Dcgan(TorchAdam, TorchBatchNorm):
 
     batch_size: int = knob(128, "images in a batch", "chosen", ge=1)
     epochs: int = knob(25, "passes over the data", "chosen", ge=1)
-    learning_rate: float = knob(2e-4, "Adam's step size, both networks", "source", gt=0)
-    beta1: float = knob(0.5, "Adam's decay of the first moment, per step", "source", ge=0, lt=1)
-    leaky_relu_slope: float = knob(0.2, "slope below zero, discriminator", "source", ge=0, lt=1)
+    learning_rate: float = knob(
+        2e-4, "Adam's step size, both networks; the tutorial's", "source", gt=0
+    )
+    beta1: float = knob(
+        0.5, "Adam's decay of the first moment, per step; the tutorial's", "source", ge=0, lt=1
+    )
+    leaky_relu_slope: float = knob(
+        0.2, "slope below zero, discriminator; the tutorial's", "source", ge=0, lt=1
+    )
     initial_scale: float = knob(
-        0.02, "standard deviation of initial kernels and gammas", "source", gt=0
+        0.02, "standard deviation of initial kernels and gammas; the tutorial's", "source", gt=0
     )
     generator_channels: int = knob(
         128, "channels of the generator's 14 x 14 maps; its 7 x 7 maps have twice", "chosen", ge=1

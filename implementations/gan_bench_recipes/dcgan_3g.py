@@ -13,13 +13,20 @@ class Dcgan3g(Dcgan):
     generator steps, each on fresh noise against the discriminator as it then is. Networks and
     optimisers are dcgan's.
 
-    *Chosen*, where the source is silent: dcgan's layer sizes, Adam, batch 128, latents N(0, I).
+    *Chosen*, where the source is silent: dcgan's layer sizes, slope and initial scale, batch 128,
+    latents N(0, I).
     """
 
     name: ClassVar[str] = "dcgan-3g"
     source: ClassVar[str] = "DCGAN on MNIST"
 
     epochs: int = knob(50, "passes over the data", "source", ge=1)
+    learning_rate: float = knob(2e-4, "Adam's step size, both networks", "source", gt=0)
+    beta1: float = knob(0.5, "Adam's decay of the first moment, per step", "source", ge=0, lt=1)
+    leaky_relu_slope: float = knob(0.2, "slope below zero, discriminator", "chosen", ge=0, lt=1)
+    initial_scale: float = knob(
+        0.02, "standard deviation of initial kernels and gammas", "chosen", gt=0
+    )
     discriminator_steps: int = knob(1, "p, discriminator updates in a step", "source", ge=1)
     generator_steps: int = knob(3, "k, generator updates in a step", "source", ge=1)
 

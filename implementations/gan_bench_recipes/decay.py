@@ -14,9 +14,10 @@ from gan_bench_recipes.layers import (
     Reshape,
     TransposedConvolution,
 )
+from gan_bench_recipes.simultaneous import Simultaneous
 
 
-class Decay(KerasAdam, KerasBatchNorm):
+class Decay(Simultaneous, KerasAdam, KerasBatchNorm):
     """Deep convolutional GAN for MNIST whose learning rates decay exponentially.
 
     The rate before step t (from 0) of T planned steps is r f^(t / (s T)), with rate r, factor f and
@@ -62,9 +63,15 @@ class Decay(KerasAdam, KerasBatchNorm):
         le=1,
     )
     beta1: float = knob(0.5, "Adam's decay of the first moment, per step", "chosen", ge=0, lt=1)
-    leaky_relu_slope: float = knob(0.2, "slope below zero, both networks", "source", ge=0, lt=1)
-    dropout: float = knob(0.3, "share of the discriminator's units dropped", "chosen", ge=0, lt=1)
-    initial_gain: float = knob(1.0, "factor of Glorot's limit, all kernels", "chosen", gt=0)
+    leaky_relu_slope: float = knob(
+        0.2, "slope below zero; the source's in G, chosen in D", "source", ge=0, lt=1
+    )
+    dropout: float = knob(
+        0.3, "share of the discriminator's units dropped", "chosen", ge=0, le=0.99
+    )
+    initial_gain: float = knob(
+        1.0, "factor of Glorot's limit, all kernels", "framework default pinned", gt=0
+    )
     generator_channels: int = knob(
         64,
         "channels of the generator's 28 x 28 maps; 14 x 14 have twice, 7 x 7 four times",
@@ -105,18 +112,3 @@ class Decay(KerasAdam, KerasBatchNorm):
                 Dense(1, *initial),
             ),
         )
-
-    @classmethod
-    def conventions(cls, framework: str) -> dict[str, str]:
-        """Return what is pinned and no field."""
-        return super().conventions(framework) | {
-            "kernels at the start": "Glorot uniform times initial_gain, biases 0",
-            "padding": "same as Keras computes it",
-        }
-
-    def multiply_adds_per_step(self) -> int:
-        """Return the multiply-adds of the matrix products and convolutions that a step needs."""
-        made = self.generator().forward()
-        shared = self.discriminator().forward()  # the fakes' pass serves both updates
-        updates = self.discriminator_update() + self.generator_update() - shared
-        return self.batch_size * (made + updates)

@@ -35,7 +35,7 @@ class UpsamplingSgd(KerasBatchNorm):
     origin: ClassVar[str] = "keras"
     source: ClassVar[str] = "GAN-MNIST: Image Generation using Deep Convolutional GAN"
 
-    batch_size: int = knob(128, "images in a batch", "source", ge=1)
+    batch_size: int = knob(128, "images in a batch", "source", ge=2)
     latent_distribution: Literal["normal", "uniform"] = knob(
         "uniform", "N(0, I), or uniform in [-1, 1)", "chosen"
     )

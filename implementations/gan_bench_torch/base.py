@@ -40,11 +40,14 @@ class TorchTrainer(ABC):
     """A trainer of two networks; a subclass says how they are built and what one update does.
 
     The uint8 images stay on the device, where a step gathers its batches by index. Losses are kept
-    on the device, too, and fetched once at the end of `train`. On a GPU a step is one CUDA graph.
+    on the device, too, and fetched once at the end of `train`.
     """
 
     framework: ClassVar[str] = "torch"
     recipe_class: ClassVar[type[Recipe]]
+    captured: ClassVar[bool] = False
+    """Whether on a GPU a step is one CUDA graph; see `gan_bench_torch.captured` for what it takes.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
@@ -197,7 +200,7 @@ class TorchTrainer(ABC):
         return counts
 
     def _new_step(self) -> Callable[[Tensor, Tensor], Tensor]:
-        if is_captured(next(self.generator.parameters())):
+        if self.captured and is_captured(next(self.generator.parameters())):
             return CapturedStep(self._one_step, self.random)
         return self._one_step
 

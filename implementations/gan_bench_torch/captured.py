@@ -1,16 +1,17 @@
 """A training step as one CUDA graph: a GPU gets it whole, not kernel by kernel."""
 
+import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-_EAGER_CALLS = 3
+_EAGER_CALLS = 2
 """Libraries load kernels and take workspaces, optimisers their buffers, when first used."""
 
 
 def is_captured(tensor: Tensor) -> bool:
-    """Tell whether steps with such parameters are captured.
+    """Tell whether steps with such parameters can be captured.
 
     Fused Adam takes a rate from the GPU's memory in float32 only: float64, which is for parity,
     takes it from the host, and so cannot be captured.
@@ -22,14 +23,19 @@ class CapturedStep:
     """A function of tensors, always of the same shapes, whose kernels are replayed.
 
     The first calls run as they are; the next one records the kernels. Whatever the function keeps
-    between calls has to stay in the same memory: not in Python, and not loaded from a file.
+    between calls has to stay in the same memory of the device: no count in Python, no optimiser
+    that is not ``capturable``, nothing that is replaced when a checkpoint is loaded.
     """
 
     def __init__(self, step: Callable[..., Tensor], random: torch.Generator) -> None:
         self.step = step
         self.stream = torch.cuda.Stream(random.device)
         self.graph = torch.cuda.CUDAGraph()
-        self.graph.register_generator_state(random)
+        with warnings.catch_warnings():
+            # Needed up to PyTorch 2.12 or so; later ones find the generator themselves, and warn.
+            warnings.simplefilter("ignore")
+            if hasattr(self.graph, "register_generator_state"):
+                self.graph.register_generator_state(random)
         self.calls = 0
         self.inputs: list[Tensor] = []
         self.outputs = torch.empty(0)

@@ -14,6 +14,7 @@ class Dcgan(TorchTrainer):
     """The recipe dcgan in PyTorch, its origin."""
 
     recipe_class: ClassVar[type[dcgan.Dcgan]] = dcgan.Dcgan
+    captured: ClassVar[bool] = True
     recipe: dcgan.Dcgan
 
     def build_networks(self) -> None:

@@ -111,8 +111,8 @@ class Dropout(nn.Module):
 
     def __init__(self, rate: float, random: torch.Generator) -> None:
         super().__init__()
-        self.scale = 1 / (1 - rate)
         self.dropped = round(rate * 2**16)
+        self.scale = 2**16 / (2**16 - self.dropped)
         self.random = random
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class Dropout(nn.Module):
         words = torch.empty(-(-inputs.numel() // 4), dtype=torch.int64, device=inputs.device)
         words.random_(-(2**63), None, generator=self.random)
         bits = words.view(torch.int16)[: inputs.numel()].view(count, height, width, channels)
-        kept = bits >= min(self.dropped - 2**15, 2**15 - 1)
+        kept = bits >= self.dropped - 2**15
         return inputs * kept.permute(0, 3, 1, 2).to(inputs.dtype).mul_(self.scale)
 
 

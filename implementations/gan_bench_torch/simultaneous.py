@@ -1,5 +1,7 @@
 """The update of the recipes baseline, enhanced and decay."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from gan_bench_torch.base import TorchTrainer, cross_entropy, differentiate
@@ -7,6 +9,8 @@ from gan_bench_torch.base import TorchTrainer, cross_entropy, differentiate
 
 class SimultaneousTrainer(TorchTrainer):
     """A trainer that updates both networks by gradients of the same weights."""
+
+    captured: ClassVar[bool] = True
 
     def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
         """Update both networks; one pass over the fakes, one dropout mask, serves both losses."""

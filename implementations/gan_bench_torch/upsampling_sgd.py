@@ -15,6 +15,7 @@ class UpsamplingSgd(TorchTrainer):
     """The recipe upsampling-sgd in PyTorch, twin of the original in Keras."""
 
     recipe_class: ClassVar[type[upsampling_sgd.UpsamplingSgd]] = upsampling_sgd.UpsamplingSgd
+    captured: ClassVar[bool] = True
     recipe: upsampling_sgd.UpsamplingSgd
 
     def build_networks(self) -> None:

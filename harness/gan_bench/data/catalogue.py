@@ -12,6 +12,7 @@ from gan_bench.data.folder_name import PREFIX, FolderName
 from gan_bench.data.kmnist import KMNIST
 from gan_bench.data.mnist import MNIST
 from gan_bench.errors import UsageError
+from gan_bench.paths import is_folder
 
 
 class Source(Protocol):
@@ -69,7 +70,7 @@ def _source(name: str) -> Source:
     if name.startswith(PREFIX):
         return FolderDataset(FolderName.parse(name))
     close = difflib.get_close_matches(name.lower().replace("_", "-"), SOURCES, n=1)
-    if Path(name).is_dir():
+    if is_folder(Path(name)):
         hint = f"did you mean {PREFIX}{name}?"
     else:
         hint = f"did you mean {close[0]}?" if close else "use one of these."

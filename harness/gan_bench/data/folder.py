@@ -28,6 +28,7 @@ from gan_bench.data.dataset import Dataset, DatasetStatus, Split
 from gan_bench.data.folder_name import TEST_SHARE, FolderName
 from gan_bench.data.picture import SUFFIXES, read_picture, shown
 from gan_bench.errors import UsageError
+from gan_bench.paths import is_folder
 
 FEWEST = 2
 """Images that a split needs at least."""
@@ -60,7 +61,7 @@ class FolderDataset:
             and no option settles it, or a split has fewer than two images.
         """
         root = self.name.path
-        if not root.is_dir():
+        if not is_folder(root):
             raise UsageError(f"{root} is not a folder; folder:PATH takes the path of one.")
         train, test = self._splits()
         categories = sorted({p.category for p in (*train, *test) if p.category is not None})
@@ -88,14 +89,14 @@ class FolderDataset:
 
     def status(self) -> DatasetStatus:
         """Look for the folder; what is in it is seen when it is loaded."""
-        if self.name.path.is_dir():
+        if is_folder(self.name.path):
             return DatasetStatus(True, str(self.name.path), "")
         how_to_get = "it is your own: make the folder, or correct its path"
         return DatasetStatus(False, str(self.name.path), how_to_get)
 
     def _splits(self) -> tuple[list[_Picture], list[_Picture]]:
         root = self.name.path
-        there = [side for side in _SIDES if (root / side).is_dir()]
+        there = [side for side in _SIDES if is_folder(root / side)]
         if len(there) == 1:
             (only,) = there
             (other,) = set(_SIDES) - {only}

@@ -33,6 +33,8 @@ class Party(Frozen):
 
     name: str
     framework: str
+    attribute: str
+    """The trainer class's name: a file may hold several."""
     source_sha256: str
     versions: dict[str, str]
     holds_initial_weights: bool | None = None
@@ -55,6 +57,8 @@ class Certificate(Frozen):
     recipe_values: dict[str, Any]
     """As runs have them; the comparison took smaller batches where `batch_size` says so."""
     dtypes: dict[str, str] = DTYPES
+    image_shape: tuple[int, int, int]
+    """(height, width, channels) of the images."""
     batch_size: int | None
     seed: int
     bounds: Bounds
@@ -77,22 +81,32 @@ class Certificate(Frozen):
         write_atomically(path, self.model_dump_json(indent=1).encode() + b"\n")
         return path
 
-    def speaks_for(self, spec: RunSpec) -> bool:
-        """Whether it passed and one of its implementations is the run's, with the same values.
+    def concerns(self, spec: RunSpec) -> bool:
+        """Whether one of its implementations is the run's, with the same values.
 
         The comparison covers neither another device nor other versions, source or recipe values;
         how long a run trains is no matter.
         """
+        implementation = spec.implementation
         return (
-            self.passed
-            and self.device == device_kind(spec.device)
+            self.device == device_kind(spec.device)
+            and self.image_shape == spec.image_shape
             and without_budget(self.recipe_values) == without_budget(spec.recipe_values)
             and any(
-                (party.name, party.source_sha256, party.versions)
-                == (spec.implementation.name, spec.source_sha256, spec.versions)
+                (party.name, party.attribute, party.source_sha256, party.versions)
+                == (
+                    implementation.name,
+                    implementation.attribute,
+                    spec.source_sha256,
+                    spec.versions,
+                )
                 for party in (self.reference, self.other)
             )
         )
+
+    def speaks_for(self, spec: RunSpec) -> bool:
+        """Whether it passed and concerns the run."""
+        return self.passed and self.concerns(spec)
 
     @staticmethod
     def read(path: Path) -> "Certificate":
@@ -115,16 +129,21 @@ class Certificate(Frozen):
 
 
 def certificate_id(
-    reference: Party, other: Party, device: str, recipe_values: Mapping[str, Any]
+    reference: Party,
+    other: Party,
+    device: str,
+    image_shape: tuple[int, int, int],
+    recipe_values: Mapping[str, Any],
 ) -> str:
-    """Return the hash of what a certificate speaks for: `Certificate.speaks_for`'s conditions."""
+    """Return the hash of what a certificate speaks for: `Certificate.concerns`' conditions."""
     identity = {
         "schema_version": CERTIFICATE_SCHEMA_VERSION,
         "parties": [
-            party.model_dump(include={"name", "source_sha256", "versions"})
+            party.model_dump(include={"name", "attribute", "source_sha256", "versions"})
             for party in (reference, other)
         ],
         "device": device_kind(device),
+        "image_shape": image_shape,
         "recipe_values": without_budget(recipe_values),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]

@@ -82,7 +82,11 @@ def compare_step(initial: Tensors, reference: Part, other: Part) -> Iterator[Fig
         return
     comparable = []
     for name, start in initial.items():
-        problem = _mismatch(start, ours[name]) or _mismatch(ours[name], theirs[name])
+        problem = (
+            _mismatch(start, ours[name])
+            or _mismatch(ours[name], theirs[name])
+            or _not_float64(ours[name], theirs[name])
+        )
         if problem is None:
             comparable.append(name)
         else:
@@ -134,6 +138,12 @@ def _greatest(one: NDArray[Any], other: NDArray[Any]) -> float:
 
 def _wide(values: NDArray[Any]) -> NDArray[np.float64]:
     return values.astype(np.float64, copy=False)
+
+
+def _not_float64(*tensors: NDArray[Any]) -> str | None:
+    """Return why updates would not show: rounded weights hide deviations."""
+    other = [tensor.dtype for tensor in tensors if tensor.dtype != np.float64]
+    return f"{other[0]} where the run is in float64" if other else None
 
 
 def _mismatch(one: NDArray[Any], other: NDArray[Any]) -> str | None:

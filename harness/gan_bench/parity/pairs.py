@@ -1,7 +1,7 @@
 """Which implementations are compared with which."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gan_bench.describe import Description, describe
@@ -29,8 +29,8 @@ class Pair:
         return self.reference.implementation.recipe
 
 
-def pairs(words: Sequence[str]) -> list[Pair]:
-    """Return what is to be compared.
+def pairs(words: Sequence[str]) -> tuple[list[Pair], list[str]]:
+    """Return what is to be compared, and a sentence for each implementation that cannot be.
 
     Parameters
     ----------
@@ -41,22 +41,38 @@ def pairs(words: Sequence[str]) -> list[Pair]:
     Raises
     ------
     UsageError
-        Something is unknown, there is no pair, two implementations are of different recipes or
-        values, or a framework is not installed.
+        Something is unknown or there is no pair; or, of two that were named, one cannot be
+        imported, its framework is not installed, or they are of different recipes or values.
     """
     if len(words) > 2:
         raise UsageError("Name one recipe, or two implementations to compare, or nothing for all.")
-    found = [_chosen(words[0], words[1])] if len(words) == 2 else list(_registered(*words))
-    for pair in found:
-        for description in (pair.reference, pair.other):
-            name, framework = description.implementation.name, description.implementation.framework
-            absent = missing(framework, versions_of(None))
-            if absent is not None:
-                raise UsageError(f"{name} cannot be compared: {absent}.")
-    return found
+    if len(words) == 2:
+        return [_chosen(words[0], words[1])], []
+    found: list[Pair] = []
+    left_out: list[str] = []
+    for name, implementations in _with_twins(*words).items():
+        descriptions = []
+        for implementation in implementations:
+            try:
+                descriptions.append(_described(implementation.name))
+            except UsageError as error:
+                left_out.append(str(error))
+        if not descriptions:
+            continue
+        origins = [d for d in descriptions if d.implementation.framework == d.recipe_origin]
+        reference = (origins or descriptions)[0]
+        for other in [description for description in descriptions if description is not reference]:
+            try:
+                found.append(_pair(reference, other, name if len(implementations) == 2 else None))
+            except UsageError as error:
+                left_out.append(str(error))
+    if not found:
+        raise UsageError(" ".join(left_out))
+    return found, left_out
 
 
-def _registered(recipe: str | None = None) -> Iterator[Pair]:
+def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
+    """Return the registered implementations by recipe, of the recipes that have several."""
     by_recipe: dict[str, list[Implementation]] = {}
     for implementation in registered().values():
         by_recipe.setdefault(implementation.recipe, []).append(implementation)
@@ -74,25 +90,22 @@ def _registered(recipe: str | None = None) -> Iterator[Pair]:
         raise UsageError(
             "No recipe has several implementations; name two to compare: gan-bench parity A ./b.py"
         )
-    for name, implementations in several.items():
-        yield from _of_recipe(name, implementations)
+    return several
 
 
-def _of_recipe(name: str, implementations: Sequence[Implementation]) -> Iterator[Pair]:
-    """Yield the original against each other implementation, the first where there is none."""
-    descriptions = [describe(found.name, {}, MNIST_SHAPE) for found in implementations]
-    origins = [d for d in descriptions if d.implementation.framework == d.recipe_origin]
-    reference = (origins or descriptions)[0]
-    for other in descriptions:
-        if other is not reference:
-            yield _pair(reference, other, name if len(descriptions) == 2 else None)
+def _described(target: str) -> Description:
+    description = describe(target, {}, MNIST_SHAPE)
+    absent = missing(description.implementation.framework, versions_of(None))
+    if absent is not None:
+        raise UsageError(f"{description.implementation.name} cannot be compared: {absent}.")
+    return description
 
 
 def _chosen(one: str, other: str) -> Pair:
     first, second = find([one, other]) if one != other else (one, other)
     if first == second:
         raise UsageError(f"{one} is always equal to itself; name two implementations.")
-    return _pair(describe(first, {}, MNIST_SHAPE), describe(second, {}, MNIST_SHAPE), None)
+    return _pair(_described(first), _described(second), None)
 
 
 def _pair(reference: Description, other: Description, name: str | None) -> Pair:

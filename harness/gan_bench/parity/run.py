@@ -14,7 +14,7 @@ from gan_bench.locks import device_lock
 from gan_bench.parity.certificate import Certificate, Party, certificate_id, device_kind
 from gan_bench.parity.figures import BOUNDS
 from gan_bench.parity.observe import Order
-from gan_bench.parity.pairs import Pair, pairs
+from gan_bench.parity.pairs import MNIST_SHAPE, Pair
 from gan_bench.parity.parts import Part, receive
 from gan_bench.parity.verdict import Comparison
 
@@ -35,16 +35,15 @@ class Setup:
 
 
 def certify_all(
-    words: Sequence[str], setup: Setup, results: Path, *, command: str, wait: bool
+    found: Sequence[Pair], setup: Setup, results: Path, *, command: str, wait: bool
 ) -> Iterator[Certificate]:
-    """Compare all that `gan_bench.parity.pairs.pairs` returns, and write each certificate.
+    """Compare the pairs, and write each certificate.
 
     Raises
     ------
     UsageError
-        Bad input, or the device is in use and ``wait`` is false; nothing was compared then.
+        The device is in use and ``wait`` is false; nothing was compared then.
     """
-    found = pairs(words)
     folder = open_results(results, create=True)
     with device_lock(setup.device, command, wait=wait):
         for pair in found:
@@ -102,13 +101,16 @@ def _certificate(pair: Pair, comparison: Comparison, setup: Setup) -> Certificat
         _party(description, comparison) for description in (pair.reference, pair.other)
     )
     return Certificate(
-        id=certificate_id(reference, other, setup.device, pair.reference.recipe_values),
+        id=certificate_id(
+            reference, other, setup.device, MNIST_SHAPE, pair.reference.recipe_values
+        ),
         pair=pair.name,
         recipe=pair.recipe,
         reference=reference,
         other=other,
         device=device_kind(setup.device),
         recipe_values=pair.reference.recipe_values,
+        image_shape=MNIST_SHAPE,
         batch_size=comparison.batch_size,
         seed=setup.seed,
         bounds=BOUNDS,
@@ -127,6 +129,7 @@ def _party(description: Description, comparison: Comparison) -> Party:
     return Party(
         name=implementation.name,
         framework=implementation.framework,
+        attribute=implementation.attribute,
         source_sha256=description.source_sha256,
         versions=identifying_versions(implementation.framework, versions_of(None)),
         holds_initial_weights=comparison.held(implementation.name),

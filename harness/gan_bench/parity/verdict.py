@@ -1,6 +1,7 @@
 """The verdict on a pair: two observations compared part by part."""
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 import numpy as np
 
@@ -59,7 +60,11 @@ class Comparison:
         try:
             # Losses and weights that are no numbers have figures that say so.
             with np.errstate(invalid="ignore", over="ignore"):
-                for ours, theirs in zip(reference, other, strict=False):
+                for ours, theirs in zip_longest(reference, other):
+                    if ours is None or theirs is None:
+                        name = self.names[0 if ours is None else 1]
+                        self.problem = f"{name} ended before the comparison was done."
+                        return
                     self._compare(ours, theirs)
         except _CannotCheck as reason:
             self.cannot_check(str(reason))
@@ -68,7 +73,7 @@ class Comparison:
             self.problem = str(death)
             return
         if self._steps < TEN_STEPS:
-            self.problem = "An implementation ended before the comparison was done."
+            self.problem = "Both ended before the comparison was done."
         if not self.problems:
             self.verdict = "passed"
 

@@ -1,6 +1,6 @@
 """Which rows of a group are twins, and what parity certificates say of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gan_bench.parity.certificate import Certificate
@@ -8,24 +8,27 @@ from gan_bench.report.numbers import figure, listed, many
 from gan_bench.report.summary import Group, Row
 
 CHECKED = "parity-checked"
+FAILED = "parity failed"
 UNCHECKED = "not parity-checked"
 
 
 @dataclass(frozen=True)
 class RowParity:
-    """What is known of a row that has a twin in another framework."""
+    """What is known of a row of whose recipe there is another implementation."""
 
     certificates: tuple[str, ...]
-    """The ids of those that speak for the row and for a twin in its group."""
+    """The ids of those that speak for the row and for another of its recipe in its group."""
+    failed: tuple[str, ...]
+    """The ids of those that compared the row with such another and failed."""
 
     @property
     def label(self) -> str:
         """For the table."""
-        return CHECKED if self.certificates else UNCHECKED
+        return CHECKED if self.certificates else FAILED if self.failed else UNCHECKED
 
 
 def row_parity(rows: Sequence[Row]) -> dict[str, RowParity]:
-    """Return it by label, of the rows whose recipe another framework's row has too.
+    """Return it by label, of the rows whose recipe another implementation's row has too.
 
     A pair is checked by one certificate that speaks for both: changed values, another source or
     other versions on one side alone leave it unchecked.
@@ -37,13 +40,20 @@ def row_parity(rows: Sequence[Row]) -> dict[str, RowParity]:
             other
             for other in rows
             if other.runs[0].spec.implementation.recipe == mine.recipe
-            and other.runs[0].spec.implementation.framework != mine.framework
+            and other.runs[0].spec.implementation.name != mine.name
         ]
         if twins:
-            theirs = {one for twin in twins for one in _certificates(twin)}
-            shared = tuple(one for one in _certificates(row) if one in theirs)
-            found[row.label] = RowParity(shared)
+            passed = {one for twin in twins for run in twin.runs for one in run.parity}
+            failed = {one for twin in twins for run in twin.runs for one in run.parity_failed}
+            found[row.label] = RowParity(
+                _shared((one for run in row.runs for one in run.parity), passed),
+                _shared((one for run in row.runs for one in run.parity_failed), failed),
+            )
     return found
+
+
+def _shared(mine: Iterable[str], theirs: set[str]) -> tuple[str, ...]:
+    return tuple(one for one in dict.fromkeys(mine) if one in theirs)
 
 
 def parity_facts(groups: Sequence[Group], certificates: Iterable[Certificate]) -> tuple[str, ...]:
@@ -57,40 +67,43 @@ def parity_facts(groups: Sequence[Group], certificates: Iterable[Certificate]) -
         Those of the results folder.
     """
     known = {certificate.id: certificate for certificate in certificates}
-    spoken_for: dict[str, dict[str, None]] = {}
+    passed: dict[str, dict[str, None]] = {}
+    failed: dict[str, dict[str, None]] = {}
     unchecked: dict[str, None] = {}
     for group in groups:
         for label, parity in row_parity(group.rows).items():
             for one in parity.certificates:
-                spoken_for.setdefault(one, {})[label] = None
-            if not parity.certificates:
+                passed.setdefault(one, {})[label] = None
+            for one in parity.failed:
+                failed.setdefault(one, {})[label] = None
+            if parity.label == UNCHECKED:
                 unchecked[label] = None
-    return tuple(_sentences(spoken_for, unchecked, known))
-
-
-def _sentences(
-    spoken_for: Mapping[str, Mapping[str, None]],
-    unchecked: Mapping[str, None],
-    known: Mapping[str, Certificate],
-) -> Iterator[str]:
-    for one, labels in spoken_for.items():
-        paired = _paired_run(known[one]) if one in known else ""
-        yield f"{listed(sorted(labels))}: {CHECKED}, certificate {one}{paired}"
-    if unchecked:
-        yield f"{listed(sorted(unchecked))}: {UNCHECKED}; gan-bench parity compares twins"
-
-
-def _paired_run(certificate: Certificate) -> str:
-    run = certificate.paired_run
-    if run is None:
-        return ""
-    apart = figure(run.weights_apart[run.steps])
-    dropout = ", with dropout, whose masks differ between frameworks" if run.dropout else ""
     return (
-        f"; after a paired run of {many(run.steps, 'step')} their weights were {apart} apart in "
-        f"relative norm{dropout}"
+        *(_passed(one, labels, known.get(one)) for one, labels in passed.items()),
+        *(_failed(known[one], labels) for one, labels in failed.items()),
+        *(
+            (f"{listed(sorted(unchecked))}: {UNCHECKED}; gan-bench parity compares twins",)
+            if unchecked
+            else ()
+        ),
     )
 
 
-def _certificates(row: Row) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one for run in row.runs for one in run.parity))
+def _passed(one: str, labels: Iterable[str], certificate: Certificate | None) -> str:
+    sentence = f"{listed(sorted(labels))}: {CHECKED}, certificate {one}"
+    run = certificate.paired_run if certificate else None
+    if run is None:
+        return sentence
+    apart = figure(run.weights_apart[run.steps])
+    sentence += (
+        f"; after a paired run of {many(run.steps, 'step')} their weights were {apart} apart in "
+        "relative norm"
+    )
+    if run.dropout:
+        sentence += ", with dropout, which is not compared: its masks differ between frameworks"
+    return sentence
+
+
+def _failed(certificate: Certificate, labels: Iterable[str]) -> str:
+    why = certificate.problems[0] if certificate.problems else "no reason recorded"
+    return f"{listed(sorted(labels))}: {FAILED}, certificate {certificate.id}: {why}"

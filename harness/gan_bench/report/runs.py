@@ -23,6 +23,8 @@ class Run:
     """What started it, or planned it."""
     parity: tuple[str, ...] = ()
     """The ids of the parity certificates that speak for it."""
+    parity_failed: tuple[str, ...] = ()
+    """Of those that concern it and failed."""
 
     @property
     def run_id(self) -> str:
@@ -102,14 +104,17 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
         str(run_id): tuple(dict.fromkeys(map(str, protocols)))
         for run_id, protocols in results.scores.groupby("run_id")["protocol"]
     }
-    failed = {certificate.id for certificate in results.certificates if not certificate.passed}
+    refuted = {certificate.id for certificate in results.certificates if not certificate.passed}
     runs = []
     for row in results.runs.to_dict("records"):
         run_id = str(row["run_id"])
         spec, record = results.specs[run_id], results.records.get(run_id)
         speaking = [one.id for one in results.certificates if one.speaks_for(spec)]
-        if record is not None and record.parity is not None and record.parity not in failed:
+        if record is not None and record.parity is not None and record.parity not in refuted:
             speaking.append(record.parity)
+        failed = [
+            one.id for one in results.certificates if one.verdict == "failed" and one.concerns(spec)
+        ]
         score_status = row.get("score_status")
         runs.append(
             Run(
@@ -120,6 +125,7 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
                 score_status=score_status if isinstance(score_status, str) else None,
                 command=results.commands[run_id],
                 parity=tuple(dict.fromkeys(speaking)),
+                parity_failed=tuple(failed),
             )
         )
     return runs
