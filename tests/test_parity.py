@@ -220,7 +220,7 @@ def test_a_failure_has_a_certificate_too_and_names_what_failed(twins):
         (
             "def train(self, batches, latents): os._exit(0)",
             "failed",
-            "An implementation ended before the comparison was done.",
+            "two ended before the comparison was done.",
         ),
         (
             "def train(self, batches, latents): return super().train(batches, latents).generator",
@@ -534,14 +534,14 @@ def test_a_report_says_that_twins_are_checked_and_by_which_certificate(
 def test_a_pair_that_did_not_pass_since_is_not_called_checked(
     results, twin_runs, certificates, report, verdict, label
 ):
-    problem = "updates, generator.0.kernel: 0.17 > 1e-09 at step 10"
+    problem = "two computes something else"
     twin_runs(certified=True, passed=False, verdict=verdict, problems=(problem,))
     for folder in results.run_folders():
         record = json.loads(folder.record.read_text()) | {"parity": certificates[0].id}
         folder.record.write_text(json.dumps(record))
     text = report()
     assert text.count(f"| {label} |") == 2
-    assert (problem.partition(":")[2] in text.replace("\\", "")) is (verdict == "failed")
+    assert (problem in text) is (verdict == "failed")
     assert load_results(results.path).runs["parity"].tolist() == [None, None]
 
 

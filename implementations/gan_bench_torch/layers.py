@@ -103,10 +103,10 @@ class Flatten(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout as Keras scales it, its masks from 16 random bits an element.
+    """Dropout that scales what it keeps, its masks from 16 random bits an element.
 
     `torch.nn.Dropout` draws on one core, and a whole random number for each element. The share
-    that is dropped is a multiple of 2^-16, within 2^-17 of the rate.
+    that is dropped is a multiple of 2^-16, within 2^-17 of the rate; the scale is of that share.
     """
 
     def __init__(self, rate: float, random: torch.Generator) -> None:
