@@ -1,15 +1,17 @@
 """Where the time of a trainer's step goes on the CPU: its operations, as shares of the step.
 
-``python benchmarks/profile_step.py NAME [--steps 3] [--top 15] [--apart]``
+``python benchmarks/profile_step.py NAME [--steps 3] [--top 15] [--apart | --kinds]``
 
 The framework's own profiler records some steps after the warm-up, in a process with a run's
 environment. An operation's time is its own, without those that it calls; what it does on several
 threads counts once. ``--apart`` tells operations of one kind apart, by the shapes that enter them
-(PyTorch) or by their names in the graph (TensorFlow). Recording costs time, too: take shares from
+(PyTorch) or by their names in the graph (TensorFlow); ``--kinds`` sums over what they are for, the
+row of docs/benchmarks.md. Recording costs time, too: take shares from
 here, seconds from throughput.py.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,13 @@ from gan_bench.devices import default_threads
 from gan_bench.launch import worker_environment
 from gan_bench.registry import registered
 
+KINDS = (
+    ("convolutions", re.compile(r"conv", re.I)),
+    ("matrix products", re.compile(r"matmul|addmm|::mm$", re.I)),
+    ("random numbers", re.compile(r"random", re.I)),
+    ("optimisers", re.compile(r"adam|sgd|momentum", re.I)),
+)
+"""Everything else is elementwise or a reduction: batch normalisation, activations, losses."""
 Times = dict[str, tuple[float, int]]
 """Of each operation: seconds, calls."""
 
@@ -67,7 +76,7 @@ def keras_operations(work: Callable[[], object], apart: bool) -> Times:
 PROFILERS = {"torch": torch_operations, "keras": keras_operations}
 
 
-def measure(name: str, steps: int, top: int, apart: bool) -> None:
+def measure(name: str, steps: int, top: int, apart: bool, kinds: bool) -> None:
     train = data.load("mnist-5k").train
     recipe, trainer = build(name, train.images, train.labels, "cpu")
     trainer.train(*feed(recipe, len(train.images), 2))
@@ -81,6 +90,9 @@ def measure(name: str, steps: int, top: int, apart: bool) -> None:
 
     times = PROFILERS[registered()[name].framework](work, apart)
     (whole_s,) = taken
+    if kinds:
+        print(by_kind(name, times, whole_s))
+        return
     ranked = sorted(times.items(), key=lambda item: -item[1][0])
     print(f"{name}: a step takes {whole_s / steps:.3f} s while it is recorded")
     print(f"{'share':>8}{'ms':>10}{'calls':>8}  operation")
@@ -90,6 +102,17 @@ def measure(name: str, steps: int, top: int, apart: bool) -> None:
     outside_s = whole_s - sum(own_s for own_s, _ in times.values())
     print(show(rest_s, whole_s, steps) + f"{'':8}  {len(ranked[top:])} others")
     print(show(outside_s, whole_s, steps) + f"{'':8}  outside operations")
+
+
+def by_kind(name: str, times: Times, whole_s: float) -> str:
+    """Return the shares of the kinds, of all others and of what is no operation, as Markdown."""
+    shares = dict.fromkeys([kind for kind, _ in KINDS], 0.0) | {"all others": 0.0}
+    for operation, (own_s, _) in times.items():
+        kind = next((kind for kind, pattern in KINDS if pattern.search(operation)), "all others")
+        shares[kind] += own_s / whole_s
+    shares["outside"] = 1 - sum(shares.values())
+    cells = [f"{kind} {100 * share:.0f} %" for kind, share in shares.items()]
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 def show(part_s: float, whole_s: float, steps: int) -> str:
@@ -103,10 +126,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3, help="to record")
     parser.add_argument("--top", type=int, default=15, help="operations to list")
     parser.add_argument("--apart", action="store_true", help="do not sum over one kind")
+    parser.add_argument("--kinds", action="store_true", help="sum over what operations are for")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        measure(options.name, options.steps, options.top, options.apart)
+        measure(options.name, options.steps, options.top, options.apart, options.kinds)
         return
     done = subprocess.run(
         [sys.executable, __file__, *sys.argv[1:], "--child"],
