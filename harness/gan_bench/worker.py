@@ -1,4 +1,4 @@
-"""The child process that trains one run; the only importer of trainers and the owner of the clock.
+"""The child process that trains one run; the owner of the clock.
 
 ``python -P -m gan_bench.worker RUN_DIR`` reads ``spec.json`` there, continues from the last
 checkpoint if there is one, and tells what happens in ``events.jsonl``.

@@ -17,7 +17,7 @@ READING = (
     "Multiply-adds: of the products and convolutions of a training step, for each real image, as "
     "the recipe counts them. Of machine rate: these as a share of what a matrix product reached "
     "on the machine just then.",
-    "Parity, where several frameworks have a recipe: whether a certificate says that this "
+    "Parity, where a recipe has several implementations: whether a certificate says that this "
     "implementation and a twin in the table compute the same thing.",
 )
 """What the columns mean."""
