@@ -11,8 +11,9 @@ bench: $(INSTALLED)
 	if [ $$status -gt 1 ]; then exit $$status; fi; \
 	$(BIN)/gan-bench report && exit $$status  # a report also where a row is not ok: it says why
 
+# Two tests at a time: most wait for a process to start.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 $(TEST_ARGS)
 
 install: $(INSTALLED)
 

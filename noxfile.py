@@ -40,7 +40,7 @@ def core(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the whole suite."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or ("--numprocesses", "2")))
 
 
 @nox.session

@@ -36,6 +36,11 @@ def test_show_gives_every_pinned_default_and_the_origin_of_every_value(bench, re
         "compilation"
     )
     assert shown["torch"]["conventions"] == shown["keras"]["conventions"]
+    pinned = shown["torch"]["conventions"]
+    of_torch = recipe.startswith("dcgan")
+    assert ("Keras" in pinned["padding"]) is not of_torch
+    assert pinned["kernels at the start"].startswith("N(0, " if of_torch else "Glorot uniform")
+    assert "from logits" in pinned["losses"] and "TF32 is off" in pinned["matmul precision"]
 
 
 def test_the_twin_takes_its_origins_defaults(bench):
