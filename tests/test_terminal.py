@@ -32,3 +32,15 @@ def test_without_a_terminal_there_are_plain_lines(bench, plugin):
     lines = done.out.splitlines()
     assert lines[0].startswith("[1/1] gan-mnist-5k-s0-") and lines[0].endswith("steps on cpu")
     assert "ok, " in lines[1] and "images/s" in lines[1]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_verdicts_and_figures_of_parity_are_whole(bench, plugin, columns):
+    one, two = plugin("one"), plugin("two")
+    out = bench("parity", one, two, "--paired-steps", "3", COLUMNS=str(columns)).out
+    header, row, bounds = out.splitlines()
+    assert header.split()[:6] == ["pair", "verdict", "held", "forward", "losses", "updates"]
+    assert row.split()[:6] == ["one--two", "passed", "0", "0", "0", "0"]
+    assert bounds.split()[:5] == ["bound", "0", "1e-04", "1e-10", "1e-09"]
+    assert ("paired run" in header) is (columns > 60)
+    assert max(map(len, out.splitlines())) <= columns

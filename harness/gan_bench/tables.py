@@ -11,7 +11,7 @@ from gan_bench.describe import Description
 from gan_bench.doctor import Finding
 from gan_bench.folders import RunFolder
 from gan_bench.parity.certificate import Certificate
-from gan_bench.parity.figures import LEVELS, worst_of_level
+from gan_bench.parity.figures import BOUNDS, LEVELS, worst_of_level
 from gan_bench.progress import duration
 from gan_bench.record import Record
 from gan_bench.spec import Plan
@@ -195,22 +195,30 @@ def print_check(console: Console, check: CheckResult) -> None:
 
 
 def print_certificates(console: Console, certificates: Sequence[Certificate]) -> None:
-    """Print verdicts, each level's worst figure over its bound, and why a pair did not pass."""
-    rows = []
-    for certificate in certificates:
-        worst = [worst_of_level(certificate.figures, level) for level in LEVELS]
-        figures = [f"{_short(f.value)}/{_short(f.bound)}" if f else "-" for f in worst]
-        paired = "-"
-        if certificate.paired_run is not None:
-            step, apart = max(certificate.paired_run.weights_apart.items())
-            paired = f"{_short(apart)} at {step}"
-        rows.append((certificate.pair, state(certificate.verdict), *figures, paired))
+    """Print verdicts, each level's worst figure under the bounds, and why a pair did not pass.
+
+    A narrow terminal leaves out how far apart the paired run ended.
+    """
     columns = [
         *(("pair", "name"), ("verdict", "name")),
         *((level, "number") for level in ("held", "forward", "losses", "updates")),
         ("paired run", "number"),
     ]
-    console.print(_table(columns, rows))
+    rows: list[tuple[str | Text, ...]] = []
+    for certificate in certificates:
+        # Samples are in grey levels, with a bound of their own; the sentences below tell of them.
+        of_bounds = [figure for figure in certificate.figures if figure.of != "samples"]
+        worst = [worst_of_level(of_bounds, level) for level in LEVELS]
+        figures = [_short(figure.value) if figure else "-" for figure in worst]
+        paired = "-"
+        if certificate.paired_run is not None:
+            step, apart = max(certificate.paired_run.weights_apart.items())
+            paired = f"{_short(apart)} at {step}"
+        rows.append((certificate.pair, state(certificate.verdict), *figures, paired))
+    bounds = (BOUNDS.held_weights, BOUNDS.forward, BOUNDS.losses, BOUNDS.updates)
+    rows.append(("bound", "", *map(_short, bounds), "none"))
+    shown = len(columns) if console.width >= _WIDE else len(columns) - 1
+    console.print(_table(columns[:shown], [row[:shown] for row in rows]))
     for certificate in certificates:
         names = f"{certificate.reference.name} and {certificate.other.name}"
         for problem in certificate.problems:
