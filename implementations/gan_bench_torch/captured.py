@@ -32,7 +32,7 @@ class CapturedStep:
         self.stream = torch.cuda.Stream(random.device)
         self.graph = torch.cuda.CUDAGraph()
         with warnings.catch_warnings():
-            # Needed up to PyTorch 2.12 or so; later ones find the generator themselves, and warn.
+            # Older releases need to be told; PyTorch 2.14 finds the generator itself, and warns.
             warnings.simplefilter("ignore")
             if hasattr(self.graph, "register_generator_state"):
                 self.graph.register_generator_state(random)
