@@ -6,8 +6,8 @@ The framework's own profiler records some steps after the warm-up, in a process 
 environment. An operation's time is its own, without those that it calls; what it does on several
 threads counts once. ``--apart`` tells operations of one kind apart, by the shapes that enter them
 (PyTorch) or by their names in the graph (TensorFlow); ``--kinds`` sums over what they are for, the
-row of docs/benchmarks.md. Recording costs time, too: take shares from
-here, seconds from throughput.py.
+row of docs/benchmarks.md. Recording costs time, too: take shares from here, seconds from
+throughput.py.
 """
 
 import argparse
@@ -105,14 +105,15 @@ def measure(name: str, steps: int, top: int, apart: bool, kinds: bool) -> None:
 
 
 def by_kind(name: str, times: Times, whole_s: float) -> str:
-    """Return the shares of the kinds, of all others and of what is no operation, as Markdown."""
-    shares = dict.fromkeys([kind for kind, _ in KINDS], 0.0) | {"all others": 0.0}
+    """Return the shares of the kinds, of all else and of what is no operation, as Markdown."""
+    shares = dict.fromkeys([kind for kind, _ in KINDS], 0.0) | {"all else": 0.0}
     for operation, (own_s, _) in times.items():
-        kind = next((kind for kind, pattern in KINDS if pattern.search(operation)), "all others")
+        kind = next((kind for kind, pattern in KINDS if pattern.search(operation)), "all else")
         shares[kind] += own_s / whole_s
-    shares["outside"] = 1 - sum(shares.values())
-    cells = [f"{kind} {100 * share:.0f} %" for kind, share in shares.items()]
-    return f"| {name} | {' | '.join(cells)} |"
+    shares["outside operations"] = 1 - sum(shares.values())
+    header = f"| implementation | {' | '.join(shares)} |\n| --- |{' ---: |' * len(shares)}"
+    cells = [f"{100 * share:.0f} %" for share in shares.values()]
+    return f"{header}\n| {name} | {' | '.join(cells)} |"
 
 
 def show(part_s: float, whole_s: float, steps: int) -> str:

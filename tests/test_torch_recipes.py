@@ -190,7 +190,7 @@ def test_adam_that_counts_in_the_devices_memory_makes_the_same_updates(monkeypat
     recipe = DecayRecipe(adam_epsilon_form=form)
     networks, states = [], []
     for captured in (False, True):
-        monkeypatch.setattr(optimisers, "is_captured", lambda _, captured=captured: captured)
+        monkeypatch.setattr(optimisers, "can_be_captured", lambda _, captured=captured: captured)
         torch.manual_seed(0)
         network = torch.nn.Linear(4, 3)
         adam = optimisers.Adam(network, recipe, optimisers.exponential_decay(1e-3, 5, 0.5))

@@ -18,6 +18,7 @@ from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import Losses, Unsupported, Weights
 from gan_bench_keras.layers import Dropout
+from gan_bench_keras.placement import device_name, floatx
 
 # Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
 _SAMPLE_BATCH = 128
@@ -66,8 +67,8 @@ class KerasTrainer(ABC):
         self.planned_steps = planned_steps
         self.seed = seed
         self.dtype = tf.as_dtype(recipe.dtype)
-        self.device = _device(device)
-        with tf.device(self.device), _floatx(recipe.dtype):
+        self.device = device_name(device)
+        with tf.device(self.device), floatx(recipe.dtype):
             # A variable, not a constant: TensorFlow gathers uint8 on a GPU from variables only.
             self.images = tf.Variable(images, trainable=False)
             self.build_networks()
@@ -172,18 +173,17 @@ class KerasTrainer(ABC):
         recipe = self.recipe
         return self._traced(
             self._one_step,
-            self.compiles(self.device),
             tf.TensorSpec((recipe.real_batches_per_step, recipe.batch_size), tf.int64),
             tf.TensorSpec(
                 (recipe.draws_per_step, recipe.batch_size, recipe.latent_size), tf.float32
             ),
+            compiled=self.compiles(self.device),
         )
 
     @cached_property
     def _sample(self) -> Callable[..., tf.Tensor]:
         return self._traced(
             lambda latents: _to_bytes(self.generator(self._cast(latents), training=False)),
-            False,
             tf.TensorSpec((_SAMPLE_BATCH, self.recipe.latent_size), tf.float32),
         )
 
@@ -192,7 +192,6 @@ class KerasTrainer(ABC):
         return {
             training: self._traced(
                 partial(self._outputs, training=training),
-                False,
                 tf.TensorSpec((None, self.recipe.latent_size), tf.float32),
                 tf.TensorSpec((None, *self.images.shape[1:]), tf.float32),
             )
@@ -200,9 +199,9 @@ class KerasTrainer(ABC):
         }
 
     def _traced(
-        self, function: Callable[..., Any], compiled: bool, *inputs: tf.TensorSpec
+        self, function: Callable[..., Any], *inputs: tf.TensorSpec, compiled: bool = False
     ) -> Callable[..., Any]:
-        with tf.device(self.device), _floatx(self.recipe.dtype):
+        with tf.device(self.device), floatx(self.recipe.dtype):
             return tf.function(
                 function, input_signature=inputs, autograph=False, jit_compile=compiled
             ).get_concrete_function()
@@ -302,28 +301,3 @@ def _multiply_adds(layer: keras.Layer) -> int:
 
 def _to_bytes(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
-
-
-def _device(name: str) -> str:
-    kind, _, index = name.partition(":")
-    if kind == "cpu":
-        return "/CPU:0"
-    count = len(tf.config.list_logical_devices("GPU")) if kind == "cuda" else 0
-    if int(index or 0) >= count:
-        raise Unsupported(
-            f"the device {name} was asked for, and TensorFlow has {count} such devices"
-        )
-    return f"/GPU:{int(index or 0)}"
-
-
-@contextmanager
-def _floatx(dtype: str) -> Iterator[None]:
-    # Keras keeps learning rates, and casts Python floats, in its global floatx.
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx(dtype)
-    keras.config.set_dtype_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])

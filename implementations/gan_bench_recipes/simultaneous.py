@@ -4,7 +4,10 @@ from gan_bench_recipes.base import LayeredRecipe
 
 
 class Simultaneous(LayeredRecipe):
-    """One draw of latents and one pass of the discriminator over the fakes serve both updates."""
+    """One draw of latents and one pass of the discriminator over the fakes serve both updates.
+
+    Their kernels start as Glorot's, their padding is Keras'.
+    """
 
     @classmethod
     def conventions(cls, framework: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import Losses, Unsupported, Weights
-from gan_bench_torch.captured import CapturedStep, is_captured
+from gan_bench_torch.captured import CapturedStep, can_be_captured
 from gan_bench_torch.layers import BatchNorm, Dropout
 
 # Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
@@ -46,8 +46,7 @@ class TorchTrainer(ABC):
     framework: ClassVar[str] = "torch"
     recipe_class: ClassVar[type[Recipe]]
     captured: ClassVar[bool] = False
-    """Whether on a GPU a step is one CUDA graph; see `gan_bench_torch.captured` for what it takes.
-    """
+    """Whether a step in float32 on a GPU is one CUDA graph; see `gan_bench_torch.captured`."""
 
     generator: nn.Module
     discriminator: nn.Module
@@ -200,7 +199,7 @@ class TorchTrainer(ABC):
         return counts
 
     def _new_step(self) -> Callable[[Tensor, Tensor], Tensor]:
-        if self.captured and is_captured(next(self.generator.parameters())):
+        if self.captured and can_be_captured(next(self.generator.parameters())):
             return CapturedStep(self._one_step, self.random)
         return self._one_step
 

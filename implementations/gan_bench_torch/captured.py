@@ -10,7 +10,7 @@ _EAGER_CALLS = 2
 """Libraries load kernels and take workspaces, optimisers their buffers, when first used."""
 
 
-def is_captured(tensor: Tensor) -> bool:
+def can_be_captured(tensor: Tensor) -> bool:
     """Tell whether steps with such parameters can be captured.
 
     Fused Adam takes a rate from the GPU's memory in float32 only: float64, which is for parity,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gan_bench_recipes.arithmetic import KerasAdam, TorchAdam
 from gan_bench_recipes.upsampling_sgd import UpsamplingSgd
-from gan_bench_torch.captured import is_captured
+from gan_bench_torch.captured import can_be_captured
 
 
 class Adam(torch.optim.Adam):
@@ -29,7 +29,7 @@ class Adam(torch.optim.Adam):
         learning_rate: float | Callable[[int | Tensor], float | Tensor],
     ) -> None:
         parameters = list(network.parameters())
-        captured = is_captured(parameters[0])
+        captured = can_be_captured(parameters[0])
         self.before = recipe.adam_epsilon_form == "before"
         self.rate = learning_rate if callable(learning_rate) else lambda _: learning_rate
         super().__init__(

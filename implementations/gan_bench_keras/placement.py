@@ -1,0 +1,36 @@
+"""Where a trainer's arithmetic happens and in which dtype, as TensorFlow and Keras take it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+from gan_bench.trainer import Unsupported
+
+
+def device_name(name: str) -> str:
+    """Return what TensorFlow calls a device; raise `Unsupported` where it is not there."""
+    kind, _, index = name.partition(":")
+    if kind == "cpu":
+        return "/CPU:0"
+    count = len(tf.config.list_logical_devices("GPU")) if kind == "cuda" else 0
+    if int(index or 0) >= count:
+        raise Unsupported(
+            f"the device {name} was asked for, and TensorFlow has {count} such devices"
+        )
+    return f"/GPU:{int(index or 0)}"
+
+
+@contextmanager
+def floatx(dtype: str) -> Iterator[None]:
+    """Let Keras take a dtype by default, for a while."""
+    # Keras keeps learning rates, and casts Python floats, in its global floatx.
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
