@@ -11,9 +11,12 @@ import click
 
 from gan_bench import __version__
 from gan_bench.errors import GanBenchError
+from gan_bench.score.names import DEFAULT, METRICS
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from gan_bench.executor.scoring import Scoring
 
 DEFAULT_RESULTS = Path("results/local")
 DEFAULT_REPORTS = Path("reports/local")
@@ -47,6 +50,56 @@ def _results_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--no-cache", is_flag=True, help="Neither use nor keep reference features."),
+        click.option(
+            "--weights",
+            type=click.Path(path_type=Path),
+            help="Inception's, unless they are to be looked for.",
+        ),
+        click.option(
+            "--metrics",
+            default=",".join(DEFAULT),
+            show_default=True,
+            help=f"Of {', '.join(METRICS)}.",
+        ),
+        click.option(
+            "--features",
+            default="lenet",
+            show_default=True,
+            help="Of lenet, inception and paths of .onnx files, the main ones first.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -> "Scoring":
+    from gan_bench.errors import UsageError
+    from gan_bench.executor.scoring import Scoring, parse_features
+    from gan_bench.score.names import parse_metrics
+
+    words = parse_features(features)
+    if weights is not None and "inception" not in words:
+        raise UsageError("--weights are Inception's: give --features inception with them.")
+    return Scoring(words, parse_metrics(metrics), weights, cache=not no_cache)
+
+
+def _check_features(scoring: "Scoring") -> None:
+    """See before anything runs that the features are there, exported if need be."""
+    from gan_bench.score.catalogue import load_features
+
+    for features in scoring.features:
+        if features != "lenet":  # which depends on the data set, and is null without one
+            weights = scoring.weights if features == "inception" else None
+            load_features(features, weights=weights, say=_say)
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)
 
 
 _PIPED_COLUMNS = 160
@@ -103,6 +156,7 @@ def main() -> None:
     "--on-divergence", type=click.Choice(["stop", "continue"]), help="When a loss is not finite."
 )
 @click.option("--keep-samples", is_flag=True, help="Keep every snapshot after it is scored.")
+@_scoring_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
 def run(
     targets: tuple[str, ...],
@@ -117,6 +171,10 @@ def run(
     force: bool,
     deterministic: bool,
     keep_samples: bool,
+    features: str,
+    metrics: str,
+    weights: Path | None,
+    no_cache: bool,
     dry_run: bool,
     **values: Any,
 ) -> None:
@@ -141,9 +199,15 @@ def run(
     for name, fields in planning.parse_set(set_).items():
         asked["set"] = {**asked.get("set", {})}
         asked["set"][name] = {**asked["set"].get(name, {}), **fields}
+    scoring = _scoring(features, metrics, weights, no_cache)
     plan = planning.expand(planning.request(asked), command)
     options = Options(
-        command=command, timeout_s=timeout, retry=retry, force=force, keep_samples=keep_samples
+        command=command,
+        timeout_s=timeout,
+        retry=retry,
+        force=force,
+        keep_samples=keep_samples,
+        scoring=scoring,
     )
     console = _console()
     if dry_run:
@@ -151,6 +215,7 @@ def run(
         actions = [action(folder.run(r.run_id), options) if folder else "run" for r in plan.runs]
         print_plan(console, plan, actions)
         return
+    _check_features(scoring)
     folder = open_results(results, create=True)
     try:
         with progress_for(console, len(plan.runs)) as observer:
@@ -182,6 +247,95 @@ def report(results: Path, out: Path, title: str | None) -> None:
 
     files = write_report(results, out, title=title)
     click.echo(f"{files.markdown}\n{files.html}")
+
+
+@main.command()
+@click.argument("images", nargs=-1, metavar="[REAL FAKE]")
+@_scoring_options
+@click.option("--no-floor", is_flag=True, help="Do not score real images of the other split.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Of the scorer's draws.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="All that there are by default.")
+@click.option("--results", type=click.Path(path_type=Path), help="A results folder.")
+@click.option("--as", "as_", metavar="NAME", help="Make FAKE a row of the results folder's report.")
+@click.option(
+    "--points",
+    type=click.Choice(["final", "all"]),
+    default="final",
+    show_default=True,
+    help="Which snapshots of the results folder's runs.",
+)
+@_json_option
+def score(
+    images: tuple[str, ...],
+    features: str,
+    metrics: str,
+    weights: Path | None,
+    no_cache: bool,
+    no_floor: bool,
+    seed: int,
+    threads: int | None,
+    results: Path | None,
+    as_: str | None,
+    points: str,
+    as_json: bool,
+) -> None:
+    """Score two sets of images, or again the snapshots of --results.
+
+    REAL and FAKE are folders of images, .npz or .npy files of uint8 NHWC, or dataset:split[:count]
+    such as mnist:test:1000.
+    """
+    from gan_bench import scoring_commands as commands
+    from gan_bench.devices import default_threads
+
+    scoring = _scoring(features, metrics, weights, no_cache)
+    command = shlex.join(["gan-bench", *sys.argv[1:]])
+    asked = commands.check_words(images, results, as_)
+    threads = threads or default_threads()
+    if asked == "again":
+        assert results is not None
+        _check_features(scoring)
+        done = []
+        for run in commands.again(results, scoring, points, threads, command):
+            done.append(run)
+            if not as_json:
+                click.echo(f"{run.run_id}: {run.problem or 'scored'}", err=True)
+        if as_json:
+            _print_json([commands.as_dict(run) for run in done])
+        else:
+            commands.print_again(_console(), done)
+        sys.exit(1 if any(run.problem for run in done) else 0)
+    scored = commands.pairs(
+        *(images[0], images[1], scoring),
+        seed=seed,
+        threads=threads,
+        floor=not no_floor,
+        say=_say,
+        place=(results, as_) if results is not None and as_ is not None else None,
+        command=command,
+    )
+    if as_json:
+        values = [one.model_dump(mode="json") for one in scored]
+        _print_json(values[0] if len(values) == 1 else values)
+        return
+    commands.print_pairs(_console(), scored)
+
+
+@main.group()
+def features() -> None:
+    """Feature models that are made on this machine."""
+
+
+@features.command("train")
+@click.argument("dataset")
+@click.option("--epochs", type=click.IntRange(1, 1000), default=8, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True)
+def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
+    """Train the lenet of a labelled DATASET, and keep it in the cache."""
+    from gan_bench.score.train import train_classifier
+
+    path, facts = train_classifier(dataset, epochs=epochs, seed=seed, threads=threads, say=_say)
+    click.echo(f"{path}: accuracy {facts['accuracy']:.2%} on the test split.")
 
 
 @main.command("list")

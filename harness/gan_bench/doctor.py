@@ -9,6 +9,7 @@ from gan_bench.data.picture import SUFFIXES
 from gan_bench.devices import gpus, machine
 from gan_bench.frameworks import FRAMEWORKS, versions_of
 from gan_bench.registry import registered
+from gan_bench.score.cachesize import cache_sizes
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def findings() -> list[Finding]:
             found.append(Finding(f"data {name}", "missing", status.how_to_get))
     own = f"any folder of images ({' '.join(SUFFIXES)}), such as folder:pictures,size=28"
     found.append(Finding("data folder:PATH", "info", own))
+    found += [Finding(f"cache {one.what}", "info", str(one)) for one in cache_sizes()]
     names = ", ".join(registered())
     found.append(Finding("implementations", "info", names or "none registered"))
     return found

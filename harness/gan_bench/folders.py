@@ -94,6 +94,11 @@ class ResultsFolder:
         return self.path / "parity"
 
     @property
+    def external(self) -> Path:
+        """Samples from elsewhere that were scored into it, one folder each."""
+        return self.path / "external"
+
+    @property
     def removing(self) -> Path:
         """Runs on their way out."""
         return self.path / "removing"

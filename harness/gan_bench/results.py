@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from gan_bench.contract import LOSS_COLUMNS
 from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.external import External, read_externals
 from gan_bench.folders import ResultsFolder, RunFolder, open_results
 from gan_bench.parity.certificate import Certificate, certificate_for, read_certificates
 from gan_bench.record import Record
@@ -18,7 +19,8 @@ from gan_bench.spec import Plan, RunSpec
 
 SCORE_COLUMNS = (
     *("run_id", "step", "images", "train_s", "metric", "features", "value", "low", "high"),
-    *("n_real", "n_fake", "rank_deficient", "all_equal", "protocol"),
+    *("standard_error", "bias", "n_real", "n_fake", "rank_real", "rank_fake", "rank_deficient"),
+    *("all_equal", "reason", "protocol"),
 )
 
 
@@ -45,6 +47,8 @@ class Results:
     """A sentence for each file that could not be read."""
     certificates: tuple[Certificate, ...]
     """Of parity, those that did not pass too."""
+    externals: tuple[External, ...] = ()
+    """Samples from elsewhere; in ``scores`` their run id is ``external-`` and their name."""
 
 
 _ROW = ("run_id", "implementation", "recipe", "framework", "dataset", "seed", "steps", "images")
@@ -202,6 +206,17 @@ def load_results(path: Path | str) -> Results:
         if record_or_none.parity not in refuted and record_or_none.parity is not None:
             parity = {"parity": record_or_none.parity}
         rows.append({**_row(spec), **_measured(record_or_none), **scored, **parity})
+    externals, unreadable = read_externals(results)
+    left += unreadable
+    for external in externals:
+        for file in external.scores:
+            protocols.setdefault(file.fingerprint, file)
+            for score in file.scores:
+                row = {name: getattr(score, name, None) for name in SCORE_COLUMNS}
+                scores.append(
+                    row
+                    | {"run_id": f"external-{external.facts.name}", "protocol": file.fingerprint}
+                )
     empty_losses = pd.DataFrame(columns=["run_id", "step", *LOSS_COLUMNS])
     names = (*_ROW, "status", "reason", "score_status", "score_reason", "parity")
     return Results(
@@ -214,6 +229,7 @@ def load_results(path: Path | str) -> Results:
         protocols=protocols,
         left_out=tuple(left),
         certificates=tuple(certificates),
+        externals=tuple(externals),
     )
 
 

@@ -37,7 +37,7 @@ def state(word: str) -> Text:
     return Text(word, style=STYLES.get(word, "red"))
 
 
-def _table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]]) -> Table:
+def simple_table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]]) -> Table:
     """Return a table; a column's kind is ``name`` (kept whole), ``number`` or ``text``."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title, kind in columns:
@@ -73,7 +73,7 @@ def print_plan(console: Console, plan: Plan, actions: Sequence[str]) -> None:
         *(("implementation", "name"), ("seed", "number"), ("steps", "number")),
         *(("images", "number"), ("action", "text")),
     ]
-    console.print(_table(columns, rows))
+    console.print(simple_table(columns, rows))
     first = plan.runs[0]
     console.print(
         f"{len(plan.runs)} runs on {first.device} with {first.threads} threads, data set "
@@ -110,7 +110,7 @@ def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> N
     if console.width < _WIDE:
         left_out |= {"G params", "D params", "MMACs/image"}
     columns = [column for column in cells[0] if column[0] not in left_out]
-    console.print(_table(columns, [[row[column] for column in columns] for row in cells]))
+    console.print(simple_table(columns, [[row[column] for column in columns] for row in cells]))
 
 
 def print_description(console: Console, description: Description) -> None:
@@ -129,10 +129,10 @@ def print_description(console: Console, description: Description) -> None:
         for field in description.fields
     ]
     columns = [("field", "name"), ("value", "name"), ("origin", "text"), ("meaning", "text")]
-    console.print(_table(columns, rows))
+    console.print(simple_table(columns, rows))
     console.print()
     pinned = [("pinned, and no field", "name"), ("", "text")]
-    console.print(_table(pinned, description.conventions.items()))
+    console.print(simple_table(pinned, description.conventions.items()))
 
 
 def _value(value: Any) -> str:
@@ -158,14 +158,14 @@ def print_record(console: Console, record: Record, folder: RunFolder, fids: Sequ
         ("versions", " ".join(f"{k} {v}" for k, v in record.spec.versions.items())),
         ("files", folder.path),
     ]
-    console.print(_table([("", "name"), ("", "text")], rows))
+    console.print(simple_table([("", "name"), ("", "text")], rows))
     if fids:
         cells = [
             (_count(step), _count(points[step].images) if step in points else "-", f"{value:.2f}")
             for step, value in fids
         ]
         columns = [("step", "number"), ("images", "number"), ("fid_lenet", "number")]
-        console.print(_table(columns, cells))
+        console.print(simple_table(columns, cells))
     if record.log_tail:
         console.print(Text(record.log_tail, style="dim"))
 
@@ -176,13 +176,13 @@ def print_statuses(console: Console, rows: Sequence[RunStatus]) -> None:
         (row.run_id, state(row.status), f"{row.step:,}/{row.steps:,}", row.detail) for row in rows
     ]
     columns = [("run", "name"), ("status", "text"), ("step", "number"), ("", "text")]
-    console.print(_table(columns, cells))
+    console.print(simple_table(columns, cells))
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:
     """Print what the machine has and lacks."""
     cells = [(finding.what, state(finding.state), finding.detail) for finding in findings]
-    console.print(_table([("what", "name"), ("state", "text"), ("", "text")], cells))
+    console.print(simple_table([("what", "name"), ("state", "text"), ("", "text")], cells))
 
 
 def print_check(console: Console, check: CheckResult) -> None:
@@ -218,7 +218,7 @@ def print_certificates(console: Console, certificates: Sequence[Certificate]) ->
     bounds = (BOUNDS.held_weights, BOUNDS.forward, BOUNDS.losses, BOUNDS.updates)
     rows.append(("bound", "", *map(_short, bounds), "none"))
     shown = len(columns) if console.width >= _WIDE else len(columns) - 1
-    console.print(_table(columns[:shown], [row[:shown] for row in rows]))
+    console.print(simple_table(columns[:shown], [row[:shown] for row in rows]))
     for certificate in certificates:
         names = f"{certificate.reference.name} and {certificate.other.name}"
         for problem in certificate.problems:

@@ -167,14 +167,22 @@ class _Reader:
 def _pictures(folder: Path) -> list[_Picture]:
     """Return the images below a folder in the order of their sums."""
     found = []
-    for path in _files(folder, ()):
+    for path in visible_files(folder):
+        if path.suffix.lower() not in SUFFIXES:
+            continue
         first, *deeper = path.relative_to(folder).parts
         found.append(_Picture(path, first if deeper else None, _sha256(path)))
     return sorted(found, key=lambda p: (p.sha256, p.path.relative_to(folder).parts))
 
 
-def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """Yield the images below a folder; links are followed."""
+def visible_files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Yield the files below a folder but hidden ones; links are followed.
+
+    Raises
+    ------
+    UsageError
+        A folder cannot be read, or is a link to one above it.
+    """
     here = folder.resolve()
     if here in above:
         raise UsageError(f"{shown(folder)} is a link to a folder above it; remove it.")
@@ -188,10 +196,8 @@ def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
             f"{shown(folder)} cannot be read ({error.strerror}); check its permissions."
         ) from error
     for entry in folders:
-        yield from _files(entry, (*above, here))
-    for entry in files:
-        if entry.suffix.lower() in SUFFIXES:
-            yield entry
+        yield from visible_files(entry, (*above, here))
+    yield from files
 
 
 def _sha256(path: Path) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
+from gan_bench.cachefolder import cache_folder
 from gan_bench.data import idx
 from gan_bench.data.dataset import Dataset, DatasetStatus, Split
-from gan_bench.data.download import DownloadError, download
+from gan_bench.download import DownloadError, download
 from gan_bench.errors import UsageError
 
 DATA_VARIABLE = "GAN_BENCH_DATA"
@@ -148,7 +148,7 @@ class PublishedDataset:
 
     def default_cache(self) -> Path:
         """Return the data set's folder in the user's cache."""
-        return user_cache_path("gan-bench") / self.name
+        return cache_folder() / self.name
 
     def _split(self, split: PublishedSplit, paths: dict[PublishedFile, Path]) -> Split:
         images, labels = idx.read_pair(paths[split.images], paths[split.labels], self.classes)
@@ -185,7 +185,7 @@ class PublishedDataset:
             for file in self.files:
                 if file not in paths:
                     name = f"{file.name}.gz"
-                    paths[file] = download(name, file.download_md5, cache, self.mirrors)
+                    paths[file] = download(name, f"md5:{file.download_md5}", cache, self.mirrors)
         except DownloadError as error:
             raise UsageError(
                 f"The data set {self.name} is not here: {self._looked_at(cache)}, and {error}; "

@@ -2,14 +2,14 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gan_bench.atomic import write_atomically
 from gan_bench.circumstances import LoadMeter, circumstances
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.events import Event
-from gan_bench.executor.scoring import score, unscored_steps
+from gan_bench.executor.scoring import Scoring, score_all
 from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.frameworks import missing, versions_of
 from gan_bench.launch import Outcome, Status, launch
@@ -35,6 +35,7 @@ class Options:
     retry: bool = False
     force: bool = False
     keep_samples: bool = False
+    scoring: Scoring = field(default_factory=Scoring)
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,8 @@ def run_one(
             _prepare(results, folder, spec, options)
             record, interrupt = _train(results, spec, options, on_event)
         problem = None
-        if interrupt is None and unscored_steps(folder):
-            problem = score(folder, threads=spec.threads, keep_samples=options.keep_samples)
+        if interrupt is None:
+            problem = score_all(
+                folder, options.scoring, threads=spec.threads, keep_samples=options.keep_samples
+            )
     return RunResult(record=record, scoring_problem=problem, interrupt=interrupt)

@@ -1,12 +1,21 @@
-"""The scoring process: ``python -P -m gan_bench.score RUN_DIR --features lenet``."""
+"""The scoring process of a run: ``python -P -m gan_bench.score RUN_DIR --features lenet``."""
 
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
+from gan_bench.devices import default_threads
 from gan_bench.errors import GanBenchError
 from gan_bench.parent import end_with_parent
-from gan_bench.score.run import score_run
+from gan_bench.score.cachesize import reference_folder
+from gan_bench.score.names import DEFAULT, parse_metrics
+from gan_bench.score.run import Points, score_run
+from gan_bench.score.scorer import Options
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
 
 
 def main() -> int:
@@ -19,7 +28,12 @@ def main() -> int:
     parser.add_argument(
         "--features", default="lenet", help="a feature model's name or an .onnx file's path"
     )
+    parser.add_argument("--metrics", default=",".join(DEFAULT), help="with commas between them")
+    parser.add_argument("--weights", type=Path, help="Inception's")
+    parser.add_argument("--points", choices=get_args(Points), default="planned")
     parser.add_argument("--threads", type=int, default=None, help="for the feature model")
+    parser.add_argument("--no-cache", action="store_true", help="keep nothing of the reference")
+    parser.add_argument("--no-thin", action="store_true", help="write no grids, delete nothing")
     parser.add_argument(
         "--keep-samples", action="store_true", help="keep all snapshots, not the last only"
     )
@@ -28,8 +42,16 @@ def main() -> int:
     try:
         scores = score_run(
             options.run_dir,
-            options.features,
-            threads=options.threads,
+            parse_metrics(options.metrics),
+            Options(
+                features=options.features,
+                weights=options.weights,
+                threads=default_threads() if options.threads is None else options.threads,
+                cache=None if options.no_cache else reference_folder(),
+                say=_say,
+            ),
+            points=options.points,
+            thin=not options.no_thin,
             keep_samples=options.keep_samples,
         )
     except (GanBenchError, OSError) as error:

@@ -1,7 +1,9 @@
-"""Feature models: ONNX files that turn uint8 images into feature vectors, on the CPU."""
+"""Feature models: ONNX files that turn uint8 images into feature vectors."""
 
 import hashlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,6 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
 from gan_bench.errors import GanBenchError, UsageError
-
-MODELS = Path(__file__).parent / "models"
-SHIPPED = ("lenet",)
-"""The models that come with the package, by name."""
 
 _LOAD_ERRORS = (
     onnx_errors.Fail,
@@ -25,6 +23,15 @@ _LOAD_ERRORS = (
     onnx_errors.NotImplemented,
     onnx_errors.RuntimeException,
 )
+_RUN_ERRORS = (
+    onnx_errors.Fail,
+    onnx_errors.InvalidArgument,
+    onnx_errors.NotImplemented,
+    onnx_errors.RuntimeException,
+)
+_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+_BATCH_SIZE = 256
+"""Of models that name none in their metadata."""
 _INPUT_TYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 
 
@@ -32,7 +39,14 @@ class FeatureModel:
     """A feature extractor in one ``.onnx`` file.
 
     Its only input takes pixels of 0 to 255, uint8 or float32 (n, height, width, channels), with any
-    n; what scaling it needs is part of the graph. Its output ``features`` is float32 (n, d).
+    n; what scaling it needs is part of the graph. Its output ``features`` is float32 (n, d), and it
+    may have an output ``logits``. Metadata of the file may say how it resizes and what is done to
+    grey images (``gan_bench.resize``, ``gan_bench.channels``), and the batch size that suits it
+    (``gan_bench.batch``).
+
+    Several threads share the batches, each computing whole ones: two cores come further so than
+    together in one operation, and the features are the same bits with any number of threads. Where
+    ONNX Runtime's CUDA provider is installed, it computes them instead.
 
     Attributes
     ----------
@@ -42,6 +56,16 @@ class FeatureModel:
         Of the file, hexadecimal.
     dimensions
         d.
+    resize, channels
+        What is done to images of another size, and of one channel; ``none``: they are refused.
+    batch_size
+        Images that it takes at a time.
+    outputs
+        Names of its outputs.
+    provider
+        ONNX Runtime's, that computes.
+    weights
+        Where they come from, of a model that was made on this machine.
     """
 
     def __init__(self, path: Path, *, name: str | None = None, threads: int = 1) -> None:
@@ -54,7 +78,7 @@ class FeatureModel:
         name
             The file's name without its suffix unless given.
         threads
-            That one operation may use, at least 1.
+            That compute, at least 1.
 
         Raises
         ------
@@ -64,22 +88,22 @@ class FeatureModel:
         if threads < 1:
             raise UsageError(f"A feature model needs at least one thread, not {threads}.")
         self.name = path.stem if name is None else name
+        self._threads = threads
         try:
             content = path.read_bytes()
         except OSError as error:
             raise UsageError(f"The feature model {path} cannot be read: {error}.") from error
         self.sha256 = hashlib.sha256(content).hexdigest()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.use_deterministic_compute = True
         options.log_severity_level = 3
-        # Threads that wait by spinning take the cores from what else the machine is doing.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        cuda = _CUDA in onnxruntime.get_available_providers()
         try:
             # From the bytes that were hashed, not from the path a second time.
             self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
+                content, options, providers=[_CUDA, _CPU] if cuda else [_CPU]
             )
         except _LOAD_ERRORS as error:
             raise UsageError(
@@ -102,90 +126,99 @@ class FeatureModel:
         self._input_type = _INPUT_TYPES[inputs[0].type]
         self._image_shape: list[int | str | None] = list(inputs[0].shape[1:])
         self.dimensions = int(outputs["features"].shape[1])
+        self.outputs = frozenset(outputs)
+        self.weights: str | None = None
+        self.provider = str(self._session.get_providers()[0])
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.resize = str(metadata.get("gan_bench.resize", "none"))
+        self.channels = str(metadata.get("gan_bench.channels", "none"))
+        batch_size = metadata.get("gan_bench.batch", "")
+        self.batch_size = int(batch_size) if batch_size.isdecimal() else _BATCH_SIZE
+        self._repeats_grey = self.channels != "none" and self._image_shape[2] == 3
 
-    def check(self, images: NDArray[np.uint8]) -> None:
-        """Return if these images fit the model.
+    def check(self, shape: tuple[int, int, int]) -> None:
+        """Return if images of this (height, width, channels) fit the model.
 
         Raises
         ------
         GanBenchError
-            They are not uint8 NHWC, or of another size or other channels than the model's.
+            They are of another size or other channels than the model's.
         """
-        if images.ndim != 4 or images.dtype != np.uint8:
-            raise GanBenchError(
-                "Images to be scored must be uint8 (n, height, width, channels), "
-                f"not {images.dtype} {images.shape}."
-            )
-        pairs = zip(self._image_shape, images.shape[1:], strict=True)
+        if self._repeats_grey and shape[2] == 1:
+            shape = (*shape[:2], 3)
+        pairs = zip(self._image_shape, shape, strict=True)
         if any(isinstance(wanted, int) and wanted != given for wanted, given in pairs):
             raise GanBenchError(
                 f"The feature model {self.name} takes images of {_size(self._image_shape)} "
-                f"(height x width x channels), these have {_size(list(images.shape[1:]))}: "
-                "choose features made for them."
+                f"(height x width x channels), these have {_size(list(shape))}: choose features "
+                "made for them."
             )
 
     def batches(
-        self, images: NDArray[np.uint8], *, output: str = "features", batch_size: int = 256
+        self, images: Iterable[NDArray[np.uint8]], *, output: str = "features"
     ) -> Iterator[NDArray[np.float32]]:
-        """Yield the features of the images, batch by batch.
+        """Yield the features of batches of images, in their order.
 
         The size of the batches changes a feature by rounding only (1e-5).
 
         Parameters
         ----------
         images
-            uint8 (n, height, width, channels).
+            Batches of uint8 (any n, height, width, channels); `batch_size` suits the model.
         output
             The model's output to take: ``features``, or another one that it has.
-        batch_size
-            Images at a time, at least 1.
 
         Yields
         ------
         NDArray
-            float32 (at most batch_size, d).
+            float32 (n, d).
 
         Raises
         ------
         GanBenchError
-            The images do not fit the model.
+            The images do not fit the model, or it fails on them.
         """
-        self.check(images)
-        for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size].astype(self._input_type)
-            (result,) = self._session.run([output], {self._input: batch})
-            yield np.asarray(result, dtype=np.float32)
+        waiting: deque[Future[NDArray[np.float32]]] = deque()
+        batches = iter(images)
+        with ThreadPoolExecutor(self._threads) as pool:
+            try:
+                for batch in batches:
+                    waiting.append(pool.submit(self._run, batch, output))
+                    # A bounded queue: the images are not read far ahead of the network.
+                    if len(waiting) > 2 * self._threads:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _run(self, batch: NDArray[np.uint8], output: str) -> NDArray[np.float32]:
+        if batch.ndim != 4 or batch.dtype != np.uint8:
+            raise GanBenchError(
+                "Images to be scored must be uint8 (n, height, width, channels), "
+                f"not {batch.dtype} {batch.shape}."
+            )
+        self.check((batch.shape[1], batch.shape[2], batch.shape[3]))
+        if self._repeats_grey and batch.shape[3] == 1:
+            batch = np.repeat(batch, 3, axis=3)
+        pixels = batch.astype(self._input_type, copy=False)
+        try:
+            (result,) = self._session.run([output], {self._input: pixels})
+        except _RUN_ERRORS as error:
+            raise GanBenchError(
+                f"The feature model {self.name} fails on images of "
+                f"{_size(list(batch.shape[1:]))}: {' '.join(str(error).split())}"
+            ) from error
+        return np.asarray(result, dtype=np.float32)
 
     def features(
-        self, images: NDArray[np.uint8], *, output: str = "features", batch_size: int = 256
+        self, images: NDArray[np.uint8], *, output: str = "features", batch_size: int | None = None
     ) -> NDArray[np.float32]:
         """Return the features of all images at once, float32 (n, d), n >= 1; see `batches`."""
-        return np.concatenate(
-            list(self.batches(images, output=output, batch_size=batch_size)), axis=0
-        )
-
-
-def load_features(name: str, *, threads: int = 1) -> FeatureModel:
-    """Return a feature model by its name, or by the path of an ``.onnx`` file.
-
-    Raises
-    ------
-    UsageError
-        There is no such model, or it cannot be used.
-    """
-    if name in SHIPPED:
-        return FeatureModel(MODELS / f"{name}.onnx", name=name, threads=threads)
-    path = Path(name)
-    if path.suffix != ".onnx":
-        raise UsageError(
-            f"There are no features {name!r}: give one of {', '.join(SHIPPED)} "
-            "or the path of an .onnx file."
-        )
-    if path.stem in SHIPPED:
-        raise UsageError(
-            f"The name of {path} belongs to a model that comes with gan-bench: rename the file."
-        )
-    return FeatureModel(path, threads=threads)
+        size = batch_size or self.batch_size
+        parts = (images[start : start + size] for start in range(0, len(images), size))
+        return np.concatenate(list(self.batches(parts, output=output)), axis=0)
 
 
 def _is_matrix(shape: list[int | str | None]) -> bool:

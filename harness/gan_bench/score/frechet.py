@@ -1,11 +1,29 @@
 """The Frechet distance of two sets of features, and the statistics it is computed from."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from gan_bench.errors import GanBenchError
+
+_WELL_CONDITIONED = 1e-7
+"""Least over greatest pivot above which squaring loses no digit that matters."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """F with F^T F = S, of a covariance S."""
+
+    matrix: NDArray[np.float64]
+    """F, float64 (r, dimensions)."""
+    rank: int
+    """Of S. Smaller than r where what is left is no more than the rounding of float32 features."""
+    well_conditioned: bool
+    """Whether S is far from singular."""
 
 
 class GaussianStatistics:
@@ -13,7 +31,8 @@ class GaussianStatistics:
 
     How the features are cut into batches changes the results by rounding only. Source: Chan, Golub
     and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances",
-    equations 2.1a and 2.1b, for matrices.
+    equations 2.1a and 2.1b, for matrices. As long as there are no more images than dimensions the
+    features themselves are kept, which then tell more exactly what the covariance does.
     """
 
     def __init__(self, dimensions: int) -> None:
@@ -22,6 +41,8 @@ class GaussianStatistics:
         self._mean = np.zeros(dimensions)
         # Sum of outer products of the deviations from the mean.
         self._scatter = np.zeros((dimensions, dimensions))
+        # None once there are more than dimensions.
+        self._rows: list[NDArray[np.float64]] | None = []
 
     def update(self, features: NDArray[np.floating]) -> None:
         """Take a batch in.
@@ -52,6 +73,7 @@ class GaussianStatistics:
         mean = batch.mean(axis=0)
         deviations = batch - mean
         self._add(len(batch), mean, deviations.T @ deviations)
+        self._keep([batch])
 
     def merge(self, other: "GaussianStatistics") -> None:
         """Take in all that another one has taken in.
@@ -68,6 +90,56 @@ class GaussianStatistics:
             )
         if other.count:
             self._add(other.count, other._mean, other._scatter)
+            self._keep(other._rows)
+
+    def without(self, part: "GaussianStatistics") -> "GaussianStatistics":
+        """Return the statistics of the images that are not among ``part``'s.
+
+        Parameters
+        ----------
+        part
+            Statistics of some of the images, so few that more than ``dimensions`` are left.
+
+        Raises
+        ------
+        GanBenchError
+            Fewer are left, for which the features themselves are wanted.
+        """
+        left = self.count - part.count
+        if left <= self.dimensions:
+            raise GanBenchError(
+                f"{left} images are too few to be told from a covariance of {self.dimensions} "
+                "dimensions: take their features."
+            )
+        result = GaussianStatistics(self.dimensions)
+        result.count, result._rows = left, None
+        difference = part._mean - self._mean
+        result._mean = self._mean - difference * (part.count / left)
+        result._scatter = (
+            self._scatter
+            - part._scatter
+            - np.outer(difference, difference) * (self.count * part.count / left)
+        )
+        return result
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what `of_state` takes: count, mean and scatter matrix."""
+        return {"count": np.array(self.count), "mean": self._mean, "scatter": self._scatter}
+
+    @staticmethod
+    def of_state(state: dict[str, NDArray[Any]]) -> "GaussianStatistics":
+        """Return the statistics of a state; of no more images than dimensions, take features."""
+        result = GaussianStatistics(len(state["mean"]))
+        result.count, result._rows = int(state["count"]), None
+        result._mean = state["mean"].astype(np.float64)
+        result._scatter = state["scatter"].astype(np.float64)
+        return result
+
+    def _keep(self, rows: list[NDArray[np.float64]] | None) -> None:
+        if self._rows is None or rows is None or self.count > self.dimensions:
+            self._rows = None
+        else:
+            self._rows += rows
 
     def _add(self, count: int, mean: NDArray[np.float64], scatter: NDArray[np.float64]) -> None:
         total = self.count + count
@@ -101,6 +173,40 @@ class GaussianStatistics:
             )
         return (self._scatter + self._scatter.T) / (2 * (self.count - 1))
 
+    def factor(self) -> Factor:
+        """Return a factor of the covariance.
+
+        The centred features over the root of n - 1 where there are no more images than dimensions,
+        else a Cholesky factor with pivots (Higham 2002, "Accuracy and stability of numerical
+        algorithms", section 10.3).
+
+        Raises
+        ------
+        GanBenchError
+            Fewer than two images were taken in, or the covariance overflows.
+        """
+        covariance = self.covariance
+        if not (np.isfinite(covariance).all() and np.isfinite(self._mean).all()):
+            raise GanBenchError("The features are too large for a covariance in float64.")
+        if self._rows is not None:
+            rows = (np.concatenate(self._rows) - self._mean) / np.sqrt(self.count - 1)
+            _, pivots = _pivoted_cholesky(rows @ rows.T)
+            return Factor(rows, self._rank(pivots), well_conditioned=False)
+        matrix, pivots = _pivoted_cholesky(covariance)
+        full = len(pivots) == self.dimensions
+        return Factor(
+            matrix,
+            self._rank(pivots),
+            well_conditioned=full and bool(pivots.min() > _WELL_CONDITIONED * pivots.max()),
+        )
+
+    def _rank(self, pivots: NDArray[np.float64]) -> int:
+        # Of every feature, rounding leaves a variance of about (eps * value)^2.
+        rounding = float(np.finfo(np.float32).eps) ** 2 * float(
+            self._mean @ self._mean + pivots.max(initial=0.0)
+        )
+        return int((pivots > self.dimensions * rounding).sum())
+
 
 @dataclass(frozen=True)
 class FrechetDistance:
@@ -124,9 +230,10 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> Frec
     - 2\,\mathrm{tr}\,(S_1 S_2)^{1/2}`: Dowson and Landau 1982, "The Frechet distance between
     multivariate normal distributions", equation 4; as a score of GANs, the square is called the
     Frechet distance: Heusel et al. 2017, "GANs trained by a two time-scale update rule", equation
-    6. The last trace is the sum of the singular values of :math:`S_1^{1/2} S_2^{1/2}`, whose
-    squares are the eigenvalues of :math:`S_1 S_2`: no complex numbers, no regularisation, and half
-    of the digits are not lost to squaring where a covariance is singular.
+    6. With :math:`S = F^T F` the last trace is the sum of the singular values of
+    :math:`F_1 F_2^T`, whose squares are the eigenvalues of :math:`S_1 S_2`: no complex numbers and
+    no regularisation. They come from the eigenvalues of :math:`F_1 S_2 F_1^T`, which is faster,
+    where both covariances are far from singular, so that squaring costs no digit that matters.
 
     Parameters
     ----------
@@ -148,20 +255,13 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> Frec
             f"Features of {real.dimensions} and of {fake.dimensions} dimensions have no distance: "
             "use one feature model for both."
         )
-    covariance_real, covariance_fake = real.covariance, fake.covariance
-    mean_real, mean_fake = real.mean, fake.mean
-    if not all(
-        np.isfinite(part).all() for part in (mean_real, mean_fake, covariance_real, covariance_fake)
-    ):
-        raise GanBenchError("The features are too large for a covariance in float64.")
-    root_real, rank_real = _root_and_rank(covariance_real, mean_real)
-    root_fake, rank_fake = _root_and_rank(covariance_fake, mean_fake)
-    trace_of_root = float(np.linalg.svd(root_real @ root_fake, compute_uv=False).sum())
-    difference = mean_real - mean_fake
+    factor_real, factor_fake = real.factor(), fake.factor()
+    trace_of_root = _trace_of_root(factor_real, factor_fake, fake.covariance)
+    difference = real.mean - fake.mean
     value = float(
         difference @ difference
-        + np.trace(covariance_real)
-        + np.trace(covariance_fake)
+        + np.square(factor_real.matrix).sum()
+        + np.square(factor_fake.matrix).sum()
         - 2 * trace_of_root
     )
     if not np.isfinite(value):
@@ -170,17 +270,28 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> Frec
         value=max(value, 0.0),
         n_real=real.count,
         n_fake=fake.count,
-        rank_real=rank_real,
-        rank_fake=rank_fake,
-        rank_deficient=min(rank_real, rank_fake) < real.dimensions,
+        rank_real=factor_real.rank,
+        rank_fake=factor_fake.rank,
+        rank_deficient=min(factor_real.rank, factor_fake.rank) < real.dimensions,
     )
 
 
-def _root_and_rank(
-    covariance: NDArray[np.float64], mean: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], int]:
-    eigenvalues, vectors = np.linalg.eigh(covariance)
-    root = (vectors * np.sqrt(eigenvalues.clip(min=0))) @ vectors.T
-    # Features are float32: equal images whose features differ by rounding only have rank zero.
-    rounding = float(np.finfo(np.float32).eps) ** 2 * float(mean @ mean + eigenvalues.max())
-    return root, int((eigenvalues > len(mean) * rounding).sum())
+def _trace_of_root(first: Factor, second: Factor, covariance: NDArray[np.float64]) -> float:
+    if first.well_conditioned and second.well_conditioned:
+        eigenvalues = scipy.linalg.eigvalsh(
+            first.matrix @ covariance @ first.matrix.T, driver="evd", check_finite=False
+        )
+        return float(np.sqrt(eigenvalues.clip(min=0)).sum())
+    cross = first.matrix @ second.matrix.T
+    return float(scipy.linalg.svdvals(cross, check_finite=False).sum()) if cross.size else 0.0
+
+
+def _pivoted_cholesky(
+    matrix: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return F (r, n) with F^T F = matrix, r its numerical rank, and the pivots, descending."""
+    upper, order, rank, _ = lapack.dpstrf(matrix, lower=0, tol=-1.0)
+    upper = np.triu(upper)[:rank]
+    factor = np.empty_like(upper)
+    factor[:, order - 1] = upper
+    return factor, np.square(np.diagonal(upper))

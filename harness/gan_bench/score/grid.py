@@ -40,13 +40,11 @@ def grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return canvas
 
 
-def write_grid(path: Path, images: NDArray[np.uint8]) -> None:
-    """Write the first 64 images as a lossless PNG.
+def grid_png(images: NDArray[np.uint8]) -> bytes:
+    """Return the first 64 images as a lossless PNG.
 
     Parameters
     ----------
-    path
-        The PNG; its folder must exist.
     images
         uint8 (n, height, width, channels) with one channel (grey) or three (RGB).
 
@@ -62,4 +60,9 @@ def write_grid(path: Path, images: NDArray[np.uint8]) -> None:
     picture = Image.fromarray(canvas[:, :, 0] if channels == 1 else canvas)
     content = io.BytesIO()
     picture.save(content, format="PNG", optimize=True)
-    write_atomically(path, content.getvalue())
+    return content.getvalue()
+
+
+def write_grid(path: Path, images: NDArray[np.uint8]) -> None:
+    """Write `grid_png` into a folder that must exist."""
+    write_atomically(path, grid_png(images))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMULA_VERSION = 1
+FORMULA_VERSION = 2
 """Goes up whenever the code computes another figure from the same images."""
 
 
@@ -21,19 +21,20 @@ class Protocol(BaseModel):
 
     features: str
     """The feature model's short name."""
-    features_sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    """Of the model's file."""
-    resize: Literal["none"] = "none"
-    """What is done to images of another size than the model's: they are refused."""
-    channels: Literal["none"] = "none"
-    """What is done to images with other channels than the model's: they are refused."""
+    features_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """Of the model's file; None where there is no such model for the data set, so no figure."""
+    resize: str = "none"
+    """What is done to images of another size than the model's; ``none``: they are refused."""
+    channels: str = "none"
+    """What is done to images with other channels than the model's."""
     dataset: str
-    """The data set whose images are the reference."""
-    split: Literal["test"] = "test"
+    """The data set whose images are the reference, or the name of their file or folder."""
+    split: Literal["train", "test"] | None = "test"
+    """The reference's; None where it is a file or folder."""
     reference_sha256: str
-    """Of the reference split, as ``gan_bench.data`` counts it."""
+    """Of the reference split, as ``gan_bench.data`` counts it, or of the images of a file."""
     n_real: int = Field(ge=2)
-    """The first so many images of the split are the reference."""
+    """The first so many images are the reference."""
     n_fake: int = Field(ge=2)
     """The samples of every snapshot: the Frechet distance depends on how many there are."""
     seed: int = Field(default=0, ge=0)

@@ -1,65 +1,67 @@
-"""What scoring a run came to: the schema of ``scores/<fingerprint>.json``."""
+"""What scoring came to: the schema of ``scores/<fingerprint>.json`` and of ``score --json``."""
 
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from gan_bench.atomic import write_json_atomically
 from gan_bench.errors import GanBenchError
+from gan_bench.score.figure import Figure, Result
 from gan_bench.score.protocol import Protocol
 
-SCORES_SCHEMA_VERSION: Final = 1
+SCORES_SCHEMA_VERSION: Final = 2
 
 
-class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Score(_Result):
+class Score(Figure):
     """One figure of one snapshot."""
 
     step: int = Field(ge=0)
-    metric: str
-    """E.g. ``fid_lenet``."""
-    features: str
-    value: float | None
-    """None where there is no figure; then ``reason`` says why."""
-    low: float | None = None
-    """The lower end of an interval, where the metric has one."""
-    high: float | None = None
-    """The upper end."""
-    n_real: int
-    n_fake: int
-    rank_fake: int | None
-    """The rank of the covariance of the samples' features; None where there is no figure."""
-    rank_deficient: bool | None
-    """Whether it, or the reference's, is less than full; None where there is no figure."""
-    all_equal: bool | None
+    all_equal: bool | None = None
     """Whether all samples are one and the same image; None where they cannot be read."""
-    reason: str | None = None
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What it is of: step and metric."""
+        return self.step, self.metric
 
 
-class Scores(_Result):
-    """All figures of a run under one protocol."""
+class Source(Result):
+    """One of the two sides, where a user named both."""
 
-    schema_version: Literal[1] = SCORES_SCHEMA_VERSION
+    images: str
+    """As it was named."""
+    sha256: str
+    count: int
+
+
+class Scores(Result):
+    """All figures of a run, or of one set of images, under one protocol."""
+
+    schema_version: Literal[2] = SCORES_SCHEMA_VERSION
     status: Literal["ok", "error"]
-    """``ok`` if every snapshot has a figure."""
+    """``ok`` if there is every figure that was asked for."""
     reason: str | None = None
     """What went wrong, in one sentence, where the status is ``error``."""
+    warnings: tuple[str, ...] = ()
+    """What a reader of the figures must know."""
     score_s: float = Field(ge=0)
     """Wall-clock seconds of the scoring that wrote the file."""
     protocol: Protocol
     fingerprint: str
     versions: dict[str, str]
-    """Of what computed the figures: ``gan_bench``, ``numpy``, ``onnxruntime``, ``python``."""
-    floor: dict[str, float | None]
-    """By metric: real training images, as many as there are samples, scored like samples."""
+    """Of what computed the figures: ``gan_bench``, ``numpy``, ``scipy``, ``onnxruntime`` (with its
+    provider), ``python``."""
+    weights: str | None = None
+    """Where the feature model's weights come from, if it was made here."""
+    real: Source | None = None
+    fake: Source | None = None
+    floor: dict[str, float | None] = Field(default_factory=dict)
+    """By metric: real images of the other split, as many as there are samples, scored like them."""
     floor_reason: str | None = None
     """Why a floor is None."""
     scores: list[Score]
-    """By step."""
+    """By step, then in the order of the metrics."""
 
     def write(self, folder: Path) -> Path:
         """Write ``<fingerprint>.json`` into an existing folder, whole or not at all.

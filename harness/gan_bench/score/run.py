@@ -1,31 +1,30 @@
-"""Scores a run: every snapshot on the disk against the data set's test split."""
+"""Scores a run: the snapshots on its disk against the data set's test split."""
 
 import contextlib
-import platform
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import gan_bench
 from gan_bench import data
-from gan_bench.devices import default_threads
+from gan_bench.data import Dataset, SplitName
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import RunFolder
-from gan_bench.score.features import FeatureModel, load_features
-from gan_bench.score.frechet import GaussianStatistics, frechet_distance
-from gan_bench.score.protocol import Protocol
-from gan_bench.score.reference import (
-    LARGEST_REFERENCE,
-    floor_statistics,
-    reference_statistics,
-    statistics,
-)
+from gan_bench.score.images import of_split, unchecked
+from gan_bench.score.metrics import missing_figures
+from gan_bench.score.names import METRICS, figure_names
 from gan_bench.score.result import Score, Scores
-from gan_bench.score.snapshots import keep_grids, read_snapshot, snapshot_paths
+from gan_bench.score.scorer import Options, Scorer
+from gan_bench.score.snapshots import keep_grids, snapshot_paths
+
+LARGEST_REFERENCE = 10_000
+"""Images of the reference split that are used at most."""
+
+Points = Literal["planned", "final", "all"]
+"""Which snapshots get which metrics: ``planned``, FID for every one and the others for the last;
+``final``, all for the last; ``all``, all for every one that is there."""
 
 
 class _RunSpec(BaseModel):
@@ -36,36 +35,44 @@ class _RunSpec(BaseModel):
     dataset: str
     data_sha256: str
     samples: int = Field(ge=2)
+    train_splits: tuple[SplitName, ...] = ("train",)
 
 
 def score_run(
     run_dir: Path,
-    features: str = "lenet",
+    metrics: Sequence[str],
+    options: Options,
     *,
-    threads: int | None = None,
+    points: Points = "planned",
+    thin: bool = True,
     keep_samples: bool = False,
 ) -> Scores:
-    """Score the snapshots of a run, write ``scores/<fingerprint>.json``, then thin out the samples.
+    """Score the snapshots of a run and write ``scores/<fingerprint>.json``.
 
-    Every snapshot leaves a grid of 64 images; all but the last are deleted once the scores are
-    written and complete. Rows of snapshots that an earlier scoring deleted are kept.
+    What is scored already under the same protocol is kept, and so are rows of snapshots that are
+    gone.
 
     Parameters
     ----------
     run_dir
         The run's folder, with ``spec.json`` and ``snapshots/``.
-    features
-        The name of a feature model, or the path of an ``.onnx`` file.
-    threads
-        For the feature model; all that this process may use unless given.
+    metrics
+        Of `gan_bench.score.names.METRICS`.
+    options
+        The features and how they are computed.
+    points
+        Which snapshots.
+    thin
+        Whether to leave a grid of 64 images of every snapshot and delete all but the last, once the
+        scores are written and complete.
     keep_samples
-        Whether to keep every snapshot whole.
+        Whether to delete none.
 
     Returns
     -------
     Scores
-        What was written. Its status is ``error`` where the images do not fit the features (then
-        there are grids alone) or a snapshot cannot be scored; then no snapshot is deleted.
+        What was written. Its status is ``error`` where a snapshot that is there has no FID though
+        it was asked for, or cannot be read; then no snapshot is deleted.
 
     Raises
     ------
@@ -78,75 +85,98 @@ def score_run(
     began = time.perf_counter()
     folder = RunFolder(run_dir)
     spec = _read_spec(folder)
-    model = load_features(features, threads=default_threads() if threads is None else threads)
-    dataset = data.load(spec.dataset)
-    name = data.label(dataset.name)
-    if dataset.sha256 != spec.data_sha256:
-        raise GanBenchError(
-            f"The data set {name} has changed since the run was planned (sha256 "
-            f"{dataset.sha256[:12]}, planned {spec.data_sha256[:12]}): its test images are no "
-            "reference for this run."
-        )
-    protocol = Protocol(
-        features=model.name,
-        features_sha256=model.sha256,
-        dataset=name,
-        reference_sha256=dataset.test.sha256,
-        n_real=min(len(dataset.test.images), LARGEST_REFERENCE),
-        n_fake=spec.samples,
-    )
+    dataset = _dataset(spec)
+    n_real = min(len(dataset.test.images), LARGEST_REFERENCE)
+    reference = of_split(dataset, "test", n_real)
     paths = snapshot_paths(folder)
-    rows = _earlier_rows(folder, protocol)
-    if not paths and not rows:
-        raise UsageError(
-            f"There is nothing to score in {folder.snapshots}: the run has not reached its first "
-            "evaluation point."
-        )
-
-    metric = f"fid_{model.name}"
-    floor, floor_reason, misfit = None, None, None
-    try:
-        reference = reference_statistics(model, dataset.test, protocol.n_real)
-    except GanBenchError as error:
-        misfit = floor_reason = str(error)
-    else:
-        try:
-            real = floor_statistics(model, dataset.train, protocol.n_fake, seed=protocol.seed)
-            floor = frechet_distance(reference, real).value
-        except GanBenchError as error:
-            floor_reason = str(error)
-        shape = dataset.test.images.shape[1:]
+    with Scorer(reference, spec.samples, options, train_splits=spec.train_splits) as scorer:
+        rows = _earlier_rows(folder, scorer)
+        if not paths and not rows:
+            raise UsageError(
+                f"There is nothing to score in {folder.snapshots}: the run has not reached its "
+                "first evaluation point."
+            )
         for step, path in paths.items():
-            rows[step] = _score(step, path, shape, metric, model, reference, protocol)
-
-    # Another scorer may have been faster, and have deleted snapshots before they were read here.
-    for step, row in _earlier_rows(folder, protocol).items():
-        if step not in rows or rows[step].value is None:
-            rows[step] = row
-    scores = [rows[step] for step in sorted(rows)]
-    reasons = [row.reason for row in scores if row.value is None]
-    if misfit is not None:
-        reasons.insert(0, misfit)
-    result = Scores(
-        status="error" if reasons else "ok",
-        reason=reasons[0] if reasons else None,
-        score_s=time.perf_counter() - began,
-        protocol=protocol,
-        fingerprint=protocol.fingerprint,
-        versions=_versions(),
-        floor={metric: floor},
-        floor_reason=floor_reason,
-        scores=scores,
-    )
+            asked = _asked(metrics, points, last=step == max(paths))
+            absent = [metric for metric in asked if not _scored(rows, step, metric, scorer.name)]
+            if absent:
+                rows |= {row.key: row for row in _score(step, path, absent, scorer)}
+        floor = scorer.floor(_asked(metrics, points, last=True))
+        # Another scorer may have been faster, and have deleted snapshots before they were read.
+        for key, row in _earlier_rows(folder, scorer).items():
+            if key not in rows or rows[key].value is None:
+                rows[key] = row
+        for sentence in scorer.notices():
+            options.say(sentence)
+        scores = _result(scorer, rows, metrics, floor.figures, floor.reason)
+    result = scores.model_copy(update={"score_s": time.perf_counter() - began})
     folder.scores.mkdir(exist_ok=True)
     result.write(folder.scores)
-    if result.status == "ok":
+    _remove_superseded(folder, result)
+    if thin and result.status == "ok":
         keep_grids(folder, keep_samples=keep_samples)
-    elif misfit is not None:
+    elif thin:
         # Samples that no figure can come from are to be seen all the same.
         with contextlib.suppress(GanBenchError):
             keep_grids(folder, keep_samples=True)
     return result
+
+
+def _result(
+    scorer: Scorer,
+    rows: dict[tuple[int, str], Score],
+    metrics: Sequence[str],
+    floor: dict[str, float | None],
+    floor_reason: str | None,
+) -> Scores:
+    order = [name for metric in METRICS for name in figure_names(metric, scorer.name)]
+    scores = sorted(rows.values(), key=lambda row: (row.step, order.index(row.metric)))
+    # Of the other metrics some have no figure for good, such as the classes of unlabelled images.
+    reasons = [
+        row.reason
+        for row in scores
+        if row.value is None and (row.metric == f"fid_{scorer.name}" or row.all_equal is None)
+    ]
+    if scorer.no_features is not None and set(metrics) - {"modes"}:
+        reasons.insert(0, scorer.no_features)
+    return Scores(
+        status="error" if reasons else "ok",
+        reason=reasons[0] if reasons else None,
+        warnings=scorer.warnings,
+        score_s=0.0,
+        protocol=scorer.protocol,
+        fingerprint=scorer.protocol.fingerprint,
+        versions=scorer.versions,
+        weights=scorer.weights,
+        floor=floor,
+        floor_reason=floor_reason,
+        scores=scores,
+    )
+
+
+def _asked(metrics: Sequence[str], points: Points, *, last: bool) -> list[str]:
+    if points == "all" or last:
+        return list(metrics)
+    return [metric for metric in metrics if metric == "fid" and points == "planned"]
+
+
+def _scored(rows: dict[tuple[int, str], Score], step: int, metric: str, features: str) -> bool:
+    """Whether there is a figure; some of ``modes`` may be none for good."""
+    found = [rows.get((step, name)) for name in figure_names(metric, features)]
+    if metric == "modes":
+        return any(row is not None and row.value is not None for row in found) and None not in found
+    return all(row is not None and row.value is not None for row in found)
+
+
+def _dataset(spec: _RunSpec) -> Dataset:
+    dataset = data.load(spec.dataset)
+    if dataset.sha256 != spec.data_sha256:
+        raise GanBenchError(
+            f"The data set {data.label(dataset.name)} has changed since the run was planned "
+            f"(sha256 {dataset.sha256[:12]}, planned {spec.data_sha256[:12]}): its test images are "
+            "no reference for this run."
+        )
+    return dataset
 
 
 def _read_spec(folder: RunFolder) -> _RunSpec:
@@ -165,66 +195,51 @@ def _read_spec(folder: RunFolder) -> _RunSpec:
         ) from error
 
 
-def _earlier_rows(folder: RunFolder, protocol: Protocol) -> dict[int, Score]:
-    path = folder.scores / f"{protocol.fingerprint}.json"
+def _earlier_rows(folder: RunFolder, scorer: Scorer) -> dict[tuple[int, str], Score]:
+    path = folder.scores / f"{scorer.protocol.fingerprint}.json"
     if not path.exists():
         return {}
     # A damaged file stops here: the figures of deleted snapshots may be in it alone.
-    return {row.step: row for row in Scores.read(path).scores}
+    return {row.key: row for row in Scores.read(path).scores}
 
 
-def _score(
-    step: int,
-    path: Path,
-    shape: tuple[int, ...],
-    metric: str,
-    model: FeatureModel,
-    reference: GaussianStatistics,
-    protocol: Protocol,
-) -> Score:
-    images: NDArray[np.uint8] | None = None
-    try:
-        images = read_snapshot(path)
-        if images.shape != (protocol.n_fake, *shape):
-            raise GanBenchError(
-                f"The snapshot {path.name} holds images of shape {images.shape}, the run's "
-                f"specification asks for {(protocol.n_fake, *shape)}: run the training again."
-            )
-        distance = frechet_distance(reference, statistics(model, images))
-    except GanBenchError as error:
-        return Score(
-            step=step,
-            metric=metric,
-            features=model.name,
-            value=None,
-            n_real=protocol.n_real,
-            n_fake=0 if images is None else len(images),
-            rank_fake=None,
-            rank_deficient=None,
-            all_equal=None if images is None else _all_equal(images),
-            reason=str(error),
-        )
-    return Score(
-        step=step,
-        metric=metric,
-        features=model.name,
-        value=distance.value,
-        n_real=distance.n_real,
-        n_fake=distance.n_fake,
-        rank_fake=distance.rank_fake,
-        rank_deficient=distance.rank_deficient,
-        all_equal=_all_equal(images),
+def _remove_superseded(folder: RunFolder, result: Scores) -> None:
+    """Remove the file that says that there is no such model, now that there is one."""
+    if result.protocol.features_sha256 is None:
+        return
+    absent = result.protocol.model_copy(
+        update={"features_sha256": None, "resize": "none", "channels": "none"}
     )
+    (folder.scores / f"{absent.fingerprint}.json").unlink(missing_ok=True)
 
 
-def _all_equal(images: NDArray[np.uint8]) -> bool:
-    return bool((images == images[:1]).all())
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "gan_bench": gan_bench.__version__,
-        "numpy": np.__version__,
-        "onnxruntime": onnxruntime.__version__,
-        "python": platform.python_version(),
-    }
+def _score(step: int, path: Path, metrics: Sequence[str], scorer: Scorer) -> list[Score]:
+    n_real, n_fake = scorer.protocol.n_real, scorer.protocol.n_fake
+    all_equal = None
+    count = 0
+    try:
+        samples = unchecked(path, f"the snapshot {path.name}")
+        count = samples.count
+        if count != n_fake:
+            raise GanBenchError(
+                f"The snapshot {path.name} holds {count:,} images, the run's specification asks "
+                f"for {n_fake:,}: run the training again."
+            )
+        figures = scorer.score(samples, metrics)
+        all_equal = samples.all_equal()
+    except UsageError as error:
+        reason = f"The snapshot {path.name} cannot be scored ({str(error).rstrip('.')}): run the "
+        figures = [
+            figure
+            for metric in metrics
+            for figure in missing_figures(
+                metric, scorer.name, n_real, count, f"{reason}training again."
+            )
+        ]
+    except GanBenchError as error:
+        figures = [
+            figure
+            for metric in metrics
+            for figure in missing_figures(metric, scorer.name, n_real, count, str(error))
+        ]
+    return [Score(step=step, all_equal=all_equal, **figure.model_dump()) for figure in figures]

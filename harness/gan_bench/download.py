@@ -16,15 +16,15 @@ class DownloadError(GanBenchError):
     """No mirror gave the file; says why for each of them."""
 
 
-def download(name: str, md5: str, folder: Path, mirrors: Sequence[str]) -> Path:
+def download(name: str, checksum: str, folder: Path, mirrors: Sequence[str]) -> Path:
     """Put a file of this name and content into a folder.
 
     Parameters
     ----------
     name
         The file's name, on the mirrors and in the folder.
-    md5
-        Of the file as the mirrors have it, as 32 hexadecimal digits.
+    checksum
+        Of the file as the mirrors have it: ``md5:`` or ``sha256:`` and hexadecimal digits.
     folder
         Created if it is missing. The file appears in it complete and checked.
     mirrors
@@ -42,7 +42,7 @@ def download(name: str, md5: str, folder: Path, mirrors: Sequence[str]) -> Path:
         try:
             path = pooch.retrieve(
                 mirror + name,
-                known_hash=f"md5:{md5}",
+                known_hash=checksum,
                 fname=name,
                 path=folder,
                 downloader=pooch.HTTPDownloader(timeout=(CONNECT_S, READ_S)),

@@ -1,0 +1,126 @@
+"""The interval of a Frechet distance, right under its bias.
+
+From n images the distance comes out too great by about 1/n, so an interval around it, or a
+bootstrap's percentiles, which add the same bias once more, would miss the distance of the two
+distributions itself. The jackknife that leaves out a group at a time (Quenouille 1956, "Notes on
+bias in estimation"; Efron and Tibshirani 1993, "An introduction to the bootstrap", chapter 11)
+estimates bias and standard error at once.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.special import stdtrit
+
+from gan_bench.score.featurefile import FeatureFile
+from gan_bench.score.frechet import GaussianStatistics, frechet_distance
+
+CONFIDENCE = 0.95
+ENOUGH = 1.5
+"""Times as many images as dimensions, from which on the bias goes by 1/n, so that it is removed."""
+_SMALL = 512
+_GROUPS, _GROUPS_OF_MANY_DIMENSIONS = 20, 10
+"""Each takes as long as the distance itself: with more than `_SMALL` dimensions, seconds."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Of the distance between the two distributions that the images are drawn from."""
+
+    low: float
+    high: float
+    standard_error: float
+    """Of the distance that was computed."""
+    bias: float | None
+    """By how much that is too great, as estimated; None where there are too few images for it."""
+    method: Literal["jackknife", "bounds"]
+
+
+def gaussian(features: FeatureFile) -> GaussianStatistics:
+    """Return the statistics of features."""
+    result = GaussianStatistics(features.dimensions)
+    for block in features.blocks():
+        result.update(block)
+    return result
+
+
+def frechet_interval(
+    real: FeatureFile,
+    fake: FeatureFile,
+    statistics: tuple[GaussianStatistics, GaussianStatistics],
+    value: float,
+) -> Interval | None:
+    """Return the 95 % interval of a Frechet distance.
+
+    With at least `ENOUGH` times as many images on both sides as dimensions: the jackknife's
+    estimate without the bias, and Student's t with its standard error. With fewer the bias cannot
+    be told from the distance; then the upper end is the distance itself plus its error (it is too
+    great on average, as it is convex in means and covariances), and the lower end what means and
+    traces alone prove: the squared distance of the means, without its bias, and the squared
+    difference of the roots of the traces, less its error.
+
+    Parameters
+    ----------
+    real, fake
+        Features of both sides.
+    statistics
+        Theirs.
+    value
+        Their distance.
+
+    Returns
+    -------
+    Interval
+        Or None where a side has fewer than three images for each group that is left out.
+    """
+    groups = _GROUPS if real.dimensions <= _SMALL else _GROUPS_OF_MANY_DIMENSIONS
+    least = min(real.count, fake.count)
+    groups = min(groups, least // 3)
+    if groups < 2:
+        return None
+    values, bounds = [], []
+    for group in range(groups):
+        left = tuple(
+            _without(features, whole, group, groups)
+            for features, whole in zip((real, fake), statistics, strict=True)
+        )
+        values.append(frechet_distance(*left).value)
+        bounds.append(_lower_bound(*left))
+    error = _standard_error(values)
+    quantile = float(stdtrit(groups - 1, (1 + CONFIDENCE) / 2))
+    if least >= ENOUGH * real.dimensions:
+        bias = (groups - 1) * (float(np.mean(values)) - value)
+        middle = value - bias
+        low, high = middle - quantile * error, middle + quantile * error
+        return Interval(max(0.0, low), max(0.0, high), error, bias, "jackknife")
+    low = _lower_bound(*statistics) - quantile * _standard_error(bounds)
+    return Interval(max(0.0, low), value + quantile * error, error, None, "bounds")
+
+
+def _standard_error(values: list[float]) -> float:
+    groups = len(values)
+    return float(np.sqrt((groups - 1) * np.var(values)))
+
+
+def _without(
+    features: FeatureFile, whole: GaussianStatistics, group: int, groups: int
+) -> GaussianStatistics:
+    part = GaussianStatistics(features.dimensions)
+    for block in features.part(group, groups):
+        part.update(block)
+    if whole.count - part.count > features.dimensions:
+        return whole.without(part)
+    others = GaussianStatistics(features.dimensions)
+    for block in features.others(group, groups):
+        others.update(block)
+    return others
+
+
+def _lower_bound(real: GaussianStatistics, fake: GaussianStatistics) -> float:
+    difference = real.mean - fake.mean
+    traces = [float(np.trace(side.covariance)) for side in (real, fake)]
+    bias = sum(trace / side.count for trace, side in zip(traces, (real, fake), strict=True))
+    return (
+        float(difference @ difference) - bias + float(np.sqrt(traces[0]) - np.sqrt(traces[1])) ** 2
+    )

@@ -1,0 +1,190 @@
+"""What ``gan-bench score`` does: two sets of images, or kept snapshots again."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.text import Text
+
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.executor.scoring import Scoring
+from gan_bench.external import add_external, check_name
+from gan_bench.folders import open_results
+from gan_bench.rescore import Rescored, rescore
+from gan_bench.score.cachesize import reference_folder
+from gan_bench.score.figure import Figure
+from gan_bench.score.result import Scores
+from gan_bench.tables import simple_table
+
+_HOW = "give REAL and FAKE, or --results with a results folder to score its snapshots again"
+
+
+def check_words(
+    images: Sequence[str], results: Path | None, as_: str | None
+) -> Literal["pair", "again"]:
+    """Say which of the two is asked for.
+
+    Raises
+    ------
+    UsageError
+        Neither, or a mixture.
+    """
+    if not images:
+        if as_ is not None:
+            raise UsageError("--as names the images FAKE: give REAL and FAKE with it.")
+        if results is None:
+            raise UsageError(f"Say what to score: {_HOW}.")
+        return "again"
+    if len(images) != 2:
+        raise UsageError(f"{len(images)} sets of images were named where two are needed: {_HOW}.")
+    if (as_ is None) != (results is None):
+        missing, given = ("--results", "--as") if results is None else ("--as", "--results")
+        raise UsageError(
+            f"{given} with REAL and FAKE wants {missing}, too: a name for FAKE and the folder "
+            "whose report is to show it."
+        )
+    if as_ is not None:
+        check_name(as_)
+    return "pair"
+
+
+def again(
+    results: Path, scoring: Scoring, points: str, threads: int, command: str
+) -> Iterator[Rescored]:
+    """Score the snapshots of a results folder."""
+    folder = open_results(results, create=False)
+    yield from rescore(folder, scoring, points=points, threads=threads, command=command)
+
+
+def pairs(
+    real: str,
+    fake: str,
+    scoring: Scoring,
+    *,
+    seed: int,
+    threads: int,
+    floor: bool,
+    say: Callable[[str], None],
+    place: tuple[Path, str] | None,
+    command: str,
+) -> list[Scores]:
+    """Score FAKE against REAL with each of the features; with a place, keep it there.
+
+    Raises
+    ------
+    UsageError
+        A side or the features cannot be used, or the place belongs to other images.
+    """
+    from gan_bench.score.grid import SIDE, grid_png
+    from gan_bench.score.pair import score_pair
+    from gan_bench.score.scorer import Options
+
+    # A folder that cannot be used is found out before the long work, not after it.
+    folder = open_results(place[0], create=True) if place else None
+    found = []
+    for features in scoring.features:
+        options = Options(
+            features=features,
+            weights=scoring.weights if features == "inception" else None,
+            threads=threads,
+            cache=reference_folder() if scoring.cache else None,
+            seed=seed,
+            say=say,
+        )
+        scores, images = score_pair(
+            real, fake, scoring.metrics_of(features), options, with_floor=floor
+        )
+        found.append(scores)
+        if folder is not None and place is not None:
+            grid = grid_png(images.first(SIDE * SIDE))
+            try:
+                add_external(folder, check_name(place[1]), scores, grid, command=command)
+            except OSError as error:
+                raise GanBenchError(
+                    f"The results folder {folder.path} cannot be written ({error.strerror})."
+                ) from error
+    return found
+
+
+def as_dict(run: Rescored) -> dict[str, Any]:
+    """Return what came of a run as plain values."""
+    return {**asdict(run), "rows": [row.model_dump(mode="json") for row in run.rows]}
+
+
+def print_pairs(console: Console, scored: Sequence[Scores]) -> None:
+    """Print figures, each with its interval, its counts and the floor, and the protocol."""
+    for scores in scored:
+        rows = [
+            (
+                row.metric,
+                _number(row.value),
+                _interval(row),
+                _number(scores.floor.get(row.metric)),
+                f"{row.n_real:,} / {row.n_fake:,}",
+            )
+            for row in scores.scores
+        ]
+        columns = [
+            *(("metric", "name"), ("value", "number"), ("95 % interval", "number")),
+            *(("floor", "number"), ("N real / fake", "number")),
+        ]
+        console.print(simple_table(columns, rows))
+        for sentence in _remarks(scores):
+            console.print(Text(sentence))
+        for warning in scores.warnings:
+            console.print(Text(f"Warning: {warning}", style="yellow"))
+
+
+def print_again(console: Console, runs: Sequence[Rescored]) -> None:
+    """Print the figures of each run's last snapshot."""
+    rows = [
+        (run.run_id, row.metric, _number(row.value), _interval(row), f"{row.n_fake:,}")
+        for run in runs
+        for row in run.rows
+    ]
+    columns = [
+        *(("run", "name"), ("metric", "name"), ("value", "number")),
+        *(("95 % interval", "number"), ("N", "number")),
+    ]
+    console.print(simple_table(columns, rows))
+
+
+def _remarks(scores: Scores) -> Iterator[str]:
+    protocol = scores.protocol
+    sha256 = f", sha256 {protocol.features_sha256[:12]}" if protocol.features_sha256 else ""
+    where = f":{protocol.split}" if protocol.split else ""
+    yield (
+        f"Protocol {scores.fingerprint}: features {protocol.features}{sha256}, reference "
+        f"{protocol.dataset}{where}, {protocol.n_real:,} real and {protocol.n_fake:,} fake "
+        f"images, resize {protocol.resize}, channels {protocol.channels}, seed {protocol.seed}."
+    )
+    for row in scores.scores:
+        if row.bias is not None:
+            yield (
+                f"{row.metric}: {_number(row.bias)} of it is the bias of so few images; the "
+                "interval is of the distance without it."
+            )
+        if row.rank_deficient:
+            yield (
+                f"{row.metric}: a covariance has less than full rank ({row.rank_real} real, "
+                f"{row.rank_fake} fake): few images, or samples that are alike."
+            )
+    for reason in dict.fromkeys(row.reason for row in scores.scores if row.reason):
+        names = ", ".join(row.metric for row in scores.scores if row.reason == reason)
+        yield f"{names}: {reason}"
+    if scores.floor_reason and scores.floor:
+        yield scores.floor_reason
+    if scores.weights is not None:
+        yield f"Weights: {scores.weights}."
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _interval(row: Figure) -> str:
+    if row.low is None or row.high is None:
+        return "-"
+    return f"{_number(row.low)} to {_number(row.high)}"
