@@ -43,7 +43,8 @@ def main(names: list[str]) -> int:
     if any(train(of_budget, images) not in (0, 1) for images, of_budget in budgets.items()):
         return 2
     results = load_results(RESULTS)
-    fids = results.scores.sort_values("step").groupby("run_id")["value"].agg(["first", "last"])
+    fids = results.scores[results.scores["metric"] == "fid_lenet"].sort_values("step")
+    fids = fids.groupby("run_id")["value"].agg(["first", "last"])
     newest = results.runs.sort_values("finished_at").drop_duplicates("implementation", keep="last")
     table = newest.set_index("run_id")[["implementation", "images", "status"]].join(fids)
     table = table[table["implementation"].isin(names)]

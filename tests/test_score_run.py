@@ -14,7 +14,7 @@ from gan_bench.data import Dataset, Split
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.score import run
 from gan_bench.score.result import Scores
-from gan_bench.score.run import score_run
+from gan_bench.score.scorer import Options
 
 SAMPLES = 500
 
@@ -41,6 +41,10 @@ def run_dir(tmp_path, snapshots):
     return tmp_path
 
 
+def score_run(folder, features="lenet", *, metrics=("fid",), cache=None, **how):
+    return run.score_run(folder, metrics, Options(features=features, cache=cache), **how)
+
+
 def write_spec(folder, **changes):
     values = {"dataset": "mnist-5k", "data_sha256": data.load("mnist-5k").sha256}
     values |= {"samples": SAMPLES, "seed": 3, "steps": 100} | changes
@@ -65,7 +69,7 @@ def command(folder, *options):
 
 
 def test_real_digits_are_near_the_floor_and_noise_is_far_above(run_dir):
-    scores = score_run(run_dir, threads=1)
+    scores = score_run(run_dir)
     floor = scores.floor["fid_lenet"]
     noise, one, digits = scores.scores
     assert (scores.status, scores.reason) == ("ok", None)
@@ -77,35 +81,37 @@ def test_real_digits_are_near_the_floor_and_noise_is_far_above(run_dir):
 
 
 def test_rows_say_how_many_images_and_what_rank_they_come_from(run_dir):
-    noise, one, digits = score_run(run_dir, threads=1).scores
+    noise, one, digits = score_run(run_dir).scores
     for row in (noise, one, digits):
         assert (row.metric, row.features) == ("fid_lenet", "lenet")
         assert (row.n_real, row.n_fake) == (1000, SAMPLES)
-        assert (row.low, row.high, row.reason) == (None, None, None)
+        assert row.reason is None
+    assert noise.low <= noise.value - noise.bias <= noise.high
+    assert noise.standard_error > 0
     assert (digits.all_equal, digits.rank_fake, digits.rank_deficient) == (False, 64, False)
     assert (one.all_equal, one.rank_fake, one.rank_deficient) == (True, 0, True)
 
 
 def test_the_file_is_what_was_returned_and_bears_the_protocols_fingerprint(run_dir, mnist_5k):
-    scores = score_run(run_dir, threads=1)
+    scores = score_run(run_dir)
     path = written(run_dir)
     assert path.name == f"{scores.protocol.fingerprint}.json"
     assert Scores.read(path) == scores
     assert scores.protocol.reference_sha256 == mnist_5k.test.sha256
     assert (scores.protocol.n_real, scores.protocol.n_fake) == (1000, SAMPLES)
-    assert set(scores.versions) == {"gan_bench", "numpy", "onnxruntime", "python"}
+    assert set(scores.versions) == {"gan_bench", "numpy", "scipy", "onnxruntime", "python"}
     assert scores.score_s > 0
 
 
 def test_figures_are_the_same_to_the_bit_the_second_time(run_dir):
-    first = score_run(run_dir, threads=1, keep_samples=True)
-    second = score_run(run_dir, threads=1, keep_samples=True)
+    first = score_run(run_dir, keep_samples=True)
+    second = score_run(run_dir, keep_samples=True)
     assert second.scores == first.scores
     assert second.floor == first.floor
 
 
 def test_a_grid_of_every_snapshot_and_the_whole_last_one_stay(run_dir, snapshots):
-    score_run(run_dir, threads=1)
+    score_run(run_dir)
     assert kept(run_dir) == [100]
     with np.load(path_of(run_dir, 100)) as archive:
         np.testing.assert_array_equal(archive["images"], snapshots[100])
@@ -114,7 +120,7 @@ def test_a_grid_of_every_snapshot_and_the_whole_last_one_stay(run_dir, snapshots
 
 
 def test_all_snapshots_stay_if_asked(run_dir):
-    score_run(run_dir, threads=1, keep_samples=True)
+    score_run(run_dir, keep_samples=True)
     assert kept(run_dir) == [0, 50, 100]
     assert len(list((run_dir / "grids").iterdir())) == 3
 
@@ -125,21 +131,21 @@ def test_nothing_is_deleted_before_the_scores_are_on_the_disk(run_dir, monkeypat
 
     monkeypatch.setattr(Scores, "write", full_disk)
     with pytest.raises(OSError, match="No space"):
-        score_run(run_dir, threads=1)
+        score_run(run_dir)
     assert kept(run_dir) == [0, 50, 100]
 
 
 def test_scoring_again_keeps_the_rows_of_snapshots_that_are_gone(run_dir):
-    first = score_run(run_dir, threads=1)
-    second = score_run(run_dir, threads=1)
+    first = score_run(run_dir)
+    second = score_run(run_dir)
     assert second.scores == first.scores
     assert second.status == "ok"
 
 
 def test_a_resumed_run_adds_its_later_snapshots_to_the_scores(run_dir, snapshots):
-    score_run(run_dir, threads=1)
+    score_run(run_dir)
     np.savez(path_of(run_dir, 150), images=snapshots[100])
-    scores = score_run(run_dir, threads=1)
+    scores = score_run(run_dir)
     assert [row.step for row in scores.scores] == [0, 50, 100, 150]
     assert scores.scores[3].value == scores.scores[2].value
     assert kept(run_dir) == [150]
@@ -148,7 +154,7 @@ def test_a_resumed_run_adds_its_later_snapshots_to_the_scores(run_dir, snapshots
 def test_half_written_snapshots_are_passed_over(run_dir):
     (run_dir / "snapshots" / ".00000150.npz.abc.tmp").write_bytes(b"half")
     (run_dir / "snapshots" / ".00000150.npz").write_bytes(b"half")
-    assert [row.step for row in score_run(run_dir, threads=1).scores] == [0, 50, 100]
+    assert [row.step for row in score_run(run_dir).scores] == [0, 50, 100]
 
 
 def damage_end(path):
@@ -162,7 +168,8 @@ def damage_middle(path):
 
 
 def damage_name(path):
-    np.savez(path, samples=np.zeros((SAMPLES, 28, 28, 1), dtype=np.uint8))
+    content = np.zeros((SAMPLES, 28, 28, 1), dtype=np.uint8)
+    np.savez(path, samples=content, others=content)
 
 
 def damage_type(path):
@@ -201,7 +208,7 @@ def damage_format(path):
 )
 def test_a_damaged_snapshot_is_a_row_with_its_reason_and_nothing_is_deleted(run_dir, damage):
     damage(path_of(run_dir, 50))
-    scores = score_run(run_dir, threads=1)
+    scores = score_run(run_dir)
     assert scores.status == "error"
     assert "00000050.npz" in scores.reason
     assert "\n" not in scores.reason
@@ -213,9 +220,9 @@ def test_a_damaged_snapshot_is_a_row_with_its_reason_and_nothing_is_deleted(run_
 
 def test_a_repaired_snapshot_turns_the_error_into_scores(run_dir, snapshots):
     damage_end(path_of(run_dir, 50))
-    score_run(run_dir, threads=1)
+    score_run(run_dir)
     np.savez(path_of(run_dir, 50), images=snapshots[50])
-    assert score_run(run_dir, threads=1).status == "ok"
+    assert score_run(run_dir).status == "ok"
 
 
 def test_images_that_do_not_fit_the_features_are_an_error_on_record(run_dir, monkeypatch):
@@ -223,10 +230,14 @@ def test_images_that_do_not_fit_the_features_are_an_error_on_record(run_dir, mon
     split = Split.from_arrays(images, np.zeros(20, dtype=np.int64))
     colour = Dataset("colour", split, split, classes=10)
     write_spec(run_dir, data_sha256=colour.sha256)
+    for step in (0, 50, 100):
+        np.savez(path_of(run_dir, step), images=np.zeros((SAMPLES, 32, 32, 3), dtype=np.uint8))
     monkeypatch.setattr(run.data, "load", lambda name: colour)
-    scores = score_run(run_dir, threads=1)
-    assert (scores.status, scores.scores, scores.floor) == ("error", [], {"fid_lenet": None})
-    assert "takes images of 28 x 28 x 1" in scores.reason
+    scores = score_run(run_dir)
+    assert (scores.status, scores.floor) == ("error", {"fid_lenet": None})
+    assert [row.value for row in scores.scores] == [None] * 3
+    assert "There is no lenet for colour" in scores.reason
+    assert scores.protocol.features_sha256 is None
     assert kept(run_dir) == [0, 50, 100]
     assert len(list((run_dir / "grids").glob("*.png"))) == 3
 
@@ -234,7 +245,7 @@ def test_images_that_do_not_fit_the_features_are_an_error_on_record(run_dir, mon
 def test_data_that_changed_since_the_run_was_planned_are_no_reference(run_dir):
     write_spec(run_dir, data_sha256="0" * 64)
     with pytest.raises(GanBenchError, match="mnist-5k has changed since the run was planned"):
-        score_run(run_dir, threads=1)
+        score_run(run_dir)
     assert not (run_dir / "scores").exists()
 
 
@@ -242,7 +253,7 @@ def test_more_samples_than_training_images_have_no_floor(tmp_path, mnist_5k):
     write_spec(tmp_path, samples=4001)
     (tmp_path / "snapshots").mkdir()
     np.savez(path_of(tmp_path, 0), images=np.resize(mnist_5k.train.images, (4001, 28, 28, 1)))
-    scores = score_run(tmp_path, threads=1)
+    scores = score_run(tmp_path)
     assert scores.status == "ok"
     assert scores.floor == {"fid_lenet": None}
     assert "only 4000 are there" in scores.floor_reason
@@ -263,7 +274,7 @@ def test_features_without_a_finite_figure_are_null_with_a_reason(run_dir):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, run_dir / "ratio.onnx")
     np.savez(path_of(run_dir, 50), images=np.zeros((SAMPLES, 28, 28, 1), dtype=np.uint8))
-    scores = score_run(run_dir, str(run_dir / "ratio.onnx"), threads=1)
+    scores = score_run(run_dir, str(run_dir / "ratio.onnx"))
     black = scores.scores[1]
     assert (black.metric, black.value) == ("fid_ratio", None)
     assert "NaN or infinite" in black.reason
@@ -272,11 +283,11 @@ def test_features_without_a_finite_figure_are_null_with_a_reason(run_dir):
 
 
 def test_scores_under_two_protocols_stand_side_by_side(run_dir, snapshots):
-    score_run(run_dir, threads=1, keep_samples=True)
+    score_run(run_dir, keep_samples=True)
     write_spec(run_dir, samples=200)
     for step, images in snapshots.items():
         np.savez(path_of(run_dir, step), images=images[:200])
-    score_run(run_dir, threads=1)
+    score_run(run_dir)
     assert len(list((run_dir / "scores").iterdir())) == 2
 
 
@@ -284,20 +295,20 @@ def test_scores_under_two_protocols_stand_side_by_side(run_dir, snapshots):
     ("damage", "message"),
     [
         (lambda text: text[:-20], "damaged"),
-        (lambda text: text.replace('"schema_version": 1', '"schema_version": 2'), "schema_version"),
+        (lambda text: text.replace('"schema_version": 2', '"schema_version": 3'), "schema_version"),
         (lambda text: text.replace('"n_real": 1000,', '"n_real": 999,'), "fingerprint"),
-        (lambda text: text.replace('"floor"', '"flor"'), "floor: Field required"),
+        (lambda text: text.replace('"floor"', '"flor"'), "flor: Extra inputs"),
     ],
 )
 def test_damaged_scores_are_an_error_and_are_not_overwritten(run_dir, damage, message):
-    score_run(run_dir, threads=1)
+    score_run(run_dir)
     path = written(run_dir)
     damaged = damage(path.read_text(encoding="utf-8"))
     path.write_text(damaged, encoding="utf-8")
     with pytest.raises(GanBenchError, match=message):
         Scores.read(path)
     with pytest.raises(GanBenchError, match="delete the file"):
-        score_run(run_dir, threads=1)
+        score_run(run_dir)
     assert path.read_text(encoding="utf-8") == damaged
 
 

@@ -373,11 +373,11 @@ def show(name: str, results: Path, as_json: bool) -> None:
     from gan_bench.folders import open_results
     from gan_bench.results import find_run
 
-    folder, record, fids = find_run(open_results(results, create=False), name)
+    folder, record, scores = find_run(open_results(results, create=False), name)
     if as_json:
         _print_json(record.model_dump(mode="json"))
     else:
-        tables.print_record(_console(), record, folder, fids)
+        tables.print_record(_console(), record, folder, scores)
 
 
 @main.command()

@@ -14,7 +14,7 @@ from gan_bench.external import External, read_externals
 from gan_bench.folders import ResultsFolder, RunFolder, open_results
 from gan_bench.parity.certificate import Certificate, certificate_for, read_certificates
 from gan_bench.record import Record
-from gan_bench.score.result import Scores
+from gan_bench.score.result import Score, Scores
 from gan_bench.spec import Plan, RunSpec
 
 SCORE_COLUMNS = (
@@ -233,10 +233,8 @@ def load_results(path: Path | str) -> Results:
     )
 
 
-def find_run(
-    results: ResultsFolder, name: str
-) -> tuple[RunFolder, Record, list[tuple[int, float]]]:
-    """Return a run by its id or a part of it, its record, and (step, fid_lenet) in step order.
+def find_run(results: ResultsFolder, name: str) -> tuple[RunFolder, Record, list[Score]]:
+    """Return a run by its id or a part of it, its record, and its figures in step order.
 
     Raises
     ------
@@ -254,10 +252,5 @@ def find_run(
     if not folder.record.exists():
         raise UsageError(f"The run {folder.path.name} has not finished; see `gan-bench status`.")
     record = Record.read(folder)
-    fids = sorted(
-        (score.step, score.value)
-        for file in _scores(folder, [])
-        for score in file.scores
-        if score.metric == "fid_lenet" and score.value is not None
-    )
-    return folder, record, fids
+    scores = [score for file in _scores(folder, []) for score in file.scores]
+    return folder, record, sorted(scores, key=lambda score: score.step)

@@ -14,9 +14,8 @@ from gan_bench.external import add_external, check_name
 from gan_bench.folders import open_results
 from gan_bench.rescore import Rescored, rescore
 from gan_bench.score.cachesize import reference_folder
-from gan_bench.score.figure import Figure
 from gan_bench.score.result import Scores
-from gan_bench.tables import simple_table
+from gan_bench.tables import interval, significant, simple_table
 
 _HOW = "give REAL and FAKE, or --results with a results folder to score its snapshots again"
 
@@ -119,9 +118,9 @@ def print_pairs(console: Console, scored: Sequence[Scores]) -> None:
         rows = [
             (
                 row.metric,
-                _number(row.value),
-                _interval(row),
-                _number(scores.floor.get(row.metric)),
+                significant(row.value),
+                interval(row),
+                significant(scores.floor.get(row.metric)),
                 f"{row.n_real:,} / {row.n_fake:,}",
             )
             for row in scores.scores
@@ -140,7 +139,7 @@ def print_pairs(console: Console, scored: Sequence[Scores]) -> None:
 def print_again(console: Console, runs: Sequence[Rescored]) -> None:
     """Print the figures of each run's last snapshot."""
     rows = [
-        (run.run_id, row.metric, _number(row.value), _interval(row), f"{row.n_fake:,}")
+        (run.run_id, row.metric, significant(row.value), interval(row), f"{row.n_fake:,}")
         for run in runs
         for row in run.rows
     ]
@@ -163,7 +162,7 @@ def _remarks(scores: Scores) -> Iterator[str]:
     for row in scores.scores:
         if row.bias is not None:
             yield (
-                f"{row.metric}: {_number(row.bias)} of it is the bias of so few images; the "
+                f"{row.metric}: {significant(row.bias)} of it is the bias of so few images; the "
                 "interval is of the distance without it."
             )
         if row.rank_deficient:
@@ -178,13 +177,3 @@ def _remarks(scores: Scores) -> Iterator[str]:
         yield scores.floor_reason
     if scores.weights is not None:
         yield f"Weights: {scores.weights}."
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _interval(row: Figure) -> str:
-    if row.low is None or row.high is None:
-        return "-"
-    return f"{_number(row.low)} to {_number(row.high)}"

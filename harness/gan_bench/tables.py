@@ -14,6 +14,8 @@ from gan_bench.parity.certificate import Certificate
 from gan_bench.parity.figures import BOUNDS, LEVELS, worst_of_level
 from gan_bench.progress import duration
 from gan_bench.record import Record
+from gan_bench.score.figure import Figure
+from gan_bench.score.result import Score
 from gan_bench.spec import Plan
 from gan_bench.status import RunStatus
 from gan_bench.testing import CheckResult
@@ -51,6 +53,18 @@ def simple_table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     return table
+
+
+def significant(value: float | None) -> str:
+    """Return a figure with four significant digits, ``-`` for None."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def interval(figure: Figure) -> str:
+    """Return a figure's interval, ``-`` where it has none."""
+    if figure.low is None or figure.high is None:
+        return "-"
+    return f"{significant(figure.low)} to {significant(figure.high)}"
 
 
 def _count(value: int | float | None) -> str:
@@ -139,7 +153,9 @@ def _value(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def print_record(console: Console, record: Record, folder: RunFolder, fids: Sequence[Any]) -> None:
+def print_record(
+    console: Console, record: Record, folder: RunFolder, scores: Sequence[Score]
+) -> None:
     """Print one run: status, times, scores and where its files are."""
     console.print(Text(record.run_id, style="bold"), state(record.status))
     if record.reason:
@@ -159,12 +175,21 @@ def print_record(console: Console, record: Record, folder: RunFolder, fids: Sequ
         ("files", folder.path),
     ]
     console.print(simple_table([("", "name"), ("", "text")], rows))
-    if fids:
+    if scores:
         cells = [
-            (_count(step), _count(points[step].images) if step in points else "-", f"{value:.2f}")
-            for step, value in fids
+            (
+                _count(score.step),
+                _count(points[score.step].images) if score.step in points else "-",
+                score.metric,
+                significant(score.value),
+                interval(score),
+            )
+            for score in scores
         ]
-        columns = [("step", "number"), ("images", "number"), ("fid_lenet", "number")]
+        columns = [
+            *(("step", "number"), ("images", "number"), ("metric", "name"), ("value", "number")),
+            ("95 % interval", "number"),
+        ]
         console.print(simple_table(columns, cells))
     if record.log_tail:
         console.print(Text(record.log_tail, style="dim"))

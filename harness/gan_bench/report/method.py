@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from gan_bench.parity.certificate import Certificate
 from gan_bench.record import Record
+from gan_bench.report.matrix import Matrix
 from gan_bench.report.numbers import MISSING, figure, listed, many
 from gan_bench.report.parity import parity_facts
 from gan_bench.report.summary import Summary
@@ -15,17 +16,6 @@ from gan_bench.score.result import Scores
 from gan_bench.spec import RunSpec
 
 T = TypeVar("T", bound=Hashable)
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A table of texts whose first column names the rows."""
-
-    title: str
-    corner: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
-    note: str = ""
 
 
 @dataclass(frozen=True)

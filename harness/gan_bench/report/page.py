@@ -9,10 +9,12 @@ from gan_bench.report.answer import answer, caveats
 from gan_bench.report.fid_curves import FidCharts, fid_charts
 from gan_bench.report.groups import WORDS
 from gan_bench.report.loss_curves import loss_charts
+from gan_bench.report.matrix import Matrix
 from gan_bench.report.method import Method, method
 from gan_bench.report.numbers import listed, many
 from gan_bench.report.palette import Look, looks
 from gan_bench.report.pictures import Names, Picture
+from gan_bench.report.quality import elsewhere, quality
 from gan_bench.report.samples import Samples, sample_grids
 from gan_bench.report.summary import Group, Row, Summary
 from gan_bench.report.table import READING, Table, Trouble, table, troubles
@@ -27,6 +29,8 @@ class GroupPage:
     setting: str
     answer: list[str]
     table: Table
+    quality: Matrix | None
+    """All scores of the final snapshot."""
     fid: FidCharts
 
 
@@ -45,6 +49,8 @@ class Page:
     troubles: list[Trouble]
     losses: list[Picture]
     samples: list[Samples]
+    elsewhere: Matrix | None
+    """Samples from elsewhere that compare with no run."""
     method: Method
     left_out: list[str]
     version: str
@@ -88,6 +94,7 @@ def build_page(path: Path, results: Results, summary: Summary, title: str | None
         troubles=[_relative(trouble, path) for trouble in troubles(summary.groups, reasons)],
         losses=loss_charts(rows, results.losses, by_label, names),
         samples=_samples(summary, names),
+        elsewhere=elsewhere(summary.externals),
         method=method(summary, results.protocols, results.certificates),
         left_out=[sentence.replace(f"{path}/", "") for sentence in results.left_out],
         version=gan_bench.__version__,
@@ -102,6 +109,7 @@ def _group_page(
         setting=group.setting.describe(),
         answer=answer(group),
         table=table(group, by_label),
+        quality=quality(group),
         fid=fid_charts(group, results.scores, by_label, names),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from gan_bench.external import External
 from gan_bench.presets import PRESETS
 from gan_bench.record import Record
 from gan_bench.report.groups import Setting, comparable_groups, differing
@@ -109,6 +110,18 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Final:
+    """All figures of an implementation's final snapshots."""
+
+    spreads: dict[str, Spread]
+    """By metric, over the seeds."""
+    interval: tuple[float, float] | None
+    """Of the first seed's FID, for the distributions themselves."""
+    counts: tuple[int, int] | None
+    """Real images and samples behind the FID."""
+
+
+@dataclass(frozen=True)
 class Group:
     """Runs that may be ranked together."""
 
@@ -123,6 +136,14 @@ class Group:
     floor_reason: str | None
     ceiling: Spread | None
     """Of the untrained generators of all runs."""
+    externals: tuple[External, ...]
+    """Samples from elsewhere that were scored under the same protocol."""
+    finals: dict[str, Final]
+    """By label, the figures of the final snapshots."""
+    floors: dict[str, float | None]
+    """The floor of every metric."""
+    warnings: tuple[str, ...]
+    """What a reader of the scores must know."""
     too_short: str | None
     """Why quality is not ranked, as the first part of a sentence; None if it is."""
 
@@ -145,6 +166,8 @@ class Summary:
     runs: tuple[Run, ...]
     differing: tuple[str, ...]
     """The parts of `Setting` in which the groups differ."""
+    externals: tuple[External, ...] = ()
+    """Samples from elsewhere under a protocol that no run was scored with."""
 
     @property
     def labels(self) -> list[str]:
@@ -168,7 +191,13 @@ def summarise(runs: Sequence[Run], results: Results) -> Summary:
         _group(setting, members, results, setting.describe(apart) if len(grouped) > 1 else "")
         for setting, members in grouped.items()
     )
-    return Summary(groups=groups, runs=tuple(runs), differing=tuple(apart))
+    shown = {external.folder for group in groups for external in group.externals}
+    return Summary(
+        groups=groups,
+        runs=tuple(runs),
+        differing=tuple(apart),
+        externals=tuple(one for one in results.externals if one.folder not in shown),
+    )
 
 
 def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) -> Group:
@@ -176,7 +205,8 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
     metric = f"fid_{example.protocol.features}" if example else None
     scores = results.scores
     ours = scores["run_id"].isin([run.run_id for run in runs])
-    scores = scores[ours & (scores["protocol"] == setting.protocol) & (scores["metric"] == metric)]
+    every = scores[ours & (scores["protocol"] == setting.protocol)]
+    scores = every[every["metric"] == metric]
     rows = [_row(label, members, scores) for label, members in variants(runs).items()]
     too_short = _too_short(runs, setting)
     rows.sort(key=_by_speed if too_short else _by_quality)
@@ -188,7 +218,36 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
         floor=example.floor.get(metric) if example and metric else None,
         floor_reason=example.floor_reason if example else None,
         ceiling=Spread.of(scores.loc[scores["step"] == 0, "value"].astype(float)),
+        externals=tuple(
+            external
+            for external in results.externals
+            if any(file.fingerprint == setting.protocol for file in external.scores)
+        ),
+        finals={label: _final(members, every, metric) for label, members in variants(runs).items()},
+        floors=example.floor if example else {},
+        warnings=example.warnings if example else (),
         too_short=too_short,
+    )
+
+
+def _final(runs: Sequence[Run], scores: pd.DataFrame, metric: str | None) -> Final:
+    last = {run.run_id: run.spec.steps for run in runs if run.status == "ok"}
+    final = scores[scores["step"] == scores["run_id"].map(last)]
+    spreads = {
+        str(name): Spread.of(of_metric["value"].astype(float))
+        for name, of_metric in final.groupby("metric", sort=False)
+    }
+    interval = counts = None
+    of_fid = final[(final["metric"] == metric) & final["value"].notna()]
+    if len(of_fid):
+        first = of_fid.iloc[0]
+        counts = (int(first["n_real"]), int(first["n_fake"]))
+        if pd.notna(first["low"]) and pd.notna(first["high"]):
+            interval = (float(first["low"]), float(first["high"]))
+    return Final(
+        spreads={name: spread for name, spread in spreads.items() if spread is not None},
+        interval=interval,
+        counts=counts,
     )
 
 

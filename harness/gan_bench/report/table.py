@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gan_bench.external import External
 from gan_bench.report.numbers import MISSING, count, figure, listed
 from gan_bench.report.palette import Look
 from gan_bench.report.parity import RowParity, row_parity
@@ -45,7 +46,7 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Reference:
-    """The floor or the ceiling: a FID that is no implementation's."""
+    """The floor, the ceiling or samples from elsewhere: a FID that is no implementation's."""
 
     label: str
     fid: Cell
@@ -180,6 +181,7 @@ def _references(group: Group) -> tuple[Reference, ...]:
     if group.floor is None:
         floor_text = group.floor_reason or "not measured"
     ceiling = group.ceiling
+    externals = [_external(external, group) for external in group.externals]
     ceiling_text = "the generators of all runs before the first step"
     return (
         Reference("Floor: real against real", Cell(figure(group.floor)), floor_text),
@@ -188,11 +190,22 @@ def _references(group: Group) -> tuple[Reference, ...]:
             _spread(ceiling, ceiling.mean) if ceiling else Cell(MISSING),
             ceiling_text if ceiling else "no snapshot of step 0 was scored",
         ),
+        *externals,
+    )
+
+
+def _external(external: External, group: Group) -> Reference:
+    scores = next(one for one in external.scores if one.fingerprint == group.setting.protocol)
+    row = next((row for row in scores.scores if row.metric == group.metric), None)
+    return Reference(
+        f"From elsewhere: {external.facts.name}",
+        Cell(figure(row.value if row else None)),
+        f"{external.facts.count:,} images of {external.facts.images}, not trained here",
     )
 
 
 def _notes(group: Group) -> list[str]:
-    notes = []
+    notes = list(group.warnings)
     if group.too_short and any(row.fid for row in group.rows):
         notes.append("The FID column is there to show that it works: do not rank by it.")
     deficient = [row.label for row in group.rows if row.rank_deficient]

@@ -25,6 +25,7 @@ from gan_bench.streams import Stream, generator
 
 T = TypeVar("T")
 Images = NDArray[np.uint8]
+_MAKE_AGAIN, _TRAIN_AGAIN = "make it again", "run the training again"
 _SPLITS: tuple[SplitName, ...] = ("train", "test")
 
 
@@ -196,31 +197,41 @@ def of_file(path: Path) -> ImageSet:
     UsageError
         The file is not there, damaged, or holds something else than uint8 NHWC of 1 or 3 channels.
     """
-    count, shape = _header(path)
-    return _of_files(path.name, shape, count, lambda size: read_array(path, size))
+    count, shape = _header(path, shown(path), _MAKE_AGAIN)
+    return _of_files(path.name, shape, count, lambda size: _read_file(path, size))
 
 
-def unchecked(path: Path, name: str) -> ImageSet:
-    """Return the images of a file that this program wrote; its sha256 is not computed."""
-    count, shape = _header(path)
-    return ImageSet(name, shape, count, "", "all", lambda size: read_array(path, size))
-
-
-def _header(path: Path) -> tuple[int, tuple[int, int, int]]:
-    with _ArrayFile(path) as file:
-        count, *rest = file.shape
-    return _enough(count, str(path)), _shape(tuple(rest))
-
-
-def read_array(path: Path, size: int) -> Iterator[Images]:
-    """Yield the images of an ``.npz`` or ``.npy`` file, so many at a time.
+def of_snapshot(path: Path) -> ImageSet:
+    """Return the samples of an evaluation point, as a worker saved them; without a sha256.
 
     Raises
     ------
     UsageError
-        As `of_file`.
+        As `of_file`; while they are read, too.
     """
-    with _ArrayFile(path) as file:
+    count, shape = _header(path, _as_snapshot(path), _TRAIN_AGAIN)
+    name = f"the snapshot {path.name}"
+    return ImageSet(name, shape, count, "", "all", lambda size: read_snapshot(path, size))
+
+
+def read_snapshot(path: Path, size: int) -> Iterator[Images]:
+    """Yield the samples of an evaluation point, so many at a time; see `of_snapshot`."""
+    with _ArrayFile(path, _as_snapshot(path), _TRAIN_AGAIN) as file:
+        yield from file.blocks(size)
+
+
+def _as_snapshot(path: Path) -> str:
+    return f"The snapshot {path.name}"
+
+
+def _header(path: Path, label: str, remedy: str) -> tuple[int, tuple[int, int, int]]:
+    with _ArrayFile(path, label, remedy) as file:
+        count, *rest = file.shape
+    return _enough(count, label), _shape(tuple(rest))
+
+
+def _read_file(path: Path, size: int) -> Iterator[Images]:
+    with _ArrayFile(path, shown(path), _MAKE_AGAIN) as file:
         yield from file.blocks(size)
 
 
@@ -268,8 +279,10 @@ def _size(shape: tuple[int, ...]) -> str:
 class _ArrayFile:
     """A uint8 NHWC array on the disk, read from its beginning to its end."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, label: str, remedy: str) -> None:
         self.path = path
+        self._label = label
+        self._remedy = remedy
         self._archive: zipfile.ZipFile | None = None
 
     def __enter__(self) -> "_ArrayFile":
@@ -293,7 +306,7 @@ class _ArrayFile:
             number = min(size, count - start)
             content = self._sound(lambda: self._file.read(number * each))  # noqa: B023
             if len(content) < number * each:
-                raise UsageError(f"{shown(self.path)} is cut short; make it again.")
+                raise UsageError(f"{self._label} is cut short: {self._remedy}.")
             yield np.frombuffer(content, dtype=np.uint8).reshape(number, *rest)
 
     def _open(self) -> BinaryIO:
@@ -306,7 +319,7 @@ class _ArrayFile:
             held = ", ".join(names) or "none"
             self._archive.close()
             raise UsageError(
-                f"{shown(self.path)} must hold one array, or one called 'images'; it holds {held}."
+                f"{self._label} must hold one array, or one called 'images'; it holds {held}."
             )
         return self._archive.open(f"{name}.npy")  # type: ignore[return-value]
 
@@ -322,8 +335,8 @@ class _ArrayFile:
         if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or fortran:
             order = " in Fortran's order" if fortran and len(shape) > 1 else ""
             raise UsageError(
-                f"{shown(self.path)} holds {dtype} {shape}{order} instead of uint8 (n, height, "
-                "width, channels) of 0 to 255 in 1 or 3 channels; convert it."
+                f"{self._label} holds {dtype} {shape}{order} instead of uint8 (n, height, width, "
+                f"channels) of 0 to 255 in 1 or 3 channels: {self._remedy}."
             )
         return shape
 
@@ -333,7 +346,7 @@ class _ArrayFile:
         except UsageError:
             raise
         except FileNotFoundError as error:
-            raise UsageError(f"There is no file {shown(self.path)}; correct its name.") from error
+            raise UsageError(f"{self._label} is not there: correct its name.") from error
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-            raise UsageError(f"{shown(self.path)} is damaged ({said}); make it again.") from error
+            raise UsageError(f"{self._label} is damaged ({said}): {self._remedy}.") from error

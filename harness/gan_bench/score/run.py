@@ -12,7 +12,7 @@ from gan_bench import data
 from gan_bench.data import Dataset, SplitName
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import RunFolder
-from gan_bench.score.images import of_split, unchecked
+from gan_bench.score.images import of_snapshot, of_split
 from gan_bench.score.metrics import missing_figures
 from gan_bench.score.names import METRICS, figure_names
 from gan_bench.score.result import Score, Scores
@@ -218,7 +218,7 @@ def _score(step: int, path: Path, metrics: Sequence[str], scorer: Scorer) -> lis
     all_equal = None
     count = 0
     try:
-        samples = unchecked(path, f"the snapshot {path.name}")
+        samples = of_snapshot(path)
         count = samples.count
         if count != n_fake:
             raise GanBenchError(
@@ -227,15 +227,6 @@ def _score(step: int, path: Path, metrics: Sequence[str], scorer: Scorer) -> lis
             )
         figures = scorer.score(samples, metrics)
         all_equal = samples.all_equal()
-    except UsageError as error:
-        reason = f"The snapshot {path.name} cannot be scored ({str(error).rstrip('.')}): run the "
-        figures = [
-            figure
-            for metric in metrics
-            for figure in missing_figures(
-                metric, scorer.name, n_real, count, f"{reason}training again."
-            )
-        ]
     except GanBenchError as error:
         figures = [
             figure

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gan_bench.folders import RunFolder
 from gan_bench.score.grid import SIDE, write_grid
-from gan_bench.score.images import read_array
+from gan_bench.score.images import read_snapshot
 
 _NAME = re.compile(r"(\d{8,})\.npz")
 
@@ -42,6 +42,6 @@ def keep_grids(folder: RunFolder, *, keep_samples: bool) -> None:
     for step, path in paths.items():
         grid = folder.grids / f"{step:08d}.png"
         if not grid.exists():
-            write_grid(grid, next(read_array(path, SIDE * SIDE)))
+            write_grid(grid, next(read_snapshot(path, SIDE * SIDE)))
         if not keep_samples and step != max(paths):
             path.unlink()

@@ -1,0 +1,126 @@
+"""What else the final snapshots come to: every metric beside the FID, with the floor."""
+
+from collections.abc import Sequence
+
+from gan_bench.external import External
+from gan_bench.report.matrix import Matrix
+from gan_bench.report.numbers import MISSING, figure
+from gan_bench.report.summary import Final, Group, Spread
+from gan_bench.score.result import Scores
+
+_WORDS = {
+    "fid_infinity": "FID at infinity",
+    "kid": "KID",
+    "precision": "Precision",
+    "recall": "Recall",
+    "density": "Density",
+    "coverage": "Coverage",
+    "classes_present": "Classes present",
+    "class_kl": "Class KL",
+    "confident_share": "Confident",
+    "nearest_train": "Nearest training image",
+    "copied_share": "Copied",
+    "ndb": "NDB",
+    "ndb_js": "NDB JS",
+}
+"""Columns by metric, without the features' name."""
+_NOTE = (
+    "The interval of 95 % is of the distance between the two distributions, without the bias of "
+    "so few images, of the first seed; the other figures are means over the seeds. Lower is "
+    "better for KID, class KL, copied (0.01 is chance), NDB (of 100 bins, 5 are chance) and its "
+    "JS; higher for the rest, and the nearest training image is a distance of pixels from 0 to 1."
+)
+
+
+def quality(group: Group) -> Matrix | None:
+    """Return the table of a group, None where nothing was scored."""
+    finals = {row.label: group.finals[row.label] for row in group.rows}
+    externals = {
+        f"From elsewhere: {external.facts.name}": next(
+            file for file in external.scores if file.fingerprint == group.setting.protocol
+        )
+        for external in group.externals
+    }
+    measured = {name for final in finals.values() for name in final.spreads}
+    measured |= {row.metric for file in externals.values() for row in file.scores}
+    names = _names(measured, group.features)
+    if group.metric is None or not measured:
+        return None
+    rows = [(label, _cells(final, group, names)) for label, final in finals.items()]
+    rows += [(label, _external(file, group.metric, names)) for label, file in externals.items()]
+    floor = (figure(group.floors.get(name)) for name in names)
+    rows.append(("Floor: real against real", (figure(group.floor), MISSING, MISSING, *floor)))
+    return Matrix(
+        title="All scores of the final snapshot",
+        corner="Implementation",
+        columns=(
+            *(f"FID ({group.features})", "95 % interval", "N real / fake"),
+            *(_word(name, group.features) for name in names),
+        ),
+        rows=tuple(rows),
+        note=_NOTE,
+    )
+
+
+def elsewhere(externals: Sequence[External]) -> Matrix | None:
+    """Return the table of samples that no run's protocol fits, None where there are none."""
+    rows = [
+        (external.facts.name, (file.fingerprint, row.metric, figure(row.value)))
+        for external in externals
+        for file in external.scores
+        for row in file.scores
+        if row.value is not None
+    ]
+    if not rows:
+        return None
+    return Matrix(
+        title="Samples from elsewhere, under protocols of their own",
+        corner="Name",
+        columns=("Protocol", "Metric", "Value"),
+        rows=tuple(rows),
+        note="No run here was scored under these protocols, so they do not compare with the runs.",
+    )
+
+
+def _names(measured: set[str], features: str) -> list[str]:
+    known = [f"{name}_{features}" if f"{name}_{features}" in measured else name for name in _WORDS]
+    return [name for name in known if name in measured]
+
+
+def _word(name: str, features: str) -> str:
+    return _WORDS[name.removesuffix(f"_{features}")]
+
+
+def _cells(final: Final, group: Group, names: Sequence[str]) -> tuple[str, ...]:
+    return (
+        _mean(final.spreads.get(group.metric or "")),
+        _range(final.interval),
+        _counts(final.counts),
+        *(_mean(final.spreads.get(name)) for name in names),
+    )
+
+
+def _external(file: Scores, metric: str, names: Sequence[str]) -> tuple[str, ...]:
+    rows = {row.metric: row for row in file.scores}
+    fid = rows.get(metric)
+    bounds = None
+    if fid is not None and fid.low is not None and fid.high is not None:
+        bounds = (fid.low, fid.high)
+    return (
+        figure(fid.value if fid else None),
+        _range(bounds),
+        _counts((fid.n_real, fid.n_fake) if fid else None),
+        *(figure(rows[name].value if name in rows else None) for name in names),
+    )
+
+
+def _mean(spread: Spread | None) -> str:
+    return figure(spread.mean if spread else None)
+
+
+def _range(bounds: tuple[float, float] | None) -> str:
+    return f"{figure(bounds[0])} to {figure(bounds[1])}" if bounds else MISSING
+
+
+def _counts(counts: tuple[int, int] | None) -> str:
+    return f"{counts[0]:,} / {counts[1]:,}" if counts else MISSING
