@@ -1,11 +1,14 @@
 """What many tests share: the command line as a process, and plugins written into a folder."""
 
+import atexit
 import contextlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # A cache of the suite's own, which its processes share; the user's is neither used nor filled.
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="gan-bench-cache-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # this process is not alone on a GPU
 
 from gan_bench.devices import gpus

@@ -36,6 +36,9 @@ def main() -> None:
         statuses = {r["run_id"]: r for r in json.loads(gan_bench("status", "--json", *results))}
         found = sorted(row["status"] for row in statuses.values())
         assert found == ["missing"] * len(rows) + ["ok"]
+        kid = ("--metrics", "fid,kid", "--features", "lenet", "--no-cache")
+        gan_bench("score", "mnist-5k:test:300", "mnist-5k:train:300", *kid)
+        gan_bench("score", "mnist-5k:test", "mnist-5k:train", "--features", "inception", code=2)
         gan_bench("report", *results, "--out", f"{folder}/report")
         assert "plugin" in (Path(folder) / "report/report.md").read_text(encoding="utf-8")
     sys.stdout.write("The core works without a framework.\n")

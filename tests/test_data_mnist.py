@@ -4,12 +4,7 @@ import gzip
 import hashlib
 import os
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +21,7 @@ from gan_bench.data.published import (
     PublishedSplit,
 )
 from gan_bench.errors import UsageError
+from mirror import Quiet, serving
 
 NAMES = [file.name for file in MNIST.files]
 
@@ -72,28 +68,6 @@ def put(folder, contents=CONTENTS, spelling="{}.gz", pack=zipped):
     for name, content in contents.items():
         (folder / spelling.format(name)).write_bytes(pack(content))
     return folder
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        super().do_GET()
-
-    def log_message(self, *arguments):
-        pass
-
-
-@contextmanager
-def serving(folder, handler=Quiet) -> Iterator[tuple[str, list[str]]]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=folder)) as server:
-        server.asked = []
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/", server.asked
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture

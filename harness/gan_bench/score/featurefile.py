@@ -62,18 +62,11 @@ class FeatureFile:
         for start in range(0, self.count, size):
             yield self.rows(start, start + size)
 
-    def part(self, index: int, parts: int) -> Iterator[NDArray[np.float32]]:
-        """Yield, in blocks, the images whose number leaves ``index`` when divided by ``parts``."""
+    def chosen(self, mask: NDArray[np.bool_]) -> Iterator[NDArray[np.float32]]:
+        """Yield, in blocks, the features of the images that a mask of bool (count,) marks."""
         start = 0
         for block in self.blocks():
-            yield block[(index - start) % parts :: parts]
-            start += len(block)
-
-    def others(self, index: int, parts: int) -> Iterator[NDArray[np.float32]]:
-        """Yield, in blocks, the images that `part` leaves out."""
-        start = 0
-        for block in self.blocks():
-            yield block[(np.arange(start, start + len(block)) % parts) != index]
+            yield block[mask[start : start + len(block)]]
             start += len(block)
 
 

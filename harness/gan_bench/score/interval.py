@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from gan_bench.score.featurefile import FeatureFile
 from gan_bench.score.frechet import GaussianStatistics, frechet_distance
+from gan_bench.streams import Stream, generator
 
 CONFIDENCE = 0.95
 ENOUGH = 1.5
@@ -54,7 +56,7 @@ def frechet_interval(
     """Return the 95 % interval of a Frechet distance.
 
     With at least `ENOUGH` times as many images on both sides as dimensions: the jackknife's
-    estimate without the bias, and Student's t with its standard error. With fewer the bias cannot
+    estimate without the bias, not below zero, and Student's t with its standard error. With fewer the bias cannot
     be told from the distance; then the upper end is the distance itself plus its error (it is too
     great on average, as it is convex in means and covariances), and the lower end what means and
     traces alone prove: the squared distance of the means, without its bias, and the squared
@@ -79,11 +81,15 @@ def frechet_interval(
     groups = min(groups, least // 3)
     if groups < 2:
         return None
+    # Drawn, not counted off: images often come in an order, say class by class in turn.
+    members = [
+        generator(0, Stream.SCORING, 3).permutation(side.count) % groups for side in (real, fake)
+    ]
     values, bounds = [], []
     for group in range(groups):
         left = tuple(
-            _without(features, whole, group, groups)
-            for features, whole in zip((real, fake), statistics, strict=True)
+            _without(features, whole, of_side == group)
+            for features, whole, of_side in zip((real, fake), statistics, members, strict=True)
         )
         values.append(frechet_distance(*left).value)
         bounds.append(_lower_bound(*left))
@@ -91,9 +97,9 @@ def frechet_interval(
     quantile = float(stdtrit(groups - 1, (1 + CONFIDENCE) / 2))
     if least >= ENOUGH * real.dimensions:
         bias = (groups - 1) * (float(np.mean(values)) - value)
-        middle = value - bias
-        low, high = middle - quantile * error, middle + quantile * error
-        return Interval(max(0.0, low), max(0.0, high), error, bias, "jackknife")
+        middle = max(0.0, value - bias)
+        low = max(0.0, middle - quantile * error)
+        return Interval(low, middle + quantile * error, error, bias, "jackknife")
     low = _lower_bound(*statistics) - quantile * _standard_error(bounds)
     return Interval(max(0.0, low), value + quantile * error, error, None, "bounds")
 
@@ -104,17 +110,13 @@ def _standard_error(values: list[float]) -> float:
 
 
 def _without(
-    features: FeatureFile, whole: GaussianStatistics, group: int, groups: int
+    features: FeatureFile, whole: GaussianStatistics, mask: NDArray[np.bool_]
 ) -> GaussianStatistics:
+    enough = whole.count - int(mask.sum()) > features.dimensions
     part = GaussianStatistics(features.dimensions)
-    for block in features.part(group, groups):
+    for block in features.chosen(mask if enough else ~mask):
         part.update(block)
-    if whole.count - part.count > features.dimensions:
-        return whole.without(part)
-    others = GaussianStatistics(features.dimensions)
-    for block in features.others(group, groups):
-        others.update(block)
-    return others
+    return whole.without(part) if enough else part
 
 
 def _lower_bound(real: GaussianStatistics, fake: GaussianStatistics) -> float:

@@ -1,0 +1,301 @@
+"""``gan-bench score``: two sets, kept snapshots again, samples from elsewhere, and bad input."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+from gan_bench import data, load_results
+from gan_bench.score.result import Scores
+
+RUN = ("--images", "256", "--evaluations", "3", "--samples", "150")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("mnist-5k").train.images
+
+
+def score(bench, *arguments, code=0):
+    done = bench("score", *arguments)
+    assert done.code == code, (done.out, done.err)
+    return done
+
+
+def scores_of(bench, run_id=None):
+    frame = load_results(bench.folder / "results/local").scores
+    return frame if run_id is None else frame[frame["run_id"] == run_id]
+
+
+def test_json_names_the_whole_protocol_and_every_figure(bench):
+    done = score(bench, "mnist-5k:test:200", "mnist-5k:train:150", "--json", "--seed", "4")
+    result = Scores.model_validate_json(done.out)
+    protocol = result.protocol
+    assert (protocol.features, protocol.dataset, protocol.split) == ("lenet", "mnist-5k", "test")
+    assert (protocol.n_real, protocol.n_fake, protocol.seed) == (200, 150, 4)
+    assert protocol.reference_sha256 == data.load("mnist-5k").test.sha256
+    assert len(protocol.features_sha256) == 64
+    assert (protocol.resize, protocol.channels) == ("none", "none")
+    assert result.fingerprint == protocol.fingerprint
+    assert result.versions["onnxruntime"].endswith("(CPUExecutionProvider)")
+    assert (result.real.images, result.fake.images) == ("mnist-5k:test:200", "mnist-5k:train:150")
+    assert (result.real.count, result.fake.count) == (200, 150)
+    metrics = [row.metric for row in result.scores]
+    assert metrics == [
+        *("fid_lenet", "kid_lenet", "precision_lenet", "recall_lenet", "density_lenet"),
+        *("coverage_lenet", "classes_present", "class_kl", "confident_share", "nearest_train"),
+        *("copied_share", "ndb", "ndb_js"),
+    ]
+    fid = result.scores[0]
+    assert (fid.n_real, fid.n_fake) == (200, 150)
+    assert fid.low <= max(0, fid.value - fid.bias) < fid.high
+    assert fid.rank_real == 64
+    assert result.floor["fid_lenet"] > 0
+    assert result.floor["kid_lenet"] is not None
+
+
+def test_the_table_shows_counts_interval_floor_and_bias(bench):
+    done = score(bench, "mnist-5k:test:200", "mnist-5k:train:150", "--metrics", "fid,kid")
+    assert "200 / 150" in done.out
+    assert " to " in done.out
+    assert "is the bias of so few images" in done.out
+    assert "features lenet, sha256 b5f6e6ff5b68, reference mnist-5k:test" in done.out
+    narrow = bench("score", "mnist-5k:test:200", "mnist-5k:train:150", COLUMNS="60")
+    assert narrow.code == 0
+    assert max(map(len, narrow.out.splitlines())) <= 60
+
+
+def test_files_folders_and_data_sets_score_alike(bench, tmp_path, digits):
+    folder = tmp_path / "pngs"
+    folder.mkdir()
+    for index, image in enumerate(digits[:150]):
+        Image.fromarray(image[:, :, 0]).save(folder / f"{index:04d}.png")
+    np.savez(tmp_path / "a.npz", images=digits[:150])
+    np.save(tmp_path / "a.npy", digits[:150])
+    words = ("mnist-5k:train:150", str(folder), str(tmp_path / "a.npz"), str(tmp_path / "a.npy"))
+    found = [
+        json.loads(score(bench, "mnist-5k:test:200", word, "--json", "--no-floor").out)
+        for word in words
+    ]
+    assert len({json.dumps(one["scores"]) for one in found}) == 1
+    assert len({one["fingerprint"] for one in found}) == 1
+    assert len({one["fake"]["sha256"] for one in found[1:]}) == 1
+    reference = json.loads(score(bench, str(folder), "mnist-5k:test:150", "--json").out)
+    assert (reference["protocol"]["dataset"], reference["protocol"]["split"]) == ("pngs", None)
+    assert "is no data set with another split" in reference["floor_reason"]
+    rows = {row["metric"]: row for row in reference["scores"]}
+    assert "no training images" in rows["nearest_train"]["reason"]
+    assert rows["fid_lenet"]["value"] > 0
+
+
+def model(path, *, kind=TensorProto.FLOAT, shape=("n", 28, 28, 1), operator="Identity"):
+    nodes = [
+        helper.make_node(operator, ["images"], ["values"]),
+        helper.make_node("ReduceMean", ["values"], ["features"], axes=[1, 2], keepdims=0)
+        if len(shape) == 4
+        else helper.make_node("ReduceMean", ["values"], ["features"], axes=[1], keepdims=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "means",
+        [helper.make_tensor_value_info("images", kind, shape)],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 1])],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return str(path)
+
+
+@pytest.fixture
+def bad(tmp_path, digits):
+    """Files that cannot be scored, by name."""
+    np.save(tmp_path / "float.npy", digits[:5].astype(np.float32))
+    np.save(tmp_path / "nan.npy", np.full((5, 28, 28, 1), np.nan))
+    np.save(tmp_path / "one.npy", digits[:1])
+    np.save(tmp_path / "large.npy", np.zeros((5, 32, 32, 1), np.uint8))
+    np.save(tmp_path / "black.npy", np.zeros((5, 28, 28, 1), np.uint8))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "none.onnx").write_bytes(b"no model")
+    model(tmp_path / "colour.onnx", shape=("n", 28, 28, 3))
+    model(tmp_path / "flat.onnx", shape=("n", 784))
+    # Of a black image the logarithm of zero, minus infinity.
+    model(tmp_path / "log.onnx", operator="Log")
+    return tmp_path
+
+
+REAL = "mnist-5k:test:50"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Say what to score: give REAL and FAKE, or --results"),
+        ((REAL,), "1 sets of images were named where two are needed"),
+        ((REAL, REAL, REAL), "3 sets of images were named"),
+        ((REAL, "float.npy"), "holds float32 (5, 28, 28, 1) instead of uint8"),
+        ((REAL, "nan.npy"), "holds float64 (5, 28, 28, 1) instead of uint8"),
+        ((REAL, "one.npy"), "holds 1 image; at least two"),
+        ((REAL, "empty"), "holds no images; at least two"),
+        ((REAL, "absent.npz"), "absent.npz is not there"),
+        ((REAL, "large.npy"), "The two sides must be of one size"),
+        (("large.npy", "large.npy"), "takes images of 28 x 28 x 1"),
+        ((REAL, REAL, "--features", "none.onnx"), "is not an ONNX model"),
+        ((REAL, REAL, "--features", "absent.onnx"), "cannot be read"),
+        ((REAL, REAL, "--features", "colour.onnx"), "takes images of 28 x 28 x 3"),
+        ((REAL, REAL, "--features", "flat.onnx"), "must have one input"),
+        ((REAL, "black.npy", "--features", "log.onnx"), "A feature is NaN or infinite"),
+        ((REAL, REAL, "--features", "lenett"), "There are no features 'lenett'"),
+        ((REAL, REAL, "--features", ","), "No features were named"),
+        ((REAL, REAL, "--features", "lenet,lenet"), "named twice"),
+        ((REAL, REAL, "--metrics", "fid,fud"), "There is no metric 'fud'; give some of fid, kid"),
+        ((REAL, REAL, "--metrics", ""), "No metric was named"),
+        ((REAL, REAL, "--weights", "x.pth"), "--weights are Inception's"),
+        ((REAL, REAL, "--as", "mine"), "wants --results, too"),
+        ((REAL, REAL, "--results", "results/local"), "wants --as, too"),
+        ((REAL, REAL, "--results", "r", "--as", "///"), "--as takes a name"),
+        (("--as", "mine"), "--as names the images FAKE"),
+        (("--results", "nowhere"), "There is no results folder nowhere"),
+        (("fashion:test", REAL), "There is no data set 'fashion'"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(bench, bad, arguments, message):
+    names = {path.name for path in bad.iterdir()}
+    words = [str(bad / word) if word in names else word for word in arguments]
+    done = bench("score", *words)
+    assert done.code == 2, (done.out, done.err)
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert "Traceback" not in done.err
+    assert done.out == ""
+    assert not (bench.folder / "results").exists()
+    assert {path.name for path in bad.iterdir()} >= names
+
+
+def test_few_images_give_what_they_can(bench):
+    done = score(
+        bench, "mnist-5k:test:4", "mnist-5k:train:4", "--json", "--metrics", "fid,kid,prdc"
+    )
+    rows = {row["metric"]: row for row in json.loads(done.out)["scores"]}
+    assert rows["fid_lenet"]["value"] > 0
+    assert (rows["fid_lenet"]["low"], rows["fid_lenet"]["rank_deficient"]) == (None, True)
+    assert rows["kid_lenet"]["value"] is not None
+    assert "needs at least 6 images on both sides; there are 4" in rows["recall_lenet"]["reason"]
+    done = score(bench, "mnist-5k:test:100", "mnist-5k:train:100", "--metrics", "fid,fid-infinity")
+    assert "needs at least 192, there are 100: take more" in done.out
+
+
+def test_infinitely_many_samples_where_there_are_enough(bench):
+    done = score(
+        *(bench, "mnist-5k:test:400", "mnist-5k:train:1000", "--json"),
+        *("--metrics", "fid,fid-infinity"),
+    )
+    fid, infinity = json.loads(done.out)["scores"]
+    assert infinity["metric"] == "fid_infinity_lenet"
+    assert infinity["value"] < fid["value"]
+    assert infinity["low"] < infinity["value"] < infinity["high"]
+    assert "not that of the real images" in infinity["details"]["removes"]
+
+
+def test_a_run_is_scored_as_the_same_samples_by_hand(bench, plugin, tmp_path):
+    target = plugin("small")
+    done = bench("run", target, *RUN)
+    assert done.code == 0, done.err
+    frame = scores_of(bench)
+    (run_id,) = frame["run_id"].unique()
+    (snapshot,) = (bench.folder / "results/local/runs" / run_id / "snapshots").iterdir()
+    by_hand = json.loads(score(bench, "mnist-5k:test", str(snapshot), "--json").out)
+    final = frame[frame["step"] == frame["step"].max()]
+    assert set(final["protocol"]) == {by_hand["fingerprint"]}
+    ours = {row["metric"]: row["value"] for row in by_hand["scores"]}
+    assert final.set_index("metric")["value"].to_dict() == ours
+    assert len(frame[frame["metric"] == "fid_lenet"]) == 3
+    assert len(frame) == 3 + len(ours) - 1
+    shown = bench("show", run_id).out
+    assert "coverage_lenet" in shown and "fid_lenet" in shown
+
+
+def test_snapshots_are_scored_again_later_without_training(bench, plugin, tmp_path):
+    target = plugin("small")
+    assert bench("run", target, *RUN, "--metrics", "fid", "--keep-samples").code == 0
+    assert set(scores_of(bench)["metric"]) == {"fid_lenet"}
+    before = scores_of(bench)
+    log = next((bench.folder / "results/local/runs").glob("*/events.jsonl"))
+    events = log.read_bytes()
+    done = score(bench, "--results", "results/local", "--metrics", "fid,kid,modes")
+    assert "kid_lenet" in done.out
+    after = scores_of(bench)
+    assert len(after[after["metric"] == "kid_lenet"]) == 1
+    assert after[after["metric"] == "fid_lenet"]["value"].tolist() == before["value"].tolist()
+    features = model(tmp_path / "means.onnx")
+    everywhere = ("--results", "results/local", "--features", features, "--points", "all", "--json")
+    (run,) = json.loads(score(bench, *everywhere, "--metrics", "fid").out)
+    assert (run["problem"], run["rows"][0]["metric"]) == (None, "fid_means")
+    frame = scores_of(bench)
+    assert len(frame[frame["metric"] == "fid_means"]) == 3
+    assert frame["protocol"].nunique() == 2
+    assert log.read_bytes() == events
+    assert len(list(log.parent.glob("snapshots/*.npz"))) == 3
+
+
+def test_more_features_for_a_finished_run_train_nothing(bench, plugin, tmp_path):
+    target = plugin("small")
+    assert bench("run", target, *RUN).code == 0
+    features = f"lenet,{model(tmp_path / 'means.onnx')}"
+    log = next((bench.folder / "results/local/runs").glob("*/events.jsonl"))
+    events = log.read_bytes()
+    assert bench("run", target, *RUN, "--features", features).code == 0
+    frame = scores_of(bench)
+    last = frame["step"].max()
+    # Other features than the first are for the last snapshot, and count no classes again.
+    means = frame[frame["features"] == "means"]
+    assert set(means["step"]) == {last}
+    assert {"fid_means", "kid_means", "recall_means"} <= set(means["metric"])
+    assert (frame["metric"] == "ndb").sum() == 1
+    assert log.read_bytes() == events
+    wrong = bench("run", target, *RUN, "--features", "lenet,absent.onnx")
+    assert wrong.code == 2
+    assert "absent.onnx cannot be read" in wrong.err
+
+
+def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path, digits):
+    target = plugin("small")
+    assert bench("run", target, *RUN).code == 0
+    np.savez(tmp_path / "theirs.npz", images=digits[:150])
+    named = ("--as", "Their GAN", "--results", "results/local")
+    score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *named)
+    assert bench("report").code == 0
+    text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if "From elsewhere: Their GAN" in line)
+    frame = scores_of(bench, "external-Their GAN")
+    value = frame.set_index("metric").loc["fid_lenet", "value"]
+    assert f"{value:.2f}" in row or f"{value:.3f}" in row
+    assert "150 images of" in text
+    # The same again changes nothing; other images under the same name are refused.
+    score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *named)
+    np.savez(tmp_path / "others.npz", images=digits[150:300])
+    done = score(bench, "mnist-5k:test", str(tmp_path / "others.npz"), *named, code=2)
+    assert "has other images under the name 'Their GAN'" in done.err
+    # Under another protocol it stands apart.
+    score(bench, "mnist-5k:test:500", str(tmp_path / "others.npz"), "--as", "Apart", *named[2:])
+    assert bench("report").code == 0
+    text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
+    assert "Samples from elsewhere, under protocols of their own" in text
+    assert "Their GAN" in text
+
+
+def test_the_command_imports_no_framework(bench):
+    program = (
+        "import sys\n"
+        "from gan_bench.cli import main\n"
+        "main(['score', 'mnist-5k:test:60', 'mnist-5k:train:60'], standalone_mode=False)\n"
+        "assert not {'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

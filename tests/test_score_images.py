@@ -1,0 +1,196 @@
+"""What is scored: the words that name images, and what is wrong with files."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_bench import data
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.score.images import drawn, of_split, open_images
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("mnist-5k").test.images[:50]
+
+
+def whole(images, size=7):
+    return np.concatenate(list(images.read(size)))
+
+
+def write_pngs(folder, images):
+    folder.mkdir(exist_ok=True)
+    for index, image in enumerate(images):
+        Image.fromarray(image[:, :, 0]).save(folder / f"{index:04d}.png")
+    return folder
+
+
+def test_a_folder_an_npz_and_an_npy_of_the_same_images_are_the_same(tmp_path, digits):
+    np.savez(tmp_path / "a.npz", images=digits)
+    np.savez_compressed(tmp_path / "b.npz", digits)
+    np.save(tmp_path / "c.npy", digits)
+    words = [write_pngs(tmp_path / "d", digits), *(tmp_path / n for n in ("a.npz", "b.npz"))]
+    sets = [open_images(str(word)) for word in (*words, tmp_path / "c.npy")]
+    for images in sets:
+        assert (images.count, images.shape, images.split) == (50, (28, 28, 1), None)
+        np.testing.assert_array_equal(whole(images), digits)
+    digest = hashlib.sha256(f"images uint8 {digits.shape}\n".encode() + digits.tobytes())
+    assert {images.sha256 for images in sets} == {digest.hexdigest()}
+    assert [images.name for images in sets] == ["d", "a.npz", "b.npz", "c.npy"]
+
+
+def test_a_data_set_gives_its_first_images_or_all():
+    split = data.load("mnist-5k").test
+    some, every = open_images("mnist-5k:test:30"), open_images("mnist-5k:test")
+    assert (some.count, every.count) == (30, 1000)
+    assert some.sha256 == every.sha256 == split.sha256
+    assert some.selection != every.selection
+    np.testing.assert_array_equal(whole(some), split.images[:30])
+    assert (some.name, some.split) == ("mnist-5k", "test")
+
+
+def test_a_folder_as_a_data_set_is_named_with_its_split(tmp_path, digits):
+    write_pngs(tmp_path / "pictures", digits)
+    images = open_images(f"folder:{tmp_path}/pictures,test=20:test:10")
+    assert (images.count, images.split) == (10, "test")
+
+
+def test_drawn_images_differ_from_each_other_and_come_again_with_their_seed():
+    dataset = data.load("mnist-5k")
+    first, again = (drawn(dataset, "train", 500, seed=0) for _ in range(2))
+    np.testing.assert_array_equal(whole(first), whole(again))
+    assert (whole(drawn(dataset, "train", 500, seed=1)) != whole(first)).any()
+    assert len(np.unique(whole(first).reshape(500, -1), axis=0)) == 500
+    with pytest.raises(GanBenchError, match="only 4000 are there"):
+        drawn(dataset, "train", 4001, seed=0)
+
+
+def test_all_equal_looks_at_every_image(digits):
+    dataset = data.load("mnist-5k")
+    assert not of_split(dataset, "test", 600).all_equal()
+
+
+def test_files_with_many_images_are_never_read_whole(tmp_path, digits):
+    np.save(tmp_path / "a.npy", digits)
+    assert [len(block) for block in open_images(str(tmp_path / "a.npy")).read(20)] == [20, 20, 10]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("nothing", "There are no images 'nothing': give a folder"),
+        ("mnist-5k:validation", "There are no images 'mnist-5k:validation'"),
+        ("mnist-5k:test:many", "the count 'many' is no whole number above 0"),
+        ("mnist-5k:test:0", "the count '0' is no whole number above 0"),
+        ("mnist-5k:test:1001", "has 1,000 images, not 1,001"),
+        ("mnist-5k:test:1", "holds 1 image; at least two"),
+        ("mnits:test", "did you mean mnist"),
+        ("absent.npz", "absent.npz is not there"),
+        (":test", "There are no images ':test'"),
+    ],
+)
+def test_a_word_that_names_nothing_is_one_sentence(word, message):
+    with pytest.raises(UsageError, match=message) as error:
+        open_images(word)
+    assert "\n" not in str(error.value)
+
+
+def zeros(dtype=np.uint8, shape=(10, 28, 28, 1)):
+    return np.zeros(shape, dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (zeros(np.float32), "holds float32 .* instead of uint8"),
+        (np.full((10, 28, 28, 1), np.nan), "holds float64 .* instead of uint8"),
+        (zeros(shape=(10, 28, 28)), r"holds uint8 \(10, 28, 28\) instead of"),
+        (zeros(shape=(10, 28, 28, 2)), "in 1 or 3 channels"),
+        (np.asfortranarray(np.zeros((10, 28, 28, 3), np.uint8)), "Fortran"),
+        (zeros(shape=(1, 28, 28, 1)), "holds 1 image; at least two"),
+        (zeros(shape=(0, 28, 28, 1)), "holds no images; at least two"),
+        (np.array([{}] * 3, dtype=object), "holds object"),
+    ],
+)
+def test_an_array_of_another_kind_is_one_sentence(tmp_path, array, message):
+    for name, save in (("a.npy", np.save), ("a.npz", np.savez)):
+        save(tmp_path / name, array)
+        with pytest.raises(UsageError, match=message) as error:
+            open_images(str(tmp_path / name))
+        assert name in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-5000])
+
+
+def overwrite(path):
+    content = bytearray(path.read_bytes())
+    content[9000:9100] = bytes(range(100))
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut_short, overwrite, lambda path: path.write_bytes(b"")])
+def test_a_damaged_file_is_found_before_anything_is_scored(tmp_path, digits, damage):
+    np.savez(tmp_path / "a.npz", images=digits)
+    damage(tmp_path / "a.npz")
+    with pytest.raises(UsageError, match=r"a\.npz is (damaged|cut short)"):
+        open_images(str(tmp_path / "a.npz"))
+
+
+def test_an_npy_that_is_cut_short_is_one_sentence(tmp_path, digits):
+    np.save(tmp_path / "a.npy", digits)
+    cut_short(tmp_path / "a.npy")
+    with pytest.raises(UsageError, match=r"a\.npy is cut short"):
+        open_images(str(tmp_path / "a.npy"))
+
+
+def test_an_archive_of_several_arrays_must_say_which_are_the_images(tmp_path, digits):
+    np.savez(tmp_path / "a.npz", first=digits, second=digits)
+    with pytest.raises(UsageError, match="it holds first, second"):
+        open_images(str(tmp_path / "a.npz"))
+    np.savez(tmp_path / "b.npz", images=digits, labels=np.arange(50))
+    assert open_images(str(tmp_path / "b.npz")).count == 50
+
+
+def corrupt(folder):
+    (folder / "0003.png").write_bytes((folder / "0003.png").read_bytes()[:-30])
+    return r"0003\.png is damaged"
+
+
+def no_image(folder):
+    (folder / "0003.png").write_text("no picture")
+    return r"0003\.png is damaged or no image"
+
+
+def other_file(folder):
+    (folder / "notes.txt").write_text("hello")
+    return r"notes\.txt is no image by its name"
+
+
+def other_size(folder):
+    Image.new("L", (30, 28)).save(folder / "0003.png")
+    return r"0003\.png is of 28 x 30 x 1 but .*0000\.png of 28 x 28 x 1"
+
+
+def colour(folder):
+    Image.new("RGB", (28, 28)).save(folder / "0003.png")
+    return r"0003\.png is of 28 x 28 x 3 but"
+
+
+def empty(folder):
+    for path in folder.iterdir():
+        path.unlink()
+    return "holds no images; at least two"
+
+
+@pytest.mark.parametrize("harm", [corrupt, no_image, other_file, other_size, colour, empty])
+def test_a_folder_that_cannot_be_scored_is_one_sentence(tmp_path, digits, harm):
+    folder = write_pngs(tmp_path / "a", digits[:5])
+    message = harm(folder)
+    with pytest.raises(UsageError, match=message) as error:
+        open_images(str(folder))
+    assert "\n" not in str(error.value)

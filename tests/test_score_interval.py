@@ -1,0 +1,135 @@
+"""The interval of a Frechet distance covers the distance of the distributions themselves."""
+
+import numpy as np
+import pytest
+
+from gan_bench.score.featurefile import FeatureFile
+from gan_bench.score.frechet import frechet_distance
+from gan_bench.score.interval import frechet_interval, gaussian
+
+DIMENSIONS = 16
+
+
+def scored(folder, real, fake):
+    sides = [
+        FeatureFile.write(folder / name, [side.astype(np.float32)])
+        for name, side in (("real", real), ("fake", fake))
+    ]
+    statistics = tuple(gaussian(side) for side in sides)
+    value = frechet_distance(*statistics).value
+    return value, frechet_interval(*sides, statistics, value)
+
+
+def draws(seed, count, *, shift=0.5, scale=1.5):
+    """Gaussians whose distance is known, with variances that fall off as features' do."""
+    random = np.random.default_rng(seed)
+    deviations = (1 + np.arange(DIMENSIONS)) ** -0.5
+    mean = np.zeros(DIMENSIONS)
+    mean[:3] = shift
+    real = random.normal(size=(count, DIMENSIONS)) * deviations
+    fake = random.normal(size=(count, DIMENSIONS)) * deviations * np.sqrt(scale) + mean
+    known = 3 * shift**2 + (1 - np.sqrt(scale)) ** 2 * (deviations**2).sum()
+    return real, fake, known
+
+
+def percentiles(real, fake, resamples=100):
+    """A naive bootstrap's interval."""
+    random = np.random.default_rng(0)
+
+    def fid(a, b):
+        sides = []
+        for side in (a, b):
+            statistics = type(gaussian_of(side))(DIMENSIONS)
+            statistics.update(side)
+            sides.append(statistics)
+        return frechet_distance(*sides).value
+
+    values = [
+        fid(*(side[random.integers(0, len(side), len(side))] for side in (real, fake)))
+        for _ in range(resamples)
+    ]
+    return np.percentile(values, [2.5, 97.5])
+
+
+def gaussian_of(side):
+    from gan_bench.score.frechet import GaussianStatistics
+
+    return GaussianStatistics(side.shape[1])
+
+
+@pytest.mark.parametrize("count", [24, 48, 160])
+@pytest.mark.parametrize(("shift", "scale"), [(0.5, 1.0), (1.0, 1.5)])
+def test_covers_the_known_distance_as_often_as_it_says(tmp_path, count, shift, scale):
+    trials, covered = 200, 0
+    for seed in range(trials):
+        real, fake, known = draws(seed, count, shift=shift, scale=scale)
+        _, interval = scored(tmp_path, real, fake)
+        assert interval.method == "jackknife"
+        covered += interval.low <= known <= interval.high
+    # Of 200 trials at 95 %, 182 to 199 are within three standard deviations.
+    assert covered >= 182
+
+
+def test_of_equal_distributions_it_reaches_down_to_zero(tmp_path):
+    trials, covered = 100, 0
+    for seed in range(trials):
+        real, fake, known = draws(seed, 64, shift=0.0, scale=1.0)
+        value, interval = scored(tmp_path, real, fake)
+        covered += interval.low <= known <= interval.high
+        assert interval.high < value, "sixteen dimensions and 64 images are biased by more"
+    assert covered >= 93
+
+
+def test_a_naive_bootstrap_would_exclude_its_own_estimate_and_the_truth(tmp_path):
+    real, fake, known = draws(0, 64, shift=0.0, scale=1.0)
+    value, interval = scored(tmp_path, real, fake)
+    low, _ = percentiles(real, fake)
+    assert low > value > known
+    assert interval.low <= known <= interval.high
+
+
+def test_with_few_images_for_the_dimensions_it_is_wide_and_right(tmp_path):
+    for seed in range(60):
+        real, fake, known = draws(seed, 20, shift=1.0)
+        value, interval = scored(tmp_path, real, fake)
+        assert (interval.method, interval.bias) == ("bounds", None)
+        assert interval.low <= known <= interval.high
+        assert value < interval.high
+
+
+def test_the_bias_is_what_more_images_would_take_away(tmp_path):
+    found = []
+    for seed in range(60):
+        real, fake, _ = draws(seed, 64, shift=0.0, scale=1.0)
+        value, interval = scored(tmp_path, real, fake)
+        found.append(interval.bias / value)
+    # The distance is zero, so all of the value is bias.
+    assert np.mean(found) == pytest.approx(1.0, abs=0.1)
+
+
+def test_an_order_of_the_images_does_not_matter(tmp_path):
+    """Class by class in turn, as many data sets are: every twentieth image is of one class."""
+    real, fake, _ = draws(0, 400)
+    means = np.random.default_rng(9).normal(size=(10, DIMENSIONS)) * 3
+    classes = np.arange(400) % 10
+    mixed = np.random.default_rng(8).permutation(400)
+    turned = [side + means[classes] for side in (real, fake)]
+    in_turn = scored(tmp_path, *turned)[1].standard_error
+    shuffled = scored(tmp_path, *(side[mixed] for side in turned))[1].standard_error
+    assert in_turn == pytest.approx(shuffled, rel=0.5)
+
+
+def test_sides_of_different_sizes_have_one_too(tmp_path):
+    covered = 0
+    for seed in range(60):
+        real, fake, known = draws(seed, 400)
+        _, interval = scored(tmp_path, real, fake[:60])
+        covered += interval.low <= known <= interval.high
+    assert covered >= 52
+
+
+def test_a_handful_of_images_has_none(tmp_path):
+    real, fake, _ = draws(0, 5)
+    assert scored(tmp_path, real, fake)[1] is None
+    real, fake, _ = draws(0, 6)
+    assert scored(tmp_path, real, fake)[1] is not None
