@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from gan_bench.score.catalogue import MODELS
 from image_folder import pixels, write_image, write_images
 from report_folder import run_spec
 from test_bad_input import complaint
@@ -18,13 +19,21 @@ def digits(bench):
     return write_images(bench.folder / "My Digits: 2", 60, (28, 28))
 
 
+def own_features(bench):
+    """A user's model: the shipped one's network under another name."""
+    (bench.folder / "own.onnx").write_bytes((MODELS / "lenet.onnx").read_bytes())
+    return "--features", "own.onnx"
+
+
 def scores_of(folder):
     (path,) = (folder / "scores").glob("*.json")
     return json.loads(path.read_text())
 
 
 def test_a_folder_is_trained_on_scored_and_reported(bench, plugin, digits):
-    done = bench("run", plugin("gan"), "--dataset", "folder:My Digits: 2,test=25", *SHORT)
+    features = own_features(bench)
+    dataset = ("--dataset", "folder:My Digits: 2,test=25")
+    done = bench("run", plugin("gan"), *dataset, *SHORT, *features)
     assert done.code == 0, done.err
     (folder,) = bench.run_folders()
     assert re.fullmatch(r"gan-folder-My-Digits-2-s0-[0-9a-f]{10}", folder.name)
@@ -32,7 +41,8 @@ def test_a_folder_is_trained_on_scored_and_reported(bench, plugin, digits):
     assert spec["dataset"] == f"folder:{digits},test=25"
     assert spec["train_images"] == 35
     scores = scores_of(folder)
-    assert [row["value"] > 0 for row in scores["scores"]] == [True, True]
+    fids = [row for row in scores["scores"] if row["metric"] == "fid_own"]
+    assert [row["value"] > 0 for row in fids] == [True, True]
     assert scores["protocol"]["dataset"] == "folder:My Digits: 2 test=25"
     assert scores["protocol"]["n_real"] == 25
     assert bench("report").code == 0
@@ -45,10 +55,11 @@ def test_a_folder_is_trained_on_scored_and_reported(bench, plugin, digits):
 
 def test_a_folder_may_be_moved_and_may_not_change(bench, plugin, digits):
     target = plugin("gan")
-    assert bench("run", target, "--dataset", f"folder:{digits}", *SHORT).code == 0
+    short = (*SHORT, *own_features(bench))
+    assert bench("run", target, "--dataset", f"folder:{digits}", *short).code == 0
     (bench.folder / "elsewhere").mkdir()
     moved = digits.rename(bench.folder / "elsewhere" / digits.name)
-    again = ("run", target, "--dataset", f"folder:{moved}", *SHORT)
+    again = ("run", target, "--dataset", f"folder:{moved}", *short)
     assert "reuse" in bench(*again, "--dry-run").out
     assert bench(*again).code == 0
     assert len(bench.run_folders()) == 1
@@ -96,10 +107,7 @@ def test_colour_images_are_trained_on_and_have_grids_but_no_fid(bench, plugin):
     (folder,) = bench.run_folders()
     assert bench.records()["gan"]["status"] == "ok"
     scores = scores_of(folder)
-    reason = (
-        "The feature model lenet takes images of 28 x 28 x 1 (height x width x channels), "
-        "these have 12 x 10 x 3"
-    )
+    reason = "There is no lenet for folder:colours, which has no labels: score with --features"
     assert scores["status"] == "error"
     assert scores["reason"].startswith(reason)
     assert reason in done.out
@@ -135,7 +143,8 @@ def test_a_recipe_that_cannot_make_the_images_is_unsupported_before_training(ben
     assert records["gan"]["reason"] == "it makes 28 x 28 x 1; these are 16 x 16 x 3"
     assert records["gan"]["attempts"] == 0
     assert records["any"]["status"] == "ok"
-    fitting = bench("run", targets[0], "--dataset", "folder:colours,size=28,channels=1", *SHORT)
+    grey = ("--dataset", "folder:colours,size=28,channels=1")
+    fitting = bench("run", targets[0], *grey, *SHORT, *own_features(bench))
     assert fitting.code == 0, fitting.out
 
 

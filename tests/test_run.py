@@ -82,8 +82,11 @@ def test_the_frames_hold_one_row_a_run_a_step_and_a_score(bench, plugin):
     steps = int(results.runs["steps"].iloc[0])
     assert len(results.losses) == 2 * steps
     assert np.isfinite(results.losses[["generator", "discriminator"]].to_numpy(float)).all()
-    assert len(results.scores) == 2 * 3
-    assert set(results.scores["metric"]) == {"fid_lenet"}
+    fids = results.scores[results.scores["metric"] == "fid_lenet"]
+    assert len(fids) == 2 * 3
+    others = results.scores[results.scores["metric"] != "fid_lenet"]
+    assert set(others["step"]) == {steps}
+    assert {"kid_lenet", "coverage_lenet", "classes_present", "ndb"} <= set(others["metric"])
     assert results.left_out == ()
 
 

@@ -213,7 +213,7 @@ def test_bad_weights_are_one_sentence_and_nothing_is_kept(
     with pytest.raises(UsageError, match=message) as error:
         load_features("inception", weights=tmp_path / name)
     assert "\n" not in str(error.value)
-    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "cache" / "gan-bench").exists()
     assert not Path("/tmp/gan-bench-was-here").exists()
 
 

@@ -151,6 +151,10 @@ def run_one(
         problem = None
         if interrupt is None:
             problem = score_all(
-                folder, options.scoring, threads=spec.threads, keep_samples=options.keep_samples
+                folder,
+                options.scoring,
+                end=spec.steps,
+                threads=spec.threads,
+                keep_samples=options.keep_samples,
             )
     return RunResult(record=record, scoring_problem=problem, interrupt=interrupt)

@@ -53,8 +53,18 @@ def model_name(features: str) -> str:
     return Path(features).stem if features.endswith(".onnx") else features
 
 
-def unscored(folder: RunFolder, scoring: Scoring) -> list[str]:
-    """Return the features for which figures are missing that `score` could add."""
+def unscored(folder: RunFolder, scoring: Scoring, *, end: int) -> list[str]:
+    """Return the features for which figures are missing that `score` could add.
+
+    Parameters
+    ----------
+    folder
+        The run.
+    scoring
+        What it is to be scored with.
+    end
+        The step at which its training ends, and with FID alone before it.
+    """
     steps = sorted(int(path.stem) for path in folder.snapshots.glob("*.npz") if path.stem.isdigit())
     if not steps:
         return []
@@ -70,13 +80,16 @@ def unscored(folder: RunFolder, scoring: Scoring) -> list[str]:
         name, first = model_name(features), features == scoring.features[0]
         rows, metrics = found.get(name, {}), scoring.metrics_of(features)
         fid = f"fid_{name}"
+        finished = steps[-1] == end
+        if not first and not finished:
+            continue
         fids = steps if first else steps[-1:]
         complete = "fid" not in metrics or all(
             (row := rows.get((step, fid))) is not None and row.value is not None for step in fids
         )
         # Of the others some have no figure for good: it is enough that they were tried.
         names = [n for metric in metrics for n in figure_names(metric, name)]
-        tried = all((steps[-1], one) in rows for one in names)
+        tried = not finished or all((end, one) in rows for one in names)
         if not (complete and tried):
             wanted.append(features)
     return wanted
@@ -135,14 +148,14 @@ def score(
 
 
 def score_all(
-    folder: RunFolder, scoring: Scoring, *, threads: int, keep_samples: bool
+    folder: RunFolder, scoring: Scoring, *, end: int, threads: int, keep_samples: bool
 ) -> str | None:
     """Score a run's snapshots with all features; return the first problem, None if there is none.
 
     The features that score the last snapshot alone come first: only then are the others deleted.
     """
     problems = []
-    for features in reversed(unscored(folder, scoring)):
+    for features in reversed(unscored(folder, scoring, end=end)):
         first = features == scoring.features[0]
         problems.append(
             score(

@@ -56,11 +56,12 @@ def frechet_interval(
     """Return the 95 % interval of a Frechet distance.
 
     With at least `ENOUGH` times as many images on both sides as dimensions: the jackknife's
-    estimate without the bias, not below zero, and Student's t with its standard error. With fewer the bias cannot
-    be told from the distance; then the upper end is the distance itself plus its error (it is too
-    great on average, as it is convex in means and covariances), and the lower end what means and
-    traces alone prove: the squared distance of the means, without its bias, and the squared
-    difference of the roots of the traces, less its error.
+    estimate without the bias, not below zero, and Student's t with its standard error.
+
+    With fewer, the bias cannot be told from the distance. Then the upper end is the distance itself
+    plus its error: it is too great on average, as it is convex in means and covariances. The lower
+    end is what means and traces alone prove: the squared distance of the means, without its bias,
+    and the squared difference of the roots of the traces, less its error.
 
     Parameters
     ----------

@@ -23,8 +23,8 @@ LARGEST_REFERENCE = 10_000
 """Images of the reference split that are used at most."""
 
 Points = Literal["planned", "final", "all"]
-"""Which snapshots get which metrics: ``planned``, FID for every one and the others for the last;
-``final``, all for the last; ``all``, all for every one that is there."""
+"""Which snapshots get which metrics: ``planned``, FID for every one and the others at the end of
+training; ``final``, all for the last one there is; ``all``, all for every one that is there."""
 
 
 class _RunSpec(BaseModel):
@@ -35,6 +35,7 @@ class _RunSpec(BaseModel):
     dataset: str
     data_sha256: str
     samples: int = Field(ge=2)
+    steps: int
     train_splits: tuple[SplitName, ...] = ("train",)
 
 
@@ -96,8 +97,10 @@ def score_run(
                 f"There is nothing to score in {folder.snapshots}: the run has not reached its "
                 "first evaluation point."
             )
+        # A run that is still to be continued has the figures of an undisturbed one in the end.
+        end = spec.steps if points == "planned" else max(paths, default=0)
         for step, path in paths.items():
-            asked = _asked(metrics, points, last=step == max(paths))
+            asked = _asked(metrics, points, last=step == end)
             absent = [metric for metric in asked if not _scored(rows, step, metric, scorer.name)]
             if absent:
                 rows |= {row.key: row for row in _score(step, path, absent, scorer)}
