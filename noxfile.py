@@ -53,6 +53,20 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def scores(session: nox.Session) -> None:
+    """Measure scoring beside pytorch-fid: inception, frechet, lenet, memory, or some of them."""
+    session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
+    session.run("python", "benchmarks/scores.py", *session.posargs)
+
+
+@nox.session
+def correlation(session: nox.Session) -> None:
+    """Compare the order in which fid_lenet and fid_inception put snapshots of real runs."""
+    session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
+    session.run("python", "scripts/lenet_against_inception.py", *session.posargs)
+
+
+@nox.session
 def learns(session: nox.Session) -> None:
     """Train every implementation on full MNIST until it beats its untrained self by a margin."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")

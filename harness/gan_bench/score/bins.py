@@ -14,17 +14,17 @@ from gan_bench.streams import Stream, generator
 BINS = 100
 SIGNIFICANCE = 0.05
 _ITERATIONS = 40
-_LARGEST_FIT = 10_000
+_LARGEST_FIT = 5_000
 """Real images that the bins are made from, at most."""
-_FIT_BYTES = 2**29
-"""Of their pixels in float64, at most."""
+_FIT_BYTES = 2**28
+"""Of their pixels in float32, at most."""
 
 
 @dataclass(frozen=True)
 class Bins:
     """Clusters of real images in pixel space, and the real images in each."""
 
-    centres: NDArray[np.float64]
+    centres: NDArray[np.float32]
     counts: NDArray[np.int64]
 
 
@@ -45,18 +45,19 @@ def make_bins(real: ImageSet, *, seed: int) -> Bins:
     """Cluster real images by their pixels.
 
     Richardson and Weiss 2018, "On GANs and GMMs", section 3: K-means with 100 bins, fewer where
-    there are fewer than ten images for each. At most the first 10,000 images make the bins; all
+    there are fewer than ten images for each. At most the first 5,000 images make the bins; all
     are counted in them.
     """
     each = int(np.prod(real.shape))
-    most = min(real.count, _LARGEST_FIT, max(BINS, _FIT_BYTES // (8 * each)))
-    pixels = _pixels(real.first(most))
+    most = min(real.count, _LARGEST_FIT, max(BINS, _FIT_BYTES // (4 * each)))
+    images = real.first(most)
     wanted = max(2, min(BINS, most // 10))
     random = generator(seed, Stream.SCORING, 2)
     # As many different images as bins, so that none begins empty.
-    different = np.unique(pixels, axis=0)
+    different = np.unique(images, axis=0)
     wanted = min(wanted, len(different))
-    start = different[random.choice(len(different), wanted, replace=False)]
+    start = _pixels(different[random.choice(len(different), wanted, replace=False)])
+    pixels = _pixels(images)
     with warnings.catch_warnings():
         # A bin that empties on the way stays where it is, and counts nothing.
         warnings.simplefilter("ignore", UserWarning)
@@ -81,7 +82,7 @@ def different_bins(bins: Bins, fake: ImageSet) -> DifferentBins:
     return DifferentBins(different, len(p), divergence, q)
 
 
-def _counts(centres: NDArray[np.float64], images: ImageSet) -> NDArray[np.int64]:
+def _counts(centres: NDArray[np.float32], images: ImageSet) -> NDArray[np.int64]:
     counts = np.zeros(len(centres), dtype=np.int64)
     for block in images.read(256):
         codes, _ = vq(_pixels(block), centres)
@@ -89,6 +90,6 @@ def _counts(centres: NDArray[np.float64], images: ImageSet) -> NDArray[np.int64]
     return counts
 
 
-def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return pixels of 0 to 1, float64 (n, height * width * channels)."""
-    return images.reshape(len(images), -1).astype(np.float64) / 255
+def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return pixels of 0 to 1, float32 (n, height * width * channels)."""
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
