@@ -209,6 +209,8 @@ class Scorer:
                     figures += feature_figures(
                         metric, self.name, self._reference, ours, seed=self._options.seed
                     )
+        if ours is not None:
+            ours.features.path.unlink()
         return figures
 
     def floor(self, metrics: Sequence[str]) -> Floor:

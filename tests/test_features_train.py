@@ -1,0 +1,89 @@
+"""``gan-bench features train``: a data set's own lenet, without which its metric is null."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_bench import data
+
+SHORT = ("--images", "64", "--evaluations", "2", "--samples", "40")
+DATASET = "folder:digits"
+
+
+@pytest.fixture
+def digits(bench):
+    """Three classes of real digits, in colour and of another size than the shipped model's."""
+    split = data.load("mnist-5k").train
+    for digit in (0, 1, 7):
+        folder = bench.folder / "digits" / str(digit)
+        folder.mkdir(parents=True)
+        for index, image in enumerate(split.images[split.labels == digit][:140]):
+            small = Image.fromarray(image[:, :, 0]).resize((20, 18)).convert("RGB")
+            small.save(folder / f"{index:03d}.png")
+
+
+def scores_of(bench):
+    (folder,) = bench.run_folders()
+    return [json.loads(path.read_text()) for path in (folder / "scores").glob("*.json")]
+
+
+@pytest.mark.torch
+def test_null_with_a_reason_until_it_is_trained_and_scored_afterwards(
+    bench, plugin, digits, tmp_path
+):
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    target = plugin("gan")
+    run = ("run", target, "--dataset", DATASET, *SHORT)
+    done = bench(*run, **cache)
+    assert done.code == 1
+    reason = "There is no lenet for folder:digits, the one that is shipped knows digits: run"
+    assert reason in done.out
+    (before,) = scores_of(bench)
+    rows = {row["metric"]: row for row in before["scores"]}
+    assert (rows["fid_lenet"]["value"], rows["classes_present"]["value"]) == (None, None)
+    assert rows["ndb"]["value"] is not None
+    assert "`gan-bench features train folder:digits`" in rows["classes_present"]["reason"]
+    assert before["protocol"]["features_sha256"] is None
+
+    trained = bench("features", "train", DATASET, "--epochs", "40", **cache)
+    assert trained.code == 0, trained.err
+    assert "epoch 40/40" in trained.err
+    accuracy = float(trained.out.split("accuracy ")[1].split("%")[0])
+    assert accuracy > 90
+    assert "1 entry" in bench("doctor", **cache).out
+
+    # No training is repeated: the kept snapshots get their figures.
+    assert bench(*run, **cache).code == 0
+    (after,) = scores_of(bench)
+    assert after["status"] == "ok"
+    assert after["weights"] == "trained here, 40 epochs, seed 0"
+    assert len(after["protocol"]["features_sha256"]) == 64
+    rows = [row for row in after["scores"] if row["metric"] == "fid_lenet"]
+    assert [row["value"] > 0 for row in rows] == [True, True]
+    shares = next(r for r in after["scores"] if r["metric"] == "classes_present")["details"]
+    assert np.allclose(sum(shares["real_shares"]), 1)
+    assert len(shares["shares"]) == 3
+    assert json.loads(bench("status", "--json").out)[0]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [
+        ("mnist-5k", "The lenet of mnist-5k comes with gan-bench; there is nothing to train."),
+        ("folder:plain", "folder:plain has no labels, so no classifier can be trained on it."),
+        ("folder:small", "are smaller than 8 pixels"),
+        ("nothing", "There is no data set 'nothing'"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_one_sentence(bench, dataset, said):
+    for name, side in (("plain", 12), ("small/a", 6), ("small/b", 6)):
+        (bench.folder / name).mkdir(parents=True)
+        for index in range(20):
+            pixels = np.full((side, side), index, dtype=np.uint8)
+            Image.fromarray(pixels).save(bench.folder / name / f"{name[-1]}{index}.png")
+    done = bench("features", "train", dataset)
+    assert done.code == 2
+    assert said in done.err
+    assert done.err.count("\n") == 1
