@@ -26,6 +26,7 @@ from gan_bench.score.featurefile import FeatureFile
 from gan_bench.score.frechet import GaussianStatistics, frechet_distance
 from gan_bench.score.images import open_images
 from gan_bench.score.interval import frechet_interval, gaussian
+from gan_bench.score.names import METRICS
 
 ROUNDS = 3
 Row = tuple[str, str, str, str]
@@ -170,6 +171,7 @@ def lenet(folder: Path, count: int) -> list[Row]:
 def memory(folder: Path, counts: tuple[int, int]) -> list[Row]:
     """Peak resident memory of whole ``gan-bench score`` processes over all metrics."""
     rows: list[Row] = []
+    every = ("--metrics", ",".join(METRICS))
     for count in counts:
         random = np.random.default_rng(count)
         words = []
@@ -184,7 +186,7 @@ def memory(folder: Path, counts: tuple[int, int]) -> list[Row]:
         command = [sys.executable, "-P", "-m", "gan_bench", "score", *words]
         began = time.perf_counter()
         with subprocess.Popen(
-            [*command, "--no-cache", "--no-floor", "--json"], stdout=subprocess.DEVNULL
+            [*command, "--no-cache", "--no-floor", "--json", *every], stdout=subprocess.DEVNULL
         ) as process:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)

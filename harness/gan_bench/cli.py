@@ -95,7 +95,8 @@ def _check_features(scoring: "Scoring") -> None:
     for features in scoring.features:
         if features != "lenet":  # which depends on the data set, and is null without one
             weights = scoring.weights if features == "inception" else None
-            load_features(features, weights=weights, say=_say)
+            # Without a GPU's memory, which the runs may need.
+            load_features(features, weights=weights, cuda=False, say=_say)
 
 
 def _say(sentence: str) -> None:
@@ -253,16 +254,14 @@ def report(results: Path, out: Path, title: str | None) -> None:
 @click.argument("images", nargs=-1, metavar="[REAL FAKE]")
 @_scoring_options
 @click.option("--no-floor", is_flag=True, help="Do not score real images of the other split.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Of the scorer's draws.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the scorer's draws, else 0.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="All that there are by default.")
 @click.option("--results", type=click.Path(path_type=Path), help="A results folder.")
 @click.option("--as", "as_", metavar="NAME", help="Make FAKE a row of the results folder's report.")
 @click.option(
     "--points",
     type=click.Choice(["final", "all"]),
-    default="final",
-    show_default=True,
-    help="Which snapshots of the results folder's runs.",
+    help="Which snapshots of the results folder's runs; final unless given.",
 )
 @_json_option
 def score(
@@ -272,11 +271,11 @@ def score(
     weights: Path | None,
     no_cache: bool,
     no_floor: bool,
-    seed: int,
+    seed: int | None,
     threads: int | None,
     results: Path | None,
     as_: str | None,
-    points: str,
+    points: str | None,
     as_json: bool,
 ) -> None:
     """Score two sets of images, or again the snapshots of --results.
@@ -289,13 +288,19 @@ def score(
 
     scoring = _scoring(features, metrics, weights, no_cache)
     command = shlex.join(["gan-bench", *sys.argv[1:]])
-    asked = commands.check_words(images, results, as_)
+    asked = commands.check_words(
+        images,
+        results,
+        as_,
+        of_pairs=seed is not None or no_floor,
+        of_runs=points is not None,
+    )
     threads = threads or default_threads()
     if asked == "again":
         assert results is not None
         _check_features(scoring)
         done = []
-        for run in commands.again(results, scoring, points, threads, command):
+        for run in commands.again(results, scoring, points or "final", threads, command):
             done.append(run)
             if not as_json:
                 click.echo(f"{run.run_id}: {run.problem or 'scored'}", err=True)
@@ -306,7 +311,7 @@ def score(
         sys.exit(1 if any(run.problem for run in done) else 0)
     scored = commands.pairs(
         *(images[0], images[1], scoring),
-        seed=seed,
+        seed=seed or 0,
         threads=threads,
         floor=not no_floor,
         say=_say,

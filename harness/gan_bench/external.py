@@ -1,5 +1,6 @@
 """Samples from elsewhere in a results folder: scored, with a grid, and a row of the report."""
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -53,12 +54,30 @@ def check_name(name: str) -> str:
     """
     name = " ".join(name.split())
     printable = all(unicodedata.category(character)[0] != "C" for character in name)
-    if not name or len(name) > _LONGEST_NAME or not printable or not _slug(name):
+    if not name or len(name) > _LONGEST_NAME or not printable:
         raise UsageError(
-            f"--as takes a name of 1 to {_LONGEST_NAME} printable characters with a letter or "
-            f"digit among them, not {name!r}."
+            f"--as takes a name of 1 to {_LONGEST_NAME} printable characters, not {name!r}."
         )
     return name
+
+
+def check_external(results: ResultsFolder, name: str, sha256: str, count: int) -> None:
+    """Return if a name is free in a results folder, or belongs to these images.
+
+    Raises
+    ------
+    GanBenchError
+        It belongs to others, or what is there is damaged.
+    """
+    folder = results.external / _slug(name)
+    if not (folder / _FACTS).exists():
+        return
+    known = _read_facts(folder)
+    if (known.name, known.sha256, known.count) != (name, sha256, count):
+        raise UsageError(
+            f"{results.path} has other images under the name {known.name!r} ({known.images}); "
+            f"take another name with --as, or remove {folder}."
+        )
 
 
 def add_external(
@@ -66,16 +85,17 @@ def add_external(
 ) -> Path:
     """Write samples' scores and grid into a results folder; return where.
 
-    The same name again adds another protocol's scores, or replaces those of the same protocol.
+    The same name again adds figures to those of the same protocol, or another protocol's.
 
     Raises
     ------
-    UsageError
-        The name belongs to other images there.
+    GanBenchError
+        The name belongs to other images there, or what is there is damaged.
     OSError
         It cannot be written.
     """
     assert scores.fake is not None
+    check_external(results, name, scores.fake.sha256, scores.fake.count)
     folder = results.external / _slug(name)
     facts = Facts(
         name=name,
@@ -85,16 +105,10 @@ def add_external(
         command=command,
         scored_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    if (folder / _FACTS).exists():
-        known = _read_facts(folder)
-        if (known.name, known.sha256, known.count) != (name, facts.sha256, facts.count):
-            raise UsageError(
-                f"{results.path} has other images under the name {known.name!r} "
-                f"({known.images}); take another name with --as, or remove {folder}."
-            )
     (folder / "scores").mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "grid.png", grid)
-    scores.write(folder / "scores")
+    before = folder / "scores" / f"{scores.fingerprint}.json"
+    (scores.merged(Scores.read(before)) if before.exists() else scores).write(folder / "scores")
     write_atomically(folder / _FACTS, facts.model_dump_json(indent=1).encode() + b"\n")
     return folder
 
@@ -123,4 +137,5 @@ def _read_facts(folder: Path) -> Facts:
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "samples"
+    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

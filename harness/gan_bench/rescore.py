@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gan_bench.errors import UsageError
-from gan_bench.executor.scoring import Scoring, model_name, score
+from pydantic import ValidationError
+
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.executor.scoring import Scoring, model_name, score, scores_with
 from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.locks import run_lock
-from gan_bench.score.result import Score, Scores
+from gan_bench.score.locate import model_sha256
+from gan_bench.score.result import Scores
+from gan_bench.spec import RunSpec
 
 
 @dataclass(frozen=True)
@@ -15,8 +19,8 @@ class Rescored:
     """What came of one run."""
 
     run_id: str
-    rows: tuple[Score, ...]
-    """Its figures under these features, at its last snapshot."""
+    scores: tuple[Scores, ...]
+    """All of its figures with each of the features, also those of before."""
     problem: str | None
 
 
@@ -41,12 +45,12 @@ def rescore(
     Yields
     ------
     Rescored
-        One for each run, as soon as it is done.
+        One for each run, as soon as it is done; what is wrong with one does not stop the others.
 
     Raises
     ------
     UsageError
-        No run has snapshots, or another process is at one.
+        No run has snapshots.
     """
     folders = [
         folder for folder in results.run_folders() if any(folder.snapshots.glob("[0-9]*.npz"))
@@ -57,29 +61,40 @@ def rescore(
         )
     for folder in folders:
         run_id = folder.path.name
-        with run_lock(results.locks, run_id, command):
-            problems = [
-                score(
-                    folder,
-                    features,
-                    scoring.metrics_of(features),
-                    scoring=scoring,
-                    threads=threads,
-                    points=points,
-                    thin=False,
-                )
-                for features in scoring.features
-            ]
-        yield Rescored(
-            run_id=run_id,
-            rows=tuple(_last_rows(folder, [model_name(name) for name in scoring.features])),
-            problem=next((problem for problem in problems if problem is not None), None),
+        try:
+            with run_lock(results.locks, run_id, command):
+                yield _one(folder, scoring, points, threads)
+        except GanBenchError as error:
+            yield Rescored(run_id, (), str(error))
+
+
+def _one(folder: RunFolder, scoring: Scoring, points: str, threads: int) -> Rescored:
+    problems, found = [], []
+    for features in scoring.features:
+        problems.append(
+            score(
+                folder,
+                features,
+                scoring.metrics_of(features),
+                scoring=scoring,
+                threads=threads,
+                points=points,
+                thin=False,
+            )
         )
+        spec = _spec(folder)
+        sha256 = model_sha256(
+            features, dataset=spec.dataset, data_sha256=spec.data_sha256, weights=scoring.weights
+        )
+        scores = scores_with(folder, model_name(features), sha256)
+        if scores is not None:
+            found.append(scores)
+    problem = next((problem for problem in problems if problem is not None), None)
+    return Rescored(folder.path.name, tuple(found), problem)
 
 
-def _last_rows(folder: RunFolder, names: list[str]) -> Iterator[Score]:
-    for path in sorted(folder.scores.glob("*.json")):
-        scores = Scores.read(path)
-        if scores.protocol.features in names and scores.scores:
-            last = max(row.step for row in scores.scores)
-            yield from (row for row in scores.scores if row.step == last)
+def _spec(folder: RunFolder) -> RunSpec:
+    try:
+        return RunSpec.model_validate_json(folder.spec.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise GanBenchError(f"{folder.spec} is not readable: run the training again.") from error

@@ -42,7 +42,7 @@ class Results:
     records: dict[str, Record]
     """The finished ones."""
     protocols: dict[str, Scores]
-    """One score file of each protocol by fingerprint, for the protocol's text and its floor."""
+    """One score file of each protocol by fingerprint, for its text, and with all floors."""
     left_out: tuple[str, ...]
     """A sentence for each file that could not be read."""
     certificates: tuple[Certificate, ...]
@@ -144,6 +144,15 @@ def _planned(results: ResultsFolder, left: list[str]) -> tuple[dict[str, RunSpec
     return specs, commands
 
 
+def _note_protocol(protocols: dict[str, Scores], file: Scores) -> None:
+    """Keep one file of each protocol; its floors are those that any of them has."""
+    known = protocols.setdefault(file.fingerprint, file)
+    missing = {name: value for name, value in file.floor.items() if known.floor.get(name) is None}
+    if missing:
+        floor = {**known.floor, **missing}
+        protocols[file.fingerprint] = known.model_copy(update={"floor": floor})
+
+
 def load_results(path: Path | str) -> Results:
     """Read a results folder.
 
@@ -189,7 +198,7 @@ def load_results(path: Path | str) -> Results:
         points = {point.step: point for point in record_or_none.evaluation_points}
         found = _scores(results.run(run_id), left)
         for file in found:
-            protocols.setdefault(file.fingerprint, file)
+            _note_protocol(protocols, file)
             for score in file.scores:
                 point = points.get(score.step)
                 row = {name: getattr(score, name, None) for name in SCORE_COLUMNS}
@@ -210,7 +219,7 @@ def load_results(path: Path | str) -> Results:
     left += unreadable
     for external in externals:
         for file in external.scores:
-            protocols.setdefault(file.fingerprint, file)
+            _note_protocol(protocols, file)
             for score in file.scores:
                 row = {name: getattr(score, name, None) for name in SCORE_COLUMNS}
                 scores.append(

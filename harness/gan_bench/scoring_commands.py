@@ -1,7 +1,7 @@
 """What ``gan-bench score`` does: two sets of images, or kept snapshots again."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,20 +10,32 @@ from rich.text import Text
 
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.executor.scoring import Scoring
-from gan_bench.external import add_external, check_name
+from gan_bench.external import add_external, check_external, check_name
 from gan_bench.folders import open_results
 from gan_bench.rescore import Rescored, rescore
 from gan_bench.score.cachesize import reference_folder
-from gan_bench.score.result import Scores
+from gan_bench.score.result import Score, Scores
 from gan_bench.tables import interval, significant, simple_table
 
 _HOW = "give REAL and FAKE, or --results with a results folder to score its snapshots again"
 
 
 def check_words(
-    images: Sequence[str], results: Path | None, as_: str | None
+    images: Sequence[str],
+    results: Path | None,
+    as_: str | None,
+    *,
+    of_pairs: bool,
+    of_runs: bool,
 ) -> Literal["pair", "again"]:
     """Say which of the two is asked for.
+
+    Parameters
+    ----------
+    images, results, as_
+        What was named.
+    of_pairs, of_runs
+        Whether an option was given that only the one or the other has.
 
     Raises
     ------
@@ -35,7 +47,11 @@ def check_words(
             raise UsageError("--as names the images FAKE: give REAL and FAKE with it.")
         if results is None:
             raise UsageError(f"Say what to score: {_HOW}.")
+        if of_pairs:
+            raise UsageError("--seed and --no-floor are for REAL and FAKE; a run has its own.")
         return "again"
+    if of_runs:
+        raise UsageError("--points is for the snapshots of --results, not for REAL and FAKE.")
     if len(images) != 2:
         raise UsageError(f"{len(images)} sets of images were named where two are needed: {_HOW}.")
     if (as_ is None) != (results is None):
@@ -77,39 +93,52 @@ def pairs(
         A side or the features cannot be used, or the place belongs to other images.
     """
     from gan_bench.score.grid import SIDE, grid_png
-    from gan_bench.score.pair import score_pair
+    from gan_bench.score.pair import open_pair, score_pair, scorer_for
     from gan_bench.score.scorer import Options
 
-    # A folder that cannot be used is found out before the long work, not after it.
-    folder = open_results(place[0], create=True) if place else None
+    # What cannot be used is found out before the long work, and written after it.
+    sides = open_pair(real, fake)
+    if place is not None and place[0].exists():
+        results = open_results(place[0], create=False)
+        check_external(results, check_name(place[1]), sides[1].sha256, sides[1].count)
     found = []
-    for features in scoring.features:
-        options = Options(
-            features=features,
-            weights=scoring.weights if features == "inception" else None,
-            threads=threads,
-            cache=reference_folder() if scoring.cache else None,
-            seed=seed,
-            say=say,
-        )
-        scores, images = score_pair(
-            real, fake, scoring.metrics_of(features), options, with_floor=floor
-        )
-        found.append(scores)
-        if folder is not None and place is not None:
-            grid = grid_png(images.first(SIDE * SIDE))
-            try:
-                add_external(folder, check_name(place[1]), scores, grid, command=command)
-            except OSError as error:
-                raise GanBenchError(
-                    f"The results folder {folder.path} cannot be written ({error.strerror})."
-                ) from error
+    with contextlib.ExitStack() as stack:
+        scorers = []
+        for features in scoring.features:
+            options = Options(
+                features=features,
+                weights=scoring.weights if features == "inception" else None,
+                threads=threads,
+                cache=reference_folder() if scoring.cache else None,
+                seed=seed,
+                say=say,
+            )
+            metrics = scoring.metrics_of(features)
+            scorers.append((stack.enter_context(scorer_for(*sides, metrics, options)), metrics))
+        for scorer, metrics in scorers:
+            found.append(score_pair(scorer, (real, fake), sides, metrics, with_floor=floor))
+            for sentence in scorer.notices():
+                say(sentence)
+    if place is not None:
+        grid = grid_png(sides[1].first(SIDE * SIDE))
+        results = open_results(place[0], create=True)
+        try:
+            for scores in found:
+                add_external(results, check_name(place[1]), scores, grid, command=command)
+        except OSError as error:
+            raise GanBenchError(
+                f"The results folder {results.path} cannot be written ({error.strerror})."
+            ) from error
     return found
 
 
 def as_dict(run: Rescored) -> dict[str, Any]:
     """Return what came of a run as plain values."""
-    return {**asdict(run), "rows": [row.model_dump(mode="json") for row in run.rows]}
+    return {
+        "run_id": run.run_id,
+        "problem": run.problem,
+        "scores": [scores.model_dump(mode="json") for scores in run.scores],
+    }
 
 
 def print_pairs(console: Console, scored: Sequence[Scores]) -> None:
@@ -137,28 +166,45 @@ def print_pairs(console: Console, scored: Sequence[Scores]) -> None:
 
 
 def print_again(console: Console, runs: Sequence[Rescored]) -> None:
-    """Print the figures of each run's last snapshot."""
-    rows = [
-        (run.run_id, row.metric, significant(row.value), interval(row), f"{row.n_fake:,}")
-        for run in runs
-        for row in run.rows
-    ]
+    """Print the figures of each run's last snapshot, and their protocol once."""
+    by_protocol: dict[str, tuple[Scores, list[tuple[str, Score]]]] = {}
+    for run in runs:
+        for scores in run.scores:
+            last = max((row.step for row in scores.scores), default=0)
+            rows = [(run.run_id, row) for row in scores.scores if row.step == last]
+            by_protocol.setdefault(scores.fingerprint, (scores, []))[1].extend(rows)
     columns = [
         *(("run", "name"), ("metric", "name"), ("value", "number")),
-        *(("95 % interval", "number"), ("N", "number")),
+        *(("95 % interval", "number"), ("floor", "number"), ("N real / fake", "number")),
     ]
-    console.print(simple_table(columns, rows))
+    for scores, rows in by_protocol.values():
+        cells = [
+            (
+                *(run_id, row.metric, significant(row.value), interval(row)),
+                significant(scores.floor.get(row.metric)),
+                f"{row.n_real:,} / {row.n_fake:,}",
+            )
+            for run_id, row in rows
+        ]
+        console.print(simple_table(columns, cells))
+        console.print(Text(_protocol(scores)))
+        for warning in scores.warnings:
+            console.print(Text(f"Warning: {warning}", style="yellow"))
 
 
-def _remarks(scores: Scores) -> Iterator[str]:
+def _protocol(scores: Scores) -> str:
     protocol = scores.protocol
     sha256 = f", sha256 {protocol.features_sha256[:12]}" if protocol.features_sha256 else ""
     where = f":{protocol.split}" if protocol.split else ""
-    yield (
+    return (
         f"Protocol {scores.fingerprint}: features {protocol.features}{sha256}, reference "
         f"{protocol.dataset}{where}, {protocol.n_real:,} real and {protocol.n_fake:,} fake "
         f"images, resize {protocol.resize}, channels {protocol.channels}, seed {protocol.seed}."
     )
+
+
+def _remarks(scores: Scores) -> Iterator[str]:
+    yield _protocol(scores)
     for row in scores.scores:
         if row.bias is not None:
             yield (

@@ -150,11 +150,5 @@ def run_one(
             record, interrupt = _train(results, spec, options, on_event)
         problem = None
         if interrupt is None:
-            problem = score_all(
-                folder,
-                options.scoring,
-                end=spec.steps,
-                threads=spec.threads,
-                keep_samples=options.keep_samples,
-            )
+            problem = score_all(folder, spec, options.scoring, keep_samples=options.keep_samples)
     return RunResult(record=record, scoring_problem=problem, interrupt=interrupt)

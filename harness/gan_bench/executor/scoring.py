@@ -7,8 +7,11 @@ from pathlib import Path
 
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import RunFolder
+from gan_bench.score.locate import model_sha256
 from gan_bench.score.names import DEFAULT, figure_names
+from gan_bench.score.protocol import FORMULA_VERSION
 from gan_bench.score.result import Score, Scores
+from gan_bench.spec import RunSpec
 
 
 @dataclass(frozen=True)
@@ -53,46 +56,65 @@ def model_name(features: str) -> str:
     return Path(features).stem if features.endswith(".onnx") else features
 
 
-def unscored(folder: RunFolder, scoring: Scoring, *, end: int) -> list[str]:
+def unscored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[str]:
     """Return the features for which figures are missing that `score` could add.
 
     Parameters
     ----------
-    folder
+    folder, spec
         The run.
     scoring
         What it is to be scored with.
-    end
-        The step at which its training ends, and with FID alone before it.
     """
     steps = sorted(int(path.stem) for path in folder.snapshots.glob("*.npz") if path.stem.isdigit())
     if not steps:
         return []
-    found: dict[str, dict[tuple[int, str], Score]] = {}
-    for path in folder.scores.glob("*.json"):
+    finished = steps[-1] == spec.steps
+    wanted = []
+    for features in scoring.features:
+        first = features == scoring.features[0]
+        if not first and not finished:
+            continue
+        rows = _rows(folder, spec, features, scoring)
+        name, metrics = model_name(features), scoring.metrics_of(features)
+        fids = steps if first else [s for s in (0, steps[-1]) if s in steps and "fid" in metrics]
+        complete = all(
+            (row := rows.get((step, f"fid_{name}"))) is not None and row.value is not None
+            for step in fids
+        )
+        # Of the others some have no figure for good: it is enough that they were tried.
+        names = [n for metric in metrics for n in figure_names(metric, name)]
+        tried = not finished or all((spec.steps, one) in rows for one in names)
+        # A scorer that was killed may have left figures without grids.
+        drawn = all((folder.grids / f"{step:08d}.png").exists() for step in steps)
+        if not (complete and tried and (drawn or not first)):
+            wanted.append(features)
+    return wanted
+
+
+def _rows(
+    folder: RunFolder, spec: RunSpec, features: str, scoring: Scoring
+) -> dict[tuple[int, str], Score]:
+    """Return what is scored already with the model that the features stand for now."""
+    sha256 = model_sha256(
+        features, dataset=spec.dataset, data_sha256=spec.data_sha256, weights=scoring.weights
+    )
+    found = scores_with(folder, model_name(features), sha256)
+    return {row.key: row for row in found.scores} if found else {}
+
+
+def scores_with(folder: RunFolder, name: str, sha256: str | None) -> Scores | None:
+    """Return a run's scores with a feature model, by today's formulas, or None."""
+    for path in sorted(folder.scores.glob("*.json")):
         try:
             file = Scores.read(path)
         except GanBenchError:
             continue
-        found.setdefault(file.protocol.features, {}).update({row.key: row for row in file.scores})
-    wanted = []
-    for features in scoring.features:
-        name, first = model_name(features), features == scoring.features[0]
-        rows, metrics = found.get(name, {}), scoring.metrics_of(features)
-        fid = f"fid_{name}"
-        finished = steps[-1] == end
-        if not first and not finished:
-            continue
-        fids = steps if first else steps[-1:]
-        complete = "fid" not in metrics or all(
-            (row := rows.get((step, fid))) is not None and row.value is not None for step in fids
-        )
-        # Of the others some have no figure for good: it is enough that they were tried.
-        names = [n for metric in metrics for n in figure_names(metric, name)]
-        tried = not finished or all((end, one) in rows for one in names)
-        if not (complete and tried):
-            wanted.append(features)
-    return wanted
+        protocol = file.protocol
+        model = (protocol.features, protocol.features_sha256, protocol.formula_version)
+        if model == (name, sha256, FORMULA_VERSION):
+            return file
+    return None
 
 
 def score(
@@ -148,14 +170,14 @@ def score(
 
 
 def score_all(
-    folder: RunFolder, scoring: Scoring, *, end: int, threads: int, keep_samples: bool
+    folder: RunFolder, spec: RunSpec, scoring: Scoring, *, keep_samples: bool
 ) -> str | None:
     """Score a run's snapshots with all features; return the first problem, None if there is none.
 
     The features that score the last snapshot alone come first: only then are the others deleted.
     """
     problems = []
-    for features in reversed(unscored(folder, scoring, end=end)):
+    for features in reversed(unscored(folder, spec, scoring)):
         first = features == scoring.features[0]
         problems.append(
             score(
@@ -163,8 +185,8 @@ def score_all(
                 features,
                 scoring.metrics_of(features),
                 scoring=scoring,
-                threads=threads,
-                points="planned" if first else "final",
+                threads=spec.threads,
+                points="planned" if first else "ends",
                 thin=first,
                 keep_samples=keep_samples,
             )

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from gan_bench.external import External
 from gan_bench.report.matrix import Matrix
 from gan_bench.report.numbers import MISSING, figure
 from gan_bench.report.summary import Final, Group, Spread
-from gan_bench.score.result import Scores
+from gan_bench.score.result import Score, Scores
 
 _WORDS = {
     "fid_infinity": "FID at infinity",
@@ -24,6 +23,7 @@ _WORDS = {
     "ndb_js": "NDB JS",
 }
 """Columns by metric, without the features' name."""
+_COUNTS = ("classes_present", "ndb")
 _NOTE = (
     "The interval of 95 % is of the distance between the two distributions, without the bias of "
     "so few images, of the first seed; the other figures are means over the seeds. Lower is "
@@ -35,12 +35,7 @@ _NOTE = (
 def quality(group: Group) -> Matrix | None:
     """Return the table of a group, None where nothing was scored."""
     finals = {row.label: group.finals[row.label] for row in group.rows}
-    externals = {
-        f"From elsewhere: {external.facts.name}": next(
-            file for file in external.scores if file.fingerprint == group.setting.protocol
-        )
-        for external in group.externals
-    }
+    externals = {f"From elsewhere: {name}": file for name, file in group.externals}
     measured = {name for final in finals.values() for name in final.spreads}
     measured |= {row.metric for file in externals.values() for row in file.scores}
     names = _names(measured, group.features)
@@ -48,7 +43,7 @@ def quality(group: Group) -> Matrix | None:
         return None
     rows = [(label, _cells(final, group, names)) for label, final in finals.items()]
     rows += [(label, _external(file, group.metric, names)) for label, file in externals.items()]
-    floor = (figure(group.floors.get(name)) for name in names)
+    floor = (_text(name, group.floors.get(name)) for name in names)
     rows.append(("Floor: real against real", (figure(group.floor), MISSING, MISSING, *floor)))
     return Matrix(
         title="All scores of the final snapshot",
@@ -62,23 +57,32 @@ def quality(group: Group) -> Matrix | None:
     )
 
 
-def elsewhere(externals: Sequence[External]) -> Matrix | None:
+def elsewhere(externals: Sequence[tuple[str, Scores]]) -> Matrix | None:
     """Return the table of samples that no run's protocol fits, None where there are none."""
     rows = [
-        (external.facts.name, (file.fingerprint, row.metric, figure(row.value)))
-        for external in externals
-        for file in external.scores
+        (
+            name,
+            (
+                *(file.fingerprint, row.metric, figure(row.value)),
+                _range(_bounds(row)),
+                figure(file.floor.get(row.metric)),
+                _counts((row.n_real, row.n_fake)),
+            ),
+        )
+        for name, file in externals
         for row in file.scores
         if row.value is not None
     ]
     if not rows:
         return None
+    warnings = dict.fromkeys(sentence for _, file in externals for sentence in file.warnings)
+    note = "No run here was scored under these protocols, so they do not compare with the runs."
     return Matrix(
         title="Samples from elsewhere, under protocols of their own",
         corner="Name",
-        columns=("Protocol", "Metric", "Value"),
+        columns=("Protocol", "Metric", "Value", "95 % interval", "Floor", "N real / fake"),
         rows=tuple(rows),
-        note="No run here was scored under these protocols, so they do not compare with the runs.",
+        note=" ".join((note, *warnings)),
     )
 
 
@@ -93,29 +97,38 @@ def _word(name: str, features: str) -> str:
 
 def _cells(final: Final, group: Group, names: Sequence[str]) -> tuple[str, ...]:
     return (
-        _mean(final.spreads.get(group.metric or "")),
+        _mean("", final.spreads.get(group.metric or "")),
         _range(final.interval),
         _counts(final.counts),
-        *(_mean(final.spreads.get(name)) for name in names),
+        *(_mean(name, final.spreads.get(name)) for name in names),
     )
 
 
 def _external(file: Scores, metric: str, names: Sequence[str]) -> tuple[str, ...]:
     rows = {row.metric: row for row in file.scores}
     fid = rows.get(metric)
-    bounds = None
-    if fid is not None and fid.low is not None and fid.high is not None:
-        bounds = (fid.low, fid.high)
     return (
         figure(fid.value if fid else None),
-        _range(bounds),
+        _range(_bounds(fid)),
         _counts((fid.n_real, fid.n_fake) if fid else None),
-        *(figure(rows[name].value if name in rows else None) for name in names),
+        *(_text(name, rows[name].value if name in rows else None) for name in names),
     )
 
 
-def _mean(spread: Spread | None) -> str:
-    return figure(spread.mean if spread else None)
+def _bounds(row: Score | None) -> tuple[float, float] | None:
+    if row is None or row.low is None or row.high is None:
+        return None
+    return row.low, row.high
+
+
+def _text(name: str, value: float | None) -> str:
+    if value is not None and name in _COUNTS and value == int(value):
+        return f"{value:.0f}"
+    return figure(value)
+
+
+def _mean(name: str, spread: Spread | None) -> str:
+    return _text(name, spread.mean if spread else None)
 
 
 def _range(bounds: tuple[float, float] | None) -> str:

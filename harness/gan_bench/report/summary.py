@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from gan_bench.external import External
 from gan_bench.presets import PRESETS
 from gan_bench.record import Record
 from gan_bench.report.groups import Setting, comparable_groups, differing
 from gan_bench.report.runs import Run
 from gan_bench.report.variants import variants
 from gan_bench.results import Results
+from gan_bench.score.result import Scores
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ class Group:
     floor_reason: str | None
     ceiling: Spread | None
     """Of the untrained generators of all runs."""
-    externals: tuple[External, ...]
-    """Samples from elsewhere that were scored under the same protocol."""
+    externals: tuple[tuple[str, Scores], ...]
+    """Samples from elsewhere by name, under the same protocol."""
     finals: dict[str, Final]
     """By label, the figures of the final snapshots."""
     floors: dict[str, float | None]
@@ -166,8 +166,8 @@ class Summary:
     runs: tuple[Run, ...]
     differing: tuple[str, ...]
     """The parts of `Setting` in which the groups differ."""
-    externals: tuple[External, ...] = ()
-    """Samples from elsewhere under a protocol that no run was scored with."""
+    externals: tuple[tuple[str, Scores], ...] = ()
+    """Samples from elsewhere by name, under protocols that no run was scored with."""
 
     @property
     def labels(self) -> list[str]:
@@ -191,12 +191,14 @@ def summarise(runs: Sequence[Run], results: Results) -> Summary:
         _group(setting, members, results, setting.describe(apart) if len(grouped) > 1 else "")
         for setting, members in grouped.items()
     )
-    shown = {external.folder for group in groups for external in group.externals}
+    shown = {group.setting.protocol for group in groups}
     return Summary(
         groups=groups,
         runs=tuple(runs),
         differing=tuple(apart),
-        externals=tuple(one for one in results.externals if one.folder not in shown),
+        externals=tuple(
+            (name, file) for name, file in _externals(results) if file.fingerprint not in shown
+        ),
     )
 
 
@@ -219,15 +221,19 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
         floor_reason=example.floor_reason if example else None,
         ceiling=Spread.of(scores.loc[scores["step"] == 0, "value"].astype(float)),
         externals=tuple(
-            external
-            for external in results.externals
-            if any(file.fingerprint == setting.protocol for file in external.scores)
+            (name, file)
+            for name, file in _externals(results)
+            if file.fingerprint == setting.protocol
         ),
         finals={label: _final(members, every, metric) for label, members in variants(runs).items()},
         floors=example.floor if example else {},
         warnings=example.warnings if example else (),
         too_short=too_short,
     )
+
+
+def _externals(results: Results) -> list[tuple[str, Scores]]:
+    return [(one.facts.name, file) for one in results.externals for file in one.scores]
 
 
 def _final(runs: Sequence[Run], scores: pd.DataFrame, metric: str | None) -> Final:

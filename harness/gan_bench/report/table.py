@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gan_bench.external import External
 from gan_bench.report.numbers import MISSING, count, figure, listed
 from gan_bench.report.palette import Look
 from gan_bench.report.parity import RowParity, row_parity
 from gan_bench.report.runs import Run
 from gan_bench.report.summary import Group, Row, Spread
+from gan_bench.score.result import Scores
 
 READING = (
     "Final FID: of the last snapshot, never the best one; lower is better. Mean over the seeds "
@@ -181,7 +181,7 @@ def _references(group: Group) -> tuple[Reference, ...]:
     if group.floor is None:
         floor_text = group.floor_reason or "not measured"
     ceiling = group.ceiling
-    externals = [_external(external, group) for external in group.externals]
+    externals = [_external(name, file, group) for name, file in group.externals]
     ceiling_text = "the generators of all runs before the first step"
     return (
         Reference("Floor: real against real", Cell(figure(group.floor)), floor_text),
@@ -194,13 +194,13 @@ def _references(group: Group) -> tuple[Reference, ...]:
     )
 
 
-def _external(external: External, group: Group) -> Reference:
-    scores = next(one for one in external.scores if one.fingerprint == group.setting.protocol)
+def _external(name: str, scores: Scores, group: Group) -> Reference:
     row = next((row for row in scores.scores if row.metric == group.metric), None)
     return Reference(
-        f"From elsewhere: {external.facts.name}",
+        f"From elsewhere: {name}",
         Cell(figure(row.value if row else None)),
-        f"{external.facts.count:,} images of {external.facts.images}, not trained here",
+        f"{scores.protocol.n_fake:,} images of {scores.fake.images if scores.fake else 'unknown'}, "
+        "not trained here",
     )
 
 

@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from gan_bench.score.images import ImageSet
 from gan_bench.score.interval import gaussian
 
 _LAYOUT = 1
+_NEW, _OLD = ".new-", ".old-"
+_LEFT_BEHIND_S = 24 * 3600
 _ENTRY, _FEATURES, _STATISTICS, _FIGURES = (
     *("entry.json", "features.f32", "statistics.npz"),
     "figures.json",
@@ -34,6 +37,9 @@ _ENTRY, _FEATURES, _STATISTICS, _FIGURES = (
 
 class ReferenceCache:
     """Entries in a folder; without one nothing is kept beyond the process.
+
+    Whatever it returns lies in a folder of the process's own, so that no other process can change
+    or remove it.
 
     Attributes
     ----------
@@ -53,11 +59,6 @@ class ReferenceCache:
     def __exit__(self, *_: object) -> None:
         self._scratch.cleanup()
 
-    def scratch(self) -> Path:
-        """Return the path of a new file that goes away with the process."""
-        self._number += 1
-        return Path(self._scratch.name) / f"{self._number}.f32"
-
     def features(
         self, model: FeatureModel, images: ImageSet, *, keep: bool
     ) -> tuple[FeatureFile, GaussianStatistics]:
@@ -75,10 +76,10 @@ class ReferenceCache:
         Raises
         ------
         GanBenchError
-            The images do not fit the model, or a feature is NaN or infinite.
+            The images do not fit the model, a feature is NaN or infinite, or a disk is full.
         """
         if not keep or self._folder is None:
-            made = _extract(model, images, self.scratch())
+            made = self._extract(model, images, self._new_folder())
             return made, gaussian(made)
         # To the bit the same only on the same provider, runtime and kind of machine.
         key = {
@@ -86,113 +87,148 @@ class ReferenceCache:
             "model": model.sha256,
             "runtime": f"{onnxruntime.__version__} {model.provider} {os.uname().machine}",
         }
-        with self._entry(key) as entry:
-            if not entry.whole:
-                made = _extract(model, images, entry.folder / _FEATURES)
-                _save(entry.folder / _STATISTICS, gaussian(made))
-                entry.finish({"count": made.count, "dimensions": made.dimensions})
-            file = FeatureFile(
-                entry.folder / _FEATURES, entry.facts["count"], entry.facts["dimensions"]
-            )
-            # Another process may replace a damaged entry: what is used lies where it stays.
-            path = self.scratch()
-            shutil.copyfile(file.path, path)
-            with np.load(entry.folder / _STATISTICS, allow_pickle=False) as state:
-                statistics = GaussianStatistics.of_state(dict(state))
-        features = FeatureFile(path, file.count, file.dimensions)
+        held = self._fetch(key)
+        if held is None:
+            held = self._new_folder()
+            made = self._extract(model, images, held)
+            _save(held / _STATISTICS, gaussian(made))
+            self._publish(key, held, {"count": made.count, "dimensions": made.dimensions})
+        facts = _read_entry(held, key)
+        assert facts is not None
+        features = FeatureFile(held / _FEATURES, facts["count"], facts["dimensions"])
         if features.count <= features.dimensions:
-            statistics = gaussian(features)
-        return features, statistics
+            return features, gaussian(features)
+        with np.load(held / _STATISTICS, allow_pickle=False) as state:
+            return features, GaussianStatistics.of_state(dict(state))
 
     def figures(self, key: Mapping[str, str]) -> dict[str, Any] | None:
         """Return figures that `keep_figures` kept, None where there are none."""
-        if self._folder is None:
+        held = None if self._folder is None else self._fetch(key)
+        if held is None:
             return None
-        with self._entry(key) as entry:
-            if not entry.whole:
-                return None
-            figures: dict[str, Any] = json.loads((entry.folder / _FIGURES).read_text())
-            return figures
+        figures: dict[str, Any] = json.loads((held / _FIGURES).read_text())
+        return figures
 
     def keep_figures(self, key: Mapping[str, str], figures: dict[str, Any]) -> None:
         """Keep figures of real images for other processes."""
         if self._folder is None:
             return
-        with self._entry(key) as entry:
-            if not entry.whole:
-                (entry.folder / _FIGURES).write_text(json.dumps(figures, allow_nan=False))
-                entry.finish({})
+        held = self._new_folder()
+        (held / _FIGURES).write_text(json.dumps(figures, allow_nan=False))
+        self._publish(key, held, {})
 
-    @contextlib.contextmanager
-    def _entry(self, key: Mapping[str, str]) -> Iterator["_Entry"]:
-        assert self._folder is not None
-        text = json.dumps({"layout": _LAYOUT, **key}, sort_keys=True)
-        place = self._folder / hashlib.sha256(text.encode()).hexdigest()[:24]
-        entry = _Entry(place, text)
+    def _new_folder(self) -> Path:
+        self._number += 1
+        folder = Path(self._scratch.name) / str(self._number)
+        folder.mkdir()
+        return folder
+
+    def _extract(self, model: FeatureModel, images: ImageSet, folder: Path) -> FeatureFile:
+        model.check(images.shape)
+        batches = model.batches(images.read(model.batch_size))
         try:
-            if place.exists() and not entry.whole:
-                self._remove(place)
+            return FeatureFile.write(folder / _FEATURES, batches)
+        except OSError as error:
+            raise GanBenchError(
+                f"The features cannot be written to {folder.parent} ({error.strerror}); free space "
+                "there, or name another folder with TMPDIR."
+            ) from error
+
+    def _place(self, key: Mapping[str, str]) -> Path:
+        assert self._folder is not None
+        return self._folder / hashlib.sha256(_text(key).encode()).hexdigest()[:24]
+
+    def _fetch(self, key: Mapping[str, str]) -> Path | None:
+        """Return a copy of an entry whose sha256s are right, None where there is none."""
+        place = self._place(key)
+        if not place.exists():
+            return None
+        held = self._new_folder()
+        # Another process may be replacing it: then a file of it is missing, or of the other one.
+        with contextlib.suppress(OSError):
+            for path in place.iterdir():
+                shutil.copyfile(path, held / path.name)
+        if _read_entry(held, key) is not None:
+            return held
+        shutil.rmtree(held)
+        self._remove_damaged(place, key)
+        return None
+
+    def _remove_damaged(self, place: Path, key: Mapping[str, str]) -> None:
+        try:
+            aside = Path(tempfile.mkdtemp(dir=place.parent, prefix=_OLD))
+        except OSError:
+            return
+        try:
+            # Looked at once more: it may have been repaired meanwhile.
+            if place.exists() and _read_entry(place, key) is None:
+                place.rename(aside / place.name)
                 self.notices.append(f"The cache entry {place} was damaged; it is computed again.")
-            if not entry.whole:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                entry.folder = Path(tempfile.mkdtemp(dir=self._folder, prefix=".new-"))
-            yield entry
+        except OSError:
+            pass  # another process was faster
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _publish(self, key: Mapping[str, str], held: Path, facts: dict[str, Any]) -> None:
+        """Complete what was made, and put a copy of it where other processes find it."""
+        sums = {path.name: _sha256(path) for path in sorted(held.iterdir())}
+        content = {"key": _text(key), "facts": facts, "sha256": sums}
+        content["check"] = _check(content)
+        (held / _ENTRY).write_text(json.dumps(content, indent=1), encoding="utf-8")
+        assert self._folder is not None
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+            new = Path(tempfile.mkdtemp(dir=self._folder, prefix=_NEW))
+            try:
+                for path in held.iterdir():
+                    shutil.copyfile(path, new / path.name)
+                    with (new / path.name).open("rb") as file:
+                        os.fsync(file.fileno())
+                new.chmod(0o755)
+                # Another process may have been faster: then its entry stays.
+                with contextlib.suppress(OSError):
+                    new.rename(self._place(key))
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
         except OSError as error:
             raise GanBenchError(
                 f"The cache {self._folder} cannot be used ({error.strerror or error}); free space, "
                 "correct its permissions, or bypass it with --no-cache."
             ) from error
-        finally:
-            if entry.folder != place:
-                shutil.rmtree(entry.folder, ignore_errors=True)
 
-    def _remove(self, place: Path) -> None:
-        # Renamed first, so that no other process sees a part of it.
-        aside = Path(tempfile.mkdtemp(dir=place.parent, prefix=".old-"))
-        with contextlib.suppress(FileNotFoundError):
-            place.rename(aside / place.name)
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-class _Entry:
-    """A folder with files and ``entry.json``, which says their sha256s and other facts."""
-
-    def __init__(self, place: Path, key: str) -> None:
-        self.place = self.folder = place
-        self._key = key
-        self.facts: dict[str, Any] = {}
-        self.whole = self._read()
-
-    def _read(self) -> bool:
-        try:
-            held = json.loads((self.place / _ENTRY).read_text(encoding="utf-8"))
-            sound = held["key"] == self._key and all(
-                _sha256(self.place / name) == sum_ for name, sum_ in held["sha256"].items()
-            )
-            self.facts = held["facts"]
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return False
-        return bool(sound)
-
-    def finish(self, facts: dict[str, Any]) -> None:
-        """Put what was written into the folder into its place."""
-        sums = {path.name: _sha256(path) for path in sorted(self.folder.iterdir())}
-        text = json.dumps({"key": self._key, "facts": facts, "sha256": sums}, indent=1)
-        (self.folder / _ENTRY).write_text(text, encoding="utf-8")
-        for path in self.folder.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        self.folder.chmod(0o755)
-        self.facts = facts
-        # Another process may have been faster: then its entry stays, and this one goes.
-        with contextlib.suppress(OSError):
-            self.folder.rename(self.place)
-            self.folder = self.place
+    def _sweep(self) -> None:
+        """Remove what processes that were killed have left behind."""
+        assert self._folder is not None
+        for path in self._folder.glob(".*"):
+            with contextlib.suppress(OSError):
+                old = time.time() - path.stat().st_mtime > _LEFT_BEHIND_S
+                if old and path.name.startswith((_NEW, _OLD)):
+                    shutil.rmtree(path, ignore_errors=True)
 
 
-def _extract(model: FeatureModel, images: ImageSet, path: Path) -> FeatureFile:
-    model.check(images.shape)
-    return FeatureFile.write(path, model.batches(images.read(model.batch_size)))
+def _text(key: Mapping[str, str]) -> str:
+    return json.dumps({"layout": _LAYOUT, **key}, sort_keys=True)
+
+
+def _check(content: Mapping[str, Any]) -> str:
+    parts = {name: content[name] for name in ("key", "facts", "sha256")}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _read_entry(folder: Path, key: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the facts of an entry that is whole and of this key, else None."""
+    try:
+        content = json.loads((folder / _ENTRY).read_text(encoding="utf-8"))
+        whole = (
+            content["key"] == _text(key)
+            and content["check"] == _check(content)
+            and all(_sha256(folder / name) == sum_ for name, sum_ in content["sha256"].items())
+        )
+        facts: dict[str, Any] = content["facts"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return facts if whole else None
 
 
 def _sha256(path: Path) -> str:

@@ -8,12 +8,15 @@ from gan_bench.data import Dataset
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.score.features import FeatureModel
 from gan_bench.score.inception.weights import find_weights
+from gan_bench.score.locate import (
+    DIGITS,
+    NAMES,
+    classifier_name,
+    inception_name,
+    made_inception,
+    shipped_lenet,
+)
 from gan_bench.score.made import made_model, make_model
-
-MODELS = Path(__file__).parent / "models"
-NAMES = ("lenet", "inception")
-DIGITS = ("mnist", "mnist-5k")
-"""The data sets that the shipped lenet was trained for."""
 
 
 class NoFeatures(GanBenchError):
@@ -26,6 +29,7 @@ def load_features(
     threads: int = 1,
     dataset: Dataset | None = None,
     weights: Path | None = None,
+    cuda: bool = True,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> FeatureModel:
     """Return a feature model by its name, or by the path of an ``.onnx`` file.
@@ -37,9 +41,11 @@ def load_features(
     threads
         For the model.
     dataset
-        What the images are of, where that is known.
+        What the images are of; of images that are of none, ``lenet`` is the digits' one.
     weights
         Inception's, unless they are to be looked for.
+    cuda
+        Whether a GPU may compute it, where ONNX Runtime can use one.
     say
         Is told a sentence where something takes long or was made again.
 
@@ -53,31 +59,28 @@ def load_features(
     if weights is not None and name != "inception":
         raise UsageError(f"--weights are for the features inception, not {name}.")
     if name == "lenet":
-        return _lenet(dataset, threads)
-    if name == "inception":
-        return _inception(weights, threads, say)
-    path = Path(name)
-    if path.suffix != ".onnx":
-        raise UsageError(
-            f"There are no features {name!r}: give one of {', '.join(NAMES)} "
-            "or the path of an .onnx file."
-        )
-    if path.stem in (*NAMES, "pixels"):
-        raise UsageError(
-            f"The name of {path} belongs to a model that comes with gan-bench: rename the file."
-        )
-    return FeatureModel(path, threads=threads)
+        path, origin = _lenet(dataset)
+    elif name == "inception":
+        path, origin = _inception(weights, say)
+    else:
+        path, origin = Path(name), None
+        if path.suffix != ".onnx":
+            raise UsageError(
+                f"There are no features {name!r}: give one of {', '.join(NAMES)} "
+                "or the path of an .onnx file."
+            )
+        if path.stem in (*NAMES, "pixels", "classifier"):
+            raise UsageError(
+                f"The name of {path} means something else in gan-bench: rename the file."
+            )
+        name = path.stem
+    return FeatureModel(path, name=name, threads=threads, weights=origin, cuda=cuda)
 
 
-def classifier_name(dataset: Dataset) -> str:
-    """Return the name under which a data set's own lenet is kept."""
-    return f"lenet-{dataset.sha256[:16]}"
-
-
-def _lenet(dataset: Dataset | None, threads: int) -> FeatureModel:
+def _lenet(dataset: Dataset | None) -> tuple[Path, str | None]:
     if dataset is None or dataset.name in DIGITS:
-        return FeatureModel(MODELS / "lenet.onnx", name="lenet", threads=threads)
-    made = made_model(classifier_name(dataset))
+        return shipped_lenet(), None
+    made = made_model(classifier_name(dataset.sha256))
     if made is None:
         label = data.label(dataset.name)
         raise NoFeatures(
@@ -87,26 +90,21 @@ def _lenet(dataset: Dataset | None, threads: int) -> FeatureModel:
             else f"There is no lenet for {label}, which has no labels: score with --features "
             "inception or a model of your own."
         )
-    return FeatureModel(made[0], name="lenet", threads=threads)
+    path, facts = made
+    return path, str(facts["weights"])
 
 
-def _inception(weights: Path | None, threads: int, say: Callable[[str], None]) -> FeatureModel:
-    if weights is None and (made := made_model("inception")) is not None:
-        path, facts = made
-    else:
+def _inception(weights: Path | None, say: Callable[[str], None]) -> tuple[Path, str]:
+    made = made_inception(weights)
+    if made is None:
         found = find_weights(weights)
-        name = "inception" if found.kind != "unknown" else f"inception-{found.sha256[:16]}"
-        kept = made_model(name)
-        if kept is None:
-            say("Exporting the Inception network, once; it is kept in the cache.")
-            kept = make_model(
-                name,
-                "gan_bench_torch.features.inception",
-                ["--weights", str(found.path), "--kind", found.kind],
-                needs=("torch", "torchvision", "pytorch_fid", "onnx"),
-                extra="inception",
-            )
-        path, facts = kept
-    model = FeatureModel(path, name="inception", threads=threads)
-    model.weights = str(facts["weights"])
-    return model
+        say("Exporting the Inception network, once; it is kept in the cache.")
+        made = make_model(
+            inception_name(found),
+            "gan_bench_torch.features.inception",
+            ["--weights", str(found.path)],
+            needs=("torch", "torchvision", "pytorch_fid", "onnx"),
+            extra="inception",
+        )
+    path, facts = made
+    return path, str(facts["weights"])

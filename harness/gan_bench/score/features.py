@@ -68,7 +68,15 @@ class FeatureModel:
         Where they come from, of a model that was made on this machine.
     """
 
-    def __init__(self, path: Path, *, name: str | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        threads: int = 1,
+        weights: str | None = None,
+        cuda: bool = True,
+    ) -> None:
         """Load a model.
 
         Parameters
@@ -79,6 +87,10 @@ class FeatureModel:
             The file's name without its suffix unless given.
         threads
             That compute, at least 1.
+        weights
+            Where they come from, of a model that was made on this machine.
+        cuda
+            Whether a GPU may compute, where ONNX Runtime can use one.
 
         Raises
         ------
@@ -99,12 +111,12 @@ class FeatureModel:
         options.inter_op_num_threads = 1
         options.use_deterministic_compute = True
         options.log_severity_level = 3
-        cuda = _CUDA in onnxruntime.get_available_providers()
+        use_cuda = cuda and _CUDA in onnxruntime.get_available_providers()
+        # In full float32: with TF32 the features would be others than a CPU's.
+        providers = [(_CUDA, {"use_tf32": "0"}), _CPU] if use_cuda else [_CPU]
         try:
             # From the bytes that were hashed, not from the path a second time.
-            self._session = onnxruntime.InferenceSession(
-                content, options, providers=[_CUDA, _CPU] if cuda else [_CPU]
-            )
+            self._session = onnxruntime.InferenceSession(content, options, providers=providers)
         except _LOAD_ERRORS as error:
             raise UsageError(
                 f"{path} is not an ONNX model that ONNX Runtime {onnxruntime.__version__} can "
@@ -127,7 +139,7 @@ class FeatureModel:
         self._image_shape: list[int | str | None] = list(inputs[0].shape[1:])
         self.dimensions = int(outputs["features"].shape[1])
         self.outputs = frozenset(outputs)
-        self.weights: str | None = None
+        self.weights = weights
         self.provider = str(self._session.get_providers()[0])
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.resize = str(metadata.get("gan_bench.resize", "none"))

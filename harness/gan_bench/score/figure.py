@@ -21,8 +21,9 @@ class Figure(Result):
     value: float | None
     """None where there is no figure; then ``reason`` says why."""
     low: float | None = None
-    """The lower end of the 95 % interval, where the metric has one: of a Frechet distance, for the
-    two distributions, so without the bias of few images; the value itself may lie above it."""
+    """The lower end of the 95 % interval, where the metric has one. Of a FID it is for the distance
+    of the two distributions, so without the bias of few images, and the value itself may lie above
+    it; of a FID at infinity it is over draws of the samples alone."""
     high: float | None = None
     """The upper end."""
     standard_error: float | None = None

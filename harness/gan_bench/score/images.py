@@ -332,7 +332,8 @@ class _ArrayFile:
         if read is None:
             raise ValueError(f"its format version is {version}")
         shape, fortran, dtype = read(self._file)
-        if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or fortran:
+        flat = len(shape) == 4 and 0 in shape[1:3]
+        if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or fortran or flat:
             order = " in Fortran's order" if fortran and len(shape) > 1 else ""
             raise UsageError(
                 f"{self._label} holds {dtype} {shape}{order} instead of uint8 (n, height, width, "

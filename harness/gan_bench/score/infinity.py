@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from gan_bench.score.featurefile import FeatureFile
 from gan_bench.score.frechet import GaussianStatistics, frechet_distance
@@ -21,6 +22,9 @@ class FrechetAtInfinity:
     """Without the bias of the number of samples; that of the number of real images is still in."""
 
     value: float
+    low: float
+    """The lower end of the 95 % interval over draws of the samples."""
+    high: float
     standard_error: float
     smallest: int
     """Of the sample sizes."""
@@ -56,7 +60,8 @@ def frechet_at_infinity(
         for group in range(groups)
     ]
     error = float(np.sqrt((groups - 1) * np.var(left)))
-    return FrechetAtInfinity(value, error, fake.count // 2)
+    reach = float(stdtrit(groups - 1, 0.975)) * error
+    return FrechetAtInfinity(value, value - reach, value + reach, error, fake.count // 2)
 
 
 def _at_infinity(

@@ -61,7 +61,7 @@ def missing_figures(
 ) -> list[Figure]:
     """Return a metric's rows without figures."""
     return [
-        Figure.missing(name, features, n_real, n_fake, reason)
+        Figure.missing(name, features if metric != "modes" else "pixels", n_real, n_fake, reason)
         for name in figure_names(metric, features)
     ]
 
@@ -103,14 +103,15 @@ def _fid_infinity(name: str, real: Side, fake: Side, seed: int) -> list[Figure]:
             metric=f"fid_infinity_{name}",
             features=name,
             value=found.value,
-            low=found.value - _Z * found.standard_error,
-            high=found.value + _Z * found.standard_error,
+            low=found.low,
+            high=found.high,
             standard_error=found.standard_error,
             n_real=real.features.count,
             n_fake=fake.features.count,
             details={
                 "smallest_subset": found.smallest,
                 "removes": "the bias of the number of samples alone, not that of the real images",
+                "interval": "over draws of the samples alone, against these real images",
             },
         )
     ]

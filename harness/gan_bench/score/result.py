@@ -63,6 +63,30 @@ class Scores(Result):
     scores: list[Score]
     """By step, then in the order of the metrics."""
 
+    def merged(self, earlier: "Scores") -> Self:
+        """Return these with the figures of an earlier scoring under the same protocol added.
+
+        A figure that both have is this one's, unless this one is None.
+        """
+        rows = {row.key: row for row in earlier.scores}
+        for row in self.scores:
+            if row.value is not None or row.key not in rows:
+                rows[row.key] = row
+        order = list(dict.fromkeys(r.metric for r in (*self.scores, *earlier.scores)))
+        scores = sorted(rows.values(), key=lambda row: (row.step, order.index(row.metric)))
+        floor = {**earlier.floor}
+        for metric, value in self.floor.items():
+            if value is not None or metric not in floor:
+                floor[metric] = value
+        return self.model_copy(
+            update={
+                "scores": scores,
+                "floor": floor,
+                "score_s": self.score_s + earlier.score_s,
+                "floor_reason": self.floor_reason if None in floor.values() else None,
+            }
+        )
+
     def write(self, folder: Path) -> Path:
         """Write ``<fingerprint>.json`` into an existing folder, whole or not at all.
 

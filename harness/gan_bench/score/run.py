@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,9 +22,13 @@ from gan_bench.score.snapshots import keep_grids, snapshot_paths
 LARGEST_REFERENCE = 10_000
 """Images of the reference split that are used at most."""
 
-Points = Literal["planned", "final", "all"]
-"""Which snapshots get which metrics: ``planned``, FID for every one and the others at the end of
-training; ``final``, all for the last one there is; ``all``, all for every one that is there."""
+Points = Literal["planned", "ends", "final", "all"]
+"""Which snapshots get which metrics.
+
+``planned``: FID for every one, whatever was asked for, and the others at the end of training.
+``ends``: all for the last one and FID for the untrained generator. ``final``: all for the last one.
+``all``: all for every one that is there.
+"""
 
 
 class _RunSpec(BaseModel):
@@ -100,11 +104,11 @@ def score_run(
         # A run that is still to be continued has the figures of an undisturbed one in the end.
         end = spec.steps if points == "planned" else max(paths, default=0)
         for step, path in paths.items():
-            asked = _asked(metrics, points, last=step == end)
-            absent = [metric for metric in asked if not _scored(rows, step, metric, scorer.name)]
+            asked = _asked(metrics, points, step, last=step == end)
+            absent = [metric for metric in asked if not _scored(rows, step, metric, scorer)]
             if absent:
                 rows |= {row.key: row for row in _score(step, path, absent, scorer)}
-        floor = scorer.floor(_asked(metrics, points, last=True))
+        floor = scorer.floor(dict.fromkeys((*metrics, "fid")) if points == "planned" else metrics)
         # Another scorer may have been faster, and have deleted snapshots before they were read.
         for key, row in _earlier_rows(folder, scorer).items():
             if key not in rows or rows[key].value is None:
@@ -112,11 +116,14 @@ def score_run(
         for sentence in scorer.notices():
             options.say(sentence)
         scores = _result(scorer, rows, metrics, floor.figures, floor.reason)
-    result = scores.model_copy(update={"score_s": time.perf_counter() - began})
+        result = scores.model_copy(update={"score_s": time.perf_counter() - began})
+        earlier = _earlier(folder, scorer)
+        if earlier is not None:
+            result = result.merged(earlier)
     folder.scores.mkdir(exist_ok=True)
     result.write(folder.scores)
     _remove_superseded(folder, result)
-    if thin and result.status == "ok":
+    if thin and result.status == "ok" and _complete(result, paths, scorer.name):
         keep_grids(folder, keep_samples=keep_samples)
     elif thin:
         # Samples that no figure can come from are to be seen all the same.
@@ -157,18 +164,31 @@ def _result(
     )
 
 
-def _asked(metrics: Sequence[str], points: Points, *, last: bool) -> list[str]:
+def _asked(metrics: Sequence[str], points: Points, step: int, *, last: bool) -> list[str]:
+    if points == "planned":
+        # Always with FID: snapshots before the end are deleted, and their curve with them.
+        return [m for m in METRICS if m == "fid" or (last and m in metrics)]
     if points == "all" or last:
         return list(metrics)
-    return [metric for metric in metrics if metric == "fid" and points == "planned"]
+    return ["fid"] if points == "ends" and step == 0 and "fid" in metrics else []
 
 
-def _scored(rows: dict[tuple[int, str], Score], step: int, metric: str, features: str) -> bool:
+def _scored(rows: dict[tuple[int, str], Score], step: int, metric: str, scorer: Scorer) -> bool:
     """Whether there is a figure; some of ``modes`` may be none for good."""
-    found = [rows.get((step, name)) for name in figure_names(metric, features)]
-    if metric == "modes":
-        return any(row is not None and row.value is not None for row in found) and None not in found
-    return all(row is not None and row.value is not None for row in found)
+    found = [rows.get((step, name)) for name in figure_names(metric, scorer.name)]
+    if metric != "modes":
+        return all(row is not None and row.value is not None for row in found)
+    classes = found[0]
+    if None in found or classes is None:
+        return False
+    # A classifier may have been trained since, or another one.
+    return classes.details.get("classifier_sha256") == scorer.classifier_sha256
+
+
+def _complete(result: Scores, steps: Iterable[int], features: str) -> bool:
+    """Whether every snapshot has its FID, so that it may go."""
+    scored = {row.step for row in result.scores if row.metric == f"fid_{features}"}
+    return set(steps) <= scored
 
 
 def _dataset(spec: _RunSpec) -> Dataset:
@@ -198,12 +218,15 @@ def _read_spec(folder: RunFolder) -> _RunSpec:
         ) from error
 
 
-def _earlier_rows(folder: RunFolder, scorer: Scorer) -> dict[tuple[int, str], Score]:
+def _earlier(folder: RunFolder, scorer: Scorer) -> Scores | None:
     path = folder.scores / f"{scorer.protocol.fingerprint}.json"
-    if not path.exists():
-        return {}
     # A damaged file stops here: the figures of deleted snapshots may be in it alone.
-    return {row.key: row for row in Scores.read(path).scores}
+    return Scores.read(path) if path.exists() else None
+
+
+def _earlier_rows(folder: RunFolder, scorer: Scorer) -> dict[tuple[int, str], Score]:
+    earlier = _earlier(folder, scorer)
+    return {row.key: row for row in earlier.scores} if earlier else {}
 
 
 def _remove_superseded(folder: RunFolder, result: Scores) -> None:

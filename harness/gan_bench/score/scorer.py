@@ -1,7 +1,7 @@
 """Scores sets of images against one reference: the one path that every score comes from."""
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +17,11 @@ from gan_bench.data import SplitName
 from gan_bench.errors import GanBenchError
 from gan_bench.score.bins import Bins, different_bins, make_bins
 from gan_bench.score.cache import ReferenceCache
-from gan_bench.score.catalogue import DIGITS, NoFeatures, load_features
+from gan_bench.score.catalogue import NoFeatures, load_features
 from gan_bench.score.features import FeatureModel
 from gan_bench.score.figure import Figure
 from gan_bench.score.images import ImageSet, drawn, of_split
+from gan_bench.score.locate import DIGITS
 from gan_bench.score.metrics import Side, feature_figures, missing_figures
 from gan_bench.score.modes import Classes, classify, divergence, present
 from gan_bench.score.names import METRICS, figure_names
@@ -33,7 +34,7 @@ FEW_FOR_INCEPTION = 10_000
 
 @dataclass(frozen=True)
 class Options:
-    """How to score; nothing in here but the features and the seed changes a figure."""
+    """How to score; features, weights and seed change figures, the rest does not."""
 
     features: str = "lenet"
     weights: Path | None = None
@@ -132,6 +133,11 @@ class Scorer:
         self._cache.__exit__()
 
     @property
+    def classifier_sha256(self) -> str | None:
+        """Of the model that sees the classes, None where there is none."""
+        return self._classifier.sha256 if self._classifier else None
+
+    @property
     def weights(self) -> str | None:
         """Where the feature model's weights come from, if it was made on this machine."""
         return self._model.weights if self._model else None
@@ -152,6 +158,11 @@ class Scorer:
     def warnings(self) -> tuple[str, ...]:
         """What a reader of the figures must know."""
         fewest = min(self.protocol.n_real, self.protocol.n_fake)
+        if self.name == "lenet" and self._real.dataset is None:
+            return (
+                f"{self._real.name} is no data set that is known here: these features are those of "
+                "a classifier of handwritten digits, and mean little for anything else.",
+            )
         if self.name == "inception" and fewest < FEW_FOR_INCEPTION:
             return (
                 f"FID with Inception from {fewest:,} images is mostly the bias of so few, and "
@@ -213,9 +224,10 @@ class Scorer:
             ours.features.path.unlink()
         return figures
 
-    def floor(self, metrics: Sequence[str]) -> Floor:
+    def floor(self, metrics: Iterable[str]) -> Floor:
         """Return what real images of the other split come to, drawn and scored like samples."""
-        metrics = [metric for metric in METRICS if metric in metrics]
+        asked = set(metrics)
+        metrics = [metric for metric in METRICS if metric in asked]
         names = [name for metric in metrics for name in figure_names(metric, self.name)]
         names = [name for name in names if name not in figure_names("modes", "")[3:5]]
         dataset, split = self._real.dataset, self._real.split
@@ -231,7 +243,7 @@ class Scorer:
             "metrics": ",".join(metrics),
             "other": getattr(dataset, other).sha256,
             "runtime": str(self.versions),
-            "classifier": str(self._classifier.sha256 if self._classifier else None),
+            "classifier": str(self.classifier_sha256),
         }
         kept = self._cache.figures(key)
         if kept is not None:
@@ -349,9 +361,11 @@ class Scorer:
 
     @cached_property
     def _classifier(self) -> FeatureModel | None:
-        if self._model is not None and "logits" in self._model.outputs:
-            return self._model
         dataset = self._real.dataset
+        own = self._model is not None and "logits" in self._model.outputs
+        # The digits' lenet says nothing of the classes of images that may be anything.
+        if own and not (dataset is None and self.name == "lenet"):
+            return self._model
         if dataset is None:
             return None
         try:

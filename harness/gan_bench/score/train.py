@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_bench import data
 from gan_bench.errors import UsageError
-from gan_bench.score.catalogue import DIGITS, classifier_name
+from gan_bench.score.locate import DIGITS, classifier_name
 from gan_bench.score.made import make_model
 
 SMALLEST_SIDE = 8
@@ -53,7 +53,7 @@ def train_classifier(
             test_labels=dataset.test.labels,
         )
         return make_model(
-            classifier_name(dataset),
+            classifier_name(dataset.sha256),
             "gan_bench_torch.features.classifier",
             [
                 *("--data", str(path), "--classes", str(dataset.classes)),

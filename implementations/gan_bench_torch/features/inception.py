@@ -1,9 +1,11 @@
 """Writes FID's Inception network as ONNX, after comparing it with pytorch-fid's own features.
 
-``python -P -m gan_bench_torch.features.inception --out FILE --weights FILE --kind KIND``
+``python -P -m gan_bench_torch.features.inception --out FILE --weights FILE``
 """
 
 import argparse
+import hashlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -17,7 +19,7 @@ from pytorch_fid import inception as pytorch_fid
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.parent import end_with_parent
 from gan_bench.score.inception.network import convolutions, graph, tensors_sha256
-from gan_bench.score.inception.weights import TENSORS_SHA256, Weights, sha256_of
+from gan_bench.score.inception.weights import TENSORS_SHA256, Weights, weights_of
 
 TOLERANCE = 1e-4
 """Between the two networks' features, which go up to about 5."""
@@ -27,26 +29,30 @@ Tensors = dict[str, NDArray[np.float32]]
 def read_tensors(weights: Weights) -> Tensors:
     """Return the network's tensors by pytorch-fid's names.
 
-    A file that is not known is read by ``weights_only`` or as safetensors, which run no code.
+    What is opened are the bytes whose sha256 is the weights'. A file that is not known is read by
+    ``weights_only`` or as safetensors, which run no code.
 
     Raises
     ------
     UsageError
         It is neither, or lacks a tensor or has one of another shape.
     """
+    content = weights.path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != weights.sha256:
+        raise UsageError(f"{weights.path} changed while it was read; try again.")
     if weights.kind == "torchscript":
-        script = torch.jit.load(str(weights.path), map_location="cpu")  # type: ignore[no-untyped-call]
+        script = torch.jit.load(io.BytesIO(content), map_location="cpu")  # type: ignore[no-untyped-call]
         return _in_order([tensor.numpy() for tensor in script.state_dict().values()])
     if weights.path.suffix == ".safetensors":
         from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        from safetensors.numpy import load
 
         try:
-            return _chosen(load_file(weights.path))
+            return _chosen(load(content))
         except (SafetensorError, OSError) as error:
             raise UsageError(f"{weights.path} is no safetensors file: {error}.") from error
     try:
-        state = torch.load(weights.path, map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         arrays = {str(name): tensor.numpy() for name, tensor in state.items()}
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
@@ -119,11 +125,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--kind", choices=["state-dict", "torchscript", "unknown"], required=True)
     options = parser.parse_args()
     end_with_parent()
     try:
-        weights = Weights(options.weights, sha256_of(options.weights), options.kind)
+        weights = weights_of(options.weights)
         tensors = read_tensors(weights)
         network = reference(tensors)
         digest = tensors_sha256(tensors)

@@ -37,6 +37,8 @@ KNOWN = {
     ),
 }
 """By sha256."""
+GRAPH_VERSION = 1
+"""Goes up with every change of `gan_bench.score.inception.network` that changes the file."""
 TENSORS_SHA256 = "0f63d5db216c0d1f3e291ee9c64aece34901b07d9423f1f85759d84b65bb17cd"
 """Of the weights themselves, by `gan_bench.score.inception.network.tensors_sha256`."""
 
@@ -76,8 +78,8 @@ def find_weights(asked: Path | None = None) -> Weights:
         if path is None:
             continue
         looked_at.append(str(path))
-        if path.is_file() and (digest := sha256_of(path)) in KNOWN:
-            return Weights(path, digest, KNOWN[digest].kind)
+        if path.is_file() and (found := weights_of(path)).kind != "unknown":
+            return found
     digest, known = next((d, k) for d, k in KNOWN.items() if k.kind == "state-dict")
     try:
         path = download(
@@ -90,6 +92,19 @@ def find_weights(asked: Path | None = None) -> Weights:
             "'gan-bench[inception-weights]'."
         ) from error
     return Weights(path, digest, known.kind)
+
+
+def weights_of(path: Path) -> Weights:
+    """Return a file with what its sha256 says of it.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read.
+    """
+    digest = sha256_of(path)
+    known = KNOWN.get(digest)
+    return Weights(path, digest, known.kind if known else "unknown")
 
 
 def sha256_of(path: Path) -> str:
@@ -110,20 +125,20 @@ def sha256_of(path: Path) -> str:
 
 
 def _asked(path: Path) -> Weights:
-    digest = sha256_of(path)
-    known = KNOWN.get(digest)
-    if known is None and path.name in (PUBLISHED, PACKAGED):
+    weights = weights_of(path)
+    unknown = weights.kind == "unknown"
+    if unknown and path.name in (PUBLISHED, PACKAGED):
         wanted = next(sum_ for sum_, one in KNOWN.items() if one.name.endswith(path.name))
         raise UsageError(
-            f"{path} is not the published {path.name}: its sha256 is {digest}, not {wanted}; "
-            "replace the file, or rename it if it is meant to be other weights."
+            f"{path} is not the published {path.name}: its sha256 is {weights.sha256}, not "
+            f"{wanted}; replace the file, or rename it if it is meant to be other weights."
         )
-    if known is None and path.suffix not in (".pth", ".pt", ".safetensors"):
+    if unknown and path.suffix not in (".pth", ".pt", ".safetensors"):
         raise UsageError(
             f"{path} is no file of weights by its name; give a .pth, .pt or .safetensors file with "
             "pytorch-fid's tensors."
         )
-    return Weights(path, digest, known.kind if known else "unknown")
+    return weights
 
 
 def _hub_cache() -> Path:
