@@ -18,23 +18,25 @@ def statistics(sample):
 
 
 def test_removes_the_samples_bias_and_leaves_that_of_the_real_images(tmp_path):
-    values, plain, errors = [], [], []
+    values, plain, errors, covered = [], [], [], 0
     real = statistics(np.random.default_rng(1).normal(size=(60, DIMENSIONS)))
     many = statistics(np.random.default_rng(2).normal(size=(400_000, DIMENSIONS)))
+    limit = frechet_distance(real, many).value
     for seed in range(40):
         sample = np.random.default_rng(seed + 10).normal(size=(120, DIMENSIONS))
         fake = FeatureFile.write(tmp_path / "fake", [sample.astype(np.float32)])
         found = frechet_at_infinity(real, fake, seed=seed)
         values.append(found.value)
+        covered += found.low <= limit <= found.high
         errors.append(found.standard_error)
         plain.append(frechet_distance(real, gaussian(fake)).value)
-    # What so many samples have against these very 60 real images.
-    limit = frechet_distance(real, many).value
+    # The limit is what very many samples have against these very 60 real images.
     spread = np.std(values) / np.sqrt(40)
     assert np.mean(values) == pytest.approx(limit, abs=4 * spread)
     assert np.mean(plain) > limit + 10 * spread
     assert limit > 0.1
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.5)
+    assert covered >= 34
 
 
 def test_comes_out_the_same_with_the_same_seed(tmp_path):

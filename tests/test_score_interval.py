@@ -61,13 +61,18 @@ def gaussian_of(side):
 @pytest.mark.parametrize(("shift", "scale"), [(0.5, 1.0), (1.0, 1.5)])
 def test_covers_the_known_distance_as_often_as_it_says(tmp_path, count, shift, scale):
     trials, covered = 200, 0
+    values, widths = [], []
     for seed in range(trials):
         real, fake, known = draws(seed, count, shift=shift, scale=scale)
-        _, interval = scored(tmp_path, real, fake)
+        value, interval = scored(tmp_path, real, fake)
+        values.append(value)
+        widths.append(interval.high - interval.low)
         assert interval.method == "jackknife"
         covered += interval.low <= known <= interval.high
-    # Of 200 trials at 95 %, 182 to 199 are within three standard deviations.
+    # Of 200 trials at 95 %, 182 or more are within three standard deviations; and it is no wider
+    # than such an interval must be.
     assert covered >= 182
+    assert np.mean(widths) < 1.5 * 2 * 1.96 * np.std(values)
 
 
 def test_of_equal_distributions_it_reaches_down_to_zero(tmp_path):
@@ -94,7 +99,8 @@ def test_with_few_images_for_the_dimensions_it_is_wide_and_right(tmp_path):
         value, interval = scored(tmp_path, real, fake)
         assert (interval.method, interval.bias) == ("bounds", None)
         assert interval.low <= known <= interval.high
-        assert value < interval.high
+        assert interval.low > 0
+        assert value < interval.high < 2 * value
 
 
 def test_the_bias_is_what_more_images_would_take_away(tmp_path):
