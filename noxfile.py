@@ -57,6 +57,8 @@ def scores(session: nox.Session) -> None:
     """Measure scoring beside pytorch-fid: inception, frechet, lenet, memory, or some of them."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
     session.run("python", "benchmarks/scores.py", *session.posargs)
+    if not session.posargs:
+        session.run("python", "benchmarks/intervals.py")
 
 
 @nox.session

@@ -29,6 +29,14 @@ from gan_bench.score.interval import frechet_interval, gaussian
 from gan_bench.score.names import METRICS
 
 ROUNDS = 3
+PEAK = """
+import sys
+from gan_bench.cli import main
+from gan_bench.vitals import peak_rss_mb
+main(sys.argv[1:], standalone_mode=False)
+print(peak_rss_mb(), file=sys.stderr)
+"""
+"""Runs the command line and prints its own peak memory; that of a child counts its parent's."""
 Row = tuple[str, str, str, str]
 
 
@@ -171,7 +179,6 @@ def lenet(folder: Path, count: int) -> list[Row]:
 def memory(folder: Path, counts: tuple[int, int]) -> list[Row]:
     """Peak resident memory of whole ``gan-bench score`` processes over all metrics."""
     rows: list[Row] = []
-    every = ("--metrics", ",".join(METRICS))
     for count in counts:
         random = np.random.default_rng(count)
         words = []
@@ -183,20 +190,19 @@ def memory(folder: Path, counts: tuple[int, int]) -> list[Row]:
             path = folder / f"{split}-{count}.npy"
             np.save(path, np.minimum(images, 231) + noise)
             words.append(str(path))
-        command = [sys.executable, "-P", "-m", "gan_bench", "score", *words]
+        options = ("--no-cache", "--no-floor", "--json", "--metrics", ",".join(METRICS))
         began = time.perf_counter()
-        with subprocess.Popen(
-            [*command, "--no-cache", "--no-floor", "--json", *every], stdout=subprocess.DEVNULL
-        ) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            raise SystemExit("The scoring failed.")
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", PEAK, "score", *words, *options],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         seconds = time.perf_counter() - began
         rows.append(
             (
                 f"peak memory, {count:,} images a side, all metrics, MB ({seconds:.0f} s)",
-                f"{usage.ru_maxrss / 1024:,.0f}",
+                f"{float(done.stderr.splitlines()[-1]):,.0f}",
                 "",
                 "",
             )
