@@ -69,7 +69,7 @@ def load_features(
                 f"There are no features {name!r}: give one of {', '.join(NAMES)} "
                 "or the path of an .onnx file."
             )
-        if path.stem in (*NAMES, "pixels", "classifier"):
+        if path.stem in (*NAMES, "pixels"):
             raise UsageError(
                 f"The name of {path} means something else in gan-bench: rename the file."
             )
