@@ -25,7 +25,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the harness's types, strictly."""
     session.install(*CONSTRAINTS, "--editable", ".", "mypy", "pandas-stubs", "scipy-stubs")
-    session.install(*CONSTRAINTS, "types-psutil")
+    session.install(*CONSTRAINTS, "types-psutil", "onnx")
     session.run("mypy")
 
 
