@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan_bench.score.featurefile import FeatureFile
-from gan_bench.score.frechet import frechet_distance
+from gan_bench.score.frechet import GaussianStatistics, frechet_distance
 from gan_bench.score.interval import frechet_interval, gaussian
 
 DIMENSIONS = 16
@@ -39,7 +39,7 @@ def percentiles(real, fake, resamples=100):
     def fid(a, b):
         sides = []
         for side in (a, b):
-            statistics = type(gaussian_of(side))(DIMENSIONS)
+            statistics = GaussianStatistics(DIMENSIONS)
             statistics.update(side)
             sides.append(statistics)
         return frechet_distance(*sides).value
@@ -49,12 +49,6 @@ def percentiles(real, fake, resamples=100):
         for _ in range(resamples)
     ]
     return np.percentile(values, [2.5, 97.5])
-
-
-def gaussian_of(side):
-    from gan_bench.score.frechet import GaussianStatistics
-
-    return GaussianStatistics(side.shape[1])
 
 
 @pytest.mark.parametrize("count", [24, 48, 160])

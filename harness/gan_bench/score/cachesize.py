@@ -17,7 +17,7 @@ class CacheSize:
     bytes: int
 
     def __str__(self) -> str:
-        """Return e.g. ``3 entries, 12.3 MB in /home/a/.cache/gan-bench/reference``."""
+        """Return e.g. ``3 entries, 12.3 MB in ~/.cache/gan-bench/reference``."""
         entries = "1 entry" if self.entries == 1 else f"{self.entries:,} entries"
         return f"{entries}, {self.bytes / 1e6:,.1f} MB in {self.folder}"
 
