@@ -44,6 +44,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Use the report in the Chromium of this machine; pictures go to $GAN_BENCH_SCREENSHOTS."""
+    session.install(*CONSTRAINTS, "--editable", ".", "pytest")
+    session.install(*CONSTRAINTS, "playwright", "axe-playwright-python")
+    session.run("pytest", "tests/test_report_browser.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure implementations against plain scripts, and the harness; names, or all of them."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
@@ -59,6 +67,13 @@ def scores(session: nox.Session) -> None:
     session.run("python", "benchmarks/scores.py", *session.posargs)
     if not session.posargs:
         session.run("python", "benchmarks/intervals.py")
+
+
+@nox.session
+def report_speed(session: nox.Session) -> None:
+    """Measure the report: seconds and MB of up to 1,000 runs, and how soon a browser is ready."""
+    session.install(*CONSTRAINTS, "--editable", ".", "playwright")
+    session.run("python", "benchmarks/report.py", *session.posargs)
 
 
 @nox.session

@@ -28,7 +28,16 @@ class Child:
     child fails.
     """
 
-    def __init__(self, module: str, order: BaseModel, *, device: str, threads: int) -> None:
+    def __init__(
+        self,
+        module: str,
+        order: BaseModel,
+        *,
+        device: str,
+        threads: int,
+        python: str | None = None,
+        deterministic: bool = True,
+    ) -> None:
         """Start ``python -m module``, which is to call `receive_order`.
 
         Parameters
@@ -37,15 +46,17 @@ class Child:
             The module's name; its process gets the answers' file descriptor as argument.
         order
             What the child is to do.
-        device, threads
-            See `gan_bench.launch.worker_environment`; frameworks are asked for determinism.
+        device, threads, deterministic
+            See `gan_bench.launch.worker_environment`.
+        python
+            The interpreter, this one unless given.
         """
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         answers, child_end = os.pipe()
         self.answers: IO[bytes] = os.fdopen(answers, "rb")
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(child_end)],
-            env=worker_environment(device=device, threads=threads, deterministic=True),
+            [python or sys.executable, "-P", "-m", module, str(child_end)],
+            env=worker_environment(device=device, threads=threads, deterministic=deterministic),
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,

@@ -1,4 +1,4 @@
-"""The terminal's tables: plan, implementations, recipe, run, status and machine."""
+"""The terminal's tables: plan, implementations, recipe, status and machine."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,13 +9,9 @@ from rich.text import Text
 
 from gan_bench.describe import Description
 from gan_bench.doctor import Finding
-from gan_bench.folders import RunFolder
 from gan_bench.parity.certificate import Certificate
 from gan_bench.parity.figures import BOUNDS, LEVELS, worst_of_level
-from gan_bench.progress import duration
-from gan_bench.record import Record
 from gan_bench.score.figure import Figure
-from gan_bench.score.result import Score
 from gan_bench.spec import Plan
 from gan_bench.status import RunStatus
 from gan_bench.testing import CheckResult
@@ -67,7 +63,8 @@ def interval(figure: Figure) -> str:
     return f"{significant(figure.low)} to {significant(figure.high)}"
 
 
-def _count(value: int | float | None) -> str:
+def count(value: int | float | None) -> str:
+    """Return a whole number with thousands separators, ``-`` for None."""
     return "-" if value is None else f"{value:,.0f}"
 
 
@@ -77,8 +74,8 @@ def print_plan(console: Console, plan: Plan, actions: Sequence[str]) -> None:
         (
             run.implementation.name,
             run.seed,
-            _count(run.steps),
-            _count(run.steps * run.images_per_step),
+            count(run.steps),
+            count(run.steps * run.images_per_step),
             action,
         )
         for run, action in zip(plan.runs, actions, strict=True)
@@ -108,9 +105,9 @@ def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> N
                 ("framework", "name"): row["framework"],
                 ("is", "name"): row["kind"],
                 ("source", "text"): row["source"] or "-",
-                ("G params", "number"): _count(row["generator_parameters"]),
-                ("D params", "number"): _count(row["discriminator_parameters"]),
-                ("MMACs/image", "number"): _count(per_image / 1e6 if per_image else None),
+                ("G params", "number"): count(row["generator_parameters"]),
+                ("D params", "number"): count(row["discriminator_parameters"]),
+                ("MMACs/image", "number"): count(per_image / 1e6 if per_image else None),
                 ("installed", "text"): (
                     state("ok") if missing is None else Text(missing, style="yellow")
                 ),
@@ -151,48 +148,6 @@ def print_description(console: Console, description: Description) -> None:
 
 def _value(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def print_record(
-    console: Console, record: Record, folder: RunFolder, scores: Sequence[Score]
-) -> None:
-    """Print one run: status, times, scores and where its files are."""
-    console.print(Text(record.run_id, style="bold"), state(record.status))
-    if record.reason:
-        console.print(Text(record.reason))
-    points = {point.step: point for point in record.evaluation_points}
-    rows = [
-        ("steps", f"{record.steps_done:,} of {record.spec.steps:,}"),
-        ("images/s", _count(record.images_per_s)),
-        ("import, set-up", f"{duration(record.import_s)}, {duration(record.setup_s)}"),
-        ("warm-up", duration(record.warmup_s)),
-        ("training", duration(record.train_s)),
-        ("peak memory", f"{_count(record.peak_rss_mb)} MB"),
-        ("attempts", record.attempts),
-        ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
-        ("parity", record.parity or "no certificate when it was recorded"),
-        ("versions", " ".join(f"{k} {v}" for k, v in record.spec.versions.items())),
-        ("files", folder.path),
-    ]
-    console.print(simple_table([("", "name"), ("", "text")], rows))
-    if scores:
-        cells = [
-            (
-                _count(score.step),
-                _count(points[score.step].images) if score.step in points else "-",
-                score.metric,
-                significant(score.value),
-                interval(score),
-            )
-            for score in scores
-        ]
-        columns = [
-            *(("step", "number"), ("images", "number"), ("metric", "name"), ("value", "number")),
-            ("95 % interval", "number"),
-        ]
-        console.print(simple_table(columns, cells))
-    if record.log_tail:
-        console.print(Text(record.log_tail, style="dim"))
 
 
 def print_statuses(console: Console, rows: Sequence[RunStatus]) -> None:

@@ -24,8 +24,10 @@ class ReportFiles:
     """Self-contained: it may be moved, mailed and opened without a network."""
 
 
-def write_report(results_path: Path, out: Path, *, title: str | None = None) -> ReportFiles:
-    """Write ``report.md`` with ``figures/*.png``, and ``report.html``.
+def write_report(
+    results_path: Path, out: Path, *, title: str | None = None, target_fid: float | None = None
+) -> ReportFiles:
+    """Write ``report.md`` with its figures in ``figures/``, and ``report.html``.
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ def write_report(results_path: Path, out: Path, *, title: str | None = None) -> 
         The folder to write to, made if it is not there; earlier files of these names are replaced.
     title
         The report's heading, made from what was run unless given.
+    target_fid
+        The FID whose time is shown; without it each data set has its own, if any.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def write_report(results_path: Path, out: Path, *, title: str | None = None) -> 
         why = f" ({len(left)} unreadable: {left[0]})" if left else "; `gan-bench run` makes some."
         raise UsageError(f"The results folder {results_path} holds no run to report{why}")
     summary = summarise(runs, results)
-    page = build_page(results_path, results, summary, title)
+    page = build_page(results_path, results, summary, title, target_fid)
     files = ReportFiles(markdown=out / "report.md", html=out / "report.html")
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)

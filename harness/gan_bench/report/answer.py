@@ -1,20 +1,115 @@
-"""The answer in one to three generated sentences, which claims no more than the seeds allow."""
+"""The answer in up to three verdicts, which claim no more than the seeds allow."""
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from gan_bench.report.numbers import factor, figure, listed, many
-from gan_bench.report.summary import Group, Row, Spread, Summary
+from gan_bench.report.pace import EqualTime
+from gan_bench.report.spread import Spread
+from gan_bench.report.standing import Standing
+from gan_bench.report.summary import Group, Summary
+from gan_bench.statistics import Difference
 
 _NAMED = 4
 """How many implementations a sentence names before it counts the rest."""
+Certainty = Literal["clear", "tied", "uncertain", "none"]
 
 
-def answer(group: Group) -> list[str]:
-    """Return what leads in quality, where the budget allows to say so, and in speed."""
+@dataclass(frozen=True)
+class Verdict:
+    """What leads in one respect, and how sure that is."""
+
+    topic: str
+    leaders: tuple[str, ...]
+    """The label of the best, and those that cannot be told apart from it; empty if none is."""
+    figure: str
+    """Of the best, e.g. ``FID 23.1``; empty if there is none."""
+    certainty: Certainty
+    badge: str
+    """The certainty in two or three words."""
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Standings:
+    """The rankings behind the verdicts; None where there is nothing to rank."""
+
+    quality: Standing | None
+    speed: Standing | None
+    equal_time: Standing | None
+
+
+def standings(group: Group, equal: EqualTime | None) -> Standings:
+    """Return a group's rankings; a budget that is too short to rank quality ranks speed only."""
+    fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
+    speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
+    ranked = not group.too_short
+    return Standings(
+        quality=Standing(fids, lower_is_better=True) if fids and ranked else None,
+        speed=Standing(speeds, lower_is_better=False) if speeds else None,
+        equal_time=Standing(equal.fids, lower_is_better=True) if equal and ranked else None,
+    )
+
+
+def answer(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Verdict]:
+    """Return what leads in quality, in speed and in quality at equal time."""
     if not any(row.ok_runs for row in group.rows):
-        return [_nothing_finished(group)]
-    sentences = [_speed_only(group)] if group.too_short else _quality(group)
-    return [*sentences, *_speed(group)]
+        return [_none("No result", _nothing_finished(group))]
+    verdicts = [_quality(group, ranks.quality), _speed(ranks.speed)]
+    if ranks.equal_time and equal:
+        verdicts.append(_equal_time(group, ranks.equal_time, equal))
+    return verdicts
+
+
+def advice(group: Group, ranks: Standings, verdicts: Sequence[Verdict]) -> str:
+    """Return which implementation to use and how sure that is, in one or two sentences."""
+    if not any(row.ok_runs for row in group.rows):
+        return "Nothing can be recommended: no run has ended well."
+    quality, speed = ranks.quality, ranks.speed
+    if quality is None:
+        why = "This budget is too short" if group.too_short else "Without scores it is too early"
+        if speed is None:
+            return f"{why} to say which learns best."
+        sure = next(v.badge for v in verdicts if v.topic == "Speed")
+        return f"{why} to say which learns best; {speed.best} trains fastest ({sure})."
+    best = quality.best
+    if len(quality.labels) == 1:
+        return f"Only {best} has a score: there is nothing to choose from."
+    if len(quality.unknown) == len(quality.labels) - 1 and not quality.equals:
+        return (
+            f"Nothing is certain with one seed: {best} has the lowest FID. Run more seeds "
+            "(--seeds 3) before deciding."
+        )
+    equals = [best, *quality.equals]
+    if len(equals) == 1:
+        aside = f"; {listed(quality.unknown, _NAMED)} with one seed aside"
+        unsure = aside if quality.unknown else ""
+        return (
+            f"Use {best}: it has the lowest FID, and the lead is clear{unsure}. "
+            f"{_pace(best, speed)}"
+        )
+    fast = [label for label in speed.labels if label in equals] if speed else []
+    if not fast:
+        return f"{listed(equals, _NAMED)} are equal as far as the seeds can tell: take any of them."
+    return (
+        f"Use {fast[0]}: of the {len(equals)} best, which the seeds cannot tell apart in FID, it "
+        f"trains fastest. {_pace(fast[0], speed)}"
+    )
+
+
+def _pace(label: str, speed: Standing | None) -> str:
+    """Say how fast it is beside the fastest of all."""
+    if speed is None or label not in speed.labels or len(speed.labels) < 2:
+        return ""
+    if label == speed.best:
+        return "No other trains faster."
+    found = speed.between(speed.best, label)
+    if found is not None and not found.clear:
+        return f"None trains faster for certain ({speed.best} comes near)."
+    share = speed.spreads[speed.best].mean / speed.spreads[label].mean
+    return f"{speed.best} trains {factor(share)} times as fast."
 
 
 def caveats(summary: Summary) -> list[str]:
@@ -28,12 +123,11 @@ def caveats(summary: Summary) -> list[str]:
             f"Other processes used up to {most:.0%} of the processors during "
             f"{len(shared)} of {many(len(records), 'finished run')}, so times are less certain."
         )
-    rows = {row.label: row for group in summary.groups for row in group.rows}
-    seen = sorted(label for label, row in rows.items() if row.saw_reference)
+    seen = sorted(label for label, row in summary.rows.items() if row.saw_reference)
     if seen:
         found.append(
             f"The reference of the scores was seen in training by {listed(seen, _NAMED)}: a FID of "
-            "that kind does not compare with the others."
+            "that kind does not compare with the others and is not ranked."
         )
     commits = {record.circumstances.git_commit for record in records} - {None}
     if len(commits) > 1:
@@ -43,8 +137,12 @@ def caveats(summary: Summary) -> list[str]:
     for runs, what in ((failed, "did not end well"), (pending, "not finished yet")):
         if runs and records:
             verb = "" if runs is failed else "is " if len(runs) == 1 else "are "
-            found.append(f"{many(len(runs), 'run')} {verb}{what}: see the list below the table.")
+            found.append(f"{many(len(runs), 'run')} {verb}{what}: see the ranking.")
     return found
+
+
+def _none(topic: str, sentence: str) -> Verdict:
+    return Verdict(topic, (), "", "none", "not ranked", sentence)
 
 
 def _nothing_finished(group: Group) -> str:
@@ -55,103 +153,106 @@ def _nothing_finished(group: Group) -> str:
     return f"No run ended well ({counted}), so there is nothing to rank."
 
 
-def _speed_only(group: Group) -> str:
-    return f"{group.too_short}: this report ranks speed only."
-
-
-def _seeds(spread: Spread) -> str:
-    if spread.seeds < 2:
-        return f"{figure(spread.mean)}, one seed"
-    return f"{figure(spread.low)} to {figure(spread.high)}"
-
-
-def _quality(group: Group) -> list[str]:
-    ranked = [(row, row.fid) for row in group.rows if row.fid]
-    if not ranked:
-        return ["No final snapshot has a score, so quality cannot be ranked."]
-    best, fid = min(ranked, key=lambda pair: pair[1].mean)
-    others = sorted(
-        ((row, spread) for row, spread in ranked if row is not best), key=lambda p: p[1].mean
-    )
+def _quality(group: Group, ranks: Standing | None) -> Verdict:
+    topic = "Quality"
+    if group.too_short:
+        return _none(topic, f"{group.too_short}: this report ranks speed only.")
+    if ranks is None:
+        return _none(topic, "No final snapshot has a score, so quality cannot be ranked.")
+    best = ranks.best
+    mean = figure(ranks.spreads[best].mean)
+    others = len(ranks.labels) > 1
     lead = "has the lowest final FID" if others else "is the only one with a final FID"
-    name = f"{best.label} {lead} ({group.features} features): {figure(fid.mean)}"
-    lost = len(best.runs) - fid.seeds
-    if fid.seeds < 2:
-        of = f"one seed of {len(best.runs)}" if lost else "one seed"
-        if not others:
-            return [f"{name}, from {of}, so no uncertainty can be given."]
-        all_of_them = listed([f"{row.label} {figure(s.mean)}" for row, s in others], _NAMED)
-        return [
-            f"Quality cannot be ranked from {of}: final FID ({group.features} features) of "
-            f"{best.label} {figure(fid.mean)}, {all_of_them}."
-        ]
-    of = f" of {len(best.runs)} planned" if lost else ""
-    sentences = [f"{name} (mean of {fid.seeds} seeds{of}, {_seeds(fid)})."]
-    equal = [_quoted(row, s) for row, s in others if s.seeds > 1 and s.overlaps(fid)]
-    single = [_quoted(row, s) for row, s in others if s.seeds < 2]
-    if equal:
-        sentences.append(
-            f"It cannot be told apart from {listed(equal, _NAMED)}: the seeds' ranges overlap."
-        )
-    if single:
-        sentences.append(
-            f"Nothing certain can be said of {listed(single, _NAMED)}: one seed has no spread."
-        )
-    if others and not equal and not single:
-        row, spread = others[0]
-        sentences[0] = sentences[0].removesuffix(".") + (
-            f"; no other's seeds come within this range, the next is {row.label} with "
-            f"{figure(spread.mean)} ({_seeds(spread)})."
-        )
-    return [" ".join(sentences)]
-
-
-def _quoted(row: Row, spread: Spread) -> str:
-    seeds = _seeds(spread)
-    return (
-        f"{row.label} ({seeds})"
-        if spread.seeds < 2
-        else (f"{row.label} ({figure(spread.mean)}, {seeds})")
+    planned = next(len(row.runs) for row in group.rows if row.label == best)
+    opening = (
+        f"{best} {lead} ({group.features} features): {mean} "
+        f"({_seeds(ranks.spreads[best], planned)})"
     )
+    return _verdict(topic, ranks, f"FID {mean}", opening)
 
 
-def _speed(group: Group) -> list[str]:
-    ranked = sorted(
-        ((row, row.images_per_s) for row in group.rows if row.images_per_s),
-        key=lambda pair: -pair[1].median,
+def _equal_time(group: Group, ranks: Standing, equal: EqualTime) -> Verdict:
+    best = ranks.best
+    mean = figure(ranks.spreads[best].mean)
+    opening = (
+        f"After {_duration(equal.seconds)}, when {equal.fastest} has finished, {best} has the "
+        f"lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
     )
-    if not ranked:
-        return ["No run was long enough for a steady rate, so speed cannot be ranked."]
-    (best, speed), *others = ranked
-    rate = f"{figure(speed.median)} images/s"
+    return _verdict("Quality at equal time", ranks, f"FID {mean}", opening)
+
+
+def _speed(ranks: Standing | None) -> Verdict:
+    topic = "Speed"
+    if ranks is None:
+        return _none(topic, "No run was long enough for a steady rate, so speed is not ranked.")
+    best = ranks.best
+    rate = f"{figure(ranks.spreads[best].mean)} images/s"
+    opening = f"{best} trains {rate} ({_seeds(ranks.spreads[best])})"
+    if len(ranks.labels) > 1:
+        opening = f"{best} trains fastest: {rate} ({_seeds(ranks.spreads[best])})"
+    return _verdict(topic, ranks, rate, opening)
+
+
+def _verdict(topic: str, ranks: Standing, shown: str, opening: str) -> Verdict:
+    best, *others = ranks.labels
     if not others:
-        return [f"{best.label} trains {rate}."]
-    equal = [
-        f"{row.label} ({figure(spread.median)})"
-        for row, spread in others
-        if speed.seeds > 1 and spread.seeds > 1 and spread.overlaps(speed)
-    ]
-    slowest, least = others[-1]
-    if equal:
-        text = (
-            f"{best.label} trains {rate} and cannot be told apart in speed from "
-            f"{listed(equal, _NAMED)}: the seeds' ranges overlap"
+        return Verdict(topic, (best,), shown, "none", "nothing to compare with", f"{opening}.")
+    clear = [label for label in others if label not in (*ranks.equals, *ranks.unknown)]
+    parts = [opening]
+    if ranks.equals:
+        named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.equals]
+        parts[0] += f", and cannot be told apart from {listed(named, _NAMED)}"
+    if clear:
+        parts.append(
+            _against(ranks, clear[0], "the next" if clear[0] == others[0] else "of the rest")
         )
-        if len(equal) < len(others) and not least.overlaps(speed):
-            text += (
-                f"; it is {factor(speed.median / least.median)} times as fast as the slowest, "
-                f"{slowest.label} ({figure(least.median)})"
-            )
-        return [f"{text}."]
-    second, next_speed = others[0]
-    text = (
-        f"{best.label} is the fastest: {rate}, {factor(speed.median / next_speed.median)} times "
-        f"{second.label} ({figure(next_speed.median)})"
-    )
-    if len(others) > 1:
-        text += (
-            f" and {factor(speed.median / least.median)} times the slowest, {slowest.label} "
-            f"({figure(least.median)})"
-        )
-    single = min(spread.seeds for _, spread in ranked) < 2
-    return [f"{text}{'; one seed has no spread' if single else ''}."]
+    if ranks.unknown:
+        parts.append(_one_seed(ranks))
+    certainty: Certainty = "tied" if ranks.equals else "uncertain" if ranks.unknown else "clear"
+    badge = {
+        "tied": f"no clear lead: {1 + len(ranks.equals)} equal",
+        "uncertain": "one seed: not certain",
+        "clear": "clear lead",
+    }[certainty]
+    return Verdict(topic, (best, *ranks.equals), shown, certainty, badge, f"{'; '.join(parts)}.")
+
+
+def _against(ranks: Standing, worse: str, which: str) -> str:
+    """Say how far the best is from the first that it can be told apart from."""
+    found = ranks.between(ranks.best, worse)
+    assert found is not None
+    bounds, short = interval(found), _short(ranks.spreads[worse])
+    if ranks.lower_is_better:
+        high = f"{factor(found.estimate)} times as high"
+        return f"that of {which}, {worse} ({short}), is {high} ({bounds})"
+    return f"that is {factor(found.estimate)} times as fast as {which}, {worse} ({short}; {bounds})"
+
+
+def interval(difference: Difference) -> str:
+    """Return e.g. ``95 % interval 1.2 to 3.4, p 0.003``."""
+    show = factor if difference.scale == "ratio" else figure
+    p = "p < 0.001" if difference.p < 0.001 else f"p {difference.p:.2g}"
+    return f"95 % interval {show(difference.low)} to {show(difference.high)}, {p}"
+
+
+def _one_seed(ranks: Standing) -> str:
+    named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
+    if ranks.spreads[ranks.best].seeds < 2:
+        return f"of one seed, so the order is not certain: {listed(named, _NAMED)}"
+    return f"nothing certain can be said of {listed(named, _NAMED)}, with one seed"
+
+
+def _seeds(spread: Spread, planned: int | None = None) -> str:
+    of = f" of {planned} planned" if planned and planned != spread.seeds else ""
+    if spread.seeds < 2:
+        return f"one seed{of}"
+    return f"mean of {spread.seeds} seeds{of}, {figure(spread.low)} to {figure(spread.high)}"
+
+
+def _short(spread: Spread) -> str:
+    seeds = {1: ", one seed", 2: ", two seeds"}.get(spread.seeds, "")
+    return f"{figure(spread.mean)}{seeds}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{figure(seconds)} s" if seconds < 180 else f"{figure(seconds / 60)} min"

@@ -1,27 +1,23 @@
 """FID curves: against the images seen and against the seconds of training."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis as MplAxis
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from gan_bench.report.numbers import figure
-from gan_bench.report.palette import NEUTRAL, Look
-from gan_bench.report.pictures import Names, Picture, chart
-from gan_bench.report.summary import Group, Row
+from gan_bench.report.curves import MOST_ROWS, Curves, frame_of
+from gan_bench.report.numbers import figure, many
+from gan_bench.report.summary import Group
 
 Axis = Literal["images", "train_s"]
-_AXES: dict[Axis, tuple[str, str]] = {
-    "images": ("training images seen", "images seen"),
-    "train_s": ("seconds of training, warm-up included", "seconds of training"),
+_AXES: dict[Axis, tuple[str, str, str]] = {
+    "images": ("images", "training images seen", "images seen"),
+    "train_s": ("seconds", "seconds of training, warm-up included", "seconds of training"),
 }
+_FLOOR_NEAR = 4.0
+"""A floor this many times below the least FID is told instead of drawn."""
 _LOG_FROM = 6.0
 """With values this many times apart, a linear axis would squash the least."""
 
@@ -30,150 +26,103 @@ _LOG_FROM = 6.0
 class FidCharts:
     """The charts of a group, and what they do not show."""
 
-    pictures: list[Picture]
-    notes: list[str]
+    charts: list[Curves] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
-def fid_charts(
-    group: Group, scores: pd.DataFrame, looks: Mapping[str, Look], names: Names
-) -> FidCharts:
+def fid_charts(group: Group, points: pd.DataFrame, number: int) -> FidCharts:
     """Return both charts of a group, none where it has no scores.
 
     Parameters
     ----------
     group
-        Its runs, metric and protocol.
-    scores
-        The frame of `gan_bench.results.Results`.
-    looks
-        By the rows' labels.
-    names
-        Gives out file names.
+        Its metric and floor.
+    points
+        From `gan_bench.report.pace.fid_points`.
+    number
+        The group's, for the charts' ids.
     """
-    if group.metric is None:
-        return FidCharts([], [])
-    of_group = scores[
-        (scores["protocol"] == group.setting.protocol) & (scores["metric"] == group.metric)
-    ].astype({"value": float, "images": float, "train_s": float})
-    frames = {
-        row.label: of_group[of_group["run_id"].isin([run.run_id for run in row.runs])]
-        .dropna(subset=["value"])
-        .sort_values(["run_id", "step"])
-        for row in group.rows
-    }
-    frames = {label: frame for label, frame in frames.items() if len(frame)}
-    if not frames:
-        return FidCharts([], [])
+    labels = list(dict.fromkeys(points["label"]))
+    drawn = points[points["label"].isin(labels[:MOST_ROWS])]
+    notes = _notes(drawn)
+    if len(labels) > MOST_ROWS:
+        notes.append(f"Only the first {MOST_ROWS} of {len(labels)} implementations are drawn.")
+    charts = [chart for axis in _AXES if (chart := _chart(group, drawn, axis, number))]
+    return FidCharts(charts, notes)
+
+
+def _notes(points: pd.DataFrame) -> list[str]:
     notes = []
-    for label, frame in frames.items():
-        untimed = int(frame["train_s"].isna().sum())
+    for label, mine in points.groupby("label", sort=False):
+        untimed = int(mine["train_s"].isna().sum())
         if untimed:
             notes.append(
-                f"{label}: {untimed} of {len(frame)} points are missing against seconds, as a "
-                "resumption hides the time until then."
+                f"{label}: {untimed} of {many(len(mine), 'point')} are missing against seconds, as "
+                "a resumption hides the time until then."
             )
-    pictures = [_chart(group, frames, looks, names, axis) for axis in _AXES]
-    return FidCharts([picture for picture in pictures if picture], notes)
+    return notes
 
 
-def _chart(
-    group: Group,
-    frames: Mapping[str, pd.DataFrame],
-    looks: Mapping[str, Look],
-    names: Names,
-    axis: Axis,
-) -> Picture | None:
-    frames = {label: frame.dropna(subset=[axis]) for label, frame in frames.items()}
-    frames = {label: frame for label, frame in frames.items() if len(frame)}
-    if not frames:
+def _chart(group: Group, points: pd.DataFrame, axis: Axis, number: int) -> Curves | None:
+    points = points.dropna(subset=[axis])
+    if points.empty:
         return None
-    longest = [float(frame[axis].max()) for frame in frames.values()]
-    log = axis == "train_s" and min(longest) > 0 and max(longest) / min(longest) > _LOG_FROM
-    rows = {row.label: row for row in group.rows}
-
-    def plot(drawn: Figure) -> None:
-        axes = drawn.subplots()
-        for label, frame in frames.items():
-            _lines(axes, frame, rows[label], looks[label], axis, log)
-        if group.floor is not None:
-            axes.axhline(group.floor, color=NEUTRAL, linewidth=1, linestyle=(0, (1, 2)))
-        values = pd.concat(list(frames.values()))["value"]
-        lowest = min(values.min(), math.inf if group.floor is None else group.floor)
-        if lowest > 0 and values.max() / lowest > _LOG_FROM:
-            _logarithmic(axes.yaxis, axes.set_yscale)
-        if log:
-            _logarithmic(axes.xaxis, axes.set_xscale)
-        for scale in (axes.xaxis, axes.yaxis):
-            scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-        axes.set_xlabel(_AXES[axis][0])
-        axes.set_ylabel(f"FID ({group.features})")
-        _legend(drawn, [label for label in looks if label in frames], looks, group.floor)
-
+    longest = points.groupby("label")[axis].max()
+    log = axis == "train_s" and longest.min() > 0 and longest.max() / longest.min() > _LOG_FROM
+    if log:
+        points = points[points[axis] > 0]
+    by_label = {str(label): mine for label, mine in points.groupby("label", sort=False)}
+    lines = [frame for label, mine in by_label.items() for frame in _lines(label, mine, axis)]
+    lowest = points["value"].min()
+    floor = group.floor
+    # Far below every curve, it would press them together.
+    shown = floor is not None and floor * _FLOOR_NEAR > lowest
+    word, x_title, against = _AXES[axis]
+    caption = f"FID ({group.features} features) against {against}"
     ends = "; ".join(
-        f"{label} from {figure(_mean_at(frame, first=True))} to {figure(_mean_at(frame))}"
-        for label, frame in frames.items()
+        f"{label} from {figure(_mean_at(mine, first=True))} to {figure(_mean_at(mine))}"
+        for label, mine in by_label.items()
     )
-    caption = f"FID ({group.features} features) against {_AXES[axis][1]}"
+    where = f", {group.title}" if group.title else ""
     note = "; logarithmic, so the untrained generator at 0 s is not shown" if log else ""
-    legend_rows = -(-(len(frames) + (group.floor is not None)) // 2)
-    return chart(
-        names("fid", axis, group.title),
-        plot,
-        size=(4.8, 3.2 + 0.19 * legend_rows),
-        alt=f"Line chart of {caption}: {ends}.",
-        caption=f"{caption}{note}",
+    if floor is not None and not shown:
+        note += f"; the floor of real images, {figure(floor)}, lies below the chart"
+    return Curves(
+        id=f"fid-{word}-{number}",
+        title=f"{caption}{note}",
+        frame=frame_of(lines),
+        x_title=x_title,
+        y_title=f"FID ({group.features})",
+        alt=f"Line chart of {caption}{where}: {ends}.",
+        log_x=bool(log),
+        log_y=bool(lowest > 0 and points["value"].max() / lowest > _LOG_FROM),
+        floor=floor if shown else None,
     )
 
 
-def _logarithmic(axis: MplAxis, set_scale: Callable[[str], None]) -> None:
-    set_scale("log")
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _lines(axes: Axes, frame: pd.DataFrame, row: Row, look: Look, axis: Axis, log: bool) -> None:
-    shown = frame[frame[axis] > 0] if log else frame
-    for _, run in shown.groupby("run_id"):
-        axes.plot(run[axis], run["value"], color=look.colour, alpha=0.35, linewidth=0.8)
-    ok = [run.run_id for run in row.ok_runs]
-    of_ok = shown[shown["run_id"].isin(ok)]
-    points = of_ok.groupby("run_id")["step"].transform("size")
+def _lines(label: str, points: pd.DataFrame, axis: Axis) -> Sequence[pd.DataFrame]:
+    """Return the mean over the whole seeds, and each other seed as a faint line."""
+    size = points.groupby("run_id")["step"].transform("size")
+    ok = points["ok"]
     # A mean over other seeds at every point would have jumps that no seed took.
-    whole = of_ok[points == points.max()]
-    mean = whole.groupby("step")[[axis, "value"]].mean()
-    axes.plot(
-        mean[axis],
-        mean["value"],
-        color=look.colour,
-        linestyle=look.line,
-        marker=look.marker,
-        markersize=3.5,
-        linewidth=1.8,
-    )
-
-
-def _legend(
-    drawn: Figure, labels: list[str], looks: Mapping[str, Look], floor: float | None
-) -> None:
-    handles = [
-        Line2D(
-            *([], []),
-            color=looks[label].colour,
-            linestyle=looks[label].line,
-            marker=looks[label].marker,
-            markersize=3.5,
-            linewidth=1.8,
+    whole = points[ok & (size == size[ok].max())] if ok.any() else points.iloc[:0]
+    rest = points[~points["run_id"].isin(whole["run_id"])]
+    lines = []
+    if len(whole):
+        mean = whole.groupby("step", as_index=False).agg(
+            x=(axis, "mean"), y=("value", "mean"), low=("value", "min"), high=("value", "max")
         )
-        for label in labels
-    ]
-    # matplotlib leaves out labels that start with an underscore.
-    words = [f" {label}" if label.startswith("_") else label for label in labels]
-    if floor is not None:
-        handles.append(Line2D([], [], color=NEUTRAL, linewidth=1, linestyle=(0, (1, 2))))
-        words.append("floor: real images")
-    drawn.legend(handles, words, loc="outside lower center", ncols=2, fontsize=9)
+        lines.append(mean.assign(label=label, name=label, part="strong", line="mean"))
+    for run_id, run in rest.groupby("run_id", sort=False):
+        faint = run.rename(columns={axis: "x", "value": "y"})[["x", "y"]]
+        lines.append(
+            faint.assign(low=math.nan, high=math.nan, label=label, name=label).assign(
+                part="faint", line=run_id
+            )
+        )
+    return lines
 
 
-def _mean_at(frame: pd.DataFrame, *, first: bool = False) -> float:
-    step = frame["step"].min() if first else frame["step"].max()
-    return float(frame.loc[frame["step"] == step, "value"].mean())
+def _mean_at(points: pd.DataFrame, *, first: bool = False) -> float:
+    step = points["step"].min() if first else points["step"].max()
+    return float(points.loc[points["step"] == step, "value"].mean())

@@ -12,3 +12,5 @@ class Matrix:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     note: str = ""
+    numeric: bool = False
+    """Whether the cells are figures, which stand to the right."""

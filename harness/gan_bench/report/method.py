@@ -10,7 +10,7 @@ from gan_bench.record import Record
 from gan_bench.report.matrix import Matrix
 from gan_bench.report.numbers import MISSING, figure, listed, many
 from gan_bench.report.parity import parity_facts
-from gan_bench.report.summary import Summary
+from gan_bench.report.summary import Row, Summary
 from gan_bench.score.protocol import Protocol, differences
 from gan_bench.score.result import Scores
 from gan_bench.spec import RunSpec
@@ -184,21 +184,7 @@ def _recipes(summary: Summary) -> Matrix:
     columns: dict[str, dict[str, str]] = {}
     for group in summary.groups:
         for row in group.rows:
-            spec = row.runs[0].spec
-            paired = next((run.record.paired for run in row.runs if run.record), None)
-            values = {
-                "recipe": spec.implementation.recipe,
-                "implementation source sha256": spec.source_sha256[:12],
-                "implementation from": spec.implementation.distribution
-                or ("a file" if spec.implementation.path else "an entry point"),
-                "initial weights": {True: "the recipe's", False: "its own"}.get(bool(paired), "")
-                if paired is not None
-                else "",
-                "steps": f"{spec.steps:,}",
-                "real images per step": f"{spec.images_per_step:,}",
-            }
-            values |= {key: _text(value) for key, value in spec.recipe_values.items()}
-            values |= spec.conventions
+            values = recipe_values(row)
             known = columns.setdefault(row.label, values)
             if known != values:
                 columns[f"{row.label}, {group.title}"] = values
@@ -211,6 +197,24 @@ def _recipes(summary: Summary) -> Matrix:
             (field, tuple(values.get(field, "") for values in columns.values())) for field in fields
         ),
     )
+
+
+def recipe_values(row: Row) -> dict[str, str]:
+    """Return a row's recipe by name: its values, what is pinned, and how it starts."""
+    spec = row.runs[0].spec
+    paired = next((run.record.paired for run in row.runs if run.record), None)
+    values = {
+        "recipe": spec.implementation.recipe,
+        "implementation source sha256": spec.source_sha256[:12],
+        "implementation from": spec.implementation.distribution
+        or ("a file" if spec.implementation.path else "an entry point"),
+        "steps": f"{spec.steps:,}",
+        "real images per step": f"{spec.images_per_step:,}",
+    }
+    if paired is not None:
+        values["initial weights"] = "the recipe's" if paired else "its own"
+    values |= {key: _text(value) for key, value in spec.recipe_values.items()}
+    return values | spec.conventions
 
 
 def _pairs(values: Mapping[str, str]) -> str:

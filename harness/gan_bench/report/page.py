@@ -1,23 +1,32 @@
 """All that a report says and shows, before it takes a form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+
 import gan_bench
-from gan_bench.report.answer import answer, caveats
+from gan_bench.report.answer import Verdict, advice, answer, caveats, standings
+from gan_bench.report.claims import ClaimRow, claims
+from gan_bench.report.crossed import Crossed, crossed
+from gan_bench.report.curves import Curves
 from gan_bench.report.fid_curves import FidCharts, fid_charts
 from gan_bench.report.groups import WORDS
-from gan_bench.report.loss_curves import loss_charts
+from gan_bench.report.loss_curves import Losses, loss_charts, loss_curves
 from gan_bench.report.matrix import Matrix
 from gan_bench.report.method import Method, method
 from gan_bench.report.numbers import listed, many
+from gan_bench.report.pace import default_target, equal_time, fid_points, times_to
+from gan_bench.report.pairs import Pairs, pairs, told
 from gan_bench.report.palette import Look, looks
 from gan_bench.report.pictures import Names, Picture
 from gan_bench.report.quality import elsewhere, quality
-from gan_bench.report.samples import Samples, sample_grids
+from gan_bench.report.ranking import READING, RankedRow, Ranking, Target, Trouble, ranking
+from gan_bench.report.samples import Samples, sample_pages
+from gan_bench.report.shares import Shares, class_shares
+from gan_bench.report.static import fid_picture, loss_picture, shares_picture
 from gan_bench.report.summary import Group, Row, Summary
-from gan_bench.report.table import READING, Table, Trouble, table, troubles
 from gan_bench.results import Results
 
 
@@ -27,11 +36,27 @@ class GroupPage:
 
     title: str
     setting: str
-    answer: list[str]
-    table: Table
-    quality: Matrix | None
-    """All scores of the final snapshot."""
+    advice: str
+    verdicts: list[Verdict]
+    ranking: Ranking
+    quality: list[Matrix]
+    """All scores of the final snapshot, a table a protocol."""
+    crossed: Crossed | None
     fid: FidCharts
+    fid_pictures: list[Picture]
+    pairs: Pairs
+    told: list[Matrix]
+    """The pairs that markdown compares."""
+    claims: list[ClaimRow]
+
+
+@dataclass(frozen=True)
+class SamplesPage:
+    """What is shown of one data set's samples."""
+
+    samples: Samples
+    shares: Shares | None
+    shares_picture: Picture | None
 
 
 @dataclass(frozen=True)
@@ -42,13 +67,15 @@ class Page:
     byline: str
     apart: str
     """Why there are several groups; empty if there is one."""
+    looks: Mapping[str, Look]
+    """By label, of every implementation."""
     groups: list[GroupPage]
     caveats: list[str]
     reading: tuple[str, ...]
-    """What the tables' columns mean."""
-    troubles: list[Trouble]
-    losses: list[Picture]
-    samples: list[Samples]
+    """What the ranking's columns mean."""
+    losses: list[Curves]
+    loss_pictures: list[Picture]
+    samples: list[SamplesPage]
     elsewhere: Matrix | None
     """Samples from elsewhere that compare with no run."""
     method: Method
@@ -57,16 +84,18 @@ class Page:
 
     @property
     def pictures(self) -> list[Picture]:
-        """Every picture, in the order of the page."""
-        found = [*self.losses, *(p for group in self.groups for p in group.fid.pictures)]
-        for samples in self.samples:
-            found += [samples.real] if samples.real else []
-            found += samples.finals
-            found += [picture for strip in samples.strips for picture in strip.pictures]
+        """Every file that lies beside the markdown, in the order of the page."""
+        found = [picture for group in self.groups for picture in group.fid_pictures]
+        found += self.loss_pictures
+        for page in self.samples:
+            found += page.samples.pictures()
+            found += [page.shares_picture] if page.shares_picture else []
         return found
 
 
-def build_page(path: Path, results: Results, summary: Summary, title: str | None) -> Page:
+def build_page(
+    path: Path, results: Results, summary: Summary, title: str | None, target_fid: float | None
+) -> Page:
     """Return the content of a report.
 
     Parameters
@@ -79,21 +108,32 @@ def build_page(path: Path, results: Results, summary: Summary, title: str | None
         Its runs in comparable groups.
     title
         The heading, or None for one made from what was run.
+    target_fid
+        The FID whose time is shown, or None for that of each data set.
     """
-    by_label = looks(summary.labels)
+    by_label = looks([(label, row.recipe, row.framework) for label, row in summary.rows.items()])
     names = Names()
     rows = _rows_once(summary)
-    reasons = _score_reasons(results)
+    losses = loss_curves(rows, results.losses)
+    by_run = _relative_reasons(_score_reasons(results), path)
+    groups = [
+        _group_page(number, group, results, by_label, losses, by_run, target_fid, names)
+        for number, group in enumerate(summary.groups)
+    ]
     return Page(
         title=title or _title(summary),
         byline=_byline(summary),
         apart=_apart(summary),
-        groups=[_group_page(group, results, by_label, names) for group in summary.groups],
+        looks=by_label,
+        groups=[replace(g, ranking=_relative(g.ranking, path)) for g in groups],
         caveats=caveats(summary),
         reading=READING,
-        troubles=[_relative(trouble, path) for trouble in troubles(summary.groups, reasons)],
-        losses=loss_charts(rows, results.losses, by_label, names),
-        samples=_samples(summary, names),
+        losses=loss_charts(losses),
+        loss_pictures=[loss_picture(one, by_label[one.label], names) for one in losses],
+        samples=[
+            _samples_page(number, samples, by_label, names)
+            for number, samples in enumerate(sample_pages(rows, names))
+        ],
         elsewhere=elsewhere(summary.externals),
         method=method(summary, results.protocols, results.certificates),
         left_out=[sentence.replace(f"{path}/", "") for sentence in results.left_out],
@@ -102,16 +142,52 @@ def build_page(path: Path, results: Results, summary: Summary, title: str | None
 
 
 def _group_page(
-    group: Group, results: Results, by_label: Mapping[str, Look], names: Names
+    number: int,
+    group: Group,
+    results: Results,
+    by_label: Mapping[str, Look],
+    losses: Sequence[Losses],
+    reasons: Mapping[str, str],
+    target_fid: float | None,
+    names: Names,
 ) -> GroupPage:
+    points = fid_points(group, results.scores)
+    equal = equal_time(group, points)
+    ranks = standings(group, equal)
+    verdicts = answer(group, ranks, equal)
+    table = ranking(group, ranks, _target(group, points, target_fid), by_label, reasons)
+    ours = [one for one in losses if one.runs & {run.run_id for run in group.runs}]
+    found = pairs(group, table, ranks, ours)
+    fid = fid_charts(group, points, number)
     return GroupPage(
         title=group.title,
         setting=group.setting.describe(),
-        answer=answer(group),
-        table=table(group, by_label),
+        advice=advice(group, ranks, verdicts),
+        verdicts=verdicts,
+        ranking=table,
         quality=quality(group),
-        fid=fid_charts(group, results.scores, by_label, names),
+        crossed=crossed(group),
+        fid=fid,
+        fid_pictures=[fid_picture(curves, by_label, names) for curves in fid.charts],
+        pairs=found,
+        told=told(group, found),
+        claims=claims(group, results.losses, results.scores),
     )
+
+
+def _target(group: Group, points: pd.DataFrame, asked: float | None) -> Target | None:
+    fid = asked or default_target(group)
+    if fid is None or points.empty:
+        return None
+    return Target(fid, times_to(fid, group, points))
+
+
+def _samples_page(
+    number: int, samples: Samples, by_label: Mapping[str, Look], names: Names
+) -> SamplesPage:
+    shares = class_shares(samples, number)
+    picture = shares_picture(shares, by_label, names) if shares else None
+    return SamplesPage(samples, shares, picture)
 
 
 def _title(summary: Summary) -> str:
@@ -147,14 +223,6 @@ def _rows_once(summary: Summary) -> list[tuple[str, Row]]:
     return list(found.values())
 
 
-def _samples(summary: Summary, names: Names) -> list[Samples]:
-    by_data: dict[tuple[str, str], list[tuple[str, Row]]] = {}
-    for caption, row in _rows_once(summary):
-        spec = row.runs[0].spec
-        by_data.setdefault((spec.dataset, spec.data_sha256), []).append((caption, row))
-    return [sample_grids(*key, rows, names) for key, rows in by_data.items()]
-
-
 def _score_reasons(results: Results) -> dict[str, str]:
     """Return by run id why scoring went wrong."""
     if results.runs.empty:
@@ -163,10 +231,22 @@ def _score_reasons(results: Results) -> dict[str, str]:
     return dict(zip(wrong["run_id"], wrong["score_reason"], strict=True))
 
 
-def _relative(trouble: Trouble, path: Path) -> Trouble:
+def _relative_reasons(reasons: Mapping[str, str], path: Path) -> dict[str, str]:
+    return {run_id: _without(reason, path) for run_id, reason in reasons.items()}
+
+
+def _relative(table: Ranking, path: Path) -> Ranking:
     """Return it without the place of the results folder, which is nobody's business elsewhere."""
 
-    def without(text: str) -> str:
-        return text.replace(f"{path.resolve()}/", "").replace(f"{path}/", "")
+    def of(trouble: Trouble) -> Trouble:
+        reason, tail = _without(trouble.reason, path), _without(trouble.log_tail, path)
+        return replace(trouble, reason=reason, log_tail=tail)
 
-    return replace(trouble, reason=without(trouble.reason), log_tail=without(trouble.log_tail))
+    def row(one: RankedRow) -> RankedRow:
+        return replace(one, troubles=tuple(of(trouble) for trouble in one.troubles))
+
+    return replace(table, rows=tuple(row(one) for one in table.rows))
+
+
+def _without(text: str, path: Path) -> str:
+    return text.replace(f"{path.resolve()}/", "").replace(f"{path}/", "")

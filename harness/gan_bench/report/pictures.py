@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -41,16 +42,18 @@ _STYLE: dict[str, object] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG with what a reader needs who cannot see it."""
+    """An image with what a reader needs who cannot see it."""
 
     name: str
     """Its file name."""
     png: bytes
+    """The file's content, of the format that `kind` says."""
     alt: str
     width: int
     """In pixels of the page, not of the file."""
     height: int
     caption: str = ""
+    kind: Literal["png", "gif"] = "png"
 
 
 class Names:
@@ -59,12 +62,12 @@ class Names:
     def __init__(self) -> None:
         self._used: set[str] = set()
 
-    def __call__(self, *parts: str) -> str:
-        """Return a file name of letters, digits and hyphens made of the parts."""
+    def __call__(self, *parts: str, suffix: str = ".png") -> str:
+        """Return a file name of letters, digits and hyphens made of the parts, and the suffix."""
         stem = re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")[:80]
-        name, number = f"{stem}.png", 2
+        name, number = f"{stem}{suffix}", 2
         while name in self._used:
-            name, number = f"{stem}-{number}.png", number + 1
+            name, number = f"{stem}-{number}{suffix}", number + 1
         self._used.add(name)
         return name
 

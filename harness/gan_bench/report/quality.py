@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from gan_bench.report.matrix import Matrix
 from gan_bench.report.numbers import MISSING, figure
-from gan_bench.report.summary import Final, Group, Spread
+from gan_bench.report.spread import Spread
+from gan_bench.report.summary import Final, Group, Scored
 from gan_bench.score.result import Score, Scores
 
 _WORDS = {
@@ -32,28 +33,35 @@ _NOTE = (
 )
 
 
-def quality(group: Group) -> Matrix | None:
-    """Return the table of a group, None where nothing was scored."""
-    finals = {row.label: group.finals[row.label] for row in group.rows}
-    externals = {f"From elsewhere: {name}": file for name, file in group.externals}
+def quality(group: Group) -> list[Matrix]:
+    """Return the table of each of a group's protocols that anything was scored under."""
+    found = [_matrix(group, scored) for scored in group.protocols]
+    return [matrix for matrix in found if matrix is not None]
+
+
+def _matrix(group: Group, scored: Scored) -> Matrix | None:
+    finals = {row.label: scored.finals[row.label] for row in group.rows}
+    externals = {f"From elsewhere: {name}": file for name, file in scored.externals}
     measured = {name for final in finals.values() for name in final.spreads}
     measured |= {row.metric for file in externals.values() for row in file.scores}
-    names = _names(measured, group.features)
-    if group.metric is None or not measured:
+    if not measured:
         return None
-    rows = [(label, _cells(final, group, names)) for label, final in finals.items()]
-    rows += [(label, _external(file, group.metric, names)) for label, file in externals.items()]
-    floor = (_text(name, group.floors.get(name)) for name in names)
-    rows.append(("Floor: real against real", (figure(group.floor), MISSING, MISSING, *floor)))
+    names = _names(measured, scored.features)
+    rows = [(label, _cells(final, scored.metric, names)) for label, final in finals.items()]
+    rows += [(label, _external(file, scored.metric, names)) for label, file in externals.items()]
+    floor = (_text(name, scored.floors.get(name)) for name in names)
+    floor_fid = figure(scored.floors.get(scored.metric))
+    rows.append(("Floor: real against real", (floor_fid, MISSING, MISSING, *floor)))
     return Matrix(
-        title="All scores of the final snapshot",
+        title=f"All scores of the final snapshot ({scored.features})",
         corner="Implementation",
         columns=(
-            *(f"FID ({group.features})", "95 % interval", "N real / fake"),
-            *(_word(name, group.features) for name in names),
+            *(f"FID ({scored.features})", "95 % interval", "N real / fake"),
+            *(_word(name, scored.features) for name in names),
         ),
         rows=tuple(rows),
-        note=_NOTE,
+        note=f"Protocol {scored.fingerprint}. {_NOTE}",
+        numeric=True,
     )
 
 
@@ -95,9 +103,9 @@ def _word(name: str, features: str) -> str:
     return _WORDS[name.removesuffix(f"_{features}")]
 
 
-def _cells(final: Final, group: Group, names: Sequence[str]) -> tuple[str, ...]:
+def _cells(final: Final, metric: str, names: Sequence[str]) -> tuple[str, ...]:
     return (
-        _mean("", final.spreads.get(group.metric or "")),
+        _mean("", final.spreads.get(metric)),
         _range(final.interval),
         _counts(final.counts),
         *(_mean(name, final.spreads.get(name)) for name in names),

@@ -5,11 +5,14 @@ import hashlib
 import html
 import re
 from functools import cache
+from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from gan_bench.report.page import Page
+from gan_bench.report.page_data import compared, page_data
 from gan_bench.report.palette import COLOURS
 from gan_bench.report.pictures import Picture
 
@@ -28,13 +31,29 @@ def render_html(page: Page) -> bytes:
     """Return ``report.html``, which needs no other file and asks no server for anything."""
     environment = _environment()
     style = environment.get_template("style.css").render(colours=COLOURS)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    own = resources.files("gan_bench.report") / "templates" / "report.js"
+    scripts = [own.read_text(encoding="utf-8"), get_plotlyjs()]
+    sources = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    # Plotly writes styles of its own; no style can load anything here.
     policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
+        "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
+        f"script-src {sources}; base-uri 'none'; form-action 'none'"
     )
     template = environment.get_template("report.html.jinja")
-    return _encode(template.render(page=page, style=Markup(style), policy=Markup(policy)))
+    return _encode(
+        template.render(
+            page=page,
+            style=Markup(style),
+            policy=Markup(policy),
+            scripts=[Markup(script) for script in scripts],
+            data=page_data(page),
+            compared=compared(page),
+        )
+    )
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 @cache
@@ -77,7 +96,8 @@ def _md_attribute(text: str) -> Markup:
 
 
 def _data_uri(picture: Picture) -> Markup:
-    return Markup("data:image/png;base64,") + base64.b64encode(picture.png).decode()
+    content = base64.b64encode(picture.png).decode()
+    return Markup(f"data:image/{picture.kind};base64,") + content
 
 
 def _encode(text: str) -> bytes:

@@ -1,5 +1,6 @@
 """Every planned or finished run with its specification and, where it has one, its record."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ class Run:
     record: Record | None
     folder: RunFolder
     protocols: tuple[str, ...]
-    """The fingerprints under which it has scores."""
+    """The fingerprints under which it has scores, those with most evaluation points first."""
     score_status: str | None
     command: str
     """What started it, or planned it."""
@@ -100,10 +101,7 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
         What was read from it.
     """
     folder = open_results(path, create=False)
-    scored = {
-        str(run_id): tuple(dict.fromkeys(map(str, protocols)))
-        for run_id, protocols in results.scores.groupby("run_id")["protocol"]
-    }
+    scored = _protocols(results)
     runs = []
     for row in results.runs.to_dict("records"):
         run_id = str(row["run_id"])
@@ -128,3 +126,14 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
             )
         )
     return runs
+
+
+def _protocols(results: Results) -> dict[str, tuple[str, ...]]:
+    points: dict[str, Counter[str]] = {}
+    steps = results.scores[["run_id", "protocol", "step"]].drop_duplicates()
+    for run_id, protocol in zip(steps["run_id"], steps["protocol"], strict=True):
+        points.setdefault(str(run_id), Counter())[str(protocol)] += 1
+    return {
+        run_id: tuple(protocol for protocol, _ in counted.most_common())
+        for run_id, counted in points.items()
+    }

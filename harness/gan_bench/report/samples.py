@@ -1,30 +1,68 @@
-"""Sample grids: real images, every implementation's last grid, and how it came about."""
+"""Samples: real images, every implementation's grids over its training, copies and classes."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image
 
 from gan_bench import data
-from gan_bench.errors import GanBenchError
+from gan_bench.report.animation import animation
+from gan_bench.report.final_details import class_shares, neighbours
+from gan_bench.report.grids import Grid, grid_paths, grids
+from gan_bench.report.nearest import nearest_pairs, nearest_text
 from gan_bench.report.numbers import many
 from gan_bench.report.pictures import Names, Picture, png_of
+from gan_bench.report.real_images import data_on_this_machine, real_grid
 from gan_bench.report.runs import Run
 from gan_bench.report.summary import Row
-from gan_bench.score.grid import GAP, SIDE, grid
 
-_STRIP_SIDE = 4
-"""A strip shows this many of a grid's rows and columns, large enough to be seen."""
+MOST_ROWS = 24
+"""Of one data set: more make a page that no browser likes."""
+_LARGER = 2
+"""Pixels of the page for one of the neighbours: two digits are compared closely."""
 
 
 @dataclass(frozen=True)
-class Strip:
-    """The evaluation points of one run."""
+class Point:
+    """The grid of one evaluation point."""
 
-    title: str
-    pictures: list[Picture]
+    step: int
+    images: int
+    """Training images seen until then."""
+    fraction: float
+    """Of the planned steps."""
+    png: bytes
+    """64 images, 8 by 8, in greys where the run's are."""
+    alt: str
+    caption: str
+    """E.g. ``step 300 (30,000 images)``."""
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """What one run of an implementation made."""
+
+    label: str
+    caption: str
+    run_id: str
+    seed: int
+    unfinished: str
+    """Why the last grid is not of the end of training; empty where it is."""
+    points: tuple[Point, ...]
+    """By step, at least one."""
+    width: int
+    """Of a grid, in pixels."""
+    height: int
+    final: Picture
+    """The last point's grid."""
+    animation: Picture | None
+    """All points one after the other as a GIF, None where there is one."""
+    nearest: Picture | None
+    """The samples nearest to a training image, each above it; None where it cannot be shown."""
+    nearest_text: str
+    """How near they are, empty where it is not known."""
+    shares: dict[str, float] | None
+    """By class, among the final samples."""
 
 
 @dataclass(frozen=True)
@@ -33,115 +71,171 @@ class Samples:
 
     dataset: str
     real: Picture | None
-    finals: list[Picture]
-    strips: list[Strip]
-    notes: list[str]
+    rows: tuple[SampleRow, ...]
+    fractions: tuple[float, ...]
+    """Of all rows' points, each once and sorted."""
+    real_shares: dict[str, float] | None
+    """By class, among the real images that the samples are scored against."""
+    notes: tuple[str, ...]
+
+    def pictures(self) -> list[Picture]:
+        """Return every picture that lies beside the markdown."""
+        found = [self.real] if self.real else []
+        found += [row.final for row in self.rows]
+        found += [row.animation for row in self.rows if row.animation]
+        found += [row.nearest for row in self.rows if row.nearest]
+        return found
 
 
-def sample_grids(
-    dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names: Names
-) -> Samples:
-    """Return the grids of the rows on one data set.
+def sample_pages(rows: Sequence[tuple[str, Row]], names: Names) -> list[Samples]:
+    """Return the samples of each data set, in the order in which they first occur.
 
     Parameters
     ----------
-    dataset, data_sha256
-        The data set; its test images are shown if it can be had without a network.
     rows
-        The rows with their captions.
+        The rows with their captions; of each, the first seed that ended well is shown, or else
+        the first that left a grid.
     names
         Gives out file names.
     """
-    notes: list[str] = []
-    finals, strips = [], []
+    by_data: dict[tuple[str, str], list[tuple[str, Row]]] = {}
     for caption, row in rows:
+        spec = row.runs[0].spec
+        by_data.setdefault((spec.dataset, spec.data_sha256), []).append((caption, row))
+    return [_page(*key, members, names) for key, members in by_data.items()]
+
+
+def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names: Names) -> Samples:
+    notes: list[str] = []
+    loaded: data.Dataset | None = None
+    real: Picture | None = None
+    found: list[SampleRow] = []
+    real_shares: dict[str, float] | None = None
+    left = 0
+    for caption, row in rows:
+        if len(found) == MOST_ROWS:
+            left += 1
+            continue
         run = _shown_run(row)
         if run is None:
             notes.append(f"{caption}: no grid, as no run of it was scored.")
             continue
-        points = _points(run, caption, notes)
-        if not points:
+        kept, reasons = grids(run)
+        notes += [f"{caption}: {reason}." for reason in reasons]
+        if not kept:
             continue
-        step, last = points[-1]
-        where = f"seed {run.spec.seed}, {_when(run, step)}"
-        unfinished = "" if step == run.spec.steps else f" ({run.status}; not the end of training)"
-        finals.append(
-            _picture(
-                names("samples", row.label),
-                last,
-                alt=f"64 images made by {row.label}, {where}, 8 by 8.",
-                caption=f"{caption}, {where}{unfinished}",
-            )
+        if not found:  # a data set is loaded once, and only for something to stand beside it
+            loaded = data_on_this_machine(dataset, data_sha256, notes)
+            real = real_grid(loaded, names) if loaded else None
+        classes = class_shares(run) if kept[-1].step == run.spec.steps else None
+        if classes and real_shares is None:
+            real_shares = _by_class(classes.real_shares)
+        shares = _by_class(classes.shares) if classes else None
+        found.append(_row(caption, row.label, run, kept, loaded, shares, names))
+    if left:
+        notes.append(
+            f"{many(left, 'more implementation')} {'is' if left == 1 else 'are'} not shown, only "
+            f"the first {MOST_ROWS}."
         )
-        cells = [
-            _picture(
-                names("strip", row.label, str(at)),
-                _corner(image),
-                alt=f"16 images made by {row.label} after {_when(run, at)}.",
-                caption=_when(run, at),
-            )
-            for at, image in points
-        ]
-        strips.append(Strip(f"{caption}, seed {run.spec.seed}", cells))
-    real = _real(dataset, data_sha256, names, notes) if finals else None
-    return Samples(data.label(dataset), real, finals, strips, notes)
-
-
-def _when(run: Run, step: int) -> str:
-    return f"step {step:,} ({many(step * run.spec.images_per_step, 'image')})"
-
-
-def _shown_run(row: Row) -> Run | None:
-    """Return the first seed that ended well, or else the first that left a grid."""
-    with_grids = [run for run in row.runs if any(run.folder.grids.glob("*.png"))]
-    return min(with_grids, key=lambda run: (run.status != "ok", run.spec.seed), default=None)
-
-
-def _points(run: Run, caption: str, notes: list[str]) -> list[tuple[int, Image.Image]]:
-    points = []
-    for path in sorted(run.folder.grids.glob("*.png")):
-        if not path.stem.isdecimal():
-            continue
-        try:
-            with Image.open(io.BytesIO(path.read_bytes())) as image:
-                image.load()
-                points.append((int(path.stem), image.convert("L" if image.mode == "L" else "RGB")))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            notes.append(f"{caption}: the grid {path.name} of {run.run_id} is not readable.")
-    return sorted(points, key=lambda point: point[0])
-
-
-def _corner(image: Image.Image) -> Image.Image:
-    def part(pixels: int) -> int:
-        one = (pixels - (SIDE - 1) * GAP) // SIDE
-        return max(1, _STRIP_SIDE * (one + GAP) - GAP)
-
-    return image.crop((0, 0, part(image.width), part(image.height)))
-
-
-def _real(dataset: str, data_sha256: str, names: Names, notes: list[str]) -> Picture | None:
-    label = data.label(dataset)
-    try:
-        status = data.describe(dataset)
-        if not status.available:
-            notes.append(f"No real images are shown: {label} is not on this machine.")
-            return None
-        loaded = data.load(dataset)
-    except GanBenchError as error:
-        notes.append(f"No real images are shown: {error}")
-        return None
-    if loaded.sha256 != data_sha256:
-        notes.append(f"No real images are shown: {label} has other content on this machine.")
-        return None
-    canvas = np.ascontiguousarray(grid(loaded.test.images))
-    pixels = canvas[:, :, 0] if canvas.shape[2] == 1 else canvas
-    return _picture(
-        names("real", label),
-        Image.fromarray(pixels),
-        alt=f"The first 64 test images of {label}, 8 by 8.",
-        caption=f"Real test images of {label}",
+    return Samples(
+        dataset=data.label(dataset),
+        real=real,
+        rows=tuple(found),
+        fractions=tuple(sorted({point.fraction for row in found for point in row.points})),
+        real_shares=real_shares,
+        notes=tuple(notes),
     )
 
 
-def _picture(name: str, image: Image.Image, *, alt: str, caption: str) -> Picture:
-    return Picture(name, png_of(image), alt, image.width, image.height, caption)
+def _shown_run(row: Row) -> Run | None:
+    with_grids = [run for run in row.runs if grid_paths(run)]
+    return min(with_grids, key=lambda run: (run.status != "ok", run.spec.seed), default=None)
+
+
+def _row(
+    caption: str,
+    label: str,
+    run: Run,
+    kept: Sequence[Grid],
+    loaded: data.Dataset | None,
+    shares: dict[str, float] | None,
+    names: Names,
+) -> SampleRow:
+    points = tuple(_point(label, run, one) for one in kept)
+    last, image = points[-1], kept[-1].image
+    finished = last.step == run.spec.steps
+    unfinished = "" if finished else f"{run.status}; not the end of training"
+    suffix = f" ({unfinished})" if unfinished else ""
+    known = neighbours(run) if finished else None
+    pairs = None
+    if known and loaded:
+        pairs = nearest_pairs(image, loaded.training(run.spec.train_splits).images, known)
+    return SampleRow(
+        label=label,
+        caption=caption,
+        run_id=run.run_id,
+        seed=run.spec.seed,
+        unfinished=unfinished,
+        points=points,
+        width=image.width,
+        height=image.height,
+        final=Picture(
+            name=names("samples", label),
+            png=last.png,
+            alt=last.alt,
+            width=image.width,
+            height=image.height,
+            caption=f"{caption}, seed {run.spec.seed}, {last.caption}{suffix}",
+        ),
+        animation=_animation(caption, label, run, kept, names) if len(kept) > 1 else None,
+        nearest=_nearest(caption, label, pairs, names) if pairs else None,
+        nearest_text=nearest_text(known) if known else "",
+        shares=shares,
+    )
+
+
+def _point(label: str, run: Run, one: Grid) -> Point:
+    images = one.step * run.spec.images_per_step
+    when = f"step {one.step:,} ({many(images, 'image')})"
+    return Point(
+        step=one.step,
+        images=images,
+        fraction=one.step / run.spec.steps,
+        png=png_of(one.image),
+        alt=f"64 images made by {label}, seed {run.spec.seed}, {when}, 8 by 8.",
+        caption=when,
+    )
+
+
+def _animation(caption: str, label: str, run: Run, kept: Sequence[Grid], names: Names) -> Picture:
+    first, last = kept[0], kept[-1]
+    return Picture(
+        name=names("training", label, suffix=".gif"),
+        png=animation([one.image for one in kept]),
+        alt=(
+            f"Animation of 64 images made by {label}, seed {run.spec.seed}, at {len(kept)} points "
+            f"from step {first.step:,} to step {last.step:,}, of the same noise."
+        ),
+        width=last.image.width,
+        height=last.image.height,
+        caption=f"{caption}, seed {run.spec.seed}",
+        kind="gif",
+    )
+
+
+def _nearest(caption: str, label: str, pairs: Image.Image, names: Names) -> Picture:
+    return Picture(
+        name=names("nearest", label),
+        png=png_of(pairs),
+        alt=(
+            f"Above, the samples of {label} that are nearest to a training image; below each, that "
+            "training image."
+        ),
+        width=_LARGER * pairs.width,
+        height=_LARGER * pairs.height,
+        caption=f"{caption}: samples above, the nearest training images below",
+    )
+
+
+def _by_class(shares: Sequence[float]) -> dict[str, float]:
+    return {str(index): share for index, share in enumerate(shares)}

@@ -1,62 +1,21 @@
 """What the runs come to: one row an implementation in each comparable group, as plain values."""
 
 import math
-import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from gan_bench.presets import PRESETS
 from gan_bench.record import Record
-from gan_bench.report.groups import Setting, comparable_groups, differing
+from gan_bench.report.groups import Setting, comparable_groups, differing, other_protocols
 from gan_bench.report.runs import Run
+from gan_bench.report.spread import Spread
 from gan_bench.report.variants import variants
 from gan_bench.results import Results
 from gan_bench.score.result import Scores
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A figure of several seeds."""
-
-    values: tuple[float, ...]
-
-    @staticmethod
-    def of(values: Iterable[float | None]) -> "Spread | None":
-        """Return the spread of what was measured, or None if nothing was."""
-        kept = tuple(v for v in values if v is not None and math.isfinite(v))
-        return Spread(kept) if kept else None
-
-    @property
-    def mean(self) -> float:
-        """The arithmetic mean."""
-        return statistics.fmean(self.values)
-
-    @property
-    def median(self) -> float:
-        """The median."""
-        return statistics.median(self.values)
-
-    @property
-    def low(self) -> float:
-        """The least."""
-        return min(self.values)
-
-    @property
-    def high(self) -> float:
-        """The greatest."""
-        return max(self.values)
-
-    @property
-    def seeds(self) -> int:
-        """How many there are."""
-        return len(self.values)
-
-    def overlaps(self, other: "Spread") -> bool:
-        """Whether the ranges from least to greatest have a point in common."""
-        return self.low <= other.high and other.low <= self.high
 
 
 @dataclass(frozen=True)
@@ -65,6 +24,7 @@ class Row:
 
     label: str
     runs: tuple[Run, ...]
+    """By seed."""
     fid: Spread | None
     """Of the final snapshot."""
     images_per_s: Spread | None
@@ -83,12 +43,27 @@ class Row:
         return tuple(run for run in self.runs if run.status == "ok")
 
     @property
+    def failed_runs(self) -> tuple[Run, ...]:
+        """The runs that ended in another way."""
+        return tuple(run for run in self.runs if run.status not in ("ok", "pending"))
+
+    @property
     def status(self) -> str:
         """E.g. ``ok``, or ``2 ok, 1 diverged``."""
         statuses = Counter(run.status for run in self.runs)
         if len(statuses) == 1:
             return next(iter(statuses))
         return ", ".join(f"{number} {status}" for status, number in statuses.most_common())
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        return self.runs[0].spec.implementation.recipe
+
+    @property
+    def framework(self) -> str:
+        """The framework's name."""
+        return self.runs[0].spec.implementation.framework
 
     @property
     def saw_reference(self) -> bool:
@@ -115,10 +90,44 @@ class Final:
 
     spreads: dict[str, Spread]
     """By metric, over the seeds."""
-    interval: tuple[float, float] | None
+    interval: tuple[float, float] | None = None
     """Of the first seed's FID, for the distributions themselves."""
-    counts: tuple[int, int] | None
+    counts: tuple[int, int] | None = None
     """Real images and samples behind the FID."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a group's runs come to under one protocol."""
+
+    fingerprint: str
+    features: str
+    """The feature model's name."""
+    finals: dict[str, Final]
+    """By label, the figures of the final snapshots."""
+    floors: dict[str, float | None]
+    """By metric: real images of the other split, scored like samples."""
+    floor_reason: str | None
+    ceiling: Spread | None
+    """The FID of the untrained generators of all runs."""
+    externals: tuple[tuple[str, Scores], ...]
+    """Samples from elsewhere by name, under the same protocol."""
+    warnings: tuple[str, ...]
+    """What a reader of the scores must know."""
+
+    @property
+    def metric(self) -> str:
+        """The FID's name, e.g. ``fid_lenet``."""
+        return f"fid_{self.features}"
+
+    def spread(self, label: str, name: str) -> Spread | None:
+        """Return a row's figure by the metric's name, with or without that of the features."""
+        spreads = self.finals[label].spreads
+        return spreads.get(name) or spreads.get(f"{name}_{self.features}")
+
+    def floor_of(self, name: str) -> float | None:
+        """Return a metric's floor by its name, with or without that of the features."""
+        return self.floors.get(name, self.floors.get(f"{name}_{self.features}"))
 
 
 @dataclass(frozen=True)
@@ -130,20 +139,10 @@ class Group:
     """What tells it from the other groups; empty if it is the only one."""
     rows: tuple[Row, ...]
     """Best first where quality is ranked, else fastest first."""
-    metric: str | None
-    """E.g. ``fid_lenet``; None where nothing was scored."""
-    floor: float | None
-    floor_reason: str | None
-    ceiling: Spread | None
-    """Of the untrained generators of all runs."""
-    externals: tuple[tuple[str, Scores], ...]
-    """Samples from elsewhere by name, under the same protocol."""
-    finals: dict[str, Final]
-    """By label, the figures of the final snapshots."""
-    floors: dict[str, float | None]
-    """The floor of every metric."""
-    warnings: tuple[str, ...]
-    """What a reader of the scores must know."""
+    scored: Scored | None
+    """Under the protocol that ranks the group; None where nothing was scored."""
+    others: tuple[Scored, ...]
+    """Under protocols of other feature models."""
     too_short: str | None
     """Why quality is not ranked, as the first part of a sentence; None if it is."""
 
@@ -153,9 +152,29 @@ class Group:
         return [run for row in self.rows for run in row.runs]
 
     @property
+    def protocols(self) -> tuple[Scored, ...]:
+        """The group's own and the others."""
+        return (self.scored, *self.others) if self.scored else self.others
+
+    @property
+    def metric(self) -> str | None:
+        """E.g. ``fid_lenet``; None where nothing was scored."""
+        return self.scored.metric if self.scored else None
+
+    @property
     def features(self) -> str:
         """The feature model's name."""
-        return self.metric.removeprefix("fid_") if self.metric else "not scored"
+        return self.scored.features if self.scored else "not scored"
+
+    @property
+    def floor(self) -> float | None:
+        """The FID of real images against real ones."""
+        return self.scored.floors.get(self.scored.metric) if self.scored else None
+
+    @property
+    def finals(self) -> dict[str, Final]:
+        """By label, the figures of the final snapshots under the group's protocol."""
+        return self.scored.finals if self.scored else {row.label: Final({}) for row in self.rows}
 
 
 @dataclass(frozen=True)
@@ -163,6 +182,7 @@ class Summary:
     """All of a results folder."""
 
     groups: tuple[Group, ...]
+    """Those with most finished runs first."""
     runs: tuple[Run, ...]
     differing: tuple[str, ...]
     """The parts of `Setting` in which the groups differ."""
@@ -170,9 +190,10 @@ class Summary:
     """Samples from elsewhere by name, under protocols that no run was scored with."""
 
     @property
-    def labels(self) -> list[str]:
-        """Every row's label, sorted, each once."""
-        return sorted({row.label for group in self.groups for row in group.rows})
+    def rows(self) -> dict[str, Row]:
+        """One row of each label, sorted."""
+        rows = {row.label: row for group in self.groups for row in group.rows}
+        return dict(sorted(rows.items()))
 
 
 def summarise(runs: Sequence[Run], results: Results) -> Summary:
@@ -185,112 +206,148 @@ def summarise(runs: Sequence[Run], results: Results) -> Summary:
     results
         The frames with the scores, and each protocol's floor.
     """
-    grouped = comparable_groups(runs)
+    features = {name: file.protocol.features for name, file in results.protocols.items()}
+    grouped = comparable_groups(runs, features)
     apart = differing(list(grouped))
-    groups = tuple(
-        _group(setting, members, results, setting.describe(apart) if len(grouped) > 1 else "")
+    scores = _Scores(results)
+    groups = [
+        _group(setting, members, scores, setting.describe(apart) if len(grouped) > 1 else "")
         for setting, members in grouped.items()
-    )
-    shown = {group.setting.protocol for group in groups}
+    ]
+    groups.sort(key=lambda group: -sum(len(row.ok_runs) for row in group.rows))
+    shown = {scored.fingerprint for group in groups for scored in group.protocols}
     return Summary(
-        groups=groups,
+        groups=tuple(groups),
         runs=tuple(runs),
         differing=tuple(apart),
         externals=tuple(
-            (name, file) for name, file in _externals(results) if file.fingerprint not in shown
+            (name, file) for name, file in scores.externals if file.fingerprint not in shown
         ),
     )
 
 
-def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) -> Group:
-    example = results.protocols.get(setting.protocol or "")
-    metric = f"fid_{example.protocol.features}" if example else None
-    scores = results.scores
-    ours = scores["run_id"].isin([run.run_id for run in runs])
-    every = scores[ours & (scores["protocol"] == setting.protocol)]
-    scores = every[every["metric"] == metric]
-    rows = [_row(label, members, scores) for label, members in variants(runs).items()]
+class _Scores:
+    """The scores by protocol and run, so that no frame is searched for every row."""
+
+    def __init__(self, results: Results) -> None:
+        self.protocols = results.protocols
+        self.features = {n: file.protocol.features for n, file in results.protocols.items()}
+        self.externals = [(one.facts.name, f) for one in results.externals for f in one.scores]
+        last = {run_id: record.spec.steps for run_id, record in results.records.items()}
+        self.final: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.untrained: dict[tuple[str, str], float] = {}
+        for row in results.scores.to_dict("records"):
+            key = (str(row["protocol"]), str(row["run_id"]))
+            if row["step"] == last.get(key[1]):
+                self.final.setdefault(key, []).append({str(k): v for k, v in row.items()})
+            elif row["step"] == 0 and row["metric"] == f"fid_{row['features']}":
+                self.untrained[key] = row["value"]
+
+    def of(self, protocol: str | None, run: Run) -> dict[str, dict[str, Any]]:
+        """Return the rows of a run's final snapshot by metric."""
+        return {row["metric"]: row for row in self.final.get((protocol or "", run.run_id), ())}
+
+
+def _group(setting: Setting, runs: Sequence[Run], scores: _Scores, title: str) -> Group:
+    protocol = setting.protocol
+    by_label = variants(runs)
+    metric = f"fid_{scores.features[protocol]}" if protocol else None
+    rows = [_row(label, members, scores, protocol, metric) for label, members in by_label.items()]
     too_short = _too_short(runs, setting)
     rows.sort(key=_by_speed if too_short else _by_quality)
+    others = other_protocols(runs, protocol, scores.features)
     return Group(
         setting=setting,
         title=title,
         rows=tuple(rows),
-        metric=metric,
-        floor=example.floor.get(metric) if example and metric else None,
-        floor_reason=example.floor_reason if example else None,
-        ceiling=Spread.of(scores.loc[scores["step"] == 0, "value"].astype(float)),
-        externals=tuple(
-            (name, file)
-            for name, file in _externals(results)
-            if file.fingerprint == setting.protocol
-        ),
-        finals={label: _final(members, every, metric) for label, members in variants(runs).items()},
-        floors=example.floor if example else {},
-        warnings=example.warnings if example else (),
+        scored=_scored(protocol, by_label, scores) if protocol else None,
+        others=tuple(_scored(other, by_label, scores) for other in others),
         too_short=too_short,
     )
 
 
-def _externals(results: Results) -> list[tuple[str, Scores]]:
-    return [(one.facts.name, file) for one in results.externals for file in one.scores]
-
-
-def _final(runs: Sequence[Run], scores: pd.DataFrame, metric: str | None) -> Final:
-    last = {run.run_id: run.spec.steps for run in runs if run.status == "ok"}
-    final = scores[scores["step"] == scores["run_id"].map(last)]
-    spreads = {
-        str(name): Spread.of(of_metric["value"].astype(float))
-        for name, of_metric in final.groupby("metric", sort=False)
-    }
-    interval = counts = None
-    of_fid = final[(final["metric"] == metric) & final["value"].notna()]
-    if len(of_fid):
-        first = of_fid.iloc[0]
-        counts = (int(first["n_real"]), int(first["n_fake"]))
-        if pd.notna(first["low"]) and pd.notna(first["high"]):
-            interval = (float(first["low"]), float(first["high"]))
-    return Final(
-        spreads={name: spread for name, spread in spreads.items() if spread is not None},
-        interval=interval,
-        counts=counts,
+def _scored(protocol: str, by_label: Mapping[str, Sequence[Run]], scores: _Scores) -> Scored:
+    example = scores.protocols[protocol]
+    features = example.protocol.features
+    runs = [run for members in by_label.values() for run in members]
+    return Scored(
+        fingerprint=protocol,
+        features=features,
+        finals={
+            label: _final(members, scores, protocol, f"fid_{features}")
+            for label, members in by_label.items()
+        },
+        floors=dict(example.floor),
+        floor_reason=example.floor_reason,
+        ceiling=Spread.of(scores.untrained.get((protocol, run.run_id)) for run in runs),
+        externals=tuple((n, file) for n, file in scores.externals if file.fingerprint == protocol),
+        warnings=example.warnings,
     )
 
 
-def _by_quality(row: Row) -> tuple[float, float, str]:
-    return (row.fid.mean if row.fid else math.inf, *_by_speed(row))
+def _final(runs: Sequence[Run], scores: _Scores, protocol: str, metric: str) -> Final:
+    found: dict[str, dict[int, float | None]] = {}
+    interval = counts = None
+    for run in sorted(runs, key=lambda run: run.spec.seed):
+        if run.status != "ok":
+            continue
+        of_run = scores.of(protocol, run)
+        for name, row in of_run.items():
+            found.setdefault(name, {})[run.spec.seed] = row["value"]
+        fid = of_run.get(metric)
+        if fid is not None and counts is None and pd.notna(fid["value"]):
+            counts = (int(fid["n_real"]), int(fid["n_fake"]))
+            if pd.notna(fid["low"]) and pd.notna(fid["high"]):
+                interval = (float(fid["low"]), float(fid["high"]))
+    spreads = {name: Spread.by(values) for name, values in found.items()}
+    return Final({name: s for name, s in spreads.items() if s is not None}, interval, counts)
+
+
+def _by_quality(row: Row) -> tuple[bool, float, float, str]:
+    # A FID against a reference that was seen in training is no smaller than the others.
+    return (row.saw_reference, row.fid.mean if row.fid else math.inf, *_by_speed(row))
 
 
 def _by_speed(row: Row) -> tuple[float, str]:
     return (-row.images_per_s.median if row.images_per_s else math.inf, row.label)
 
 
-def _row(label: str, runs: Sequence[Run], scores: pd.DataFrame) -> Row:
-    records = [run.record for run in runs if run.record and run.record.status == "ok"]
-    last = {record.run_id: record.spec.steps for record in records}
-    final = scores[scores["step"] == scores["run_id"].map(last)]
+def _row(
+    label: str, runs: Sequence[Run], scores: _Scores, protocol: str | None, metric: str | None
+) -> Row:
+    runs = sorted(runs, key=lambda run: run.spec.seed)
+    ok = [(run, run.record) for run in runs if run.record and run.record.status == "ok"]
+    fids = {run.run_id: scores.of(protocol, run).get(metric or "") for run, _ in ok}
+    present = [row for row in fids.values() if row is not None]
     return Row(
         label=label,
-        runs=tuple(sorted(runs, key=lambda run: run.spec.seed)),
-        fid=Spread.of(final["value"].astype(float)),
-        images_per_s=Spread.of(record.images_per_s for record in records),
-        warmup_s=Spread.of(record.warmup_s for record in records),
-        finish_s=Spread.of(run.finish_s for run in runs if run.status == "ok"),
-        peak_mb=Spread.of(record.peak_rss_mb for record in records),
-        machine_fraction=Spread.of(record.multiply_adds_fraction for record in records),
-        # The column may hold None, which is not True either.
-        rank_deficient=any(value is True for value in final["rank_deficient"].tolist()),
-        remarks=tuple(_remarks(label, runs, records, final)),
+        runs=tuple(runs),
+        fid=Spread.by(
+            {run.spec.seed: row["value"] for run, _ in ok if (row := fids[run.run_id]) is not None}
+        ),
+        images_per_s=Spread.by({run.spec.seed: record.images_per_s for run, record in ok}),
+        warmup_s=Spread.by({run.spec.seed: record.warmup_s for run, record in ok}),
+        finish_s=Spread.by({run.spec.seed: run.finish_s for run, _ in ok}),
+        peak_mb=Spread.by({run.spec.seed: record.peak_rss_mb for run, record in ok}),
+        machine_fraction=Spread.by(
+            {run.spec.seed: record.multiply_adds_fraction for run, record in ok}
+        ),
+        # A score may hold None, which is not True either.
+        rank_deficient=any(row["rank_deficient"] is True for row in present),
+        remarks=tuple(_remarks(label, runs, [record for _, record in ok], present)),
     )
 
 
 def _remarks(
-    label: str, runs: Sequence[Run], records: Sequence[Record], final: pd.DataFrame
+    label: str,
+    runs: Sequence[Run],
+    records: Sequence[Record],
+    final: Sequence[Mapping[str, Any]],
 ) -> Iterable[str]:
     if any("test" in run.spec.train_splits for run in runs):
         yield (
             f"{label}: it trained on the test split too, so the reference of its scores was seen "
-            "in training."
+            "in training and its FID is not ranked."
         )
     resumed = [str(record.spec.seed) for record in records if record.untimed_steps]
     if resumed:
@@ -300,9 +357,9 @@ def _remarks(
         )
     if any(record.images_per_s is None for record in records):
         yield f"{label}: too few steps for a steady rate, all of them were warm-up."
-    if any(value is True for value in final["all_equal"].tolist()):
+    if any(row["all_equal"] is True for row in final):
         yield f"{label}: all samples of a final snapshot are one and the same image."
-    missing = len(records) - int(final["value"].notna().sum())
+    missing = len(records) - sum(pd.notna(row["value"]) for row in final)
     if records and missing:
         yield f"{label}: no final FID for {missing} of {len(records)} finished seeds."
 

@@ -1,4 +1,4 @@
-"""Sample grids: the first images of a snapshot in one PNG, 8 by 8."""
+"""Sample grids: the first images of a snapshot in one PNG, 8 by 8 unless asked otherwise."""
 
 import io
 from pathlib import Path
@@ -17,36 +17,40 @@ GAP = 2
 _GAP_VALUE = 128
 
 
-def grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the first 64 images side by side, row by row; cells without an image are grey.
+def grid(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> NDArray[np.uint8]:
+    """Return the first images side by side, row by row; cells without an image are grey.
 
     Parameters
     ----------
     images
         uint8 (n, height, width, channels).
+    columns, rows
+        How many there are in a row and in a column.
 
     Returns
     -------
     NDArray
-        uint8 (8 * height + 14, 8 * width + 14, channels).
+        uint8 (rows * (height + 2) - 2, columns * (width + 2) - 2, channels).
     """
     height, width, channels = images.shape[1:]
-    shape = (SIDE * (height + GAP) - GAP, SIDE * (width + GAP) - GAP, channels)
+    shape = (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels)
     canvas = np.full(shape, _GAP_VALUE, dtype=np.uint8)
-    for index, image in enumerate(images[: SIDE * SIDE]):
-        top = index // SIDE * (height + GAP)
-        left = index % SIDE * (width + GAP)
+    for index, image in enumerate(images[: columns * rows]):
+        top = index // columns * (height + GAP)
+        left = index % columns * (width + GAP)
         canvas[top : top + height, left : left + width] = image
     return canvas
 
 
-def grid_png(images: NDArray[np.uint8]) -> bytes:
-    """Return the first 64 images as a lossless PNG.
+def grid_png(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> bytes:
+    """Return `grid` as a lossless PNG.
 
     Parameters
     ----------
     images
         uint8 (n, height, width, channels) with one channel (grey) or three (RGB).
+    columns, rows
+        See `grid`.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def grid_png(images: NDArray[np.uint8]) -> bytes:
     channels = images.shape[3]
     if channels not in (1, 3):
         raise GanBenchError(f"A grid needs images of 1 or 3 channels, these have {channels}.")
-    canvas = grid(images)
+    canvas = grid(images, columns, rows)
     picture = Image.fromarray(canvas[:, :, 0] if channels == 1 else canvas)
     content = io.BytesIO()
     picture.save(content, format="PNG", optimize=True)

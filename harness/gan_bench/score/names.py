@@ -32,3 +32,14 @@ def figure_names(metric: str, features: str) -> tuple[str, ...]:
             *("nearest_train", "copied_share", "ndb", "ndb_js"),
         )
     return (f"{metric.replace('-', '_')}_{features}",)
+
+
+_HIGHER_IS_BETTER = (
+    *("precision", "recall", "density", "coverage"),
+    *("classes_present", "confident_share", "nearest_train"),
+)
+
+
+def higher_is_better(figure: str) -> bool:
+    """Tell which way a figure improves, by its name such as ``fid_lenet``."""
+    return any(figure == name or figure.startswith(f"{name}_") for name in _HIGHER_IS_BETTER)

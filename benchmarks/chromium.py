@@ -1,0 +1,38 @@
+"""The Chromium of this machine under Playwright, for the benchmark and the tests of the report.
+
+Playwright's package drives a browser and holds none; ``playwright install``, which downloads one,
+is never called.
+"""
+
+import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+READY = "document.documentElement.dataset.ready === 'true'"
+"""Set by the report's script once its tables, charts and controls answer."""
+
+
+def find_chromium() -> str | None:
+    """Return the path of an installed Chromium or Chrome, None if there is none."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def launch(playwright: "Playwright") -> "Browser":
+    """Start it without a window, with a profile of its own that is deleted with it.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    """
+    path = find_chromium()
+    if path is None:
+        raise FileNotFoundError(f"none of {', '.join(NAMES)} is installed: apt install chromium")
+    return playwright.chromium.launch(executable_path=path, headless=True, args=list(ARGUMENTS))

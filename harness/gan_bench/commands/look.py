@@ -1,0 +1,89 @@
+"""``gan-bench list``, ``show``, ``status`` and ``doctor``: what there is."""
+
+from pathlib import Path
+
+import click
+
+from gan_bench.commands.options import console, json_option, print_json, results_option
+
+
+@click.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the implementations that can be run."""
+    from gan_bench.catalogue import implementation_rows
+    from gan_bench.tables import print_implementations
+
+    rows = implementation_rows()
+    if as_json:
+        print_json(rows)
+    else:
+        print_implementations(console(), rows)
+
+
+@click.command()
+@click.argument("name")
+@results_option
+@json_option
+def show(name: str, results: Path, as_json: bool) -> None:
+    """Show an implementation's recipe, or a run by its id or a part of it."""
+    from gan_bench import tables
+    from gan_bench.describe import describe
+    from gan_bench.registry import find, is_path, registered
+
+    if is_path(name) or name in registered() or not results.exists():
+        (name,) = find([name])
+        description = describe(name, {}, (28, 28, 1))
+        if as_json:
+            print_json(description.model_dump(mode="json"))
+        else:
+            tables.print_description(console(), description)
+        return
+    from gan_bench.folders import open_results
+    from gan_bench.results import find_run
+    from gan_bench.run_view import print_record
+
+    folder, record, scores = find_run(open_results(results, create=False), name)
+    if as_json:
+        print_json(record.model_dump(mode="json"))
+    else:
+        print_record(console(), record, folder, scores)
+
+
+@click.command()
+@results_option
+@json_option
+def status(results: Path, as_json: bool) -> None:
+    """Show where every planned run stands."""
+    from dataclasses import asdict
+
+    from gan_bench.folders import open_results
+    from gan_bench.results import load_results
+    from gan_bench.status import statuses
+    from gan_bench.tables import print_statuses
+
+    frames = load_results(results)
+    folder = open_results(results, create=False)
+    rows = statuses(frames, {run_id: folder.run(run_id) for run_id in frames.runs["run_id"]})
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    else:
+        print_statuses(console(), rows)
+    for sentence in frames.left_out:
+        click.echo(sentence, err=True)
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Show what this machine has for gan-bench, what it lacks, and how to get it."""
+    from dataclasses import asdict
+
+    from gan_bench.doctor import findings
+    from gan_bench.tables import print_findings
+
+    found = findings()
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        print_findings(console(), found)

@@ -1,0 +1,141 @@
+"""``gan-bench run``."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gan_bench.commands import options
+from gan_bench.commands.options import check_features, results_option, scoring_options, typed
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+@click.option("--all", "all_", is_flag=True, help="Every registered implementation.")
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="How much is trained on what: quick (without a GPU), standard (with one) or paper.",
+)
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan's TOML file.")
+@click.option("--dataset", help="One that `gan-bench doctor` lists, or folder:PATH.")
+@click.option("--images", type=int, help="Budget in training images, equal for all.")
+@click.option("--epochs", type=int, help="Budget in passes over the training images.")
+@click.option("--steps", type=int, help="Budget in training steps.")
+@click.option("--seeds", help="A count such as 3, or seeds such as 0,5.")
+@click.option("--device", help="cpu, cuda, cuda:1 or auto.")
+@click.option("--threads", type=int, help="Processor threads of each run.")
+@click.option(
+    "--set", "set_", multiple=True, metavar="IMPL.FIELD=VALUE", help="Change a recipe's field."
+)
+@click.option("--evaluations", type=int, help="Evaluation points, first and last included.")
+@click.option("--samples", type=int, help="Samples at each evaluation point.")
+@results_option
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for a run.")
+@click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
+@click.option("--retry", is_flag=True, help="Try failed runs again.")
+@click.option("--force", is_flag=True, help="Start over, also what is finished.")
+@click.option("--deterministic", is_flag=True, help="Ask the frameworks for it, even if slower.")
+@click.option(
+    "--on-divergence", type=click.Choice(["stop", "continue"]), help="When a loss is not finite."
+)
+@click.option("--keep-samples", is_flag=True, help="Keep every snapshot after it is scored.")
+@scoring_options
+@click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
+def run(
+    targets: tuple[str, ...],
+    all_: bool,
+    plan_file: Path | None,
+    set_: tuple[str, ...],
+    seeds: str | None,
+    results: Path,
+    timeout: float | None,
+    wait: bool,
+    retry: bool,
+    force: bool,
+    deterministic: bool,
+    keep_samples: bool,
+    features: str,
+    metrics: str,
+    weights: Path | None,
+    no_cache: bool,
+    dry_run: bool,
+    **values: Any,
+) -> None:
+    """Train and score implementations: TARGETS are names, or paths of your own ./my_gan.py."""
+    from gan_bench import plan as planning
+    from gan_bench.executor.local import Interrupted, execute
+    from gan_bench.executor.one_run import Options, action
+    from gan_bench.folders import open_results
+    from gan_bench.progress import progress_for
+    from gan_bench.tables import print_plan
+
+    command = typed()
+    asked = _asked(
+        plan_file,
+        values,
+        targets=targets,
+        all_=all_,
+        deterministic=deterministic,
+        seeds=seeds,
+        set_=set_,
+    )
+    scoring = options.scoring(features, metrics, weights, no_cache)
+    plan = planning.expand(planning.request(asked), command)
+    how = Options(
+        command=command,
+        timeout_s=timeout,
+        retry=retry,
+        force=force,
+        keep_samples=keep_samples,
+        scoring=scoring,
+    )
+    console = options.console()
+    if dry_run:
+        folder = open_results(results, create=False) if results.exists() else None
+        actions = [action(folder.run(r.run_id), how) if folder else "run" for r in plan.runs]
+        print_plan(console, plan, actions)
+        return
+    check_features(scoring)
+    folder = open_results(results, create=True)
+    try:
+        with progress_for(console, len(plan.runs)) as observer:
+            done = execute(folder, plan, how, observer, wait=wait)
+    except Interrupted as interrupt:
+        again = "the same command without --force" if force else "the same command"
+        click.echo(f"Interrupted ({interrupt}); {again} continues.", err=True)
+        sys.exit(interrupt.exit_code)
+    for sentence in plan.left_out:
+        click.echo(f"Left out: {sentence}", err=True)
+    failed = sum(not result.ok for result in done)
+    click.echo(f"{len(done) - failed} of {len(done)} runs are ok; results in {results}.")
+    sys.exit(1 if failed or plan.left_out else 0)
+
+
+def _asked(
+    plan_file: Path | None,
+    values: dict[str, Any],
+    *,
+    targets: tuple[str, ...],
+    all_: bool,
+    deterministic: bool,
+    seeds: str | None,
+    set_: tuple[str, ...],
+) -> dict[str, Any]:
+    """Return what the plan's file asks for, with what was typed in its place."""
+    from gan_bench import plan as planning
+
+    asked = planning.read_plan_file(plan_file) if plan_file else {}
+    given = {name: value for name, value in values.items() if value is not None}
+    if given.keys() & planning.BUDGETS:
+        asked = {name: value for name, value in asked.items() if name not in planning.BUDGETS}
+    asked |= given
+    asked |= {"targets": targets} if targets else {}
+    asked |= {"all": True} if all_ else {}
+    asked |= {"deterministic": True} if deterministic else {}
+    asked |= {"seeds": planning.parse_seeds(seeds)} if seeds is not None else {}
+    for name, fields in planning.parse_set(set_).items():
+        asked["set"] = {**asked.get("set", {})}
+        asked["set"][name] = {**asked["set"].get(name, {}), **fields}
+    return asked

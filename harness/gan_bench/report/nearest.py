@@ -1,0 +1,77 @@
+"""Samples beside the training images that are nearest to them, which tells copies."""
+
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gan_bench.report.final_details import Neighbours
+from gan_bench.report.numbers import figure, many
+from gan_bench.score.grid import GAP, SIDE
+
+SHOWN = 8
+"""Samples, those that are nearest to a training image."""
+_BETWEEN = 128
+
+
+def nearest_text(neighbours: Neighbours) -> str:
+    """Return the distances in words; pixels count from 0 to 1."""
+    distances = neighbours.distance
+    looked_at = f"{figure(min(distances))}, median {figure(statistics.median(distances))}"
+    held_out = (
+        ""
+        if neighbours.held_out is None
+        else f"; median of real images not trained on {figure(neighbours.held_out)}"
+    )
+    return f"nearest distance {looked_at} of {many(len(distances), 'sample')}{held_out}"
+
+
+def nearest_pairs(
+    grid: Image.Image, training: NDArray[np.uint8], neighbours: Neighbours
+) -> Image.Image | None:
+    """Return the samples nearest to a training image, each above that training image.
+
+    Parameters
+    ----------
+    grid
+        Of the samples that the neighbours were looked for.
+    training
+        uint8 (n, height, width, channels), the images that the run trained on.
+    neighbours
+        Of the grid's samples, in its order.
+
+    Returns
+    -------
+    PIL.Image.Image or None
+        Nearest first, two rows of up to eight; None where the three do not belong together.
+    """
+    height, width, channels = training.shape[1:]
+    size = (SIDE * (width + GAP) - GAP, SIDE * (height + GAP) - GAP)
+    if grid.size != size or len(grid.getbands()) != channels:
+        return None
+    indices = neighbours.nearest_index[: SIDE * SIDE]
+    if not all(0 <= index < len(training) for index in indices):
+        return None
+    samples = np.asarray(grid).reshape(grid.height, grid.width, channels)
+    order = sorted(range(len(indices)), key=neighbours.distance.__getitem__)[:SHOWN]
+    pairs = [(_cell(samples, at, height, width), training[indices[at]]) for at in order]
+    return _beside(pairs)
+
+
+def _cell(samples: NDArray[np.uint8], index: int, height: int, width: int) -> NDArray[np.uint8]:
+    top = index // SIDE * (height + GAP)
+    left = index % SIDE * (width + GAP)
+    return samples[top : top + height, left : left + width]
+
+
+def _beside(pairs: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]) -> Image.Image:
+    height, width, channels = pairs[0][0].shape
+    shape = (2 * height + GAP, len(pairs) * (width + GAP) - GAP, channels)
+    canvas = np.full(shape, _BETWEEN, dtype=np.uint8)
+    for column, (sample, real) in enumerate(pairs):
+        left = column * (width + GAP)
+        canvas[:height, left : left + width] = sample
+        canvas[height + GAP :, left : left + width] = real
+    return Image.fromarray(canvas[:, :, 0] if channels == 1 else canvas)

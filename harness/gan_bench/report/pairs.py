@@ -1,0 +1,193 @@
+"""Any two implementations of a group side by side, from their recipes and records alone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gan_bench.report.answer import Standings, interval
+from gan_bench.report.claimed import sources_claims
+from gan_bench.report.loss_curves import Losses
+from gan_bench.report.matrix import Matrix
+from gan_bench.report.method import recipe_values
+from gan_bench.report.numbers import MISSING, factor, figure, many
+from gan_bench.report.ranking import Cell, Ranking
+from gan_bench.report.standing import Standing
+from gan_bench.report.summary import Group, Row
+
+_MOST_ROWS = 40
+"""With more, the page holds no sentence for each pair: they grow with the square."""
+_SECTIONS = {
+    "Images/s": "Speed and cost",
+    "Parameters G": "Size",
+    "Failed": "Reliability",
+}
+"""The first column of the ranking that belongs to a section; before them stands quality."""
+_LOSSES = {
+    "generator": "Generator's loss at the end",
+    "discriminator": "Discriminator's loss at the end",
+    "d_real": "D(x) at the end",
+    "d_fake": "D(G(z)) at the end",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is known of an implementation."""
+
+    section: str
+    name: str
+    text: str
+    number: float | None = None
+    """Where the two can be compared by a ratio."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """All that any two of a group's implementations are compared by."""
+
+    facts: Mapping[str, tuple[Fact, ...]]
+    """By label."""
+    sentences: Mapping[tuple[str, str], str]
+    """By pair of labels in the ranking's order; none where there are too many pairs."""
+
+
+def pairs(group: Group, ranking: Ranking, ranks: Standings, curves: Sequence[Losses]) -> Pairs:
+    """Return the facts of each implementation, and what can be said of each pair.
+
+    Parameters
+    ----------
+    group
+        The implementations.
+    ranking
+        Its table.
+    ranks
+        What is certain of its order.
+    curves
+        The losses.
+    """
+    by_label = {one.label: one for one in curves}
+    cells = {row.label: row.cells for row in ranking.rows}
+    facts = {
+        row.label: (
+            *_recipe(row),
+            *_measured(ranking, cells[row.label]),
+            *_ends(by_label.get(row.label)),
+        )
+        for row in group.rows
+    }
+    sentences = {}
+    if len(group.rows) <= _MOST_ROWS:
+        for place, a in enumerate(group.rows):
+            for b in group.rows[place + 1 :]:
+                same = _same(facts[a.label], facts[b.label])
+                sentences[a.label, b.label] = " ".join(
+                    [_likeness(a, b, same), *_differences(a.label, b.label, ranks)]
+                )
+    return Pairs(facts, sentences)
+
+
+def told(group: Group, found: Pairs) -> list[Matrix]:
+    """Return the comparisons that markdown shows: each twin pair, and what the sources compare."""
+    rows = {(row.framework, row.recipe): row for row in reversed(group.rows)}
+    wanted: dict[tuple[str, str], None] = {}
+    for claim in sources_claims():
+        for framework in sorted({framework for framework, _ in rows}):
+            a = rows.get((framework, claim.recipe))
+            b = rows.get((framework, claim.than)) if claim.than else None
+            if a and b:
+                wanted[b.label, a.label] = None
+    for recipe in sorted({recipe for _, recipe in rows}):
+        twins = [rows[key] for key in sorted(rows) if key[1] == recipe]
+        wanted |= {(a.label, b.label): None for a, b in pairwise(twins)}
+    return [_matrix(a, b, found) for a, b in wanted]
+
+
+def _matrix(a: str, b: str, found: Pairs) -> Matrix:
+    facts, others = found.facts[a], {(f.section, f.name): f for f in found.facts[b]}
+    rows, same = [], []
+    names = {(f.section, f.name): f for f in facts}
+    for key in dict.fromkeys([*names, *others]):
+        left, right = names.get(key), others.get(key)
+        texts = [one.text if one else MISSING for one in (left, right)]
+        if texts[0] == texts[1]:
+            same.append(f"{key[1]} {texts[0]}")
+        else:
+            ratio = _ratio(left, right)
+            rows.append((key[1], (texts[0], texts[1], ratio)))
+    sentence = found.sentences.get((a, b)) or found.sentences.get((b, a), "")
+    note = f"{sentence} The same in both: {', '.join(same)}." if same else sentence
+    return Matrix(
+        title=f"{a} and {b}",
+        corner="What",
+        columns=(a, b, "Ratio"),
+        rows=tuple(rows),
+        note=note.strip(),
+    )
+
+
+def _ratio(left: Fact | None, right: Fact | None) -> str:
+    if not (left and right and left.number and right.number) or left.number * right.number <= 0:
+        return ""
+    return f"\N{MULTIPLICATION SIGN}{factor(right.number / left.number)}"
+
+
+def _recipe(row: Row) -> Iterable[Fact]:
+    for name, text in recipe_values(row).items():
+        yield Fact("Recipe", name, text)
+
+
+def _measured(ranking: Ranking, cells: Sequence[Cell]) -> Iterable[Fact]:
+    section = "Quality"
+    for column, cell in zip(ranking.columns, cells, strict=True):
+        section = _SECTIONS.get(column.title, section)
+        if column.title in ("Rank", "Parity", "Status"):
+            continue
+        text = f"{cell.text} ({cell.range})" if cell.range else cell.text
+        number = cell.sort if isinstance(cell.sort, int | float) else None
+        compared = column.title not in ("Failed", "KID")
+        yield Fact(section, column.title, text, float(number) if number and compared else None)
+
+
+def _ends(curves: Losses | None) -> Iterable[Fact]:
+    for column, name in _LOSSES.items():
+        if curves and column in curves.ends:
+            yield Fact("Curves", name, figure(curves.ends[column]))
+
+
+def _same(a: Sequence[Fact], b: Sequence[Fact]) -> tuple[int, int]:
+    """Return how many of the recipe's values are equal, and how many there are."""
+    left = {fact.name: fact.text for fact in a if fact.section == "Recipe"}
+    right = {fact.name: fact.text for fact in b if fact.section == "Recipe"}
+    names = set(left) | set(right)
+    return sum(left.get(name) == right.get(name) for name in names), len(names)
+
+
+def _likeness(a: Row, b: Row, same: tuple[int, int]) -> str:
+    if a.recipe == b.recipe:
+        return (
+            f"The same recipe in two frameworks: {same[0]} of {many(same[1], 'value')} are equal."
+        )
+    return f"Two recipes that share {same[0]} of {many(same[1], 'value')}."
+
+
+def _differences(a: str, b: str, ranks: Standings) -> Iterable[str]:
+    if ranks.quality and {a, b} <= set(ranks.quality.labels):
+        yield _difference(
+            a,
+            b,
+            ranks.quality,
+            "a final FID that is lower by a factor of {} than that of",
+            "in FID",
+        )
+    if ranks.speed and {a, b} <= set(ranks.speed.labels):
+        yield _difference(a, b, ranks.speed, "{} times the speed of", "in speed")
+
+
+def _difference(a: str, b: str, ranks: Standing, words: str, where: str) -> str:
+    better, worse = sorted((a, b), key=ranks.labels.index)
+    found = ranks.between(better, worse)
+    if found is None:
+        return f"One seed cannot tell them apart {where}."
+    if not found.clear:
+        return f"They cannot be told apart {where} ({interval(found)})."
+    return f"{better} has {words.format(factor(found.estimate))} {worse} ({interval(found)})."

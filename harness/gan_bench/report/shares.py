@@ -1,0 +1,53 @@
+"""The share of each class among the final samples, as bars."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from gan_bench.report.samples import Samples
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A bar chart."""
+
+    id: str
+    """Of the element in the page, after ``chart-``."""
+    title: str
+    frame: pd.DataFrame
+    """label, class, share (0 to 1)."""
+    real: pd.DataFrame | None
+    """class, share: of the reference."""
+    alt: str
+
+
+def class_shares(samples: Samples, number: int) -> Shares | None:
+    """Return the bars of a data set's implementations, None where no classes are known."""
+    rows = [(row.label, row.shares) for row in samples.rows if row.shares]
+    if not rows:
+        return None
+    frame = pd.DataFrame(
+        [(label, name, share) for label, shares in rows for name, share in shares.items()],
+        columns=["label", "class", "share"],
+    )
+    real = None
+    if samples.real_shares:
+        real = pd.DataFrame(samples.real_shares.items(), columns=["class", "share"])
+    return Shares(
+        id=f"shares-{number}",
+        title="Share of each class among the final samples",
+        frame=frame,
+        real=real,
+        alt=f"Bar chart of the share of each class among the final samples: {_extremes(rows)}.",
+    )
+
+
+def _extremes(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
+    texts = []
+    for label, shares in rows:
+        least, most = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
+        texts.append(
+            f"{label} from {shares[least]:.1%} of class {least} to {shares[most]:.1%} of {most}"
+        )
+    return "; ".join(texts)

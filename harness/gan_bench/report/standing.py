@@ -1,0 +1,66 @@
+"""Who can be told apart from whom: the ranks that the seeds allow."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from gan_bench.report.spread import Spread
+from gan_bench.statistics import LEVEL, AllPairs, Difference
+
+
+class Standing:
+    """The figures of a ranking, best first, and what is certain of their order."""
+
+    def __init__(self, spreads: Mapping[str, Spread], *, lower_is_better: bool) -> None:
+        """Rank labelled figures, at least one.
+
+        Parameters
+        ----------
+        spreads
+            Of each label.
+        lower_is_better
+            True for a FID, False for a speed. Both are compared by ratios: they are positive, and
+            their seeds spread in proportion.
+        """
+        sign = 1 if lower_is_better else -1
+        self.lower_is_better = lower_is_better
+        self.spreads = dict(sorted(spreads.items(), key=lambda i: (sign * i[1].mean, i[0])))
+        self._place = {label: place for place, label in enumerate(self.spreads)}
+        self._pairs = AllPairs(
+            [spread.values for spread in self.spreads.values()],
+            scale="ratio",
+        )
+
+    @property
+    def best(self) -> str:
+        """The label of the best mean."""
+        return next(iter(self.spreads))
+
+    @property
+    def labels(self) -> list[str]:
+        """Best first."""
+        return list(self.spreads)
+
+    def between(self, better: str, worse: str) -> Difference | None:
+        """Return how far two are apart, None where a side has one seed.
+
+        How many times as great the FID of the worse is, or how many times as fast the better is.
+        """
+        a, b = self._place[better], self._place[worse]
+        return self._pairs.between(b, a) if self.lower_is_better else self._pairs.between(a, b)
+
+    @cached_property
+    def equals(self) -> list[str]:
+        """Those that cannot be told apart from the best, though both have several seeds."""
+        found = ((label, self.between(self.best, label)) for label in self.labels[1:])
+        return [label for label, difference in found if difference and not difference.clear]
+
+    @cached_property
+    def unknown(self) -> list[str]:
+        """Those of which nothing can be said beside the best: one of the two has one seed."""
+        return [label for label in self.labels[1:] if self.between(self.best, label) is None]
+
+    def rank(self, label: str) -> tuple[int, int]:
+        """Return the first and the last rank that the differences leave open, from 1."""
+        place = self._place[label]
+        clear = self._pairs.p[place] < 1 - LEVEL
+        return 1 + int(clear[:place].sum()), len(self.spreads) - int(clear[place + 1 :].sum())

@@ -1,0 +1,215 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const every = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+  /* Sorting: each implementation is a tbody, whose first row holds the figures. */
+  const value = (body, column) => {
+    const cell = body.rows[0].cells[column];
+    const text = cell.dataset.sort ?? (column ? "" : body.dataset.label);
+    if (text === "") return null;
+    const number = Number(text);
+    return Number.isNaN(number) ? text : number;
+  };
+  const compare = (a, b) =>
+    typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
+  for (const table of every("table.ranking")) {
+    const headers = every("thead th", table);
+    headers.forEach((header, column) => {
+      header.querySelector("button")?.addEventListener("click", () => {
+        const up = header.getAttribute("aria-sort") !== "ascending";
+        headers.forEach((other) => other.setAttribute("aria-sort", "none"));
+        header.setAttribute("aria-sort", up ? "ascending" : "descending");
+        const bodies = every("tbody[data-label]", table).map((body) => [value(body, column), body]);
+        bodies.sort(([a], [b]) => {
+          // What was not measured stands last in either direction.
+          if (a === null || b === null) return (a === null) - (b === null);
+          return up ? compare(a, b) : compare(b, a);
+        });
+        const rest = table.querySelector("tbody.references");
+        for (const [, body] of bodies) table.insertBefore(body, rest);
+      });
+    });
+  }
+
+  /* Filtering: every word must stand in the row's name, recipe, framework, parity or status. */
+  const filter = document.getElementById("filter");
+  const count = document.getElementById("filter-count");
+  const rows = every("table.ranking tbody[data-label]");
+  filter?.addEventListener("input", () => {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const body of rows) {
+      body.hidden = !words.every((word) => body.dataset.words.toLowerCase().includes(word));
+    }
+    count.textContent = `${rows.filter((body) => !body.hidden).length} of ${rows.length} shown`;
+  });
+
+  /* Charts. */
+  const charts = new Map();
+  const colours = () => {
+    const style = getComputedStyle(root);
+    const of = (name) => style.getPropertyValue(name).trim();
+    return { text: of("--text"), soft: of("--soft"), line: of("--line"), card: of("--card") };
+  };
+  const theme = (layout) => {
+    const { text, soft, line, card } = colours();
+    const axis = (own) => ({
+      automargin: true, gridcolor: line, linecolor: line, zerolinecolor: line, ...own,
+      tickfont: { color: soft }, title: { ...own.title, font: { color: soft, size: 13 } },
+    });
+    return {
+      ...layout,
+      autosize: true, height: 340, showlegend: false, hovermode: "closest",
+      margin: { l: 52, r: 12, t: 12, b: 44 },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { color: text, family: "inherit", size: 12 },
+      hoverlabel: { bgcolor: card, bordercolor: line, font: { color: text } },
+      xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
+    };
+  };
+  const config = {
+    responsive: true, displaylogo: false,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  };
+  const draw = async (element) => {
+    const { data: traces, layout } = data.charts[element.id.replace("chart-", "")];
+    await Plotly.newPlot(element, traces, theme(layout), config);
+    charts.set(element, layout);
+  };
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  const redraw = () => charts.forEach((layout, element) => Plotly.relayout(element, theme(layout)));
+  scheme.addEventListener("change", redraw);
+
+  /* Show and hide an implementation in every chart and among the samples. */
+  const toggles = every("#legend input[data-toggle]");
+  const apply = () => {
+    const shown = new Map(toggles.map((box) => [box.dataset.toggle, box.checked]));
+    for (const figure of every("figure[data-label]")) {
+      figure.hidden = shown.get(figure.dataset.label) === false;
+    }
+    for (const element of charts.keys()) {
+      const visible = element.data.map((trace) => shown.get(trace.meta) !== false);
+      Plotly.restyle(element, { visible });
+    }
+  };
+  toggles.forEach((box) => box.addEventListener("change", apply));
+  const only = (labels) => {
+    toggles.forEach((box) => { box.checked = labels === null || labels.includes(box.dataset.toggle); });
+    apply();
+  };
+  document.getElementById("show-all")?.addEventListener("click", () => only(null));
+  document.getElementById("show-none")?.addEventListener("click", () => only([]));
+
+  /* Samples: one slider moves every grid to the last evaluation point at or before its place. */
+  data.samples.forEach(({ fractions, rows: grids }, number) => {
+    const slider = document.getElementById(`slider-${number}`);
+    if (!slider) return;
+    const output = document.getElementById(`slider-output-${number}`);
+    const play = document.getElementById(`play-${number}`);
+    const figures = every(`#samples-${number} figure.sample`);
+    const images = figures.map((figure) => figure.querySelector("img"));
+    const last = images.map((image) => image.src);
+    const show = () => {
+      const fraction = fractions[slider.value];
+      figures.forEach((figure, index) => {
+        const points = grids[index].filter(([at], place) => place === 0 || at <= fraction + 0.02);
+        const [, caption, source] = points[points.length - 1];
+        images[index].src = source ?? last[index];
+        figure.querySelector(".point").textContent = caption;
+      });
+      output.textContent = `${Math.round(100 * fraction)} % of the budget`;
+      slider.setAttribute("aria-valuetext", output.textContent);
+    };
+    slider.addEventListener("input", show);
+    let timer = null;
+    const stop = () => { clearInterval(timer); timer = null; play.textContent = "Play"; };
+    play.addEventListener("click", () => {
+      if (timer) return stop();
+      if (slider.value === slider.max) slider.value = 0;
+      show();
+      play.textContent = "Stop";
+      timer = setInterval(() => {
+        slider.value = Number(slider.value) + 1;
+        show();
+        if (slider.value === slider.max) stop();
+      }, 700);
+    });
+    show();
+  });
+
+  /* Compare two. */
+  const [left, right] = ["compare-a", "compare-b"].map((id) => document.getElementById(id));
+  const body = document.querySelector("#compare-table tbody");
+  const cell = (text, kind = "td") => {
+    const made = document.createElement(kind);
+    made.textContent = text;
+    if (kind === "th") made.scope = "row";
+    return made;
+  };
+  const factor = (number) => {
+    const size = Math.abs(number);
+    return `×${number.toLocaleString("en", { maximumFractionDigits: size < 2 ? 2 : size < 10 ? 1 : 0 })}`;
+  };
+  const sentence = (a, b) => {
+    if (a === b) return "Choose two different ones.";
+    return data.sentences[`${a}\n${b}`] ?? data.sentences[`${b}\n${a}`] ??
+      "These two are not in one ranking: see How it was measured for what differs, or there are too many to compare each with each.";
+  };
+  const against = () => {
+    const [a, b] = [left.value, right.value];
+    document.getElementById("compare-sentence").textContent = sentence(a, b);
+    every("#compare-table thead th.side").forEach((head, index) => {
+      head.textContent = [a, b][index];
+    });
+    const facts = [a, b].map((key) =>
+      new Map(data.compare[key].map((fact) => [`${fact[0]}\n${fact[1]}`, fact])));
+    const names = new Set([...facts[0].keys(), ...facts[1].keys()]);
+    const made = [...names].map((name) => {
+      const [x, y] = facts.map((of) => of.get(name));
+      const row = document.createElement("tr");
+      const texts = [x, y].map((fact) => fact?.[2] ?? "—");
+      const same = texts[0] === texts[1];
+      row.dataset.same = same;
+      const ratio = !same && x?.[3] && y?.[3] && x[3] * y[3] > 0 ? factor(y[3] / x[3]) : "";
+      row.append(cell((x ?? y)[1], "th"), cell((x ?? y)[0]), ...texts.map((text) => cell(text)),
+        cell(same ? "same" : ratio));
+      return row;
+    });
+    made.sort((a_, b_) => (a_.dataset.same === "true") - (b_.dataset.same === "true"));
+    body.replaceChildren(...made);
+    hideSame();
+    const grid = (label) => every(`figure.sample[data-label="${CSS.escape(label)}"] img`)[0];
+    every("#compare-samples img").forEach((image, index) => {
+      const source = grid([left, right][index].selectedOptions[0].dataset.of);
+      image.parentElement.hidden = !source;
+      if (source) {
+        image.src = source.src;
+        image.alt = source.alt;
+        image.parentElement.querySelector("figcaption").textContent = [a, b][index];
+      }
+    });
+  };
+  const box = document.getElementById("compare-differences");
+  const hideSame = () => every("tr", body).forEach((row) => {
+    row.hidden = box.checked && row.dataset.same === "true";
+  });
+  if (left) {
+    if (right.options.length > 1) right.selectedIndex = 1;
+    [left, right].forEach((select) => select.addEventListener("change", against));
+    box.addEventListener("change", hideSame);
+    document.getElementById("compare-only").addEventListener("click", () =>
+      only([left, right].map((select) => select.selectedOptions[0].dataset.of)));
+    against();
+  }
+
+  /* Plotly's script stands last, so that everything above works while it loads. */
+  document.addEventListener("DOMContentLoaded", async () => {
+    for (const element of every(".chart")) {
+      await draw(element);
+      await new Promise((resolve) => setTimeout(resolve));  // a click may come in between
+    }
+    if (toggles.some((one) => !one.checked)) apply();
+    root.dataset.ready = "true";
+  });
+})();

@@ -1,0 +1,116 @@
+"""One run in the terminal: status, times, losses, scores, and where its files are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.text import Text
+
+from gan_bench.checkpoints import last_checkpoint
+from gan_bench.contract import LOSS_COLUMNS
+from gan_bench.folders import RunFolder
+from gan_bench.progress import duration
+from gan_bench.record import Record
+from gan_bench.score.result import Score
+from gan_bench.sparkline import sparkline
+from gan_bench.tables import count, interval, significant, simple_table, state
+
+_LOSS_WORDS = dict(
+    zip(LOSS_COLUMNS, ("generator", "discriminator", "D(x)", "D(G(z))"), strict=True)
+)
+_NUMBERS_FROM = 60
+"""Columns of a terminal from which on the range of the losses has its place."""
+_BESIDE = {True: 50, False: 26}
+"""Columns beside a sparkline, with that range and without it."""
+_LONGEST = 120
+
+
+def print_record(
+    console: Console, record: Record, folder: RunFolder, scores: Sequence[Score]
+) -> None:
+    """Print one run: status, times, where its files are, losses and scores."""
+    console.print(Text(record.run_id, style="bold"), state(record.status))
+    if record.reason:
+        console.print(Text(record.reason))
+    points = {point.step: point for point in record.evaluation_points}
+    rows = [
+        ("steps", f"{record.steps_done:,} of {record.spec.steps:,}"),
+        ("images/s", count(record.images_per_s)),
+        ("import, set-up", f"{duration(record.import_s)}, {duration(record.setup_s)}"),
+        ("warm-up", duration(record.warmup_s)),
+        ("training", duration(record.train_s)),
+        ("peak memory", f"{count(record.peak_rss_mb)} MB"),
+        ("attempts", record.attempts),
+        ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
+        ("parity", record.parity or "no certificate when it was recorded"),
+        ("versions", " ".join(f"{k} {v}" for k, v in record.spec.versions.items())),
+        *_files(folder),
+    ]
+    console.print(simple_table([("", "name"), ("", "text")], rows))
+    _print_losses(console, folder)
+    if scores:
+        cells = [
+            (
+                count(score.step),
+                count(points[score.step].images) if score.step in points else "-",
+                score.metric,
+                significant(score.value),
+                interval(score),
+            )
+            for score in scores
+        ]
+        columns = [
+            *(("step", "number"), ("images", "number"), ("metric", "name"), ("value", "number")),
+            ("95 % interval", "number"),
+        ]
+        console.print(simple_table(columns, cells))
+    if record.log_tail:
+        console.print(Text(record.log_tail, style="dim"))
+
+
+def _print_losses(console: Console, folder: RunFolder) -> None:
+    """Print each loss from the first planned step to the last, as the file has it."""
+    if not folder.losses.exists():
+        return
+    try:
+        table: NDArray[np.float32] = np.load(folder.losses, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        console.print(Text(f"The losses {folder.losses} are not readable ({error})."))
+        return
+    wide = console.width >= _NUMBERS_FROM
+    width = min(_LONGEST, console.width - _BESIDE[wide])
+    rows = []
+    for column, word in zip(table.T, _LOSS_WORDS.values(), strict=True):
+        finite = column[np.isfinite(column)]
+        if len(finite):
+            numbers = [float(finite.min()), float(finite.max())] if wide else []
+            numbers.append(float(finite[-1]))
+            rows.append((word, sparkline(column, width), *map(significant, numbers)))
+    columns = [("loss", "name"), ("over the steps", "name")]
+    columns += [("least", "number"), ("greatest", "number")] if wide else []
+    if rows:
+        console.print(simple_table([*columns, ("last", "number")], rows))
+
+
+def _files(folder: RunFolder) -> list[tuple[str, str]]:
+    """Return where a run's files are, ``-`` for what it does not have (any more)."""
+    rows = [("files", f"{folder.path}/")]
+    for what, path in (("record", folder.record), ("log", folder.log), ("losses", folder.losses)):
+        rows.append((f"  {what}", path.name if path.exists() else "-"))
+    for what, path, pattern in (
+        ("grids", folder.grids, "*.png"),
+        ("snapshots", folder.snapshots, "*.npz"),
+        ("scores", folder.scores, "*.json"),
+    ):
+        number = len(list(path.glob(pattern)))
+        rows.append((f"  {what}", f"{path.name}/{pattern} ({number:,})" if number else "-"))
+    return [*rows, ("  last checkpoint", _last_checkpoint(folder))]
+
+
+def _last_checkpoint(folder: RunFolder) -> str:
+    try:
+        found = last_checkpoint(folder.checkpoints)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{folder.checkpoints.name}/ is damaged ({error})"
+    return f"{found[1].parent.relative_to(folder.path)}/" if found else "-"

@@ -1,0 +1,246 @@
+"""The report in a browser: it needs nothing, everything answers, and everybody can use it."""
+
+import re
+from statistics import mean, median
+
+import pytest
+
+from gan_bench.report import write_report
+from gan_bench.results import load_results
+from report_results import make_results
+
+pytest_plugins = ("browser",)
+pytestmark = pytest.mark.browser
+
+LABELS = ["torch-dcgan", "keras-dcgan", "torch-dcgan-3g", "keras-dcgan-3g"]
+POINTS = 4
+CHARTS = (
+    *("chart-fid-images-0", "chart-fid-seconds-0", "chart-loss-generator"),
+    *("chart-loss-discriminator", "chart-d-real", "chart-d-fake", "chart-shares-0"),
+)
+FID, SPEED = re.compile("final fid", re.IGNORECASE), re.compile("images/s", re.IGNORECASE)
+ROWS = "#ranking-0 tbody[data-label]"
+WIDTHS = (400, 700, 1280)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Four implementations of three seeds; two runs failed."""
+    return make_results(tmp_path_factory.mktemp("results") / "made", 4, 3, POINTS)
+
+
+@pytest.fixture(scope="module")
+def html(results, tmp_path_factory):
+    return write_report(results, tmp_path_factory.mktemp("report")).html
+
+
+@pytest.fixture
+def opened(open_page, html):
+    return open_page(html)
+
+
+@pytest.fixture
+def page(opened):
+    yield opened.page
+    assert opened.troubles == []
+
+
+def final_figures(results, metric):
+    """Return each implementation's figures of the end, by label."""
+    loaded = load_results(results)
+    found = {label: [] for label in LABELS}
+    steps = {run_id: spec.steps for run_id, spec in loaded.specs.items()}
+    for row in loaded.scores[loaded.scores["metric"] == metric].itertuples():
+        if row.step == steps[row.run_id]:
+            found[loaded.specs[row.run_id].implementation.name].append(row.value)
+    return found
+
+
+def settle(page):
+    """Wait until what was done is drawn."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def labels(page, selector=ROWS):
+    """Return the labels of the elements that are shown."""
+    return [e.get_attribute("data-label") for e in page.locator(selector).all() if e.is_visible()]
+
+
+def header(page, text):
+    """Return the ranking's header cell that sorts by this."""
+    cells = page.locator("#ranking-0 thead th", has=page.locator("button.sort"))
+    return cells.filter(has_text=text).first
+
+
+def visible_traces(page, chart):
+    """Return the labels of a chart's traces that are drawn, each once."""
+    return page.evaluate(
+        """id => [...new Set(document.getElementById(id).data
+            .filter(trace => trace.visible !== false && trace.visible !== 'legendonly')
+            .map(trace => trace.meta).filter(label => label))].sort()""",
+        chart,
+    )
+
+
+def move_slider(page, key):
+    """Move the samples' slider by the keyboard; return the pictures by label, and what it says."""
+    page.locator("#slider-0").press(key)
+    settle(page)
+    figures = page.locator("figure.sample[data-label]").all()
+    pictures = {f.get_attribute("data-label"): f.locator("img").first for f in figures}
+    sources = {label: image.get_attribute("src") for label, image in pictures.items()}
+    return sources, page.locator("output[for~='slider-0']").inner_text()
+
+
+def test_a_page_that_opens_needs_nothing_and_complains_of_nothing(opened):
+    assert opened.page.title()
+    assert opened.console_errors == []
+    assert opened.page_errors == []
+    assert opened.requests == []
+
+
+def test_the_ranking_has_a_row_for_each_implementation(page):
+    assert sorted(labels(page)) == sorted(LABELS)
+
+
+def test_every_chart_is_drawn_with_every_implementation(page):
+    for chart in CHARTS:
+        assert page.locator(f"div.chart#{chart} .main-svg").count() > 0, chart
+        assert visible_traces(page, chart) == sorted(LABELS), chart
+
+
+def test_the_ranking_sorts_by_fid_and_by_speed_both_ways(page, results):
+    fids = final_figures(results, "fid_lenet")
+    runs = load_results(results).runs.groupby("implementation")["images_per_s"]
+    speeds = {label: list(runs.get_group(label).dropna()) for label in LABELS}
+    for text, figures in ((FID, fids), (SPEED, speeds)):
+        best_last = sorted(LABELS, key=lambda label: median(figures[label]))
+        # The page may show either: the test must not depend on which.
+        assert best_last == sorted(LABELS, key=lambda label: mean(figures[label]))
+        cell = header(page, text)
+        orders = {}
+        for _ in range(2):
+            cell.locator("button.sort").click()
+            settle(page)
+            orders[cell.get_attribute("aria-sort")] = labels(page)
+        assert orders == {"ascending": best_last, "descending": best_last[::-1]}
+
+
+def test_one_column_at_a_time_is_sorted_and_the_keyboard_does_it_too(page):
+    header(page, FID).locator("button.sort").click()
+    speed = header(page, SPEED)
+    speed.locator("button.sort").focus()
+    page.keyboard.press("Enter")
+    settle(page)
+    states = [
+        cell.get_attribute("aria-sort")
+        for cell in page.locator("#ranking-0 thead th", has=page.locator("button.sort")).all()
+    ]
+    assert speed.get_attribute("aria-sort") in ("ascending", "descending")
+    assert states.count("none") == len(states) - 1
+
+
+def test_the_filter_hides_what_does_not_match_and_says_how_many_are_left(page):
+    count = page.locator("#filter-count[aria-live]")
+    for text, shown in (
+        ("keras", ["keras-dcgan", "keras-dcgan-3g"]),
+        ("DCGAN-3g", ["torch-dcgan-3g", "keras-dcgan-3g"]),
+        ("no such thing", []),
+        ("", LABELS),
+    ):
+        page.locator("input#filter").fill(text)
+        settle(page)
+        assert sorted(labels(page)) == sorted(shown)
+        assert page.locator(f"{ROWS}[hidden]").count() == len(LABELS) - len(shown)
+        assert count.inner_text().strip() == f"{len(shown)} of 4 shown"
+
+
+def test_the_slider_shows_every_implementation_at_every_point(page):
+    assert page.locator("#slider-0").get_attribute("type") == "range"
+    seen = [move_slider(page, "Home")]
+    seen += [move_slider(page, "ArrowRight") for _ in range(POINTS - 1)]
+    assert seen[-1] == move_slider(page, "End")
+    assert len({said for _, said in seen}) == POINTS
+    assert sorted(seen[0][0]) == sorted(LABELS)
+    for label in LABELS:
+        assert len({pictures[label] for pictures, _ in seen}) == POINTS
+        assert all(pictures[label].startswith("data:image/") for pictures, _ in seen)
+
+
+def test_the_samples_are_pictures_that_the_browser_can_show(page):
+    page.locator("#slider-0").press("End")
+    page.locator("figure.sample[data-label]").first.scroll_into_view_if_needed()
+    images = page.locator("figure.sample[data-label] img")
+    widths = [
+        image.evaluate("i => i.decode().then(() => i.naturalWidth)") for image in images.all()
+    ]
+    assert widths
+    assert min(widths) > 0
+    assert all(image.get_attribute("alt") for image in images.all())
+
+
+def test_hiding_an_implementation_hides_its_samples_and_curves_but_not_its_row(page):
+    hidden, others = LABELS[0], sorted(LABELS[1:])
+    box = page.locator(f"#legend input[type=checkbox][data-toggle='{hidden}']")
+    assert box.is_checked()
+    box.uncheck()
+    settle(page)
+    assert hidden not in labels(page, "figure[data-label]")
+    assert set(labels(page, "figure.sample[data-label]")) == set(others)
+    for chart in CHARTS:
+        assert visible_traces(page, chart) == others
+    assert sorted(labels(page)) == sorted(LABELS)
+    box.check()
+    settle(page)
+    assert set(labels(page, "figure.sample[data-label]")) == set(LABELS)
+    for chart in CHARTS:
+        assert visible_traces(page, chart) == sorted(LABELS)
+
+
+def test_two_implementations_are_compared_line_by_line(page):
+    def compare(one, other):
+        page.locator("select#compare-a").select_option(one)
+        page.locator("select#compare-b").select_option(other)
+        settle(page)
+        sentence = page.locator("#compare-sentence").inner_text()
+        assert one in sentence
+        assert other in sentence
+        rows = page.locator("#compare-table tr[data-same]").all()
+        same = {row.get_attribute("data-same") for row in rows}
+        return {row.inner_text(): row.get_attribute("data-same") for row in rows}, same
+
+    twins, states = compare("torch-dcgan", "keras-dcgan")
+    assert states == {"true", "false"}  # one recipe in two frameworks
+    different, _ = compare("torch-dcgan", "torch-dcgan-3g")
+    assert list(different.values()).count("false") > 0
+    assert different.keys() != twins.keys()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_axe_finds_no_serious_barrier(open_page, html, screenshot, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    opened = open_page(html, width=width, colour_scheme=scheme)
+    screenshot(opened.page, f"report-{width}-{scheme}")
+    violations = axe.Axe().run(opened.page).response["violations"]
+    serious = [
+        f"{found['impact']} {found['id']}: {node['target']} {node['failureSummary']}"
+        for found in violations
+        if found["impact"] in ("serious", "critical")
+        for node in found["nodes"]
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_does_not_scroll_sideways(open_page, html, width):
+    page = open_page(html, width=width).page
+    sizes = page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    wide = page.evaluate(
+        """[...document.querySelectorAll('body *')]
+            .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+            .slice(0, 5).map(e => e.tagName + '#' + e.id + '.' + e.className)"""
+    )
+    assert sizes[0] <= sizes[1], wide
