@@ -8,15 +8,14 @@ import shutil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Playwright
+    from playwright.sync_api import Browser, Page, Playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-READY = "document.documentElement.dataset.ready === 'true'"
-"""Set by the report's script once its tables, charts and controls answer."""
+_READY = "html[data-ready='true']"
 
 
 def find_chromium() -> str | None:
@@ -36,3 +35,15 @@ def launch(playwright: "Playwright") -> "Browser":
     if path is None:
         raise FileNotFoundError(f"none of {', '.join(NAMES)} is installed: apt install chromium")
     return playwright.chromium.launch(executable_path=path, headless=True, args=list(ARGUMENTS))
+
+
+def wait_until_ready(page: "Page", timeout_ms: float) -> None:
+    """Wait for the report's script to say that its tables, charts and controls answer.
+
+    Raises
+    ------
+    playwright.sync_api.TimeoutError
+        It did not.
+    """
+    # Not wait_for_function: the page's policy forbids to evaluate text, there too.
+    page.wait_for_selector(_READY, state="attached", timeout=timeout_ms)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from chromium import READY, find_chromium, launch
+from chromium import find_chromium, launch, wait_until_ready
 from gan_bench.devices import machine
 from report_results import make_results
 
@@ -78,7 +78,7 @@ def until_ready(html: Path, openings: int) -> list[float | None]:
             page.add_init_script(NOTES_THE_TIME)
             try:
                 page.goto(html.resolve().as_uri(), timeout=READY_TIMEOUT_S * 1000)
-                page.wait_for_function(READY, timeout=READY_TIMEOUT_S * 1000)
+                wait_until_ready(page, READY_TIMEOUT_S * 1000)
                 seconds.append(page.evaluate("window.readyAt") / 1000)
             except Late:
                 seconds.append(None)

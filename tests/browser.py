@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chromium import READY, find_chromium, launch
+from chromium import find_chromium, launch, wait_until_ready
 
 READY_TIMEOUT_MS = 20_000
 ACTION_TIMEOUT_MS = 5_000
@@ -75,7 +75,7 @@ def open_page(browser):
         page.on("request", on_request)
         page.goto(url, timeout=READY_TIMEOUT_MS)
         try:
-            page.wait_for_function(READY, timeout=READY_TIMEOUT_MS)
+            wait_until_ready(page, READY_TIMEOUT_MS)
         except Late:
             pytest.fail(f"the page did not get ready in {READY_TIMEOUT_MS} ms: {opened.troubles}")
         return opened

@@ -79,12 +79,12 @@ def advice(group: Group, ranks: Standings, verdicts: Sequence[Verdict]) -> str:
         return f"Only {best} has a score: there is nothing to choose from."
     if len(quality.unknown) == len(quality.labels) - 1 and not quality.equals:
         return (
-            f"Nothing is certain with one seed: {best} has the lowest FID. Run more seeds "
-            "(--seeds 3) before deciding."
+            f"Nothing is certain with so few seeds: {best} has the lowest FID. Run more "
+            "(--seeds 3, or better 5) before deciding."
         )
     equals = [best, *quality.equals]
     if len(equals) == 1:
-        aside = f"; {listed(quality.unknown, _NAMED)} with one seed aside"
+        aside = f", {listed(quality.unknown, _NAMED)} with too few seeds aside"
         unsure = aside if quality.unknown else ""
         return (
             f"Use {best}: it has the lowest FID, and the lead is clear{unsure}. "
@@ -95,7 +95,7 @@ def advice(group: Group, ranks: Standings, verdicts: Sequence[Verdict]) -> str:
         return f"{listed(equals, _NAMED)} are equal as far as the seeds can tell: take any of them."
     return (
         f"Use {fast[0]}: of the {len(equals)} best, which the seeds cannot tell apart in FID, it "
-        f"trains fastest. {_pace(fast[0], speed)}"
+        f"trains fastest.{f' {_pace(fast[0], speed)}' if speed and fast[0] != speed.best else ''}"
     )
 
 
@@ -203,29 +203,26 @@ def _verdict(topic: str, ranks: Standing, shown: str, opening: str) -> Verdict:
         named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.equals]
         parts[0] += f", and cannot be told apart from {listed(named, _NAMED)}"
     if clear:
-        parts.append(
-            _against(ranks, clear[0], "the next" if clear[0] == others[0] else "of the rest")
-        )
+        parts.append(_against(ranks, clear[0]))
     if ranks.unknown:
-        parts.append(_one_seed(ranks))
+        parts.append(_too_few(ranks))
     certainty: Certainty = "tied" if ranks.equals else "uncertain" if ranks.unknown else "clear"
     badge = {
         "tied": f"no clear lead: {1 + len(ranks.equals)} equal",
-        "uncertain": "one seed: not certain",
+        "uncertain": "too few seeds: not certain",
         "clear": "clear lead",
     }[certainty]
     return Verdict(topic, (best, *ranks.equals), shown, certainty, badge, f"{'; '.join(parts)}.")
 
 
-def _against(ranks: Standing, worse: str, which: str) -> str:
+def _against(ranks: Standing, worse: str) -> str:
     """Say how far the best is from the first that it can be told apart from."""
     found = ranks.between(ranks.best, worse)
     assert found is not None
-    bounds, short = interval(found), _short(ranks.spreads[worse])
+    short, times = _short(ranks.spreads[worse]), factor(found.estimate)
     if ranks.lower_is_better:
-        high = f"{factor(found.estimate)} times as high"
-        return f"that of {which}, {worse} ({short}), is {high} ({bounds})"
-    return f"that is {factor(found.estimate)} times as fast as {which}, {worse} ({short}; {bounds})"
+        return f"{worse} ({short}) is clearly higher, {times} times ({interval(found)})"
+    return f"that is clearly faster than {worse} ({short}), {times} times ({interval(found)})"
 
 
 def interval(difference: Difference) -> str:
@@ -235,11 +232,11 @@ def interval(difference: Difference) -> str:
     return f"95 % interval {show(difference.low)} to {show(difference.high)}, {p}"
 
 
-def _one_seed(ranks: Standing) -> str:
+def _too_few(ranks: Standing) -> str:
     named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
-    if ranks.spreads[ranks.best].seeds < 2:
-        return f"of one seed, so the order is not certain: {listed(named, _NAMED)}"
-    return f"nothing certain can be said of {listed(named, _NAMED)}, with one seed"
+    if len(named) == len(ranks.labels) - 1:
+        return f"too few seeds to say that it is better than {listed(named, _NAMED)}"
+    return f"too few seeds to say anything of {listed(named, _NAMED)}"
 
 
 def _seeds(spread: Spread, planned: int | None = None) -> str:

@@ -69,9 +69,12 @@ def bar_chart(shares: Shares, looks: Mapping[str, Look]) -> dict[str, Any]:
             "meta": str(label),
             "x": mine["class"].tolist(),
             "y": _numbers(100 * mine["share"]),
+            # Twins have one colour; the second is an outline.
             "marker": {
-                "color": looks[str(label)].colour,
-                "pattern": {"shape": "/" if looks[str(label)].line != "-" else ""},
+                "color": looks[str(label)].colour
+                if looks[str(label)].line == "-"
+                else "rgba(0,0,0,0)",
+                "line": {"color": looks[str(label)].colour, "width": 1.5},
             },
             "hovertemplate": "%{y:.1f} % of class %{x}",
         }
@@ -85,7 +88,12 @@ def bar_chart(shares: Shares, looks: Mapping[str, Look]) -> dict[str, Any]:
                 "name": "real images",
                 "x": shares.real["class"].tolist(),
                 "y": _numbers(100 * shares.real["share"]),
-                "marker": {"color": NEUTRAL, "symbol": "line-ew-open", "size": 26},
+                "marker": {
+                    "color": NEUTRAL,
+                    "symbol": "line-ew-open",
+                    "size": 60,
+                    "line": {"width": 2},
+                },
                 "hovertemplate": "%{y:.1f} % of class %{x}",
             }
         )

@@ -17,11 +17,11 @@ from gan_bench.report.summary import Group, Row
 _MOST_ROWS = 40
 """With more, the page holds no sentence for each pair: they grow with the square."""
 _SECTIONS = {
-    "Images/s": "Speed and cost",
-    "Parameters G": "Size",
+    **dict.fromkeys(("Parameters G", "Parameters D", "Multiply-adds per image (M)"), "Size"),
+    **dict.fromkeys(("KID", "Precision", "Recall", "Coverage", "Modes"), "Quality"),
     "Failed": "Reliability",
 }
-"""The first column of the ranking that belongs to a section; before them stands quality."""
+"""Of the ranking's columns; those of the FIDs are of quality too, all others of speed."""
 _LOSSES = {
     "generator": "Generator's loss at the end",
     "discriminator": "Discriminator's loss at the end",
@@ -137,13 +137,13 @@ def _recipe(row: Row) -> Iterable[Fact]:
 
 
 def _measured(ranking: Ranking, cells: Sequence[Cell]) -> Iterable[Fact]:
-    section = "Quality"
     for column, cell in zip(ranking.columns, cells, strict=True):
-        section = _SECTIONS.get(column.title, section)
         if column.title in ("Rank", "Parity", "Status"):
             continue
         text = f"{cell.text} ({cell.range})" if cell.range else cell.text
         number = cell.sort if isinstance(cell.sort, int | float) else None
+        fid = column.title.startswith("Final FID")
+        section = "Quality" if fid else _SECTIONS.get(column.title, "Speed")
         compared = column.title not in ("Failed", "KID")
         yield Fact(section, column.title, text, float(number) if number and compared else None)
 

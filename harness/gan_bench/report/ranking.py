@@ -149,7 +149,7 @@ def ranking(
         column("Rank", {label: _rank(ranks, label) for label in ranks.quality.labels})
     scored_columns = _score_columns(group)
     for title, scored, name in scored_columns:
-        column(title, {row.label: _mean(scored.spread(row.label, name)) for row in rows})
+        column(title, {row.label: _score(name, scored.spread(row.label, name)) for row in rows})
     if not scored_columns:
         column("Final FID", {})
     column("Images/s", {row.label: _mean(row.images_per_s) for row in rows})
@@ -206,6 +206,12 @@ def _rank(ranks: Standings, label: str) -> Cell:
 
 def _mean(spread: Spread | None) -> Cell:
     return _cell(spread, spread.mean) if spread else Cell(MISSING)
+
+
+def _score(name: str, spread: Spread | None) -> Cell:
+    if name == "classes_present" and spread and spread.low == spread.high:
+        return Cell(f"{spread.mean:g}", sort=spread.mean)
+    return _mean(spread)
 
 
 def _median(spread: Spread | None) -> Cell:
@@ -298,7 +304,12 @@ def _references(
     found = [
         Reference(
             "Floor: real against real",
-            cells({title: Cell(figure(value)) for title, value in floors.items()}),
+            cells(
+                {
+                    title: Cell(f"{v:g}" if title == "Modes" and v else figure(v))
+                    for title, v in floors.items()
+                }
+            ),
             floor,
         ),
         Reference(

@@ -6,6 +6,9 @@ from functools import cached_property
 from gan_bench.report.spread import Spread
 from gan_bench.statistics import LEVEL, AllPairs, Difference
 
+_ENOUGH = 3
+"""Seeds from which on "cannot be told apart" says something of the two and not of their number."""
+
 
 class Standing:
     """The figures of a ranking, best first, and what is certain of their order."""
@@ -50,14 +53,21 @@ class Standing:
 
     @cached_property
     def equals(self) -> list[str]:
-        """Those that cannot be told apart from the best, though both have several seeds."""
-        found = ((label, self.between(self.best, label)) for label in self.labels[1:])
-        return [label for label, difference in found if difference and not difference.clear]
+        """Those that cannot be told apart from the best, though both have seeds enough."""
+        return [label for label in self._unclear if label not in self.unknown]
 
     @cached_property
     def unknown(self) -> list[str]:
-        """Those of which nothing can be said beside the best: one of the two has one seed."""
-        return [label for label in self.labels[1:] if self.between(self.best, label) is None]
+        """Those of which nothing can be said beside the best, as one of the two has few seeds."""
+        few = [label for label, spread in self.spreads.items() if spread.seeds < _ENOUGH]
+        return [label for label in self._unclear if label in few or self.best in few]
+
+    @cached_property
+    def _unclear(self) -> list[str]:
+        found = {label: self.between(self.best, label) for label in self.labels[1:]}
+        return [
+            label for label, difference in found.items() if not (difference and difference.clear)
+        ]
 
     def rank(self, label: str) -> tuple[int, int]:
         """Return the first and the last rank that the differences leave open, from 1."""
