@@ -3,8 +3,8 @@
 import pytest
 
 from gan_bench.report.answer import answer, caveats, standings
+from gan_bench.report.charts.palette import looks
 from gan_bench.report.numbers import factor, figure, listed
-from gan_bench.report.palette import looks
 from gan_bench.report.runs import collect_runs
 from gan_bench.report.summary import summarise
 from gan_bench.results import load_results

@@ -8,24 +8,24 @@ import pandas as pd
 
 import gan_bench
 from gan_bench.report.answer import Verdict, advice, answer, caveats, standings
-from gan_bench.report.claims import ClaimRow, claims
+from gan_bench.report.charts.curves import Curves
+from gan_bench.report.charts.fid import FidCharts, fid_charts
+from gan_bench.report.charts.losses import Losses, loss_charts, loss_curves
+from gan_bench.report.charts.palette import Look, looks
+from gan_bench.report.charts.pictures import Names, Picture
+from gan_bench.report.charts.static import fid_picture, loss_picture, shares_picture
+from gan_bench.report.claims.verdicts import ClaimRow, claims
 from gan_bench.report.crossed import Crossed, crossed
-from gan_bench.report.curves import Curves
-from gan_bench.report.fid_curves import FidCharts, fid_charts
 from gan_bench.report.groups import WORDS
-from gan_bench.report.loss_curves import Losses, loss_charts, loss_curves
 from gan_bench.report.matrix import Matrix
 from gan_bench.report.method import Method, method
 from gan_bench.report.numbers import listed, many
 from gan_bench.report.pace import default_target, equal_time, fid_points, times_to
 from gan_bench.report.pairs import Pairs, pairs, told
-from gan_bench.report.palette import Look, looks
-from gan_bench.report.pictures import Names, Picture
 from gan_bench.report.quality import elsewhere, quality
 from gan_bench.report.ranking import READING, RankedRow, Ranking, Target, Trouble, ranking
-from gan_bench.report.samples import Samples, sample_pages
-from gan_bench.report.shares import Shares, class_shares
-from gan_bench.report.static import fid_picture, loss_picture, shares_picture
+from gan_bench.report.samples.shares import Shares, class_shares
+from gan_bench.report.samples.shown import Samples, sample_pages
 from gan_bench.report.summary import Group, Row, Summary
 from gan_bench.results import Results
 

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 from PIL import Image
 
-from gan_bench.report.interactive import bar_chart, line_chart
+from gan_bench.report.charts.interactive import bar_chart, line_chart
 from gan_bench.report.page import GroupPage, Page, SamplesPage
 
 _GREYS = 16

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gan_bench.report.answer import Standings, interval
-from gan_bench.report.claimed import sources_claims
-from gan_bench.report.loss_curves import Losses
+from gan_bench.report.charts.losses import Losses
+from gan_bench.report.claims.sources import sources_claims
 from gan_bench.report.matrix import Matrix
 from gan_bench.report.method import recipe_values
 from gan_bench.report.numbers import MISSING, factor, figure, many

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gan_bench.report.answer import Standings
+from gan_bench.report.charts.palette import Look
 from gan_bench.report.numbers import MISSING, count, figure, listed
 from gan_bench.report.pace import Reached
-from gan_bench.report.palette import Look
 from gan_bench.report.parity import RowParity, row_parity
 from gan_bench.report.runs import Run
 from gan_bench.report.spread import Spread

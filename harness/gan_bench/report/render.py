@@ -10,10 +10,10 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from gan_bench.report.charts.palette import COLOURS
+from gan_bench.report.charts.pictures import Picture
 from gan_bench.report.page import Page
 from gan_bench.report.page_data import compared, page_data
-from gan_bench.report.palette import COLOURS
-from gan_bench.report.pictures import Picture
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gan_bench.report.curves import Curves
-from gan_bench.report.palette import NEUTRAL, Look
-from gan_bench.report.shares import Shares
+from gan_bench.report.charts.curves import Curves
+from gan_bench.report.charts.palette import NEUTRAL, Look
+from gan_bench.report.samples.shares import Shares
 
 _DASHES = {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}

@@ -7,8 +7,8 @@ from typing import Literal
 
 import pandas as pd
 
-from gan_bench.report.claim_figures import RATIOS, Figures
-from gan_bench.report.claimed import QUALITY, Claim, sources_claims
+from gan_bench.report.claims.figures import RATIOS, Figures
+from gan_bench.report.claims.sources import QUALITY, Claim, sources_claims
 from gan_bench.report.numbers import figure, many
 from gan_bench.report.summary import Group, Row
 from gan_bench.spec import RunSpec

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gan_bench.contract import LOSS_COLUMNS
 from gan_bench.record import Record
-from gan_bench.report.curves import MOST_ROWS, Curves, frame_of
+from gan_bench.report.charts.curves import MOST_ROWS, Curves, frame_of
 from gan_bench.report.numbers import figure, many
 from gan_bench.report.summary import Row
 
@@ -39,7 +39,7 @@ class Losses:
     runs: frozenset[str]
     """The ids of those that are shown."""
     frames: Mapping[str, pd.DataFrame]
-    """By column of the losses, points as `gan_bench.report.curves.COLUMNS` has them; only those
+    """By column of the losses, points as `gan_bench.report.charts.curves.COLUMNS` says; only columns
     that the implementation reports."""
     ends: Mapping[str, float]
     """By column, the last smoothed value, mean over the seeds."""

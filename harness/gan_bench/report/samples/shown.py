@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from PIL import Image
 
 from gan_bench import data
-from gan_bench.report.animation import animation
-from gan_bench.report.final_details import class_shares, neighbours
-from gan_bench.report.grids import Grid, grid_paths, grids
-from gan_bench.report.nearest import nearest_pairs, nearest_text
+from gan_bench.report.charts.pictures import Names, Picture, png_of
 from gan_bench.report.numbers import many
-from gan_bench.report.pictures import Names, Picture, png_of
-from gan_bench.report.real_images import data_on_this_machine, real_grid
 from gan_bench.report.runs import Run
+from gan_bench.report.samples.animation import animation
+from gan_bench.report.samples.details import class_shares, neighbours
+from gan_bench.report.samples.grids import Grid, grid_paths, grids
+from gan_bench.report.samples.nearest import nearest_pairs, nearest_text
+from gan_bench.report.samples.real import data_on_this_machine, real_grid
 from gan_bench.report.summary import Row
 
 MOST_ROWS = 24

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from gan_bench.report.curves import Curves
-from gan_bench.report.loss_curves import Losses, loss_alt, range_shown
-from gan_bench.report.palette import NEUTRAL, Look
-from gan_bench.report.pictures import Names, Picture, chart
-from gan_bench.report.shares import Shares
+from gan_bench.report.charts.curves import Curves
+from gan_bench.report.charts.losses import Losses, loss_alt, range_shown
+from gan_bench.report.charts.palette import NEUTRAL, Look
+from gan_bench.report.charts.pictures import Names, Picture, chart
+from gan_bench.report.samples.shares import Shares
 
 _FLOOR = (0, (1, 2))
 

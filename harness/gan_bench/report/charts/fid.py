@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from gan_bench.report.curves import MOST_ROWS, Curves, frame_of
+from gan_bench.report.charts.curves import MOST_ROWS, Curves, frame_of
 from gan_bench.report.numbers import figure, many
 from gan_bench.report.summary import Group
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gan_bench.report.final_details import Neighbours
 from gan_bench.report.numbers import figure, many
+from gan_bench.report.samples.details import Neighbours
 from gan_bench.score.grid import GAP, SIDE
 
 SHOWN = 8

@@ -1,0 +1,1 @@
+"""Charts: what they hold as pandas frames, and the two renderers that draw them."""

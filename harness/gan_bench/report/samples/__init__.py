@@ -1,0 +1,1 @@
+"""The samples section: grids over the training, copies of training images, classes."""
