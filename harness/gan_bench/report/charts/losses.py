@@ -39,8 +39,8 @@ class Losses:
     runs: frozenset[str]
     """The ids of those that are shown."""
     frames: Mapping[str, pd.DataFrame]
-    """By column of the losses, points as `gan_bench.report.charts.curves.COLUMNS` says; only columns
-    that the implementation reports."""
+    """By column of the losses that the implementation reports; points as
+    `gan_bench.report.charts.curves.COLUMNS` says."""
     ends: Mapping[str, float]
     """By column, the last smoothed value, mean over the seeds."""
     broken_from: int | None
