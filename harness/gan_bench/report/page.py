@@ -44,6 +44,8 @@ class GroupPage:
     crossed: Crossed | None
     fid: FidCharts
     fid_pictures: list[Picture]
+    run_ids: Mapping[str, frozenset[str]]
+    """By label."""
     pairs: Pairs
     told: list[Matrix]
     """The pairs that markdown compares."""
@@ -169,6 +171,7 @@ def _group_page(
         crossed=crossed(group),
         fid=fid,
         fid_pictures=[fid_picture(curves, by_label, names) for curves in fid.charts],
+        run_ids={row.label: frozenset(run.run_id for run in row.runs) for row in group.rows},
         pairs=found,
         told=told(group, found),
         claims=claims(group, results.losses, results.scores),

@@ -39,9 +39,14 @@ def page_data(page: Page) -> Markup:
 
 
 def compared(page: Page) -> list[tuple[str, str, str]]:
-    """Return what can be chosen for a comparison: its key, its label, and words for it."""
+    """Return what can be chosen for a comparison: its key, its label, and the run that is shown."""
+    shown = [row.run_id for one in page.samples for row in one.samples.rows]
     return [
-        (key := _key(page, group, label), label, key)
+        (
+            _key(page, group, label),
+            label,
+            next((run_id for run_id in shown if run_id in group.run_ids[label]), ""),
+        )
         for group in page.groups
         for label in group.pairs.facts
     ]

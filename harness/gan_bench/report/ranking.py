@@ -14,7 +14,7 @@ from gan_bench.report.summary import Group, Row, Scored
 
 READING = (
     "Rank: by the final FID, as far as the seeds allow: 1 to 3 means that none of the places can "
-    "be excluded (Welch's test of the difference of means, Holm's correction over all pairs, 5 %).",
+    "be excluded (Welch's test of the logarithms, Holm's correction over all pairs, 5 %).",
     "Final FID, KID, precision, recall, coverage and modes: of the last snapshot, never the best "
     "one; mean over the seeds that are ok, with the least and the greatest. FID and KID are better "
     "when lower, the others when higher. Modes: classes present among the samples.",

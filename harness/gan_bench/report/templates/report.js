@@ -179,9 +179,9 @@
     made.sort((a_, b_) => (a_.dataset.same === "true") - (b_.dataset.same === "true"));
     body.replaceChildren(...made);
     hideSame();
-    const grid = (label) => every(`figure.sample[data-label="${CSS.escape(label)}"] img`)[0];
+    const grid = (run) => run && document.querySelector(`figure.sample[data-run="${CSS.escape(run)}"] img`);
     every("#compare-samples img").forEach((image, index) => {
-      const source = grid([left, right][index].selectedOptions[0].dataset.of);
+      const source = grid([left, right][index].selectedOptions[0].dataset.run);
       image.parentElement.hidden = !source;
       if (source) {
         image.src = source.src;

@@ -1,0 +1,50 @@
+"""How often a ranking of equal implementations names a difference that is not there.
+
+Usage: ``python benchmarks/ranking_errors.py``. Draws seeds' figures of implementations that are all
+alike (with equal spreads, and with spreads that differ), ranks them, and counts the rankings in
+which the best is told apart from any other: by the report's rule, Holm's correction over all
+pairs, and by the rule that it does not take, over the pairs with the best alone.
+"""
+
+import argparse
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.statistics import LEVEL, AllPairs, holm, welch
+
+SPREADS_APART = 0.5
+"""Standard deviation of the logarithm of the spreads, where they differ."""
+
+
+def wrong(figures: NDArray[np.float64]) -> tuple[bool, bool]:
+    """Return whether the best is told apart from an equal one, by each of the two rules."""
+    best = int(figures.mean(axis=1).argmin())
+    rest = [place for place in range(len(figures)) if place != best]
+    alone = [welch(figures[best].tolist(), figures[place].tolist()) for place in rest]
+    with_best = holm([difference.p for difference in alone if difference])
+    over_all = AllPairs(figures.tolist()).p[best]
+    level = 1 - LEVEL
+    return bool((over_all < level).any()), min(with_best) < level
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rankings", type=int, default=2_000)
+    rankings = parser.parse_args().rankings
+    random = np.random.default_rng(0)
+    print(f"{'':22}  equal spreads         spreads that differ")
+    print(f"{'implementations':>15} {'seeds':>6}  {2 * 'all pairs  with best  '}")
+    for implementations in (3, 6, 12):
+        for seeds in (3, 5, 10):
+            shares = []
+            for apart in (0.0, SPREADS_APART):
+                spread = np.exp(random.normal(0, apart, (rankings, implementations, 1)))
+                drawn = random.normal(0, 1, (rankings, implementations, seeds)) * spread
+                counts = np.array([wrong(figures) for figures in drawn]).mean(axis=0)
+                shares += [f"{share:9.1%}" for share in counts]
+            print(f"{implementations:15} {seeds:6}  {'  '.join(shares)}")
+
+
+if __name__ == "__main__":
+    main()
