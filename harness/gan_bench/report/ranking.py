@@ -8,7 +8,6 @@ from gan_bench.report.charts.palette import Look
 from gan_bench.report.numbers import MISSING, count, figure, listed
 from gan_bench.report.pace import Reached
 from gan_bench.report.parity import RowParity, row_parity
-from gan_bench.report.runs import Run
 from gan_bench.report.spread import Spread
 from gan_bench.report.summary import Group, Row, Scored
 
@@ -53,13 +52,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A run that is not in the figures."""
+    """Runs of one implementation that are not in the figures, for the same reason."""
 
     label: str
-    seed: int
+    seeds: tuple[int, ...]
     status: str
     reason: str
     log_tail: str
+    """Its last lines; empty where there is none, or enough are shown already."""
+
+    @property
+    def which(self) -> str:
+        """E.g. ``1`` or ``1, 2 and 5``."""
+        return listed([str(seed) for seed in self.seeds])
 
 
 @dataclass(frozen=True)
@@ -268,21 +273,21 @@ def _status(row: Row) -> Cell:
 
 
 def _troubles(row: Row, score_reasons: Mapping[str, str]) -> list[Trouble]:
-    found: list[Trouble] = []
+    found: dict[tuple[str, str, str], list[int]] = {}
+    logs = 0
     for run in row.runs:
-        trouble = _trouble(row.label, run, score_reasons.get(run.run_id), len(found))
-        if trouble:
-            found.append(trouble)
-    return found
-
-
-def _trouble(label: str, run: Run, score_reason: str | None, earlier: int) -> Trouble | None:
-    reason = run.trouble() or score_reason
-    if reason is None:
-        return None
-    status = "ok, scoring failed" if run.status == "ok" else run.status
-    tail = run.record.log_tail if run.record and earlier < _LOGS_SHOWN else None
-    return Trouble(label, run.spec.seed, status, reason, tail or "")
+        reason = run.trouble() or score_reasons.get(run.run_id)
+        if reason is None:
+            continue
+        status = "ok, scoring failed" if run.status == "ok" else run.status
+        tail = run.record.log_tail if run.record else None
+        logs += bool(tail)
+        shown = tail if tail and logs <= _LOGS_SHOWN else ""
+        found.setdefault((status, reason, shown), []).append(run.spec.seed)
+    return [
+        Trouble(row.label, tuple(seeds), status, reason, tail)
+        for (status, reason, tail), seeds in found.items()
+    ]
 
 
 def _references(
