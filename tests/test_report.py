@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -18,6 +19,7 @@ from gan_bench.errors import UsageError
 from gan_bench.report import write_report
 from gan_bench.spec import Implementation
 from report_folder import (
+    MACHINE,
     add_plan,
     add_run,
     empty_results,
@@ -103,20 +105,20 @@ def report(results, tmp_path):
 def two_implementations(results):
     """Three seeds each; every figure of the report follows from these."""
     for seed in range(3):
-        spec = run_spec("torch-dcgan", seed)
+        spec = run_spec("torch-dcgan", seed, evaluation_steps=(0, 150, 300, 600))
         add_run(
             results,
             spec,
-            scores=[scores_of({0: 150.0, 300: 1.5, 600: 4.0 + 0.1 * seed})],
+            scores=[scores_of({0: 150.0, 150: 40.0, 300: 1.5, 600: 4.0 + 0.1 * seed})],
             losses=some_losses(600, seed),
             grids=(0, 300, 600),
             images_per_s=(1_000.0, 1_010.0, 1_500.0)[seed],
         )
-        spec = run_spec("keras-dcgan", seed)
+        spec = run_spec("keras-dcgan", seed, evaluation_steps=(0, 150, 300, 600))
         add_run(
             results,
             spec,
-            scores=[scores_of({0: 160.0, 300: 20.0, 600: 7.0 + 0.1 * seed})],
+            scores=[scores_of({0: 160.0, 150: 60.0, 300: 20.0, 600: 7.0 + 0.1 * seed})],
             losses=some_losses(600, seed),
             grids=(0, 300, 600),
             images_per_s=500.0,
@@ -152,7 +154,7 @@ def test_the_ranking_holds_the_known_figures(two_implementations, report):
         "1,170 (1,000 to 1,500)",
         "2.50",
         "62.5",
-        "25.3 (3 of 3)",
+        "19.7 (3 of 3)",
         "812",
         "1,234,567",
         "138,817",
@@ -172,7 +174,7 @@ def test_the_ranking_holds_the_known_figures(two_implementations, report):
     assert found.row("*Floor: real against real*")[2] == "0.520"
     assert found.row("*Ceiling: untrained generator*")[2] == "155 (150 to 160)"
     assert (
-        "torch-dcgan 1 4.10 4.00 to 4.20 1,170 1,000 to 1,500 2.50 62.5 25.3 3 of 3 812 1,234,567 "
+        "torch-dcgan 1 4.10 4.00 to 4.20 1,170 1,000 to 1,500 2.50 62.5 19.7 3 of 3 812 1,234,567 "
         "138,817 45.6 45.6 0 of 3 not parity-checked ok" in found.page.text
     )
     assert "0.520" in found.page.text
@@ -184,7 +186,7 @@ def test_a_target_that_is_asked_for_takes_the_place_of_the_data_sets_own(
 ):
     found = report(target_fid=4.05)
     assert "Time to FID 4.05 (s)" in found.columns()
-    assert found.row("torch-dcgan")[6] == "30.7 (3 of 3)"
+    assert found.row("torch-dcgan")[6] == "30.2 (3 of 3)"
     assert found.row("keras-dcgan")[6] == "not reached (0 of 3)"
 
 
@@ -266,9 +268,9 @@ def test_both_renderers_draw_from_the_same_figures(two_implementations, report):
     found = report()
     drawn = found.data["charts"]["fid-images-0"]["data"]
     lines = {trace["meta"]: trace for trace in drawn if trace["mode"] == "lines+markers"}
-    assert lines["torch-dcgan"]["x"] == [0, 30_000, 60_000]
-    assert lines["torch-dcgan"]["y"] == pytest.approx([150, 1.5, 4.1])
-    assert lines["keras-dcgan"]["y"] == pytest.approx([160, 20, 7.1])
+    assert lines["torch-dcgan"]["x"] == [0, 15_000, 30_000, 60_000]
+    assert lines["torch-dcgan"]["y"] == pytest.approx([150, 40, 1.5, 4.1])
+    assert lines["keras-dcgan"]["y"] == pytest.approx([160, 60, 20, 7.1])
     seconds = found.data["charts"]["fid-seconds-0"]["data"]
     assert [trace["x"][-1] for trace in seconds if trace["meta"] == "torch-dcgan"][-1] == 62.5
 
@@ -309,6 +311,32 @@ def test_tables_name_their_rows_and_columns(two_implementations, report):
     assert len(page.values("th", "scope")) == page.tags.count("th")
     for anchor in page.values("a", "href"):
         assert anchor.removeprefix("#") in page.values("section", "id")
+
+
+def test_one_label_on_two_machines_is_drawn_twice(results, report):
+    other = {"machine": MACHINE.model_copy(update={"cpu": "Model Y"})}
+    scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
+    add_run(results, run_spec(), scores=scores, losses=some_losses(600))
+    add_run(results, run_spec(seed=1), scores=scores, losses=some_losses(600), circumstances=other)
+    found = report()
+    drawn = found.data["charts"]["loss-generator"]["data"]
+    strong = [trace for trace in drawn if "opacity" not in trace]
+    assert [trace["name"] for trace in strong] == ["torch-dcgan (Model X)", "torch-dcgan (Model Y)"]
+    assert {trace["meta"] for trace in strong} == {"torch-dcgan"}
+    assert all(trace["x"] == sorted(trace["x"]) for trace in strong)
+    assert len(set(found.page.values("table", "id"))) == len(found.page.values("table", "id"))
+
+
+def test_figures_of_an_earlier_report_do_not_stay(two_implementations, results, report):
+    found = report()
+    mine = found.files.markdown.parent / "figures" / "mine.png"
+    mine.write_bytes(b"a user's own")
+    assert (mine.parent / "losses-keras-dcgan.png").exists()
+    for folder in (results / "runs").glob("keras-*"):
+        shutil.rmtree(folder)
+    report()
+    assert not (mine.parent / "losses-keras-dcgan.png").exists()
+    assert mine.exists()
 
 
 def test_the_same_results_give_the_same_bytes(two_implementations, tmp_path):

@@ -9,6 +9,8 @@ from gan_bench.report.summary import summarise
 from gan_bench.results import load_results
 from report_folder import add_run, empty_results, quick_spec, run_spec, scores_of
 
+BOTH = ("train", "test")
+
 
 class Answer:
     def __init__(self, results):
@@ -62,7 +64,7 @@ def test_ranges_that_do_not_overlap_are_not_enough(results, train):
     found = Answer(results)
     quality = found.verdicts["Quality"]
     assert quality.leaders == ("torch-dcgan", "keras-dcgan")
-    assert quality.badge == "no clear lead: 2 equal"
+    assert quality.badge == "no clear lead: 2 not told apart"
     assert "cannot be told apart from keras-dcgan (8.07); torch-slow (51.0) is" in quality.sentence
     assert [found.ranks.quality.rank(label) for label in found.ranks.quality.labels] == [
         (1, 2),
@@ -103,9 +105,41 @@ def test_of_equals_the_fastest_is_advised(results, train):
     train("torch-dcgan", [4.0, 5.0, 6.0], speed=100.0)
     train("keras-dcgan", [4.5, 5.5, 6.5], speed=250.0)
     assert Answer(results).advice == (
-        "Use keras-dcgan: of the 2 best, which the seeds cannot tell apart in FID, it trains "
-        "fastest."
+        "Use keras-dcgan: of the 2 that the seeds cannot tell from the best in FID, it clearly "
+        "trains fastest."
     )
+
+
+def test_of_equals_that_train_equally_fast_none_is_preferred(results, train):
+    train("torch-dcgan", [4.0, 5.0, 6.0], speed=100.0)
+    train("keras-dcgan", [4.5, 5.5, 6.5], speed=100.05)
+    assert Answer(results).advice == (
+        "Use keras-dcgan or torch-dcgan: of the 2 that the seeds cannot tell from the best in FID, "
+        "none trains faster."
+    )
+
+
+def test_a_mean_against_the_order_of_the_logarithms_is_not_called_clear(results, train):
+    """B is nearly always lower, and once collapsed: its mean is higher, its logarithms lower."""
+    train("torch-a", [10.0 + 0.01 * seed for seed in range(20)])
+    train("torch-b", [5.0 + 0.01 * seed for seed in range(19)] + [120.0])
+    found = Answer(results)
+    assert found.verdicts["Quality"].certainty == "tied"
+    assert found.ranks.quality.rank("torch-a") == (1, 2)
+
+
+def test_a_fid_of_zero_is_compared_by_differences(results, train):
+    train("torch-a", [0.0, 0.0, 1e-9])
+    train("torch-b", [50.0, 51.0, 52.0])
+    sentence = Answer(results).verdicts["Quality"].sentence
+    assert "torch-b (51.0) is clearly higher, by 51.0" in sentence
+
+
+def test_runs_that_all_saw_the_reference_are_not_ranked_and_not_called_unscored(results, train):
+    train("torch-dcgan", [4.0, 4.1, 4.2], make=lambda *of: run_spec(*of, train_splits=BOTH))
+    found = Answer(results)
+    assert "saw the reference" in found.verdicts["Quality"].sentence
+    assert found.advice.startswith("Nothing says which learns best, as all have seen the reference")
 
 
 def test_a_budget_too_short_advises_on_speed_only(results, train):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from gan_bench.errors import GanBenchError
-from gan_bench.report.claims.losses import every_step, level, loss_fid_correlation, roughness
+from gan_bench.report.claims.loss_measures import every_step, level, loss_fid_correlation, roughness
 from gan_bench.report.claims.sources import parse_claims, sources_claims
 from gan_bench.report.claims.verdicts import claims
 from gan_bench.report.runs import collect_runs

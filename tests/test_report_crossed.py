@@ -6,7 +6,7 @@ from gan_bench.report.crossed import UNCERTIFIED, crossed
 from gan_bench.report.runs import collect_runs
 from gan_bench.report.summary import summarise
 from gan_bench.results import load_results
-from report_folder import add_run, empty_results, run_spec, scores_of
+from report_folder import add_run, empty_results, quick_spec, run_spec, scores_of
 
 SEEDS = (0.98, 1.0, 1.02)
 
@@ -66,10 +66,7 @@ def test_the_sentences_weigh_recipe_against_framework(product, read):
     product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
     text = " ".join(read().sentences)
     assert "At the same recipe the FID of torch is 0.67 times that of keras" in text
-    assert (
-        "the recipe changes the FID by up to a factor of 4.0 (lowest dcgan, highest decay), the "
-        "framework by a factor of 1.50 on average" in text
-    )
+    assert "the FID of dcgan is 0.50 (0.50 to 0.50) times as high, that of decay 2.0" in text
 
 
 def test_frameworks_within_the_seeds_noise_are_not_told_apart(results, read):
@@ -96,6 +93,32 @@ def test_a_recipe_of_one_framework_has_no_effect_of_its_own(product, read):
     product({"wgan": 5.0}, {"torch": 1.0})
     rows = dict(read().matrices[0].rows)
     assert rows["wgan"] == ("—", "5.00", "—", "—")
+
+
+def test_versions_with_other_values_are_no_twins(results, read):
+    """Torch with two learning rates, Keras with the worse one: only that pair is compared."""
+    for seed in range(3):
+        for name, rate, fid in (
+            ("torch-dcgan", 0.0002, 20.0),
+            ("torch-dcgan", 0.1, 61.0),
+            ("keras-dcgan", 0.1, 62.0),
+        ):
+            spec = run_spec(name, seed, recipe_values={"batch_size": 100, "learning_rate": rate})
+            add_run(results, spec, scores=[scores_of({600: fid + 0.1 * seed})])
+    rows = [row for _, row in read().matrices[0].rows]
+    assert [row[:2] for row in rows] == [("—", "20.1"), ("62.1", "61.1")]
+    assert rows[0][2] == "—"
+    assert rows[1][2].startswith("0.98")
+
+
+def test_a_budget_too_short_says_nothing_of_fids(results, read):
+    for framework, fid in (("torch", 20.0), ("keras", 40.0)):
+        for seed in range(3):
+            spec = quick_spec(f"{framework}-dcgan", seed)
+            add_run(results, spec, scores=[scores_of({40: fid + 0.1 * seed})])
+    found = read()
+    assert "are too few to rank quality: the FIDs are there to show" in found.sentences[0]
+    assert not [text for text in found.sentences[1:] if "FID" in text]
 
 
 def test_nothing_is_crossed_where_no_recipe_has_a_twin(product, read):

@@ -89,6 +89,13 @@ def test_a_target_that_none_reaches_is_counted(curve, read):
     assert (found.reached, found.seeds, found.seconds) == (0, 1, None)
 
 
+def test_a_seed_that_failed_has_not_reached_it(curve, results, read):
+    curve("torch-dcgan", (80, 40, 30, 25, 20))
+    add_run(results, run_spec(seed=1, evaluation_steps=POINTS), status="diverged", reason="nan")
+    found = times_to(38.0, *read())["torch-dcgan"]
+    assert (found.reached, found.seeds) == (1, 2)
+
+
 def test_a_resumed_run_has_no_time(curve, results, read):
     curve("torch-dcgan", (80, 40, 30, 25, 20))
     spec = run_spec("torch-dcgan", 1, evaluation_steps=POINTS)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from gan_bench import data
-from gan_bench.report.charts.pictures import Names
+from gan_bench.report.pictures import Names
 from gan_bench.report.runs import collect_runs
 from gan_bench.report.samples.shown import sample_pages
 from gan_bench.report.summary import summarise

@@ -3,8 +3,8 @@
 import pytest
 
 from gan_bench.report.answer import answer, caveats, standings
-from gan_bench.report.charts.palette import looks
 from gan_bench.report.numbers import factor, figure, listed
+from gan_bench.report.palette import looks
 from gan_bench.report.runs import collect_runs
 from gan_bench.report.summary import summarise
 from gan_bench.results import load_results
@@ -72,12 +72,12 @@ def test_a_budget_too_short_ranks_speed_only(summary, train):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"preset": None}, "These runs follow no protocol that ranks quality (no preset)"),
+        ({"preset": None}, None),
         (
             {"budget": Budget(unit="images", amount=100), "steps": 1},
             "100 images (preset standard) are too few to rank quality",
         ),
-        ({"preset": "quick"}, "These runs follow no protocol that ranks quality (preset quick)"),
+        ({"preset": "quick"}, None),
         ({"budget": Budget(unit="epochs", amount=2), "steps": 1_200}, None),
         ({"preset": "paper", "budget": Budget(unit="recipe"), "steps": 15_000}, None),
     ],
@@ -211,6 +211,26 @@ def test_a_changed_implementation_is_another_row_and_not_another_seed(results, s
         "torch-dcgan (source 5555555, learning_rate=0.0002)",
         "torch-dcgan (source 5555555, learning_rate=0.01)",
         "torch-dcgan (source 6666666, learning_rate=0.0002)",
+    ]
+
+
+def test_seeds_spread_over_equal_gpus_are_one_row(results, summary):
+    twice = MACHINE.model_copy(update={"gpus": ("GPU A", "GPU A")})
+    for seed in range(4):
+        spec = run_spec(seed=seed, device=f"cuda:{seed % 2}")
+        add_run(results, spec, circumstances={"machine": twice})
+    [group] = summary().groups
+    assert [len(row.runs) for row in group.rows] == [4]
+
+
+def test_a_seed_that_ran_on_two_gpus_is_no_second_seed(results, summary):
+    twice = MACHINE.model_copy(update={"gpus": ("GPU A", "GPU A")})
+    for device in ("cuda:0", "cuda:1"):
+        add_run(results, run_spec(device=device), circumstances={"machine": twice})
+    [group] = summary().groups
+    assert [row.label for row in group.rows] == [
+        "torch-dcgan (device cuda:0)",
+        "torch-dcgan (device cuda:1)",
     ]
 
 

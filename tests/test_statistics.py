@@ -37,9 +37,20 @@ def test_what_has_no_uncertainty_is_not_compared(a, b, scale):
     assert welch(a, b, scale=scale) is None
 
 
-def test_seeds_without_any_spread_differ_for_certain_or_not_at_all():
-    assert welch((1.0, 1.0), (2.0, 2.0)).p == 0
-    assert welch((1.0, 1.0), (1.0, 1.0)).p == 1
+def test_three_seeds_without_any_spread_differ_for_certain_and_two_do_not():
+    assert welch((1.0,) * 3, (2.0,) * 3).p == 0
+    assert welch((1.0,) * 2, (2.0,) * 2).p == 1
+    assert welch((1.0,) * 3, (1.0,) * 3).p == 1
+    assert AllPairs([(1.0,) * 3, (2.0,) * 3, (2.0,) * 2]).p.tolist() == [
+        [1, 0, 1],
+        [0, 1, 1],
+        [1, 1, 1],
+    ]
+
+
+def test_what_overflows_is_infinite():
+    assert welch((1e-300, 1e-10), (1e300, 1e280), scale="ratio").low == 0
+    assert welch((1e300, 1e280), (1e-300, 1e-10), scale="ratio").high == float("inf")
 
 
 def test_pairs_are_compared_seed_by_seed():

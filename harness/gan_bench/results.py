@@ -110,8 +110,14 @@ def _losses(folder: RunFolder, run_id: str) -> pd.DataFrame | None:
         table = np.load(folder.losses, allow_pickle=False)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise GanBenchError(f"The losses {folder.losses} are not readable ({error}).") from error
+    if not isinstance(table, np.ndarray) or table.dtype.kind != "f" or table.ndim != 2:
+        raise GanBenchError(f"The losses {folder.losses} are no table of figures.")
+    if table.shape[1] != len(LOSS_COLUMNS):
+        raise GanBenchError(
+            f"The losses {folder.losses} have {table.shape[1]} columns, not {len(LOSS_COLUMNS)}."
+        )
     frame = pd.DataFrame(table, columns=list(LOSS_COLUMNS))
     frame.insert(0, "step", np.arange(1, len(frame) + 1))
     frame.insert(0, "run_id", run_id)
@@ -178,10 +184,20 @@ def load_results(path: Path | str) -> Results:
             continue
         try:
             record = Record.read(folder)
-            table = _losses(folder, record.run_id)
         except GanBenchError as error:
             left.append(str(error))
             continue
+        if record.run_id != folder.path.name:
+            left.append(
+                f"The run folder {folder.path} holds the record of {record.run_id}, as a copy "
+                "would; it is not shown."
+            )
+            continue
+        try:
+            table = _losses(folder, record.run_id)
+        except GanBenchError as error:
+            left.append(str(error))
+            table = None
         specs.setdefault(record.run_id, record.spec)
         records[record.run_id] = record
         commands[record.run_id] = record.circumstances.command

@@ -75,7 +75,9 @@ def _print_losses(console: Console, folder: RunFolder) -> None:
         return
     try:
         table: NDArray[np.float32] = np.load(folder.losses, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        if table.ndim != 2 or table.shape[1] != len(_LOSS_WORDS):
+            raise ValueError(f"a table of shape {table.shape}")
+    except (OSError, ValueError, EOFError) as error:
         console.print(Text(f"The losses {folder.losses} are not readable ({error})."))
         return
     wide = console.width >= _NUMBERS_FROM

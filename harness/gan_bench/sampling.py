@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,15 +108,7 @@ def sample(
     try:
         # What cannot be written is found out before the long work.
         out.mkdir(parents=True, exist_ok=True)
-        with Child(
-            "gan_bench.sampling_child",
-            order,
-            device=chosen,
-            threads=spec.threads,
-            python=spec.python,
-            deterministic=spec.deterministic,
-        ) as child:
-            images = _received(child, record.run_id)
+        images = _sampled(order, record.run_id, chosen)
         write_images(files.images, images)
         write_atomically(files.grid, grid_png(images, *_square(count)))
     except OSError as error:
@@ -124,6 +117,26 @@ def sample(
             "--out."
         ) from error
     return files
+
+
+def _sampled(order: Order, run_id: str, device: str) -> NDArray[np.uint8]:
+    spec = order.spec
+    try:
+        child = Child(
+            "gan_bench.sampling_child",
+            order,
+            device=device,
+            threads=spec.threads,
+            python=spec.python,
+            deterministic=spec.deterministic,
+        )
+    except OSError as error:
+        raise UsageError(
+            f"The run {run_id} cannot be sampled: its interpreter {spec.python or sys.executable} "
+            f"does not start ({error.strerror})."
+        ) from error
+    with child:
+        return _received(child, run_id)
 
 
 def source_now(implementation: Implementation) -> str | None:

@@ -1,4 +1,4 @@
-"""Differences of seeds' figures: intervals and tests, for the report, `compare` and the gate."""
+"""Differences of seeds' figures: intervals and tests, for the report and `compare`."""
 
 import math
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ from scipy import stats
 
 LEVEL = 0.95
 """Of every interval."""
+_SPREADLESS = 3
+"""Equal figures of so many seeds are taken for the truth and not for chance."""
 Scale = Literal["difference", "ratio"]
 _Floats = NDArray[np.float64]
 _Indices = NDArray[np.intp]
@@ -58,16 +60,16 @@ def welch(
     Notes
     -----
     Welch 1947, "The generalization of Student's problem when several different population
-    variances are involved". Two sides without any spread differ for certain or not at all.
+    variances are involved". Two sides without any spread differ for certain from three
+    seeds on; of two, as counts may have them, they say nothing of how much seeds vary.
     """
     x, y = _scaled(a, scale), _scaled(b, scale)
     if x is None or y is None or len(x) < 2 or len(y) < 2:
         return None
     estimate = float(x.mean() - y.mean())
     if np.ptp(x) == 0 and np.ptp(y) == 0:
-        return _difference(
-            (estimate, estimate, estimate), 0.0 if estimate else 1.0, (len(x), len(y)), scale
-        )
+        p = _without_spread(estimate, min(len(x), len(y)))
+        return _difference((estimate, estimate, estimate), p, (len(x), len(y)), scale)
     found = stats.ttest_ind(x, y, equal_var=False)
     interval = found.confidence_interval(LEVEL)
     bounds = (estimate, float(interval.low), float(interval.high))
@@ -118,7 +120,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float, float] 
     mean = float(x.mean())
     error = float(x.std(ddof=1)) / math.sqrt(len(x))
     if error == 0:
-        return mean, mean, mean, 0.0 if mean else 1.0
+        return mean, mean, mean, _without_spread(mean, len(x))
     half = float(stats.t.ppf((1 + LEVEL) / 2, len(x) - 1)) * error
     return mean, mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, len(x) - 1))
 
@@ -160,12 +162,13 @@ class AllPairs:
         self._scale: Scale = scale
         self._able = np.array(able, dtype=bool)
         self._seeds = [len(values) for values in figures]
-        self._means = np.array(
+        self.means = np.array(
             [
                 float(x.mean()) if x is not None and ok else 0.0
                 for x, ok in zip(scaled, able, strict=True)
             ]
         )
+        """Of the figures or their logarithms; 0 where a side cannot be compared."""
         # Of the means: squared standard errors, and what Welch's degrees of freedom need.
         self._errors = np.array(
             [
@@ -186,7 +189,7 @@ class AllPairs:
         if a == b or not (self._able[a] and self._able[b]):
             return None
         i, j = np.array([a]), np.array([b])
-        estimate = float(self._means[a] - self._means[b])
+        estimate = float(self.means[a] - self.means[b])
         error = math.sqrt(float(self._errors[a] + self._errors[b]))
         half = error * float(stats.t.ppf((1 + LEVEL) / 2, self._freedom(i, j)[0])) if error else 0.0
         found = _difference(
@@ -205,11 +208,17 @@ class AllPairs:
             return np.asarray((x + y) ** 2 / below, dtype=np.float64)
 
     def _p(self, a: _Indices, b: _Indices) -> _Floats:
-        apart = np.abs(self._means[a] - self._means[b])
+        apart = np.abs(self.means[a] - self.means[b])
         error = np.sqrt(self._errors[a] + self._errors[b])
         with np.errstate(invalid="ignore", divide="ignore"):
             p = 2 * stats.t.sf(apart / error, self._freedom(a, b))
-        return np.asarray(np.where(error > 0, p, np.where(apart > 0, 0.0, 1.0)), dtype=np.float64)
+        seeds = np.array(self._seeds)
+        alike = np.where((apart > 0) & (np.minimum(seeds[a], seeds[b]) >= _SPREADLESS), 0.0, 1.0)
+        return np.asarray(np.where(error > 0, p, alike), dtype=np.float64)
+
+
+def _without_spread(difference: float, seeds: int) -> float:
+    return 0.0 if difference and seeds >= _SPREADLESS else 1.0
 
 
 def _scaled(
@@ -224,5 +233,8 @@ def _scaled(
 def _difference(
     bounds: tuple[float, float, float], p: float, seeds: tuple[int, int], scale: Scale
 ) -> Difference:
-    estimate, low, high = map(math.exp, bounds) if scale == "ratio" else bounds
+    estimate, low, high = bounds
+    if scale == "ratio":
+        with np.errstate(over="ignore"):  # two seeds far apart: infinity is the honest end
+            estimate, low, high = (float(np.exp(bound)) for bound in bounds)
     return Difference(estimate, low, high, p, seeds, scale)

@@ -16,6 +16,7 @@ from gan_bench.comparing.cells import SPEED
 from gan_bench.comparing.verdict import Row, Side, up
 from gan_bench.errors import UsageError
 from gan_bench.report.numbers import MISSING, figure, listed, many
+from gan_bench.report.render import markdown_text
 from gan_bench.report.spread import Spread
 from gan_bench.statistics import Difference
 from gan_bench.tables import simple_table
@@ -217,7 +218,9 @@ def _costs(row: Row) -> list[str]:
     sides = (row.a, row.b)
     changes = []
     for name in ("finish_s", "peak_rss_mb"):
-        means = [_mean(getattr(side, name) if side else None) for side in sides]
+        spreads = [getattr(side, name) if side else None for side in sides]
+        # As the report has them.
+        means = [figure(s and (s.median if name == "finish_s" else s.high)) for s in spreads]
         changes.append(" → ".join(means) if set(means) != {MISSING} else MISSING)
     return [
         *(_mean(side.images_per_s if side else None) for side in sides),
@@ -260,6 +263,4 @@ def _method(comparison: Comparison) -> Iterable[str]:
 
 def _markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    )
+    return "\n".join(f"| {' | '.join(markdown_text(cell) for cell in line)} |" for line in lines)

@@ -1,5 +1,6 @@
 """The report: a results folder as markdown with figures beside it, and as one HTML file."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,16 +55,28 @@ def write_report(
     summary = summarise(runs, results)
     page = build_page(results_path, results, summary, title, target_fid)
     files = ReportFiles(markdown=out / "report.md", html=out / "report.html")
+    markdown, html = render_markdown(page), render_html(page)
     try:
+        earlier = _pictures_of(files.markdown)
         (out / "figures").mkdir(parents=True, exist_ok=True)
         for picture in page.pictures:
             write_atomically(out / "figures" / picture.name, picture.png)
         # Last, so that neither page is there before its figures.
-        write_atomically(files.markdown, render_markdown(page))
-        write_atomically(files.html, render_html(page))
+        write_atomically(files.markdown, markdown)
+        write_atomically(files.html, html)
+        for name in earlier - {picture.name for picture in page.pictures}:
+            (out / "figures" / name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(
             f"The report cannot be written to {out} ({error.strerror}); name another folder "
             "with --out."
         ) from error
     return files
+
+
+def _pictures_of(markdown: Path) -> set[str]:
+    """Return the names of the figures that an earlier report shows."""
+    if not markdown.is_file():
+        return set()
+    text = markdown.read_text(encoding="utf-8", errors="replace")
+    return set(re.findall(r'src="figures/([a-z0-9-]+\.(?:png|gif))"', text))

@@ -8,7 +8,7 @@ from typing import Literal
 from gan_bench.report.numbers import factor, figure, listed, many
 from gan_bench.report.pace import EqualTime
 from gan_bench.report.spread import Spread
-from gan_bench.report.standing import Standing
+from gan_bench.report.standing import ENOUGH, Standing
 from gan_bench.report.summary import Group, Summary
 from gan_bench.statistics import Difference
 
@@ -69,47 +69,57 @@ def advice(group: Group, ranks: Standings, verdicts: Sequence[Verdict]) -> str:
         return "Nothing can be recommended: no run has ended well."
     quality, speed = ranks.quality, ranks.speed
     if quality is None:
-        why = "This budget is too short" if group.too_short else "Without scores it is too early"
+        why = {
+            _SEEN: "Nothing says which learns best, as all have seen the reference",
+            _UNSCORED: "Without scores nothing says which learns best",
+        }.get(_unranked(group), "This budget is too short to say which learns best")
         if speed is None:
-            return f"{why} to say which learns best."
+            return f"{why}."
         sure = next(v.badge for v in verdicts if v.topic == "Speed")
-        return f"{why} to say which learns best; {speed.best} trains fastest ({sure})."
+        return f"{why}; {speed.best} trains fastest ({sure})."
     best = quality.best
     if len(quality.labels) == 1:
         return f"Only {best} has a score: there is nothing to choose from."
-    if len(quality.unknown) == len(quality.labels) - 1 and not quality.equals:
+    if len(quality.unknown) == len(quality.labels) - 1:
         return (
             f"Nothing is certain with so few seeds: {best} has the lowest FID. Run more "
             "(--seeds 3, or better 5) before deciding."
         )
-    equals = [best, *quality.equals]
-    if len(equals) == 1:
-        aside = f", {listed(quality.unknown, _NAMED)} with too few seeds aside"
-        unsure = aside if quality.unknown else ""
+    aside = f", {listed(quality.unknown, _NAMED)} with too few seeds aside"
+    unsure = aside if quality.unknown else ""
+    if not quality.equals:
         return (
             f"Use {best}: it has the lowest FID, and the lead is clear{unsure}. "
-            f"{_pace(best, speed)}"
+            f"{_pace(best, speed)}".strip()
         )
-    fast = [label for label in speed.labels if label in equals] if speed else []
-    if not fast:
-        return f"{listed(equals, _NAMED)} are equal as far as the seeds can tell: take any of them."
-    return (
-        f"Use {fast[0]}: of the {len(equals)} best, which the seeds cannot tell apart in FID, it "
-        f"trains fastest.{f' {_pace(fast[0], speed)}' if speed and fast[0] != speed.best else ''}"
-    )
+    together = [best, *quality.equals]
+    fastest = _fastest(together, speed)
+    these = f"the {len(together)} that the seeds cannot tell from the best in FID"
+    if len(fastest) == 1:
+        return f"Use {fastest[0]}: of {these}{unsure}, it clearly trains fastest."
+    return f"Use {listed(fastest, _NAMED, last='or')}: of {these}{unsure}, none trains faster."
+
+
+def _fastest(labels: Sequence[str], speed: Standing | None) -> list[str]:
+    """Return those of the labels that none of them is clearly faster than."""
+    known = [label for label in speed.labels if label in labels] if speed else []
+    if speed is None or not known:
+        return list(labels)
+    return [one for one in known if not any(speed.clearly(other, one) for other in known)]
 
 
 def _pace(label: str, speed: Standing | None) -> str:
-    """Say how fast it is beside the fastest of all."""
+    """Say how fast it is beside all others, as far as the seeds tell."""
     if speed is None or label not in speed.labels or len(speed.labels) < 2:
         return ""
-    if label == speed.best:
-        return "No other trains faster."
-    found = speed.between(speed.best, label)
-    if found is not None and not found.clear:
-        return f"None trains faster for certain ({speed.best} comes near)."
-    share = speed.spreads[speed.best].mean / speed.spreads[label].mean
-    return f"{speed.best} trains {factor(share)} times as fast."
+    faster = [other for other in speed.labels if speed.clearly(other, label)]
+    if faster:
+        found = speed.between(faster[0], label)
+        assert found is not None
+        return f"{faster[0]} trains {factor(found.estimate)} times as fast."
+    if min(spread.seeds for spread in speed.spreads.values()) < ENOUGH:
+        return ""
+    return "None of the others clearly trains faster."
 
 
 def caveats(summary: Summary) -> list[str]:
@@ -141,6 +151,20 @@ def caveats(summary: Summary) -> list[str]:
     return found
 
 
+_SEEN = (
+    "Every implementation that has a score saw the reference in training, so quality cannot be "
+    "ranked."
+)
+_UNSCORED = "No final snapshot has a score, so quality cannot be ranked."
+
+
+def _unranked(group: Group) -> str:
+    """Say why quality is not ranked."""
+    if group.too_short:
+        return f"{group.too_short}: this report ranks speed only."
+    return _SEEN if any(row.fid for row in group.rows) else _UNSCORED
+
+
 def _none(topic: str, sentence: str) -> Verdict:
     return Verdict(topic, (), "", "none", "not ranked", sentence)
 
@@ -155,10 +179,8 @@ def _nothing_finished(group: Group) -> str:
 
 def _quality(group: Group, ranks: Standing | None) -> Verdict:
     topic = "Quality"
-    if group.too_short:
-        return _none(topic, f"{group.too_short}: this report ranks speed only.")
     if ranks is None:
-        return _none(topic, "No final snapshot has a score, so quality cannot be ranked.")
+        return _none(topic, _unranked(group))
     best = ranks.best
     mean = figure(ranks.spreads[best].mean)
     others = len(ranks.labels) > 1
@@ -208,7 +230,7 @@ def _verdict(topic: str, ranks: Standing, shown: str, opening: str) -> Verdict:
         parts.append(_too_few(ranks))
     certainty: Certainty = "tied" if ranks.equals else "uncertain" if ranks.unknown else "clear"
     badge = {
-        "tied": f"no clear lead: {1 + len(ranks.equals)} equal",
+        "tied": f"no clear lead: {1 + len(ranks.equals)} not told apart",
         "uncertain": "too few seeds: not certain",
         "clear": "clear lead",
     }[certainty]
@@ -219,10 +241,12 @@ def _against(ranks: Standing, worse: str) -> str:
     """Say how far the best is from the first that it can be told apart from."""
     found = ranks.between(ranks.best, worse)
     assert found is not None
-    short, times = _short(ranks.spreads[worse]), factor(found.estimate)
+    short = _short(ranks.spreads[worse])
+    ratio = found.scale == "ratio"
+    much = f"{factor(found.estimate)} times" if ratio else f"by {figure(found.estimate)}"
     if ranks.lower_is_better:
-        return f"{worse} ({short}) is clearly higher, {times} times ({interval(found)})"
-    return f"that is clearly faster than {worse} ({short}), {times} times ({interval(found)})"
+        return f"{worse} ({short}) is clearly higher, {much} ({interval(found)})"
+    return f"that is clearly faster than {worse} ({short}), {much} ({interval(found)})"
 
 
 def interval(difference: Difference) -> str:

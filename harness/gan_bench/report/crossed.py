@@ -1,9 +1,10 @@
 """Recipe against framework: what each of the two changes, paired by seed."""
 
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,14 @@ from gan_bench.report.numbers import MISSING, factor, figure
 from gan_bench.report.parity import CHECKED, row_parity
 from gan_bench.report.spread import Spread
 from gan_bench.report.summary import Group, Row
-from gan_bench.statistics import Difference, mean_interval, paired
+from gan_bench.statistics import Difference, holm, mean_interval, paired
 
 UNCERTIFIED = "\N{DAGGER}"
 """Marks a recipe whose implementations have no certificate."""
 _NOTE = (
-    "Mean over seeds. Effects are ratios, taken seed by seed between twins, which share initial "
-    "weights, data and noise, with a 95 % interval; that of a recipe is against the mean of all "
-    "recipes that every framework has."
+    "Mean over seeds. Effects are ratios, taken seed by seed between twins, which share data and "
+    "noise, and initial weights where the recipe gives them, with a 95 % interval; that of a "
+    "recipe is against the mean of all recipes that every framework has."
 )
 _Cells = Mapping[tuple[str, str], Row]
 """By recipe and framework."""
@@ -60,18 +61,48 @@ def crossed(group: Group) -> Crossed | None:
         for title, word, spreads in measures
         if spreads
     ]
-    sentences = [sentence for table in tables for sentence in table.sentences()]
-    if group.too_short and group.scored:
+    told = [table for table in tables if table.word != "FID" or not group.too_short]
+    sentences = _sentences(told)
+    if len(told) < len(tables):
         sentences.insert(0, f"{group.too_short}: the FIDs are there to show that they work.")
     matrices = tuple(table.matrix(uncertified) for table in tables)
     return Crossed(matrices, tuple(sentences)) if matrices else None
 
 
+def _sentences(tables: Sequence["_Table"]) -> list[str]:
+    """Return what the frameworks and the recipes change, corrected by Holm over the sentences."""
+    effects = [(table, other, found) for table in tables for other, found in table.frameworks()]
+    texts = {id(table): [] for table in tables}  # type: dict[int, list[str]]
+    for (table, other, found), p in zip(
+        effects, holm([found.p for _, _, found in effects]), strict=True
+    ):
+        found = replace(found, p=p)
+        certain = "" if found.clear else ": they cannot be told apart"
+        texts[id(table)].append(
+            f"At the same recipe the {table.word} of {other} is {factor(found.estimate)} times "
+            f"that of {table.first} ({interval(found)}){certain}."
+        )
+    return [text for table in tables for text in (*texts[id(table)], *table.recipes_apart())]
+
+
 def _cells(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
-    """Return the row of each recipe in each framework; of several versions, the best ranked."""
-    cells: dict[tuple[str, str], Row] = {}
+    """Return the row of each recipe in each framework; recipes with other values are others.
+
+    Of several versions in one framework that differ in their source alone, none is the twin of
+    another's: they have no cell.
+    """
+    values: dict[str, dict[str, None]] = {}
+    found: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        cells.setdefault((row.recipe, row.framework), row)
+        key = json.dumps(row.runs[0].spec.recipe_values, sort_keys=True, default=str)
+        values.setdefault(row.recipe, {})[key] = None
+        found.setdefault((row.recipe, key, row.framework), []).append(row)
+    cells = {}
+    for (recipe, key, framework), versions in found.items():
+        several = len(values[recipe]) > 1
+        number = f" (values {list(values[recipe]).index(key) + 1})" if several else ""
+        if len(versions) == 1:
+            cells[recipe + number, framework] = versions[0]
     return cells
 
 
@@ -130,31 +161,24 @@ class _Table:
             numeric=True,
         )
 
-    def sentences(self) -> list[str]:
-        """Return what the frameworks and the recipes change."""
-        texts = []
-        for other in self.others:
-            found = self._overall(other)
-            if isinstance(found, Difference):
-                certain = "" if found.clear else ": they cannot be told apart"
-                texts.append(
-                    f"At the same recipe the {self.word} of {other} is {factor(found.estimate)} "
-                    f"times that of {self.first} ({interval(found)}){certain}."
-                )
+    def frameworks(self) -> list[tuple[str, Difference]]:
+        """Return the effect of each framework against the first, where the seeds give one."""
+        found = [(other, self._overall(other)) for other in self.others]
+        return [(other, one) for other, one in found if isinstance(one, Difference)]
+
+    def recipes_apart(self) -> list[str]:
+        """Return how far the recipe lowest from all and the one highest are apart."""
         balanced = self._balanced()
-        if balanced:
-            names, values = balanced
-            by_recipe, by_framework = values.mean(axis=(1, 2)), values.mean(axis=(0, 2))
-            low, high = names[int(by_recipe.argmin())], names[int(by_recipe.argmax())]
-            recipe, framework = (
-                factor(math.exp(float(np.ptp(means)))) for means in (by_recipe, by_framework)
-            )
-            texts.append(
-                f"Over the {len(names)} recipes that all frameworks have, the recipe changes the "
-                f"{self.word} by up to a factor of {recipe} (lowest {low}, highest {high}), the "
-                f"framework by a factor of {framework} on average."
-            )
-        return texts
+        effects = self._recipe_effects()
+        if balanced is None or any("one seed" in text for text in effects.values()):
+            return []
+        names, values = balanced
+        means = values.mean(axis=(1, 2))
+        low, high = names[int(means.argmin())], names[int(means.argmax())]
+        return [
+            f"Against the mean of {len(names)} recipes, the {self.word} of {low} is "
+            f"{effects[low]} times as high, that of {high} {effects[high]} times."
+        ]
 
     def _mean(self, recipe: str, framework: str) -> str:
         spread = self.spreads.get((recipe, framework))

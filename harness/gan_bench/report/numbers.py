@@ -25,7 +25,9 @@ def count(value: int | None) -> str:
 
 
 def factor(value: float) -> str:
-    """Return how many times, e.g. ``1.04``, ``2.7``, ``31``."""
+    """Return how many times, e.g. ``0.012``, ``1.04``, ``2.7``, ``31``."""
+    if 0 < value < 0.1:
+        return f"{value:.2g}"
     return f"{value:,.{2 if value < 2 else 1 if value < 10 else 0}f}"
 
 
@@ -34,8 +36,8 @@ def many(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def listed(words: Sequence[str], limit: int | None = None) -> str:
-    """Return ``a, b and c``; past the limit ``a, b and 4 more``."""
+def listed(words: Sequence[str], limit: int | None = None, *, last: str = "and") -> str:
+    """Return ``a, b and c``; past the limit ``a, b and 4 more``; ``last`` stands for the and."""
     if limit is not None and len(words) > limit:
         words = [*words[: limit - 1], f"{len(words) - limit + 1} more"]
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

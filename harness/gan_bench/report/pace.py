@@ -34,7 +34,7 @@ class Reached:
 
     seconds: Spread | None
     seeds: int
-    """That have a curve against time."""
+    """That have a curve against time, or failed."""
 
     @property
     def reached(self) -> int:
@@ -106,17 +106,18 @@ def equal_time(group: Group, points: pd.DataFrame) -> EqualTime | None:
 
 
 def times_to(target: float, group: Group, points: pd.DataFrame) -> dict[str, Reached]:
-    """Return by label when the target was reached, of the rows that have curves against time."""
+    """Return by label when the target was reached, of the rows that have curves against time.
+
+    A seed that failed has not reached it; one whose time a resumption hides is not counted.
+    """
     found = {}
     for row in group.rows:
         if row.saw_reference:
             continue
-        times = {
-            int(curve["seed"].iloc[0]): _time_to(curve, target)
-            for _, curve in _curves(points, row.label)
-        }
+        curves = [curve for _, curve in _curves(points, row.label) if len(curve) >= _LEAST_POINTS]
+        times = {int(curve["seed"].iloc[0]): _time_to(curve, target) for curve in curves}
         if times:
-            found[row.label] = Reached(Spread.by(times), len(times))
+            found[row.label] = Reached(Spread.by(times), len(times) + len(row.failed_runs))
     return found
 
 

@@ -10,9 +10,8 @@ import gan_bench
 from gan_bench.report.answer import Verdict, advice, answer, caveats, standings
 from gan_bench.report.charts.curves import Curves
 from gan_bench.report.charts.fid import FidCharts, fid_charts
-from gan_bench.report.charts.losses import Losses, loss_charts, loss_curves
-from gan_bench.report.charts.palette import Look, looks
-from gan_bench.report.charts.pictures import Names, Picture
+from gan_bench.report.charts.losses import Losses, loss_charts, loss_curves, not_drawn
+from gan_bench.report.charts.shares import Shares, class_shares
 from gan_bench.report.charts.static import fid_picture, loss_picture, shares_picture
 from gan_bench.report.claims.verdicts import ClaimRow, claims
 from gan_bench.report.crossed import Crossed, crossed
@@ -22,9 +21,10 @@ from gan_bench.report.method import Method, method
 from gan_bench.report.numbers import listed, many
 from gan_bench.report.pace import default_target, equal_time, fid_points, times_to
 from gan_bench.report.pairs import Pairs, pairs, told
+from gan_bench.report.palette import Look, looks
+from gan_bench.report.pictures import Names, Picture
 from gan_bench.report.quality import elsewhere, quality
 from gan_bench.report.ranking import READING, RankedRow, Ranking, Target, Trouble, ranking
-from gan_bench.report.samples.shares import Shares, class_shares
 from gan_bench.report.samples.shown import Samples, sample_pages
 from gan_bench.report.summary import Group, Row, Summary
 from gan_bench.results import Results
@@ -77,6 +77,8 @@ class Page:
     """What the ranking's columns mean."""
     losses: list[Curves]
     loss_pictures: list[Picture]
+    losses_note: str
+    """What they do not show; empty if they show all."""
     samples: list[SamplesPage]
     elsewhere: Matrix | None
     """Samples from elsewhere that compare with no run."""
@@ -131,6 +133,7 @@ def build_page(
         caveats=caveats(summary),
         reading=READING,
         losses=loss_charts(losses),
+        losses_note=not_drawn(rows, losses),
         loss_pictures=[loss_picture(one, by_label[one.label], names) for one in losses],
         samples=[
             _samples_page(number, samples, by_label, names)

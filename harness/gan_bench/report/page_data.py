@@ -19,10 +19,16 @@ def page_data(page: Page) -> Markup:
     """Return one JSON object that may stand inside a ``script`` element.
 
     ``charts`` by id as Plotly takes them; ``samples`` a list: the slider's positions and the grids
-    of each implementation; ``compare``: of each implementation its facts, of each pair a sentence.
+    of each implementation; ``compare`` its facts, ``group`` its ranking's number; ``sentences`` of
+    each pair.
     """
     data = {
         "charts": _charts(page),
+        "group": {
+            _key(page, group, label): number
+            for number, group in enumerate(page.groups)
+            for label in group.pairs.facts
+        },
         "samples": [_samples(one) for one in page.samples],
         "compare": {_key(page, g, label): facts for g in page.groups for label, facts in _facts(g)},
         "sentences": {
@@ -72,6 +78,7 @@ def _samples(page: SamplesPage) -> dict[str, Any]:
                 [
                     point.fraction,
                     point.caption,
+                    point.alt,
                     None if point is row.points[-1] else _small(point.png),
                 ]
                 for point in row.points

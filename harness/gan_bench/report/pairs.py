@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations
 
 from gan_bench.report.answer import Standings, interval
 from gan_bench.report.charts.losses import Losses
@@ -22,6 +22,8 @@ _SECTIONS = {
     "Failed": "Reliability",
 }
 """Of the ranking's columns; those of the FIDs are of quality too, all others of speed."""
+_NO_VALUES = ("recipe", "implementation source sha256", "implementation from")
+"""Of a recipe's facts, those that are none of its values."""
 _LOSSES = {
     "generator": "Generator's loss at the end",
     "discriminator": "Discriminator's loss at the end",
@@ -88,18 +90,23 @@ def pairs(group: Group, ranking: Ranking, ranks: Standings, curves: Sequence[Los
 
 def told(group: Group, found: Pairs) -> list[Matrix]:
     """Return the comparisons that markdown shows: each twin pair, and what the sources compare."""
-    rows = {(row.framework, row.recipe): row for row in reversed(group.rows)}
     wanted: dict[tuple[str, str], None] = {}
-    for claim in sources_claims():
-        for framework in sorted({framework for framework, _ in rows}):
-            a = rows.get((framework, claim.recipe))
-            b = rows.get((framework, claim.than)) if claim.than else None
-            if a and b:
-                wanted[b.label, a.label] = None
-    for recipe in sorted({recipe for _, recipe in rows}):
-        twins = [rows[key] for key in sorted(rows) if key[1] == recipe]
-        wanted |= {(a.label, b.label): None for a, b in pairwise(twins)}
+    compared = dict.fromkeys((c.recipe, c.than) for c in sources_claims() if c.than)
+    for recipe, than in compared:
+        for a in group.rows:
+            for b in group.rows:
+                if (a.recipe, b.recipe) == (recipe, than) and a.framework == b.framework:
+                    wanted[b.label, a.label] = None
+    for a, b in combinations(sorted(group.rows, key=lambda row: (row.recipe, row.label)), 2):
+        if are_twins(a, b):
+            wanted[a.label, b.label] = None
     return [_matrix(a, b, found) for a, b in wanted]
+
+
+def are_twins(a: Row, b: Row) -> bool:
+    """Whether two rows are one recipe with equal values in two frameworks."""
+    values = (a.runs[0].spec.recipe_values, b.runs[0].spec.recipe_values)
+    return a.recipe == b.recipe and a.framework != b.framework and values[0] == values[1]
 
 
 def _matrix(a: str, b: str, found: Pairs) -> Matrix:
@@ -156,18 +163,21 @@ def _ends(curves: Losses | None) -> Iterable[Fact]:
 
 def _same(a: Sequence[Fact], b: Sequence[Fact]) -> tuple[int, int]:
     """Return how many of the recipe's values are equal, and how many there are."""
-    left = {fact.name: fact.text for fact in a if fact.section == "Recipe"}
-    right = {fact.name: fact.text for fact in b if fact.section == "Recipe"}
+    left, right = (
+        {f.name: f.text for f in facts if f.section == "Recipe" and f.name not in _NO_VALUES}
+        for facts in (a, b)
+    )
     names = set(left) | set(right)
     return sum(left.get(name) == right.get(name) for name in names), len(names)
 
 
 def _likeness(a: Row, b: Row, same: tuple[int, int]) -> str:
-    if a.recipe == b.recipe:
-        return (
-            f"The same recipe in two frameworks: {same[0]} of {many(same[1], 'value')} are equal."
-        )
-    return f"Two recipes that share {same[0]} of {many(same[1], 'value')}."
+    share = f"{same[0]} of {many(same[1], 'value')}"
+    if a.recipe != b.recipe:
+        return f"Two recipes, equal in {share}."
+    if a.framework != b.framework:
+        return f"One recipe in two frameworks, equal in {share}."
+    return f"Two versions of one recipe in one framework, equal in {share}."
 
 
 def _differences(a: str, b: str, ranks: Standings) -> Iterable[str]:
@@ -188,6 +198,8 @@ def _difference(a: str, b: str, ranks: Standing, words: str, where: str) -> str:
     found = ranks.between(better, worse)
     if found is None:
         return f"One seed cannot tell them apart {where}."
-    if not found.clear:
+    if not ranks.clearly(better, worse):
         return f"They cannot be told apart {where} ({interval(found)})."
+    if found.scale == "difference":
+        return f"{better} is clearly better {where} than {worse} ({interval(found)})."
     return f"{better} has {words.format(factor(found.estimate))} {worse} ({interval(found)})."

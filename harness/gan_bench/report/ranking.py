@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gan_bench.report.answer import Standings
-from gan_bench.report.charts.palette import Look
 from gan_bench.report.numbers import MISSING, count, figure, listed
 from gan_bench.report.pace import Reached
+from gan_bench.report.palette import Look
 from gan_bench.report.parity import RowParity, row_parity
 from gan_bench.report.spread import Spread
 from gan_bench.report.summary import Group, Row, Scored
@@ -74,6 +74,8 @@ class RankedRow:
     label: str
     look: str
     """The class of its swatch."""
+    words: str
+    """What the filter looks for: names, parity and status, ``failed`` where a run did."""
     cells: tuple[Cell, ...]
     troubles: tuple[Trouble, ...]
     """Its runs that are not in the figures."""
@@ -179,6 +181,7 @@ def ranking(
             RankedRow(
                 row.label,
                 looks[row.label].colour_class,
+                _words(row, parity),
                 tuple(cells[row.label]),
                 tuple(_troubles(row, score_reasons)),
             )
@@ -198,7 +201,8 @@ def _score_columns(group: Group) -> list[tuple[str, Scored, str]]:
     for title, name in _SCORES:
         for scored in group.protocols:
             if any(scored.spread(row.label, name) for row in group.rows):
-                found.append((title, scored, name))
+                word = title if scored is group.scored else f"{title} ({scored.features})"
+                found.append((word, scored, name))
                 break
     return found
 
@@ -241,7 +245,9 @@ def _reached(found: Reached) -> Cell:
     if found.seconds is None:
         return Cell("not reached", f"0 of {found.seeds}")
     middle = found.seconds.median
-    return Cell(figure(middle), f"{found.reached} of {found.seeds}", middle)
+    # Those that some seeds never reach stand after all that always do.
+    sort = middle if found.reached == found.seeds else None
+    return Cell(figure(middle), f"{found.reached} of {found.seeds}", sort)
 
 
 def _multiply_adds(row: Row) -> Cell:
@@ -270,6 +276,14 @@ def _parity(row: Row, parity: Mapping[str, RowParity]) -> Cell:
 def _status(row: Row) -> Cell:
     text = f"{row.status}{', saw the reference' * row.saw_reference}"
     return Cell(text, sort=text)
+
+
+def _words(row: Row, parity: Mapping[str, RowParity]) -> str:
+    known = parity.get(row.label)
+    words = [row.label, row.recipe, row.framework, row.status]
+    return " ".join(
+        [*words, *["failed"] * bool(row.failed_runs), *([known.label] if known else [])]
+    )
 
 
 def _troubles(row: Row, score_reasons: Mapping[str, str]) -> list[Trouble]:

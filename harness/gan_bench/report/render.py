@@ -10,14 +10,16 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gan_bench.report.charts.palette import COLOURS
-from gan_bench.report.charts.pictures import Picture
 from gan_bench.report.page import Page
 from gan_bench.report.page_data import compared, page_data
+from gan_bench.report.palette import COLOURS
+from gan_bench.report.pictures import Picture
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~#$])")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def render_markdown(page: Page) -> bytes:
@@ -71,7 +73,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "data_uri": _data_uri,
-        "md": _md,
+        "md": markdown_text,
         "md_attribute": _md_attribute,
     }
     return environment
@@ -86,7 +88,7 @@ def _without_control_characters(value: object) -> object:
     return _plain(value) if type(value) is str else value
 
 
-def _md(text: str) -> Markup:
+def markdown_text(text: str) -> Markup:
     """Return text for one line of markdown, where none of it is markup."""
     line = " ".join(_plain(text).split())
     return Markup(html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False))

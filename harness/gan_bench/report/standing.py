@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from functools import cached_property
 
+import numpy as np
+
 from gan_bench.report.spread import Spread
 from gan_bench.statistics import LEVEL, AllPairs, Difference
 
-_ENOUGH = 3
+ENOUGH = 3
 """Seeds from which on "cannot be told apart" says something of the two and not of their number."""
 
 
@@ -21,17 +23,22 @@ class Standing:
         spreads
             Of each label.
         lower_is_better
-            True for a FID, False for a speed. Both are compared by ratios: they are positive, and
-            their seeds spread in proportion.
+            True for a FID, False for a speed. Both are compared by ratios, as their seeds spread in
+            proportion; by differences where a figure is not positive.
         """
         sign = 1 if lower_is_better else -1
         self.lower_is_better = lower_is_better
         self.spreads = dict(sorted(spreads.items(), key=lambda i: (sign * i[1].mean, i[0])))
         self._place = {label: place for place, label in enumerate(self.spreads)}
+        positive = all(spread.low > 0 for spread in self.spreads.values())
         self._pairs = AllPairs(
             [spread.values for spread in self.spreads.values()],
-            scale="ratio",
+            scale="ratio" if positive else "difference",
         )
+        # A mean and a mean of logarithms may stand in different orders; then nothing is clear.
+        means = sign * self._pairs.means
+        ordered = np.triu(means[:, None] < means[None, :])
+        self._clear = (self._pairs.p < 1 - LEVEL) & ordered
 
     @property
     def best(self) -> str:
@@ -46,10 +53,15 @@ class Standing:
     def between(self, better: str, worse: str) -> Difference | None:
         """Return how far two are apart, None where a side has one seed.
 
-        How many times as great the FID of the worse is, or how many times as fast the better is.
+        How many times as great the FID of the worse is, or how many times as fast the better is;
+        by how much, where a figure is not positive.
         """
         a, b = self._place[better], self._place[worse]
         return self._pairs.between(b, a) if self.lower_is_better else self._pairs.between(a, b)
+
+    def clearly(self, better: str, worse: str) -> bool:
+        """Whether the seeds tell that one is better than another."""
+        return bool(self._clear[self._place[better], self._place[worse]])
 
     @cached_property
     def equals(self) -> list[str]:
@@ -59,18 +71,15 @@ class Standing:
     @cached_property
     def unknown(self) -> list[str]:
         """Those of which nothing can be said beside the best, as one of the two has few seeds."""
-        few = [label for label, spread in self.spreads.items() if spread.seeds < _ENOUGH]
+        few = [label for label, spread in self.spreads.items() if spread.seeds < ENOUGH]
         return [label for label in self._unclear if label in few or self.best in few]
 
     @cached_property
     def _unclear(self) -> list[str]:
-        found = {label: self.between(self.best, label) for label in self.labels[1:]}
-        return [
-            label for label, difference in found.items() if not (difference and difference.clear)
-        ]
+        return [label for label in self.labels[1:] if not self.clearly(self.best, label)]
 
     def rank(self, label: str) -> tuple[int, int]:
         """Return the first and the last rank that the differences leave open, from 1."""
         place = self._place[label]
-        clear = self._pairs.p[place] < 1 - LEVEL
-        return 1 + int(clear[:place].sum()), len(self.spreads) - int(clear[place + 1 :].sum())
+        better, worse = int(self._clear[:, place].sum()), int(self._clear[place].sum())
+        return 1 + better, len(self.spreads) - worse

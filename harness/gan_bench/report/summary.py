@@ -309,7 +309,7 @@ def _by_quality(row: Row) -> tuple[bool, float, float, str]:
 
 
 def _by_speed(row: Row) -> tuple[float, str]:
-    return (-row.images_per_s.median if row.images_per_s else math.inf, row.label)
+    return (-row.images_per_s.mean if row.images_per_s else math.inf, row.label)
 
 
 def _row(
@@ -370,15 +370,10 @@ def _too_short(runs: Sequence[Run], setting: Setting) -> str | None:
         for preset in PRESETS.values()
         if preset.ranks_quality and preset.budget.unit == "images" and preset.budget.amount
     )
+    # A recipe's own epochs are what its authors found enough.
+    own = all(run.spec.budget.unit == "recipe" for run in runs)
+    if setting.budget_images >= enough or own:
+        return None
     presets = sorted({run.spec.preset or "none" for run in runs})
     named = f"preset {' and '.join(presets)}" if presets != ["none"] else "no preset"
-    if all(
-        run.spec.preset in PRESETS
-        and PRESETS[run.spec.preset].ranks_quality
-        and (run.spec.budget == PRESETS[run.spec.preset].budget or run.budget_images >= enough)
-        for run in runs
-    ):
-        return None
-    if setting.budget_images < enough:
-        return f"{setting.budget_images:,} images ({named}) are too few to rank quality"
-    return f"These runs follow no protocol that ranks quality ({named})"
+    return f"{setting.budget_images:,} images ({named}) are too few to rank quality"

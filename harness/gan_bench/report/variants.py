@@ -13,17 +13,32 @@ def variants(runs: Sequence[Run]) -> dict[str, list[Run]]:
     Runs whose source, recipe values, versions or schedule differ are no seeds of one another; a
     results folder holds both after a change.
     """
-    by_name: dict[str, dict[str, list[Run]]] = {}
+    by_name: dict[str, list[Run]] = {}
     for run in runs:
-        name = run.spec.implementation.name
-        key = json.dumps(_identity(run.spec), sort_keys=True, default=str)
-        by_name.setdefault(name, {}).setdefault(key, []).append(run)
+        by_name.setdefault(run.spec.implementation.name, []).append(run)
     labelled: dict[str, list[Run]] = {}
-    for name, versions in by_name.items():
-        specs = [members[0].spec for members in versions.values()]
-        for spec, members in zip(specs, versions.values(), strict=True):
-            labelled[_label(name, spec, specs)] = members
+    for name, members in by_name.items():
+        # Seeds may be spread over equal GPUs; a seed that ran on two of them is no second seed.
+        versions = _versions(members, where=False)
+        if any(len({run.spec.seed for run in one}) < len(one) for one in versions):
+            versions = _versions(members, where=True)
+        specs = [one[0].spec for one in versions]
+        for spec, one in zip(specs, versions, strict=True):
+            labelled[_label(name, spec, specs)] = one
     return labelled
+
+
+def _versions(runs: Sequence[Run], *, where: bool) -> list[list[Run]]:
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        identity = _identity(run.spec)
+        identity |= _where(run.spec) if where else {}
+        found.setdefault(json.dumps(identity, sort_keys=True, default=str), []).append(run)
+    return list(found.values())
+
+
+def _where(spec: RunSpec) -> dict[str, object]:
+    return {"device": spec.device, "data set": spec.dataset_label}
 
 
 def _identity(spec: RunSpec) -> dict[str, object]:
@@ -43,8 +58,8 @@ def _identity(spec: RunSpec) -> dict[str, object]:
 def _label(name: str, spec: RunSpec, specs: Sequence[RunSpec]) -> str:
     if len(specs) == 1:
         return name
-    mine = _identity(spec)
-    every = [_identity(other) for other in specs]
+    mine = _identity(spec) | _where(spec)
+    every = [_identity(other) | _where(other) for other in specs]
     keys = dict.fromkeys(key for identity in every for key in identity)
     parts = []
     for key in keys:

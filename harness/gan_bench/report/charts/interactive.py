@@ -1,5 +1,6 @@
 """The charts as Plotly takes them: plain values that the page's script draws."""
 
+import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from gan_bench.report.charts.curves import Curves
-from gan_bench.report.charts.palette import NEUTRAL, Look
-from gan_bench.report.samples.shares import Shares
+from gan_bench.report.charts.shares import Shares
+from gan_bench.report.palette import NEUTRAL, Look
 
 _DASHES = {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
@@ -21,14 +22,15 @@ _MARKERS_BELOW = 40
 def line_chart(curves: Curves, looks: Mapping[str, Look]) -> dict[str, Any]:
     """Return traces and layout; each trace's ``meta`` is its implementation."""
     traces: list[dict[str, Any]] = []
-    for (label, part, _), line in curves.frame.groupby(["label", "part", "line"], sort=False):
-        look, name = looks[str(label)], str(line["name"].iloc[0])
+    for (name, part, _), line in curves.frame.groupby(["name", "part", "line"], sort=False):
+        label = line["label"].iloc[0]
+        look = looks[str(label)]
         if part == "faint":
-            traces.append(_faint(str(label), name, look, line))
+            traces.append(_faint(str(label), str(name), look, line))
             continue
         if (line["high"] > line["low"]).any():
             traces.append(_band(str(label), look, line))
-        traces.append(_strong(str(label), name, look, line))
+        traces.append(_strong(str(label), str(name), look, line))
     shapes = []
     if curves.floor is not None:
         shapes.append(
@@ -65,20 +67,14 @@ def bar_chart(shares: Shares, looks: Mapping[str, Look]) -> dict[str, Any]:
     traces: list[dict[str, Any]] = [
         {
             "type": "bar",
-            "name": str(label),
-            "meta": str(label),
+            "name": _text(str(name)),
+            "meta": str(mine["label"].iloc[0]),
             "x": mine["class"].tolist(),
             "y": _numbers(100 * mine["share"]),
-            # Twins have one colour; the second is an outline.
-            "marker": {
-                "color": looks[str(label)].colour
-                if looks[str(label)].line == "-"
-                else "rgba(0,0,0,0)",
-                "line": {"color": looks[str(label)].colour, "width": 1.5},
-            },
+            "marker": _bar(looks[str(mine["label"].iloc[0])]),
             "hovertemplate": "%{y:.1f} % of class %{x}",
         }
-        for label, mine in shares.frame.groupby("label", sort=False)
+        for name, mine in shares.frame.groupby("name", sort=False)
     ]
     if shares.real is not None:
         traces.append(
@@ -107,12 +103,23 @@ def bar_chart(shares: Shares, looks: Mapping[str, Look]) -> dict[str, Any]:
     }
 
 
+def _bar(look: Look) -> dict[str, Any]:
+    # Twins have one colour; the second is an outline.
+    filled = look.colour if look.line == "-" else "rgba(0,0,0,0)"
+    return {"color": filled, "line": {"color": look.colour, "width": 1.5}}
+
+
+def _text(name: str) -> str:
+    """Return a name in which Plotly finds no tags."""
+    return html.escape(name, quote=False)
+
+
 def _strong(label: str, name: str, look: Look, line: pd.DataFrame) -> dict[str, Any]:
     few = len(line) < _MARKERS_BELOW
     return {
         "type": "scatter",
         "mode": "lines+markers" if few else "lines",
-        "name": name,
+        "name": _text(name),
         "meta": label,
         "x": _numbers(line["x"]),
         "y": _numbers(line["y"]),
@@ -125,7 +132,7 @@ def _faint(label: str, name: str, look: Look, line: pd.DataFrame) -> dict[str, A
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": name,
+        "name": _text(name),
         "meta": label,
         "x": _numbers(line["x"]),
         "y": _numbers(line["y"]),

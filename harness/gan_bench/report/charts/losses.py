@@ -77,6 +77,13 @@ def loss_curves(rows: Sequence[tuple[str, Row]], losses: pd.DataFrame) -> list[L
     return found
 
 
+def not_drawn(rows: Sequence[tuple[str, Row]], curves: Sequence[Losses]) -> str:
+    """Return a sentence on the implementations past the most that are drawn, or nothing."""
+    if len(curves) < MOST_ROWS or len(rows) <= MOST_ROWS:
+        return ""
+    return f"Only the first {MOST_ROWS} of {len(rows)} implementations are drawn."
+
+
 def loss_charts(curves: Sequence[Losses]) -> list[Curves]:
     """Return a chart for each column that any implementation reports."""
     charts = []

@@ -11,9 +11,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from gan_bench.report.charts.curves import Curves
 from gan_bench.report.charts.losses import Losses, loss_alt, range_shown
-from gan_bench.report.charts.palette import NEUTRAL, Look
-from gan_bench.report.charts.pictures import Names, Picture, chart
-from gan_bench.report.samples.shares import Shares
+from gan_bench.report.charts.shares import Shares
+from gan_bench.report.palette import NEUTRAL, Look
+from gan_bench.report.pictures import Names, Picture, chart
 
 _FLOOR = (0, (1, 2))
 
@@ -84,15 +84,15 @@ def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
 
 def shares_picture(shares: Shares, looks: Mapping[str, Look], names: Names) -> Picture:
     """Return the share of each class, a panel an implementation, real images as a line across."""
-    labels = list(dict.fromkeys(shares.frame["label"]))
-    columns = min(3, len(labels))
-    rows = -(-len(labels) // columns)
+    members = [(str(name), mine) for name, mine in shares.frame.groupby("name", sort=False)]
+    columns = min(3, len(members))
+    rows = -(-len(members) // columns)
 
     def plot(drawn: Figure) -> None:
-        panels = drawn.subplots(rows, columns, sharey=True, squeeze=False).flat
-        for panel, label in zip(panels, labels, strict=False):
-            mine = shares.frame[shares.frame["label"] == label]
-            panel.bar(mine["class"], 100 * mine["share"], color=looks[label].colour)
+        panels = list(drawn.subplots(rows, columns, sharey=True, squeeze=False).flat)
+        for panel, (name, mine) in zip(panels, members, strict=False):
+            colour = looks[str(mine["label"].iloc[0])].colour
+            panel.bar(mine["class"], 100 * mine["share"], color=colour)
             if shares.real is not None:
                 panel.plot(
                     shares.real["class"],
@@ -102,8 +102,8 @@ def shares_picture(shares: Shares, looks: Mapping[str, Look], names: Names) -> P
                     markersize=9,
                     linewidth=0,
                 )
-            panel.set_title(f" {label}" if label.startswith("_") else label)
-        for panel in list(panels)[len(labels) :]:
+            panel.set_title(f" {name}" if name.startswith("_") else name)
+        for panel in panels[len(members) :]:
             panel.set_visible(False)
         drawn.supylabel("share of the samples (%)", color=NEUTRAL, fontsize=9)
 
@@ -113,8 +113,8 @@ def shares_picture(shares: Shares, looks: Mapping[str, Look], names: Names) -> P
 
 
 def _lines(axes: Axes, frame: pd.DataFrame, looks: Mapping[str, Look]) -> None:
-    for (label, part, _), line in frame.groupby(["label", "part", "line"], sort=False):
-        look = looks[str(label)]
+    for (_, part, _), line in frame.groupby(["name", "part", "line"], sort=False):
+        look = looks[str(line["label"].iloc[0])]
         if part == "faint":
             axes.plot(line["x"], line["y"], color=look.colour, alpha=0.35, linewidth=0.8)
             continue

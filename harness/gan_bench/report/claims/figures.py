@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from gan_bench.report.claims.losses import every_step, level, loss_fid_correlation, roughness
+from gan_bench.report.claims.loss_measures import every_step, level, loss_fid_correlation, roughness
 from gan_bench.report.claims.sources import SCORES, Measure
 from gan_bench.report.runs import Run
 from gan_bench.report.summary import Row

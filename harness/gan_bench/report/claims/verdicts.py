@@ -2,13 +2,13 @@
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
 from gan_bench.report.claims.figures import RATIOS, Figures
-from gan_bench.report.claims.sources import QUALITY, Claim, sources_claims
+from gan_bench.report.claims.sources import QUALITY, SCORES, Claim, sources_claims
 from gan_bench.report.numbers import figure, many
 from gan_bench.report.summary import Group, Row
 from gan_bench.spec import RunSpec
@@ -134,7 +134,8 @@ def _against(claim: Claim, group: Group, figures: Figures, row: Row, other: Row)
     sides = {one.label: figures.final(one, claim.measure) for one in (row, other)}
     pair = f"{row.label} against {other.label}"
     missing = [label for label, side in sides.items() if not side]
-    return _compared(claim, group, figures, pair, sides[row.label], sides[other.label], missing)
+    found = _compared(claim, group, figures, pair, sides[row.label], sides[other.label], missing)
+    return _unless_seen(found, row, other)
 
 
 def _progress(claim: Claim, group: Group, figures: Figures, row: Row) -> _Finding:
@@ -153,7 +154,15 @@ def _progress(claim: Claim, group: Group, figures: Figures, row: Row) -> _Findin
     )
     pair = f"{row.label}, step {late:,} against step {early:,}"
     missing = [f"step {step:,}" for step, side in ((late, after), (early, before)) if not side]
-    return _compared(claim, group, figures, pair, after, before, missing)
+    return _unless_seen(_compared(claim, group, figures, pair, after, before, missing), row)
+
+
+def _unless_seen(finding: _Finding, *rows: Row) -> _Finding:
+    """Judge no score of what saw the reference in training."""
+    seen = [row.label for row in rows if row.saw_reference]
+    if not seen or finding.claim.measure not in SCORES:
+        return finding
+    return replace(finding, effect=None, reason=f"the reference was seen in training by {seen[0]}")
 
 
 def _two_points(claim: Claim, spec: RunSpec) -> tuple[int, int] | None:

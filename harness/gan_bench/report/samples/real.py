@@ -5,7 +5,7 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError
-from gan_bench.report.charts.pictures import Names, Picture, png_of
+from gan_bench.report.pictures import Names, Picture, png_of
 from gan_bench.score.grid import grid
 
 

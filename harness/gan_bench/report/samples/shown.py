@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from gan_bench import data
-from gan_bench.report.charts.pictures import Names, Picture, png_of
 from gan_bench.report.numbers import many
+from gan_bench.report.pictures import Names, Picture, png_of
 from gan_bench.report.runs import Run
 from gan_bench.report.samples.animation import animation
 from gan_bench.report.samples.details import class_shares, neighbours
@@ -73,7 +73,7 @@ class Samples:
     real: Picture | None
     rows: tuple[SampleRow, ...]
     fractions: tuple[float, ...]
-    """Of all rows' points, each once and sorted."""
+    """The slider's positions: the points of the row that has most of them."""
     real_shares: dict[str, float] | None
     """By class, among the real images that the samples are scored against."""
     notes: tuple[str, ...]
@@ -141,7 +141,9 @@ def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names
         dataset=data.label(dataset),
         real=real,
         rows=tuple(found),
-        fractions=tuple(sorted({point.fraction for row in found for point in row.points})),
+        fractions=max(
+            (tuple(p.fraction for p in row.points) for row in found), key=len, default=()
+        ),
         real_shares=real_shares,
         notes=tuple(notes),
     )

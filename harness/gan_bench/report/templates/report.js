@@ -1,6 +1,7 @@
 "use strict";
 (() => {
   const root = document.documentElement;
+  root.dataset.script = "true";
   const data = JSON.parse(document.getElementById("data").textContent);
   const every = (selector, within = document) => [...within.querySelectorAll(selector)];
 
@@ -47,7 +48,10 @@
 
   /* Charts. */
   const charts = new Map();
+  const paper = { text: "#000", soft: "#444", line: "#ccc", card: "#fff" };
+  let printing = false;
   const colours = () => {
+    if (printing) return paper;
     const style = getComputedStyle(root);
     const of = (name) => style.getPropertyValue(name).trim();
     return { text: of("--text"), soft: of("--soft"), line: of("--line"), card: of("--card") };
@@ -64,7 +68,7 @@
       margin: { l: 52, r: 12, t: 12, b: 44 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: text, family: "inherit", size: 12 },
-      hoverlabel: { bgcolor: card, bordercolor: line, font: { color: text } },
+      hoverlabel: { bgcolor: card, bordercolor: line, font: { color: text }, namelength: -1 },
       xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
     };
   };
@@ -78,8 +82,15 @@
     charts.set(element, layout);
   };
   const scheme = matchMedia("(prefers-color-scheme: dark)");
-  const redraw = () => charts.forEach((layout, element) => Plotly.relayout(element, theme(layout)));
+  const redraw = () => charts.forEach((layout, element) => {
+    // Half a landscape page, whatever the window's width was.
+    const wide = element.closest(".wide") ? 960 : 470;
+    Plotly.relayout(element, { ...theme(layout), ...(printing ? { width: wide } : { width: null }) });
+  });
   scheme.addEventListener("change", redraw);
+  for (const [event, state] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(event, () => { printing = state; redraw(); });
+  }
 
   /* Show and hide an implementation in every chart and among the samples. */
   const toggles = every("#legend input[data-toggle]");
@@ -101,7 +112,7 @@
   document.getElementById("show-all")?.addEventListener("click", () => only(null));
   document.getElementById("show-none")?.addEventListener("click", () => only([]));
 
-  /* Samples: one slider moves every grid to the last evaluation point at or before its place. */
+  /* Samples: one slider moves every grid to its evaluation point nearest to the place. */
   data.samples.forEach(({ fractions, rows: grids }, number) => {
     const slider = document.getElementById(`slider-${number}`);
     if (!slider) return;
@@ -113,9 +124,11 @@
     const show = () => {
       const fraction = fractions[slider.value];
       figures.forEach((figure, index) => {
-        const points = grids[index].filter(([at], place) => place === 0 || at <= fraction + 0.02);
-        const [, caption, source] = points[points.length - 1];
+        // Other batch sizes have other steps: the nearest point is the same place in training.
+        const [, caption, alt, source] = grids[index].reduce((best, point) =>
+          Math.abs(point[0] - fraction) < Math.abs(best[0] - fraction) ? point : best);
         images[index].src = source ?? last[index];
+        images[index].alt = alt;
         figure.querySelector(".point").textContent = caption;
       });
       output.textContent = `${Math.round(100 * fraction)} % of the budget`;
@@ -138,7 +151,8 @@
     show();
   });
 
-  /* Compare two. */
+  /* Compare two: the last grids, wherever the slider stands. */
+  const finals = every("figure.sample img").map(({ src, alt }) => ({ src, alt }));
   const [left, right] = ["compare-a", "compare-b"].map((id) => document.getElementById(id));
   const body = document.querySelector("#compare-table tbody");
   const cell = (text, kind = "td") => {
@@ -171,7 +185,8 @@
       const texts = [x, y].map((fact) => fact?.[2] ?? "—");
       const same = texts[0] === texts[1];
       row.dataset.same = same;
-      const ratio = !same && x?.[3] && y?.[3] && x[3] * y[3] > 0 ? factor(y[3] / x[3]) : "";
+      const compares = data.group[a] === data.group[b] || ["Recipe", "Size"].includes((x ?? y)[0]);
+      const ratio = !same && compares && x?.[3] && y?.[3] && x[3] * y[3] > 0 ? factor(y[3] / x[3]) : "";
       row.append(cell((x ?? y)[1], "th"), cell((x ?? y)[0]), ...texts.map((text) => cell(text)),
         cell(same ? "same" : ratio));
       return row;
@@ -179,7 +194,11 @@
     made.sort((a_, b_) => (a_.dataset.same === "true") - (b_.dataset.same === "true"));
     body.replaceChildren(...made);
     hideSame();
-    const grid = (run) => run && document.querySelector(`figure.sample[data-run="${CSS.escape(run)}"] img`);
+    const grid = (run) => {
+      const figures = every("figure.sample");
+      const index = figures.findIndex((figure) => run && figure.dataset.run === run);
+      return index < 0 ? null : finals[index];
+    };
     every("#compare-samples img").forEach((image, index) => {
       const source = grid([left, right][index].selectedOptions[0].dataset.run);
       image.parentElement.hidden = !source;

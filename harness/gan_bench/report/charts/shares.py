@@ -16,7 +16,7 @@ class Shares:
     """Of the element in the page, after ``chart-``."""
     title: str
     frame: pd.DataFrame
-    """label, class, share (0 to 1)."""
+    """label, name (the label, and the group where there are several), class, share (0 to 1)."""
     real: pd.DataFrame | None
     """class, share: of the reference."""
     alt: str
@@ -24,12 +24,16 @@ class Shares:
 
 def class_shares(samples: Samples, number: int) -> Shares | None:
     """Return the bars of a data set's implementations, None where no classes are known."""
-    rows = [(row.label, row.shares) for row in samples.rows if row.shares]
+    rows = [(row.caption, row.shares) for row in samples.rows if row.shares]
     if not rows:
         return None
     frame = pd.DataFrame(
-        [(label, name, share) for label, shares in rows for name, share in shares.items()],
-        columns=["label", "class", "share"],
+        [
+            (row.label, row.caption, name, share)
+            for row in samples.rows
+            for name, share in (row.shares or {}).items()
+        ],
+        columns=["label", "name", "class", "share"],
     )
     real = None
     if samples.real_shares:

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gan_bench.report.charts.palette import NEUTRAL
+from gan_bench.report.palette import NEUTRAL
 
 CSS_DPI = 96
 """Pixels of a page in an inch; figures have twice as many."""
