@@ -574,7 +574,7 @@ def test_a_thousand_runs_are_twenty_rows_of_fifty_seeds(tmp_path):
         assert float(cells[FID].sort) == pytest.approx(fids.mean())
         assert cells[FID].range == f"{fids.min():.1f} to {fids.max():.1f}"
         assert float(cells[SPEED].sort) == pytest.approx(speeds.get_group(name).mean())
-        assert cells["Time to FID 30 (s)"].range.endswith(f" of {50 - failed}")
+        assert cells["Time to FID 30 (s)"].range.endswith(" of 50")
         assert found.facts(name)[FID][1] == pytest.approx(fids.mean())
     assert len(found.html.encode()) < 15e6
     assert found.left_out() == []
@@ -711,6 +711,9 @@ DAMAGES = {
     "losses": Damage(lambda f: cut(f.losses), r"runs/torch-wgan\S+/losses\.npy"),
     "losses without content": Damage(
         lambda f: f.losses.write_bytes(b""), r"runs/torch-wgan\S+/losses\.npy"
+    ),
+    "losses of a broken archive": Damage(
+        lambda f: f.losses.write_bytes(b"PK\3\4 cut"), r"runs/torch-wgan\S+/losses\.npy"
     ),
     "losses of other columns": Damage(
         lambda f: np.save(f.losses, np.zeros((600, 3), np.float32)),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -110,7 +111,7 @@ def _losses(folder: RunFolder, run_id: str) -> pd.DataFrame | None:
         table = np.load(folder.losses, allow_pickle=False)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise GanBenchError(f"The losses {folder.losses} are not readable ({error}).") from error
     if not isinstance(table, np.ndarray) or table.dtype.kind != "f" or table.ndim != 2:
         raise GanBenchError(f"The losses {folder.losses} are no table of figures.")
@@ -138,7 +139,7 @@ def _planned(results: ResultsFolder, left: list[str]) -> tuple[dict[str, RunSpec
     """Return every row of every plan and the plan's command by run id, in the plans' order."""
     specs: dict[str, RunSpec] = {}
     commands: dict[str, str] = {}
-    for path in sorted(results.plans.glob("*.json"), key=lambda path: path.stat().st_mtime):
+    for path in sorted(results.plans.glob("*.json"), key=_changed_at):
         try:
             plan = Plan.model_validate_json(path.read_bytes())
         except (OSError, ValidationError, ValueError):
@@ -148,6 +149,28 @@ def _planned(results: ResultsFolder, left: list[str]) -> tuple[dict[str, RunSpec
         specs |= {spec.run_id: spec for spec in plan.runs}
         commands |= {spec.run_id: plan.command for spec in plan.runs}
     return specs, commands
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0  # a link to nowhere; reading it says so
+
+
+def _not_a_runs(folder: RunFolder, record: Record) -> str | None:
+    """Say why a folder's record is not that of a run of its name, if so."""
+    if record.run_id != folder.path.name:
+        return (
+            f"The run folder {folder.path} holds the record of {record.run_id}, as a copy would; "
+            "it is not shown."
+        )
+    if record.run_id != record.spec.run_id:
+        return (
+            f"The run {folder.path} was named by another version of gan-bench, which this one "
+            f"would name {record.spec.run_id}; it is not shown."
+        )
+    return None
 
 
 def _note_protocol(protocols: dict[str, Scores], file: Scores) -> None:
@@ -179,6 +202,9 @@ def load_results(path: Path | str) -> Results:
     certificates, unreadable = read_certificates(results)
     left += unreadable
     refuted = {certificate.id for certificate in certificates if not certificate.passed}
+    for record_path in sorted(results.runs.glob("*/record.json")):
+        if not RunFolder(record_path.parent).spec.exists():
+            left.append(f"The run {record_path.parent} has no spec.json; it is not shown.")
     for folder in results.run_folders():
         if not folder.record.exists():
             continue
@@ -187,11 +213,9 @@ def load_results(path: Path | str) -> Results:
         except GanBenchError as error:
             left.append(str(error))
             continue
-        if record.run_id != folder.path.name:
-            left.append(
-                f"The run folder {folder.path} holds the record of {record.run_id}, as a copy "
-                "would; it is not shown."
-            )
+        odd = _not_a_runs(folder, record)
+        if odd:
+            left.append(odd)
             continue
         try:
             table = _losses(folder, record.run_id)

@@ -1,6 +1,7 @@
 """One run in the terminal: status, times, losses, scores, and where its files are."""
 
 from collections.abc import Sequence
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def _print_losses(console: Console, folder: RunFolder) -> None:
         table: NDArray[np.float32] = np.load(folder.losses, allow_pickle=False)
         if table.ndim != 2 or table.shape[1] != len(_LOSS_WORDS):
             raise ValueError(f"a table of shape {table.shape}")
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         console.print(Text(f"The losses {folder.losses} are not readable ({error})."))
         return
     wide = console.width >= _NUMBERS_FROM

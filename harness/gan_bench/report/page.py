@@ -124,6 +124,11 @@ def build_page(
         _group_page(number, group, results, by_label, losses, by_run, target_fid, names)
         for number, group in enumerate(summary.groups)
     ]
+    samples = [
+        _samples_page(number, one, by_label, names)
+        for number, one in enumerate(sample_pages(rows, names))
+    ]
+    damaged = [sentence for page in samples for sentence in page.samples.damaged]
     return Page(
         title=title or _title(summary),
         byline=_byline(summary),
@@ -135,13 +140,10 @@ def build_page(
         losses=loss_charts(losses),
         losses_note=not_drawn(rows, losses),
         loss_pictures=[loss_picture(one, by_label[one.label], names) for one in losses],
-        samples=[
-            _samples_page(number, samples, by_label, names)
-            for number, samples in enumerate(sample_pages(rows, names))
-        ],
+        samples=samples,
         elsewhere=elsewhere(summary.externals),
         method=method(summary, results.protocols, results.certificates),
-        left_out=[sentence.replace(f"{path}/", "") for sentence in results.left_out],
+        left_out=[_without(sentence, path) for sentence in (*results.left_out, *damaged)],
         version=gan_bench.__version__,
     )
 

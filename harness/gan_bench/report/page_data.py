@@ -10,6 +10,7 @@ from PIL import Image
 
 from gan_bench.report.charts.interactive import bar_chart, line_chart
 from gan_bench.report.page import GroupPage, Page, SamplesPage
+from gan_bench.report.plain import plain
 
 _GREYS = 16
 """Of a grid on the way: half as many bytes."""
@@ -37,11 +38,22 @@ def page_data(page: Page) -> Markup:
             for (a, b), sentence in group.pairs.sentences.items()
         },
     }
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(_plain(data), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     # Nothing may end the element or begin a comment in it.
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def _plain(value: Any) -> Any:
+    """Return it with the texts that the page has, whose labels and keys have to match."""
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        return {_plain(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple) and not all(isinstance(one, float | int) for one in value):
+        return [_plain(one) for one in value]
+    return value
 
 
 def compared(page: Page) -> list[tuple[str, str, str]]:

@@ -14,12 +14,9 @@ from gan_bench.report.page import Page
 from gan_bench.report.page_data import compared, page_data
 from gan_bench.report.palette import COLOURS
 from gan_bench.report.pictures import Picture
+from gan_bench.report.plain import plain
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#$])")
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-)
 
 
 def render_markdown(page: Page) -> bytes:
@@ -79,24 +76,19 @@ def _environment() -> Environment:
     return environment
 
 
-def _plain(text: str) -> str:
-    """Return a log without colours and control characters."""
-    return _CONTROL.sub("", _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
-
-
 def _without_control_characters(value: object) -> object:
-    return _plain(value) if type(value) is str else value
+    return plain(value) if type(value) is str else value
 
 
 def markdown_text(text: str) -> Markup:
     """Return text for one line of markdown, where none of it is markup."""
-    line = " ".join(_plain(text).split())
+    line = " ".join(plain(text).split())
     return Markup(html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False))
 
 
 def _md_attribute(text: str) -> Markup:
     """Return text for an HTML attribute in a markdown table, whose cells a ``|`` would end."""
-    line = " ".join(_plain(text).split())
+    line = " ".join(plain(text).split())
     return Markup(html.escape(line).replace("|", "&#124;"))
 
 

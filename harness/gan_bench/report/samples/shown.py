@@ -77,6 +77,8 @@ class Samples:
     real_shares: dict[str, float] | None
     """By class, among the real images that the samples are scored against."""
     notes: tuple[str, ...]
+    damaged: tuple[str, ...]
+    """A sentence for each grid that could not be read; they are among the notes too."""
 
     def pictures(self) -> list[Picture]:
         """Return every picture that lies beside the markdown."""
@@ -107,6 +109,7 @@ def sample_pages(rows: Sequence[tuple[str, Row]], names: Names) -> list[Samples]
 
 def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names: Names) -> Samples:
     notes: list[str] = []
+    damaged: list[str] = []
     loaded: data.Dataset | None = None
     real: Picture | None = None
     found: list[SampleRow] = []
@@ -121,7 +124,7 @@ def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names
             notes.append(f"{caption}: no grid, as no run of it was scored.")
             continue
         kept, reasons = grids(run)
-        notes += [f"{caption}: {reason}." for reason in reasons]
+        damaged += [f"{caption}: {reason}." for reason in reasons]
         if not kept:
             continue
         if not found:  # a data set is loaded once, and only for something to stand beside it
@@ -145,7 +148,8 @@ def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names
             (tuple(p.fraction for p in row.points) for row in found), key=len, default=()
         ),
         real_shares=real_shares,
-        notes=tuple(notes),
+        notes=(*notes, *damaged),
+        damaged=tuple(damaged),
     )
 
 
