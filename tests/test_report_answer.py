@@ -115,7 +115,7 @@ def test_of_equals_that_train_equally_fast_none_is_preferred(results, train):
     train("keras-dcgan", [4.5, 5.5, 6.5], speed=100.05)
     assert Answer(results).advice == (
         "Use keras-dcgan or torch-dcgan: of the 2 that the seeds cannot tell from the best in FID, "
-        "none trains faster."
+        "none clearly trains faster."
     )
 
 

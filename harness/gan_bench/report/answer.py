@@ -97,7 +97,7 @@ def advice(group: Group, ranks: Standings, verdicts: Sequence[Verdict]) -> str:
     these = f"the {len(together)} that the seeds cannot tell from the best in FID"
     if len(fastest) == 1:
         return f"Use {fastest[0]}: of {these}{unsure}, it clearly trains fastest."
-    return f"Use {listed(fastest, _NAMED, last='or')}: of {these}{unsure}, none trains faster."
+    return f"Use {listed(fastest, _NAMED, last='or')}: of {these}{unsure}, none clearly trains faster."
 
 
 def _fastest(labels: Sequence[str], speed: Standing | None) -> list[str]:
@@ -229,9 +229,10 @@ def _verdict(topic: str, ranks: Standing, shown: str, opening: str) -> Verdict:
     if ranks.unknown:
         parts.append(_too_few(ranks))
     certainty: Certainty = "tied" if ranks.equals else "uncertain" if ranks.unknown else "clear"
+    few = f"clear lead, too few seeds of {len(ranks.unknown)}"
     badge = {
         "tied": f"no clear lead: {1 + len(ranks.equals)} not told apart",
-        "uncertain": "too few seeds: not certain",
+        "uncertain": few if clear else "too few seeds: not certain",
         "clear": "clear lead",
     }[certainty]
     return Verdict(topic, (best, *ranks.equals), shown, certainty, badge, f"{'; '.join(parts)}.")

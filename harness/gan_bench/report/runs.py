@@ -63,8 +63,9 @@ class Run:
         machine = self.record.circumstances.machine
         if self.spec.device == "cpu":
             return machine.cpu
-        index = int(self.spec.device.partition(":")[2] or 0)
-        gpu = machine.gpus[index] if index < len(machine.gpus) else "unknown GPU"
+        number = self.spec.device.partition(":")[2] or "0"
+        known = number.isdecimal() and int(number) < len(machine.gpus)
+        gpu = machine.gpus[int(number)] if known else "unknown GPU"
         return f"{gpu} with {machine.cpu}"
 
     @property
