@@ -97,7 +97,8 @@ def advice(group: Group, ranks: Standings, verdicts: Sequence[Verdict]) -> str:
     these = f"the {len(together)} that the seeds cannot tell from the best in FID"
     if len(fastest) == 1:
         return f"Use {fastest[0]}: of {these}{unsure}, it clearly trains fastest."
-    return f"Use {listed(fastest, _NAMED, last='or')}: of {these}{unsure}, none clearly trains faster."
+    any_of = listed(fastest, _NAMED, last="or")
+    return f"Use {any_of}: of {these}{unsure}, none clearly trains faster."
 
 
 def _fastest(labels: Sequence[str], speed: Standing | None) -> list[str]:
