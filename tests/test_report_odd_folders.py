@@ -1290,4 +1290,4 @@ def test_a_quick_report_of_an_odd_folder_ranks_speed_only(train, report):
     assert "Rank" not in found.columns()
     assert [*found.ranking()][:2] == ["torch-dcgan", "keras-dcgan"]  # the fastest first
     for text in found.both():
-        assert "are too few to rank quality: this report ranks speed only." in text
+        assert "are too few to rank quality: speed alone is ranked." in text

@@ -63,7 +63,7 @@ def test_a_budget_too_short_ranks_speed_only(summary, train):
     train("torch-dcgan", [40.0], [1_000.0], quick_spec)
     train("keras-dcgan", [20.0], [400.0], quick_spec)
     assert the_answer(summary()) == (
-        "4,000 images (preset quick) are too few to rank quality: this report ranks speed only. "
+        "4,000 images (preset quick) are too few to rank quality: speed alone is ranked. "
         "torch-dcgan trains fastest: 1,000 images/s (one seed); too few seeds to say that it is "
         "better than keras-dcgan (400, one seed)."
     )

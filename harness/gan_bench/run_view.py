@@ -76,6 +76,8 @@ def _print_losses(console: Console, folder: RunFolder) -> None:
         return
     try:
         table: NDArray[np.float32] = np.load(folder.losses, allow_pickle=False)
+        if not isinstance(table, np.ndarray) or table.dtype.kind != "f":
+            raise ValueError("no table of figures")
         if table.ndim != 2 or table.shape[1] != len(_LOSS_WORDS):
             raise ValueError(f"a table of shape {table.shape}")
     except (OSError, ValueError, EOFError, BadZipFile) as error:

@@ -75,6 +75,8 @@ def advice(group: Group, ranks: Standings, verdicts: Sequence[Verdict]) -> str:
         }.get(_unranked(group), "This budget is too short to say which learns best")
         if speed is None:
             return f"{why}."
+        if len(speed.labels) == 1:
+            return f"{why}, and only {speed.best} has a speed."
         sure = next(v.badge for v in verdicts if v.topic == "Speed")
         return f"{why}; {speed.best} trains fastest ({sure})."
     best = quality.best
@@ -84,6 +86,11 @@ def advice(group: Group, ranks: Standings, verdicts: Sequence[Verdict]) -> str:
         return (
             f"Nothing is certain with so few seeds: {best} has the lowest FID. Run more "
             "(--seeds 3, or better 5) before deciding."
+        )
+    if quality.unknown and quality.best_is_short:
+        return (
+            f"{best} has the lowest FID, but too few seeds to be told from "
+            f"{listed(quality.unknown, _NAMED, last='or')}. Run more before deciding."
         )
     aside = f", {listed(quality.unknown, _NAMED)} with too few seeds aside"
     unsure = aside if quality.unknown else ""
@@ -95,7 +102,8 @@ def advice(group: Group, ranks: Standings, verdicts: Sequence[Verdict]) -> str:
     together = [best, *quality.equals]
     fastest = _fastest(together, speed)
     these = f"the {len(together)} that the seeds cannot tell from the best in FID"
-    if len(fastest) == 1:
+    rest = [label for label in together if label != fastest[0]]
+    if speed and len(fastest) == 1 and all(speed.clearly(fastest[0], other) for other in rest):
         return f"Use {fastest[0]}: of {these}{unsure}, it clearly trains fastest."
     any_of = listed(fastest, _NAMED, last="or")
     return f"Use {any_of}: of {these}{unsure}, none clearly trains faster."
@@ -103,10 +111,11 @@ def advice(group: Group, ranks: Standings, verdicts: Sequence[Verdict]) -> str:
 
 def _fastest(labels: Sequence[str], speed: Standing | None) -> list[str]:
     """Return those of the labels that none of them is clearly faster than."""
-    known = [label for label in speed.labels if label in labels] if speed else []
-    if speed is None or not known:
+    if speed is None:
         return list(labels)
-    return [one for one in known if not any(speed.clearly(other, one) for other in known)]
+    known = [label for label in speed.labels if label in labels]
+    slower = {one for one in known for other in known if speed.clearly(other, one)}
+    return [*(one for one in known if one not in slower), *(o for o in labels if o not in known)]
 
 
 def _pace(label: str, speed: Standing | None) -> str:
@@ -162,7 +171,7 @@ _UNSCORED = "No final snapshot has a score, so quality cannot be ranked."
 def _unranked(group: Group) -> str:
     """Say why quality is not ranked."""
     if group.too_short:
-        return f"{group.too_short}: this report ranks speed only."
+        return f"{group.too_short}: speed alone is ranked."
     return _SEEN if any(row.fid for row in group.rows) else _UNSCORED
 
 
@@ -230,10 +239,10 @@ def _verdict(topic: str, ranks: Standing, shown: str, opening: str) -> Verdict:
     if ranks.unknown:
         parts.append(_too_few(ranks))
     certainty: Certainty = "tied" if ranks.equals else "uncertain" if ranks.unknown else "clear"
-    few = f"clear lead, too few seeds of {len(ranks.unknown)}"
+    few = f"clear lead but for {len(ranks.unknown)} with too few seeds"
     badge = {
         "tied": f"no clear lead: {1 + len(ranks.equals)} not told apart",
-        "uncertain": few if clear else "too few seeds: not certain",
+        "uncertain": few if clear and not ranks.best_is_short else "too few seeds: not certain",
         "clear": "clear lead",
     }[certainty]
     return Verdict(topic, (best, *ranks.equals), shown, certainty, badge, f"{'; '.join(parts)}.")
@@ -260,7 +269,7 @@ def interval(difference: Difference) -> str:
 
 def _too_few(ranks: Standing) -> str:
     named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
-    if len(named) == len(ranks.labels) - 1:
+    if ranks.best_is_short or len(named) == len(ranks.labels) - 1:
         return f"too few seeds to say that it is better than {listed(named, _NAMED)}"
     return f"too few seeds to say anything of {listed(named, _NAMED)}"
 

@@ -14,9 +14,11 @@ from gan_bench.report.matrix import Matrix
 from gan_bench.report.numbers import MISSING, factor, figure
 from gan_bench.report.parity import CHECKED, row_parity
 from gan_bench.report.spread import Spread
+from gan_bench.report.standing import ENOUGH
 from gan_bench.report.summary import Group, Row
 from gan_bench.statistics import Difference, holm, mean_interval, paired
 
+NOT_APART = "they cannot be told apart"
 UNCERTIFIED = "\N{DAGGER}"
 """Marks a recipe whose implementations have no certificate."""
 _NOTE = (
@@ -77,7 +79,8 @@ def _sentences(tables: Sequence["_Table"]) -> list[str]:
         effects, holm([found.p for _, _, found in effects]), strict=True
     ):
         found = replace(found, p=p)
-        certain = "" if found.clear else ": they cannot be told apart"
+        few = min(found.seeds) < ENOUGH
+        certain = "" if found.clear else f": {'too few seeds to tell' if few else NOT_APART}"
         texts[id(table)].append(
             f"At the same recipe the {table.word} of {other} is {factor(found.estimate)} times "
             f"that of {table.first} ({interval(found)}){certain}."

@@ -11,7 +11,7 @@ from gan_bench.report.matrix import Matrix
 from gan_bench.report.method import recipe_values
 from gan_bench.report.numbers import MISSING, factor, figure, many
 from gan_bench.report.ranking import Cell, Ranking
-from gan_bench.report.standing import Standing
+from gan_bench.report.standing import ENOUGH, Standing
 from gan_bench.report.summary import Group, Row
 
 _MOST_ROWS = 40
@@ -199,7 +199,10 @@ def _difference(a: str, b: str, ranks: Standing, words: str, where: str) -> str:
     if found is None:
         return f"One seed cannot tell them apart {where}."
     if not ranks.clearly(better, worse):
-        return f"They cannot be told apart {where} ({interval(found)})."
+        if min(found.seeds) < ENOUGH:
+            return f"Too few seeds to tell them apart {where} ({interval(found)})."
+        odd = "; mean and geometric mean stand in different orders" if found.clear else ""
+        return f"They cannot be told apart {where} ({interval(found)}{odd})."
     if found.scale == "difference":
         return f"{better} is clearly better {where} than {worse} ({interval(found)})."
     return f"{better} has {words.format(factor(found.estimate))} {worse} ({interval(found)})."

@@ -74,6 +74,11 @@ class Standing:
         few = [label for label, spread in self.spreads.items() if spread.seeds < ENOUGH]
         return [label for label in self._unclear if label in few or self.best in few]
 
+    @property
+    def best_is_short(self) -> bool:
+        """Whether it is the best itself that has few seeds."""
+        return self.spreads[self.best].seeds < ENOUGH
+
     @cached_property
     def _unclear(self) -> list[str]:
         return [label for label in self.labels[1:] if not self.clearly(self.best, label)]

@@ -20,11 +20,12 @@ def variants(runs: Sequence[Run]) -> dict[str, list[Run]]:
     for name, members in by_name.items():
         # Seeds may be spread over equal GPUs; a seed that ran on two of them is no second seed.
         versions = _versions(members, where=False)
-        if any(len({run.spec.seed for run in one}) < len(one) for one in versions):
+        where = any(len({run.spec.seed for run in one}) < len(one) for one in versions)
+        if where:
             versions = _versions(members, where=True)
         specs = [one[0].spec for one in versions]
         for spec, one in zip(specs, versions, strict=True):
-            labelled[_label(name, spec, specs)] = one
+            labelled[_label(name, spec, specs, where=where)] = one
     return labelled
 
 
@@ -55,11 +56,11 @@ def _identity(spec: RunSpec) -> dict[str, object]:
     return identity | {f"recipe {key}": value for key, value in spec.recipe_values.items()}
 
 
-def _label(name: str, spec: RunSpec, specs: Sequence[RunSpec]) -> str:
+def _label(name: str, spec: RunSpec, specs: Sequence[RunSpec], *, where: bool) -> str:
     if len(specs) == 1:
         return name
-    mine = _identity(spec) | _where(spec)
-    every = [_identity(other) | _where(other) for other in specs]
+    mine = _identity(spec) | (_where(spec) if where else {})
+    every = [_identity(other) | (_where(other) if where else {}) for other in specs]
     keys = dict.fromkeys(key for identity in every for key in identity)
     parts = []
     for key in keys:

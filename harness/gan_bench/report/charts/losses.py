@@ -22,8 +22,8 @@ _CHARTS: dict[str, tuple[str, str, str]] = {
 }
 _WINDOWS = 30
 """A smoothed curve averages over this part of the steps."""
-_SMOOTH_POINTS = 150
-"""Of a smoothed curve: about five for each width of its window."""
+_SMOOTH_POINTS = 100
+"""Of a smoothed curve: about three for each width of its window."""
 _RAW_BINS = 200
 """Of a raw curve, each with its least and greatest value, so that no spike is lost."""
 _SHOWN = (0.005, 0.995)

@@ -73,7 +73,7 @@ class Samples:
     real: Picture | None
     rows: tuple[SampleRow, ...]
     fractions: tuple[float, ...]
-    """The slider's positions: the points of the row that has most of them."""
+    """The slider's positions: the points of the row that came furthest, and has most of them."""
     real_shares: dict[str, float] | None
     """By class, among the real images that the samples are scored against."""
     notes: tuple[str, ...]
@@ -144,13 +144,19 @@ def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names
         dataset=data.label(dataset),
         real=real,
         rows=tuple(found),
-        fractions=max(
-            (tuple(p.fraction for p in row.points) for row in found), key=len, default=()
-        ),
+        fractions=max((_fractions(row) for row in found), key=_reach, default=()),
         real_shares=real_shares,
         notes=(*notes, *damaged),
         damaged=tuple(damaged),
     )
+
+
+def _fractions(row: SampleRow) -> tuple[float, ...]:
+    return tuple(point.fraction for point in row.points)
+
+
+def _reach(fractions: tuple[float, ...]) -> tuple[float, int]:
+    return fractions[-1], len(fractions)
 
 
 def _shown_run(row: Row) -> Run | None:

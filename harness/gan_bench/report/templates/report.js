@@ -112,6 +112,8 @@
   document.getElementById("show-all")?.addEventListener("click", () => only(null));
   document.getElementById("show-none")?.addEventListener("click", () => only([]));
 
+  const finals = every("figure.sample img").map(({ src, alt }) => ({ src, alt }));
+
   /* Samples: one slider moves every grid to its evaluation point nearest to the place. */
   data.samples.forEach(({ fractions, rows: grids }, number) => {
     const slider = document.getElementById(`slider-${number}`);
@@ -151,8 +153,7 @@
     show();
   });
 
-  /* Compare two: the last grids, wherever the slider stands. */
-  const finals = every("figure.sample img").map(({ src, alt }) => ({ src, alt }));
+  /* Compare two. */
   const [left, right] = ["compare-a", "compare-b"].map((id) => document.getElementById(id));
   const body = document.querySelector("#compare-table tbody");
   const cell = (text, kind = "td") => {
@@ -163,7 +164,11 @@
   };
   const factor = (number) => {
     const size = Math.abs(number);
-    return `×${number.toLocaleString("en", { maximumFractionDigits: size < 2 ? 2 : size < 10 ? 1 : 0 })}`;
+    const digits = size < 2 ? 2 : size < 10 ? 1 : 0;
+    const form = size < 0.1
+      ? { maximumSignificantDigits: 2 }
+      : { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    return `×${number.toLocaleString("en", form)}`;
   };
   const sentence = (a, b) => {
     if (a === b) return "Choose two different ones.";
@@ -224,10 +229,8 @@
 
   /* Plotly's script stands last, so that everything above works while it loads. */
   document.addEventListener("DOMContentLoaded", async () => {
-    for (const element of every(".chart")) {
-      await draw(element);
-      await new Promise((resolve) => setTimeout(resolve));  // a click may come in between
-    }
+    // At once: to paint the page in between would cost more than it shows.
+    await Promise.all(every(".chart").map(draw));
     if (toggles.some((one) => !one.checked)) apply();
     root.dataset.ready = "true";
   });
