@@ -2,10 +2,11 @@
 
 import pytest
 
-from gan_bench.report.answer import advice, answer, standings
+from gan_bench.report.advice import advice
+from gan_bench.report.answer import answer, standings
 from gan_bench.report.pace import equal_time, fid_points
 from gan_bench.report.runs import collect_runs
-from gan_bench.report.summary import summarise
+from gan_bench.report.summarise import summarise
 from gan_bench.results import load_results
 from report_folder import add_run, empty_results, quick_spec, run_spec, scores_of
 

@@ -11,7 +11,7 @@ from gan_bench.report.claims.loss_measures import every_step, level, loss_fid_co
 from gan_bench.report.claims.sources import parse_claims, sources_claims
 from gan_bench.report.claims.verdicts import claims
 from gan_bench.report.runs import collect_runs
-from gan_bench.report.summary import summarise
+from gan_bench.report.summarise import summarise
 from gan_bench.results import load_results
 from gan_bench.spec import Budget
 from report_folder import (

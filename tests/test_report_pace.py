@@ -4,7 +4,7 @@ import pytest
 
 from gan_bench.report.pace import default_target, equal_time, fid_points, times_to
 from gan_bench.report.runs import collect_runs
-from gan_bench.report.summary import summarise
+from gan_bench.report.summarise import summarise
 from gan_bench.results import load_results
 from report_folder import add_run, empty_results, run_spec, scores_of
 

@@ -10,7 +10,7 @@ from gan_bench import data
 from gan_bench.report.pictures import Names
 from gan_bench.report.runs import collect_runs
 from gan_bench.report.samples.shown import sample_pages
-from gan_bench.report.summary import summarise
+from gan_bench.report.summarise import summarise
 from gan_bench.results import load_results
 from gan_bench.score.grid import grid, write_grid
 from gan_bench.score.result import Score

@@ -2,11 +2,12 @@
 
 import pytest
 
-from gan_bench.report.answer import answer, caveats, standings
+from gan_bench.report.answer import answer, standings
+from gan_bench.report.caveats import caveats
 from gan_bench.report.numbers import factor, figure, listed
 from gan_bench.report.palette import looks
 from gan_bench.report.runs import collect_runs
-from gan_bench.report.summary import summarise
+from gan_bench.report.summarise import summarise
 from gan_bench.results import load_results
 from gan_bench.spec import Budget
 from report_folder import (

@@ -9,7 +9,7 @@ from gan_bench.errors import UsageError
 from gan_bench.report.page import build_page
 from gan_bench.report.render import render_html, render_markdown
 from gan_bench.report.runs import collect_runs
-from gan_bench.report.summary import summarise
+from gan_bench.report.summarise import summarise
 from gan_bench.results import load_results
 
 __all__ = ["ReportFiles", "write_report"]

@@ -7,7 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 import gan_bench
-from gan_bench.report.answer import Verdict, advice, answer, caveats, standings
+from gan_bench.report.advice import advice
+from gan_bench.report.answer import Verdict, answer, standings
+from gan_bench.report.caveats import caveats
 from gan_bench.report.charts.curves import Curves
 from gan_bench.report.charts.fid import FidCharts, fid_charts
 from gan_bench.report.charts.losses import Losses, loss_charts, loss_curves, not_drawn
@@ -24,7 +26,8 @@ from gan_bench.report.pairs import Pairs, pairs, told
 from gan_bench.report.palette import Look, looks
 from gan_bench.report.pictures import Names, Picture
 from gan_bench.report.quality import elsewhere, quality
-from gan_bench.report.ranking import READING, RankedRow, Ranking, Target, Trouble, ranking
+from gan_bench.report.ranking import READING, ranking
+from gan_bench.report.ranking_table import RankedRow, Ranking, Target, Trouble
 from gan_bench.report.samples.shown import Samples, sample_pages
 from gan_bench.report.summary import Group, Row, Summary
 from gan_bench.results import Results

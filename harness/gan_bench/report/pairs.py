@@ -10,7 +10,7 @@ from gan_bench.report.claims.sources import sources_claims
 from gan_bench.report.matrix import Matrix
 from gan_bench.report.method import recipe_values
 from gan_bench.report.numbers import MISSING, factor, figure, many
-from gan_bench.report.ranking import Cell, Ranking
+from gan_bench.report.ranking_table import Cell, Ranking
 from gan_bench.report.standing import ENOUGH, Standing
 from gan_bench.report.summary import Group, Row
 
