@@ -140,11 +140,11 @@ def test_the_report_tells_that_the_reference_was_seen(tmp_path):
         text = path.read_text(encoding="utf-8").replace("\\", "")
         assert (
             "keras-upsampling-sgd: it trained on the test split too, so the reference of its "
-            "scores was seen in training." in text
+            "scores was seen in training and its FID is not ranked." in text
         )
         assert "The reference of the scores was seen in training by keras-upsampling-sgd:" in text
         assert "; the test split among them, so keras-upsampling-sgd saw the reference" in text
-        assert text.count("ok, saw the reference") == 1
+        assert "ok, saw the reference" in text
         assert text.count("torch-dcgan saw") == 0
 
 
