@@ -18,7 +18,7 @@ from gan_bench.report.standing import ENOUGH
 from gan_bench.report.summary import Group, Row
 from gan_bench.statistics import Difference, holm, mean_interval, paired
 
-NOT_APART = "they cannot be told apart"
+_NOT_APART = "they cannot be told apart"
 UNCERTIFIED = "\N{DAGGER}"
 """Marks a recipe whose implementations have no certificate."""
 _NOTE = (
@@ -80,7 +80,7 @@ def _sentences(tables: Sequence["_Table"]) -> list[str]:
     ):
         found = replace(found, p=p)
         few = min(found.seeds) < ENOUGH
-        certain = "" if found.clear else f": {'too few seeds to tell' if few else NOT_APART}"
+        certain = "" if found.clear else f": {'too few seeds to tell' if few else _NOT_APART}"
         texts[id(table)].append(
             f"At the same recipe the {table.word} of {other} is {factor(found.estimate)} times "
             f"that of {table.first} ({interval(found)}){certain}."

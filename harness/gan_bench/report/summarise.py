@@ -26,10 +26,9 @@ def summarise(runs: Sequence[Run], results: Results) -> Summary:
     results
         The frames with the scores, and each protocol's floor.
     """
-    features = {name: file.protocol.features for name, file in results.protocols.items()}
-    grouped = comparable_groups(runs, features)
-    apart = differing(list(grouped))
     scores = _Scores(results)
+    grouped = comparable_groups(runs, scores.features)
+    apart = differing(list(grouped))
     groups = [
         _group(setting, members, scores, setting.describe(apart) if len(grouped) > 1 else "")
         for setting, members in grouped.items()
