@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gan_bench import __version__
-from gan_bench.commands import check, look, report, run, sample, score
+from gan_bench.commands import check, gate, look, report, run, sample, score
 from gan_bench.errors import GanBenchError
 
 
@@ -38,6 +38,8 @@ for _command in (
     report.report,
     report.export,
     report.compare,
+    gate.baseline,
+    gate.gate,
     score.score,
     score.features,
     look.list_,

@@ -1,0 +1,199 @@
+"""The baseline's schema: what the gate knows of each implementation's runs, and its JSON file."""
+
+import json
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from gan_bench.atomic import write_json_atomically
+from gan_bench.errors import UsageError
+from gan_bench.launch import Status
+from gan_bench.score.protocol import Protocol
+from gan_bench.spec import Frozen
+
+BASELINE_SCHEMA_VERSION: Final = 1
+FEWEST_BASELINE: Final = 10
+"""Seeds with a figure without which a baseline says too little of the spread."""
+_LARGEST_BYTES: Final = 64 * 2**20
+
+
+class MissingBaseline(UsageError):
+    """There is no baseline file (exit code 3)."""
+
+
+class SeedFigures(Frozen):
+    """One run: how it ended and what was measured of its final snapshot."""
+
+    seed: int = Field(ge=0, lt=2**63)
+    status: Status
+    reason: str | None = None
+    collapsed: bool = False
+    """Whether all samples are one image, or their features have fewer dimensions than real ones."""
+    weights_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """Of the final weights: equal bits are an equal run."""
+    images_per_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    probe_gflops: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The calibration probe's mean of before and after the run."""
+    device_exclusive: bool | None = None
+    machine: str | None = None
+    """The processor's name, after the GPU's if the run used one."""
+    figures: dict[str, float] = Field(default_factory=dict)
+    """By metric."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether training went wrong by itself: a loss that is not finite, or a collapse."""
+        return self.status == "diverged" or self.collapsed
+
+
+class Entry(Frozen):
+    """The runs of one implementation, data set and budget that differ in the seed alone."""
+
+    implementation: str = Field(min_length=1, max_length=100)
+    recipe: str
+    framework: str
+    dataset: str
+    """Its name for readers; `data_sha256` is what counts."""
+    data_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    train_splits: tuple[str, ...]
+    budget_images: int = Field(ge=1)
+    """The training images that were asked for."""
+    steps: int = Field(ge=1)
+    evaluation_steps: tuple[int, ...]
+    samples: int = Field(ge=2)
+    preset: str | None = None
+    recipe_values: dict[str, Any]
+    conventions: dict[str, str] = Field(default_factory=dict)
+    source_sha256: str
+    versions: dict[str, str]
+    device: str
+    threads: int = Field(ge=1)
+    deterministic: bool = False
+    on_divergence: Literal["stop", "continue"] = "stop"
+    protocols: dict[str, Protocol] = Field(default_factory=dict)
+    """How each metric was scored."""
+    seeds: tuple[SeedFigures, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        numbers = [one.seed for one in self.seeds]
+        if len(set(numbers)) < len(numbers):
+            raise ValueError(f"{self.implementation} has a seed twice")
+        for one in self.seeds:
+            for metric, value in one.figures.items():
+                if not float("-inf") < value < float("inf"):
+                    raise ValueError(
+                        f"{self.implementation}, seed {one.seed}: {metric} is {value}, which is "
+                        "no figure"
+                    )
+                if metric not in self.protocols:
+                    raise ValueError(f"{self.implementation}: {metric} has no protocol")
+        return self
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of which a seed has a figure."""
+        return tuple(dict.fromkeys(metric for one in self.seeds for metric in one.figures))
+
+    @property
+    def ok(self) -> tuple[SeedFigures, ...]:
+        """The seeds whose runs came to their end."""
+        return tuple(one for one in self.seeds if one.status == "ok")
+
+    @property
+    def label(self) -> str:
+        """Implementation, data set and budget in words."""
+        return f"{self.implementation} on {self.dataset}, {self.budget_images:,} images"
+
+
+class Baseline(Frozen):
+    """What the gate compares with."""
+
+    schema_version: Literal[1] = BASELINE_SCHEMA_VERSION
+    gan_bench: str
+    created_at: str
+    command: str
+    entries: tuple[Entry, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        keys = [(e.implementation, e.data_sha256, e.budget_images) for e in self.entries]
+        if len(set(keys)) < len(keys):
+            raise ValueError("an implementation stands in it twice with one data set and budget")
+        return self
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of which an entry has a figure."""
+        return tuple(dict.fromkeys(metric for entry in self.entries for metric in entry.metrics))
+
+    def write(self, path: Path) -> None:
+        """Write the JSON file, whole or not at all, and the folder that it is to lie in.
+
+        Raises
+        ------
+        UsageError
+            It cannot be written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json_atomically(path, self.model_dump(mode="json"))
+        except OSError as error:
+            raise UsageError(
+                f"The baseline {path} cannot be written ({error.strerror}); name another file."
+            ) from error
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `write` wrote, and perhaps someone edited.
+
+        Raises
+        ------
+        MissingBaseline
+            There is no such file.
+        UsageError
+            It is damaged, of another schema version, or has too few seeds.
+        """
+        again = "`gan-bench baseline` writes one"
+        try:
+            if path.stat().st_size > _LARGEST_BYTES:
+                raise UsageError(f"The baseline {path} is larger than 64 MiB; {again}.")
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise MissingBaseline(f"There is no baseline {path}; {again}.") from error
+        except OSError as error:
+            raise UsageError(f"The baseline {path} cannot be read ({error.strerror}).") from error
+        try:
+            value = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"The baseline {path} is not JSON ({error}); {again}.") from error
+        version = value.get("schema_version") if isinstance(value, dict) else None
+        if version != BASELINE_SCHEMA_VERSION:
+            raise UsageError(
+                f"The baseline {path} has schema version {version!r}, this gan-bench reads "
+                f"{BASELINE_SCHEMA_VERSION}; use the gan-bench that wrote it, or freeze it anew."
+            )
+        try:
+            baseline = cls.model_validate_json(content)
+        except (ValidationError, ValueError) as error:
+            raise UsageError(
+                f"The baseline {path} is damaged: {_first(error)}; freeze it anew with "
+                "`gan-bench baseline`."
+            ) from error
+        for entry in baseline.entries:
+            if len(entry.ok) < FEWEST_BASELINE:
+                raise UsageError(
+                    f"The baseline {path} has {len(entry.ok)} seeds of {entry.label}; it takes "
+                    f"{FEWEST_BASELINE} to know their spread. Run more and freeze it anew."
+                )
+        return baseline
+
+
+def _first(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

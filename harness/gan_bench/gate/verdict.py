@@ -1,0 +1,232 @@
+"""What the gate says of each implementation of the baseline, and of all together."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+from scipy import stats
+
+from gan_bench.gate.baseline import Entry, SeedFigures
+from gan_bench.gate.bound import LEVEL, SPEED, Measured, holm_levels, measure, scale_of
+from gan_bench.gate.comparable import incomparable, noted
+from gan_bench.report.numbers import listed, many
+
+FEWEST_CANDIDATES: Final = 3
+"""Seeds without which a candidate is not measured."""
+Verdict = Literal["pass", "improvement", "regression", "incomparable", "diverged", "not measured"]
+EXIT_CODES: Final[dict[Verdict, int]] = {
+    "regression": 1,
+    "diverged": 1,
+    "incomparable": 3,
+    "not measured": 4,
+    "pass": 0,
+    "improvement": 0,
+}
+"""Those that stand earlier take precedence."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One implementation of the baseline."""
+
+    baseline: Entry
+    verdict: Verdict
+    why: str
+    """What makes it so, in words."""
+    candidate: Entry | None = None
+    measured: Measured | None = None
+    """Of the seeds that decided; None where no figures were compared."""
+    level: float = LEVEL
+    """At which the figures were tested, after Holm."""
+    p_failures: float | None = None
+    """Of the candidate's failing more often than the baseline, before Holm."""
+    failures: str = ""
+    """How often training went wrong, in words; empty where it never did."""
+    notes: tuple[str, ...] = ()
+    """What else differs between the two."""
+    seeds: tuple[int, ...] = ()
+    """The candidate's that decided."""
+    first: "Row | None" = None
+    """The trip before, where fresh seeds were trained and decided."""
+
+    @property
+    def label(self) -> str:
+        """The implementation's name."""
+        return self.baseline.implementation
+
+    @property
+    def tripped(self) -> bool:
+        """Whether it is to be confirmed, or fails."""
+        return EXIT_CODES[self.verdict] == 1
+
+
+def exit_code(rows: Sequence[Row]) -> int:
+    """Return the gate's exit code: the precedence is that of `EXIT_CODES`."""
+    codes = {EXIT_CODES[row.verdict] for row in rows}
+    return next((code for code in EXIT_CODES.values() if code in codes), 0)
+
+
+def judge(
+    baseline: Entry,
+    candidate: Entry | None,
+    metric: str,
+    margin: float,
+    *,
+    seeds: Collection[int] | None = None,
+) -> Row:
+    """Compare one implementation; the verdict on its figures comes with all rows, by `decide`.
+
+    Parameters
+    ----------
+    baseline, candidate
+        Its two sides; no candidate where there is no run of it.
+    metric
+        The figure's name, or ``images_per_s``.
+    margin
+        By how much it may be worse, as a share.
+    seeds
+        The candidate's seeds that count; by default all that are not the baseline's own.
+    """
+    if candidate is None:
+        return Row(baseline, "not measured", "there is no finished run of it")
+    row = Row(baseline, "not measured", "", candidate, notes=tuple(noted(baseline, candidate)))
+    apart = incomparable(baseline, candidate, metric)
+    if apart:
+        return replace(row, verdict="incomparable", why=listed(apart))
+    own = {one.seed for one in baseline.seeds}
+    if metric != SPEED and seeds is None:
+        same = equal_bits(baseline, candidate, metric)
+        if len(same) >= FEWEST_CANDIDATES:
+            return replace(
+                row,
+                verdict="pass",
+                why=f"the same weights and figures to the bit on the baseline's seeds "
+                f"{listed([str(seed) for seed in same], 6)}",
+                seeds=tuple(same),
+            )
+    counted = [
+        one
+        for one in candidate.seeds
+        if (one.seed in seeds if seeds is not None else one.seed not in own)
+    ]
+    p_failures, failures = _failures(baseline, counted)
+    row = replace(
+        row,
+        seeds=tuple(one.seed for one in counted),
+        p_failures=p_failures,
+        failures=failures,
+    )
+    before, after = figures(baseline.seeds, metric), figures(counted, metric)
+    if scale_of(metric) == "ratio" and any(v <= 0 for v in (*before, *after)):
+        return replace(row, why=f"a {metric} of 0 has no logarithm to compare")
+    if len(before) < FEWEST_CANDIDATES:
+        return replace(row, why=f"the baseline has {many(len(before), 'seed')} with {metric}")
+    if len(after) < FEWEST_CANDIDATES:
+        return replace(row, why=_too_few(counted, len(after), len(candidate.seeds), metric))
+    return replace(row, measured=measure(metric, before, after, margin))
+
+
+def decide(rows: Sequence[Row]) -> list[Row]:
+    """Give every row its verdict: figures and failures tested at levels that Holm's method gives.
+
+    Each row may make two tests, of its figures and of how often training failed; both count.
+    """
+    p_values, places = [], []
+    for i, row in enumerate(rows):
+        for kind, p in (
+            ("worse", row.measured.p_worse if row.measured else None),
+            ("failures", row.p_failures if row.failures else None),
+        ):
+            if p is not None:
+                p_values.append(p)
+                places.append((i, kind))
+    levels = dict(zip(places, zip(p_values, holm_levels(p_values), strict=True), strict=True))
+    better = [i for i, row in enumerate(rows) if row.measured]
+    better_levels = dict(
+        zip(better, holm_levels([m.p_better for row in rows if (m := row.measured)]), strict=True)
+    )
+    return [_decided(row, i, levels, better_levels.get(i, LEVEL)) for i, row in enumerate(rows)]
+
+
+def _decided(
+    row: Row,
+    place: int,
+    levels: dict[tuple[int, str], tuple[float, float]],
+    better_level: float,
+) -> Row:
+    worse, failures = levels.get((place, "worse")), levels.get((place, "failures"))
+    if failures is not None and failures[0] <= failures[1]:
+        return replace(row, verdict="diverged", why=row.failures)
+    measured = row.measured
+    if measured is None or worse is None:
+        return row
+    row = replace(row, level=worse[1])
+    before, after = measured.mean
+    change = f"{_change(measured)} ({before:.4g} to {after:.4g})"
+    if worse[0] <= worse[1]:
+        return replace(row, verdict="regression", why=f"{change}, beyond the bound")
+    if measured.p_better <= better_level:
+        return replace(row, verdict="improvement", why=f"{change}, better than chance and margin")
+    return replace(row, verdict="pass", why=f"{change}, within what seeds and margin allow")
+
+
+def _change(measured: Measured) -> str:
+    before, after = measured.mean
+    if measured.scale == "ratio" or before > 0:
+        return f"{after / before - 1:+.1%}"
+    return f"{after - before:+.3g}"
+
+
+def figures(seeds: Sequence[SeedFigures], metric: str) -> list[float]:
+    """Return a metric of the runs that are ok; speed as images per second and GFLOP/s probed."""
+    found = []
+    for one in seeds:
+        value = one.figures.get(metric)
+        if metric == SPEED:
+            known = one.images_per_s is not None and one.probe_gflops is not None
+            value = one.images_per_s / one.probe_gflops if known else None  # type: ignore[operator]
+        if one.status == "ok" and value is not None:
+            found.append(value)
+    return found
+
+
+def equal_bits(baseline: Entry, candidate: Entry, metric: str) -> list[int]:
+    """Return the baseline's own seeds that the candidate ran, if all came out equal to the bit."""
+    known = {one.seed: one for one in baseline.ok}
+    both = [(one, known[one.seed]) for one in candidate.ok if one.seed in known]
+    equal = all(
+        a.weights_sha256 is not None
+        and a.weights_sha256 == b.weights_sha256
+        and a.figures.get(metric) == b.figures.get(metric) is not None
+        for a, b in both
+    )
+    return [a.seed for a, _ in both] if equal else []
+
+
+def _failures(baseline: Entry, counted: Sequence[SeedFigures]) -> tuple[float | None, str]:
+    """Compare how often training went wrong: Fisher's exact test, one-sided."""
+    tried = [one for one in baseline.seeds if one.status in ("ok", "diverged")]
+    trying = [one for one in counted if one.status in ("ok", "diverged")]
+    failed = [one for one in trying if one.failed]
+    if not failed:
+        return None, ""
+    before = sum(one.failed for one in tried)
+    table = np.array([[len(failed), len(trying) - len(failed)], [before, len(tried) - before]])
+    words = Counter("collapsed" if one.status == "ok" else "diverged" for one in failed)
+    what = listed([f"{count} {word}" for word, count in words.items()])
+    p = float(stats.fisher_exact(table, alternative="greater").pvalue)
+    return p, f"{what} of {many(len(trying), 'run')}; in the baseline {before} of {len(tried)}"
+
+
+def _too_few(counted: Sequence[SeedFigures], able: int, runs: int, metric: str) -> str:
+    troubles = Counter(one.status for one in counted if one.status != "ok")
+    also = "".join(f", {count} ended as {status}" for status, count in troubles.items())
+    unscored = sum(one.status == "ok" for one in counted) - able
+    also += f", {unscored} without {metric}" if unscored else ""
+    own = runs - len(counted)
+    also += f", {own} on the baseline's own seeds do not count" if own else ""
+    reason = next((one.reason for one in counted if one.reason), None)
+    also += f" ({reason})" if reason else ""
+    return f"{many(able, 'seed')} of {FEWEST_CANDIDATES} needed{also}"
