@@ -183,7 +183,7 @@ def _check_pythons(asked: Request) -> None:
 
 
 def _describe_all(
-    targets: Sequence[str], asked: Request, shape: tuple[int, int, int]
+    targets: Sequence[str], asked: Request, preset: Preset, shape: tuple[int, int, int]
 ) -> tuple[list[Description], list[str]]:
     """Describe every target; one that --all brought and that cannot be described is left out."""
     descriptions, left_out = [], []
@@ -191,8 +191,9 @@ def _describe_all(
         # A path's name is known once its file has been described, its values are needed before.
         name = path_name(target) if is_path(target) else target
         values = {**asked.set.get(target, {}), **asked.set.get(name, {})}
+        usual = {"batch_size": preset.batch_size} if preset.batch_size else {}
         try:
-            descriptions.append(describe(target, values, shape, asked.python))
+            descriptions.append(describe(target, usual | values, shape, asked.python))
         except UsageError as error:
             if target in asked.targets or values:
                 raise
@@ -220,7 +221,7 @@ def expand(asked: Request, command: str) -> Plan:
     dataset = data.load(asked.dataset or preset.dataset)
     _, height, width, channels = dataset.train.images.shape
     _check_pythons(asked)
-    descriptions, left_out = _describe_all(targets, asked, (height, width, channels))
+    descriptions, left_out = _describe_all(targets, asked, preset, (height, width, channels))
     for description in descriptions:
         _check_fits(description, dataset)
     names = [description.implementation.name for description in descriptions]

@@ -1,0 +1,13 @@
+"""torch-dcgan with a planted regression: both learning rates times a hundred, the recipe unchanged."""
+
+from gan_bench_torch import dcgan
+from gan_bench_torch.optimisers import Adam
+
+
+class Dcgan(dcgan.Dcgan):
+    """Its optimisers do not take the recipe's rate."""
+
+    def build_optimisers(self) -> None:
+        rate = 100 * self.recipe.learning_rate
+        self.generator_optimiser = Adam(self.generator, self.recipe, rate)
+        self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)
