@@ -1,4 +1,4 @@
-"""torch-dcgan with a planted regression: both learning rates times a hundred, the recipe unchanged."""
+"""torch-dcgan with a planted regression: both learning rates times a hundred."""
 
 from gan_bench_torch import dcgan
 from gan_bench_torch.optimisers import Adam
