@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from gan_bench.atomic import write_json_atomically
 from gan_bench.errors import UsageError
 from gan_bench.launch import Status
+from gan_bench.report.numbers import many
 from gan_bench.score.protocol import Protocol
 from gan_bench.spec import Frozen
 
@@ -72,7 +73,9 @@ class Entry(Frozen):
     deterministic: bool = False
     on_divergence: Literal["stop", "continue"] = "stop"
     protocols: dict[str, Protocol] = Field(default_factory=dict)
-    """How each metric was scored."""
+    """By fingerprint."""
+    scored_by: dict[str, str] = Field(default_factory=dict)
+    """By metric the fingerprint of its protocol."""
     seeds: tuple[SeedFigures, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -87,9 +90,19 @@ class Entry(Frozen):
                         f"{self.implementation}, seed {one.seed}: {metric} is {value}, which is "
                         "no figure"
                     )
-                if metric not in self.protocols:
+                if metric not in self.scored_by:
                     raise ValueError(f"{self.implementation}: {metric} has no protocol")
+        for fingerprint in self.scored_by.values():
+            known = self.protocols.get(fingerprint)
+            if known is None or known.fingerprint != fingerprint:
+                raise ValueError(
+                    f"{self.implementation}: the protocol {fingerprint} is missing or changed"
+                )
         return self
+
+    def protocol(self, metric: str) -> Protocol | None:
+        """Return how a metric was scored, None where it was not."""
+        return self.protocols.get(self.scored_by.get(metric, ""))
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -184,8 +197,8 @@ class Baseline(Frozen):
         for entry in baseline.entries:
             if len(entry.ok) < FEWEST_BASELINE:
                 raise UsageError(
-                    f"The baseline {path} has {len(entry.ok)} seeds of {entry.label}; it takes "
-                    f"{FEWEST_BASELINE} to know their spread. Run more and freeze it anew."
+                    f"The baseline {path} has {many(len(entry.ok), 'seed')} of {entry.label}; it "
+                    f"takes {FEWEST_BASELINE} to know their spread. Run more and freeze it anew."
                 )
         return baseline
 

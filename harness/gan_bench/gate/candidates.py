@@ -14,6 +14,7 @@ from gan_bench.gate.verdict import Row, decide, equal_bits, judge
 from gan_bench.plan import expand, request
 from gan_bench.registry import is_path, path_name
 from gan_bench.report.numbers import listed
+from gan_bench.schedule import evaluation_steps
 from gan_bench.spec import Plan
 
 Execute = Callable[[Plan], object]
@@ -150,7 +151,7 @@ def chosen_targets(targets: Sequence[str], known: Sequence[str]) -> dict[str, st
 
 def features_of(metric: str, chosen: Sequence[Entry]) -> tuple[str, ...]:
     """Return the feature models that the candidates are to be scored with."""
-    names = {entry.protocols[metric].features for entry in chosen if metric in entry.protocols}
+    names = {p.features for entry in chosen if (p := entry.protocol(metric))}
     return parse_features(",".join(sorted(names))) if names else ("lenet",)
 
 
@@ -161,10 +162,21 @@ def _asked(entry: Entry) -> dict[str, object]:
         "dataset": entry.dataset,
         "images": entry.budget_images,
         "samples": entry.samples,
-        "evaluations": len(entry.evaluation_steps),
+        "evaluations": _evaluations(entry),
         "deterministic": entry.deterministic,
         "on_divergence": entry.on_divergence,
     }
+
+
+def _evaluations(entry: Entry) -> int:
+    """Return the number that gives an entry's evaluation points, which a short run has fewer of."""
+    fewest = len(entry.evaluation_steps)
+    exact = (
+        number
+        for number in range(fewest, entry.steps + 2)
+        if evaluation_steps(entry.steps, number) == entry.evaluation_steps
+    )
+    return next(exact, fewest)
 
 
 def _confirmed(first: Row, rerun: Row) -> Row:

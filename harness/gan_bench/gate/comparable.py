@@ -33,7 +33,7 @@ def incomparable(baseline: Entry, candidate: Entry, metric: str) -> list[str]:
         found += _mapping("recipe value", baseline.recipe_values, candidate.recipe_values)
     if metric == SPEED:
         return found + _speed(baseline, candidate)
-    one, other = baseline.protocols.get(metric), candidate.protocols.get(metric)
+    one, other = baseline.protocol(metric), candidate.protocol(metric)
     if one is not None and other is not None:
         found += [
             _against(f"protocol {name}", getattr(one, name), getattr(other, name))

@@ -103,17 +103,17 @@ def entries(
         if cell in newest:
             left.append(_older(newest[cell], members))
         newest[cell] = members
-    return Found(
-        tuple(_entry(members, results, prefer or {}) for members in newest.values()), tuple(left)
-    )
+    found = [_entry(members, results, prefer or {}) for members in newest.values()]
+    found.sort(key=lambda entry: (entry.implementation, entry.dataset, entry.budget_images))
+    return Found(tuple(found), tuple(left))
 
 
 def preferred(wanted: Iterable[Entry]) -> dict[str, set[str]]:
     """Return by metric the fingerprints under which the baseline was scored."""
     found: dict[str, set[str]] = {}
     for entry in wanted:
-        for metric, protocol in entry.protocols.items():
-            found.setdefault(metric, set()).add(protocol.fingerprint)
+        for metric, fingerprint in entry.scored_by.items():
+            found.setdefault(metric, set()).add(fingerprint)
     return found
 
 
@@ -164,7 +164,8 @@ def _entry(runs: list[Run], results: Results, prefer: Mapping[str, Collection[st
         threads=spec.threads,
         deterministic=spec.deterministic,
         on_divergence=spec.on_divergence,
-        protocols={metric: results.protocols[p].protocol for metric, p in protocols.items()},
+        protocols={p: results.protocols[p].protocol for p in sorted(set(protocols.values()))},
+        scored_by=protocols,
         seeds=tuple(
             _seed(run, figures.get(run.run_id, {}), run.run_id in collapsed)
             for run in sorted(runs, key=lambda run: run.spec.seed)
@@ -225,7 +226,8 @@ def _collapsed(runs: list[Run], results: Results) -> set[str]:
     """
     last = _last(runs, results)
     rows = last[last["metric"].isin([n for f in set(last["features"]) for n in _fids(f)])]
-    few = (rows["rank_fake"] < rows["rank_real"]) & (rows["n_fake"] > rows["rank_real"])
+    real, fake = pd.to_numeric(rows["rank_real"]), pd.to_numeric(rows["rank_fake"])
+    few = (fake < real) & (pd.to_numeric(rows["n_fake"]) > real)
     return set(last.loc[last["all_equal"].eq(True), "run_id"]) | set(rows.loc[few, "run_id"])
 
 

@@ -135,7 +135,7 @@ def _cells(row: Row) -> tuple[str, str, str, str, str]:
 def _protocol(gate: Gate) -> str:
     entries: list[Entry] = [row.baseline for row in gate.rows]
     data = listed(list(dict.fromkeys(f"{e.dataset}, {e.budget_images:,} images" for e in entries)))
-    protocols = {e.protocols[gate.metric] for e in entries if gate.metric in e.protocols}
+    protocols = {p for e in entries if (p := e.protocol(gate.metric))}
     scored = "; ".join(
         f"{p.n_fake:,} samples against {p.n_real:,} real images, protocol `{p.fingerprint}`"
         for p in protocols
