@@ -9,6 +9,7 @@ from gan_bench.errors import UsageError
 from gan_bench.executor.scoring import parse_features
 from gan_bench.gate.baseline import Entry
 from gan_bench.gate.bound import SPEED
+from gan_bench.gate.comparable import incomparable
 from gan_bench.gate.freeze import entries, preferred
 from gan_bench.gate.verdict import Row, decide, equal_bits, judge
 from gan_bench.plan import expand, request
@@ -48,8 +49,10 @@ class Candidates:
         First the baseline's own seeds where the same bits may come out, since then nothing has
         changed; then seeds that the baseline has not.
         """
-        unchanged = self._unchanged() if self.metric != SPEED else {}
-        others = [entry for entry in self.chosen if entry.implementation not in unchanged]
+        settled = self._refused()
+        if self.metric != SPEED:
+            settled |= self._unchanged([e for e in self.chosen if e.implementation not in settled])
+        others = [entry for entry in self.chosen if entry.implementation not in settled]
         start = max(one.seed for entry in self.chosen for one in entry.seeds) + 1
         fresh = range(start, start + self.seeds)
         self._train(others, fresh)
@@ -58,7 +61,7 @@ class Candidates:
         again = range(fresh.stop, fresh.stop + self.seeds)
         self._train(tripped, again)
         reruns = decide([self._judged(entry, again) for entry in tripped])
-        by_name = {row.label: row for row in judged} | dict(unchanged)
+        by_name = {row.label: row for row in judged} | settled
         for rerun in reruns:
             by_name[rerun.label] = _confirmed(by_name[rerun.label], rerun)
         return [by_name[entry.implementation] for entry in self.chosen]
@@ -68,9 +71,25 @@ class Candidates:
         """A sentence for each file of the results folder that could not be read."""
         return tuple(dict.fromkeys(self._left))
 
-    def _unchanged(self) -> dict[str, Row]:
+    def _refused(self) -> dict[str, Row]:
+        """Return the rows of implementations whose runs would compare with nothing."""
+        refused = {}
+        for entry in self.chosen:
+            spec = self._plan([entry], [entry.seeds[0].seed]).runs[0]
+            names = ("data_sha256", "train_splits", "steps", "recipe_values")
+            planned = {name: getattr(spec, name) for name in names}
+            planned |= {"recipe": spec.implementation.recipe, "dataset": spec.dataset_label}
+            planned |= {"framework": spec.implementation.framework}
+            planned |= {"device": spec.device, "threads": spec.threads}
+            apart = incomparable(entry, entry.model_copy(update=planned), self.metric)
+            if apart:
+                why = f"{listed(apart)}; nothing was trained"
+                refused[entry.implementation] = Row(entry, "incomparable", why)
+        return refused
+
+    def _unchanged(self, wanted: Sequence[Entry]) -> dict[str, Row]:
         """Return the rows of implementations that repeat the baseline's own runs to the bit."""
-        hopeful = [entry for entry in self.chosen if self._may_repeat(entry)]
+        hopeful = [entry for entry in wanted if self._may_repeat(entry)]
         counts = (1, self.seeds)  # the first own seed tells whether the others are worth it
         for count in counts:
             by_seeds: dict[tuple[int, ...], list[Entry]] = {}

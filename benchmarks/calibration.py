@@ -1,0 +1,301 @@
+"""What the gate's calibration study says: its table, from the runs that `calibrate.py` made.
+
+The figures of all runs are kept in ``baselines/calibration/runs.csv``, and the table beside it is
+made from that file alone: with ``--results`` the file is written anew first.
+"""
+
+import argparse
+import itertools
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from gan_bench import load_results
+from gan_bench.gate.bound import LEAST_SPREAD, LEVEL, holm_levels
+
+FOLDER = Path(__file__).resolve().parent.parent / "baselines" / "calibration"
+RUNS, TABLE = FOLDER / "runs.csv", FOLDER / "table.md"
+MARGIN = 0.05
+DRAWS = 20_000
+POOLS = 200
+UNCHANGED, TWIN = "torch-dcgan", "keras-dcgan"
+SIZES = ((10, 3), (20, 3), (30, 3), (10, 5), (20, 5))
+"""Seeds of the baseline and of the candidate."""
+PLANTED_BASELINE = 20
+Floats = np.ndarray
+
+
+def collect(results: Path) -> pd.DataFrame:
+    """Return one row a run and evaluation point, of all folders of the study."""
+    frames = []
+    for folder in sorted(path for path in results.iterdir() if path.is_dir()):
+        found = load_results(folder)
+        fids = found.scores[found.scores["metric"] == "fid_lenet"]
+        runs = found.runs[found.runs["status"] != "pending"]
+        frame = runs[["run_id", "implementation", "seed", "status"]].merge(
+            fids[["run_id", "images", "value"]], on="run_id", how="left"
+        )
+        frame.insert(0, "change", folder.name)
+        frames.append(frame.drop(columns="run_id").rename(columns={"value": "fid_lenet"}))
+    whole = pd.concat(frames)
+    whole["images"] = whole["images"].astype("Int64")
+    return whole.sort_values(["change", "implementation", "seed", "images"])
+
+
+def logs(runs: pd.DataFrame, change: str, implementation: str, images: int) -> dict[int, float]:
+    """Return the logarithms of the FIDs after so many images, by seed."""
+    rows = runs[(runs["change"] == change) & (runs["implementation"] == implementation)]
+    rows = rows[(rows["images"] == images) & (rows["status"] == "ok")]
+    return {int(s): math.log(v) for s, v in zip(rows["seed"], rows["fid_lenet"], strict=True)}
+
+
+def p_worse(baseline: Floats, candidate: Floats, margin: float = MARGIN) -> Floats:
+    """Return the gate's p values of many comparisons at once, as `gan_bench.gate.bound.measure`.
+
+    Parameters
+    ----------
+    baseline, candidate
+        Logarithms (comparisons, seeds).
+    margin
+        The gate's, as a share.
+    """
+    n, m = baseline.shape[1], candidate.shape[1]
+    spread = np.maximum(baseline.std(axis=1, ddof=1), LEAST_SPREAD)
+    apart = candidate.mean(axis=1) - baseline.mean(axis=1) - math.log1p(margin)
+    return stats.t.sf(apart / (spread * math.sqrt(1 / n + 1 / m)), n - 1)
+
+
+def alarms(draw: Callable[[int], Floats], n: int, m: int, margin: float) -> tuple[float, float]:
+    """Return how often a gate trips, and how often its rerun on fresh seeds trips, too.
+
+    ``draw`` gives so many rows of seeds' logarithms; the rerun has the same baseline.
+    """
+    x = draw(n + 2 * m)
+    first = p_worse(x[:, :n], x[:, n : n + m], margin) <= LEVEL
+    again = p_worse(x[:, :n], x[:, n + m : n + 2 * m], margin) <= LEVEL
+    return float(first.mean()), float((first & again).mean())
+
+
+def resampled(
+    pool: Floats, n: int, m: int, margin: float, random: np.random.Generator, draws: int
+) -> tuple[float, float]:
+    """Return `alarms` for baselines and candidates that are drawn from measured seeds."""
+
+    def draw(count: int) -> Floats:
+        return random.permuted(np.tile(pool, (draws, 1)), axis=1)[:, :count]
+
+    return alarms(draw, n, m, margin)
+
+
+def resampled_bound(
+    pool: Floats, n: int, m: int, margin: float, random: np.random.Generator
+) -> tuple[float, float]:
+    """Return 95 % upper bounds of both rates: other seeds might have been measured.
+
+    The 95th percentile over pools of as many seeds, drawn with replacement and smoothed by a
+    Gaussian kernel of Silverman's width (Silverman and Young 1987, "The bootstrap: to smooth or
+    not to smooth?").
+    """
+    width = 1.06 * pool.std(ddof=1) * len(pool) ** -0.2
+    rates = []
+    for _ in range(POOLS):
+        other = random.choice(pool, len(pool)) + random.normal(0, width, len(pool))
+        # Smoothing widens a sample; this gives it its own variance back.
+        other = pool.mean() + (other - pool.mean()) / math.sqrt(1 + (width / pool.std(ddof=1)) ** 2)
+        rates.append(resampled(other, n, m, margin, random, 2_000))
+    first, both = np.quantile(np.array(rates), 0.95, axis=0)
+    return float(first), float(both)
+
+
+def fitted(
+    spread: float, n: int, m: int, margin: float, random: np.random.Generator
+) -> tuple[float, float]:
+    """Return `alarms` where the logarithms are normal with a spread."""
+    return alarms(lambda count: random.normal(0, spread, (10 * DRAWS, count)), n, m, margin)
+
+
+def upper_spread(pool: Floats) -> float:
+    """Return the upper end of the one-sided 95 % interval of a normal distribution's spread."""
+    return float(
+        pool.std(ddof=1) * math.sqrt((len(pool) - 1) / stats.chi2.ppf(0.05, len(pool) - 1))
+    )
+
+
+def family(spreads: Iterable[float], n: int, m: int, random: np.random.Generator) -> float:
+    """Return how often one of several unchanged implementations fails a gate with its rerun."""
+    p = []
+    for spread in spreads:
+        x = random.normal(0, spread, (DRAWS, n + 2 * m))
+        pairs = (x[:, n : n + m], x[:, n + m :])
+        p.append([p_worse(x[:, :n], candidate) for candidate in pairs])
+    first, again = np.array([one[0] for one in p]).T, np.array([one[1] for one in p]).T
+    failed = 0
+    for row, rerun in zip(first, again, strict=True):
+        if row.min() > LEVEL / len(row):
+            continue
+        tripped = [i for i, level in enumerate(holm_levels(row.tolist())) if row[i] <= level]
+        levels = holm_levels([float(rerun[i]) for i in tripped])
+        failed += any(rerun[i] <= level for i, level in zip(tripped, levels, strict=True))
+    return failed / DRAWS
+
+
+def caught(
+    before: Floats, after: Floats, m: int, random: np.random.Generator
+) -> tuple[float, float | None]:
+    """Return how often a change is caught, at once and with its rerun, over subsets of its seeds.
+
+    The rerun needs m more seeds; where there are not so many there is no such figure.
+    """
+    n = min(PLANTED_BASELINE, len(before))
+    splits = list(itertools.combinations(range(len(after)), m))
+    first, both = [], []
+    for chosen in splits:
+        x = random.permuted(np.tile(before, (200, 1)), axis=1)[:, :n]
+        rest = [i for i in range(len(after)) if i not in chosen][:m]
+        tripped = p_worse(x, np.tile(after[list(chosen)], (200, 1))) <= LEVEL
+        first.append(tripped.mean())
+        if len(rest) == m:
+            both.append((tripped & (p_worse(x, np.tile(after[rest], (200, 1))) <= LEVEL)).mean())
+    return float(np.mean(first)), float(np.mean(both)) if both else None
+
+
+def percent(value: float | None) -> str:
+    """Return a share as text."""
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
+def table(runs: pd.DataFrame) -> str:
+    """Return the study's page."""
+    random = np.random.default_rng(0)
+    images = sorted(int(i) for i in runs["images"].dropna().unique() if i)
+    last = images[-1]
+    pools = {
+        name: np.array(list(logs(runs, "unchanged", name, last).values()))
+        for name in (UNCHANGED, TWIN)
+    }
+    parts = [
+        "# The gate's calibration",
+        "",
+        "Made by `python benchmarks/calibration.py` from `runs.csv`; docs/ci.md says what it "
+        "means.",
+        f"Preset ci, {last:,} images of mnist-5k, fid_lenet; level {LEVEL:.0%}, margin "
+        f"{MARGIN:.0%}.",
+        "",
+        "## The seeds",
+        "",
+        "| implementation | seeds | geometric mean | spread of log FID | 95 % upper | "
+        "Shapiro-Wilk p | skewness |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, pool in pools.items():
+        parts.append(
+            f"| {name} | {len(pool)} | {math.exp(pool.mean()):.2f} | {pool.std(ddof=1):.4f} | "
+            f"{upper_spread(pool):.4f} | {stats.shapiro(pool).pvalue:.2f} | "
+            f"{stats.skew(pool):+.2f} |"
+        )
+    parts += ["", "## False alarms, nothing changed", "", *_false_alarms(pools, random)]
+    parts += ["", "## Planted changes", "", *_planted(runs, images, random)]
+    parts += ["", "## Paired seeds", "", *_paired(runs, images)]
+    return "\n".join(parts) + "\n"
+
+
+def _false_alarms(pools: dict[str, Floats], random: np.random.Generator) -> list[str]:
+    lines = [
+        "Shares of comparisons, each with its 95 % upper bound: of the gate's first three or five "
+        "seeds, and of gates that fail, whose rerun on as many fresh seeds trips as well.",
+        "",
+        "| implementation | baseline seeds | candidate seeds | margin | trips, resampled | "
+        "fails, resampled | trips, log-normal | fails, log-normal |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, pool in pools.items():
+        for (n, m), margin in itertools.product(SIZES, (0.0, MARGIN)):
+            shown = ["too few seeds"] * 2
+            if n + 2 * m <= len(pool):
+                rates = resampled(pool, n, m, margin, random, DRAWS)
+                bounds = resampled_bound(pool, n, m, margin, random)
+                shown = [_bounded(*pair) for pair in zip(rates, bounds, strict=True)]
+            fit = fitted(pool.std(ddof=1), n, m, margin, random)
+            high = fitted(upper_spread(pool), n, m, margin, random)
+            shown += [_bounded(*pair) for pair in zip(fit, high, strict=True)]
+            lines.append(f"| {name} | {n} | {m} | {margin:.0%} | {' | '.join(shown)} |")
+    spreads = [upper_spread(pool) for pool in pools.values()]
+    both = family(spreads, 12, 3, random)
+    lines += [
+        "",
+        f"A gate over both, with 12 seeds of each in the baseline and 3 of each in the candidate, "
+        f"Holm and the rerun, fails by chance in {percent(both)} of the cases, where the spreads "
+        "are at their upper bounds and the logarithms normal.",
+    ]
+    return lines
+
+
+def _bounded(rate: float, bound: float) -> str:
+    return f"{percent(rate)} (< {percent(max(rate, bound))})"
+
+
+def _planted(runs: pd.DataFrame, images: list[int], random: np.random.Generator) -> list[str]:
+    changes = [name for name in dict.fromkeys(runs["change"]) if name != "unchanged"]
+    lines = [
+        f"Against {PLANTED_BASELINE} seeds of {UNCHANGED} that are none of the change's: how often "
+        f"{len(changes)} changes are caught at once, and with the rerun on as many fresh seeds.",
+        "",
+        "| change | images | seeds | FID | times the unchanged | 3 seeds | 3 and 3 | 5 seeds |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for change, count in itertools.product(changes, images):
+        after = logs(runs, change, UNCHANGED, count)
+        before = logs(runs, "unchanged", UNCHANGED, count)
+        others = np.array([value for seed, value in before.items() if seed not in after])
+        values = np.array(list(after.values()))
+        three, rerun = caught(others, values, 3, random)
+        five, _ = caught(others, values, 5, random)
+        lines.append(
+            f"| {change} | {count:,} | {len(values)} | {math.exp(values.mean()):.1f} | "
+            f"{math.exp(values.mean() - others.mean()):.2f} | {percent(three)} | "
+            f"{percent(rerun)} | {percent(five)} |"
+        )
+    return lines
+
+
+def _paired(runs: pd.DataFrame, images: list[int]) -> list[str]:
+    """Say how alike twins are that have start, data and noise in common."""
+    lines = [
+        f"{UNCHANGED} and {TWIN} differ by rounding alone. Of log FIDs of equal seeds: their "
+        "correlation (with its 95 % interval by Fisher's z), and the spread of their differences "
+        "against that of differences of unequal seeds.",
+        "",
+        "| images | pairs | correlation | spread, paired | spread, unpaired | mean ratio |",
+        "|--:|--:|--:|--:|--:|--:|",
+    ]
+    for count in images:
+        one, other = (logs(runs, "unchanged", name, count) for name in (UNCHANGED, TWIN))
+        seeds = sorted(one.keys() & other.keys())
+        x, y = (np.array([side[seed] for seed in seeds]) for side in (one, other))
+        found = stats.pearsonr(x, y)
+        low, high = found.confidence_interval(0.95)
+        unpaired = math.sqrt(x.var(ddof=1) + y.var(ddof=1))
+        lines.append(
+            f"| {count:,} | {len(seeds)} | {found.statistic:+.2f} ({low:+.2f} to {high:+.2f}) | "
+            f"{(y - x).std(ddof=1):.4f} | {unpaired:.4f} | {math.exp((y - x).mean()):.3f} |"
+        )
+    return lines
+
+
+def main() -> None:
+    """Write the table, and with ``--results`` the figures before it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, help="what calibrate.py wrote")
+    asked = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if asked.results is not None:
+        collect(asked.results).to_csv(RUNS, index=False)
+    TABLE.write_text(table(pd.read_csv(RUNS)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
