@@ -15,10 +15,13 @@ PATHS = ("harness", "implementations", "tests", "benchmarks", "scripts", "noxfil
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
-    session.install(*CONSTRAINTS, "ruff")
+    """Check style and formatting, and the workflows for their schema and their safety."""
+    session.install(*CONSTRAINTS, "ruff", "check-jsonschema", "zizmor")
     session.run("ruff", "check", *PATHS)
     session.run("ruff", "format", "--check", *PATHS)
+    workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("zizmor", "--offline", "--no-progress", *workflows)
 
 
 @nox.session
@@ -74,6 +77,23 @@ def report_speed(session: nox.Session) -> None:
     """Measure the report: seconds and MB of up to 1,000 runs, and how soon a browser is ready."""
     session.install(*CONSTRAINTS, "--editable", ".", "playwright")
     session.run("python", "benchmarks/report.py", *session.posargs)
+
+
+@nox.session
+def gate(session: nox.Session) -> None:
+    """Train what the gate needs and compare it with baselines/ci.json."""
+    session.install(*CONSTRAINTS, "--editable", ".[torch,keras]")
+    files = ("--junit", "reports/gate/gate.xml", "--markdown", "reports/gate/gate.md")
+    where = ("--baseline", "baselines/ci.json", "--results", "results/gate")
+    session.run("gan-bench", "gate", "--run", *where, *files, *session.posargs)
+
+
+@nox.session
+def calibrate(session: nox.Session) -> None:
+    """Train the runs of the gate's calibration study (an hour; resumable) and make its table."""
+    session.install(*CONSTRAINTS, "--editable", ".[torch,keras]")
+    session.run("python", "benchmarks/calibrate.py", *session.posargs)
+    session.run("python", "benchmarks/calibration.py", "--results", "results/calibration")
 
 
 @nox.session

@@ -30,7 +30,7 @@ class SeedFigures(Frozen):
     status: Status
     reason: str | None = None
     collapsed: bool = False
-    """Whether all samples are one image, or their features have fewer dimensions than real ones."""
+    """Whether all samples are one image, or next to it."""
     weights_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     """Of the final weights: equal bits are an equal run."""
     images_per_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)

@@ -220,14 +220,16 @@ def _final(
 
 
 def _collapsed(runs: list[Run], results: Results) -> set[str]:
-    """Return the runs whose final samples are one image, or fill fewer dimensions than real ones.
+    """Return the runs whose final samples are one image, or next to it.
 
-    Samples that are fewer than the dimensions say nothing of a collapse.
+    Next to it: their features fill less than a quarter of the real images' dimensions. Features may
+    be 0 for all samples of a generator that only makes bad ones, so that a few dimensions less say
+    nothing; nor do samples that are fewer than the dimensions.
     """
     last = _last(runs, results)
     rows = last[last["metric"].isin([n for f in set(last["features"]) for n in _fids(f)])]
     real, fake = pd.to_numeric(rows["rank_real"]), pd.to_numeric(rows["rank_fake"])
-    few = (fake < real) & (pd.to_numeric(rows["n_fake"]) > real)
+    few = (fake < real / 4) & (pd.to_numeric(rows["n_fake"]) > real)
     return set(last.loc[last["all_equal"].eq(True), "run_id"]) | set(rows.loc[few, "run_id"])
 
 
