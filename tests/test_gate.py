@@ -132,7 +132,7 @@ def test_equal_figures_of_other_weights_are_not_the_same_bits(gate, tmp_path):
     "changes, named",
     [
         ({"data_sha256": "c" * 64}, "data set"),
-        ({"steps": 700}, "steps (600 against 700)"),
+        ({"steps": 700, "evaluation_steps": (0, 700)}, "steps (600 against 700)"),
         ({"train_splits": ("train", "test")}, "training splits (train against train and test)"),
         (
             {"recipe_values": {"batch_size": 100, "epochs": 25, "learning_rate": 0.002}},
@@ -237,7 +237,94 @@ def test_of_two_sources_the_newer_runs_count_and_the_older_are_told(gate, tmp_pa
     results_of(results, log_normal(60.0, OTHERS), source_sha256="1" * 64, record=old)
     results_of(results, log_normal(20.0, OTHERS))
     _, outcome = gate(results, "torch-dcgan", code=0)
-    assert "3 older runs differ in source sha256" in outcome["left_out"][0]
+    (note,) = [note for note in outcome["rows"][0]["notes"] if "planned earlier" in note]
+    assert note.startswith("3 runs that were planned earlier differ in source sha256")
+
+
+def test_a_trip_that_the_other_half_of_six_seeds_does_not_share_passes(gate, tmp_path):
+    unlucky = results_of(tmp_path / "unlucky", log_normal(40.0, range(20, 23)), "keras-dcgan")
+    results_of(unlucky, log_normal(30.0, range(23, 26)), "keras-dcgan")
+    row = gate(unlucky, "keras-dcgan", code=0)[1]["rows"][0]
+    assert row["verdict"] == "pass" and row["candidate_seeds"] == [23, 24, 25]
+    assert row["first"]["verdict"] == "regression"
+    worse = results_of(tmp_path / "worse", log_normal(40.0, range(20, 26)), "keras-dcgan")
+    row = gate(worse, "keras-dcgan", code=1)[1]["rows"][0]
+    assert "and so did the fresh seeds" in row["why"]
+
+
+def test_three_seeds_without_a_rerun_fail_unconfirmed(gate, tmp_path):
+    results = both(tmp_path / "after", keras=40.0)
+    why = gate(results, code=1)[1]["of"]["keras-dcgan"]["why"]
+    assert "unconfirmed, which takes 6 fresh seeds" in why
+
+
+def test_seeds_that_crash_beside_good_ones_are_no_pass(gate, tmp_path):
+    results = both(tmp_path / "after")
+    results_of(results, {30: "oom"})
+    _, outcome = gate(results, "torch-dcgan", code=4)
+    assert "not every run came to its end, 1 ended as oom (it was oom)" in outcome["rows"][0]["why"]
+
+
+def test_one_that_diverges_among_four_passes_and_is_named(gate, tmp_path):
+    results = both(tmp_path / "after")
+    results_of(results, {30: "diverged"})
+    why = gate(results, "torch-dcgan", code=0)[1]["rows"][0]["why"]
+    assert "1 diverged of 4 runs; in the baseline 0 of 10" in why
+
+
+def test_own_seeds_that_fail_are_not_the_same_bits(gate, tmp_path):
+    known = log_normal(20.0, OWN)
+    fids = {seed: known[seed] for seed in (2, 5, 7)}
+    results = results_of(tmp_path / "after", fids)
+    results_of(results, dict.fromkeys((3, 4), "diverged"))
+    assert verdicts(gate(results, "torch-dcgan", code=4)[1]) == {"torch-dcgan": "not measured"}
+
+
+def test_a_baseline_with_two_budgets_judges_each(bench, tmp_path):
+    short = {"budget": {"unit": "images", "amount": 30_000}, "steps": 300}
+    short["evaluation_steps"] = (0, 150, 300)
+    before = results_of(tmp_path / "before", log_normal(20.0, OWN))
+    results_of(before, log_normal(40.0, OWN), **short)
+    path = baseline_of(before, tmp_path / "two.json")
+    after = results_of(tmp_path / "after", log_normal(20.0, OTHERS))
+    results_of(after, log_normal(90.0, OTHERS), **short)
+    done = bench("gate", "--baseline", str(path), "--results", str(after), "--json")
+    assert done.code == 1
+    found = {row["budget_images"]: row["verdict"] for row in json.loads(done.out)["rows"]}
+    assert found == {60_000: "pass", 30_000: "regression"}
+    shown = bench("gate", "--baseline", str(path), "--results", str(after), "--junit", "g.xml")
+    assert "torch-dcgan on mnist, 30,000 images" in shown.out
+    names = [case.get("name") for case in ElementTree.parse("g.xml").getroot().iter("testcase")]
+    assert len(set(names)) == 2
+
+
+def test_too_few_scored_seeds_make_no_baseline_of_a_metric(bench, tmp_path):
+    results = results_of(tmp_path / "r", log_normal(20.0, OWN))
+    for path in sorted(results.glob("runs/*/scores/*.json"))[:7]:
+        path.unlink()
+    done = bench("baseline", "--results", str(results), "--out", "b.json")
+    assert done.code == 0 and "3 seeds have fid_lenet, too few" in done.err
+    done = bench("gate", "--baseline", "b.json", "--results", str(results))
+    assert done.code == 2
+    assert "The baseline has no FID; give --metric images_per_s" in done.err
+
+
+def test_the_same_data_under_another_name_is_the_same_data(gate, tmp_path):
+    under = protocol(dataset="digits")
+    gate(both(tmp_path / "after", dataset="digits", under=under), code=0)
+
+
+def test_two_names_of_one_data_set_with_the_same_seeds_are_told(bench, tmp_path):
+    results = results_of(tmp_path / "r", log_normal(20.0, OWN))
+    results_of(results, {0: 25.0}, dataset="digits")
+    done = bench("baseline", "--results", str(results), "--out", "b.json")
+    assert done.code == 0 and "finished later again" in done.err
+
+
+@pytest.mark.parametrize("option", ["--seeds=3", "--wait", "--dataset=mnist", "--set=a.b=1"])
+def test_options_of_training_need_run(bench, baseline, option):
+    done = bench("gate", "--baseline", str(baseline), option)
+    assert done.code == 2 and "is for training: give --run with it" in done.err
 
 
 def test_speed_is_gated_as_a_ratio_to_the_probe(gate, tmp_path):
@@ -355,7 +442,7 @@ SEED = ("entries", 0, "seeds", 0)
         (lambda v: broken(v, "entries", 0, "protocols", to={}), "missing or changed"),
         (
             lambda v: broken(v, "entries", 0, "seeds", to=v["entries"][0]["seeds"][:1]),
-            "has 1 seed of keras-dcgan",
+            "has 1 seeds that are ok for keras-dcgan",
         ),
         (lambda v: v["entries"].append(v["entries"][0]), "twice"),
     ],
@@ -388,7 +475,7 @@ def test_other_mistakes_are_one_sentence_and_code_2(bench, baseline, tmp_path):
     options = ["--baseline", str(baseline), "--results", results]
     for more, said in (
         (["--metric", "fid_inception"], "no metric 'fid_inception'; it has fid_lenet and"),
-        (["torch-dcgam"], "'torch-dcgam' is not in the baseline, which has keras-dcgan and"),
+        (["torch-dcgam"], "'torch-dcgam' is not in the baseline; did you mean torch-dcgan?"),
         (["--margin", "5"], "'5' is no margin; give e.g. 5% or 0.05"),
         (["--margin", "nan"], "is no margin"),
         (["--junit", f"{baseline}/x"], "cannot be written"),

@@ -3,12 +3,16 @@
 import hashlib
 import json
 import math
+import shutil
+from datetime import UTC, datetime
 
 import pytest
 
 from gan_bench.devices import machine
-from gan_bench.gate.candidates import Candidates, chosen_targets
+from gan_bench.errors import UsageError
+from gan_bench.gate.candidates import Candidates
 from gan_bench.gate.freeze import entries, freeze
+from gan_bench.gate.wanted import chosen_targets
 from gan_bench.plan import expand, request
 from gate_folder import edited, log_normal
 from report_folder import add_run, empty_results, protocol, scores_of
@@ -25,10 +29,12 @@ class Runner:
         self.results, self.fid_of, self.bits = empty_results(results), fid_of, bits
         self.seeds = []
 
-    def __call__(self, plan):
+    def __call__(self, plan, over=False):
         for spec in plan.runs:
-            if (self.results / "runs" / spec.run_id).exists():
+            folder = self.results / "runs" / spec.run_id
+            if folder.exists() and not over:
                 continue
+            shutil.rmtree(folder, ignore_errors=True)
             self.seeds.append((spec.implementation.name, spec.seed))
             fid = self.fid_of(spec.seed)
             if isinstance(fid, str):
@@ -40,6 +46,7 @@ class Runner:
                 scores=[scores_of({spec.steps: fid}, under=UNDER)],
                 weights_sha256=hashlib.sha256(f"{self.bits}{fid}".encode()).hexdigest(),
                 circumstances={"machine": machine()},
+                finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
 
 
@@ -136,8 +143,13 @@ def test_runs_that_lay_there_before_do_not_count(baseline, gated, tmp_path):
 def test_targets_are_names_or_paths_of_the_baselines_implementations(tmp_path):
     (tmp_path / "torch_dcgan.py").touch()
     path = f"{tmp_path}/torch_dcgan.py"
-    assert chosen_targets([path], ["torch-dcgan", "x"]) == {"torch-dcgan": path}
-    assert chosen_targets([], ["torch-dcgan", "x"]) == {"torch-dcgan": "torch-dcgan", "x": "x"}
+    known = ["torch-dcgan", "x"]
+    assert chosen_targets([path], known, run=True) == {"torch-dcgan": path}
+    assert chosen_targets([], known, run=False) == {"torch-dcgan": "torch-dcgan", "x": "x"}
+    with pytest.raises(UsageError, match=r"x is no registered implementation.*--run \./x\.py"):
+        chosen_targets([], known, run=True)
+    with pytest.raises(UsageError, match="a path is trained"):
+        chosen_targets([path], known, run=False)
 
 
 COLLAPSING = """

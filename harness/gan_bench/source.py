@@ -77,6 +77,15 @@ def sha256_of_modules(modules: list[str]) -> str:
     return _sha256(files, own)
 
 
+def sha256_of_harness() -> str:
+    """Hash gan-bench's own source, which no implementation's hash has in it."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def sha256_of_file(path: Path) -> str:
     """Hash a plugin's file and all that it imports from no installed package, as above."""
     return _sha256({"__plugin__": path}, frozenset())

@@ -113,12 +113,8 @@ class RunSpec(Frozen):
         return data.label(self.dataset)
 
     @property
-    def run_id(self) -> str:
-        """Readable and unique: implementation, data set, seed and a hash of all that matters.
-
-        Safe as a file's name. Of a folder of images, its own name, the options and the content
-        matter: it may be moved.
-        """
+    def identity(self) -> dict[str, Any]:
+        """All that a run's bits depend on, as JSON values; where files lie is not in it."""
         derived = {
             *("preset", "python", "budget", "cannot_make", "train_splits", "conventions"),
             *("parameters", "multiply_adds_per_step", "image_shape"),
@@ -127,7 +123,17 @@ class RunSpec(Frozen):
         identity["dataset"] = self.dataset_label
         identity["implementation"].pop("path")
         identity["implementation"].pop("distribution")
-        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        return identity
+
+    @property
+    def run_id(self) -> str:
+        """Readable and unique: implementation, data set, seed and a hash of all that matters.
+
+        Safe as a file's name. Of a folder of images, its own name, the options and the content
+        matter: it may be moved.
+        """
+        identity = json.dumps(self.identity, sort_keys=True)
+        digest = hashlib.sha256(identity.encode()).hexdigest()
         dataset = data.slug(self.dataset)
         return f"{self.implementation.name}-{dataset}-s{self.seed}-{digest[:10]}"
 

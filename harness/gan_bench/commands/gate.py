@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gan_bench.commands.options import console, json_option, print_json, results_option, say, typed
+from gan_bench.commands.options import (
+    check_features,
+    console,
+    json_option,
+    print_json,
+    results_option,
+    say,
+    typed,
+)
 
 if TYPE_CHECKING:
     from gan_bench.gate import Gate
+    from gan_bench.gate.baseline import Entry
+    from gan_bench.gate.verdict import Row
 
 
 class Margin(click.ParamType[float]):
@@ -49,7 +59,9 @@ def baseline(results: Path, out: Path) -> None:
     frozen, left_out = freeze(results, typed())
     frozen.write(out)
     for entry in frozen.entries:
-        click.echo(f"{entry.label}: {len(entry.ok)} seeds, {', '.join(entry.metrics)}")
+        counts = dict.fromkeys(entry.having(metric) for metric in entry.metrics)
+        seeds = " or ".join(map(str, sorted(counts))) or str(len(entry.ok))
+        click.echo(f"{entry.label}: {seeds} seeds, {', '.join(entry.metrics) or 'only speed'}")
     for sentence in left_out:
         say(f"Left out: {sentence}")
     click.echo(out)
@@ -69,10 +81,17 @@ def baseline(results: Path, out: Path) -> None:
 @click.option(
     "--seeds",
     type=click.IntRange(3, 1000),
-    default=3,
-    show_default=True,
-    help="With --run, how many each implementation trains, and again if it trips.",
+    help="With --run, how many each implementation trains, and again if it trips; by default 3.",
 )
+@click.option("--dataset", help="With --run, where a baseline's folder:PATH lies here.")
+@click.option(
+    "--set",
+    "set_",
+    multiple=True,
+    metavar="IMPL.FIELD=VALUE",
+    help="With --run, the recipe's fields that the baseline was run with.",
+)
+@click.option("--wait", is_flag=True, help="With --run, wait for the device if it is in use.")
 @click.option(
     "--metric",
     metavar="NAME",
@@ -85,7 +104,6 @@ def baseline(results: Path, out: Path) -> None:
     show_default=True,
     help="By how much a mean may be worse before it matters.",
 )
-@click.option("--wait", is_flag=True, help="With --run, wait for the device if it is in use.")
 @click.option("--junit", type=click.Path(path_type=Path), help="JUnit XML for a CI server.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="A page for a pull request.")
 @json_option
@@ -94,94 +112,91 @@ def gate(
     baseline_path: Path,
     results: Path,
     train: bool,
-    seeds: int,
     metric: str | None,
     margin: float,
-    wait: bool,
     junit: Path | None,
     markdown: Path | None,
     as_json: bool,
+    **training: Any,
 ) -> None:
     """Fail when an implementation is worse than its baseline.
 
     TARGETS are names of the baseline, or with --run paths of your own ./my_gan.py; all by default.
 
-    Exit code: 0 all pass, 1 a regression, 2 bad input, 3 no baseline or nothing comparable,
-    4 too little measured.
+    Exit code: 0 all pass, 1 a regression, 2 bad input, 3 no baseline or something that cannot be
+    compared, 4 something of which too little was measured; 2, 1, 3, 4 and 0 take precedence in
+    this order.
     """
-    from gan_bench.gate import page
-    from gan_bench.gate.baseline import MissingBaseline
+    from gan_bench.errors import UsageError
+    from gan_bench.gate import Gate, compare_stored, distinct, page
+    from gan_bench.gate.baseline import Baseline, MissingBaseline
+    from gan_bench.gate.wanted import choose_metric, chosen_targets
 
+    given = [name.rstrip("_") for name, value in training.items() if value]
+    if given and not train:
+        raise UsageError(f"--{given[0]} is for training: give --run with it.")
     try:
-        outcome = _gate(targets, baseline_path, results, train, seeds, metric, margin, wait)
+        frozen = Baseline.read(baseline_path)
     except MissingBaseline as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(3)
-    _write(outcome, junit, markdown)
+    metric = choose_metric(frozen, metric)
+    names = list(dict.fromkeys(entry.implementation for entry in frozen.entries))
+    chosen = chosen_targets(targets, names, run=train)
+    for path in filter(None, (junit, markdown)):
+        page.write_text(path, "", append=True)  # what cannot be is said before anything runs
+    entries = [entry for entry in frozen.entries if entry.implementation in chosen]
+    if train:
+        rows, left_out = _train(entries, chosen, results, metric, margin, **training)
+    else:
+        rows, left_out = compare_stored(entries, results, metric, margin)
+    outcome = Gate(baseline_path, frozen, results, metric, margin, distinct(rows), left_out)
     if as_json:
         print_json(page.as_dict(outcome))
     else:
         page.print_gate(console(), outcome)
     for sentence in outcome.left_out:
         say(sentence)
+    _write(outcome, junit, markdown)
     sys.exit(outcome.exit_code)
 
 
-def _gate(
-    targets: tuple[str, ...],
-    baseline_path: Path,
-    results: Path,
-    train: bool,
-    seeds: int,
-    metric: str | None,
-    margin: float,
-    wait: bool,
-) -> "Gate":
-    from gan_bench.errors import UsageError
-    from gan_bench.gate import Gate, choose_metric, compare_stored
-    from gan_bench.gate.baseline import Baseline
-    from gan_bench.gate.candidates import chosen_targets
-
-    frozen = Baseline.read(baseline_path)
-    metric = choose_metric(frozen, metric)
-    names = list(dict.fromkeys(entry.implementation for entry in frozen.entries))
-    chosen = chosen_targets(targets, names)
-    if not train and list(chosen.values()) != list(chosen):
-        raise UsageError("A path is trained: give it with --run, or name the implementation.")
-    entries = [entry for entry in frozen.entries if entry.implementation in chosen]
-    if train:
-        rows, left_out = _train(entries, chosen, results, seeds, metric, margin, wait)
-    else:
-        rows, left_out = compare_stored(entries, results, metric, margin)
-    return Gate(baseline_path, frozen, results, metric, margin, tuple(rows), tuple(left_out))
-
-
 def _train(
-    entries: list[Any],
+    entries: "list[Entry]",
     chosen: dict[str, str],
     results: Path,
-    seeds: int,
     metric: str,
     margin: float,
+    *,
+    seeds: int | None,
+    dataset: str | None,
+    set_: tuple[str, ...],
     wait: bool,
-) -> tuple[list[Any], tuple[str, ...]]:
+) -> "tuple[list[Row], tuple[str, ...]]":
+    from rich.console import Console
+
     from gan_bench.executor.local import Interrupted, execute
     from gan_bench.executor.one_run import Options
-    from gan_bench.executor.scoring import Scoring
     from gan_bench.folders import open_results
-    from gan_bench.gate.candidates import Candidates, features_of
+    from gan_bench.gate.candidates import Candidates
+    from gan_bench.gate.wanted import scoring_of
+    from gan_bench.plan import parse_set
     from gan_bench.progress import progress_for
     from gan_bench.spec import Plan
 
-    command = typed()
-    how = Options(command=command, scoring=Scoring(features_of(metric, entries)))
+    command, scoring = typed(), scoring_of(metric, entries)
+    check_features(scoring)
     folder = open_results(results, create=True)
 
-    def run(plan: Plan) -> None:
-        with progress_for(_errors(), len(plan.runs)) as observer:
+    def run(plan: Plan, over: bool) -> None:
+        how = Options(command=command, scoring=scoring, force=over)
+        with progress_for(Console(stderr=True), len(plan.runs)) as observer:
             execute(folder, plan, how, observer, wait=wait)
 
-    candidates = Candidates(results, entries, chosen, seeds, command, run, metric, margin)
+    options: dict[str, Any] = {"set": parse_set(set_)} | ({"dataset": dataset} if dataset else {})
+    candidates = Candidates(
+        results, entries, chosen, seeds or 3, command, run, metric, margin, options
+    )
     try:
         return candidates.rows(), candidates.left_out
     except Interrupted as interrupt:
@@ -189,15 +204,9 @@ def _train(
         sys.exit(interrupt.exit_code)
 
 
-def _errors() -> Any:
-    """Return the terminal for progress, beside the gate's own output."""
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
 def _write(outcome: "Gate", junit: Path | None, markdown: Path | None) -> None:
     """Write the files that were asked for, and what GitHub Actions shows where it runs this."""
+    from gan_bench.errors import UsageError
     from gan_bench.gate import page
     from gan_bench.gate.annotations import annotations
     from gan_bench.gate.junit import junit as as_junit
@@ -208,7 +217,10 @@ def _write(outcome: "Gate", junit: Path | None, markdown: Path | None) -> None:
         page.write_text(markdown, page.markdown(outcome))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        page.write_text(Path(summary), page.markdown(outcome), append=True)
+        try:
+            page.write_text(Path(summary), page.markdown(outcome), append=True)
+        except UsageError as error:  # the verdict stands without it
+            say(str(error))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in annotations(outcome):
             say(line)

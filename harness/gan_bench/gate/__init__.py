@@ -1,18 +1,24 @@
 """The gate: whether a change made an implementation worse than its baseline."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gan_bench.errors import UsageError
 from gan_bench.gate.baseline import Baseline, Entry
 from gan_bench.gate.bound import SPEED
-from gan_bench.gate.freeze import entries, preferred
-from gan_bench.gate.verdict import Row, decide, exit_code, judge
-from gan_bench.report.numbers import listed
-
-MARGIN = 0.05
-"""By how much a mean may be worse before it matters, as a share; ``--margin``."""
+from gan_bench.gate.comparable import incomparable
+from gan_bench.gate.freeze import entries, older, preferred
+from gan_bench.gate.verdict import (
+    FEWEST_CANDIDATES,
+    Row,
+    confirmed,
+    decide,
+    equal_bits,
+    exit_code,
+    fresh_seeds,
+    judge,
+)
 
 
 @dataclass(frozen=True)
@@ -34,32 +40,19 @@ class Gate:
         return exit_code(self.rows)
 
 
-def choose_metric(baseline: Baseline, asked: str | None) -> str:
-    """Return the metric that is compared: by default the first FID of the baseline.
-
-    Raises
-    ------
-    UsageError
-        The baseline has not the metric that was asked for.
-    """
-    known = baseline.metrics
-    timed = any(one.images_per_s is not None for e in baseline.entries for one in e.seeds)
-    everything = [*known, SPEED] if timed else list(known)
-    if asked is None:
-        fids = [metric for metric in known if metric.startswith("fid_")]
-        chosen = next(iter(["fid_lenet"] if "fid_lenet" in fids else fids or everything), None)
-        if chosen is None:
-            raise UsageError("The baseline has no metric at all; freeze one of scored runs.")
-        return chosen
-    if asked not in everything:
-        raise UsageError(f"The baseline has no metric {asked!r}; it has {listed(everything)}.")
-    return asked
+def distinct(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Return rows whose labels tell them apart."""
+    names = Counter(row.baseline.implementation for row in rows)
+    return tuple(replace(r, distinct=names[r.baseline.implementation] == 1) for r in rows)
 
 
 def compare_stored(
     baseline: Sequence[Entry], results: Path, metric: str, margin: float
 ) -> tuple[list[Row], tuple[str, ...]]:
     """Judge entries of a baseline against what a results folder holds.
+
+    Where there are twice as many fresh seeds as are needed, a half is judged first, and if it trips
+    the other half alone decides, as ``--run`` does it.
 
     Returns
     -------
@@ -72,15 +65,64 @@ def compare_stored(
         There is no such folder.
     """
     found = entries(results, prefer=preferred(baseline))
-    rows = [judge(entry, _partner(entry, found.entries), metric, margin) for entry in baseline]
-    return decide(rows), found.left_out
+    pairs = [(entry, *_partner(entry, found.entries, metric)) for entry in baseline]
+    halves = [_halves(entry, one, metric) if one else None for entry, one, _ in pairs]
+    firsts = decide(
+        [
+            judge(entry, one, metric, margin, seeds=half[0] if half else None)
+            for (entry, one, _), half in zip(pairs, halves, strict=True)
+        ]
+    )
+    rows = [
+        replace(row, notes=(*row.notes, *notes))
+        for row, (_, _, notes) in zip(firsts, pairs, strict=True)
+    ]
+    again = [i for i, row in enumerate(rows) if row.tripped and halves[i]]
+    reruns = decide(
+        [
+            judge(pairs[i][0], pairs[i][1], metric, margin, seeds=half[1])
+            for i in again
+            if (half := halves[i])
+        ]
+    )
+    for i, rerun in zip(again, reruns, strict=True):
+        rows[i] = confirmed(rows[i], replace(rerun, notes=rows[i].notes))
+    for i, row in enumerate(rows):
+        if row.tripped and not halves[i]:
+            why = f"{row.why}; unconfirmed, which takes {2 * FEWEST_CANDIDATES} fresh seeds"
+            rows[i] = replace(row, why=why)
+    return rows, found.left_out
 
 
-def _partner(entry: Entry, candidates: Sequence[Entry]) -> Entry | None:
-    """Return the candidate of an implementation; one of its data and budget where there is one."""
+def _partner(
+    entry: Entry, candidates: Sequence[Entry], metric: str
+) -> tuple[Entry | None, tuple[str, ...]]:
+    """Return whom an entry is compared with, and what is said of the others.
+
+    One that can be compared, else one of the same data and budget; of several the one that was
+    planned last.
+    """
     same = [one for one in candidates if one.implementation == entry.implementation]
 
-    def likeness(one: Entry) -> tuple[bool, bool]:
-        return one.data_sha256 == entry.data_sha256, one.budget_images == entry.budget_images
+    def likeness(one: Entry) -> tuple[bool, bool, bool]:
+        comparable = not incomparable(entry, one, metric)
+        return comparable, one.key == entry.key, one.data_sha256 == entry.data_sha256
 
-    return max(same, key=likeness, default=None)
+    best = max(same, key=likeness, default=None)
+    if best is None:
+        return None, ()
+    others = [one for one in same if one is not best and not incomparable(entry, one, metric)]
+    return best, tuple(older(best, one) for one in others)
+
+
+def _halves(entry: Entry, candidate: Entry, metric: str) -> tuple[list[int], list[int]] | None:
+    """Return a candidate's fresh seeds in two halves.
+
+    None where they are too few for that, or the baseline's own seeds decide by their bits.
+    """
+    fresh = fresh_seeds(entry, candidate)
+    same = [] if metric == SPEED else equal_bits(entry, candidate, metric)
+    if len(fresh) < 2 * FEWEST_CANDIDATES or len(same) >= FEWEST_CANDIDATES:
+        return None
+    middle = -(-len(fresh) // 2)
+    return fresh[:middle], fresh[middle:]

@@ -1,6 +1,7 @@
 """The baseline's schema: what the gate knows of each implementation's runs, and its JSON file."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -9,7 +10,6 @@ from pydantic import Field, ValidationError, model_validator
 from gan_bench.atomic import write_json_atomically
 from gan_bench.errors import UsageError
 from gan_bench.launch import Status
-from gan_bench.report.numbers import many
 from gan_bench.score.protocol import Protocol
 from gan_bench.spec import Frozen
 
@@ -80,6 +80,9 @@ class Entry(Frozen):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        points = self.evaluation_steps
+        if not points or points[-1] != self.steps or any(a >= b for a, b in pairwise(points)):
+            raise ValueError(f"{self.implementation}: the evaluation points do not lead to the end")
         numbers = [one.seed for one in self.seeds]
         if len(set(numbers)) < len(numbers):
             raise ValueError(f"{self.implementation} has a seed twice")
@@ -115,6 +118,15 @@ class Entry(Frozen):
         return tuple(one for one in self.seeds if one.status == "ok")
 
     @property
+    def key(self) -> tuple[str, str, int]:
+        """What an entry is of: implementation, data and budget."""
+        return self.implementation, self.data_sha256, self.budget_images
+
+    def having(self, metric: str) -> int:
+        """Return how many runs that are ok have a figure of a metric."""
+        return sum(metric in one.figures for one in self.ok)
+
+    @property
     def label(self) -> str:
         """Implementation, data set and budget in words."""
         return f"{self.implementation} on {self.dataset}, {self.budget_images:,} images"
@@ -131,7 +143,7 @@ class Baseline(Frozen):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        keys = [(e.implementation, e.data_sha256, e.budget_images) for e in self.entries]
+        keys = [entry.key for entry in self.entries]
         if len(set(keys)) < len(keys):
             raise ValueError("an implementation stands in it twice with one data set and budget")
         return self
@@ -195,11 +207,14 @@ class Baseline(Frozen):
                 "`gan-bench baseline`."
             ) from error
         for entry in baseline.entries:
-            if len(entry.ok) < FEWEST_BASELINE:
-                raise UsageError(
-                    f"The baseline {path} has {many(len(entry.ok), 'seed')} of {entry.label}; it "
-                    f"takes {FEWEST_BASELINE} to know their spread. Run more and freeze it anew."
-                )
+            counts = {"seeds that are ok": len(entry.ok)}
+            counts |= {f"figures of {metric}": entry.having(metric) for metric in entry.metrics}
+            for what, count in counts.items():
+                if count < FEWEST_BASELINE:
+                    raise UsageError(
+                        f"The baseline {path} has {count} {what} for {entry.label}; it takes "
+                        f"{FEWEST_BASELINE} to know their spread. Run more and freeze it anew."
+                    )
         return baseline
 
 

@@ -1,38 +1,47 @@
 """``gate --run``: trains the candidate runs that the gate needs, and no more."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from gan_bench.atomic import write_json_atomically
 from gan_bench.devices import machine
-from gan_bench.errors import UsageError
-from gan_bench.executor.scoring import parse_features
+from gan_bench.errors import GanBenchError
+from gan_bench.folders import open_results
 from gan_bench.gate.baseline import Entry
 from gan_bench.gate.bound import SPEED
-from gan_bench.gate.comparable import incomparable
+from gan_bench.gate.comparable import incomparable, untimed
 from gan_bench.gate.freeze import entries, preferred
-from gan_bench.gate.verdict import Row, decide, equal_bits, judge
+from gan_bench.gate.verdict import Row, confirmed, decide, equal_bits, judge
 from gan_bench.plan import expand, request
-from gan_bench.registry import is_path, path_name
+from gan_bench.record import Record
 from gan_bench.report.numbers import listed
 from gan_bench.schedule import evaluation_steps
-from gan_bench.spec import Plan
+from gan_bench.source import sha256_of_harness
+from gan_bench.spec import Plan, RunSpec
 
-Execute = Callable[[Plan], object]
-"""Runs a plan and writes its records; raises where it is interrupted."""
+Execute = Callable[[Plan, bool], object]
+"""Runs a plan, starting over what is finished where the second argument is true, and writes its
+records; raises where it is interrupted."""
+_Key = tuple[str, str, int]
+_MARKER = "gate.json"
 
 
 @dataclass
 class Candidates:
     """Trains the runs of implementations that a baseline has, seed after seed.
 
-    Nothing that a results folder held before counts, unless it is the very run that is needed.
+    What lay in the results folder before is trained anew, unless an earlier gate of the very same
+    gan-bench trained it there and was interrupted: a run's id does not tell the harness's source.
     """
 
     results: Path
     chosen: Sequence[Entry]
     """Of the baseline."""
-    targets: Mapping[str, str]
+    targets: dict[str, str]
     """By implementation what is to be run: its name, or the path of a plugin's file."""
     seeds: int
     """How many each implementation trains before it is judged."""
@@ -40,8 +49,11 @@ class Candidates:
     execute: Execute
     metric: str
     margin: float
+    options: dict[str, Any] = field(default_factory=dict)
+    """What the plan takes in place of the baseline's: ``dataset``, ``set``."""
     _ids: set[str] = field(default_factory=set)
     _left: list[str] = field(default_factory=list)
+    _since: str = ""
 
     def rows(self) -> list[Row]:
         """Train, judge, and train fresh seeds of what tripped: only what trips twice fails.
@@ -49,139 +61,145 @@ class Candidates:
         First the baseline's own seeds where the same bits may come out, since then nothing has
         changed; then seeds that the baseline has not.
         """
+        self._since = _began(self.results)
         settled = self._refused()
         if self.metric != SPEED:
-            settled |= self._unchanged([e for e in self.chosen if e.implementation not in settled])
-        others = [entry for entry in self.chosen if entry.implementation not in settled]
-        start = max(one.seed for entry in self.chosen for one in entry.seeds) + 1
-        fresh = range(start, start + self.seeds)
-        self._train(others, fresh)
-        judged = decide([self._judged(entry, fresh) for entry in others])
+            settled |= self._unchanged([one for one in self.chosen if one.key not in settled])
+        others = [entry for entry in self.chosen if entry.key not in settled]
+        own = {one.seed for entry in self.chosen for one in entry.seeds}
+        fresh = [seed for seed in range(len(own) + 2 * self.seeds) if seed not in own]
+        first, again = fresh[: self.seeds], fresh[self.seeds : 2 * self.seeds]
+        self._train(others, first)
+        judged = decide(self._judged(others, first))
         tripped = [row.baseline for row in judged if row.tripped]
-        again = range(fresh.stop, fresh.stop + self.seeds)
         self._train(tripped, again)
-        reruns = decide([self._judged(entry, again) for entry in tripped])
-        by_name = {row.label: row for row in judged} | settled
+        reruns = decide(self._judged(tripped, again))
+        by_key = {row.baseline.key: row for row in judged} | settled
         for rerun in reruns:
-            by_name[rerun.label] = _confirmed(by_name[rerun.label], rerun)
-        return [by_name[entry.implementation] for entry in self.chosen]
+            key = rerun.baseline.key
+            by_key[key] = confirmed(by_key[key], rerun)
+        return [by_key[entry.key] for entry in self.chosen]
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """A sentence for each file of the results folder that could not be read."""
         return tuple(dict.fromkeys(self._left))
 
-    def _refused(self) -> dict[str, Row]:
+    def _refused(self) -> dict[_Key, Row]:
         """Return the rows of implementations whose runs would compare with nothing."""
         refused = {}
         for entry in self.chosen:
-            spec = self._plan([entry], [entry.seeds[0].seed]).runs[0]
+            spec = self._spec(entry)
             names = ("data_sha256", "train_splits", "steps", "recipe_values")
             planned = {name: getattr(spec, name) for name in names}
             planned |= {"recipe": spec.implementation.recipe, "dataset": spec.dataset_label}
             planned |= {"framework": spec.implementation.framework}
-            planned |= {"device": spec.device, "threads": spec.threads}
-            apart = incomparable(entry, entry.model_copy(update=planned), self.metric)
+            apart = incomparable(entry, entry.model_copy(update=planned), "")
+            if self.metric == SPEED:
+                apart += untimed(entry, "baseline")
             if apart:
                 why = f"{listed(apart)}; nothing was trained"
-                refused[entry.implementation] = Row(entry, "incomparable", why)
+                refused[entry.key] = Row(entry, "incomparable", why)
         return refused
 
-    def _unchanged(self, wanted: Sequence[Entry]) -> dict[str, Row]:
+    def _unchanged(self, wanted: Sequence[Entry]) -> dict[_Key, Row]:
         """Return the rows of implementations that repeat the baseline's own runs to the bit."""
         hopeful = [entry for entry in wanted if self._may_repeat(entry)]
-        counts = (1, self.seeds)  # the first own seed tells whether the others are worth it
-        for count in counts:
-            by_seeds: dict[tuple[int, ...], list[Entry]] = {}
+        for count in (1, self.seeds):  # the first own seed tells whether the others are worth it
             for entry in hopeful:
-                own = tuple(one.seed for one in entry.ok[:count])
-                by_seeds.setdefault(own, []).append(entry)
-            for own, members in by_seeds.items():
-                self._train(members, own)
+                self._train([entry], [one.seed for one in entry.ok[:count]])
             found = self._found(hopeful)
             hopeful = [
                 entry
                 for entry in hopeful
-                if (one := found.get(entry.implementation))
-                and len(equal_bits(entry, one, self.metric)) >= count
+                if (one := found.get(entry.key))
+                and len(equal_bits(entry, one, self.metric)) >= min(count, len(entry.ok))
             ]
         found = self._found(hopeful)
-        return {
-            entry.implementation: judge(
-                entry, found[entry.implementation], self.metric, self.margin
-            )
-            for entry in hopeful
-        }
+        return {e.key: judge(e, found[e.key], self.metric, self.margin) for e in hopeful}
 
     def _may_repeat(self, entry: Entry) -> bool:
         """Tell whether the same versions and the same kind of machine are at hand."""
-        spec = self._plan([entry], [entry.seeds[0].seed]).runs[0]
         names = {one.machine for one in entry.seeds if one.machine}
-        return (
-            spec.versions == entry.versions
-            and spec.threads == entry.threads
-            and spec.device == entry.device
-            and all(machine().cpu in name for name in names)
+        here = machine()
+        return self._spec(entry).versions == entry.versions and all(
+            here.cpu in name and name.endswith(f", {here.cores} cores") for name in names
         )
 
-    def _judged(self, entry: Entry, seeds: Collection[int]) -> Row:
-        candidate = self._found([entry]).get(entry.implementation)
-        return judge(entry, candidate, self.metric, self.margin, seeds=seeds)
+    def _judged(self, wanted: Sequence[Entry], seeds: Collection[int]) -> list[Row]:
+        found = self._found(wanted)
+        return [
+            judge(entry, found.get(entry.key), self.metric, self.margin, seeds=seeds)
+            for entry in wanted
+        ]
 
-    def _found(self, wanted: Iterable[Entry]) -> dict[str, Entry]:
+    def _found(self, wanted: Iterable[Entry]) -> dict[_Key, Entry]:
         found = entries(self.results, prefer=preferred(wanted), only=self._ids)
         self._left += found.left_out
-        return {entry.implementation: entry for entry in found.entries}
+        return {entry.key: entry for entry in found.entries}
 
-    def _train(self, wanted: Sequence[Entry], seeds: Collection[int]) -> None:
+    def _train(self, wanted: Sequence[Entry], seeds: Sequence[int]) -> None:
         """Train seeds of some implementations, those of one data set and budget in one plan."""
         groups: dict[str, list[Entry]] = {}
         for entry in wanted:
             groups.setdefault(repr(_asked(entry)), []).append(entry)
         for members in groups.values():
             plan = self._plan(members, seeds)
+            stale = [spec for spec in plan.runs if self._stale(spec)]
+            rest = [spec for spec in plan.runs if spec not in stale]
             self._ids |= {spec.run_id for spec in plan.runs}
-            self.execute(plan)
+            for runs, over in ((stale, True), (rest, False)):
+                if runs:
+                    self.execute(plan.model_copy(update={"runs": tuple(runs)}), over)
 
-    def _plan(self, members: Sequence[Entry], seeds: Collection[int]) -> Plan:
-        targets = tuple(self.targets[entry.implementation] for entry in members)
-        asked = {**_asked(members[0]), "targets": targets, "seeds": tuple(seeds)}
-        return expand(request(asked), self.command)
+    def _stale(self, spec: RunSpec) -> bool:
+        """Tell whether a finished run is to be trained anew."""
+        folder = open_results(self.results, create=True).run(spec.run_id)
+        if spec.run_id in self._ids or not folder.record.exists():
+            return False
+        try:
+            record = Record.read(folder)
+        except GanBenchError:
+            return True
+        return record.finished_at < self._since or record.status not in ("ok", "diverged")
 
+    def _spec(self, entry: Entry) -> RunSpec:
+        return self._plan([entry], [entry.seeds[0].seed]).runs[0]
 
-def chosen_targets(targets: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    """Return by implementation what was named of it; all of the baseline where nothing was.
-
-    Raises
-    ------
-    UsageError
-        One is not in the baseline, or named twice.
-    """
-    found: dict[str, str] = {}
-    for target in targets:
-        name = path_name(target) if is_path(target) else target
-        if name not in known:
-            raise UsageError(f"{name!r} is not in the baseline, which has {listed(known)}.")
-        if name in found:
-            raise UsageError(f"{name} was named twice; give it once.")
-        found[name] = target
-    return found or {name: name for name in known}
-
-
-def features_of(metric: str, chosen: Sequence[Entry]) -> tuple[str, ...]:
-    """Return the feature models that the candidates are to be scored with."""
-    names = {p.features for entry in chosen if (p := entry.protocol(metric))}
-    return parse_features(",".join(sorted(names))) if names else ("lenet",)
+    def _plan(self, members: Sequence[Entry], seeds: Sequence[int]) -> Plan:
+        names = [entry.implementation for entry in members]
+        asked = {**_asked(members[0]), **self.options}
+        values = {n: v for n, v in asked.pop("set", {}).items() if n in names}
+        targets = tuple(self.targets[name] for name in names)
+        wanted = {**asked, "targets": targets, "seeds": tuple(seeds), "set": values}
+        return expand(request(wanted), self.command)
 
 
-def _asked(entry: Entry) -> dict[str, object]:
-    """Return what makes a run of the baseline's data, budget and evaluation."""
+def _began(results: Path) -> str:
+    """Return when this gate began, or the one that it continues: the same gan-bench, here."""
+    marker = open_results(results, create=True).path / _MARKER
+    harness = sha256_of_harness()
+    try:
+        known = json.loads(marker.read_text(encoding="utf-8"))
+        if known["harness_sha256"] == harness:
+            return str(known["began_at"])
+    except (OSError, ValueError, TypeError, KeyError):
+        pass  # there was none that could be continued
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json_atomically(marker, {"harness_sha256": harness, "began_at": began})
+    return began
+
+
+def _asked(entry: Entry) -> dict[str, Any]:
+    """Return what makes a run of the baseline's data, budget, evaluation and threads."""
     return {
         "preset": entry.preset,
         "dataset": entry.dataset,
         "images": entry.budget_images,
         "samples": entry.samples,
         "evaluations": _evaluations(entry),
+        "device": entry.device,
+        "threads": entry.threads,
         "deterministic": entry.deterministic,
         "on_divergence": entry.on_divergence,
     }
@@ -189,23 +207,10 @@ def _asked(entry: Entry) -> dict[str, object]:
 
 def _evaluations(entry: Entry) -> int:
     """Return the number that gives an entry's evaluation points, which a short run has fewer of."""
-    fewest = len(entry.evaluation_steps)
+    fewest = max(2, len(entry.evaluation_steps))
     exact = (
         number
-        for number in range(fewest, entry.steps + 2)
+        for number in range(fewest, fewest + 100)
         if evaluation_steps(entry.steps, number) == entry.evaluation_steps
     )
     return next(exact, fewest)
-
-
-def _confirmed(first: Row, rerun: Row) -> Row:
-    """Return the verdict of the rerun, which alone counts, with what tripped before."""
-    words = f"seeds {listed([str(s) for s in first.seeds], 6)} tripped ({first.why})"
-    if rerun.tripped:
-        why = f"{words}, and so did the fresh seeds: {rerun.why}"
-    else:
-        why = f"{words}, the fresh seeds alone did not: {rerun.why}"
-    return Row(
-        **{name: getattr(rerun, name) for name in rerun.__dataclass_fields__}
-        | {"why": why, "first": first}
-    )

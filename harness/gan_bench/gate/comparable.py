@@ -25,6 +25,7 @@ def incomparable(baseline: Entry, candidate: Entry, metric: str) -> list[str]:
             "recipe": (baseline.recipe, candidate.recipe),
             "framework": (baseline.framework, candidate.framework),
             "steps": (baseline.steps, candidate.steps),
+            "on divergence": (baseline.on_divergence, candidate.on_divergence),
         }
     )
     if baseline.data_sha256 != candidate.data_sha256 and baseline.dataset != candidate.dataset:
@@ -38,6 +39,8 @@ def incomparable(baseline: Entry, candidate: Entry, metric: str) -> list[str]:
         found += [
             _against(f"protocol {name}", getattr(one, name), getattr(other, name))
             for name in differences(one, other)
+            # The same images under another name are the same reference.
+            if name != "dataset" or one.reference_sha256 != other.reference_sha256
         ]
     return found
 
@@ -57,7 +60,6 @@ def noted(baseline: Entry, candidate: Entry) -> list[str]:
                 len(candidate.evaluation_steps),
             ),
             "deterministic": (baseline.deterministic, candidate.deterministic),
-            "on divergence": (baseline.on_divergence, candidate.on_divergence),
         }
     )
     return found
@@ -69,18 +71,34 @@ def _speed(baseline: Entry, candidate: Entry) -> list[str]:
             "device": (baseline.device, candidate.device),
             "threads": (baseline.threads, candidate.threads),
             "machine": (_machine(baseline), _machine(candidate)),
+            "deterministic": (baseline.deterministic, candidate.deterministic),
+            "evaluation points": (
+                len(baseline.evaluation_steps),
+                len(candidate.evaluation_steps),
+            ),
         }
     )
-    for name, entry in (("baseline", baseline), ("candidate", candidate)):
-        timed = [one for one in entry.ok if one.images_per_s is not None]
-        if any(one.device_exclusive is not True for one in timed):
-            found.append(f"the device was not exclusive in the {name}, so its speed is no figure")
-        if any(one.probe_gflops is None for one in timed):
-            found.append(
-                f"the {name} has no calibration probe of its device, so its speed is no ratio"
-            )
-        if len({one.machine for one in timed}) > 1:
-            found.append(f"the {name} comes from several machines")
+    return found + untimed(baseline, "baseline") + untimed(candidate, "candidate")
+
+
+def untimed(entry: Entry, name: str) -> list[str]:
+    """Return what keeps the speed of one side from being a figure.
+
+    Parameters
+    ----------
+    entry
+        The side.
+    name
+        What it is called.
+    """
+    found = []
+    timed = [one for one in entry.ok if one.images_per_s is not None]
+    if any(one.device_exclusive is not True for one in timed):
+        found.append(f"the device was not exclusive in the {name}, so its speed is no figure")
+    if any(one.probe_gflops is None for one in timed):
+        found.append(f"the {name} has no calibration probe of its device, so its speed is no ratio")
+    if len({one.machine for one in timed}) > 1:
+        found.append(f"the {name} comes from several machines")
     return found
 
 

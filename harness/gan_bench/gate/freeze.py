@@ -1,22 +1,24 @@
 """From a results folder to what the gate compares: for the baseline and for the candidate alike."""
 
+import json
 import math
 import statistics
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ValidationError
 
 from gan_bench import __version__
 from gan_bench.errors import UsageError
+from gan_bench.folders import open_results
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
-from gan_bench.report.numbers import listed
 from gan_bench.report.runs import Run, collect_runs
 from gan_bench.results import Results, load_results
 from gan_bench.score.names import figure_names
-from gan_bench.spec import RunSpec
+from gan_bench.spec import Plan
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,16 @@ class Found:
     """The entries of a results folder."""
 
     entries: tuple[Entry, ...]
-    """Of each implementation, data set and budget the newest runs."""
+    """One for all runs that differ in the seed alone, those that were planned last in front."""
     left_out: tuple[str, ...]
-    """A sentence for each group of runs, or file, that is in no entry."""
+    """A sentence for each file, or run, that is in no entry."""
 
 
 def freeze(path: Path, command: str) -> tuple[Baseline, tuple[str, ...]]:
     """Return the baseline of a results folder, and a sentence for each thing left out of it.
+
+    Of several sources, recipe values or versions of one implementation, those count that were
+    planned last.
 
     Parameters
     ----------
@@ -45,22 +50,34 @@ def freeze(path: Path, command: str) -> tuple[Baseline, tuple[str, ...]]:
         There is no such folder, or no implementation in it has enough seeds.
     """
     found = entries(path)
-    enough = [entry for entry in found.entries if len(entry.ok) >= FEWEST_BASELINE]
-    few = [
-        f"{entry.label}: {len(entry.ok)} seeds are ok, a baseline takes {FEWEST_BASELINE}."
-        for entry in found.entries
-        if len(entry.ok) < FEWEST_BASELINE
-    ]
+    left = list(found.left_out)
+    chosen: dict[tuple[str, str, int], Entry] = {}
+    for entry in found.entries:
+        if entry.key in chosen:
+            left.append(f"{entry.label}: {older(chosen[entry.key], entry)}.")
+        else:
+            chosen[entry.key] = entry
+    enough = []
+    for entry in chosen.values():
+        if len(entry.ok) < FEWEST_BASELINE:
+            left.append(
+                f"{entry.label}: {len(entry.ok)} seeds are ok, a baseline takes {FEWEST_BASELINE}."
+            )
+            continue
+        few = [metric for metric in entry.metrics if entry.having(metric) < FEWEST_BASELINE]
+        left += [f"{entry.label}: {entry.having(m)} seeds have {m}, too few." for m in few]
+        enough.append(_without(entry, few))
     if not enough:
-        why = " ".join(few) or "It holds no finished run."
+        why = " ".join(left) or "It holds no finished run."
         raise UsageError(f"The results folder {path} makes no baseline. {why}")
+    enough.sort(key=lambda entry: (entry.implementation, entry.dataset, entry.budget_images))
     baseline = Baseline(
         gan_bench=__version__,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         entries=tuple(enough),
     )
-    return baseline, (*found.left_out, *few)
+    return baseline, tuple(left)
 
 
 def entries(
@@ -69,7 +86,7 @@ def entries(
     prefer: Mapping[str, Collection[str]] | None = None,
     only: Collection[str] | None = None,
 ) -> Found:
-    """Return what a results folder has of each implementation, data set, budget and recipe.
+    """Return what a results folder has, runs that differ in the seed alone together.
 
     Parameters
     ----------
@@ -87,25 +104,30 @@ def entries(
         There is no such folder.
     """
     results = load_results(path)
-    runs = [
-        run
-        for run in collect_runs(path, results)
-        if run.record is not None and (only is None or run.run_id in only)
-    ]
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(_key(run), []).append(run)
-    newest: dict[str, list[Run]] = {}
     left = list(results.left_out)
-    for members in sorted(groups.values(), key=_finished_at):
-        what = members[0].spec
-        cell = f"{what.implementation.name} {what.data_sha256} {members[0].budget_images}"
-        if cell in newest:
-            left.append(_older(newest[cell], members))
-        newest[cell] = members
-    found = [_entry(members, results, prefer or {}) for members in newest.values()]
-    found.sort(key=lambda entry: (entry.implementation, entry.dataset, entry.budget_images))
-    return Found(tuple(found), tuple(left))
+    groups: dict[str, dict[int, Run]] = {}
+    for run in sorted(collect_runs(path, results), key=_finished_at):
+        if run.record is None or not (only is None or run.run_id in only):
+            continue
+        members = groups.setdefault(_key(run), {})
+        if run.spec.seed in members:
+            left.append(f"{members[run.spec.seed].run_id}: the same run was finished later again.")
+        members[run.spec.seed] = run
+    planned = _planned(path)
+    found = []
+    for members in groups.values():
+        runs = list(members.values())
+        try:
+            entry = _entry(runs, results, prefer or {})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "it"
+            left.append(f"{runs[0].run_id} and its like: {where}: {first['msg']}")
+            continue
+        at = max((planned.get(run.run_id, 0.0), _finished_at(run)) for run in runs)
+        found.append((at, entry))
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    return Found(tuple(entry for _, entry in found), tuple(left))
 
 
 def preferred(wanted: Iterable[Entry]) -> dict[str, set[str]]:
@@ -117,27 +139,57 @@ def preferred(wanted: Iterable[Entry]) -> dict[str, set[str]]:
     return found
 
 
+def older(chosen: Entry, other: Entry) -> str:
+    """Say in what runs differ that are not compared from those that are."""
+    names = [
+        name.replace("_", " ")
+        for name in Entry.model_fields
+        if name not in ("seeds", "protocols", "scored_by", "preset", "conventions", "dataset")
+        and getattr(chosen, name) != getattr(other, name)
+    ]
+    what = " and ".join(names) or "what they are"
+    return f"{len(other.seeds)} runs that were planned earlier differ in {what} and do not count"
+
+
+def _without(entry: Entry, metrics: Sequence[str]) -> Entry:
+    """Return an entry without some metrics."""
+    if not metrics:
+        return entry
+    seeds = tuple(
+        one.model_copy(
+            update={"figures": {m: v for m, v in one.figures.items() if m not in metrics}}
+        )
+        for one in entry.seeds
+    )
+    scored = {m: p for m, p in entry.scored_by.items() if m not in metrics}
+    kept = {p: entry.protocols[p] for p in dict.fromkeys(scored.values())}
+    return entry.model_copy(update={"seeds": seeds, "scored_by": scored, "protocols": kept})
+
+
 def _key(run: Run) -> str:
     """Return what the seeds of one entry have in common; the machine is not in it."""
-    derived = {"seed", "preset", "budget", "python", "dataset"}
-    return run.spec.model_dump_json(exclude=derived) + str(run.budget_images)
+    identity = {**run.spec.identity, "train_splits": run.spec.train_splits}
+    for name in ("seed", "dataset"):
+        identity.pop(name)
+    return json.dumps([identity, run.budget_images], sort_keys=True)
 
 
-def _finished_at(runs: list[Run]) -> str:
-    return max(run.record.finished_at for run in runs if run.record)
+def _finished_at(run: Run) -> str:
+    return run.record.finished_at if run.record else ""
 
 
-def _older(older: list[Run], newer: list[Run]) -> str:
-    a, b = older[0].spec, newer[0].spec
-    differing = [
-        name.replace("_", " ")
-        for name in RunSpec.model_fields
-        if name not in ("seed", "preset", "budget") and getattr(a, name) != getattr(b, name)
-    ]
-    return (
-        f"{a.implementation.name} on {a.dataset_label}: {len(older)} older runs differ in "
-        f"{listed(differing)} and are not compared."
-    )
+def _planned(path: Path) -> dict[str, float]:
+    """Return when each run was last planned: a plan's file is written by each `gan-bench run`."""
+    planned: dict[str, float] = {}
+    for file in open_results(path, create=False).plans.glob("*.json"):
+        try:
+            at = file.stat().st_mtime
+            runs = Plan.model_validate_json(file.read_bytes()).runs
+        except (OSError, ValueError):
+            continue  # which `load_results` tells
+        for spec in runs:
+            planned[spec.run_id] = max(at, planned.get(spec.run_id, 0.0))
+    return planned
 
 
 def _entry(runs: list[Run], results: Results, prefer: Mapping[str, Collection[str]]) -> Entry:
@@ -177,19 +229,23 @@ def _seed(run: Run, figures: dict[str, float], collapsed: bool) -> SeedFigures:
     record = run.record
     assert record is not None
     where = record.circumstances
-    probes = [p for p in (where.probe_gflops_before, where.probe_gflops_after) if p]
+    probes = [p for p in (where.probe_gflops_before, where.probe_gflops_after) if _positive(p)]
     return SeedFigures(
         seed=run.spec.seed,
         status=record.status,
         reason=record.reason,
         collapsed=collapsed,
         weights_sha256=record.weights_sha256,
-        images_per_s=record.images_per_s,
-        probe_gflops=statistics.fmean(probes) if probes else None,
+        images_per_s=record.images_per_s if _positive(record.images_per_s) else None,
+        probe_gflops=statistics.fmean(p for p in probes if p) if probes else None,
         device_exclusive=where.device_exclusive,
-        machine=run.hardware,
+        machine=f"{run.hardware}, {where.machine.cores} cores" if run.hardware else None,
         figures=figures,
     )
+
+
+def _positive(value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and value > 0
 
 
 def _last(runs: list[Run], results: Results) -> pd.DataFrame:

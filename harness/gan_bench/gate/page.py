@@ -10,12 +10,14 @@ from rich.text import Text
 from gan_bench.errors import UsageError
 from gan_bench.gate import Gate
 from gan_bench.gate.baseline import Entry
+from gan_bench.gate.bound import SPEED
 from gan_bench.gate.strip import strip
 from gan_bench.gate.verdict import EXIT_CODES, Row
 from gan_bench.report.numbers import MISSING, figure, listed, many
 from gan_bench.report.render import markdown_text
 from gan_bench.tables import simple_table
 
+UNIT = "images/s for each GFLOP/s that the probe found"
 _WIDE = 110
 """Columns of a terminal from which on every column of the table has its place."""
 _STYLES = {"pass": "green", "improvement": "green", "regression": "red", "diverged": "red"}
@@ -31,7 +33,8 @@ def answer(gate: Gate) -> str:
         if names and (verdict != "pass" or len(counts) > 1):
             parts.append(f"{verdict} in {listed(names, 4)}")
     what = "; ".join(parts) or many(len(gate.rows), "implementation")
-    return f"The gate {word} by {gate.metric}: {what}."
+    metric = f"{gate.metric} ({UNIT})" if gate.metric == SPEED else gate.metric
+    return f"The gate {word} by {metric}: {what}."
 
 
 def print_gate(console: Console, gate: Gate) -> None:
@@ -62,25 +65,26 @@ def print_gate(console: Console, gate: Gate) -> None:
 
 def markdown(gate: Gate) -> str:
     """Return the page for a pull request or a job's summary."""
-    lines = [f"### {answer(gate)}", ""]
+    # The comment lets a workflow find the page that it wrote before.
+    lines = ["<!-- gan-bench gate -->", f"### {_text(answer(gate))}", ""]
     titles = ("implementation", "baseline", "spread", "candidate", "bound", "seeds", "verdict")
     lines += [f"| {' | '.join(titles)} |", "|---|--:|--:|--:|--:|--:|---|"]
     for row in gate.rows:
         before, after, spread, seeds, bound = _cells(row)
         verdict = row.verdict if row.verdict in ("pass", "improvement") else f"**{row.verdict}**"
         values = (row.label, before, spread, after, bound, seeds)
-        lines.append(f"| {' | '.join(markdown_text(value) for value in values)} | {verdict} |")
+        lines.append(f"| {' | '.join(_text(value) for value in values)} | {verdict} |")
     lines.append("")
     for row in gate.rows:
-        lines.append(f"- {markdown_text(row.label)}: {markdown_text(row.why)}.")
+        lines.append(f"- {_text(row.label)}: {_text(row.why)}.")
     plots = [f"{row.label}\n{plot}" for row in gate.rows if (plot := strip(row))]
     if plots:
         legend = "o a seed, 8 several, | the bound, ^ the candidate's mean"
         lines += ["", "```text", *"\n\n".join(plots).replace("`", "'").splitlines(), legend, "```"]
-    notes = [f"- {row.label}: {listed(row.notes)}." for row in gate.rows if row.notes]
+    notes = [f"{row.label}: {listed(row.notes)}." for row in gate.rows if row.notes]
     if notes:
         lines += ["", "What else differs from the baseline, and was compared all the same:", ""]
-        lines += [markdown_text(note) for note in notes]
+        lines += [f"- {_text(note)}" for note in notes]
     lines += ["", _protocol(gate), ""]
     return "\n".join(lines)
 
@@ -91,6 +95,7 @@ def as_dict(gate: Gate) -> dict[str, Any]:
         "baseline": str(gate.baseline_path),
         "results": str(gate.results),
         "metric": gate.metric,
+        "unit": UNIT if gate.metric == SPEED else None,
         "margin": gate.margin,
         "exit_code": gate.exit_code,
         "answer": answer(gate),
@@ -141,10 +146,15 @@ def _protocol(gate: Gate) -> str:
         for p in protocols
     )
     return (
-        f"Trained on {markdown_text(data)}. {scored + '. ' if scored else ''}A mean over seeds "
+        f"Trained on {_text(data)}. {scored + '. ' if scored else ''}A mean over seeds "
         f"beyond the bound is a regression: a one-sided prediction bound, corrected for the number "
         f"of implementations, and a margin of {percent(gate.margin)} on top."
     )
+
+
+def _text(text: str) -> str:
+    """Return text for a line of markdown, which also notifies nobody."""
+    return str(markdown_text(text)).replace("@", "&#64;")
 
 
 def percent(share: float) -> str:

@@ -8,10 +8,11 @@ from typing import Final, Literal
 import numpy as np
 from scipy import stats
 
-from gan_bench.gate.baseline import Entry, SeedFigures
+from gan_bench.gate.baseline import FEWEST_BASELINE, Entry, SeedFigures
 from gan_bench.gate.bound import LEVEL, SPEED, Measured, holm_levels, measure, scale_of
 from gan_bench.gate.comparable import incomparable, noted
 from gan_bench.report.numbers import listed, many
+from gan_bench.report.plain import plain
 
 FEWEST_CANDIDATES: Final = 3
 """Seeds without which a candidate is not measured."""
@@ -25,6 +26,8 @@ EXIT_CODES: Final[dict[Verdict, int]] = {
     "improvement": 0,
 }
 """Those that stand earlier take precedence."""
+_TRAINED = ("ok", "diverged")
+"""Statuses that say something of how training goes; the others say something of the program."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +47,23 @@ class Row:
     """Of the candidate's failing more often than the baseline, before Holm."""
     failures: str = ""
     """How often training went wrong, in words; empty where it never did."""
+    troubles: str = ""
+    """Which runs have no figure, in words; empty where each has."""
+    crashed: bool = False
+    """Whether a run ended by itself before its end, for another reason than its losses."""
     notes: tuple[str, ...] = ()
     """What else differs between the two."""
     seeds: tuple[int, ...] = ()
     """The candidate's that decided."""
     first: "Row | None" = None
-    """The trip before, where fresh seeds were trained and decided."""
+    """The trip before, where fresh seeds decided."""
+    distinct: bool = True
+    """Whether its implementation stands once in the baseline."""
 
     @property
     def label(self) -> str:
-        """The implementation's name."""
-        return self.baseline.implementation
+        """The implementation's name, with data and budget where it stands there several times."""
+        return self.baseline.implementation if self.distinct else self.baseline.label
 
     @property
     def tripped(self) -> bool:
@@ -95,36 +104,36 @@ def judge(
     apart = incomparable(baseline, candidate, metric)
     if apart:
         return replace(row, verdict="incomparable", why=listed(apart))
-    own = {one.seed for one in baseline.seeds}
     if metric != SPEED and seeds is None:
         same = equal_bits(baseline, candidate, metric)
         if len(same) >= FEWEST_CANDIDATES:
-            return replace(
-                row,
-                verdict="pass",
-                why=f"the same weights and figures to the bit on the baseline's seeds "
-                f"{listed([str(seed) for seed in same], 6)}",
-                seeds=tuple(same),
+            why = (
+                "the same weights and figures to the bit on the baseline's seeds "
+                f"{listed([str(seed) for seed in same], 6)}"
             )
-    counted = [
-        one
-        for one in candidate.seeds
-        if (one.seed in seeds if seeds is not None else one.seed not in own)
-    ]
+            return replace(row, verdict="pass", why=why, seeds=tuple(same))
+    chosen = fresh_seeds(baseline, candidate) if seeds is None else seeds
+    counted = [one for one in candidate.seeds if one.seed in chosen]
+    before, after = figures(baseline.seeds, metric), figures(counted, metric)
     p_failures, failures = _failures(baseline, counted)
     row = replace(
         row,
         seeds=tuple(one.seed for one in counted),
         p_failures=p_failures,
         failures=failures,
+        troubles=_troubles(counted, len(after), metric),
+        crashed=any(one.status not in _TRAINED for one in counted),
     )
-    before, after = figures(baseline.seeds, metric), figures(counted, metric)
-    if scale_of(metric) == "ratio" and any(v <= 0 for v in (*before, *after)):
+    if scale_of(metric) == "ratio" and any(value <= 0 for value in (*before, *after)):
         return replace(row, why=f"a {metric} of 0 has no logarithm to compare")
-    if len(before) < FEWEST_CANDIDATES:
-        return replace(row, why=f"the baseline has {many(len(before), 'seed')} with {metric}")
+    if len(before) < FEWEST_BASELINE:
+        why = f"the baseline has {many(len(before), 'seed')} with {metric}, it takes"
+        return replace(row, why=f"{why} {FEWEST_BASELINE}")
     if len(after) < FEWEST_CANDIDATES:
-        return replace(row, why=_too_few(counted, len(after), len(candidate.seeds), metric))
+        own = len(candidate.seeds) - len(fresh_seeds(baseline, candidate))
+        not_own = f", {own} on the baseline's own seeds do not count" if own and not seeds else ""
+        why = f"{many(len(after), 'seed')} of {FEWEST_CANDIDATES} needed{row.troubles}{not_own}"
+        return replace(row, why=why)
     return replace(row, measured=measure(metric, before, after, margin))
 
 
@@ -150,6 +159,52 @@ def decide(rows: Sequence[Row]) -> list[Row]:
     return [_decided(row, i, levels, better_levels.get(i, LEVEL)) for i, row in enumerate(rows)]
 
 
+def confirmed(first: Row, rerun: Row) -> Row:
+    """Return the verdict of the rerun, which alone counts, with what tripped before."""
+    seeds = listed([str(seed) for seed in first.seeds], 6)
+    words = f"seeds {seeds} tripped ({first.why})"
+    if rerun.tripped:
+        why = f"{words}, and so did the fresh seeds: {rerun.why}"
+    elif EXIT_CODES[rerun.verdict] == 0:
+        why = f"{words}, the fresh seeds alone did not: {rerun.why}"
+    else:
+        why = f"{words}, which the fresh seeds could not confirm: {rerun.why}"
+    return replace(rerun, why=why, first=first)
+
+
+def fresh_seeds(baseline: Entry, candidate: Entry) -> list[int]:
+    """Return the candidate's seeds that are not the baseline's own, in their order."""
+    own = {one.seed for one in baseline.seeds}
+    return [one.seed for one in candidate.seeds if one.seed not in own]
+
+
+def figures(seeds: Sequence[SeedFigures], metric: str) -> list[float]:
+    """Return a metric of the runs that are ok; speed as images/s for each GFLOP/s probed."""
+    found = []
+    for one in seeds:
+        value = one.figures.get(metric)
+        if metric == SPEED:
+            rate, probe = one.images_per_s, one.probe_gflops
+            value = rate / probe if rate is not None and probe is not None else None
+        if one.status == "ok" and value is not None:
+            found.append(value)
+    return found
+
+
+def equal_bits(baseline: Entry, candidate: Entry, metric: str) -> list[int]:
+    """Return the baseline's own seeds that the candidate ran, if all came out equal to the bit."""
+    known = {one.seed: one for one in baseline.ok}
+    both = [(one, known[one.seed]) for one in candidate.seeds if one.seed in known]
+    equal = all(
+        a.status == "ok"
+        and a.weights_sha256 is not None
+        and a.weights_sha256 == b.weights_sha256
+        and a.figures.get(metric) == b.figures.get(metric) is not None
+        for a, b in both
+    )
+    return [a.seed for a, _ in both] if equal else []
+
+
 def _decided(
     row: Row,
     place: int,
@@ -164,12 +219,17 @@ def _decided(
         return row
     row = replace(row, level=worse[1])
     before, after = measured.mean
+    also = f"; {row.failures}" if row.failures else ""
     change = f"{_change(measured)} ({before:.4g} to {after:.4g})"
     if worse[0] <= worse[1]:
-        return replace(row, verdict="regression", why=f"{change}, beyond the bound")
+        return replace(row, verdict="regression", why=f"{change}, beyond the bound{also}")
+    if row.crashed:
+        return replace(row, why=f"{change}, but not every run came to its end{row.troubles}")
     if measured.p_better <= better_level:
-        return replace(row, verdict="improvement", why=f"{change}, better than chance and margin")
-    return replace(row, verdict="pass", why=f"{change}, within what seeds and margin allow")
+        why = f"{change}, better than chance and margin{also}"
+        return replace(row, verdict="improvement", why=why)
+    why = f"{change}, within what seeds and margin allow{also}"
+    return replace(row, verdict="pass", why=why)
 
 
 def _change(measured: Measured) -> str:
@@ -179,36 +239,10 @@ def _change(measured: Measured) -> str:
     return f"{after - before:+.3g}"
 
 
-def figures(seeds: Sequence[SeedFigures], metric: str) -> list[float]:
-    """Return a metric of the runs that are ok; speed as images per second and GFLOP/s probed."""
-    found = []
-    for one in seeds:
-        value = one.figures.get(metric)
-        if metric == SPEED:
-            known = one.images_per_s is not None and one.probe_gflops is not None
-            value = one.images_per_s / one.probe_gflops if known else None  # type: ignore[operator]
-        if one.status == "ok" and value is not None:
-            found.append(value)
-    return found
-
-
-def equal_bits(baseline: Entry, candidate: Entry, metric: str) -> list[int]:
-    """Return the baseline's own seeds that the candidate ran, if all came out equal to the bit."""
-    known = {one.seed: one for one in baseline.ok}
-    both = [(one, known[one.seed]) for one in candidate.ok if one.seed in known]
-    equal = all(
-        a.weights_sha256 is not None
-        and a.weights_sha256 == b.weights_sha256
-        and a.figures.get(metric) == b.figures.get(metric) is not None
-        for a, b in both
-    )
-    return [a.seed for a, _ in both] if equal else []
-
-
 def _failures(baseline: Entry, counted: Sequence[SeedFigures]) -> tuple[float | None, str]:
     """Compare how often training went wrong: Fisher's exact test, one-sided."""
-    tried = [one for one in baseline.seeds if one.status in ("ok", "diverged")]
-    trying = [one for one in counted if one.status in ("ok", "diverged")]
+    tried = [one for one in baseline.seeds if one.status in _TRAINED]
+    trying = [one for one in counted if one.status in _TRAINED]
     failed = [one for one in trying if one.failed]
     if not failed:
         return None, ""
@@ -220,13 +254,11 @@ def _failures(baseline: Entry, counted: Sequence[SeedFigures]) -> tuple[float | 
     return p, f"{what} of {many(len(trying), 'run')}; in the baseline {before} of {len(tried)}"
 
 
-def _too_few(counted: Sequence[SeedFigures], able: int, runs: int, metric: str) -> str:
-    troubles = Counter(one.status for one in counted if one.status != "ok")
-    also = "".join(f", {count} ended as {status}" for status, count in troubles.items())
+def _troubles(counted: Sequence[SeedFigures], able: int, metric: str) -> str:
+    """Return which runs have no figure, each after a comma."""
+    statuses = Counter(one.status for one in counted if one.status != "ok")
+    words = "".join(f", {count} ended as {status}" for status, count in statuses.items())
     unscored = sum(one.status == "ok" for one in counted) - able
-    also += f", {unscored} without {metric}" if unscored else ""
-    own = runs - len(counted)
-    also += f", {own} on the baseline's own seeds do not count" if own else ""
-    reason = next((one.reason for one in counted if one.reason), None)
-    also += f" ({reason})" if reason else ""
-    return f"{many(able, 'seed')} of {FEWEST_CANDIDATES} needed{also}"
+    words += f", {unscored} without {metric}" if unscored else ""
+    reason = next((one.reason for one in counted if one.status != "ok" and one.reason), None)
+    return words + (f" ({' '.join(plain(reason).split()).rstrip('.')})" if reason else "")
