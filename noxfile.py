@@ -92,7 +92,7 @@ def gate(session: nox.Session) -> None:
 def calibrate(session: nox.Session) -> None:
     """Train the runs of the gate's calibration study (an hour; resumable) and make its table."""
     session.install(*CONSTRAINTS, "--editable", ".[torch,keras]")
-    session.run("python", "benchmarks/calibrate.py", *session.posargs)
+    session.run("python", "benchmarks/calibrate.py", "--results", "results/calibration")
     session.run("python", "benchmarks/calibration.py", "--results", "results/calibration")
 
 

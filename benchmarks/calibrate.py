@@ -40,8 +40,8 @@ def main() -> int:
             [sys.executable, "-m", "gan_bench", *command, "--results", asked.results / folder],
             check=False,
         )
-        if done.returncode > 1:
-            return done.returncode
+        if done.returncode not in (0, 1):
+            return done.returncode or 2
     return 0
 
 
