@@ -503,6 +503,15 @@ def test_a_baseline_says_what_it_leaves_out(bench, tmp_path):
     assert str(tmp_path) not in (tmp_path / "b.json").read_text().replace(str(results), "")
 
 
+def test_a_baseline_of_some_seeds_leaves_the_others_to_candidates(bench, tmp_path):
+    results = str(results_of(tmp_path / "r", log_normal(20.0, range(13))))
+    assert bench("baseline", "--results", results, "--out", "b.json", "--seeds", "10").code == 0
+    assert [one.seed for one in Baseline.read(tmp_path / "b.json").entries[0].seeds] == list(OWN)
+    done = bench("gate", "--baseline", "b.json", "--results", results, "--json")
+    assert done.code == 0 and "to the bit" in json.loads(done.out)["rows"][0]["why"]
+    assert bench("baseline", "--results", results, "--out", "b.json", "--seeds", "9").code == 2
+
+
 def test_freezing_twice_gives_the_same_figures(tmp_path):
     results = results_of(tmp_path / "r", log_normal(20.0, OWN))
     one, other = freeze(results, "")[0], freeze(results, "")[0]

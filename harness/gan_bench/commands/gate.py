@@ -52,11 +52,14 @@ class Margin(click.ParamType[float]):
     required=True,
     help="The baseline's JSON file, such as baselines/ci.json.",
 )
-def baseline(results: Path, out: Path) -> None:
+@click.option("--seeds", help="Those that count, as a count such as 30, or 0,5; by default all.")
+def baseline(results: Path, out: Path, seeds: str | None) -> None:
     """Freeze a results folder as what the gate compares with: at least 10 seeds each."""
     from gan_bench.gate.freeze import freeze
+    from gan_bench.plan import parse_seeds
 
-    frozen, left_out = freeze(results, typed())
+    counted = parse_seeds(seeds) if seeds is not None else None
+    frozen, left_out = freeze(results, typed(), counted)
     frozen.write(out)
     for entry in frozen.entries:
         counts = dict.fromkeys(entry.having(metric) for metric in entry.metrics)

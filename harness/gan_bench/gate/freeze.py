@@ -31,7 +31,9 @@ class Found:
     """A sentence for each file, or run, that is in no entry."""
 
 
-def freeze(path: Path, command: str) -> tuple[Baseline, tuple[str, ...]]:
+def freeze(
+    path: Path, command: str, seeds: Collection[int] | None = None
+) -> tuple[Baseline, tuple[str, ...]]:
     """Return the baseline of a results folder, and a sentence for each thing left out of it.
 
     Of several sources, recipe values or versions of one implementation, those count that were
@@ -43,6 +45,8 @@ def freeze(path: Path, command: str) -> tuple[Baseline, tuple[str, ...]]:
         The results folder.
     command
         What was typed, for the file.
+    seeds
+        The seeds that count; by default all.
 
     Raises
     ------
@@ -52,9 +56,11 @@ def freeze(path: Path, command: str) -> tuple[Baseline, tuple[str, ...]]:
     found = entries(path)
     left = list(found.left_out)
     chosen: dict[tuple[str, str, int], Entry] = {}
-    for entry in found.entries:
+    for whole in found.entries:
+        kept = tuple(one for one in whole.seeds if seeds is None or one.seed in seeds)
+        entry = whole.model_copy(update={"seeds": kept})
         if entry.key in chosen:
-            left.append(f"{entry.label}: {older(chosen[entry.key], entry)}.")
+            left.append(f"{entry.label}: {older(chosen[entry.key], whole)}.")
         else:
             chosen[entry.key] = entry
     enough = []

@@ -1,0 +1,34 @@
+"""The calibration study's table is what its figures give, and the gate computes as it says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gan_bench.gate.bound import measure
+
+calibration = pytest.importorskip("calibration")
+
+
+def test_the_committed_table_is_made_of_the_committed_figures():
+    made = calibration.table(pd.read_csv(calibration.RUNS))
+    assert made == calibration.TABLE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("sign, p", [(1, "p_worse"), (-1, "p_better")])
+def test_the_studys_p_values_are_the_gates(sign, p):
+    random = np.random.default_rng(3)
+    for spread in (0.001, 0.1):
+        before, after = random.normal(3, spread, (2, 10)), random.normal(3, spread, (2, 3))
+        found = calibration.p_worse(before, after, sign=sign)
+        for x, y, one in zip(before, after, found, strict=True):
+            measured = measure("fid_lenet", np.exp(x).tolist(), np.exp(y).tolist(), 0.05)
+            assert getattr(measured, p) == pytest.approx(one)
+
+
+def test_the_study_has_the_seeds_that_it_was_asked_for():
+    runs = pd.read_csv(calibration.RUNS)
+    seeds = runs.groupby(["change", "implementation"])["seed"].nunique()
+    assert seeds[("unchanged", "torch-dcgan")] >= 30
+    assert seeds[("unchanged", "keras-dcgan")] >= 12
+    planted = seeds.drop("unchanged", level="change")
+    assert len(planted) >= 4 and planted.min() >= 6
