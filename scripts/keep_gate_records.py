@@ -1,8 +1,8 @@
 """Keep what the gate reads of the calibration study's runs, for its tests: tests/stored_gate.
 
-`python scripts/keep_gate_records.py results/calibration`, after `nox -s calibrate`. Of the unchanged
-implementations the fresh seeds are kept, of each planted change all. Where files lay on the machine
-that ran them is left out: nothing that is compared depends on it.
+`python scripts/keep_gate_records.py results/calibration`, after `nox -s calibrate`. Kept are the
+fresh seeds of the unchanged implementations, and all seeds of the planted changes. Where files lay
+on the machine that ran them is left out: nothing that is compared depends on it.
 """
 
 import json
