@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from gan_bench import load_results
-from gan_bench.gate.bound import LEAST_SPREAD, LEVEL, holm_levels
+from gan_bench.gate.bound import LEAST_SPREAD, LEVEL, holm_levels, paired_bound
 from gan_bench.spec import RunSpec
 
 FOLDER = Path(__file__).resolve().parent.parent / "baselines" / "calibration"
@@ -323,25 +323,37 @@ def planted(runs: pd.DataFrame) -> list[str]:
 
 
 def paired(runs: pd.DataFrame) -> list[str]:
-    """Say how alike twins are that have start, data and noise in common."""
+    """Say how alike runs of equal seeds are: of twins, and of the planted changes."""
+    changes = [name for name in dict.fromkeys(runs["change"]) if name != "unchanged"]
     lines = [
-        f"{UNCHANGED} and {TWIN} differ by rounding alone. Of log FIDs of equal seeds: their "
-        "correlation (with its 95 % interval by Fisher's z), and the spread of their differences "
-        "against that of differences of unequal seeds.",
+        f"Runs of equal seeds have start, data and noise in common. {TWIN} differs from "
+        f"{UNCHANGED} by rounding alone. Of log FIDs of equal seeds: their correlation, and the "
+        "spread of their differences against that of differences of unequal seeds; and how often "
+        f"three seeds pass by pairs, being worse by less than {MARGIN:.0%} with a confidence of "
+        "95 %, over all subsets.",
         "",
-        "| images | pairs | correlation | spread, paired | spread, unpaired | mean ratio |",
-        "|--:|--:|--:|--:|--:|--:|",
+        f"| against {UNCHANGED} | images | pairs | correlation | spread, paired | spread, unpaired "
+        "| times | passes by pairs |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for count in _images(runs):
-        one, other = (logs(runs, "unchanged", name, count) for name in (UNCHANGED, TWIN))
-        seeds = sorted(one.keys() & other.keys())
-        x, y = (np.array([side[seed] for seed in seeds]) for side in (one, other))
-        found = stats.pearsonr(x, y)
-        low, high = found.confidence_interval(0.95)
-        unpaired = math.sqrt(x.var(ddof=1) + y.var(ddof=1))
+    sides = [("unchanged", TWIN), *((change, UNCHANGED) for change in changes)]
+    for (change, name), count in itertools.product(sides, _images(runs)):
+        one, other = (
+            logs(runs, *side, count) for side in (("unchanged", UNCHANGED), (change, name))
+        )
+        shared = sorted(one.keys() & other.keys())
+        x, y = (np.array([side[seed] for seed in shared]) for side in (one, other))
+        passes = [
+            bound is not None and bound <= MARGIN
+            for some in itertools.combinations(range(len(x)), 3)
+            if (chosen := list(some))
+            for bound in [paired_bound("fid_lenet", np.exp(x[chosen]), np.exp(y[chosen]))]
+        ]
         lines.append(
-            f"| {count:,} | {len(seeds)} | {found.statistic:+.2f} ({low:+.2f} to {high:+.2f}) | "
-            f"{(y - x).std(ddof=1):.4f} | {unpaired:.4f} | {math.exp((y - x).mean()):.3f} |"
+            f"| {name if change == 'unchanged' else change} | {count:,} | {len(shared)} | "
+            f"{np.corrcoef(x, y)[0, 1]:+.2f} | {(y - x).std(ddof=1):.4f} | "
+            f"{math.sqrt(x.var(ddof=1) + y.var(ddof=1)):.4f} | {math.exp((y - x).mean()):.3f} | "
+            f"{percent(float(np.mean(passes)))} |"
         )
     return lines
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_bench.gate.bound import LEAST_SPREAD, SPEED, holm_levels, measure
+from gan_bench.gate.bound import LEAST_SPREAD, SPEED, holm_levels, measure, paired_bound
 from gan_bench.statistics import holm
 
 BEFORE = [20.1, 21.3, 19.8, 20.9, 22.0, 20.4, 19.1, 21.1, 20.7, 20.0]
@@ -82,3 +82,14 @@ def test_false_alarms_without_a_margin_come_at_the_level():
     ]
     low, high = stats.binomtest(sum(alarms), len(alarms)).proportion_ci(0.999)
     assert low < 0.05 < high
+
+
+def test_the_paired_bound_is_the_end_of_a_one_sided_interval_of_the_differences():
+    before, after = [20.0, 25.0, 22.0], [20.4, 25.1, 22.9]
+    worse = np.log(after) - np.log(before)
+    expected = stats.ttest_1samp(worse, 0).confidence_interval(0.9).high
+    assert paired_bound("fid_lenet", before, after) == pytest.approx(np.expm1(expected))
+    recall = paired_bound("recall_lenet", [0.8, 0.9], [0.7, 0.8])
+    assert recall == pytest.approx(0.1 / 0.85)
+    assert paired_bound("fid_lenet", [20.0], [20.0]) is None
+    assert paired_bound("fid_lenet", [20.0, 0.0], [20.0, 1.0]) is None

@@ -14,10 +14,10 @@ from gan_bench.gate.verdict import (
     Row,
     confirmed,
     decide,
-    equal_bits,
     exit_code,
     fresh_seeds,
     judge,
+    own_seeds,
 )
 
 
@@ -66,7 +66,7 @@ def compare_stored(
     """
     found = entries(results, prefer=preferred(baseline))
     pairs = [(entry, *_partner(entry, found.entries, metric)) for entry in baseline]
-    halves = [_halves(entry, one, metric) if one else None for entry, one, _ in pairs]
+    halves = [_halves(entry, one, metric, margin) if one else None for entry, one, _ in pairs]
     firsts = decide(
         [
             judge(entry, one, metric, margin, seeds=half[0] if half else None)
@@ -115,14 +115,16 @@ def _partner(
     return best, tuple(older(best, one) for one in others)
 
 
-def _halves(entry: Entry, candidate: Entry, metric: str) -> tuple[list[int], list[int]] | None:
+def _halves(
+    entry: Entry, candidate: Entry, metric: str, margin: float
+) -> tuple[list[int], list[int]] | None:
     """Return a candidate's fresh seeds in two halves.
 
-    None where they are too few for that, or the baseline's own seeds decide by their bits.
+    None where they are too few for that, or the baseline's own seeds decide.
     """
     fresh = fresh_seeds(entry, candidate)
-    same = [] if metric == SPEED else equal_bits(entry, candidate, metric)
-    if len(fresh) < 2 * FEWEST_CANDIDATES or len(same) >= FEWEST_CANDIDATES:
+    settled = metric != SPEED and own_seeds(entry, candidate, metric, margin).passes
+    if len(fresh) < 2 * FEWEST_CANDIDATES or settled:
         return None
     middle = -(-len(fresh) // 2)
     return fresh[:middle], fresh[middle:]

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from gan_bench.atomic import write_json_atomically
-from gan_bench.devices import machine
 from gan_bench.errors import GanBenchError
 from gan_bench.folders import open_results
 from gan_bench.gate.baseline import Entry
 from gan_bench.gate.bound import SPEED
 from gan_bench.gate.comparable import incomparable, untimed
 from gan_bench.gate.freeze import entries, preferred
-from gan_bench.gate.verdict import Row, confirmed, decide, equal_bits, judge
+from gan_bench.gate.verdict import Row, confirmed, decide, judge, own_seeds
 from gan_bench.plan import expand, request
 from gan_bench.record import Record
 from gan_bench.report.numbers import listed
@@ -58,8 +57,8 @@ class Candidates:
     def rows(self) -> list[Row]:
         """Train, judge, and train fresh seeds of what tripped: only what trips twice fails.
 
-        First the baseline's own seeds where the same bits may come out, since then nothing has
-        changed; then seeds that the baseline has not.
+        First the baseline's own seeds, on which an unchanged implementation gives the same bits, or
+        elsewhere nearly the same figures; then seeds that the baseline has not.
         """
         self._since = _began(self.results)
         settled = self._refused()
@@ -103,8 +102,8 @@ class Candidates:
         return refused
 
     def _unchanged(self, wanted: Sequence[Entry]) -> dict[_Key, Row]:
-        """Return the rows of implementations that repeat the baseline's own runs to the bit."""
-        hopeful = [entry for entry in wanted if self._may_repeat(entry)]
+        """Return the rows of implementations that follow the baseline's own runs, seed by seed."""
+        hopeful = list(wanted)
         for count in (1, self.seeds):  # the first own seed tells whether the others are worth it
             for entry in hopeful:
                 self._train([entry], [one.seed for one in entry.ok[:count]])
@@ -113,18 +112,10 @@ class Candidates:
                 entry
                 for entry in hopeful
                 if (one := found.get(entry.key))
-                and len(equal_bits(entry, one, self.metric)) >= min(count, len(entry.ok))
+                and own_seeds(entry, one, self.metric, self.margin).promising
             ]
         found = self._found(hopeful)
         return {e.key: judge(e, found[e.key], self.metric, self.margin) for e in hopeful}
-
-    def _may_repeat(self, entry: Entry) -> bool:
-        """Tell whether the same versions and the same kind of machine are at hand."""
-        names = {one.machine for one in entry.seeds if one.machine}
-        here = machine()
-        return self._spec(entry).versions == entry.versions and all(
-            here.cpu in name and name.endswith(f", {here.cores} cores") for name in names
-        )
 
     def _judged(self, wanted: Sequence[Entry], seeds: Collection[int]) -> list[Row]:
         found = self._found(wanted)

@@ -9,7 +9,15 @@ import numpy as np
 from scipy import stats
 
 from gan_bench.gate.baseline import FEWEST_BASELINE, Entry, SeedFigures
-from gan_bench.gate.bound import LEVEL, SPEED, Measured, holm_levels, measure, scale_of
+from gan_bench.gate.bound import (
+    LEVEL,
+    SPEED,
+    Measured,
+    holm_levels,
+    measure,
+    paired_bound,
+    scale_of,
+)
 from gan_bench.gate.comparable import incomparable, noted
 from gan_bench.report.numbers import listed, many
 from gan_bench.report.plain import plain
@@ -105,13 +113,9 @@ def judge(
     if apart:
         return replace(row, verdict="incomparable", why=listed(apart))
     if metric != SPEED and seeds is None:
-        same = equal_bits(baseline, candidate, metric)
-        if len(same) >= FEWEST_CANDIDATES:
-            why = (
-                "the same weights and figures to the bit on the baseline's seeds "
-                f"{listed([str(seed) for seed in same], 6)}"
-            )
-            return replace(row, verdict="pass", why=why, seeds=tuple(same))
+        own = own_seeds(baseline, candidate, metric, margin)
+        if own.passes:
+            return replace(row, verdict="pass", why=own.why, seeds=own.seeds)
     chosen = fresh_seeds(baseline, candidate) if seeds is None else seeds
     counted = [one for one in candidate.seeds if one.seed in chosen]
     before, after = figures(baseline.seeds, metric), figures(counted, metric)
@@ -130,8 +134,9 @@ def judge(
         why = f"the baseline has {many(len(before), 'seed')} with {metric}, it takes"
         return replace(row, why=f"{why} {FEWEST_BASELINE}")
     if len(after) < FEWEST_CANDIDATES:
-        own = len(candidate.seeds) - len(fresh_seeds(baseline, candidate))
-        not_own = f", {own} on the baseline's own seeds do not count" if own and not seeds else ""
+        repeated = len(candidate.seeds) - len(fresh_seeds(baseline, candidate))
+        told = repeated and seeds is None
+        not_own = f", {repeated} on the baseline's own seeds do not count" if told else ""
         why = f"{many(len(after), 'seed')} of {FEWEST_CANDIDATES} needed{row.troubles}{not_own}"
         return replace(row, why=why)
     return replace(row, measured=measure(metric, before, after, margin))
@@ -191,18 +196,65 @@ def figures(seeds: Sequence[SeedFigures], metric: str) -> list[float]:
     return found
 
 
-def equal_bits(baseline: Entry, candidate: Entry, metric: str) -> list[int]:
-    """Return the baseline's own seeds that the candidate ran, if all came out equal to the bit."""
+@dataclass(frozen=True)
+class OwnSeeds:
+    """What the candidate's runs on the baseline's own seeds say."""
+
+    seeds: tuple[int, ...] = ()
+    """Those that both ran to the end; none where one failed that the baseline's did not."""
+    bits: bool = False
+    """Whether weights and figures are all equal to the bit."""
+    bound: float | None = None
+    """How much worse the candidate is at most, with a confidence of 95 %, as a share."""
+    margin: float = 0.0
+
+    @property
+    def promising(self) -> bool:
+        """Whether what there is does not speak against a pass."""
+        return self.bits or (self.bound is not None and self.bound <= self.margin)
+
+    @property
+    def passes(self) -> bool:
+        """Whether they are enough, and the same bits or not worse by more than the margin."""
+        return len(self.seeds) >= FEWEST_CANDIDATES and self.promising
+
+    @property
+    def why(self) -> str:
+        """What makes it a pass."""
+        seeds = listed([str(seed) for seed in self.seeds], 6)
+        if self.bits:
+            return f"the same weights and figures to the bit on the baseline's seeds {seeds}"
+        return (
+            f"paired with the baseline's own seeds {seeds} it is at most {self.bound:+.1%} worse "
+            "(95 % bound), less than the margin"
+        )
+
+
+def own_seeds(baseline: Entry, candidate: Entry, metric: str, margin: float) -> OwnSeeds:
+    """Compare what both sides ran on the same seeds: the same start, data and noise.
+
+    Returns
+    -------
+    OwnSeeds
+        Without any seed where none is common, or one of the candidate's has no figure.
+    """
     known = {one.seed: one for one in baseline.ok}
-    both = [(one, known[one.seed]) for one in candidate.seeds if one.seed in known]
-    equal = all(
-        a.status == "ok"
-        and a.weights_sha256 is not None
+    both = [(known[one.seed], one) for one in candidate.seeds if one.seed in known]
+    values = [(a.figures.get(metric), b.figures.get(metric)) for a, b in both if b.status == "ok"]
+    before = [a for a, b in values if a is not None and b is not None]
+    after = [b for a, b in values if a is not None and b is not None]
+    if len(after) < len(both) or any(b.failed and not a.failed for a, b in both):
+        return OwnSeeds()
+    bits = all(
+        a.weights_sha256 is not None
         and a.weights_sha256 == b.weights_sha256
-        and a.figures.get(metric) == b.figures.get(metric) is not None
+        and a.figures[metric] == b.figures[metric]
         for a, b in both
     )
-    return [a.seed for a, _ in both] if equal else []
+    bound = paired_bound(metric, before, after)
+    if len(both) == 1 and not bits:  # one pair has no interval: its own difference must do
+        bound = paired_bound(metric, before * 2, after * 2)
+    return OwnSeeds(tuple(b.seed for _, b in both), bits and bool(both), bound, margin)
 
 
 def _decided(
