@@ -9,7 +9,7 @@ from gan_bench.gate.baseline import Baseline
 
 ROOT = Path(__file__).resolve().parent.parent
 STORED = ROOT / "tests" / "stored_gate"
-CAUGHT = ("generator_rate_tenth", "no_batch_norm")
+CAUGHT = ("generator_rate_tenth", "learning_rate_x100", "no_batch_norm")
 """Which changes make FID worse at the preset's budget, by baselines/calibration/table.md."""
 BETTER = ("batch_norm_epsilon", "learning_rate_x10")
 """Which make it better there."""
