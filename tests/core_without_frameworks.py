@@ -41,6 +41,8 @@ def main() -> None:
         gan_bench("score", "mnist-5k:test", "mnist-5k:train", "--features", "inception", code=2)
         gan_bench("report", *results, "--out", f"{folder}/report")
         assert "plugin" in (Path(folder) / "report/report.md").read_text(encoding="utf-8")
+        # Nothing was trained of what the baseline has, and with another budget.
+        gan_bench("gate", "--baseline", "baselines/ci.json", *results, code=3)
     sys.stdout.write("The core works without a framework.\n")
 
 
