@@ -165,6 +165,14 @@ def paired_bound(
     return bound / mean if mean else (math.inf if bound > 0 else 0.0)
 
 
+def mean_of(metric: str, values: Sequence[float]) -> float:
+    """Return the mean of some figures, geometric where the metric is compared as a ratio."""
+    x = np.asarray(values, dtype=np.float64)
+    if scale_of(metric) == "ratio" and x.min() > 0:
+        return float(np.exp(np.log(x).mean()))
+    return float(x.mean())
+
+
 def _sign(metric: str) -> int:
     """Return 1 where lower is better, -1 where higher is."""
     return -1 if metric == SPEED or higher_is_better(metric) else 1

@@ -106,15 +106,16 @@ def as_dict(gate: Gate) -> dict[str, Any]:
 
 def _row(row: Row) -> dict[str, Any]:
     measured = row.measured
+    means = measured.mean if measured else row.paired
     return {
         "implementation": row.label,
         "dataset": row.baseline.dataset,
         "budget_images": row.baseline.budget_images,
         "verdict": row.verdict,
         "why": row.why,
-        "baseline": measured and measured.mean[0],
+        "baseline": means and means[0],
         "spread": measured and measured.spread,
-        "candidate": measured and measured.mean[1],
+        "candidate": means and means[1],
         "bound": measured and measured.worst(row.level),
         "level": measured and row.level,
         "p": measured and measured.p_worse,
@@ -129,6 +130,9 @@ def _row(row: Row) -> dict[str, Any]:
 def _cells(row: Row) -> tuple[str, str, str, str, str]:
     """Return baseline, candidate, spread, seeds and bound."""
     measured = row.measured
+    if measured is None and row.paired is not None:
+        before, after = row.paired
+        return figure(before), figure(after), MISSING, f"{len(row.seeds)}, paired", MISSING
     if measured is None:
         return MISSING, MISSING, MISSING, MISSING, MISSING
     before, after = measured.mean

@@ -14,6 +14,7 @@ from gan_bench.gate.bound import (
     SPEED,
     Measured,
     holm_levels,
+    mean_of,
     measure,
     paired_bound,
     scale_of,
@@ -49,6 +50,8 @@ class Row:
     candidate: Entry | None = None
     measured: Measured | None = None
     """Of the seeds that decided; None where no figures were compared."""
+    paired: tuple[float, float] | None = None
+    """Both sides' means over the baseline's own seeds, where these decided."""
     level: float = LEVEL
     """At which the figures were tested, after Holm."""
     p_failures: float | None = None
@@ -115,7 +118,7 @@ def judge(
     if metric != SPEED and seeds is None:
         own = own_seeds(baseline, candidate, metric, margin)
         if own.passes:
-            return replace(row, verdict="pass", why=own.why, seeds=own.seeds)
+            return replace(row, verdict="pass", why=own.why, seeds=own.seeds, paired=own.means)
     chosen = fresh_seeds(baseline, candidate) if seeds is None else seeds
     counted = [one for one in candidate.seeds if one.seed in chosen]
     before, after = figures(baseline.seeds, metric), figures(counted, metric)
@@ -207,6 +210,8 @@ class OwnSeeds:
     bound: float | None = None
     """How much worse the candidate is at most, with a confidence of 95 %, as a share."""
     margin: float = 0.0
+    means: tuple[float, float] | None = None
+    """Of the metric, baseline and candidate; geometric where it is compared as a ratio."""
 
     @property
     def promising(self) -> bool:
@@ -254,7 +259,10 @@ def own_seeds(baseline: Entry, candidate: Entry, metric: str, margin: float) -> 
     bound = paired_bound(metric, before, after)
     if len(both) == 1 and not bits:  # one pair has no interval: its own difference must do
         bound = paired_bound(metric, before * 2, after * 2)
-    return OwnSeeds(tuple(b.seed for _, b in both), bits and bool(both), bound, margin)
+    if not both:
+        return OwnSeeds()
+    means = (mean_of(metric, before), mean_of(metric, after))
+    return OwnSeeds(tuple(b.seed for _, b in both), bits, bound, margin, means)
 
 
 def _decided(
