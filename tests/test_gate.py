@@ -125,7 +125,7 @@ def test_own_seeds_that_nearly_repeat_the_baselines_figures_pass_by_a_paired_bou
     fids = {2: known[2] * 1.01, 5: known[5] * 1.02, 7: known[7] * 1.015}
     _, outcome = gate(results_of(tmp_path / "after", fids), "torch-dcgan", code=0)
     why = outcome["rows"][0]["why"]
-    assert "paired with the baseline's own seeds 2, 5 and 7 it is at most +2.3% worse" in why
+    assert "paired with the baseline's own seeds 2, 5 and 7 it is at most 2.3% worse" in why
 
 
 def test_own_seeds_that_are_worse_by_more_than_the_margin_do_not_count(gate, tmp_path):

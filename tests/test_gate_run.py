@@ -86,6 +86,18 @@ def test_runs_that_go_other_ways_to_the_same_quality_pass_on_three_fresh_seeds(g
     assert seeds[-3:] == [10, 11, 12] and set(seeds[:-3]) <= {0, 1, 2}
 
 
+def test_own_seeds_that_are_better_by_more_than_the_margin_are_an_improvement(gated):
+    row, seeds = gated(lambda seed: FIDS[seed] * (0.8 + seed / 500), bits="better")
+    assert (row.verdict, seeds) == ("improvement", [0, 1, 2])
+    assert "it is at least 19.5% better (95 % bound), more than the margin" in row.why
+
+
+def test_own_seeds_that_are_a_little_better_just_pass(gated):
+    row, seeds = gated(lambda seed: FIDS[seed] * (0.97 + seed / 500), bits="better")
+    assert (row.verdict, seeds) == ("pass", [0, 1, 2])
+    assert row.why.endswith("it is at least 2.5% better (95 % bound)")
+
+
 def test_own_seeds_that_are_worse_by_more_than_the_margin_prove_nothing(gated):
     row, seeds = gated(lambda seed: FIDS[seed] * (1.08 if seed < 3 else 1.0), bits="other")
     assert (row.verdict, seeds) == ("pass", [0, 10, 11, 12])
@@ -124,7 +136,7 @@ def test_other_versions_that_round_otherwise_pass_on_the_baselines_own_seeds(
     frozen = type(baseline).read(path)
     row, seeds = gated(lambda seed: FIDS[seed] * (1.005 + seed / 1000), bits="other", of=frozen)
     assert (row.verdict, seeds) == ("pass", [0, 1, 2])
-    assert "paired with the baseline's own seeds 0, 1 and 2 it is at most +0.8% worse" in row.why
+    assert "paired with the baseline's own seeds 0, 1 and 2 it is at most 0.8% worse" in row.why
     assert "python (3.10.0 against" in " ".join(row.notes)
 
 

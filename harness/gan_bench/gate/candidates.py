@@ -152,7 +152,8 @@ class Candidates:
             record = Record.read(folder)
         except GanBenchError:
             return True
-        return record.finished_at < self._since or record.status not in ("ok", "diverged")
+        repeats = record.status in ("ok", "diverged", "killed")  # killed: goes on where it stopped
+        return record.finished_at < self._since or not repeats
 
     def _spec(self, entry: Entry) -> RunSpec:
         return self._plan([entry], [entry.seeds[0].seed]).runs[0]

@@ -118,7 +118,7 @@ def judge(
     if metric != SPEED and seeds is None:
         own = own_seeds(baseline, candidate, metric, margin)
         if own.passes:
-            return replace(row, verdict="pass", why=own.why, seeds=own.seeds, paired=own.means)
+            return replace(row, verdict=own.verdict, why=own.why, seeds=own.seeds, paired=own.means)
     chosen = fresh_seeds(baseline, candidate) if seeds is None else seeds
     counted = [one for one in candidate.seeds if one.seed in chosen]
     before, after = figures(baseline.seeds, metric), figures(counted, metric)
@@ -224,15 +224,22 @@ class OwnSeeds:
         return len(self.seeds) >= FEWEST_CANDIDATES and self.promising
 
     @property
+    def verdict(self) -> Verdict:
+        """The verdict where they are enough."""
+        better = self.bound is not None and self.bound <= -self.margin / (1 + self.margin)
+        return "improvement" if better and not self.bits else "pass"
+
+    @property
     def why(self) -> str:
-        """What makes it a pass."""
+        """What makes it so."""
         seeds = listed([str(seed) for seed in self.seeds], 6)
         if self.bits:
             return f"the same weights and figures to the bit on the baseline's seeds {seeds}"
-        return (
-            f"paired with the baseline's own seeds {seeds} it is at most {self.bound:+.1%} worse "
-            "(95 % bound), less than the margin"
-        )
+        bound = self.bound or 0.0
+        much = f"at most {bound:.1%} worse" if bound > 0 else f"at least {-bound:.1%} better"
+        less = "more" if self.verdict == "improvement" else "less"
+        than = "" if self.verdict == "pass" and bound <= 0 else f", {less} than the margin"
+        return f"paired with the baseline's own seeds {seeds} it is {much} (95 % bound){than}"
 
 
 def own_seeds(baseline: Entry, candidate: Entry, metric: str, margin: float) -> OwnSeeds:
