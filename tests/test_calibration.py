@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import calibration
 from gan_bench.gate.bound import measure
-
-calibration = pytest.importorskip("calibration")
 
 
 @pytest.fixture(scope="module")

@@ -128,6 +128,16 @@ def test_own_seeds_that_nearly_repeat_the_baselines_figures_pass_by_a_paired_bou
     assert "paired with the baseline's own seeds 2, 5 and 7 it is at most 2.3% worse" in why
 
 
+def test_good_own_seeds_do_not_hide_fresh_ones_that_are_worse_or_fail(gate, tmp_path):
+    known = log_normal(20.0, OWN)
+    results = results_of(tmp_path / "worse", {seed: 1.01 * known[seed] for seed in (2, 5, 7)})
+    results_of(results, log_normal(40.0, OTHERS))
+    assert verdicts(gate(results, "torch-dcgan", code=1)[1]) == {"torch-dcgan": "regression"}
+    same = results_of(tmp_path / "same", {seed: known[seed] for seed in (2, 5, 7)})
+    results_of(same, dict.fromkeys(OTHERS, "diverged"))
+    assert verdicts(gate(same, "torch-dcgan", code=1)[1]) == {"torch-dcgan": "diverged"}
+
+
 def test_own_seeds_that_are_worse_by_more_than_the_margin_do_not_count(gate, tmp_path):
     known = log_normal(20.0, OWN)
     fids = {seed: 1.045 * known[seed] * (1 + (seed - 5) / 60) for seed in (2, 5, 7)}

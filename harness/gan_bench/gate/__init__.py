@@ -123,7 +123,8 @@ def _halves(
     None where they are too few for that, or the baseline's own seeds decide.
     """
     fresh = fresh_seeds(entry, candidate)
-    settled = metric != SPEED and own_seeds(entry, candidate, metric, margin).passes
+    own = own_seeds(entry, candidate, metric, margin)
+    settled = metric != SPEED and own.passes and own.decides(candidate, fresh)
     if len(fresh) < 2 * FEWEST_CANDIDATES or settled:
         return None
     middle = -(-len(fresh) // 2)

@@ -117,7 +117,7 @@ def judge(
         return replace(row, verdict="incomparable", why=listed(apart))
     if metric != SPEED and seeds is None:
         own = own_seeds(baseline, candidate, metric, margin)
-        if own.passes:
+        if own.passes and own.decides(candidate, fresh_seeds(baseline, candidate)):
             return replace(row, verdict=own.verdict, why=own.why, seeds=own.seeds, paired=own.means)
     chosen = fresh_seeds(baseline, candidate) if seeds is None else seeds
     counted = [one for one in candidate.seeds if one.seed in chosen]
@@ -222,6 +222,11 @@ class OwnSeeds:
     def passes(self) -> bool:
         """Whether they are enough, and the same bits or not worse by more than the margin."""
         return len(self.seeds) >= FEWEST_CANDIDATES and self.promising
+
+    def decides(self, candidate: Entry, fresh: Sequence[int]) -> bool:
+        """Tell whether fresh seeds, where there are some, have nothing to say against it."""
+        runs = [one for one in candidate.seeds if one.seed in fresh]
+        return not runs or (self.bits and all(r.status == "ok" and not r.failed for r in runs))
 
     @property
     def verdict(self) -> Verdict:
