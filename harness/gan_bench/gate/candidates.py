@@ -1,9 +1,10 @@
 """``gate --run``: trains the candidate runs that the gate needs, and no more."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ class Candidates:
     _ids: set[str] = field(default_factory=set)
     _left: list[str] = field(default_factory=list)
     _since: str = ""
+    _planned: dict[_Key, dict[int, RunSpec]] = field(default_factory=dict)
+    """By entry and seed, all runs that may be needed: each is described once."""
 
     def rows(self) -> list[Row]:
         """Train, judge, and train fresh seeds of what tripped: only what trips twice fails.
@@ -61,17 +64,20 @@ class Candidates:
         elsewhere nearly the same figures; then seeds that the baseline has not.
         """
         self._since = _began(self.results)
+        own = {one.seed for entry in self.chosen for one in entry.seeds}
+        fresh = [seed for seed in range(len(own) + 2 * self.seeds) if seed not in own]
+        first, again = fresh[: self.seeds], fresh[self.seeds : 2 * self.seeds]
+        for entry in self.chosen:
+            plan = self._plan(entry, [*self._own(entry), *first, *again])
+            self._planned[entry.key] = {spec.seed: spec for spec in plan.runs}
         settled = self._refused()
         if self.metric != SPEED:
             settled |= self._unchanged([one for one in self.chosen if one.key not in settled])
         others = [entry for entry in self.chosen if entry.key not in settled]
-        own = {one.seed for entry in self.chosen for one in entry.seeds}
-        fresh = [seed for seed in range(len(own) + 2 * self.seeds) if seed not in own]
-        first, again = fresh[: self.seeds], fresh[self.seeds : 2 * self.seeds]
-        self._train(others, first)
+        self._train({entry.key: first for entry in others})
         judged = decide(self._judged(others, first))
         tripped = [row.baseline for row in judged if row.tripped]
-        self._train(tripped, again)
+        self._train({entry.key: again for entry in tripped})
         reruns = decide(self._judged(tripped, again))
         by_key = {row.baseline.key: row for row in judged} | settled
         for rerun in reruns:
@@ -88,7 +94,7 @@ class Candidates:
         """Return the rows of implementations whose runs would compare with nothing."""
         refused = {}
         for entry in self.chosen:
-            spec = self._spec(entry)
+            spec = next(iter(self._planned[entry.key].values()))
             names = ("data_sha256", "train_splits", "steps", "recipe_values")
             planned = {name: getattr(spec, name) for name in names}
             planned |= {"recipe": spec.implementation.recipe, "dataset": spec.dataset_label}
@@ -105,8 +111,7 @@ class Candidates:
         """Return the rows of implementations that follow the baseline's own runs, seed by seed."""
         hopeful = list(wanted)
         for count in (1, self.seeds):  # the first own seed tells whether the others are worth it
-            for entry in hopeful:
-                self._train([entry], [one.seed for one in entry.ok[:count]])
+            self._train({entry.key: self._own(entry)[:count] for entry in hopeful})
             found = self._found(hopeful)
             hopeful = [
                 entry
@@ -129,19 +134,23 @@ class Candidates:
         self._left += found.left_out
         return {entry.key: entry for entry in found.entries}
 
-    def _train(self, wanted: Sequence[Entry], seeds: Sequence[int]) -> None:
-        """Train seeds of some implementations, those of one data set and budget in one plan."""
-        groups: dict[str, list[Entry]] = {}
-        for entry in wanted:
-            groups.setdefault(repr(_asked(entry)), []).append(entry)
-        for members in groups.values():
-            plan = self._plan(members, seeds)
-            stale = [spec for spec in plan.runs if self._stale(spec)]
-            rest = [spec for spec in plan.runs if spec not in stale]
-            self._ids |= {spec.run_id for spec in plan.runs}
-            for runs, over in ((stale, True), (rest, False)):
-                if runs:
-                    self.execute(plan.model_copy(update={"runs": tuple(runs)}), over)
+    def _own(self, entry: Entry) -> list[int]:
+        """Return the baseline's own seeds that a candidate may be paired with."""
+        return [one.seed for one in entry.ok[: self.seeds]]
+
+    def _train(self, wanted: Mapping[_Key, Sequence[int]]) -> None:
+        """Train seeds of some entries, all entries' first before any entry's second."""
+        turns = zip_longest(
+            *([self._planned[key][seed] for seed in seeds] for key, seeds in wanted.items())
+        )
+        runs = [spec for turn in turns for spec in turn if spec is not None]
+        stale = [spec for spec in runs if self._stale(spec)]
+        rest = [spec for spec in runs if spec not in stale]
+        self._ids |= {spec.run_id for spec in runs}
+        for some, over in ((stale, True), (rest, False)):
+            if some:
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                self.execute(Plan(command=self.command, created_at=now, runs=tuple(some)), over)
 
     def _stale(self, spec: RunSpec) -> bool:
         """Tell whether a finished run is to be trained anew."""
@@ -155,16 +164,11 @@ class Candidates:
         repeats = record.status in ("ok", "diverged", "killed")  # killed: goes on where it stopped
         return record.finished_at < self._since or not repeats
 
-    def _spec(self, entry: Entry) -> RunSpec:
-        return self._plan([entry], [entry.seeds[0].seed]).runs[0]
-
-    def _plan(self, members: Sequence[Entry], seeds: Sequence[int]) -> Plan:
-        names = [entry.implementation for entry in members]
-        asked = {**_asked(members[0]), **self.options}
-        values = {n: v for n, v in asked.pop("set", {}).items() if n in names}
-        targets = tuple(self.targets[name] for name in names)
-        wanted = {**asked, "targets": targets, "seeds": tuple(seeds), "set": values}
-        return expand(request(wanted), self.command)
+    def _plan(self, entry: Entry, seeds: Sequence[int]) -> Plan:
+        name = entry.implementation
+        asked = {**_asked(entry), **self.options, "targets": (self.targets[name],)}
+        values = {n: fields for n, fields in self.options.get("set", {}).items() if n == name}
+        return expand(request({**asked, "seeds": tuple(seeds), "set": values}), self.command)
 
 
 def _began(results: Path) -> str:
