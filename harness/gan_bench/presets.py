@@ -34,6 +34,14 @@ PRESETS: dict[str, Preset] = {
         samples=10_000,
         ranks_quality=True,
     ),
+    "paper": Preset(
+        dataset="mnist",
+        budget=Budget(unit="recipe"),
+        seeds=(0, 1, 2),
+        evaluations=10,
+        samples=10_000,
+        ranks_quality=True,
+    ),
     "ci": Preset(
         # Small batches: four times the updates that dcgan's own 128 makes of as many images, so
         # that a run of half a minute comes to where a change of the training shows; docs/ci.md.
@@ -44,13 +52,5 @@ PRESETS: dict[str, Preset] = {
         samples=2_000,
         batch_size=32,
         ranks_quality=False,
-    ),
-    "paper": Preset(
-        dataset="mnist",
-        budget=Budget(unit="recipe"),
-        seeds=(0, 1, 2),
-        evaluations=10,
-        samples=10_000,
-        ranks_quality=True,
     ),
 }

@@ -16,7 +16,7 @@ from gan_bench.commands.options import check_features, results_option, scoring_o
 @click.option(
     "--preset",
     metavar="NAME",
-    help="How much is trained on what: quick (without a GPU), standard (with one), ci or paper.",
+    help="How much is trained on what: quick (without a GPU), standard (with one), paper or ci.",
 )
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan's TOML file.")
 @click.option("--dataset", help="One that `gan-bench doctor` lists, or folder:PATH.")

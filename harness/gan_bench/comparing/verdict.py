@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from gan_bench.comparing.cells import ESSENTIAL, MACHINE, SPEED, Cell, Folder, differing
+from gan_bench.report.numbers import against
 from gan_bench.report.spread import Spread
 from gan_bench.score.names import higher_is_better
 from gan_bench.score.protocol import differences
@@ -147,9 +148,9 @@ def _ratio(one: Cell, other: Cell) -> Difference | None:
 def _incomparable(one: Cell, other: Cell, metric: str) -> list[str]:
     fields = (*ESSENTIAL, *MACHINE) if metric == SPEED else ESSENTIAL
     return [
-        _against("data set", one.dataset, other.dataset)
+        against("data set", one.dataset, other.dataset)
         if name == "data" and one.dataset != other.dataset
-        else _against(name, one.identity.get(name), other.identity.get(name))
+        else against(name, one.identity.get(name), other.identity.get(name))
         for name in differing(one, other, fields)
         # A side that has never run has no machine, and no figure either.
         if name != "machine" or (one.identity[name] and other.identity[name])
@@ -163,7 +164,7 @@ def _incomparable(one: Cell, other: Cell, metric: str) -> list[str]:
 def _protocols_apart(folders: tuple[Folder, Folder], one: str, other: str) -> list[str]:
     a, b = folders[0].protocol(one), folders[1].protocol(other)
     return [
-        _against(f"protocol {name}", getattr(a, name), getattr(b, name))
+        against(f"protocol {name}", getattr(a, name), getattr(b, name))
         for name in differences(a, b)
     ]
 
@@ -178,9 +179,9 @@ def _notes(one: Cell, other: Cell) -> list[str]:
         if kind == "convention":
             notes.append(f"{what} is pinned otherwise")
         elif name == "source":
-            notes.append(_against("source", one.identity[name], other.identity[name]))
+            notes.append(against("source", one.identity[name], other.identity[name]))
         else:
-            notes.append(_against(name, one.identity.get(name), other.identity.get(name)))
+            notes.append(against(name, one.identity.get(name), other.identity.get(name)))
     seeds = one.weights.keys() & other.weights.keys()
     if seeds and all(one.weights[s] == other.weights[s] is not None for s in seeds):
         notes.append("the final weights are the same to the bit, seed by seed")
@@ -188,12 +189,3 @@ def _notes(one: Cell, other: Cell) -> list[str]:
         if any(r.record and r.record.circumstances.device_exclusive is False for r in cell.ok):
             notes.append(f"the device was not exclusive in {letter}, so its times are less certain")
     return notes
-
-
-def _against(name: str, one: object, other: object) -> str:
-    """Return e.g. ``budget (60,000 images against 4,000 images)``."""
-    words = []
-    for value in (one, other):
-        text = f"{value:,}" if isinstance(value, int) else str(value) if value else "none"
-        words.append(text[:12] if len(text) == 64 else text)
-    return f"{name} ({words[0]} against {words[1]})"

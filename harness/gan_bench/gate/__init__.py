@@ -5,19 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gan_bench.gate.baseline import Baseline, Entry
+from gan_bench.gate.baseline import FEWEST_CANDIDATES, Baseline, Entry
 from gan_bench.gate.bound import SPEED
 from gan_bench.gate.comparable import incomparable
 from gan_bench.gate.freeze import entries, older, preferred
+from gan_bench.gate.own import fresh_seeds, own_seeds
 from gan_bench.gate.verdict import (
-    FEWEST_CANDIDATES,
     Row,
     confirmed,
     decide,
     exit_code,
-    fresh_seeds,
     judge,
-    own_seeds,
 )
 
 

@@ -16,6 +16,8 @@ from gan_bench.spec import Frozen
 BASELINE_SCHEMA_VERSION: Final = 1
 FEWEST_BASELINE: Final = 10
 """Seeds with a figure without which a baseline says too little of the spread."""
+FEWEST_CANDIDATES: Final = 3
+"""Seeds with a figure without which a candidate is not measured."""
 _LARGEST_BYTES: Final = 64 * 2**20
 
 

@@ -15,7 +15,8 @@ from gan_bench.gate.baseline import Entry
 from gan_bench.gate.bound import SPEED
 from gan_bench.gate.comparable import incomparable, untimed
 from gan_bench.gate.freeze import entries, preferred
-from gan_bench.gate.verdict import Row, confirmed, decide, judge, own_seeds
+from gan_bench.gate.own import own_seeds
+from gan_bench.gate.verdict import Row, confirmed, decide, judge
 from gan_bench.plan import expand, request
 from gan_bench.record import Record
 from gan_bench.report.numbers import listed

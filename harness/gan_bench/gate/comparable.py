@@ -5,6 +5,7 @@ from typing import Any
 
 from gan_bench.gate.baseline import Entry
 from gan_bench.gate.bound import SPEED
+from gan_bench.report.numbers import against
 from gan_bench.score.protocol import differences
 
 
@@ -29,7 +30,7 @@ def incomparable(baseline: Entry, candidate: Entry, metric: str) -> list[str]:
         }
     )
     if baseline.data_sha256 != candidate.data_sha256 and baseline.dataset != candidate.dataset:
-        found[0] = _against("data set", baseline.dataset, candidate.dataset)
+        found[0] = against("data set", baseline.dataset, candidate.dataset)
     if baseline.recipe == candidate.recipe:
         found += _mapping("recipe value", baseline.recipe_values, candidate.recipe_values)
     if metric == SPEED:
@@ -37,7 +38,7 @@ def incomparable(baseline: Entry, candidate: Entry, metric: str) -> list[str]:
     one, other = baseline.protocol(metric), candidate.protocol(metric)
     if one is not None and other is not None:
         found += [
-            _against(f"protocol {name}", getattr(one, name), getattr(other, name))
+            against(f"protocol {name}", getattr(one, name), getattr(other, name))
             for name in differences(one, other)
             # The same images under another name are the same reference.
             if name != "dataset" or one.reference_sha256 != other.reference_sha256
@@ -121,16 +122,4 @@ def _mapping(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> lis
 
 
 def _differing(fields: Mapping[str, tuple[object, object]]) -> list[str]:
-    return [_against(name, a, b) for name, (a, b) in fields.items() if a != b]
-
-
-def _against(name: str, one: object, other: object) -> str:
-    """Return e.g. ``budget (4,000 images against 20,000 images)``."""
-    return f"{name} ({_text(one)} against {_text(other)})"
-
-
-def _text(value: object) -> str:
-    if value is None or value == "":
-        return "none"
-    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return text[:12] if len(text) == 64 else text
+    return [against(name, a, b) for name, (a, b) in fields.items() if a != b]

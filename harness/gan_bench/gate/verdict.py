@@ -8,23 +8,20 @@ from typing import Final, Literal
 import numpy as np
 from scipy import stats
 
-from gan_bench.gate.baseline import FEWEST_BASELINE, Entry, SeedFigures
+from gan_bench.gate.baseline import FEWEST_BASELINE, FEWEST_CANDIDATES, Entry, SeedFigures
 from gan_bench.gate.bound import (
     LEVEL,
     SPEED,
     Measured,
     holm_levels,
-    mean_of,
     measure,
-    paired_bound,
     scale_of,
 )
 from gan_bench.gate.comparable import incomparable, noted
+from gan_bench.gate.own import fresh_seeds, own_seeds
 from gan_bench.report.numbers import listed, many
 from gan_bench.report.plain import plain
 
-FEWEST_CANDIDATES: Final = 3
-"""Seeds without which a candidate is not measured."""
 Verdict = Literal["pass", "improvement", "regression", "incomparable", "diverged", "not measured"]
 EXIT_CODES: Final[dict[Verdict, int]] = {
     "regression": 1,
@@ -118,7 +115,8 @@ def judge(
     if metric != SPEED and seeds is None:
         own = own_seeds(baseline, candidate, metric, margin)
         if own.passes and own.decides(candidate, fresh_seeds(baseline, candidate)):
-            return replace(row, verdict=own.verdict, why=own.why, seeds=own.seeds, paired=own.means)
+            kind: Verdict = "improvement" if own.improvement else "pass"
+            return replace(row, verdict=kind, why=own.why, seeds=own.seeds, paired=own.means)
     chosen = fresh_seeds(baseline, candidate) if seeds is None else seeds
     counted = [one for one in candidate.seeds if one.seed in chosen]
     before, after = figures(baseline.seeds, metric), figures(counted, metric)
@@ -180,12 +178,6 @@ def confirmed(first: Row, rerun: Row) -> Row:
     return replace(rerun, why=why, first=first)
 
 
-def fresh_seeds(baseline: Entry, candidate: Entry) -> list[int]:
-    """Return the candidate's seeds that are not the baseline's own, in their order."""
-    own = {one.seed for one in baseline.seeds}
-    return [one.seed for one in candidate.seeds if one.seed not in own]
-
-
 def figures(seeds: Sequence[SeedFigures], metric: str) -> list[float]:
     """Return a metric of the runs that are ok; speed as images/s for each GFLOP/s probed."""
     found = []
@@ -197,84 +189,6 @@ def figures(seeds: Sequence[SeedFigures], metric: str) -> list[float]:
         if one.status == "ok" and value is not None:
             found.append(value)
     return found
-
-
-@dataclass(frozen=True)
-class OwnSeeds:
-    """What the candidate's runs on the baseline's own seeds say."""
-
-    seeds: tuple[int, ...] = ()
-    """Those that both ran to the end; none where one failed that the baseline's did not."""
-    bits: bool = False
-    """Whether weights and figures are all equal to the bit."""
-    bound: float | None = None
-    """How much worse the candidate is at most, with a confidence of 95 %, as a share."""
-    margin: float = 0.0
-    means: tuple[float, float] | None = None
-    """Of the metric, baseline and candidate; geometric where it is compared as a ratio."""
-
-    @property
-    def promising(self) -> bool:
-        """Whether what there is does not speak against a pass."""
-        return self.bits or (self.bound is not None and self.bound <= self.margin)
-
-    @property
-    def passes(self) -> bool:
-        """Whether they are enough, and the same bits or not worse by more than the margin."""
-        return len(self.seeds) >= FEWEST_CANDIDATES and self.promising
-
-    def decides(self, candidate: Entry, fresh: Sequence[int]) -> bool:
-        """Tell whether fresh seeds, where there are some, have nothing to say against it."""
-        runs = [one for one in candidate.seeds if one.seed in fresh]
-        return not runs or (self.bits and all(r.status == "ok" and not r.failed for r in runs))
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict where they are enough."""
-        better = self.bound is not None and self.bound <= -self.margin / (1 + self.margin)
-        return "improvement" if better and not self.bits else "pass"
-
-    @property
-    def why(self) -> str:
-        """What makes it so."""
-        seeds = listed([str(seed) for seed in self.seeds], 6)
-        if self.bits:
-            return f"the same weights and figures to the bit on the baseline's seeds {seeds}"
-        bound = self.bound or 0.0
-        much = f"at most {bound:.1%} worse" if bound > 0 else f"at least {-bound:.1%} better"
-        less = "more" if self.verdict == "improvement" else "less"
-        than = "" if self.verdict == "pass" and bound <= 0 else f", {less} than the margin"
-        return f"paired with the baseline's own seeds {seeds} it is {much} (95 % bound){than}"
-
-
-def own_seeds(baseline: Entry, candidate: Entry, metric: str, margin: float) -> OwnSeeds:
-    """Compare what both sides ran on the same seeds: the same start, data and noise.
-
-    Returns
-    -------
-    OwnSeeds
-        Without any seed where none is common, or one of the candidate's has no figure.
-    """
-    known = {one.seed: one for one in baseline.ok}
-    both = [(known[one.seed], one) for one in candidate.seeds if one.seed in known]
-    values = [(a.figures.get(metric), b.figures.get(metric)) for a, b in both if b.status == "ok"]
-    before = [a for a, b in values if a is not None and b is not None]
-    after = [b for a, b in values if a is not None and b is not None]
-    if len(after) < len(both) or any(b.failed and not a.failed for a, b in both):
-        return OwnSeeds()
-    bits = all(
-        a.weights_sha256 is not None
-        and a.weights_sha256 == b.weights_sha256
-        and a.figures[metric] == b.figures[metric]
-        for a, b in both
-    )
-    bound = paired_bound(metric, before, after)
-    if len(both) == 1 and not bits:  # one pair has no interval: its own difference must do
-        bound = paired_bound(metric, before * 2, after * 2)
-    if not both:
-        return OwnSeeds()
-    means = (mean_of(metric, before), mean_of(metric, after))
-    return OwnSeeds(tuple(b.seed for _, b in both), bits, bound, margin, means)
 
 
 def _decided(

@@ -41,3 +41,16 @@ def listed(words: Sequence[str], limit: int | None = None, *, last: str = "and")
     if limit is not None and len(words) > limit:
         words = [*words[: limit - 1], f"{len(words) - limit + 1} more"]
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def against(name: str, one: object, other: object) -> str:
+    """Return what differs between two things, e.g. ``budget (60,000 images against 4,000)``."""
+    return f"{name} ({_side(one)} against {_side(other)})"
+
+
+def _side(value: object) -> str:
+    if value is None or value == "":
+        return "none"
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    text = f"{value:,}" if whole else str(value)
+    return text[:12] if len(text) == 64 else text  # a SHA-256
