@@ -1,30 +1,38 @@
 """What else happens on the machine during a run, and the state of the user's repository."""
 
-import os
 import subprocess
 import time
+from collections.abc import Sequence
 from functools import cache
 
 import psutil
 
-from gan_bench.devices import machine
+from gan_bench.devices import machine, usable_processors
 from gan_bench.record import EXCLUSIVE_BELOW, Circumstances
 
 
-def _busy_s() -> float:
-    """Processor seconds that all processes of the machine have used."""
-    times = psutil.cpu_times()
-    idle = times.idle + getattr(times, "iowait", 0.0)
-    # Guest time is counted in user time already.
-    guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
-    return float(sum(times) - idle - guests)
+def _busy_s(processors: Sequence[int]) -> float:
+    """Return the seconds that all processes of the machine have used these processors."""
+    total = 0.0
+    every = psutil.cpu_times(percpu=True)
+    for times in (every[number] for number in processors):
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        # Guest time is counted in user time already.
+        guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        total += sum(times) - idle - guests
+    return float(total)
 
 
 class LoadMeter:
-    """Measures the share of the processors that other processes use, from start to ``stop``."""
+    """Measures what share of a run's processors other processes use, from start to ``stop``.
+
+    The run's processors are those that this process, and so its children, may use: what happens
+    on the others is no load of the run's.
+    """
 
     def __init__(self) -> None:
-        self._busy = _busy_s()
+        self._processors = usable_processors()
+        self._busy = _busy_s(self._processors)
         self._own = time.process_time()
         self._started = time.monotonic()
 
@@ -34,8 +42,8 @@ class LoadMeter:
         if wall <= 0:
             return None
         own = time.process_time() - self._own + worker_cpu_s
-        others = _busy_s() - self._busy - own
-        return min(1.0, max(0.0, others / (wall * (os.cpu_count() or 1))))
+        others = _busy_s(self._processors) - self._busy - own
+        return min(1.0, max(0.0, others / (wall * len(self._processors))))
 
 
 @cache

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.executor.scoring import Scoring, model_name, score, scores_with
+from gan_bench.executor.scoring import Scoring, score, scores_with
 from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.locks import run_lock
-from gan_bench.score.locate import model_sha256
 from gan_bench.score.result import Scores
 from gan_bench.spec import RunSpec
 
@@ -82,11 +81,7 @@ def _one(folder: RunFolder, scoring: Scoring, points: str, threads: int) -> Resc
                 thin=False,
             )
         )
-        spec = _spec(folder)
-        sha256 = model_sha256(
-            features, dataset=spec.dataset, data_sha256=spec.data_sha256, weights=scoring.weights
-        )
-        scores = scores_with(folder, model_name(features), sha256)
+        scores = scores_with(folder, _spec(folder), features, scoring)
         if scores is not None:
             found.append(scores)
     problem = next((problem for problem in problems if problem is not None), None)

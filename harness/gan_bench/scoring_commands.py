@@ -106,17 +106,20 @@ def pairs(
         scorers = []
         for features in scoring.features:
             options = Options(
-                features=features,
-                weights=scoring.weights if features == "inception" else None,
+                features=features.model,
+                weights=scoring.weights if features.model == "inception" else None,
                 threads=threads,
                 cache=reference_folder() if scoring.cache else None,
                 seed=seed,
                 say=say,
             )
             metrics = scoring.metrics_of(features)
-            scorers.append((stack.enter_context(scorer_for(*sides, metrics, options)), metrics))
-        for scorer, metrics in scorers:
-            found.append(score_pair(scorer, (real, fake), sides, metrics, with_floor=floor))
+            count = features.images
+            pair = sides if count is None else (sides[0].head(count), sides[1].head(count))
+            scorer = stack.enter_context(scorer_for(*pair, metrics, options))
+            scorers.append((scorer, pair, metrics))
+        for scorer, pair, metrics in scorers:
+            found.append(score_pair(scorer, (real, fake), pair, metrics, with_floor=floor))
             for sentence in scorer.notices():
                 say(sentence)
     if place is not None:

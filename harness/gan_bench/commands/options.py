@@ -77,7 +77,8 @@ def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--features",
             default="lenet",
             show_default=True,
-            help="Of lenet, inception and paths of .onnx files, the main ones first.",
+            help="Of lenet, inception and paths of .onnx files, the main ones first; with a count "
+            "as in inception:2500 of the first so many images.",
         ),
     ):
         command = option(command)
@@ -87,11 +88,12 @@ def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -> "Scoring":
     """Return what `scoring_options` say, checked."""
     from gan_bench.errors import UsageError
-    from gan_bench.executor.scoring import Scoring, parse_features
+    from gan_bench.executor.scoring import Scoring
+    from gan_bench.score.feature_words import parse_features
     from gan_bench.score.names import parse_metrics
 
     words = parse_features(features)
-    if weights is not None and "inception" not in words:
+    if weights is not None and "inception" not in [word.model for word in words]:
         raise UsageError("--weights are Inception's: give --features inception with them.")
     return Scoring(words, parse_metrics(metrics), weights, cache=not no_cache)
 
@@ -100,7 +102,7 @@ def check_features(scoring: "Scoring") -> None:
     """See before anything runs that the features are there, exported if need be."""
     from gan_bench.score.catalogue import load_features
 
-    for features in scoring.features:
+    for features in (word.model for word in scoring.features):
         if features != "lenet":  # which depends on the data set, and is null without one
             weights = scoring.weights if features == "inception" else None
             # Without a GPU's memory, which the runs may need.

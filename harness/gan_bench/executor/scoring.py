@@ -5,8 +5,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.errors import GanBenchError
 from gan_bench.folders import RunFolder
+from gan_bench.score.feature_words import FeatureWord
 from gan_bench.score.locate import model_sha256
 from gan_bench.score.names import DEFAULT, figure_names
 from gan_bench.score.protocol import FORMULA_VERSION
@@ -18,7 +19,7 @@ from gan_bench.spec import RunSpec
 class Scoring:
     """What a run's snapshots are scored with."""
 
-    features: tuple[str, ...] = ("lenet",)
+    features: tuple[FeatureWord, ...] = (FeatureWord("lenet"),)
     """The first for every evaluation point, the others for the last one only."""
     metrics: tuple[str, ...] = DEFAULT
     """FID at every evaluation point, the others at the last one."""
@@ -26,37 +27,14 @@ class Scoring:
     """Inception's."""
     cache: bool = True
 
-    def metrics_of(self, features: str) -> tuple[str, ...]:
+    def metrics_of(self, features: FeatureWord) -> tuple[str, ...]:
         """Return the metrics under these features; the classes and pixels count once."""
         if features == self.features[0]:
             return self.metrics
         return tuple(metric for metric in self.metrics if metric != "modes")
 
 
-def parse_features(text: str) -> tuple[str, ...]:
-    """Read a list of feature models such as ``lenet,inception``.
-
-    Raises
-    ------
-    UsageError
-        None was named, or one twice.
-    """
-    words = tuple(word.strip() for word in text.split(",") if word.strip())
-    if not words:
-        raise UsageError("No features were named; give lenet, inception or an .onnx file's path.")
-    names = [model_name(word) for word in words]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(f"The features {twice} were named twice; give each once.")
-    return words
-
-
-def model_name(features: str) -> str:
-    """Return what protocols call a feature model, by the word that names it."""
-    return Path(features).stem if features.endswith(".onnx") else features
-
-
-def unscored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[str]:
+def unscored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[FeatureWord]:
     """Return the features for which figures are missing that `score` could add.
 
     Parameters
@@ -76,7 +54,7 @@ def unscored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[str]:
         if not first and not finished:
             continue
         rows = _rows(folder, spec, features, scoring)
-        name, metrics = model_name(features), scoring.metrics_of(features)
+        name, metrics = features.name, scoring.metrics_of(features)
         fids = steps if first else [s for s in (0, steps[-1]) if s in steps and "fid" in metrics]
         complete = all(
             (row := rows.get((step, f"fid_{name}"))) is not None and row.value is not None
@@ -93,18 +71,20 @@ def unscored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[str]:
 
 
 def _rows(
-    folder: RunFolder, spec: RunSpec, features: str, scoring: Scoring
+    folder: RunFolder, spec: RunSpec, features: FeatureWord, scoring: Scoring
 ) -> dict[tuple[int, str], Score]:
-    """Return what is scored already with the model that the features stand for now."""
-    sha256 = model_sha256(
-        features, dataset=spec.dataset, data_sha256=spec.data_sha256, weights=scoring.weights
-    )
-    found = scores_with(folder, model_name(features), sha256)
+    found = scores_with(folder, spec, features, scoring)
     return {row.key: row for row in found.scores} if found else {}
 
 
-def scores_with(folder: RunFolder, name: str, sha256: str | None) -> Scores | None:
-    """Return a run's scores with a feature model, by today's formulas, or None."""
+def scores_with(
+    folder: RunFolder, spec: RunSpec, features: FeatureWord, scoring: Scoring
+) -> Scores | None:
+    """Return a run's scores with what the features stand for now, by today's formulas, or None."""
+    sha256 = model_sha256(
+        features.model, dataset=spec.dataset, data_sha256=spec.data_sha256, weights=scoring.weights
+    )
+    wanted = (features.name, sha256, FORMULA_VERSION, features.images or spec.samples)
     for path in sorted(folder.scores.glob("*.json")):
         try:
             file = Scores.read(path)
@@ -112,14 +92,14 @@ def scores_with(folder: RunFolder, name: str, sha256: str | None) -> Scores | No
             continue
         protocol = file.protocol
         model = (protocol.features, protocol.features_sha256, protocol.formula_version)
-        if model == (name, sha256, FORMULA_VERSION):
+        if (*model, protocol.n_fake) == wanted:
             return file
     return None
 
 
 def score(
     folder: RunFolder,
-    features: str,
+    features: FeatureWord,
     metrics: tuple[str, ...],
     *,
     scoring: Scoring,
@@ -143,10 +123,10 @@ def score(
     points, thin, keep_samples
         See `gan_bench.score.run.score_run`.
     """
-    with_weights = scoring.weights is not None and features == "inception"
+    with_weights = scoring.weights is not None and features.model == "inception"
     command = [
         *(sys.executable, "-P", "-m", "gan_bench.score", str(folder.path)),
-        *("--features", features, "--metrics", ",".join(metrics), "--points", points),
+        *("--features", str(features), "--metrics", ",".join(metrics), "--points", points),
         *("--threads", str(threads)),
         *(("--weights", str(scoring.weights)) if with_weights else ()),
         *(("--no-cache",) if not scoring.cache else ()),

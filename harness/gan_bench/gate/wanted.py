@@ -9,6 +9,7 @@ from gan_bench.gate.baseline import Baseline, Entry
 from gan_bench.gate.bound import SPEED
 from gan_bench.registry import is_path, path_name, registered
 from gan_bench.report.numbers import listed
+from gan_bench.score.feature_words import FeatureWord
 from gan_bench.score.names import DEFAULT, METRICS, figure_names
 
 
@@ -92,4 +93,4 @@ def scoring_of(metric: str, chosen: Sequence[Entry]) -> Scoring:
         one for one in METRICS if any(metric in figure_names(one, name) for name in names or ())
     ]
     metrics = tuple(one for one in METRICS if one in {*DEFAULT, *further})
-    return Scoring(("lenet", *sorted(names - {"lenet"})), metrics)
+    return Scoring(tuple(map(FeatureWord, ("lenet", *sorted(names - {"lenet"})))), metrics)

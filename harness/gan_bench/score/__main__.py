@@ -9,6 +9,7 @@ from gan_bench.devices import default_threads
 from gan_bench.errors import GanBenchError
 from gan_bench.parent import end_with_parent
 from gan_bench.score.cachesize import reference_folder
+from gan_bench.score.feature_words import parse_features
 from gan_bench.score.names import DEFAULT, parse_metrics
 from gan_bench.score.run import Points, score_run
 from gan_bench.score.scorer import Options
@@ -26,7 +27,7 @@ def main() -> int:
     )
     parser.add_argument("run_dir", type=Path, help="the run's folder, with spec.json and snapshots")
     parser.add_argument(
-        "--features", default="lenet", help="a feature model's name or an .onnx file's path"
+        "--features", default="lenet", help="a feature model: lenet, inception:2500, ./mine.onnx"
     )
     parser.add_argument("--metrics", default=",".join(DEFAULT), help="with commas between them")
     parser.add_argument("--weights", type=Path, help="Inception's")
@@ -40,16 +41,18 @@ def main() -> int:
     options = parser.parse_args()
     end_with_parent()
     try:
+        (features,) = parse_features(options.features)
         scores = score_run(
             options.run_dir,
             parse_metrics(options.metrics),
             Options(
-                features=options.features,
+                features=features.model,
                 weights=options.weights,
                 threads=default_threads() if options.threads is None else options.threads,
                 cache=None if options.no_cache else reference_folder(),
                 say=_say,
             ),
+            images=features.images,
             points=options.points,
             thin=not options.no_thin,
             keep_samples=options.keep_samples,

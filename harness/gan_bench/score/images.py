@@ -8,7 +8,7 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -55,6 +55,32 @@ class ImageSet:
             blocks.append(block)
             break
         return np.concatenate(blocks)[:count]
+
+    def head(self, count: int) -> "ImageSet":
+        """Return the first images only, or the set itself where it has no more.
+
+        Raises
+        ------
+        UsageError
+            It has fewer.
+        """
+        if count == self.count:
+            return self
+        if count > self.count:
+            raise UsageError(
+                f"{self.name} holds {self.count:,} images, not {count:,}: ask for fewer."
+            )
+        read = self.read
+
+        def first(size: int) -> Iterator[Images]:
+            left = count
+            for block in read(size):
+                yield block[:left]
+                left -= len(block)
+                if left <= 0:
+                    return
+
+        return replace(self, count=count, selection=f"{self.selection}, first {count}", read=first)
 
     def all_equal(self) -> bool:
         """Whether all are one and the same image."""

@@ -48,6 +48,7 @@ def score_run(
     metrics: Sequence[str],
     options: Options,
     *,
+    images: int | None = None,
     points: Points = "planned",
     thin: bool = True,
     keep_samples: bool = False,
@@ -65,6 +66,8 @@ def score_run(
         Of `gan_bench.score.names.METRICS`.
     options
         The features and how they are computed.
+    images
+        The first so many of each snapshot and of the reference; None: all.
     points
         Which snapshots.
     thin
@@ -91,10 +94,11 @@ def score_run(
     folder = RunFolder(run_dir)
     spec = _read_spec(folder)
     dataset = _dataset(spec)
-    n_real = min(len(dataset.test.images), LARGEST_REFERENCE)
+    n_fake = _count(images, spec, dataset)
+    n_real = images or min(len(dataset.test.images), LARGEST_REFERENCE)
     reference = of_split(dataset, "test", n_real)
     paths = snapshot_paths(folder)
-    with Scorer(reference, spec.samples, options, train_splits=spec.train_splits) as scorer:
+    with Scorer(reference, n_fake, options, train_splits=spec.train_splits) as scorer:
         rows = _earlier_rows(folder, scorer)
         if not paths and not rows:
             raise UsageError(
@@ -107,7 +111,8 @@ def score_run(
             asked = _asked(metrics, points, step, last=step == end)
             absent = [metric for metric in asked if not _scored(rows, step, metric, scorer)]
             if absent:
-                rows |= {row.key: row for row in _score(step, path, absent, scorer)}
+                scored = _score(step, path, absent, scorer, spec.samples)
+                rows |= {row.key: row for row in scored}
         floor = scorer.floor(dict.fromkeys((*metrics, "fid")) if points == "planned" else metrics)
         # Another scorer may have been faster, and have deleted snapshots before they were read.
         for key, row in _earlier_rows(folder, scorer).items():
@@ -130,6 +135,22 @@ def score_run(
         with contextlib.suppress(GanBenchError):
             keep_grids(folder, keep_samples=True)
     return result
+
+
+def _count(images: int | None, spec: _RunSpec, dataset: Dataset) -> int:
+    """Return how many samples are scored; refuse more than there are on either side."""
+    if images is None:
+        return spec.samples
+    there = {
+        "the snapshots hold": spec.samples,
+        f"{data.label(dataset.name)}:test holds": len(dataset.test.images),
+    }
+    for holder, count in there.items():
+        if images > count:
+            raise UsageError(
+                f"{images:,} images are to be scored, but {holder} {count:,}: ask for fewer."
+            )
+    return images
 
 
 def _result(
@@ -239,18 +260,21 @@ def _remove_superseded(folder: RunFolder, result: Scores) -> None:
     (folder.scores / f"{absent.fingerprint}.json").unlink(missing_ok=True)
 
 
-def _score(step: int, path: Path, metrics: Sequence[str], scorer: Scorer) -> list[Score]:
+def _score(
+    step: int, path: Path, metrics: Sequence[str], scorer: Scorer, planned: int
+) -> list[Score]:
     n_real, n_fake = scorer.protocol.n_real, scorer.protocol.n_fake
     all_equal = None
     count = 0
     try:
         samples = of_snapshot(path)
         count = samples.count
-        if count != n_fake:
+        if count != planned:
             raise GanBenchError(
                 f"The snapshot {path.name} holds {count:,} images, the run's specification asks "
-                f"for {n_fake:,}: run the training again."
+                f"for {planned:,}: run the training again."
             )
+        samples, count = samples.head(n_fake), n_fake
         figures = scorer.score(samples, metrics)
         all_equal = samples.all_equal()
     except GanBenchError as error:

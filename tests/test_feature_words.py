@@ -1,0 +1,71 @@
+"""Features of the first so many images: ``inception:2500`` beside ``lenet`` of all."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gan_bench.errors import UsageError
+from gan_bench.score.feature_words import FeatureWord, parse_features
+
+SHORT = ("--images", "512", "--evaluations", "3", "--samples", "300")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lenet", [FeatureWord("lenet")]),
+        ("lenet, inception:2500", [FeatureWord("lenet"), FeatureWord("inception", 2500)]),
+        ("a:b/mine.onnx", [FeatureWord("a:b/mine.onnx")]),
+        ("a/mine.onnx:50", [FeatureWord("a/mine.onnx", 50)]),
+    ],
+)
+def test_features_are_read_as_they_are_written(text, words):
+    assert list(parse_features(text)) == words
+    assert list(parse_features(",".join(map(str, words)))) == words
+
+
+@pytest.mark.parametrize("text", ["lenet:", "lenet:1", "lenet:-5", "lenet:2k", "lenet:²"])
+def test_a_count_that_is_none_is_refused(text):
+    with pytest.raises(UsageError, match="is no whole number above 1; such as lenet:2500"):
+        parse_features(text)
+
+
+def figures(folder):
+    """FIDs by (samples, step)."""
+    rows = {}
+    for path in (folder / "scores").glob("*.json"):
+        content = json.loads(path.read_text())
+        protocol = content["protocol"]
+        assert protocol["n_fake"] <= protocol["n_real"]
+        for row in content["scores"]:
+            if row["metric"] == "fid_lenet":
+                rows[row["n_fake"], row["step"]] = row["value"]
+    return rows
+
+
+def test_the_first_images_of_both_sides_are_scored_under_a_protocol_of_their_own(bench, plugin):
+    assert bench("run", plugin("gan"), *SHORT, "--keep-samples").code == 0
+    (folder,) = bench.run_folders()
+    before = figures(folder)
+    again = ("score", "--results", "results/local", "--features", "lenet:200", "--metrics", "fid")
+    assert bench(*again).code == 0
+    last = max(step for _, step in before)
+    added = {key: value for key, value in figures(folder).items() if key not in before}
+    assert list(added) == [(200, last)]
+    # The same by hand, and what all of the samples came to is still there.
+    images = np.load(folder / "snapshots" / f"{last:08d}.npz")["images"]
+    np.savez(bench.folder / "first.npz", images=images[:200])
+    words = ("mnist-5k:test:200", "first.npz", "--metrics", "fid", "--json")
+    assert json.loads(bench("score", *words).out)["scores"][0]["value"] == added[200, last]
+    np.savez(bench.folder / "whole.npz", images=images)
+    pair = ("mnist-5k:test", "whole.npz", "--features", "lenet:200", "--metrics", "fid", "--json")
+    assert json.loads(bench("score", *pair).out)["scores"][0]["value"] == added[200, last]
+    assert figures(folder).items() >= before.items()
+
+
+def test_more_images_than_there_are_is_a_sentence(bench, plugin):
+    assert bench("run", plugin("gan"), *SHORT).code == 0
+    done = bench("score", "--results", "results/local", "--features", "lenet:400")
+    assert done.code == 1
+    assert "400 images are to be scored, but the snapshots hold 300: ask for fewer." in done.err
