@@ -76,10 +76,16 @@ def gpu_of(device: str) -> Gpu | None:
     return None if device == "cpu" else gpus()[int(device.partition(":")[2])]
 
 
-def device_identity(device: str) -> str:
-    """Return a name of the physical device, the same for all processes of this machine."""
+def device_parts(device: str) -> list[str]:
+    """Return names of what a run on the device occupies, the same for all processes here.
+
+    Of the CPU these are the processors that this process may use: where `taskset` or a scheduler
+    has given others to another run, both may go on at once.
+    """
     gpu = gpu_of(device)
-    return device if gpu is None else gpu.uuid
+    if gpu is not None:
+        return [gpu.uuid]
+    return [f"{device}-{number}" for number in usable_processors()]
 
 
 def check_device(device: str) -> str:

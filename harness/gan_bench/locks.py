@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from gan_bench.devices import device_identity
+from gan_bench.devices import device_parts
 from gan_bench.errors import UsageError
 
 
@@ -54,12 +54,16 @@ def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
         Another gan-bench holds it and ``wait`` is false.
     """
     # The temporary folder is local where a home or results folder may be on a network.
-    path = Path(tempfile.gettempdir()) / f"gan-bench-{device_identity(device)}.lock"
+    folder = Path(tempfile.gettempdir())
     busy = (
         f"The device {device} is in use by {{holder}}; wait for it with --wait, or take another "
         "with --device."
     )
-    with _held(path, command, wait=wait, busy=busy):
+    with contextlib.ExitStack() as held:
+        # In one order for all, so that no two wait for each other.
+        for part in device_parts(device):
+            path = folder / f"gan-bench-{part}.lock"
+            held.enter_context(_held(path, command, wait=wait, busy=busy))
         yield
 
 
