@@ -76,7 +76,7 @@ def test_two_runs_on_processors_of_their_own_are_no_conflict(monkeypatch, tmp_pa
         processors.pop(0)
         with device_lock("cpu", "second", wait=False):
             processors.pop(0)
-            with pytest.raises(UsageError, match="in use by process .* `first`"):
+            with pytest.raises(UsageError, match=r"in use by process .* `first`"):
                 device_lock("cpu", "third", wait=False).__enter__()
     with device_lock("cpu", "third", wait=False):
         pass
