@@ -18,7 +18,7 @@ import textwrap
 from pathlib import Path
 
 from gan_bench import data
-from gan_bench.launch import worker_environment
+from gan_bench.environment import worker_environment
 from gan_bench.registry import registered
 
 SHORT = ("--steps", "4", "--evaluations", "2", "--samples", "1000", "--device", "cpu")

@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gan_bench.launch import worker_environment
+from gan_bench.environment import worker_environment
 from gan_bench.plan import expand, request
 from gan_bench.registry import registered
 
@@ -29,8 +29,8 @@ def measure(name: str, rounds: int, steps: int) -> None:
     from gan_bench.data.latents import training_latents
     from gan_bench.events import EventWriter, read_events
     from gan_bench.folders import RunFolder
+    from gan_bench.training import Training
     from gan_bench.vitals import heartbeat
-    from gan_bench.worker import Worker
 
     # Two evaluation points and a budget of a multiple of the chunk give chunks of --steps.
     asked = {"targets": (name,), "steps": 10_000, "device": "cpu"}
@@ -39,7 +39,7 @@ def measure(name: str, rounds: int, steps: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
         run.spec.write_text(spec.model_dump_json())
-        worker = Worker(run, EventWriter(run.events))
+        worker = Training(run, EventWriter(run.events))
         worker.setup()
         recipe = worker.recipe
         order = {"seed": 0, "first_step": 0, "steps": steps, "batch_size": recipe.batch_size}
@@ -53,7 +53,7 @@ def measure(name: str, rounds: int, steps: int) -> None:
             distribution=recipe.latent_distribution,
         )
         times: dict[str, list[float]] = {"worker": [], "bare": []}
-        with heartbeat(worker.events, lambda: worker.step):
+        with heartbeat(worker.events, lambda: worker.step, sys.stderr):
             worker.chunk()
             for turn in range(rounds):
                 for kind in ("worker", "bare") if turn % 2 else ("bare", "worker"):

@@ -23,7 +23,7 @@ from pathlib import Path
 from bare import build, feed
 from gan_bench import data
 from gan_bench.devices import default_threads
-from gan_bench.launch import worker_environment
+from gan_bench.environment import worker_environment
 from gan_bench.registry import registered
 
 KINDS = (

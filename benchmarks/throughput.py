@@ -29,8 +29,8 @@ from types import ModuleType
 from bare import build, feed
 from gan_bench import data, probe
 from gan_bench.devices import check_device, default_threads
+from gan_bench.environment import worker_environment
 from gan_bench.errors import UsageError
-from gan_bench.launch import worker_environment
 from gan_bench.loading import load_trainer
 from gan_bench.registry import registered
 

@@ -3,9 +3,9 @@
 import pytest
 
 from gan_bench.devices import Machine
+from gan_bench.ending import Outcome
 from gan_bench.events import EventWriter
 from gan_bench.folders import RunFolder
-from gan_bench.launch import Outcome
 from gan_bench.record import Circumstances, make_record
 from gan_bench.spec import Budget, Implementation, RunSpec
 

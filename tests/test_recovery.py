@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gan_bench.locks import device_lock, run_lock
+from gan_bench.record import RECORD_SCHEMA_VERSION
 from gan_bench.score.run import score_run
 from gan_bench.score.scorer import Options
 
@@ -97,7 +98,7 @@ def test_a_record_of_another_version_is_neither_believed_nor_overwritten(bench, 
     assert "is not readable (schema_version" in done.err and "--force" in done.err
     assert json.loads(path.read_text()) == content
     assert bench("run", target, *SHORT, "--force").code == 0
-    assert json.loads(path.read_text())["schema_version"] == 1
+    assert json.loads(path.read_text())["schema_version"] == RECORD_SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("lost", ["spec.json", "losses.npy"])

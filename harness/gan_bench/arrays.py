@@ -1,13 +1,21 @@
-"""Arrays in files, without pickle, whole or not at all."""
+"""Arrays in files, without pickle: written whole or not at all, and read within limits."""
 
 import io
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.atomic import write_atomically
+from gan_bench.contract import LOSS_COLUMNS
+from gan_bench.errors import GanBenchError
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
@@ -22,3 +30,46 @@ def write_images(path: Path, images: NDArray[np.uint8]) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, images=images)
     write_atomically(path, buffer.getvalue())
+
+
+def read_losses(path: Path) -> NDArray[np.float32]:
+    """Read a run's losses.
+
+    Nothing is believed of the header that the file's size does not bear out, so that no more
+    memory is taken than the file has bytes.
+
+    Returns
+    -------
+    float32 (steps, 4), in the order of `LOSS_COLUMNS`.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    GanBenchError
+        The file cannot be read, is damaged, or is no table of losses.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read_losses(file)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, EOFError) as error:
+        said = " ".join(str(error).split())
+        raise GanBenchError(f"The losses {path} are not readable ({said}).") from error
+
+
+def _read_losses(file: BinaryIO) -> NDArray[np.float32]:
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"their format version is {version}")
+    shape, fortran, dtype = _HEADERS[version](file)
+    if dtype.kind != "f" or len(shape) != 2 or fortran:
+        raise ValueError(f"they are {dtype} {shape}, no table of figures")
+    if shape[1] != len(LOSS_COLUMNS):
+        raise ValueError(f"they have {shape[1]} columns, not {len(LOSS_COLUMNS)}")
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    if left != shape[0] * shape[1] * dtype.itemsize:
+        raise ValueError(f"{left} bytes are no {shape[0]} steps")
+    content = np.frombuffer(file.read(), dtype=dtype)
+    return content.reshape(shape).astype(np.float32)

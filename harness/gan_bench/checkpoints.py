@@ -1,16 +1,35 @@
-"""Checkpoints: written whole or not at all, only the last one kept."""
+"""Checkpoints: written whole or not at all, with checksums, only the last one kept."""
 
-import json
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Literal
 
-from gan_bench.atomic import write_json_atomically
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-CHECKPOINT_SCHEMA_VERSION = 1
+from gan_bench.atomic import write_atomically
+from gan_bench.disk import full_disk, has_no_space, is_full
+from gan_bench.errors import GanBenchError
+
+CHECKPOINT_SCHEMA_VERSION = 2
 _STATE = "state.json"
 TRAINER = "trainer"
+_LARGEST_STATE_BYTES = 1 << 24
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _State(BaseModel):
+    """What a checkpoint says of itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: Literal[1, 2]
+    step: int = Field(ge=0)
+    files: dict[str, Sha256] | None = None
+    """SHA-256 of the trainer's files by their path below its folder; None before version 2."""
 
 
 def _flush(folder: Path) -> None:
@@ -21,6 +40,16 @@ def _flush(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _checksums(trainer: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(trainer.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found[path.relative_to(trainer).as_posix()] = digest
+    return found
 
 
 def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> Path:
@@ -34,6 +63,11 @@ def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> P
         The steps done.
     save
         The trainer's ``save``.
+
+    Raises
+    ------
+    OSError
+        It cannot be written, for want of space perhaps; the earlier one stands.
     """
     final = folder / f"{step:08d}"
     if final.exists():
@@ -41,12 +75,20 @@ def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> P
     folder.mkdir(exist_ok=True)
     half = folder / f"{step:08d}.half"
     shutil.rmtree(half, ignore_errors=True)
-    (half / TRAINER).mkdir(parents=True)
-    save(half / TRAINER)
-    write_json_atomically(
-        half / _STATE, {"schema_version": CHECKPOINT_SCHEMA_VERSION, "step": step}
-    )
-    _flush(half)
+    try:
+        (half / TRAINER).mkdir(parents=True)
+        save(half / TRAINER)
+        state = _State(
+            schema_version=CHECKPOINT_SCHEMA_VERSION, step=step, files=_checksums(half / TRAINER)
+        )
+        write_atomically(half / _STATE, state.model_dump_json(indent=1).encode() + b"\n")
+        _flush(half)
+    except Exception as error:
+        full = is_full(error) or has_no_space(folder)
+        shutil.rmtree(half, ignore_errors=True)
+        if full and not is_full(error):
+            raise full_disk(half) from error
+        raise
     half.rename(final)
     _flush(folder)
     for other in folder.iterdir():
@@ -56,17 +98,36 @@ def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> P
 
 
 def last_checkpoint(folder: Path) -> tuple[int, Path] | None:
-    """Return the step and the trainer's folder of the last whole checkpoint, or None."""
+    """Return the step and the trainer's folder of the last whole checkpoint, or None.
+
+    Raises
+    ------
+    GanBenchError
+        What is there is damaged, or of another version.
+    """
     if not folder.is_dir():
         return None
-    found = []
-    for path in folder.iterdir():
-        if path.suffix or not (path / _STATE).is_file():
-            continue
-        state = json.loads((path / _STATE).read_text(encoding="utf-8"))
-        if state["schema_version"] == CHECKPOINT_SCHEMA_VERSION:
-            found.append((int(state["step"]), path / TRAINER))
-    return max(found, default=None)
+    names = [path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()]
+    return max((_read(path) for path in names), default=None)
+
+
+def _read(checkpoint: Path) -> tuple[int, Path]:
+    path = checkpoint / _STATE
+    try:
+        if path.stat().st_size > _LARGEST_STATE_BYTES:
+            raise GanBenchError(f"The checkpoint {checkpoint} is damaged: {_STATE} is too large.")
+        state = _State.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise GanBenchError(
+            f"The checkpoint {checkpoint} is damaged, or of another version of gan-bench: "
+            f"its {_STATE} is not readable."
+        ) from error
+    if state.step != int(checkpoint.name):
+        raise GanBenchError(f"The checkpoint {checkpoint} says that it is of step {state.step}.")
+    trainer = checkpoint / TRAINER
+    if state.files is not None and _checksums(trainer) != state.files:
+        raise GanBenchError(f"The checkpoint {checkpoint} is damaged: its checksums do not fit.")
+    return state.step, trainer
 
 
 def put_aside(folder: Path) -> None:

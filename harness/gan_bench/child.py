@@ -10,8 +10,8 @@ from typing import IO, Self
 
 from pydantic import BaseModel
 
+from gan_bench.environment import worker_environment
 from gan_bench.errors import GanBenchError
-from gan_bench.launch import worker_environment
 from gan_bench.parent import end_with_parent
 
 _LOG_TAIL_BYTES = 16_384
@@ -47,7 +47,7 @@ class Child:
         order
             What the child is to do.
         device, threads, deterministic
-            See `gan_bench.launch.worker_environment`.
+            See `gan_bench.environment.worker_environment`.
         python
             The interpreter, this one unless given.
         """

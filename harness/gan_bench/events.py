@@ -1,15 +1,19 @@
 """The worker's journal: flushed JSON lines, written by the child and tailed by its supervisor."""
 
 import json
+import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
 HEARTBEAT_S = 2.0
 """How often a worker shows that it lives."""
+LONGEST_LINE_BYTES = 1 << 16
+"""Longer lines are none of ours, and are passed over."""
+_BLOCK_BYTES = 1 << 22
 
 
 class EventWriter:
@@ -18,7 +22,7 @@ class EventWriter:
     def __init__(self, path: Path) -> None:
         self.attempt = 1 + max((event["attempt"] for event in read_events(path)), default=0)
         # A line cut short by an earlier kill must not swallow the first line of this attempt.
-        cut = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+        cut = path.exists() and not _ends_whole(path)
         self._file = path.open("ab", buffering=0)
         if cut:
             self._file.write(b"\n")
@@ -27,8 +31,19 @@ class EventWriter:
     def write(self, event: str, **values: Any) -> None:
         """Append one event with the attempt's number and the wall-clock time."""
         line = {"event": event, "attempt": self.attempt, "time": time.time(), **values}
+        content = json.dumps(line, allow_nan=False).encode() + b"\n"
         with self._lock:
-            self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+            written = self._file.write(content)
+            while written < len(content):  # a disk that fills up takes a part, and then says so
+                written += self._file.write(content[written:])
+
+
+def _ends_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, 2) == 0:
+            return True
+        file.seek(-1, 2)
+        return file.read() == b"\n"
 
 
 class EventTail:
@@ -40,45 +55,111 @@ class EventTail:
 
     def new(self) -> Iterator[Event]:
         """Yield the events that were completed since the last call."""
+        while content := self._block():
+            end = content.rfind(b"\n") + 1
+            if end == 0:
+                if len(content) < _BLOCK_BYTES:
+                    return  # a line that is still being written
+                end = len(content)  # no line of ours is so long
+            self._offset += end
+            for line in content[:end].split(b"\n"):
+                event = parse_event(line)
+                if event is not None:
+                    yield event
+            if len(content) < _BLOCK_BYTES:
+                return
+
+    def _block(self) -> bytes:
         try:
             with self._path.open("rb") as file:
+                if file.seek(0, 2) < self._offset:
+                    self._offset = 0  # somebody has cut the file; what it holds now counts
                 file.seek(self._offset)
-                content = file.read()
-        except FileNotFoundError:
-            return
-        end = content.rfind(b"\n") + 1
-        self._offset += end
-        for line in content[:end].splitlines():
-            event = _parse(line)
-            if event is not None:
-                yield event
+                return file.read(_BLOCK_BYTES)
+        except OSError:
+            return b""
 
 
-_KEYS = {
-    "start": ("pid",),
-    "ready": ("step", "import_s", "data_s", "setup_s", "paired"),
-    "chunk": ("first_step", "step", "seconds", "warmup", "means"),
-    "heartbeat": ("step",),
-    "snapshot": ("step", "seconds"),
-    "checkpoint": ("step", "seconds"),
-    "diverged": ("step", "reason"),
-    "stopped": ("step", "peak_rss_mb"),
-    "failed": ("kind", "reason", "step", "peak_rss_mb"),
-    "done": ("step", "peak_rss_mb", "weights_sha256"),
+def _count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _seconds(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and value >= 0
+
+
+def _megabytes(value: Any) -> bool:
+    return value is None or _seconds(value)
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _truth(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _means(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        mean is None or (type(mean) in (int, float) and math.isfinite(mean))
+        for mean in value.values()
+    )
+
+
+_KINDS = frozenset({"error", "oom", "diverged", "unsupported", "missing", "killed"})
+
+
+def _kind(value: Any) -> bool:
+    return isinstance(value, str) and value in _KINDS
+
+
+Check = Callable[[Any], bool]
+_ALL: dict[str, Check] = {"attempt": _count, "time": _seconds}
+_VALUES: dict[str, dict[str, Check]] = {
+    "start": {"pid": _count},
+    "ready": {
+        "step": _count,
+        "import_s": _seconds,
+        "data_s": _seconds,
+        "setup_s": _seconds,
+        "paired": _truth,
+    },
+    "chunk": {
+        "first_step": _count,
+        "step": _count,
+        "seconds": _seconds,
+        "warmup": _truth,
+        "means": _means,
+    },
+    "heartbeat": {"step": _count},
+    "snapshot": {"step": _count, "seconds": _seconds},
+    "checkpoint": {"step": _count, "seconds": _seconds},
+    "diverged": {"step": _count, "reason": _text},
+    "stopped": {"step": _count, "peak_rss_mb": _megabytes},
+    "failed": {"kind": _kind, "reason": _text, "step": _count, "peak_rss_mb": _megabytes},
+    "done": {"step": _count, "peak_rss_mb": _megabytes, "weights_sha256": _text},
 }
 """What an event of each kind must have, beside its attempt and time."""
 
 
-def _parse(line: bytes) -> Event | None:
-    """Return the event of a line, or None where a kill or a full disk cut it short."""
+def parse_event(line: bytes) -> Event | None:
+    """Return the event of a line, or None where it is none: cut short, damaged or foreign."""
+    if not line or len(line) > LONGEST_LINE_BYTES:
+        return None
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(event, dict) or event.get("event") not in _KEYS:
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         return None
-    keys = ("attempt", "time", *_KEYS[event["event"]])
-    return event if all(key in event for key in keys) else None
+    checks = _VALUES.get(event["event"])
+    if checks is None:
+        return None
+    sound = all(name in event and check(event[name]) for name, check in (_ALL | checks).items())
+    if sound and event["event"] == "chunk":
+        sound = event["first_step"] < event["step"]
+    return event if sound else None
 
 
 def read_events(path: Path) -> list[Event]:

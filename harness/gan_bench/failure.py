@@ -2,6 +2,8 @@
 
 import errno
 
+from gan_bench.disk import is_full
+from gan_bench.ending import DISK_FULL
 from gan_bench.errors import GanBenchError
 from gan_bench.trainer import Unsupported
 
@@ -13,6 +15,10 @@ _OUT_OF_MEMORY = (
     "RESOURCE_EXHAUSTED",
     "std::bad_alloc",
 )
+
+
+LONGEST_REASON = 2_000
+"""Characters of an exception's text; the log has all of it."""
 
 
 class Diverged(GanBenchError):
@@ -39,11 +45,20 @@ def failure_kind(error: BaseException) -> str:
         return "diverged"
     if isinstance(error, ModuleNotFoundError):
         return "missing"
+    if is_full(error):
+        return "killed"
     return "oom" if _is_out_of_memory(error) else "error"
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return what to tell of an exception, on one line."""
+    """Return what to tell of an exception, on one line that is not too long."""
+    text = _in_words(error).encode(errors="replace").decode()
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
+
+
+def _in_words(error: BaseException) -> str:
+    if is_full(error):
+        return DISK_FULL
     if isinstance(error, GanBenchError | Unsupported):
         return str(error) or type(error).__name__
     if isinstance(error, ModuleNotFoundError):

@@ -35,7 +35,7 @@ PINNED = {
     "GPU memory": "grows on demand",
     "threads": "as many for every framework",
 }
-"""What a worker's environment sets alike for all frameworks; see `launch.worker_environment`."""
+"""What a worker's environment sets alike for all frameworks; see `gan_bench.environment`."""
 
 
 def installed_versions() -> dict[str, str]:

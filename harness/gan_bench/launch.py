@@ -1,7 +1,6 @@
-"""Supervises one worker process: its environment, its time limit, its end, and what that meant."""
+"""Supervises one worker process: starts it, follows it, and ends it when it is time."""
 
 import contextlib
-import ctypes
 import os
 import resource
 import signal
@@ -9,102 +8,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
-import psutil
-
-from gan_bench.devices import gpu_of
+from gan_bench.ending import Evidence, Outcome, judge
+from gan_bench.environment import worker_environment
 from gan_bench.events import Event, EventTail
 from gan_bench.folders import RunFolder
+from gan_bench.memory import OomWatch
+from gan_bench.processes import (
+    become_subreaper,
+    descendants,
+    end,
+    end_group,
+    left_behind,
+    signal_group,
+)
 from gan_bench.spec import RunSpec
 
-Status = Literal[
-    "ok", "diverged", "timeout", "oom", "killed", "error", "missing", "unsupported", "skipped"
-]
 GRACE_S = 10.0
 """Between SIGTERM and SIGKILL: what a chunk may take to end with a checkpoint."""
 POLL_S = 0.1
+SILENCE_S = 300.0
+"""A worker beats every two seconds, in a thread; one that has not for so long hangs."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """By which a user, a scheduler or a closed terminal asks for the end."""
-LOG_TAIL_LINES = 30
-LOG_TAIL_BYTES = 16_384
-_PR_SET_CHILD_SUBREAPER = 36
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a worker's process ended."""
-
-    status: Status
-    reason: str | None
-    cpu_s: float
-    """Processor seconds of the worker and the children that it waited for."""
-    interrupt: int | None = None
-    """The signal by which the user asked for the end, of the rest of the plan too."""
-
-
-def worker_environment(*, device: str, threads: int, deterministic: bool = False) -> dict[str, str]:
-    """Return the environment of a worker: equal for all frameworks where they read it."""
-    intra_op = str(threads)
-    gpu = gpu_of(device)
-    environment = {
-        **os.environ,
-        "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
-        "KERAS_BACKEND": "tensorflow",
-        "MKL_NUM_THREADS": intra_op,
-        # Plain float32 in every framework: TensorFlow and cuDNN would take TF32, torch would not.
-        "NVIDIA_TF32_OVERRIDE": "0",
-        "OMP_NUM_THREADS": intra_op,
-        "OPENBLAS_NUM_THREADS": intra_op,
-        "PYTHONFAULTHANDLER": "1",
-        "PYTHONHASHSEED": "0",
-        "PYTHONUNBUFFERED": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "TF_NUM_INTEROP_THREADS": "1",
-        "TF_NUM_INTRAOP_THREADS": intra_op,
-    }
-    if deterministic:
-        environment |= {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "GAN_BENCH_DETERMINISTIC": "1"}
-    else:
-        environment.pop("GAN_BENCH_DETERMINISTIC", None)
-    return environment
-
-
-def become_subreaper() -> None:
-    """Let orphans of a worker become this process's children, so that none outlives its run."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def log_tail(folder: RunFolder) -> str | None:
-    """Return the last lines of the worker's log, however long it is."""
-    try:
-        with folder.log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - LOG_TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return None
-    return "\n".join(lines[-LOG_TAIL_LINES:]) or None
-
-
-def _end_group(process: subprocess.Popen[bytes], earlier: set[psutil.Process]) -> None:
-    """Kill what is left of the worker's process group and of the orphans that it left behind."""
-    _signal_group(process, signal.SIGKILL)
-    process.wait()
-    # As subreaper, this process has become the parent of those that left the group.
-    orphans = [p for p in psutil.Process().children(recursive=True) if p not in earlier]
-    for orphan in orphans:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            orphan.kill()
-    psutil.wait_procs(orphans, timeout=GRACE_S)
-
-
-def _signal_group(process: subprocess.Popen[bytes], signum: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signum)
+STACKS_SIGNAL = signal.SIGUSR1
+"""At which a worker writes the stacks of its threads to its log, however it hangs."""
 
 
 class _Signals:
@@ -125,11 +53,50 @@ class _Signals:
             signal.signal(signum, handler)
 
 
+class _Limits:
+    """When a worker is to end, and the steps of ending it."""
+
+    def __init__(self, timeout_s: float | None, silence_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._silence_s = silence_s
+        self._started = self._last_sign = time.monotonic()
+        self._asked: float | None = None
+        self.timed_out = False
+        self.silent_s: float | None = None
+
+    def heard(self) -> None:
+        """Note a sign of life."""
+        self._last_sign = time.monotonic()
+
+    def enforce(self, process: subprocess.Popen[bytes], interrupts: int) -> None:
+        """Ask for the end where it is time, and make it happen where asking did not help."""
+        now = time.monotonic()
+        if self._asked is None:
+            self._look(process, now)
+            if interrupts or self.timed_out or self.silent_s is not None:
+                self._asked = now
+                signal_group(process, signal.SIGTERM)
+        elif now - self._asked > GRACE_S or interrupts > 1:
+            signal_group(process, signal.SIGKILL)
+
+    def _look(self, process: subprocess.Popen[bytes], now: float) -> None:
+        self.timed_out = self._timeout_s is not None and now - self._started > self._timeout_s
+        if now - self._last_sign > self._silence_s:
+            self.silent_s = now - self._last_sign
+        if self.timed_out or self.silent_s is not None:
+            # A stopped process would not see the signal.
+            for signum in (signal.SIGCONT, STACKS_SIGNAL):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(process.pid, signum)
+            time.sleep(POLL_S)
+
+
 def launch(
     folder: RunFolder,
     spec: RunSpec,
     *,
     timeout_s: float | None = None,
+    silence_s: float = SILENCE_S,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> Outcome:
     """Run the worker of a folder to its end, whatever that is.
@@ -142,24 +109,28 @@ def launch(
         What stands in there.
     timeout_s
         Seconds after which the worker is asked to end, and soon made to.
+    silence_s
+        Seconds without an event, heartbeats included, after which it counts as hanging.
     on_event
         Called with each of the worker's events, at most ten times a second in batches.
 
     An interrupt while it runs ends the worker, and the outcome says so; nothing is raised.
     """
     become_subreaper()
-    earlier = set(psutil.Process().children(recursive=True))
+    # Of an earlier attempt whose supervisor was killed; the caller's lock tells that it is over.
+    end(left_behind(folder.path))
+    earlier = descendants()
     tail = EventTail(folder.events)
     for _ in tail.new():
         pass  # earlier attempts' events
     last: dict[str, Event] = {}
-    started = time.monotonic()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    asked_to_end: float | None = None
-    timed_out = False
+    memory = OomWatch()
+    limits = _Limits(timeout_s, silence_s)
 
     def relay() -> None:
         for event in tail.new():
+            limits.heard()
             last[event["event"]] = event
             on_event(event)
 
@@ -170,71 +141,37 @@ def launch(
             stdout=log,
             stderr=subprocess.STDOUT,
             env=worker_environment(
-                device=spec.device, threads=spec.threads, deterministic=spec.deterministic
+                device=spec.device,
+                threads=spec.threads,
+                deterministic=spec.deterministic,
+                run=folder.path,
             ),
             start_new_session=True,
         )
         try:
             while process.poll() is None:
                 relay()
-                now = time.monotonic()
-                timed_out = timed_out or (timeout_s is not None and now - started > timeout_s)
-                if (timed_out or signals.received) and asked_to_end is None:
-                    asked_to_end = now
-                    _signal_group(process, signal.SIGTERM)
-                if asked_to_end is not None and (
-                    now - asked_to_end > GRACE_S or len(signals.received) > 1
-                ):
-                    _signal_group(process, signal.SIGKILL)
+                limits.enforce(process, len(signals.received))
                 time.sleep(POLL_S)
         finally:
-            _end_group(process, earlier)
+            end_group(process, earlier)
             assert process.stdin is not None
             process.stdin.close()
         relay()
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    status, reason = _judge(process.returncode, last, timed_out, timeout_s, signals.received)
+    evidence = Evidence(
+        code=process.returncode,
+        last=last,
+        interrupts=signals.received,
+        timeout_s=timeout_s if limits.timed_out else None,
+        silent_s=limits.silent_s,
+        out_of_memory=memory.happened(),
+    )
+    status, reason = judge(evidence)
     return Outcome(
         status=status,
         reason=reason,
         cpu_s=spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime,
         interrupt=signals.received[0] if signals.received else None,
+        disk_full=evidence.disk_full,
     )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _judge(
-    code: int,
-    last: dict[str, Event],
-    timed_out: bool,
-    timeout_s: float | None,
-    interrupts: list[int],
-) -> tuple[Status, str | None]:
-    """Say what the end of a worker meant, by evidence only."""
-    failed = last.get("failed")
-    if "done" in last and code == 0:
-        if "diverged" in last:
-            return "diverged", last["diverged"]["reason"]
-        return "ok", None
-    if failed is not None and failed["kind"] != "error":
-        return failed["kind"], failed["reason"]
-    if interrupts:
-        return "killed", f"interrupted by {_signal_name(interrupts[0])}"
-    if timed_out:
-        return "timeout", f"not finished within the time limit of {timeout_s:g} s"
-    if failed is not None:
-        return "error", failed["reason"]
-    if "stopped" in last:
-        return "killed", "asked to stop by a SIGTERM from outside"
-    if code < 0:
-        name = _signal_name(-code)
-        if -code in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP):
-            return "killed", f"the worker was killed by {name} from outside"
-        return "error", f"the worker died of {name}"
-    return "error", f"the worker ended with exit code {code} and without saying why"

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from gan_bench.launch import worker_environment
+from gan_bench.environment import worker_environment
 from gan_bench.spec import RunSpec
 
 SIZE = 1024

@@ -1,20 +1,23 @@
 """What is known of a finished run: the record's schema, and how it is made from the events."""
 
+import contextlib
+import hashlib
 import statistics
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from gan_bench.atomic import write_atomically
 from gan_bench.devices import Machine
+from gan_bench.ending import Outcome, Status, log_tail
 from gan_bench.errors import GanBenchError
 from gan_bench.events import Event, read_events
 from gan_bench.folders import RunFolder
-from gan_bench.launch import Outcome, Status, log_tail
 from gan_bench.spec import RunSpec
 
-RECORD_SCHEMA_VERSION: Final = 1
+RECORD_SCHEMA_VERSION: Final = 2
+"""Version 1 had no ``files``; it is still read."""
 EXCLUSIVE_BELOW = 0.05
 """The device counts as exclusive if others used less than this share of it during the run."""
 
@@ -52,7 +55,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = RECORD_SCHEMA_VERSION
+    schema_version: Literal[2] = RECORD_SCHEMA_VERSION
     run_id: str
     spec: RunSpec
     status: Status
@@ -88,9 +91,20 @@ class Record(BaseModel):
     """The id of the certificate that spoke for the run when it was recorded."""
     evaluation_points: tuple[EvaluationPoint, ...]
     circumstances: Circumstances
+    files: dict[str, str] | None = None
+    """SHA-256 of the run's files that never change any more; None before version 2."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, values: Any) -> Any:
+        """Read what version 1 wrote."""
+        if isinstance(values, dict) and values.get("schema_version") == 1:
+            return {**values, "schema_version": RECORD_SCHEMA_VERSION, "files": None}
+        return values
 
     def write(self, folder: RunFolder) -> None:
         """Write the record, whole or not at all."""
+        folder.path.mkdir(parents=True, exist_ok=True)  # which a trainer may have removed
         write_atomically(folder.record, self.model_dump_json(indent=1).encode() + b"\n")
 
     @staticmethod
@@ -183,7 +197,8 @@ def make_record(
     parity
         The id of the parity certificate that speaks for it, None if there is none.
     """
-    events = read_events(folder.events)
+    # What a trainer may have written into the journal itself cannot be of this run.
+    events = [e for e in read_events(folder.events) if e.get("step", 0) <= spec.steps]
     clock = _Clock(events, spec.images_per_step)
     probes = [
         gflops
@@ -233,4 +248,14 @@ def make_record(
             for step in snapshots
         ),
         circumstances=circumstances,
+        files=checksums(folder),
     )
+
+
+def checksums(folder: RunFolder) -> dict[str, str]:
+    """Return the SHA-256 of the files that a record vouches for, of those that are there."""
+    found = {}
+    for path in (folder.losses,):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from gan_bench.arrays import read_losses
 from gan_bench.contract import LOSS_COLUMNS
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.external import External, read_externals
@@ -108,17 +108,9 @@ def _measured(record: Record) -> dict[str, Any]:
 
 def _losses(folder: RunFolder, run_id: str) -> pd.DataFrame | None:
     try:
-        table = np.load(folder.losses, allow_pickle=False)
+        table = read_losses(folder.losses)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise GanBenchError(f"The losses {folder.losses} are not readable ({error}).") from error
-    if not isinstance(table, np.ndarray) or table.dtype.kind != "f" or table.ndim != 2:
-        raise GanBenchError(f"The losses {folder.losses} are no table of figures.")
-    if table.shape[1] != len(LOSS_COLUMNS):
-        raise GanBenchError(
-            f"The losses {folder.losses} have {table.shape[1]} columns, not {len(LOSS_COLUMNS)}."
-        )
     frame = pd.DataFrame(table, columns=list(LOSS_COLUMNS))
     frame.insert(0, "step", np.arange(1, len(frame) + 1))
     frame.insert(0, "run_id", run_id)

@@ -1,15 +1,15 @@
 """One run in the terminal: status, times, losses, scores, and where its files are."""
 
 from collections.abc import Sequence
-from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
+from gan_bench.arrays import read_losses
 from gan_bench.checkpoints import last_checkpoint
 from gan_bench.contract import LOSS_COLUMNS
+from gan_bench.errors import GanBenchError
 from gan_bench.folders import RunFolder
 from gan_bench.progress import duration
 from gan_bench.record import Record
@@ -72,16 +72,12 @@ def print_record(
 
 def _print_losses(console: Console, folder: RunFolder) -> None:
     """Print each loss from the first planned step to the last, as the file has it."""
-    if not folder.losses.exists():
-        return
     try:
-        table: NDArray[np.float32] = np.load(folder.losses, allow_pickle=False)
-        if not isinstance(table, np.ndarray) or table.dtype.kind != "f":
-            raise ValueError("no table of figures")
-        if table.ndim != 2 or table.shape[1] != len(_LOSS_WORDS):
-            raise ValueError(f"a table of shape {table.shape}")
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        console.print(Text(f"The losses {folder.losses} are not readable ({error})."))
+        table = read_losses(folder.losses)
+    except FileNotFoundError:
+        return
+    except GanBenchError as error:
+        console.print(Text(str(error)))
         return
     wide = console.width >= _NUMBERS_FROM
     width = min(_LONGEST, console.width - _BESIDE[wide])
@@ -116,6 +112,6 @@ def _files(folder: RunFolder) -> list[tuple[str, str]]:
 def _last_checkpoint(folder: RunFolder) -> str:
     try:
         found = last_checkpoint(folder.checkpoints)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"{folder.checkpoints.name}/ is damaged ({error})"
+    except (GanBenchError, OSError) as error:
+        return str(error)
     return f"{found[1].parent.relative_to(folder.path)}/" if found else "-"

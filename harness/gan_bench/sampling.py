@@ -18,7 +18,7 @@ from gan_bench.atomic import write_atomically
 from gan_bench.checkpoints import last_checkpoint
 from gan_bench.child import Child, ChildDied, seen_device
 from gan_bench.devices import check_device
-from gan_bench.errors import UsageError
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import RunFolder, open_results
 from gan_bench.frameworks import missing, versions_of
 from gan_bench.registry import recipe_entry_point
@@ -154,11 +154,8 @@ def source_now(implementation: Implementation) -> str | None:
 def _checkpoint(folder: RunFolder) -> tuple[int, Path]:
     try:
         found = last_checkpoint(folder.checkpoints)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"The checkpoint in {folder.checkpoints} is damaged ({error}); start the run over "
-            "with --force."
-        ) from error
+    except (GanBenchError, OSError) as error:
+        raise UsageError(f"{str(error).rstrip('.')}; start the run over with --force.") from error
     if found is None:
         raise UsageError(
             f"The run {folder.path.name} has no checkpoint in {folder.checkpoints} (it failed "

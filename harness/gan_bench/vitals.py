@@ -1,11 +1,13 @@
 """Signs of life of a worker: its heartbeat in the journal, and its peak memory."""
 
 import contextlib
+import faulthandler
 import resource
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from gan_bench.events import HEARTBEAT_S, EventWriter
 
@@ -21,14 +23,33 @@ def peak_rss_mb() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+LONGEST_SILENCE_S = 360.0
+"""After so long without a beat a process ends itself, whatever holds Python's lock.
+
+Longer than its supervisor waits: it is for a process whose supervisor was killed.
+"""
+
+
 @contextlib.contextmanager
-def heartbeat(events: EventWriter, step: Callable[[], int]) -> Iterator[None]:
-    """Show that the process lives, also within a long chunk or import."""
+def heartbeat(events: EventWriter, step: Callable[[], int], log: TextIO) -> Iterator[None]:
+    """Show that the process lives, also within a long chunk or import.
+
+    Parameters
+    ----------
+    events
+        Where it shows.
+    step
+        Returns how far it is.
+    log
+        Where the stacks of its threads go when it has hung for too long.
+    """
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT_S):
-            events.write("heartbeat", step=step())
+            faulthandler.dump_traceback_later(LONGEST_SILENCE_S, exit=True, file=log)
+            with contextlib.suppress(OSError):  # a full disk is what the next chunk will tell
+                events.write("heartbeat", step=step())
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
@@ -37,3 +58,4 @@ def heartbeat(events: EventWriter, step: Callable[[], int]) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+        faulthandler.cancel_dump_traceback_later()

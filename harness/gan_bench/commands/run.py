@@ -33,6 +33,13 @@ from gan_bench.commands.options import check_features, results_option, scoring_o
 @click.option("--samples", type=int, help="Samples at each evaluation point.")
 @results_option
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for a run.")
+@click.option(
+    "--silence",
+    type=click.FloatRange(min=0, min_open=True),
+    default=300.0,
+    show_default=True,
+    help="Seconds without a sign of life after which a run is ended.",
+)
 @click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
 @click.option("--retry", is_flag=True, help="Try failed runs again.")
 @click.option("--force", is_flag=True, help="Start over, also what is finished.")
@@ -51,6 +58,7 @@ def run(
     seeds: str | None,
     results: Path,
     timeout: float | None,
+    silence: float,
     wait: bool,
     retry: bool,
     force: bool,
@@ -86,6 +94,7 @@ def run(
     how = Options(
         command=command,
         timeout_s=timeout,
+        silence_s=silence,
         retry=retry,
         force=force,
         keep_samples=keep_samples,

@@ -8,6 +8,8 @@ from types import FrameType
 from typing import Protocol
 
 from gan_bench.atomic import write_atomically
+from gan_bench.disk import DiskFull, is_full
+from gan_bench.errors import GanBenchError
 from gan_bench.events import Event
 from gan_bench.executor.one_run import Options, RunResult, action, run_one
 from gan_bench.folders import ResultsFolder
@@ -52,6 +54,20 @@ def _interruptible() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
+@contextlib.contextmanager
+def _writing(results: ResultsFolder) -> Iterator[None]:
+    """Say in a sentence that the results folder cannot be written, and why."""
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise DiskFull(results.path) from error
+        raise GanBenchError(
+            f"The results folder {results.path} cannot be written ({error.strerror or error}: "
+            f"{error.filename}); what is finished stands, and the same command continues."
+        ) from error
+
+
 def write_plan(results: ResultsFolder, plan: Plan) -> None:
     """Write every planned row before the first run starts."""
     path = results.plans / f"{plan.plan_id}.json"
@@ -72,11 +88,17 @@ def execute(
     ------
     UsageError
         The device or a run is in use, or a record of another version stands in the way.
+    GanBenchError
+        The results folder cannot be written (any more); what is finished stands.
     Interrupted
         SIGINT, SIGTERM or SIGHUP came; what was not finished is continued by the same plan.
     """
     done = []
-    with _interruptible(), device_lock(plan.runs[0].device, options.command, wait=wait):
+    with (
+        _interruptible(),
+        _writing(results),
+        device_lock(plan.runs[0].device, options.command, wait=wait),
+    ):
         # What cannot be continued stops the command before anything has changed.
         for spec in plan.runs:
             action(results.run(spec.run_id), options)

@@ -7,12 +7,14 @@ from typing import Literal
 
 from gan_bench.atomic import write_atomically
 from gan_bench.circumstances import LoadMeter, circumstances
+from gan_bench.disk import DiskFull, is_full
+from gan_bench.ending import Outcome, Status
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.events import Event
 from gan_bench.executor.scoring import Scoring, score_all
 from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.frameworks import missing, versions_of
-from gan_bench.launch import Outcome, Status, launch
+from gan_bench.launch import SILENCE_S, launch
 from gan_bench.locks import run_lock
 from gan_bench.parity.certificate import certificate_for, read_certificates
 from gan_bench.probe import probe
@@ -32,6 +34,7 @@ class Options:
 
     command: str
     timeout_s: float | None = None
+    silence_s: float = SILENCE_S
     retry: bool = False
     force: bool = False
     keep_samples: bool = False
@@ -86,14 +89,19 @@ def _prepare(results: ResultsFolder, folder: RunFolder, spec: RunSpec, options: 
         shutil.rmtree(results.removing / folder.path.name, ignore_errors=True)
         folder.path.rename(results.removing / folder.path.name)
         shutil.rmtree(results.removing, ignore_errors=True)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder.spec, spec.model_dump_json(indent=1).encode() + b"\n")
+    _write_spec(folder, spec)
 
 
 def _train(
     results: ResultsFolder, spec: RunSpec, options: Options, on_event: Callable[[Event], None]
 ) -> tuple[Record, int | None]:
-    """Launch the worker unless it is known that it cannot run; write the record."""
+    """Launch the worker unless it is known that it cannot run; write the record.
+
+    Raises
+    ------
+    DiskFull
+        The run ended for want of space, or its record cannot be written for that.
+    """
     folder = results.run(spec.run_id)
     before = after = other_load = None
     absent = missing(spec.implementation.framework, versions_of(spec.python))
@@ -106,7 +114,13 @@ def _train(
         before = probe(spec)
         meter = LoadMeter()
         folder.record.unlink(missing_ok=True)
-        outcome = launch(folder, spec, timeout_s=options.timeout_s, on_event=on_event)
+        outcome = launch(
+            folder,
+            spec,
+            timeout_s=options.timeout_s,
+            silence_s=options.silence_s,
+            on_event=on_event,
+        )
         other_load = meter.stop(outcome.cpu_s)
         after = None if outcome.interrupt else probe(spec)
     around = circumstances(
@@ -119,8 +133,23 @@ def _train(
     certificate = certificate_for(spec, read_certificates(results)[0])
     parity = certificate.id if certificate else None
     record = make_record(folder, spec, outcome, around, parity)
-    record.write(folder)
+    try:
+        _write_spec(folder, spec)
+        record.write(folder)
+    except OSError as error:
+        if is_full(error):
+            raise DiskFull(folder.path) from error
+        # A trainer may have put something in its place; the plan goes on.
+        reason = f"its record cannot be written ({error.strerror or error})"
+        return record.model_copy(update={"status": "error", "reason": reason}), outcome.interrupt
+    if outcome.disk_full:
+        raise DiskFull(folder.path)
     return record, outcome.interrupt
+
+
+def _write_spec(folder: RunFolder, spec: RunSpec) -> None:
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder.spec, spec.model_dump_json(indent=1).encode() + b"\n")
 
 
 def _not_launched(status: Status, reason: str) -> Outcome:
@@ -139,6 +168,10 @@ def run_one(
     ------
     UsageError
         Another process is at this run, or its record cannot be read.
+    DiskFull
+        There is no space for its files.
+    OSError
+        Its folder cannot be written for another reason.
     """
     folder = results.run(spec.run_id)
     with run_lock(results.locks, spec.run_id, options.command):

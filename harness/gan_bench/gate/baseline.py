@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from gan_bench.atomic import write_json_atomically
+from gan_bench.ending import Status
 from gan_bench.errors import UsageError
-from gan_bench.launch import Status
 from gan_bench.score.protocol import Protocol
 from gan_bench.spec import Frozen
 
