@@ -97,6 +97,36 @@ def calibrate(session: nox.Session) -> None:
 
 
 @nox.session
+def kills(session: nox.Session) -> None:
+    """Kill runs 200 times at random moments, and a real implementation ten times."""
+    session.install(*CONSTRAINTS, "--editable", ".[torch,dev]")
+    often = {"GAN_BENCH_KILLS": "200", "GAN_BENCH_REAL_KILLS": "10"}
+    session.run("pytest", "tests/test_kills.py", *session.posargs, env=often)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Mutate files of every kind that is read, 10,000 times each."""
+    session.install(*CONSTRAINTS, "--editable", ".", "pytest", "hypothesis")
+    often = {"GAN_BENCH_EXAMPLES": "10000"}
+    session.run("pytest", "tests/test_fuzz.py", *session.posargs, env=often)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Run a plan of 500 runs of which a fifth fail, and watch the launcher's memory and files."""
+    session.install(*CONSTRAINTS, "--editable", ".")
+    session.run("python", "benchmarks/soak.py", *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look the pinned versions up among the known vulnerabilities; needs a network."""
+    session.install("pip-audit")
+    session.run("pip-audit", "--requirement", "constraints.txt", "--no-deps", *session.posargs)
+
+
+@nox.session
 def correlation(session: nox.Session) -> None:
     """Compare the order in which fid_lenet and fid_inception put snapshots of real runs."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")

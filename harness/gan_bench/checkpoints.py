@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gan_bench.atomic import write_atomically
 from gan_bench.disk import full_disk, has_no_space, is_full
 from gan_bench.errors import GanBenchError
+from gan_bench.reading import read_limited
 
 CHECKPOINT_SCHEMA_VERSION = 2
 _STATE = "state.json"
 TRAINER = "trainer"
-_LARGEST_STATE_BYTES = 1 << 24
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -114,9 +114,7 @@ def last_checkpoint(folder: Path) -> tuple[int, Path] | None:
 def _read(checkpoint: Path) -> tuple[int, Path]:
     path = checkpoint / _STATE
     try:
-        if path.stat().st_size > _LARGEST_STATE_BYTES:
-            raise GanBenchError(f"The checkpoint {checkpoint} is damaged: {_STATE} is too large.")
-        state = _State.model_validate_json(path.read_bytes())
+        state = _State.model_validate_json(read_limited(path))
     except (OSError, ValidationError) as error:
         raise GanBenchError(
             f"The checkpoint {checkpoint} is damaged, or of another version of gan-bench: "

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gan_bench import __version__
-from gan_bench.commands import check, gate, look, report, run, sample, score
+from gan_bench.commands import check, gate, look, report, run, sample, score, upkeep
 from gan_bench.errors import GanBenchError
 
 
@@ -45,7 +45,8 @@ for _command in (
     look.list_,
     look.show,
     look.status,
-    look.doctor,
+    upkeep.doctor,
+    upkeep.clean,
     check.verify,
     check.parity,
     sample.sample,

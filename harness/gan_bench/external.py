@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gan_bench.atomic import write_atomically
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import ResultsFolder
+from gan_bench.reading import read_limited
 from gan_bench.score.result import Scores
 
 EXTERNAL_SCHEMA_VERSION: Final = 1
-_FACTS = "external.json"
+FACTS = "external.json"
 _LONGEST_NAME = 60
 
 
@@ -70,9 +71,9 @@ def check_external(results: ResultsFolder, name: str, sha256: str, count: int) -
         It belongs to others, or what is there is damaged.
     """
     folder = results.external / _slug(name)
-    if not (folder / _FACTS).exists():
+    if not (folder / FACTS).exists():
         return
-    known = _read_facts(folder)
+    known = read_facts(folder)
     if (known.name, known.sha256, known.count) != (name, sha256, count):
         raise UsageError(
             f"{results.path} has other images under the name {known.name!r} ({known.images}); "
@@ -109,16 +110,16 @@ def add_external(
     write_atomically(folder / "grid.png", grid)
     before = folder / "scores" / f"{scores.fingerprint}.json"
     (scores.merged(Scores.read(before)) if before.exists() else scores).write(folder / "scores")
-    write_atomically(folder / _FACTS, facts.model_dump_json(indent=1).encode() + b"\n")
+    write_atomically(folder / FACTS, facts.model_dump_json(indent=1).encode() + b"\n")
     return folder
 
 
 def read_externals(results: ResultsFolder) -> tuple[list[External], list[str]]:
     """Return all samples from elsewhere by name, and a sentence for each that cannot be read."""
     found, left = [], []
-    for path in sorted(results.external.glob(f"*/{_FACTS}")):
+    for path in sorted(results.external.glob(f"*/{FACTS}")):
         try:
-            facts = _read_facts(path.parent)
+            facts = read_facts(path.parent)
             scores = tuple(Scores.read(p) for p in sorted((path.parent / "scores").glob("*.json")))
         except GanBenchError as error:
             left.append(str(error))
@@ -127,12 +128,19 @@ def read_externals(results: ResultsFolder) -> tuple[list[External], list[str]]:
     return found, left
 
 
-def _read_facts(folder: Path) -> Facts:
+def read_facts(folder: Path) -> Facts:
+    """Read what is known of samples from elsewhere.
+
+    Raises
+    ------
+    GanBenchError
+        It cannot be read.
+    """
     try:
-        return Facts.model_validate_json((folder / _FACTS).read_bytes())
+        return Facts.model_validate_json(read_limited(folder / FACTS))
     except (OSError, ValidationError) as error:
         raise GanBenchError(
-            f"{folder / _FACTS} is not readable; remove {folder} and score the images again."
+            f"{folder / FACTS} is not readable; remove {folder} and score the images again."
         ) from error
 
 

@@ -8,7 +8,7 @@ from gan_bench.atomic import write_json_atomically
 from gan_bench.errors import UsageError
 
 RESULTS_SCHEMA_VERSION = 1
-_MARKER = "gan-bench.json"
+MARKER = "gan-bench.json"
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,11 @@ class ResultsFolder:
         return self.path / "external"
 
     @property
+    def published(self) -> Path:
+        """Figures of publications, which a person wrote down to stand beside the runs'."""
+        return self.path / "published.toml"
+
+    @property
     def removing(self) -> Path:
         """Runs on their way out."""
         return self.path / "removing"
@@ -124,13 +129,13 @@ def open_results(path: Path, *, create: bool) -> ResultsFolder:
         raise UsageError(f"The results folder {path} is a file; name a folder with --results.")
     if not create and not path.is_dir():
         raise UsageError(f"There is no results folder {path}; `gan-bench run` makes one.")
-    marker = path / _MARKER
+    marker = path / MARKER
     if marker.exists():
         try:
             version = json.loads(marker.read_text(encoding="utf-8"))["schema_version"]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise UsageError(
-                f"{marker} is damaged; move the results folder aside and run again."
+                f"{marker} is damaged; `gan-bench doctor --results {path} --repair` mends it."
             ) from error
         if version != RESULTS_SCHEMA_VERSION:
             raise UsageError(
@@ -142,10 +147,15 @@ def open_results(path: Path, *, create: bool) -> ResultsFolder:
         try:
             for folder in (path / "plans", path / "runs"):
                 folder.mkdir(parents=True, exist_ok=True)
-            write_json_atomically(marker, {"schema_version": RESULTS_SCHEMA_VERSION})
+            write_marker(path)
         except OSError as error:
             raise UsageError(
                 f"The results folder {path} cannot be written ({error.strerror}); name another "
                 "with --results."
             ) from error
     return ResultsFolder(path)
+
+
+def write_marker(path: Path) -> None:
+    """Mark a folder as one of results, of this schema version."""
+    write_json_atomically(path / MARKER, {"schema_version": RESULTS_SCHEMA_VERSION})

@@ -12,6 +12,9 @@ from filelock import FileLock, Timeout
 from gan_bench.devices import device_parts
 from gan_bench.errors import UsageError
 
+_LOOK_S = 2.0
+"""For so long a run's lock may be held by somebody who only looks whether it is."""
+
 
 def _holder(path: Path) -> str:
     try:
@@ -22,13 +25,16 @@ def _holder(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _held(path: Path, command: str, *, wait: bool, busy: str) -> Iterator[None]:
-    """Hold a lock file; ``busy`` is what to say, with ``{holder}``, where another holds it."""
+def _held(path: Path, command: str, *, wait_s: float, busy: str) -> Iterator[None]:
+    """Hold a lock file, waiting for it so many seconds, for ever if -1.
+
+    ``busy`` is what to say, with ``{holder}``, where another holds it.
+    """
     said_by = path.with_suffix(".holder.json")
     # Other users of the machine take turns too, hence a lock file that all may open.
     lock = FileLock(path, mode=0o666)
     try:
-        lock.acquire(timeout=-1 if wait else 0)
+        lock.acquire(timeout=wait_s)
     except Timeout:
         raise UsageError(busy.format(holder=_holder(said_by))) from None
     except OSError as error:
@@ -63,7 +69,7 @@ def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
         # In one order for all, so that no two wait for each other.
         for part in device_parts(device):
             path = folder / f"gan-bench-{part}.lock"
-            held.enter_context(_held(path, command, wait=wait, busy=busy))
+            held.enter_context(_held(path, command, wait_s=-1 if wait else 0, busy=busy))
         yield
 
 
@@ -78,5 +84,21 @@ def run_lock(folder: Path, run_id: str, command: str) -> Iterator[None]:
     """
     folder.mkdir(exist_ok=True)
     busy = f"The run {run_id} is being run by {{holder}}; wait for its end and run again."
-    with _held(folder / f"{run_id}.lock", command, wait=False, busy=busy):
+    with _held(folder / f"{run_id}.lock", command, wait_s=_LOOK_S, busy=busy):
         yield
+
+
+def is_held(folder: Path, run_id: str) -> bool:
+    """Tell whether somebody is at a run; a lock file alone says nothing."""
+    path = folder / f"{run_id}.lock"
+    if not path.exists():
+        return False
+    lock = FileLock(path, mode=0o666)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False

@@ -14,6 +14,7 @@ from gan_bench.describe import Description, describe
 from gan_bench.devices import check_device, default_threads
 from gan_bench.errors import UsageError
 from gan_bench.presets import PRESETS, Preset
+from gan_bench.reading import read_limited
 from gan_bench.registry import find, is_path, path_name, registered
 from gan_bench.schedule import chunk_steps, evaluation_steps
 from gan_bench.spec import Budget, Frozen, Plan, RunSpec
@@ -22,6 +23,7 @@ BUDGETS = ("images", "epochs", "steps")
 Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Several = Annotated[int, Field(strict=True, ge=2, le=10**6)]
 MOST_SEEDS = 10_000
+_LARGEST_PLAN_BYTES = 1 << 20
 
 
 class Request(Frozen):
@@ -57,10 +59,10 @@ def read_plan_file(path: Path) -> dict[str, Any]:
         No such file, not TOML, an unknown key (with the nearest known one), a value out of range.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_limited(path, _LARGEST_PLAN_BYTES).decode())
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The plan file {path} cannot be read: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"The plan file {path} is not valid TOML: {error}.") from error
     for key in content:
         if key not in Request.model_fields:

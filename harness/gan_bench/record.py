@@ -14,6 +14,7 @@ from gan_bench.ending import Outcome, Status, log_tail
 from gan_bench.errors import GanBenchError
 from gan_bench.events import Event, read_events
 from gan_bench.folders import RunFolder
+from gan_bench.reading import read_limited
 from gan_bench.spec import RunSpec
 
 RECORD_SCHEMA_VERSION: Final = 2
@@ -25,7 +26,7 @@ EXCLUSIVE_BELOW = 0.05
 class EvaluationPoint(BaseModel):
     """When a snapshot was taken, on each of the axes against which scores are drawn."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     step: int
     images: int
@@ -37,7 +38,7 @@ class EvaluationPoint(BaseModel):
 class Circumstances(BaseModel):
     """What was true of the machine while the run went on."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     machine: Machine
     probe_gflops_before: float | None = None
@@ -53,7 +54,7 @@ class Circumstances(BaseModel):
 class Record(BaseModel):
     """One run, one row; a figure that was not measured is None. Times in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     schema_version: Literal[2] = RECORD_SCHEMA_VERSION
     run_id: str
@@ -117,7 +118,7 @@ class Record(BaseModel):
             It is damaged, or of another schema version.
         """
         try:
-            return Record.model_validate_json(folder.record.read_bytes())
+            return Record.model_validate_json(read_limited(folder.record))
         except (OSError, ValidationError, ValueError) as error:
             first = error.errors()[0] if isinstance(error, ValidationError) else None
             what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)

@@ -9,6 +9,7 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.executor.scoring import Scoring, score, scores_with
 from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.locks import run_lock
+from gan_bench.reading import read_limited
 from gan_bench.score.result import Scores
 from gan_bench.spec import RunSpec
 
@@ -90,6 +91,6 @@ def _one(folder: RunFolder, scoring: Scoring, points: str, threads: int) -> Resc
 
 def _spec(folder: RunFolder) -> RunSpec:
     try:
-        return RunSpec.model_validate_json(folder.spec.read_bytes())
+        return RunSpec.model_validate_json(read_limited(folder.spec))
     except (OSError, ValidationError) as error:
         raise GanBenchError(f"{folder.spec} is not readable: run the training again.") from error

@@ -14,6 +14,8 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.external import External, read_externals
 from gan_bench.folders import ResultsFolder, RunFolder, open_results
 from gan_bench.parity.certificate import Certificate, certificate_for, read_certificates
+from gan_bench.published import PublishedFigure, read_published
+from gan_bench.reading import read_limited
 from gan_bench.record import Record
 from gan_bench.score.result import Score, Scores
 from gan_bench.spec import Plan, RunSpec
@@ -50,6 +52,8 @@ class Results:
     """Of parity, those that did not pass too."""
     externals: tuple[External, ...] = ()
     """Samples from elsewhere; in ``scores`` their run id is ``external-`` and their name."""
+    published: tuple[PublishedFigure, ...] = ()
+    """Figures of publications, which stand beside the others and are compared with none."""
 
 
 _ROW = ("run_id", "implementation", "recipe", "framework", "dataset", "seed", "steps", "images")
@@ -133,7 +137,7 @@ def _planned(results: ResultsFolder, left: list[str]) -> tuple[dict[str, RunSpec
     commands: dict[str, str] = {}
     for path in sorted(results.plans.glob("*.json"), key=_changed_at):
         try:
-            plan = Plan.model_validate_json(path.read_bytes())
+            plan = Plan.model_validate_json(read_limited(path))
         except (OSError, ValidationError, ValueError):
             left.append(f"The plan {path} is not readable; its pending runs are not shown.")
             continue
@@ -258,6 +262,11 @@ def load_results(path: Path | str) -> Results:
                     row
                     | {"run_id": f"external-{external.facts.name}", "protocol": file.fingerprint}
                 )
+    try:
+        figures = read_published(results.published)
+    except GanBenchError as error:
+        figures = ()
+        left.append(str(error))
     empty_losses = pd.DataFrame(columns=["run_id", "step", *LOSS_COLUMNS])
     names = (*_ROW, "status", "reason", "score_status", "score_reason", "parity")
     return Results(
@@ -271,6 +280,7 @@ def load_results(path: Path | str) -> Results:
         left_out=tuple(left),
         certificates=tuple(certificates),
         externals=tuple(externals),
+        published=figures,
     )
 
 

@@ -1,8 +1,8 @@
 """Trains one run from its last checkpoint to its end; the owner of the clock."""
 
 import os
-import time
 from collections.abc import Callable
+from time import monotonic, perf_counter  # by name: a plugin may replace the module's
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from gan_bench.events import EventWriter
 from gan_bench.failure import Diverged
 from gan_bench.folders import RunFolder
 from gan_bench.loading import load_trainer
+from gan_bench.reading import read_limited
 from gan_bench.recipe import Recipe
 from gan_bench.spec import RunSpec
 from gan_bench.trainer import Trainer
@@ -52,13 +53,15 @@ class Training:
     ) -> None:
         self.folder = folder
         self.events = events
-        self.spec = RunSpec.model_validate_json(folder.spec.read_bytes())
+        self.spec = RunSpec.model_validate_json(read_limited(folder.spec))
         self.step = 0
         self.stop = False
         self.losses = np.full((self.spec.steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
-        self._last_checkpoint = time.monotonic()
+        self._last_checkpoint = monotonic()
         self._diverged = False
         self._pid = os.getpid()
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
         self._before_chunk = before_chunk
 
     def run(self) -> None:
@@ -79,16 +82,16 @@ class Training:
 
     def setup(self) -> None:
         """Import the trainer, load the data, build, and restore the last checkpoint."""
-        started = time.perf_counter()
+        started = perf_counter()
         trainer_class = load_trainer(self.spec.implementation)
-        imported = time.perf_counter()
+        imported = perf_counter()
         dataset = data.load(self.spec.dataset)
         if dataset.sha256 != self.spec.data_sha256:
             raise GanBenchError(
                 f"the data set {self.spec.dataset_label} has changed since the run was planned "
                 f"(sha256 {dataset.sha256[:12]}, planned {self.spec.data_sha256[:12]})"
             )
-        loaded = time.perf_counter()
+        loaded = perf_counter()
         recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
         self.recipe = recipe_class.model_validate(self.spec.recipe_values)
         train = dataset.training(self.spec.train_splits)
@@ -114,7 +117,7 @@ class Training:
             step=self.step,
             import_s=imported - started,
             data_s=loaded - imported,
-            setup_s=time.perf_counter() - loaded,
+            setup_s=perf_counter() - loaded,
             paired=initial is not None,
         )
 
@@ -161,9 +164,9 @@ class Training:
             latent_size=self.recipe.latent_size,
             distribution=self.recipe.latent_distribution,
         )
-        started = time.perf_counter()
+        started = perf_counter()
         losses = self._in_one(lambda: self.trainer.train(rows, latents))
-        seconds = time.perf_counter() - started
+        seconds = perf_counter() - started
         table = loss_table(losses, steps, self.recipe.dtype)
         self.losses[self.step : self.step + steps] = table
         with np.errstate(invalid="ignore"):
@@ -183,10 +186,11 @@ class Training:
         self.step += steps
 
     def _in_one(self, call: Callable[[], T]) -> T:
-        """Call the trainer; a copy of this process that it left behind by forking ends here."""
+        """Call the trainer; undo what it does to this process, and end copies made by forking."""
         answer = call()
         if os.getpid() != self._pid:
             os._exit(0)
+        os.umask(self._umask)
         return answer
 
     def _check_losses(self, table: NDArray[np.float32]) -> None:
@@ -230,9 +234,9 @@ class Training:
             latent_size=self.recipe.latent_size,
             distribution=self.recipe.latent_distribution,
         )
-        started = time.perf_counter()
+        started = perf_counter()
         images = self._in_one(lambda: self.trainer.sample(latents))
-        seconds = time.perf_counter() - started
+        seconds = perf_counter() - started
         check_samples(images, (self.spec.samples, *self.images.shape[1:]))
         self.folder.snapshots.mkdir(exist_ok=True)
         write_images(path, images)
@@ -240,18 +244,18 @@ class Training:
 
     def checkpoint_if_due(self) -> None:
         """Write a checkpoint at evaluation points, once a minute, and when asked to stop."""
-        late = time.monotonic() - self._last_checkpoint > CHECKPOINT_EVERY_S
+        late = monotonic() - self._last_checkpoint > CHECKPOINT_EVERY_S
         if not (self.stop or late or self.step in self.spec.evaluation_steps):
             return
-        started = time.perf_counter()
+        started = perf_counter()
         self._write_losses()
         write_checkpoint(
             self.folder.checkpoints,
             self.step,
             lambda path: self._in_one(lambda: self.trainer.save(path)),
         )
-        self._last_checkpoint = time.monotonic()
-        self.events.write("checkpoint", step=self.step, seconds=time.perf_counter() - started)
+        self._last_checkpoint = monotonic()
+        self.events.write("checkpoint", step=self.step, seconds=perf_counter() - started)
         if self.stop and self.step < self.spec.steps:
             raise Stopped
 

@@ -71,19 +71,3 @@ def status(results: Path, as_json: bool) -> None:
         print_statuses(console(), rows)
     for sentence in frames.left_out:
         click.echo(sentence, err=True)
-
-
-@click.command()
-@json_option
-def doctor(as_json: bool) -> None:
-    """Show what this machine has for gan-bench, what it lacks, and how to get it."""
-    from dataclasses import asdict
-
-    from gan_bench.doctor import findings
-    from gan_bench.tables import print_findings
-
-    found = findings()
-    if as_json:
-        print_json([asdict(finding) for finding in found])
-    else:
-        print_findings(console(), found)

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from gan_bench.atomic import write_json_atomically
 from gan_bench.ending import Status
 from gan_bench.errors import UsageError
+from gan_bench.reading import read_limited
 from gan_bench.score.protocol import Protocol
 from gan_bench.spec import Frozen
 
@@ -18,7 +19,6 @@ FEWEST_BASELINE: Final = 10
 """Seeds with a figure without which a baseline says too little of the spread."""
 FEWEST_CANDIDATES: Final = 3
 """Seeds with a figure without which a candidate is not measured."""
-_LARGEST_BYTES: Final = 64 * 2**20
 
 
 class MissingBaseline(UsageError):
@@ -184,9 +184,7 @@ class Baseline(Frozen):
         """
         again = "`gan-bench baseline` writes one"
         try:
-            if path.stat().st_size > _LARGEST_BYTES:
-                raise UsageError(f"The baseline {path} is larger than 64 MiB; {again}.")
-            content = path.read_bytes()
+            content = read_limited(path)
         except FileNotFoundError as error:
             raise MissingBaseline(f"There is no baseline {path}; {again}.") from error
         except OSError as error:

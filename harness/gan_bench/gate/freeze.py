@@ -15,6 +15,7 @@ from gan_bench import __version__
 from gan_bench.errors import UsageError
 from gan_bench.folders import open_results
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
+from gan_bench.reading import read_limited
 from gan_bench.report.runs import Run, collect_runs
 from gan_bench.results import Results, load_results
 from gan_bench.score.names import figure_names
@@ -190,7 +191,7 @@ def _planned(path: Path) -> dict[str, float]:
     for file in open_results(path, create=False).plans.glob("*.json"):
         try:
             at = file.stat().st_mtime
-            runs = Plan.model_validate_json(file.read_bytes()).runs
+            runs = Plan.model_validate_json(read_limited(file)).runs
         except (OSError, ValueError):
             continue  # which `load_results` tells
         for spec in runs:

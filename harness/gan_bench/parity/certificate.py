@@ -14,6 +14,7 @@ from gan_bench.errors import GanBenchError
 from gan_bench.folders import ResultsFolder
 from gan_bench.parity.figures import Bounds, Figure
 from gan_bench.parity.paired import PairedRun
+from gan_bench.reading import read_limited
 from gan_bench.spec import Frozen, RunSpec
 
 CERTIFICATE_SCHEMA_VERSION: Final = 1
@@ -118,7 +119,7 @@ class Certificate(Frozen):
             It is damaged, or of another schema version.
         """
         try:
-            return Certificate.model_validate_json(path.read_bytes())
+            return Certificate.model_validate_json(read_limited(path))
         except (OSError, ValidationError, ValueError) as error:
             first = error.errors()[0] if isinstance(error, ValidationError) else None
             what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)

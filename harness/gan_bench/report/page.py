@@ -25,6 +25,7 @@ from gan_bench.report.pace import default_target, equal_time, fid_points, times_
 from gan_bench.report.pairs import Pairs, pairs, told
 from gan_bench.report.palette import Look, looks
 from gan_bench.report.pictures import Names, Picture
+from gan_bench.report.published import published
 from gan_bench.report.quality import elsewhere, quality
 from gan_bench.report.ranking import READING, ranking
 from gan_bench.report.ranking_table import RankedRow, Ranking, Target, Trouble
@@ -85,6 +86,8 @@ class Page:
     samples: list[SamplesPage]
     elsewhere: Matrix | None
     """Samples from elsewhere that compare with no run."""
+    published: Matrix | None
+    """Figures of publications."""
     method: Method
     left_out: list[str]
     version: str
@@ -145,6 +148,7 @@ def build_page(
         loss_pictures=[loss_picture(one, by_label[one.label], names) for one in losses],
         samples=samples,
         elsewhere=elsewhere(summary.externals),
+        published=published(results.published),
         method=method(summary, results.protocols, results.certificates),
         left_out=[_without(sentence, path) for sentence in (*results.left_out, *damaged)],
         version=gan_bench.__version__,

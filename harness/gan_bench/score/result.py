@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from gan_bench.atomic import write_json_atomically
 from gan_bench.errors import GanBenchError
+from gan_bench.reading import read_limited
 from gan_bench.score.figure import Figure, Result
 from gan_bench.score.protocol import Protocol
 
@@ -109,7 +110,7 @@ class Scores(Result):
             The file is missing, damaged, or of a schema that this version does not know.
         """
         try:
-            scores = cls.model_validate_json(path.read_bytes())
+            scores = cls.model_validate_json(read_limited(path))
         except OSError as error:
             raise GanBenchError(f"The scores {path} cannot be read: {error}.") from error
         except ValidationError as error:

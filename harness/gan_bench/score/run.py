@@ -12,6 +12,7 @@ from gan_bench import data
 from gan_bench.data import Dataset, SplitName
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import RunFolder
+from gan_bench.reading import read_limited
 from gan_bench.score.images import of_snapshot, of_split
 from gan_bench.score.metrics import missing_figures
 from gan_bench.score.names import METRICS, figure_names
@@ -225,7 +226,7 @@ def _dataset(spec: _RunSpec) -> Dataset:
 
 def _read_spec(folder: RunFolder) -> _RunSpec:
     try:
-        return _RunSpec.model_validate_json(folder.spec.read_bytes())
+        return _RunSpec.model_validate_json(read_limited(folder.spec))
     except OSError as error:
         raise UsageError(
             f"{folder.path} is not the folder of a run: {folder.spec} cannot be read "

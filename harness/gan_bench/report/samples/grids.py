@@ -6,7 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from gan_bench.reading import read_limited
 from gan_bench.report.runs import Run
+
+_LARGEST_PIXELS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def grid_paths(run: Run) -> list[Path]:
 
 
 def _read(path: Path) -> Image.Image:
-    with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",)) as image:
+    with Image.open(io.BytesIO(read_limited(path)), formats=("PNG",)) as image:
+        if image.width * image.height > _LARGEST_PIXELS:
+            raise ValueError("no grid is so large")
         image.load()
         return image.convert("L" if image.mode == "L" else "RGB")

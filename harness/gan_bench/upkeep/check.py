@@ -1,0 +1,108 @@
+"""Reads all of a results folder and says what is wrong: ``gan-bench doctor --results``."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.external import FACTS, read_facts
+from gan_bench.folders import MARKER, RESULTS_SCHEMA_VERSION, ResultsFolder
+from gan_bench.locks import is_held
+from gan_bench.parity.certificate import Certificate
+from gan_bench.published import read_published
+from gan_bench.reading import read_limited
+from gan_bench.score.result import Scores
+from gan_bench.spec import Plan
+from gan_bench.upkeep.check_run import of_run
+from gan_bench.upkeep.fault import Fault
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What a results folder is like."""
+
+    runs: int
+    """That were looked at."""
+    busy: tuple[str, ...]
+    """Ids of runs that another gan-bench is at; they were not looked at."""
+    faults: tuple[Fault, ...]
+
+
+def check(path: Path) -> Checkup:
+    """Look at every file of a results folder that anything is read from.
+
+    Raises
+    ------
+    UsageError
+        There is no such folder, or it is of another schema version.
+    """
+    if not path.is_dir():
+        raise UsageError(f"There is no results folder {path}; `gan-bench run` makes one.")
+    results = ResultsFolder(path)
+    faults = [*_marker(path), *_files_of_its_own(results)]
+    busy = []
+    folders = sorted(one for one in results.runs.glob("*") if one.is_dir())
+    for folder in folders:
+        if is_held(results.locks, folder.name):
+            busy.append(folder.name)
+        else:
+            faults += of_run(folder)
+    if results.removing.exists():
+        then = "nothing is lost: it was on its way out"
+        faults.append(Fault(results.removing, "a removal was cut short", "aside", then))
+    return Checkup(len(folders) - len(busy), tuple(busy), tuple(faults))
+
+
+def _marker(path: Path) -> Iterator[Fault]:
+    marker = path / MARKER
+    try:
+        version = json.loads(marker.read_text(encoding="utf-8"))["schema_version"]
+    except FileNotFoundError:
+        yield Fault(marker, "the folder's mark is missing", "marker", "it is written again")
+        return
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        yield Fault(marker, "the folder's mark is damaged", "marker", "it is written again")
+        return
+    if version != RESULTS_SCHEMA_VERSION:
+        raise UsageError(
+            f"The results folder {path} has schema version {version}, this gan-bench reads "
+            f"{RESULTS_SCHEMA_VERSION}; use the gan-bench that wrote it."
+        )
+
+
+def _files_of_its_own(results: ResultsFolder) -> Iterator[Fault]:
+    kinds: tuple[tuple[Path, str, Callable[[Path], object], str], ...] = (
+        (results.plans, "*.json", _read_plan, "its pending runs are planned by the same command"),
+        (results.parity, "*.json", Certificate.read, "`gan-bench parity` makes it again"),
+    )
+    for folder, pattern, read, then in kinds:
+        for path in sorted(folder.glob(pattern)):
+            try:
+                read(path)
+            except GanBenchError as error:
+                yield Fault(path, str(error).rstrip("."), "aside", then)
+    for path in sorted(results.external.glob("*")):
+        try:
+            read_facts(path)
+            for file in path.glob("scores/*.json"):
+                Scores.read(file)
+        except GanBenchError as error:
+            then = "score the images again"
+            yield Fault(path, str(error).rstrip("."), "aside", then)
+    try:
+        read_published(results.published)
+    except GanBenchError as error:
+        yield Fault(results.published, str(error).rstrip("."), "none", "mend it by hand")
+    for pattern in ("*.tmp", "plans/.*.tmp", "parity/.*.tmp", f"external/*/.{FACTS}*.tmp"):
+        for path in sorted(results.path.glob(pattern)):
+            yield Fault(path, "a writer was killed while it wrote it", "aside", "nothing is lost")
+
+
+def _read_plan(path: Path) -> Plan:
+    try:
+        return Plan.model_validate_json(read_limited(path))
+    except (OSError, ValidationError) as error:
+        raise GanBenchError(f"The plan {path.name} is not readable.") from error

@@ -1,0 +1,126 @@
+"""What is wrong in the folder of one run."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+from pydantic import ValidationError
+
+from gan_bench.arrays import read_losses
+from gan_bench.checkpoints import last_checkpoint
+from gan_bench.errors import GanBenchError
+from gan_bench.folders import RunFolder
+from gan_bench.processes import left_behind
+from gan_bench.reading import read_limited
+from gan_bench.record import Record
+from gan_bench.score.images import of_snapshot
+from gan_bench.score.result import Scores
+from gan_bench.spec import RunSpec
+from gan_bench.upkeep.fault import Fault, Remedy
+
+_BLOCK = 1024
+_AGAIN = "the same command trains it again"
+_CONTINUES = "the same command continues it"
+
+
+def of_run(path: Path) -> Iterator[Fault]:
+    """Yield the faults of a run's folder, that nobody is at."""
+    folder = RunFolder(path)
+
+    def fault(of: Path, what: str, remedy: Remedy, then: str) -> Fault:
+        return Fault(of, what.rstrip("."), remedy, then, run_id=path.name)
+
+    record, spec = _record(folder), _spec(folder)
+    if isinstance(spec, str):
+        if not isinstance(record, Record):
+            yield fault(path, f"it has {spec} and no record to make it from", "aside", _AGAIN)
+            return
+        yield fault(folder.spec, f"it has {spec}", "spec", "it is written again from the record")
+    names = {one.run_id for one in (spec, record) if isinstance(one, RunSpec | Record)}
+    if names - {path.name}:
+        what = f"it holds the run {min(names - {path.name})}, as a copy would"
+        yield fault(path, what, "aside", "reports go without it, as they do now")
+        return
+    if isinstance(record, str):
+        yield fault(folder.record, record, "aside", _CONTINUES)
+    yield from (fault(*one) for one in _losses(folder, record))
+    yield from (fault(*one) for one in _checkpoints(folder))
+    yield from (fault(*one) for one in _scored(folder))
+    for left in sorted(path.rglob(".*.tmp")):
+        yield fault(left, "a writer was killed while it wrote it", "aside", "nothing is lost")
+    for process in left_behind(path):
+        what = f"its process {process.pid} still lives though nobody supervises it"
+        yield fault(path, what, "none", "the next `gan-bench run` of it ends the process")
+
+
+_Found = tuple[Path, str, Remedy, str]
+
+
+def _spec(folder: RunFolder) -> RunSpec | str:
+    try:
+        return RunSpec.model_validate_json(read_limited(folder.spec))
+    except FileNotFoundError:
+        return "no spec.json"
+    except (OSError, ValidationError):
+        return "a spec.json that is not readable"
+
+
+def _record(folder: RunFolder) -> Record | str | None:
+    if not folder.record.exists():
+        return None
+    try:
+        return Record.read(folder)
+    except GanBenchError as error:
+        return str(error)
+
+
+def _losses(folder: RunFolder, record: Record | str | None) -> Iterator[_Found]:
+    ok = isinstance(record, Record) and record.status == "ok"
+    then = _AGAIN if ok else _CONTINUES
+    try:
+        read_losses(folder.losses)
+    except FileNotFoundError:
+        if ok:
+            yield folder.losses, "a finished run has none", "none", then
+        return
+    except GanBenchError as error:
+        yield folder.losses, str(error), "aside", then
+        return
+    if not isinstance(record, Record) or record.files is None:
+        return
+    stated = record.files.get(folder.losses.name)
+    if stated is not None and hashlib.sha256(folder.losses.read_bytes()).hexdigest() != stated:
+        what = "they are not those of the record: their checksum differs"
+        yield folder.losses, what, "aside", then
+
+
+def _checkpoints(folder: RunFolder) -> Iterator[_Found]:
+    for half in sorted(folder.checkpoints.glob("*.half")):
+        yield half, "a checkpoint was cut short", "aside", "nothing is lost: the last one stands"
+    try:
+        last_checkpoint(folder.checkpoints)
+    except (GanBenchError, OSError) as error:
+        yield folder.checkpoints, str(error), "aside", "an unfinished run starts over"
+
+
+def _scored(folder: RunFolder) -> Iterator[_Found]:
+    for path in sorted(folder.scores.glob("*.json")):
+        try:
+            Scores.read(path)
+        except GanBenchError as error:
+            then = "the same command scores the snapshots that are left"
+            yield path, str(error).partition(": delete")[0], "aside", then
+    for path in sorted(folder.snapshots.glob("*.npz")):
+        try:
+            for _ in of_snapshot(path).read(_BLOCK):
+                pass
+        except GanBenchError as error:
+            yield path, str(error), "aside", "start the run over with --force for it"
+    for path in sorted(folder.grids.glob("*.png")):
+        try:
+            with Image.open(io.BytesIO(read_limited(path)), formats=("PNG",)) as image:
+                image.verify()
+        except Exception as error:  # noqa: BLE001 - Pillow raises what the damage makes it raise
+            yield path, f"it is no sound PNG ({error})", "aside", "reports go without it"

@@ -1,0 +1,66 @@
+"""Rebuilds what can be rebuilt in a results folder and moves the rest aside; deletes nothing."""
+
+import contextlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gan_bench.atomic import write_atomically
+from gan_bench.disk import DiskFull, is_full
+from gan_bench.errors import GanBenchError
+from gan_bench.folders import ResultsFolder, RunFolder, open_results, write_marker
+from gan_bench.locks import run_lock
+from gan_bench.record import Record
+from gan_bench.upkeep.fault import Fault
+
+
+def repair(path: Path, faults: Sequence[Fault], command: str) -> list[tuple[Fault, str]]:
+    """Apply the remedies; return what was done about each fault that has one.
+
+    Raises
+    ------
+    GanBenchError
+        The folder cannot be written, or a run is taken up meanwhile; what was repaired is.
+    """
+    results = ResultsFolder(path)
+    aside = path / "aside" / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    done = []
+    try:
+        for fault in faults:
+            if fault.remedy == "none":
+                continue
+            with contextlib.ExitStack() as held:
+                if fault.run_id is not None:
+                    held.enter_context(run_lock(results.locks, fault.run_id, command))
+                done.append((fault, _apply(results, fault, aside)))
+    except OSError as error:
+        if is_full(error):
+            raise DiskFull(path) from error
+        raise GanBenchError(
+            f"{path} cannot be repaired ({error.strerror or error}: {error.filename})."
+        ) from error
+    open_results(path, create=False)
+    return done
+
+
+def _apply(results: ResultsFolder, fault: Fault, aside: Path) -> str:
+    if fault.remedy == "marker":
+        if fault.path.exists():
+            _move(results, fault.path, aside)
+        write_marker(results.path)
+        return "written again"
+    if fault.remedy == "spec":
+        folder = RunFolder(fault.path.parent)
+        spec = Record.read(folder).spec
+        if folder.spec.exists():
+            _move(results, folder.spec, aside)
+        write_atomically(folder.spec, spec.model_dump_json(indent=1).encode() + b"\n")
+        return "written again from the record"
+    return f"moved to {_move(results, fault.path, aside)}"
+
+
+def _move(results: ResultsFolder, path: Path, aside: Path) -> Path:
+    target = aside / path.relative_to(results.path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(target)
+    return target

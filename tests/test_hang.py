@@ -1,0 +1,79 @@
+"""A worker that shows no sign of life is ended, and its log says where it hung."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
+
+# Python's lock is held for ever: not even the heartbeat's thread runs.
+HOLDS_THE_LOCK = """
+def train(self, batches, latents):
+    import re
+    self.hang_in_a_regular_expression = re.match("(a+)+$", "a" * 64 + "b")
+"""
+STOPPED = "def train(self, batches, latents): os.kill(os.getpid(), signal.SIGSTOP)"
+WAITS = """
+def train(self, batches, latents):
+    while True: signal.pause()
+"""
+
+
+@pytest.mark.parametrize("body", [HOLDS_THE_LOCK, STOPPED])
+def test_silence_ends_a_run_and_leaves_the_stack_in_its_log(bench, plugin, body):
+    done = bench("run", plugin("hangs", body), plugin("sound"), *SHORT, "--silence", "5")
+    assert done.code == 1
+    records = bench.records()
+    assert records["hangs"]["status"] == "timeout"
+    assert records["hangs"]["reason"].startswith("no sign of life for ")
+    assert records["sound"]["status"] == "ok"
+    folder = next(f for f in bench.run_folders() if f.name.startswith("hangs"))
+    log = (folder / "worker.log").read_text()
+    assert "hangs.py" in log and "in train" in log
+
+
+def test_a_long_chunk_is_no_silence(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        import time
+        if not hasattr(self, "late"):
+            self.late = True
+            time.sleep(7)
+        return super().train(batches, latents)
+    """
+    assert bench("run", plugin("slow", body), *SHORT, "--silence", "5").code == 0
+
+
+def test_the_time_limit_leaves_the_stack_in_the_log_too(bench, plugin):
+    assert bench("run", plugin("hangs", WAITS), *SHORT, "--timeout", "4").code == 1
+    assert bench.records()["hangs"]["status"] == "timeout"
+    (folder,) = bench.run_folders()
+    assert "in train" in (folder / "worker.log").read_text()
+
+
+def test_a_worker_whose_lock_hangs_is_ended_by_the_next_command(bench, plugin):
+    target = plugin("hangs", HOLDS_THE_LOCK)
+    process = bench.start("run", target, *SHORT)
+    worker = wait_for_worker(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert worker.is_running()  # nothing in it can run, so nothing in it can end it
+    (bench.folder / "hangs.py").write_text((bench.folder / "hangs.py").read_text())
+    done = bench("run", target, *SHORT, "--timeout", "3")
+    assert done.code == 1
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+
+
+def wait_for_worker(pid: int) -> psutil.Process:
+    """Return the worker once it trains: then its log of events says that it is ready."""
+    parent = psutil.Process(pid)
+    while True:
+        for child in parent.children():
+            if "gan_bench.worker" in child.cmdline():
+                events = Path(child.cmdline()[-1]) / "events.jsonl"
+                if events.exists() and "ready" in events.read_text():
+                    return child
+        assert parent.is_running()

@@ -1,0 +1,172 @@
+"""Plugins that behave as none should: the rest of the plan is unaffected, statuses are true."""
+
+import json
+import signal
+
+import pytest
+
+SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
+
+STILL_OK = {
+    "closes_stdout": """
+        def train(self, batches, latents):
+            if not sys.stdout.closed:
+                sys.stdout.close(); sys.stderr.close()
+                os.close(1); os.close(2)
+            return super().train(batches, latents)
+        """,
+    "installs_handlers": """
+        def train(self, batches, latents):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
+                signal.signal(number, signal.SIG_IGN)
+            signal.alarm(1)
+            return super().train(batches, latents)
+        """,
+    "changes_directory": """
+        def __init__(self, *a, **k):
+            super().__init__(*a, **k)
+            os.chdir("/"); os.umask(0o777)
+        """,
+    "forks_and_both_return": """
+        def train(self, batches, latents):
+            os.fork()
+            return super().train(batches, latents)
+        """,
+    "returns_views": """
+        def train(self, batches, latents):
+            import dataclasses
+            losses = super().train(batches, latents)
+            if not hasattr(self, "memory"): self.memory = np.empty((4, 100), np.float32)
+            views = {}
+            for row, name in enumerate(("generator", "discriminator", "d_real", "d_fake")):
+                view = self.memory[row, : len(batches)]
+                view[:] = getattr(losses, name)
+                views[name] = view
+            return dataclasses.replace(losses, **views)
+        def sample(self, latents, labels=None):
+            images = super().sample(latents)
+            if not hasattr(self, "pictures"): self.pictures = np.empty_like(images)
+            self.pictures[:] = images
+            return self.pictures[:]
+        """,
+    "spoils_what_it_is_given": """
+        def train(self, batches, latents):
+            losses = super().train(batches, latents)
+            batches[:] = 0; latents[:] = 0
+            return losses
+        def sample(self, latents, labels=None):
+            images = super().sample(latents)
+            latents[:] = 0
+            return images
+        """,
+    "patches_the_standard_library": """
+        def train(self, batches, latents):
+            import time, json
+            time.time = lambda: -1e9
+            json.dumps_of_old = json.dumps
+            return super().train(batches, latents)
+        """,
+}
+
+FAILS = {
+    "exits_well": ("def train(self, *a): os._exit(0)", "error", "exit code 0 and without saying"),
+    "base_exception": (
+        """
+        def train(self, *a):
+            class Mine(BaseException): pass
+            raise Mine("mine")
+        """,
+        *("error", "Mine: mine"),
+    ),
+    "keyboard": ("def train(self, *a): raise KeyboardInterrupt", "error", "KeyboardInterrupt"),
+    "many_words": (
+        "def train(self, *a): raise ValueError('x' * 10_000_000)",
+        *("error", "ValueError: xxx"),
+    ),
+    "odd_words": (
+        r"def train(self, *a): raise ValueError('\udcff\x00\x1b[31m')",
+        *("error", "ValueError: "),
+    ),
+    "weights_not_finite": (
+        """
+        def weights(self):
+            return {name: tensor * np.nan for name, tensor in super().weights().items()}
+        """,
+        *("diverged", "the weights discriminator"),
+    ),
+    "removes_its_folder": (
+        """
+        def train(self, *a):
+            import shutil
+            shutil.rmtree(os.environ["GAN_BENCH_RUN"])
+            raise ValueError("gone")
+        """,
+        *("error", ""),
+    ),
+    "record_is_a_folder": (
+        """
+        def train(self, *a):
+            (Path(os.environ["GAN_BENCH_RUN"]) / "record.json" / "x").mkdir(parents=True)
+            raise ValueError("in the way")
+        """,
+        *("error", None),
+    ),
+}
+
+
+def test_the_bits_of_a_rude_but_sound_trainer_are_those_of_a_polite_one(bench, plugin):
+    targets = [plugin(name, body) for name, body in STILL_OK.items()]
+    done = bench("run", plugin("polite"), *targets, *SHORT, "--keep-samples")
+    records = bench.records()
+    assert done.code == 0, {name: record["reason"] for name, record in records.items()}
+    polite = records["polite"]["weights_sha256"]
+    snapshots = {f.name.split("-")[0]: f / "snapshots" for f in bench.run_folders()}
+    last = f"{records['polite']['spec']['steps']:08d}.npz"
+    for name in STILL_OK:
+        assert records[name]["weights_sha256"] == polite, name
+        expected = (snapshots["polite"] / last).read_bytes()
+        assert (snapshots[name] / last).read_bytes() == expected, name
+
+
+def test_each_failure_has_its_row_and_the_next_run_is_unaffected(bench, plugin):
+    targets = [plugin(name, body) for name, (body, _, _) in FAILS.items()]
+    done = bench("run", *targets, plugin("polite"), *SHORT)
+    assert done.code == 1
+    assert f"1 of {len(FAILS) + 1} runs are ok" in done.out
+    paths = (bench.folder / "results/local/runs").glob("*/record.json")
+    records = [json.loads(path.read_text()) for path in paths if path.is_file()]
+    by_name = {record["spec"]["implementation"]["name"]: record for record in records}
+    assert by_name["polite"]["status"] == "ok"
+    for name, (_, status, reason) in FAILS.items():
+        if reason is None:
+            assert name not in by_name and "its record cannot be written" in done.out
+            continue
+        assert by_name[name]["status"] == status, name
+        assert reason in by_name[name]["reason"], name
+        assert len(by_name[name]["reason"]) < 2_100
+    assert bench("report").code == 0 and bench("status").code == 0
+
+
+def test_a_trainer_that_cuts_its_journal_is_still_followed(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        if not hasattr(self, "cut"):
+            self.cut = True
+            os.truncate(Path(os.environ["GAN_BENCH_RUN"]) / "events.jsonl", 0)
+        return super().train(batches, latents)
+    """
+    assert bench("run", plugin("cuts", body), *SHORT).code == 0
+    assert bench.records()["cuts"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_ends_a_trainer_that_ignores_the_first(bench, plugin, signum):
+    body = """
+    def train(self, batches, latents):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for _ in range(2): os.kill(os.getppid(), SIGNUM)
+        while True: signal.pause()
+    """
+    target = plugin("ignores", body.replace("SIGNUM", str(int(signum))))
+    assert bench("run", target, *SHORT).code == 128 + signum
+    assert bench.records()["ignores"]["status"] == "killed"

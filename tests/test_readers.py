@@ -1,0 +1,54 @@
+"""Reports and tables are read while a run writes: never a traceback, never half a file."""
+
+import json
+import subprocess
+
+MANY = ("--steps", "600", "--evaluations", "6", "--samples", "150", "--seeds", "3")
+SLOW = """
+def train(self, batches, latents):
+    import time
+    time.sleep(0.2)
+    return super().train(batches, latents)
+"""
+
+
+def test_status_show_export_and_report_read_while_a_run_writes(bench, plugin):
+    target = plugin("gan", SLOW)
+    process = bench.start("run", target, *MANY)
+    seen = set()
+    while process.poll() is None:
+        done = bench("status", "--json")
+        if done.code == 2:
+            assert "There is no results folder" in done.err
+            continue
+        rows = json.loads(done.out)
+        seen |= {row["status"] for row in rows}
+        if any(row["status"] == "ok" for row in rows):
+            finished = next(row["run_id"] for row in rows if row["status"] == "ok")
+            assert bench("show", finished).code == 0
+        if rows:
+            assert bench("report").code == 0
+            assert bench("export").code == 0
+            assert bench("doctor", "--results", "results/local").code == 0
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert {"running", "pending", "ok"} <= seen
+
+
+def test_a_second_run_on_the_same_results_waits_or_is_refused(bench, plugin):
+    target = plugin("gan", SLOW)
+    process = bench.start("run", target, *MANY, "--device", "cpu")
+    refused = None
+    while process.poll() is None:
+        done = bench("run", target, *MANY, "--device", "cpu")
+        if done.code == 2:
+            refused = done
+            break
+    assert refused is not None and f"in use by process {process.pid}" in refused.err
+    waits = bench("run", target, *MANY, "--device", "cpu", "--wait")
+    try:
+        process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert waits.code == 0 and "reused" in waits.out
