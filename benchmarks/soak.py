@@ -1,4 +1,4 @@
-"""A long plan with faults: is every row there and true, and does the launcher stay as it is?
+"""Run a long plan with faults: every row must be true, and the launcher stay as it is.
 
 `python benchmarks/soak.py --runs 500`, by `nox -s soak`. One run in five has a fault of one of
 eight kinds. While the plan runs, the launcher's resident memory and open files are sampled; in the

@@ -8,6 +8,7 @@ import gzip
 import json
 import math
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -133,18 +134,15 @@ def run(tmp_path) -> RunFolder:
 
 
 @pytest.fixture
-def whole(run) -> dict[str, bytes]:
-    """Of the run's files, before any is mutated."""
-    scores = next(run.scores.iterdir())
-    return {path.name: path.read_bytes() for path in (run.record, run.losses)} | {
-        "scores": scores.read_bytes()
-    }
+def whole(run, tmp_path) -> Path:
+    """A copy of the run's folder, in which nothing is mutated."""
+    return shutil.copytree(run.path, tmp_path / "whole")
 
 
 @fuzzed
 @given(data=st.data())
 def test_records(run, whole, data):
-    run.record.write_bytes(data.draw(mutated_json(whole["record.json"])))
+    run.record.write_bytes(data.draw(mutated_json((whole / "record.json").read_bytes())))
     with contextlib.suppress(GanBenchError):
         assert finite(Record.read(run).model_dump(exclude={"spec"}))
     found = load_results(run.path.parents[1])
@@ -155,7 +153,7 @@ def test_records(run, whole, data):
 @given(data=st.data())
 def test_scores(run, whole, data):
     path = next(run.scores.iterdir())
-    path.write_bytes(data.draw(mutated_json(whole["scores"])))
+    path.write_bytes(data.draw(mutated_json((whole / "scores" / path.name).read_bytes())))
     with contextlib.suppress(GanBenchError):
         assert finite(Scores.read(path).model_dump(mode="json"))
     load_results(run.path.parents[1])
@@ -206,7 +204,7 @@ def test_arrays_of_images(tmp_path, data, suffix):
 @fuzzed
 @given(data=st.data())
 def test_losses(run, whole, data):
-    run.losses.write_bytes(data.draw(mutated_bytes(whole["losses.npy"])))
+    run.losses.write_bytes(data.draw(mutated_bytes((whole / "losses.npy").read_bytes())))
     with contextlib.suppress(GanBenchError):
         found = read_losses(run.losses)
         assert found.dtype == np.float32 and found.shape[1] == 4

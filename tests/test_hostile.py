@@ -8,31 +8,31 @@ import pytest
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
 
 STILL_OK = {
-    "closes_stdout": """
+    "closes": """
         def train(self, batches, latents):
             if not sys.stdout.closed:
                 sys.stdout.close(); sys.stderr.close()
                 os.close(1); os.close(2)
             return super().train(batches, latents)
         """,
-    "installs_handlers": """
+    "handles": """
         def train(self, batches, latents):
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
                 signal.signal(number, signal.SIG_IGN)
             signal.alarm(1)
             return super().train(batches, latents)
         """,
-    "changes_directory": """
+    "moves": """
         def __init__(self, *a, **k):
             super().__init__(*a, **k)
             os.chdir("/"); os.umask(0o777)
         """,
-    "forks_and_both_return": """
+    "forks": """
         def train(self, batches, latents):
             os.fork()
             return super().train(batches, latents)
         """,
-    "returns_views": """
+    "views": """
         def train(self, batches, latents):
             import dataclasses
             losses = super().train(batches, latents)
@@ -49,7 +49,7 @@ STILL_OK = {
             self.pictures[:] = images
             return self.pictures[:]
         """,
-    "spoils_what_it_is_given": """
+    "spoils": """
         def train(self, batches, latents):
             losses = super().train(batches, latents)
             batches[:] = 0; latents[:] = 0
@@ -59,7 +59,7 @@ STILL_OK = {
             latents[:] = 0
             return images
         """,
-    "patches_the_standard_library": """
+    "patches": """
         def train(self, batches, latents):
             import time, json
             time.time = lambda: -1e9
@@ -69,8 +69,8 @@ STILL_OK = {
 }
 
 FAILS = {
-    "exits_well": ("def train(self, *a): os._exit(0)", "error", "exit code 0 and without saying"),
-    "base_exception": (
+    "exits": ("def train(self, *a): os._exit(0)", "error", "exit code 0 and without saying"),
+    "raises": (
         """
         def train(self, *a):
             class Mine(BaseException): pass
@@ -79,22 +79,22 @@ FAILS = {
         *("error", "Mine: mine"),
     ),
     "keyboard": ("def train(self, *a): raise KeyboardInterrupt", "error", "KeyboardInterrupt"),
-    "many_words": (
+    "shouts": (
         "def train(self, *a): raise ValueError('x' * 10_000_000)",
         *("error", "ValueError: xxx"),
     ),
-    "odd_words": (
+    "mumbles": (
         r"def train(self, *a): raise ValueError('\udcff\x00\x1b[31m')",
         *("error", "ValueError: "),
     ),
-    "weights_not_finite": (
+    "infinite": (
         """
         def weights(self):
             return {name: tensor * np.nan for name, tensor in super().weights().items()}
         """,
         *("diverged", "the weights discriminator"),
     ),
-    "removes_its_folder": (
+    "removes": (
         """
         def train(self, *a):
             import shutil
@@ -103,7 +103,7 @@ FAILS = {
         """,
         *("error", ""),
     ),
-    "record_is_a_folder": (
+    "blocks": (
         """
         def train(self, *a):
             (Path(os.environ["GAN_BENCH_RUN"]) / "record.json" / "x").mkdir(parents=True)

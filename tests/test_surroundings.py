@@ -20,12 +20,16 @@ def without(bench, *names):
         bench.environment.pop(name, None)
 
 
-def test_a_home_that_cannot_be_written_is_done_without(bench, plugin):
+def test_a_home_that_cannot_be_written_is_named_and_can_be_done_without(bench, plugin):
     (bench.folder / "home").write_text("no folder, so nobody may write below it")
     without(bench, "XDG_CACHE_HOME")
-    done = bench("run", plugin("gan"), *SHORT, HOME=str(bench.folder / "home"))
-    assert done.code == 0, done.out + done.err
-    assert bench("report", HOME=str(bench.folder / "home")).code == 0
+    home = {"HOME": str(bench.folder / "home")}
+    target = plugin("gan")
+    done = bench("run", target, *SHORT, **home)
+    assert done.code == 1
+    assert "The cache" in done.out and "bypass it with --no-cache" in done.out
+    assert bench("run", target, *SHORT, "--no-cache", **home).code == 0
+    assert bench("report", **home).code == 0
 
 
 def test_no_home_at_all(bench, plugin):

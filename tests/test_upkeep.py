@@ -7,20 +7,30 @@ import subprocess
 
 import pytest
 
-from conftest import same_bits
+from conftest import PLUGIN, Bench, same_bits
 from gan_bench.environment import RUN_MARK
 
+FAKE = ("gan_bench.testing", "FakeTrainer")
 MANY = ("--steps", "300", "--evaluations", "3", "--samples", "150", "--keep-samples")
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A finished run, made once."""
+    folder = tmp_path_factory.mktemp("prepared")
+    (folder / "gan.py").write_text(PLUGIN.format(module=FAKE[0], base=FAKE[1], body="    pass"))
+    assert Bench(folder)("run", "./gan.py", *MANY).code == 0
+    return folder
+
+
 @pytest.fixture
-def finished(bench, plugin):
+def finished(bench, prepared):
     """A results folder with one finished run, and its twin that stays as it is."""
-    target = plugin("gan")
+    shutil.copy(prepared / "gan.py", bench.folder)
     for results in ("results/local", "calm"):
-        assert bench("run", target, *MANY, "--results", results).code == 0
+        shutil.copytree(prepared / "results/local", bench.folder / results)
     (folder,) = bench.run_folders()
-    return target, folder
+    return "./gan.py", folder
 
 
 def doctor(bench, *arguments):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import tokenize
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -59,11 +60,27 @@ def read_losses(path: Path) -> NDArray[np.float32]:
         raise GanBenchError(f"The losses {path} are not readable ({said}).") from error
 
 
-def _read_losses(file: BinaryIO) -> NDArray[np.float32]:
+def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether it is in Fortran's order, and dtype of an .npy file at its beginning.
+
+    Raises
+    ------
+    ValueError
+        It is none, of another format version, or damaged.
+    """
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
-        raise ValueError(f"their format version is {version}")
-    shape, fortran, dtype = _HEADERS[version](file)
+        raise ValueError(f"its format version is {version}")
+    try:
+        shape, fortran, dtype = _HEADERS[version](file)
+    # NumPy parses the header as Python, and lets through what the parser says.
+    except (tokenize.TokenError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise ValueError(f"its header is damaged: {error}") from error
+    return tuple(shape), bool(fortran), dtype
+
+
+def _read_losses(file: BinaryIO) -> NDArray[np.float32]:
+    shape, fortran, dtype = read_header(file)
     if dtype.kind != "f" or len(shape) != 2 or fortran:
         raise ValueError(f"they are {dtype} {shape}, no table of figures")
     if shape[1] != len(LOSS_COLUMNS):

@@ -147,7 +147,8 @@ def open_results(path: Path, *, create: bool) -> ResultsFolder:
         try:
             for folder in (path / "plans", path / "runs"):
                 folder.mkdir(parents=True, exist_ok=True)
-            write_marker(path)
+            if not marker.exists():
+                write_marker(path)
         except OSError as error:
             raise UsageError(
                 f"The results folder {path} cannot be written ({error.strerror}); name another "

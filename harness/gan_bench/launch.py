@@ -84,8 +84,8 @@ class _Limits:
         if now - self._last_sign > self._silence_s:
             self.silent_s = now - self._last_sign
         if self.timed_out or self.silent_s is not None:
-            # A stopped process would not see the signal.
-            for signum in (signal.SIGCONT, STACKS_SIGNAL):
+            # A stopped process sees the first when it gets the second.
+            for signum in (STACKS_SIGNAL, signal.SIGCONT):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(process.pid, signum)
             time.sleep(POLL_S)

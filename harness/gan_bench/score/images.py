@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench import data
+from gan_bench.arrays import read_header
 from gan_bench.data import Dataset, Split, SplitName
 from gan_bench.data.folder import visible_files
 from gan_bench.data.picture import SUFFIXES, read_picture, shown
@@ -350,14 +351,7 @@ class _ArrayFile:
         return self._archive.open(f"{name}.npy")  # type: ignore[return-value]
 
     def _read_shape(self) -> tuple[int, ...]:
-        version = np.lib.format.read_magic(self._file)
-        read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read is None:
-            raise ValueError(f"its format version is {version}")
-        shape, fortran, dtype = read(self._file)
+        shape, fortran, dtype = read_header(self._file)
         flat = len(shape) == 4 and 0 in shape[1:3]
         if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or fortran or flat:
             order = " in Fortran's order" if fortran and len(shape) > 1 else ""
