@@ -25,6 +25,7 @@ from gan_bench.score.features import FeatureModel
 from gan_bench.score.frechet import GaussianStatistics
 from gan_bench.score.images import ImageSet
 from gan_bench.score.interval import gaussian
+from gan_bench.score.scratch import scratch_folder
 
 _LAYOUT = 1
 _NEW, _OLD = ".new-", ".old-"
@@ -49,7 +50,7 @@ class ReferenceCache:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._scratch = tempfile.TemporaryDirectory(prefix="gan-bench-score-")
+        self._scratch = scratch_folder()
         self._number = 0
         self.notices: list[str] = []
 

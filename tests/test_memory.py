@@ -1,0 +1,94 @@
+"""Running out of memory is told by evidence: the kernel's own count, or an error's own words."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gan_bench import memory
+from gan_bench.ending import Evidence, judge
+from gan_bench.memory import OomWatch
+
+SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
+
+
+def killed(**evidence):
+    known = {"interrupts": [], "timeout_s": None, "silent_s": None, "out_of_memory": None}
+    return judge(Evidence(code=-9, last={}, **(known | evidence)))
+
+
+def test_a_sigkill_alone_is_no_evidence():
+    assert killed() == ("killed", "the worker was killed by SIGKILL from outside")
+    assert killed(out_of_memory="the kernel did it") == ("oom", "the kernel did it")
+    # What gan-bench itself ended, the kernel did not.
+    assert killed(out_of_memory="x", timeout_s=3.0)[0] == "timeout"
+    assert killed(out_of_memory="x", interrupts=[2])[0] == "killed"
+
+
+@pytest.mark.parametrize(
+    ("membership", "file", "text"),
+    [
+        ("0::/a/job", "a/job/memory.events", "low 0\noom 1\noom_kill {}\n"),
+        ("4:memory:/job", "memory/job/memory.oom_control", "under_oom 0\noom_kill {}\n"),
+    ],
+)
+def test_the_counter_of_the_own_group_counts(monkeypatch, tmp_path, membership, file, text):
+    counter = tmp_path / file
+    counter.parent.mkdir(parents=True)
+    counter.write_text(text.format(2))
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path)
+    real = Path.read_text
+    own = lambda path, **how: (  # noqa: E731
+        membership if str(path) == "/proc/self/cgroup" else real(path, **how)
+    )
+    monkeypatch.setattr(Path, "read_text", own)
+    watch = OomWatch()
+    assert watch.happened() is None
+    counter.write_text(text.format(3))
+    assert "out-of-memory killer" in watch.happened()
+
+
+@pytest.fixture
+def group():
+    """A control group of 300 MB of memory, where one can be made."""
+    v1, v2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
+    own = f"gan-bench-test-{os.getpid()}"
+    for base, limit in ((v1, "memory.limit_in_bytes"), (v2, "memory.max")):
+        try:
+            (base / own).mkdir()
+            (base / own / limit).write_text(str(300 << 20))
+        except OSError:
+            if (base / own).is_dir():
+                (base / own).rmdir()
+            continue
+        yield base / own
+        (base / own).rmdir()
+        return
+    pytest.skip("no control group with a memory limit can be made here")
+
+
+def test_a_worker_that_the_kernel_kills_for_memory_is_oom(bench, plugin, group):
+    body = """
+    def train(self, batches, latents):
+        hoard = []
+        while True: hoard.append(bytearray(os.urandom(1 << 20)) * 16)
+    """
+    target = plugin("hoards", body)
+    command = bench.command("run", target, *SHORT)
+    script = (
+        "import os, sys\n"
+        f"open({str(group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n"
+        "os.execv(sys.argv[1], sys.argv[1:])\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, *command],
+        cwd=bench.folder,
+        env=bench.environment,
+        capture_output=True,
+        timeout=120,
+    )
+    record = bench.records()["hoards"]
+    assert record["status"] == "oom"
+    assert "out-of-memory killer" in record["reason"] or "MemoryError" in record["reason"]
