@@ -159,14 +159,18 @@ def test_a_trainer_that_cuts_its_journal_is_still_followed(bench, plugin):
     assert bench.records()["cuts"]["status"] == "ok"
 
 
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_interrupt_ends_a_trainer_that_ignores_the_first(bench, plugin, signum):
+def test_an_interrupt_ends_a_trainer_that_ignores_it(bench, plugin, signum, times):
+    """After a grace of ten seconds; a second one, at once."""
     body = """
     def train(self, batches, latents):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        for _ in range(2): os.kill(os.getppid(), SIGNUM)
+        for _ in range(TIMES): os.kill(os.getppid(), SIGNUM)
         while True: signal.pause()
     """
-    target = plugin("ignores", body.replace("SIGNUM", str(int(signum))))
+    target = plugin(
+        "ignores", body.replace("SIGNUM", str(int(signum))).replace("TIMES", str(times))
+    )
     assert bench("run", target, *SHORT).code == 128 + signum
     assert bench.records()["ignores"]["status"] == "killed"

@@ -1,14 +1,19 @@
 """Clocks from events: each step's time once, whatever kills made the harness repeat."""
 
+import json
+from pathlib import Path
+
 import pytest
+from pydantic import ValidationError
 
 from gan_bench.devices import Machine
 from gan_bench.ending import Outcome
 from gan_bench.events import EventWriter
 from gan_bench.folders import RunFolder
-from gan_bench.record import Circumstances, make_record
+from gan_bench.record import RECORD_SCHEMA_VERSION, Circumstances, Record, make_record
 from gan_bench.spec import Budget, Implementation, RunSpec
 
+STORED = Path(__file__).resolve().parent / "stored_gate"
 SPEC = RunSpec(
     implementation=Implementation(
         name="numpy-fake", framework="numpy", recipe="fake", attribute="Fake", module="fake"
@@ -112,3 +117,21 @@ def test_a_run_without_events_has_no_figures(folder):
     made = record(folder)
     assert (made.warmup_s, made.train_s, made.images_per_s, made.attempts) == (None, None, None, 0)
     assert made.evaluation_points == ()
+
+
+def test_a_record_of_the_version_before_is_read():
+    path = sorted(STORED.glob("unchanged/runs/*/record.json"))[0]
+    written = json.loads(path.read_text())
+    assert written["schema_version"] == 1 and "files" not in written
+    read = Record.read(RunFolder(path.parent))
+    assert read.schema_version == RECORD_SCHEMA_VERSION == 2
+    assert read.files is None
+    kept = read.model_dump(mode="json", exclude={"schema_version", "files"})
+    assert kept == {name: value for name, value in written.items() if name != "schema_version"}
+
+
+@pytest.mark.parametrize("name", ["../escape", "/root", "a/b", ".hidden", "a\\b", "", "x" * 300])
+def test_a_name_is_no_path(name):
+    values = SPEC.implementation.model_dump() | {"name": name}
+    with pytest.raises(ValidationError):
+        Implementation.model_validate(values)

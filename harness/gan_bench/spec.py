@@ -20,8 +20,8 @@ class Frozen(BaseModel):
 class Implementation(Frozen):
     """A recipe in a framework, and where its trainer class is to be found."""
 
-    name: str
-    """As users write it, e.g. ``torch-dcgan``."""
+    name: str = Field(pattern=r"^[^/\\\x00.][^/\\\x00]*$", max_length=200)
+    """As users write it, e.g. ``torch-dcgan``; a part of the run's folder's name, so no path."""
     framework: str
     recipe: str
     attribute: str
