@@ -169,8 +169,6 @@ def test_an_interrupt_ends_a_trainer_that_ignores_it(bench, plugin, signum, time
         for _ in range(TIMES): os.kill(os.getppid(), SIGNUM)
         while True: signal.pause()
     """
-    target = plugin(
-        "ignores", body.replace("SIGNUM", str(int(signum))).replace("TIMES", str(times))
-    )
-    assert bench("run", target, *SHORT).code == 128 + signum
+    body = body.replace("SIGNUM", str(int(signum))).replace("TIMES", str(times))
+    assert bench("run", plugin("ignores", body), *SHORT).code == 128 + signum
     assert bench.records()["ignores"]["status"] == "killed"
