@@ -108,10 +108,12 @@ def _table(group: Group) -> Iterator[str]:
         cells = [f"*{what}*", *map(figure, values(group)), "", ""]
         yield f"| {' | '.join(cells)} |"
     yield ""
+    listed = ", ".join(map(str, seeds))
+    several = f"means of the seeds {listed} with the lowest and the highest in brackets"
     yield (
-        f"*{group.setting.budget_images:,} training images each, mean of the seeds "
-        f"{', '.join(map(str, seeds))} with the lowest and the highest in brackets, "
-        f"{group.setting.threads} processor thread{'s' * (group.setting.threads > 1)} of "
+        f"*{group.setting.budget_images:,} training images each, "
+        f"{several if len(seeds) > 1 else f'seed {listed} alone'}, "
+        f"{group.setting.threads} processor thread{'s' * (group.setting.threads > 1)} of an "
         f"{group.setting.hardware}.*"
     )
 

@@ -31,7 +31,7 @@ def test_status_show_export_and_report_read_while_a_run_writes(bench, plugin):
             assert bench("doctor", "--results", "results/local").code == 0
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert {"running", "pending", "ok"} <= seen
+    assert seen & {"running", "pending"} and "ok" in seen
 
 
 def test_a_second_run_on_the_same_results_waits_or_is_refused(bench, plugin):

@@ -152,10 +152,13 @@ def test_a_checkpoint_that_cannot_be_restored(bench, run):
     (folder,) = bench.run_folders()
     for path in (folder / "checkpoints").glob("*/trainer/*"):
         path.write_bytes(b"nothing")
-    assert "cannot be sampled: the checkpoint of step" in complaint(bench("sample", run))
+    assert "is damaged: its checksums do not fit" in complaint(bench("sample", run))
     state = next((folder / "checkpoints").glob("*/state.json"))
+    step = json.loads(state.read_text())["step"]
+    state.write_text(json.dumps({"schema_version": 1, "step": step}))  # which had no checksums
+    assert "cannot be sampled: the checkpoint of step" in complaint(bench("sample", run))
     state.write_text("{")
-    assert "checkpoints is damaged (" in complaint(bench("sample", run))
+    assert "its state.json is not readable" in complaint(bench("sample", run))
     shutil.rmtree(folder / "checkpoints")
     assert "has no checkpoint in" in complaint(bench("sample", run))
 
