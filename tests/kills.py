@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -34,17 +35,23 @@ class Disturbed:
         return path
 
     def kill_once(self) -> None:
-        """Start or continue the run and kill somebody at a random moment of it."""
-        whom = self.random.choice(list(self.kills))
+        """Start or continue the run and kill somebody at a random moment; again until one is hit.
+
+        A run that ends before its kill is compared, and begins anew.
+        """
+        while not self._kill(self.random.choice(list(self.kills))):
+            self.finish()
+            shutil.rmtree(self.bench.folder / "disturbed")
+
+    def _kill(self, whom: str) -> bool:
         process = self.bench.start(*self.command, "disturbed")
         try:
             process.communicate(timeout=self.random.uniform(0, self.duration_s))
-            self.start_over()  # it was faster; a finished run cannot be disturbed any more
-            return
+            return False
         except subprocess.TimeoutExpired:
             pass
         children = psutil.Process(process.pid).children(recursive=True)
-        victims = [process.pid] if whom != "child" else []
+        victims = [process.pid] if whom != "child" or not children else []
         if whom != "launcher":
             victims += [child.pid for child in children]
         self.random.shuffle(victims)
@@ -58,11 +65,7 @@ class Disturbed:
         if (self.bench.folder / "disturbed" / "runs").is_dir():
             for folder in self.bench.run_folders("disturbed"):
                 assert left_behind(folder) == []
-
-    def start_over(self) -> None:
-        """Let a finished run begin again from nothing."""
-        self.finish()
-        self.bench(*self.command, "disturbed", "--force")
+        return True
 
     def finish(self) -> None:
         """Run to the end and compare every bit with the undisturbed run."""

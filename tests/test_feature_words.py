@@ -66,6 +66,31 @@ def test_the_first_images_of_both_sides_are_scored_under_a_protocol_of_their_own
 
 def test_more_images_than_there_are_is_a_sentence(bench, plugin):
     assert bench("run", plugin("gan"), *SHORT).code == 0
+    early = bench("run", plugin("gan"), *SHORT, "--features", "lenet:301")
+    assert early.code == 2 and "has 300 samples in this plan: ask for fewer" in early.err
     done = bench("score", "--results", "results/local", "--features", "lenet:400")
     assert done.code == 1
     assert "400 images are to be scored, but the snapshots hold 300: ask for fewer." in done.err
+
+
+def test_a_count_that_is_that_of_the_samples_is_another_protocol(bench, plugin):
+    """Of the samples it takes all, of the reference only as many."""
+    target = plugin("gan")
+    assert bench("run", target, *SHORT).code == 0
+    assert "reused" in bench("run", target, *SHORT).out
+    assert bench("run", target, *SHORT, "--features", "lenet:300").code == 0
+    (folder,) = bench.run_folders()
+    counts = {
+        (content["protocol"]["n_fake"], content["protocol"]["n_real"])
+        for path in (folder / "scores").glob("*.json")
+        if (content := json.loads(path.read_text()))
+    }
+    assert counts == {(300, 1000), (300, 300)}
+
+
+def test_samples_from_elsewhere_may_be_scored_by_count_and_whole(bench, plugin):
+    np.savez(bench.folder / "x.npz", images=np.zeros((300, 28, 28, 1), np.uint8) + 7)
+    words = ("score", "mnist-5k:test", "x.npz", "--metrics", "fid", "--results", "results/local")
+    for features in ("lenet:200", "lenet"):
+        done = bench(*words, "--as", "X", "--features", features)
+        assert done.code == 0, done.err

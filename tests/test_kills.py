@@ -30,6 +30,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_a_calm_one(
     run = Disturbed(bench, plugin("gan", SLOW), LONG, seed=round_)
     for _ in range(min(EACH, KILLS - round_ * EACH)):
         run.kill_once()
+    assert sum(run.kills.values()) == min(EACH, KILLS - round_ * EACH)
     run.finish()
 
 

@@ -1,6 +1,7 @@
 """What was lost, damaged or cut short is told, made again, or refused; never believed."""
 
 import json
+import shutil
 import signal
 import sys
 import tempfile
@@ -8,6 +9,7 @@ import tempfile
 import numpy as np
 import pytest
 
+from gan_bench.checkpoints import last_checkpoint, write_checkpoint
 from gan_bench.locks import device_lock, run_lock
 from gan_bench.record import RECORD_SCHEMA_VERSION
 from gan_bench.score.run import score_run
@@ -126,7 +128,7 @@ def test_a_checkpoint_that_cannot_be_restored_is_put_aside(bench, plugin):
     (folder / "record.json").unlink()
     done = bench("run", target, *SHORT)
     assert done.code == 1
-    assert "cannot be restored" in bench.records()["gan"]["reason"]
+    assert "its checksums do not fit; it was put aside" in bench.records()["gan"]["reason"]
     assert bench("run", target, *SHORT, "--retry").code == 0
     assert bench.records()["gan"]["weights_sha256"] == before
 
@@ -285,3 +287,61 @@ def test_the_losses_of_a_killed_run_are_there_up_to_its_checkpoint(bench, plugin
     losses = np.load(folder / "losses.npy", allow_pickle=False)
     assert np.isfinite(losses[: int(checkpoint.name), :2]).all()
     assert np.isnan(losses[int(checkpoint.name) :]).all()
+
+
+def test_a_removal_of_checkpoints_that_was_cut_short_is_no_damage(tmp_path):
+    folder = tmp_path / "checkpoints"
+    for step in (50, 100):
+        write_checkpoint(folder, step, lambda path: (path / "weights").write_bytes(b"0"))
+        if step == 50:
+            shutil.copytree(folder / "00000050", tmp_path / "kept")
+    shutil.copytree(tmp_path / "kept", folder / "00000050")
+    (folder / "00000050" / "state.json").unlink()
+    found = last_checkpoint(folder)
+    assert found is not None and found[0] == 100
+
+
+def test_a_raised_error_that_caused_itself_is_told(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        try: raise ValueError("a ring")
+        except ValueError as error: raise error from error
+    """
+    assert bench("run", plugin("rings", body), *SHORT, "--timeout", "20").code == 1
+    assert bench.records()["rings"]["reason"] == "ValueError: a ring"
+
+
+def test_another_full_disk_is_the_plugins_own_error_and_the_plan_goes_on(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        raise OSError(28, "No space left on device", "/dev/shm/x")
+    """
+    ends = "def train(self, batches, latents): os._exit(74)"
+    assert (
+        bench("run", plugin("fills", body), plugin("ends", ends), plugin("sound"), *SHORT).code == 1
+    )
+    statuses = {name: record["status"] for name, record in bench.records().items()}
+    assert statuses == {"fills": "error", "ends": "error", "sound": "ok"}
+
+
+def test_a_checkpoint_that_could_not_be_read_this_time_stands(bench, plugin):
+    body = """
+    def load(self, path):
+        if not Path(MARKER).exists():
+            Path(MARKER).touch()
+            raise MemoryError
+        super().load(path)
+
+    def train(self, batches, latents):
+        if self._steps_done >= 8 and not Path(MARKER).exists(): os.kill(os.getpid(), signal.SIGKILL)
+        return super().train(batches, latents)
+    """
+    target = plugin("gan", body.replace("MARKER", repr(str(bench.folder / "marker"))))
+    assert bench("run", target, *SHORT).code == 1
+    (folder,) = bench.run_folders()
+    before = [path.name for path in (folder / "checkpoints").iterdir()]
+    assert before
+    assert bench("run", target, *SHORT).code == 1
+    assert bench.records()["gan"]["status"] == "oom"
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == before
+    assert bench("run", target, *SHORT, "--retry").code == 0

@@ -10,13 +10,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gan_bench.atomic import write_atomically
-from gan_bench.disk import full_disk, has_no_space, is_full
+from gan_bench.disk import NoSpace, has_no_space, is_full
 from gan_bench.errors import GanBenchError
 from gan_bench.reading import read_limited
 
 CHECKPOINT_SCHEMA_VERSION = 2
 _STATE = "state.json"
 TRAINER = "trainer"
+_HALF = ".half"
+"""Ends the name of what is being written or removed."""
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -73,7 +75,7 @@ def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> P
     if final.exists():
         return final
     folder.mkdir(exist_ok=True)
-    half = folder / f"{step:08d}.half"
+    half = folder / f"{step:08d}{_HALF}"
     shutil.rmtree(half, ignore_errors=True)
     try:
         (half / TRAINER).mkdir(parents=True)
@@ -84,16 +86,20 @@ def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> P
         write_atomically(half / _STATE, state.model_dump_json(indent=1).encode() + b"\n")
         _flush(half)
     except Exception as error:
+        # A framework's own error may not say why it could not write.
         full = is_full(error) or has_no_space(folder)
         shutil.rmtree(half, ignore_errors=True)
-        if full and not is_full(error):
-            raise full_disk(half) from error
+        if full:
+            raise NoSpace(half) from error
         raise
     half.rename(final)
     _flush(folder)
     for other in folder.iterdir():
         if other != final:
-            shutil.rmtree(other)
+            # Out of the way by its name first: a removal cut short must not look like a damage.
+            gone = other if other.suffix == _HALF else other.with_name(f"{other.name}{_HALF}")
+            other.rename(gone)
+            shutil.rmtree(gone)
     return final
 
 
@@ -108,7 +114,8 @@ def last_checkpoint(folder: Path) -> tuple[int, Path] | None:
     if not folder.is_dir():
         return None
     names = [path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()]
-    return max((_read(path) for path in names), default=None)
+    # Earlier ones are on their way out, and perhaps not whole any more.
+    return _read(max(names, key=lambda path: int(path.name))) if names else None
 
 
 def _read(checkpoint: Path) -> tuple[int, Path]:
@@ -130,6 +137,8 @@ def _read(checkpoint: Path) -> tuple[int, Path]:
 
 def put_aside(folder: Path) -> None:
     """Keep checkpoints that cannot be restored under another name, so that a run starts over."""
-    target = folder.with_name(f"{folder.name}.damaged")
-    shutil.rmtree(target, ignore_errors=True)
+    target, number = folder.with_name(f"{folder.name}.damaged"), 1
+    while target.exists():
+        number += 1
+        target = folder.with_name(f"{folder.name}.damaged.{number}")
     folder.rename(target)

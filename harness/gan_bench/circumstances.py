@@ -11,10 +11,12 @@ from gan_bench.devices import machine, usable_processors
 from gan_bench.record import EXCLUSIVE_BELOW, Circumstances
 
 
-def _busy_s(processors: Sequence[int]) -> float:
-    """Return the seconds that all processes of the machine have used these processors."""
+def _busy_s(processors: Sequence[int]) -> float | None:
+    """Return for how long all processes have used these processors, None if it is not known."""
     total = 0.0
     every = psutil.cpu_times(percpu=True)
+    if len(every) <= max(processors):
+        return None  # some are offline or hidden, so that places are no numbers
     for times in (every[number] for number in processors):
         idle = times.idle + getattr(times, "iowait", 0.0)
         # Guest time is counted in user time already.
@@ -39,10 +41,11 @@ class LoadMeter:
     def stop(self, worker_cpu_s: float) -> float | None:
         """Return the share, 0 to 1, given the processor seconds of the run itself."""
         wall = time.monotonic() - self._started
-        if wall <= 0:
+        busy = _busy_s(self._processors)
+        if wall <= 0 or busy is None or self._busy is None:
             return None
         own = time.process_time() - self._own + worker_cpu_s
-        others = _busy_s(self._processors) - self._busy - own
+        others = busy - self._busy - own
         return min(1.0, max(0.0, others / (wall * len(self._processors))))
 
 

@@ -1,8 +1,10 @@
 """Whether a disk is full, and what to say then."""
 
+import contextlib
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from gan_bench.errors import GanBenchError
@@ -24,16 +26,39 @@ class DiskFull(GanBenchError):
 def is_full(error: BaseException) -> bool:
     """Tell by an exception, or by one that it came from."""
     link: BaseException | None = error
-    while link is not None:
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:  # `raise error from error` is a ring
+        seen.add(id(link))
         if isinstance(link, OSError) and link.errno in _ERRNOS:
             return True
         link = link.__cause__ or link.__context__
     return False
 
 
-def full_disk(where: Path) -> OSError:
-    """Return the error that a full disk is."""
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where))
+class NoSpace(OSError):
+    """A file of a run's could not be written for want of space."""
+
+    def __init__(self, where: Path) -> None:
+        super().__init__(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where))
+
+
+@contextlib.contextmanager
+def saving(where: Path) -> Iterator[None]:
+    """Tell that it is a run's own file which a full disk does not take, not one of a plugin's."""
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise NoSpace(where) from error
+        raise
+
+
+def is_full_for(folder: Path, error: BaseException) -> bool:
+    """Tell whether an error means that nothing can be written below a folder any more.
+
+    A plugin may have filled another disk, such as the shared memory: that is its own error.
+    """
+    return isinstance(error, NoSpace) or (is_full(error) and has_no_space(folder))
 
 
 def has_no_space(folder: Path) -> bool:

@@ -16,6 +16,8 @@ DISK_FULL_EXIT_CODE = 74
 """By which a worker says that the disk is full, where its journal cannot (EX_IOERR)."""
 STOPPED_EXIT_CODE = 75
 """The worker ended because it was asked to, after a checkpoint (EX_TEMPFAIL)."""
+STACKS_SIGNAL = signal.SIGUSR1
+"""At which a worker writes the stacks of its threads to its log, however it hangs."""
 DISK_FULL = "there is no space left for the results; free some, and the same command continues"
 LOG_TAIL_LINES = 30
 LOG_TAIL_BYTES = 16_384
@@ -51,14 +53,16 @@ class Evidence:
     """How long the worker had shown no sign of life when it was ended for that."""
     out_of_memory: str | None
     """What the kernel's out-of-memory killer did meanwhile, None if nothing."""
+    no_space: bool = False
+    """Whether nothing can be written into the run's folder any more."""
 
     @property
     def disk_full(self) -> bool:
         """Whether the worker ended for want of space."""
         failed = self.last.get("failed")
-        return self.code == DISK_FULL_EXIT_CODE or (
-            failed is not None and failed["reason"] == DISK_FULL
-        )
+        if failed is None:
+            return self.code == DISK_FULL_EXIT_CODE and self.no_space
+        return bool(failed["kind"] == "killed" and failed["reason"] == DISK_FULL)
 
 
 def judge(found: Evidence) -> tuple[Status, str | None]:

@@ -5,12 +5,19 @@ from pathlib import Path
 
 from gan_bench.devices import gpu_of
 
+SILENCE_S = "GAN_BENCH_SILENCE_S"
+"""Tells a worker after how long a silence its supervisor ends it."""
 RUN_MARK = "GAN_BENCH_RUN"
 """Names a run's folder in the environment of its worker and of all that descends from it."""
 
 
 def worker_environment(
-    *, device: str, threads: int, deterministic: bool = False, run: Path | None = None
+    *,
+    device: str,
+    threads: int,
+    deterministic: bool = False,
+    run: Path | None = None,
+    silence_s: float | None = None,
 ) -> dict[str, str]:
     """Return the environment of a worker.
 
@@ -24,6 +31,8 @@ def worker_environment(
         Whether frameworks are asked for it.
     run
         The run's folder, by which what descends from the worker can be found.
+    silence_s
+        After how long without a sign of life its supervisor ends it.
     """
     intra_op = str(threads)
     gpu = gpu_of(device)
@@ -44,6 +53,8 @@ def worker_environment(
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_NUM_INTRAOP_THREADS": intra_op,
     }
+    if silence_s is not None:
+        environment[SILENCE_S] = str(silence_s)
     if run is not None:
         environment[RUN_MARK] = str(run.resolve())
     if deterministic:

@@ -27,15 +27,20 @@ class EventWriter:
         if cut:
             self._file.write(b"\n")
         self._lock = threading.Lock()
+        self._cut = False
 
     def write(self, event: str, **values: Any) -> None:
         """Append one event with the attempt's number and the wall-clock time."""
         line = {"event": event, "attempt": self.attempt, "time": time(), **values}
         content = json.dumps(line, allow_nan=False).encode() + b"\n"
         with self._lock:
+            if self._cut:
+                content = b"\n" + content  # ends what an earlier write could not
+            self._cut = True
             written = self._file.write(content)
             while written < len(content):  # a disk that fills up takes a part, and then says so
                 written += self._file.write(content[written:])
+            self._cut = False
 
 
 def _ends_whole(path: Path) -> bool:

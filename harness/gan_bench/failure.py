@@ -2,8 +2,6 @@
 
 import errno
 
-from gan_bench.disk import is_full
-from gan_bench.ending import DISK_FULL
 from gan_bench.errors import GanBenchError
 from gan_bench.trainer import Unsupported
 
@@ -25,7 +23,7 @@ class Diverged(GanBenchError):
     """A loss is not a finite number."""
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Tell by the exception's own words; nothing is guessed from a signal."""
     name = type(error).__name__
     text = str(error)
@@ -45,9 +43,7 @@ def failure_kind(error: BaseException) -> str:
         return "diverged"
     if isinstance(error, ModuleNotFoundError):
         return "missing"
-    if is_full(error):
-        return "killed"
-    return "oom" if _is_out_of_memory(error) else "error"
+    return "oom" if is_out_of_memory(error) else "error"
 
 
 def failure_reason(error: BaseException) -> str:
@@ -57,8 +53,6 @@ def failure_reason(error: BaseException) -> str:
 
 
 def _in_words(error: BaseException) -> str:
-    if is_full(error):
-        return DISK_FULL
     if isinstance(error, GanBenchError | Unsupported):
         return str(error) or type(error).__name__
     if isinstance(error, ModuleNotFoundError):

@@ -9,7 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from gan_bench.ending import Evidence, Outcome, judge
+from gan_bench.disk import has_no_space
+from gan_bench.ending import DISK_FULL_EXIT_CODE, STACKS_SIGNAL, Evidence, Outcome, judge
 from gan_bench.environment import worker_environment
 from gan_bench.events import Event, EventTail
 from gan_bench.folders import RunFolder
@@ -27,12 +28,14 @@ from gan_bench.spec import RunSpec
 GRACE_S = 10.0
 """Between SIGTERM and SIGKILL: what a chunk may take to end with a checkpoint."""
 POLL_S = 0.1
+_GAP_S = 5.0
+"""A supervisor that did not look for so long was stopped, or its machine was."""
 SILENCE_S = 300.0
 """A worker beats every two seconds, in a thread; one that has not for so long hangs."""
+FEWEST_SILENCE_S = 5.0
+"""Two beats and a little."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """By which a user, a scheduler or a closed terminal asks for the end."""
-STACKS_SIGNAL = signal.SIGUSR1
-"""At which a worker writes the stacks of its threads to its log, however it hangs."""
 
 
 class _Signals:
@@ -59,7 +62,7 @@ class _Limits:
     def __init__(self, timeout_s: float | None, silence_s: float) -> None:
         self._timeout_s = timeout_s
         self._silence_s = silence_s
-        self._started = self._last_sign = time.monotonic()
+        self._started = self._last_sign = self._looked = time.monotonic()
         self._asked: float | None = None
         self.timed_out = False
         self.silent_s: float | None = None
@@ -71,6 +74,9 @@ class _Limits:
     def enforce(self, process: subprocess.Popen[bytes], interrupts: int) -> None:
         """Ask for the end where it is time, and make it happen where asking did not help."""
         now = time.monotonic()
+        if now - self._looked > _GAP_S:
+            self._last_sign = now  # this process slept itself, and the worker perhaps with it
+        self._looked = now
         if self._asked is None:
             self._look(process, now)
             if interrupts or self.timed_out or self.silent_s is not None:
@@ -145,6 +151,7 @@ def launch(
                 threads=spec.threads,
                 deterministic=spec.deterministic,
                 run=folder.path,
+                silence_s=silence_s,
             ),
             start_new_session=True,
         )
@@ -166,6 +173,7 @@ def launch(
         timeout_s=timeout_s if limits.timed_out else None,
         silent_s=limits.silent_s,
         out_of_memory=memory.happened(),
+        no_space=process.returncode == DISK_FULL_EXIT_CODE and has_no_space(folder.path),
     )
     status, reason = judge(evidence)
     return Outcome(

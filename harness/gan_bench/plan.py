@@ -62,7 +62,7 @@ def read_plan_file(path: Path) -> dict[str, Any]:
         content = tomllib.loads(read_limited(path, _LARGEST_PLAN_BYTES).decode())
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The plan file {path} cannot be read: {error}.") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"The plan file {path} is not valid TOML: {error}.") from error
     for key in content:
         if key not in Request.model_fields:

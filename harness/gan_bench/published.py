@@ -51,5 +51,5 @@ def read_published(path: Path) -> tuple[PublishedFigure, ...]:
         first = error.errors()[0]
         where = " ".join(str(part) for part in first["loc"])
         raise GanBenchError(f"{path} is not usable ({where}: {first['msg']}).") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise GanBenchError(f"{path} is not readable ({error}).") from error

@@ -18,5 +18,5 @@ def read_limited(path: Path, limit: int = LARGEST_BYTES) -> bytes:
     with path.open("rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise OSError(errno.EFBIG, f"it is larger than {limit / 2**20:g} MiB", str(path))
+        raise OSError(errno.EINVAL, f"it is larger than {limit / 2**20:g} MiB", str(path))
     return content

@@ -14,6 +14,7 @@ from gan_bench.external import add_external, check_external, check_name
 from gan_bench.folders import open_results
 from gan_bench.rescore import Rescored, rescore
 from gan_bench.score.cachesize import reference_folder
+from gan_bench.score.images import ImageSet
 from gan_bench.score.result import Score, Scores
 from gan_bench.tables import interval, significant, simple_table
 
@@ -119,7 +120,8 @@ def pairs(
             scorer = stack.enter_context(scorer_for(*pair, metrics, options))
             scorers.append((scorer, pair, metrics))
         for scorer, pair, metrics in scorers:
-            found.append(score_pair(scorer, (real, fake), pair, metrics, with_floor=floor))
+            scores = score_pair(scorer, (real, fake), pair, metrics, with_floor=floor)
+            found.append(_of_whole(scores, sides))
             for sentence in scorer.notices():
                 say(sentence)
     if place is not None:
@@ -133,6 +135,18 @@ def pairs(
                 f"The results folder {results.path} cannot be written ({error.strerror})."
             ) from error
     return found
+
+
+def _of_whole(scores: Scores, sides: tuple[ImageSet, ImageSet]) -> Scores:
+    """Return scores whose sides are named by all of their images, of which some may be scored."""
+    counted = {
+        name: source.model_copy(update={"count": side.count})
+        for name, source, side in zip(
+            ("real", "fake"), (scores.real, scores.fake), sides, strict=True
+        )
+        if source is not None
+    }
+    return scores.model_copy(update=counted)
 
 
 def as_dict(run: Rescored) -> dict[str, Any]:

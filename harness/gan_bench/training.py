@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from time import monotonic, perf_counter  # by name: a plugin may replace the module's
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,10 @@ from gan_bench.checkpoints import last_checkpoint, put_aside, write_checkpoint
 from gan_bench.contract import LOSS_COLUMNS, check_samples, loss_table, weights_sha256
 from gan_bench.data.batches import batches
 from gan_bench.data.latents import evaluation_latents, training_latents
+from gan_bench.disk import is_full, saving
 from gan_bench.errors import GanBenchError
 from gan_bench.events import EventWriter
-from gan_bench.failure import Diverged
+from gan_bench.failure import Diverged, failure_reason, is_out_of_memory
 from gan_bench.folders import RunFolder
 from gan_bench.loading import load_trainer
 from gan_bench.reading import read_limited
@@ -125,24 +126,37 @@ class Training:
         """Continue from the last checkpoint, if there is one and its losses are there too."""
         try:
             found = last_checkpoint(self.folder.checkpoints)
-            if found is None or not self.folder.losses.exists():
-                return
-            step, path = found
+        except GanBenchError as error:
+            self._start_over(str(error).rstrip("."), error)
+        if found is None:
+            return
+        step, path = found
+        try:
+            losses = read_losses(self.folder.losses)
+        except FileNotFoundError:
+            put_aside(self.folder.checkpoints)  # worth nothing without the losses until then
+            return
+        except GanBenchError as error:
+            self._start_over("the losses until the last checkpoint are damaged", error)
+        if step > self.spec.steps or step > len(losses):
+            self._start_over(f"the last checkpoint is of step {step}, the run is shorter", None)
+        try:
             self._in_one(lambda: self.trainer.load(path))
-            if step > self.spec.steps:
-                raise GanBenchError(f"it is of step {step} of {self.spec.steps}")
-            self.losses[:step] = read_losses(self.folder.losses)[:step]
         except Exception as error:
-            put_aside(self.folder.checkpoints)
-            raise GanBenchError(
-                f"the last checkpoint cannot be restored ({type(error).__name__}: {error}); it was "
-                "put aside, and --retry starts over"
-            ) from error
+            if is_full(error) or is_out_of_memory(error):
+                raise  # the checkpoint is whole, and will be read another time
+            self._start_over(f"the checkpoint of step {step} cannot be restored", error)
+        self.losses[:step] = losses[:step]
         self.step = step
         broken = ~np.isfinite(self.losses[:step, :2]).all(axis=1)
         if broken.any():
             self._diverged = True
             self._tell_of_divergence(int(np.argmax(broken)) + 1, "a loss was")
+
+    def _start_over(self, why: str, error: Exception | None) -> NoReturn:
+        put_aside(self.folder.checkpoints)
+        said = f" ({failure_reason(error)})" if error is not None else ""
+        raise GanBenchError(f"{why}{said}; it was put aside, and --retry starts over") from error
 
     def chunk(self) -> None:
         """Train one chunk and time it; the draws and all bookkeeping stay outside the clock."""
@@ -225,9 +239,11 @@ class Training:
     def snapshot_if_due(self) -> None:
         """Save the samples of an evaluation point, from the run's own fixed latents."""
         path = self.folder.snapshot(self.step)
-        if self.step not in self.spec.evaluation_steps or path.exists():
+        if self.step not in self.spec.evaluation_steps:
             return
         self._check_weights()
+        if path.exists():
+            return
         latents = evaluation_latents(
             seed=self.spec.seed,
             count=self.spec.samples,
@@ -239,7 +255,8 @@ class Training:
         seconds = perf_counter() - started
         check_samples(images, (self.spec.samples, *self.images.shape[1:]))
         self.folder.snapshots.mkdir(exist_ok=True)
-        write_images(path, images)
+        with saving(path):
+            write_images(path, images)
         self.events.write("snapshot", step=self.step, seconds=seconds)
 
     def checkpoint_if_due(self) -> None:
@@ -260,4 +277,5 @@ class Training:
             raise Stopped
 
     def _write_losses(self) -> None:
-        write_array(self.folder.losses, self.losses)
+        with saving(self.folder.losses):
+            write_array(self.folder.losses, self.losses)

@@ -2,6 +2,7 @@
 
 import contextlib
 import faulthandler
+import os
 import resource
 import sys
 import threading
@@ -9,7 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+from gan_bench.environment import SILENCE_S
 from gan_bench.events import HEARTBEAT_S, EventWriter
+
+_MORE_S = 60.0
+"""A silent process ends itself so long after its supervisor should have: it was killed then."""
 
 
 def peak_rss_mb() -> float:
@@ -21,13 +26,6 @@ def peak_rss_mb() -> float:
                 return int(line.split()[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-LONGEST_SILENCE_S = 360.0
-"""After so long without a beat a process ends itself, whatever holds Python's lock.
-
-Longer than its supervisor waits: it is for a process whose supervisor was killed.
-"""
 
 
 @contextlib.contextmanager
@@ -44,10 +42,13 @@ def heartbeat(events: EventWriter, step: Callable[[], int], log: TextIO) -> Iter
         Where the stacks of its threads go when it has hung for too long.
     """
     ended = threading.Event()
+    silence_s = float(os.environ.get(SILENCE_S, "inf")) + _MORE_S
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT_S):
-            faulthandler.dump_traceback_later(LONGEST_SILENCE_S, exit=True, file=log)
+            if silence_s < threading.TIMEOUT_MAX:
+                # Of C, so that it works whatever holds Python's lock.
+                faulthandler.dump_traceback_later(silence_s, exit=True, file=log)
             with contextlib.suppress(OSError):  # a full disk is what the next chunk will tell
                 events.write("heartbeat", step=step())
 

@@ -13,12 +13,11 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from gan_bench.disk import is_full
-from gan_bench.ending import DISK_FULL_EXIT_CODE, STOPPED_EXIT_CODE
+from gan_bench.disk import is_full_for
+from gan_bench.ending import DISK_FULL, DISK_FULL_EXIT_CODE, STACKS_SIGNAL, STOPPED_EXIT_CODE
 from gan_bench.events import EventWriter
 from gan_bench.failure import failure_kind, failure_reason
 from gan_bench.folders import RunFolder
-from gan_bench.launch import STACKS_SIGNAL
 from gan_bench.parent import end_with_parent
 from gan_bench.training import Stopped, Training
 from gan_bench.vitals import heartbeat, peak_rss_mb
@@ -60,21 +59,22 @@ def main(run_dir: Path) -> int:
                 events.write("stopped", step=training.step, peak_rss_mb=peak_rss_mb())
             return STOPPED_EXIT_CODE
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises becomes a status
-            _tell(events, error, training.step if training else 0)
+            full = is_full_for(folder.path, error)
+            _tell(events, error, training.step if training else 0, full=full)
             with contextlib.suppress(Exception):
                 traceback.print_exc(file=log)
-            return DISK_FULL_EXIT_CODE if is_full(error) else 1
+            return DISK_FULL_EXIT_CODE if full else 1
         return 0
 
 
-def _tell(events: EventWriter | None, error: BaseException, step: int) -> None:
+def _tell(events: EventWriter | None, error: BaseException, step: int, *, full: bool) -> None:
     if events is None:
         return
     with contextlib.suppress(OSError):
         events.write(
             "failed",
-            kind=failure_kind(error),
-            reason=failure_reason(error),
+            kind="killed" if full else failure_kind(error),
+            reason=DISK_FULL if full else failure_reason(error),
             step=step,
             peak_rss_mb=peak_rss_mb(),
         )

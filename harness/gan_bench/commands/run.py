@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from gan_bench.commands import options
-from gan_bench.commands.options import check_features, results_option, scoring_options, typed
+from gan_bench.commands.options import (
+    PositiveNumber,
+    check_features,
+    results_option,
+    scoring_options,
+    typed,
+)
+from gan_bench.errors import UsageError
 
 
 @click.command()
@@ -32,13 +39,11 @@ from gan_bench.commands.options import check_features, results_option, scoring_o
 @click.option("--evaluations", type=int, help="Evaluation points, first and last included.")
 @click.option("--samples", type=int, help="Samples at each evaluation point.")
 @results_option
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for a run.")
+@click.option("--timeout", type=PositiveNumber(), help="Seconds for a run.")
 @click.option(
     "--silence",
-    type=click.FloatRange(min=0, min_open=True),
-    default=300.0,
-    show_default=True,
-    help="Seconds without a sign of life after which a run is ended.",
+    type=PositiveNumber(),
+    help="Seconds without a sign of life after which a run is ended; 300 unless given, 5 at least.",
 )
 @click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
 @click.option("--retry", is_flag=True, help="Try failed runs again.")
@@ -58,7 +63,7 @@ def run(
     seeds: str | None,
     results: Path,
     timeout: float | None,
-    silence: float,
+    silence: float | None,
     wait: bool,
     retry: bool,
     force: bool,
@@ -75,10 +80,17 @@ def run(
     from gan_bench import plan as planning
     from gan_bench.executor.local import Interrupted, execute
     from gan_bench.executor.one_run import Options, action
+    from gan_bench.executor.scoring import check_counts
     from gan_bench.folders import open_results
+    from gan_bench.launch import FEWEST_SILENCE_S, SILENCE_S
     from gan_bench.progress import progress_for
     from gan_bench.tables import print_plan
 
+    if silence is not None and silence < FEWEST_SILENCE_S:
+        raise UsageError(
+            f"--silence takes {FEWEST_SILENCE_S:g} seconds or more, not {silence:g}: a worker shows "
+            "that it lives every two."
+        )
     command = typed()
     asked = _asked(
         plan_file,
@@ -94,7 +106,7 @@ def run(
     how = Options(
         command=command,
         timeout_s=timeout,
-        silence_s=silence,
+        silence_s=silence or SILENCE_S,
         retry=retry,
         force=force,
         keep_samples=keep_samples,
@@ -107,6 +119,7 @@ def run(
         print_plan(console, plan, actions)
         return
     check_features(scoring)
+    check_counts(scoring, plan.runs)
     folder = open_results(results, create=True)
     try:
         with progress_for(console, len(plan.runs)) as observer:

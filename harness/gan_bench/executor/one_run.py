@@ -1,8 +1,10 @@
 """One planned run from launch to score; every executor calls exactly this."""
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from gan_bench.atomic import write_atomically
@@ -86,9 +88,9 @@ def _prepare(results: ResultsFolder, folder: RunFolder, spec: RunSpec, options: 
     if options.force and folder.path.exists():
         # Renamed first: a removal cut short must not leave half a run that looks like one.
         results.removing.mkdir(exist_ok=True)
-        shutil.rmtree(results.removing / folder.path.name, ignore_errors=True)
-        folder.path.rename(results.removing / folder.path.name)
-        shutil.rmtree(results.removing, ignore_errors=True)
+        gone = Path(tempfile.mkdtemp(prefix=f"{folder.path.name}-", dir=results.removing))
+        folder.path.rename(gone / folder.path.name)
+        shutil.rmtree(gone, ignore_errors=True)
     _write_spec(folder, spec)
 
 

@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from gan_bench.errors import GanBenchError
+from gan_bench import data
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import RunFolder
 from gan_bench.score.feature_words import FeatureWord
 from gan_bench.score.locate import model_sha256
 from gan_bench.score.names import DEFAULT, figure_names
-from gan_bench.score.protocol import FORMULA_VERSION
+from gan_bench.score.protocol import FORMULA_VERSION, LARGEST_REFERENCE
 from gan_bench.score.result import Score, Scores
 from gan_bench.spec import RunSpec
 
@@ -92,9 +95,41 @@ def scores_with(
             continue
         protocol = file.protocol
         model = (protocol.features, protocol.features_sha256, protocol.formula_version)
-        if (*model, protocol.n_fake) == wanted:
+        if (*model, protocol.n_fake) != wanted:
+            continue
+        # A word without a count takes all of the reference, however many these are.
+        if protocol.n_real == (features.images or reference_size(spec)):
             return file
     return None
+
+
+def check_counts(scoring: Scoring, specs: Iterable[RunSpec]) -> None:
+    """Refuse features of more images than a run has, before it is trained.
+
+    Raises
+    ------
+    UsageError
+        There are fewer samples, or images to compare with.
+    """
+    for word in scoring.features:
+        for spec in specs if word.images is not None else ():
+            there = {"samples": spec.samples, "test images": reference_size(spec)}
+            few = min(there, key=lambda what: there[what])
+            if word.images is not None and word.images > there[few]:
+                raise UsageError(
+                    f"{word} takes {word.images:,} images, but {spec.dataset_label} has "
+                    f"{there[few]:,} {few} in this plan: ask for fewer."
+                )
+
+
+@cache
+def _test_images(dataset: str) -> int:
+    return len(data.load(dataset).test.images)
+
+
+def reference_size(spec: RunSpec) -> int:
+    """Return how many images of the test split a run is scored against."""
+    return min(_test_images(spec.dataset), LARGEST_REFERENCE)
 
 
 def score(

@@ -93,4 +93,16 @@ def scoring_of(metric: str, chosen: Sequence[Entry]) -> Scoring:
         one for one in METRICS if any(metric in figure_names(one, name) for name in names or ())
     ]
     metrics = tuple(one for one in METRICS if one in {*DEFAULT, *further})
-    return Scoring(tuple(map(FeatureWord, ("lenet", *sorted(names - {"lenet"})))), metrics)
+    words = [FeatureWord(name, _count(metric, name, chosen)) for name in sorted(names - {"lenet"})]
+    return Scoring((FeatureWord("lenet"), *words), metrics)
+
+
+def _count(metric: str, name: str, chosen: Sequence[Entry]) -> int | None:
+    """Return of how many images the features are, None for all that there are."""
+    counts = {
+        (p.n_fake, p.n_real)
+        for entry in chosen
+        if (p := entry.protocol(metric)) is not None and p.features == name
+    }
+    equal = [fake for fake, real in counts if fake == real]
+    return equal[0] if len(counts) == 1 and equal else None

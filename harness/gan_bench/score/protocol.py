@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 FORMULA_VERSION = 2
 """Goes up whenever the code computes another figure from the same images."""
 
+LARGEST_REFERENCE = 10_000
+"""Images of a data set's test split that are the reference at most."""
+
 
 class Protocol(BaseModel):
     """How a snapshot is scored; figures of different protocols are never put in one ranking.

@@ -16,12 +16,10 @@ from gan_bench.reading import read_limited
 from gan_bench.score.images import of_snapshot, of_split
 from gan_bench.score.metrics import missing_figures
 from gan_bench.score.names import METRICS, figure_names
+from gan_bench.score.protocol import LARGEST_REFERENCE
 from gan_bench.score.result import Score, Scores
 from gan_bench.score.scorer import Options, Scorer
 from gan_bench.score.snapshots import keep_grids, snapshot_paths
-
-LARGEST_REFERENCE = 10_000
-"""Images of the reference split that are used at most."""
 
 Points = Literal["planned", "ends", "final", "all"]
 """Which snapshots get which metrics.

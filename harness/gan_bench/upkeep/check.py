@@ -1,5 +1,6 @@
 """Reads all of a results folder and says what is wrong: ``gan-bench doctor --results``."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,16 +9,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.external import FACTS, read_facts
+from gan_bench.external import read_facts
 from gan_bench.folders import MARKER, RESULTS_SCHEMA_VERSION, ResultsFolder
 from gan_bench.locks import is_held
 from gan_bench.parity.certificate import Certificate
 from gan_bench.published import read_published
 from gan_bench.reading import read_limited
 from gan_bench.score.result import Scores
-from gan_bench.spec import Plan
+from gan_bench.spec import Plan, RunSpec
 from gan_bench.upkeep.check_run import of_run
-from gan_bench.upkeep.fault import Fault
+from gan_bench.upkeep.fault import CUT_SHORT, Fault, is_old
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ def check(path: Path) -> Checkup:
     if not path.is_dir():
         raise UsageError(f"There is no results folder {path}; `gan-bench run` makes one.")
     results = ResultsFolder(path)
+    if not (path / MARKER).exists() and not any(_ours(results)):
+        raise UsageError(
+            f"{path} is no results folder of gan-bench's: it has no {MARKER}, no run and no plan."
+        )
     faults = [*_marker(path), *_files_of_its_own(results)]
     busy = []
     folders = sorted(one for one in results.runs.glob("*") if one.is_dir())
@@ -50,10 +55,23 @@ def check(path: Path) -> Checkup:
             busy.append(folder.name)
         else:
             faults += of_run(folder)
-    if results.removing.exists():
-        then = "nothing is lost: it was on its way out"
-        faults.append(Fault(results.removing, "a removal was cut short", "aside", then))
+    for left in sorted(results.removing.glob("*")):
+        if is_old(left):
+            then = "nothing is lost: it was on its way out"
+            faults.append(Fault(left, "a removal was cut short", "aside", then))
     return Checkup(len(folders) - len(busy), tuple(busy), tuple(faults))
+
+
+def _ours(results: ResultsFolder) -> Iterator[Path]:
+    """Yield what tells that a folder without its mark is one of results all the same."""
+    for folder in results.run_folders():
+        with contextlib.suppress(ValueError, OSError):
+            RunSpec.model_validate_json(read_limited(folder.spec))
+            yield folder.path
+    for path in results.plans.glob("*.json"):
+        with contextlib.suppress(GanBenchError):
+            _read_plan(path)
+            yield path
 
 
 def _marker(path: Path) -> Iterator[Fault]:
@@ -85,6 +103,8 @@ def _files_of_its_own(results: ResultsFolder) -> Iterator[Fault]:
             except GanBenchError as error:
                 yield Fault(path, str(error).rstrip("."), "aside", then)
     for path in sorted(results.external.glob("*")):
+        if not is_old(path):
+            continue  # somebody may be writing it
         try:
             read_facts(path)
             for file in path.glob("scores/*.json"):
@@ -96,9 +116,10 @@ def _files_of_its_own(results: ResultsFolder) -> Iterator[Fault]:
         read_published(results.published)
     except GanBenchError as error:
         yield Fault(results.published, str(error).rstrip("."), "none", "mend it by hand")
-    for pattern in ("*.tmp", "plans/.*.tmp", "parity/.*.tmp", f"external/*/.{FACTS}*.tmp"):
+    for pattern in (".*.tmp", "plans/.*.tmp", "parity/.*.tmp", "external/**/.*.tmp"):
         for path in sorted(results.path.glob(pattern)):
-            yield Fault(path, "a writer was killed while it wrote it", "aside", "nothing is lost")
+            if is_old(path):
+                yield Fault(path, CUT_SHORT, "aside", "nothing is lost")
 
 
 def _read_plan(path: Path) -> Plan:

@@ -18,15 +18,24 @@ from gan_bench.record import Record
 from gan_bench.score.images import of_snapshot
 from gan_bench.score.result import Scores
 from gan_bench.spec import RunSpec
-from gan_bench.upkeep.fault import Fault, Remedy
+from gan_bench.upkeep.fault import CUT_SHORT, Fault, Remedy
 
 _BLOCK = 1024
 _AGAIN = "the same command trains it again"
 _CONTINUES = "the same command continues it"
 
 
-def of_run(path: Path) -> Iterator[Fault]:
-    """Yield the faults of a run's folder, that nobody is at."""
+def of_run(path: Path) -> list[Fault]:
+    """Return the faults of a run's folder, that nobody is at.
+
+    What lies in a folder that is moved aside as a whole is no fault of its own.
+    """
+    found = list(_of_run(path))
+    whole = [fault.path for fault in found if fault.remedy == "aside"]
+    return [f for f in found if not any(parent in whole for parent in f.path.parents)]
+
+
+def _of_run(path: Path) -> Iterator[Fault]:
     folder = RunFolder(path)
 
     def fault(of: Path, what: str, remedy: Remedy, then: str) -> Fault:
@@ -34,10 +43,15 @@ def of_run(path: Path) -> Iterator[Fault]:
 
     record, spec = _record(folder), _spec(folder)
     if isinstance(spec, str):
-        if not isinstance(record, Record):
-            yield fault(path, f"it has {spec} and no record to make it from", "aside", _AGAIN)
+        if isinstance(record, Record):
+            yield fault(folder.spec, f"it has {spec}", "spec", "the record says what it was")
+        elif folder.spec.exists():
+            yield fault(folder.spec, f"it has {spec}", "aside", _CONTINUES)
+        elif isinstance(record, str) or folder.events.exists():
+            yield fault(folder.spec, f"it has {spec}", "none", _CONTINUES)
+        else:
+            yield fault(path, "it is no run's folder", "aside", "nothing is lost")
             return
-        yield fault(folder.spec, f"it has {spec}", "spec", "it is written again from the record")
     names = {one.run_id for one in (spec, record) if isinstance(one, RunSpec | Record)}
     if names - {path.name}:
         what = f"it holds the run {min(names - {path.name})}, as a copy would"
@@ -49,7 +63,7 @@ def of_run(path: Path) -> Iterator[Fault]:
     yield from (fault(*one) for one in _checkpoints(folder))
     yield from (fault(*one) for one in _scored(folder))
     for left in sorted(path.rglob(".*.tmp")):
-        yield fault(left, "a writer was killed while it wrote it", "aside", "nothing is lost")
+        yield fault(left, CUT_SHORT, "aside", "nothing is lost")
     for process in left_behind(path):
         what = f"its process {process.pid} still lives though nobody supervises it"
         yield fault(path, what, "none", "the next `gan-bench run` of it ends the process")
@@ -78,7 +92,7 @@ def _record(folder: RunFolder) -> Record | str | None:
 
 def _losses(folder: RunFolder, record: Record | str | None) -> Iterator[_Found]:
     ok = isinstance(record, Record) and record.status == "ok"
-    then = _AGAIN if ok else _CONTINUES
+    then = _AGAIN  # without its losses, a checkpoint is worth nothing
     try:
         read_losses(folder.losses)
     except FileNotFoundError:

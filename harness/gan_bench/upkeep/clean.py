@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gan_bench.errors import GanBenchError
-from gan_bench.executor.one_run import FINAL
-from gan_bench.folders import ResultsFolder
+from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.locks import is_held, run_lock
 from gan_bench.record import Record
 from gan_bench.score.result import Scores
@@ -30,32 +29,41 @@ class Removable:
 def removable(results: ResultsFolder, kinds: Sequence[Kind]) -> list[Removable]:
     """Return what finished runs no longer need, by run.
 
-    The snapshots of a run without whole scores stay, and all of a run that somebody is at.
+    The snapshots of a run without a FID of each evaluation point stay, the checkpoints of one that
+    `--retry` would continue, and all of a run that somebody is at.
     """
     found = []
     for folder in results.run_folders():
-        run_id = folder.path.name
-        if not folder.record.exists() or is_held(results.locks, run_id):
-            continue
-        try:
-            record = Record.read(folder)
-            files = [Scores.read(path) for path in sorted(folder.scores.glob("*.json"))]
-        except GanBenchError:
-            continue
-        scored = bool(files) and all(file.status == "ok" for file in files)
-        places: dict[Kind, Path] = {
-            "snapshots": folder.snapshots,
-            "checkpoints": folder.checkpoints,
-        }
-        for kind, path in places.items():
-            if kind not in kinds or record.status not in FINAL or not path.is_dir():
-                continue
-            if kind == "snapshots" and record.status == "ok" and not scored:
-                continue
-            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-            if size:
-                found.append(Removable(run_id, kind, path, size))
+        if not is_held(results.locks, folder.path.name):
+            found += _of_run(folder, kinds)
     return found
+
+
+def _of_run(folder: RunFolder, kinds: Sequence[Kind]) -> list[Removable]:
+    try:
+        record = Record.read(folder)
+        files = [Scores.read(path) for path in sorted(folder.scores.glob("*.json"))]
+    except GanBenchError:
+        return []
+    if record.status != "ok":
+        return []
+    places: dict[Kind, Path] = {"checkpoints": folder.checkpoints}
+    if any(_whole(file, record) for file in files):
+        places["snapshots"] = folder.snapshots
+    found = []
+    for kind in kinds:
+        path = places.get(kind)
+        if path is not None and path.is_dir():
+            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+            found += [Removable(folder.path.name, kind, path, size)] if size else []
+    return found
+
+
+def _whole(file: Scores, record: Record) -> bool:
+    """Whether a file has the FID of every evaluation point."""
+    name = f"fid_{file.protocol.features}"
+    scored = {row.step for row in file.scores if row.metric == name and row.value is not None}
+    return file.status == "ok" and {point.step for point in record.evaluation_points} <= scored
 
 
 def remove(results: ResultsFolder, chosen: Sequence[Removable], command: str) -> None:
@@ -69,10 +77,12 @@ def remove(results: ResultsFolder, chosen: Sequence[Removable], command: str) ->
         Something cannot be removed.
     """
     for one in chosen:
-        with run_lock(results.locks, one.run_id, command):
-            try:
-                shutil.rmtree(one.path)
-            except OSError as error:
-                raise GanBenchError(
-                    f"{one.path} cannot be removed ({error.strerror or error})."
-                ) from error
+        try:
+            with run_lock(results.locks, one.run_id, command):
+                # Somebody may have taken the run up while the user was asked.
+                if _of_run(results.run(one.run_id), [one.kind]):
+                    shutil.rmtree(one.path)
+        except OSError as error:
+            raise GanBenchError(
+                f"{one.path} cannot be removed ({error.strerror or error})."
+            ) from error

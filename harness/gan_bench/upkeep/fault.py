@@ -1,5 +1,6 @@
 """What can be wrong in a results folder."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,17 @@ from typing import Literal
 Remedy = Literal["aside", "spec", "marker", "none"]
 """``aside``: the file or folder is moved aside. ``spec``: it is written again from the record.
 ``marker``: the folder's own mark is written again. ``none``: there is nothing to do here."""
+
+CUT_SHORT = "a writer was killed while it wrote it"
+_OLD_S = 60.0
+
+
+def is_old(path: Path) -> bool:
+    """Tell whether nobody writes a file of no run's any more; there is no lock that says so."""
+    try:
+        return time.time() - path.stat().st_mtime > _OLD_S
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

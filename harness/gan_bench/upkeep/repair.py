@@ -11,11 +11,12 @@ from gan_bench.errors import GanBenchError
 from gan_bench.folders import ResultsFolder, RunFolder, open_results, write_marker
 from gan_bench.locks import run_lock
 from gan_bench.record import Record
+from gan_bench.upkeep.check_run import of_run
 from gan_bench.upkeep.fault import Fault
 
 
 def repair(path: Path, faults: Sequence[Fault], command: str) -> list[tuple[Fault, str]]:
-    """Apply the remedies; return what was done about each fault that has one.
+    """Apply the remedies; return what was done about each fault that is still there.
 
     Raises
     ------
@@ -32,6 +33,9 @@ def repair(path: Path, faults: Sequence[Fault], command: str) -> list[tuple[Faul
             with contextlib.ExitStack() as held:
                 if fault.run_id is not None:
                     held.enter_context(run_lock(results.locks, fault.run_id, command))
+                    # Somebody may have made the run again since it was looked at.
+                    if fault not in of_run(results.run(fault.run_id).path):
+                        continue
                 done.append((fault, _apply(results, fault, aside)))
     except OSError as error:
         if is_full(error):
@@ -62,5 +66,9 @@ def _apply(results: ResultsFolder, fault: Fault, aside: Path) -> str:
 def _move(results: ResultsFolder, path: Path, aside: Path) -> Path:
     target = aside / path.relative_to(results.path)
     target.parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{path.name}.{number}")
     path.rename(target)
     return target
