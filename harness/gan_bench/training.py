@@ -127,7 +127,7 @@ class Training:
         try:
             found = last_checkpoint(self.folder.checkpoints)
         except GanBenchError as error:
-            self._start_over(str(error).rstrip("."), error)
+            self._start_over(str(error).rstrip("."), None)
         if found is None:
             return
         step, path = found

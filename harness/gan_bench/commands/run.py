@@ -88,8 +88,8 @@ def run(
 
     if silence is not None and silence < FEWEST_SILENCE_S:
         raise UsageError(
-            f"--silence takes {FEWEST_SILENCE_S:g} seconds or more, not {silence:g}: a worker shows "
-            "that it lives every two."
+            f"--silence takes {FEWEST_SILENCE_S:g} seconds or more, not {silence:g}: a worker "
+            "shows that it lives every two."
         )
     command = typed()
     asked = _asked(
