@@ -1,7 +1,8 @@
 """The reference results: keep runs, and write what the README shows of them.
 
 `python scripts/reference.py keep results/local` copies what the report needs of finished runs into
-results/reference, without samples, checkpoints and logs, and writes its tables.
+results/reference, without checkpoints and logs, and writes its tables; `--samples 2500` keeps that
+many of the last samples.
 
 `python scripts/reference.py show` writes reports/reference, the README's table and, where there is
 a Chromium, its pictures, all from results/reference.
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import numpy as np
 
 from gan_bench.export import export
 from gan_bench.folders import ResultsFolder, open_results
@@ -44,7 +46,8 @@ def main() -> None:
 
 @main.command()
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-def keep(results: tuple[Path, ...]) -> None:
+@click.option("--samples", type=int, default=0, help="Keep so many of the last samples.")
+def keep(results: tuple[Path, ...], samples: int) -> None:
     """Copy finished runs of results folders; what is there of others stays."""
     kept = open_results(KEPT, create=True)
     for path in results:
@@ -60,9 +63,18 @@ def keep(results: tuple[Path, ...]) -> None:
                 shutil.copy(folder.path / name, target)
             for name in ("scores", "grids"):
                 shutil.copytree(folder.path / name, target / name)
+            if samples:
+                _keep_samples(max(folder.snapshots.glob("*.npz")), target / "snapshots", samples)
         if source.parity.is_dir():
             shutil.copytree(source.parity, kept.parity, dirs_exist_ok=True)
     _tables(kept)
+
+
+def _keep_samples(snapshot: Path, folder: Path, count: int) -> None:
+    """Keep the first samples, so that others can score them with their own features."""
+    folder.mkdir()
+    with np.load(snapshot) as file:
+        np.savez_compressed(folder / snapshot.name, images=file["images"][:count])
 
 
 def _tables(kept: ResultsFolder) -> None:
