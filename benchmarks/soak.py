@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from gan_bench.processes import left_behind
+
 FAULTS = {
     "raises": "error",
     "exits": "error",
@@ -74,7 +76,8 @@ def main() -> None:
         minutes = (time.monotonic() - began) / 60
         status = [sys.executable, "-P", "-m", "gan_bench", "status", "--json"]
         rows = json.loads(subprocess.check_output(status, cwd=folder))
-        sleeping = [p for p in psutil.process_iter(["cmdline"]) if _left(p)]
+        run_folders = (folder / "results" / "local" / "runs").iterdir()
+        sleeping = [process for run in run_folders for process in left_behind(run)]
     seeds = {int(row["run_id"].split("-s")[1].split("-")[0]): row["status"] for row in rows}
     wrong = {seed: found for seed, found in seeds.items() if found != expected(seed)}
     third = len(sizes) // 3
@@ -84,10 +87,6 @@ def main() -> None:
         first, last = max(values[third : 2 * third]), max(values[2 * third :])
         print(f"launcher's {what}: at most {first:.1f} in the second third, {last:.1f} in the last")
     sys.exit(1 if wrong or len(rows) != runs or sleeping else 0)
-
-
-def _left(process: psutil.Process) -> bool:
-    return process.info["cmdline"] == ["sleep", "3600"]
 
 
 def watch(folder: Path, runs: int) -> tuple[list[float], list[int]]:

@@ -57,6 +57,9 @@ def keep(results: tuple[Path, ...], samples: int) -> None:
                 click.echo(f"{folder.path.name} has not finished; it is left out.", err=True)
                 continue
             target = kept.run(folder.path.name).path
+            if not all((folder.path / name).is_dir() for name in ("scores", "grids", "snapshots")):
+                click.echo(f"{folder.path.name} is not scored; it is left out.", err=True)
+                continue
             shutil.rmtree(target, ignore_errors=True)
             target.mkdir(parents=True)
             for name in ("spec.json", "record.json", "losses.npy"):

@@ -1,4 +1,4 @@
-"""``gan-bench list``, ``show``, ``status`` and ``doctor``: what there is."""
+"""``gan-bench list``, ``show`` and ``status``."""
 
 from pathlib import Path
 
