@@ -2,18 +2,22 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+CACHE = tempfile.TemporaryDirectory()
+"""The user's may hold an Inception network, which the core cannot export."""
 PLUGIN = "from gan_bench.testing import FakeTrainer\nclass Plugin(FakeTrainer): pass\n"
 
 
 def gan_bench(*arguments: str, code: int = 0) -> str:
     """Run the command and return its output."""
     command = [sys.executable, "-P", "-m", "gan_bench", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "XDG_CACHE_HOME": CACHE.name}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
     return done.stdout
 
