@@ -35,6 +35,26 @@ def is_full(error: BaseException) -> bool:
     return False
 
 
+@contextlib.contextmanager
+def writing(results: Path) -> Iterator[None]:
+    """Say in a sentence that a results folder cannot be written, and why.
+
+    Raises
+    ------
+    GanBenchError
+        In place of an OSError; a `DiskFull` where there is no space.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise DiskFull(results) from error
+        raise GanBenchError(
+            f"The results folder {results} cannot be written ({error.strerror or error}: "
+            f"{error.filename}); what is finished stands, and the same command continues."
+        ) from error
+
+
 class NoSpace(OSError):
     """A file of a run's could not be written for want of space."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gan_bench.devices import gpu_of
 
-SILENCE_S = "GAN_BENCH_SILENCE_S"
+SILENCE_VARIABLE = "GAN_BENCH_SILENCE_S"
 """Tells a worker after how long a silence its supervisor ends it."""
 RUN_MARK = "GAN_BENCH_RUN"
 """Names a run's folder in the environment of its worker and of all that descends from it."""
@@ -54,7 +54,7 @@ def worker_environment(
         "TF_NUM_INTRAOP_THREADS": intra_op,
     }
     if silence_s is not None:
-        environment[SILENCE_S] = str(silence_s)
+        environment[SILENCE_VARIABLE] = str(silence_s)
     if run is not None:
         environment[RUN_MARK] = str(run.resolve())
     if deterministic:

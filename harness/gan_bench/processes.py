@@ -52,17 +52,22 @@ def end_group(process: subprocess.Popen[bytes], earlier: set[psutil.Process]) ->
 
 
 def left_behind(run: Path) -> list[psutil.Process]:
-    """Return the processes of a run's folder that live, this one excepted.
+    """Return the processes of a run's folder that live, this one excepted; see `by_run`."""
+    return by_run().get(run.resolve(), [])
+
+
+def by_run() -> dict[Path, list[psutil.Process]]:
+    """Return the living processes of all runs by the run's folder, this process excepted.
 
     They carry its mark in their environment, which outlives the worker and its supervisor. Those
     of other users, whose environment this process may not read, are not found.
     """
-    mark = str(run.resolve())
-    found = []
+    found: dict[Path, list[psutil.Process]] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(RUN_MARK) == mark:
-                found.append(process)
+            mark = process.environ().get(RUN_MARK)
+            if mark is not None and process.pid != os.getpid():
+                found.setdefault(Path(mark), []).append(process)
     return found
 
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from gan_bench import data
+from gan_bench.atomic import write_atomically
 
 SPEC_SCHEMA_VERSION: Final = 1
 
@@ -106,6 +108,11 @@ class RunSpec(Frozen):
     """The framework's own interpreter, where the plan names one."""
     versions: dict[str, str]
     """Of Python, gan-bench, NumPy and the framework's packages."""
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all, and the folder that it is to lie in."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, self.model_dump_json(indent=1).encode() + b"\n")
 
     @property
     def dataset_label(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from gan_bench.environment import SILENCE_S
+from gan_bench.environment import SILENCE_VARIABLE
 from gan_bench.events import HEARTBEAT_S, EventWriter
 
 _MORE_S = 60.0
@@ -42,7 +42,7 @@ def heartbeat(events: EventWriter, step: Callable[[], int], log: TextIO) -> Iter
         Where the stacks of its threads go when it has hung for too long.
     """
     ended = threading.Event()
-    silence_s = float(os.environ.get(SILENCE_S, "inf")) + _MORE_S
+    silence_s = float(os.environ.get(SILENCE_VARIABLE, "inf")) + _MORE_S
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT_S):

@@ -8,8 +8,7 @@ from types import FrameType
 from typing import Protocol
 
 from gan_bench.atomic import write_atomically
-from gan_bench.disk import DiskFull, is_full
-from gan_bench.errors import GanBenchError
+from gan_bench.disk import writing
 from gan_bench.events import Event
 from gan_bench.executor.one_run import Options, RunResult, action, run_one
 from gan_bench.folders import ResultsFolder
@@ -54,20 +53,6 @@ def _interruptible() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-@contextlib.contextmanager
-def _writing(results: ResultsFolder) -> Iterator[None]:
-    """Say in a sentence that the results folder cannot be written, and why."""
-    try:
-        yield
-    except OSError as error:
-        if is_full(error):
-            raise DiskFull(results.path) from error
-        raise GanBenchError(
-            f"The results folder {results.path} cannot be written ({error.strerror or error}: "
-            f"{error.filename}); what is finished stands, and the same command continues."
-        ) from error
-
-
 def write_plan(results: ResultsFolder, plan: Plan) -> None:
     """Write every planned row before the first run starts."""
     path = results.plans / f"{plan.plan_id}.json"
@@ -96,7 +81,7 @@ def execute(
     done = []
     with (
         _interruptible(),
-        _writing(results),
+        writing(results.path),
         device_lock(plan.runs[0].device, options.command, wait=wait),
     ):
         # What cannot be continued stops the command before anything has changed.

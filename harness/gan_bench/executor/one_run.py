@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gan_bench.atomic import write_atomically
 from gan_bench.circumstances import LoadMeter, circumstances
 from gan_bench.disk import DiskFull, is_full
 from gan_bench.ending import Outcome, Status
@@ -91,7 +90,7 @@ def _prepare(results: ResultsFolder, folder: RunFolder, spec: RunSpec, options: 
         gone = Path(tempfile.mkdtemp(prefix=f"{folder.path.name}-", dir=results.removing))
         folder.path.rename(gone / folder.path.name)
         shutil.rmtree(gone, ignore_errors=True)
-    _write_spec(folder, spec)
+    spec.write(folder.spec)
 
 
 def _train(
@@ -136,7 +135,7 @@ def _train(
     parity = certificate.id if certificate else None
     record = make_record(folder, spec, outcome, around, parity)
     try:
-        _write_spec(folder, spec)
+        spec.write(folder.spec)
         record.write(folder)
     except OSError as error:
         if is_full(error):
@@ -147,11 +146,6 @@ def _train(
     if outcome.disk_full:
         raise DiskFull(folder.path)
     return record, outcome.interrupt
-
-
-def _write_spec(folder: RunFolder, spec: RunSpec) -> None:
-    folder.path.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder.spec, spec.model_dump_json(indent=1).encode() + b"\n")
 
 
 def _not_launched(status: Status, reason: str) -> Outcome:

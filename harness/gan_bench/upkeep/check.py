@@ -13,6 +13,7 @@ from gan_bench.external import read_facts
 from gan_bench.folders import MARKER, RESULTS_SCHEMA_VERSION, ResultsFolder
 from gan_bench.locks import is_held
 from gan_bench.parity.certificate import Certificate
+from gan_bench.processes import by_run
 from gan_bench.published import read_published
 from gan_bench.reading import read_limited
 from gan_bench.score.result import Scores
@@ -49,17 +50,25 @@ def check(path: Path) -> Checkup:
         )
     faults = [*_marker(path), *_files_of_its_own(results)]
     busy = []
+    alive = by_run()
     folders = sorted(one for one in results.runs.glob("*") if one.is_dir())
     for folder in folders:
         if is_held(results.locks, folder.name):
             busy.append(folder.name)
         else:
             faults += of_run(folder)
+            faults += [_left(folder, process.pid) for process in alive.get(folder.resolve(), [])]
     for left in sorted(results.removing.glob("*")):
         if is_old(left):
             then = "nothing is lost: it was on its way out"
             faults.append(Fault(left, "a removal was cut short", "aside", then))
     return Checkup(len(folders) - len(busy), tuple(busy), tuple(faults))
+
+
+def _left(folder: Path, pid: int) -> Fault:
+    what = f"its process {pid} still lives though nobody supervises it"
+    then = "the next `gan-bench run` of it ends the process"
+    return Fault(folder, what, "none", then, run_id=folder.name)
 
 
 def _ours(results: ResultsFolder) -> Iterator[Path]:

@@ -12,7 +12,6 @@ from gan_bench.arrays import read_losses
 from gan_bench.checkpoints import last_checkpoint
 from gan_bench.errors import GanBenchError
 from gan_bench.folders import RunFolder
-from gan_bench.processes import left_behind
 from gan_bench.reading import read_limited
 from gan_bench.record import Record
 from gan_bench.score.images import of_snapshot
@@ -21,7 +20,7 @@ from gan_bench.spec import RunSpec
 from gan_bench.upkeep.fault import CUT_SHORT, Fault, Remedy
 
 _BLOCK = 1024
-_AGAIN = "the same command trains it again"
+_AGAIN = "the same command trains it again"  # a checkpoint without losses is worth nothing
 _CONTINUES = "the same command continues it"
 
 
@@ -64,9 +63,6 @@ def _of_run(path: Path) -> Iterator[Fault]:
     yield from (fault(*one) for one in _scored(folder))
     for left in sorted(path.rglob(".*.tmp")):
         yield fault(left, CUT_SHORT, "aside", "nothing is lost")
-    for process in left_behind(path):
-        what = f"its process {process.pid} still lives though nobody supervises it"
-        yield fault(path, what, "none", "the next `gan-bench run` of it ends the process")
 
 
 _Found = tuple[Path, str, Remedy, str]
@@ -92,22 +88,21 @@ def _record(folder: RunFolder) -> Record | str | None:
 
 def _losses(folder: RunFolder, record: Record | str | None) -> Iterator[_Found]:
     ok = isinstance(record, Record) and record.status == "ok"
-    then = _AGAIN  # without its losses, a checkpoint is worth nothing
     try:
         read_losses(folder.losses)
     except FileNotFoundError:
         if ok:
-            yield folder.losses, "a finished run has none", "none", then
+            yield folder.losses, "a finished run has none", "none", _AGAIN
         return
     except GanBenchError as error:
-        yield folder.losses, str(error), "aside", then
+        yield folder.losses, str(error), "aside", _AGAIN
         return
     if not isinstance(record, Record) or record.files is None:
         return
     stated = record.files.get(folder.losses.name)
     if stated is not None and hashlib.sha256(folder.losses.read_bytes()).hexdigest() != stated:
         what = "they are not those of the record: their checksum differs"
-        yield folder.losses, what, "aside", then
+        yield folder.losses, what, "aside", _AGAIN
 
 
 def _checkpoints(folder: RunFolder) -> Iterator[_Found]:

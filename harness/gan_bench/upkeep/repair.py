@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gan_bench.atomic import write_atomically
-from gan_bench.disk import DiskFull, is_full
-from gan_bench.errors import GanBenchError
+from gan_bench.disk import writing
 from gan_bench.folders import ResultsFolder, RunFolder, open_results, write_marker
 from gan_bench.locks import run_lock
 from gan_bench.record import Record
@@ -26,23 +24,16 @@ def repair(path: Path, faults: Sequence[Fault], command: str) -> list[tuple[Faul
     results = ResultsFolder(path)
     aside = path / "aside" / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     done = []
-    try:
-        for fault in faults:
-            if fault.remedy == "none":
-                continue
-            with contextlib.ExitStack() as held:
-                if fault.run_id is not None:
-                    held.enter_context(run_lock(results.locks, fault.run_id, command))
-                    # Somebody may have made the run again since it was looked at.
-                    if fault not in of_run(results.run(fault.run_id).path):
-                        continue
-                done.append((fault, _apply(results, fault, aside)))
-    except OSError as error:
-        if is_full(error):
-            raise DiskFull(path) from error
-        raise GanBenchError(
-            f"{path} cannot be repaired ({error.strerror or error}: {error.filename})."
-        ) from error
+    for fault in faults:
+        if fault.remedy == "none":
+            continue
+        with writing(path), contextlib.ExitStack() as held:
+            if fault.run_id is not None:
+                held.enter_context(run_lock(results.locks, fault.run_id, command))
+                # Somebody may have made the run again since it was looked at.
+                if fault not in of_run(results.run(fault.run_id).path):
+                    continue
+            done.append((fault, _apply(results, fault, aside)))
     open_results(path, create=False)
     return done
 
@@ -58,7 +49,7 @@ def _apply(results: ResultsFolder, fault: Fault, aside: Path) -> str:
         spec = Record.read(folder).spec
         if folder.spec.exists():
             _move(results, folder.spec, aside)
-        write_atomically(folder.spec, spec.model_dump_json(indent=1).encode() + b"\n")
+        spec.write(folder.spec)
         return "written again from the record"
     return f"moved to {_move(results, fault.path, aside)}"
 
