@@ -8,7 +8,7 @@ from functools import cache
 import psutil
 
 from gan_bench.devices import machine, usable_processors
-from gan_bench.record import EXCLUSIVE_BELOW, Circumstances
+from gan_bench.record import EXCLUSIVE_BELOW, Circumstances, Job
 
 
 def _busy_s(processors: Sequence[int]) -> float | None:
@@ -66,6 +66,7 @@ def circumstances(
     device: str,
     probes: tuple[float | None, float | None],
     other_load: float | None,
+    job: Job | None = None,
 ) -> Circumstances:
     """Gather what a record says of the machine."""
     status = _git("status", "--porcelain")
@@ -80,4 +81,5 @@ def circumstances(
         git_commit=_git("rev-parse", "HEAD"),
         git_dirty=None if status is None else bool(status),
         command=command,
+        job=job,
     )

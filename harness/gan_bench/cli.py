@@ -45,6 +45,7 @@ for _command in (
     look.list_,
     look.show,
     look.status,
+    look.cancel,
     upkeep.doctor,
     upkeep.clean,
     check.verify,

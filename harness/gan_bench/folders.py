@@ -94,6 +94,11 @@ class ResultsFolder:
         return self.path / "parity"
 
     @property
+    def jobs(self) -> Path:
+        """One folder for each time that runs were submitted to a scheduler."""
+        return self.path / "jobs"
+
+    @property
     def external(self) -> Path:
         """Samples from elsewhere that were scored into it, one folder each."""
         return self.path / "external"

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gan_bench.disk import has_no_space
 from gan_bench.ending import DISK_FULL_EXIT_CODE, STACKS_SIGNAL, Evidence, Outcome, judge
@@ -35,19 +35,22 @@ SILENCE_S = 300.0
 FEWEST_SILENCE_S = 5.0
 """Two beats and a little."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""By which a user, a scheduler or a closed terminal asks for the end."""
+"""By which a user or a closed terminal asks for the end."""
+SCHEDULERS_SIGNALS = (*ENDING_SIGNALS, signal.SIGUSR2)
+"""By which a scheduler does: one may send several to ask once."""
 
 
 class _Signals:
     """While the worker runs, the ending signals are counted instead of raising anywhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Sequence[signal.Signals]) -> None:
+        self._numbers = numbers
         self.received: list[int] = []
 
     def __enter__(self) -> "_Signals":
         self._previous = {
             signum: signal.signal(signum, lambda number, _: self.received.append(number))
-            for signum in ENDING_SIGNALS
+            for signum in self._numbers
         }
         return self
 
@@ -59,9 +62,10 @@ class _Signals:
 class _Limits:
     """When a worker is to end, and the steps of ending it."""
 
-    def __init__(self, timeout_s: float | None, silence_s: float) -> None:
+    def __init__(self, timeout_s: float | None, silence_s: float, by_scheduler: bool) -> None:
         self._timeout_s = timeout_s
         self._silence_s = silence_s
+        self._insistence = sys.maxsize if by_scheduler else 1
         self._started = self._last_sign = self._looked = time.monotonic()
         self._asked: float | None = None
         self.timed_out = False
@@ -82,7 +86,7 @@ class _Limits:
             if interrupts or self.timed_out or self.silent_s is not None:
                 self._asked = now
                 signal_group(process, signal.SIGTERM)
-        elif now - self._asked > GRACE_S or interrupts > 1:
+        elif now - self._asked > GRACE_S or interrupts > self._insistence:
             signal_group(process, signal.SIGKILL)
 
     def _look(self, process: subprocess.Popen[bytes], now: float) -> None:
@@ -103,6 +107,7 @@ def launch(
     *,
     timeout_s: float | None = None,
     silence_s: float = SILENCE_S,
+    by_scheduler: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> Outcome:
     """Run the worker of a folder to its end, whatever that is.
@@ -117,6 +122,9 @@ def launch(
         Seconds after which the worker is asked to end, and soon made to.
     silence_s
         Seconds without an event, heartbeats included, after which it counts as hanging.
+    by_scheduler
+        Whether a scheduler, and no person, sends the signals: SIGUSR2 is one of them, and a second
+        one means no more than the first.
     on_event
         Called with each of the worker's events, at most ten times a second in batches.
 
@@ -132,7 +140,8 @@ def launch(
     last: dict[str, Event] = {}
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     memory = OomWatch()
-    limits = _Limits(timeout_s, silence_s)
+    limits = _Limits(timeout_s, silence_s, by_scheduler)
+    listened = SCHEDULERS_SIGNALS if by_scheduler else ENDING_SIGNALS
 
     def relay() -> None:
         for event in tail.new():
@@ -140,7 +149,7 @@ def launch(
             last[event["event"]] = event
             on_event(event)
 
-    with folder.log.open("ab") as log, _Signals() as signals:
+    with folder.log.open("ab") as log, _Signals(listened) as signals:
         process = subprocess.Popen(
             [spec.python or sys.executable, "-P", "-m", "gan_bench.worker", str(folder.path)],
             stdin=subprocess.PIPE,

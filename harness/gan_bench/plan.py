@@ -13,6 +13,7 @@ from gan_bench import data, frameworks
 from gan_bench.describe import Description, describe
 from gan_bench.devices import check_device, default_threads
 from gan_bench.errors import UsageError
+from gan_bench.executor.engine import Place, engines
 from gan_bench.presets import PRESETS, Preset
 from gan_bench.reading import read_limited
 from gan_bench.registry import find, is_path, path_name, registered
@@ -48,6 +49,8 @@ class Request(Frozen):
     """Recipe values by implementation: ``[set.torch-dcgan]`` in a plan file."""
     python: dict[str, str] = Field(default_factory=dict)
     """Interpreters by framework: ``[python]`` in a plan file."""
+    executors: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What schedulers are asked for: in a plan file, a table of each's name such as ``[slurm]``."""
 
 
 def read_plan_file(path: Path) -> dict[str, Any]:
@@ -64,13 +67,18 @@ def read_plan_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"The plan file {path} cannot be read: {error}.") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"The plan file {path} is not valid TOML: {error}.") from error
+    known = [*(name for name in Request.model_fields if name != "executors"), *engines()]
     for key in content:
-        if key not in Request.model_fields:
-            near = difflib.get_close_matches(key, Request.model_fields, n=1)
-            hint = (
-                f"did you mean {near[0]}?" if near else f"known: {', '.join(Request.model_fields)}."
-            )
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
             raise UsageError(f"The plan file {path} has the unknown key {key!r}; {hint}")
+    tables = {name: content.pop(name) for name in engines() if name in content}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise UsageError(f"The plan file {path}: {name} is a table; write [{name}] above it.")
+    if tables:
+        content["executors"] = tables
     if "seeds" in content:
         content["seeds"] = parse_seeds(content["seeds"])
     request(content, where=f"The plan file {path}: ")
@@ -205,15 +213,25 @@ def _describe_all(
     return descriptions, left_out
 
 
-def expand(asked: Request, command: str) -> Plan:
+def expand(asked: Request, command: str, place: Place | None = None) -> Plan:
     """Return every run that was asked for, seed by seed, the frameworks interleaved within each.
+
+    Parameters
+    ----------
+    asked
+        What to run.
+    command
+        As it was typed.
+    place
+        Where the runs will be, where that is not this machine.
 
     Raises
     ------
     UsageError
         Anything unknown or out of range, in one sentence.
     """
-    device = check_device(asked.device)
+    device = place.device if place else check_device(asked.device)
+    threads = place.threads if place else asked.threads or default_threads()
     preset_name = asked.preset or ("quick" if device == "cpu" else "standard")
     preset = PRESETS[preset_name]
     targets = list(registered()) if asked.all else []
@@ -270,7 +288,7 @@ def expand(asked: Request, command: str) -> Plan:
                     evaluation_steps=evaluation_steps(steps, evaluations),
                     samples=asked.samples or preset.samples,
                     device=device,
-                    threads=asked.threads or default_threads(),
+                    threads=threads,
                     deterministic=asked.deterministic,
                     on_divergence=asked.on_divergence,
                     python=python,

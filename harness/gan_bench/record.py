@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import statistics
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -35,6 +36,18 @@ class EvaluationPoint(BaseModel):
     """warmup_s and train_s until then; None where a chunk's only time includes a re-warm-up."""
 
 
+class Job(BaseModel):
+    """What a scheduler ran a run as."""
+
+    model_config = ConfigDict(frozen=True)
+
+    engine: str
+    job: str
+    """As the scheduler numbers it."""
+    parameters: tuple[str, ...] = ()
+    """Exactly what the scheduler was asked for."""
+
+
 class Circumstances(BaseModel):
     """What was true of the machine while the run went on."""
 
@@ -49,6 +62,8 @@ class Circumstances(BaseModel):
     git_commit: str | None = None
     git_dirty: bool | None = None
     command: str = ""
+    job: Job | None = None
+    """None where no scheduler was in between."""
 
 
 class Record(BaseModel):
@@ -260,3 +275,38 @@ def checksums(folder: RunFolder) -> dict[str, str]:
         with contextlib.suppress(OSError), path.open("rb") as file:
             found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
+
+
+class RecordHead(BaseModel):
+    """As much of a record as it takes to say where its run stands; quick to read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: Literal[1, 2]
+    run_id: str
+    status: Status
+    reason: str | None
+    steps_done: int
+    spec: "_Steps"
+
+    @classmethod
+    def read(cls, path: Path) -> "RecordHead":
+        """Read the head of a record's file.
+
+        Raises
+        ------
+        GanBenchError
+            It is damaged or another version's.
+        FileNotFoundError
+            There is none.
+        """
+        try:
+            return cls.model_validate_json(read_limited(path))
+        except FileNotFoundError:
+            raise
+        except (OSError, ValidationError, ValueError) as error:
+            raise GanBenchError(f"The record {path} is not readable.") from error
+
+
+class _Steps(BaseModel):
+    steps: int

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from gan_bench.arrays import read_losses
 from gan_bench.contract import LOSS_COLUMNS
@@ -14,11 +13,11 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.external import External, read_externals
 from gan_bench.folders import ResultsFolder, RunFolder, open_results
 from gan_bench.parity.certificate import Certificate, certificate_for, read_certificates
+from gan_bench.planned import read_plans
 from gan_bench.published import PublishedFigure, read_published
-from gan_bench.reading import read_limited
 from gan_bench.record import Record
 from gan_bench.score.result import Score, Scores
-from gan_bench.spec import Plan, RunSpec
+from gan_bench.spec import RunSpec
 
 SCORE_COLUMNS = (
     *("run_id", "step", "images", "train_s", "metric", "features", "value", "low", "high"),
@@ -131,29 +130,6 @@ def _scores(folder: RunFolder, left: list[str]) -> list[Scores]:
     return found
 
 
-def _planned(results: ResultsFolder, left: list[str]) -> tuple[dict[str, RunSpec], dict[str, str]]:
-    """Return every row of every plan and the plan's command by run id, in the plans' order."""
-    specs: dict[str, RunSpec] = {}
-    commands: dict[str, str] = {}
-    for path in sorted(results.plans.glob("*.json"), key=_changed_at):
-        try:
-            plan = Plan.model_validate_json(read_limited(path))
-        except (OSError, ValidationError, ValueError):
-            left.append(f"The plan {path} is not readable; its pending runs are not shown.")
-            continue
-        left += [sentence for sentence in plan.left_out if sentence not in left]
-        specs |= {spec.run_id: spec for spec in plan.runs}
-        commands |= {spec.run_id: plan.command for spec in plan.runs}
-    return specs, commands
-
-
-def _changed_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0  # a link to nowhere; reading it says so
-
-
 def _not_a_runs(folder: RunFolder, record: Record) -> str | None:
     """Say why a folder's record is not that of a run of its name, if so."""
     if record.run_id != folder.path.name:
@@ -194,7 +170,7 @@ def load_results(path: Path | str) -> Results:
     rows, losses, scores = [], [], []
     records: dict[str, Record] = {}
     protocols: dict[str, Scores] = {}
-    specs, commands = _planned(results, left)
+    specs, commands = read_plans(results, left)
     certificates, unreadable = read_certificates(results)
     left += unreadable
     refuted = {certificate.id for certificate in certificates if not certificate.passed}

@@ -1,14 +1,22 @@
 """Where every planned run stands; ``pending`` and ``running`` are derived from its files."""
 
+import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from gan_bench.events import HEARTBEAT_S, read_events
-from gan_bench.folders import RunFolder
-from gan_bench.results import Results
+from gan_bench.errors import GanBenchError
+from gan_bench.events import HEARTBEAT_S, parse_event
+from gan_bench.executor.jobs import JobView
+from gan_bench.folders import ResultsFolder, RunFolder
+from gan_bench.planned import read_plans
+from gan_bench.record import RecordHead
 
 _SILENT_S = 5 * HEARTBEAT_S
 """A worker that has said nothing for so long is not running any more."""
+_TAIL_BYTES = 8192
+"""The latest events of a journal; each is shorter than a few hundred bytes."""
 
 
 @dataclass(frozen=True)
@@ -22,36 +30,108 @@ class RunStatus:
     detail: str
 
 
-def _unfinished(folder: RunFolder) -> tuple[str, int, str]:
-    events = read_events(folder.events)
-    if not events:
-        return "pending", 0, ""
-    step = max((event["step"] for event in events if event.get("step") is not None), default=0)
-    silent_s = time.time() - max(event["time"] for event in events)
-    if silent_s < _SILENT_S and events[-1]["event"] not in ("done", "failed", "stopped"):
-        return "running", step, f"attempt {events[-1]['attempt']}"
-    return "pending", step, "interrupted; `gan-bench run` continues it"
+class Scan:
+    """Looks at the files of all planned runs, as often as it is asked to.
 
-
-def statuses(results: Results, folders: dict[str, RunFolder]) -> list[RunStatus]:
-    """Return the status of every planned run.
-
-    Parameters
-    ----------
-    results
-        The frames of a results folder.
-    folders
-        The run folders by run id.
+    Each look lists the folder of runs once, and then opens only what may have changed: no record
+    twice that was final, and no more than the end of a journal.
     """
-    rows = []
-    for row in results.runs.to_dict("records"):
-        run_id, steps = str(row["run_id"]), int(row["steps"])
-        record = results.records.get(run_id)
-        if record is not None:
-            rows.append(
-                RunStatus(run_id, record.status, record.steps_done, steps, record.reason or "")
-            )
-        else:
-            status, step, detail = _unfinished(folders[run_id])
-            rows.append(RunStatus(run_id, status, step, steps, detail))
-    return rows
+
+    def __init__(self, results: ResultsFolder) -> None:
+        """Read the plans; ``left_out`` gets a sentence for what cannot be read."""
+        self._results = results
+        self.left_out: list[str] = []
+        specs, _ = read_plans(results, self.left_out)
+        self._steps = {run_id: spec.steps for run_id, spec in specs.items()}
+        self._heads: dict[str, RecordHead] = {}
+
+    def look(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
+        """Return where every run stands, in the order of the plans.
+
+        Parameters
+        ----------
+        jobs
+            The scheduler's job of each run that has one.
+        """
+        there = self._folders()
+        for run_id in sorted(there - self._steps.keys()):
+            head = self._head(run_id)  # of no plan, as where a folder was brought from elsewhere
+            if head is not None:
+                self._steps[run_id] = head.spec.steps
+        return [
+            self._row(run_id, steps, run_id in there, (jobs or {}).get(run_id))
+            for run_id, steps in self._steps.items()
+        ]
+
+    def _folders(self) -> set[str]:
+        try:
+            with os.scandir(self._results.runs) as entries:
+                return {entry.name for entry in entries}
+        except FileNotFoundError:
+            return set()
+
+    def _row(self, run_id: str, steps: int, there: bool, job: JobView | None) -> RunStatus:
+        live = job is not None and job.state is not None
+        head = self._head(run_id, changing=live) if there else None
+        if head is not None and not (live and head.status == "killed"):
+            return RunStatus(run_id, head.status, head.steps_done, steps, head.reason or "")
+        step, silent_s, ended, attempt = 0, None, False, 0
+        if there:
+            step, silent_s, ended, attempt = _journal(self._results.run(run_id))
+        if job is not None and job.state == "running":
+            detail = f"job {job.job}, attempt {attempt}" if attempt else f"job {job.job} starts"
+            return RunStatus(run_id, "running", step, steps, detail)
+        if job is not None and job.state == "waiting":
+            what = "waits to continue" if step or attempt else "waits"
+            return RunStatus(run_id, "pending", step, steps, f"job {job.job} {what}")
+        if silent_s is None:
+            detail = f"{job.ended}; `gan-bench run` starts it again" if job else ""
+            return RunStatus(run_id, "pending", 0, steps, detail)
+        if silent_s < _SILENT_S and not ended:
+            return RunStatus(run_id, "running", step, steps, f"attempt {attempt}")
+        why = job.ended if job else "interrupted"
+        return RunStatus(run_id, "pending", step, steps, f"{why}; `gan-bench run` continues it")
+
+    def _head(self, run_id: str, *, changing: bool = False) -> RecordHead | None:
+        known = self._heads.get(run_id)
+        if known is not None and known.status != "killed" and not changing:
+            return known
+        path = self._results.run(run_id).record
+        try:
+            head = RecordHead.read(path)
+        except FileNotFoundError:
+            self._heads.pop(run_id, None)
+            return None
+        except GanBenchError as error:
+            self._leave_out(str(error))
+            return None
+        if head.run_id != run_id:
+            self._leave_out(f"{path} is the record of {head.run_id}; it is not shown.")
+            return None
+        self._heads[run_id] = head
+        return head
+
+    def _leave_out(self, sentence: str) -> None:
+        if sentence not in self.left_out:
+            self.left_out.append(sentence)
+
+
+def _journal(folder: RunFolder) -> tuple[int, float | None, bool, int]:
+    """Return the step, the seconds since the last event, whether that ended it, and the attempt."""
+    events = [event for line in _tail(folder.events) if (event := parse_event(line))]
+    if not events:
+        return 0, None, False, 0
+    step = next((event["step"] for event in reversed(events) if "step" in event), 0)
+    silent_s = time.time() - max(event["time"] for event in events)
+    ended = events[-1]["event"] in ("done", "failed", "stopped")
+    return step, silent_s, ended, events[-1]["attempt"]
+
+
+def _tail(path: Path) -> list[bytes]:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            return file.read(_TAIL_BYTES).split(b"\n")
+    except OSError:
+        return []

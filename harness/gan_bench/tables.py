@@ -1,6 +1,6 @@
 """The terminal's tables: plan, implementations, recipe, status and machine."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -91,6 +91,16 @@ def print_plan(console: Console, plan: Plan, actions: Sequence[str]) -> None:
         f"{first.dataset}, {len(first.evaluation_steps)} evaluation points of "
         f"{first.samples:,} samples."
     )
+
+
+def print_parameters(console: Console, by_name: Mapping[str, Sequence[str]]) -> None:
+    """Print what a scheduler is asked for; once for all implementations that are given the same."""
+    names: dict[tuple[str, ...], list[str]] = {}
+    for name, parameters in by_name.items():
+        names.setdefault(tuple(parameters), []).append(name)
+    for asked, those in names.items():
+        whose = "every job" if len(names) == 1 else f"jobs of {', '.join(those)}"
+        console.print(f"For {whose}: {' '.join(asked)}", markup=False, highlight=False)
 
 
 def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> None:

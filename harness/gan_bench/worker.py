@@ -42,7 +42,9 @@ def main(run_dir: Path) -> int:
         def listen() -> None:
             # Before every chunk: a plugin may have taken the signals for itself. SIGINT and SIGHUP
             # reach the supervisor, too, which decides.
-            signal.signal(signal.SIGTERM, ask_to_stop)
+            # A scheduler may send its SIGUSR2 to all processes of a job.
+            for asking in (signal.SIGTERM, signal.SIGUSR2):
+                signal.signal(asking, ask_to_stop)
             for ignored in (signal.SIGINT, signal.SIGHUP):
                 signal.signal(ignored, signal.SIG_IGN)
 

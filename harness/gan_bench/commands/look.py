@@ -52,22 +52,45 @@ def show(name: str, results: Path, as_json: bool) -> None:
 
 @click.command()
 @results_option
+@click.option("--watch", is_flag=True, help="Look again until no run is under way.")
 @json_option
-def status(results: Path, as_json: bool) -> None:
-    """Show where every planned run stands."""
+def status(results: Path, watch: bool, as_json: bool) -> None:
+    """Show where every planned run stands, also those that a scheduler runs."""
     from dataclasses import asdict
 
+    from gan_bench.errors import UsageError
+    from gan_bench.executor.jobs import Jobs
+    from gan_bench.executor.watch import follow
     from gan_bench.folders import open_results
-    from gan_bench.results import load_results
-    from gan_bench.status import statuses
+    from gan_bench.status import Scan
     from gan_bench.tables import print_statuses
+    from gan_bench.watch_view import show, summary
 
-    frames = load_results(results)
     folder = open_results(results, create=False)
-    rows = statuses(frames, {run_id: folder.run(run_id) for run_id in frames.runs["run_id"]})
+    if watch:
+        if as_json:
+            raise UsageError("--watch is for people, --json is not: give one of them.")
+        click.echo(summary(show(console(), follow(folder))))
+        return
+    scan, jobs = Scan(folder), Jobs(folder)
+    rows = scan.look(jobs.look())
     if as_json:
         print_json([asdict(row) for row in rows])
     else:
         print_statuses(console(), rows)
-    for sentence in frames.left_out:
+    for sentence in (*scan.left_out, *jobs.left_out):
         click.echo(sentence, err=True)
+
+
+@click.command()
+@results_option
+def cancel(results: Path) -> None:
+    """End all jobs of a results folder that a scheduler runs or has waiting.
+
+    A run that is under way ends with a checkpoint; the same `gan-bench run` continues it.
+    """
+    from gan_bench.executor.jobs import Jobs
+    from gan_bench.folders import open_results
+
+    count = Jobs(open_results(results, create=False)).cancel()
+    click.echo(f"{count:,} jobs cancelled." if count else "There is no job to cancel.")

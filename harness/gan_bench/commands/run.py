@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,15 @@ from gan_bench.commands.options import (
     typed,
 )
 from gan_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from gan_bench.executor.engine import Engine
+    from gan_bench.executor.one_run import Options
+    from gan_bench.folders import ResultsFolder
+    from gan_bench.plan import Request
+    from gan_bench.spec import Plan
+
+_RETRIES = 2
 
 
 @click.command()
@@ -54,6 +63,25 @@ from gan_bench.errors import UsageError
 )
 @click.option("--keep-samples", is_flag=True, help="Keep every snapshot after it is scored.")
 @scoring_options
+@click.option(
+    "--executor",
+    metavar="NAME",
+    default="local",
+    show_default=True,
+    help="Where: on this machine, by slurm, or by another scheduler that is installed.",
+)
+@click.option(
+    "--slurm",
+    metavar="KEY=VALUE,...",
+    help="What each run's job is given, such as partition=gpu,gpus=1,time=4h,mem=16G.",
+)
+@click.option("--max-parallel", type=click.IntRange(min=1), help="Jobs that run at once, at most.")
+@click.option(
+    "--retries",
+    type=click.IntRange(0, 1000),
+    help="Attempts of a killed job in a row that may come no further; 2 unless given.",
+)
+@click.option("--detach", is_flag=True, help="Submit, and do not wait for the jobs.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
 def run(
     targets: tuple[str, ...],
@@ -73,18 +101,21 @@ def run(
     metrics: str,
     weights: Path | None,
     no_cache: bool,
+    executor: str,
+    slurm: str | None,
+    max_parallel: int | None,
+    retries: int | None,
+    detach: bool,
     dry_run: bool,
     **values: Any,
 ) -> None:
     """Train and score implementations: TARGETS are names, or paths of your own ./my_gan.py."""
     from gan_bench import plan as planning
-    from gan_bench.executor.local import Interrupted, execute
     from gan_bench.executor.one_run import Options, action
     from gan_bench.executor.scoring import check_counts
     from gan_bench.folders import open_results
     from gan_bench.launch import FEWEST_SILENCE_S, SILENCE_S
-    from gan_bench.progress import progress_for
-    from gan_bench.tables import print_plan
+    from gan_bench.tables import print_parameters, print_plan
 
     if silence is not None and silence < FEWEST_SILENCE_S:
         raise UsageError(
@@ -102,7 +133,20 @@ def run(
         set_=set_,
     )
     scoring = options.scoring(features, metrics, weights, no_cache)
-    plan = planning.expand(planning.request(asked), command)
+    request = planning.request(asked)
+    engine = _engine(
+        executor,
+        request,
+        slurm,
+        only_elsewhere={
+            "--max-parallel": max_parallel is not None,
+            "--retries": retries is not None,
+            "--detach": detach,
+        },
+    )
+    plan = planning.expand(request, command, engine.place() if engine else None)
+    names = list(dict.fromkeys(run.implementation.name for run in plan.runs))
+    _check_tables(request, executor, names)
     how = Options(
         command=command,
         timeout_s=timeout,
@@ -117,22 +161,120 @@ def run(
         folder = open_results(results, create=False) if results.exists() else None
         actions = [action(folder.run(r.run_id), how) if folder else "run" for r in plan.runs]
         print_plan(console, plan, actions)
+        if engine is not None:
+            print_parameters(console, {name: engine.parameters(name) for name in names})
         return
     check_features(scoring)
     check_counts(scoring, plan.runs)
     folder = open_results(results, create=True)
-    try:
-        with progress_for(console, len(plan.runs)) as observer:
-            done = execute(folder, plan, how, observer, wait=wait)
-    except Interrupted as interrupt:
-        again = "the same command without --force" if force else "the same command"
-        click.echo(f"Interrupted ({interrupt}); {again} continues.", err=True)
-        sys.exit(interrupt.exit_code)
+    if engine is None:
+        ok = _here(folder, plan, how, wait=wait)
+    else:
+        tries = _RETRIES if retries is None else retries
+        ok = _elsewhere(folder, plan, how, executor, engine, tries, max_parallel, detach=detach)
     for sentence in plan.left_out:
         click.echo(f"Left out: {sentence}", err=True)
-    failed = sum(not result.ok for result in done)
-    click.echo(f"{len(done) - failed} of {len(done)} runs are ok; results in {results}.")
-    sys.exit(1 if failed or plan.left_out else 0)
+    if ok is None:
+        return
+    click.echo(f"{ok} of {len(plan.runs)} runs are ok; results in {results}.")
+    sys.exit(1 if ok < len(plan.runs) or plan.left_out else 0)
+
+
+def _here(folder: "ResultsFolder", plan: "Plan", how: "Options", *, wait: bool) -> int:
+    """Run on this machine; return how many runs are ok."""
+    from gan_bench.executor.local import Interrupted, execute
+    from gan_bench.progress import progress_for
+
+    try:
+        with progress_for(options.console(), len(plan.runs)) as observer:
+            done = execute(folder, plan, how, observer, wait=wait)
+    except Interrupted as interrupt:
+        again = "the same command without --force" if how.force else "the same command"
+        click.echo(f"Interrupted ({interrupt}); {again} continues.", err=True)
+        sys.exit(interrupt.exit_code)
+    return sum(result.ok for result in done)
+
+
+def _elsewhere(
+    folder: "ResultsFolder",
+    plan: "Plan",
+    how: "Options",
+    executor: str,
+    engine: "Engine",
+    retries: int,
+    max_parallel: int | None,
+    *,
+    detach: bool,
+) -> int | None:
+    """Submit, and follow the jobs to their end; return how many runs are ok, None if detached."""
+    from gan_bench.executor.scoring import unscored
+    from gan_bench.executor.submit import submit
+    from gan_bench.executor.watch import follow
+    from gan_bench.watch_view import show
+
+    done = submit(
+        folder,
+        plan,
+        how,
+        engine_name=executor,
+        engine=engine,
+        retries=retries,
+        max_parallel=max_parallel,
+    )
+    click.echo(
+        f"{done.submitted:,} runs submitted to {executor}, {done.under_way:,} under way already, "
+        f"{done.finished:,} finished.",
+        err=True,
+    )
+    look = (
+        f"`gan-bench status --watch --results {folder.path}` looks at them, `gan-bench cancel "
+        f"--results {folder.path}` ends them, and the same command follows them again."
+    )
+    if detach:
+        click.echo(f"The jobs go on without this command; {look}")
+        return None
+    specs = {spec.run_id: spec for spec in plan.runs}
+    try:
+        rows = show(options.console(), follow(folder, specs))
+    except KeyboardInterrupt:
+        click.echo(f"The jobs go on; {look}", err=True)
+        sys.exit(130)
+    return sum(
+        row.status == "ok" and not unscored(folder.run(row.run_id), specs[row.run_id], how.scoring)
+        for row in rows
+    )
+
+
+def _engine(
+    executor: str, request: "Request", slurm: str | None, only_elsewhere: dict[str, bool]
+) -> "Engine | None":
+    """Return the engine that is to run the plan, told what to ask for; None: this machine."""
+    from gan_bench.executor.engine import LOCAL, Asked, find_engine, split
+
+    if slurm is not None and executor != "slurm":
+        raise UsageError("--slurm is for --executor slurm: give both or none.")
+    if executor == LOCAL:
+        for option, given in only_elsewhere.items():
+            if given:
+                raise UsageError(f"{option} is for jobs of a scheduler: give --executor with it.")
+        return None
+    common, own = split(request.executors.get(executor, {}))
+    if slurm is not None:
+        from gan_bench.executor.resources import parse_words
+
+        common |= parse_words(slurm)
+    return find_engine(executor)(Asked(common, own, request.device, request.threads))
+
+
+def _check_tables(request: "Request", executor: str, names: list[str]) -> None:
+    from gan_bench.executor.engine import split
+
+    _, own = split(request.executors.get(executor, {}))
+    for name in own:
+        if name not in names:
+            raise UsageError(
+                f"[{executor}.{name}] is for no implementation of the plan: {', '.join(names)}."
+            )
 
 
 def _asked(

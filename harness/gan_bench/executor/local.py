@@ -39,13 +39,13 @@ class Interrupted(Exception):
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible(signals: Sequence[signal.Signals] = ENDING_SIGNALS) -> Iterator[None]:
     """Turn the ending signals, wherever they arrive, into `Interrupted`."""
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         raise Interrupted(signum)
 
-    previous = {s: signal.signal(s, interrupt) for s in ENDING_SIGNALS}
+    previous = {s: signal.signal(s, interrupt) for s in signals}
     try:
         yield
     finally:
@@ -80,7 +80,7 @@ def execute(
     """
     done = []
     with (
-        _interruptible(),
+        interruptible(),
         writing(results.path),
         device_lock(plan.runs[0].device, options.command, wait=wait),
     ):

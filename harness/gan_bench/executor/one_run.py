@@ -19,7 +19,7 @@ from gan_bench.launch import SILENCE_S, launch
 from gan_bench.locks import run_lock
 from gan_bench.parity.certificate import certificate_for, read_certificates
 from gan_bench.probe import probe
-from gan_bench.record import Record, make_record
+from gan_bench.record import Job, Record, make_record
 from gan_bench.spec import RunSpec
 
 RETRIED = frozenset({"error", "oom", "timeout", "diverged"})
@@ -40,6 +40,8 @@ class Options:
     force: bool = False
     keep_samples: bool = False
     scoring: Scoring = field(default_factory=Scoring)
+    job: Job | None = None
+    """The scheduler's job that runs it, None where a person does."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,14 @@ def action(folder: RunFolder, options: Options) -> Action:
     return "reuse" if record.status in FINAL and whole else "run"
 
 
-def _prepare(results: ResultsFolder, folder: RunFolder, spec: RunSpec, options: Options) -> None:
-    """Make the run's folder, empty for a new start and as it was for a continuation."""
-    if options.force and folder.path.exists():
+def start_over(results: ResultsFolder, folder: RunFolder) -> None:
+    """Remove what there is of a run; the caller holds its lock."""
+    if folder.path.exists():
         # Renamed first: a removal cut short must not leave half a run that looks like one.
         results.removing.mkdir(exist_ok=True)
         gone = Path(tempfile.mkdtemp(prefix=f"{folder.path.name}-", dir=results.removing))
         folder.path.rename(gone / folder.path.name)
         shutil.rmtree(gone, ignore_errors=True)
-    spec.write(folder.spec)
 
 
 def _train(
@@ -120,6 +121,7 @@ def _train(
             spec,
             timeout_s=options.timeout_s,
             silence_s=options.silence_s,
+            by_scheduler=options.job is not None,
             on_event=on_event,
         )
         other_load = meter.stop(outcome.cpu_s)
@@ -129,6 +131,7 @@ def _train(
         device=spec.device,
         probes=(before, after),
         other_load=other_load,
+        job=options.job,
     )
     # A certificate that cannot be read is named by the report; it speaks for no run.
     certificate = certificate_for(spec, read_certificates(results)[0])
@@ -175,7 +178,9 @@ def run_one(
         if action(folder, options) == "reuse":
             record = Record.read(folder)
         else:
-            _prepare(results, folder, spec, options)
+            if options.force:
+                start_over(results, folder)
+            spec.write(folder.spec)
             record, interrupt = _train(results, spec, options, on_event)
         problem = None
         if interrupt is None:

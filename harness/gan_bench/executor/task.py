@@ -1,0 +1,157 @@
+"""What a scheduler's job does: one run of a launch, by the supervisor that every executor uses.
+
+``python -P -m gan_bench.executor.task RESULTS LAUNCH INDEX PLACE``; see `engine.Task` for its exit
+codes. All that it knows it reads from the results folder, and all that it finds it writes there.
+"""
+
+import contextlib
+import os
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gan_bench.checkpoints import last_checkpoint
+from gan_bench.circumstances import circumstances
+from gan_bench.disk import writing
+from gan_bench.ending import Outcome
+from gan_bench.errors import GanBenchError
+from gan_bench.events import Event
+from gan_bench.executor.engine import AGAIN_EXIT_CODE, JOB_VARIABLE
+from gan_bench.executor.launches import Launch, LaunchFolder, Start
+from gan_bench.executor.local import Interrupted, interruptible
+from gan_bench.executor.one_run import Options, RunResult, run_one
+from gan_bench.folders import ResultsFolder, RunFolder, open_results
+from gan_bench.launch import SCHEDULERS_SIGNALS
+from gan_bench.locks import device_lock, run_lock
+from gan_bench.record import Job, Record, make_record
+from gan_bench.spec import RunSpec
+
+
+def main(results: ResultsFolder, folder: LaunchFolder, index: int, place: int) -> int:
+    """Run one task, or continue it; return the process's exit code.
+
+    Raises
+    ------
+    GanBenchError
+        It could not be tried.
+    Interrupted
+        A signal came while no worker was there to be told.
+    """
+    launch, spec = folder.read(), folder.spec(place)
+    if folder.cancelled.exists():
+        print(f"{launch.id} was cancelled; {spec.run_id} is not run", flush=True)
+        return 0
+    run = results.run(spec.run_id)
+    step = _checkpoint_step(run)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    earlier = folder.note_start(index, Start(time=now, host=os.uname().nodename, step=step))
+    vain = _in_vain([start.step for start in earlier], step)
+    options = replace(launch.options, job=_job(launch))
+    if vain > launch.retries:
+        _give_up(
+            results,
+            run,
+            spec,
+            options,
+            f"{vain} attempts in a row came no further than step "
+            f"{step:,}, more than --retries allows: their jobs were killed, or need more time",
+        )
+        return 1
+    said = _Progress(spec)
+    with writing(results.path), device_lock(spec.device, options.command, wait=True):
+        result = run_one(results, spec, options, said)
+    print(_sentence(result), flush=True)
+    if result.interrupt is not None:
+        return AGAIN_EXIT_CODE
+    return 0 if result.ok else 1
+
+
+def _checkpoint_step(run: RunFolder) -> int:
+    try:
+        found = last_checkpoint(run.checkpoints)
+    except GanBenchError:
+        return 0  # damaged: the worker says so
+    return found[0] if found else 0
+
+
+def _in_vain(earlier: list[int], step: int) -> int:
+    """Return how many attempts, the latest ones, came no further than where this one begins."""
+    count = 0
+    for start in reversed(earlier):
+        if start < step:
+            break
+        count += 1
+    return count
+
+
+def _job(launch: Launch) -> Job:
+    """Return the job that this process is; an engine that does not tell leaves its name alone."""
+    with contextlib.suppress(ValidationError):
+        return Job.model_validate_json(os.environ.get(JOB_VARIABLE, ""))
+    return Job(engine=launch.engine, job="")
+
+
+def _give_up(
+    results: ResultsFolder, run: RunFolder, spec: RunSpec, options: Options, reason: str
+) -> None:
+    """Write the record of a run that is not tried again, unless it has one that says as much."""
+    print(reason, flush=True)
+    with run_lock(results.locks, spec.run_id, options.command):
+        with contextlib.suppress(GanBenchError, FileNotFoundError):
+            if Record.read(run).status != "killed":
+                return  # trained, and killed while it was scored
+        spec.write(run.spec)
+        outcome = Outcome(status="killed", reason=reason, cpu_s=0.0)
+        around = circumstances(
+            command=options.command,
+            device=spec.device,
+            probes=(None, None),
+            other_load=None,
+            job=options.job,
+        )
+        make_record(run, spec, outcome, around).write(run)
+
+
+class _Progress:
+    """A line in the job's log now and then."""
+
+    EVERY_S = 60.0
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec = spec
+        self._said = time.monotonic()
+        print(f"{spec.run_id}: {spec.steps:,} steps on {spec.device}", flush=True)
+
+    def __call__(self, event: Event) -> None:
+        if event["event"] == "chunk" and time.monotonic() - self._said > self.EVERY_S:
+            self._said = time.monotonic()
+            print(f"step {event['step']:,} of {self._spec.steps:,}", flush=True)
+
+
+def _sentence(result: RunResult) -> str:
+    record = result.record
+    said = [record.run_id, record.status, record.reason, result.scoring_problem]
+    return ": ".join(word for word in said if word)
+
+
+def run(argv: list[str]) -> int:
+    """Read the arguments, do the work, and turn every end into an exit code."""
+    path, launch_id, index, place = argv
+    try:
+        with interruptible(SCHEDULERS_SIGNALS):
+            results = open_results(Path(path), create=False)
+            return main(results, LaunchFolder(results.jobs / launch_id), int(index), int(place))
+    except Interrupted as interrupt:
+        print(f"interrupted ({interrupt})", flush=True)
+        return AGAIN_EXIT_CODE
+    except GanBenchError as error:
+        print(error, flush=True)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,47 @@
+"""What was planned in a results folder, and whether what lies there is of the plan's making."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gan_bench.folders import ResultsFolder
+from gan_bench.reading import read_limited
+from gan_bench.spec import Plan, RunSpec
+
+_LARGEST_BYTES = 1 << 30
+"""A plan of 10,000 runs takes 30 MB."""
+
+
+def read_plans(
+    results: ResultsFolder, left: list[str]
+) -> tuple[dict[str, RunSpec], dict[str, str]]:
+    """Return every row of every plan and the plan's command by run id, in the plans' order.
+
+    Parameters
+    ----------
+    results
+        The results folder.
+    left
+        Gets a sentence for each plan that is not readable and each implementation without runs.
+    """
+    specs: dict[str, RunSpec] = {}
+    commands: dict[str, str] = {}
+    for path in sorted(results.plans.glob("*.json"), key=_changed_at):
+        try:
+            plan = Plan.model_validate_json(read_limited(path, _LARGEST_BYTES))
+        except (OSError, ValidationError, ValueError):
+            left.append(f"The plan {path} is not readable; its pending runs are not shown.")
+            continue
+        left += [sentence for sentence in plan.left_out if sentence not in left]
+        for spec in plan.runs:
+            run_id = spec.run_id
+            specs[run_id] = spec
+            commands[run_id] = plan.command
+    return specs, commands
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0  # a link to nowhere; reading it says so
