@@ -21,12 +21,26 @@ class Framework:
     """Distributions that must be there and whose versions identify a run."""
     install: str
     """The command that brings them."""
+    gpus: str = ""
+    """An expression for how many GPUs it sees, once ``module`` is imported."""
+    module: str = ""
+    """What takes the time, and fails, where something is wrong with the installation."""
 
 
 FRAMEWORKS: dict[str, Framework] = {
     "numpy": Framework(("numpy",), "pip install numpy"),
-    "torch": Framework(("torch",), "pip install 'torch>=2.6' torchvision"),
-    "keras": Framework(("tensorflow", "keras"), "pip install 'tensorflow>=2.18' 'keras>=3.6'"),
+    "torch": Framework(
+        ("torch",),
+        "pip install 'torch>=2.6' torchvision",
+        gpus="torch.cuda.device_count()",
+        module="torch",
+    ),
+    "keras": Framework(
+        ("tensorflow", "keras"),
+        "pip install 'tensorflow>=2.18' 'keras>=3.6'",
+        gpus='len(tensorflow.config.list_physical_devices("GPU"))',
+        module="tensorflow",
+    ),
 }
 
 

@@ -71,18 +71,20 @@ class Scan:
             return set()
 
     def _row(self, run_id: str, steps: int, there: bool, job: JobView | None) -> RunStatus:
-        live = job is not None and job.state is not None
+        standing = job.standing if job is not None else None
+        live = standing is not None
         head = self._head(run_id, changing=live) if there else None
         if head is not None and not (live and head.status == "killed"):
             return RunStatus(run_id, head.status, head.steps_done, steps, head.reason or "")
         step, silent_s, ended, attempt = 0, None, False, 0
         if there:
             step, silent_s, ended, attempt = _journal(self._results.run(run_id))
-        if job is not None and job.state == "running":
+        if job is not None and standing is not None and standing.state == "running":
             detail = f"job {job.job}, attempt {attempt}" if attempt else f"job {job.job} starts"
             return RunStatus(run_id, "running", step, steps, detail)
-        if job is not None and job.state == "waiting":
+        if job is not None and standing is not None:
             what = "waits to continue" if step or attempt else "waits"
+            what += f" ({standing.why})" if standing.why else ""
             return RunStatus(run_id, "pending", step, steps, f"job {job.job} {what}")
         if silent_s is None:
             detail = f"{job.ended}; `gan-bench run` starts it again" if job else ""

@@ -15,7 +15,9 @@ from gan_bench.score.names import DEFAULT, METRICS
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gan_bench.executor.engine import Engine
     from gan_bench.executor.scoring import Scoring
+    from gan_bench.plan import Request
 
 DEFAULT_RESULTS = Path("results/local")
 DEFAULT_REPORTS = Path("reports/local")
@@ -107,6 +109,23 @@ def check_features(scoring: "Scoring") -> None:
             weights = scoring.weights if features == "inception" else None
             # Without a GPU's memory, which the runs may need.
             load_features(features, weights=weights, cuda=False, say=say)
+
+
+def engine_for(executor: str, request: "Request", slurm: str | None) -> "Engine | None":
+    """Return the scheduler of a name, told what to ask for; None: this machine."""
+    from gan_bench.errors import UsageError
+    from gan_bench.executor.engine import LOCAL, Asked, find_engine, split
+
+    if slurm is not None and executor != "slurm":
+        raise UsageError("--slurm is for --executor slurm: give both or none.")
+    if executor == LOCAL:
+        return None
+    common, own = split(request.executors.get(executor, {}))
+    if slurm is not None:
+        from gan_bench.executor.resources import parse_words
+
+        common |= parse_words(slurm)
+    return find_engine(executor)(Asked(common, own, request.device, request.threads))
 
 
 def say(sentence: str) -> None:

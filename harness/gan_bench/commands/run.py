@@ -10,6 +10,7 @@ from gan_bench.commands import options
 from gan_bench.commands.options import (
     PositiveNumber,
     check_features,
+    engine_for,
     results_option,
     scoring_options,
     typed,
@@ -134,16 +135,15 @@ def run(
     )
     scoring = options.scoring(features, metrics, weights, no_cache)
     request = planning.request(asked)
-    engine = _engine(
-        executor,
-        request,
-        slurm,
-        only_elsewhere={
-            "--max-parallel": max_parallel is not None,
-            "--retries": retries is not None,
-            "--detach": detach,
-        },
-    )
+    engine = engine_for(executor, request, slurm)
+    for_jobs = {
+        "--max-parallel": max_parallel is not None,
+        "--retries": retries is not None,
+        "--detach": detach,
+    }
+    for option, given in for_jobs.items():
+        if given and engine is None:
+            raise UsageError(f"{option} is for jobs of a scheduler: give --executor with it.")
     plan = planning.expand(request, command, engine.place() if engine else None)
     names = list(dict.fromkeys(run.implementation.name for run in plan.runs))
     _check_tables(request, executor, names)
@@ -168,7 +168,7 @@ def run(
     check_counts(scoring, plan.runs)
     folder = open_results(results, create=True)
     if engine is None:
-        ok = _here(folder, plan, how, wait=wait)
+        ok: int | None = _here(folder, plan, how, wait=wait)
     else:
         tries = _RETRIES if retries is None else retries
         ok = _elsewhere(folder, plan, how, executor, engine, tries, max_parallel, detach=detach)
@@ -243,27 +243,6 @@ def _elsewhere(
         row.status == "ok" and not unscored(folder.run(row.run_id), specs[row.run_id], how.scoring)
         for row in rows
     )
-
-
-def _engine(
-    executor: str, request: "Request", slurm: str | None, only_elsewhere: dict[str, bool]
-) -> "Engine | None":
-    """Return the engine that is to run the plan, told what to ask for; None: this machine."""
-    from gan_bench.executor.engine import LOCAL, Asked, find_engine, split
-
-    if slurm is not None and executor != "slurm":
-        raise UsageError("--slurm is for --executor slurm: give both or none.")
-    if executor == LOCAL:
-        for option, given in only_elsewhere.items():
-            if given:
-                raise UsageError(f"{option} is for jobs of a scheduler: give --executor with it.")
-        return None
-    common, own = split(request.executors.get(executor, {}))
-    if slurm is not None:
-        from gan_bench.executor.resources import parse_words
-
-        common |= parse_words(slurm)
-    return find_engine(executor)(Asked(common, own, request.device, request.threads))
 
 
 def _check_tables(request: "Request", executor: str, names: list[str]) -> None:

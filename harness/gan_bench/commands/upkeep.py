@@ -5,7 +5,14 @@ from pathlib import Path
 
 import click
 
-from gan_bench.commands.options import console, json_option, print_json, results_option, typed
+from gan_bench.commands.options import (
+    DEFAULT_RESULTS,
+    console,
+    json_option,
+    print_json,
+    results_option,
+    typed,
+)
 from gan_bench.errors import UsageError
 
 
@@ -18,9 +25,36 @@ from gan_bench.errors import UsageError
     is_flag=True,
     help="Rebuild what can be rebuilt in it, and move the rest aside; nothing is deleted.",
 )
+@click.option(
+    "--executor",
+    metavar="NAME",
+    help="Look at a machine of slurm's, or another scheduler's, by one job; results would go to "
+    "--results.",
+)
+@click.option("--slurm", metavar="KEY=VALUE,...", help="What that job is given.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    help="The plan whose data set, interpreters and resources that job looks at.",
+)
 @json_option
-def doctor(results: Path | None, repair: bool, as_json: bool) -> None:
+def doctor(
+    results: Path | None,
+    repair: bool,
+    executor: str | None,
+    slurm: str | None,
+    plan_file: Path | None,
+    as_json: bool,
+) -> None:
     """Show what this machine has for gan-bench and what it lacks, or check a results folder."""
+    if executor is not None:
+        if repair:
+            raise UsageError("--repair is for a results folder: leave out --executor.")
+        _preflight(executor, slurm, plan_file, results or DEFAULT_RESULTS, as_json=as_json)
+        return
+    if slurm is not None or plan_file is not None:
+        raise UsageError("--slurm and --plan are for a scheduler's machine: give --executor.")
     if results is not None:
         _check(results, repair=repair, as_json=as_json)
         return
@@ -36,6 +70,32 @@ def doctor(results: Path | None, repair: bool, as_json: bool) -> None:
         print_json([asdict(finding) for finding in found])
     else:
         print_findings(console(), found)
+
+
+def _preflight(
+    executor: str, slurm: str | None, plan_file: Path | None, results: Path, *, as_json: bool
+) -> None:
+    from dataclasses import asdict
+
+    from gan_bench import data
+    from gan_bench import plan as planning
+    from gan_bench.commands.options import engine_for
+    from gan_bench.executor.preflight import preflight
+    from gan_bench.folders import open_results
+    from gan_bench.tables import print_findings
+
+    asked = planning.request(planning.read_plan_file(plan_file) if plan_file else {})
+    engine = engine_for(executor, asked, slurm)
+    if engine is None:
+        raise UsageError("The executor local is this machine: leave out --executor.")
+    there = [name for name in data.names() if data.describe(name).available]
+    datasets = (asked.dataset,) if asked.dataset else tuple(there)
+    found = preflight(open_results(results, create=True), engine, datasets, asked.python)
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        print_findings(console(), found)
+    sys.exit(1 if any(finding.state == "missing" for finding in found) else 0)
 
 
 def _check(path: Path, *, repair: bool, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """Where runs go that do not run here: what a scheduler is to gan-bench, and how one is found.
 
-Third parties bring their own by an entry point in the group ``gan_bench.executors``; docs/clusters.md
-has one that works.
+Third parties bring their own by an entry point in the group ``gan_bench.executors``; there is one
+that works in docs/clusters.md.
 """
 
 import difflib
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from gan_bench.errors import UsageError
 from gan_bench.spec import Frozen
@@ -22,7 +22,13 @@ JOB_VARIABLE = "GAN_BENCH_JOB"
 AGAIN_EXIT_CODE = 75
 """A task was asked to end before its run was finished: the same task continues it (EX_TEMPFAIL)."""
 
-JobState = Literal["waiting", "running"]
+
+class Standing(NamedTuple):
+    """How a job stands that is not over."""
+
+    state: Literal["waiting", "running"]
+    why: str = ""
+    """What it waits for, in the scheduler's word."""
 
 
 class Place(Frozen):
@@ -92,7 +98,7 @@ class Engine(Protocol):
             How many may run at once, None for as many as there is room for.
         """
 
-    def states(self, jobs: Sequence[str]) -> dict[str, JobState] | None:
+    def states(self, jobs: Sequence[str]) -> dict[str, Standing] | None:
         """Return the states of those jobs that are not over, None where it cannot be known now."""
 
     def cancel(self, jobs: Sequence[str]) -> None:
@@ -127,5 +133,7 @@ def find_engine(name: str) -> type[Engine]:
 
 def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
     """Part a plan file's table of an engine into what all runs get and what implementations do."""
-    own = {name: table for name, table in values.items() if isinstance(table, dict)}
+    own: dict[str, Mapping[str, Any]] = {
+        name: table for name, table in values.items() if isinstance(table, dict)
+    }
     return {name: value for name, value in values.items() if name not in own}, own

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.executor.engine import Asked, Engine, JobState, find_engine
+from gan_bench.executor.engine import Asked, Engine, Standing, find_engine
 from gan_bench.executor.launches import LaunchFolder, launches
 from gan_bench.folders import ResultsFolder
 
@@ -14,7 +14,7 @@ class JobView:
     """One run's job."""
 
     job: str
-    state: JobState | None
+    standing: Standing | None
     """None: it is over, or its scheduler does not answer."""
     cancelled: bool
     known: bool = True
@@ -60,12 +60,12 @@ class Jobs:
         found = {}
         for run_id, (engine, job, folder) in self._of_run.items():
             answer = states.get(engine, {})
-            state = answer.get(job) if answer is not None else None
-            if answer is not None and state is None:
+            standing = answer.get(job) if answer is not None else None
+            if answer is not None and standing is None:
                 self._over.add(run_id)
             # What is over was not necessarily cancelled; what never began then was.
-            cancelled = state is None and folder.cancelled.exists()
-            found[run_id] = JobView(job, state, cancelled, known=answer is not None)
+            cancelled = standing is None and folder.cancelled.exists()
+            found[run_id] = JobView(job, standing, cancelled, known=answer is not None)
         return found
 
     def cancel(self) -> int:
@@ -78,9 +78,9 @@ class Jobs:
         """
         live: dict[str, list[str]] = defaultdict(list)
         folders: dict[str, set[LaunchFolder]] = defaultdict(set)
-        for engine, job, folder in self._of_run.values():
-            live[engine].append(job)
-            folders[engine].add(folder)
+        for name, job, folder in self._of_run.values():
+            live[name].append(job)
+            folders[name].add(folder)
         count = 0
         for name, engine in self._engines.items():
             states = engine.states(live[name])

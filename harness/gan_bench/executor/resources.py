@@ -1,4 +1,4 @@
-"""What a Slurm job may be asked for, as users write it: ``partition=gpu,gpus=1,time=4h,mem=16G``."""
+"""What Slurm may be asked for, as users write it: ``partition=gpu,gpus=1,time=4h,mem=16G``."""
 
 import difflib
 import re
@@ -86,13 +86,13 @@ def minutes(text: str) -> int:
         days, hours, mins = (int(part or 0) for part in words.groups())
         return (days * 24 + hours) * 60 + mins
     if clock:
-        days, first, second, third = clock.groups()
+        day_count, first, second, third = clock.groups()
         numbers = [int(first), int(second), int(third or 0)]
         # Slurm's own: minutes:seconds, hours:minutes:seconds, days-hours:minutes.
-        if third is None and days is None:
+        if third is None and day_count is None:
             numbers = [0, numbers[0], numbers[1]]
         seconds = numbers[0] * 3600 + numbers[1] * 60 + numbers[2]
-        return int(days or 0) * 24 * 60 + -(-seconds // 60)
+        return int(day_count or 0) * 24 * 60 + -(-seconds // 60)
     raise ValueError("a time limit is such as 4h, 90m, 1d12h or Slurm's 1-12:00:00")
 
 
@@ -118,7 +118,8 @@ def parse_words(text: str) -> dict[str, str]:
             found[last] += f",{part.strip()}"  # whose values are lists themselves
         elif not equals:
             raise UsageError(
-                f"--slurm takes KEY=VALUE,KEY=VALUE such as partition=gpu,gpus=1,time=4h; not {part!r}."
+                "--slurm takes KEY=VALUE,KEY=VALUE such as partition=gpu,gpus=1,time=4h; not "
+                f"{part!r}."
             )
         else:
             found[key] = value.strip()  # unknown, as `resources` says with the nearest known one

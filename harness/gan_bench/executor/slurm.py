@@ -1,5 +1,6 @@
 """Slurm as an engine, through submitit: one array task a run."""
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.executor.engine import Asked, JobState, Place, Task
-from gan_bench.executor.resources import Resources, resources
+from gan_bench.executor.engine import Asked, Place, Standing, Task
+from gan_bench.executor.resources import Resources, minutes, resources
 
 if TYPE_CHECKING:
     from submitit import SlurmExecutor
@@ -24,7 +25,8 @@ _RUNNING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE
 _REQUEUE = """\
 code=$?
 # A step that was killed, and no job that was cancelled or is requeued already: start again.
-if [ $code -ge 128 ] && [ "$(squeue --noheader --jobs "$SLURM_JOB_ID" --format %T)" = RUNNING ]; then
+state=$(squeue --noheader --jobs "$SLURM_JOB_ID" --format %T)
+if [ $code -ge 128 ] && [ "$state" = RUNNING ]; then
   scontrol requeue "$SLURM_JOB_ID"
   sleep 60
 fi
@@ -92,8 +94,8 @@ class Slurm:
         _submitit()
         if shutil.which("sbatch") is None or shutil.which("srun") is None:
             raise UsageError(
-                "There is no Slurm on this machine (no sbatch in PATH); run this on a login node of "
-                "your cluster, or leave out --executor slurm."
+                "There is no Slurm on this machine (no sbatch in PATH); run this on a login node "
+                "of your cluster, or leave out --executor slurm."
             )
         if "%" in str(folder):
             raise UsageError(
@@ -110,6 +112,22 @@ class Slurm:
                 raise UsageError(
                     f"Slurm would not take {name}'s jobs ({' '.join(parameters)}): {_said(done)}"
                 )
+            self._check_time(name)
+
+    def _check_time(self, implementation: str) -> None:
+        """Refuse what Slurm may take and then never start."""
+        asked = self._of(implementation)
+        done = _ask("sinfo", "--noheader", "--format", "%R|%P|%l")
+        for line in done.stdout.splitlines():
+            name, marked, limit = line.split("|")
+            if name != asked.partition and not (asked.partition is None and marked.endswith("*")):
+                continue
+            with contextlib.suppress(ValueError):  # such as infinite
+                if asked.time is not None and asked.time > minutes(limit):
+                    raise UsageError(
+                        f"{implementation}'s time limit of {asked.time:,} min is more than the "
+                        f"{limit} of the partition {name}: ask for less, or for another partition."
+                    )
 
     def submit(
         self, tasks: Sequence[Task], folder: Path, *, retries: int, max_parallel: int | None
@@ -139,17 +157,19 @@ class Slurm:
                 before = jobs[0].job_id.partition("_")[0]
                 yield {task.index: job.job_id for task, job in zip(part, jobs, strict=True)}
 
-    def states(self, jobs: Sequence[str]) -> dict[str, JobState] | None:
+    def states(self, jobs: Sequence[str]) -> dict[str, Standing] | None:
         """Ask squeue once, for all of the user's jobs."""
-        done = _ask("squeue", "--me", "--array", "--noheader", "--format", "%i %T")
+        done = _ask("squeue", "--me", "--array", "--noheader", "--format", "%i %T %r")
         if done.returncode != 0:
             return None
         wanted = set(jobs)
-        found: dict[str, JobState] = {}
+        found: dict[str, Standing] = {}
         for line in done.stdout.splitlines():
-            job, _, state = line.partition(" ")
-            if job in wanted:
-                found[job] = "running" if state.strip() in _RUNNING else "waiting"
+            job, state, why = (*line.split(" ", 2), "", "")[:3]
+            if job in wanted and state in _RUNNING:
+                found[job] = Standing("running")
+            elif job in wanted:
+                found[job] = Standing("waiting", "" if why == "None" else why.strip("()"))
         return found
 
     def cancel(self, jobs: Sequence[str]) -> None:
@@ -194,7 +214,9 @@ class Slurm:
         }
         # -P: a file of the user's working directory must not pass for a module.
         python = f"{shutil.which(sys.executable) or sys.executable} -P"
-        executor = _submitit().SlurmExecutor(folder, max_num_timeout=_TIMEOUTS, python=python)
+        executor: SlurmExecutor = _submitit().SlurmExecutor(
+            folder, max_num_timeout=_TIMEOUTS, python=python
+        )
         executor.update_parameters(**parameters)
         return executor
 

@@ -16,8 +16,9 @@ from gan_bench.executor.engine import AGAIN_EXIT_CODE, JOB_VARIABLE
 from gan_bench.record import Job
 
 _POLL_S = 0.2
+_ASK_EVERY_S = 3.0
 _DECISION_S = 60.0
-"""So long Slurm may take, after a SIGTERM, to say by a SIGKILL that it was meant: twice KillWait."""
+"""So long Slurm may take from SIGTERM to SIGKILL: twice its default KillWait."""
 
 
 @dataclass
@@ -37,9 +38,7 @@ class SlurmTask:
         while True:
             code = self._run()
             if code == AGAIN_EXIT_CODE:
-                # Of a SIGTERM: Slurm ends this job, and starts it again perhaps, or a person
-                # has ended the task by hand.
-                time.sleep(_DECISION_S)
+                _await_decision()
             elif code >= 0:
                 sys.exit(code)
             else:
@@ -69,6 +68,25 @@ class SlurmTask:
         while self._code is None:
             time.sleep(_POLL_S)
         return self._code
+
+
+def _await_decision() -> None:
+    """Wait for Slurm to end this job after a SIGTERM, and to start it again perhaps.
+
+    Returns where it does not: then somebody has ended the task by hand.
+    """
+    end = time.monotonic() + _DECISION_S
+    job = os.environ["SLURM_JOB_ID"]
+    while time.monotonic() < end:
+        asked = subprocess.run(
+            ["squeue", "--noheader", "--jobs", job, "--format", "%T"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if asked.returncode == 0 and asked.stdout.strip() != "RUNNING":
+            sys.exit(AGAIN_EXIT_CODE)
+        time.sleep(_ASK_EVERY_S)
 
 
 def _job() -> str:

@@ -51,7 +51,7 @@ def submit(
     """
     engine.check(sorted({spec.implementation.name for spec in plan.runs}), results.path)
     with writing(results.path):
-        live = {run_id for run_id, job in Jobs(results).look().items() if job.state is not None}
+        live = {run_id for run_id, job in Jobs(results).look().items() if job.standing is not None}
         specs = [spec for spec in plan.runs if spec.run_id not in live]
         wanted = [spec for spec in specs if _is_wanted(results, spec, options)]
         write_plan(results, plan)

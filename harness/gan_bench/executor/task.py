@@ -8,6 +8,7 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from gan_bench.checkpoints import last_checkpoint
 from gan_bench.circumstances import circumstances
 from gan_bench.disk import writing
 from gan_bench.ending import Outcome
-from gan_bench.errors import GanBenchError
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.events import Event
 from gan_bench.executor.engine import AGAIN_EXIT_CODE, JOB_VARIABLE
 from gan_bench.executor.launches import Launch, LaunchFolder, Start
@@ -45,29 +46,53 @@ def main(results: ResultsFolder, folder: LaunchFolder, index: int, place: int) -
     if folder.cancelled.exists():
         print(f"{launch.id} was cancelled; {spec.run_id} is not run", flush=True)
         return 0
+    options = replace(launch.options, job=_job(launch))
+    while True:
+        result = _attempt(results, folder, index, spec, options, launch.retries)
+        if result is None:
+            return 1
+        print(_sentence(result), flush=True)
+        if result.interrupt is not None:
+            return AGAIN_EXIT_CODE
+        if result.record.status != "killed":
+            return 0 if result.ok else 1
+
+
+def _attempt(
+    results: ResultsFolder,
+    folder: LaunchFolder,
+    index: int,
+    spec: RunSpec,
+    options: Options,
+    retries: int,
+) -> RunResult | None:
+    """Run or continue the run, unless too many attempts came no further: then None."""
     run = results.run(spec.run_id)
     step = _checkpoint_step(run)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     earlier = folder.note_start(index, Start(time=now, host=os.uname().nodename, step=step))
     vain = _in_vain([start.step for start in earlier], step)
-    options = replace(launch.options, job=_job(launch))
-    if vain > launch.retries:
-        _give_up(
-            results,
-            run,
-            spec,
-            options,
-            f"{vain} attempts in a row came no further than step "
-            f"{step:,}, more than --retries allows: their jobs were killed, or need more time",
+    if vain > retries:
+        reason = (
+            f"{vain} attempts in a row came no further than step {step:,}, more than --retries "
+            "allows: they were killed, or their jobs need more time"
         )
-        return 1
-    said = _Progress(spec)
-    with writing(results.path), device_lock(spec.device, options.command, wait=True):
-        result = run_one(results, spec, options, said)
-    print(_sentence(result), flush=True)
-    if result.interrupt is not None:
-        return AGAIN_EXIT_CODE
-    return 0 if result.ok else 1
+        _give_up(results, run, spec, options, reason)
+        return None
+    with writing(results.path), _device(spec, options):
+        return run_one(results, spec, options, _Progress(spec))
+
+
+@contextlib.contextmanager
+def _device(spec: RunSpec, options: Options) -> Iterator[None]:
+    """Hold the device; where the scheduler has given it to two jobs, the second one waits."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(device_lock(spec.device, options.command, wait=False))
+        except UsageError as error:
+            print(f"{error} This job waits, and its time goes on.", flush=True)
+            held.enter_context(device_lock(spec.device, options.command, wait=True))
+        yield
 
 
 def _checkpoint_step(run: RunFolder) -> int:

@@ -34,7 +34,7 @@ def follow(
         rows = [row for row in scan.look(views) if run_ids is None or row.run_id in run_ids]
         for row in rows:
             view = views.get(row.run_id)
-            if view is not None and view.known and view.state is None:
+            if view is not None and view.known and view.standing is None:
                 gone.setdefault(row.run_id, started)
         over = not any(_under_way(row, views.get(row.run_id), gone) for row in rows)
         yield rows
@@ -47,7 +47,7 @@ def follow(
 def _under_way(row: RunStatus, view: JobView | None, gone: dict[str, float]) -> bool:
     if view is None or not view.known:
         return row.status == "running"
-    if view.state is not None:
+    if view.standing is not None:
         return True
     unfinished = row.status in ("pending", "running")
     return unfinished and time.monotonic() - gone[row.run_id] < _LATE_S

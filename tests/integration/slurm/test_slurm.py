@@ -1,0 +1,390 @@
+"""Plans on a real Slurm of one node; see start.sh. Skipped without Slurm's programs or root."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from conftest import Bench, same_bits
+
+HERE = Path(__file__).parent
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
+QUICK = (
+    "--dataset",
+    "mnist-5k",
+    "--samples",
+    "64",
+    "--threads",
+    "1",
+    "--seeds",
+    "0,",
+    "--keep-samples",
+)
+
+SLOW = """
+def train(self, batches, latents):
+    import time
+    time.sleep({seconds})
+    return super().train(batches, latents)
+"""
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def _start(ports: int) -> Iterator[Path]:
+    absent = [name for name in PROGRAMS if shutil.which(name) is None]
+    if absent:
+        pytest.skip(f"Slurm is not installed: no {', '.join(absent)}")
+    if os.getuid() != 0:
+        pytest.skip("slurmd runs jobs as their owners, and so needs root")
+    folder = Path(tempfile.mkdtemp(prefix="gbs-", dir="/tmp"))
+    folder.chmod(0o755)
+    started = subprocess.run(
+        [HERE / "start.sh", folder, *map(str, _free_ports(ports))], capture_output=True, text=True
+    )
+    try:
+        assert started.returncode == 0, started.stderr
+        yield folder / "slurm.conf"
+    finally:
+        subprocess.run([HERE / "stop.sh", folder], capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def slurm_conf() -> Iterator[Path]:
+    yield from _start(2)
+
+
+class Cluster(Bench):
+    """``gan-bench`` on the login node of a cluster."""
+
+    ARGUMENTS = ("--executor", "slurm", "--slurm", "time=10m,mem=300M")
+
+    def run(self, *arguments: str, slurm: str = "time=10m,mem=300M"):
+        return self("run", *arguments, "--executor", "slurm", "--slurm", slurm)
+
+    def rows(self) -> dict[str, dict]:
+        """Return the rows of ``status`` by implementation."""
+        rows = json.loads(self("status", "--json").out or "[]")  # no results folder yet
+        return {row["run_id"].partition("-mnist")[0]: row for row in rows}
+
+    def wait_for(self, true: Callable[[], object], seconds: float = 90) -> None:
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end, f"{self.rows()}\n{self.logs()}"
+            time.sleep(0.5)
+
+    def wait_for_step(self, name: str, step: int) -> None:
+        self.wait_for(lambda: name in self.rows() and self.rows()[name]["step"] >= step)
+
+    def wait_for_end(self) -> None:
+        self.wait_for(lambda: not self.queue())
+
+    def queue(self) -> list[str]:
+        """Return the ids of all jobs that are not over."""
+        return self.slurm("squeue", "--array", "--noheader", "--format", "%i").split()
+
+    def slurm(self, *command: str) -> str:
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def job(self, name: str) -> str:
+        """Return the id of an implementation's latest job."""
+        lines = [
+            json.loads(line)
+            for path in sorted(self.folder.glob("results/local/jobs/*/jobs.jsonl"))
+            for line in path.read_text().splitlines()
+        ]
+        return next(line["job"] for line in reversed(lines) if line["run_id"].startswith(name))
+
+    def starts(self, index: int = 0) -> list[dict]:
+        """Return the attempts of a task of the last launch."""
+        path = sorted(self.folder.glob("results/local/jobs/*/attempts"))[-1] / f"{index}.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines() if line]
+
+    def logs(self) -> str:
+        paths = sorted(self.folder.glob("results/local/jobs/*/slurm/*_log.*"))
+        return "\n".join(f"{path.name}:\n{path.read_text()[-2000:]}" for path in paths)
+
+
+@pytest.fixture
+def cluster(slurm_conf: Path, tmp_path: Path) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path)
+    cluster.environment["SLURM_CONF"] = str(slurm_conf)
+    yield cluster
+    if cluster.queue():
+        cluster.slurm("scancel", "--user", "root")
+        cluster.wait_for_end()
+
+
+@pytest.mark.torch
+@pytest.mark.keras
+@pytest.mark.slow
+def test_an_array_gives_the_records_of_the_local_executor(cluster):
+    what = ("torch-dcgan", "keras-dcgan", "torch-decay", "--steps", "6", *QUICK)
+    (cluster.folder / "plan.toml").write_text(
+        '[slurm]\ntime = "30m"\nmem = "900M"\n[slurm.keras-dcgan]\nmem = "1G"\n'
+    )
+    done = cluster("run", *what, "--plan", "plan.toml", "--executor", "slurm")
+    assert (done.code, done.out.splitlines()[-1]) == (
+        0,
+        "3 of 3 runs are ok; results in results/local.",
+    ), done.err + cluster.logs()
+    assert cluster("run", *what, "--results", "here").code == 0
+    here = cluster.records("here")
+    for name, record in cluster.records().items():
+        job = record["circumstances"]["job"]
+        assert job["engine"] == "slurm"
+        assert ("--mem=1G" if name == "keras-dcgan" else "--mem=900M") in job["parameters"]
+        assert "--time=30" in job["parameters"]
+        assert here[name]["circumstances"]["job"] is None
+        for key in ("run_id", "spec", "status", "steps_done", "weights_sha256", "attempts"):
+            assert record[key] == here[name][key]
+    for path in cluster.run_folders():
+        same_bits(path, cluster.folder / "here" / "runs" / path.name)
+
+
+@pytest.mark.slow
+def test_the_time_limit(cluster, plugin):
+    """Slurm's own signal before the limit, a requeue, and the rest of the run."""
+    target = plugin("slow", SLOW.format(seconds=2.2))
+    what = (target, "--steps", "40", *QUICK)
+    done = cluster.run(*what, slurm="time=2m,signal=60")
+    assert done.code == 0, done.err + cluster.logs()
+    (record,) = cluster.records().values()
+    assert record["attempts"] >= 2
+    assert cluster.starts()[1]["step"] > 0
+    assert "Requeued" in cluster.logs()
+    assert cluster("run", *what, "--results", "calm").code == 0
+    (path,) = cluster.run_folders()
+    same_bits(path, cluster.folder / "calm" / "runs" / path.name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signals", [("USR2",), ("TERM", "USR2")])
+def test_a_preempted_run_checkpoints_is_requeued_and_continues(cluster, plugin, signals):
+    target = plugin("gan", SLOW.format(seconds=0.5))
+    what = (target, "--steps", "24", *QUICK)
+    with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
+        cluster.wait_for_step("gan", 4)
+        for name in signals:
+            cluster.slurm("scancel", "--signal", name, cluster.job("gan"))
+        out, err = watching.communicate(timeout=120)
+    assert watching.returncode == 0, out + err + cluster.logs()
+    assert cluster.starts()[-1]["step"] > 0
+    (record,) = cluster.records().values()
+    assert record["attempts"] == 2
+    assert cluster("run", *what, "--results", "calm").code == 0
+    (path,) = cluster.run_folders()
+    same_bits(path, cluster.folder / "calm" / "runs" / path.name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["worker", "supervisor", "task"])
+def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
+    target = plugin("gan", SLOW.format(seconds=0.4))
+    what = (target, "--steps", "24", *QUICK)
+    with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
+        cluster.wait_for_step("gan", 4)
+        words = {"worker": "gan_bench.worker", "supervisor": "gan_bench.executor.task"}
+        word = words.get(whom, "submitit.core._submit")
+        killed = 0
+        for process in psutil.process_iter():
+            try:
+                command, variables = process.cmdline(), process.environ()
+            except psutil.Error:
+                continue
+            mine = variables.get("TMPDIR") == str(cluster.folder)
+            if mine and word in command and "srun" not in command[0]:
+                process.send_signal(signal.SIGKILL)
+                killed += 1
+        assert killed == 1
+        out, err = watching.communicate(timeout=120)
+    assert watching.returncode == 0, out + err + cluster.logs()
+    assert len(cluster.starts()) == 2
+    assert cluster("run", *what, "--results", "calm").code == 0
+    (path,) = cluster.run_folders()
+    same_bits(path, cluster.folder / "calm" / "runs" / path.name)
+
+
+def test_a_task_that_is_killed_again_and_again_is_given_up(cluster, plugin):
+    body = "os.kill(os.getppid(), signal.SIGKILL)\n    signal.pause()"
+    target = plugin("deadly", f"def train(self, batches, latents):\n    {body}")
+    done = cluster("run", target, "--steps", "4", *QUICK, *cluster.ARGUMENTS, "--retries", "1")
+    assert done.code == 1, done.err
+    (record,) = cluster.records().values()
+    assert record["status"] == "killed"
+    assert "2 attempts in a row came no further than step 0" in record["reason"]
+    assert len(cluster.starts()) == 3  # the last one only says so
+
+
+def test_one_failed_task_leaves_its_siblings_and_a_limit_on_parallel_jobs_holds(cluster, plugin):
+    """Of nine jobs one needs more memory: two arrays, of which neither may have more than eight."""
+    times = cluster.folder / "times"
+    times.mkdir()
+    tell = f"""
+def __init__(self, *arguments, **more):
+    super().__init__(*arguments, **more)
+    import time
+    self.started = time.time()
+    if type(self).__name__ and {{fails}}:
+        raise RuntimeError("broken")
+def weights(self):
+    import time
+    with open({str(times)!r} + f"/{{{{os.getpid()}}}}", "w") as file:
+        file.write(f"{{{{self.started}}}} {{{{time.time()}}}}")
+    return super().weights()
+"""
+    targets = [plugin(f"gan{i}", tell.format(fails=False)) for i in range(8)]
+    targets.append(plugin("broken", tell.format(fails=True)))
+    (cluster.folder / "plan.toml").write_text('[slurm.gan3]\nmem = "500M"\n')
+    what = (*targets, "--steps", "4", *QUICK, "--plan", "plan.toml", *cluster.ARGUMENTS)
+    done = cluster("run", *what, "--max-parallel", "1")
+    assert done.code == 1
+    statuses = {name: record["status"] for name, record in cluster.records().items()}
+    assert statuses == {f"gan{i}": "ok" for i in range(8)} | {"broken": "error"}
+    spans = sorted(tuple(map(float, path.read_text().split())) for path in times.iterdir())
+    assert len(spans) == 8
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
+
+
+@pytest.mark.slow
+def test_detached_looked_at_submitted_twice_cancelled_and_continued(cluster, plugin):
+    targets = [
+        plugin("first", SLOW.format(seconds=0.5)),
+        plugin("second", SLOW.format(seconds=0.5)),
+    ]
+    what = (*targets, "--steps", "40", *QUICK)
+    arguments = (*what, *cluster.ARGUMENTS, "--max-parallel", "1", "--detach")
+    done = cluster("run", *arguments)
+    assert (done.code, done.err.splitlines()[0]) == (
+        0,
+        "2 runs submitted to slurm, 0 under way already, 0 finished.",
+    )
+    cluster.wait_for_step("first", 4)
+    rows = cluster.rows()
+    assert (rows["first"]["status"], rows["second"]["status"]) == ("running", "pending")
+    assert rows["second"]["detail"].endswith("waits")
+    again = cluster("run", *arguments)
+    assert again.err.startswith("0 runs submitted to slurm, 2 under way already, 0 finished.")
+
+    assert cluster("cancel").out == "2 jobs cancelled.\n"
+    cluster.wait_for_end()
+    rows = cluster.rows()
+    assert rows["first"]["status"] == "killed"
+    assert rows["first"]["step"] > 0
+    assert "was cancelled" in rows["second"]["detail"]
+    assert cluster("cancel").out == "There is no job to cancel.\n"
+    watched = cluster("status", "--watch")
+    assert watched.out.splitlines()[-1] == "2 runs: 1 killed, 1 pending"
+
+    done = cluster("run", *what, *cluster.ARGUMENTS)
+    assert done.code == 0, done.err + cluster.logs()
+    assert cluster("run", *what, *cluster.ARGUMENTS).err.startswith("0 runs submitted")
+    assert cluster.records()["first"]["attempts"] == 2
+    assert cluster("run", *what, "--results", "calm").code == 0
+    for path in cluster.run_folders():
+        same_bits(path, cluster.folder / "calm" / "runs" / path.name)
+
+
+def test_scancel_from_outside_leaves_true_rows(cluster, plugin):
+    target = plugin("gan", SLOW.format(seconds=0.5))
+    with cluster.start("run", target, "--steps", "80", *QUICK, *cluster.ARGUMENTS) as watching:
+        cluster.wait_for_step("gan", 2)
+        cluster.slurm("scancel", cluster.job("gan"))
+        out, _ = watching.communicate(timeout=90)
+    assert watching.returncode == 1
+    assert out.endswith("0 of 1 runs are ok; results in results/local.\n")
+    row = cluster.rows()["gan"]
+    assert (row["status"], row["detail"]) == ("killed", "interrupted by SIGTERM")
+
+
+def test_ctrl_c_leaves_the_jobs_alone(cluster, plugin):
+    target = plugin("gan", SLOW.format(seconds=0.3))
+    with cluster.start("run", target, "--steps", "12", *QUICK, *cluster.ARGUMENTS) as watching:
+        cluster.wait_for_step("gan", 2)
+        watching.send_signal(signal.SIGINT)
+        _, err = watching.communicate(timeout=30)
+    assert watching.returncode == 130
+    assert "The jobs go on; `gan-bench status --watch" in err
+    cluster.wait_for(lambda: cluster.rows()["gan"]["status"] == "ok")
+
+
+def test_doctor_looks_at_a_node(cluster):
+    (cluster.folder / "plan.toml").write_text(
+        'dataset = "mnist-5k"\n[python]\ntorch = "/no/python"\n'
+    )
+    done = cluster(
+        "doctor", *("--executor", "slurm", "--slurm", "time=10m", "--plan", "plan.toml", "--json")
+    )
+    found = {finding["what"]: finding for finding in json.loads(done.out)}
+    assert done.code == 1
+    assert found["results"]["state"] == "ok"
+    assert found["data mnist-5k"]["state"] == "ok"
+    assert found["framework torch"]["state"] == "missing"
+    assert "/no/python cannot be run" in found["framework torch"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("slurm", "sentence"),
+    [
+        ("partition=gpux", "Invalid partition name"),
+        ("time=4d", "more than the 1:00:00 of the partition test"),
+        ("mem=900G", "node configuration is not available"),
+        ("time=1m", "less than a checkpoint needs"),
+        ("partitoin=test", "did you mean partition?"),
+        ("time=soon", "a time limit is such as 4h"),
+        ("mem=much", "memory is a number with K, M, G or T"),
+        ("gpus=1,cpus=2,gpus=2", "has gpus twice"),
+        ("partition", "takes KEY=VALUE"),
+    ],
+)
+def test_bad_requests_are_refused_before_anything_is_submitted(cluster, plugin, slurm, sentence):
+    done = cluster.run(plugin("gan"), "--steps", "4", *QUICK, "--detach", slurm=slurm)
+    assert done.code == 2
+    assert sentence in done.err
+    assert len(done.err.splitlines()) == 1
+    assert not list(cluster.folder.glob("results/local/jobs/*"))
+    assert not cluster.queue()
+
+
+@pytest.mark.slow
+def test_with_accounts_one_without_rights_is_refused(tmp_path, plugin):
+    absent = [name for name in ("slurmdbd", "mariadbd") if shutil.which(name) is None]
+    if absent:
+        pytest.skip(f"no accounting: {', '.join(absent)} not installed")
+    starting = _start(3)
+    cluster = Cluster(tmp_path)
+    cluster.environment["SLURM_CONF"] = str(next(starting))
+    try:
+        target = plugin("gan")
+        refused = cluster.run(target, "--steps", "4", *QUICK, slurm="time=10m,account=other")
+        assert refused.code == 2
+        assert "Invalid account" in refused.err
+        assert not cluster.queue()
+        done = cluster.run(target, "--steps", "4", *QUICK, slurm="time=10m,account=lab")
+        assert done.code == 0, done.err + cluster.logs()
+        state = cluster.slurm("sacct", "-X", "-n", "-o", "state", "-j", cluster.job("gan"))
+        assert state.split() == ["COMPLETED"]
+    finally:
+        with pytest.raises(StopIteration):
+            next(starting)
