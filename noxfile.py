@@ -80,6 +80,20 @@ def report_speed(session: nox.Session) -> None:
 
 
 @nox.session
+def scale(session: nox.Session) -> None:
+    """Measure plan, submission, status and report with up to 10,000 runs."""
+    session.install(*CONSTRAINTS, "--editable", ".[torch,keras]")
+    session.run("python", "benchmarks/scale.py", *session.posargs)
+
+
+@nox.session
+def slurm(session: nox.Session) -> None:
+    """Run plans on a Slurm that the tests start on this machine; needs root and its packages."""
+    session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
+    session.run("pytest", "tests/integration/slurm", *session.posargs)
+
+
+@nox.session
 def gate(session: nox.Session) -> None:
     """Train what the gate needs and compare it with baselines/ci.json."""
     session.install(*CONSTRAINTS, "--editable", ".[torch,keras]")

@@ -1,6 +1,7 @@
 """Runs that another executor launches: the example of docs/clusters.md, installed and used."""
 
 import json
+import os
 import re
 import signal
 import textwrap
@@ -13,10 +14,11 @@ from conftest import same_bits
 
 DOCS = Path(__file__).parent.parent / "docs" / "clusters.md"
 QUICK = ("--dataset", "mnist-5k", "--samples", "64", "--threads", "1", "--seeds", "0,")
+QUICK += ("--evaluations", "11")
 SLOW = """
 def train(self, batches, latents):
     import time
-    time.sleep(0.3)
+    time.sleep(0.1 * len(batches))
     return super().train(batches, latents)
 """
 
@@ -63,7 +65,7 @@ def test_the_same_records_as_here(background, plugin):
 
 
 def test_detach_cancel_and_continue(background, plugin):
-    what = (plugin("gan", SLOW), "--steps", "40", *QUICK, "--executor", "background")
+    what = (plugin("gan", SLOW), "--steps", "100", *QUICK, "--executor", "background")
     assert background("run", *what, "--detach").code == 0
     _wait(lambda: _rows(background)[0]["step"] > 0)
     assert _rows(background)[0]["status"] == "running"
@@ -78,8 +80,6 @@ def test_a_supervisor_that_is_killed_leaves_a_row_that_says_so(background, plugi
     with background.start("run", *what) as watching:
         _wait(lambda: (rows := _rows_or_none(background)) and rows[0]["step"] > 0)
         (jobs,) = background.folder.glob("results/local/jobs/*/jobs.jsonl")
-        import os
-
         os.kill(int(json.loads(jobs.read_text())["job"]), signal.SIGKILL)
         watching.communicate(timeout=60)
     assert watching.returncode == 1
