@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import copy
 import gzip
 import json
 import math
@@ -48,7 +49,7 @@ ODD = st.sampled_from(
         *(None, True, -1, 0, 2**31, 2**63, -(2**70), 1e308, -0.0, "", "x" * 5000, "\x00", "\ud800"),
         *(float("nan"), float("inf"), [], {}, [[]], {"": None}, "../../etc/passwd", "0", "1e999"),
     ]
-)
+).map(copy.deepcopy)  # what is drawn is put into what another draw may change
 
 
 @st.composite

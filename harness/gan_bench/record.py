@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import statistics
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -275,38 +274,3 @@ def checksums(folder: RunFolder) -> dict[str, str]:
         with contextlib.suppress(OSError), path.open("rb") as file:
             found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
-
-
-class RecordHead(BaseModel):
-    """As much of a record as it takes to say where its run stands; quick to read."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    schema_version: Literal[1, 2]
-    run_id: str
-    status: Status
-    reason: str | None
-    steps_done: int
-    spec: "_Steps"
-
-    @classmethod
-    def read(cls, path: Path) -> "RecordHead":
-        """Read the head of a record's file.
-
-        Raises
-        ------
-        GanBenchError
-            It is damaged or another version's.
-        FileNotFoundError
-            There is none.
-        """
-        try:
-            return cls.model_validate_json(read_limited(path))
-        except FileNotFoundError:
-            raise
-        except (OSError, ValidationError, ValueError) as error:
-            raise GanBenchError(f"The record {path} is not readable.") from error
-
-
-class _Steps(BaseModel):
-    steps: int

@@ -11,7 +11,7 @@ from gan_bench.events import HEARTBEAT_S, parse_event
 from gan_bench.executor.jobs import JobView
 from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.planned import read_plans
-from gan_bench.record import RecordHead
+from gan_bench.record_head import RecordHead
 
 _SILENT_S = 5 * HEARTBEAT_S
 """A worker that has said nothing for so long is not running any more."""

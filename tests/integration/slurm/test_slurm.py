@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -141,11 +142,21 @@ def cluster(slurm_conf: Path, tmp_path: Path) -> Iterator[Cluster]:
 @pytest.mark.keras
 @pytest.mark.slow
 def test_an_array_gives_the_records_of_the_local_executor(cluster):
-    what = ("torch-dcgan", "keras-dcgan", "torch-decay", "--steps", "6", *QUICK)
+    what = (
+        "torch-dcgan",
+        "keras-dcgan",
+        "torch-decay",
+        "--steps",
+        "6",
+        *QUICK,
+        "--plan",
+        "plan.toml",
+    )
     (cluster.folder / "plan.toml").write_text(
+        f'[python]\ntorch = "{sys.executable}"\n'
         '[slurm]\ntime = "30m"\nmem = "900M"\n[slurm.keras-dcgan]\nmem = "1G"\n'
     )
-    done = cluster("run", *what, "--plan", "plan.toml", "--executor", "slurm")
+    done = cluster("run", *what, "--executor", "slurm")
     assert (done.code, done.out.splitlines()[-1]) == (
         0,
         "3 of 3 runs are ok; results in results/local.",
@@ -284,7 +295,7 @@ def test_detached_looked_at_submitted_twice_cancelled_and_continued(cluster, plu
     cluster.wait_for_step("first", 4)
     rows = cluster.rows()
     assert (rows["first"]["status"], rows["second"]["status"]) == ("running", "pending")
-    assert rows["second"]["detail"].endswith("waits")
+    assert rows["second"]["detail"].endswith("waits (JobArrayTaskLimit)")
     again = cluster("run", *arguments)
     assert again.err.startswith("0 runs submitted to slurm, 2 under way already, 0 finished.")
 
