@@ -88,9 +88,10 @@ def scale(session: nox.Session) -> None:
 
 @nox.session
 def slurm(session: nox.Session) -> None:
-    """Run plans on a Slurm that the tests start on this machine; needs root and its packages."""
+    """Run plans on a Slurm that the tests start here, --all among them; needs root and Slurm."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
-    session.run("pytest", "tests/integration/slurm", *session.posargs)
+    every = {"GAN_BENCH_SLURM_ARRAY": "--all"}
+    session.run("pytest", "tests/integration/slurm", *session.posargs, env=every)
 
 
 @nox.session

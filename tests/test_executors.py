@@ -93,6 +93,22 @@ def _rows_or_none(bench):
     return json.loads(out) if out else None
 
 
+def test_a_launch_that_cannot_be_read_keeps_its_runs_from_a_second_job(background, plugin):
+    what = (plugin("gan", SLOW), "--steps", "100", *QUICK)
+    arguments = (*what, "--executor", "background", "--detach")
+    assert background("run", *arguments).code == 0
+    _wait(lambda: _rows(background)[0]["status"] == "running")
+    (launch,) = background.folder.glob("results/local/jobs/*/launch.json")
+    launch.write_text("{}")
+    again = background("run", *arguments)
+    assert again.code == 2
+    assert "launch.json is not readable" in again.err
+    assert "nothing was submitted" in again.err
+    assert "is not readable" in background("status").err
+    assert "Its jobs were not cancelled" in background("cancel").err
+    _wait(lambda: _rows(background)[0]["status"] == "ok")
+
+
 def test_retries_and_force(background, plugin):
     body = 'def train(self, batches, latents):\n    raise RuntimeError("broken")'
     what = (plugin("broken", body), "--steps", "4", *QUICK, "--executor", "background")
@@ -113,6 +129,8 @@ def test_retries_and_force(background, plugin):
         (("--retries", "3"), "--retries is for jobs of a scheduler"),
         (("--max-parallel", "3"), "--max-parallel is for jobs of a scheduler"),
         (("--executor", "slurm", "--slurm", "tiem=4h"), "did you mean time?"),
+        (("--executor", "slurm", "--slurm", "exclude=n1,tiem=4h"), "did you mean time?"),
+        (("--executor", "slurm", "--slurm", "time=4h", "--wait"), "--wait is for this machine"),
         (
             ("--executor", "slurm", "--slurm", "cpus=1", "--threads", "2"),
             "Runs of 2 threads need as many processors",
@@ -161,7 +179,7 @@ def test_a_plan_file_with_a_table_for_slurm_runs_here_too(bench, plugin):
     assert done.code == 0, done.err
 
 
-def test_a_dry_run_prints_what_slurm_would_be_asked_for(bench, plugin):
+def test_a_dry_run_prints_what_slurm_would_be_asked_for(bench, plugin, tmp_path):
     (bench.folder / "plan.toml").write_text(
         textwrap.dedent(
             """
@@ -176,7 +194,9 @@ def test_a_dry_run_prints_what_slurm_would_be_asked_for(bench, plugin):
         )
     )
     arguments = ("--steps", "4", "--plan", "plan.toml", "--executor", "slurm", "--dry-run")
-    done = bench("run", plugin("one"), plugin("two"), *QUICK, *arguments, COLUMNS="500")
+    # Also where there is no Slurm.
+    path = {"COLUMNS": "500", "PATH": str(tmp_path)}
+    done = bench("run", plugin("one"), plugin("two"), *QUICK, *arguments, **path)
     assert done.code == 0, done.err
     both = ("--partition=gpu", "--gpus-per-node=1", "--time=2160", "--account=lab", "on cuda:0")
     assert all(words in done.out for words in both)

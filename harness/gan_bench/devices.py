@@ -72,8 +72,20 @@ def gpus() -> tuple[Gpu, ...]:
 
 
 def gpu_of(device: str) -> Gpu | None:
-    """Return the GPU that ``cuda:<index>`` names, None for the CPU."""
-    return None if device == "cpu" else gpus()[int(device.partition(":")[2])]
+    """Return the GPU that ``cuda:<index>`` names, None for the CPU.
+
+    Raises
+    ------
+    UsageError
+        This machine does not have it.
+    """
+    if device == "cpu":
+        return None
+    index, found = int(device.partition(":")[2]), gpus()
+    if index >= len(found):
+        has = ", ".join(f"cuda:{i} ({gpu.name})" for i, gpu in enumerate(found)) or "no GPU"
+        raise UsageError(f"The device cuda:{index} is not there; nvidia-smi shows {has}.")
+    return found[index]
 
 
 def device_parts(device: str) -> list[str]:
@@ -103,11 +115,9 @@ def check_device(device: str) -> str:
         return "cuda:0" if found else "cpu"
     if device == "cpu":
         return device
-    index = int(device.partition(":")[2] or 0)
-    if index >= len(found):
-        has = ", ".join(f"cuda:{i} ({gpu.name})" for i, gpu in enumerate(found)) or "no GPU"
-        raise UsageError(f"The device cuda:{index} is not there; nvidia-smi shows {has}.")
-    return f"cuda:{index}"
+    named = f"cuda:{int(device.partition(':')[2] or 0)}"
+    gpu_of(named)
+    return named
 
 
 def _cpu_name() -> str:

@@ -26,7 +26,7 @@ from gan_bench.processes import (
 from gan_bench.spec import RunSpec
 
 GRACE_S = 10.0
-"""Between SIGTERM and SIGKILL: what a chunk may take to end with a checkpoint."""
+"""Between SIGTERM and SIGKILL, unless a scheduler gives more: for a chunk and a checkpoint."""
 POLL_S = 0.1
 _GAP_S = 5.0
 """A supervisor that did not look for so long was stopped, or its machine was."""
@@ -62,9 +62,12 @@ class _Signals:
 class _Limits:
     """When a worker is to end, and the steps of ending it."""
 
-    def __init__(self, timeout_s: float | None, silence_s: float, by_scheduler: bool) -> None:
+    def __init__(
+        self, timeout_s: float | None, silence_s: float, grace_s: float, by_scheduler: bool
+    ) -> None:
         self._timeout_s = timeout_s
         self._silence_s = silence_s
+        self._grace_s = grace_s
         self._insistence = sys.maxsize if by_scheduler else 1
         self._started = self._last_sign = self._looked = time.monotonic()
         self._asked: float | None = None
@@ -86,7 +89,7 @@ class _Limits:
             if interrupts or self.timed_out or self.silent_s is not None:
                 self._asked = now
                 signal_group(process, signal.SIGTERM)
-        elif now - self._asked > GRACE_S or interrupts > self._insistence:
+        elif now - self._asked > self._grace_s or interrupts > self._insistence:
             signal_group(process, signal.SIGKILL)
 
     def _look(self, process: subprocess.Popen[bytes], now: float) -> None:
@@ -107,6 +110,7 @@ def launch(
     *,
     timeout_s: float | None = None,
     silence_s: float = SILENCE_S,
+    grace_s: float = GRACE_S,
     by_scheduler: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> Outcome:
@@ -122,6 +126,8 @@ def launch(
         Seconds after which the worker is asked to end, and soon made to.
     silence_s
         Seconds without an event, heartbeats included, after which it counts as hanging.
+    grace_s
+        Seconds that the worker has, once asked to end, before it is made to.
     by_scheduler
         Whether a scheduler, and no person, sends the signals: SIGUSR2 is one of them, and a second
         one means no more than the first.
@@ -140,7 +146,7 @@ def launch(
     last: dict[str, Event] = {}
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     memory = OomWatch()
-    limits = _Limits(timeout_s, silence_s, by_scheduler)
+    limits = _Limits(timeout_s, silence_s, grace_s, by_scheduler)
     listened = SCHEDULERS_SIGNALS if by_scheduler else ENDING_SIGNALS
 
     def relay() -> None:

@@ -12,8 +12,10 @@ from filelock import FileLock, Timeout
 from gan_bench.devices import device_parts
 from gan_bench.errors import UsageError
 
-_LOOK_S = 2.0
+RUN_LOCK_S = 2.0
 """For so long a run's lock may be held by somebody who only looks whether it is."""
+JOBS_RUN_LOCK_S = 180.0
+"""For so long a file system may go on holding the lock of a machine that has died."""
 
 
 def _holder(path: Path) -> str:
@@ -74,7 +76,9 @@ def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def run_lock(folder: Path, run_id: str, command: str) -> Iterator[None]:
+def run_lock(
+    folder: Path, run_id: str, command: str, *, wait_s: float = RUN_LOCK_S
+) -> Iterator[None]:
     """Hold one run of a results folder, which two devices or machines may share.
 
     Raises
@@ -84,7 +88,22 @@ def run_lock(folder: Path, run_id: str, command: str) -> Iterator[None]:
     """
     folder.mkdir(exist_ok=True)
     busy = f"The run {run_id} is being run by {{holder}}; wait for its end and run again."
-    with _held(folder / f"{run_id}.lock", command, wait_s=_LOOK_S, busy=busy):
+    with _held(folder / f"{run_id}.lock", command, wait_s=wait_s, busy=busy):
+        yield
+
+
+@contextlib.contextmanager
+def submission_lock(folder: Path, command: str) -> Iterator[None]:
+    """Let one command at a time submit jobs of a results folder: both would submit the same.
+
+    Raises
+    ------
+    UsageError
+        Another gan-bench is submitting.
+    """
+    folder.mkdir(exist_ok=True)
+    busy = "Jobs of this results folder are being submitted by {holder}; wait, and run again."
+    with _held(folder / "submission.lock", command, wait_s=RUN_LOCK_S, busy=busy):
         yield
 
 

@@ -14,6 +14,14 @@ class _Steps(BaseModel):
     steps: int
 
 
+class _JobName(BaseModel):
+    job: str
+
+
+class _Around(BaseModel):
+    job: _JobName | None = None
+
+
 class RecordHead(BaseModel):
     """The head of a record of either version; much quicker to read than all of it."""
 
@@ -25,6 +33,7 @@ class RecordHead(BaseModel):
     reason: str | None
     steps_done: int
     spec: _Steps
+    circumstances: _Around = _Around()
 
     @classmethod
     def read(cls, path: Path) -> "RecordHead":

@@ -14,9 +14,9 @@ SPEC_SCHEMA_VERSION: Final = 1
 
 
 class Frozen(BaseModel):
-    """Base of all specifications: immutable, and an unknown key is an error."""
+    """Base of all specifications: immutable, finite, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Implementation(Frozen):

@@ -1,5 +1,6 @@
 """Where every planned run stands; ``pending`` and ``running`` are derived from its files."""
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from gan_bench.errors import GanBenchError
 from gan_bench.events import HEARTBEAT_S, parse_event
+from gan_bench.executor.engine import Standing
 from gan_bench.executor.jobs import JobView
 from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.planned import read_plans
@@ -72,33 +74,33 @@ class Scan:
 
     def _row(self, run_id: str, steps: int, there: bool, job: JobView | None) -> RunStatus:
         standing = job.standing if job is not None else None
-        live = standing is not None
-        head = self._head(run_id, changing=live) if there else None
-        if head is not None and not (live and head.status == "killed"):
+        head = self._head(run_id, changing=standing is not None) if there else None
+        if head is not None and (job is None or standing is None or _is_of(head, job)):
             return RunStatus(run_id, head.status, head.steps_done, steps, head.reason or "")
-        step, silent_s, ended, attempt = 0, None, False, 0
-        if there:
-            step, silent_s, ended, attempt = _journal(self._results.run(run_id))
-        if job is not None and standing is not None and standing.state == "running":
-            detail = f"job {job.job}, attempt {attempt}" if attempt else f"job {job.job} starts"
-            return RunStatus(run_id, "running", step, steps, detail)
+        journal = _Journal.read(self._results.run(run_id)) if there else _Journal()
         if job is not None and standing is not None:
-            what = "waits to continue" if step or attempt else "waits"
-            what += f" ({standing.why})" if standing.why else ""
-            return RunStatus(run_id, "pending", step, steps, f"job {job.job} {what}")
-        if silent_s is None:
+            return _with_job(run_id, steps, journal, job.job, standing)
+        if job is not None and job.answer == "not now":
+            detail = f"job {job.job}, whose scheduler does not answer now"
+            return RunStatus(run_id, "pending", journal.step, steps, detail)
+        if journal.silent_s is None:
             detail = f"{job.ended}; `gan-bench run` starts it again" if job else ""
             return RunStatus(run_id, "pending", 0, steps, detail)
-        if silent_s < _SILENT_S and not ended:
-            return RunStatus(run_id, "running", step, steps, f"attempt {attempt}")
+        if journal.silent_s < _SILENT_S and not journal.ended:
+            detail = f"attempt {journal.attempt}"
+            return RunStatus(run_id, "running", journal.step, steps, detail)
         why = job.ended if job else "interrupted"
-        return RunStatus(run_id, "pending", step, steps, f"{why}; `gan-bench run` continues it")
+        detail = f"{why}; `gan-bench run` continues it"
+        return RunStatus(run_id, "pending", journal.step, steps, detail)
 
     def _head(self, run_id: str, *, changing: bool = False) -> RecordHead | None:
         known = self._heads.get(run_id)
         if known is not None and known.status != "killed" and not changing:
             return known
         path = self._results.run(run_id).record
+        with contextlib.suppress(OSError):
+            # Or a network's file system may not look for what is new.
+            list(path.parent.iterdir())
         try:
             head = RecordHead.read(path)
         except FileNotFoundError:
@@ -118,15 +120,44 @@ class Scan:
             self.left_out.append(sentence)
 
 
-def _journal(folder: RunFolder) -> tuple[int, float | None, bool, int]:
-    """Return the step, the seconds since the last event, whether that ended it, and the attempt."""
-    events = [event for line in _tail(folder.events) if (event := parse_event(line))]
-    if not events:
-        return 0, None, False, 0
-    step = next((event["step"] for event in reversed(events) if "step" in event), 0)
-    silent_s = time.time() - max(event["time"] for event in events)
-    ended = events[-1]["event"] in ("done", "failed", "stopped")
-    return step, silent_s, ended, events[-1]["attempt"]
+@dataclass(frozen=True)
+class _Journal:
+    """What the end of a journal says."""
+
+    step: int = 0
+    silent_s: float | None = None
+    """Since the last event; None: there is none."""
+    ended: bool = False
+    attempt: int = 0
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> "_Journal":
+        events = [event for line in _tail(folder.events) if (event := parse_event(line))]
+        if not events:
+            return cls()
+        return cls(
+            step=next((event["step"] for event in reversed(events) if "step" in event), 0),
+            silent_s=time.time() - max(event["time"] for event in events),
+            ended=events[-1]["event"] in ("done", "failed", "stopped"),
+            attempt=events[-1]["attempt"],
+        )
+
+
+def _is_of(head: RecordHead, job: JobView) -> bool:
+    """Tell whether a record is the last word of a job that is not over."""
+    written = head.circumstances.job
+    return head.status != "killed" and written is not None and written.job == job.job
+
+
+def _with_job(
+    run_id: str, steps: int, journal: _Journal, job: str, standing: Standing
+) -> RunStatus:
+    if standing.state == "running":
+        detail = f"job {job}, attempt {journal.attempt}" if journal.attempt else f"job {job} starts"
+        return RunStatus(run_id, "running", journal.step, steps, detail)
+    what = "waits to continue" if journal.attempt else "waits"
+    what += f" ({standing.why})" if standing.why else ""
+    return RunStatus(run_id, "pending", journal.step, steps, f"job {job} {what}")
 
 
 def _tail(path: Path) -> list[bytes]:

@@ -92,5 +92,8 @@ def cancel(results: Path) -> None:
     from gan_bench.executor.jobs import Jobs
     from gan_bench.folders import open_results
 
-    count = Jobs(open_results(results, create=False)).cancel()
+    jobs = Jobs(open_results(results, create=False))
+    count = jobs.cancel()
+    for sentence in jobs.left_out:
+        click.echo(f"{sentence} Its jobs were not cancelled.", err=True)
     click.echo(f"{count:,} jobs cancelled." if count else "There is no job to cancel.")

@@ -136,6 +136,8 @@ def run(
     scoring = options.scoring(features, metrics, weights, no_cache)
     request = planning.request(asked)
     engine = engine_for(executor, request, slurm)
+    if wait and engine is not None:
+        raise UsageError("--wait is for this machine: a job waits for its device by itself.")
     for_jobs = {
         "--max-parallel": max_parallel is not None,
         "--retries": retries is not None,

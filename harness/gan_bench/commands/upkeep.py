@@ -11,6 +11,7 @@ from gan_bench.commands.options import (
     json_option,
     print_json,
     results_option,
+    say,
     typed,
 )
 from gan_bench.errors import UsageError
@@ -90,7 +91,8 @@ def _preflight(
         raise UsageError("The executor local is this machine: leave out --executor.")
     there = [name for name in data.names() if data.describe(name).available]
     datasets = (asked.dataset,) if asked.dataset else tuple(there)
-    found = preflight(open_results(results, create=True), engine, datasets, asked.python)
+    folder = open_results(results, create=True)
+    found = preflight(folder, engine, datasets, asked.python, say=say)
     if as_json:
         print_json([asdict(finding) for finding in found])
     else:

@@ -19,6 +19,8 @@ GROUP = "gan_bench.executors"
 LOCAL = "local"
 JOB_VARIABLE = "GAN_BENCH_JOB"
 """In which an engine tells a task which job it is: a `gan_bench.record.Job` as JSON."""
+TETHER_VARIABLE = "GAN_BENCH_TETHERED"
+"""Set by an engine that holds the other end of a task's stdin: the task ends when that closes."""
 AGAIN_EXIT_CODE = 75
 """A task was asked to end before its run was finished: the same task continues it (EX_TEMPFAIL)."""
 
@@ -36,6 +38,8 @@ class Place(Frozen):
 
     device: str
     threads: int
+    grace_s: float = 10
+    """Seconds from a scheduler's request to end to the end itself: for a chunk and a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,10 @@ class Engine(Protocol):
         """
 
     def states(self, jobs: Sequence[str]) -> dict[str, Standing] | None:
-        """Return the states of those jobs that are not over, None where it cannot be known now."""
+        """Return the states of those jobs that are not over, None where it cannot be known now.
+
+        Raise `UsageError` where it never can be on this machine.
+        """
 
     def cancel(self, jobs: Sequence[str]) -> None:
         """End jobs, whether they run or wait; those that are over are no error."""

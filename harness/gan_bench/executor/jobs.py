@@ -2,11 +2,15 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.executor.engine import Asked, Engine, Standing, find_engine
 from gan_bench.executor.launches import LaunchFolder, launches
 from gan_bench.folders import ResultsFolder
+
+Answer = Literal["yes", "not now", "never"]
 
 
 @dataclass(frozen=True)
@@ -17,17 +21,30 @@ class JobView:
     standing: Standing | None
     """None: it is over, or its scheduler does not answer."""
     cancelled: bool
-    known: bool = True
-    """Whether the scheduler answers."""
+    problem: Path
+    """In which the job says why it could not try the run, if so."""
+    answer: Answer = "yes"
+    """Whether its scheduler answers here."""
 
     @property
     def ended(self) -> str:
         """Say how it went without a record."""
         if self.cancelled:
             return f"job {self.job} was cancelled"
-        if not self.known:
+        if self.answer == "never":
             return f"of job {self.job} nothing is known here"
-        return f"job {self.job} ended without a record"
+        try:
+            return f"job {self.job}: {self.problem.read_text(encoding='utf-8').rstrip('.')}"
+        except OSError:
+            return f"job {self.job} ended without a record"
+
+
+@dataclass(frozen=True)
+class _Job:
+    engine: str
+    job: str
+    index: int
+    folder: LaunchFolder
 
 
 class Jobs:
@@ -36,37 +53,49 @@ class Jobs:
     def __init__(self, results: ResultsFolder) -> None:
         """Read what was submitted; ``left_out`` gets a sentence for what cannot be read."""
         self.left_out: list[str] = []
-        self._of_run: dict[str, tuple[str, str, LaunchFolder]] = {}
+        self._of_run: dict[str, _Job] = {}
         self._engines: dict[str, Engine] = {}
         for folder in launches(results):
             try:
                 engine = folder.read().engine
                 if engine not in self._engines:
                     self._engines[engine] = find_engine(engine)(Asked())
+                jobs = folder.jobs()
             except GanBenchError as error:
                 self.left_out.append(str(error))
                 continue
-            for one in folder.jobs():
-                self._of_run[one.run_id] = (engine, one.job, folder)
+            for one in jobs:
+                self._of_run[one.run_id] = _Job(engine, one.job, one.index, folder)
         self._over: set[str] = set()
 
     def look(self) -> dict[str, JobView]:
         """Return the job of each run, with one question to each scheduler."""
         asked: dict[str, list[str]] = defaultdict(list)
-        for run_id, (engine, job, _) in self._of_run.items():
+        for run_id, one in self._of_run.items():
             if run_id not in self._over:
-                asked[engine].append(job)
-        states = {name: self._engines[name].states(jobs) for name, jobs in asked.items()}
-        found = {}
-        for run_id, (engine, job, folder) in self._of_run.items():
-            answer = states.get(engine, {})
-            standing = answer.get(job) if answer is not None else None
-            if answer is not None and standing is None:
+                asked[one.engine].append(one.job)
+        answers: dict[str, Answer] = dict.fromkeys(self._engines, "yes")
+        states: dict[str, dict[str, Standing]] = {}
+        for name, jobs in asked.items():
+            try:
+                found = self._engines[name].states(jobs)
+            except UsageError:
+                answers[name] = "never"
+            else:
+                answers[name] = "yes" if found is not None else "not now"
+                states[name] = found or {}
+        views = {}
+        for run_id, one in self._of_run.items():
+            over = run_id in self._over
+            standing = None if over else states.get(one.engine, {}).get(one.job)
+            answer = "yes" if over else answers[one.engine]
+            if answer == "yes" and standing is None:
                 self._over.add(run_id)
             # What is over was not necessarily cancelled; what never began then was.
-            cancelled = standing is None and folder.cancelled.exists()
-            found[run_id] = JobView(job, standing, cancelled, known=answer is not None)
-        return found
+            cancelled = standing is None and one.folder.cancelled.exists()
+            problem = one.folder.problem(one.index)
+            views[run_id] = JobView(one.job, standing, cancelled, problem, answer)
+        return views
 
     def cancel(self) -> int:
         """Cancel all jobs that are not over; return how many these were.
@@ -76,21 +105,19 @@ class Jobs:
         UsageError
             A scheduler does not answer, or does not let this user.
         """
-        live: dict[str, list[str]] = defaultdict(list)
-        folders: dict[str, set[LaunchFolder]] = defaultdict(set)
-        for name, job, folder in self._of_run.values():
-            live[name].append(job)
-            folders[name].add(folder)
-        count = 0
-        for name, engine in self._engines.items():
-            states = engine.states(live[name])
+        of_engine: dict[str, list[_Job]] = defaultdict(list)
+        for one in self._of_run.values():
+            of_engine[one.engine].append(one)
+        live = {}
+        for name, jobs in of_engine.items():
+            states = self._engines[name].states([one.job for one in jobs])
             if states is None:
                 raise UsageError(
-                    f"The scheduler {name} does not answer on this machine; nothing was cancelled."
+                    f"The scheduler {name} does not answer now; nothing was cancelled. Try again."
                 )
-            for folder in folders[name]:
-                if any(job.job in states for job in folder.jobs()):
-                    folder.cancelled.touch()
-            engine.cancel(list(states))
-            count += len(states)
-        return count
+            live[name] = [one for one in jobs if one.job in states]
+        for name, jobs in live.items():
+            for folder in {one.folder for one in jobs}:
+                folder.cancelled.touch()
+            self._engines[name].cancel([one.job for one in jobs])
+        return sum(map(len, live.values()))

@@ -134,8 +134,28 @@ class LaunchFolder:
             os.fsync(file.fileno())
 
     def jobs(self) -> list[Submitted]:
-        """Return the jobs; lines that are cut short or damaged are passed over."""
+        """Return the jobs; lines that are cut short or damaged are passed over.
+
+        Raises
+        ------
+        GanBenchError
+            The file cannot be read.
+        """
         return list(_lines(self._jobs, Submitted))
+
+    def problem(self, index: int) -> Path:
+        """Return the file in which a task says why it could not be tried."""
+        return self.path / "problems" / f"{index}.txt"
+
+    def note_problem(self, index: int, sentence: str) -> None:
+        """Note why a task could not be tried."""
+        path = self.problem(index)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(sentence, encoding="utf-8")
+
+    def started_over(self, index: int) -> Path:
+        """Return the file that is there once a task of ``--force`` has removed what there was."""
+        return self.path / "attempts" / f"{index}.over"
 
     def note_start(self, index: int, start: Start) -> list[Start]:
         """Note an attempt of a task; return those before it."""
@@ -155,6 +175,8 @@ def _lines(path: Path, kind: type[Line]) -> Iterator[Line]:
         content = read_limited(path)
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise GanBenchError(f"{path} cannot be read: {error.strerror or error}.") from error
     for line in content.splitlines():
         try:
             yield kind.model_validate(json.loads(line))

@@ -15,8 +15,8 @@ from gan_bench.events import Event
 from gan_bench.executor.scoring import Scoring, score_all
 from gan_bench.folders import ResultsFolder, RunFolder
 from gan_bench.frameworks import missing, versions_of
-from gan_bench.launch import SILENCE_S, launch
-from gan_bench.locks import run_lock
+from gan_bench.launch import GRACE_S, SILENCE_S, launch
+from gan_bench.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
 from gan_bench.parity.certificate import certificate_for, read_certificates
 from gan_bench.probe import probe
 from gan_bench.record import Job, Record, make_record
@@ -36,6 +36,7 @@ class Options:
     command: str
     timeout_s: float | None = None
     silence_s: float = SILENCE_S
+    grace_s: float = GRACE_S
     retry: bool = False
     force: bool = False
     keep_samples: bool = False
@@ -121,6 +122,7 @@ def _train(
             spec,
             timeout_s=options.timeout_s,
             silence_s=options.silence_s,
+            grace_s=options.grace_s,
             by_scheduler=options.job is not None,
             on_event=on_event,
         )
@@ -173,7 +175,9 @@ def run_one(
         Its folder cannot be written for another reason.
     """
     folder = results.run(spec.run_id)
-    with run_lock(results.locks, spec.run_id, options.command):
+    # A file system of many machines may take a while to release what a dead one held.
+    wait_s = RUN_LOCK_S if options.job is None else JOBS_RUN_LOCK_S
+    with run_lock(results.locks, spec.run_id, options.command, wait_s=wait_s):
         interrupt = None
         if action(folder, options) == "reuse":
             record = Record.read(folder)

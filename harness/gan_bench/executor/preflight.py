@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,7 +19,7 @@ from gan_bench.devices import gpus, machine, usable_processors
 from gan_bench.disk import writing
 from gan_bench.doctor import Finding
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.executor.engine import Engine, Task
+from gan_bench.executor.engine import Engine, Standing, Task
 from gan_bench.executor.launches import new_id
 from gan_bench.folders import ResultsFolder
 from gan_bench.frameworks import FRAMEWORKS
@@ -27,7 +28,7 @@ from gan_bench.spec import Frozen
 
 _POLL_S = 1.0
 _IMPORT_S = 300.0
-_LATE_S = 15.0
+_LATE_S = 60.0
 """A shared file system may show the findings a little after the job has gone."""
 _FINDINGS = TypeAdapter(list[Finding])
 
@@ -39,10 +40,17 @@ class Order(Frozen):
     datasets: tuple[str, ...]
     pythons: dict[str, str]
     """The interpreter of each framework."""
+    gpu: bool
+    """Whether runs are to use one."""
 
 
 def preflight(
-    results: ResultsFolder, engine: Engine, datasets: tuple[str, ...], pythons: dict[str, str]
+    results: ResultsFolder,
+    engine: Engine,
+    datasets: tuple[str, ...],
+    pythons: dict[str, str],
+    *,
+    say: Callable[[str], None],
 ) -> list[Finding]:
     """Have one job look at its machine, and wait for what it finds.
 
@@ -56,6 +64,8 @@ def preflight(
         That runs would read.
     pythons
         Interpreters by framework, where a plan names them.
+    say
+        Is told which job it is, and what it waits for.
 
     Raises
     ------
@@ -64,27 +74,33 @@ def preflight(
     """
     engine.check(["preflight"], results.path)
     interpreters = {name: sys.executable for name in FRAMEWORKS if name != "numpy"} | pythons
-    order = Order(results=str(results.path.absolute()), datasets=datasets, pythons=interpreters)
+    order = Order(
+        results=str(results.path.absolute()),
+        datasets=datasets,
+        pythons=interpreters,
+        gpu=engine.place().device != "cpu",
+    )
     folder = (results.jobs / f"preflight-{new_id()}").absolute()
     with writing(results.path):
         folder.mkdir(parents=True)
         write_atomically(folder / "order.json", order.model_dump_json().encode())
     argv = (sys.executable, "-P", "-m", "gan_bench.executor.preflight", str(folder))
     task = Task(index=0, run_id="preflight", implementation="preflight", argv=argv)
-    jobs = [
-        job
-        for part in engine.submit([task], folder, retries=0, max_parallel=None)
-        for job in part.values()
-    ]
+    jobs: list[str] = []
     try:
-        return _wait(engine, jobs, folder)
+        for part in engine.submit([task], folder, retries=0, max_parallel=None):
+            jobs += part.values()
+        return _wait(engine, jobs, folder, say)
     except BaseException:
         engine.cancel(jobs)
         raise
 
 
-def _wait(engine: Engine, jobs: list[str], folder: Path) -> list[Finding]:
+def _wait(
+    engine: Engine, jobs: list[str], folder: Path, say: Callable[[str], None]
+) -> list[Finding]:
     gone: float | None = None
+    said: Standing | None = None
     while True:
         try:
             return _FINDINGS.validate_json(read_limited(folder / "findings.json"))
@@ -92,7 +108,13 @@ def _wait(engine: Engine, jobs: list[str], folder: Path) -> list[Finding]:
             pass
         except (OSError, ValidationError) as error:
             raise UsageError(f"The job's findings in {folder} are not readable.") from error
-        if engine.states(jobs) == {}:
+        states = engine.states(jobs)
+        for job, standing in (states or {}).items():
+            if standing != said:
+                why = f" ({standing.why})" if standing.why else ""
+                say(f"job {job} {'runs' if standing.state == 'running' else 'waits'}{why}")
+                said = standing
+        if states == {}:
             gone = gone or time.monotonic()
             if time.monotonic() - gone > _LATE_S:
                 raise UsageError(
@@ -120,7 +142,7 @@ def look(order: Order) -> list[Finding]:
     if not gpus():
         found.append(Finding("device cuda", "info", "nvidia-smi shows no GPU"))
     found.append(_folder(Path(order.results)))
-    found += [_framework(name, python) for name, python in order.pythons.items()]
+    found += [_framework(name, python, order.gpu) for name, python in order.pythons.items()]
     found += [_dataset(name) for name in order.datasets]
     return found
 
@@ -134,7 +156,7 @@ def _folder(results: Path) -> Finding:
     return Finding("results", "ok", f"{results} can be written")
 
 
-def _framework(name: str, python: str) -> Finding:
+def _framework(name: str, python: str, gpu: bool) -> Finding:
     known = FRAMEWORKS.get(name)
     module = known.module if known and known.module else name
     gpu_count = known.gpus if known and known.gpus else "0"
@@ -154,11 +176,11 @@ def _framework(name: str, python: str) -> Finding:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         return Finding(f"framework {name}", "missing", f"{lines[-1]} ({python})")
     version, _, count = done.stdout.strip().splitlines()[-1].partition(" ")
-    sees = f"sees {count} GPUs" if gpus() else "no GPU here"
+    sees = f"sees {count} GPUs"
     took = time.monotonic() - started
     return Finding(
         f"framework {name}",
-        "missing" if gpus() and count == "0" else "ok",
+        "missing" if gpu and count == "0" else "ok",
         f"{module} {version} imports in {took:.0f} s, {sees} ({python})",
     )
 

@@ -15,14 +15,18 @@ _UNITS_MIN = {"d": 24 * 60, "h": 60, "m": 1, "min": 1}
 _WORDS = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?")
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d{2})(?::(\d{2}))?")
 _MEMORY = re.compile(r"\d+[KMGT]?")
+_LISTS = ("partition", "exclude", "nodelist", "constraint", "gres")
+"""Whose values may hold commas."""
 SIGNAL_S = 90
 """Slurm may send the signal up to a minute early."""
+NEEDED_S = CHECKPOINT_EVERY_S
+"""What a run needs between its start and the signal, to come any further."""
 
 
 class Resources(Frozen):
     """What Slurm is asked for, for each run."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     partition: str | None = None
     account: str | None = None
@@ -39,7 +43,7 @@ class Resources(Frozen):
     exclude: str | None = None
     nodelist: str | None = None
     reservation: str | None = None
-    signal: int = Field(default=SIGNAL_S, ge=1, le=65_535)
+    signal: int = Field(default=SIGNAL_S, ge=15, le=65_535)
     """Seconds before the time limit at which a run is asked for a checkpoint."""
     setup: tuple[str, ...] = ()
     """Lines of shell before the run, such as ``module load cuda``; in a plan file only."""
@@ -57,7 +61,10 @@ class Resources(Frozen):
             raise ValueError("memory is a number with K, M, G or T, such as 16G")
         return text
 
-    @field_validator("partition", "account", "qos", "gres", "constraint", "exclude", "nodelist")
+    @field_validator(
+        *("partition", "account", "qos", "gres", "constraint", "exclude", "nodelist"),
+        "reservation",
+    )
     @classmethod
     def _one_line(cls, value: str | None) -> str | None:
         if value is not None and (not value.strip() or not value.isprintable()):
@@ -114,8 +121,8 @@ def parse_words(text: str) -> dict[str, str]:
                 raise UsageError(f"--slurm has {key} twice; give each once.")
             found[key] = value.strip()
             last = key
-        elif last in ("exclude", "nodelist", "constraint", "gres"):
-            found[last] += f",{part.strip()}"  # whose values are lists themselves
+        elif not equals and last in _LISTS:
+            found[last] += f",{part.strip()}"
         elif not equals:
             raise UsageError(
                 "--slurm takes KEY=VALUE,KEY=VALUE such as partition=gpu,gpus=1,time=4h; not "
@@ -156,7 +163,7 @@ def resources(values: Mapping[str, Any], where: str) -> Resources:
         message = first["msg"].removeprefix("Value error, ")
         message = message[0].lower() + message[1:]
         raise UsageError(f"{where}: {field}: {message} (got {first['input']!r}).") from error
-    if found.time is not None and found.time * 60 < found.signal + CHECKPOINT_EVERY_S:
+    if found.time is not None and found.time * 60 < found.signal + NEEDED_S:
         raise UsageError(
             f"{where}: time: {found.time} min is less than a checkpoint needs: they come once in "
             f"{CHECKPOINT_EVERY_S:.0f} s, and Slurm's signal {found.signal} s before the end "

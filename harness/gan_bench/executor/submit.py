@@ -1,18 +1,23 @@
 """Submits what is left of a plan to a scheduler, one task a run."""
 
+import contextlib
+import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gan_bench.disk import writing
+from gan_bench.errors import UsageError
 from gan_bench.executor.engine import Engine, Task
 from gan_bench.executor.jobs import Jobs
 from gan_bench.executor.launches import Launch, LaunchFolder, Submitted, new_id
 from gan_bench.executor.local import write_plan
-from gan_bench.executor.one_run import Options, action, start_over
+from gan_bench.executor.one_run import Options, action
 from gan_bench.executor.scoring import unscored
 from gan_bench.folders import ResultsFolder
-from gan_bench.locks import run_lock
+from gan_bench.launch import ENDING_SIGNALS
+from gan_bench.locks import submission_lock
 from gan_bench.spec import Plan, RunSpec
 
 
@@ -44,22 +49,17 @@ def submit(
     Raises
     ------
     UsageError
-        The scheduler would not take the jobs, a run to be started over is in use, or a record of
-        another version stands in the way.
+        The scheduler would not take the jobs, or cannot say what it has taken before; another
+        command is submitting; a record of another version stands in the way.
     GanBenchError
         The scheduler took some jobs and no more, or the results folder cannot be written.
     """
     engine.check(sorted({spec.implementation.name for spec in plan.runs}), results.path)
-    with writing(results.path):
-        live = {run_id for run_id, job in Jobs(results).look().items() if job.standing is not None}
+    with writing(results.path), submission_lock(results.locks, options.command):
+        live = _live(results)
         specs = [spec for spec in plan.runs if spec.run_id not in live]
         wanted = [spec for spec in specs if _is_wanted(results, spec, options)]
         write_plan(results, plan)
-        if options.force:
-            # Once and here: a job that starts again is to continue.
-            for spec in wanted:
-                with run_lock(results.locks, spec.run_id, options.command):
-                    start_over(results, results.run(spec.run_id))
         done = Submission(
             submitted=len(wanted),
             finished=len(specs) - len(wanted),
@@ -72,31 +72,68 @@ def submit(
             engine=engine_name,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             plan_id=plan.plan_id,
-            options=replace(options, force=False),
+            options=replace(options, grace_s=engine.place().grace_s),
             retries=retries,
         )
         folder = LaunchFolder((results.jobs / launch.id).absolute())
-        places = folder.create(launch, wanted)
-        tasks = [
-            Task(
-                index=index,
-                run_id=spec.run_id,
-                implementation=spec.implementation.name,
-                argv=(
-                    *(sys.executable, "-P", "-m", "gan_bench.executor.task"),
-                    *(str(results.path.absolute()), launch.id, str(index), str(place)),
-                ),
-            )
-            for index, (spec, place) in enumerate(zip(wanted, places, strict=True))
-        ]
-        for jobs in engine.submit(tasks, folder.path, retries=retries, max_parallel=max_parallel):
-            folder.note_jobs(
-                [
-                    Submitted(run_id=tasks[index].run_id, index=index, job=job)
-                    for index, job in jobs.items()
-                ]
-            )
-    return done
+        tasks = _tasks(results, launch, wanted, folder.create(launch, wanted))
+        parts = engine.submit(tasks, folder.path, retries=retries, max_parallel=max_parallel)
+        while True:
+            with _undisturbed():  # what was submitted is noted
+                jobs = next(parts, None)
+                if jobs is None:
+                    return done
+                folder.note_jobs(
+                    [
+                        Submitted(run_id=tasks[index].run_id, index=index, job=job)
+                        for index, job in jobs.items()
+                    ]
+                )
+
+
+def _live(results: ResultsFolder) -> set[str]:
+    """Return the runs that have a job already; without an answer nothing is submitted twice."""
+    jobs = Jobs(results)
+    views = jobs.look()
+    if any(view.answer != "yes" for view in views.values()):
+        raise UsageError(
+            "The scheduler does not say how the jobs of this results folder stand; nothing was "
+            "submitted. Try again, on a machine that may ask it."
+        )
+    if jobs.left_out:
+        raise UsageError(
+            f"{jobs.left_out[0]} Jobs of it may be under way, and nothing was submitted: move its "
+            "folder aside once they are over."
+        )
+    return {run_id for run_id, view in views.items() if view.standing is not None}
+
+
+def _tasks(
+    results: ResultsFolder, launch: Launch, specs: list[RunSpec], places: list[int]
+) -> list[Task]:
+    path = str(results.path.absolute())
+    return [
+        Task(
+            index=index,
+            run_id=spec.run_id,
+            implementation=spec.implementation.name,
+            argv=(
+                *(sys.executable, "-P", "-m", "gan_bench.executor.task"),
+                *(path, launch.id, str(index), str(place)),
+            ),
+        )
+        for index, (spec, place) in enumerate(zip(specs, places, strict=True))
+    ]
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let signals that ask for the end wait for it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
 
 def _is_wanted(results: ResultsFolder, spec: RunSpec, options: Options) -> bool:

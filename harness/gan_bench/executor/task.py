@@ -21,13 +21,14 @@ from gan_bench.disk import writing
 from gan_bench.ending import Outcome
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.events import Event
-from gan_bench.executor.engine import AGAIN_EXIT_CODE, JOB_VARIABLE
+from gan_bench.executor.engine import AGAIN_EXIT_CODE, JOB_VARIABLE, TETHER_VARIABLE
 from gan_bench.executor.launches import Launch, LaunchFolder, Start
 from gan_bench.executor.local import Interrupted, interruptible
-from gan_bench.executor.one_run import Options, RunResult, run_one
+from gan_bench.executor.one_run import Options, RunResult, run_one, start_over
 from gan_bench.folders import ResultsFolder, RunFolder, open_results
 from gan_bench.launch import SCHEDULERS_SIGNALS
-from gan_bench.locks import device_lock, run_lock
+from gan_bench.locks import JOBS_RUN_LOCK_S, device_lock, run_lock
+from gan_bench.parent import end_with_parent
 from gan_bench.record import Job, Record, make_record
 from gan_bench.spec import RunSpec
 
@@ -46,9 +47,12 @@ def main(results: ResultsFolder, folder: LaunchFolder, index: int, place: int) -
     if folder.cancelled.exists():
         print(f"{launch.id} was cancelled; {spec.run_id} is not run", flush=True)
         return 0
-    options = replace(launch.options, job=_job(launch))
+    options = replace(launch.options, job=_job(launch), force=False)
     while True:
-        result = _attempt(results, folder, index, spec, options, launch.retries)
+        with writing(results.path):
+            if launch.options.force:
+                _start_over_once(results, folder, index, spec, options)
+            result = _attempt(results, folder, index, spec, options, launch.retries)
         if result is None:
             return 1
         print(_sentence(result), flush=True)
@@ -56,6 +60,19 @@ def main(results: ResultsFolder, folder: LaunchFolder, index: int, place: int) -
             return AGAIN_EXIT_CODE
         if result.record.status != "killed":
             return 0 if result.ok else 1
+
+
+def _start_over_once(
+    results: ResultsFolder, folder: LaunchFolder, index: int, spec: RunSpec, options: Options
+) -> None:
+    """Remove what ``--force`` is to, but not what an earlier attempt of this task has made."""
+    done = folder.started_over(index)
+    if done.exists():
+        return
+    with run_lock(results.locks, spec.run_id, options.command, wait_s=JOBS_RUN_LOCK_S):
+        start_over(results, results.run(spec.run_id))
+        done.parent.mkdir(exist_ok=True)
+        done.touch()
 
 
 def _attempt(
@@ -79,7 +96,7 @@ def _attempt(
         )
         _give_up(results, run, spec, options, reason)
         return None
-    with writing(results.path), _device(spec, options):
+    with _device(spec, options):
         return run_one(results, spec, options, _Progress(spec))
 
 
@@ -125,7 +142,7 @@ def _give_up(
 ) -> None:
     """Write the record of a run that is not tried again, unless it has one that says as much."""
     print(reason, flush=True)
-    with run_lock(results.locks, spec.run_id, options.command):
+    with run_lock(results.locks, spec.run_id, options.command, wait_s=JOBS_RUN_LOCK_S):
         with contextlib.suppress(GanBenchError, FileNotFoundError):
             if Record.read(run).status != "killed":
                 return  # trained, and killed while it was scored
@@ -166,15 +183,19 @@ def _sentence(result: RunResult) -> str:
 def run(argv: list[str]) -> int:
     """Read the arguments, do the work, and turn every end into an exit code."""
     path, launch_id, index, place = argv
+    folder = LaunchFolder(ResultsFolder(Path(path)).jobs / launch_id)
+    if os.environ.pop(TETHER_VARIABLE, None):
+        end_with_parent()
     try:
         with interruptible(SCHEDULERS_SIGNALS):
-            results = open_results(Path(path), create=False)
-            return main(results, LaunchFolder(results.jobs / launch_id), int(index), int(place))
+            return main(open_results(Path(path), create=False), folder, int(index), int(place))
     except Interrupted as interrupt:
         print(f"interrupted ({interrupt})", flush=True)
         return AGAIN_EXIT_CODE
     except GanBenchError as error:
         print(error, flush=True)
+        with contextlib.suppress(OSError):
+            folder.note_problem(int(index), str(error))
         return 2
 
 

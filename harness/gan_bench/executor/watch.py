@@ -10,7 +10,7 @@ from gan_bench.status import RunStatus, Scan
 EVERY_S = 2.0
 _SHARE = 10
 """Looking takes at most this part of the time, however many runs there are."""
-_LATE_S = 15.0
+_LATE_S = 30.0
 """A shared file system may show a job's last files a little after the job has gone."""
 
 
@@ -34,7 +34,7 @@ def follow(
         rows = [row for row in scan.look(views) if run_ids is None or row.run_id in run_ids]
         for row in rows:
             view = views.get(row.run_id)
-            if view is not None and view.known and view.standing is None:
+            if view is not None and view.answer == "yes" and view.standing is None:
                 gone.setdefault(row.run_id, started)
         over = not any(_under_way(row, views.get(row.run_id), gone) for row in rows)
         yield rows
@@ -45,9 +45,11 @@ def follow(
 
 
 def _under_way(row: RunStatus, view: JobView | None, gone: dict[str, float]) -> bool:
-    if view is None or not view.known:
+    unfinished = row.status in ("pending", "running")
+    if view is None or view.answer == "never":
         return row.status == "running"
+    if view.answer == "not now":
+        return unfinished
     if view.standing is not None:
         return True
-    unfinished = row.status in ("pending", "running")
     return unfinished and time.monotonic() - gone[row.run_id] < _LATE_S

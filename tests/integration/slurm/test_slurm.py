@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from conftest import Bench, same_bits
+from gan_bench.registry import registered
 
 HERE = Path(__file__).parent
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
@@ -32,6 +33,9 @@ QUICK = (
     "--keep-samples",
 )
 
+ARRAY = os.environ.get("GAN_BENCH_SLURM_ARRAY", "torch-dcgan keras-dcgan torch-decay").split()
+"""What is run there and here; ``--all`` in `nox -s slurm`."""
+COUNT = len(registered()) if ARRAY == ["--all"] else len(ARRAY)
 SLOW = """
 def train(self, batches, latents):
     import time
@@ -123,6 +127,21 @@ class Cluster(Bench):
         path = sorted(self.folder.glob("results/local/jobs/*/attempts"))[-1] / f"{index}.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines() if line]
 
+    def kill(self, word: str, task: str | None = None) -> None:
+        """Kill the one process of this cluster's jobs, or of an array's task, with such a word."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                command, variables = process.cmdline(), process.environ()
+            except psutil.Error:
+                continue
+            mine = variables.get("TMPDIR") == str(self.folder)
+            its = task in (None, variables.get("SLURM_ARRAY_TASK_ID"))
+            if mine and its and word in command and "srun" not in command[0]:
+                found.append(process)
+        (process,) = found
+        process.send_signal(signal.SIGKILL)
+
     def logs(self) -> str:
         paths = sorted(self.folder.glob("results/local/jobs/*/slurm/*_log.*"))
         return "\n".join(f"{path.name}:\n{path.read_text()[-2000:]}" for path in paths)
@@ -142,16 +161,7 @@ def cluster(slurm_conf: Path, tmp_path: Path) -> Iterator[Cluster]:
 @pytest.mark.keras
 @pytest.mark.slow
 def test_an_array_gives_the_records_of_the_local_executor(cluster):
-    what = (
-        "torch-dcgan",
-        "keras-dcgan",
-        "torch-decay",
-        "--steps",
-        "6",
-        *QUICK,
-        "--plan",
-        "plan.toml",
-    )
+    what = (*ARRAY, "--steps", "6", *QUICK, "--plan", "plan.toml")
     (cluster.folder / "plan.toml").write_text(
         f'[python]\ntorch = "{sys.executable}"\n'
         '[slurm]\ntime = "30m"\nmem = "900M"\n[slurm.keras-dcgan]\nmem = "1G"\n'
@@ -159,7 +169,7 @@ def test_an_array_gives_the_records_of_the_local_executor(cluster):
     done = cluster("run", *what, "--executor", "slurm")
     assert (done.code, done.out.splitlines()[-1]) == (
         0,
-        "3 of 3 runs are ok; results in results/local.",
+        f"{COUNT} of {COUNT} runs are ok; results in results/local.",
     ), done.err + cluster.logs()
     assert cluster("run", *what, "--results", "here").code == 0
     here = cluster.records("here")
@@ -218,24 +228,87 @@ def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
     with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 4)
         words = {"worker": "gan_bench.worker", "supervisor": "gan_bench.executor.task"}
-        word = words.get(whom, "submitit.core._submit")
-        killed = 0
-        for process in psutil.process_iter():
-            try:
-                command, variables = process.cmdline(), process.environ()
-            except psutil.Error:
-                continue
-            mine = variables.get("TMPDIR") == str(cluster.folder)
-            if mine and word in command and "srun" not in command[0]:
-                process.send_signal(signal.SIGKILL)
-                killed += 1
-        assert killed == 1
+        cluster.kill(words.get(whom, "submitit.core._submit"))
         out, err = watching.communicate(timeout=120)
     assert watching.returncode == 0, out + err + cluster.logs()
     assert len(cluster.starts()) == 2
     assert cluster("run", *what, "--results", "calm").code == 0
     (path,) = cluster.run_folders()
     same_bits(path, cluster.folder / "calm" / "runs" / path.name)
+
+
+@pytest.mark.slow
+def test_the_task_that_has_its_arrays_number_is_killed_preempted_and_continues(cluster, plugin):
+    """Of an array's tasks one has the number of the whole as its own: commands may hit all."""
+    targets = [plugin(f"gan{i}", SLOW.format(seconds=0.25)) for i in range(3)]
+    what = (*targets, "--steps", "40", *QUICK)
+    with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
+        cluster.wait_for(lambda: len(cluster.queue()) == 3)
+        own = dict(
+            line.split() for line in cluster.slurm("squeue", "-r", "-h", "-o", "%A %i").splitlines()
+        )
+        (its,) = [job for number, job in own.items() if job.startswith(f"{number}_")]
+        name = f"gan{its.partition('_')[2]}"
+        cluster.wait_for_step(name, 4)
+        cluster.kill("submitit.core._submit", name[3:])
+        cluster.wait_for(lambda: len(cluster.starts(int(name[3:]))) == 2)
+        cluster.wait_for(lambda: cluster.rows()[name]["status"] == "running")
+        cluster.slurm("scancel", "--signal", "USR2", its)
+        out, err = watching.communicate(timeout=180)
+    assert watching.returncode == 0, out + err + cluster.logs()
+    attempts = {name: record["attempts"] for name, record in cluster.records().items()}
+    assert attempts.pop(name) >= 2
+    assert set(attempts.values()) == {1}
+
+
+def test_without_a_time_limit_jobs_get_the_partitions(cluster, plugin):
+    target = plugin("gan", SLOW.format(seconds=0.2))
+    with cluster.start("run", target, "--steps", "40", *QUICK, "--executor", "slurm") as watching:
+        cluster.wait_for_step("gan", 4)
+        cluster.slurm("scancel", "--signal", "USR2", cluster.job("gan"))
+        out, err = watching.communicate(timeout=120)
+    assert watching.returncode == 0, out + err + cluster.logs()
+    (record,) = cluster.records().values()
+    assert record["attempts"] == 2
+    assert "--time=10" in record["circumstances"]["job"]["parameters"]
+
+
+def test_a_scheduler_that_does_not_answer_is_waited_for_and_nothing_is_submitted_twice(
+    cluster, plugin
+):
+    down, programs = cluster.folder / "down", cluster.folder / "bin"
+    programs.mkdir()
+    script = f'#!/bin/sh\n[ ! -e "{down}" ] || exit 1\nexec {shutil.which("squeue")} "$@"\n'
+    (programs / "squeue").write_text(script)
+    (programs / "squeue").chmod(0o755)
+    cluster.environment["PATH"] = f"{programs}:{cluster.environment['PATH']}"
+    what = (plugin("gan", SLOW.format(seconds=0.2)), "--steps", "40", *QUICK, *cluster.ARGUMENTS)
+    with cluster.start("run", *what) as watching:
+        cluster.wait_for_step("gan", 4)
+        down.touch()
+        again = cluster("run", *what, "--detach")
+        assert (again.code, "nothing was submitted" in again.err) == (2, True)
+        time.sleep(3)
+        assert watching.poll() is None
+        assert "does not answer now" in cluster.rows()["gan"]["detail"]
+        down.unlink()
+        out, err = watching.communicate(timeout=120)
+    assert watching.returncode == 0, out + err
+    assert cluster.records()["gan"]["attempts"] == 1
+
+
+def test_force_starts_over_once_and_not_before_the_job_begins(cluster, plugin):
+    target = plugin("gan", SLOW.format(seconds=0.25))
+    what = (target, "--steps", "40", *QUICK, *cluster.ARGUMENTS)
+    assert cluster("run", *what).code == 0
+    with cluster.start("run", *what, "--force") as watching:
+        cluster.wait_for(
+            lambda: (row := cluster.rows()["gan"])["status"] == "running" and row["step"]
+        )
+        cluster.slurm("scancel", "--signal", "USR2", cluster.job("gan"))
+        out, err = watching.communicate(timeout=120)
+    assert watching.returncode == 0, out + err + cluster.logs()
+    assert cluster.records()["gan"]["attempts"] == 2
 
 
 def test_a_task_that_is_killed_again_and_again_is_given_up(cluster, plugin):
@@ -345,9 +418,8 @@ def test_doctor_looks_at_a_node(cluster):
     (cluster.folder / "plan.toml").write_text(
         'dataset = "mnist-5k"\n[python]\ntorch = "/no/python"\n'
     )
-    done = cluster(
-        "doctor", *("--executor", "slurm", "--slurm", "time=10m", "--plan", "plan.toml", "--json")
-    )
+    where = ("--results", "my results/ä", "--executor", "slurm", "--slurm", "time=10m")
+    done = cluster("doctor", *where, "--plan", "plan.toml", "--json")
     found = {finding["what"]: finding for finding in json.loads(done.out)}
     assert done.code == 1
     assert found["results"]["state"] == "ok"
@@ -363,6 +435,7 @@ def test_doctor_looks_at_a_node(cluster):
         ("time=4d", "more than the 1:00:00 of the partition test"),
         ("mem=900G", "node configuration is not available"),
         ("time=1m", "less than a checkpoint needs"),
+        ("signal=580", "Without a time limit, jobs get the 10 min of the default partition"),
         ("partitoin=test", "did you mean partition?"),
         ("time=soon", "a time limit is such as 4h"),
         ("mem=much", "memory is a number with K, M, G or T"),
