@@ -107,7 +107,8 @@ def _device(spec: RunSpec, options: Options) -> Iterator[None]:
         try:
             held.enter_context(device_lock(spec.device, options.command, wait=False))
         except UsageError as error:
-            print(f"{error} This job waits, and its time goes on.", flush=True)
+            busy = str(error).partition(";")[0]
+            print(f"{busy}; this job waits, and its time goes on.", flush=True)
             held.enter_context(device_lock(spec.device, options.command, wait=True))
         yield
 

@@ -432,7 +432,7 @@ def test_doctor_looks_at_a_node(cluster):
     ("slurm", "sentence"),
     [
         ("partition=gpux", "Invalid partition name"),
-        ("time=4d", "more than the 1:00:00 of the partition test"),
+        ("time=4d", "5,760 min is more than the 60 min of the default partition"),
         ("mem=900G", "node configuration is not available"),
         ("time=1m", "less than a checkpoint needs"),
         ("signal=580", "Without a time limit, jobs get the 10 min of the default partition"),
