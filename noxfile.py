@@ -138,7 +138,9 @@ def soak(session: nox.Session) -> None:
 def audit(session: nox.Session) -> None:
     """Look the pinned versions up among the known vulnerabilities; needs a network."""
     session.install("pip-audit")
-    session.run("pip-audit", "--requirement", "constraints.txt", "--no-deps", *session.posargs)
+    # Strict: what could not be looked up would else pass for sound.
+    pinned = ("--strict", "--requirement", "constraints.txt", "--no-deps")
+    session.run("pip-audit", *pinned, *session.posargs)
 
 
 @nox.session

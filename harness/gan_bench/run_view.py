@@ -44,6 +44,7 @@ def print_record(
         ("peak memory", f"{count(record.peak_rss_mb)} MB"),
         ("attempts", record.attempts),
         ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
+        *_job(record),
         ("parity", record.parity or "no certificate when it was recorded"),
         ("versions", " ".join(f"{k} {v}" for k, v in record.spec.versions.items())),
         *_files(folder),
@@ -68,6 +69,11 @@ def print_record(
         console.print(simple_table(columns, cells))
     if record.log_tail:
         console.print(Text(record.log_tail, style="dim"))
+
+
+def _job(record: Record) -> list[tuple[str, str]]:
+    job = record.circumstances.job
+    return [] if job is None else [("job", " ".join((job.engine, job.job, *job.parameters)))]
 
 
 def _print_losses(console: Console, folder: RunFolder) -> None:

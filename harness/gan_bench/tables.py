@@ -30,6 +30,10 @@ STYLES = {
 }
 
 
+_DETAIL_COLUMNS = 42
+"""What a status and its reason need beside the name."""
+
+
 def state(word: str) -> Text:
     """Return a status in its colour; whatever is not known to be harmless is red."""
     return Text(word, style=STYLES.get(word, "red"))
@@ -161,9 +165,19 @@ def _value(value: Any) -> str:
 
 
 def print_statuses(console: Console, rows: Sequence[RunStatus]) -> None:
-    """Print where every planned run stands."""
+    """Print where every planned run stands; a narrow terminal has the rest below its name."""
+    steps = [f"{row.step:,}/{row.steps:,}" for row in rows]
+    widest = max(
+        (len(row.run_id) + len(step) for row, step in zip(rows, steps, strict=True)), default=0
+    )
+    if console.width - widest < _DETAIL_COLUMNS and any(row.detail for row in rows):
+        for row, step in zip(rows, steps, strict=True):
+            console.print(Text(row.run_id))
+            console.print(Text.assemble("  ", state(row.status), f" {step} {row.detail}"))
+        return
     cells = [
-        (row.run_id, state(row.status), f"{row.step:,}/{row.steps:,}", row.detail) for row in rows
+        (row.run_id, state(row.status), step, row.detail)
+        for row, step in zip(rows, steps, strict=True)
     ]
     columns = [("run", "name"), ("status", "text"), ("step", "number"), ("", "text")]
     console.print(simple_table(columns, cells))
