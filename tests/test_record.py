@@ -127,6 +127,7 @@ def test_a_record_of_the_version_before_is_read():
     assert read.schema_version == RECORD_SCHEMA_VERSION == 2
     assert read.files is None
     kept = read.model_dump(mode="json", exclude={"schema_version", "files"})
+    assert kept["circumstances"].pop("job") is None  # it came later
     assert kept == {name: value for name, value in written.items() if name != "schema_version"}
 
 
@@ -135,3 +136,11 @@ def test_a_name_is_no_path(name):
     values = SPEC.implementation.model_dump() | {"name": name}
     with pytest.raises(ValidationError):
         Implementation.model_validate(values)
+
+
+@pytest.mark.parametrize("figure", ["1e999", float("nan"), float("inf")])
+def test_a_machine_has_no_figure_that_is_not_finite(figure):
+    values = {"system": "Linux", "cpu": "fast", "cores": 2, "gpus": (), "memory_gb": figure}
+    with pytest.raises(ValidationError, match="finite"):
+        Machine.model_validate(values)
+    assert Machine.model_validate(values | {"memory_gb": 8}).memory_gb == 8
