@@ -77,7 +77,9 @@ class Scan:
         head = self._head(run_id, changing=standing is not None) if there else None
         if head is not None and (job is None or standing is None or _is_of(head, job)):
             return RunStatus(run_id, head.status, head.steps_done, steps, head.reason or "")
-        journal = _Journal.read(self._results.run(run_id)) if there else _Journal()
+        # The journal of a run that is to start over is of what it was.
+        old = head is not None and head.status != "killed"
+        journal = _Journal.read(self._results.run(run_id)) if there and not old else _Journal()
         if job is not None and standing is not None:
             return _with_job(run_id, steps, journal, job.job, standing)
         if job is not None and job.answer == "not now":

@@ -309,6 +309,7 @@ def test_force_starts_over_once_and_not_before_the_job_begins(cluster, plugin):
         out, err = watching.communicate(timeout=120)
     assert watching.returncode == 0, out + err + cluster.logs()
     assert cluster.records()["gan"]["attempts"] == 2
+    assert len(cluster.starts()) == 2
 
 
 def test_a_task_that_is_killed_again_and_again_is_given_up(cluster, plugin):
