@@ -65,7 +65,7 @@ def test_the_same_records_as_here(background, plugin):
 
 
 def test_detach_cancel_and_continue(background, plugin):
-    what = (plugin("gan", SLOW), "--steps", "100", *QUICK, "--executor", "background")
+    what = (plugin("gan", SLOW), "--steps", "300", *QUICK, "--executor", "background")
     assert background("run", *what, "--detach").code == 0
     _wait(lambda: _rows(background)[0]["step"] > 0)
     assert _rows(background)[0]["status"] == "running"
@@ -94,7 +94,7 @@ def _rows_or_none(bench):
 
 
 def test_a_launch_that_cannot_be_read_keeps_its_runs_from_a_second_job(background, plugin):
-    what = (plugin("gan", SLOW), "--steps", "100", *QUICK)
+    what = (plugin("gan", SLOW), "--steps", "200", *QUICK)
     arguments = (*what, "--executor", "background", "--detach")
     assert background("run", *arguments).code == 0
     _wait(lambda: _rows(background)[0]["status"] == "running")

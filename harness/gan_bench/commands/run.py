@@ -209,6 +209,7 @@ def _elsewhere(
     detach: bool,
 ) -> int | None:
     """Submit, and follow the jobs to their end; return how many runs are ok, None if detached."""
+    from gan_bench.executor.local import Interrupted, interruptible
     from gan_bench.executor.scoring import unscored
     from gan_bench.executor.submit import submit
     from gan_bench.executor.watch import follow
@@ -237,10 +238,11 @@ def _elsewhere(
         return None
     specs = {spec.run_id: spec for spec in plan.runs}
     try:
-        rows = show(options.console(), follow(folder, specs))
-    except KeyboardInterrupt:
+        with interruptible():
+            rows = show(options.console(), follow(folder, specs))
+    except Interrupted as interrupt:
         click.echo(f"The jobs go on; {look}", err=True)
-        sys.exit(130)
+        sys.exit(interrupt.exit_code)
     return sum(
         row.status == "ok" and not unscored(folder.run(row.run_id), specs[row.run_id], how.scoring)
         for row in rows

@@ -205,7 +205,7 @@ def test_the_time_limit(cluster, plugin):
 @pytest.mark.parametrize("signals", [("USR2",), ("TERM", "USR2")])
 def test_a_preempted_run_checkpoints_is_requeued_and_continues(cluster, plugin, signals):
     target = plugin("gan", SLOW.format(seconds=0.25))
-    what = (target, "--steps", "40", *QUICK)
+    what = (target, "--steps", "80", *QUICK)
     with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 4)
         for name in signals:
@@ -224,7 +224,7 @@ def test_a_preempted_run_checkpoints_is_requeued_and_continues(cluster, plugin, 
 @pytest.mark.parametrize("whom", ["worker", "supervisor", "task"])
 def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
     target = plugin("gan", SLOW.format(seconds=0.25))
-    what = (target, "--steps", "40", *QUICK)
+    what = (target, "--steps", "80", *QUICK)
     with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 4)
         words = {"worker": "gan_bench.worker", "supervisor": "gan_bench.executor.task"}
@@ -241,7 +241,7 @@ def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
 def test_the_task_that_has_its_arrays_number_is_killed_preempted_and_continues(cluster, plugin):
     """Of an array's tasks one has the number of the whole as its own: commands may hit all."""
     targets = [plugin(f"gan{i}", SLOW.format(seconds=0.25)) for i in range(3)]
-    what = (*targets, "--steps", "40", *QUICK)
+    what = (*targets, "--steps", "80", *QUICK)
     with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
         cluster.wait_for(lambda: len(cluster.queue()) == 3)
         own = dict(
@@ -263,7 +263,7 @@ def test_the_task_that_has_its_arrays_number_is_killed_preempted_and_continues(c
 
 def test_without_a_time_limit_jobs_get_the_partitions(cluster, plugin):
     target = plugin("gan", SLOW.format(seconds=0.2))
-    with cluster.start("run", target, "--steps", "40", *QUICK, "--executor", "slurm") as watching:
+    with cluster.start("run", target, "--steps", "80", *QUICK, "--executor", "slurm") as watching:
         cluster.wait_for_step("gan", 4)
         cluster.slurm("scancel", "--signal", "USR2", cluster.job("gan"))
         out, err = watching.communicate(timeout=120)
@@ -282,7 +282,7 @@ def test_a_scheduler_that_does_not_answer_is_waited_for_and_nothing_is_submitted
     (programs / "squeue").write_text(script)
     (programs / "squeue").chmod(0o755)
     cluster.environment["PATH"] = f"{programs}:{cluster.environment['PATH']}"
-    what = (plugin("gan", SLOW.format(seconds=0.2)), "--steps", "40", *QUICK, *cluster.ARGUMENTS)
+    what = (plugin("gan", SLOW.format(seconds=0.2)), "--steps", "80", *QUICK, *cluster.ARGUMENTS)
     with cluster.start("run", *what) as watching:
         cluster.wait_for_step("gan", 4)
         down.touch()
@@ -299,7 +299,7 @@ def test_a_scheduler_that_does_not_answer_is_waited_for_and_nothing_is_submitted
 
 def test_force_starts_over_once_and_not_before_the_job_begins(cluster, plugin):
     target = plugin("gan", SLOW.format(seconds=0.25))
-    what = (target, "--steps", "40", *QUICK, *cluster.ARGUMENTS)
+    what = (target, "--steps", "80", *QUICK, *cluster.ARGUMENTS)
     assert cluster("run", *what).code == 0
     with cluster.start("run", *what, "--force") as watching:
         cluster.wait_for(
@@ -359,7 +359,7 @@ def test_detached_looked_at_submitted_twice_cancelled_and_continued(cluster, plu
         plugin("first", SLOW.format(seconds=0.5)),
         plugin("second", SLOW.format(seconds=0.5)),
     ]
-    what = (*targets, "--steps", "40", *QUICK)
+    what = (*targets, "--steps", "80", *QUICK)
     arguments = (*what, *cluster.ARGUMENTS, "--max-parallel", "1", "--detach")
     done = cluster("run", *arguments)
     assert (done.code, done.err.splitlines()[0]) == (
@@ -406,7 +406,7 @@ def test_scancel_from_outside_leaves_true_rows(cluster, plugin):
 
 def test_ctrl_c_leaves_the_jobs_alone(cluster, plugin):
     target = plugin("gan", SLOW.format(seconds=0.3))
-    with cluster.start("run", target, "--steps", "20", *QUICK, *cluster.ARGUMENTS) as watching:
+    with cluster.start("run", target, "--steps", "80", *QUICK, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 2)
         watching.send_signal(signal.SIGINT)
         _, err = watching.communicate(timeout=30)
