@@ -129,11 +129,16 @@ def _tasks(
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
     """Let signals that ask for the end wait for it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    # Noted, not blocked: an engine's own processes would be born with them blocked.
+    came: list[int] = []
+    before = {s: signal.signal(s, lambda number, _: came.append(number)) for s in ENDING_SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _is_wanted(results: ResultsFolder, spec: RunSpec, options: Options) -> bool:
