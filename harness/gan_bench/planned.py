@@ -1,15 +1,30 @@
-"""What was planned in a results folder, and whether what lies there is of the plan's making."""
+"""What was planned in a results folder."""
 
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from gan_bench.errors import GanBenchError
 from gan_bench.folders import ResultsFolder
 from gan_bench.reading import read_limited
 from gan_bench.spec import Plan, RunSpec
 
 _LARGEST_BYTES = 1 << 30
 """A plan of 10,000 runs takes 30 MB."""
+
+
+def read_plan(path: Path) -> Plan:
+    """Read one plan's file.
+
+    Raises
+    ------
+    GanBenchError
+        It is damaged, or another version's.
+    """
+    try:
+        return Plan.model_validate_json(read_limited(path, _LARGEST_BYTES))
+    except (OSError, ValidationError, ValueError) as error:
+        raise GanBenchError(f"The plan {path.name} is not readable.") from error
 
 
 def read_plans(
@@ -28,8 +43,8 @@ def read_plans(
     commands: dict[str, str] = {}
     for path in sorted(results.plans.glob("*.json"), key=_changed_at):
         try:
-            plan = Plan.model_validate_json(read_limited(path, _LARGEST_BYTES))
-        except (OSError, ValidationError, ValueError):
+            plan = read_plan(path)
+        except GanBenchError:
             left.append(f"The plan {path} is not readable; its pending runs are not shown.")
             continue
         left += [sentence for sentence in plan.left_out if sentence not in left]

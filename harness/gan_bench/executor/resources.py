@@ -11,7 +11,6 @@ from gan_bench.errors import UsageError
 from gan_bench.spec import Frozen
 from gan_bench.training import CHECKPOINT_EVERY_S
 
-_UNITS_MIN = {"d": 24 * 60, "h": 60, "m": 1, "min": 1}
 _WORDS = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?")
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d{2})(?::(\d{2}))?")
 _MEMORY = re.compile(r"\d+[KMGT]?")

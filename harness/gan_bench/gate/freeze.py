@@ -12,14 +12,13 @@ import pandas as pd
 from pydantic import ValidationError
 
 from gan_bench import __version__
-from gan_bench.errors import UsageError
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import open_results
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
-from gan_bench.reading import read_limited
+from gan_bench.planned import read_plan
 from gan_bench.report.runs import Run, collect_runs
 from gan_bench.results import Results, load_results
 from gan_bench.score.names import figure_names
-from gan_bench.spec import Plan
 
 
 @dataclass(frozen=True)
@@ -191,8 +190,8 @@ def _planned(path: Path) -> dict[str, float]:
     for file in open_results(path, create=False).plans.glob("*.json"):
         try:
             at = file.stat().st_mtime
-            runs = Plan.model_validate_json(read_limited(file)).runs
-        except (OSError, ValueError):
+            runs = read_plan(file).runs
+        except (OSError, GanBenchError):
             continue  # which `load_results` tells
         for spec in runs:
             planned[spec.run_id] = max(at, planned.get(spec.run_id, 0.0))

@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.external import read_facts
 from gan_bench.folders import MARKER, RESULTS_SCHEMA_VERSION, ResultsFolder
 from gan_bench.locks import is_held
 from gan_bench.parity.certificate import Certificate
+from gan_bench.planned import read_plan
 from gan_bench.processes import by_run
 from gan_bench.published import read_published
 from gan_bench.reading import read_limited
 from gan_bench.score.result import Scores
-from gan_bench.spec import Plan, RunSpec
+from gan_bench.spec import RunSpec
 from gan_bench.upkeep.check_run import of_run
 from gan_bench.upkeep.fault import CUT_SHORT, Fault, is_old
 
@@ -79,7 +78,7 @@ def _ours(results: ResultsFolder) -> Iterator[Path]:
             yield folder.path
     for path in results.plans.glob("*.json"):
         with contextlib.suppress(GanBenchError):
-            _read_plan(path)
+            read_plan(path)
             yield path
 
 
@@ -102,7 +101,7 @@ def _marker(path: Path) -> Iterator[Fault]:
 
 def _files_of_its_own(results: ResultsFolder) -> Iterator[Fault]:
     kinds: tuple[tuple[Path, str, Callable[[Path], object], str], ...] = (
-        (results.plans, "*.json", _read_plan, "its pending runs are planned by the same command"),
+        (results.plans, "*.json", read_plan, "its pending runs are planned by the same command"),
         (results.parity, "*.json", Certificate.read, "`gan-bench parity` makes it again"),
     )
     for folder, pattern, read, then in kinds:
@@ -129,10 +128,3 @@ def _files_of_its_own(results: ResultsFolder) -> Iterator[Fault]:
         for path in sorted(results.path.glob(pattern)):
             if is_old(path):
                 yield Fault(path, CUT_SHORT, "aside", "nothing is lost")
-
-
-def _read_plan(path: Path) -> Plan:
-    try:
-        return Plan.model_validate_json(read_limited(path))
-    except (OSError, ValidationError) as error:
-        raise GanBenchError(f"The plan {path.name} is not readable.") from error
