@@ -1,16 +1,16 @@
 """The reference results: keep runs, and write what the README shows of them.
 
 `python scripts/reference.py keep results/local` copies what the report needs of finished runs into
-results/reference, without checkpoints and logs, and writes its tables; `--samples 2500` keeps that
-many of the last samples.
+results/reference, without checkpoints and logs, and writes its tables. Of seed 0, which the report
+shows, all grids are kept and the first of the last samples; of other seeds the last grid.
 
-`python scripts/reference.py show` writes reports/reference, the README's table and, where there is
-a Chromium, its pictures, all from results/reference.
+`python scripts/reference.py show` writes reports/reference, the README's table and pictures, and
+the table beside published figures in results/reference/README.md, all from results/reference.
 """
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -19,23 +19,28 @@ import numpy as np
 from gan_bench.export import export
 from gan_bench.folders import ResultsFolder, open_results
 from gan_bench.progress import duration
+from gan_bench.published import PublishedFigure
 from gan_bench.record import Record
 from gan_bench.report import write_report
 from gan_bench.report.numbers import figure
 from gan_bench.report.runs import collect_runs
 from gan_bench.report.spread import Spread
 from gan_bench.report.summarise import summarise
-from gan_bench.report.summary import Group, Row, Scored
+from gan_bench.report.summary import Group, Row, Scored, Summary
 from gan_bench.results import load_results
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "results" / "reference"
 REPORT = ROOT / "reports" / "reference"
 README = ROOT / "README.md"
+SHOWN_SEED = 0
+KEPT_SAMPLES = 2500
 MARKS = (
     "<!-- reference: `python scripts/reference.py show` writes these lines -->",
     "<!-- end of reference -->",
 )
+LEAST_IMAGES = 10_000
+"""Behind an FID that stands beside published ones."""
 TITLE = "Twelve GAN implementations on full MNIST"
 
 
@@ -46,14 +51,14 @@ def main() -> None:
 
 @main.command()
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--samples", type=int, default=0, help="Keep so many of the last samples.")
-def keep(results: tuple[Path, ...], samples: int) -> None:
+def keep(results: tuple[Path, ...]) -> None:
     """Copy finished runs of results folders; what is there of others stays."""
     kept = open_results(KEPT, create=True)
     for path in results:
         source = open_results(path, create=False)
         for folder in source.run_folders():
-            if not folder.record.exists() or Record.read(folder).status != "ok":
+            record = Record.read(folder) if folder.record.exists() else None
+            if record is None or record.status != "ok":
                 click.echo(f"{folder.path.name} has not finished; it is left out.", err=True)
                 continue
             target = kept.run(folder.path.name).path
@@ -64,51 +69,97 @@ def keep(results: tuple[Path, ...], samples: int) -> None:
             target.mkdir(parents=True)
             for name in ("spec.json", "record.json", "losses.npy"):
                 shutil.copy(folder.path / name, target)
-            for name in ("scores", "grids"):
-                shutil.copytree(folder.path / name, target / name)
-            if samples:
-                _keep_samples(max(folder.snapshots.glob("*.npz")), target / "snapshots", samples)
+            shutil.copytree(folder.scores, target / "scores")
+            if record.spec.seed == SHOWN_SEED:
+                shutil.copytree(folder.grids, target / "grids")
+                _keep_samples(max(folder.snapshots.glob("*.npz")), target / "snapshots")
+            else:
+                (target / "grids").mkdir()
+                shutil.copy(max((folder.grids).glob("*.png")), target / "grids")
         if source.parity.is_dir():
             shutil.copytree(source.parity, kept.parity, dirs_exist_ok=True)
     _tables(kept)
 
 
-def _keep_samples(snapshot: Path, folder: Path, count: int) -> None:
+def _keep_samples(snapshot: Path, folder: Path) -> None:
     """Keep the first samples, so that others can score them with their own features."""
     folder.mkdir()
     with np.load(snapshot) as file:
-        np.savez_compressed(folder / snapshot.name, images=file["images"][:count])
+        np.savez_compressed(folder / snapshot.name, images=file["images"][:KEPT_SAMPLES])
 
 
 def _tables(kept: ResultsFolder) -> None:
     shutil.rmtree(kept.path / "tables", ignore_errors=True)
     export(kept.path, kept.path / "tables", "csv")
+    (kept.path / "tables" / "losses.csv").unlink()  # the runs' losses.npy hold the same in a tenth
 
 
 @main.command()
 @click.option("--pictures/--no-pictures", default=True, help="Take the screenshots again.")
 def show(pictures: bool) -> None:
-    """Write the report, the README's table and its pictures."""
+    """Write the report, the tables of both READMEs and the pictures."""
     files = write_report(KEPT, REPORT, title=TITLE)
-    text = README.read_text(encoding="utf-8")
-    before, _, rest = text.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    if not after:
-        sys.exit(f"README.md has no lines between {MARKS[0]!r} and {MARKS[1]!r}.")
-    README.write_text(f"{before}{lines()}{after}", encoding="utf-8")
+    for path, text in lines().items():
+        before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
+        _, _, after = rest.partition(MARKS[1])
+        if not after:
+            sys.exit(f"{path} has no lines between {MARKS[0]!r} and {MARKS[1]!r}.")
+        path.write_text(f"{before}{text}{after}", encoding="utf-8")
     if pictures:
         _take_pictures(files.html)
 
 
-def lines() -> str:
-    """Return the README's lines, with the marks around them."""
+def lines() -> dict[Path, str]:
+    """Return the lines of each README, with the marks around them."""
     results = load_results(KEPT)
     summary = summarise(collect_runs(KEPT, results), results)
-    group = max(summary.groups, key=lambda one: len(one.rows))
-    return "\n".join([MARKS[0], "", *_table(group), "", MARKS[1]])
+    standard = max(summary.groups, key=lambda one: len(one.rows))
+    tables = {
+        README: _ranked(standard),
+        KEPT / "README.md": _beside_published(summary, results.published),
+    }
+    return {path: "\n".join([MARKS[0], "", *of, "", MARKS[1]]) for path, of in tables.items()}
 
 
-def _table(group: Group) -> Iterator[str]:
+def _beside_published(summary: Summary, figures: Sequence[PublishedFigure]) -> Iterator[str]:
+    """Ours with as many images as published ones, then theirs; ranked with none."""
+    yield "| What | FID | Measured how | Source |"
+    yield "| :--- | ---: | :--- | :--- |"
+    for group in summary.groups:
+        for scored in group.protocols:
+            yield from _published_size(group, scored)
+    for one in figures:
+        how = f"{one.metric}, {one.dataset}: {one.protocol}"
+        yield f"| {one.name} | {one.value} | {how} | {one.source} |"
+
+
+def _published_size(group: Group, scored: Scored) -> Iterator[str]:
+    for row in group.rows:
+        final = scored.finals[row.label]
+        fid = scored.spread(row.label, "fid")
+        if scored.features != "inception" or not fid or not final.counts:
+            continue
+        if min(final.counts) < LEAST_IMAGES:
+            continue
+        real, fake = final.counts
+        how = f"Inception, MNIST: {real:,} test images"
+        trained = f"{group.setting.budget_images:,} training images in {_hours(row)}"
+        what = f"**`{row.label}`, {trained}**"
+        yield f"| {what} | **{_spread(fid)}** | {how}, {fake:,} samples | here |"
+        floor = scored.floor_of("fid")
+        if floor is not None:
+            what = f"*the floor: {fake:,} training images*"
+            yield f"| {what} | *{figure(floor)}* | {how} | here |"
+
+
+def _hours(row: Row) -> str:
+    records = [run.record for run in row.ok_runs if run.record]
+    parts = [(one.warmup_s, one.resume_s, one.train_s) for one in records]
+    seconds = sum(part or 0 for one in parts for part in one)
+    return f"{seconds / 3600:.1f} processor hours"
+
+
+def _ranked(group: Group) -> Iterator[str]:
     seeds = sorted({run.spec.seed for run in group.runs})
     heads = ["Implementation"]
     heads += [f"FID, {one.features} ({_counts(one)})" for one in group.protocols]

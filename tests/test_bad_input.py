@@ -113,6 +113,15 @@ def test_a_plugin_that_is_none_is_refused(bench, source, said):
     assert said in complaint(bench("verify", "./bad.py"))
 
 
+def test_a_plugin_that_never_ends_is_stopped(bench):
+    (bench.folder / "hung.py").write_text(
+        "import time\nfrom gan_bench.testing import FakeTrainer\n"
+        "class A(FakeTrainer):\n    def train(self, *_): time.sleep(600)\n"
+    )
+    said = complaint(bench("verify", "./hung.py", "--timeout", "5"))
+    assert "hung.py could not be verified: its process was stopped, as it had not ended" in said
+
+
 def test_a_class_can_be_named_where_a_file_has_several(bench):
     (bench.folder / "two.py").write_text(
         "from gan_bench.testing import FakeTrainer\n"

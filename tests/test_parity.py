@@ -4,6 +4,7 @@ import json
 import os
 
 import numpy as np
+import psutil
 import pytest
 
 from gan_bench.describe import describe_here
@@ -245,6 +246,24 @@ def test_what_cannot_be_observed_is_said_in_one_sentence(compare, body, verdict,
     assert comparison.verdict == verdict
     (problem,) = comparison.problems
     assert said in problem
+
+
+def test_a_twin_that_never_ends_is_stopped_with_what_it_started(bench, plugin, tmp_path):
+    body = f"""
+    def train(self, batches, latents):
+        import subprocess
+        child = subprocess.Popen(["sleep", "600"])
+        with open({str(tmp_path / "pid")!r}, "w") as file:
+            file.write(str(child.pid))
+        child.wait()
+    """
+    limit = ("--timeout", "10")
+    assert bench("parity", plugin("one"), plugin("two", body), *QUICK, *limit).code == 1
+    certificate = Certificate.read(bench.folder / "results/local/parity/one--two.json")
+    assert certificate.verdict == "failed"
+    assert certificate.problems == ("two was stopped, as it had not ended after 10 s",)
+    left = int((tmp_path / "pid").read_text())
+    assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_recipe_without_initial_weights_is_not_checked(bench, plugin):

@@ -365,17 +365,17 @@ def test_a_valid_claim_is_read():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (("fid", "beauty"), r"claim 1: measure: Input should be"),
-        (("lower", "down"), r"claim 1: direction: Input should be"),
+        (("fid", "beauty"), r"claim 1: measure: input should be"),
+        (("lower", "down"), r"claim 1: direction: input should be"),
         (('than = "baseline"', ""), r"claim 1: it needs one of 'than', 'since' and 'value'"),
         (('"fid"', '"fid"\nsince = "start"'), r"claim 1: it needs one of"),
         (('"fid"', '"loss_fid_correlation"'), r"compared with zero, not with 'than'"),
-        (('than = "baseline"', 'since = "half"\nepochs = 0'), r"claim 1: epochs: Input should"),
+        (('than = "baseline"', 'since = "half"\nepochs = 0'), r"claim 1: epochs: input should"),
         (('"fid"', '"fid"\nepochs = 3'), r"'epochs' needs 'since'"),
         (('than = "baseline"', "value = 16.8"), r"'value' and 'untestable' go together"),
-        (('"fid"', '"fid"\nauthor = "me"'), r"claim 1: author: Extra inputs"),
-        (('source = "000"', ""), r"claim 1: source: Field required"),
-        (("[[claim]]", "[claims]"), r"claim: Field required|claims: Extra inputs"),
+        (('"fid"', '"fid"\nauthor = "me"'), r"claim 1: author: extra inputs"),
+        (('source = "000"', ""), r"claim 1: source: field required"),
+        (("[[claim]]", "[claims]"), r"claim: field required|claims: extra inputs"),
         (("=", ":"), r"are no TOML"),
     ],
 )

@@ -45,10 +45,10 @@ def test_without_the_file_nothing_is_said(tmp_path):
     ("text", "message"),
     [
         (ONE.replace("value", "figure"), "is not usable"),
-        (ONE.replace('value = "9.80 ± 0.9"', "value = 9.8"), "figure 0 value: Input should be a"),
-        (ONE + 'verdict = "better"\n', "figure 0 verdict: Extra inputs are not permitted"),
+        (ONE.replace('value = "9.80 ± 0.9"', "value = 9.8"), "figure.0.value: input should be a"),
+        (ONE + 'verdict = "better"\n', "figure.0.verdict: extra inputs are not permitted"),
         ("figure = [", "is not readable"),
-        ("", "figure: Field required"),
+        ("", "figure: field required"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_left_out_by_name(tmp_path, text, message):

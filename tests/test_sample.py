@@ -126,7 +126,10 @@ def broken(method):
 def test_a_trainer_that_fails_is_told_by_its_last_line(bench, plugin, run):
     plugin("gan", broken("sample"))
     said = complaint(bench("sample", run))
-    assert "could not be sampled (exit code 1: RuntimeError: it broke in sample)" in said
+    assert (
+        "could not be sampled: its process ended with exit code 1: RuntimeError: it broke in sample"
+        in said
+    )
     assert not list((bench.folder / "reports/local/samples").iterdir())
 
 

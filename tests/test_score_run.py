@@ -297,7 +297,7 @@ def test_scores_under_two_protocols_stand_side_by_side(run_dir, snapshots):
         (lambda text: text[:-20], "damaged"),
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 3'), "schema_version"),
         (lambda text: text.replace('"n_real": 1000,', '"n_real": 999,'), "fingerprint"),
-        (lambda text: text.replace('"floor"', '"flor"'), "flor: Extra inputs"),
+        (lambda text: text.replace('"floor"', '"flor"'), "flor: extra inputs"),
     ],
 )
 def test_damaged_scores_are_an_error_and_are_not_overwritten(run_dir, damage, message):

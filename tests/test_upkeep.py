@@ -105,6 +105,17 @@ def test_a_sound_folder_has_no_faults(bench, finished):
     assert doctor(bench) == (0, [])
 
 
+def test_jobs_that_nobody_can_follow_are_named_and_left_where_they_are(bench, finished):
+    launch = bench.folder / "results/local/jobs/20260101T000000-abcdef"
+    launch.mkdir(parents=True)
+    (launch / "launch.json").write_text("{")
+    code, (fault,) = doctor(bench)
+    assert (code, fault["remedy"]) == (1, "none")
+    assert "launch.json is not readable" in fault["what"]
+    doctor(bench, "--repair")
+    assert (launch / "launch.json").exists()
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_damaged_is_found_mended_and_made_again(bench, finished, damage):
     target, folder = finished

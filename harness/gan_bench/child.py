@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from types import TracebackType
 from typing import IO, Self
 
@@ -13,16 +15,17 @@ from pydantic import BaseModel
 from gan_bench.environment import worker_environment
 from gan_bench.errors import GanBenchError
 from gan_bench.parent import end_with_parent
+from gan_bench.processes import signal_group
 
 _LOG_TAIL_BYTES = 16_384
 
 
 class ChildDied(GanBenchError):
-    """The child ended with another exit code than 0; says which, and its log's last line."""
+    """The child did not end well: what it did, ``ended with exit code 1``, and its last line."""
 
 
 class Child:
-    """A running child; as a context, it is killed on the way out if it is still running.
+    """A running child; as a context, it is killed on the way out, and all of its process group.
 
     Its ``stdout`` and ``stderr`` go to a log that is thrown away, but for the last line where the
     child fails.
@@ -37,6 +40,7 @@ class Child:
         threads: int,
         python: str | None = None,
         deterministic: bool = True,
+        limit_s: float | None = None,
     ) -> None:
         """Start ``python -m module``, which is to call `receive_order`.
 
@@ -50,6 +54,8 @@ class Child:
             See `gan_bench.environment.worker_environment`.
         python
             The interpreter, this one unless given.
+        limit_s
+            The seconds after which it is killed; None: never.
         """
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         answers, child_end = os.pipe()
@@ -61,6 +67,7 @@ class Child:
             stdout=self._log,
             stderr=self._log,
             pass_fds=[child_end],
+            start_new_session=True,
         )
         os.close(child_end)
         assert self._process.stdin is not None
@@ -68,6 +75,12 @@ class Child:
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(order.model_dump_json().encode() + b"\n")
             self._process.stdin.flush()
+        self._limit_s = limit_s
+        self._overran = False
+        self._timer = threading.Timer(limit_s or 0, self._overrun)
+        self._timer.daemon = True
+        if limit_s is not None:
+            self._timer.start()
 
     def finish(self) -> None:
         """Wait for the child's own end.
@@ -77,9 +90,14 @@ class Child:
         ChildDied
             It did not end well.
         """
-        code = self._process.wait()
+        # Not reaped before its group is gone, lest its number becomes another's.
+        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        self._end()
+        code = self._process.returncode
+        if self._overran and code != 0:
+            raise ChildDied(f"was stopped, as it had not ended after {self._limit_s:,.0f} s")
         if code != 0:
-            raise ChildDied(f"exit code {code}: {self._last_line()}")
+            raise ChildDied(f"ended with exit code {code}: {self._last_line()}")
 
     def __enter__(self) -> Self:
         return self
@@ -90,13 +108,22 @@ class Child:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._process.kill()
-        self._process.wait()
+        self._end()
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self.answers.close()
         self._log.close()
+
+    def _overrun(self) -> None:
+        self._overran = True
+        signal_group(self._process, signal.SIGKILL)
+
+    def _end(self) -> None:
+        self._timer.cancel()
+        if self._process.returncode is None:
+            signal_group(self._process, signal.SIGKILL)
+            self._process.wait()
 
     def _last_line(self) -> str:
         self._log.seek(0, os.SEEK_END)

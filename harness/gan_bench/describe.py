@@ -15,6 +15,7 @@ from gan_bench.data import SplitName
 from gan_bench.errors import UsageError
 from gan_bench.frameworks import PINNED
 from gan_bench.loading import load_trainer, plugin_in
+from gan_bench.mistakes import first_mistake
 from gan_bench.recipe import Recipe
 from gan_bench.registry import is_path, recipe_entry_point, registered, split_path
 from gan_bench.spec import Frozen, Implementation
@@ -64,14 +65,13 @@ class Description(Frozen):
 
 def _sentence(name: str, recipe_class: type[Recipe], error: ValidationError) -> str:
     """Say the first thing that is wrong with a recipe's values."""
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the recipe"
-    if first["type"] == "extra_forbidden":
+    wrong = first_mistake(error)
+    field = wrong.where or "the recipe"
+    if wrong.kind == "extra_forbidden":
         known = ", ".join(recipe_class.model_fields)
         return f"{name} has no field {field!r}; its fields are {known}."
-    given = f" (got {first['input']!r})" if first["loc"] else ""
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{name}.{field}: {message[0].lower()}{message[1:]}{given}."
+    given = f" (got {wrong.given!r})" if wrong.keys else ""
+    return f"{name}.{field}: {wrong.message}{given}."
 
 
 def _lists(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,14 @@ JOBS_RUN_LOCK_S = 180.0
 """For so long a file system may go on holding the lock of a machine that has died."""
 
 
+class Busy(UsageError):
+    """Another gan-bench holds what is asked for."""
+
+    def __init__(self, sentence: str, holder: str) -> None:
+        super().__init__(sentence.format(holder=holder))
+        self.holder = holder
+
+
 def _holder(path: Path) -> str:
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))
@@ -38,7 +46,7 @@ def _held(path: Path, command: str, *, wait_s: float, busy: str) -> Iterator[Non
     try:
         lock.acquire(timeout=wait_s)
     except Timeout:
-        raise UsageError(busy.format(holder=_holder(said_by))) from None
+        raise Busy(busy, _holder(said_by)) from None
     except OSError as error:
         raise UsageError(f"The lock {path} cannot be taken: {error.strerror}.") from error
     try:
@@ -58,7 +66,7 @@ def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
 
     Raises
     ------
-    UsageError
+    Busy
         Another gan-bench holds it and ``wait`` is false.
     """
     # The temporary folder is local where a home or results folder may be on a network.
@@ -83,7 +91,7 @@ def run_lock(
 
     Raises
     ------
-    UsageError
+    Busy
         Another gan-bench holds it.
     """
     folder.mkdir(exist_ok=True)
@@ -98,7 +106,7 @@ def submission_lock(folder: Path, command: str) -> Iterator[None]:
 
     Raises
     ------
-    UsageError
+    Busy
         Another gan-bench is submitting.
     """
     folder.mkdir(exist_ok=True)

@@ -14,6 +14,7 @@ from gan_bench.describe import Description, describe
 from gan_bench.devices import check_device, default_threads
 from gan_bench.errors import UsageError
 from gan_bench.executor.engine import Place, engines
+from gan_bench.mistakes import first_mistake
 from gan_bench.presets import PRESETS, Preset
 from gan_bench.reading import read_limited
 from gan_bench.registry import find, is_path, path_name, registered
@@ -151,10 +152,8 @@ def request(values: Mapping[str, Any], where: str = "") -> Request:
     try:
         asked = Request.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"][0].lower() + first["msg"][1:]
-        raise UsageError(f"{where}{field}: {message} (got {first['input']!r}).") from error
+        wrong = first_mistake(error)
+        raise UsageError(f"{where}{wrong} (got {wrong.given!r}).") from error
     if asked.preset is not None and asked.preset not in PRESETS:
         raise UsageError(
             f"{where}There is no preset {asked.preset!r}; there are {', '.join(PRESETS)}."

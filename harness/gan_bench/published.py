@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gan_bench.errors import GanBenchError
+from gan_bench.mistakes import first_mistake
 from gan_bench.reading import read_limited
 
 
@@ -48,8 +49,6 @@ def read_published(path: Path) -> tuple[PublishedFigure, ...]:
     except FileNotFoundError:
         return ()
     except ValidationError as error:
-        first = error.errors()[0]
-        where = " ".join(str(part) for part in first["loc"])
-        raise GanBenchError(f"{path} is not usable ({where}: {first['msg']}).") from error
+        raise GanBenchError(f"{path} is not usable ({first_mistake(error)}).") from error
     except (OSError, ValueError, RecursionError) as error:
         raise GanBenchError(f"{path} is not readable ({error}).") from error

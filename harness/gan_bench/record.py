@@ -14,6 +14,7 @@ from gan_bench.ending import Outcome, Status, log_tail
 from gan_bench.errors import GanBenchError
 from gan_bench.events import Event, read_events
 from gan_bench.folders import RunFolder
+from gan_bench.mistakes import in_words
 from gan_bench.reading import read_limited
 from gan_bench.spec import RunSpec
 
@@ -134,9 +135,9 @@ class Record(BaseModel):
         try:
             return Record.model_validate_json(read_limited(folder.record))
         except (OSError, ValidationError, ValueError) as error:
-            first = error.errors()[0] if isinstance(error, ValidationError) else None
-            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
-            raise GanBenchError(f"The record {folder.record} is not readable ({what}).") from error
+            raise GanBenchError(
+                f"The record {folder.record} is not readable ({in_words(error)})."
+            ) from error
 
 
 class _Clock:

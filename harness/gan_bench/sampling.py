@@ -186,7 +186,7 @@ def _received(child: Child, run_id: str) -> NDArray[np.uint8]:
     try:
         child.finish()
     except ChildDied as death:
-        raise UsageError(f"The run {run_id} could not be sampled ({death}).") from death
+        raise UsageError(f"The run {run_id} could not be sampled: its process {death}.") from death
     return images
 
 

@@ -27,13 +27,16 @@ class _Order(Frozen):
     seed: int
 
 
-def verify(target: str, *, device: str, threads: int, seed: int = 0) -> Iterator[CheckResult]:
+def verify(
+    target: str, *, device: str, threads: int, seed: int = 0, limit_s: float | None = None
+) -> Iterator[CheckResult]:
     """Yield the result of each check of `gan_bench.testing.check_trainer` as it comes.
 
     Raises
     ------
     UsageError
-        No such implementation, its framework is not installed, or the process died.
+        No such implementation, its framework is not installed, the process died, or it was not done
+        after ``limit_s`` seconds.
     """
     (target,) = find([target])
     implementation = describe(target, {}, _ANY_SHAPE).implementation
@@ -41,13 +44,13 @@ def verify(target: str, *, device: str, threads: int, seed: int = 0) -> Iterator
     if absent is not None:
         raise UsageError(f"{implementation.name} cannot be verified: {absent}.")
     order = _Order(implementation=implementation, device=seen_device(device), seed=seed)
-    with Child("gan_bench.verify", order, device=device, threads=threads) as child:
+    with Child("gan_bench.verify", order, device=device, threads=threads, limit_s=limit_s) as child:
         for line in child.answers:
             yield CheckResult(**json.loads(line))
         try:
             child.finish()
         except ChildDied as death:
-            raise UsageError(f"{target} could not be verified ({death}).") from death
+            raise UsageError(f"{target} could not be verified: its process {death}.") from death
 
 
 def _main(answers: int) -> int:

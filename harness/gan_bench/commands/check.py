@@ -6,15 +6,29 @@ from typing import Any
 
 import click
 
-from gan_bench.commands.options import console, json_option, print_json, results_option, typed
+from gan_bench.commands.options import (
+    PositiveNumber,
+    console,
+    json_option,
+    print_json,
+    results_option,
+    typed,
+)
 
 
 @click.command()
 @click.argument("target")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@click.option(
+    "--timeout",
+    type=PositiveNumber(),
+    default=3600,
+    show_default=True,
+    help="Seconds after which it is ended.",
+)
 @json_option
-def verify(target: str, device: str, seed: int, as_json: bool) -> None:
+def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -> None:
     """Run the conformance suite on an implementation: a name or the path of a .py file."""
     from dataclasses import asdict
 
@@ -24,7 +38,14 @@ def verify(target: str, device: str, seed: int, as_json: bool) -> None:
 
     terminal = console()
     done = []
-    for check in checks(target, device=check_device(device), threads=default_threads(), seed=seed):
+    found = checks(
+        target,
+        device=check_device(device),
+        threads=default_threads(),
+        seed=seed,
+        limit_s=timeout,
+    )
+    for check in found:
         done.append(check)
         if not as_json:
             print_check(terminal, check)
@@ -56,6 +77,14 @@ def verify(target: str, device: str, seed: int, as_json: bool) -> None:
     default=20,
     show_default=True,
     help="Length of the paired run.",
+)
+@click.option(
+    "--timeout",
+    "limit_s",
+    type=PositiveNumber(),
+    default=3600,
+    show_default=True,
+    help="Seconds after which a pair that is not done is ended.",
 )
 @results_option
 @click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")

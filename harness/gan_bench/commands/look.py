@@ -67,17 +67,17 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
     from gan_bench.watch_view import show, summary
 
     folder = open_results(results, create=False)
-    if watch:
-        if as_json:
-            raise UsageError("--watch is for people, --json is not: give one of them.")
-        click.echo(summary(show(console(), follow(folder))))
-        return
+    if watch and as_json:
+        raise UsageError("--watch is for people, --json is not: give one of them.")
     scan, jobs = Scan(folder), Jobs(folder)
-    rows = scan.look(jobs.look())
-    if as_json:
-        print_json([asdict(row) for row in rows])
+    if watch:
+        click.echo(summary(show(console(), follow(scan, jobs))))
     else:
-        print_statuses(console(), rows)
+        rows = scan.look(jobs.look())
+        if as_json:
+            print_json([asdict(row) for row in rows])
+        else:
+            print_statuses(console(), rows)
     for sentence in (*scan.left_out, *jobs.left_out):
         click.echo(sentence, err=True)
 

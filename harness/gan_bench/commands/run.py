@@ -209,10 +209,12 @@ def _elsewhere(
     detach: bool,
 ) -> int | None:
     """Submit, and follow the jobs to their end; return how many runs are ok, None if detached."""
+    from gan_bench.executor.jobs import Jobs
     from gan_bench.executor.local import Interrupted, interruptible
     from gan_bench.executor.scoring import unscored
     from gan_bench.executor.submit import submit
     from gan_bench.executor.watch import follow
+    from gan_bench.status import Scan
     from gan_bench.watch_view import show
 
     done = submit(
@@ -239,10 +241,13 @@ def _elsewhere(
     specs = {spec.run_id: spec for spec in plan.runs}
     try:
         with interruptible():
-            rows = show(options.console(), follow(folder, specs))
+            scan, jobs = Scan(folder), Jobs(folder)
+            rows = show(options.console(), follow(scan, jobs, specs))
     except Interrupted as interrupt:
         click.echo(f"The jobs go on; {look}", err=True)
         sys.exit(interrupt.exit_code)
+    for sentence in (*scan.left_out, *jobs.left_out):
+        click.echo(sentence, err=True)
     return sum(
         row.status == "ok" and not unscored(folder.run(row.run_id), specs[row.run_id], how.scoring)
         for row in rows

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from gan_bench.errors import UsageError
+from gan_bench.mistakes import first_mistake
 from gan_bench.spec import Frozen
 from gan_bench.training import CHECKPOINT_EVERY_S
 
@@ -157,11 +158,8 @@ def resources(values: Mapping[str, Any], where: str) -> Resources:
     try:
         found = Resources.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        message = message[0].lower() + message[1:]
-        raise UsageError(f"{where}: {field}: {message} (got {first['input']!r}).") from error
+        wrong = first_mistake(error)
+        raise UsageError(f"{where}: {wrong} (got {wrong.given!r}).") from error
     if found.time is not None and found.time * 60 < found.signal + NEEDED_S:
         raise UsageError(
             f"{where}: time: {found.time} min is less than a checkpoint needs: they come once in "

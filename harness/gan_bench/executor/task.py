@@ -19,7 +19,7 @@ from gan_bench.checkpoints import last_checkpoint
 from gan_bench.circumstances import circumstances
 from gan_bench.disk import writing
 from gan_bench.ending import Outcome
-from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.errors import GanBenchError
 from gan_bench.events import Event
 from gan_bench.executor.engine import AGAIN_EXIT_CODE, JOB_VARIABLE, TETHER_VARIABLE
 from gan_bench.executor.launches import Launch, LaunchFolder, Start
@@ -27,7 +27,7 @@ from gan_bench.executor.local import Interrupted, interruptible
 from gan_bench.executor.one_run import Options, RunResult, run_one, start_over
 from gan_bench.folders import ResultsFolder, RunFolder, open_results
 from gan_bench.launch import SCHEDULERS_SIGNALS
-from gan_bench.locks import JOBS_RUN_LOCK_S, device_lock, run_lock
+from gan_bench.locks import JOBS_RUN_LOCK_S, Busy, device_lock, run_lock
 from gan_bench.parent import end_with_parent
 from gan_bench.record import Job, Record, make_record
 from gan_bench.spec import RunSpec
@@ -106,9 +106,12 @@ def _device(spec: RunSpec, options: Options) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(device_lock(spec.device, options.command, wait=False))
-        except UsageError as error:
-            busy = str(error).partition(";")[0]
-            print(f"{busy}; this job waits, and its time goes on.", flush=True)
+        except Busy as busy:
+            print(
+                f"The device {spec.device} is in use by {busy.holder}; this job waits, and its "
+                "time goes on.",
+                flush=True,
+            )
             held.enter_context(device_lock(spec.device, options.command, wait=True))
         yield
 

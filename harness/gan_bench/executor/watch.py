@@ -4,7 +4,6 @@ import time
 from collections.abc import Collection, Iterator
 
 from gan_bench.executor.jobs import Jobs, JobView
-from gan_bench.folders import ResultsFolder
 from gan_bench.status import RunStatus, Scan
 
 EVERY_S = 2.0
@@ -15,18 +14,17 @@ _LATE_S = 30.0
 
 
 def follow(
-    results: ResultsFolder, run_ids: Collection[str] | None = None
+    scan: Scan, jobs: Jobs, run_ids: Collection[str] | None = None
 ) -> Iterator[list[RunStatus]]:
     """Yield where runs stand, again and again, the last time when none is under way any more.
 
     Parameters
     ----------
-    results
-        The results folder.
+    scan, jobs
+        The runs of a results folder and its jobs; their ``left_out`` says what cannot be read.
     run_ids
         The runs to follow; None: all of its plans.
     """
-    scan, jobs = Scan(results), Jobs(results)
     gone: dict[str, float] = {}
     while True:
         started = time.monotonic()

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from gan_bench.atomic import write_json_atomically
 from gan_bench.ending import Status
 from gan_bench.errors import UsageError
+from gan_bench.mistakes import in_words
 from gan_bench.reading import read_limited
 from gan_bench.score.protocol import Protocol
 from gan_bench.spec import Frozen
@@ -198,7 +199,7 @@ class Baseline(Frozen):
             baseline = cls.model_validate_json(content)
         except (ValidationError, ValueError) as error:
             raise UsageError(
-                f"The baseline {path} is damaged: {_first(error)}; freeze it anew with "
+                f"The baseline {path} is damaged: {in_words(error)}; freeze it anew with "
                 "`gan-bench baseline`."
             ) from error
         for entry in baseline.entries:
@@ -211,12 +212,3 @@ class Baseline(Frozen):
                         f"{FEWEST_BASELINE} to know their spread. Run more and freeze it anew."
                     )
         return baseline
-
-
-def _first(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message

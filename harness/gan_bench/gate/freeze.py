@@ -15,6 +15,7 @@ from gan_bench import __version__
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import open_results
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
+from gan_bench.mistakes import first_mistake
 from gan_bench.planned import read_plan
 from gan_bench.report.runs import Run, collect_runs
 from gan_bench.results import Results, load_results
@@ -126,9 +127,7 @@ def entries(
         try:
             entry = _entry(runs, results, prefer or {})
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "it"
-            left.append(f"{runs[0].run_id} and its like: {where}: {first['msg']}")
+            left.append(f"{runs[0].run_id} and its like: {first_mistake(error)}")
             continue
         at = max((planned.get(run.run_id, 0.0), _finished_at(run)) for run in runs)
         found.append((at, entry))

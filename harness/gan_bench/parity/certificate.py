@@ -12,6 +12,7 @@ from gan_bench.atomic import write_atomically
 from gan_bench.devices import Machine
 from gan_bench.errors import GanBenchError
 from gan_bench.folders import ResultsFolder
+from gan_bench.mistakes import in_words
 from gan_bench.parity.figures import Bounds, Figure
 from gan_bench.parity.paired import PairedRun
 from gan_bench.reading import read_limited
@@ -121,11 +122,9 @@ class Certificate(Frozen):
         try:
             return Certificate.model_validate_json(read_limited(path))
         except (OSError, ValidationError, ValueError) as error:
-            first = error.errors()[0] if isinstance(error, ValidationError) else None
-            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
             raise GanBenchError(
-                f"The parity certificate {path} is not readable ({what}); make it again with "
-                "`gan-bench parity`."
+                f"The parity certificate {path} is not readable ({in_words(error)}); make it "
+                "again with `gan-bench parity`."
             ) from error
 
 

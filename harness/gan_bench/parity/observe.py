@@ -15,6 +15,7 @@ from gan_bench.child import receive_order
 from gan_bench.contract import LOSS_COLUMNS, check_samples, loss_table
 from gan_bench.data import Split
 from gan_bench.loading import load_trainer
+from gan_bench.mistakes import first_mistake
 from gan_bench.parity.inputs import (
     DATASET,
     TEN_STEPS,
@@ -65,7 +66,7 @@ class Observation:
         except Unsupported as reason:
             yield Part("unsupported", reason=" ".join(str(reason).split()))
         except ValidationError as error:
-            yield Part("unsupported", reason=f"its recipe says: {error.errors()[0]['msg']}")
+            yield Part("unsupported", reason=f"its recipe says: {first_mistake(error).message}")
 
     def _in_float32(self, recipe: Recipe) -> Iterator[Part]:
         """Show what it holds, its forward passes and its part of the paired run."""

@@ -32,6 +32,8 @@ class Setup:
     """At most; a recipe that does not allow it keeps its own."""
     paired_steps: int = 20
     """The length of the paired run."""
+    limit_s: float = 3600.0
+    """After which a pair that is not done is ended."""
 
 
 def certify_all(
@@ -78,7 +80,13 @@ def observer(description: Description, setup: Setup) -> Child:
         batch_size=setup.batch_size,
         paired_steps=setup.paired_steps,
     )
-    return Child("gan_bench.parity.observe", order, device=setup.device, threads=setup.threads)
+    return Child(
+        "gan_bench.parity.observe",
+        order,
+        device=setup.device,
+        threads=setup.threads,
+        limit_s=setup.limit_s,
+    )
 
 
 def observed(child: Child, name: str) -> Iterator[Part]:
@@ -87,13 +95,13 @@ def observed(child: Child, name: str) -> Iterator[Part]:
     Raises
     ------
     ChildDied
-        The implementation of this name ended its process.
+        The implementation of this name ended its process, or did not end in time.
     """
     yield from receive(child.answers)
     try:
         child.finish()
     except ChildDied as death:
-        raise ChildDied(f"{name} ended with {death}") from death
+        raise ChildDied(f"{name} {death}") from death
 
 
 def _certificate(pair: Pair, comparison: Comparison, setup: Setup) -> Certificate:

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from gan_bench.atomic import write_json_atomically
 from gan_bench.errors import GanBenchError
+from gan_bench.mistakes import first_mistake
 from gan_bench.reading import read_limited
 from gan_bench.score.figure import Figure, Result
 from gan_bench.score.protocol import Protocol
@@ -114,12 +115,9 @@ class Scores(Result):
         except OSError as error:
             raise GanBenchError(f"The scores {path} cannot be read: {error}.") from error
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
             raise GanBenchError(
                 f"The scores {path} are damaged or of another version of gan-bench "
-                f"({where + ': ' if where else ''}{first['msg']}): delete the file and score the "
-                "run again."
+                f"({first_mistake(error)}): delete the file and score the run again."
             ) from error
         if scores.fingerprint != scores.protocol.fingerprint:
             raise GanBenchError(

@@ -12,6 +12,7 @@ from gan_bench import data
 from gan_bench.data import Dataset, SplitName
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.folders import RunFolder
+from gan_bench.mistakes import first_mistake
 from gan_bench.reading import read_limited
 from gan_bench.score.images import of_snapshot, of_split
 from gan_bench.score.metrics import missing_figures
@@ -231,10 +232,8 @@ def _read_spec(folder: RunFolder) -> _RunSpec:
             f"({error.strerror})."
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise UsageError(
-            f"{folder.spec} is damaged ({where}: {first['msg']}): run the training again."
+            f"{folder.spec} is damaged ({first_mistake(error)}): run the training again."
         ) from error
 
 

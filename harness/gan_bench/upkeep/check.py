@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.executor.launches import launches
 from gan_bench.external import read_facts
 from gan_bench.folders import MARKER, RESULTS_SCHEMA_VERSION, ResultsFolder
 from gan_bench.locks import is_held
@@ -124,6 +125,13 @@ def _files_of_its_own(results: ResultsFolder) -> Iterator[Fault]:
         read_published(results.published)
     except GanBenchError as error:
         yield Fault(results.published, str(error).rstrip("."), "none", "mend it by hand")
+    for launch in launches(results):
+        try:
+            launch.read()
+            launch.jobs()
+        except GanBenchError as error:
+            then = "its jobs are neither followed nor cancelled: the scheduler's own commands are"
+            yield Fault(launch.path, str(error).rstrip("."), "none", f"{then} left")
     for pattern in (".*.tmp", "plans/.*.tmp", "parity/.*.tmp", "external/**/.*.tmp"):
         for path in sorted(results.path.glob(pattern)):
             if is_old(path):

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gan_bench.errors import GanBenchError
+from gan_bench.mistakes import first_mistake
 
 Measure = Literal[
     "generator_loss_roughness",
@@ -119,11 +120,10 @@ def parse_claims(text: str, name: str) -> tuple[Claim, ...]:
     except tomllib.TOMLDecodeError as error:
         raise GanBenchError(f"The claims {name} are no TOML ({error}); mend the file.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        numbers = [f"claim {part + 1}" for part in first["loc"] if isinstance(part, int)]
-        keys = [str(part) for part in first["loc"][2 if numbers else 0 :]]
-        what = first["msg"].removeprefix("Value error, ")
+        wrong = first_mistake(error)
+        numbers = [f"claim {part + 1}" for part in wrong.keys if isinstance(part, int)]
+        keys = [str(part) for part in wrong.keys[2 if numbers else 0 :]]
         where = ": ".join([*numbers, *keys])
         raise GanBenchError(
-            f"The claims {name} are not usable ({where}: {what}); mend the file."
+            f"The claims {name} are not usable ({where}: {wrong.message}); mend the file."
         ) from error
