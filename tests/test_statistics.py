@@ -66,6 +66,15 @@ def test_pairs_are_compared_seed_by_seed():
         paired((1.0, 2.0), (1.0,))
 
 
+def test_rounding_is_no_spread_of_the_seeds():
+    """One image of 10,000 less in each seed: only the binary fractions make that two numbers."""
+    a, b = (3e-4, 0.0, 7e-4), (4e-4, 1e-4, 8e-4)
+    assert len({x - y for x, y in zip(a, b, strict=True)}) > 1
+    assert paired(a[:2], b[:2]).p == 1
+    assert paired(a, b).p == 0
+    assert paired((3e-4, 0.0), (4e-4, 1.0001e-4)).p < 1e-3
+
+
 def test_an_interval_of_a_mean_is_students():
     mean, low, high, p = mean_interval(A)
     expected = stats.t.interval(0.95, 3, loc=np.mean(A), scale=stats.sem(A))
