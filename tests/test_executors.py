@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import same_bits
+from gan_bench.executor.launches import LaunchFolder, Start
 
 DOCS = Path(__file__).parent.parent / "docs" / "clusters.md"
 QUICK = ("--dataset", "mnist-5k", "--samples", "64", "--threads", "1", "--seeds", "0,")
@@ -107,6 +108,15 @@ def test_a_launch_that_cannot_be_read_keeps_its_runs_from_a_second_job(backgroun
     assert "is not readable" in background("status").err
     assert "Its jobs were not cancelled" in background("cancel").err
     _wait(lambda: _rows(background)[0]["status"] == "ok")
+
+
+def test_an_attempt_forgets_why_an_earlier_one_could_not_be_tried(tmp_path):
+    folder = LaunchFolder(tmp_path)
+    for index in (0, 1):
+        folder.note_problem(index, "The results folder cannot be written.")
+    folder.note_start(0, Start(time="2026-01-01T00:00:00+00:00", host="here", step=0))
+    assert not folder.problem(0).exists()
+    assert folder.problem(1).exists()
 
 
 def test_retries_and_force(background, plugin):

@@ -158,7 +158,11 @@ class LaunchFolder:
         return self.path / "attempts" / f"{index}.over"
 
     def note_start(self, index: int, start: Start) -> list[Start]:
-        """Note an attempt of a task; return those before it."""
+        """Note an attempt of a task; return those before it.
+
+        Why an earlier one could not be tried is forgotten: it does not hold of this one.
+        """
+        self.problem(index).unlink(missing_ok=True)
         path = self.path / "attempts" / f"{index}.jsonl"
         path.parent.mkdir(exist_ok=True)
         earlier = list(_lines(path, Start))
