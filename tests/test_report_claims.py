@@ -64,7 +64,7 @@ def add(results, name, fids, *, seeds=None, spec=run_spec, metrics=None, **chang
         planned = spec(name, seed)
         scores = scores_of({0: 150.0, planned.steps: fid}, under=under)
         others = [
-            score(planned.steps, value + index / 1_000, under, metric=metric)
+            score(planned.steps, value * (1 + index / 1_000), under, metric=metric)
             for metric, value in (metrics or {}).items()
         ]
         scores = scores.model_copy(update={"scores": [*scores.scores, *others]})
@@ -181,7 +181,7 @@ def test_sharpness_and_variety_are_precision_recall_coverage_and_confidence(resu
     rows = found()
     assert rows[SHARPER].verdict == "holds"
     assert rows[SHARPER].measured == (
-        "precision (lenet features): 0.801 against 0.601, difference 0.200 (0.200 to 0.200), "
+        "precision (lenet features): 0.801 against 0.601, difference 0.200 (0.200 to 0.201), "
         "3 seeds"
     )
     assert rows["Enhanced model images are [...] clearer"].verdict == "holds"
@@ -274,16 +274,20 @@ def test_after_15_epochs_the_first_evaluation_point_is_compared_with_the_untrain
 
 
 def with_points(results, fids, generator, recalls=None):
-    """Add three seeds of dcgan-3g with these FIDs and this generator's loss at each point."""
+    """Add three seeds of dcgan-3g with these FIDs and this generator's loss at each point.
+
+    The last seed's last two FIDs change places, and recalls are a thousandth greater seed by seed.
+    """
     points = tuple(range(0, 601, 100))
     for seed in range(3):
         spec = run_spec("torch-dcgan-3g", seed, evaluation_steps=points)
         table = np.full((600, 4), 1.0)
         table[:, 0] = np.repeat(generator, 100)
         under = protocol()
-        scores = scores_of(dict(zip(points, fids, strict=True)), under=under)
+        of_seed = [*fids[:-2], fids[-1], fids[-2]] if seed == 2 else fids
+        scores = scores_of(dict(zip(points, of_seed, strict=True)), under=under)
         others = [
-            score(step, value + seed / 1_000, under, metric="recall_lenet")
+            score(step, value * (1 + seed / 1_000), under, metric="recall_lenet")
             for step, value in (recalls or {}).items()
         ]
         scores = scores.model_copy(update={"scores": [*scores.scores, *others]})
@@ -299,7 +303,7 @@ def test_a_lower_loss_with_a_worse_fid_shows_that_loss_is_not_quality(results, f
     row = found()[LOSS_SAYS_LITTLE]
     assert row.verdict == "holds"
     assert row.measured == (
-        "rank correlation of the generator's loss with the FID: -1.00 (-1.00 to -1.00), 3 seeds"
+        "rank correlation of the generator's loss with the FID: -0.981 (-1.00 to -0.899), 3 seeds"
     )
 
 

@@ -10,12 +10,13 @@ import threading
 from types import TracebackType
 from typing import IO, Self
 
+import psutil
 from pydantic import BaseModel
 
 from gan_bench.environment import worker_environment
 from gan_bench.errors import GanBenchError
 from gan_bench.parent import end_with_parent
-from gan_bench.processes import signal_group
+from gan_bench.processes import end, signal_group
 
 _LOG_TAIL_BYTES = 16_384
 
@@ -25,7 +26,7 @@ class ChildDied(GanBenchError):
 
 
 class Child:
-    """A running child; as a context, it is killed on the way out, and all of its process group.
+    """A running child; as a context, it is killed on the way out, with all that descends from it.
 
     Its ``stdout`` and ``stderr`` go to a log that is thrown away, but for the last line where the
     child fails.
@@ -70,17 +71,18 @@ class Child:
             start_new_session=True,
         )
         os.close(child_end)
+        self._limit_s = limit_s
+        self._overran = False
+        self._timer: threading.Timer | None = None
+        if limit_s is not None:
+            self._timer = threading.Timer(limit_s, self._overrun)
+            self._timer.daemon = True
+            self._timer.start()
         assert self._process.stdin is not None
         # It stays open: its end tells the child that this process is gone.
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(order.model_dump_json().encode() + b"\n")
             self._process.stdin.flush()
-        self._limit_s = limit_s
-        self._overran = False
-        self._timer = threading.Timer(limit_s or 0, self._overrun)
-        self._timer.daemon = True
-        if limit_s is not None:
-            self._timer.start()
 
     def finish(self) -> None:
         """Wait for the child's own end.
@@ -91,7 +93,8 @@ class Child:
             It did not end well.
         """
         # Not reaped before its group is gone, lest its number becomes another's.
-        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(ChildProcessError):  # where SIGCHLD is ignored
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         self._end()
         code = self._process.returncode
         if self._overran and code != 0:
@@ -117,12 +120,22 @@ class Child:
 
     def _overrun(self) -> None:
         self._overran = True
+        self._kill()
+
+    def _kill(self) -> None:
+        # Also those that have left the group: they hold the pipe of the answers open.
+        left: list[psutil.Process] = []
+        with contextlib.suppress(psutil.Error):
+            left = psutil.Process(self._process.pid).children(recursive=True)
         signal_group(self._process, signal.SIGKILL)
+        end(left)
 
     def _end(self) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()  # lest it kills a number that has become another's
         if self._process.returncode is None:
-            signal_group(self._process, signal.SIGKILL)
+            self._kill()
             self._process.wait()
 
     def _last_line(self) -> str:

@@ -33,7 +33,7 @@ def first_mistake(error: ValidationError) -> Mistake:
     """Return the first of the mistakes that an error names."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
-    return Mistake(first["loc"], message[0].lower() + message[1:], first["input"], first["type"])
+    return Mistake(first["loc"], message[:1].lower() + message[1:], first["input"], first["type"])
 
 
 def in_words(error: Exception) -> str:

@@ -103,30 +103,31 @@ def paired(
     x, y = _scaled(a, scale), _scaled(b, scale)
     if x is None or y is None or len(x) < 2:
         return None
-    apart = x - y
-    # Shares of so many images are whole multiples of one: that all seeds differ by the same number
-    # of images must not look like a spread of the rounding's size, and so like certainty.
-    rounding = 8 * np.finfo(np.float64).eps * max(np.abs(x).max(), np.abs(y).max())
-    if np.ptp(apart) <= rounding:
-        apart = np.full_like(apart, apart[0])
-    found = mean_interval(apart.tolist())
+    largest = float(max(np.abs(x).max(), np.abs(y).max()))
+    found = mean_interval((x - y).tolist(), of=largest)
     assert found is not None
     estimate, low, high, p = found
     return replace(_difference((estimate, low, high), p, (len(x), len(y)), scale), paired=True)
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float, float] | None:
+def mean_interval(
+    values: Sequence[float], *, of: float = 0.0
+) -> tuple[float, float, float, float] | None:
     """Return a mean, its 95 % interval by Student's t, and p of its being zero.
 
-    None where there are fewer than two values.
+    None where there are fewer than two values. Values that are equal but for the rounding of
+    numbers as large as ``of``, from which they were made, have no spread to judge by, and the
+    interval is the mean: shares of 10,000 images may differ by one image in every seed. Then p is
+    that of the sign test, 2 * 0.5**n.
     """
     x = np.asarray(values, dtype=np.float64)
     if len(x) < 2:
         return None
     mean = float(x.mean())
+    rounding = 8 * float(np.finfo(np.float64).eps) * max(of, float(np.abs(x).max()))
+    if np.ptp(x) <= rounding:
+        return mean, mean, mean, 2 * 0.5 ** len(x) if abs(mean) > rounding else 1.0
     error = float(x.std(ddof=1)) / math.sqrt(len(x))
-    if error == 0:
-        return mean, mean, mean, _without_spread(mean, len(x))
     half = float(stats.t.ppf((1 + LEVEL) / 2, len(x) - 1)) * error
     return mean, mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, len(x) - 1))
 

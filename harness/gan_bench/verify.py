@@ -46,6 +46,8 @@ def verify(
     order = _Order(implementation=implementation, device=seen_device(device), seed=seed)
     with Child("gan_bench.verify", order, device=device, threads=threads, limit_s=limit_s) as child:
         for line in child.answers:
+            if not line.endswith(b"\n"):
+                break  # it was killed while it wrote
             yield CheckResult(**json.loads(line))
         try:
             child.finish()

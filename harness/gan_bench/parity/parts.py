@@ -56,7 +56,7 @@ def receive(pipe: IO[bytes]) -> Iterator[Part]:
     A sender waits until its parts are read, so that two senders that are read in turn stay within
     one part of each other, and neither fills a disk.
     """
-    while line := pipe.readline():
+    while (line := pipe.readline()).endswith(b"\n"):
         head = json.loads(line)
         arrays = {}
         for name, dtype, shape in head["arrays"]:

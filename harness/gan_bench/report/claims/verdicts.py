@@ -241,6 +241,7 @@ def _correlation(claim: Claim, group: Group, figures: Figures, row: Row) -> _Fin
         measured = f"{what}: {figure(found[0])}, {seeds}"
         return _Finding(claim, row.label, measured, None, _untested(claim, group))
     mean, low, high, p = interval
+    low, high = max(low, -1.0), min(high, 1.0)  # no correlation lies beyond
     measured = f"{what}: {figure(mean)} ({figure(low)} to {figure(high)}), {seeds}"
     if group.too_short:
         return _Finding(claim, row.label, measured, None, _TOO_SHORT)
