@@ -99,12 +99,15 @@ def _tables(kept: ResultsFolder) -> None:
 def show(pictures: bool) -> None:
     """Write the report, the tables of both READMEs and the pictures."""
     files = write_report(KEPT, REPORT, title=TITLE)
+    texts = {}
     for path, text in lines().items():
         before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
         _, _, after = rest.partition(MARKS[1])
         if not after:
             sys.exit(f"{path} has no lines between {MARKS[0]!r} and {MARKS[1]!r}.")
-        path.write_text(f"{before}{text}{after}", encoding="utf-8")
+        texts[path] = f"{before}{text}{after}"
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
     if pictures:
         _take_pictures(files.html)
 
@@ -162,7 +165,7 @@ def _hours(row: Row) -> str:
 def _ranked(group: Group) -> Iterator[str]:
     seeds = sorted({run.spec.seed for run in group.runs})
     heads = ["Implementation"]
-    heads += [f"FID, {one.features} ({_counts(one)})" for one in group.protocols]
+    heads += [f"FID, {one.features} ({_counts(one, len(seeds))})" for one in group.protocols]
     heads += ["Images/s", "Trained in"]
     yield f"| {' | '.join(heads)} |"
     yield f"|{' :--- |' + ' ---: |' * (len(heads) - 1)}"
@@ -184,9 +187,13 @@ def _ranked(group: Group) -> Iterator[str]:
     )
 
 
-def _counts(scored: Scored) -> str:
+def _counts(scored: Scored, seeds: int) -> str:
+    """Say how many samples of how many seeds stand behind a column, where not of all."""
     counts = next((final.counts for final in scored.finals.values() if final.counts), None)
-    return f"{counts[1]:,} samples" if counts else "no samples"
+    spreads = [scored.spread(label, "fid") for label in scored.finals]
+    behind = min(spread.seeds if spread else 0 for spread in spreads)
+    of = "" if behind == seeds else ", one seed" if behind == 1 else f", {behind} seeds"
+    return f"{counts[1]:,} samples{of}" if counts else "no samples"
 
 
 def _floors(group: Group) -> list[float | None]:
