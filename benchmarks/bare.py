@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from gan_bench.data.batches import batches
-from gan_bench.data.latents import training_latents
-from gan_bench.loading import load_trainer
+from gan_bench.data.draws import batches, training_latents
+from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.registry import registered
 from gan_bench.recipe import Recipe
-from gan_bench.registry import registered
 from gan_bench.trainer import Trainer
 
 PLANNED_STEPS = 100_000

@@ -15,8 +15,8 @@ import pandas as pd
 from scipy import stats
 
 from gan_bench import load_results
-from gan_bench.gate.bound import LEAST_SPREAD, LEVEL, holm_levels, paired_bound
-from gan_bench.spec import RunSpec
+from gan_bench.gate.prediction_bound import LEAST_SPREAD, LEVEL, holm_levels, paired_bound
+from gan_bench.plan.spec import RunSpec
 
 FOLDER = Path(__file__).resolve().parent.parent / "baselines" / "calibration"
 RUNS, TABLE = FOLDER / "runs.csv", FOLDER / "table.md"
@@ -71,7 +71,7 @@ def logs(runs: pd.DataFrame, change: str, implementation: str, images: int) -> d
 
 
 def p_worse(baseline: Floats, candidate: Floats, margin: float = MARGIN, sign: int = 1) -> Floats:
-    """Return the gate's p values of many comparisons at once, as `gan_bench.gate.bound.measure`.
+    """Return the gate's p values of many comparisons at once, as `gate.prediction_bound.measure`.
 
     Parameters
     ----------

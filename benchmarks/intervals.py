@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_bench.score import interval
-from gan_bench.score.featurefile import FeatureFile
-from gan_bench.score.frechet import frechet_distance
-from gan_bench.score.interval import frechet_interval, gaussian
+from gan_bench.scoring.features.feature_file import FeatureFile
+from gan_bench.scoring.metrics import frechet_interval as interval
+from gan_bench.scoring.metrics.frechet import frechet_distance
+from gan_bench.scoring.metrics.frechet_interval import frechet_interval, gaussian
 
 CASES = ((0.0, 1.0), (0.5, 1.0), (1.0, 1.5))
 """Shift of three means, and factor between the variances."""

@@ -19,18 +19,18 @@ import tempfile
 import time
 from pathlib import Path
 
-from gan_bench.environment import worker_environment
-from gan_bench.plan import expand, request
-from gan_bench.registry import registered
+from gan_bench.plan.expand import expand
+from gan_bench.plan.request import request
+from gan_bench.plugins.registry import registered
+from gan_bench.system.environment import worker_environment
 
 
 def measure(name: str, rounds: int, steps: int) -> None:
-    from gan_bench.data.batches import batches
-    from gan_bench.data.latents import training_latents
-    from gan_bench.events import EventWriter, read_events
-    from gan_bench.folders import RunFolder
-    from gan_bench.training import Training
-    from gan_bench.vitals import heartbeat
+    from gan_bench.data.draws import batches, training_latents
+    from gan_bench.results.events import EventWriter, read_events
+    from gan_bench.results.layout import RunFolder
+    from gan_bench.worker.heartbeat import heartbeat
+    from gan_bench.worker.training import Training
 
     # Two evaluation points and a budget of a multiple of the chunk give chunks of --steps.
     asked = {"targets": (name,), "steps": 10_000, "device": "cpu"}

@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from chromium import find_chromium, launch, wait_until_ready
-from gan_bench.devices import machine
+from gan_bench.system.devices import machine
 from report_results import make_results
 
 ROUNDS = 3

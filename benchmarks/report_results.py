@@ -22,22 +22,27 @@ from scipy.ndimage import zoom
 
 from gan_bench import data
 from gan_bench.data import Dataset
-from gan_bench.describe import Description, describe
-from gan_bench.devices import Machine
-from gan_bench.folders import ResultsFolder, RunFolder, open_results
-from gan_bench.parity.certificate import Certificate, Party, certificate_id
-from gan_bench.parity.figures import BOUNDS, measured
-from gan_bench.parity.paired import PairedRun
-from gan_bench.presets import PRESETS
-from gan_bench.record import Circumstances, EvaluationPoint, Record
-from gan_bench.schedule import chunk_steps, evaluation_steps
-from gan_bench.score.grid import SIDE, grid_png
-from gan_bench.score.images import of_split
-from gan_bench.score.modes import CONFIDENT, PRESENT
-from gan_bench.score.nearest import COPIED, Nearest, nearest_training_images
-from gan_bench.score.result import Score, Scores
-from gan_bench.score.scorer import Options, Scorer
-from gan_bench.spec import Plan, RunSpec
+from gan_bench.plan.request import PRESETS
+from gan_bench.plan.schedule import chunk_steps, evaluation_steps
+from gan_bench.plan.spec import Plan, RunSpec
+from gan_bench.plugins.describe import Description, describe
+from gan_bench.results.certificate import (
+    BOUNDS,
+    Certificate,
+    PairedRun,
+    Party,
+    certificate_id,
+    measured,
+)
+from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
+from gan_bench.results.record import EvaluationPoint, Provenance, Record
+from gan_bench.results.scores import Score, Scores
+from gan_bench.scoring.images import of_split
+from gan_bench.scoring.metrics.modes import CONFIDENT, PRESENT
+from gan_bench.scoring.metrics.nearest import COPIED, Nearest, nearest_training_images
+from gan_bench.scoring.scorer import Options, Scorer
+from gan_bench.scoring.snapshots import SIDE, grid_png
+from gan_bench.system.devices import Machine
 
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 OWN = ("torch", "keras")
@@ -297,7 +302,9 @@ class _Maker:
             np.save(folder.losses, _losses(spec.steps, final_fid, random, broken))
         done = spec.steps if broken is None else broken // spec.chunk_steps * spec.chunk_steps
         reached = [step for step in spec.evaluation_steps if step <= done and status != "error"]
-        last = f"gan_bench.failure.Diverged: a loss was not finite at step {(broken or 0) + 1}"
+        last = (
+            f"gan_bench.worker.failure.Diverged: a loss was not finite at step {(broken or 0) + 1}"
+        )
         tail = {
             "ok": None,
             "diverged": LOG_TAIL.format(last=last),
@@ -504,7 +511,7 @@ def _record(
         run_id=spec.run_id,
         spec=spec,
         status=status,
-        reason=tail.strip().splitlines()[-1].removeprefix("gan_bench.failure.Diverged: ")
+        reason=tail.strip().splitlines()[-1].removeprefix("gan_bench.worker.failure.Diverged: ")
         if tail
         else None,
         log_tail=tail,
@@ -533,7 +540,7 @@ def _record(
             )
             for step in reached
         ),
-        circumstances=Circumstances(
+        circumstances=Provenance(
             machine=MACHINE,
             probe_gflops_before=gflops,
             probe_gflops_after=gflops * random.normal(1, 0.005),

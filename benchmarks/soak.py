@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from gan_bench.processes import left_behind
+from gan_bench.system.processes import left_behind
 
 FAULTS = {
     "raises": "error",

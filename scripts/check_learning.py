@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from gan_bench import load_results
-from gan_bench.registry import registered
+from gan_bench.plugins.registry import registered
 
 IMAGES = 12_000
 MORE_IMAGES = {"baseline": 48_000, "enhanced": 48_000}

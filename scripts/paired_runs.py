@@ -6,8 +6,8 @@
 import sys
 from pathlib import Path
 
-from gan_bench.folders import open_results
-from gan_bench.parity.certificate import Certificate, read_certificates
+from gan_bench.results.certificate import Certificate, read_certificates
+from gan_bench.results.layout import open_results
 
 STEPS = (1, 10, 100, 300)
 COLUMNS = (

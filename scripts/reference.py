@@ -16,18 +16,17 @@ from pathlib import Path
 import click
 import numpy as np
 
-from gan_bench.export import export
-from gan_bench.folders import ResultsFolder, open_results
-from gan_bench.progress import duration
-from gan_bench.published import PublishedFigure
-from gan_bench.record import Record
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.summary import Group, Row, Scored, Summary
 from gan_bench.report import write_report
-from gan_bench.report.numbers import figure
-from gan_bench.report.runs import collect_runs
-from gan_bench.report.spread import Spread
-from gan_bench.report.summarise import summarise
-from gan_bench.report.summary import Group, Row, Scored, Summary
-from gan_bench.results import load_results
+from gan_bench.results.export import export
+from gan_bench.results.layout import ResultsFolder, open_results
+from gan_bench.results.load import load_results
+from gan_bench.results.published_figures import PublishedFigure
+from gan_bench.results.record import Record
+from gan_bench.text import duration, figure
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "results" / "reference"
@@ -204,7 +203,7 @@ def _ceilings(group: Group) -> list[float | None]:
     return [one.ceiling.mean if one.ceiling else None for one in group.protocols]
 
 
-def _spread(spread: Spread | None) -> str:
+def _spread(spread: SeedValues | None) -> str:
     if spread is None:
         return "—"
     if spread.seeds == 1:

@@ -23,7 +23,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # this process is not alone on a GPU
 
-from gan_bench.devices import gpus
+from gan_bench.system.devices import gpus
 
 with contextlib.suppress(ImportError):
     # Loaded by torch after TensorFlow, it crashes the process (PythonOT/POT#816). Runs are not

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from conftest import Bench, same_bits
-from gan_bench.processes import left_behind
+from gan_bench.system.processes import left_behind
 
 END_S = 30.0
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_bench.devices import Machine
-from gan_bench.folders import RunFolder, open_results
-from gan_bench.record import Circumstances, EvaluationPoint, Record
-from gan_bench.score.grid import write_grid
-from gan_bench.score.protocol import Protocol
-from gan_bench.score.result import Score, Scores
-from gan_bench.spec import Budget, Implementation, Plan, RunSpec
+from gan_bench.plan.spec import Budget, Plan, RunSpec
+from gan_bench.plugins.registry import Implementation
+from gan_bench.results.layout import RunFolder, open_results
+from gan_bench.results.protocol import Protocol
+from gan_bench.results.record import EvaluationPoint, Provenance, Record
+from gan_bench.results.scores import Score, Scores
+from gan_bench.scoring.snapshots import write_grid
+from gan_bench.system.devices import Machine
 
 MACHINE = Machine(system="Linux 6.1 x86_64", cpu="Model X", cores=2, memory_gb=8.0, gpus=())
 COMMAND = "gan-bench run --all --preset standard"
@@ -94,7 +95,7 @@ def record_of(spec, **changes):
             )
             for step in spec.evaluation_steps
         ),
-        "circumstances": Circumstances(**circumstances),
+        "circumstances": Provenance(**circumstances),
     }
     return Record(**(values | changes))
 

@@ -233,7 +233,7 @@ def test_an_unknown_run_or_name_to_show(bench, plugin):
 
 def test_help_loads_neither_frames_nor_figures_nor_frameworks(bench):
     code = (
-        "import sys; from gan_bench.cli import main; main(['--help'], standalone_mode=False);"
+        "import sys; from gan_bench.cli.main import main; main(['--help'], standalone_mode=False);"
         "heavy = {'numpy', 'pandas', 'matplotlib', 'pydantic', 'rich', 'torch', 'tensorflow'};"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )

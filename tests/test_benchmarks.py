@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_bench.registry import recipe_entry_point, registered
+from gan_bench.plugins.registry import recipe_entry_point, registered
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from gan_bench.comparing import compare
-from gan_bench.comparing.page import answer, as_dict
-from gan_bench.spec import Budget
+from gan_bench.compare import compare
+from gan_bench.compare.output import answer, as_dict
+from gan_bench.plan.spec import Budget
 from report_folder import (
     MACHINE,
     add_plan,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gan_bench import data
-from gan_bench.data.folder_name import FolderName
+from gan_bench.data.folder_spec import FolderName
 from gan_bench.errors import UsageError
 from image_folder import pixels, write_image, write_images
 

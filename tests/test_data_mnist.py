@@ -13,13 +13,13 @@ import pytest
 from gan_bench import data
 from gan_bench.data import idx
 from gan_bench.data.dataset import Split
-from gan_bench.data.mnist import MNIST
-from gan_bench.data.published import (
+from gan_bench.data.idx_dataset import (
     DebianPackage,
     PublishedDataset,
     PublishedFile,
     PublishedSplit,
 )
+from gan_bench.data.mnist_family import MNIST
 from gan_bench.errors import UsageError
 from mirror import Quiet, serving
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gan_bench import data
-from gan_bench.data.embedded import MNIST_5K, EmbeddedDataset
+from gan_bench.data.mnist_family import MNIST_5K, EmbeddedDataset
 from gan_bench.errors import UsageError
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "make_mnist_5k.py"

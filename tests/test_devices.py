@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from gan_bench.errors import UsageError
-from gan_bench.locks import device_lock
+from gan_bench.system.locks import device_lock
 
 PROCESSORS = [f"cpu-{number}" for number in sorted(os.sched_getaffinity(0))]
 SMI = "#!/bin/sh\necho GPU-aaa1, First\necho GPU-bbb2, Second\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from conftest import same_bits
-from gan_bench.checkpoints import last_checkpoint
-from gan_bench.events import EventWriter, read_events
+from gan_bench.results.checkpoints import last_checkpoint
+from gan_bench.results.events import EventWriter, read_events
 
 MANY = ("--steps", "300", "--evaluations", "3", "--samples", "150", "--keep-samples")
 FILLS = """

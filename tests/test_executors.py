@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import same_bits
-from gan_bench.executor.launches import LaunchFolder, Start
+from gan_bench.schedulers.submissions import LaunchFolder, Start
 
 DOCS = Path(__file__).parent.parent / "docs" / "clusters.md"
 QUICK = ("--dataset", "mnist-5k", "--samples", "64", "--threads", "1", "--seeds", "0,")

@@ -108,7 +108,7 @@ def test_parquet_has_the_same_types_whatever_is_missing(bench, results):
 
 def test_columns_of_mixed_types_are_written_as_words(tmp_path):
     pytest.importorskip("pyarrow")
-    from gan_bench.export import _content, _typed
+    from gan_bench.results.export import _content, _typed
 
     frame = pd.DataFrame({"odd": [1, "two", None, 3.5, (1, 2)], "low": [None, 1, 2.5, None, 3]})
     frame = _typed(frame.astype(object))
@@ -123,7 +123,7 @@ def test_without_pyarrow_parquet_is_refused_and_csv_is_not(bench, results):
         program = (
             "import sys\n"
             "sys.modules['pyarrow'] = None\n"
-            "from gan_bench.cli import main\n"
+            "from gan_bench.cli.main import main\n"
             f"main(['export', '--format', '{file_format}'])\n"
         )
         done = subprocess.run(

@@ -249,7 +249,7 @@ def test_a_worker_ends_when_its_supervisor_is_killed(bench, plugin):
 
 
 def test_a_line_cut_short_by_a_kill_does_not_hide_the_next_attempt(tmp_path):
-    from gan_bench.events import EventWriter, read_events
+    from gan_bench.results.events import EventWriter, read_events
 
     path = tmp_path / "events.jsonl"
     EventWriter(path).write("start", pid=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_bench.errors import UsageError
-from gan_bench.score.feature_words import FeatureWord, parse_features
+from gan_bench.scoring.features.choice import FeatureChoice, parse_features
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "300")
 
@@ -14,10 +14,10 @@ SHORT = ("--images", "512", "--evaluations", "3", "--samples", "300")
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("lenet", [FeatureWord("lenet")]),
-        ("lenet, inception:2500", [FeatureWord("lenet"), FeatureWord("inception", 2500)]),
-        ("a:b/mine.onnx", [FeatureWord("a:b/mine.onnx")]),
-        ("a/mine.onnx:50", [FeatureWord("a/mine.onnx", 50)]),
+        ("lenet", [FeatureChoice("lenet")]),
+        ("lenet, inception:2500", [FeatureChoice("lenet"), FeatureChoice("inception", 2500)]),
+        ("a:b/mine.onnx", [FeatureChoice("a:b/mine.onnx")]),
+        ("a/mine.onnx:50", [FeatureChoice("a/mine.onnx", 50)]),
     ],
 )
 def test_features_are_read_as_they_are_written(text, words):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from gan_bench.score.locate import MODELS
+from gan_bench.scoring.features.by_name import MODELS
 from image_folder import pixels, write_image, write_images
 from report_folder import run_spec
 from test_bad_input import complaint

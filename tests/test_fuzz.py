@@ -18,19 +18,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gan_bench.arrays import read_losses, write_array, write_images
-from gan_bench.checkpoints import last_checkpoint, write_checkpoint
 from gan_bench.data import idx
 from gan_bench.errors import GanBenchError
-from gan_bench.events import EventTail, EventWriter, parse_event
-from gan_bench.folders import RunFolder
 from gan_bench.gate.baseline import Baseline
-from gan_bench.plan import read_plan_file, request
-from gan_bench.published import read_published
-from gan_bench.record import Record
-from gan_bench.results import load_results
-from gan_bench.score.images import open_images
-from gan_bench.score.result import Scores
+from gan_bench.plan.request import read_plan_file, request
+from gan_bench.results.checkpoints import last_checkpoint, write_checkpoint
+from gan_bench.results.events import EventTail, EventWriter, parse_event
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.load import load_results
+from gan_bench.results.losses import read_losses, write_array, write_images
+from gan_bench.results.published_figures import read_published
+from gan_bench.results.record import Record
+from gan_bench.results.scores import Scores
+from gan_bench.scoring.images import open_images
 from report_folder import add_run, run_spec, scores_of
 
 EXAMPLES = int(os.environ.get("GAN_BENCH_EXAMPLES", "60"))

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import Done
-from gan_bench.cli import main
-from gan_bench.gate import Gate, compare_stored
+from gan_bench.cli.main import main
 from gan_bench.gate.baseline import Baseline
 from gan_bench.gate.freeze import freeze
+from gan_bench.gate.stored import Gate, compare_stored
 from gate_folder import baseline_of, edited, log_normal, results_of
 from report_folder import protocol
 
@@ -424,7 +424,7 @@ def test_text_from_records_breaks_no_file(bench, baseline, tmp_path):
 
 
 def test_the_plot_stands_in_the_columns_of_its_axis(baseline, tmp_path):
-    from gan_bench.gate.strip import strip
+    from gan_bench.gate.output import strip
 
     frozen = Baseline.read(baseline)
     results = both(tmp_path / "after", torch=40.0)

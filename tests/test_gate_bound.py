@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_bench.gate.bound import LEAST_SPREAD, SPEED, holm_levels, measure, paired_bound
-from gan_bench.statistics import holm
+from gan_bench.analysis.statistics import holm
+from gan_bench.gate.prediction_bound import LEAST_SPREAD, SPEED, holm_levels, measure, paired_bound
 
 BEFORE = [20.1, 21.3, 19.8, 20.9, 22.0, 20.4, 19.1, 21.1, 20.7, 20.0]
 

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gan_bench.devices import machine
 from gan_bench.errors import UsageError
-from gan_bench.gate.candidates import Candidates
-from gan_bench.gate.freeze import entries, freeze
-from gan_bench.gate.wanted import chosen_targets
-from gan_bench.plan import expand, request
+from gan_bench.gate.entries import entries
+from gan_bench.gate.freeze import freeze
+from gan_bench.gate.selection import chosen_targets
+from gan_bench.gate.train import Candidates
+from gan_bench.plan.expand import expand
+from gan_bench.plan.request import request
+from gan_bench.system.devices import machine
 from gate_folder import edited, log_normal
 from report_folder import add_run, empty_results, protocol, scores_of
 

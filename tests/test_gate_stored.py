@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gan_bench.gate import compare_stored, exit_code
 from gan_bench.gate.baseline import Baseline
+from gan_bench.gate.stored import compare_stored, exit_code
 
 ROOT = Path(__file__).resolve().parent.parent
 STORED = ROOT / "tests" / "stored_gate"

@@ -7,9 +7,9 @@ import pytest
 
 from conftest import same_bits
 from gan_bench import data
-from gan_bench.loading import load_trainer
 from gan_bench.parity.inputs import Inputs
-from gan_bench.registry import registered
+from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.registry import registered
 
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 FRAMEWORKS = ("torch", "keras")

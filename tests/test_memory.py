@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from gan_bench import memory
-from gan_bench.ending import Evidence, judge
-from gan_bench.memory import OomWatch
+from gan_bench.launch.outcome import ExitEvidence, status_of
+from gan_bench.system import processes as memory
+from gan_bench.system.processes import OomWatch
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
 
 
 def killed(**evidence):
     known = {"interrupts": [], "timeout_s": None, "silent_s": None, "out_of_memory": None}
-    return judge(Evidence(code=-9, last={}, **(known | evidence)))
+    return status_of(ExitEvidence(code=-9, last={}, **(known | evidence)))
 
 
 def test_a_sigkill_alone_is_no_evidence():

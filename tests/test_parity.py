@@ -7,26 +7,26 @@ import numpy as np
 import psutil
 import pytest
 
-from gan_bench.describe import describe_here
 from gan_bench.errors import UsageError
-from gan_bench.folders import open_results
-from gan_bench.parity.certificate import (
+from gan_bench.parity.certify import Setup, certify, observed, observer
+from gan_bench.parity.compare import compare_forward, compare_held, compare_step
+from gan_bench.parity.inputs import marks, perturbed
+from gan_bench.parity.messages import Message
+from gan_bench.parity.paired import PairedRunComparison
+from gan_bench.parity.pairs import Pair, pairs
+from gan_bench.parity.verdict import Comparison
+from gan_bench.plan.spec import Budget
+from gan_bench.plugins.describe import describe_here
+from gan_bench.report import write_report
+from gan_bench.results.certificate import (
     Certificate,
     certificate_for,
     certificate_id,
     read_certificates,
 )
-from gan_bench.parity.compare import compare_forward, compare_held, compare_step
-from gan_bench.parity.inputs import marks, perturbed
-from gan_bench.parity.paired import PairedRunComparison
-from gan_bench.parity.pairs import Pair, pairs
-from gan_bench.parity.parts import Part
-from gan_bench.parity.run import Setup, certify, observed, observer
-from gan_bench.parity.verdict import Comparison
-from gan_bench.record import Record
-from gan_bench.report import write_report
-from gan_bench.results import load_results
-from gan_bench.spec import Budget
+from gan_bench.results.layout import open_results
+from gan_bench.results.load import load_results
+from gan_bench.results.record import Record
 from gan_bench.testing import FakeRecipe
 from report_folder import add_run, run_spec
 
@@ -592,7 +592,9 @@ def weights(kernel, bias, mean):
 
 def step(tensors, **losses):
     arrays = {f"weights.{name}": tensor for name, tensor in tensors.items()}
-    return Part("step", arrays | {f"losses.{k}": np.array([v]) for k, v in losses.items()}, step=1)
+    return Message(
+        "step", arrays | {f"losses.{k}": np.array([v]) for k, v in losses.items()}, step=1
+    )
 
 
 START = weights([1.0, 2.0], [0.0, 0.0], [0.0, 0.0])
@@ -651,13 +653,13 @@ def test_losses_are_compared_relatively_where_they_are_large():
 
 def test_held_weights_are_compared_with_the_recipes_own_to_the_bit():
     recipe = {"recipe.generator.0.kernel": np.array([0.1, 0.2], np.float32)}
-    exact = Part("held", recipe | {"held.generator.0.kernel": np.array([0.1, 0.2], np.float32)})
+    exact = Message("held", recipe | {"held.generator.0.kernel": np.array([0.1, 0.2], np.float32)})
     near = {"held.generator.0.kernel": np.array([0.1, np.nextafter(np.float32(0.2), 1)])}
     # Both hold the same wrong weights: compared with each other they would pass.
     for part in (
-        Part("held", recipe | {k: v.astype(np.float32) for k, v in near.items()}),
-        Part("held", recipe | {"held.generator.0.kernel": np.array([0.1, 0.2])}),
-        Part("held", recipe | {"held.generator.0.bias": np.array([0.1, 0.2], np.float32)}),
+        Message("held", recipe | {k: v.astype(np.float32) for k, v in near.items()}),
+        Message("held", recipe | {"held.generator.0.kernel": np.array([0.1, 0.2])}),
+        Message("held", recipe | {"held.generator.0.bias": np.array([0.1, 0.2], np.float32)}),
     ):
         assert [figure.passed for figure in compare_held(("a", "b"), part, part)] == [False] * 2
     assert [figure.passed for figure in compare_held(("a", "b"), exact, exact)] == [True] * 2
@@ -665,7 +667,7 @@ def test_held_weights_are_compared_with_the_recipes_own_to_the_bit():
 
 def test_samples_may_differ_by_one_grey_level():
     def outputs(grey):
-        return Part("forward", {"samples": np.full((2, 4, 4, 1), grey, np.uint8)})
+        return Message("forward", {"samples": np.full((2, 4, 4, 1), grey, np.uint8)})
 
     assert next(compare_forward(outputs(0), outputs(1))).passed
     assert next(compare_forward(outputs(255), outputs(254))).passed
@@ -676,7 +678,7 @@ def test_a_paired_run_tells_when_losses_part_and_how_far_weights_are():
     def part(last, generator, kernel):
         losses = {"losses.generator": generator, "losses.discriminator": np.ones(len(generator))}
         tensors = {"weights.generator.0.kernel": kernel, "weights.generator.1.moving_mean": kernel}
-        return Part("paired", losses | tensors, step=last)
+        return Message("paired", losses | tensors, step=last)
 
     comparison = PairedRunComparison(batch_size=4, dropout=False)
     assert comparison.result() is None

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gan_bench.describe import describe
-from gan_bench.parity.run import Setup, observed, observer
+from gan_bench.parity.certify import Setup, observed, observer
 from gan_bench.parity.verdict import Comparison
+from gan_bench.plugins.describe import describe
 
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 DEVIANTS = Path(__file__).with_name("deviant_twins.py")

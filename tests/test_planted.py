@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_bench.loading import load_trainer, plugin_in
+from gan_bench.plugins.loader import load_trainer, plugin_in
 
 pytestmark = pytest.mark.torch
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gan_bench.loading import load_trainer
-from gan_bench.registry import registered
+from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.registry import registered
 from gan_bench_recipes.baseline import Baseline
 from gan_bench_recipes.dcgan import Dcgan
 from gan_bench_recipes.dcgan_3g import Dcgan3g

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gan_bench.devices import Machine
-from gan_bench.ending import Outcome
-from gan_bench.events import EventWriter
-from gan_bench.folders import RunFolder
-from gan_bench.record import RECORD_SCHEMA_VERSION, Circumstances, Record, make_record
-from gan_bench.spec import Budget, Implementation, RunSpec
+from gan_bench.launch.make_record import make_record
+from gan_bench.launch.outcome import Outcome
+from gan_bench.plan.spec import Budget, RunSpec
+from gan_bench.plugins.registry import Implementation
+from gan_bench.results.events import EventWriter
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.record import RECORD_SCHEMA_VERSION, Provenance, Record
+from gan_bench.system.devices import Machine
 
 STORED = Path(__file__).resolve().parent / "stored_gate"
 SPEC = RunSpec(
@@ -56,7 +58,7 @@ def attempt(folder, chunks, snapshots=()):
 
 def record(folder, exclusive=True):
     machine = Machine(system="x", cpu="y", cores=2, memory_gb=1, gpus=())
-    around = Circumstances(
+    around = Provenance(
         machine=machine,
         probe_gflops_before=0.01,
         probe_gflops_after=0.03,

@@ -9,11 +9,11 @@ import tempfile
 import numpy as np
 import pytest
 
-from gan_bench.checkpoints import last_checkpoint, write_checkpoint
-from gan_bench.locks import device_lock, run_lock
-from gan_bench.record import RECORD_SCHEMA_VERSION
-from gan_bench.score.run import score_run
-from gan_bench.score.scorer import Options
+from gan_bench.results.checkpoints import last_checkpoint, write_checkpoint
+from gan_bench.results.record import RECORD_SCHEMA_VERSION
+from gan_bench.scoring.score_run import score_run
+from gan_bench.scoring.scorer import Options
+from gan_bench.system.locks import device_lock, run_lock
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gan_bench.registry import registered
-from gan_bench.results import load_results
-from gan_bench.score.images import of_snapshot
+from gan_bench.plugins.registry import registered
+from gan_bench.results.load import load_results
+from gan_bench.scoring.images import of_snapshot
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "results" / "reference"

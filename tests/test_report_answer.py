@@ -2,12 +2,12 @@
 
 import pytest
 
-from gan_bench.report.advice import advice
-from gan_bench.report.answer import answer, standings
-from gan_bench.report.pace import equal_time, fid_points
-from gan_bench.report.runs import collect_runs
-from gan_bench.report.summarise import summarise
-from gan_bench.results import load_results
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.time_to_quality import equal_time, fid_points
+from gan_bench.report.sections.advice import advice
+from gan_bench.report.sections.answer import answer, standings
+from gan_bench.results.load import load_results
 from report_folder import add_run, empty_results, quick_spec, run_spec, scores_of
 
 BOTH = ("train", "test")

@@ -6,7 +6,7 @@ from statistics import mean, median
 import pytest
 
 from gan_bench.report import write_report
-from gan_bench.results import load_results
+from gan_bench.results.load import load_results
 from report_results import make_results
 
 pytest_plugins = ("browser",)

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.summarise import summarise
 from gan_bench.errors import GanBenchError
+from gan_bench.plan.spec import Budget
 from gan_bench.report.claims.loss_measures import every_step, level, loss_fid_correlation, roughness
 from gan_bench.report.claims.sources import parse_claims, sources_claims
 from gan_bench.report.claims.verdicts import claims
-from gan_bench.report.runs import collect_runs
-from gan_bench.report.summarise import summarise
-from gan_bench.results import load_results
-from gan_bench.spec import Budget
+from gan_bench.results.load import load_results
 from report_folder import (
     add_plan,
     add_run,

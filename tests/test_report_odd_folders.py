@@ -20,13 +20,13 @@ from markdown_it import MarkdownIt
 from PIL import Image
 from scipy import stats
 
-from gan_bench.cli import main
+from gan_bench.cli.main import main
 from gan_bench.errors import UsageError
-from gan_bench.folders import open_results
 from gan_bench.report import write_report
-from gan_bench.results import load_results
-from gan_bench.score.grid import write_grid
-from gan_bench.score.result import Score, Scores
+from gan_bench.results.layout import open_results
+from gan_bench.results.load import load_results
+from gan_bench.results.scores import Score, Scores
+from gan_bench.scoring.snapshots import write_grid
 from report_folder import (
     MACHINE,
     add_plan,

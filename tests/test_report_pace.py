@@ -2,10 +2,10 @@
 
 import pytest
 
-from gan_bench.report.pace import default_target, equal_time, fid_points, times_to
-from gan_bench.report.runs import collect_runs
-from gan_bench.report.summarise import summarise
-from gan_bench.results import load_results
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.time_to_quality import default_target, equal_time, fid_points, times_to
+from gan_bench.results.load import load_results
 from report_folder import add_run, empty_results, run_spec, scores_of
 
 POINTS = (0, 150, 300, 450, 600)

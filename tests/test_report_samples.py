@@ -7,13 +7,13 @@ import pytest
 from PIL import Image, ImageSequence
 
 from gan_bench import data
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.summarise import summarise
 from gan_bench.report.pictures import Names
-from gan_bench.report.runs import collect_runs
-from gan_bench.report.samples.shown import sample_pages
-from gan_bench.report.summarise import summarise
-from gan_bench.results import load_results
-from gan_bench.score.grid import grid, write_grid
-from gan_bench.score.result import Score
+from gan_bench.report.samples.page import sample_pages
+from gan_bench.results.load import load_results
+from gan_bench.results.scores import Score
+from gan_bench.scoring.snapshots import grid, write_grid
 from report_folder import add_run, empty_results, protocol, quick_spec, run_spec, scores_of
 
 KEPT = (0, 300, 600)

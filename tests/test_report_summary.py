@@ -2,14 +2,14 @@
 
 import pytest
 
-from gan_bench.report.answer import answer, standings
-from gan_bench.report.caveats import caveats
-from gan_bench.report.numbers import factor, figure, listed
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.summarise import summarise
+from gan_bench.plan.spec import Budget
 from gan_bench.report.palette import looks
-from gan_bench.report.runs import collect_runs
-from gan_bench.report.summarise import summarise
-from gan_bench.results import load_results
-from gan_bench.spec import Budget
+from gan_bench.report.sections.advice import caveats
+from gan_bench.report.sections.answer import answer, standings
+from gan_bench.results.load import load_results
+from gan_bench.text import factor, figure, listed
 from report_folder import (
     MACHINE,
     add_plan,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_bench.schedule import LONGEST_CHUNK_STEPS, chunk_steps, evaluation_steps
+from gan_bench.plan.schedule import LONGEST_CHUNK_STEPS, chunk_steps, evaluation_steps
 
 
 @given(steps=st.integers(1, 30_000), evaluations=st.integers(2, 40))

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from gan_bench import data
-from gan_bench.score.cache import ReferenceCache
-from gan_bench.score.cachesize import cache_sizes, reference_folder
-from gan_bench.score.catalogue import load_features
-from gan_bench.score.features import FeatureModel
-from gan_bench.score.images import of_split
-from gan_bench.score.scratch import scratch_folder
+from gan_bench.scoring.cache_folders import cache_sizes, reference_folder, scratch_folder
+from gan_bench.scoring.features.by_name import load_features
+from gan_bench.scoring.features.onnx_model import FeatureModel
+from gan_bench.scoring.images import of_split
+from gan_bench.scoring.reference_cache import ReferenceCache
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +133,9 @@ def test_many_processes_at_once_agree_and_leave_one_entry(tmp_path):
         "import sys, hashlib\n"
         "from pathlib import Path\n"
         "from gan_bench import data\n"
-        "from gan_bench.score.cache import ReferenceCache\n"
-        "from gan_bench.score.catalogue import load_features\n"
-        "from gan_bench.score.images import of_split\n"
+        "from gan_bench.scoring.reference_cache import ReferenceCache\n"
+        "from gan_bench.scoring.features.by_name import load_features\n"
+        "from gan_bench.scoring.images import of_split\n"
         "with ReferenceCache(Path(sys.argv[1])) as cache:\n"
         "    for _ in range(3):\n"
         "        f, _ = cache.features(load_features('lenet'), "

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from gan_bench import data, load_results
-from gan_bench.score.result import Scores
+from gan_bench.results.scores import Scores
 
 RUN = ("--images", "256", "--evaluations", "3", "--samples", "150")
 
@@ -302,7 +302,7 @@ def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path,
 def test_the_command_imports_no_framework(bench):
     program = (
         "import sys\n"
-        "from gan_bench.cli import main\n"
+        "from gan_bench.cli.main import main\n"
         "main(['score', 'mnist-5k:test:60', 'mnist-5k:train:60'], standalone_mode=False)\n"
         "assert not {'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
     )

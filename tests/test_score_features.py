@@ -9,9 +9,8 @@ from onnx import TensorProto, helper
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.score.catalogue import load_features
-from gan_bench.score.features import FeatureModel
-from gan_bench.score.locate import MODELS
+from gan_bench.scoring.features.by_name import MODELS, load_features
+from gan_bench.scoring.features.onnx_model import FeatureModel
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan_bench.errors import GanBenchError
-from gan_bench.score.frechet import GaussianStatistics, frechet_distance
+from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
 
 
 def statistics(*batches):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gan_bench.errors import GanBenchError
-from gan_bench.score.grid import grid, write_grid
+from gan_bench.scoring.snapshots import grid, write_grid
 
 
 @pytest.mark.parametrize("channels", [1, 3])

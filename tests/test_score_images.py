@@ -8,7 +8,7 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.score.images import drawn, of_split, open_images
+from gan_bench.scoring.images import drawn, of_split, open_images
 
 
 @pytest.fixture(scope="module")

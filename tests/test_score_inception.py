@@ -15,10 +15,10 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.errors import UsageError
-from gan_bench.score.catalogue import load_features
-from gan_bench.score.inception import weights as module
-from gan_bench.score.inception.network import convolutions, graph, tensors_sha256
-from gan_bench.score.inception.weights import (
+from gan_bench.scoring.features.by_name import load_features, made_inception
+from gan_bench.scoring.features.inception import weights as module
+from gan_bench.scoring.features.inception.network import convolutions, graph, tensors_sha256
+from gan_bench.scoring.features.inception.weights import (
     KNOWN,
     PACKAGED,
     PUBLISHED,
@@ -27,7 +27,6 @@ from gan_bench.score.inception.weights import (
     find_weights,
     sha256_of,
 )
-from gan_bench.score.locate import made_inception
 from mirror import serving
 
 torch = pytest.importorskip("torch")

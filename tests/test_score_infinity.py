@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gan_bench.score.featurefile import FeatureFile
-from gan_bench.score.frechet import GaussianStatistics, frechet_distance
-from gan_bench.score.infinity import frechet_at_infinity
-from gan_bench.score.interval import gaussian
+from gan_bench.scoring.features.feature_file import FeatureFile
+from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
+from gan_bench.scoring.metrics.frechet_infinity import frechet_at_infinity
+from gan_bench.scoring.metrics.frechet_interval import gaussian
 
 DIMENSIONS = 12
 

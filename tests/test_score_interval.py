@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gan_bench.score.featurefile import FeatureFile
-from gan_bench.score.frechet import GaussianStatistics, frechet_distance
-from gan_bench.score.interval import frechet_interval, gaussian
+from gan_bench.scoring.features.feature_file import FeatureFile
+from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
+from gan_bench.scoring.metrics.frechet_interval import frechet_interval, gaussian
 
 DIMENSIONS = 16
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gan_bench.score import kid
-from gan_bench.score.featurefile import FeatureFile
-from gan_bench.score.kid import kernel_distance
+from gan_bench.scoring.features.feature_file import FeatureFile
+from gan_bench.scoring.metrics import kid
+from gan_bench.scoring.metrics.kid import kernel_distance
 
 
 def write(folder, name, features):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gan_bench.score import manifold as module
-from gan_bench.score.featurefile import FeatureFile
-from gan_bench.score.manifold import manifold
+from gan_bench.scoring.features.feature_file import FeatureFile
+from gan_bench.scoring.metrics import prdc as module
+from gan_bench.scoring.metrics.prdc import manifold
 
 
 def write(folder, name, features):

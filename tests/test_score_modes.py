@@ -5,11 +5,11 @@ import pytest
 
 from gan_bench import data
 from gan_bench.data import Dataset, Split
-from gan_bench.score.bins import different_bins, make_bins
-from gan_bench.score.images import ImageSet, of_split
-from gan_bench.score.modes import Classes, divergence, present
-from gan_bench.score.nearest import nearest_training_images
-from gan_bench.score.scorer import Options, Scorer
+from gan_bench.scoring.images import ImageSet, of_split
+from gan_bench.scoring.metrics.modes import Classes, divergence, present
+from gan_bench.scoring.metrics.ndb import different_bins, make_bins
+from gan_bench.scoring.metrics.nearest import nearest_training_images
+from gan_bench.scoring.scorer import Options, Scorer
 
 
 def shuffled(split, keep=slice(None), seed=0):

@@ -12,9 +12,9 @@ from onnx import TensorProto, helper
 from gan_bench import data
 from gan_bench.data import Dataset, Split
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.score import run
-from gan_bench.score.result import Scores
-from gan_bench.score.scorer import Options
+from gan_bench.results.scores import Scores
+from gan_bench.scoring import score_run as run
+from gan_bench.scoring.scorer import Options
 
 SAMPLES = 500
 
@@ -65,7 +65,7 @@ def written(folder):
 
 
 def command(folder, *options):
-    return [sys.executable, "-P", "-m", "gan_bench.score", str(folder), *options]
+    return [sys.executable, "-P", "-m", "gan_bench.scoring", str(folder), *options]
 
 
 def test_real_digits_are_near_the_floor_and_noise_is_far_above(run_dir):
@@ -339,7 +339,7 @@ def test_a_run_without_a_snapshot_is_an_error(tmp_path):
 def test_the_process_writes_scores_and_imports_no_framework(run_dir):
     program = (
         "import sys\n"
-        "from gan_bench.score.__main__ import main\n"
+        "from gan_bench.scoring import main\n"
         "code = main()\n"
         "assert not {'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
         "sys.exit(code)\n"

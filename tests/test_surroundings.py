@@ -10,7 +10,7 @@ import termios
 
 import pytest
 
-from gan_bench.events import parse_event
+from gan_bench.results.events import parse_event
 
 SHORT = ("--images", "512", "--evaluations", "2", "--samples", "150")
 

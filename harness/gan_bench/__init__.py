@@ -2,18 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from gan_bench.results import Results as Results
-    from gan_bench.results import load_results as load_results
+from gan_bench.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from gan_bench.results.load import Results as Results
+    from gan_bench.results.load import load_results as load_results
+
 __all__ = ["Results", "__version__", "load_results"]
 
 
 def __getattr__(name: str) -> Any:
     """Import pandas only for those who ask for frames."""
     if name in ("Results", "load_results"):
-        from gan_bench import results
+        from gan_bench.results import load
 
-        return getattr(results, name)
+        return getattr(load, name)
     raise AttributeError(f"module 'gan_bench' has no attribute {name!r}")

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError
-from gan_bench.trainer import Losses
+from gan_bench.trainer import LOSS_COLUMNS, Losses
 
-LOSS_COLUMNS = ("generator", "discriminator", "d_real", "d_fake")
 _OPTIONAL = frozenset({"d_real", "d_fake"})
 
 

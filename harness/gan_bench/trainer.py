@@ -155,3 +155,6 @@ class Trainer(Protocol):
     def load(self, path: Path) -> None:
         """Restore what ``save`` wrote, into a trainer built with the same arguments."""
         ...
+
+
+LOSS_COLUMNS = ("generator", "discriminator", "d_real", "d_fake")

@@ -1,6 +1,6 @@
 """A folder of images as a data set: ``folder:PATH``, with the rules that make it one.
 
-*Images* are the files with one of the suffixes of `gan_bench.data.picture`, at any depth; hidden
+*Images* are the files with one of the suffixes of `gan_bench.data.image_file`, at any depth; hidden
 files and folders, whose names start with a dot, and all other files are passed over. *Labels* are
 the folders of the first level in the order of their names; without them there is one class.
 
@@ -25,14 +25,13 @@ import psutil
 from numpy.typing import NDArray
 
 from gan_bench.data.dataset import Dataset, DatasetStatus, Split
-from gan_bench.data.folder_name import TEST_SHARE, FolderName
-from gan_bench.data.picture import SUFFIXES, read_picture, shown
+from gan_bench.data.folder_spec import TEST_SHARE, FolderName
+from gan_bench.data.image_file import SUFFIXES, read_picture, shown
 from gan_bench.errors import UsageError
-from gan_bench.paths import is_folder
+from gan_bench.system.files import is_folder
 
 FEWEST = 2
 """Images that a split needs at least."""
-
 _SIDES: tuple[Literal["train", "test"], ...] = ("train", "test")
 
 

@@ -13,13 +13,10 @@ from gan_bench.errors import UsageError
 
 MAGIC_LABELS = 2049
 """uint8 values in one dimension."""
-
 MAGIC_IMAGES = 2051
 """uint8 values in three dimensions: images, rows, columns."""
-
 LARGEST_BYTES = 2**31
 """Headers that announce more than these 2 GiB are refused."""
-
 _KINDS = {MAGIC_LABELS: "labels", MAGIC_IMAGES: "images"}
 _DIMENSIONS = {MAGIC_LABELS: 1, MAGIC_IMAGES: 3}
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -7,13 +7,11 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from gan_bench.atomic import write_json_atomically
-from gan_bench.ending import Status
-from gan_bench.errors import UsageError
-from gan_bench.mistakes import in_words
-from gan_bench.reading import read_limited
-from gan_bench.score.protocol import Protocol
-from gan_bench.spec import Frozen
+from gan_bench.errors import UsageError, reason_of
+from gan_bench.results.protocol import Protocol
+from gan_bench.results.status import Status
+from gan_bench.system.files import read_limited, write_json_atomically
+from gan_bench.system.models import Frozen
 
 BASELINE_SCHEMA_VERSION: Final = 1
 FEWEST_BASELINE: Final = 10
@@ -199,7 +197,7 @@ class Baseline(Frozen):
             baseline = cls.model_validate_json(content)
         except (ValidationError, ValueError) as error:
             raise UsageError(
-                f"The baseline {path} is damaged: {in_words(error)}; freeze it anew with "
+                f"The baseline {path} is damaged: {reason_of(error)}; freeze it anew with "
                 "`gan-bench baseline`."
             ) from error
         for entry in baseline.entries:

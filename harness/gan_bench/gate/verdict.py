@@ -9,18 +9,10 @@ import numpy as np
 from scipy import stats
 
 from gan_bench.gate.baseline import FEWEST_BASELINE, FEWEST_CANDIDATES, Entry, SeedFigures
-from gan_bench.gate.bound import (
-    LEVEL,
-    SPEED,
-    Measured,
-    holm_levels,
-    measure,
-    scale_of,
-)
-from gan_bench.gate.comparable import incomparable, noted
-from gan_bench.gate.own import fresh_seeds, own_seeds
-from gan_bench.report.numbers import listed, many
-from gan_bench.report.plain import plain
+from gan_bench.gate.comparability import incomparable, noted
+from gan_bench.gate.paired_seeds import fresh_seeds, own_seeds
+from gan_bench.gate.prediction_bound import LEVEL, SPEED, Measured, holm_levels, measure, scale_of
+from gan_bench.text import listed, many, sanitize
 
 Verdict = Literal["pass", "improvement", "regression", "incomparable", "diverged", "not measured"]
 EXIT_CODES: Final[dict[Verdict, int]] = {
@@ -247,4 +239,4 @@ def _troubles(counted: Sequence[SeedFigures], able: int, metric: str) -> str:
     unscored = sum(one.status == "ok" for one in counted) - able
     words += f", {unscored} without {metric}" if unscored else ""
     reason = next((one.reason for one in counted if one.status != "ok" and one.reason), None)
-    return words + (f" ({' '.join(plain(reason).split()).rstrip('.')})" if reason else "")
+    return words + (f" ({' '.join(sanitize(reason).split()).rstrip('.')})" if reason else "")

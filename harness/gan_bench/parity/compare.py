@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.parity.figures import BOUNDS, Figure, incomparable, measured
-from gan_bench.parity.parts import Part, Tensors
+from gan_bench.parity.messages import Message, Tensors
+from gan_bench.results.certificate import BOUNDS, Figure, incomparable, measured
 
 _ZERO = "zero in both: its gradient vanishes by arithmetic"
 
@@ -17,7 +17,7 @@ def is_trained(name: str) -> bool:
     return not name.rpartition(".")[2].startswith("moving_")
 
 
-def compare_held(names: tuple[str, str], reference: Part, other: Part) -> Iterator[Figure]:
+def compare_held(names: tuple[str, str], reference: Message, other: Message) -> Iterator[Figure]:
     """Yield whether each holds, to the bit, the initial weights that the reference's recipe gives.
 
     Against the recipe and not against each other: two may share a mistake.
@@ -52,7 +52,7 @@ def _held(name: str, expected: Tensors, held: Tensors) -> Figure:
     )
 
 
-def compare_forward(reference: Part, other: Part) -> Iterator[Figure]:
+def compare_forward(reference: Message, other: Message) -> Iterator[Figure]:
     """Yield max |difference| of G(z) and D(x) in both modes, and of the samples."""
     for name, values in reference.arrays.items():
         bound = BOUNDS.samples if name == "samples" else BOUNDS.forward
@@ -63,7 +63,7 @@ def compare_forward(reference: Part, other: Part) -> Iterator[Figure]:
             yield measured("forward", name, _greatest(values, other.arrays[name]), bound)
 
 
-def compare_step(initial: Tensors, reference: Part, other: Part) -> Iterator[Figure]:
+def compare_step(initial: Tensors, reference: Message, other: Message) -> Iterator[Figure]:
     """Yield how far losses and every tensor's update since the start are apart after a step.
 
     Parameters
@@ -105,7 +105,7 @@ def compare_step(initial: Tensors, reference: Part, other: Part) -> Iterator[Fig
         yield measured("updates", name, value, BOUNDS.updates, step=step)
 
 
-def _losses(reference: Part, other: Part) -> Iterator[Figure]:
+def _losses(reference: Message, other: Message) -> Iterator[Figure]:
     ours, theirs = reference.of("losses"), other.of("losses")
     for name in [name for name in ours if name in theirs]:
         problem = _mismatch(ours[name], theirs[name])

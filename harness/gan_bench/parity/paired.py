@@ -6,28 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.parity.compare import is_trained, norm
-from gan_bench.parity.parts import Part, Tensors
-from gan_bench.spec import Frozen
+from gan_bench.parity.messages import Message, Tensors
+from gan_bench.results.certificate import PairedRun
 
 _MINIMISED = ("generator", "discriminator")
 THRESHOLDS: Final = ("1e-06", "1e-03", "1e-01")
-
-
-class PairedRun(Frozen):
-    """A run of both in float32 with the recipe's dropout, from the same weights, data and noise.
-
-    Rounding separates twins sooner or later, dropout at the first step: the masks are the
-    frameworks' own.
-    """
-
-    steps: int
-    batch_size: int
-    dropout: bool
-    """Whether the recipe has any."""
-    losses_apart: dict[str, int | None]
-    """By relative difference: the first step at which a loss has more, None if there is none."""
-    weights_apart: dict[int, float | None]
-    """By step: ||Wa - Wb|| / ||Wa|| of all trained weights; None where that is no number."""
 
 
 class PairedRunComparison:
@@ -40,7 +23,7 @@ class PairedRunComparison:
         self._losses_apart: dict[str, int | None] = dict.fromkeys(THRESHOLDS)
         self._weights_apart: dict[int, float | None] = {}
 
-    def add(self, reference: Part, other: Part) -> None:
+    def add(self, reference: Message, other: Message) -> None:
         """Compare the losses since the last part and the weights at its end."""
         ours, theirs = reference.of("losses"), other.of("losses")
         relative = np.max([_relative(ours[name], theirs[name]) for name in _MINIMISED], axis=0)

@@ -4,12 +4,11 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gan_bench.describe import Description, describe
 from gan_bench.errors import UsageError
-from gan_bench.frameworks import missing, versions_of
-from gan_bench.parity.certificate import without_budget
-from gan_bench.registry import find, registered
-from gan_bench.spec import Implementation
+from gan_bench.plugins.describe import Description, describe
+from gan_bench.plugins.frameworks import missing, versions_of
+from gan_bench.plugins.registry import Implementation, find, registered
+from gan_bench.results.certificate import without_budget
 
 MNIST_SHAPE = (28, 28, 1)
 

@@ -5,14 +5,13 @@ from itertools import zip_longest
 
 import numpy as np
 
-from gan_bench.child import ChildDied
 from gan_bench.errors import GanBenchError
-from gan_bench.parity.certificate import Verdict
 from gan_bench.parity.compare import compare_forward, compare_held, compare_step
-from gan_bench.parity.figures import LEVELS, Figure, worst, worst_of_level
 from gan_bench.parity.inputs import TEN_STEPS
-from gan_bench.parity.paired import PairedRun, PairedRunComparison
-from gan_bench.parity.parts import Part, Tensors
+from gan_bench.parity.messages import Message, Tensors
+from gan_bench.parity.paired import PairedRunComparison
+from gan_bench.results.certificate import LEVELS, Figure, PairedRun, Verdict, worst, worst_of_level
+from gan_bench.system.child import ChildDied
 
 
 class _CannotCheck(GanBenchError):
@@ -55,7 +54,7 @@ class Comparison:
         found = [f.passed for f in self._figures if f.level == "held weights" and f.of == name]
         return found[0] if found else None
 
-    def run(self, reference: Iterable[Part], other: Iterable[Part]) -> None:
+    def run(self, reference: Iterable[Message], other: Iterable[Message]) -> None:
         """Compare two observations part by part; never raises for what a trainer does."""
         try:
             # Losses and weights that are no numbers have figures that say so.
@@ -83,7 +82,7 @@ class Comparison:
         if all(figure.passed for figure in self._figures):
             self.verdict = "not checked"
 
-    def _compare(self, ours: Part, theirs: Part) -> None:
+    def _compare(self, ours: Message, theirs: Message) -> None:
         for name, part in zip(self.names, (ours, theirs), strict=True):
             if part.stage == "unsupported":
                 raise _CannotCheck(f"{name} cannot be checked: {part.reason}")

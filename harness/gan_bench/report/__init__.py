@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gan_bench.atomic import write_atomically
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.summarise import summarise
 from gan_bench.errors import UsageError
 from gan_bench.report.page import build_page
 from gan_bench.report.render import render_html, render_markdown
-from gan_bench.report.runs import collect_runs
-from gan_bench.report.summarise import summarise
-from gan_bench.results import load_results
+from gan_bench.results.load import load_results
+from gan_bench.system.files import write_atomically
 
 __all__ = ["ReportFiles", "write_report"]
 

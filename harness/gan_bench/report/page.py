@@ -6,32 +6,28 @@ from pathlib import Path
 
 import pandas as pd
 
-import gan_bench
-from gan_bench.report.advice import advice
-from gan_bench.report.answer import Verdict, answer, standings
-from gan_bench.report.caveats import caveats
-from gan_bench.report.charts.curves import Curves
-from gan_bench.report.charts.fid import FidCharts, fid_charts
-from gan_bench.report.charts.losses import Losses, loss_charts, loss_curves, not_drawn
+from gan_bench.analysis.groups import WORDS
+from gan_bench.analysis.summary import Group, Row, Summary
+from gan_bench.analysis.time_to_quality import default_target, equal_time, fid_points, times_to
+from gan_bench.report.charts.fid_curves import Curves, FidCharts, fid_charts
+from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_drawn
+from gan_bench.report.charts.png import fid_picture, loss_picture, shares_picture
 from gan_bench.report.charts.shares import Shares, class_shares
-from gan_bench.report.charts.static import fid_picture, loss_picture, shares_picture
 from gan_bench.report.claims.verdicts import ClaimRow, claims
-from gan_bench.report.crossed import Crossed, crossed
-from gan_bench.report.groups import WORDS
-from gan_bench.report.matrix import Matrix
-from gan_bench.report.method import Method, method
-from gan_bench.report.numbers import listed, many
-from gan_bench.report.pace import default_target, equal_time, fid_points, times_to
-from gan_bench.report.pairs import Pairs, pairs, told
 from gan_bench.report.palette import Look, looks
 from gan_bench.report.pictures import Names, Picture
-from gan_bench.report.published import published
-from gan_bench.report.quality import elsewhere, quality
-from gan_bench.report.ranking import READING, ranking
-from gan_bench.report.ranking_table import RankedRow, Ranking, Target, Trouble
-from gan_bench.report.samples.shown import Samples, sample_pages
-from gan_bench.report.summary import Group, Row, Summary
-from gan_bench.results import Results
+from gan_bench.report.samples.page import Samples, sample_pages
+from gan_bench.report.sections.advice import advice, caveats
+from gan_bench.report.sections.all_scores import elsewhere, published, quality
+from gan_bench.report.sections.answer import Verdict, answer, standings
+from gan_bench.report.sections.method import Method, method
+from gan_bench.report.sections.ranking import READING, ranking
+from gan_bench.report.sections.recipe_vs_framework import Crossed, crossed
+from gan_bench.report.sections.side_by_side import Pairs, pairs, told
+from gan_bench.report.sections.tables import Matrix, RankedRow, Ranking, Target, Trouble
+from gan_bench.results.load import Results
+from gan_bench.text import listed, many
+from gan_bench.version import __version__
 
 
 @dataclass(frozen=True)
@@ -151,7 +147,7 @@ def build_page(
         published=published(results.published),
         method=method(summary, results.protocols, results.certificates),
         left_out=[_without(sentence, path) for sentence in (*results.left_out, *damaged)],
-        version=gan_bench.__version__,
+        version=__version__,
     )
 
 

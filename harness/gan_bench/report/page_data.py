@@ -8,9 +8,9 @@ from typing import Any
 from markupsafe import Markup
 from PIL import Image
 
-from gan_bench.report.charts.interactive import bar_chart, line_chart
+from gan_bench.report.charts.web import bar_chart, line_chart
 from gan_bench.report.page import GroupPage, Page, SamplesPage
-from gan_bench.report.plain import plain
+from gan_bench.text import sanitize
 
 _GREYS = 16
 """Of a grid on the way: half as many bytes."""
@@ -48,7 +48,7 @@ def page_data(page: Page) -> Markup:
 def _plain(value: Any) -> Any:
     """Return it with the texts that the page has, whose labels and keys have to match."""
     if isinstance(value, str):
-        return plain(value)
+        return sanitize(value)
     if isinstance(value, dict):
         return {_plain(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple) and not all(isinstance(one, float | int) for one in value):

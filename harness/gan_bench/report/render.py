@@ -14,9 +14,7 @@ from gan_bench.report.page import Page
 from gan_bench.report.page_data import compared, page_data
 from gan_bench.report.palette import COLOURS
 from gan_bench.report.pictures import Picture
-from gan_bench.report.plain import plain
-
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~#$])")
+from gan_bench.text import markdown_text, sanitize
 
 
 def render_markdown(page: Page) -> bytes:
@@ -77,18 +75,12 @@ def _environment() -> Environment:
 
 
 def _without_control_characters(value: object) -> object:
-    return plain(value) if type(value) is str else value
-
-
-def markdown_text(text: str) -> Markup:
-    """Return text for one line of markdown, where none of it is markup."""
-    line = " ".join(plain(text).split())
-    return Markup(html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False))
+    return sanitize(value) if type(value) is str else value
 
 
 def _md_attribute(text: str) -> Markup:
     """Return text for an HTML attribute in a markdown table, whose cells a ``|`` would end."""
-    line = " ".join(plain(text).split())
+    line = " ".join(sanitize(text).split())
     return Markup(html.escape(line).replace("|", "&#124;"))
 
 

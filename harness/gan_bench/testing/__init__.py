@@ -1,8 +1,8 @@
 """For authors of implementations: the conformance suite, and a complete trainer in numpy."""
 
+from gan_bench.testing.check_result import CheckResult
 from gan_bench.testing.conformance import check_trainer
 from gan_bench.testing.fake import FakeTrainer
 from gan_bench.testing.fake_recipe import FakeRecipe
-from gan_bench.testing.results import CheckResult
 
 __all__ = ["CheckResult", "FakeRecipe", "FakeTrainer", "check_trainer"]

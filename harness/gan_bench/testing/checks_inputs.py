@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.testing.draws import STEPS
-from gan_bench.testing.results import CheckSkipped
-from gan_bench.testing.subject import Subject
+from gan_bench.testing.check_result import CheckSkipped
+from gan_bench.testing.subject import STEPS, Subject
 
 
 def every_draw(subject: Subject) -> None:

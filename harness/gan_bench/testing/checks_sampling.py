@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.testing.draws import SAMPLES, Observed
-from gan_bench.testing.results import CheckFailed, CheckSkipped, expect
-from gan_bench.testing.subject import Subject, weights_of
+from gan_bench.testing.check_result import CheckFailed, CheckSkipped, expect
+from gan_bench.testing.subject import SAMPLES, Observed, Subject, weights_of
 from gan_bench.trainer import Trainer
 
 

@@ -4,9 +4,8 @@ import re
 
 import numpy as np
 
-from gan_bench.testing.draws import Observed
-from gan_bench.testing.results import CheckSkipped, expect, listed
-from gan_bench.testing.subject import HALF, Subject, difference, weights_of
+from gan_bench.testing.check_result import CheckSkipped, expect, listed
+from gan_bench.testing.subject import HALF, Observed, Subject, difference, weights_of
 from gan_bench.trainer import Trainer
 
 NETWORKS = ("generator", "discriminator")

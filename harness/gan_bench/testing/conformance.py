@@ -14,35 +14,32 @@ from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.streams import Stream, generator
 from gan_bench.testing import (
-    checks_checkpoints,
     checks_class,
-    checks_costs,
     checks_inputs,
     checks_sampling,
     checks_training,
     checks_weights,
 )
-from gan_bench.testing.results import CheckResult, describe, listed, one_line, perform
+from gan_bench.testing.check_result import CheckResult, describe, listed, one_line, perform
+from gan_bench.testing.checks_fields import check_field
 from gan_bench.testing.subject import Subject, revalidated
-from gan_bench.testing.wiring import check_field
 from gan_bench.trainer import Trainer, Unsupported
 
 BATCH_SIZE = 8
 IMAGES = 64
 SHAPES = ((28, 28, 1), (32, 32, 3), (32, 32, 1), (64, 64, 3))
-
 CHECKS: dict[str, Callable[[Subject], None]] = {
     check.__name__.replace("_", " "): check
-    for module in (
-        checks_class,
-        checks_weights,
-        checks_costs,
-        checks_training,
-        checks_inputs,
-        checks_sampling,
-        checks_checkpoints,
+    for checks in (
+        checks_class.CHECKS,
+        checks_weights.CHECKS,
+        checks_class.COST_CHECKS,
+        checks_training.CHECKS,
+        checks_inputs.CHECKS,
+        checks_sampling.CHECKS,
+        checks_training.CHECKPOINT_CHECKS,
     )
-    for check in module.CHECKS
+    for check in checks
 }
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.recipe import Recipe
-from gan_bench.testing.fake_network import (
+from gan_bench.testing.fake_recipe import (
     STATISTICS,
     Array,
     DiscriminatorPass,
+    FakeRecipe,
     GeneratorPass,
     Tensors,
     area_matrix,
@@ -22,7 +23,6 @@ from gan_bench.testing.fake_network import (
     generator_gradients,
     sigmoid,
 )
-from gan_bench.testing.fake_recipe import FakeRecipe
 from gan_bench.trainer import Losses, Unsupported, Weights
 
 # One shape for every matrix product, so that a row's bits do not depend on how many there are.

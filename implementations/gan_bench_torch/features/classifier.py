@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from gan_bench.errors import GanBenchError
-from gan_bench.parent import end_with_parent
+from gan_bench.system.processes import end_with_parent
 
 FEATURES = 64
 # The newest of both that onnxruntime 1.20 reads are 21 and 10; nothing here needs newer ones.

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pytorch_fid import inception as pytorch_fid
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.parent import end_with_parent
-from gan_bench.score.inception.network import convolutions, graph, tensors_sha256
-from gan_bench.score.inception.weights import TENSORS_SHA256, Weights, weights_of
+from gan_bench.scoring.features.inception.network import convolutions, graph, tensors_sha256
+from gan_bench.scoring.features.inception.weights import TENSORS_SHA256, Weights, weights_of
+from gan_bench.system.processes import end_with_parent
 
 TOLERANCE = 1e-4
 """Between the two networks' features, which go up to about 5."""

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from conftest import Bench, same_bits
-from gan_bench.registry import registered
+from gan_bench.plugins.registry import registered
 
 HERE = Path(__file__).parent
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
@@ -227,7 +227,7 @@ def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
     what = (target, "--steps", "80", *QUICK)
     with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 4)
-        words = {"worker": "gan_bench.worker", "supervisor": "gan_bench.executor.task"}
+        words = {"worker": "gan_bench.worker", "supervisor": "gan_bench.schedulers.task"}
         cluster.kill(words.get(whom, "submitit.core._submit"))
         out, err = watching.communicate(timeout=120)
     assert watching.returncode == 0, out + err + cluster.logs()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from gan_bench.report.samples.shown import Samples
+from gan_bench.report.samples.page import Samples
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from gan_bench.analysis.runs import Run
+from gan_bench.analysis.summary import Row
 from gan_bench.report.claims.loss_measures import every_step, level, loss_fid_correlation, roughness
 from gan_bench.report.claims.sources import SCORES, Measure
-from gan_bench.report.runs import Run
-from gan_bench.report.summary import Row
 
 WORDS: dict[Measure, str] = {
     "generator_loss_roughness": "roughness of the generator's loss",
@@ -43,7 +43,7 @@ class Figures:
     def of(
         losses: pd.DataFrame, scores: pd.DataFrame, protocol: str | None, features: str
     ) -> "Figures":
-        """Return what the frames of `gan_bench.results.Results` hold under one protocol."""
+        """Return what the frames of `gan_bench.results.load.Results` hold under one protocol."""
         found: dict[tuple[str, str], dict[int, float]] = {}
         kept = scores[(scores["protocol"] == protocol) & scores["value"].notna()]
         columns = (kept[name] for name in ("run_id", "metric", "step", "value"))

@@ -21,7 +21,7 @@ def every_step(losses: pd.DataFrame, column: str, steps: int) -> NDArray[np.floa
     Parameters
     ----------
     losses
-        The rows of one run, as in `gan_bench.results.Results`.
+        The rows of one run, as in `gan_bench.results.load.Results`.
     column
         ``generator`` or ``discriminator``.
     steps

@@ -7,8 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gan_bench.errors import GanBenchError
-from gan_bench.mistakes import first_mistake
+from gan_bench.errors import GanBenchError, first_validation_error
 
 Measure = Literal[
     "generator_loss_roughness",
@@ -120,7 +119,7 @@ def parse_claims(text: str, name: str) -> tuple[Claim, ...]:
     except tomllib.TOMLDecodeError as error:
         raise GanBenchError(f"The claims {name} are no TOML ({error}); mend the file.") from error
     except ValidationError as error:
-        wrong = first_mistake(error)
+        wrong = first_validation_error(error)
         numbers = [f"claim {part + 1}" for part in wrong.keys if isinstance(part, int)]
         keys = [str(part) for part in wrong.keys[2 if numbers else 0 :]]
         where = ": ".join([*numbers, *keys])

@@ -7,12 +7,12 @@ from typing import Literal
 
 import pandas as pd
 
+from gan_bench.analysis.statistics import LEVEL, Difference, holm, mean_interval, paired, welch
+from gan_bench.analysis.summary import Group, Row
+from gan_bench.plan.spec import RunSpec
 from gan_bench.report.claims.figures import RATIOS, Figures
 from gan_bench.report.claims.sources import QUALITY, SCORES, Claim, sources_claims
-from gan_bench.report.numbers import figure, many
-from gan_bench.report.summary import Group, Row
-from gan_bench.spec import RunSpec
-from gan_bench.statistics import LEVEL, Difference, holm, mean_interval, paired, welch
+from gan_bench.text import figure, many
 
 Verdict = Literal["holds", "does not hold", "cannot be told"]
 _TOO_SHORT = "too short to rank quality"
@@ -64,7 +64,7 @@ def claims(group: Group, losses: pd.DataFrame, scores: pd.DataFrame) -> list[Cla
     group
         Runs that may be ranked together.
     losses, scores
-        The frames of `gan_bench.results.Results`.
+        The frames of `gan_bench.results.load.Results`.
 
     Returns
     -------

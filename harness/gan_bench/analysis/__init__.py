@@ -1,0 +1,1 @@
+"""What the results say: groups of seeds, final scores, statistics and ranks."""

@@ -1,0 +1,150 @@
+"""Quality against time: the FID at equal time, and the time to a target FID."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.summary import Group
+
+DEFAULT_TARGETS = {("mnist", "lenet"): 30.0, ("mnist-5k", "lenet"): 30.0}
+"""By data set and feature model: about a third of an untrained generator's FID, where digits can
+be read. Others have no target unless the user names one."""
+_LEAST_POINTS = 4
+"""With fewer evaluation points a straight line between two says nothing of what lies between."""
+
+
+@dataclass(frozen=True)
+class EqualTime:
+    """What each implementation had reached when the fastest finished."""
+
+    seconds: float
+    """The shortest median time to finish, warm-up and training."""
+    fastest: str
+    """Its label."""
+    fids: dict[str, SeedValues]
+    """By label, interpolated between the evaluation points beside the time."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """When an implementation's seeds first had a FID at or below the target."""
+
+    seconds: SeedValues | None
+    seeds: int
+    """That have a curve against time, or failed."""
+
+    @property
+    def reached(self) -> int:
+        """How many of them came to the target."""
+        return self.seconds.seeds if self.seconds else 0
+
+
+def fid_points(group: Group, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the FID at every evaluation point of a group's runs.
+
+    Parameters
+    ----------
+    group
+        Its runs, metric and protocol.
+    scores
+        The frame of `gan_bench.results.load.Results`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        label, run_id, seed, ok, step, images, train_s (warm-up included; NaN where a resumption
+        hides it) and value; by label in the group's order, run and step.
+    """
+    runs = {
+        run.run_id: (place, row.label, run.spec.seed, run.status == "ok")
+        for place, row in enumerate(group.rows)
+        for run in row.runs
+    }
+    found = scores[
+        (scores["protocol"] == group.setting.protocol)
+        & (scores["metric"] == group.metric)
+        & scores["run_id"].isin(list(runs))
+    ][["run_id", "step", "images", "train_s", "value"]]
+    found = found.astype({"images": float, "train_s": float, "value": float})
+    found = found[np.isfinite(found["value"])]
+    known = pd.DataFrame(
+        [(run_id, *facts) for run_id, facts in runs.items()],
+        columns=["run_id", "place", "label", "seed", "ok"],
+    )
+    points = found.merge(known, on="run_id").sort_values(["place", "seed", "run_id", "step"])
+    columns: pd.DataFrame = points[
+        ["label", "run_id", "seed", "ok", "step", "images", "train_s", "value"]
+    ]
+    return columns.reset_index(drop=True)
+
+
+def equal_time(group: Group, points: pd.DataFrame) -> EqualTime | None:
+    """Return the FID of every implementation at the shortest time to finish.
+
+    None where fewer than two implementations have curves with enough points against time.
+    """
+    finish = {row.label: row.finish_s.median for row in group.rows if row.finish_s}
+    if not finish:
+        return None
+    fastest = min(finish, key=finish.__getitem__)
+    seconds = finish[fastest]
+    fids = {}
+    for row in group.rows:
+        if row.saw_reference:
+            continue
+        values: dict[int, float | None] = {}
+        for _, curve in _curves(points, row.label):
+            if len(curve) >= _LEAST_POINTS:
+                values[int(curve["seed"].iloc[0])] = _value_at(curve, seconds)
+        spread = SeedValues.by(values)
+        if spread:
+            fids[row.label] = spread
+    return EqualTime(seconds, fastest, fids) if len(fids) > 1 else None
+
+
+def times_to(target: float, group: Group, points: pd.DataFrame) -> dict[str, Reached]:
+    """Return by label when the target was reached, of the rows that have curves against time.
+
+    A seed that failed has not reached it; one whose time a resumption hides is not counted.
+    """
+    found = {}
+    for row in group.rows:
+        if row.saw_reference:
+            continue
+        curves = [curve for _, curve in _curves(points, row.label) if len(curve) >= _LEAST_POINTS]
+        times = {int(curve["seed"].iloc[0]): _time_to(curve, target) for curve in curves}
+        if times:
+            found[row.label] = Reached(SeedValues.by(times), len(times) + len(row.failed_runs))
+    return found
+
+
+def default_target(group: Group) -> float | None:
+    """Return the target FID of a group's data set, None where there is none."""
+    return DEFAULT_TARGETS.get((group.setting.dataset, group.features))
+
+
+def _curves(points: pd.DataFrame, label: str) -> Sequence[tuple[str, pd.DataFrame]]:
+    """Return the curve of each seed that is ok, whole against time."""
+    mine = points[(points["label"] == label) & points["ok"]]
+    curves = [(str(run_id), curve) for run_id, curve in mine.groupby("run_id", sort=False)]
+    return [(run_id, curve) for run_id, curve in curves if curve["train_s"].notna().all()]
+
+
+def _value_at(curve: pd.DataFrame, seconds: float) -> float:
+    # A seed that finished a little sooner than the median has its final FID.
+    return float(np.interp(seconds, curve["train_s"], curve["value"]))
+
+
+def _time_to(curve: pd.DataFrame, target: float) -> float | None:
+    times, values = curve["train_s"].to_numpy(), curve["value"].to_numpy()
+    below = np.flatnonzero(values <= target)
+    if not below.size:
+        return None
+    first = int(below[0])
+    if first == 0 or values[first - 1] == values[first]:
+        return float(times[first])
+    share = (values[first - 1] - target) / (values[first - 1] - values[first])
+    return float(times[first - 1] + share * (times[first] - times[first - 1]))

@@ -1,0 +1,119 @@
+"""``gan-bench verify`` and ``parity``: whether implementations do what they say."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gan_bench.cli.options import (
+    PositiveNumber,
+    console,
+    json_option,
+    print_json,
+    results_option,
+    typed,
+)
+
+
+@click.command()
+@click.argument("target")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@click.option(
+    "--timeout",
+    type=PositiveNumber(),
+    default=3600,
+    show_default=True,
+    help="Seconds after which it is ended.",
+)
+@json_option
+def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -> None:
+    """Run the conformance suite on an implementation: a name or the path of a .py file."""
+    from dataclasses import asdict
+
+    from gan_bench.cli.views.tables import print_check
+    from gan_bench.system.devices import check_device, default_threads
+    from gan_bench.testing.verify import verify as checks
+
+    terminal = console()
+    done = []
+    found = checks(
+        target,
+        device=check_device(device),
+        threads=default_threads(),
+        seed=seed,
+        limit_s=timeout,
+    )
+    for check in found:
+        done.append(check)
+        if not as_json:
+            print_check(terminal, check)
+    if as_json:
+        print_json([asdict(check) for check in done])
+    failed = sum(check.status == "failed" for check in done)
+    skipped = sum(check.status == "skipped" for check in done)
+    if not as_json:
+        click.echo(
+            f"{len(done) - failed - skipped} checks passed, {failed} failed, {skipped} skipped."
+        )
+    sys.exit(1 if failed else 0)
+
+
+@click.command()
+@click.argument("what", nargs=-1, metavar="[RECIPE | A B]")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(2, 65_536),
+    default=32,
+    show_default=True,
+    help="Images in a batch, at most the recipe's.",
+)
+@click.option(
+    "--paired-steps",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help="Length of the paired run.",
+)
+@click.option(
+    "--timeout",
+    "limit_s",
+    type=PositiveNumber(),
+    default=3600,
+    show_default=True,
+    help="Seconds after which a pair that is not done is ended.",
+)
+@results_option
+@click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
+@json_option
+def parity(
+    what: tuple[str, ...], device: str, results: Path, wait: bool, as_json: bool, **values: Any
+) -> None:
+    """Certify that implementations of one recipe compute the same thing.
+
+    A recipe's original against its twins, all recipes' without an argument, or any two
+    implementations, by names or the paths of .py files.
+    """
+    from gan_bench.cli.views.tables import print_certificates
+    from gan_bench.parity.certify import Setup, certify_all
+    from gan_bench.parity.pairs import pairs
+    from gan_bench.system.devices import check_device
+
+    setup = Setup(device=check_device(device), **values)
+    command = typed()
+    found, left_out = pairs(what)
+    for sentence in left_out:
+        click.echo(sentence, err=True)
+    certificates = []
+    for certificate in certify_all(found, setup, results, command=command, wait=wait):
+        certificates.append(certificate)
+        if not as_json:
+            click.echo(f"{certificate.pair}: {certificate.verdict}", err=True)
+    if as_json:
+        print_json([certificate.model_dump(mode="json") for certificate in certificates])
+    else:
+        print_certificates(console(), certificates)
+    sys.exit(0 if all(one.passed for one in certificates) and not left_out else 1)

@@ -1,0 +1,231 @@
+"""``gan-bench baseline`` and ``gan-bench gate``."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gan_bench.cli.options import (
+    check_features,
+    console,
+    json_option,
+    print_json,
+    results_option,
+    say,
+    typed,
+)
+
+if TYPE_CHECKING:
+    from gan_bench.gate.baseline import Entry
+    from gan_bench.gate.stored import Gate
+    from gan_bench.gate.verdict import Row
+
+
+class Margin(click.ParamType[float]):
+    """A share of the baseline's mean: ``5%`` or ``0.05``."""
+
+    name = "share"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the share, or refuse what is none."""
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        try:
+            share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share < 1:
+            self.fail(f"{value!r} is no margin; give e.g. 5% or 0.05.", param, ctx)
+        return share
+
+
+@click.command()
+@results_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The baseline's JSON file, such as baselines/ci.json.",
+)
+@click.option("--seeds", help="Those that count, as a count such as 30, or 0,5; by default all.")
+def baseline(results: Path, out: Path, seeds: str | None) -> None:
+    """Freeze a results folder as what the gate compares with: at least 10 seeds each."""
+    from gan_bench.gate.freeze import freeze
+    from gan_bench.plan.request import parse_seeds
+
+    counted = parse_seeds(seeds) if seeds is not None else None
+    frozen, left_out = freeze(results, typed(), counted)
+    frozen.write(out)
+    for entry in frozen.entries:
+        counts = dict.fromkeys(entry.having(metric) for metric in entry.metrics)
+        seeds = " or ".join(map(str, sorted(counts))) or str(len(entry.ok))
+        click.echo(f"{entry.label}: {seeds} seeds, {', '.join(entry.metrics) or 'only speed'}")
+    for sentence in left_out:
+        say(f"Left out: {sentence}")
+    click.echo(out)
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+@click.option(
+    "--baseline",
+    "baseline_path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="What `gan-bench baseline` wrote.",
+)
+@results_option
+@click.option("--run", "train", is_flag=True, help="Train first what is needed.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(3, 1000),
+    help="With --run, how many each implementation trains, and again if it trips; by default 3.",
+)
+@click.option("--dataset", help="With --run, where a baseline's folder:PATH lies here.")
+@click.option(
+    "--set",
+    "set_",
+    multiple=True,
+    metavar="IMPL.FIELD=VALUE",
+    help="With --run, the recipe's fields that the baseline was run with.",
+)
+@click.option("--wait", is_flag=True, help="With --run, wait for the device if it is in use.")
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="A recorded figure, or images_per_s; by default fid_lenet.",
+)
+@click.option(
+    "--margin",
+    type=Margin(),
+    default="5%",
+    show_default=True,
+    help="By how much a mean may be worse before it matters.",
+)
+@click.option("--junit", type=click.Path(path_type=Path), help="JUnit XML for a CI server.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="A page for a pull request.")
+@json_option
+def gate(
+    targets: tuple[str, ...],
+    baseline_path: Path,
+    results: Path,
+    train: bool,
+    metric: str | None,
+    margin: float,
+    junit: Path | None,
+    markdown: Path | None,
+    as_json: bool,
+    **training: Any,
+) -> None:
+    """Fail when an implementation is worse than its baseline.
+
+    TARGETS are names of the baseline, or with --run paths of your own ./my_gan.py; all by default.
+
+    Exit code: 0 all pass, 1 a regression, 2 bad input, 3 no baseline or something that cannot be
+    compared, 4 something of which too little was measured; 2, 1, 3, 4 and 0 take precedence in
+    this order.
+    """
+    from gan_bench.cli.views.gate import print_gate
+    from gan_bench.errors import UsageError
+    from gan_bench.gate import output as page
+    from gan_bench.gate.baseline import Baseline, MissingBaseline
+    from gan_bench.gate.selection import choose_metric, chosen_targets
+    from gan_bench.gate.stored import Gate, compare_stored, distinct
+
+    given = [name.rstrip("_") for name, value in training.items() if value]
+    if given and not train:
+        raise UsageError(f"--{given[0]} is for training: give --run with it.")
+    try:
+        frozen = Baseline.read(baseline_path)
+    except MissingBaseline as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(3)
+    metric = choose_metric(frozen, metric)
+    names = list(dict.fromkeys(entry.implementation for entry in frozen.entries))
+    chosen = chosen_targets(targets, names, run=train)
+    for path in filter(None, (junit, markdown)):
+        page.write_text(path, "", append=True)  # what cannot be is said before anything runs
+    entries = [entry for entry in frozen.entries if entry.implementation in chosen]
+    if train:
+        rows, left_out = _train(entries, chosen, results, metric, margin, **training)
+    else:
+        rows, left_out = compare_stored(entries, results, metric, margin)
+    outcome = Gate(baseline_path, frozen, results, metric, margin, distinct(rows), left_out)
+    if as_json:
+        print_json(page.as_dict(outcome))
+    else:
+        print_gate(console(), outcome)
+    for sentence in outcome.left_out:
+        say(sentence)
+    _write(outcome, junit, markdown)
+    sys.exit(outcome.exit_code)
+
+
+def _train(
+    entries: "list[Entry]",
+    chosen: dict[str, str],
+    results: Path,
+    metric: str,
+    margin: float,
+    *,
+    seeds: int | None,
+    dataset: str | None,
+    set_: tuple[str, ...],
+    wait: bool,
+) -> "tuple[list[Row], tuple[str, ...]]":
+    from rich.console import Console
+
+    from gan_bench.cli.views.progress import progress_for
+    from gan_bench.gate.selection import scoring_of
+    from gan_bench.gate.train import Candidates
+    from gan_bench.launch.local import Interrupted, execute
+    from gan_bench.launch.run_one import Options
+    from gan_bench.plan.request import parse_set
+    from gan_bench.plan.spec import Plan
+    from gan_bench.results.layout import open_results
+
+    command, scoring = typed(), scoring_of(metric, entries)
+    check_features(scoring)
+    folder = open_results(results, create=True)
+
+    def run(plan: Plan, over: bool) -> None:
+        how = Options(command=command, scoring=scoring, force=over)
+        with progress_for(Console(stderr=True), len(plan.runs)) as observer:
+            execute(folder, plan, how, observer, wait=wait)
+
+    options: dict[str, Any] = {"set": parse_set(set_)} | ({"dataset": dataset} if dataset else {})
+    candidates = Candidates(
+        results, entries, chosen, seeds or 3, command, run, metric, margin, options
+    )
+    try:
+        return candidates.rows(), candidates.left_out
+    except Interrupted as interrupt:
+        click.echo(f"Interrupted ({interrupt}); the same command continues.", err=True)
+        sys.exit(interrupt.exit_code)
+
+
+def _write(outcome: "Gate", junit: Path | None, markdown: Path | None) -> None:
+    """Write the files that were asked for, and what GitHub Actions shows where it runs this."""
+    from gan_bench.errors import UsageError
+    from gan_bench.gate import output as page
+    from gan_bench.gate.ci_formats import annotations
+    from gan_bench.gate.ci_formats import junit as as_junit
+
+    if junit is not None:
+        page.write_text(junit, as_junit(outcome).decode())
+    if markdown is not None:
+        page.write_text(markdown, page.markdown(outcome))
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        try:
+            page.write_text(Path(summary), page.markdown(outcome), append=True)
+        except UsageError as error:  # the verdict stands without it
+            say(str(error))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in annotations(outcome):
+            say(line)

@@ -1,0 +1,99 @@
+"""``gan-bench list``, ``show`` and ``status``."""
+
+from pathlib import Path
+
+import click
+
+from gan_bench.cli.options import console, json_option, print_json, results_option
+
+
+@click.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the implementations that can be run."""
+    from gan_bench.cli.views.tables import print_implementations
+    from gan_bench.plugins.listing import implementation_rows
+
+    rows = implementation_rows()
+    if as_json:
+        print_json(rows)
+    else:
+        print_implementations(console(), rows)
+
+
+@click.command()
+@click.argument("name")
+@results_option
+@json_option
+def show(name: str, results: Path, as_json: bool) -> None:
+    """Show an implementation's recipe, or a run by its id or a part of it."""
+    from gan_bench.cli.views import tables
+    from gan_bench.plugins.describe import describe
+    from gan_bench.plugins.registry import find, is_path, registered
+
+    if is_path(name) or name in registered() or not results.exists():
+        (name,) = find([name])
+        description = describe(name, {}, (28, 28, 1))
+        if as_json:
+            print_json(description.model_dump(mode="json"))
+        else:
+            tables.print_description(console(), description)
+        return
+    from gan_bench.cli.views.run import print_record
+    from gan_bench.results.layout import open_results
+    from gan_bench.results.load import find_run
+
+    folder, record, scores = find_run(open_results(results, create=False), name)
+    if as_json:
+        print_json(record.model_dump(mode="json"))
+    else:
+        print_record(console(), record, folder, scores)
+
+
+@click.command()
+@results_option
+@click.option("--watch", is_flag=True, help="Look again until no run is under way.")
+@json_option
+def status(results: Path, watch: bool, as_json: bool) -> None:
+    """Show where every planned run stands, also those that a scheduler runs."""
+    from dataclasses import asdict
+
+    from gan_bench.cli.views.jobs import show, summary
+    from gan_bench.cli.views.tables import print_statuses
+    from gan_bench.errors import UsageError
+    from gan_bench.launch.status import Scan
+    from gan_bench.results.layout import open_results
+    from gan_bench.schedulers.follow import follow
+    from gan_bench.schedulers.jobs import Jobs
+
+    folder = open_results(results, create=False)
+    if watch and as_json:
+        raise UsageError("--watch is for people, --json is not: give one of them.")
+    scan, jobs = Scan(folder), Jobs(folder)
+    if watch:
+        click.echo(summary(show(console(), follow(scan, jobs))))
+    else:
+        rows = scan.look(jobs.look())
+        if as_json:
+            print_json([asdict(row) for row in rows])
+        else:
+            print_statuses(console(), rows)
+    for sentence in (*scan.left_out, *jobs.left_out):
+        click.echo(sentence, err=True)
+
+
+@click.command()
+@results_option
+def cancel(results: Path) -> None:
+    """End all jobs of a results folder that a scheduler runs or has waiting.
+
+    A run that is under way ends with a checkpoint; the same `gan-bench run` continues it.
+    """
+    from gan_bench.results.layout import open_results
+    from gan_bench.schedulers.jobs import Jobs
+
+    jobs = Jobs(open_results(results, create=False))
+    count = jobs.cancel()
+    for sentence in jobs.left_out:
+        click.echo(f"{sentence} Its jobs were not cancelled.", err=True)
+    click.echo(f"{count:,} jobs cancelled." if count else "There is no job to cancel.")

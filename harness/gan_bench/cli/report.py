@@ -1,0 +1,113 @@
+"""``gan-bench report``, ``export`` and ``compare``: what is made of finished results."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gan_bench.cli.options import (
+    DEFAULT_REPORTS,
+    DEFAULT_TABLES,
+    PositiveNumber,
+    console,
+    json_option,
+    print_json,
+    results_option,
+    say,
+)
+
+if TYPE_CHECKING:
+    from gan_bench.results.export import Format
+
+
+@click.command()
+@results_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_REPORTS,
+    show_default=True,
+    help="The folder for report.md and report.html.",
+)
+@click.option("--title", help="The report's title.")
+@click.option(
+    "--target-fid",
+    type=PositiveNumber(),
+    help="Show how long each implementation takes to reach this FID.",
+)
+@click.option("--open", "open_", is_flag=True, help="Open report.html in the browser.")
+def report(
+    results: Path, out: Path, title: str | None, target_fid: float | None, open_: bool
+) -> None:
+    """Write the markdown and HTML comparison of a results folder."""
+    from gan_bench.report import write_report
+
+    files = write_report(results, out, title=title, target_fid=target_fid)
+    click.echo(f"{files.markdown}\n{files.html}")
+    if open_:
+        import webbrowser
+
+        if not webbrowser.open(files.html.resolve().as_uri()):
+            say(f"There is no browser to open {files.html} with; BROWSER may name one.")
+
+
+@click.command()
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["csv", "parquet", "json"]),
+    default="csv",
+    show_default=True,
+    help="Of the three files; Parquet wants pyarrow.",
+)
+@results_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_TABLES,
+    show_default=True,
+    help="The folder for the files.",
+)
+def export(file_format: "Format", results: Path, out: Path) -> None:
+    """Write the tables of a results folder as files: runs, losses and scores."""
+    from gan_bench.results.export import export as write_tables
+
+    written = write_tables(results, out, file_format)
+    for path in written.files:
+        click.echo(path)
+    for sentence in written.left_out:
+        say(sentence)
+
+
+@click.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="A recorded figure such as kid_lenet, or images_per_s; by default the FID of both.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_REPORTS,
+    show_default=True,
+    help="The folder for compare.md.",
+)
+@json_option
+def compare(a: Path, b: Path, metric: str | None, out: Path, as_json: bool) -> None:
+    """Compare two results folders: whether B, after a change, is better than A."""
+    from gan_bench.cli.views.compare import print_comparison
+    from gan_bench.compare import compare as compare_folders
+    from gan_bench.compare.output import as_dict, write_markdown
+
+    comparison = compare_folders(a, b, metric)
+    path = write_markdown(comparison, out)
+    if as_json:
+        print_json(as_dict(comparison))
+        say(str(path))
+    else:
+        print_comparison(console(), comparison)
+        click.echo(path)
+    for sentence in comparison.left_out:
+        say(sentence)

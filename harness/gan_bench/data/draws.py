@@ -1,0 +1,128 @@
+"""Everything random that the harness draws for a run: the order of images, and the latents."""
+
+from typing import Literal, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.streams import Stream, generator
+
+
+def batches(
+    *,
+    seed: int,
+    first_step: int,
+    steps: int,
+    real_batches_per_step: int,
+    batch_size: int,
+    images: int,
+) -> NDArray[np.int64]:
+    """Return the batches of the steps first_step, ..., first_step + steps - 1.
+
+    The stream is the concatenation of one permutation of the images for each epoch 0, 1, 2, ...,
+    cut into consecutive batches: batches are always full, one may span two epochs, and every image
+    is used once before any is used again. A step's batches do not depend on the window asked for,
+    and epochs before it are not walked.
+
+    Parameters
+    ----------
+    seed
+        0 <= seed < 2**64.
+    first_step, steps
+        The window, both >= 0.
+    real_batches_per_step
+        Batches that a step consumes (p), >= 1.
+    batch_size
+        Images in a batch, >= 1; more than ``images`` is possible.
+    images
+        Images in the training split, >= 1.
+
+    Returns
+    -------
+    int64 (steps, real_batches_per_step, batch_size), indices 0 <= i < images.
+    """
+    images_per_step = real_batches_per_step * batch_size
+    start = first_step * images_per_step
+    stop = start + steps * images_per_step
+    indices = np.empty(stop - start, dtype=np.int64)
+    position = start
+    while position < stop:
+        epoch, offset = divmod(position, images)
+        taken = min(images - offset, stop - position)
+        order = generator(seed, Stream.BATCHES, epoch).permutation(images)
+        indices[position - start : position - start + taken] = order[offset : offset + taken]
+        position += taken
+    return indices.reshape(steps, real_batches_per_step, batch_size)
+
+
+LatentDistribution = Literal["normal", "uniform"]
+"""N(0, I), or uniform in [-1, 1)."""
+
+
+def training_latents(
+    *,
+    seed: int,
+    first_step: int,
+    steps: int,
+    draws: int,
+    batch_size: int,
+    latent_size: int,
+    distribution: LatentDistribution,
+) -> NDArray[np.float32]:
+    """Return the latents of the steps first_step, ..., first_step + steps - 1.
+
+    Each step has a stream of its own: its latents do not depend on the window asked for.
+
+    Parameters
+    ----------
+    seed
+        0 <= seed < 2**64.
+    first_step, steps
+        The window, both >= 0.
+    draws
+        Batches of latents that a step consumes.
+    batch_size, latent_size
+        The shape of one draw.
+    distribution
+        ``normal`` or ``uniform``.
+
+    Returns
+    -------
+    float32 (steps, draws, batch_size, latent_size).
+    """
+    latents = np.empty((steps, draws, batch_size, latent_size), dtype=np.float32)
+    for row in range(steps):
+        random = generator(seed, Stream.TRAINING_LATENTS, first_step + row)
+        _fill(latents[row], random, distribution)
+    return latents
+
+
+def evaluation_latents(
+    *, seed: int, count: int, latent_size: int, distribution: LatentDistribution
+) -> NDArray[np.float32]:
+    """Return the latents that every evaluation point of a run samples from.
+
+    The first rows are the same for any count: fewer samples are a part of more.
+
+    Returns
+    -------
+    float32 (count, latent_size).
+    """
+    latents = np.empty((count, latent_size), dtype=np.float32)
+    _fill(latents, generator(seed, Stream.EVALUATION_LATENTS), distribution)
+    return latents
+
+
+def _fill(
+    latents: NDArray[np.float32], random: np.random.Generator, distribution: LatentDistribution
+) -> None:
+    match distribution:
+        case "normal":
+            random.standard_normal(out=latents, dtype=np.float32)
+        case "uniform":
+            # [0, 1) has 24 bits here, so that doubling and shifting are exact and never reach 1.
+            random.random(out=latents, dtype=np.float32)
+            latents *= 2
+            latents -= 1
+        case _:
+            assert_never(distribution)

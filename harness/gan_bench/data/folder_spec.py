@@ -1,0 +1,175 @@
+"""The names of folders of images: ``folder:PATH,option=value,...``, what they say and their form.
+
+Options are read from the right: the last parts, between commas, that look like ``option=value``.
+A part with a slash in it is always the path's, so a path that itself ends like an option is
+written with a slash after it.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from gan_bench.errors import UsageError
+
+PREFIX = "folder:"
+OPTIONS = ("size", "channels", "test")
+TEST_SHARE = 1 / 7
+"""Of the images, where the name does not say how many are for testing; MNIST's share."""
+LARGEST_SIDE = 4096
+"""Pixels that ``size`` may ask for."""
+_OPTION = re.compile(r"\s*([A-Za-z][\w-]*)\s*=\s*([^/]*?)\s*")
+_SIZE = re.compile(r"(\d{1,4})(?:x(\d{1,4}))?")
+_COUNT = re.compile(r"\d{1,9}")
+_SHARE = re.compile(r"0?\.\d{1,4}")
+_LONGEST_SLUG = 40
+
+
+@dataclass(frozen=True)
+class FolderName:
+    """A folder of images and how they are read."""
+
+    path: Path
+    """Absolute."""
+
+    size: tuple[int, int] | None = None
+    """(height, width) that every image is resized to; None: as they are, all the same."""
+
+    channels: Literal[1, 3] | None = None
+    """That every image is converted to, grey or RGB; None: as they are, all the same."""
+
+    test: int | float | None = None
+    """How many images are for testing, or which share (a float) of them; None: `TEST_SHARE`."""
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Read a name; a path that is not absolute is taken from the working folder.
+
+        Raises
+        ------
+        UsageError
+            There is no path, or an option is unknown, repeated or has no such value.
+        """
+        text, pairs = _split(name)
+        options: dict[str, str] = {}
+        for option, value in pairs:
+            if option not in OPTIONS:
+                near = difflib.get_close_matches(option.lower(), OPTIONS, n=1)
+                hint = (
+                    f"did you mean {near[0]}?"
+                    if near
+                    else f"there are {', '.join(OPTIONS)}, and a path that ends like an option is "
+                    "written with a slash after it."
+                )
+                raise UsageError(f"A folder of images has no option {option!r}; {hint}")
+            if option in options:
+                raise UsageError(f"The data set {name!r} gives {option} twice; give it once.")
+            options[option] = value
+        return cls(
+            path=_absolute(text, name),
+            size=_size(options["size"]) if "size" in options else None,
+            channels=_channels(options["channels"]) if "channels" in options else None,
+            test=_test(options["test"]) if "test" in options else None,
+        )
+
+    def __str__(self) -> str:
+        """Return the name in its one form, with the absolute path, which `parse` reads again."""
+        path = str(self.path)
+        if _OPTION.fullmatch(path.rpartition(",")[2]):
+            path += "/"
+        return ",".join([f"{PREFIX}{path}", *self._options()])
+
+    def _options(self) -> list[str]:
+        height, width = self.size or (None, None)
+        size = f"{height}" if height == width else f"{height}x{width}"
+        given = {
+            "size": size if self.size else None,
+            "channels": self.channels,
+            "test": self.test,
+        }
+        return [f"{option}={value}" for option, value in given.items() if value is not None]
+
+
+def label(name: str) -> str:
+    """Return a data set's name for readers: of a folder its own name and the options, no path."""
+    if not name.startswith(PREFIX):
+        return name
+    text, pairs = _split(name)
+    return " ".join([f"{PREFIX}{_last(text)}", *(f"{key}={value}" for key, value in pairs)])
+
+
+def slug(name: str) -> str:
+    """Return a part of a file name for a data set: letters, digits, dots, dashes, underscores."""
+    if not name.startswith(PREFIX):
+        return _safe(name)
+    text, _ = _split(name)
+    own = _safe(_last(text)).strip("-.")[:_LONGEST_SLUG]
+    return f"folder-{own}" if own else "folder"
+
+
+def _split(name: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return the path as it is written, and the options in their order; nothing is checked."""
+    text = name.removeprefix(PREFIX)
+    pairs: list[tuple[str, str]] = []
+    while True:
+        rest, comma, part = text.rpartition(",")
+        option = _OPTION.fullmatch(part)
+        if not comma or option is None:
+            return text, pairs[::-1]
+        pairs.append((option[1], option[2]))
+        text = rest
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)
+
+
+def _absolute(text: str, name: str) -> Path:
+    if not text:
+        raise UsageError(
+            f"The data set {name!r} names no folder; write folder:PATH, such as "
+            "folder:pictures,size=28."
+        )
+    try:
+        path = Path(text).expanduser().resolve()
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"The folder {text!r} has a path that is no UTF-8; rename it.") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"The folder {text!r} cannot be found ({error}); correct it.") from error
+    return path
+
+
+def _size(value: str) -> tuple[int, int]:
+    match = _SIZE.fullmatch(value)
+    sides = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not all(1 <= side <= LARGEST_SIDE for side in sides):
+        raise UsageError(
+            f"size is the pixels of a side, such as 28, or HEIGHTxWIDTH, such as 28x32, of 1 to "
+            f"{LARGEST_SIDE}; not {value!r}."
+        )
+    return sides
+
+
+def _channels(value: str) -> Literal[1, 3]:
+    if value == "1":
+        return 1
+    if value == "3":
+        return 3
+    raise UsageError(f"channels is 1 for grey or 3 for RGB; not {value!r}.")
+
+
+def _test(value: str) -> int | float:
+    if _COUNT.fullmatch(value) and int(value) >= 2:
+        return int(value)
+    if _SHARE.fullmatch(value) and float(value) > 0:
+        return float(value)
+    raise UsageError(
+        "test is the number of images to test with, such as 1000 (2 at least), or their share, "
+        f"such as 0.2; not {value!r}."
+    )

@@ -1,0 +1,122 @@
+"""One image file as an array: what is read, and what is done to its pixels and what is not."""
+
+import re
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from gan_bench.errors import UsageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+"""Of the files that count as images, in small letters or capitals."""
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
+_PLAIN = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "RGB": "RGB", "RGBA": "RGB"}
+_SIXTEEN_BITS = re.compile(r"\bI;16|;16[BLN]")
+"""In the raw mode of a channel of 16 bits, of which Pillow would drop eight without a word."""
+
+
+def read_picture(
+    path: Path, *, size: tuple[int, int] | None, channels: Literal[1, 3] | None
+) -> NDArray[np.uint8]:
+    """Read an image of 8 bits a channel, grey or RGB.
+
+    Lossless and always done: black and white becomes grey of 0 and 255, a palette's indices become
+    its RGB colours, an alpha channel that is opaque everywhere is dropped, and the orientation in
+    the EXIF data is obeyed. Colour profiles are not looked at. Of a JPEG with further pictures
+    (MPO) the first is taken.
+
+    Parameters
+    ----------
+    path
+        The file; its format is read from its content.
+    size
+        (height, width) to resize to, after the conversion: bicubic with antialiasing, as Pillow
+        computes it. The proportions are not kept.
+    channels
+        1 for grey, by ITU-R 601-2: (299 R + 587 G + 114 B) / 1000; 3 for RGB, of grey three times
+        the same; None for what the image has.
+
+    Returns
+    -------
+    uint8 (height, width, channels).
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, is damaged, or is an image of another kind, e.g. transparent, of
+        16 bits, in CMYK or of several frames.
+    """
+    try:
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=_FORMATS) as image:
+                _check_frames(image, path)
+                _check_depth(image, path)
+                image.load()
+                upright = ImageOps.exif_transpose(image)
+                plain = _grey_or_rgb(upright, path)
+    except UsageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UsageError(
+            f"{shown(path)} has more pixels than Pillow takes for harmless; make it smaller or "
+            "move it away."
+        ) from error
+    except Exception as error:
+        # Decoders raise anything on damaged files; of what the system says, the words are known.
+        if isinstance(error, OSError) and error.strerror:
+            raise UsageError(
+                f"{shown(path)} cannot be read ({error.strerror}); check it and its permissions."
+            ) from error
+        raise UsageError(
+            f"{shown(path)} is damaged or no image that is read here (PNG, JPEG, BMP, WebP, TIFF); "
+            "replace it or move it away."
+        ) from error
+    if channels is not None:
+        plain = plain.convert("L" if channels == 1 else "RGB")
+    if size is not None:
+        plain = plain.resize(size[::-1], Image.Resampling.BICUBIC)
+    pixels = np.asarray(plain, dtype=np.uint8)
+    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def shown(path: Path) -> str:
+    """Return a path for a sentence, whatever bytes its name has."""
+    return str(path).encode(errors="replace").decode()
+
+
+def _check_frames(image: Image.Image, path: Path) -> None:
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":
+        raise UsageError(
+            f"{shown(path)} holds {frames} frames or pages; save the one that is meant as an image "
+            "of its own."
+        )
+
+
+def _check_depth(image: Image.Image, path: Path) -> None:
+    if any(_SIXTEEN_BITS.search(str(tile[3])) for tile in getattr(image, "tile", ())):
+        raise UsageError(
+            f"{shown(path)} has 16 bits a channel; convert it to 8 bits, as only you know which "
+            "range of values matters."
+        )
+
+
+def _grey_or_rgb(image: Image.Image, path: Path) -> Image.Image:
+    plain = _PLAIN.get(image.mode)
+    if plain is None:
+        raise UsageError(
+            f"{shown(path)} is of Pillow's mode {image.mode}; convert it to grey or RGB of 8 bits."
+        )
+    if image.has_transparency_data:
+        alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+        if alpha.min() < 255:
+            raise UsageError(
+                f"{shown(path)} is transparent in places; put it on a background of one colour."
+            )
+    return image.convert(plain)

@@ -1,0 +1,1 @@
+"""Run one plan on this machine: start, supervise, record and score each run."""

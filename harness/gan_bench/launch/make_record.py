@@ -1,0 +1,153 @@
+"""The record of a run, made from its specification, journal and outcome."""
+
+import contextlib
+import hashlib
+import statistics
+from datetime import UTC, datetime
+from typing import Any
+
+from gan_bench.launch.outcome import Outcome, log_tail
+from gan_bench.plan.spec import RunSpec
+from gan_bench.results.events import Event, read_events
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.record import EvaluationPoint, Provenance, Record
+
+EXCLUSIVE_BELOW = 0.05
+"""The device counts as exclusive if others used less than this share of it during the run."""
+
+
+class _Clock:
+    """The times of a run's chunks, each counted once however often it was trained."""
+
+    def __init__(self, events: list[Event], images_per_step: int) -> None:
+        self.images_per_step = images_per_step
+        self.steady: dict[int, Event] = {}
+        self.warmups: dict[int, Event] = {}
+        self.first: Event | None = None
+        for event in events:
+            if event["event"] != "chunk":
+                continue
+            if not event["warmup"]:
+                self.steady[event["first_step"]] = event
+            elif event["first_step"] == 0 and self.first is None:
+                self.first = event
+            else:
+                self.warmups[event["first_step"]] = event
+        # A chunk that a kill made the harness repeat was timed when it was trained first.
+        later = {start for start in self.warmups if start not in self.steady}
+        self.untimed = sum(self.warmups[start]["step"] - start for start in later if start > 0)
+
+    @property
+    def train_s(self) -> float | None:
+        if not self.steady:
+            return None
+        return float(sum(event["seconds"] for event in self.steady.values()))
+
+    @property
+    def resume_s(self) -> float | None:
+        if not self.warmups:
+            return None
+        return float(sum(event["seconds"] for event in self.warmups.values()))
+
+    @property
+    def images_per_s(self) -> float | None:
+        steps = sum(event["step"] - event["first_step"] for event in self.steady.values())
+        return steps * self.images_per_step / self.train_s if self.train_s else None
+
+    def elapsed(self, step: int) -> float | None:
+        """Return warmup_s + train_s up to a step, or None where a part of it has no such time."""
+        if step == 0:
+            return 0.0
+        chunks = [event for event in self.steady.values() if event["step"] <= step]
+        if self.first is not None:
+            chunks.append(self.first)
+        covered = sum(event["step"] - event["first_step"] for event in chunks)
+        return sum(event["seconds"] for event in chunks) if covered == step else None
+
+
+def _first(events: list[Event], kind: str, key: str) -> Any:
+    return next((event[key] for event in events if event["event"] == kind), None)
+
+
+def make_record(
+    folder: RunFolder,
+    spec: RunSpec,
+    outcome: Outcome,
+    circumstances: Provenance,
+    parity: str | None = None,
+) -> Record:
+    """Make the record of a run whose worker has ended.
+
+    Parameters
+    ----------
+    folder, spec
+        The run.
+    outcome
+        How its worker ended.
+    circumstances
+        What else was true of the machine.
+    parity
+        The id of the parity certificate that speaks for it, None if there is none.
+    """
+    # What a trainer may have written into the journal itself cannot be of this run.
+    events = [e for e in read_events(folder.events) if e.get("step", 0) <= spec.steps]
+    clock = _Clock(events, spec.images_per_step)
+    probes = [
+        gflops
+        for gflops in (circumstances.probe_gflops_before, circumstances.probe_gflops_after)
+        if gflops
+    ]
+    fraction = None
+    # The probe runs before and after: beside other load it does not tell what the run could have.
+    alone = circumstances.device_exclusive
+    if alone and clock.images_per_s and spec.multiply_adds_per_step and probes:
+        per_s = clock.images_per_s / spec.images_per_step * spec.multiply_adds_per_step
+        fraction = 2 * per_s / (statistics.mean(probes) * 1e9)
+    steps_done = max((e["step"] for e in events if e["event"] in ("chunk", "done")), default=0)
+    # A snapshot that was taken again after a kill is the same one; of one that was taken just
+    # before the kill, there is the file without the event.
+    taken = {event["step"]: event for event in events if event["event"] == "snapshot"}
+    files = {int(path.stem) for path in folder.snapshots.glob("*.npz") if path.stem.isdigit()}
+    snapshots = sorted(taken.keys() | files)
+    peaks = [event["peak_rss_mb"] for event in events if event.get("peak_rss_mb") is not None]
+    return Record(
+        run_id=spec.run_id,
+        spec=spec,
+        status=outcome.status,
+        reason=outcome.reason,
+        log_tail=None if outcome.status == "ok" else log_tail(folder),
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        attempts=max((event["attempt"] for event in events), default=0),
+        steps_done=steps_done,
+        paired=_first(events, "ready", "paired"),
+        import_s=_first(events, "ready", "import_s"),
+        data_s=_first(events, "ready", "data_s"),
+        setup_s=_first(events, "ready", "setup_s"),
+        warmup_s=clock.first["seconds"] if clock.first else None,
+        resume_s=clock.resume_s,
+        train_s=clock.train_s,
+        sample_s=sum(event["seconds"] for event in taken.values()) if taken else None,
+        untimed_steps=clock.untimed,
+        images_per_s=clock.images_per_s,
+        multiply_adds_fraction=fraction,
+        peak_rss_mb=max(peaks, default=None),
+        weights_sha256=_first(events, "done", "weights_sha256"),
+        parity=parity,
+        evaluation_points=tuple(
+            EvaluationPoint(
+                step=step, images=step * spec.images_per_step, train_s=clock.elapsed(step)
+            )
+            for step in snapshots
+        ),
+        circumstances=circumstances,
+        files=checksums(folder),
+    )
+
+
+def checksums(folder: RunFolder) -> dict[str, str]:
+    """Return the SHA-256 of the files that a record vouches for, of those that are there."""
+    found = {}
+    for path in (folder.losses,):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found

@@ -1,0 +1,195 @@
+"""One planned run from launch to score; every executor calls exactly this."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.launch.make_record import make_record
+from gan_bench.launch.outcome import Outcome
+from gan_bench.launch.provenance import provenance
+from gan_bench.launch.score import score_all
+from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
+from gan_bench.plan.spec import RunSpec
+from gan_bench.plugins.frameworks import missing, versions_of
+from gan_bench.results.certificate import certificate_for, read_certificates
+from gan_bench.results.events import Event
+from gan_bench.results.layout import ResultsFolder, RunFolder
+from gan_bench.results.record import Job, Record
+from gan_bench.results.status import Status
+from gan_bench.scoring.features.choice import Scoring
+from gan_bench.system.disk import DiskFull, is_full
+from gan_bench.system.load import LoadMeter
+from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
+from gan_bench.system.throughput_probe import probe
+
+RETRIED = frozenset({"error", "oom", "timeout", "diverged"})
+"""Statuses that ``--retry`` tries again; killed, missing and skipped are tried on any run."""
+FINAL = frozenset({"ok", "unsupported"}) | RETRIED
+Action = Literal["reuse", "run"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How runs are launched; nothing in here changes their bits."""
+
+    command: str
+    timeout_s: float | None = None
+    silence_s: float = SILENCE_S
+    grace_s: float = GRACE_S
+    retry: bool = False
+    force: bool = False
+    keep_samples: bool = False
+    scoring: Scoring = field(default_factory=Scoring)
+    job: Job | None = None
+    """The scheduler's job that runs it, None where a person does."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of one planned run."""
+
+    record: Record
+    scoring_problem: str | None = None
+    """Why not every evaluation point has a score, None where each has."""
+    interrupt: int | None = None
+    """The signal that ended the run, and is to end the plan."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run is finished and scored."""
+        return self.record.status == "ok" and self.scoring_problem is None
+
+
+def action(folder: RunFolder, options: Options) -> Action:
+    """Say whether a planned run is to be run, given what is there of it.
+
+    Raises
+    ------
+    UsageError
+        There is a record that cannot be read, of another version of gan-bench perhaps: it is
+        neither believed nor overwritten.
+    """
+    if options.force or not folder.record.exists():
+        return "run"
+    try:
+        record = Record.read(folder)
+    except GanBenchError as error:
+        raise UsageError(
+            f"{error} Move {folder.path} aside, or start the run over with --force."
+        ) from error
+    if record.status in RETRIED and options.retry:
+        return "run"
+    # What a hand or a full disk has removed from a finished run is made again.
+    whole = folder.spec.exists() and (record.status != "ok" or folder.losses.exists())
+    return "reuse" if record.status in FINAL and whole else "run"
+
+
+def start_over(results: ResultsFolder, folder: RunFolder) -> None:
+    """Remove what there is of a run; the caller holds its lock."""
+    if folder.path.exists():
+        # Renamed first: a removal cut short must not leave half a run that looks like one.
+        results.removing.mkdir(exist_ok=True)
+        gone = Path(tempfile.mkdtemp(prefix=f"{folder.path.name}-", dir=results.removing))
+        folder.path.rename(gone / folder.path.name)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _train(
+    results: ResultsFolder, spec: RunSpec, options: Options, on_event: Callable[[Event], None]
+) -> tuple[Record, int | None]:
+    """Launch the worker unless it is known that it cannot run; write the record.
+
+    Raises
+    ------
+    DiskFull
+        The run ended for want of space, or its record cannot be written for that.
+    """
+    folder = results.run(spec.run_id)
+    before = after = other_load = None
+    absent = missing(spec.implementation.framework, versions_of(spec.python))
+    outcome: Outcome
+    if absent is not None:
+        outcome = _not_launched("missing", absent)
+    elif spec.cannot_make is not None:
+        outcome = _not_launched("unsupported", spec.cannot_make)
+    else:
+        before = probe(spec)
+        meter = LoadMeter()
+        folder.record.unlink(missing_ok=True)
+        outcome = launch(
+            folder,
+            spec,
+            timeout_s=options.timeout_s,
+            silence_s=options.silence_s,
+            grace_s=options.grace_s,
+            by_scheduler=options.job is not None,
+            on_event=on_event,
+        )
+        other_load = meter.stop(outcome.cpu_s)
+        after = None if outcome.interrupt else probe(spec)
+    around = provenance(
+        command=options.command,
+        device=spec.device,
+        probes=(before, after),
+        other_load=other_load,
+        job=options.job,
+    )
+    # A certificate that cannot be read is named by the report; it speaks for no run.
+    certificate = certificate_for(spec, read_certificates(results)[0])
+    parity = certificate.id if certificate else None
+    record = make_record(folder, spec, outcome, around, parity)
+    try:
+        spec.write(folder.spec)
+        record.write(folder)
+    except OSError as error:
+        if is_full(error):
+            raise DiskFull(folder.path) from error
+        # A trainer may have put something in its place; the plan goes on.
+        reason = f"its record cannot be written ({error.strerror or error})"
+        return record.model_copy(update={"status": "error", "reason": reason}), outcome.interrupt
+    if outcome.disk_full:
+        raise DiskFull(folder.path)
+    return record, outcome.interrupt
+
+
+def _not_launched(status: Status, reason: str) -> Outcome:
+    return Outcome(status=status, reason=reason, cpu_s=0.0)
+
+
+def run_one(
+    results: ResultsFolder,
+    spec: RunSpec,
+    options: Options,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> RunResult:
+    """Launch, record and score one run; what is finished of it already is reused (see `action`).
+
+    Raises
+    ------
+    UsageError
+        Another process is at this run, or its record cannot be read.
+    DiskFull
+        There is no space for its files.
+    OSError
+        Its folder cannot be written for another reason.
+    """
+    folder = results.run(spec.run_id)
+    # A file system of many machines may take a while to release what a dead one held.
+    wait_s = RUN_LOCK_S if options.job is None else JOBS_RUN_LOCK_S
+    with run_lock(results.locks, spec.run_id, options.command, wait_s=wait_s):
+        interrupt = None
+        if action(folder, options) == "reuse":
+            record = Record.read(folder)
+        else:
+            if options.force:
+                start_over(results, folder)
+            spec.write(folder.spec)
+            record, interrupt = _train(results, spec, options, on_event)
+        problem = None
+        if interrupt is None:
+            problem = score_all(folder, spec, options.scoring, keep_samples=options.keep_samples)
+    return RunResult(record=record, scoring_problem=problem, interrupt=interrupt)

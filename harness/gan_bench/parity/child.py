@@ -1,0 +1,166 @@
+"""The child process that shows what one implementation does on the exchanged inputs."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from gan_bench import data
+from gan_bench.contract import check_samples, loss_table
+from gan_bench.data import Split
+from gan_bench.errors import first_validation_error
+from gan_bench.parity.inputs import DATASET, TEN_STEPS, Inputs, marks, observed_recipe, perturbed
+from gan_bench.parity.messages import Message, Stage, send
+from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.registry import Implementation
+from gan_bench.recipe import Recipe
+from gan_bench.system.child import receive_order
+from gan_bench.system.models import Frozen
+from gan_bench.trainer import LOSS_COLUMNS, Trainer, Unsupported
+
+
+class Order(Frozen):
+    """What the child is to observe."""
+
+    implementation: Implementation
+    recipe_values: dict[str, Any]
+    device: str
+    """As the child calls it."""
+    seed: int
+    batch_size: int = Field(ge=2)
+    """At most; a recipe that does not allow it keeps its own."""
+    paired_steps: int = Field(ge=1)
+
+
+class Observation:
+    """One implementation at work, in the order in which it is compared."""
+
+    def __init__(
+        self, trainer_class: type[Trainer], recipe: Recipe, split: Split, order: Order
+    ) -> None:
+        self.trainer_class = trainer_class
+        self.recipe = recipe
+        self.split = split
+        self.order = order
+
+    def parts(self) -> Iterator[Message]:
+        """Yield everything that it does, and at the end why it cannot do more, if so."""
+        try:
+            single = self._recipe("float32")
+            if single.initial_weights(self.order.seed) is None:
+                yield Message("unsupported", reason="its recipe gives no initial weights")
+                return
+            yield from self._in_float32(single)
+            yield from self._in_float64(self._recipe("float64").without_dropout())
+        except Unsupported as reason:
+            yield Message("unsupported", reason=" ".join(str(reason).split()))
+        except ValidationError as error:
+            yield Message(
+                "unsupported", reason=f"its recipe says: {first_validation_error(error).message}"
+            )
+
+    def _in_float32(self, recipe: Recipe) -> Iterator[Message]:
+        """Show what it holds, its forward passes and its part of the paired run."""
+        inputs = Inputs(recipe, self.order.seed, self.split.images)
+        trainer = self._build(recipe, self.order.paired_steps)
+        trainer.set_weights(self._initial(recipe))
+        held, initial = _copied(trainer.weights()), self._initial(recipe)
+        facts = {
+            "batch_size": np.array(recipe.batch_size),
+            "dropout": np.array(recipe.without_dropout() != recipe),
+        }
+        yield Message(
+            "held", {**_named("held", held), **_named("recipe", initial), **_named("facts", facts)}
+        )
+
+        trainer.set_weights(perturbed(initial, self.order.seed))
+        outputs: dict[str, NDArray[Any]] = {}
+        latents, images = inputs.evaluation_latents(), inputs.first_images()
+        for training, mode in ((True, "training"), (False, "inference")):
+            made, logits = trainer.forward(latents, images, training)
+            outputs |= {f"G(z) in {mode}": np.array(made), f"D(x) in {mode}": np.array(logits)}
+        outputs["samples"] = trainer.sample(latents)
+        check_samples(outputs["samples"], (len(latents), *self.split.images.shape[1:]))
+        yield Message("forward", outputs)
+
+        trainer.set_weights(self._initial(recipe))
+        done = 0
+        for mark in marks(self.order.paired_steps):
+            yield _trained("paired", trainer, inputs, done, mark)
+            done = mark
+
+    def _in_float64(self, recipe: Recipe) -> Iterator[Message]:
+        """Show ten steps, each by itself."""
+        inputs = Inputs(recipe, self.order.seed, self.split.images)
+        trainer = self._build(recipe, TEN_STEPS)
+        trainer.set_weights(self._initial(recipe))
+        for step in range(TEN_STEPS):
+            yield _trained("step", trainer, inputs, step, step + 1)
+
+    def _recipe(self, dtype: str) -> Recipe:
+        return observed_recipe(self.recipe, dtype, self.order.batch_size)
+
+    def _build(self, recipe: Recipe, planned_steps: int) -> Trainer:
+        return self.trainer_class(
+            recipe,
+            self.split.images,
+            self.split.labels,
+            device=self.order.device,
+            planned_steps=planned_steps,
+            seed=self.order.seed,
+        )
+
+    def _initial(self, recipe: Recipe) -> dict[str, NDArray[np.float32]]:
+        """Draw the recipe's initial weights, which a trainer may keep or change."""
+        weights = recipe.initial_weights(self.order.seed)
+        assert weights is not None
+        return weights
+
+
+def _trained(
+    stage: Stage, trainer: Trainer, inputs: Inputs, first_step: int, last_step: int
+) -> Message:
+    steps = last_step - first_step
+    losses = trainer.train(inputs.batches(first_step, steps), inputs.latents(first_step, steps))
+    loss_table(losses, steps, inputs.recipe.dtype)  # refuses what the contract does not allow
+    columns = {name: getattr(losses, name) for name in LOSS_COLUMNS}
+    had = {name: values for name, values in columns.items() if values is not None}
+    arrays = {**_named("losses", _copied(had)), **_named("weights", _copied(trainer.weights()))}
+    return Message(stage, arrays, step=last_step)
+
+
+def _copied(tensors: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    return {name: np.array(tensor) for name, tensor in tensors.items()}
+
+
+def _named(kind: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {f"{kind}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _main(answers: int) -> None:
+    order = Order.model_validate_json(receive_order())
+    trainer_class = load_trainer(order.implementation)
+    recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
+    recipe = recipe_class.model_validate(order.recipe_values)
+    observation = Observation(trainer_class, recipe, data.load(DATASET).train, order)
+    with os.fdopen(answers, "wb") as pipe:
+        for part in observation.parts():
+            send(pipe, part)
+
+
+if __name__ == "__main__":
+    code = 0
+    try:
+        _main(int(sys.argv[1]))
+    except BaseException:  # noqa: BLE001 - a trainer may raise anything, SystemExit too
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Without running a framework's or plugin's exit handlers, which may hang or crash.
+    os._exit(code)

@@ -1,0 +1,270 @@
+"""What an implementation's recipe is with the user's values; third parties' in a child process."""
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any, get_origin
+
+from pydantic import ValidationError
+
+from gan_bench.data import SplitName
+from gan_bench.errors import UsageError, first_validation_error
+from gan_bench.plugins import source_hash
+from gan_bench.plugins.frameworks import PINNED
+from gan_bench.plugins.loader import load_trainer, plugin_in
+from gan_bench.plugins.registry import (
+    Implementation,
+    is_path,
+    recipe_entry_point,
+    registered,
+    split_path,
+)
+from gan_bench.recipe import Recipe
+from gan_bench.system.models import Frozen
+
+_OWN_RECIPES = "gan_bench_recipes"
+_DESCRIBE_TIMEOUT_S = 300
+
+
+class RecipeField(Frozen):
+    """One knob of a recipe, with the value that the run takes."""
+
+    name: str
+    value: Any
+    default: Any
+    description: str
+    origin: str
+    """``source``, ``chosen``, ``framework default pinned``, or empty where not stated."""
+
+
+class Description(Frozen):
+    """An implementation and its validated recipe, as plain values."""
+
+    implementation: Implementation
+    source_sha256: str
+    recipe_origin: str
+    """The framework in which the recipe's source was written."""
+    recipe_source: str
+    summary: str
+    fields: tuple[RecipeField, ...]
+    conventions: dict[str, str]
+    """What is pinned and no field, by what it concerns: the recipe's and the harness's own."""
+    images_per_step: int
+    batch_size: int
+    epochs: int
+    train_splits: tuple[SplitName, ...]
+    """The data set's splits that are trained on, one after the other."""
+    parameters: dict[str, int] | None
+    multiply_adds_per_step: int | None
+    cannot_make: str | None
+    """Why the recipe cannot make images of the data set's shape."""
+
+    @property
+    def recipe_values(self) -> dict[str, Any]:
+        """The recipe's fields as JSON values."""
+        return {field.name: field.value for field in self.fields}
+
+
+def _sentence(name: str, recipe_class: type[Recipe], error: ValidationError) -> str:
+    """Say the first thing that is wrong with a recipe's values."""
+    wrong = first_validation_error(error)
+    field = wrong.where or "the recipe"
+    if wrong.kind == "extra_forbidden":
+        known = ", ".join(recipe_class.model_fields)
+        return f"{name} has no field {field!r}; its fields are {known}."
+    given = f" (got {wrong.given!r})" if wrong.keys else ""
+    return f"{name}.{field}: {wrong.message}{given}."
+
+
+def _lists(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Split what the command line gives for fields of several values, ``0.5,0.9``."""
+    split = dict(values)
+    for name, value in values.items():
+        field = recipe_class.model_fields.get(name)
+        several = field is not None and get_origin(field.annotation) in (tuple, list)
+        if several and isinstance(value, str):
+            split[name] = [part.strip() for part in value.split(",") if part.strip()]
+    return split
+
+
+def _train_splits(name: str, recipe: Recipe) -> tuple[SplitName, ...]:
+    splits = tuple(recipe.train_splits)
+    if splits in (("train",), ("train", "test")):
+        return splits
+    raise UsageError(
+        f"The recipe of {name} wants to train on the splits {splits!r}; its train_splits must be "
+        "('train',) or ('train', 'test')."
+    )
+
+
+def _describe_recipe(
+    implementation: Implementation,
+    recipe_class: type[Recipe],
+    source_sha256: str,
+    values: Mapping[str, Any],
+    shape: tuple[int, int, int],
+) -> Description:
+    try:
+        recipe = recipe_class.model_validate(_lists(recipe_class, values))
+    except ValidationError as error:
+        raise UsageError(_sentence(implementation.name, recipe_class, error)) from error
+    defaults = recipe_class.model_fields
+    dumped = recipe.model_dump(mode="json")
+    fields = []
+    for name, info in defaults.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        default = None if info.is_required() else info.get_default(call_default_factory=True)
+        fields.append(
+            RecipeField(
+                name=name,
+                value=dumped[name],
+                default=list(default) if isinstance(default, tuple) else default,
+                description=info.description or "",
+                origin=str(extra.get("origin", "")),
+            )
+        )
+    return Description(
+        implementation=implementation,
+        source_sha256=source_sha256,
+        recipe_origin=recipe_class.origin,
+        recipe_source=recipe_class.source,
+        summary=(inspect.getdoc(recipe_class) or "").partition("\n")[0],
+        fields=tuple(fields),
+        conventions=recipe_class.conventions(implementation.framework) | PINNED,
+        images_per_step=recipe.images_per_step,
+        batch_size=recipe.batch_size,
+        epochs=recipe.epochs,
+        train_splits=_train_splits(implementation.name, recipe),
+        parameters=recipe.parameter_counts(),
+        multiply_adds_per_step=recipe.multiply_adds_per_step(),
+        cannot_make=recipe.cannot_make(*shape),
+    )
+
+
+def describe_here(
+    target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
+) -> Description:
+    """Describe a target by importing its recipe (or, where only it knows the recipe, its trainer).
+
+    Parameters
+    ----------
+    target
+        A registered name, or FILE.py[:CLASS].
+    values
+        The recipe's fields that differ from their defaults; strings are parsed by field type.
+    shape
+        (height, width, channels) of the data set.
+    """
+    if is_path(target):
+        path, attribute = split_path(target)
+        implementation = plugin_in(path, attribute)
+        recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
+        digest = source_hash.sha256_of_file(path)
+    else:
+        implementation = registered()[target]
+        point = recipe_entry_point(implementation.recipe)
+        if point is not None:
+            recipe_class = point.load()
+            modules = [str(implementation.module), point.module]
+        else:
+            recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
+            modules = [str(implementation.module)]
+        digest = source_hash.sha256_of_modules(modules)
+    return _describe_recipe(implementation, recipe_class, digest, values, shape)
+
+
+def describe_own(
+    target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
+) -> Description | None:
+    """Describe a registered implementation of one of gan-bench's recipes, None if it is another.
+
+    These recipes import no framework and are therefore imported into this process.
+    """
+    point = recipe_entry_point(registered()[target].recipe)
+    if point is None or point.module.split(".")[0] != _OWN_RECIPES:
+        return None
+    return describe_here(target, values, shape)
+
+
+def describe(
+    target: str,
+    values: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    pythons: Mapping[str, str] | None = None,
+) -> Description:
+    """Describe a target; see `describe_here`.
+
+    Only gan-bench's own recipes, which import no framework, are imported into this process;
+    anything else is described by a child, so that a plugin can neither slow nor break the command.
+
+    Raises
+    ------
+    UsageError
+        The target's values are not valid, or its file cannot be imported.
+    """
+    python = sys.executable
+    if not is_path(target):
+        own = describe_own(target, values, shape)
+        if own is not None:
+            return own
+        python = (pythons or {}).get(registered()[target].framework, python)
+    # A TOML date is no JSON: as a string it is refused by its field.
+    request = json.dumps({"target": target, "values": dict(values), "shape": shape}, default=str)
+    try:
+        done = subprocess.run(
+            [python, "-P", "-m", "gan_bench.plugins.describe"],
+            input=request,
+            capture_output=True,
+            text=True,
+            timeout=_DESCRIBE_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(
+            f"{target} took more than {_DESCRIBE_TIMEOUT_S} s to import; make its import quicker."
+        ) from error
+    answer = _answer(done.stdout)
+    if answer is None:
+        tail = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise UsageError(f"{target} cannot be imported: {tail[0]}")
+    if "error" in answer:
+        raise UsageError(answer["error"])
+    return Description.model_validate(answer)
+
+
+def _answer(stdout: str) -> dict[str, Any] | None:
+    """Return what the child said, None where it ended before it could say anything."""
+    try:
+        answer = json.loads(stdout.strip().rpartition("\n")[2])
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _main() -> int:
+    """Describe the target that stands on stdin; the last line of stdout is the answer."""
+    request = json.load(sys.stdin)
+    answer: dict[str, Any]
+    channel = os.dup(1)
+    # A plugin may print while it is imported; only the description goes to the real stdout.
+    os.dup2(2, 1)
+    try:
+        shape = tuple(request["shape"])
+        description = describe_here(request["target"], request["values"], shape)
+        answer = description.model_dump(mode="json")
+    except UsageError as error:
+        answer = {"error": str(error)}
+    except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
+        said = " ".join(str(error).split())
+        what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        answer = {"error": f"{request['target']} cannot be imported: {what}."}
+    with os.fdopen(channel, "w") as out:
+        out.write(f"\n{json.dumps(answer)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

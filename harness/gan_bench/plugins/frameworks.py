@@ -1,0 +1,122 @@
+"""Which packages each framework needs and how to get them; nothing here imports one."""
+
+import contextlib
+import json
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+
+from gan_bench.errors import UsageError
+from gan_bench.version import __version__
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What an implementation of a framework needs to be installed."""
+
+    packages: tuple[str, ...]
+    """Distributions that must be there and whose versions identify a run."""
+    install: str
+    """The command that brings them."""
+    gpus: str = ""
+    """An expression for how many GPUs it sees, once ``module`` is imported."""
+    module: str = ""
+    """What takes the time, and fails, where something is wrong with the installation."""
+
+
+FRAMEWORKS: dict[str, Framework] = {
+    "numpy": Framework(("numpy",), "pip install numpy"),
+    "torch": Framework(
+        ("torch",),
+        "pip install 'torch>=2.6' torchvision",
+        gpus="torch.cuda.device_count()",
+        module="torch",
+    ),
+    "keras": Framework(
+        ("tensorflow", "keras"),
+        "pip install 'tensorflow>=2.18' 'keras>=3.6'",
+        gpus='len(tensorflow.config.list_physical_devices("GPU"))',
+        module="tensorflow",
+    ),
+}
+PINNED = {
+    "matmul precision": "the dtype's own: TF32 is off in every framework",
+    "GPU memory": "grows on demand",
+    "threads": "as many for every framework",
+}
+"""What a worker's environment sets alike for all frameworks; see `gan_bench.system.environment`."""
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions, in this interpreter, of all that can identify a run."""
+    versions = {"python": platform.python_version(), "gan-bench": __version__}
+    names = {"numpy"} | {p for framework in FRAMEWORKS.values() for p in framework.packages}
+    for name in sorted(names):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+@cache
+def versions_of(python: str | None) -> dict[str, str]:
+    """Return `installed_versions` of an interpreter (None: this one).
+
+    Raises
+    ------
+    UsageError
+        The interpreter cannot be run, or holds another gan-bench or none.
+    """
+    if python is None or python == sys.executable:
+        return installed_versions()
+    code = (
+        "import json; from gan_bench.plugins.frameworks import installed_versions;"
+        "print(json.dumps(installed_versions()))"
+    )
+    try:
+        done = subprocess.run(
+            [python, "-P", "-c", code], capture_output=True, text=True, timeout=120, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(
+            f"The interpreter {python} in the plan's [python] table cannot be run ({error}); "
+            "name the python of an environment that holds gan-bench."
+        ) from error
+    if done.returncode != 0:
+        raise UsageError(
+            f"The interpreter {python} in the plan's [python] table cannot import gan_bench; "
+            f"install gan-bench {__version__} in its environment."
+        )
+    versions: dict[str, str] = json.loads(done.stdout)
+    if versions["gan-bench"] != __version__:
+        raise UsageError(
+            f"The interpreter {python} holds gan-bench {versions['gan-bench']}, this one "
+            f"{__version__}; install the same version in both."
+        )
+    return versions
+
+
+def missing(framework: str, versions: dict[str, str]) -> str | None:
+    """Return why an implementation of ``framework`` cannot run there, or None."""
+    needed = FRAMEWORKS.get(framework)
+    if needed is None:
+        return None
+    absent = [name for name in needed.packages if name not in versions]
+    if not absent:
+        return None
+    return f"{' and '.join(absent)} not installed; get it with {needed.install}"
+
+
+def identifying_versions(framework: str, versions: dict[str, str]) -> dict[str, str]:
+    """Return the part of ``versions`` on which a run of ``framework`` depends."""
+    known = FRAMEWORKS.get(framework)
+    names = ("python", "gan-bench", "numpy", *(known.packages if known else ()))
+    identifying = {name: versions[name] for name in names if name in versions}
+    if known is None:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            identifying[framework] = metadata.version(framework)
+    return identifying

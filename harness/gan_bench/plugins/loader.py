@@ -1,0 +1,108 @@
+"""Imports trainer classes; called in child processes only, never by the command itself."""
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from gan_bench.errors import UsageError
+from gan_bench.plugins.registry import Implementation, path_name
+from gan_bench.recipe import Recipe
+
+_CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
+
+
+def load_module(implementation: Implementation) -> ModuleType:
+    """Import the module or the file that defines a trainer class."""
+    if implementation.path is None:
+        assert implementation.module is not None
+        return importlib.import_module(implementation.module)
+    path = Path(implementation.path)
+    name = f"gan_bench_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def load_trainer(implementation: Implementation) -> type:
+    """Import and return the trainer class of an implementation.
+
+    Raises
+    ------
+    UsageError
+        The module has no such class, or the class says another framework or recipe than its name.
+    """
+    trainer = getattr(load_module(implementation), implementation.attribute, None)
+    where = implementation.path or implementation.module
+    if not isinstance(trainer, type):
+        raise UsageError(f"{where} has no class {implementation.attribute}.")
+    said = (getattr(trainer, "framework", None), getattr(trainer, "recipe_class", None))
+    if said[0] != implementation.framework:
+        raise UsageError(
+            f"{where}: {implementation.attribute}.framework is {said[0]!r}, but the "
+            f"implementation's name says {implementation.framework!r}; make them agree."
+        )
+    if not (isinstance(said[1], type) and issubclass(said[1], Recipe)):
+        raise UsageError(
+            f"{where}: {implementation.attribute}.recipe_class must be a subclass of "
+            "gan_bench.recipe.Recipe."
+        )
+    return trainer
+
+
+def _trainer_in(module: ModuleType, path: Path, attribute: str | None) -> type:
+    """Return the one class of a file that looks like a trainer."""
+    if attribute is not None:
+        named = getattr(module, attribute, None)
+        if not isinstance(named, type):
+            raise UsageError(f"{path} has no class {attribute}.")
+        return named
+    found: list[type] = [
+        value
+        for name, value in vars(module).items()
+        if inspect.isclass(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+        and all(hasattr(value, method) for method in _CONTRACT)
+    ]
+    if len(found) != 1:
+        names = ", ".join(trainer.__name__ for trainer in found) or "none"
+        raise UsageError(
+            f"{path} must define one trainer class with {', '.join(_CONTRACT)}; it has {names}. "
+            f"Name one with {path.name}:CLASS."
+        )
+    return found[0]
+
+
+def plugin_in(path: Path, attribute: str | None) -> Implementation:
+    """Return the implementation that a file defines, by importing it.
+
+    Raises
+    ------
+    UsageError
+        The file does not define one trainer class, or the class lacks framework or recipe.
+    """
+    unnamed = Implementation(
+        name=path_name(str(path)),
+        framework="",
+        recipe="",
+        attribute=attribute or "",
+        path=str(path),
+    )
+    trainer = _trainer_in(load_module(unnamed), path, attribute)
+    recipe = getattr(trainer, "recipe_class", None)
+    framework = getattr(trainer, "framework", None)
+    if not (isinstance(recipe, type) and issubclass(recipe, Recipe) and hasattr(recipe, "name")):
+        raise UsageError(
+            f"{path}: {trainer.__name__}.recipe_class must be a subclass of "
+            "gan_bench.recipe.Recipe with a name."
+        )
+    if not isinstance(framework, str) or not framework:
+        raise UsageError(f"{path}: {trainer.__name__}.framework must be a string such as 'torch'.")
+    return unnamed.model_copy(
+        update={"framework": framework, "recipe": recipe.name, "attribute": trainer.__name__}
+    )

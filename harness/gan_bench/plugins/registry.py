@@ -1,0 +1,153 @@
+"""Finds implementations by entry point or by file path, and imports none of them."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from pydantic import Field
+
+from gan_bench.errors import UsageError
+from gan_bench.system.files import is_file
+from gan_bench.system.models import Frozen
+
+
+class Implementation(Frozen):
+    """A recipe in a framework, and where its trainer class is to be found."""
+
+    name: str = Field(pattern=r"^[^/\\\x00.][^/\\\x00]*$", max_length=200)
+    """As users write it, e.g. ``torch-dcgan``; a part of the run's folder's name, so no path."""
+    framework: str
+    recipe: str
+    attribute: str
+    """The trainer class's name in its module or file."""
+    module: str | None = None
+    """The importable module, for an entry point."""
+    path: str | None = None
+    """The file, for a plugin given by its path."""
+    distribution: str | None = None
+    """The installed distribution that registered the entry point, with its version."""
+
+
+IMPLEMENTATIONS_GROUP = "gan_bench.implementations"
+RECIPES_GROUP = "gan_bench.recipes"
+_PATH_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+
+
+def registered() -> dict[str, Implementation]:
+    """Return every registered implementation by name, sorted by recipe, then framework.
+
+    Raises
+    ------
+    UsageError
+        A registered name is not ``<framework>-<recipe>``, or two distributions claim one name.
+    """
+    found: dict[str, Implementation] = {}
+    for point in metadata.entry_points(group=IMPLEMENTATIONS_GROUP):
+        origin = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown"
+        if not _NAME.fullmatch(point.name):
+            raise UsageError(
+                f"{origin} registers the implementation {point.name!r}; a name is "
+                "<framework>-<recipe> in lower case, such as torch-dcgan."
+            )
+        framework, recipe = point.name.split("-", 1)
+        implementation = Implementation(
+            name=point.name,
+            framework=framework,
+            recipe=recipe,
+            module=point.module,
+            attribute=point.attr,
+            distribution=origin,
+        )
+        if found.get(point.name, implementation) != implementation:
+            raise UsageError(
+                f"{origin} and {found[point.name].distribution} both register the "
+                f"implementation {point.name!r}; uninstall one of them."
+            )
+        found[point.name] = implementation
+    return dict(sorted(found.items(), key=lambda item: (item[1].recipe, item[1].framework)))
+
+
+def is_path(target: str) -> bool:
+    """Tell a plugin's file, ``./my_gan.py`` or ``my_gan.py:MyGan``, from a registered name."""
+    return ".py" in target or "/" in target
+
+
+def find(targets: Iterable[str]) -> list[str]:
+    """Check that every target is registered or an existing file; return them without repeats.
+
+    Raises
+    ------
+    UsageError
+        An unknown name (with the nearest known one) or a file that is not there.
+    """
+    known = registered()
+    chosen: list[str] = []
+    for target in targets:
+        if is_path(target):
+            split_path(target)
+        elif target not in known:
+            near = difflib.get_close_matches(target, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`gan-bench list` shows what there is"
+            raise UsageError(f"There is no implementation named {target!r}; {hint}")
+        if target not in chosen:
+            chosen.append(target)
+    return chosen
+
+
+def split_path(target: str) -> tuple[Path, str | None]:
+    """Split ``FILE.py[:CLASS]`` into an existing file and the class's name.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, or it is no Python file.
+    """
+    text, attribute = target, ""
+    if not target.endswith(".py") and ".py:" in target:
+        text, _, attribute = target.rpartition(":")
+    path = Path(text)
+    if not is_file(path):
+        raise UsageError(f"There is no file {text}; give the path of your implementation's .py.")
+    if path.suffix != ".py":
+        raise UsageError(f"{text} is no Python file; an implementation is a .py file.")
+    return path.resolve(), attribute or None
+
+
+def path_name(target: str) -> str:
+    """Return the name of the implementation that a plugin's file defines.
+
+    Raises
+    ------
+    UsageError
+        The file's name makes no name for an implementation.
+    """
+    stem = split_path(target)[0].stem
+    name = stem.replace("_", "-").replace(" ", "-").lower()
+    if not _PATH_NAME.fullmatch(name):
+        raise UsageError(
+            f"The file {stem}.py gives the implementation its name; rename it to at most 60 "
+            "letters, digits, '-' and '_'."
+        )
+    return name
+
+
+def recipe_entry_point(name: str) -> metadata.EntryPoint | None:
+    """Return the entry point of the recipe ``name``, or None where only a trainer knows it.
+
+    Raises
+    ------
+    UsageError
+        Two distributions claim the name.
+    """
+    found = {
+        (point.value, point.dist.name if point.dist else ""): point
+        for point in metadata.entry_points(group=RECIPES_GROUP)
+        if point.name == name
+    }
+    if len(found) > 1:
+        names = " and ".join(sorted(distribution for _, distribution in found))
+        raise UsageError(f"{names} both register the recipe {name!r}; uninstall one of them.")
+    return next(iter(found.values()), None)

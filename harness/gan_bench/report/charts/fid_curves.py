@@ -1,0 +1,162 @@
+"""FID curves: against the images seen and against the seconds of training."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+
+from gan_bench.analysis.summary import Group
+from gan_bench.text import figure, many
+
+MOST_ROWS = 24
+"""Implementations in one chart: as many as have a look of their own."""
+COLUMNS = ("label", "name", "part", "line", "x", "y", "low", "high")
+"""Of `Curves.frame`: the implementation and its name in the legend; ``strong`` (mean over seeds, or
+the only one, with the least and the greatest in low and high) or ``faint`` (one seed, or as
+measured); what separates lines of one implementation; the point."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A line chart."""
+
+    id: str
+    """Of the element in the page, after ``chart-``."""
+    title: str
+    frame: pd.DataFrame
+    """See `COLUMNS`."""
+    x_title: str
+    y_title: str
+    alt: str
+    log_x: bool = False
+    log_y: bool = False
+    floor: float | None = None
+    """A line across, where real images stand."""
+    y_range: tuple[float, float] | None = None
+    """None to show everything."""
+
+
+def frame_of(points: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the frames one after the other with the columns of a chart."""
+    if not points:
+        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(points, ignore_index=True)[list(COLUMNS)]
+
+
+Axis = Literal["images", "train_s"]
+_AXES: dict[Axis, tuple[str, str, str]] = {
+    "images": ("images", "training images seen", "images seen"),
+    "train_s": ("seconds", "seconds of training, warm-up included", "seconds of training"),
+}
+_FLOOR_NEAR = 4.0
+"""A floor this many times below the least FID is told instead of drawn."""
+_LOG_FROM = 6.0
+"""With values this many times apart, a linear axis would squash the least."""
+
+
+@dataclass(frozen=True)
+class FidCharts:
+    """The charts of a group, and what they do not show."""
+
+    charts: list[Curves] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def fid_charts(group: Group, points: pd.DataFrame, number: int) -> FidCharts:
+    """Return both charts of a group, none where it has no scores.
+
+    Parameters
+    ----------
+    group
+        Its metric and floor.
+    points
+        From `gan_bench.analysis.time_to_quality.fid_points`.
+    number
+        The group's, for the charts' ids.
+    """
+    labels = list(dict.fromkeys(points["label"]))
+    drawn = points[points["label"].isin(labels[:MOST_ROWS])]
+    notes = _notes(drawn)
+    if len(labels) > MOST_ROWS:
+        notes.append(f"Only the first {MOST_ROWS} of {len(labels)} implementations are drawn.")
+    charts = [chart for axis in _AXES if (chart := _chart(group, drawn, axis, number))]
+    return FidCharts(charts, notes)
+
+
+def _notes(points: pd.DataFrame) -> list[str]:
+    notes = []
+    for label, mine in points.groupby("label", sort=False):
+        untimed = int(mine["train_s"].isna().sum())
+        if untimed:
+            notes.append(
+                f"{label}: {untimed} of {many(len(mine), 'point')} are missing against seconds, as "
+                "a resumption hides the time until then."
+            )
+    return notes
+
+
+def _chart(group: Group, points: pd.DataFrame, axis: Axis, number: int) -> Curves | None:
+    points = points.dropna(subset=[axis])
+    if points.empty:
+        return None
+    longest = points.groupby("label")[axis].max()
+    log = axis == "train_s" and longest.min() > 0 and longest.max() / longest.min() > _LOG_FROM
+    if log:
+        points = points[points[axis] > 0]
+    by_label = {str(label): mine for label, mine in points.groupby("label", sort=False)}
+    lines = [frame for label, mine in by_label.items() for frame in _lines(label, mine, axis)]
+    lowest = points["value"].min()
+    floor = group.floor
+    # Far below every curve, it would press them together.
+    shown = floor is not None and floor * _FLOOR_NEAR > lowest
+    word, x_title, against = _AXES[axis]
+    caption = f"FID ({group.features} features) against {against}"
+    ends = "; ".join(
+        f"{label} from {figure(_mean_at(mine, first=True))} to {figure(_mean_at(mine))}"
+        for label, mine in by_label.items()
+    )
+    where = f", {group.title}" if group.title else ""
+    note = "; logarithmic, so the untrained generator at 0 s is not shown" if log else ""
+    if floor is not None and not shown:
+        note += f"; the floor of real images, {figure(floor)}, lies below the chart"
+    return Curves(
+        id=f"fid-{word}-{number}",
+        title=f"{caption}{note}",
+        frame=frame_of(lines),
+        x_title=x_title,
+        y_title=f"FID ({group.features})",
+        alt=f"Line chart of {caption}{where}: {ends}.",
+        log_x=bool(log),
+        log_y=bool(lowest > 0 and points["value"].max() / lowest > _LOG_FROM),
+        floor=floor if shown else None,
+    )
+
+
+def _lines(label: str, points: pd.DataFrame, axis: Axis) -> Sequence[pd.DataFrame]:
+    """Return the mean over the whole seeds, and each other seed as a faint line."""
+    size = points.groupby("run_id")["step"].transform("size")
+    ok = points["ok"]
+    # A mean over other seeds at every point would have jumps that no seed took.
+    whole = points[ok & (size == size[ok].max())] if ok.any() else points.iloc[:0]
+    rest = points[~points["run_id"].isin(whole["run_id"])]
+    lines = []
+    if len(whole):
+        mean = whole.groupby("step", as_index=False).agg(
+            x=(axis, "mean"), y=("value", "mean"), low=("value", "min"), high=("value", "max")
+        )
+        lines.append(mean.assign(label=label, name=label, part="strong", line="mean"))
+    for run_id, run in rest.groupby("run_id", sort=False):
+        faint = run.rename(columns={axis: "x", "value": "y"})[["x", "y"]]
+        lines.append(
+            faint.assign(low=math.nan, high=math.nan, label=label, name=label).assign(
+                part="faint", line=run_id
+            )
+        )
+    return lines
+
+
+def _mean_at(points: pd.DataFrame, *, first: bool = False) -> float:
+    step = points["step"].min() if first else points["step"].max()
+    return float(points.loc[points["step"] == step, "value"].mean())

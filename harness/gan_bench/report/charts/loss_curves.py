@@ -1,0 +1,219 @@
+"""Loss curves: losses of both networks, D(x) and D(G(z)), against the images seen."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gan_bench.analysis.summary import Row
+from gan_bench.report.charts.fid_curves import MOST_ROWS, Curves, frame_of
+from gan_bench.results.record import Record
+from gan_bench.text import figure, many
+from gan_bench.trainer import LOSS_COLUMNS
+
+_CHARTS: dict[str, tuple[str, str, str]] = {
+    "generator": ("loss-generator", "Generator's loss", "loss"),
+    "discriminator": ("loss-discriminator", "Discriminator's loss", "loss"),
+    "d_real": ("d-real", "D(x): what the discriminator makes of real images", "D(x)"),
+    "d_fake": ("d-fake", "D(G(z)): what it makes of generated images", "D(G(z))"),
+}
+_WINDOWS = 30
+"""A smoothed curve averages over this part of the steps."""
+_SMOOTH_POINTS = 100
+"""Of a smoothed curve: about three for each width of its window."""
+_RAW_BINS = 200
+"""Of a raw curve, each with its least and greatest value, so that no spike is lost."""
+_SHOWN = (0.005, 0.995)
+"""The quantiles of the raw values that the axis covers: one spike must not flatten the rest."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The curves of one implementation."""
+
+    label: str
+    name: str
+    runs: frozenset[str]
+    """The ids of those that are shown."""
+    frames: Mapping[str, pd.DataFrame]
+    """By column of the losses that the implementation reports; points as
+    `gan_bench.report.charts.fid_curves.COLUMNS` says."""
+    ends: Mapping[str, float]
+    """By column, the last smoothed value, mean over the seeds."""
+    broken_from: int | None
+    """The first step without a finite loss."""
+
+    @property
+    def note(self) -> str:
+        """For captions; empty where every loss is finite."""
+        return "" if self.broken_from is None else f"; not finite from step {self.broken_from:,}"
+
+
+def loss_curves(rows: Sequence[tuple[str, Row]], losses: pd.DataFrame) -> list[Losses]:
+    """Return the curves of each row that has finite losses, at most `MOST_ROWS`.
+
+    Parameters
+    ----------
+    rows
+        The rows with their captions.
+    losses
+        The frame of `gan_bench.results.load.Results`.
+    """
+    by_run = {str(run_id): frame for run_id, frame in losses.groupby("run_id", sort=False)}
+    found: list[Losses] = []
+    for caption, row in rows:
+        runs = [
+            (run.record, by_run[run.run_id], run.spec.images_per_step)
+            for run in row.ok_runs or row.runs
+            if run.record and run.run_id in by_run
+        ]
+        if runs and len(found) < MOST_ROWS:
+            curves = _curves(caption, row.label, runs)
+            if curves.frames:
+                found.append(curves)
+    return found
+
+
+def not_drawn(rows: Sequence[tuple[str, Row]], curves: Sequence[Losses]) -> str:
+    """Return a sentence on the implementations past the most that are drawn, or nothing."""
+    if len(curves) < MOST_ROWS or len(rows) <= MOST_ROWS:
+        return ""
+    return f"Only the first {MOST_ROWS} of {len(rows)} implementations are drawn."
+
+
+def loss_charts(curves: Sequence[Losses]) -> list[Curves]:
+    """Return a chart for each column that any implementation reports."""
+    charts = []
+    for column, (name, title, y_title) in _CHARTS.items():
+        shown = [one for one in curves if column in one.frames]
+        if not shown:
+            continue
+        ends = "; ".join(f"{one.name} ends at {figure(one.ends[column])}" for one in shown)
+        frame = frame_of([one.frames[column] for one in shown])
+        charts.append(
+            Curves(
+                id=name,
+                title=title,
+                frame=frame,
+                x_title="training images seen",
+                y_title=y_title,
+                alt=f"Line chart of {title} by training images seen: {ends}.",
+                y_range=(-0.03, 1.03) if column.startswith("d_") else range_shown(frame),
+            )
+        )
+    return charts
+
+
+def loss_alt(curves: Losses) -> str:
+    """Return what a chart of one implementation's losses shows."""
+    ends = ", ".join(
+        f"{name} ends at {figure(curves.ends[name])}"
+        for name in ("generator", "discriminator")
+        if name in curves.ends
+    )
+    return (
+        f"Line chart of the losses of {curves.label} by training images seen, "
+        f"{many(len(curves.runs), 'seed')}: {ends}{curves.note}."
+    )
+
+
+def range_shown(frame: pd.DataFrame) -> tuple[float, float] | None:
+    """Return the part of the axis that holds nearly all points."""
+    values = frame["y"].to_numpy(dtype=float)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return None
+    low, high = (float(bound) for bound in np.quantile(values, _SHOWN))
+    margin = 0.06 * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+def every_step(frame: pd.DataFrame, record: Record) -> pd.DataFrame:
+    """Return the frame with a row for each step whose loss is known, finite or not.
+
+    The frame leaves out a step without any finite loss. Where a run ended otherwise than by
+    divergence, steps after its last checkpoint have no rows because their losses were not written.
+    """
+    last = int(frame["step"].max())
+    if record.status == "diverged":
+        last = max(record.steps_done, last)
+    steps = range(1, last + 1)
+    return frame.set_index("step")[list(LOSS_COLUMNS)].reindex(steps)
+
+
+def _curves(caption: str, label: str, runs: Sequence[tuple[Record, pd.DataFrame, int]]) -> Losses:
+    tables = [(every_step(frame, record), per_step) for record, frame, per_step in runs]
+    frames, ends = {}, {}
+    for column in _CHARTS:
+        values = [
+            (table[column].to_numpy(dtype=np.float64), per_step) for table, per_step in tables
+        ]
+        values = [(np.where(np.isfinite(v), v, np.nan), per_step) for v, per_step in values]
+        values = [(v, per_step) for v, per_step in values if np.isfinite(v).any()]
+        if not values:
+            continue
+        smooth = [_smooth(v) for v, _ in values]
+        ends[column] = float(np.mean([s[np.isfinite(s)][-1] for s in smooth]))
+        raw, per_step = values[0]
+        points = [_strong(smooth, per_step), _faint(raw, per_step)]
+        frames[column] = frame_of(
+            [
+                points[0].assign(label=label, name=caption),
+                points[1].assign(label=label, name=caption),
+            ]
+        )
+    broken = [step for table, _ in tables if (step := _first_not_finite(table)) is not None]
+    ids = frozenset(record.run_id for record, _, _ in runs)
+    return Losses(label, caption, ids, frames, ends, min(broken, default=None))
+
+
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    window = max(1, math.ceil(len(values) / _WINDOWS))
+    mean = pd.Series(values).rolling(window, min_periods=1, center=True).mean().to_numpy()
+    # Where there is no loss, there is no curve either.
+    return np.where(np.isfinite(values), mean, np.nan)
+
+
+def _strong(smooth: Sequence[NDArray[np.float64]], per_step: int) -> pd.DataFrame:
+    longest = max(map(len, smooth))
+    at = np.unique(np.linspace(0, longest - 1, _SMOOTH_POINTS).astype(int))
+    table = np.full((len(smooth), len(at)), np.nan)
+    for row, values in zip(table, smooth, strict=True):
+        there = at < len(values)
+        row[there] = values[at[there]]
+    some = np.isfinite(table).any(axis=0)
+    table, at = table[:, some], at[some]
+    return pd.DataFrame(
+        {
+            "x": (at + 1) * per_step,
+            "y": np.nanmean(table, axis=0),
+            "low": np.nanmin(table, axis=0),
+            "high": np.nanmax(table, axis=0),
+        }
+    ).assign(part="strong", line="mean")
+
+
+def _faint(values: NDArray[np.float64], per_step: int) -> pd.DataFrame:
+    """Return one seed as measured, thinned to the least and the greatest of each bin."""
+    at = np.arange(len(values))
+    if len(values) > 2 * _RAW_BINS:
+        width = math.ceil(len(values) / _RAW_BINS)
+        padded = np.full(math.ceil(len(values) / width) * width, np.nan)
+        padded[: len(values)] = values
+        bins = padded.reshape(-1, width)
+        starts = np.arange(len(bins)) * width
+        least = starts + np.where(np.isfinite(bins), bins, np.inf).argmin(axis=1)
+        most = starts + np.where(np.isfinite(bins), bins, -np.inf).argmax(axis=1)
+        at = np.unique(np.concatenate([least, most]))
+    at = at[np.isfinite(values[at])]
+    return pd.DataFrame(
+        {"x": (at + 1) * per_step, "y": values[at], "low": math.nan, "high": math.nan}
+    ).assign(part="faint", line="raw")
+
+
+def _first_not_finite(table: pd.DataFrame) -> int | None:
+    bad = ~np.isfinite(table[["generator", "discriminator"]].to_numpy(dtype=float)).all(axis=1)
+    return int(table.index[bad.argmax()]) if bad.any() else None

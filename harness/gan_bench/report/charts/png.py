@@ -1,0 +1,170 @@
+"""The charts as PNG, drawn by matplotlib: what the markdown shows."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis as MplAxis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from gan_bench.report.charts.fid_curves import Curves
+from gan_bench.report.charts.loss_curves import Losses, loss_alt, range_shown
+from gan_bench.report.charts.shares import Shares
+from gan_bench.report.palette import NEUTRAL, Look
+from gan_bench.report.pictures import Names, Picture, chart
+
+_FLOOR = (0, (1, 2))
+
+
+def fid_picture(curves: Curves, looks: Mapping[str, Look], names: Names) -> Picture:
+    """Return a chart of all implementations."""
+    labels = [label for label in looks if label in set(curves.frame["label"])]
+
+    def plot(drawn: Figure) -> None:
+        axes = drawn.subplots()
+        _lines(axes, curves.frame, looks)
+        if curves.floor is not None:
+            axes.axhline(curves.floor, color=NEUTRAL, linewidth=1, linestyle=_FLOOR)
+        if curves.log_y:
+            _logarithmic(axes.yaxis, axes.set_yscale)
+        if curves.log_x:
+            _logarithmic(axes.xaxis, axes.set_xscale)
+        for scale in (axes.xaxis, axes.yaxis):
+            scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axes.set_xlabel(curves.x_title)
+        axes.set_ylabel(curves.y_title)
+        _legend(drawn, labels, looks, floor=curves.floor is not None)
+
+    legend_rows = -(-(len(labels) + (curves.floor is not None)) // 2)
+    return chart(
+        names(curves.id),
+        plot,
+        size=(4.8, 3.2 + 0.19 * legend_rows),
+        alt=curves.alt,
+        caption=curves.title,
+    )
+
+
+def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
+    """Return a chart of one implementation: losses above, the discriminator's outputs below."""
+
+    def plot(drawn: Figure) -> None:
+        outputs = [name for name in ("d_fake", "d_real") if name in curves.frames]
+        if outputs:
+            upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+            _pair(
+                lower,
+                curves,
+                dict(zip(("d_fake", "d_real"), ("D(G(z))", "D(x)"), strict=True)),
+                look,
+            )
+            lower.set_ylim(-0.03, 1.03)
+            lower.set_ylabel("output")
+        else:
+            upper = lower = drawn.subplots()
+        _pair(upper, curves, {"generator": "generator", "discriminator": "discriminator"}, look)
+        upper.set_ylabel("loss")
+        lower.set_xlabel("training images seen")
+        lower.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        losses = [f for name, f in curves.frames.items() if not name.startswith("d_")]
+        shown = range_shown(pd.concat(losses)) if losses else None
+        if shown:
+            upper.set_ylim(*shown)
+
+    return chart(
+        names("losses", curves.name),
+        plot,
+        size=(3.75, 3.3),
+        alt=loss_alt(curves),
+        caption=f"{curves.name}{curves.note}",
+    )
+
+
+def shares_picture(shares: Shares, looks: Mapping[str, Look], names: Names) -> Picture:
+    """Return the share of each class, a panel an implementation, real images as a line across."""
+    members = [(str(name), mine) for name, mine in shares.frame.groupby("name", sort=False)]
+    columns = min(3, len(members))
+    rows = -(-len(members) // columns)
+
+    def plot(drawn: Figure) -> None:
+        panels = list(drawn.subplots(rows, columns, sharey=True, squeeze=False).flat)
+        for panel, (name, mine) in zip(panels, members, strict=False):
+            colour = looks[str(mine["label"].iloc[0])].colour
+            panel.bar(mine["class"], 100 * mine["share"], color=colour)
+            if shares.real is not None:
+                panel.plot(
+                    shares.real["class"],
+                    100 * shares.real["share"],
+                    color=NEUTRAL,
+                    marker="_",
+                    markersize=9,
+                    linewidth=0,
+                )
+            panel.set_title(f" {name}" if name.startswith("_") else name)
+        for panel in panels[len(members) :]:
+            panel.set_visible(False)
+        drawn.supylabel("share of the samples (%)", color=NEUTRAL, fontsize=9)
+
+    return chart(
+        names(shares.id), plot, size=(7.6, 0.4 + 1.5 * rows), alt=shares.alt, caption=shares.title
+    )
+
+
+def _lines(axes: Axes, frame: pd.DataFrame, looks: Mapping[str, Look]) -> None:
+    for (_, part, _), line in frame.groupby(["name", "part", "line"], sort=False):
+        look = looks[str(line["label"].iloc[0])]
+        if part == "faint":
+            axes.plot(line["x"], line["y"], color=look.colour, alpha=0.35, linewidth=0.8)
+            continue
+        axes.plot(
+            line["x"],
+            line["y"],
+            color=look.colour,
+            linestyle=look.line,
+            marker=look.marker,
+            markersize=3.5,
+            linewidth=1.8,
+        )
+        axes.fill_between(line["x"], line["low"], line["high"], color=look.colour, alpha=0.15, lw=0)
+
+
+def _pair(axes: Axes, curves: Losses, words: Mapping[str, str], look: Look) -> None:
+    for (column, word), colour in zip(words.items(), (look.colour, NEUTRAL), strict=True):
+        frame = curves.frames.get(column)
+        if frame is None:
+            continue
+        faint, strong = frame[frame["part"] == "faint"], frame[frame["part"] == "strong"]
+        axes.plot(faint["x"], faint["y"], color=colour, alpha=0.2, linewidth=0.6)
+        axes.fill_between(strong["x"], strong["low"], strong["high"], color=colour, alpha=0.2, lw=0)
+        axes.plot(strong["x"], strong["y"], color=colour, linewidth=1.5, label=word)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=2, borderaxespad=0, fontsize=9)
+
+
+def _logarithmic(axis: MplAxis, set_scale: Callable[[str], None]) -> None:
+    set_scale("log")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _legend(
+    drawn: Figure, labels: Sequence[str], looks: Mapping[str, Look], *, floor: bool
+) -> None:
+    handles = [
+        Line2D(
+            *([], []),
+            color=looks[label].colour,
+            linestyle=looks[label].line,
+            marker=looks[label].marker,
+            markersize=3.5,
+            linewidth=1.8,
+        )
+        for label in labels
+    ]
+    # matplotlib leaves out labels that start with an underscore.
+    words = [f" {label}" if label.startswith("_") else label for label in labels]
+    if floor:
+        handles.append(Line2D([], [], color=NEUTRAL, linewidth=1, linestyle=_FLOOR))
+        words.append("floor: real images")
+    drawn.legend(handles, words, loc="outside lower center", ncols=2, fontsize=9)

@@ -1,0 +1,229 @@
+"""How it was measured: protocol, data, machine, versions, commands and recipe values."""
+
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gan_bench.analysis.parity import parity_facts
+from gan_bench.analysis.summary import Row, Summary
+from gan_bench.plan.spec import RunSpec
+from gan_bench.report.sections.tables import Matrix
+from gan_bench.results.certificate import Certificate
+from gan_bench.results.protocol import Protocol, differences
+from gan_bench.results.record import Record
+from gan_bench.results.scores import Scores
+from gan_bench.text import MISSING, figure, listed, many
+
+T = TypeVar("T", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Method:
+    """The last section of a report."""
+
+    facts: tuple[tuple[str, tuple[str, ...]], ...]
+    commands: tuple[str, ...]
+    matrices: tuple[Matrix, ...]
+
+
+def method(
+    summary: Summary, protocols: Mapping[str, Scores], certificates: Sequence[Certificate]
+) -> Method:
+    """Return what a reader needs to judge the figures and to repeat them.
+
+    Parameters
+    ----------
+    summary
+        All runs in their groups.
+    protocols
+        One score file of each protocol by fingerprint.
+    certificates
+        Of parity.
+    """
+    records = [run.record for run in summary.runs if run.record]
+    matrices = [_protocols(protocols)] if protocols else []
+    return Method(
+        facts=tuple(
+            (term, texts)
+            for term, texts in (
+                *_facts(summary, records),
+                ("Parity", parity_facts(summary.groups, certificates)),
+            )
+            if texts
+        ),
+        commands=_distinct(run.command for run in summary.runs if run.command),
+        matrices=(*matrices, _versions(summary), _recipes(summary)),
+    )
+
+
+def _distinct(values: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _facts(summary: Summary, records: Sequence[Record]) -> Iterable[tuple[str, tuple[str, ...]]]:
+    specs = [run.spec for run in summary.runs]
+    yield "Preset", _distinct(spec.preset or "none" for spec in specs)
+    yield "Budget", _distinct(str(spec.budget) for spec in specs)
+    yield "Seeds", (", ".join(map(str, sorted({spec.seed for spec in specs}))),)
+    yield (
+        "Data",
+        _distinct(
+            f"{spec.dataset_label}, {spec.train_images:,} training images, sha256 "
+            f"{spec.data_sha256}{_seen(spec)}"
+            for spec in specs
+        ),
+    )
+    yield (
+        "Evaluation",
+        _distinct(
+            f"{spec.samples:,} samples at each of {many(len(spec.evaluation_steps), 'point')}"
+            for spec in specs
+        ),
+    )
+    yield "Device", _distinct(f"{s.device}, {many(s.threads, 'thread')}" for s in specs)
+    yield "Machine", _distinct(_machine(record) for record in records)
+    yield "Probe", _probe(records)
+    yield "Other load", _load(records)
+    yield (
+        "Determinism",
+        _distinct("asked for" if s.deterministic else "not asked for" for s in specs),
+    )
+    yield "Git", _distinct(_git(record) for record in records)
+    finished = sorted(record.finished_at for record in records)
+    yield "Finished", (" to ".join(_distinct([finished[0], finished[-1]])),) if finished else ()
+
+
+def _seen(spec: RunSpec) -> str:
+    if "test" not in spec.train_splits:
+        return ""
+    return f"; the test split among them, so {spec.implementation.name} saw the reference"
+
+
+def _machine(record: Record) -> str:
+    machine = record.circumstances.machine
+    gpus = f", {listed(machine.gpus)}" if machine.gpus else ""
+    return (
+        f"{machine.cpu}, {many(machine.cores, 'core')}, {figure(machine.memory_gb)} GiB{gpus}, "
+        f"{machine.system}"
+    )
+
+
+def _range(values: Iterable[float | None]) -> str | None:
+    kept = [value for value in values if value is not None]
+    if not kept:
+        return None
+    low, high = figure(min(kept)), figure(max(kept))
+    return low if low == high else f"{low} to {high}"
+
+
+def _probe(records: Sequence[Record]) -> tuple[str, ...]:
+    before = _range(record.circumstances.probe_gflops_before for record in records)
+    after = _range(record.circumstances.probe_gflops_after for record in records)
+    if before is None and after is None:
+        return ("not measured: there is none for a GPU, or no run came that far",) * bool(records)
+    return (
+        f"a float32 matrix product reached {before or MISSING} GFLOP/s before the runs and "
+        f"{after or MISSING} after them",
+    )
+
+
+def _load(records: Sequence[Record]) -> tuple[str, ...]:
+    loads = [r.circumstances.other_load for r in records if r.circumstances.other_load is not None]
+    alone = [record.circumstances.device_exclusive for record in records]
+    texts = []
+    if loads:
+        texts.append(f"other processes used {min(loads):.0%} to {max(loads):.0%} of the processors")
+    if True in alone or False in alone:
+        texts.append(
+            f"the device was exclusive in {alone.count(True)} of {many(len(alone), 'run')}"
+        )
+    if None in alone:
+        texts.append(f"whether it was is not known of {many(alone.count(None), 'run')}")
+    return tuple(texts)
+
+
+def _git(record: Record) -> str:
+    state = record.circumstances
+    if state.git_commit is None:
+        return "not in a git repository"
+    return f"{state.git_commit}{', with uncommitted changes' if state.git_dirty else ''}"
+
+
+def _protocols(protocols: Mapping[str, Scores]) -> Matrix:
+    files = list(protocols.values())
+    rows = [
+        (name.replace("_", " "), tuple(_text(getattr(f.protocol, name)) for f in files))
+        for name in Protocol.model_fields
+    ]
+    rows.append(("scored with", tuple(_pairs(file.versions) for file in files)))
+    apart = sorted({n for file in files for n in differences(files[0].protocol, file.protocol)})
+    words = listed([name.replace("_", " ") for name in apart])
+    return Matrix(
+        title="Protocol",
+        corner="Fingerprint",
+        columns=tuple(protocols),
+        rows=tuple(rows),
+        note=f"They differ in {words}, so their figures are not ranked together." if apart else "",
+    )
+
+
+def _versions(summary: Summary) -> Matrix:
+    by_framework = {
+        (run.spec.implementation.framework, _pairs(run.spec.versions)): None for run in summary.runs
+    }
+    return Matrix(
+        title="Versions",
+        corner="Framework",
+        columns=("Versions",),
+        rows=tuple((framework, (versions,)) for framework, versions in by_framework),
+    )
+
+
+def _recipes(summary: Summary) -> Matrix:
+    columns: dict[str, dict[str, str]] = {}
+    for group in summary.groups:
+        for row in group.rows:
+            values = recipe_values(row)
+            known = columns.setdefault(row.label, values)
+            if known != values:
+                columns[f"{row.label}, {group.title}"] = values
+    fields = _distinct(field for values in columns.values() for field in values)
+    return Matrix(
+        title="Recipe values",
+        corner="Value",
+        columns=tuple(columns),
+        rows=tuple(
+            (field, tuple(values.get(field, "") for values in columns.values())) for field in fields
+        ),
+    )
+
+
+def recipe_values(row: Row) -> dict[str, str]:
+    """Return a row's recipe by name: its values, what is pinned, and how it starts."""
+    spec = row.runs[0].spec
+    paired = next((run.record.paired for run in row.runs if run.record), None)
+    values = {
+        "recipe": spec.implementation.recipe,
+        "implementation source sha256": spec.source_sha256[:12],
+        "implementation from": spec.implementation.distribution
+        or ("a file" if spec.implementation.path else "an entry point"),
+        "steps": f"{spec.steps:,}",
+        "real images per step": f"{spec.images_per_step:,}",
+    }
+    if paired is not None:
+        values["initial weights"] = "the recipe's" if paired else "its own"
+    values |= {key: _text(value) for key, value in spec.recipe_values.items()}
+    return values | spec.conventions
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in values.items())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool) or value is None or isinstance(value, list | dict):
+        return json.dumps(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)

@@ -1,0 +1,289 @@
+"""A parity certificate: what was compared, the figures, and which runs it speaks for."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import ValidationError
+
+from gan_bench.errors import GanBenchError, reason_of
+from gan_bench.plan.spec import RunSpec
+from gan_bench.results.layout import ResultsFolder
+from gan_bench.system.devices import Machine
+from gan_bench.system.files import read_limited, write_atomically
+from gan_bench.system.models import Frozen
+
+Level = Literal["held weights", "forward", "losses", "updates"]
+LEVELS: Final[tuple[Level, ...]] = ("held weights", "forward", "losses", "updates")
+"""In the order in which a deviation shows; losses and updates are of the ten steps."""
+
+
+class Bounds(Frozen):
+    """What two implementations may differ by and still count as twins."""
+
+    held_weights: float = 0.0
+    """Of max |difference|: the recipe's initial weights to the bit."""
+    forward: float = 1e-4
+    """Of max |difference|, of G(z) and of D(x), float32."""
+    samples: float = 1.0
+    """Of max |difference| in grey levels."""
+    losses: float = 1e-10
+    """Of |difference| / max(1, |loss|), float64."""
+    updates: float = 1e-9
+    """Of ||Da - Db|| / ||Da|| for each tensor's update D since the start, float64."""
+    zero_updates: float = 1e-12
+    """Updates below this share of the network's greatest count as zero."""
+
+
+BOUNDS: Final = Bounds()
+
+
+class Figure(Frozen):
+    """How far two implementations are apart in one thing, at its worst."""
+
+    level: Level
+    of: str
+    """A network and mode, a loss, a tensor."""
+    step: int | None = None
+    """The step at which it was worst."""
+    value: float | None
+    """None where there is no finite figure."""
+    bound: float
+    passed: bool
+    note: str = ""
+    """What is to be said beside the figure."""
+
+    @property
+    def share(self) -> float:
+        """How much of the bound it takes; more than 1 fails."""
+        if self.value is None or (self.value == 0 and not self.passed):
+            return math.inf
+        return self.value / self.bound if self.bound else (0.0 if self.value == 0 else math.inf)
+
+    def __str__(self) -> str:
+        """Return e.g. ``updates of generator.0.kernel: 2.1e-07 > 1e-09 at step 10``."""
+        if self.value is None:
+            text = self.note or "not a finite number"
+            return f"{self.level}, {self.of}: {text}{self._when}"
+        sign = "<=" if self.passed else ">"
+        note = f" ({self.note})" if self.note else ""
+        return f"{self.level}, {self.of}: {self.value:.2g} {sign} {self.bound:g}{self._when}{note}"
+
+    @property
+    def _when(self) -> str:
+        return "" if self.step is None else f" at step {self.step}"
+
+
+def measured(
+    level: Level, of: str, value: float, bound: float, *, step: int | None = None, note: str = ""
+) -> Figure:
+    """Return the figure of a difference, which fails where it is not a number."""
+    finite = math.isfinite(value)
+    return Figure(
+        level=level,
+        of=of,
+        step=step,
+        value=value if finite else None,
+        bound=bound,
+        passed=finite and value <= bound,
+        note=note,
+    )
+
+
+def incomparable(level: Level, of: str, why: str, bound: float, step: int | None = None) -> Figure:
+    """Return the figure of two things that cannot be subtracted."""
+    return Figure(level=level, of=of, step=step, value=None, bound=bound, passed=False, note=why)
+
+
+def worst(figures: Iterable[Figure]) -> tuple[Figure, ...]:
+    """Return the worst figure of each thing, in the order in which the things first come."""
+    found: dict[tuple[Level, str], Figure] = {}
+    for figure in figures:
+        key = figure.level, figure.of
+        if key not in found or figure.share > found[key].share:
+            found[key] = figure
+    return tuple(found.values())
+
+
+def worst_of_level(figures: Iterable[Figure], level: Level) -> Figure | None:
+    """Return the figure that takes most of its bound, None where the level was not reached."""
+    ours = [figure for figure in figures if figure.level == level]
+    return max(ours, key=lambda figure: figure.share, default=None)
+
+
+class PairedRun(Frozen):
+    """A run of both in float32 with the recipe's dropout, from the same weights, data and noise.
+
+    Rounding separates twins sooner or later, dropout at the first step: the masks are the
+    frameworks' own.
+    """
+
+    steps: int
+    batch_size: int
+    dropout: bool
+    """Whether the recipe has any."""
+    losses_apart: dict[str, int | None]
+    """By relative difference: the first step at which a loss has more, None if there is none."""
+    weights_apart: dict[int, float | None]
+    """By step: ||Wa - Wb|| / ||Wa|| of all trained weights; None where that is no number."""
+
+
+CERTIFICATE_SCHEMA_VERSION: Final = 1
+_BUDGET_FIELDS = frozenset({"epochs"})
+DTYPES: Final = {
+    "held weights": "float32",
+    "forward": "float32",
+    "losses": "float64",
+    "updates": "float64",
+    "paired run": "float32",
+}
+Verdict = Literal["passed", "failed", "not checked"]
+
+
+class Party(Frozen):
+    """One of the two implementations."""
+
+    name: str
+    framework: str
+    attribute: str
+    """The trainer class's name: a file may hold several."""
+    source_sha256: str
+    versions: dict[str, str]
+    holds_initial_weights: bool | None = None
+    """Whether it held the recipe's initial weights to the bit; None where it did not come to it."""
+
+
+class Certificate(Frozen):
+    """What a comparison of two implementations of one recipe came to."""
+
+    schema_version: Literal[1] = CERTIFICATE_SCHEMA_VERSION
+    id: str
+    """A hash of what the certificate speaks for."""
+    pair: str
+    """The recipe's name where it is of the original and its only twin, else ``<a>--<b>``."""
+    recipe: str
+    reference: Party
+    """The recipe's original, or the implementation that was named first."""
+    other: Party
+    device: Literal["cpu", "cuda"]
+    recipe_values: dict[str, Any]
+    """As runs have them; the comparison took smaller batches where `batch_size` says so."""
+    dtypes: dict[str, str] = DTYPES
+    image_shape: tuple[int, int, int]
+    """(height, width, channels) of the images."""
+    batch_size: int | None
+    seed: int
+    bounds: Bounds
+    figures: tuple[Figure, ...]
+    """The worst of each network and mode, loss and tensor."""
+    paired_run: PairedRun | None
+    verdict: Verdict
+    """``not checked`` where an implementation cannot do what the comparison asks."""
+    passed: bool
+    problems: tuple[str, ...]
+    """Why it did not pass, a sentence each."""
+    created_at: str
+    machine: Machine
+
+    def write(self, folder: ResultsFolder) -> Path:
+        """Write it, whole or not at all, in place of an earlier one of its pair and device."""
+        folder.parity.mkdir(exist_ok=True)
+        device = "" if self.device == "cpu" else f".{self.device}"
+        path = folder.parity / f"{self.pair}{device}.json"
+        write_atomically(path, self.model_dump_json(indent=1).encode() + b"\n")
+        return path
+
+    def concerns(self, spec: RunSpec) -> bool:
+        """Whether one of its implementations is the run's, with the same values.
+
+        The comparison covers neither another device nor other versions, source or recipe values;
+        how long a run trains is no matter.
+        """
+        implementation = spec.implementation
+        return (
+            self.device == device_kind(spec.device)
+            and self.image_shape == spec.image_shape
+            and without_budget(self.recipe_values) == without_budget(spec.recipe_values)
+            and any(
+                (party.name, party.attribute, party.source_sha256, party.versions)
+                == (
+                    implementation.name,
+                    implementation.attribute,
+                    spec.source_sha256,
+                    spec.versions,
+                )
+                for party in (self.reference, self.other)
+            )
+        )
+
+    def speaks_for(self, spec: RunSpec) -> bool:
+        """Whether it passed and concerns the run."""
+        return self.passed and self.concerns(spec)
+
+    @staticmethod
+    def read(path: Path) -> "Certificate":
+        """Read a certificate.
+
+        Raises
+        ------
+        GanBenchError
+            It is damaged, or of another schema version.
+        """
+        try:
+            return Certificate.model_validate_json(read_limited(path))
+        except (OSError, ValidationError, ValueError) as error:
+            raise GanBenchError(
+                f"The parity certificate {path} is not readable ({reason_of(error)}); make it "
+                "again with `gan-bench parity`."
+            ) from error
+
+
+def certificate_id(
+    reference: Party,
+    other: Party,
+    device: str,
+    image_shape: tuple[int, int, int],
+    recipe_values: Mapping[str, Any],
+) -> str:
+    """Return the hash of what a certificate speaks for: `Certificate.concerns`' conditions."""
+    identity = {
+        "schema_version": CERTIFICATE_SCHEMA_VERSION,
+        "parties": [
+            party.model_dump(include={"name", "attribute", "source_sha256", "versions"})
+            for party in (reference, other)
+        ],
+        "device": device_kind(device),
+        "image_shape": image_shape,
+        "recipe_values": without_budget(recipe_values),
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def device_kind(device: str) -> Literal["cpu", "cuda"]:
+    """Return ``cpu``, or ``cuda`` for any GPU."""
+    return "cpu" if device == "cpu" else "cuda"
+
+
+def read_certificates(folder: ResultsFolder) -> tuple[list[Certificate], list[str]]:
+    """Return a results folder's certificates, and a sentence for each that cannot be read."""
+    found, problems = [], []
+    for path in sorted(folder.parity.glob("*.json")):
+        try:
+            found.append(Certificate.read(path))
+        except GanBenchError as error:
+            problems.append(str(error))
+    # Those of the recipes before those of pairs that someone chose.
+    return sorted(found, key=lambda certificate: certificate.pair != certificate.recipe), problems
+
+
+def certificate_for(spec: RunSpec, certificates: Sequence[Certificate]) -> Certificate | None:
+    """Return the first certificate that speaks for a run, None if none does."""
+    return next((one for one in certificates if one.speaks_for(spec)), None)
+
+
+def without_budget(recipe_values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values on which a training step depends: all but how long a run is."""
+    return {name: value for name, value in recipe_values.items() if name not in _BUDGET_FIELDS}

@@ -1,0 +1,125 @@
+"""What ``gan-bench export`` writes: the three frames of a results folder as files."""
+
+import importlib.util
+import io
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from gan_bench.errors import UsageError
+from gan_bench.results.load import load_results
+from gan_bench.system.files import write_atomically
+
+Format = Literal["csv", "parquet", "json"]
+_TEXT = frozenset({"reason", "log_tail", "score_reason", "parity"})
+"""Columns of words, also where no row has any: another folder's export has the same types."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and what could not be."""
+
+    files: tuple[Path, ...]
+    left_out: tuple[str, ...]
+    """A sentence for each file of the results folder that could not be read."""
+
+
+def export(results_path: Path, out: Path, file_format: Format) -> Exported:
+    """Write ``runs``, ``losses`` and ``scores`` of `gan_bench.load_results` as files.
+
+    What is missing is empty in CSV and null in JSON and Parquet; NaN is missing, too. JSON holds
+    a list with one object a row.
+
+    Parameters
+    ----------
+    results_path
+        A results folder.
+    out
+        The folder to write to, made if it is not there; earlier files of these names are replaced.
+    file_format
+        Also the files' suffix.
+
+    Raises
+    ------
+    UsageError
+        There is no such results folder, there is nothing in it, ``out`` cannot be written, or
+        Parquet was asked for where pyarrow is not installed.
+    """
+    if file_format == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise UsageError(
+            'Parquet files are written by pyarrow, which is not installed: `pip install "gan-bench'
+            '[parquet]"`, or take --format csv or json.'
+        )
+    results = load_results(results_path)
+    frames = {"runs": results.runs, "losses": results.losses, "scores": results.scores}
+    if all(frame.empty for frame in frames.values()):
+        left = results.left_out
+        why = f" ({len(left)} unreadable: {left[0]})" if left else "; `gan-bench run` makes some."
+        raise UsageError(f"The results folder {results_path} holds no run to export{why}")
+    contents = {
+        out / f"{name}.{file_format}": _content(_typed(frame), file_format)
+        for name, frame in frames.items()
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path, content in contents.items():
+            write_atomically(path, content)
+    except OSError as error:
+        raise UsageError(
+            f"The tables cannot be written to {out} ({error.strerror}); name another folder with "
+            "--out."
+        ) from error
+    return Exported(files=tuple(contents), left_out=results.left_out)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give one type to each column in which pandas could only see objects."""
+    columns = {
+        name: column.astype(_dtype(str(name), column))
+        if column.dtype == object or name in _TEXT
+        else column
+        for name, column in frame.items()
+    }
+    return pd.DataFrame(columns, columns=frame.columns)
+
+
+def _dtype(name: str, column: "pd.Series[Any]") -> Any:
+    kinds = {type(value) for value in column[column.notna()]}
+    if name in _TEXT or not kinds <= {bool, int, float}:
+        return "string"
+    if kinds == {bool}:
+        return "boolean"
+    return "Int64" if kinds == {int} else "Float64"
+
+
+def _content(frame: pd.DataFrame, file_format: Format) -> bytes:
+    if file_format == "csv":
+        return frame.to_csv(index=False, lineterminator="\n").encode()
+    if file_format == "json":
+        return _json(frame)
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, engine="pyarrow", index=False)
+    return buffer.getvalue()
+
+
+def _json(frame: pd.DataFrame) -> bytes:
+    """Return one object a line; pandas' own writer would round to 15 digits."""
+    names = list(map(str, frame.columns))
+    columns = [_plain(frame[name]) for name in names]
+    rows = (
+        json.dumps(dict(zip(names, row, strict=True)), allow_nan=False, ensure_ascii=False)
+        for row in zip(*columns, strict=True)
+    )
+    return ("[\n" + ",\n".join(rows) + "\n]\n").encode()
+
+
+def _plain(column: "pd.Series[Any]") -> list[object]:
+    """Return Python values, None for what is missing or infinite, which JSON cannot say."""
+    return [
+        None if missing or value in (math.inf, -math.inf) else value
+        for value, missing in zip(column.tolist(), column.isna(), strict=True)
+    ]

@@ -1,0 +1,148 @@
+"""Samples from elsewhere in a results folder: scored, with a grid, and a row of the report."""
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.results.layout import ResultsFolder
+from gan_bench.results.scores import Scores
+from gan_bench.system.files import read_limited, write_atomically
+
+EXTERNAL_SCHEMA_VERSION: Final = 1
+FACTS = "external.json"
+_LONGEST_NAME = 60
+
+
+class Facts(BaseModel):
+    """What is known of samples from elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = EXTERNAL_SCHEMA_VERSION
+    name: str = Field(min_length=1)
+    images: str
+    """As they were named."""
+    sha256: str
+    count: int
+    command: str
+    scored_at: str
+
+
+@dataclass(frozen=True)
+class External:
+    """Samples that no run of this folder made."""
+
+    facts: Facts
+    folder: Path
+    scores: tuple[Scores, ...]
+
+
+def check_name(name: str) -> str:
+    """Return a name that can stand in a table and be found on a disk.
+
+    Raises
+    ------
+    UsageError
+        It is empty, too long, or holds characters that cannot be printed.
+    """
+    name = " ".join(name.split())
+    printable = all(unicodedata.category(character)[0] != "C" for character in name)
+    if not name or len(name) > _LONGEST_NAME or not printable:
+        raise UsageError(
+            f"--as takes a name of 1 to {_LONGEST_NAME} printable characters, not {name!r}."
+        )
+    return name
+
+
+def check_external(results: ResultsFolder, name: str, sha256: str, count: int) -> None:
+    """Return if a name is free in a results folder, or belongs to these images.
+
+    Raises
+    ------
+    GanBenchError
+        It belongs to others, or what is there is damaged.
+    """
+    folder = results.external / _slug(name)
+    if not (folder / FACTS).exists():
+        return
+    known = read_facts(folder)
+    if (known.name, known.sha256, known.count) != (name, sha256, count):
+        raise UsageError(
+            f"{results.path} has other images under the name {known.name!r} ({known.images}); "
+            f"take another name with --as, or remove {folder}."
+        )
+
+
+def add_external(
+    results: ResultsFolder, name: str, scores: Scores, grid: bytes, *, command: str
+) -> Path:
+    """Write samples' scores and grid into a results folder; return where.
+
+    The same name again adds figures to those of the same protocol, or another protocol's.
+
+    Raises
+    ------
+    GanBenchError
+        The name belongs to other images there, or what is there is damaged.
+    OSError
+        It cannot be written.
+    """
+    assert scores.fake is not None
+    check_external(results, name, scores.fake.sha256, scores.fake.count)
+    folder = results.external / _slug(name)
+    facts = Facts(
+        name=name,
+        images=scores.fake.images,
+        sha256=scores.fake.sha256,
+        count=scores.fake.count,
+        command=command,
+        scored_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    (folder / "scores").mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "grid.png", grid)
+    before = folder / "scores" / f"{scores.fingerprint}.json"
+    (scores.merged(Scores.read(before)) if before.exists() else scores).write(folder / "scores")
+    write_atomically(folder / FACTS, facts.model_dump_json(indent=1).encode() + b"\n")
+    return folder
+
+
+def read_externals(results: ResultsFolder) -> tuple[list[External], list[str]]:
+    """Return all samples from elsewhere by name, and a sentence for each that cannot be read."""
+    found, left = [], []
+    for path in sorted(results.external.glob(f"*/{FACTS}")):
+        try:
+            facts = read_facts(path.parent)
+            scores = tuple(Scores.read(p) for p in sorted((path.parent / "scores").glob("*.json")))
+        except GanBenchError as error:
+            left.append(str(error))
+            continue
+        found.append(External(facts, path.parent, scores))
+    return found, left
+
+
+def read_facts(folder: Path) -> Facts:
+    """Read what is known of samples from elsewhere.
+
+    Raises
+    ------
+    GanBenchError
+        It cannot be read.
+    """
+    try:
+        return Facts.model_validate_json(read_limited(folder / FACTS))
+    except (OSError, ValidationError) as error:
+        raise GanBenchError(
+            f"{folder / FACTS} is not readable; remove {folder} and score the images again."
+        ) from error
+
+
+def _slug(name: str) -> str:
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "samples"
+    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,195 @@
+"""What ``gan-bench sample`` does: new images from the last checkpoint of a finished run."""
+
+import io
+import json
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.plugins import source_hash
+from gan_bench.plugins.frameworks import missing, versions_of
+from gan_bench.plugins.registry import Implementation, recipe_entry_point
+from gan_bench.results.checkpoints import last_checkpoint
+from gan_bench.results.layout import RunFolder, open_results
+from gan_bench.results.load import find_run
+from gan_bench.results.losses import write_images
+from gan_bench.sampling.child import Order
+from gan_bench.scoring.snapshots import grid_png
+from gan_bench.system.child import Child, ChildDied, seen_device
+from gan_bench.system.devices import check_device
+from gan_bench.system.files import write_atomically
+
+MOST = 100_000
+"""Images that may be asked for at once."""
+_GRID_SIDE = 32
+"""Of the greatest picture, in images; there may be more of them in the other file."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What was written."""
+
+    images: Path
+    """``images``, uint8 (n, height, width, channels)."""
+    grid: Path
+    """The first of them in one picture, 1,024 at most."""
+
+
+def sample(
+    results: Path,
+    name: str,
+    count: int,
+    out: Path,
+    *,
+    seed: int | None = None,
+    device: str | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> Sampled:
+    """Sample from a run's last checkpoint.
+
+    Without a seed, the latents are those of the run's evaluation points: of the last step's
+    checkpoint, on the CPU, the first images are those of the final snapshot to the bit.
+
+    Parameters
+    ----------
+    results
+        The results folder.
+    name
+        The run's id, or a part of it.
+    count
+        Images, from 1 to `MOST`.
+    out
+        The folder to write to, made if it is not there.
+    seed
+        Of the latents, the run's own unless given.
+    device
+        See `gan_bench.system.devices.check_device`; the run's own unless given.
+    say
+        Takes a warning.
+
+    Raises
+    ------
+    UsageError
+        There is no such run, it has no checkpoint, what it was made from is gone or does not fit,
+        or ``out`` cannot be written.
+    """
+    if not 1 <= count <= MOST:
+        raise UsageError(f"1 to {MOST:,} images can be sampled at once, not {count:,}.")
+    folder, record, _ = find_run(open_results(results, create=False), name)
+    spec = record.spec
+    step, checkpoint = _checkpoint(folder)
+    implementation = spec.implementation
+    _check_there(implementation, spec.python, record.run_id)
+    now = source_now(implementation)
+    if now is not None and now != spec.source_sha256:
+        say(
+            f"The source of {implementation.name} has changed since the run (sha256 {now[:12]}, "
+            f"then {spec.source_sha256[:12]}): its weights are loaded into the code of now."
+        )
+    chosen = check_device(device or spec.device)
+    stem = f"{record.run_id}-step{step}" + (f"-seed{seed}" if seed is not None else "")
+    files = Sampled(images=out / f"{stem}.npz", grid=out / f"{stem}.png")
+    order = Order(
+        spec=spec,
+        checkpoint=checkpoint.resolve(),
+        step=step,
+        device=seen_device(chosen),
+        seed=spec.seed if seed is None else seed,
+        count=count,
+    )
+    try:
+        # What cannot be written is found out before the long work.
+        out.mkdir(parents=True, exist_ok=True)
+        images = _sampled(order, record.run_id, chosen)
+        write_images(files.images, images)
+        write_atomically(files.grid, grid_png(images, *_square(count)))
+    except OSError as error:
+        raise UsageError(
+            f"The samples cannot be written to {out} ({error.strerror}); name another folder with "
+            "--out."
+        ) from error
+    return files
+
+
+def _sampled(order: Order, run_id: str, device: str) -> NDArray[np.uint8]:
+    spec = order.spec
+    try:
+        child = Child(
+            "gan_bench.sampling.child",
+            order,
+            device=device,
+            threads=spec.threads,
+            python=spec.python,
+            deterministic=spec.deterministic,
+        )
+    except OSError as error:
+        raise UsageError(
+            f"The run {run_id} cannot be sampled: its interpreter {spec.python or sys.executable} "
+            f"does not start ({error.strerror})."
+        ) from error
+    with child:
+        return _received(child, run_id)
+
+
+def source_now(implementation: Implementation) -> str | None:
+    """Return the sha256 that a run of this implementation would record now, None if none can."""
+    try:
+        if implementation.path is not None:
+            return source_hash.sha256_of_file(Path(implementation.path))
+        point = recipe_entry_point(implementation.recipe)
+        modules = [str(implementation.module), *([point.module] if point else [])]
+        return source_hash.sha256_of_modules(modules)
+    except (OSError, SyntaxError, ValueError):
+        return None  # the trainer's own process says what is wrong
+
+
+def _checkpoint(folder: RunFolder) -> tuple[int, Path]:
+    try:
+        found = last_checkpoint(folder.checkpoints)
+    except (GanBenchError, OSError) as error:
+        raise UsageError(f"{str(error).rstrip('.')}; start the run over with --force.") from error
+    if found is None:
+        raise UsageError(
+            f"The run {folder.path.name} has no checkpoint in {folder.checkpoints} (it failed "
+            "before the first, or it was removed); start it over with --force."
+        )
+    return found
+
+
+def _check_there(implementation: Implementation, python: str | None, run_id: str) -> None:
+    if implementation.path is not None and not Path(implementation.path).is_file():
+        raise UsageError(
+            f"The run {run_id} cannot be sampled: its trainer's file {implementation.path} is "
+            "gone; put it back."
+        )
+    absent = missing(implementation.framework, versions_of(python))
+    if absent is not None:
+        raise UsageError(f"The run {run_id} cannot be sampled: {absent}.")
+
+
+def _received(child: Child, run_id: str) -> NDArray[np.uint8]:
+    line = child.answers.readline()
+    head = json.loads(line) if line else {}
+    if "error" in head:
+        raise UsageError(f"The run {run_id} cannot be sampled: {head['error'].rstrip('.')}.")
+    images = np.empty(head.get("shape", 0), dtype=np.uint8)
+    if line:
+        cast(io.BufferedReader, child.answers).readinto(images.reshape(-1).data)
+    try:
+        child.finish()
+    except ChildDied as death:
+        raise UsageError(f"The run {run_id} could not be sampled: its process {death}.") from death
+    return images
+
+
+def _square(count: int) -> tuple[int, int]:
+    """Return columns and rows of a grid that is about square."""
+    columns = min(_GRID_SIDE, math.ceil(math.sqrt(count)))
+    return columns, min(_GRID_SIDE, math.ceil(count / columns))

@@ -1,0 +1,168 @@
+"""What Slurm may be asked for, as users write it: ``partition=gpu,gpus=1,time=4h,mem=16G``."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+
+from gan_bench.errors import UsageError, first_validation_error
+from gan_bench.system.models import Frozen
+from gan_bench.worker.training import CHECKPOINT_EVERY_S
+
+_WORDS = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?")
+_CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d{2})(?::(\d{2}))?")
+_MEMORY = re.compile(r"\d+[KMGT]?")
+_LISTS = ("partition", "exclude", "nodelist", "constraint", "gres")
+"""Whose values may hold commas."""
+SIGNAL_S = 90
+"""Slurm may send the signal up to a minute early."""
+NEEDED_S = CHECKPOINT_EVERY_S
+"""What a run needs between its start and the signal, to come any further."""
+
+
+class Resources(Frozen):
+    """What Slurm is asked for, for each run."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    time: int | None = Field(default=None, ge=1)
+    """Minutes; None: what the partition gives."""
+    mem: str | None = None
+    """Of the node, such as ``16G``; a plain number is in megabytes, as for Slurm."""
+    cpus: int | None = Field(default=None, ge=1, le=4096)
+    """Processors; None: one for each of the plan's threads."""
+    gpus: int | None = Field(default=None, ge=0, le=64)
+    gres: str | None = None
+    constraint: str | None = None
+    exclude: str | None = None
+    nodelist: str | None = None
+    reservation: str | None = None
+    signal: int = Field(default=SIGNAL_S, ge=15, le=65_535)
+    """Seconds before the time limit at which a run is asked for a checkpoint."""
+    setup: tuple[str, ...] = ()
+    """Lines of shell before the run, such as ``module load cuda``; in a plan file only."""
+
+    @field_validator("time", mode="before")
+    @classmethod
+    def _minutes(cls, value: Any) -> Any:
+        return minutes(value) if isinstance(value, str) else value
+
+    @field_validator("mem", mode="before")
+    @classmethod
+    def _memory(cls, value: Any) -> Any:
+        text = str(value).upper().removesuffix("B")
+        if not _MEMORY.fullmatch(text):
+            raise ValueError("memory is a number with K, M, G or T, such as 16G")
+        return text
+
+    @field_validator(
+        *("partition", "account", "qos", "gres", "constraint", "exclude", "nodelist"),
+        "reservation",
+    )
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        if value is not None and (not value.strip() or not value.isprintable()):
+            raise ValueError("it is empty or has characters that do not print")
+        return value
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether a GPU is asked for."""
+        return bool(self.gpus) or (self.gres or "").startswith("gpu")
+
+
+def minutes(text: str) -> int:
+    """Read a time limit: ``4h``, ``1d12h``, ``90m``, ``90`` (minutes), ``1-12:00:00``, ``4:00:00``.
+
+    Raises
+    ------
+    ValueError
+        It is none of these.
+    """
+    text = text.strip().lower()
+    if text.isdecimal() and text.isascii():
+        return int(text)
+    words, clock = _WORDS.fullmatch(text), _CLOCK.fullmatch(text)
+    if words and any(words.groups()):
+        days, hours, mins = (int(part or 0) for part in words.groups())
+        return (days * 24 + hours) * 60 + mins
+    if clock:
+        day_count, first, second, third = clock.groups()
+        numbers = [int(first), int(second), int(third or 0)]
+        # Slurm's own: minutes:seconds, hours:minutes:seconds, days-hours:minutes.
+        if third is None and day_count is None:
+            numbers = [0, numbers[0], numbers[1]]
+        seconds = numbers[0] * 3600 + numbers[1] * 60 + numbers[2]
+        return int(day_count or 0) * 24 * 60 + -(-seconds // 60)
+    raise ValueError("a time limit is such as 4h, 90m, 1d12h or Slurm's 1-12:00:00")
+
+
+def parse_words(text: str) -> dict[str, str]:
+    """Read ``key=value,key=value`` as it is typed.
+
+    Raises
+    ------
+    UsageError
+        A part has no ``=``, or a key comes twice.
+    """
+    found: dict[str, str] = {}
+    last = None
+    for part in text.split(","):
+        key, equals, value = part.partition("=")
+        key = key.strip()
+        if key in Resources.model_fields and equals:
+            if key in found:
+                raise UsageError(f"--slurm has {key} twice; give each once.")
+            found[key] = value.strip()
+            last = key
+        elif not equals and last in _LISTS:
+            found[last] += f",{part.strip()}"
+        elif not equals:
+            raise UsageError(
+                "--slurm takes KEY=VALUE,KEY=VALUE such as partition=gpu,gpus=1,time=4h; not "
+                f"{part!r}."
+            )
+        else:
+            found[key] = value.strip()  # unknown, as `resources` says with the nearest known one
+            last = key
+    return found
+
+
+def resources(values: Mapping[str, Any], where: str) -> Resources:
+    """Check what is asked for.
+
+    Parameters
+    ----------
+    values
+        By key.
+    where
+        Who asks, for the sentence: ``--slurm``, ``[slurm.keras-enhanced]``.
+
+    Raises
+    ------
+    UsageError
+        An unknown key, with the nearest known one, or a value that cannot be.
+    """
+    for key in values:
+        if key not in Resources.model_fields:
+            near = difflib.get_close_matches(key, Resources.model_fields, n=1)
+            known = ", ".join(Resources.model_fields)
+            hint = f"did you mean {near[0]}?" if near else f"known: {known}."
+            raise UsageError(f"{where} has the unknown key {key!r}; {hint}")
+    try:
+        found = Resources.model_validate(dict(values))
+    except ValidationError as error:
+        wrong = first_validation_error(error)
+        raise UsageError(f"{where}: {wrong} (got {wrong.given!r}).") from error
+    if found.time is not None and found.time * 60 < found.signal + NEEDED_S:
+        raise UsageError(
+            f"{where}: time: {found.time} min is less than a checkpoint needs: they come once in "
+            f"{CHECKPOINT_EVERY_S:.0f} s, and Slurm's signal {found.signal} s before the end "
+            f"(signal={found.signal}); give more."
+        )
+    return found

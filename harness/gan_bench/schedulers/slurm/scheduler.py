@@ -1,0 +1,302 @@
+"""Slurm as an engine, through submitit: one array task a run."""
+
+import contextlib
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.launch.status import JobState
+from gan_bench.plan.spec import Place
+from gan_bench.schedulers.base import Asked, Task
+from gan_bench.schedulers.slurm import commands
+from gan_bench.schedulers.slurm.resources import NEEDED_S, Resources, resources
+
+if TYPE_CHECKING:
+    from submitit import SlurmExecutor
+
+_TIMEOUTS = 10**6
+"""How often submitit may requeue at the time limit: the task itself sees that it gets further."""
+_LONGEST_PART = 1000
+"""submitit names each task's call after the array is submitted, and tasks wait a minute for it."""
+_EARLY_S = 30
+"""By so much Slurm's signal may come late, looking at its jobs as seldom as that."""
+_YEAR_MIN = 365 * 24 * 60
+_RUNNING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT")
+_REQUEUE = """\
+code=$?
+# A step that was killed, and no job that was cancelled or is requeued already: start again. A
+# task's own id, as one of an array's tasks has the number of the array, which stands for all.
+job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
+job=${job:-$SLURM_JOB_ID}
+if [ $code -ge 128 ] && [ "$(squeue --noheader --jobs "$job" --format %T)" = RUNNING ]; then
+  scontrol requeue "$job"
+  sleep 60
+fi
+exit $code"""
+
+
+class Slurm:
+    """See `gan_bench.schedulers.base.Engine`."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._common = resources(asked.common, "[slurm] or --slurm")
+        self._own = {
+            name: resources({**asked.common, **values}, f"[slurm.{name}]")
+            for name, values in asked.by_implementation.items()
+        }
+        self._limits: dict[str | None, commands.Limits | None] = {}
+
+    def place(self) -> Place:
+        """Take a GPU where every run gets one, and as many threads as every run has processors."""
+        every = [self._common, *self._own.values()]
+        gpus = {one.needs_gpu for one in every}
+        device = self._asked.device
+        if device == "auto":
+            if len(gpus) > 1:
+                raise UsageError(
+                    "Some implementations are given a GPU and some are not; all runs of a plan "
+                    "take the same device: give [slurm] or --slurm gpus=1, or name --device cpu."
+                )
+            device = "cuda:0" if gpus == {True} else "cpu"
+        elif device in ("cuda", "cuda:0"):
+            if gpus != {True}:
+                raise UsageError(
+                    f"--device {device} needs a GPU for every run: give --slurm gpus=1."
+                )
+            device = "cuda:0"
+        elif device != "cpu":
+            raise UsageError(f"A job's first GPU is cuda:0; there is no {device!r} to ask for.")
+        fewest = min((one.cpus for one in every if one.cpus is not None), default=None)
+        threads = self._asked.threads or fewest or 1
+        if fewest is not None and fewest < threads:
+            raise UsageError(
+                f"Runs of {threads} threads need as many processors; give --slurm cpus={threads}, "
+                f"not {fewest}."
+            )
+        shortest = min(one.signal for one in every)
+        return Place(device=device, threads=threads, grace_s=max(10, shortest - _EARLY_S))
+
+    def parameters(self, implementation: str) -> tuple[str, ...]:
+        """Return the batch script's parameters, as they will stand in there but for the array's.
+
+        Raises
+        ------
+        UsageError
+            submitit is not installed.
+        """
+        _submitit()
+        from submitit.slurm.slurm import _make_sbatch_string
+
+        from gan_bench.schedulers.slurm.task import sbatch_parameters
+
+        # Not by an executor, which there is none of on a machine without Slurm.
+        asked = self._parameters(self._of(implementation))
+        return sbatch_parameters(_make_sbatch_string(command="", folder="", **asked))
+
+    def check(self, implementations: Sequence[str], folder: Path) -> None:
+        """Ask Slurm whether it would take such jobs, and would ever start them.
+
+        Raises
+        ------
+        UsageError
+            There is no Slurm, no submitit, or it would not: its own words say why.
+        """
+        _submitit()
+        if shutil.which("sbatch") is None or shutil.which("srun") is None:
+            raise UsageError(
+                "There is no Slurm on this machine (no sbatch in PATH); run this on a login node "
+                "of your cluster, or leave out --executor slurm."
+            )
+        if "%" in str(folder.absolute()):
+            raise UsageError(
+                f"Slurm takes the % in {folder.absolute()} for a pattern; name another --results."
+            )
+        tried = set()
+        for name in implementations:
+            parameters = self.parameters(name)
+            if parameters in tried:
+                continue
+            tried.add(parameters)
+            done = commands.ask("sbatch", "--test-only", *parameters, "--wrap", "true")
+            if done.returncode != 0:
+                raise UsageError(
+                    f"Slurm would not take {name}'s jobs ({' '.join(parameters)}): "
+                    f"{commands.last_error(done.stderr)}"
+                )
+            self._check_time(name)
+
+    def _check_time(self, implementation: str) -> None:
+        """Refuse what Slurm may take and then never start, or end before it comes to anything."""
+        asked = self._of(implementation)
+        of_partition = self._limits_of(asked.partition)
+        most = of_partition.most if of_partition else None
+        where = f"the partition {asked.partition}" if asked.partition else "the default partition"
+        minutes = self._minutes(asked)
+        if asked.time is not None and most is not None and asked.time > most:
+            raise UsageError(
+                f"{implementation}'s time limit of {asked.time:,} min is more than the {most:,} "
+                f"min of {where}: ask for less, or for another partition."
+            )
+        if minutes is not None and minutes * 60 < asked.signal + NEEDED_S:
+            raise UsageError(
+                f"Without a time limit, jobs get the {minutes:,} min of {where}, less than a "
+                "checkpoint needs: give time=, such as time=4h."
+            )
+
+    def submit(
+        self, tasks: Sequence[Task], folder: Path, *, retries: int, max_parallel: int | None
+    ) -> Iterator[dict[int, str]]:
+        """Submit arrays, each of runs that are given the same and as long as Slurm allows.
+
+        With ``max_parallel`` they go one after the other, so that the limit holds for all together.
+
+        Raises
+        ------
+        GanBenchError
+            Slurm does not take more of them.
+        """
+        from gan_bench.schedulers.slurm.task import SlurmTask
+
+        longest = min(commands.longest_array(), _LONGEST_PART)
+        groups: dict[Resources, list[Task]] = {}
+        for task in tasks:
+            groups.setdefault(self._of(task.implementation), []).append(task)
+        before: str | None = None
+        submitted = 0
+        for asked, group in groups.items():
+            for start in range(0, len(group), longest):
+                part = group[start : start + longest]
+                executor = self._executor(asked, folder / "slurm")
+                executor.update_parameters(array_parallelism=max_parallel or len(part))
+                if before is not None and max_parallel is not None:
+                    executor.update_parameters(dependency=f"afterany:{before}")
+                try:
+                    with _without_overriding():
+                        jobs = executor.submit_array(
+                            [SlurmTask(task.argv, retries) for task in part]
+                        )
+                except (RuntimeError, OSError) as error:  # all of submitit's own are the first
+                    raise GanBenchError(
+                        f"Slurm took {submitted:,} of {len(tasks):,} jobs and no more: "
+                        f"{commands.last_error(str(error))} The same command submits the rest."
+                    ) from error
+                before = jobs[0].job_id.partition("_")[0]
+                submitted += len(part)
+                yield {task.index: job.job_id for task, job in zip(part, jobs, strict=True)}
+
+    def states(self, jobs: Sequence[str]) -> dict[str, JobState] | None:
+        """Ask squeue once.
+
+        Raises
+        ------
+        UsageError
+            There is no Slurm on this machine.
+        """
+        if shutil.which("squeue") is None:
+            raise UsageError("There is no Slurm on this machine: no squeue in PATH.")
+        rows = commands.queue(jobs)
+        if rows is None:
+            return None
+        return {
+            job: JobState("running")
+            if state in _RUNNING
+            else JobState("waiting", "" if why == "None" else why.strip("()"))
+            for job, state, why in rows
+        }
+
+    def cancel(self, jobs: Sequence[str]) -> None:
+        """Cancel jobs.
+
+        Raises
+        ------
+        UsageError
+            Slurm does not answer, or does not let this user.
+        """
+        for start in range(0, len(jobs), 500):  # a command line holds so many
+            done = commands.ask("scancel", *jobs[start : start + 500])
+            if done.returncode != 0 and "Invalid job id" not in done.stderr:
+                raise UsageError(
+                    f"Slurm did not cancel the jobs: {commands.last_error(done.stderr)}"
+                )
+
+    def _of(self, implementation: str) -> Resources:
+        return self._own.get(implementation, self._common)
+
+    def _limits_of(self, partition: str | None) -> commands.Limits | None:
+        if partition not in self._limits:
+            self._limits[partition] = commands.limits(partition)
+        return self._limits[partition]
+
+    def _minutes(self, asked: Resources) -> int | None:
+        """Return the time limit, the partition's own where none is asked for.
+
+        submitit needs a number, by which it tells a time limit from a preemption.
+        """
+        if asked.time is not None:
+            return asked.time
+        found = self._limits_of(asked.partition)
+        return None if found is None else found.usual or _YEAR_MIN
+
+    def _parameters(self, asked: Resources) -> dict[str, Any]:
+        processors = asked.cpus or self.place().threads
+        more: dict[str, Any] = {"requeue": True}
+        if asked.reservation is not None:
+            more["reservation"] = asked.reservation
+        return {
+            "job_name": "gan-bench",
+            "partition": asked.partition,
+            "account": asked.account,
+            "qos": asked.qos,
+            "time": self._minutes(asked),
+            "mem": asked.mem,
+            "cpus_per_task": processors,
+            "gpus_per_node": asked.gpus or None,
+            "gres": asked.gres,
+            "constraint": asked.constraint,
+            "exclude": asked.exclude,
+            "nodelist": asked.nodelist,
+            "signal_delay_s": asked.signal,
+            "wckey": None,
+            "setup": list(asked.setup) or None,
+            "teardown": _REQUEUE.splitlines(),
+            # Which srun does not take from the job between Slurm 22.05 and 23.02.
+            "srun_args": [f"--cpus-per-task={processors}"],
+            "additional_parameters": more,
+        }
+
+    def _executor(self, asked: Resources, folder: Path) -> "SlurmExecutor":
+        # -P: a file of the user's working directory must not pass for a module.
+        python = f"{shlex.quote(sys.executable)} -P"
+        executor: SlurmExecutor = _submitit().SlurmExecutor(
+            folder, max_num_timeout=_TIMEOUTS, python=python
+        )
+        executor.update_parameters(**self._parameters(asked))
+        return executor
+
+
+def _submitit() -> Any:
+    try:
+        import submitit
+    except ImportError as error:
+        raise UsageError(
+            "--executor slurm needs submitit; get it with pip install 'gan-bench[slurm]'."
+        ) from error
+    return submitit
+
+
+@contextlib.contextmanager
+def _without_overriding() -> Iterator[None]:
+    """Submit what was asked for and is recorded, whatever the user's shell says."""
+    before, kept = dict(os.environ), commands.environment()
+    try:
+        for name in before.keys() - kept.keys():
+            del os.environ[name]
+        yield
+    finally:
+        os.environ.update(before)

@@ -1,0 +1,115 @@
+"""Arrays of images in ``.npy`` and ``.npz`` files, read in parts."""
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.errors import UsageError
+from gan_bench.results.losses import read_header
+
+T = TypeVar("T")
+Images = NDArray[np.uint8]
+
+
+def header(path: Path, label: str, remedy: str) -> tuple[int, tuple[int, int, int]]:
+    """Return the count and the (height, width, channels) of a file's images."""
+    with ArrayFile(path, label, remedy) as file:
+        count, *rest = file.shape
+    return enough(count, label), shape_of(tuple(rest))
+
+
+def enough(count: int, where: str) -> int:
+    """Return the count, or refuse fewer than two images."""
+    if count < 2:
+        raise UsageError(
+            f"{where} holds {count or 'no'} image{'' if count == 1 else 's'}; at least two are "
+            "needed for a distance."
+        )
+    return count
+
+
+def shape_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return (height, width, channels) as plain integers."""
+    height, width, channels = shape
+    return int(height), int(width), int(channels)
+
+
+def size_text(shape: tuple[int, ...]) -> str:
+    """Return e.g. ``28 x 28``."""
+    return " x ".join(map(str, shape))
+
+
+class ArrayFile:
+    """A uint8 NHWC array on the disk, read from its beginning to its end."""
+
+    def __init__(self, path: Path, label: str, remedy: str) -> None:
+        self.path = path
+        self._label = label
+        self._remedy = remedy
+        self._archive: zipfile.ZipFile | None = None
+
+    def __enter__(self) -> "ArrayFile":
+        self._file = self._sound(self._open)
+        try:
+            self.shape = self._sound(self._read_shape)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        if self._archive is not None:
+            self._archive.close()
+
+    def blocks(self, size: int) -> Iterator[Images]:
+        """Yield the images in blocks of at most this many."""
+        count, *rest = self.shape
+        each = int(np.prod(rest))
+        for start in range(0, count, size):
+            number = min(size, count - start)
+            content = self._sound(lambda: self._file.read(number * each))  # noqa: B023
+            if len(content) < number * each:
+                raise UsageError(f"{self._label} is cut short: {self._remedy}.")
+            yield np.frombuffer(content, dtype=np.uint8).reshape(number, *rest)
+
+    def _open(self) -> BinaryIO:
+        if self.path.suffix.lower() == ".npy":
+            return self.path.open("rb")
+        self._archive = zipfile.ZipFile(self.path)
+        names = [n.removesuffix(".npy") for n in self._archive.namelist() if n.endswith(".npy")]
+        name = "images" if "images" in names else names[0] if len(names) == 1 else None
+        if name is None:
+            held = ", ".join(names) or "none"
+            self._archive.close()
+            raise UsageError(
+                f"{self._label} must hold one array, or one called 'images'; it holds {held}."
+            )
+        return self._archive.open(f"{name}.npy")  # type: ignore[return-value]
+
+    def _read_shape(self) -> tuple[int, ...]:
+        shape, fortran, dtype = read_header(self._file)
+        flat = len(shape) == 4 and 0 in shape[1:3]
+        if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or fortran or flat:
+            order = " in Fortran's order" if fortran and len(shape) > 1 else ""
+            raise UsageError(
+                f"{self._label} holds {dtype} {shape}{order} instead of uint8 (n, height, width, "
+                f"channels) of 0 to 255 in 1 or 3 channels: {self._remedy}."
+            )
+        return shape
+
+    def _sound(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except UsageError:
+            raise
+        except FileNotFoundError as error:
+            raise UsageError(f"{self._label} is not there: correct its name.") from error
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+            raise UsageError(f"{self._label} is damaged ({said}): {self._remedy}.") from error

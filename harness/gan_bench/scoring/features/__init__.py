@@ -1,0 +1,1 @@
+"""Feature models: found by name, made, loaded and run."""

@@ -1,0 +1,1 @@
+"""The metrics, from features or images to values."""

@@ -1,0 +1,115 @@
+"""Snapshots on the disk: the samples of a run's evaluation points, as its worker saved them."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gan_bench.errors import GanBenchError
+from gan_bench.results.layout import RunFolder
+from gan_bench.scoring.images import read_snapshot
+from gan_bench.system.files import write_atomically
+
+SIDE = 8
+"""Images in a row and in a column."""
+GAP = 2
+"""Pixels between two images."""
+_GAP_VALUE = 128
+
+
+def grid(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> NDArray[np.uint8]:
+    """Return the first images side by side, row by row; cells without an image are grey.
+
+    Parameters
+    ----------
+    images
+        uint8 (n, height, width, channels).
+    columns, rows
+        How many there are in a row and in a column.
+
+    Returns
+    -------
+    NDArray
+        uint8 (rows * (height + 2) - 2, columns * (width + 2) - 2, channels).
+    """
+    height, width, channels = images.shape[1:]
+    shape = (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels)
+    canvas = np.full(shape, _GAP_VALUE, dtype=np.uint8)
+    for index, image in enumerate(images[: columns * rows]):
+        top = index // columns * (height + GAP)
+        left = index % columns * (width + GAP)
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def grid_png(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> bytes:
+    """Return `grid` as a lossless PNG.
+
+    Parameters
+    ----------
+    images
+        uint8 (n, height, width, channels) with one channel (grey) or three (RGB).
+    columns, rows
+        See `grid`.
+
+    Raises
+    ------
+    GanBenchError
+        There are other numbers of channels.
+    """
+    channels = images.shape[3]
+    if channels not in (1, 3):
+        raise GanBenchError(f"A grid needs images of 1 or 3 channels, these have {channels}.")
+    canvas = grid(images, columns, rows)
+    picture = Image.fromarray(canvas[:, :, 0] if channels == 1 else canvas)
+    content = io.BytesIO()
+    picture.save(content, format="PNG", optimize=True)
+    return content.getvalue()
+
+
+def write_grid(path: Path, images: NDArray[np.uint8]) -> None:
+    """Write `grid_png` into a folder that must exist."""
+    write_atomically(path, grid_png(images))
+
+
+_NAME = re.compile(r"(\d{8,})\.npz")
+
+
+def snapshot_paths(folder: RunFolder) -> dict[int, Path]:
+    """Return the whole snapshots of a run by step, ascending; other files are passed over."""
+    found = {
+        int(match.group(1)): path
+        for path in folder.snapshots.glob("*.npz")
+        if (match := _NAME.fullmatch(path.name))
+    }
+    return dict(sorted(found.items()))
+
+
+def keep_grids(folder: RunFolder, *, keep_samples: bool) -> None:
+    """Write a grid of every snapshot and delete the snapshots before the last.
+
+    Call it only when their scores are safely on the disk.
+
+    Parameters
+    ----------
+    folder
+        The run's files.
+    keep_samples
+        Whether to delete nothing.
+
+    Raises
+    ------
+    GanBenchError
+        A snapshot cannot be read or drawn; it and the later ones are still there.
+    """
+    paths = snapshot_paths(folder)
+    folder.grids.mkdir(exist_ok=True)
+    for step, path in paths.items():
+        grid = folder.grids / f"{step:08d}.png"
+        if not grid.exists():
+            write_grid(grid, next(read_snapshot(path, SIDE * SIDE)))
+        if not keep_samples and step != max(paths):
+            path.unlink()

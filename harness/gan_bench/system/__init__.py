@@ -1,0 +1,1 @@
+"""The machine: files, disks, devices, processes, locks and environment."""

@@ -1,0 +1,153 @@
+"""Which devices there are, found without a framework, and what kind of machine this is."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from gan_bench.errors import UsageError
+from gan_bench.system.models import Frozen
+
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?|auto")
+
+
+class Machine(Frozen):
+    """What a figure of time depends on."""
+
+    system: str
+    cpu: str
+    cores: int
+    memory_gb: float
+    gpus: tuple[str, ...]
+
+
+class Gpu(Frozen):
+    """A GPU that this process may use."""
+
+    name: str
+    uuid: str
+
+
+@cache
+def gpus() -> tuple[Gpu, ...]:
+    """Return the NVIDIA GPUs as nvidia-smi lists them, those in CUDA_VISIBLE_DEVICES if it is set.
+
+    ``cuda:<index>`` counts in this tuple, as it does for a framework in this environment.
+    """
+    if shutil.which("nvidia-smi") is None:
+        return ()
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "--query-gpu=uuid,name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    if done.returncode != 0:
+        return ()
+    pairs = (line.partition(", ") for line in done.stdout.strip().splitlines())
+    found = [Gpu(uuid=uuid, name=name) for uuid, _, name in pairs]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return tuple(found)
+    chosen = []
+    for word in visible.split(","):
+        matches = [
+            gpu
+            for index, gpu in enumerate(found)
+            if word.strip() == str(index) or (word.strip() and gpu.uuid.startswith(word.strip()))
+        ]
+        if len(matches) != 1:
+            break  # as CUDA does: what follows an invalid entry is not visible
+        chosen += matches
+    return tuple(chosen)
+
+
+def gpu_of(device: str) -> Gpu | None:
+    """Return the GPU that ``cuda:<index>`` names, None for the CPU.
+
+    Raises
+    ------
+    UsageError
+        This machine does not have it.
+    """
+    if device == "cpu":
+        return None
+    index, found = int(device.partition(":")[2]), gpus()
+    if index >= len(found):
+        has = ", ".join(f"cuda:{i} ({gpu.name})" for i, gpu in enumerate(found)) or "no GPU"
+        raise UsageError(f"The device cuda:{index} is not there; nvidia-smi shows {has}.")
+    return found[index]
+
+
+def device_parts(device: str) -> list[str]:
+    """Return names of what a run on the device occupies, the same for all processes here.
+
+    Of the CPU these are the processors that this process may use: where `taskset` or a scheduler
+    has given others to another run, both may go on at once.
+    """
+    gpu = gpu_of(device)
+    if gpu is not None:
+        return [gpu.uuid]
+    return [f"{device}-{number}" for number in usable_processors()]
+
+
+def check_device(device: str) -> str:
+    """Return ``cpu`` or ``cuda:<index>`` for what the user asks for; ``auto`` takes a GPU if any.
+
+    Raises
+    ------
+    UsageError
+        Another word, or a GPU that this machine does not have.
+    """
+    if not _DEVICE.fullmatch(device):
+        raise UsageError(f"There is no device {device!r}; take cpu, cuda, cuda:1 or auto.")
+    found = gpus()
+    if device == "auto":
+        return "cuda:0" if found else "cpu"
+    if device == "cpu":
+        return device
+    named = f"cuda:{int(device.partition(':')[2] or 0)}"
+    gpu_of(named)
+    return named
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def machine() -> Machine:
+    """Describe this machine."""
+    return Machine(
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cpu=_cpu_name(),
+        cores=os.cpu_count() or 1,
+        memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
+        gpus=tuple(gpu.name for gpu in gpus()),
+    )
+
+
+def usable_processors() -> list[int]:
+    """Return the numbers of the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def default_threads() -> int:
+    """Return how many processors this process may use."""
+    return len(usable_processors())

@@ -1,0 +1,46 @@
+"""The load that other processes put on a run's processors."""
+
+import time
+from collections.abc import Sequence
+
+import psutil
+
+from gan_bench.system.devices import usable_processors
+
+
+def _busy_s(processors: Sequence[int]) -> float | None:
+    """Return for how long all processes have used these processors, None if it is not known."""
+    total = 0.0
+    every = psutil.cpu_times(percpu=True)
+    if len(every) <= max(processors):
+        return None  # some are offline or hidden, so that places are no numbers
+    for times in (every[number] for number in processors):
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        # Guest time is counted in user time already.
+        guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        total += sum(times) - idle - guests
+    return float(total)
+
+
+class LoadMeter:
+    """Measures what share of a run's processors other processes use, from start to ``stop``.
+
+    The run's processors are those that this process, and so its children, may use: what happens
+    on the others is no load of the run's.
+    """
+
+    def __init__(self) -> None:
+        self._processors = usable_processors()
+        self._busy = _busy_s(self._processors)
+        self._own = time.process_time()
+        self._started = time.monotonic()
+
+    def stop(self, worker_cpu_s: float) -> float | None:
+        """Return the share, 0 to 1, given the processor seconds of the run itself."""
+        wall = time.monotonic() - self._started
+        busy = _busy_s(self._processors)
+        if wall <= 0 or busy is None or self._busy is None:
+            return None
+        own = time.process_time() - self._own + worker_cpu_s
+        others = busy - self._busy - own
+        return min(1.0, max(0.0, others / (wall * len(self._processors))))

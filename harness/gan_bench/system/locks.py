@@ -1,0 +1,131 @@
+"""Locks that the kernel releases at any end of their holder: of a device, and of one run."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from gan_bench.errors import UsageError
+from gan_bench.system.devices import device_parts
+
+RUN_LOCK_S = 2.0
+"""For so long a run's lock may be held by somebody who only looks whether it is."""
+JOBS_RUN_LOCK_S = 180.0
+"""For so long a file system may go on holding the lock of a machine that has died."""
+
+
+class Busy(UsageError):
+    """Another gan-bench holds what is asked for."""
+
+    def __init__(self, sentence: str, holder: str) -> None:
+        super().__init__(sentence.format(holder=holder))
+        self.holder = holder
+
+
+def _holder(path: Path) -> str:
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {holder['pid']} on {holder['host']}, `{holder['command']}`"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+@contextlib.contextmanager
+def _held(path: Path, command: str, *, wait_s: float, busy: str) -> Iterator[None]:
+    """Hold a lock file, waiting for it so many seconds, for ever if -1.
+
+    ``busy`` is what to say, with ``{holder}``, where another holds it.
+    """
+    said_by = path.with_suffix(".holder.json")
+    # Other users of the machine take turns too, hence a lock file that all may open.
+    lock = FileLock(path, mode=0o666)
+    try:
+        lock.acquire(timeout=wait_s)
+    except Timeout:
+        raise Busy(busy, _holder(said_by)) from None
+    except OSError as error:
+        raise UsageError(f"The lock {path} cannot be taken: {error.strerror}.") from error
+    try:
+        with contextlib.suppress(OSError):
+            holder = {"pid": os.getpid(), "host": os.uname().nodename, "command": command}
+            said_by.write_text(json.dumps(holder), encoding="utf-8")
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            said_by.unlink()
+        lock.release()
+
+
+@contextlib.contextmanager
+def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
+    """Hold a device of this machine for the duration of a plan.
+
+    Raises
+    ------
+    Busy
+        Another gan-bench holds it and ``wait`` is false.
+    """
+    # The temporary folder is local where a home or results folder may be on a network.
+    folder = Path(tempfile.gettempdir())
+    busy = (
+        f"The device {device} is in use by {{holder}}; wait for it with --wait, or take another "
+        "with --device."
+    )
+    with contextlib.ExitStack() as held:
+        # In one order for all, so that no two wait for each other.
+        for part in device_parts(device):
+            path = folder / f"gan-bench-{part}.lock"
+            held.enter_context(_held(path, command, wait_s=-1 if wait else 0, busy=busy))
+        yield
+
+
+@contextlib.contextmanager
+def run_lock(
+    folder: Path, run_id: str, command: str, *, wait_s: float = RUN_LOCK_S
+) -> Iterator[None]:
+    """Hold one run of a results folder, which two devices or machines may share.
+
+    Raises
+    ------
+    Busy
+        Another gan-bench holds it.
+    """
+    folder.mkdir(exist_ok=True)
+    busy = f"The run {run_id} is being run by {{holder}}; wait for its end and run again."
+    with _held(folder / f"{run_id}.lock", command, wait_s=wait_s, busy=busy):
+        yield
+
+
+@contextlib.contextmanager
+def submission_lock(folder: Path, command: str) -> Iterator[None]:
+    """Let one command at a time submit jobs of a results folder: both would submit the same.
+
+    Raises
+    ------
+    Busy
+        Another gan-bench is submitting.
+    """
+    folder.mkdir(exist_ok=True)
+    busy = "Jobs of this results folder are being submitted by {holder}; wait, and run again."
+    with _held(folder / "submission.lock", command, wait_s=RUN_LOCK_S, busy=busy):
+        yield
+
+
+def is_held(folder: Path, run_id: str) -> bool:
+    """Tell whether somebody is at a run; a lock file alone says nothing."""
+    path = folder / f"{run_id}.lock"
+    if not path.exists():
+        return False
+    lock = FileLock(path, mode=0o666)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False

@@ -1,0 +1,137 @@
+"""Checks that every field of the recipe changes something: no knob without a wire."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import ValidationError
+
+from gan_bench.recipe import Recipe
+from gan_bench.testing.check_result import CheckFailed, CheckSkipped, describe, one_line
+from gan_bench.testing.checks_inputs import every_draw, every_real_batch
+from gan_bench.testing.subject import Subject, difference, revalidated
+from gan_bench.trainer import Unsupported
+
+
+def check_field(field: str, subject: Subject) -> None:
+    """Raise `CheckFailed` unless other values of the field change what is trained.
+
+    A value counts if it changes what a step consumes, the number of epochs, the splits trained on,
+    the initial weights, or weights, losses or samples after a short training. A tuple's elements
+    are tried one by one.
+    """
+    subject = subject.precise
+    for place, candidates in _perturbations(subject.recipe, field).items():
+        tried: list[str] = []
+        refusals: list[str] = []
+        for recipe in _valid(subject, field, candidates):
+            value = repr(getattr(recipe, field))
+            try:
+                if _has_effect(subject, replace(subject, recipe=recipe)):
+                    break
+            except Unsupported as reason:
+                refusals.append(one_line(reason))
+            except CheckFailed as finding:
+                raise CheckFailed(f"With {field} = {value}: {finding}") from finding
+            except CheckSkipped:
+                raise
+            except (Exception, SystemExit) as error:
+                crash = f"With {field} = {value} it raised {describe(error)}."
+                raise CheckFailed(crash) from error
+            else:
+                tried.append(value)
+        else:
+            _complain(place, repr(getattr(subject.recipe, field)), tried, refusals)
+
+
+def _complain(place: str, current: str, tried: list[str], refusals: list[str]) -> None:
+    if tried:
+        finding = f"`{place}` changes nothing: {' and '.join(tried)} train what {current} trains."
+        raise CheckFailed(finding)
+    if refusals:
+        raise CheckSkipped(f"The trainer takes no other value of `{place}`: {refusals[0]}")
+    raise CheckFailed(
+        f"No other valid value of `{place}` was found; name one with Field(examples=[...])."
+    )
+
+
+def _has_effect(base: Subject, other: Subject) -> bool:
+    if _inputs(base.recipe) != _inputs(other.recipe):
+        every_draw(other)
+        every_real_batch(other)
+        return True
+    # These two are the harness's to obey, which it does for every trainer.
+    if base.recipe.epochs != other.recipe.epochs:
+        return True
+    if base.recipe.train_splits != other.recipe.train_splits:
+        return True
+    # Trained even where the initial weights differ: the trainer has to take them.
+    return (
+        difference(base.reference, other.reference) is not None
+        or base.recipe.images_per_step != other.recipe.images_per_step
+        or _starts_apart(base, other)
+    )
+
+
+def _starts_apart(base: Subject, other: Subject) -> bool:
+    first, second = base.initial, other.initial
+    return first is not None and second is not None and difference(first, second) is not None
+
+
+def _inputs(recipe: Recipe) -> tuple[int, int]:
+    return recipe.real_batches_per_step, recipe.draws_per_step
+
+
+def _valid(subject: Subject, field: str, candidates: list[Any]) -> Iterator[Recipe]:
+    current = getattr(subject.recipe, field)
+    for value in candidates:
+        try:
+            recipe = revalidated(subject.recipe, **{field: value})
+        except ValidationError:
+            continue
+        height, width, channels = subject.images.shape[1:]
+        if getattr(recipe, field) != current and not recipe.cannot_make(height, width, channels):
+            yield recipe
+
+
+def _perturbations(recipe: Recipe, field: str) -> dict[str, list[Any]]:
+    """Return the values to try, for the field as a whole or for each element of a tuple."""
+    info = type(recipe).model_fields[field]
+    current = getattr(recipe, field)
+    examples = [value for value in info.examples or () if value != current]
+    choices = list(_choices(info.annotation))
+    if examples:
+        return {field: examples}
+    if isinstance(current, tuple) and current:
+        return {
+            f"{field}[{index}]": [
+                (*current[:index], value, *current[index + 1 :])
+                for value in _other_values(element, choices)
+            ]
+            for index, element in enumerate(current)
+        }
+    return {field: _other_values(current, choices)}
+
+
+def _other_values(current: Any, choices: list[Any]) -> list[Any]:
+    if choices:
+        return [choice for choice in choices if choice != current]
+    if isinstance(current, Enum):
+        return [member for member in type(current) if member is not current]
+    if isinstance(current, bool):
+        return [not current]
+    if isinstance(current, int):
+        return [value for value in (current * 2, current + 1, current // 2) if value != current]
+    if isinstance(current, float):
+        return [current * 1.5, current * 0.5] if current else [0.5, 0.1, 1.0]
+    return []
+
+
+def _choices(annotation: Any) -> Iterator[Any]:
+    """Yield the choices of every Literal in an annotation."""
+    for argument in get_args(annotation):
+        if get_origin(annotation) is Literal:
+            yield argument
+        else:
+            yield from _choices(argument)

@@ -1,0 +1,96 @@
+"""The child process that trains one run: its signals, its journal, its log and its end.
+
+``python -P -m gan_bench.worker RUN_DIR`` reads ``spec.json`` there, continues from the last
+checkpoint if there is one, and tells what happens in ``events.jsonl``.
+"""
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from gan_bench.results.events import EventWriter
+from gan_bench.results.layout import RunFolder
+from gan_bench.system.disk import is_full_for
+from gan_bench.system.environment import (
+    DISK_FULL,
+    DISK_FULL_EXIT_CODE,
+    STACKS_SIGNAL,
+    STOPPED_EXIT_CODE,
+)
+from gan_bench.system.processes import end_with_parent
+from gan_bench.worker.failure import failure_kind, failure_reason
+from gan_bench.worker.heartbeat import heartbeat, peak_rss_mb
+from gan_bench.worker.training import Stopped, Training
+
+
+def main(run_dir: Path) -> int:
+    """Train the run of a folder; return the process's exit code."""
+    # Of its own: a plugin may close stdout and stderr.
+    with os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace") as log:
+        faulthandler.enable(log)
+        faulthandler.register(STACKS_SIGNAL, log, all_threads=True)
+        # A trainer may change the working directory.
+        folder = RunFolder(run_dir.resolve())
+        end_with_parent(folder.path)
+        training: Training | None = None
+        events: EventWriter | None = None
+
+        def ask_to_stop(signum: int, frame: FrameType | None) -> None:
+            if training is not None:
+                training.stop = True
+
+        def listen() -> None:
+            # Before every chunk: a plugin may have taken the signals for itself. SIGINT and SIGHUP
+            # reach the supervisor, too, which decides.
+            # A scheduler may send its SIGUSR2 to all processes of a job.
+            for asking in (signal.SIGTERM, signal.SIGUSR2):
+                signal.signal(asking, ask_to_stop)
+            for ignored in (signal.SIGINT, signal.SIGHUP):
+                signal.signal(ignored, signal.SIG_IGN)
+
+        try:
+            events = EventWriter(folder.events)
+            events.write("start", pid=os.getpid())
+            training = running = Training(folder, events, before_chunk=listen)
+            listen()
+            with heartbeat(events, lambda: running.step, log):
+                training.run()
+        except Stopped:
+            assert training is not None and events is not None
+            with contextlib.suppress(OSError):
+                events.write("stopped", step=training.step, peak_rss_mb=peak_rss_mb())
+            return STOPPED_EXIT_CODE
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises becomes a status
+            full = is_full_for(folder.path, error)
+            _tell(events, error, training.step if training else 0, full=full)
+            with contextlib.suppress(Exception):
+                traceback.print_exc(file=log)
+            return DISK_FULL_EXIT_CODE if full else 1
+        return 0
+
+
+def _tell(events: EventWriter | None, error: BaseException, step: int, *, full: bool) -> None:
+    if events is None:
+        return
+    with contextlib.suppress(OSError):
+        events.write(
+            "failed",
+            kind="killed" if full else failure_kind(error),
+            reason=DISK_FULL if full else failure_reason(error),
+            step=step,
+            peak_rss_mb=peak_rss_mb(),
+        )
+
+
+if __name__ == "__main__":
+    code = main(Path(sys.argv[1]))
+    with contextlib.suppress(Exception):  # which a plugin may have closed, or replaced
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # Without running a framework's or plugin's exit handlers, which may hang or crash.
+    os._exit(code)

@@ -1,0 +1,280 @@
+"""Trains one run from its last checkpoint to its end; the owner of the clock."""
+
+import os
+from collections.abc import Callable
+from time import monotonic, perf_counter
+from typing import NoReturn, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench import data
+from gan_bench.contract import check_samples, loss_table, weights_sha256
+from gan_bench.data.draws import batches, evaluation_latents, training_latents
+from gan_bench.errors import GanBenchError
+from gan_bench.plan.spec import RunSpec
+from gan_bench.plugins.loader import load_trainer
+from gan_bench.recipe import Recipe
+from gan_bench.results.checkpoints import last_checkpoint, put_aside, write_checkpoint
+from gan_bench.results.events import EventWriter
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.losses import read_losses, write_array, write_images
+from gan_bench.system.disk import is_full, saving
+from gan_bench.system.files import read_limited
+from gan_bench.trainer import LOSS_COLUMNS, Trainer
+from gan_bench.worker.failure import Diverged, failure_reason, is_out_of_memory
+from gan_bench.worker.heartbeat import peak_rss_mb
+
+CHECKPOINT_EVERY_S = 60.0
+T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """The end was asked for; raised after the checkpoint."""
+
+
+class Training:
+    """One run on its way.
+
+    Attributes
+    ----------
+    step
+        The steps done.
+    stop
+        Set from outside when the run is to end, with a checkpoint, after the chunk under way.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        events: EventWriter,
+        *,
+        before_chunk: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.folder = folder
+        self.events = events
+        self.spec = RunSpec.model_validate_json(read_limited(folder.spec))
+        self.step = 0
+        self.stop = False
+        self.losses = np.full((self.spec.steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
+        self._last_checkpoint = monotonic()
+        self._diverged = False
+        self._pid = os.getpid()
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
+        self._before_chunk = before_chunk
+
+    def run(self) -> None:
+        """Do what is left of the run."""
+        self.setup()
+        self.snapshot_if_due()
+        while self.step < self.spec.steps:
+            self._before_chunk()
+            self.chunk()
+            self.snapshot_if_due()
+            self.checkpoint_if_due()
+        self.events.write(
+            "done",
+            step=self.step,
+            peak_rss_mb=peak_rss_mb(),
+            weights_sha256=weights_sha256(self._in_one(self.trainer.weights)),
+        )
+
+    def setup(self) -> None:
+        """Import the trainer, load the data, build, and restore the last checkpoint."""
+        started = perf_counter()
+        trainer_class = load_trainer(self.spec.implementation)
+        imported = perf_counter()
+        dataset = data.load(self.spec.dataset)
+        if dataset.sha256 != self.spec.data_sha256:
+            raise GanBenchError(
+                f"the data set {self.spec.dataset_label} has changed since the run was planned "
+                f"(sha256 {dataset.sha256[:12]}, planned {self.spec.data_sha256[:12]})"
+            )
+        loaded = perf_counter()
+        recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
+        self.recipe = recipe_class.model_validate(self.spec.recipe_values)
+        train = dataset.training(self.spec.train_splits)
+        self.images = train.images
+        self.trainer: Trainer = self._in_one(
+            lambda: trainer_class(
+                self.recipe,
+                train.images,
+                train.labels,
+                # The environment shows the process one GPU only.
+                device="cpu" if self.spec.device == "cpu" else "cuda:0",
+                planned_steps=self.spec.steps,
+                seed=self.spec.seed,
+            )
+        )
+        initial = self.recipe.initial_weights(self.spec.seed)
+        if initial is not None:
+            self.trainer.set_weights(initial)
+        self._restore()
+        self.first_step = self.step
+        self.events.write(
+            "ready",
+            step=self.step,
+            import_s=imported - started,
+            data_s=loaded - imported,
+            setup_s=perf_counter() - loaded,
+            paired=initial is not None,
+        )
+
+    def _restore(self) -> None:
+        """Continue from the last checkpoint, if there is one and its losses are there too."""
+        try:
+            found = last_checkpoint(self.folder.checkpoints)
+        except GanBenchError as error:
+            self._start_over(str(error).rstrip("."), None)
+        if found is None:
+            return
+        step, path = found
+        try:
+            losses = read_losses(self.folder.losses)
+        except FileNotFoundError:
+            put_aside(self.folder.checkpoints)  # worth nothing without the losses until then
+            return
+        except GanBenchError as error:
+            self._start_over("the losses until the last checkpoint are damaged", error)
+        if step > self.spec.steps or step > len(losses):
+            self._start_over(f"the last checkpoint is of step {step}, the run is shorter", None)
+        try:
+            self._in_one(lambda: self.trainer.load(path))
+        except Exception as error:
+            if is_full(error) or is_out_of_memory(error):
+                raise  # the checkpoint is whole, and will be read another time
+            self._start_over(f"the checkpoint of step {step} cannot be restored", error)
+        self.losses[:step] = losses[:step]
+        self.step = step
+        broken = ~np.isfinite(self.losses[:step, :2]).all(axis=1)
+        if broken.any():
+            self._diverged = True
+            self._tell_of_divergence(int(np.argmax(broken)) + 1, "a loss was")
+
+    def _start_over(self, why: str, error: Exception | None) -> NoReturn:
+        put_aside(self.folder.checkpoints)
+        said = f" ({failure_reason(error)})" if error is not None else ""
+        raise GanBenchError(f"{why}{said}; it was put aside, and --retry starts over") from error
+
+    def chunk(self) -> None:
+        """Train one chunk and time it; the draws and all bookkeeping stay outside the clock."""
+        steps = min(self.spec.chunk_steps, self.spec.steps - self.step)
+        rows = batches(
+            seed=self.spec.seed,
+            first_step=self.step,
+            steps=steps,
+            real_batches_per_step=self.recipe.real_batches_per_step,
+            batch_size=self.recipe.batch_size,
+            images=len(self.images),
+        )
+        latents = training_latents(
+            seed=self.spec.seed,
+            first_step=self.step,
+            steps=steps,
+            draws=self.recipe.draws_per_step,
+            batch_size=self.recipe.batch_size,
+            latent_size=self.recipe.latent_size,
+            distribution=self.recipe.latent_distribution,
+        )
+        started = perf_counter()
+        losses = self._in_one(lambda: self.trainer.train(rows, latents))
+        seconds = perf_counter() - started
+        table = loss_table(losses, steps, self.recipe.dtype)
+        self.losses[self.step : self.step + steps] = table
+        with np.errstate(invalid="ignore"):
+            means = table.mean(axis=0, dtype=np.float64)
+        self.events.write(
+            "chunk",
+            first_step=self.step,
+            step=self.step + steps,
+            seconds=seconds,
+            warmup=self.step == self.first_step,
+            means={
+                name: float(mean) if np.isfinite(mean) else None
+                for name, mean in zip(LOSS_COLUMNS, means, strict=True)
+            },
+        )
+        self._check_losses(table)
+        self.step += steps
+
+    def _in_one(self, call: Callable[[], T]) -> T:
+        """Call the trainer; undo what it does to this process, and end copies made by forking."""
+        answer = call()
+        if os.getpid() != self._pid:
+            os._exit(0)
+        os.umask(self._umask)
+        return answer
+
+    def _check_losses(self, table: NDArray[np.float32]) -> None:
+        broken = ~np.isfinite(table[:, :2]).all(axis=1)
+        if broken.any():
+            self._diverge(self.step + int(np.argmax(broken)) + 1, "a loss was")
+
+    def _check_weights(self) -> None:
+        """Find what finite losses hide: samples of weights that are not would be mere noise."""
+        weights = self._in_one(self.trainer.weights)
+        broken = [
+            name
+            for name, tensor in sorted(weights.items())
+            if tensor.dtype.kind == "f" and not np.isfinite(tensor).all()
+        ]
+        if broken:
+            self._diverge(self.step, f"the weights {broken[0]} were")
+
+    def _diverge(self, step: int, what: str) -> None:
+        if self._diverged:
+            return
+        self._diverged = True
+        if self.spec.on_divergence == "stop":
+            self._write_losses()
+            raise Diverged(f"{what} not finite at step {step}")
+        self._tell_of_divergence(step, what)
+
+    def _tell_of_divergence(self, step: int, what: str) -> None:
+        reason = f"{what} not finite at step {step}; training went on as asked"
+        self.events.write("diverged", step=step, reason=reason)
+
+    def snapshot_if_due(self) -> None:
+        """Save the samples of an evaluation point, from the run's own fixed latents."""
+        path = self.folder.snapshot(self.step)
+        if self.step not in self.spec.evaluation_steps:
+            return
+        self._check_weights()
+        if path.exists():
+            return
+        latents = evaluation_latents(
+            seed=self.spec.seed,
+            count=self.spec.samples,
+            latent_size=self.recipe.latent_size,
+            distribution=self.recipe.latent_distribution,
+        )
+        started = perf_counter()
+        images = self._in_one(lambda: self.trainer.sample(latents))
+        seconds = perf_counter() - started
+        check_samples(images, (self.spec.samples, *self.images.shape[1:]))
+        self.folder.snapshots.mkdir(exist_ok=True)
+        with saving(path):
+            write_images(path, images)
+        self.events.write("snapshot", step=self.step, seconds=seconds)
+
+    def checkpoint_if_due(self) -> None:
+        """Write a checkpoint at evaluation points, once a minute, and when asked to stop."""
+        late = monotonic() - self._last_checkpoint > CHECKPOINT_EVERY_S
+        if not (self.stop or late or self.step in self.spec.evaluation_steps):
+            return
+        started = perf_counter()
+        self._write_losses()
+        write_checkpoint(
+            self.folder.checkpoints,
+            self.step,
+            lambda path: self._in_one(lambda: self.trainer.save(path)),
+        )
+        self._last_checkpoint = monotonic()
+        self.events.write("checkpoint", step=self.step, seconds=perf_counter() - started)
+        if self.stop and self.step < self.spec.steps:
+            raise Stopped
+
+    def _write_losses(self) -> None:
+        with saving(self.folder.losses):
+            write_array(self.folder.losses, self.losses)
