@@ -15,10 +15,11 @@ PATHS = ("harness", "implementations", "tests", "benchmarks", "scripts", "noxfil
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and formatting, and the workflows for their schema and their safety."""
-    session.install(*CONSTRAINTS, "ruff", "check-jsonschema", "zizmor")
+    """Check style, formatting, the order of packages, and the workflows' schema and safety."""
+    session.install(*CONSTRAINTS, "ruff", "import-linter", "check-jsonschema", "zizmor")
     session.run("ruff", "check", *PATHS)
     session.run("ruff", "format", "--check", *PATHS)
+    session.run("lint-imports", env={"PYTHONPATH": "harness:implementations"})
     workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("zizmor", "--offline", "--no-progress", *workflows)

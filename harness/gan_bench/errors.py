@@ -1,9 +1,10 @@
 """The project's own errors: one sentence that says what is wrong, where, and what to do."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class GanBenchError(Exception):
@@ -37,7 +38,7 @@ class ValidationProblem:
         return f"{self.where}: {self.message}" if self.keys else self.message
 
 
-def first_validation_error(error: ValidationError) -> ValidationProblem:
+def first_validation_error(error: "ValidationError") -> ValidationProblem:
     """Return the first of the mistakes that an error names."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
@@ -48,4 +49,6 @@ def first_validation_error(error: ValidationError) -> ValidationProblem:
 
 def reason_of(error: Exception) -> str:
     """Return pydantic's first mistake, or what any other error says."""
+    from pydantic import ValidationError  # not above: `gan-bench --help` does without
+
     return str(first_validation_error(error) if isinstance(error, ValidationError) else error)
