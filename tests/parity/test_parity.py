@@ -16,7 +16,7 @@ from gan_bench.parity.paired import PairedRunComparison
 from gan_bench.parity.pairs import Pair, pairs
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plan.spec import Budget
-from gan_bench.plugins.describe import describe_here
+from gan_bench.plugins.loader import describe_here
 from gan_bench.report import write_report
 from gan_bench.results.certificate import (
     Certificate,

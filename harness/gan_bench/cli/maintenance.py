@@ -84,8 +84,9 @@ def _preflight(
     from gan_bench.maintenance.node_check import preflight
     from gan_bench.plan import request
     from gan_bench.results.layout import open_results
+    from gan_bench.schedulers.base import engines
 
-    asked = request.request(request.read_plan_file(plan_file) if plan_file else {})
+    asked = request.request(request.read_plan_file(plan_file, engines()) if plan_file else {})
     engine = engine_for(executor, asked, slurm)
     if engine is None:
         raise UsageError("The executor local is this machine: leave out --executor.")
