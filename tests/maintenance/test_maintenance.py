@@ -36,7 +36,7 @@ def finished(bench, prepared):
 
 def doctor(bench, *arguments):
     done = bench("doctor", "--results", "results/local", "--json", *arguments)
-    return done.code, json.loads(done.out)["faults"]
+    return done.code, json.loads(done.out)["problems"]
 
 
 def rewrite(path, **changes):
@@ -101,7 +101,7 @@ DAMAGES = {
 }
 
 
-def test_a_sound_folder_has_no_faults(bench, finished):
+def test_a_sound_folder_has_no_problems(bench, finished):
     assert doctor(bench) == (0, [])
 
 
@@ -109,9 +109,9 @@ def test_jobs_that_nobody_can_follow_are_named_and_left_where_they_are(bench, fi
     launch = bench.folder / "results/local/jobs/20260101T000000-abcdef"
     launch.mkdir(parents=True)
     (launch / "launch.json").write_text("{")
-    code, (fault,) = doctor(bench)
-    assert (code, fault["remedy"]) == (1, "none")
-    assert "launch.json is not readable" in fault["what"]
+    code, (problem,) = doctor(bench)
+    assert (code, problem["remedy"]) == (1, "none")
+    assert "launch.json is not readable" in problem["what"]
     doctor(bench, "--repair")
     assert (launch / "launch.json").exists()
 
@@ -123,14 +123,14 @@ def test_what_is_damaged_is_found_mended_and_made_again(bench, finished, damage)
     results = bench.folder / "results/local"
     make_old(results)
     kept = contents(results)
-    code, faults = doctor(bench)
-    assert code == 1 and faults
+    code, problems = doctor(bench)
+    assert code == 1 and problems
     text = bench("doctor", "--results", "results/local").out
-    assert f"{len(faults)} faults" in text
+    assert f"{len(problems)} problem" in text
     _, mended = doctor(bench, "--repair")
     assert kept - contents(results) == Counter(), "a repair deletes nothing"
-    assert [fault["done"] for fault in mended if fault["remedy"] != "none"].count(None) == 0
-    left = [fault for fault in doctor(bench)[1] if fault["remedy"] != "none"]
+    assert [problem["done"] for problem in mended if problem["remedy"] != "none"].count(None) == 0
+    left = [problem for problem in doctor(bench)[1] if problem["remedy"] != "none"]
     assert left == []
     # The same command makes again what is missing, to the same bits, and nothing was deleted.
     more = ("--force",) if damage in ("half a snapshot",) else ()
@@ -143,8 +143,8 @@ def test_a_process_that_was_left_behind_is_named_and_ended_by_the_next_run(bench
     target, folder = finished
     environment = {**os.environ, RUN_MARK: str(folder.resolve())}
     left = subprocess.Popen(["sleep", "600"], env=environment)
-    code, faults = doctor(bench)
-    assert code == 1 and f"its process {left.pid} still lives" in faults[0]["what"]
+    code, problems = doctor(bench)
+    assert code == 1 and f"its process {left.pid} is still alive" in problems[0]["what"]
     assert bench("run", target, *MANY, "--force").code == 0
     assert left.wait(timeout=20) < 0
     assert doctor(bench) == (0, [])
@@ -161,7 +161,7 @@ def test_clean_shows_asks_and_removes_what_reports_do_not_need(bench, finished):
     target, folder = finished
     before = bench("export", "--out", "before").code, bench("report").code
     shown = bench("clean")
-    assert shown.code == 0 and "snapshots of 1 finished runs" in shown.out
+    assert shown.code == 0 and "snapshots of 1 finished run:" in shown.out
     assert "Nothing was removed" in shown.err
     assert list((folder / "snapshots").iterdir()) and list((folder / "checkpoints").iterdir())
     assert bench("clean", "--only", "checkpoints", "--yes").code == 0
@@ -181,7 +181,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(bench):
         (other / name).parent.mkdir(parents=True, exist_ok=True)
         (other / name).write_text("{}")
     done = bench("doctor", "--results", "project", "--repair")
-    assert done.code == 2 and "is no results folder of gan-bench's" in done.err
+    assert done.code == 2 and "is not a results folder of gan-bench" in done.err
     assert sorted(path.name for path in other.rglob("*") if path.is_file()) == sorted(
         ["notes.tmp", "x", "x", "data.json"]
     )
