@@ -464,7 +464,9 @@ def test_what_is_no_json_object_is_bad_input(cli, tmp_path, content):
 def test_a_missing_baseline_is_code_3(cli):
     done = cli("gate", "--baseline", "nowhere.json")
     assert done.code == 3
-    assert (
+    assert done.err == (
+        "Error: There is no baseline nowhere.json; `gan-bench baseline` writes one.\n"
+    )
         done.err == "Error: There is no baseline nowhere.json; `gan-bench baseline` writes one.\n"
     )
 
