@@ -467,8 +467,6 @@ def test_a_missing_baseline_is_code_3(cli):
     assert done.err == (
         "Error: There is no baseline nowhere.json; `gan-bench baseline` writes one.\n"
     )
-        done.err == "Error: There is no baseline nowhere.json; `gan-bench baseline` writes one.\n"
-    )
 
 
 def test_other_mistakes_are_one_sentence_and_code_2(cli, baseline, tmp_path):
