@@ -8,7 +8,7 @@ import pandas as pd
 
 from gan_bench.analysis.groups import Setting, comparable_groups, differing, other_protocols
 from gan_bench.analysis.runs import Run
-from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Final, Group, Row, Scored, Summary
 from gan_bench.analysis.versions import variants
 from gan_bench.plan.request import PRESETS

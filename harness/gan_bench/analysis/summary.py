@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gan_bench.analysis.groups import Setting
 from gan_bench.analysis.runs import Run
-from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.statistics import SeedValues
 from gan_bench.results.scores import Scores
 
 

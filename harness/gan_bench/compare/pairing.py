@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from gan_bench.analysis.runs import Run, collect_runs
-from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.statistics import SeedValues
 from gan_bench.errors import UsageError
 from gan_bench.results.load import Results, load_results
 from gan_bench.results.protocol import Protocol
