@@ -85,9 +85,7 @@ def test_a_machine_with_more_cores_is_another_machine_everywhere(tmp_path):
             spec = run_spec(name, seed)
             add_run(path, spec, scores=scores, circumstances={"machine": large})
     (row,) = compare(a, b, "images_per_s").rows
-    assert row.verdict == (
-        "incomparable: machine (Model X, 2 cores against Model X, 64 cores)"
-    )
+    assert row.verdict == ("incomparable: machine (Model X, 2 cores against Model X, 64 cores)")
     assert len(summary_of(both).groups) == 2
     machines = {one.machine for entry in entries(both).entries for one in entry.seeds}
     assert machines == {"Model X, 2 cores", "Model X, 64 cores"}

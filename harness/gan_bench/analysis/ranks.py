@@ -68,7 +68,9 @@ class RankedGroup:
         higher is better. A difference where values are not all positive.
         """
         a, b = self._position[better], self._position[worse]
-        return self._pairs.between(a, b) if self.metric.higher_is_better else self._pairs.between(b, a)
+        return (
+            self._pairs.between(a, b) if self.metric.higher_is_better else self._pairs.between(b, a)
+        )
 
     def clearly(self, better: str, worse: str) -> bool:
         """Return whether one is clearly better than another."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gan_bench.analysis.statistics import SeedValues, Difference
+from gan_bench.analysis.statistics import Difference, SeedValues
 from gan_bench.compare import Comparison
 from gan_bench.compare.pairing import SPEED
 from gan_bench.compare.verdict import Row, Side, up

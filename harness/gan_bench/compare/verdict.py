@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from gan_bench.analysis.statistics import SeedValues, Difference, Scale, holm, paired, welch
+from gan_bench.analysis.statistics import Difference, Scale, SeedValues, holm, paired, welch
 from gan_bench.compare.pairing import ESSENTIAL, MACHINE, SPEED, Folder, RunGroup, differing
 from gan_bench.metrics import higher_is_better
 from gan_bench.results.protocol import differences

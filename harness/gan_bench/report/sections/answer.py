@@ -48,7 +48,9 @@ def standings(group: Group, equal: EqualTime | None) -> Standings:
     return Standings(
         quality=RankedGroup(fids, metric(group.metric or "")) if fids and ranked else None,
         speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
-        equal_time=RankedGroup(equal.fids, metric(group.metric or "")) if equal and ranked else None,
+        equal_time=RankedGroup(equal.fids, metric(group.metric or ""))
+        if equal and ranked
+        else None,
     )
 
 

@@ -10,8 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.analysis.parity import CHECKED, row_parity
-from gan_bench.analysis.statistics import FEWEST_SEEDS
-from gan_bench.analysis.statistics import SeedValues, Difference, holm, interval, mean_interval, paired
+from gan_bench.analysis.statistics import (
+    FEWEST_SEEDS,
+    Difference,
+    SeedValues,
+    holm,
+    interval,
+    mean_interval,
+    paired,
+)
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.report.sections.tables import Matrix
 from gan_bench.text import MISSING, factor, figure

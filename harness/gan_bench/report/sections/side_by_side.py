@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from gan_bench.analysis.ranks import RankedGroup
-from gan_bench.analysis.statistics import FEWEST_SEEDS
-from gan_bench.analysis.statistics import interval
+from gan_bench.analysis.statistics import FEWEST_SEEDS, interval
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.report.charts.loss_curves import Losses
 from gan_bench.report.claims.sources import sources_claims
