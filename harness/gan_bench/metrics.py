@@ -1,4 +1,4 @@
-"""The metrics: their names, labels, which way they improve, and on which scale they are compared."""
+"""The metrics: names, labels, which way they improve, and the scale on which they compare."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -1,9 +1,9 @@
-"""Report, compare and gate read one results folder alike: who is who, what failed, what is better."""
+"""Report, compare and gate read one results folder alike: seeds, failures, what is better."""
 
 import pytest
 
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.summary import summarise
 from gan_bench.compare import compare
 from gan_bench.compare.output import answer
 from gan_bench.gate.entries import entries

@@ -83,7 +83,7 @@ class RankedGroup:
 
     @cached_property
     def unknown(self) -> list[str]:
-        """Labels that cannot be told apart from the best, where one of the two has too few seeds."""
+        """Labels that cannot be told apart from the best, where one side has too few seeds."""
         few = [label for label, spread in self.spreads.items() if spread.seeds < FEWEST_SEEDS]
         return [label for label in self._unclear if label in few or self.best in few]
 
