@@ -126,6 +126,13 @@ def identity(spec: RunSpec) -> dict[str, Any]:
     return found
 
 
+def same_run(run: Run) -> str:
+    """Return a key that runs of equal identity and setting have in common, whatever their seed."""
+    spec = run.spec
+    setting = [spec.data_sha256, spec.train_splits, run.budget_images, run.device, spec.threads]
+    return json.dumps([identity(spec), setting], sort_keys=True)
+
+
 def seeds_of_one_thing(runs: Iterable[Run]) -> list[list[Run]]:
     """Return runs in lists that differ in the seed alone, in the order in which they first occur.
 
@@ -139,9 +146,7 @@ def seeds_of_one_thing(runs: Iterable[Run]) -> list[list[Run]]:
     """
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        setting = (run.spec.data_sha256, run.budget_images, run.device, run.spec.threads)
-        key = [identity(run.spec), setting, run.spec.train_splits]
-        groups.setdefault(json.dumps(key, sort_keys=True), []).append(run)
+        groups.setdefault(same_run(run), []).append(run)
     return [part for group in groups.values() for part in _without_repetition(group)]
 
 

@@ -141,6 +141,7 @@ def _side(side: Side | None) -> dict[str, Any] | None:
 
 
 def difference_title(comparison: Comparison) -> str:
+    """Return the column's title: what is shown of B and A."""
     differences = [row.difference for row in comparison.rows if row.difference]
     scales = {difference.scale for difference in differences} or {comparison.metric.scale}
     if len(scales) > 1:  # a value of 0 has no ratio
@@ -173,6 +174,7 @@ def _test(difference: Difference | None) -> str:
 
 
 def costs(row: ComparedRow) -> list[str]:
+    """Return throughput, time to finish, memory and statuses of both sides."""
     sides = (row.a, row.b)
     changes = []
     for name in ("finish_s", "peak_rss_mb"):
@@ -206,6 +208,7 @@ def notes(comparison: Comparison) -> Iterable[str]:
 
 
 def method(comparison: Comparison) -> Iterable[str]:
+    """Return sentences on what is compared, and how."""
     yield (
         f"{comparison.metric.name}: mean ± standard deviation over the seeds that are ok, of "
         f"{'steady training' if comparison.metric.name == SPEED else 'the final snapshots'}; "

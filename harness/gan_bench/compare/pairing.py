@@ -161,9 +161,7 @@ def partners(
         for distance, i, j in distances:
             if i not in chosen and j not in chosen.values() and (alone or distance[0] == 0):
                 chosen[i] = j
-        pairs += [
-            (group, right[chosen[i]] if i in chosen else None) for i, group in enumerate(left)
-        ]
+        pairs += [(g, right[chosen[i]] if i in chosen else None) for i, g in enumerate(left)]
         pairs += [(None, group) for j, group in enumerate(right) if j not in chosen.values()]
     return pairs
 
