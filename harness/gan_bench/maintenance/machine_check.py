@@ -6,7 +6,7 @@ from typing import Literal
 
 from gan_bench import data
 from gan_bench.data.image_file import SUFFIXES
-from gan_bench.plugins.frameworks import FRAMEWORKS, versions_of
+from gan_bench.plugins.frameworks import FRAMEWORKS, missing, versions_of
 from gan_bench.plugins.registry import registered
 from gan_bench.scoring.cache_folders import cache_sizes
 from gan_bench.system.devices import gpus, machine
@@ -31,10 +31,9 @@ def findings() -> list[Finding]:
     ]
     versions = versions_of(None)
     for name, framework in FRAMEWORKS.items():
-        absent = [package for package in framework.packages if package not in versions]
-        if absent:
-            detail = f"{' and '.join(absent)} not installed; {framework.install}"
-            found.append(Finding(f"framework {name}", "missing", detail))
+        problem = missing(name, versions)
+        if problem is not None:
+            found.append(Finding(f"framework {name}", "missing", problem))
         else:
             detail = ", ".join(f"{package} {versions[package]}" for package in framework.packages)
             found.append(Finding(f"framework {name}", "ok", detail))
