@@ -155,8 +155,8 @@ def _count(number: int, noun: str) -> str:
 def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
     """Remove the snapshots and checkpoints of finished runs.
 
-    Shows their size and asks first. Reports need neither. A run without snapshots cannot be rescored; a run without checkpoints
-    cannot generate more images.
+    Shows their size and asks first. Reports need neither. A run without snapshots cannot be
+    rescored; a run without checkpoints cannot generate more images.
     """
     from dataclasses import asdict
 
