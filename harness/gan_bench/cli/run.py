@@ -306,8 +306,9 @@ def _asked(
 ) -> dict[str, Any]:
     """Return what the plan's file asks for, with what was typed in its place."""
     from gan_bench.plan import request
+    from gan_bench.schedulers.base import engines
 
-    asked = request.read_plan_file(plan_file) if plan_file else {}
+    asked = request.read_plan_file(plan_file, engines()) if plan_file else {}
     given = {name: value for name, value in values.items() if value is not None}
     if given.keys() & request.BUDGETS:
         asked = {name: value for name, value in asked.items() if name not in request.BUDGETS}
