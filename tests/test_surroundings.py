@@ -58,7 +58,7 @@ def test_folders_of_any_name(bench, plugin, name):
 def test_a_clock_that_jumps_leaves_clocks_of_a_run_alone(bench, plugin):
     body = """
     def train(self, batches, latents):
-        import gan_bench.events as events
+        import gan_bench.results.events as events
         self.jumps = getattr(self, "jumps", 0) + 1
         events.time = lambda: [4e9, 0.0, 1e3][self.jumps % 3]
         return super().train(batches, latents)
