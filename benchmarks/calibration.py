@@ -72,7 +72,7 @@ def logs(runs: pd.DataFrame, change: str, implementation: str, images: int) -> d
 
 
 def p_worse(baseline: Floats, candidate: Floats, margin: float = MARGIN, sign: int = 1) -> Floats:
-    """Return the gate's p values of many comparisons at once, as `gate.prediction_bound.measure`.
+    """Return the gate's p values of many comparisons at once, as `gate.bounds.measure`.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from gan_bench.gate.prediction_bound import measure
+from gan_bench.gate.bounds import measure
 
 import calibration
 
