@@ -221,11 +221,11 @@ def test_runs_that_all_failed_leave_no_figure_and_are_counted(two):
     assert "3 of 3 runs failed in B against 0 of 3 in A" in answer(compare(*two))
 
 
-def test_where_everything_failed_there_is_still_a_table(bench):
+def test_where_everything_failed_there_is_still_a_table(cli):
     for name in "ab":
-        empty_results(bench.folder / name)
-        add_run(bench.folder / name, run_spec(), status="error", reason="broken")
-    done = bench("compare", "a", "b")
+        empty_results(cli.folder / name)
+        add_run(cli.folder / name, run_spec(), status="error", reason="broken")
+    done = cli("compare", "a", "b")
     assert done.code == 0
     assert "no figure in A and B" in done.out and "1 error" in done.out
 
@@ -307,13 +307,13 @@ def test_by_default_it_is_the_fid_that_both_have(two):
 
 
 @pytest.mark.parametrize("columns", [80, 160])
-def test_the_tables_fit_the_terminal_and_say_the_answer_first(bench, columns):
+def test_the_tables_fit_the_terminal_and_say_the_answer_first(cli, columns):
     for name, fids in (("a", A), ("b", BETTER)):
-        path = empty_results(bench.folder / name)
+        path = empty_results(cli.folder / name)
         fill(path, fids)
         fill(path, fids, "keras-upsampling-sgd")
         fill(path, (15.0, 12.0, 13.5), "keras-decay")
-    done = bench("compare", "a", "b", COLUMNS=str(columns))
+    done = cli("compare", "a", "b", COLUMNS=str(columns))
     assert done.code == 0
     lines = done.out.splitlines()
     assert max(map(len, lines)) <= columns
@@ -328,10 +328,10 @@ def test_the_tables_fit_the_terminal_and_say_the_answer_first(bench, columns):
     assert any(line.startswith("keras-upsampling-sgd ") for line in lines)
 
 
-def test_json_and_markdown_say_the_same(bench):
+def test_json_and_markdown_say_the_same(cli):
     for name, fids in (("a", A), ("b", BETTER)):
-        fill(empty_results(bench.folder / name), fids)
-    done = bench("compare", "a", "b", "--json", "--out", "said")
+        fill(empty_results(cli.folder / name), fids)
+    done = cli("compare", "a", "b", "--json", "--out", "said")
     said = json.loads(done.out)
     assert said["metric"] == "fid_lenet" and said["higher_is_better"] is False
     (row,) = said["rows"]
@@ -339,16 +339,16 @@ def test_json_and_markdown_say_the_same(bench):
         0.8026, abs=1e-4
     )
     assert row["a"]["figure"] == {"0": 15.0, "1": 15.2, "2": 14.9}
-    text = (bench.folder / "said/compare.md").read_text(encoding="utf-8")
+    text = (cli.folder / "said/compare.md").read_text(encoding="utf-8")
     assert said["answer"] in text
     assert "| torch-dcgan | 15.0 ± 0.153 | 12.1 ± 0.208 | 0.803 | " in text
     assert "| paired | better |" in text
 
 
-def test_what_cannot_be_compared_is_refused_in_one_sentence(bench):
-    fill(empty_results(bench.folder / "a"), A)
-    empty_results(bench.folder / "empty")
-    (bench.folder / "taken").write_text("mine")
+def test_what_cannot_be_compared_is_refused_in_one_sentence(cli):
+    fill(empty_results(cli.folder / "a"), A)
+    empty_results(cli.folder / "empty")
+    (cli.folder / "taken").write_text("mine")
     for arguments, said in (
         (("a", "nowhere"), "There is no results folder nowhere"),
         (("a", "empty"), "The results folder empty holds no run to compare; `gan-bench run`"),
@@ -356,9 +356,9 @@ def test_what_cannot_be_compared_is_refused_in_one_sentence(bench):
         (("a", "a", "--metric", "fid"), "has a metric 'fid' of a finished run; recorded are"),
         (("a", "a", "--out", "taken"), "The comparison cannot be written to taken"),
     ):
-        assert said in complaint(bench("compare", *arguments))
-    assert "fid_lenet and images_per_s" in complaint(bench("compare", "a", "a", "--metric", "x"))
-    assert not (bench.folder / "reports").exists()
+        assert said in complaint(cli("compare", *arguments))
+    assert "fid_lenet and images_per_s" in complaint(cli("compare", "a", "a", "--metric", "x"))
+    assert not (cli.folder / "reports").exists()
 
 
 def test_quick_runs_compare_with_quick_runs(two):
@@ -367,10 +367,10 @@ def test_quick_runs_compare_with_quick_runs(two):
     assert only_row(two).verdict == "better"
 
 
-def test_what_cannot_be_read_is_told(bench):
+def test_what_cannot_be_read_is_told(cli):
     for name in "ab":
-        fill(empty_results(bench.folder / name), A)
-    broken = next((bench.folder / "b/runs").iterdir()) / "record.json"
+        fill(empty_results(cli.folder / name), A)
+    broken = next((cli.folder / "b/runs").iterdir()) / "record.json"
     broken.write_text("{")
-    done = bench("compare", "a", "b")
+    done = cli("compare", "a", "b")
     assert done.code == 0 and "record.json is not readable" in done.err
