@@ -43,3 +43,23 @@ _HIGHER_IS_BETTER = (
 def higher_is_better(figure: str) -> bool:
     """Tell which way a figure improves, by its name such as ``fid_lenet``."""
     return any(figure == name or figure.startswith(f"{name}_") for name in _HIGHER_IS_BETTER)
+
+
+COUNTS = ("classes_present", "ndb")
+"""Metrics whose values are counts."""
+LABELS = {
+    "fid_infinity": "FID at infinity",
+    "kid": "KID",
+    "precision": "Precision",
+    "recall": "Recall",
+    "density": "Density",
+    "coverage": "Coverage",
+    "classes_present": "Classes present",
+    "class_kl": "Class KL",
+    "confident_share": "Confident",
+    "nearest_train": "Nearest training image",
+    "copied_share": "Copied",
+    "ndb": "NDB",
+    "ndb_js": "NDB JS",
+}
+"""Labels of the metrics beside the FID, without the feature model's name."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_bench.plan.spec import RunSpec
-from gan_bench.results.layout import RunFolder, open_results
+from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 
@@ -20,6 +20,8 @@ class Run:
     protocols: tuple[str, ...]
     """The fingerprints under which it has scores, those with most evaluation points first."""
     score_status: str | None
+    scoring_failure: str | None
+    """Why scoring failed; None if it did not."""
     command: str
     """What started it, or planned it."""
     parity: tuple[str, ...] = ()
@@ -80,15 +82,26 @@ class Run:
         return record.warmup_s + (record.train_s or 0.0)
 
     def trouble(self) -> str | None:
-        """Return why the run is not in the figures, or None if it is."""
+        """Return why the run is not in the figures, or None if it is.
+
+        Files of the results folder are named relative to it.
+        """
         if self.record is None:
             begun = self.folder.events.exists()
             return "started, without a record so far" if begun else "planned, not started"
         if self.record.status != "ok":
-            return self.record.reason or "no reason recorded"
+            return self._relative(self.record.reason or "no reason recorded")
         if self.score_status is None:
             return "trained, but there are no scores; see score.log in the run's folder"
-        return None
+        return self._relative(self.scoring_failure) if self.scoring_failure else None
+
+    @property
+    def log_tail(self) -> str:
+        """Last lines of the log; empty if none were recorded."""
+        return self._relative((self.record.log_tail if self.record else None) or "")
+
+    def _relative(self, text: str) -> str:
+        return ResultsFolder(self.folder.path.parent.parent).relative(text)
 
 
 def collect_runs(path: Path, results: Results) -> list[Run]:
@@ -121,6 +134,11 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
                 folder=folder.run(run_id),
                 protocols=scored.get(run_id, ()),
                 score_status=score_status if isinstance(score_status, str) else None,
+                scoring_failure=(
+                    str(row["score_reason"])
+                    if score_status == "error" and row["score_reason"]
+                    else None
+                ),
                 command=results.commands[run_id],
                 parity=tuple(dict.fromkeys(speaking)),
                 parity_failed=tuple(failed),
