@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from gan_bench.analysis.groups import WORDS
+from gan_bench.analysis.identity import WORDS
 from gan_bench.analysis.summary import Group, Row, Summary
 from gan_bench.analysis.time_to_quality import default_target, equal_time, fid_points, times_to
 from gan_bench.report.charts import Curves, Shares, class_shares

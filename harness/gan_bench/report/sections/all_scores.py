@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Final, Group, Scored
-from gan_bench.metrics import COUNTS, LABELS
+from gan_bench.metrics import COUNTS, FAMILIES, SPEED, metric
 from gan_bench.results.published_figures import PublishedFigure
 from gan_bench.results.scores import Scores
 from gan_bench.text import MISSING, Column, Table, figure, interval
@@ -38,7 +38,7 @@ def _table(group: Group, scored: Scored) -> Table | None:
     floor_fid = figure(scored.floors.get(scored.metric))
     rows.append(("Floor: real against real", floor_fid, MISSING, MISSING, *floor))
     titles = [f"FID ({scored.features})", "95 % interval", "N real / fake"]
-    titles += [LABELS[_family(name, scored.features)] for name in names]
+    titles += [metric(name).label for name in names]
     return Table(
         [Column("Implementation"), *(Column(title, "number") for title in titles)],
         rows,
@@ -74,12 +74,10 @@ def elsewhere(externals: Sequence[tuple[str, Scores]]) -> Table | None:
 
 
 def _names(measured: set[str], features: str) -> list[str]:
-    known = [f"{name}_{features}" if f"{name}_{features}" in measured else name for name in LABELS]
-    return [name for name in known if name in measured]
-
-
-def _family(name: str, features: str) -> str:
-    return name.removesuffix(f"_{features}")
+    """Return the names of the measured metrics beside the FID, in the order of tables."""
+    families = [family for family in FAMILIES if family not in ("fid", SPEED)]
+    names = [name for family in families for name in (f"{family}_{features}", family)]
+    return [name for name in names if name in measured]
 
 
 def _cells(final: Final, metric: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal
 
-from gan_bench.analysis.ranks import ENOUGH, RankedGroup
-from gan_bench.analysis.seeds import SeedValues
-from gan_bench.analysis.statistics import interval
+from gan_bench.analysis.final_scores import failed
+from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues, interval
 from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime
+from gan_bench.metrics import SPEED, metric
 from gan_bench.text import duration, factor, figure, listed, many
 
 NAMED = 4
@@ -47,10 +48,11 @@ def standings(group: Group, equal: EqualTime | None) -> Standings:
     fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
     ranked = not group.too_short
+    fid = metric(group.metric or "")
     return Standings(
-        quality=RankedGroup(fids, lower_is_better=True) if fids and ranked else None,
-        speed=RankedGroup(speeds, lower_is_better=False) if speeds else None,
-        equal_time=RankedGroup(equal.fids, lower_is_better=True) if equal and ranked else None,
+        quality=RankedGroup(fids, fid) if fids and ranked else None,
+        speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
+        equal_time=RankedGroup(equal.fids, fid) if equal and ranked else None,
     )
 
 
@@ -176,7 +178,7 @@ def _against(ranks: RankedGroup, worse: str) -> str:
     short = _short(ranks.spreads[worse])
     ratio = found.scale == "ratio"
     much = f"by a factor of {factor(found.estimate)}" if ratio else f"by {figure(found.estimate)}"
-    if ranks.lower_is_better:
+    if not ranks.metric.higher_is_better:
         return f"{worse} ({short}) is clearly higher, {much} ({interval(found)})"
     return f"it is clearly faster than {worse} ({short}), {much} ({interval(found)})"
 
@@ -264,7 +266,7 @@ def _pace(label: str, speed: RankedGroup | None) -> str:
         found = speed.between(faster[0], label)
         assert found is not None
         return f"{faster[0]} trains {factor(found.estimate)} times as fast."
-    if min(spread.seeds for spread in speed.spreads.values()) < ENOUGH:
+    if min(spread.seeds for spread in speed.spreads.values()) < FEWEST_SEEDS:
         return ""
     return "None of the others clearly trains faster."
 
@@ -289,10 +291,11 @@ def caveats(summary: Summary) -> list[str]:
     commits = {record.circumstances.git_commit for record in records} - {None}
     if len(commits) > 1:
         found.append(f"The runs come from {len(commits)} git commits.")
-    failed = [run for run in summary.runs if run.status not in ("ok", "pending")]
-    pending = [run for run in summary.runs if run.status == "pending"]
-    for runs, what in ((failed, "failed"), (pending, "not finished yet")):
-        if runs and records:
-            verb = "" if runs is failed else "is " if len(runs) == 1 else "are "
-            found.append(f"{many(len(runs), 'run')} {verb}{what}: see the ranking.")
+    failures = sum(failed(run) for run in summary.runs)
+    pending = sum(run.status == "pending" for run in summary.runs)
+    if failures and records:
+        found.append(f"{many(failures, 'run')} failed: see the ranking.")
+    if pending and records:
+        verb = "is" if pending == 1 else "are"
+        found.append(f"{many(pending, 'run')} {verb} not finished yet: see the ranking.")
     return found

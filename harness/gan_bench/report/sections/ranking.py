@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gan_bench.analysis.parity import RowParity, row_parity
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.summary import Group, Row, Scored
-from gan_bench.metrics import COUNTS, LABELS
+from gan_bench.metrics import COUNTS, metric
 from gan_bench.report.pictures import Look
 from gan_bench.report.sections.answer import Standings
 from gan_bench.report.sections.ranking_rows import (
@@ -149,7 +149,7 @@ def _score_columns(group: Group) -> list[ScoreColumn]:
     for name in _SCORES:
         for scored in group.protocols:
             if any(scored.spread(row.label, name) for row in group.rows):
-                title = LABELS[name]
+                title = metric(f"{name}_{scored.features}" if name not in COUNTS else name).label
                 column = RankingColumn(
                     title if scored is group.scored else f"{title} ({scored.features})",
                     section="Quality",

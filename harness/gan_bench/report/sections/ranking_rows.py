@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gan_bench.analysis.parity import RowParity
-from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Row
 from gan_bench.analysis.time_to_quality import Reached
 from gan_bench.metrics import COUNTS

@@ -11,9 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.analysis.parity import CHECKED, row_parity
-from gan_bench.analysis.ranks import ENOUGH
-from gan_bench.analysis.seeds import SeedValues
-from gan_bench.analysis.statistics import Difference, holm, interval, mean_interval, paired
+from gan_bench.analysis.statistics import (
+    FEWEST_SEEDS,
+    Difference,
+    SeedValues,
+    holm,
+    interval,
+    mean_interval,
+    paired,
+)
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.text import MISSING, Column, Table, factor, figure
 
@@ -220,7 +226,7 @@ def _sentences(measures: Sequence[Measure]) -> list[str]:
 def _framework_sentence(measure: Measure, framework: str, found: Difference) -> str:
     certain = ""
     if not found.clear:
-        few = min(found.seeds) < ENOUGH
+        few = min(found.seeds) < FEWEST_SEEDS
         certain = ": too few seeds to say more" if few else ": they cannot be distinguished"
     return (
         f"For the same recipe, the {measure.noun} of {framework} is {factor(found.estimate)} times "

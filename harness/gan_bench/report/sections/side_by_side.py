@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from gan_bench.analysis.ranks import ENOUGH, RankedGroup
-from gan_bench.analysis.statistics import interval
+from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.statistics import FEWEST_SEEDS, interval
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.report.charts.loss_curves import Losses
 from gan_bench.report.claims.sources import sources_claims
@@ -180,7 +180,7 @@ def _difference(a: str, b: str, ranks: RankedGroup, words: str, where: str) -> s
     if found is None:
         return f"One seed is too few to compare them {where}."
     if not ranks.clearly(better, worse):
-        if min(found.seeds) < ENOUGH:
+        if min(found.seeds) < FEWEST_SEEDS:
             return f"Too few seeds to distinguish them {where} ({interval(found)})."
         odd = "; means and geometric means are in opposite order" if found.clear else ""
         return f"They cannot be distinguished {where} ({interval(found)}{odd})."
