@@ -1,6 +1,5 @@
 """What a gate is asked: which implementations, by which metric, scored with what."""
 
-import difflib
 from collections.abc import Sequence
 
 from gan_bench.errors import UsageError
@@ -9,7 +8,7 @@ from gan_bench.gate.prediction_bound import SPEED
 from gan_bench.metrics import DEFAULT, METRICS, figure_names
 from gan_bench.plugins.registry import is_path, path_name, registered
 from gan_bench.scoring.features.choice import FeatureChoice, Scoring
-from gan_bench.text import listed
+from gan_bench.text import did_you_mean, listed
 
 
 def choose_metric(baseline: Baseline, asked: str | None) -> str:
@@ -57,8 +56,7 @@ def chosen_targets(targets: Sequence[str], known: Sequence[str], *, run: bool) -
             raise UsageError(f"{target}: a path is trained, give --run; or name an implementation.")
         name = path_name(target) if is_path(target) else target
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {listed(known)}."
+            hint = did_you_mean(name, known, f"it has {listed(known)}.")
             raise UsageError(f"{name!r} is not in the baseline; {hint}")
         if name in found:
             raise UsageError(f"{name} was named twice; give it once.")

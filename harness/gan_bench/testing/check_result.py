@@ -1,6 +1,6 @@
 """What a check says: passed, failed or skipped, and why, in one sentence."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,10 +70,3 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     """Return an exception's text without line breaks, shortened to ``limit`` characters."""
     text = " ".join(str(error).split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def listed(words: Iterable[str], limit: int = 5) -> str:
-    """Return words as a list for a sentence, the first ``limit`` of them."""
-    every = sorted(words)
-    more = f" and {len(every) - limit} more" if len(every) > limit else ""
-    return ", ".join(every[:limit]) + more

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gan_bench.testing.check_result import CheckFailed, expect, listed
+from gan_bench.testing.check_result import CheckFailed, expect
 from gan_bench.testing.subject import (
     HALF,
     LOSSES,
@@ -14,6 +14,7 @@ from gan_bench.testing.subject import (
     joined_losses,
     weights_of,
 )
+from gan_bench.text import listed
 from gan_bench.trainer import Losses
 
 
@@ -58,7 +59,7 @@ def everything_learns(subject: Subject) -> None:
         if name.endswith(("kernel", "moving_mean", "moving_variance"))
         and np.array_equal(tensor, after[name])
     ]
-    expect(not still, f"{STEPS} steps of training do not change {listed(still)}.")
+    expect(not still, f"{STEPS} steps of training do not change {listed(still, 5)}.")
 
 
 def same_seed(subject: Subject) -> None:
@@ -147,7 +148,7 @@ def save_stays_in_its_folder(subject: Subject) -> None:
     with empty_folder() as folder:
         subject.untrained_with().save(folder)
         strays = [path.name for path in folder.parent.iterdir() if path != folder]
-        expect(not strays, f"`save` writes outside its folder: {listed(strays)}.")
+        expect(not strays, f"`save` writes outside its folder: {listed(strays, 5)}.")
         expect(any(folder.iterdir()), "`save` writes nothing below its folder.")
 
 

@@ -4,8 +4,9 @@ import re
 
 import numpy as np
 
-from gan_bench.testing.check_result import CheckSkipped, expect, listed
+from gan_bench.testing.check_result import CheckSkipped, expect
 from gan_bench.testing.subject import HALF, Observed, Subject, difference, weights_of
+from gan_bench.text import listed
 from gan_bench.trainer import Trainer
 
 NETWORKS = ("generator", "discriminator")
@@ -36,8 +37,8 @@ def weights_of_the_recipe(subject: Subject) -> None:
         raise CheckSkipped("The recipe leaves initial weights to the implementation.")
     actual = weights_of(subject.untrained)
     missing, surplus = planned.keys() - actual.keys(), actual.keys() - planned.keys()
-    expect(not missing, f"The trainer lacks {listed(missing)}.")
-    expect(not surplus, f"The recipe knows nothing of {listed(surplus)}.")
+    expect(not missing, f"The trainer lacks {listed(sorted(missing), 5)}.")
+    expect(not surplus, f"The recipe knows nothing of {listed(sorted(surplus), 5)}.")
     for name, tensor in planned.items():
         got = actual[name].shape
         expect(got == tensor.shape, f"{name} is {got}, {tensor.shape} in the recipe.")

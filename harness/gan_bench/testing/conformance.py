@@ -20,9 +20,10 @@ from gan_bench.testing import (
     checks_training,
     checks_weights,
 )
-from gan_bench.testing.check_result import CheckResult, describe, listed, one_line, perform
+from gan_bench.testing.check_result import CheckResult, describe, one_line, perform
 from gan_bench.testing.checks_fields import check_field
 from gan_bench.testing.subject import Subject, revalidated
+from gan_bench.text import listed
 from gan_bench.trainer import Trainer, Unsupported
 
 BATCH_SIZE = 8
@@ -132,7 +133,9 @@ def _selected(checks: Iterable[str], only: Collection[str] | None) -> list[str]:
     names = list(checks)
     unknown = set(only or ()) - set(names)
     if unknown:
-        raise UsageError(f"There is no check {listed(unknown)}; there are {listed(names, 99)}.")
+        raise UsageError(
+            f"There is no check {listed(sorted(unknown))}; there are {listed(sorted(names))}."
+        )
     return names if only is None else [name for name in names if name in only]
 
 
