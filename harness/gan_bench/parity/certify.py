@@ -8,9 +8,10 @@ from pathlib import Path
 from gan_bench.parity.messages import Message, ObserveRequest, receive
 from gan_bench.parity.pairs import MNIST_SHAPE, Pair
 from gan_bench.parity.verdict import Comparison
+from gan_bench.plan.spec import device_kind
 from gan_bench.plugins.describe import Description
 from gan_bench.plugins.frameworks import identifying_versions, versions_of
-from gan_bench.results.certificate import BOUNDS, Certificate, Party, certificate_id, device_kind
+from gan_bench.results.certificate import BOUNDS, Certificate, Party, certificate_id
 from gan_bench.results.layout import open_results
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import default_threads, device_in_child, machine
