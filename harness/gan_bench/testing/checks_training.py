@@ -134,7 +134,7 @@ def save_and_load(pool: TrainerPool) -> None:
     pool.expect_same(pool.reference, pool.continued(pool.build()), finding)
 
 
-def load_into_a_used(pool: TrainerPool) -> None:
+def load_into_a_used_trainer(pool: TrainerPool) -> None:
     """Replace everything on ``load`` in a trainer that has trained on something else."""
     finding = "A used trainer that loaded goes on otherwise than without"
     pool.expect_same(pool.reference, pool.reloaded, finding)
@@ -157,7 +157,7 @@ def save_stays_in_its_folder(pool: TrainerPool) -> None:
 
 CHECKPOINT_CHECKS = (
     save_and_load,
-    load_into_a_used,
+    load_into_a_used_trainer,
     save_leaves_no_trace,
     save_stays_in_its_folder,
 )
