@@ -5,11 +5,14 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "core", "tests"]
+nox.options.sessions = ["lint", "types", "core", "unit", "tests"]
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 
 CONSTRAINTS = ("--constraint", "constraints.txt")
+UNIT = "not (process or slow or long or torch or keras or gpu or browser)"
+UNIT_TOOLS = ("hypothesis", "mlxtend", "onnx", "pytest", "pytest-xdist")
+SHARED = ("--numprocesses", "2", "--dist", "worksteal")
 PATHS = ("harness", "implementations", "tests", "benchmarks", "scripts", "noxfile.py")
 
 
@@ -37,14 +40,30 @@ def types(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """Prove that the core installs and works with neither framework."""
     session.install(*CONSTRAINTS, ".", "pytest")
-    session.run("python", "-P", "tests/core_without_frameworks.py")
+    session.run("python", "-P", "tests/support/core_without_frameworks.py")
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Run the tests that start no process and import no framework: under a minute."""
+    session.install(*CONSTRAINTS, "--editable", ".[parquet]", *UNIT_TOOLS)
+    session.run("pytest", *SHARED, "-m", UNIT, "--ignore", "tests/frameworks", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the whole suite."""
+    """Run what `make test` runs: every promise once, none that takes minutes."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
-    session.run("pytest", *(session.posargs or ("--numprocesses", "2")))
+    session.run("pytest", *SHARED, "-m", "not long", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def promises(session: nox.Session) -> None:
+    """Run the tests that take longer, in the environment of `make test`: Slurm, kills, all twelve.
+
+    A second environment of both frameworks would take minutes to install.
+    """
+    session.run("make", "promises", f"TEST_ARGS={' '.join(session.posargs)}", external=True)
 
 
 @nox.session
@@ -52,7 +71,7 @@ def browser(session: nox.Session) -> None:
     """Use the report in the Chromium of this machine; pictures go to $GAN_BENCH_SCREENSHOTS."""
     session.install(*CONSTRAINTS, "--editable", ".", "pytest")
     session.install(*CONSTRAINTS, "playwright", "axe-playwright-python")
-    session.run("pytest", "tests/test_report_browser.py", *session.posargs)
+    session.run("pytest", "tests/report/test_browser.py", *session.posargs)
 
 
 @nox.session
@@ -117,7 +136,7 @@ def kills(session: nox.Session) -> None:
     """Kill runs 200 times at random moments, and a real implementation ten times."""
     session.install(*CONSTRAINTS, "--editable", ".[torch,dev]")
     often = {"GAN_BENCH_KILLS": "200", "GAN_BENCH_REAL_KILLS": "10"}
-    session.run("pytest", "tests/test_kills.py", *session.posargs, env=often)
+    session.run("pytest", "tests/promises/test_kills.py", *session.posargs, env=often)
 
 
 @nox.session
@@ -125,7 +144,7 @@ def fuzz(session: nox.Session) -> None:
     """Mutate files of every kind that is read, 10,000 times each."""
     session.install(*CONSTRAINTS, "--editable", ".", "pytest", "hypothesis")
     often = {"GAN_BENCH_EXAMPLES": "10000"}
-    session.run("pytest", "tests/test_fuzz.py", *session.posargs, env=often)
+    session.run("pytest", "tests/promises/test_fuzz.py", *session.posargs, env=often)
 
 
 @nox.session

@@ -14,7 +14,7 @@ from gan_bench.launch.provenance import provenance
 from gan_bench.launch.score import score_all
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
 from gan_bench.plan.spec import RunSpec
-from gan_bench.plugins.frameworks import missing, versions_of
+from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
@@ -110,14 +110,14 @@ def _train(
     """
     folder = results.run(spec.run_id)
     before = after = other_load = None
-    absent = missing(spec.implementation.framework, versions_of(spec.python))
+    absent = framework_problem(spec.implementation, spec.python)
     outcome: Outcome
     if absent is not None:
         outcome = _not_launched("missing", absent)
     elif spec.cannot_make is not None:
         outcome = _not_launched("unsupported", spec.cannot_make)
     else:
-        before = probe(spec)
+        before = probe(spec.device, spec.threads)
         meter = LoadMeter()
         folder.record.unlink(missing_ok=True)
         outcome = launch(
@@ -130,7 +130,7 @@ def _train(
             on_event=on_event,
         )
         other_load = meter.stop(outcome.cpu_s)
-        after = None if outcome.interrupt else probe(spec)
+        after = None if outcome.interrupt else probe(spec.device, spec.threads)
     around = provenance(
         command=options.command,
         device=spec.device,

@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.plugins import source_hash
-from gan_bench.plugins.frameworks import missing, versions_of
+from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.plugins.registry import Implementation, recipe_entry_point
 from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import find_run
 from gan_bench.results.losses import write_images
-from gan_bench.sampling.child import Order
+from gan_bench.sampling import SampleRequest
 from gan_bench.scoring.snapshots import grid_png
-from gan_bench.system.child import Child, ChildDied, seen_device
-from gan_bench.system.devices import check_device
+from gan_bench.system.child import Child, ChildDied
+from gan_bench.system.devices import check_device, device_in_child
+from gan_bench.system.environment import worker_environment
 from gan_bench.system.files import write_atomically
 
 MOST = 100_000
@@ -96,18 +97,18 @@ def sample(
     chosen = check_device(device or spec.device)
     stem = f"{record.run_id}-step{step}" + (f"-seed{seed}" if seed is not None else "")
     files = Sampled(images=out / f"{stem}.npz", grid=out / f"{stem}.png")
-    order = Order(
+    request = SampleRequest(
         spec=spec,
         checkpoint=checkpoint.resolve(),
         step=step,
-        device=seen_device(chosen),
+        device=device_in_child(chosen),
         seed=spec.seed if seed is None else seed,
         count=count,
     )
     try:
         # What cannot be written is found out before the long work.
         out.mkdir(parents=True, exist_ok=True)
-        images = _sampled(order, record.run_id, chosen)
+        images = _sampled(request, record.run_id, chosen)
         write_images(files.images, images)
         write_atomically(files.grid, grid_png(images, *_square(count)))
     except OSError as error:
@@ -118,16 +119,16 @@ def sample(
     return files
 
 
-def _sampled(order: Order, run_id: str, device: str) -> NDArray[np.uint8]:
-    spec = order.spec
+def _sampled(request: SampleRequest, run_id: str, device: str) -> NDArray[np.uint8]:
+    spec = request.spec
     try:
         child = Child(
             "gan_bench.sampling.child",
-            order,
-            device=device,
-            threads=spec.threads,
+            request,
+            environment=worker_environment(
+                device=device, threads=spec.threads, deterministic=spec.deterministic
+            ),
             python=spec.python,
-            deterministic=spec.deterministic,
         )
     except OSError as error:
         raise UsageError(
@@ -169,7 +170,7 @@ def _check_there(implementation: Implementation, python: str | None, run_id: str
             f"The run {run_id} cannot be sampled: its trainer's file {implementation.path} is "
             "gone; put it back."
         )
-    absent = missing(implementation.framework, versions_of(python))
+    absent = framework_problem(implementation, python)
     if absent is not None:
         raise UsageError(f"The run {run_id} cannot be sampled: {absent}.")
 

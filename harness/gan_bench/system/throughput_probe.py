@@ -1,18 +1,17 @@
 """What the machine can do just now: a timed NumPy matrix product, in a process of its own."""
 
-import json
 import statistics
-import subprocess
-import sys
 import time
 
 import numpy as np
 
-from gan_bench.plan.spec import RunSpec
+from gan_bench.errors import GanBenchError
+from gan_bench.system.child import ask, reply
 from gan_bench.system.environment import worker_environment
 
 SIZE = 1024
 DURATION_S = 0.25
+_LIMIT_S = 60.0
 
 
 def measure() -> float:
@@ -30,24 +29,21 @@ def measure() -> float:
     return 2 * SIZE**3 / statistics.median(seconds) / 1e9
 
 
-def probe(spec: RunSpec) -> float | None:
-    """Measure with the threads of a run; None on a GPU, for which there is no neutral probe."""
-    if spec.device != "cpu":
+def probe(device: str, threads: int) -> float | None:
+    """Measure with a run's threads; None on a GPU, for which there is no neutral probe."""
+    if device != "cpu":
         return None
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "gan_bench.system.throughput_probe"],
-            env=worker_environment(device=spec.device, threads=spec.threads),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
+        answer = ask(
+            "gan_bench.system.throughput_probe",
+            {},
+            environment=worker_environment(device=device, threads=threads),
+            limit_s=_LIMIT_S,
         )
-        return float(json.loads(done.stdout))
-    except (OSError, subprocess.SubprocessError, ValueError):
-        # A run's figures are worth having without the machine's.
-        return None
+    except (OSError, GanBenchError):
+        return None  # the run counts without this measurement
+    return float(answer)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure()))
+    reply(lambda request, say: measure())

@@ -1,0 +1,291 @@
+"""What the report claims: groups, rows and the answer, without any file written."""
+
+import pytest
+
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.summary import summarise
+from gan_bench.plan.spec import Budget
+from gan_bench.report.pictures import looks
+from gan_bench.report.sections.advice import caveats
+from gan_bench.report.sections.answer import answer, standings
+from gan_bench.results.load import load_results
+from gan_bench.text import factor, figure, listed
+from report_folder import (
+    MACHINE,
+    add_plan,
+    add_run,
+    empty_results,
+    protocol,
+    quick_spec,
+    run_spec,
+    scores_of,
+)
+
+GPU = MACHINE.model_copy(update={"gpus": ("GPU A", "GPU B")})
+OTHER = MACHINE.model_copy(update={"cpu": "Model Y"})
+
+
+@pytest.fixture
+def results(tmp_path):
+    return empty_results(tmp_path / "results")
+
+
+@pytest.fixture
+def summary(results):
+    def read():
+        frames = load_results(results)
+        return summarise(collect_runs(results, frames), frames)
+
+    return read
+
+
+@pytest.fixture
+def train(results):
+    """Add a run for each final FID given, from seed 0 on."""
+
+    def add(name, fids, speeds=(100.0,), make=run_spec, **changes):
+        for seed, fid in enumerate(fids):
+            spec = make(name, seed)
+            points = spec.evaluation_steps
+            values = {points[0]: 150.0, points[1]: 0.9, points[2]: fid}
+            speed = speeds[seed % len(speeds)]
+            add_run(results, spec, scores=[scores_of(values)], images_per_s=speed, **changes)
+
+    return add
+
+
+def the_answer(summary):
+    [group] = summary.groups
+    verdicts = answer(group, standings(group, None), None)
+    return " ".join(verdict.sentence for verdict in verdicts)
+
+
+def test_a_budget_too_short_ranks_speed_only(summary, train):
+    train("torch-dcgan", [40.0], [1_000.0], quick_spec)
+    train("keras-dcgan", [20.0], [400.0], quick_spec)
+    assert the_answer(summary()) == (
+        "4,000 images (preset quick) are too few to rank quality: speed alone is ranked. "
+        "torch-dcgan trains fastest: 1,000 images/s (one seed); too few seeds to say that it is "
+        "better than keras-dcgan (400, one seed)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"preset": None}, None),
+        (
+            {"budget": Budget(unit="images", amount=100), "steps": 1},
+            "100 images (preset standard) are too few to rank quality",
+        ),
+        ({"preset": "quick"}, None),
+        ({"budget": Budget(unit="epochs", amount=2), "steps": 1_200}, None),
+        ({"preset": "paper", "budget": Budget(unit="recipe"), "steps": 15_000}, None),
+    ],
+)
+def test_what_is_too_short_follows_from_preset_and_budget(results, summary, changes, reason):
+    add_run(results, run_spec(**changes))
+    [group] = summary().groups
+    assert group.too_short == reason
+
+
+def test_lost_seeds_are_told(results, summary, train):
+    train("torch-dcgan", [4.0, 5.0])
+    add_run(results, run_spec(seed=2), status="diverged", reason="nan")
+    found = summary()
+    assert "(mean of 2 seeds of 3 planned, 4.00 to 5.00)" in the_answer(found)
+    assert caveats(found) == ["1 run did not end well: see the ranking."]
+
+
+def test_one_implementation_is_compared_with_nothing(summary, train):
+    train("torch-dcgan", [4.0, 5.0])
+    assert the_answer(summary()) == (
+        "torch-dcgan is the only one with a final FID (lenet features): 4.50 (mean of 2 seeds, "
+        "4.00 to 5.00). torch-dcgan trains 100 images/s (mean of 2 seeds, 100 to 100)."
+    )
+
+
+def test_the_final_snapshot_counts_and_never_the_best_one(summary, train):
+    train("torch-dcgan", [4.0])
+    [group] = summary().groups
+    assert group.rows[0].fid.values == (4.0,)
+
+
+def test_a_run_without_its_last_snapshot_has_no_final_fid(results, summary):
+    add_run(results, run_spec(), scores=[scores_of({0: 150.0, 300: 4.0})])
+    [row] = summary().groups[0].rows
+    assert row.fid is None
+    assert "torch-dcgan: no final FID for 1 of 1 finished seeds." in row.remarks
+
+
+def test_odd_samples_are_remarked(results, summary):
+    odd = scores_of({600: 40.0}, all_equal=True, rank_deficient=True)
+    add_run(results, run_spec(), scores=[odd])
+    [row] = summary().groups[0].rows
+    assert any("one and the same image" in remark for remark in row.remarks)
+    assert row.rank_deficient
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "part"),
+    [
+        (lambda: run_spec("keras-dcgan", data_sha256="f" * 64), {}, "data_sha256"),
+        (
+            lambda: run_spec("keras-dcgan", budget=Budget(unit="images", amount=70_000), steps=700),
+            {},
+            "budget_images",
+        ),
+        (lambda: run_spec("keras-dcgan", threads=4), {}, "threads"),
+        (lambda: run_spec("keras-dcgan"), {"circumstances": {"machine": OTHER}}, "hardware"),
+    ],
+)
+def test_what_is_not_comparable_is_never_in_one_ranking(results, summary, make, changes, part):
+    scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
+    add_run(results, run_spec(), scores=scores)
+    add_run(results, make(), scores=scores, **changes)
+    found = summary()
+    assert found.differing == (part,)
+    assert [[row.label for row in group.rows] for group in found.groups] in (
+        [["torch-dcgan"], ["keras-dcgan"]],
+        [["keras-dcgan"], ["torch-dcgan"]],
+    )
+
+
+def test_a_gpu_is_another_device_and_named(results, summary):
+    add_run(results, run_spec())
+    machine = {"circumstances": {"machine": GPU}}
+    add_run(results, run_spec("keras-dcgan", device="cuda:1"), **machine)
+    found = summary()
+    assert {"device", "hardware"} == set(found.differing)
+    assert {"Model X, 2 cores", "GPU B with Model X, 2 cores"} == {g.setting.hardware for g in found.groups}
+
+
+def test_batches_that_overshoot_the_same_budget_stay_comparable(results, summary):
+    add_run(results, run_spec())
+    add_run(results, run_spec("keras-dcgan", images_per_step=128, steps=469))
+    assert len(summary().groups) == 1
+
+
+def test_two_feature_models_stand_side_by_side_in_one_group(results, summary):
+    other = protocol(features="inception", features_sha256="9" * 64)
+    fids = {0: 150.0, 300: 20.0, 600: 4.0}
+    both = [scores_of({600: 50.0}, under=other, floor=1.5), scores_of(fids)]
+    add_run(results, run_spec(), scores=both)
+    add_run(results, run_spec(seed=1), status="error", reason="why")
+    add_plan(results, [run_spec(seed=2)])
+    [group] = summary().groups
+    assert len(group.runs) == 3
+    assert group.metric == "fid_lenet"  # scored at more points, so it ranks
+    assert group.rows[0].fid.values == (4.0,)
+    [inception] = group.others
+    assert inception.spread("torch-dcgan", "fid_inception").by_seed == {0: 50.0}
+    assert inception.floor_of("fid_inception") == 1.5
+
+
+def test_two_protocols_of_one_feature_model_are_two_groups_and_failed_runs_stand_in_both(
+    results, summary
+):
+    other = protocol(n_fake=500)
+    add_run(results, run_spec(), scores=[scores_of({0: 150.0, 300: 20.0, 600: 4.0})])
+    add_run(results, run_spec("keras-dcgan"), scores=[scores_of({600: 5.0}, under=other)])
+    add_run(results, run_spec(seed=1), status="error", reason="why")
+    found = summary()
+    assert found.differing == ("protocol",)
+    assert [len(group.runs) for group in found.groups] == [2, 2]
+    assert {group.rows[0].fid.values for group in found.groups} == {(4.0,), (5.0,)}
+
+
+def test_what_was_scored_with_another_model_only_is_not_ranked_with_the_rest(results, summary):
+    other = protocol(features="inception", features_sha256="9" * 64)
+    for seed in range(2):
+        add_run(results, run_spec(seed=seed), scores=[scores_of({600: 4.0})])
+    add_run(results, run_spec("keras-dcgan"), scores=[scores_of({600: 50.0}, under=other)])
+    assert [group.metric for group in summary().groups] == ["fid_lenet", "fid_inception"]
+
+
+def test_a_changed_implementation_is_another_row_and_not_another_seed(results, summary):
+    add_run(results, run_spec(seed=0))
+    add_run(results, run_spec(seed=1, source_sha256="6" * 64))
+    faster = {"batch_size": 100, "epochs": 25, "learning_rate": 0.01}
+    add_run(results, run_spec(seed=0, recipe_values=faster))
+    assert list(summary().rows) == [
+        "torch-dcgan (source 5555555, learning_rate=0.0002)",
+        "torch-dcgan (source 5555555, learning_rate=0.01)",
+        "torch-dcgan (source 6666666, learning_rate=0.0002)",
+    ]
+
+
+def test_seeds_spread_over_equal_gpus_are_one_row(results, summary):
+    twice = MACHINE.model_copy(update={"gpus": ("GPU A", "GPU A")})
+    for seed in range(4):
+        spec = run_spec(seed=seed, device=f"cuda:{seed % 2}")
+        add_run(results, spec, circumstances={"machine": twice})
+    [group] = summary().groups
+    assert [len(row.runs) for row in group.rows] == [4]
+
+
+def test_a_seed_that_ran_on_two_gpus_is_no_second_seed(results, summary):
+    twice = MACHINE.model_copy(update={"gpus": ("GPU A", "GPU A")})
+    for device in ("cuda:0", "cuda:1"):
+        add_run(results, run_spec(device=device), circumstances={"machine": twice})
+    [group] = summary().groups
+    assert [row.label for row in group.rows] == [
+        "torch-dcgan (device cuda:0)",
+        "torch-dcgan (device cuda:1)",
+    ]
+
+
+def test_a_shared_device_is_told(summary, train):
+    shared = {"device_exclusive": False, "other_load": 0.37}
+    train("torch-dcgan", [4.0], circumstances=shared)
+    assert caveats(summary()) == [
+        "Other processes used up to 37% of the processors during 1 of 1 finished run, so times are "
+        "less certain."
+    ]
+
+
+def test_a_run_of_one_chunk_finishes_in_its_warm_up(results, summary):
+    add_run(results, run_spec(), train_s=None, images_per_s=None)
+    [row] = summary().groups[0].rows
+    assert row.finish_s.values == (2.5,)
+    assert row.images_per_s is None
+    assert "speed is not ranked" in the_answer(summary())
+
+
+def test_twins_share_a_colour_and_frameworks_have_a_line_style():
+    rows = [(f"{f}-{r}", r, f) for r in "abcdef" for f in ("torch", "keras")]
+    found = looks(rows)
+    assert len({(look.colour, look.line) for look in found.values()}) == 12
+    assert all(found[f"torch-{r}"].colour == found[f"keras-{r}"].colour for r in "abcdef")
+    assert {found[f"torch-{r}"].line for r in "abcdef"} == {"-"}
+
+
+def test_versions_of_one_implementation_look_different():
+    found = looks([(f"torch-dcgan {index}", "dcgan", "torch") for index in range(24)])
+    assert len({(look.colour, look.line) for look in found.values()}) == 24
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "—"),
+        (float("nan"), "—"),
+        (0.0, "0"),
+        (0.5204, "0.520"),
+        (4.096, "4.10"),
+        (62.5, "62.5"),
+        (1534.2, "1,534"),
+        (0.00001234, "1.23e-05"),
+        (-12.34, "-12.3"),
+    ],
+)
+def test_figures_have_sensible_digits(value, text):
+    assert figure(value) == text
+
+
+def test_factors_and_lists_read_well():
+    assert [factor(value) for value in (1.043, 2.66, 31.4)] == ["1.04", "2.7", "31"]
+    assert listed([]) == ""
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["a", "b", "c", "d"], 3) == "a, b and 2 more"

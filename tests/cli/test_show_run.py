@@ -1,0 +1,92 @@
+"""``gan-bench show RUN``: one run in the terminal, with its losses as a line of blocks."""
+
+import numpy as np
+import pytest
+
+from gan_bench.cli.views.run import sparkline
+from report_folder import add_run, empty_results, run_spec, scores_of, some_losses
+
+
+def test_a_line_goes_from_the_least_block_to_the_greatest():
+    assert sparkline(np.arange(8.0), 8) == "▁▂▃▄▅▆▇█"
+    assert sparkline(np.arange(8.0)[::-1], 80) == "█▇▆▅▄▃▂▁"
+
+
+def test_a_long_series_is_drawn_by_its_means():
+    assert sparkline(np.array([0.0, 2.0, 9.0, 9.0]), 2) == "▁█"
+    assert len(sparkline(np.linspace(0, 1, 1_001), 60)) == 60
+
+
+def test_what_is_not_finite_is_a_gap():
+    nan, inf = np.nan, np.inf
+    assert sparkline(np.array([0.0, nan, 1.0, inf, -inf]), 9) == "▁ █  "
+    assert sparkline(np.array([0.0, nan, 1.0, nan]), 2) == "▁█"
+    assert sparkline(np.array([nan, nan]), 5) == "  "
+
+
+def test_what_does_not_change_is_drawn_in_the_middle():
+    assert sparkline(np.full(3, 0.7), 5) == "▅▅▅"
+    assert sparkline(np.array([5.0, np.nan]), 5) == "▅ "
+
+
+@pytest.mark.parametrize("width", [0, -3])
+def test_without_values_or_place_there_is_no_line(width):
+    assert sparkline(np.array([]), 10) == ""
+    assert sparkline(np.array([1.0]), width) == ""
+
+
+@pytest.fixture
+def run(cli):
+    """A run with losses of every kind, its grids and its scores."""
+    path = empty_results(cli.folder / "results/local")
+    scores = scores_of({0: 300.0, 600: 12.5})
+    losses = some_losses(600)
+    losses[:, 0] = np.linspace(3, 1, 600)
+    losses[400:] = np.nan
+    folder = add_run(path, run_spec(), scores=[scores], losses=losses, grids=(0, 600))
+    return folder.path
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_a_run_fits_the_terminal_with_its_losses_and_files(cli, run, columns):
+    done = cli("show", run.name, COLUMNS=str(columns))
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) <= columns
+    for word in ("generator", "discriminator", "D(x)", "D(G(z))"):
+        (line,) = (line for line in lines if line.startswith(word))
+        assert "▁" in line and "█" in line
+    (generator,) = (line for line in lines if line.startswith("generator"))
+    drawn = generator.removeprefix("generator").lstrip()
+    assert drawn[0] == "█" and drawn.index("▁") > drawn.index("▄")
+    # The last third of the steps has no losses.
+    assert "▁     " in drawn if columns > 40 else "▁  " in drawn
+    for file in ("record.json", "losses.npy", "grids/*.png (2)", "scores/*.json (1)"):
+        assert file in done.out
+
+
+def test_a_run_without_losses_checkpoint_and_outputs_of_d_is_shown(cli):
+    path = empty_results(cli.folder / "results/local")
+    folder = add_run(path, run_spec(), status="error", reason="it broke", log_tail="last words")
+    done = cli("show", folder.path.name)
+    assert done.code == 0 and "it broke" in done.out and "last words" in done.out
+    assert "▁" not in done.out
+    assert "last checkpoint  - " in done.out
+    losses = some_losses(600)
+    losses[:, 2:] = np.nan
+    np.save(folder.losses, losses.astype(np.float32))
+    out = cli("show", folder.path.name).out
+    assert "generator " in out and "D(x)" not in out
+    folder.losses.write_bytes(b"nothing")
+    done = cli("show", folder.path.name)
+    assert done.code == 0 and "losses.npy are not readable" in done.out
+
+
+def test_the_last_checkpoint_of_a_real_run_is_named(bench, plugin):
+    bench("run", plugin("gan"), "--images", "256", "--evaluations", "2", "--samples", "100")
+    (folder,) = bench.run_folders()
+    (checkpoint,) = (folder / "checkpoints").iterdir()
+    out = bench("show", folder.name).out
+    assert f"checkpoints/{checkpoint.name}/" in out and "worker.log" in out
+    (checkpoint / "state.json").write_text("{")
+    assert "state.json is not readable" in " ".join(bench("show", folder.name).out.split())

@@ -1,0 +1,392 @@
+"""The claims of the recipes' sources, and what known runs say of them."""
+
+from importlib import metadata
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.summary import summarise
+from gan_bench.errors import GanBenchError
+from gan_bench.plan.spec import Budget
+from gan_bench.report.claims.loss_measures import every_step, level, loss_fid_correlation, roughness
+from gan_bench.report.claims.sources import parse_claims, sources_claims
+from gan_bench.report.claims.verdicts import claims
+from gan_bench.results.load import load_results
+from report_folder import (
+    add_plan,
+    add_run,
+    empty_results,
+    protocol,
+    quick_spec,
+    run_spec,
+    score,
+    scores_of,
+)
+
+SLOWER = "Non-Enhanced model trains faster, while Enhanced model takes longer [...]"
+BETTER = "Enhanced model takes longer but yields better results"
+SHARPER = "Enhanced model images are sharper [...]"
+SMOOTHER = "Enhanced model shows smoother [...] loss: the generator's"
+LOWER = "Enhanced model shows [...] lower loss: the generator's"
+VALID = """
+[[claim]]
+text = "It is better"
+source = "000"
+recipe = "enhanced"
+than = "baseline"
+measure = "fid"
+direction = "lower"
+"""
+
+
+@pytest.fixture
+def results(tmp_path):
+    return empty_results(tmp_path / "results")
+
+
+@pytest.fixture
+def found(results):
+    def read():
+        loaded = load_results(results)
+        [group] = summarise(collect_runs(results, loaded), loaded).groups
+        return {row.claim: row for row in claims(group, loaded.losses, loaded.scores)}
+
+    return read
+
+
+def add(results, name, fids, *, seeds=None, spec=run_spec, metrics=None, **changes):
+    """Add a run a seed; ``metrics`` are figures of its final snapshot beside the FID."""
+    for index, fid in enumerate(fids):
+        seed = seeds[index] if seeds else index
+        under = protocol()
+        planned = spec(name, seed)
+        scores = scores_of({0: 150.0, planned.steps: fid}, under=under)
+        others = [
+            score(planned.steps, value * (1 + index / 1_000), under, metric=metric)
+            for metric, value in (metrics or {}).items()
+        ]
+        scores = scores.model_copy(update={"scores": [*scores.scores, *others]})
+        of_seed = {k: v[index] if isinstance(v, list) else v for k, v in changes.items()}
+        add_run(results, planned, scores=[scores], **of_seed)
+
+
+def losses(level, noise, seed, steps=600):
+    table = np.full((steps, 4), 0.5)
+    table[:, 0] = level + np.random.default_rng(seed).normal(0, noise, steps)
+    table[:, 1] = 1.0 + np.random.default_rng(seed).normal(0, 0.1, steps)
+    return table
+
+
+def test_a_claim_that_the_seeds_confirm_holds(results, found):
+    add(results, "torch-enhanced", [4.0, 4.1, 4.2], images_per_s=[500.0, 505.0, 510.0])
+    add(results, "torch-baseline", [8.0, 8.3, 8.3], images_per_s=[1_000.0, 1_015.0, 1_010.0])
+    row = found()[SLOWER]
+    assert (row.verdict, row.source) == ("holds", "002_acf7b40444659e4f")
+    assert row.pair == "torch-enhanced against torch-baseline"
+    assert row.measured.startswith("images/s: 505 against 1,008, 0.501 times (0.49")
+    assert row.measured.endswith(", 3 seeds")
+    assert row.why == "p < 0.001 (paired, 3 seeds, Holm over 2 claims)"
+    assert found()[BETTER].verdict == "holds"
+    assert found()[BETTER].measured.startswith("FID (lenet features): 4.10 against 8.20, 0.500 ")
+
+
+def test_a_claim_that_the_seeds_contradict_does_not_hold(results, found):
+    add(results, "torch-enhanced", [8.0, 8.3, 8.3], images_per_s=[1_000.0, 1_015.0, 1_010.0])
+    add(results, "torch-baseline", [4.0, 4.1, 4.2], images_per_s=[500.0, 505.0, 510.0])
+    for claim in (SLOWER, BETTER):
+        assert found()[claim].verdict == "does not hold"
+        assert found()[claim].why.endswith(": it is higher")
+
+
+def test_a_difference_that_may_be_chance_cannot_be_told(results, found):
+    add(results, "torch-enhanced", [4.0, 8.0, 6.0], images_per_s=[500.0, 900.0, 600.0])
+    add(results, "torch-baseline", [5.0, 6.0, 7.0], images_per_s=[600.0, 500.0, 800.0])
+    for claim in (SLOWER, BETTER):
+        assert found()[claim].verdict == "cannot be told"
+        assert found()[claim].why.endswith("it may be chance")
+
+
+def test_what_one_claim_alone_would_show_many_do_not(results, found):
+    """Of a p value of 0.04, Holm makes 0.08 where two claims are tested."""
+    add(results, "torch-enhanced", [4.0, 4.4, 4.2], images_per_s=[500.0, 900.0, 600.0])
+    add(results, "torch-baseline", [5.0, 5.0, 5.6], images_per_s=[600.0, 500.0, 800.0])
+    better = found()[BETTER]
+    low, high = better.measured.split("(")[2].split(")")[0].split(" to ")
+    assert float(low) < float(high) < 1
+    assert better.verdict == "cannot be told"
+
+
+def test_seeds_that_are_not_common_are_compared_by_welch(results, found):
+    add(results, "torch-enhanced", [4.0, 4.1, 4.2], seeds=[0, 1, 2])
+    add(results, "torch-baseline", [8.0, 8.3], seeds=[3, 4])
+    row = found()[BETTER]
+    assert row.verdict == "holds"
+    assert "3 and 2 seeds" in row.measured
+    assert "(Welch, 3 and 2 seeds, Holm over 2 claims)" in row.why
+
+
+def test_of_partly_common_seeds_the_common_ones_are_compared(results, found):
+    add(results, "torch-enhanced", [40.0, 4.0, 4.1, 4.2], seeds=[0, 1, 2, 3])
+    add(results, "torch-baseline", [8.0, 8.3, 8.3], seeds=[1, 2, 3])
+    assert "4.10 against 8.20" in found()[BETTER].measured
+
+
+def test_one_seed_tells_nothing(results, found):
+    add(results, "torch-enhanced", [4.0], images_per_s=500.0)
+    add(results, "torch-baseline", [8.0], images_per_s=1_000.0)
+    row = found()[BETTER]
+    assert row.verdict == "cannot be told"
+    assert row.why == "one seed"
+    assert row.measured == "FID (lenet features): 4.00 against 8.00, 1 seed"
+
+
+def test_runs_that_are_too_short_tell_of_speed_and_losses_alone(results, found):
+    for name, end, speed in (("torch-enhanced", 0.5, 500.0), ("torch-baseline", 1.0, 1_000.0)):
+        tables = [losses(end + seed / 100, 0.01, seed, steps=40) for seed in range(3)]
+        fids = [4.0, 4.1, 4.2] if name == "torch-enhanced" else [8.0, 8.1, 8.2]
+        speeds = [speed, speed + 5, speed + 11]
+        add(results, name, fids, spec=quick_spec, losses=tables, images_per_s=speeds)
+    rows = found()
+    assert rows[BETTER].verdict == "cannot be told"
+    assert rows[BETTER].why == "too short to rank quality"
+    assert "4.10 against 8.10" in rows[BETTER].measured
+    assert rows[SLOWER].verdict == "holds"
+    assert rows[LOWER].verdict == "holds"
+
+
+def test_losses_are_compared_in_roughness_and_level(results, found):
+    for name, end, noise in (("keras-enhanced", 2.0, 0.01), ("keras-baseline", 1.0, 0.1)):
+        tables = [losses(end + seed / 100, noise, seed) for seed in range(3)]
+        add(results, name, [4.0, 4.1, 4.2], losses=tables)
+    rows = found()
+    assert rows[SMOOTHER].verdict == "holds"
+    assert rows[SMOOTHER].measured.startswith(
+        "roughness of the generator's loss: 0.00692 against 0.138, 0.0502 "
+    )
+    assert rows[LOWER].verdict == "does not hold"
+    assert rows[LOWER].measured.startswith(
+        "the generator's loss at the end: 2.01 against 0.998, difference 1.01 "
+    )
+    discriminator = rows["Enhanced model shows smoother [...] loss: the discriminator's"]
+    assert discriminator.verdict == "cannot be told"
+
+
+def test_sharpness_and_variety_are_precision_recall_coverage_and_confidence(results, found):
+    better = {"precision_lenet": 0.8, "recall_lenet": 0.3, "confident_share": 0.9}
+    worse = {"precision_lenet": 0.6, "recall_lenet": 0.6, "confident_share": 0.6}
+    add(results, "torch-enhanced", [4.0, 4.1, 4.2], metrics=better)
+    add(results, "torch-baseline", [4.2, 4.0, 4.1], metrics=worse)
+    rows = found()
+    assert rows[SHARPER].verdict == "holds"
+    assert rows[SHARPER].measured == (
+        "precision (lenet features): 0.801 against 0.601, difference 0.200 (0.200 to 0.201), "
+        "3 seeds"
+    )
+    assert rows["Enhanced model images are [...] clearer"].verdict == "holds"
+    assert rows["Enhanced model generates more varied [...] images"].verdict == "does not hold"
+    coverage = rows["Enhanced model generates more varied, realistic images"]
+    assert coverage.verdict == "cannot be told"
+    assert coverage.why == "not measured: torch-enhanced and torch-baseline"
+
+
+def test_each_framework_has_a_row_of_its_own(results):
+    for name in ("torch-enhanced", "keras-enhanced", "keras-baseline"):
+        add(results, name, [4.0, 4.1, 4.2])
+    loaded = load_results(results)
+    [group] = summarise(collect_runs(results, loaded), loaded).groups
+    pairs = {row.pair for row in claims(group, loaded.losses, loaded.scores)}
+    assert pairs == {"keras-enhanced against keras-baseline"}
+    add(results, "torch-baseline", [4.0, 4.1, 4.2])
+    loaded = load_results(results)
+    [group] = summarise(collect_runs(results, loaded), loaded).groups
+    pairs = [row.pair for row in claims(group, loaded.losses, loaded.scores) if row.claim == BETTER]
+    assert pairs == [
+        "keras-enhanced against keras-baseline",
+        "torch-enhanced against torch-baseline",
+    ]
+
+
+def test_recipes_without_a_partner_or_a_claim_give_no_row(results, found):
+    add(results, "torch-enhanced", [4.0, 4.1])
+    add(results, "torch-mine", [4.0, 4.1])
+    assert found() == {}
+
+
+def test_planned_and_failed_runs_are_not_measured(results, found):
+    add_plan(results, [run_spec("torch-enhanced")])
+    add_run(results, run_spec("torch-baseline"), status="error", reason="why")
+    assert {row.verdict for row in found().values()} == {"cannot be told"}
+    assert found()[BETTER].why == "not measured: torch-enhanced and torch-baseline"
+
+
+def test_a_published_figure_is_shown_beside_the_measured_one(results, found):
+    add(results, "keras-upsampling-sgd", [20.0, 21.0, 25.0])
+    row = found()["Fréchet Inception Distance (FID): 16.80"]
+    assert row.pair == "keras-upsampling-sgd"
+    assert row.measured == ("FID (lenet features): 22.0, 20.0 to 25.0, 3 seeds; published: 16.80")
+    assert row.verdict == "cannot be told"
+    assert row.why == "the protocol of the published figure is not stated"
+
+
+def test_a_published_figure_is_shown_beside_those_of_all_feature_models(results, found):
+    other = protocol(features="inception", features_sha256="9" * 64)
+    both = [scores_of({0: 150.0, 600: 20.0}), scores_of({600: 31.5}, under=other)]
+    add_run(results, run_spec("keras-upsampling-sgd"), scores=both)
+    assert found()["Fréchet Inception Distance (FID): 16.80"].measured == (
+        "FID (lenet features): 20.0, 1 seed; FID (inception features): 31.5, 1 seed; "
+        "published: 16.80"
+    )
+
+
+def test_a_generator_that_improves_confirms_that_training_helps(results, found):
+    add(results, "torch-dcgan", [4.0, 4.1, 4.2])
+    [row] = found().values()
+    assert row.verdict == "holds"
+    assert row.pair == "torch-dcgan, step 600 against step 0"
+    assert row.measured.startswith("FID (lenet features): 4.10 against 150, 0.0273 times (")
+
+
+def test_what_a_source_says_of_15_epochs_needs_15_epochs(results, found):
+    add(results, "torch-upsampling-sgd", [20.0, 21.0, 22.0])
+    row = found()["Realism and diversity improve significantly after 15 epochs"]
+    assert row.verdict == "cannot be told"
+    assert row.why == "trained for 1.00 epochs, the claim is of 15"
+
+
+def test_after_15_epochs_the_first_evaluation_point_is_compared_with_the_untrained(results, found):
+    budget = Budget(unit="images", amount=1_200_000)
+    for seed in range(3):
+        spec = run_spec(
+            "torch-upsampling-sgd",
+            seed,
+            budget=budget,
+            steps=12_000,
+            evaluation_steps=(0, 6_000, 9_000, 12_000),
+        )
+        scores = scores_of({0: 150.0, 6_000: 30.0, 9_000: 20.0 + seed, 12_000: 200.0})
+        add_run(results, spec, scores=[scores])
+    row = found()["Realism and diversity improve significantly after 15 epochs"]
+    assert row.pair == "torch-upsampling-sgd, step 9,000 against step 0"
+    assert row.measured.startswith("FID (lenet features): 21.0 against 150")
+    assert row.verdict == "holds"
+
+
+def with_points(results, fids, generator, recalls=None):
+    """Add three seeds of dcgan-3g with these FIDs and this generator's loss at each point.
+
+    The last seed's last two FIDs change places, and recalls are a thousandth greater seed by seed.
+    """
+    points = tuple(range(0, 601, 100))
+    for seed in range(3):
+        spec = run_spec("torch-dcgan-3g", seed, evaluation_steps=points)
+        table = np.full((600, 4), 1.0)
+        table[:, 0] = np.repeat(generator, 100)
+        under = protocol()
+        of_seed = [*fids[:-2], fids[-1], fids[-2]] if seed == 2 else fids
+        scores = scores_of(dict(zip(points, of_seed, strict=True)), under=under)
+        others = [
+            score(step, value * (1 + seed / 1_000), under, metric="recall_lenet")
+            for step, value in (recalls or {}).items()
+        ]
+        scores = scores.model_copy(update={"scores": [*scores.scores, *others]})
+        add_run(results, spec, scores=[scores], losses=table)
+
+
+LOSS_SAYS_LITTLE = "Lower loss does not necessarily imply better image quality"
+LESS_DIVERSE = "Diversity can decrease even when losses appear normal"
+
+
+def test_a_lower_loss_with_a_worse_fid_shows_that_loss_is_not_quality(results, found):
+    with_points(results, [150.0, 60.0, 50.0, 40.0, 30.0, 20.0, 10.0], [1, 2, 3, 4, 5, 6])
+    row = found()[LOSS_SAYS_LITTLE]
+    assert row.verdict == "holds"
+    assert row.measured == (
+        "rank correlation of the generator's loss with the FID: -0.981 (-1.00 to -0.899), 3 seeds"
+    )
+
+
+def test_what_can_happen_is_not_refuted_by_runs_in_which_it_does_not(results, found):
+    recalls = {300: 0.3, 600: 0.6}
+    with_points(results, [150.0, 60.0, 50.0, 40.0, 30.0, 20.0, 10.0], [6, 5, 4, 3, 2, 1], recalls)
+    for claim in (LOSS_SAYS_LITTLE, LESS_DIVERSE):
+        assert found()[claim].verdict == "cannot be told"
+        assert found()[claim].why.startswith(
+            "not seen in these runs, which does not refute that it can happen; p < 0.001"
+        )
+
+
+def test_diversity_is_recall_at_the_end_against_halfway(results, found):
+    fids = [150.0, 60.0, 50.0, 40.0, 30.0, 20.0, 10.0]
+    with_points(results, fids, [1] * 6, {300: 0.6, 600: 0.3})
+    row = found()[LESS_DIVERSE]
+    assert row.pair == "torch-dcgan-3g, step 600 against step 300"
+    assert row.verdict == "holds"
+    assert found()[LOSS_SAYS_LITTLE].why.startswith("not measured")
+
+
+def test_recall_that_was_only_scored_at_the_end_is_named(results, found):
+    with_points(results, [150.0] * 7, [1] * 6, {600: 0.3})
+    assert found()[LESS_DIVERSE].why == "not measured: step 300"
+
+
+def test_losses_have_the_roughness_and_the_level_of_the_document():
+    values = np.concatenate([np.full(50, 9.0), np.tile([1.0, 3.0], 25)])
+    changes = np.diff(values[50:])
+    assert roughness(values) == pytest.approx(changes.std(ddof=1) / 2)
+    assert level(values) == pytest.approx(2.0)
+    assert level(np.full(3, 7.0)) == 7.0
+
+
+def test_losses_with_holes_have_none():
+    frame = pd.DataFrame({"step": [1, 2, 4], "generator": [1.0, 2.0, 3.0]})
+    values = every_step(frame, "generator", 4)
+    np.testing.assert_array_equal(values, [1.0, 2.0, np.nan, 3.0])
+    assert roughness(values) is None
+    assert level(every_step(frame, "generator", 5)) is None
+    assert roughness(np.zeros(10)) is None
+    assert roughness(np.ones(2)) is None
+    assert loss_fid_correlation(values, {0: 3.0, 1: 2.0, 2: 1.0}) is None
+
+
+def test_the_claims_are_valid_and_their_recipes_exist():
+    recipes = {point.name for point in metadata.entry_points(group="gan_bench.recipes")}
+    named = {claim.recipe for claim in sources_claims()}
+    assert named | {claim.than for claim in sources_claims() if claim.than} == recipes
+
+
+def test_the_claims_are_about_what_is_measured_once_each():
+    keys = [(c.source, c.recipe, c.measure, c.since, c.value) for c in sources_claims()]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_valid_claim_is_read():
+    [claim] = parse_claims(VALID, "claims.toml")
+    assert (claim.recipe, claim.than, claim.possibility) == ("enhanced", "baseline", False)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("fid", "beauty"), r"claim 1: measure: input should be"),
+        (("lower", "down"), r"claim 1: direction: input should be"),
+        (('than = "baseline"', ""), r"claim 1: it needs one of 'than', 'since' and 'value'"),
+        (('"fid"', '"fid"\nsince = "start"'), r"claim 1: it needs one of"),
+        (('"fid"', '"loss_fid_correlation"'), r"compared with zero, not with 'than'"),
+        (('than = "baseline"', 'since = "half"\nepochs = 0'), r"claim 1: epochs: input should"),
+        (('"fid"', '"fid"\nepochs = 3'), r"'epochs' needs 'since'"),
+        (('than = "baseline"', "value = 16.8"), r"'value' and 'untestable' go together"),
+        (('"fid"', '"fid"\nauthor = "me"'), r"claim 1: author: extra inputs"),
+        (('source = "000"', ""), r"claim 1: source: field required"),
+        (("[[claim]]", "[claims]"), r"claim: field required|claims: extra inputs"),
+        (("=", ":"), r"are no TOML"),
+    ],
+)
+def test_a_malformed_claim_is_refused_with_a_sentence(change, sentence):
+    with pytest.raises(GanBenchError, match=sentence) as caught:
+        parse_claims(VALID.replace(*change), "claims.toml")
+    text = str(caught.value)
+    assert text.startswith("The claims claims.toml are no")
+    assert text.endswith("; mend the file.")
+    assert "\n" not in text

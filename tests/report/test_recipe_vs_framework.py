@@ -1,0 +1,126 @@
+"""Recipe against framework: figures that are products of both must fall apart into them."""
+
+import pytest
+
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.summary import summarise
+from gan_bench.report.sections.recipe_vs_framework import UNCERTIFIED, crossed
+from gan_bench.results.load import load_results
+from report_folder import add_run, empty_results, quick_spec, run_spec, scores_of
+
+SEEDS = (0.98, 1.0, 1.02)
+
+
+@pytest.fixture
+def results(tmp_path):
+    return empty_results(tmp_path / "results")
+
+
+@pytest.fixture
+def read(results):
+    def of():
+        frames = load_results(results)
+        [group] = summarise(collect_runs(results, frames), frames).groups
+        return crossed(group)
+
+    return of
+
+
+@pytest.fixture
+def product(results):
+    """FID = recipe x framework x seed, speed = 1000 / recipe / framework."""
+
+    def add(recipes, frameworks, seeds=SEEDS):
+        for recipe, r in recipes.items():
+            for framework, f in frameworks.items():
+                for seed, s in enumerate(seeds):
+                    spec = run_spec(f"{framework}-{recipe}", seed)
+                    scores = [scores_of({0: 150.0, 600: r * f * s})]
+                    add_run(results, spec, scores=scores, images_per_s=1_000 / r / f)
+
+    return add
+
+
+def test_a_product_of_recipe_and_framework_falls_apart_into_both(product, read):
+    product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
+    fid, speed = read().matrices
+    assert fid.columns == ("keras", "torch", "torch / keras", "Recipe / all recipes")
+    rows = dict(fid.rows)
+    assert rows[f"dcgan {UNCERTIFIED}"] == (
+        "15.0",
+        "10.0",
+        "0.67 (0.67 to 0.67)",
+        "0.50 (0.50 to 0.50)",
+    )
+    assert rows[f"decay {UNCERTIFIED}"] == (
+        "60.0",
+        "40.0",
+        "0.67 (0.67 to 0.67)",
+        "2.0 (2.0 to 2.0)",
+    )
+    assert rows["All recipes"][2] == "0.67 (0.67 to 0.67)"
+    assert dict(speed.rows)["All recipes"][2] == "1.50 (1.50 to 1.50)"
+
+
+def test_the_sentences_weigh_recipe_against_framework(product, read):
+    product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
+    text = " ".join(read().sentences)
+    assert "At the same recipe the FID of torch is 0.67 times that of keras" in text
+    assert "the FID of dcgan is 0.50 (0.50 to 0.50) times as high, that of decay 2.0" in text
+
+
+def test_frameworks_within_the_seeds_noise_are_not_told_apart(results, read):
+    for recipe, sign in (("dcgan", 1), ("decay", -1)):
+        for framework, side in (("torch", 1), ("keras", -1)):
+            for seed, s in enumerate((0.1, -0.1, 0.05)):
+                fid = 20.0 * (1 + sign * side * s)
+                add_run(
+                    results, run_spec(f"{framework}-{recipe}", seed), scores=[scores_of({600: fid})]
+                )
+    assert "the FID of torch is" in read().sentences[0]
+    assert read().sentences[0].endswith(": they cannot be told apart.")
+
+
+def test_one_seed_gives_a_ratio_without_an_interval(product, read):
+    product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5}, seeds=(1.0,))
+    rows = dict(read().matrices[0].rows)
+    assert rows["All recipes"][2] == "0.67 (one seed)"
+    assert not [text for text in read().sentences if "At the same recipe" in text]
+
+
+def test_a_recipe_of_one_framework_has_no_effect_of_its_own(product, read):
+    product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
+    product({"wgan": 5.0}, {"torch": 1.0})
+    rows = dict(read().matrices[0].rows)
+    assert rows["wgan"] == ("—", "5.00", "—", "—")
+
+
+def test_versions_with_other_values_are_no_twins(results, read):
+    """Torch with two learning rates, Keras with the worse one: only that pair is compared."""
+    for seed in range(3):
+        for name, rate, fid in (
+            ("torch-dcgan", 0.0002, 20.0),
+            ("torch-dcgan", 0.1, 61.0),
+            ("keras-dcgan", 0.1, 62.0),
+        ):
+            spec = run_spec(name, seed, recipe_values={"batch_size": 100, "learning_rate": rate})
+            add_run(results, spec, scores=[scores_of({600: fid + 0.1 * seed})])
+    rows = [row for _, row in read().matrices[0].rows]
+    assert [row[:2] for row in rows] == [("—", "20.1"), ("62.1", "61.1")]
+    assert rows[0][2] == "—"
+    assert rows[1][2].startswith("0.98")
+
+
+def test_a_budget_too_short_says_nothing_of_fids(results, read):
+    for framework, fid in (("torch", 20.0), ("keras", 40.0)):
+        for seed in range(3):
+            spec = quick_spec(f"{framework}-dcgan", seed)
+            add_run(results, spec, scores=[scores_of({40: fid + 0.1 * seed})])
+    found = read()
+    assert "are too few to rank quality: the FIDs are there to show" in found.sentences[0]
+    assert not [text for text in found.sentences[1:] if "FID" in text]
+
+
+def test_nothing_is_crossed_where_no_recipe_has_a_twin(product, read):
+    product({"dcgan": 10.0}, {"torch": 1.0})
+    assert read() is None

@@ -1,0 +1,560 @@
+"""The report as files: its figures, its escaping, and that it needs nothing but itself."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+from PIL import Image
+
+from gan_bench import data
+from gan_bench.errors import UsageError
+from gan_bench.plugins.registry import Implementation
+from gan_bench.report import write_report
+from report_folder import (
+    MACHINE,
+    add_plan,
+    add_run,
+    empty_results,
+    protocol,
+    quick_spec,
+    run_spec,
+    scores_of,
+    some_losses,
+)
+
+HOSTILE = "<script>alert(\"x\")</script> | `a` *b* 'q' \x1b[31mred\x1b[0m 🦆 \u202eabc"
+
+
+class Html(HTMLParser):
+    """Collects text, attributes and tags, and complains about tags that do not match."""
+
+    VOID = frozenset({"meta", "link", "img", "br", "input"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts, self.open = [], [], [], []
+        self.scripts = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, key, value) for key, value in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if self.open and self.open[-1] in ("script", "style"):
+            self.scripts.append(text)
+        else:
+            self.texts.append(text)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+    def values(self, tag, key):
+        return [v for t, k, v in self.attributes if (t, k) == (tag, key)]
+
+
+class Report:
+    def __init__(self, results, out, **options):
+        self.files = write_report(results, out, **options)
+        self.markdown = self.files.markdown.read_text(encoding="utf-8")
+        self.html = self.files.html.read_text(encoding="utf-8")
+        self.page = Html(self.html)
+        self.data = json.loads(next(s for s in self.page.scripts if s.startswith('{"charts"')))
+        rendered = MarkdownIt("commonmark").enable("table").render(self.markdown)
+        self.rendered = Html(rendered.replace("<hr />", "").replace("<br />", "<br>"))
+
+    def columns(self):
+        """Return the head of the ranking in the markdown."""
+        [line] = [
+            one for one in self.markdown.splitlines() if one.startswith("| Implementation | R")
+        ]
+        return [cell.strip() for cell in line.strip("|").split("|")]
+
+    def row(self, name):
+        """Return the cells of an implementation's row in the markdown table."""
+        lines = [line for line in self.markdown.splitlines() if line.startswith(f"| {name} |")]
+        return [cell.strip() for cell in lines[0].strip("|").split("|")]
+
+
+@pytest.fixture
+def results(tmp_path):
+    return empty_results(tmp_path / "results")
+
+
+@pytest.fixture
+def report(results, tmp_path):
+    return lambda **options: Report(results, tmp_path / "out", **options)
+
+
+@pytest.fixture
+def two_implementations(results):
+    """Three seeds each; every figure of the report follows from these."""
+    for seed in range(3):
+        spec = run_spec("torch-dcgan", seed, evaluation_steps=(0, 150, 300, 600))
+        add_run(
+            results,
+            spec,
+            scores=[scores_of({0: 150.0, 150: 40.0, 300: 1.5, 600: 4.0 + 0.1 * seed})],
+            losses=some_losses(600, seed),
+            grids=(0, 300, 600),
+            images_per_s=(1_000.0, 1_010.0, 1_500.0)[seed],
+        )
+        spec = run_spec("keras-dcgan", seed, evaluation_steps=(0, 150, 300, 600))
+        add_run(
+            results,
+            spec,
+            scores=[scores_of({0: 160.0, 150: 60.0, 300: 20.0, 600: 7.0 + 0.1 * seed})],
+            losses=some_losses(600, seed),
+            grids=(0, 300, 600),
+            images_per_s=500.0,
+            warmup_s=10.0,
+            train_s=120.5,
+        )
+    return results
+
+
+def test_the_ranking_holds_the_known_figures(two_implementations, report):
+    found = report()
+    assert found.columns() == [
+        "Implementation",
+        "Rank",
+        "Final FID (lenet)",
+        "Images/s",
+        "Warm-up (s)",
+        "Time to finish (s)",
+        "Time to FID 30 (s)",
+        "Peak memory (MB)",
+        "Parameters G",
+        "Parameters D",
+        "Multiply-adds per image (M)",
+        "Of machine rate (%)",
+        "Failed",
+        "Parity",
+        "Status",
+    ]
+    assert found.row("torch-dcgan") == [
+        "torch-dcgan",
+        "1",
+        "4.10 (4.00 to 4.20)",
+        "1,170 (1,000 to 1,500)",
+        "2.50",
+        "62.5",
+        "19.7 (3 of 3)",
+        "812",
+        "1,234,567",
+        "138,817",
+        "45.6",
+        "45.6",
+        "0 of 3",
+        "not parity-checked",
+        "ok",
+    ]
+    assert found.row("keras-dcgan")[1:6] == [
+        "2",
+        "7.10 (7.00 to 7.20)",
+        "500 (500 to 500)",
+        "10.0",
+        "130",
+    ]
+    assert found.row("*Floor: real against real*")[2] == "0.520"
+    assert found.row("*Ceiling: untrained generator*")[2] == "155 (150 to 160)"
+    assert (
+        "torch-dcgan 1 4.10 4.00 to 4.20 1,170 1,000 to 1,500 2.50 62.5 19.7 3 of 3 812 1,234,567 "
+        "138,817 45.6 45.6 0 of 3 not parity-checked ok" in found.page.text
+    )
+    assert "0.520" in found.page.text
+    assert "155 150 to 160" in found.page.text
+
+
+def test_a_target_that_is_asked_for_takes_the_place_of_the_data_sets_own(
+    two_implementations, report
+):
+    found = report(target_fid=4.05)
+    assert "Time to FID 4.05 (s)" in found.columns()
+    assert found.row("torch-dcgan")[6] == "30.2 (3 of 3)"
+    assert found.row("keras-dcgan")[6] == "not reached (0 of 3)"
+
+
+def test_the_answer_stands_first_in_both(two_implementations, report):
+    found = report(title="My title")
+    for text in (found.page.text, found.rendered.text):
+        assert text.index("My title") < text.index("Use torch-dcgan") < text.index("Ranking")
+        assert (
+            "torch-dcgan has the lowest final FID (lenet features): 4.10 (mean of 3 seeds" in text
+        )
+        assert "keras-dcgan (7.10) is clearly higher, 1.73 times" in text
+        assert "torch-dcgan trains fastest: 1,170 images/s" in text
+
+
+def test_it_says_how_it_was_measured(two_implementations, report):
+    found = report()
+    for text in (found.page.text, found.rendered.text):
+        for part in (
+            protocol().fingerprint,
+            "a" * 64,
+            "d" * 64,
+            "Model X, 2 cores",
+            "100 GFLOP/s before the runs and 98.0 after",
+            "c" * 40,
+            "python 3.11.2, torch 2.1.0",
+            "gan-bench run --all --preset standard",
+            "learning_rate 0.0002",
+            "the device was exclusive in 6 of 6 runs",
+        ):
+            assert part in text, part
+
+
+def test_every_picture_of_the_markdown_lies_beside_it_and_says_what_it_shows(
+    two_implementations, report
+):
+    found = report()
+    sources = found.rendered.values("img", "src")
+    # FID twice, losses, final grids and animations of two.
+    assert len(sources) == len(set(sources)) == 2 + 2 + 2 + 2
+    for source in sources:
+        with Image.open(found.files.markdown.parent / source) as picture:
+            picture.verify()
+    assert all(len(alt) > 20 for alt in found.rendered.values("img", "alt"))
+    labels = [label for label in found.page.values("div", "aria-label") if "chart" in label]
+    assert len(labels) == 2 + 4
+    assert "torch-dcgan from 150 to 4.10" in labels[0]
+    assert "step 600 (60,000 images)" in found.page.text
+
+
+def test_the_html_asks_no_server_for_anything(two_implementations, report):
+    page = report().page
+    for tag, key, value in page.attributes:
+        if key in ("src", "srcset", "data", "action", "poster"):
+            assert value.startswith("data:"), (tag, key)
+        if key == "href":
+            assert value.startswith(("data:", "#")), (tag, value)
+        assert key != "style"
+        assert not key.startswith("on")
+    style = page.scripts[0]
+    assert "@import" not in style
+    assert "url(" not in style
+
+
+def test_the_policy_allows_the_own_scripts_and_no_network(two_implementations, report):
+    found = report()
+    policy = found.page.values("meta", "content")[0]
+    assert policy.startswith("default-src 'none'; img-src data: blob:; ")
+    scripts = re.findall(r"<script>(.*?)</script>", found.html, re.DOTALL)
+    assert len(scripts) == 2
+    for script in scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    allowed = policy.partition("script-src ")[2].partition(";")[0]
+    assert allowed.count("'") == 2 * len(scripts)
+    assert "unsafe" not in allowed
+
+
+def test_both_renderers_draw_from_the_same_figures(two_implementations, report):
+    found = report()
+    drawn = found.data["charts"]["fid-images-0"]["data"]
+    lines = {trace["meta"]: trace for trace in drawn if trace["mode"] == "lines+markers"}
+    assert lines["torch-dcgan"]["x"] == [0, 15_000, 30_000, 60_000]
+    assert lines["torch-dcgan"]["y"] == pytest.approx([150, 40, 1.5, 4.1])
+    assert lines["keras-dcgan"]["y"] == pytest.approx([160, 60, 20, 7.1])
+    seconds = found.data["charts"]["fid-seconds-0"]["data"]
+    assert [trace["x"][-1] for trace in seconds if trace["meta"] == "torch-dcgan"][-1] == 62.5
+
+
+def test_the_losses_of_all_steps_are_drawn_smoothed_and_as_measured(results, report):
+    losses = np.tile([1.0, 2.0, 0.75, 0.25], (600, 1))
+    losses[300, 0] = 9.0
+    add_run(results, run_spec(), losses=losses)
+    charts = report().data["charts"]
+    raw, strong = (
+        next(t for t in charts["loss-generator"]["data"] if ("opacity" in t) is faint)
+        for faint in (True, False)
+    )
+    assert max(raw["y"]) == 9.0  # a spike survives the thinning
+    assert max(strong["y"]) == pytest.approx(1 + 8 / 20, abs=0.01)  # a window of a thirtieth
+    assert strong["x"][-1] == 60_000
+    assert charts["d-real"]["data"][0]["y"][0] == 0.75
+    assert charts["d-fake"]["data"][0]["y"][0] == 0.25
+
+
+def test_any_two_are_compared_by_recipe_and_record(two_implementations, report):
+    found = report()
+    facts = {name: (text, number) for _, name, text, number in found.data["compare"]["keras-dcgan"]}
+    assert facts["Images/s"] == ("500 (500 to 500)", 500)
+    assert facts["learning_rate"][0] == "0.0002"
+    [(pair, sentence)] = found.data["sentences"].items()
+    assert pair == "torch-dcgan\nkeras-dcgan"
+    assert "torch-dcgan has a final FID that is lower by a factor of 1.73" in sentence
+    assert "torch-dcgan has 2.3 times the speed of keras-dcgan" in sentence
+    fids = "| Final FID (lenet) | 7.10 (7.00 to 7.20) | 4.10 (4.00 to 4.20) |"
+    assert f"{fids} \N{MULTIPLICATION SIGN}0.58 |" in found.markdown
+    assert "The same in both: recipe dcgan" in found.rendered.text
+
+
+def test_tables_name_their_rows_and_columns(two_implementations, report):
+    page = report().page
+    assert set(page.values("th", "scope")) == {"row", "col"}
+    assert len(page.values("th", "scope")) == page.tags.count("th")
+    for anchor in page.values("a", "href"):
+        assert anchor.removeprefix("#") in page.values("section", "id")
+
+
+def test_one_label_on_two_machines_is_drawn_twice(results, report):
+    other = {"machine": MACHINE.model_copy(update={"cpu": "Model Y"})}
+    scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
+    add_run(results, run_spec(), scores=scores, losses=some_losses(600))
+    add_run(results, run_spec(seed=1), scores=scores, losses=some_losses(600), circumstances=other)
+    found = report()
+    drawn = found.data["charts"]["loss-generator"]["data"]
+    strong = [trace for trace in drawn if "opacity" not in trace]
+    assert [trace["name"] for trace in strong] == ["torch-dcgan (Model X)", "torch-dcgan (Model Y)"]
+    assert {trace["meta"] for trace in strong} == {"torch-dcgan"}
+    assert all(trace["x"] == sorted(trace["x"]) for trace in strong)
+    assert len(set(found.page.values("table", "id"))) == len(found.page.values("table", "id"))
+
+
+def test_figures_of_an_earlier_report_do_not_stay(two_implementations, results, report):
+    found = report()
+    mine = found.files.markdown.parent / "figures" / "mine.png"
+    mine.write_bytes(b"a user's own")
+    assert (mine.parent / "losses-keras-dcgan.png").exists()
+    for folder in (results / "runs").glob("keras-*"):
+        shutil.rmtree(folder)
+    report()
+    assert not (mine.parent / "losses-keras-dcgan.png").exists()
+    assert mine.exists()
+
+
+def test_the_same_results_give_the_same_bytes(two_implementations, tmp_path):
+    first = Report(two_implementations, tmp_path / "a")
+    second = Report(two_implementations, tmp_path / "b")
+    assert first.html == second.html
+    assert first.markdown == second.markdown
+    assert {p.name: p.read_bytes() for p in (tmp_path / "a" / "figures").iterdir()} == {
+        p.name: p.read_bytes() for p in (tmp_path / "b" / "figures").iterdir()
+    }
+
+
+def test_an_earlier_report_is_replaced(two_implementations, report):
+    first = report(title="First").files
+    second = report(title="Second")
+    assert second.files == first
+    assert "<h1>Second</h1>" in second.html
+    assert second.markdown.startswith("# Second\n")
+
+
+def test_hostile_text_stays_text(results, report):
+    name = "torch-<b>x|y<b>_$z$"
+    implementation = Implementation(
+        name=name, framework="torch", recipe="<i>r</i>", attribute="T", path="/p/x.py"
+    )
+    spec = run_spec(
+        implementation=implementation, recipe_values={"<u>key</u>": "<img src=x onerror=alert(1)>"}
+    )
+    add_run(
+        results,
+        spec,
+        status="error",
+        reason=HOSTILE,
+        log_tail=f"{HOSTILE}\n\n\n</pre></details><h1>out</h1>\n# heading\n",
+        circumstances={"command": "gan-bench run '<script>'"},
+    )
+    other = run_spec(implementation=implementation.model_copy(update={"name": "_" + name}), seed=1)
+    scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
+    add_run(results, other, scores=scores, losses=some_losses(600), grids=(0, 600))
+    found = report(title=HOSTILE)
+    for parsed in (found.page, found.rendered):
+        assert not {"b", "i", "u", "del"} & set(parsed.tags)
+        assert parsed.tags.count("h1") == 1
+        assert parsed.tags.count("em") in (0, 2)  # floor and ceiling
+        assert parsed.tags.count("script") in (0, 3)  # the data, the page's own and Plotly
+        assert "onerror" not in [key for _, key, _ in parsed.attributes]
+        assert "<script>alert(\"x\")</script> | `a` *b* 'q' red 🦆" in parsed.text
+        assert "</pre></details><h1>out</h1> # heading" in parsed.text
+        assert f"_{name}" in parsed.text
+        assert "\x1b" not in parsed.text
+
+
+def test_failed_skipped_and_pending_runs_are_listed_with_their_reasons(results, report):
+    add_run(results, run_spec(seed=0), scores=[scores_of({0: 150.0, 300: 20.0, 600: 4.0})])
+    add_run(
+        results, run_spec(seed=1), status="oom", reason="out of memory", log_tail="line 1\nline 2"
+    )
+    add_run(results, run_spec("keras-dcgan"), status="missing", reason="keras is not installed")
+    add_plan(results, [run_spec(seed=0), run_spec(seed=2)])
+    found = report()
+    assert found.row("torch-dcgan")[-3:] == [
+        "1 of 2",
+        "not parity-checked",
+        "1 ok, 1 oom, 1 pending",
+    ]
+    assert found.row("keras-dcgan")[1:] == [
+        *["—"] * 7,
+        "1,234,567",
+        "138,817",
+        "45.6",
+        "—",
+        "1 of 1",
+        "not parity-checked",
+        "missing",
+    ]
+    assert "1 oom out of memory" in found.rendered.text
+    assert "2 pending planned, not started" in found.rendered.text
+    assert "0 missing keras is not installed" in found.rendered.text
+    assert "Seed 1: oom , out of memory" in found.page.text
+    assert "Seed 0: missing , keras is not installed" in found.page.text
+    for text in (found.page.text, found.rendered.text):
+        assert "line 1 line 2" in text
+        assert "no run ended well (keras-dcgan)" in text
+    assert found.page.tags.count("details") == 1 + 1  # the log, and what the columns mean
+
+
+def test_a_run_that_could_not_be_scored_says_why(results, report):
+    under = protocol()
+    failed = scores_of(
+        {600: None}, under=under, status="error", reason="The samples do not fit.", floor=None
+    )
+    add_run(results, run_spec(), scores=[failed])
+    found = report()
+    assert found.row("torch-dcgan")[1:3] == ["—", "1,000"]
+    assert "ok, scoring failed , The samples do not fit." in found.page.text
+    assert "ok, scoring failed The samples do not fit." in found.rendered.text
+    for text in (found.page.text, found.rendered.text):
+        assert "Nothing was scored." in text
+
+
+def test_losses_that_a_kill_left_unwritten_are_not_called_divergence(results, report):
+    losses = some_losses(600)
+    losses[100:] = np.nan  # the last checkpoint was after 100 steps
+    add_run(results, run_spec(), status="killed", reason="SIGKILL", losses=losses, steps_done=150)
+    assert "not finite" not in report().page.text
+
+
+def test_losses_that_are_not_finite_are_drawn_as_far_as_they_go(results, report):
+    losses = some_losses(600)
+    losses[100:] = np.nan
+    add_run(results, run_spec(), status="diverged", reason="nan", losses=losses, steps_done=120)
+    losses = some_losses(600)
+    losses[50, 0] = np.inf
+    add_run(results, run_spec("keras-dcgan"), losses=losses)
+    everything = np.full((600, 4), np.nan)
+    add_run(results, run_spec("torch-baseline"), losses=everything)
+    found = report()
+    assert "torch-dcgan; not finite from step 101" in found.rendered.text
+    assert "keras-dcgan; not finite from step 51" in found.rendered.text
+    assert {trace["meta"] for trace in found.data["charts"]["loss-generator"]["data"]} == {
+        "torch-dcgan",
+        "keras-dcgan",
+    }
+    assert not list((found.files.markdown.parent / "figures").glob("*baseline*"))
+
+
+def test_losses_without_discriminator_outputs_have_one_panel(results, report):
+    losses = some_losses(600)
+    losses[:, 2:] = np.nan
+    add_run(results, run_spec(), losses=losses)
+    assert "figures/losses-torch-dcgan.png" in report().markdown
+
+
+def test_points_without_a_time_are_left_out_of_the_curve_and_named(results, report):
+    spec = run_spec()
+    points = [
+        {"step": 0, "images": 0, "train_s": 0.0},
+        {"step": 300, "images": 30_000, "train_s": None},
+        {"step": 600, "images": 60_000, "train_s": None},
+    ]
+    scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
+    add_run(results, spec, scores=scores, evaluation_points=points, untimed_steps=300, resume_s=3.0)
+    found = report()
+    assert found.row("torch-dcgan")[4] == "—"
+    assert "torch-dcgan: 2 of 3 points are missing against seconds" in found.page.text
+    assert "seed 0 was resumed" in found.page.text
+
+
+def test_real_images_stand_beside_the_samples_if_they_are_the_same_data(results, report):
+    dataset = data.load("mnist-5k")
+    spec = quick_spec(dataset="mnist-5k", data_sha256=dataset.sha256)
+    add_run(results, spec, grids=(0, 20, 40))
+    other = quick_spec("keras-dcgan", dataset="mnist-5k")
+    add_run(results, other, grids=(0, 40))
+    found = report()
+    assert found.page.text.count("Real test images of mnist-5k") == 1
+    assert "mnist-5k has other content on this machine" in found.page.text
+    with Image.open(found.files.markdown.parent / "figures/real-mnist-5k.png") as picture:
+        pixels = np.asarray(picture)
+    np.testing.assert_array_equal(pixels[:28, :28], dataset.test.images[0, :, :, 0])
+
+
+def test_a_grid_that_is_damaged_is_named(results, report):
+    folder = add_run(results, run_spec(dataset="unknown"), grids=(0, 300, 600))
+    (folder.grids / "00000600.png").write_bytes(b"\x89PNG broken")
+    found = report()
+    assert "the grid 00000600.png of torch-dcgan-unknown-s0" in found.page.text
+    assert "step 300 (30,000 images) (ok; not the end of training)" in found.page.text
+    assert "There is no data set 'unknown'" in found.page.text
+
+
+def test_what_could_not_be_read_is_named_without_the_place_of_the_folder(
+    two_implementations, report
+):
+    folder = add_run(two_implementations, run_spec("torch-wgan"))
+    folder.record.write_text("{")
+    found = report()
+    assert f"The record runs/{folder.path.name}/record.json is not readable" in found.page.text
+    assert str(two_implementations) not in found.html
+    assert str(two_implementations) not in found.markdown
+
+
+def test_only_pending_runs_are_a_report(results, report):
+    add_plan(results, [quick_spec(seed=0), quick_spec(seed=1)])
+    found = report()
+    assert "No run has finished yet: 2 runs planned." in found.page.text
+    assert found.row("torch-dcgan")[-2:] == ["—", "pending"]
+    assert "machine not known yet" in found.page.text
+
+
+def test_only_failed_runs_are_a_report(results, report):
+    add_run(results, quick_spec(), status="error", reason="why")
+    add_run(results, quick_spec("keras-dcgan"), status="timeout", reason="too slow")
+    text = report().page.text
+    assert "No run ended well (1 timeout and 1 error), so there is nothing to rank." in text
+
+
+def test_nothing_to_report_is_an_error_of_one_sentence(results, tmp_path):
+    with pytest.raises(UsageError, match="holds no run to report; `gan-bench run` makes some"):
+        write_report(results, tmp_path / "out")
+    (results / "plans" / "x.json").write_text("{")
+    with pytest.raises(UsageError, match=r"holds no run to report \(1 unreadable: The plan"):
+        write_report(results, tmp_path / "out")
+    with pytest.raises(UsageError, match="There is no results folder"):
+        write_report(tmp_path / "nowhere", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_folder_that_cannot_be_written_is_named(two_implementations, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"cannot be written to .*file.*--out"):
+        write_report(two_implementations, tmp_path / "file")
+
+
+@pytest.mark.process
+def test_reading_results_imports_nothing_that_draws():
+    code = (
+        "import sys, gan_bench.results.load, gan_bench.plan.expand;"
+        "sys.exit(bool({'matplotlib', 'jinja2'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
