@@ -1,6 +1,5 @@
 """A gate's outcome, what is asked of it, and the comparison of stored results."""
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from gan_bench.gate.entries import entries, not_compared, preferred_protocols
 from gan_bench.gate.verdict import GateRow, assess, confirmed, exit_code, with_verdicts
 from gan_bench.metrics import SPEED, metric
 from gan_bench.plugins.registry import is_path, path_name, registered
-from gan_bench.text import listed
+from gan_bench.text import did_you_mean, listed
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,7 @@ def chosen_targets(targets: Sequence[str], known: Sequence[str], *, run: bool) -
             raise UsageError(f"{target}: a path is trained, give --run; or name an implementation.")
         name = path_name(target) if is_path(target) else target
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {listed(known)}."
+            hint = did_you_mean(name, known, f"it has {listed(known)}.")
             raise UsageError(f"{name!r} is not in the baseline; {hint}")
         if name in found:
             raise UsageError(f"{name} was named twice; give it once.")
