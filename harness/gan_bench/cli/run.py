@@ -242,8 +242,7 @@ def _elsewhere(
     from gan_bench.launch.local import Interrupted, interruptible
     from gan_bench.launch.score import unscored
     from gan_bench.launch.status import Scan
-    from gan_bench.schedulers.follow import follow
-    from gan_bench.schedulers.jobs import Jobs
+    from gan_bench.schedulers.jobs import Jobs, follow
     from gan_bench.schedulers.submit import submit
 
     done = submit(

@@ -6,10 +6,14 @@ from itertools import zip_longest
 import numpy as np
 
 from gan_bench.errors import GanBenchError
-from gan_bench.parity.compare import compare_forward, compare_held, compare_step
+from gan_bench.parity.compare import (
+    PairedRunComparison,
+    compare_forward,
+    compare_held,
+    compare_step,
+)
 from gan_bench.parity.inputs import TEN_STEPS
 from gan_bench.parity.messages import Message, Tensors
-from gan_bench.parity.paired import PairedRunComparison
 from gan_bench.results.certificate import LEVELS, Figure, PairedRun, Verdict, worst, worst_of_level
 from gan_bench.system.child import ChildDied
 

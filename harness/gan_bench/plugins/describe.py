@@ -1,4 +1,4 @@
-"""What an implementation's recipe is with the user's values; third parties' in a child process."""
+"""Describes implementations and their recipes; third parties' recipes in a child process."""
 
 import inspect
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gan_bench.data import SplitName
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plugins import source_hash
-from gan_bench.plugins.frameworks import PINNED
+from gan_bench.plugins.frameworks import PINNED, framework_problem
 from gan_bench.plugins.registry import (
     Implementation,
     is_path,
@@ -20,6 +20,8 @@ from gan_bench.recipe import Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
 
+MNIST_SHAPE = (28, 28, 1)
+"""The image shape to describe an implementation for where no data set is chosen."""
 _OWN_RECIPES = "gan_bench_recipes"
 _IMPORT_LIMIT_S = 300.0
 
@@ -195,3 +197,38 @@ def describe(
     except (ChildDied, OSError) as error:
         raise UsageError(f"{target} cannot be imported: its process {error}.") from error
     return Description.model_validate(answer)
+
+
+def implementation_rows() -> list[dict[str, Any]]:
+    """Return one row an implementation; what only an import could tell is None."""
+    rows: list[dict[str, Any]] = []
+    for implementation in registered().values():
+        description = describe_own(implementation.name, {}, MNIST_SHAPE)
+        parameters = (description.parameters if description else None) or {}
+        multiply_adds = description.multiply_adds_per_step if description else None
+        origin = description.recipe_origin if description else None
+        rows.append(
+            {
+                "name": implementation.name,
+                "framework": implementation.framework,
+                "recipe": implementation.recipe,
+                "kind": (
+                    "plugin"
+                    if origin is None
+                    else "original"
+                    if origin == implementation.framework
+                    else "twin"
+                ),
+                "source": description.recipe_source if description else None,
+                "generator_parameters": parameters.get("generator"),
+                "discriminator_parameters": parameters.get("discriminator"),
+                "multiply_adds_per_image": (
+                    multiply_adds / description.images_per_step
+                    if multiply_adds and description
+                    else None
+                ),
+                "missing": framework_problem(implementation),
+                "distribution": implementation.distribution,
+            }
+        )
+    return rows

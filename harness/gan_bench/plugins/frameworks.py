@@ -55,7 +55,7 @@ PINNED = {
     "GPU memory": "grows on demand",
     "threads": "as many for every framework",
 }
-"""What a worker's environment sets alike for all frameworks; see `gan_bench.system.environment`."""
+"""What a worker's environment sets alike for all frameworks; see `gan_bench.system.processes`."""
 
 
 def installed_versions() -> dict[str, str]:

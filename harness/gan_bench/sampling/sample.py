@@ -24,8 +24,8 @@ from gan_bench.sampling import SampleRequest
 from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import check_device, device_in_child
-from gan_bench.system.environment import worker_environment
 from gan_bench.system.files import write_atomically
+from gan_bench.system.processes import worker_environment
 
 MOST = 100_000
 """Images that may be asked for at once."""

@@ -9,23 +9,64 @@ import faulthandler
 import os
 import signal
 import sys
+import threading
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
-from gan_bench.results.events import EventWriter
+from gan_bench.results.events import HEARTBEAT_S, EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.system.disk import is_full_for
-from gan_bench.system.environment import (
+from gan_bench.system.processes import (
     DISK_FULL,
     DISK_FULL_EXIT_CODE,
+    SILENCE_VARIABLE,
     STACKS_SIGNAL,
     STOPPED_EXIT_CODE,
+    end_with_parent,
+    peak_rss_mb,
 )
-from gan_bench.system.processes import end_with_parent
 from gan_bench.worker.failure import failure_kind, failure_reason
-from gan_bench.worker.heartbeat import heartbeat, peak_rss_mb
 from gan_bench.worker.training import Stopped, Training
+
+_EXTRA_SILENCE_S = 60.0
+"""A silent process ends itself this long after its supervisor should have killed it."""
+
+
+@contextlib.contextmanager
+def heartbeat(events: EventWriter, step: Callable[[], int], log: TextIO) -> Iterator[None]:
+    """Show that the process lives, also within a long chunk or import.
+
+    Parameters
+    ----------
+    events
+        Where it shows.
+    step
+        Returns how far it is.
+    log
+        Where the stacks of its threads go when it has hung for too long.
+    """
+    ended = threading.Event()
+    silence_s = float(os.environ.get(SILENCE_VARIABLE, "inf")) + _EXTRA_SILENCE_S
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_S):
+            if silence_s < threading.TIMEOUT_MAX:
+                # Of C, so that it works whatever holds Python's lock.
+                faulthandler.dump_traceback_later(silence_s, exit=True, file=log)
+            with contextlib.suppress(OSError):  # a full disk is what the next chunk will tell
+                events.write("heartbeat", step=step())
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        faulthandler.cancel_dump_traceback_later()
 
 
 def main(run_dir: Path) -> int:

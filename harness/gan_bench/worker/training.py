@@ -27,9 +27,9 @@ from gan_bench.results.losses import read_losses, write_array, write_images
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.disk import is_full, saving
 from gan_bench.system.files import read_limited
+from gan_bench.system.processes import peak_rss_mb
 from gan_bench.trainer import LOSS_COLUMNS, Trainer
 from gan_bench.worker.failure import Diverged, failure_reason, is_out_of_memory
-from gan_bench.worker.heartbeat import peak_rss_mb
 
 T = TypeVar("T")
 
