@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.launch.status import JobState
 from gan_bench.plan.spec import Place
-from gan_bench.schedulers.base import Asked, Task
+from gan_bench.schedulers.base import SchedulerOptions, Task
 from gan_bench.schedulers.slurm import commands
 from gan_bench.schedulers.slurm.resources import NEEDED_S, Resources, resources
 
@@ -41,9 +41,9 @@ exit $code"""
 
 
 class Slurm:
-    """See `gan_bench.schedulers.base.Engine`."""
+    """See `gan_bench.schedulers.base.Scheduler`."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: SchedulerOptions) -> None:
         self._asked = asked
         self._common = resources(asked.common, "[slurm] or --slurm")
         self._own = {
