@@ -1,4 +1,4 @@
-"""How fast this machine is, and how busy other processes keep a run's processors."""
+"""Measures how fast this machine is, and the load of other processes on a run's processors."""
 
 import statistics
 import time
@@ -14,24 +14,23 @@ from gan_bench.system.processes import worker_environment
 
 
 def _busy_s(processors: Sequence[int]) -> float | None:
-    """Return for how long all processes have used these processors, None if it is not known."""
+    """Return the seconds that all processes have used these processors, None if unknown."""
     total = 0.0
     every = psutil.cpu_times(percpu=True)
     if len(every) <= max(processors):
-        return None  # some are offline or hidden, so that places are no numbers
+        return None  # some are offline or hidden: an index is not the processor's number
     for times in (every[number] for number in processors):
         idle = times.idle + getattr(times, "iowait", 0.0)
-        # Guest time is counted in user time already.
+        # User time already includes guest time.
         guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
         total += sum(times) - idle - guests
     return float(total)
 
 
 class LoadMeter:
-    """Measures what share of a run's processors other processes use, from start to ``stop``.
+    """Measures the share of a run's processors that other processes use until ``stop``.
 
-    The run's processors are those that this process, and so its children, may use: what happens
-    on the others is no load of the run's.
+    The run's processors are those that this process and its children may use.
     """
 
     def __init__(self) -> None:
@@ -41,7 +40,7 @@ class LoadMeter:
         self._started = time.monotonic()
 
     def stop(self, worker_cpu_s: float) -> float | None:
-        """Return the share, 0 to 1, given the processor seconds of the run itself."""
+        """Return the share, 0 to 1, given the processor time of the run itself."""
         wall = time.monotonic() - self._started
         busy = _busy_s(self._processors)
         if wall <= 0 or busy is None or self._busy is None:
@@ -57,7 +56,7 @@ _LIMIT_S = 60.0
 
 
 def measure() -> float:
-    """Return the GFLOP/s of float32 products of 1024 x 1024, the median of a quarter second."""
+    """Return the median GFLOP/s of float32 products of 1024 x 1024 within a quarter second."""
     left = np.full((SIZE, SIZE), 0.5, dtype=np.float32)
     right = np.full((SIZE, SIZE), 0.25, dtype=np.float32)
     out = np.empty_like(left)
@@ -72,7 +71,7 @@ def measure() -> float:
 
 
 def probe(device: str, threads: int) -> float | None:
-    """Measure with a run's threads; None on a GPU, for which there is no neutral probe."""
+    """Return the GFLOP/s with a run's threads; None on a GPU, which has no neutral probe."""
     if device != "cpu":
         return None
     try:

@@ -27,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     path
         The file; its folder must exist.
     content
-        All of it.
+        The whole content.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            # mkstemp's files are for their owner alone; results are as readable as any other file.
+            # mkstemp restricts files to their owner; results are as readable as other files.
             os.fchmod(file.fileno(), 0o666 & ~_umask())
             file.flush()
             os.fsync(file.fileno())
@@ -47,7 +47,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    # Without this the rename itself may be lost with the machine's power.
+    # Without this, a power failure may undo the rename.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -63,7 +63,7 @@ def write_json_atomically(path: Path, value: Any) -> None:
     path
         The file; its folder must exist.
     value
-        What ``json`` can write.
+        A value that ``json`` can write.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def cache_folder() -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Tell a file that can be reached."""
+    """Return whether a path is an accessible file."""
     try:
         return path.is_file()
     except OSError:
@@ -96,7 +96,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell a folder that can be reached."""
+    """Return whether a path is an accessible folder."""
     try:
         return path.is_dir()
     except OSError:
@@ -147,7 +147,7 @@ READ_S = 30
 
 
 class DownloadError(GanBenchError):
-    """No mirror gave the file; says why for each of them."""
+    """No mirror provided the file; the message has the reason for each."""
 
 
 def download(name: str, checksum: str, folder: Path, mirrors: Sequence[str]) -> Path:
@@ -194,7 +194,7 @@ def download(name: str, checksum: str, folder: Path, mirrors: Sequence[str]) -> 
 
 def _reason(error: OSError | ValueError) -> str:
     if not isinstance(error, OSError):
-        return "the checksum of what came is wrong"
+        return "the checksum is wrong"
     if isinstance(error, PermissionError):
         return "the folder cannot be written"
     if error.strerror:
