@@ -43,6 +43,11 @@ def test_a_figure_may_have_more_digits(value, text):
     assert figure(value, 4) == text
 
 
+def test_a_count_has_no_decimals():
+    assert [figure(value, whole=True) for value in (10.0, 9.5, 1_000.0)] == ["10", "9.50", "1,000"]
+    assert figure(None, whole=True) == figure(math.nan, whole=True) == "—"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -16,10 +16,15 @@ _SMALLEST_EXPONENT = -3
 """Smaller numbers are written with an exponent."""
 
 
-def figure(value: float | None, digits: int = 3) -> str:
-    """Return a number with `digits` significant digits, or all before the decimal point."""
+def figure(value: float | None, digits: int = 3, *, whole: bool = False) -> str:
+    """Return a number with `digits` significant digits, or all before the decimal point.
+
+    With ``whole``, for counts, a whole number has no decimals: ``10`` instead of ``10.0``.
+    """
     if value is None or math.isnan(value):
         return MISSING
+    if whole and float(value).is_integer():
+        return f"{value:,.0f}"
     if value == 0 or math.isinf(value):
         return f"{value or 0:.0f}"
     # Round before counting digits: 99.96 is "100", like 100.04.
