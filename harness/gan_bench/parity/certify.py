@@ -26,7 +26,7 @@ class Pair:
     """Two implementations of one recipe with the same recipe values."""
 
     name: str
-    """The recipe's where it has one twin, else ``<a>--<b>``."""
+    """The recipe's name if it has one twin, else ``<a>--<b>``."""
     reference: Description
     other: Description
 
@@ -37,12 +37,12 @@ class Pair:
 
 
 def pairs(words: Sequence[str]) -> tuple[list[Pair], list[str]]:
-    """Return what is to be compared, and a sentence for each implementation that cannot be.
+    """Return the pairs to compare, and a sentence for each implementation that cannot be compared.
 
     Parameters
     ----------
     words
-        Nothing for all recipes with several registered implementations, a recipe's name, or two
+        Empty: all recipes with several registered implementations. One recipe, or two
         implementations by name or path.
 
     Raises
@@ -79,7 +79,7 @@ def pairs(words: Sequence[str]) -> tuple[list[Pair], list[str]]:
 
 
 def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
-    """Return the registered implementations by recipe, of the recipes that have several."""
+    """Return the registered implementations of recipes that have several, by recipe."""
     by_recipe: dict[str, list[Implementation]] = {}
     for implementation in registered().values():
         by_recipe.setdefault(implementation.recipe, []).append(implementation)
@@ -144,19 +144,19 @@ def _unknown(recipe: str, known: dict[str, list[Implementation]]) -> str:
 
 @dataclass(frozen=True)
 class Setup:
-    """How pairs are compared."""
+    """Options of the comparison."""
 
     device: str = "cpu"
     threads: int = max(1, default_threads() // 2)
-    """Of each of the two processes, which run at the same time."""
+    """Threads of each of the two processes, which run at the same time."""
     seed: int = 0
-    """Of initial weights, batches, latents and the perturbation."""
+    """Seed of initial weights, batches, latents and the perturbation."""
     batch_size: int = 32
-    """At most; a recipe that does not allow it keeps its own."""
+    """Maximum batch size; a recipe that does not allow it keeps its own."""
     paired_steps: int = 20
-    """The length of the paired run."""
+    """Number of steps of the paired run."""
     limit_s: float = 3600.0
-    """After which a pair that is not done is ended."""
+    """Seconds after which an unfinished comparison is stopped."""
 
 
 def certify_all(
@@ -167,7 +167,7 @@ def certify_all(
     Raises
     ------
     UsageError
-        The device is in use and ``wait`` is false; nothing was compared then.
+        The device is in use and ``wait`` is false.
     """
     folder = open_results(results, create=True)
     with device_lock(setup.device, command, wait=wait):
@@ -178,7 +178,7 @@ def certify_all(
 
 
 def certify(pair: Pair, setup: Setup) -> Certificate:
-    """Compare the two implementations of a pair, each in a process of its own."""
+    """Compare the two implementations of a pair, each in its own process."""
     descriptions = pair.reference, pair.other
     first, second = (description.implementation.name for description in descriptions)
     comparison = Comparison((first, second))
@@ -194,7 +194,7 @@ def certify(pair: Pair, setup: Setup) -> Certificate:
 
 
 def observer(description: Description, setup: Setup) -> Child:
-    """Start a process that shows what an implementation does; `observed` reads it."""
+    """Start a process that observes an implementation; `observed` reads its messages."""
     request = ObserveRequest(
         implementation=description.implementation,
         recipe_values=description.recipe_values,
@@ -214,7 +214,7 @@ def observer(description: Description, setup: Setup) -> Child:
 
 
 def observed(child: Child, name: str) -> Iterator[Message]:
-    """Yield what an observer shows.
+    """Yield an observer's messages.
 
     Raises
     ------

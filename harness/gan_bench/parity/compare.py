@@ -1,4 +1,4 @@
-"""How far two implementations are apart in what they hold, compute and learn: pure functions."""
+"""Measures how far the weights, outputs and updates of two implementations differ."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -13,7 +13,7 @@ _ZERO = "zero in both: its gradient vanishes by arithmetic"
 
 
 def is_trained(name: str) -> bool:
-    """Tell a tensor that an optimiser moves from a moving statistic."""
+    """Return whether an optimiser updates a tensor; moving statistics are not trained."""
     return not name.rpartition(".")[2].startswith("moving_")
 
 
@@ -46,7 +46,7 @@ def _held(name: str, expected: Tensors, held: Tensors) -> Figure:
         return measured("held weights", name, 0.0, bound)
     tensor = max(gaps, key=lambda key: np.nan_to_num(gaps[key], nan=np.inf))
     many = f"{tensor}, one of {len(gaps)} tensors" if len(gaps) > 1 else tensor
-    # Bits may differ where values do not: a zero of the other sign.
+    # Equal values may have different bits: zeros of opposite sign.
     return measured("held weights", name, gaps[tensor], bound, note=many).model_copy(
         update={"passed": False}
     )
@@ -95,9 +95,9 @@ def compare_step(initial: Tensors, reference: Message, other: Message) -> Iterat
     floors = _zero_below(sizes)
     for name in comparable:
         floor = floors[name.partition(".")[0]] if is_trained(name) else 0.0
-        # The other's is not needed, and takes its time, where the reference's is no zero.
+        # Computing the other's norm takes time; it matters only if the reference's is zero.
         if sizes[name] <= floor and norm(theirs[name], initial[name]) <= floor:
-            # Nothing but rounding noise: there is no direction in which they could agree.
+            # Only rounding noise: the direction of the update has no meaning.
             yield measured("updates", name, 0.0, BOUNDS.updates, step=step, note=_ZERO)
             continue
         gap = norm(ours[name], theirs[name])
@@ -141,7 +141,7 @@ def _wide(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _not_float64(*tensors: NDArray[Any]) -> str | None:
-    """Return why updates would not show: rounded weights hide deviations."""
+    """Return why updates cannot be compared: rounded weights hide deviations."""
     other = [tensor.dtype for tensor in tensors if tensor.dtype != np.float64]
     return f"{other[0]} where the run is in float64" if other else None
 
@@ -159,7 +159,7 @@ THRESHOLDS: Final = ("1e-06", "1e-03", "1e-01")
 
 
 class PairedRunComparison:
-    """Takes a paired run part by part, so that only one part's weights are in memory."""
+    """Compares a paired run message by message, to keep only one message in memory."""
 
     def __init__(self, *, batch_size: int, dropout: bool) -> None:
         self._batch_size = batch_size
@@ -169,11 +169,11 @@ class PairedRunComparison:
         self._weights_apart: dict[int, float | None] = {}
 
     def add(self, reference: Message, other: Message) -> None:
-        """Compare the losses since the last part and the weights at its end."""
+        """Compare the losses since the last message and the current weights."""
         ours, theirs = reference.of("losses"), other.of("losses")
         relative = np.max([_relative(ours[name], theirs[name]) for name in _MINIMISED], axis=0)
         for threshold in THRESHOLDS:
-            # A loss that is not a number is no nearer than any threshold.
+            # NaN is beyond every threshold.
             beyond = ~(relative <= float(threshold))
             if self._losses_apart[threshold] is None and beyond.any():
                 self._losses_apart[threshold] = self._steps + int(np.argmax(beyond)) + 1
@@ -181,7 +181,7 @@ class PairedRunComparison:
         self._weights_apart[self._steps] = _distance(reference.of("weights"), other.of("weights"))
 
     def result(self) -> PairedRun | None:
-        """Return the figures, None where nothing was compared."""
+        """Return the figures, None if nothing was compared."""
         if not self._weights_apart:
             return None
         return PairedRun(

@@ -27,14 +27,14 @@ _IMPORT_LIMIT_S = 300.0
 
 
 class RecipeField(Frozen):
-    """One knob of a recipe, with the value that the run takes."""
+    """A hyperparameter of a recipe, with its value in the run."""
 
     name: str
     value: Any
     default: Any
     description: str
     origin: str
-    """``source``, ``chosen``, ``framework default pinned``, or empty where not stated."""
+    """``source``, ``chosen``, ``framework default pinned``, or empty (unknown)."""
 
 
 class Description(Frozen):
@@ -48,12 +48,12 @@ class Description(Frozen):
     summary: str
     fields: tuple[RecipeField, ...]
     conventions: dict[str, str]
-    """What is pinned and no field, by what it concerns: the recipe's and the harness's own."""
+    """Settings fixed by the recipe or the harness that are not fields, by topic."""
     images_per_step: int
     batch_size: int
     epochs: int
     train_splits: tuple[SplitName, ...]
-    """The data set's splits that are trained on, one after the other."""
+    """The data set's splits that the recipe trains on, concatenated."""
     parameters: dict[str, int] | None
     multiply_adds_per_step: int | None
     cannot_make: str | None
@@ -65,8 +65,8 @@ class Description(Frozen):
         return {field.name: field.value for field in self.fields}
 
 
-def _sentence(name: str, recipe_class: type[Recipe], error: ValidationError) -> str:
-    """Say the first thing that is wrong with a recipe's values."""
+def _problem(name: str, recipe_class: type[Recipe], error: ValidationError) -> str:
+    """Return the first problem of a recipe's values as a sentence."""
     wrong = first_validation_error(error)
     field = wrong.where or "the recipe"
     if wrong.kind == "extra_forbidden":
@@ -76,8 +76,8 @@ def _sentence(name: str, recipe_class: type[Recipe], error: ValidationError) -> 
     return f"{name}.{field}: {wrong.message}{given}."
 
 
-def _lists(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Split what the command line gives for fields of several values, ``0.5,0.9``."""
+def _split_lists(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Split command-line values such as ``0.5,0.9`` of fields that hold several values."""
     split = dict(values)
     for name, value in values.items():
         field = recipe_class.model_fields.get(name)
@@ -112,9 +112,9 @@ def describe_recipe(
         A value is not valid.
     """
     try:
-        recipe = recipe_class.model_validate(_lists(recipe_class, values))
+        recipe = recipe_class.model_validate(_split_lists(recipe_class, values))
     except ValidationError as error:
-        raise UsageError(_sentence(implementation.name, recipe_class, error)) from error
+        raise UsageError(_problem(implementation.name, recipe_class, error)) from error
     defaults = recipe_class.model_fields
     dumped = recipe.model_dump(mode="json")
     fields = []
@@ -151,7 +151,7 @@ def describe_recipe(
 def describe_own(
     target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
 ) -> Description | None:
-    """Describe a registered implementation of one of gan-bench's recipes, None if it is another.
+    """Describe an implementation of one of gan-bench's own recipes; return None for others.
 
     These recipes import no framework and are therefore imported into this process.
     """
@@ -200,7 +200,7 @@ def describe(
 
 
 def implementation_rows() -> list[dict[str, Any]]:
-    """Return one row an implementation; what only an import could tell is None."""
+    """Return one row for each implementation; facts that need an import are None."""
     rows: list[dict[str, Any]] = []
     for implementation in registered().values():
         description = describe_own(implementation.name, {}, MNIST_SHAPE)
