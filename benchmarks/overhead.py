@@ -22,14 +22,14 @@ from pathlib import Path
 from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request
 from gan_bench.plugins.registry import registered
-from gan_bench.system.environment import worker_environment
+from gan_bench.system.processes import worker_environment
 
 
 def measure(name: str, rounds: int, steps: int) -> None:
     from gan_bench.data.draws import batches, training_latents
     from gan_bench.results.events import EventWriter, read_events
     from gan_bench.results.layout import RunFolder
-    from gan_bench.worker.heartbeat import heartbeat
+    from gan_bench.worker.__main__ import heartbeat
     from gan_bench.worker.training import Training
 
     # Two evaluation points and a budget of a multiple of the chunk give chunks of --steps.

@@ -24,7 +24,7 @@ from bare import build, feed
 from gan_bench import data
 from gan_bench.plugins.registry import registered
 from gan_bench.system.devices import default_threads
-from gan_bench.system.environment import worker_environment
+from gan_bench.system.processes import worker_environment
 
 KINDS = (
     ("convolutions", re.compile(r"conv", re.I)),

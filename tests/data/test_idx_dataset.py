@@ -320,7 +320,7 @@ class TestDownload:
         wrong = put(tmp_path / "server", dict.fromkeys(NAMES, b"a login page"))
         with (
             serving(wrong) as (mirror, _),
-            pytest.raises(UsageError, match="the checksum of what came is wrong"),
+            pytest.raises(UsageError, match="the checksum is wrong"),
         ):
             tiny(mirror).load(cache=cache)
         assert list(cache.iterdir()) == []

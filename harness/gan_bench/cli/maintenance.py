@@ -88,9 +88,9 @@ def _check_node(
     from gan_bench.maintenance.machine_check import check_node
     from gan_bench.plan import request
     from gan_bench.results.layout import open_results
-    from gan_bench.schedulers.base import engines
+    from gan_bench.schedulers.base import schedulers
 
-    plan = request.request(request.read_plan_file(plan_file, engines()) if plan_file else {})
+    plan = request.request(request.read_plan_file(plan_file, schedulers()) if plan_file else {})
     engine = engine_for(executor, plan, slurm)
     if engine is None:
         raise UsageError("The executor local is this machine: leave out --executor.")
