@@ -84,7 +84,7 @@ def main() -> None:
         measure(options.names[0], options.rounds, options.steps)
         return
     print(
-        f"{'images a second':22}{'worker':>10}{'bare':>10}{'ratio':>9}  (least to most)"
+        f"{'images a second':22}{'worker':>10}{'bare':>10}{'ratio':>9}  (range)"
         f"{'outside train':>15}"
     )
     threads = len(os.sched_getaffinity(0))

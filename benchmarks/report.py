@@ -112,10 +112,10 @@ def page(folder: Path, options: argparse.Namespace) -> list[Row]:
     written = write(results, folder / "report", options.rounds)
     what = "12 implementations x 3 seeds x 10 points"
     return [
-        (f"{what}: to write the report, s", several(written.seconds), "20"),
+        (f"{what}: time to write the report, s", several(written.seconds), "20"),
         (f"{what}: report.html, MB", f"{written.html_mb:.1f}", "15"),
         (
-            f"{what}: until Chromium is ready, s ({options.openings} openings)",
+            f"{what}: time until Chromium is ready, s ({options.openings} openings)",
             interactive(written.html, options.openings),
             "2",
         ),
@@ -134,13 +134,13 @@ def growth(folder: Path, options: argparse.Namespace) -> list[Row]:
         goal = "60" if runs == 1000 else ""
         ready = interactive(written.html, 1)
         rows += [
-            (f"{count:,} runs: to write the report, s", several(written.seconds), goal),
+            (f"{count:,} runs: time to write the report, s", several(written.seconds), goal),
             (f"{count:,} runs: report.html, MB", f"{written.html_mb:.1f}", ""),
-            (f"{count:,} runs: until Chromium is ready, s", ready, ""),
+            (f"{count:,} runs: time until Chromium is ready, s", ready, ""),
         ]
     for (fewer, sooner), (more, later) in pairwise(times.items()):
         exponent = math.log(later / sooner) / math.log(more / fewer)
-        name = f"exponent of the time's growth, {fewer:,} to {more:,} runs"
+        name = f"growth exponent of the time, {fewer:,} to {more:,} runs"
         rows.append((name, f"{exponent:.2f}", "1 (linear)"))
     return rows
 
@@ -166,7 +166,7 @@ def main() -> None:
             rows += parts[name](Path(folder), options)
     here = machine()
     print(f"{here.cpu}, {here.cores} cores\n")
-    print("| | median (range) | goal, at most |")
+    print("| | median (range) | goal (at most) |")
     print("| --- | ---: | ---: |")
     for row in rows:
         print(f"| {' | '.join(row)} |")

@@ -101,7 +101,7 @@ def inception(folder: Path, count: int) -> list[Row]:
     return [
         (f"Inception, {count} PNG files, images/s", rate, other, ratio(our, their)),
         ("the same, pytorch-fid with --num-workers 0", rate, third, ratio(our, alone)),
-        ("largest difference of a feature", f"{apart:.1e}", "", ""),
+        ("largest difference in a feature", f"{apart:.1e}", "", ""),
     ]
 
 
@@ -147,9 +147,9 @@ def frechet(folder: Path) -> list[Row]:
             f"{statistics.median(their):.2f}",
             ratio(our, their),
         ),
-        ("relative difference of the distance", f"{apart:.1e}", "", ""),
+        ("relative difference in the distance", f"{apart:.1e}", "", ""),
         ("its interval (6,144 images a side), s", f"{interval_s:.1f}", "", ""),
-        ("distance from 1,000 images a side, s", f"{few_s:.2f}", "", ""),
+        ("distance of 1,000 images on each side, s", f"{few_s:.2f}", "", ""),
     ]
 
 
@@ -194,7 +194,7 @@ def memory(folder: Path, counts: tuple[int, int]) -> list[Row]:
         seconds = time.perf_counter() - began
         rows.append(
             (
-                f"peak memory, {count:,} images a side, all metrics, MB ({seconds:.0f} s)",
+                f"peak memory, {count:,} images on each side, all metrics, MB ({seconds:.0f} s)",
                 f"{float(peak.read_text()):,.0f}",
                 "",
                 "",
@@ -225,7 +225,7 @@ def main() -> None:
             rows += parts[name](Path(folder))
     here = machine()
     print(f"{here.cpu}, {here.cores} cores\n")
-    print("| | gan-bench | pytorch-fid | times faster, median (range) |")
+    print("| | gan-bench | pytorch-fid | speed-up, median (range) |")
     print("| --- | ---: | ---: | ---: |")
     for row in rows:
         print(f"| {' | '.join(row)} |")

@@ -41,10 +41,10 @@ COLUMNS = (
     f"{'implementation':20}",
     "trainer, images/s",
     "script, images/s",
-    "ratio, median (least to most)",
-    "share of the machine's rate (least to most)",
-    "trainer's first step after, s",
-    "script's, s",
+    "ratio, median (range)",
+    "share of the machine rate (range)",
+    "trainer: time to first step, s",
+    "script: time to first step, s",
 )
 
 
@@ -204,7 +204,7 @@ def main() -> None:
         rates += measured["rates"]
         show(row(name, measured, first_steps))
     if rates:
-        show(f"\nThe machine's rate, GFLOP/s, median (least to most): {spread(rates, 0)}.")
+        show(f"\nThe machine rate, GFLOP/s, median (range): {spread(rates, 0)}.")
     if options.markdown:
         options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
     if failed:
