@@ -98,7 +98,9 @@ def measure(
     """
     scale, sign = metric(name).scale, metric(name).sign
     if len(baseline) < 2 or len(candidate) < 1:
-        raise ValueError(f"{len(baseline)} seeds of the baseline and {len(candidate)} of the candidate")
+        raise ValueError(
+            f"{len(baseline)} seeds of the baseline and {len(candidate)} of the candidate"
+        )
     x, y = on_scale(baseline, scale), on_scale(candidate, scale)
     if x is None or y is None:
         raise ValueError("a ratio needs values greater than 0")
@@ -123,9 +125,7 @@ def measure(
     )
 
 
-def paired_bound(
-    name: str, baseline: Sequence[float], candidate: Sequence[float]
-) -> float | None:
+def paired_bound(name: str, baseline: Sequence[float], candidate: Sequence[float]) -> float | None:
     """Return how much worse a candidate is at most, seed by seed, with a confidence of 95 %.
 
     Parameters
