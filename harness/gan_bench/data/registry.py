@@ -1,6 +1,5 @@
 """The known data sets, and how one is loaded by its name."""
 
-import difflib
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from gan_bench.data.idx_dataset import (
 )
 from gan_bench.errors import UsageError
 from gan_bench.system.files import is_folder
+from gan_bench.text import did_you_mean
 
 MNIST = IdxDataset(
     name="mnist",
@@ -143,10 +143,9 @@ def _source(name: str) -> DatasetSource:
         return SOURCES[name]
     if name.startswith(PREFIX):
         return FolderDataset(FolderName.parse(name))
-    close = difflib.get_close_matches(name.lower().replace("_", "-"), SOURCES, n=1)
     if is_folder(Path(name)):
         hint = f"did you mean {PREFIX}{name}?"
     else:
-        hint = f"did you mean {close[0]}?" if close else "use one of these."
+        hint = did_you_mean(name.lower().replace("_", "-"), SOURCES, "use one of these.")
     known = f"{', '.join(SOURCES)} and {PREFIX}PATH"
     raise UsageError(f"There is no data set {name!r}, only {known}; {hint}")
