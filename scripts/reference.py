@@ -19,7 +19,6 @@ import numpy as np
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group, Row, Scored, Summary, summarise
-from gan_bench.report import write_report
 from gan_bench.results.export import export
 from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.results.load import load_results
@@ -96,6 +95,8 @@ def _tables(kept: ResultsFolder) -> None:
 @click.option("--pictures/--no-pictures", default=True, help="Take the screenshots again.")
 def show(pictures: bool) -> None:
     """Write the report, the tables of both READMEs and the pictures."""
+    from gan_bench.report import write_report  # here: it imports matplotlib, `lines` does not
+
     files = write_report(KEPT, REPORT, title=TITLE)
     texts = {}
     for path, text in lines().items():
