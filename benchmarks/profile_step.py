@@ -1,4 +1,4 @@
-"""Where the time of a trainer's step goes on the CPU: its operations, as shares of the step.
+"""Profile of a trainer's step on the CPU: its operations, as shares of the step.
 
 ``python benchmarks/profile_step.py NAME [--steps 3] [--top 15] [--apart | --kinds]``
 
