@@ -46,7 +46,10 @@ def test_one_seed_of_each_is_called_too_few_to_tell(train, report):
     assert found.ranking()["keras-dcgan"][FID] == Cell("40.0", "", "40.0")
     for text in found.both():
         answer = text.partition("Ranking")[0]
-        assert "Nothing is certain with so few seeds: torch-dcgan has the lowest FID." in text
+        assert (
+            "There are too few seeds for a recommendation. torch-dcgan has the lowest FID so far"
+            in text
+        )
         assert "too few seeds to say that it is better than keras-dcgan (40.0, one seed)" in answer
         assert "interval" not in answer
     [sentence] = found.data["sentences"].values()
@@ -72,7 +75,7 @@ def test_a_folder_of_failed_runs_says_why_each_failed(results, report):
     assert (row[FAILED].text, row["Final FID"].text, row[SPEED].text) == ("8 of 8", "—", "—")
     assert found.markdown_rankings()[0]["torch-dcgan"][FAILED] == "8 of 8"
     for text in found.both():
-        assert "Nothing can be recommended: no run has ended well." in text
+        assert "There is no recommendation: no run succeeded." in text
         assert "0 of 8 planned runs ok" in text
         for status in statuses:
             assert f"why {status}" in text
@@ -202,4 +205,4 @@ def test_a_quick_report_of_an_odd_folder_ranks_speed_only(train, report):
     assert "Rank" not in found.columns()
     assert [*found.ranking()][:2] == ["torch-dcgan", "keras-dcgan"]  # the fastest first
     for text in found.both():
-        assert "are too few to rank quality: speed alone is ranked." in text
+        assert "are too few to rank quality, so only speed is ranked." in text

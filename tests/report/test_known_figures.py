@@ -118,7 +118,7 @@ EXPECTED = {  # by hand from the figures above
         "Precision": "0.720 (0.600 to 0.860)",
         "Recall": "0.500 (0.500 to 0.500)",
         "Coverage": "0.500 (0.400 to 0.600)",
-        "Modes": "10",
+        "Classes present": "10",
         SPEED: "1,170 (1,000 to 1,500)",
         "Warm-up (s)": "2.50",
         "Time to finish (s)": "62.5",
@@ -140,7 +140,7 @@ EXPECTED = {  # by hand from the figures above
         "Precision": "0.300 (0.200 to 0.400)",
         "Recall": "0.220 (0.100 to 0.360)",
         "Coverage": "0.250 (0.150 to 0.350)",
-        "Modes": "9.33 (8.00 to 10.0)",
+        "Classes present": "9.33 (8 to 10)",
         SPEED: "510 (500 to 520)",
         "Warm-up (s)": "5.00",
         "Time to finish (s)": "125",
@@ -161,7 +161,7 @@ EXPECTED = {  # by hand from the figures above
         "Precision": "0.910",
         "Recall": "0.920",
         "Coverage": "0.930",
-        "Modes": "10",
+        "Classes present": "10",
     },
     "Ceiling: untrained generator": {FID: "155 (150 to 160)"},
 }
@@ -242,7 +242,7 @@ def test_the_answer_holds_ratios_and_intervals_as_scipy_computes_them(known):
             "(mean of 3 seeds, 4.00 to 4.20); keras-dcgan (62.0) is clearly higher, "
             f"{equal[0]} times ({equal[1]}).",
             "Use torch-dcgan: it has the lowest FID, and the lead is clear.",
-            "1 run did not end well: see the ranking.",
+            "1 run failed: see the ranking.",
             "6 of 7 planned runs ok",
         ):
             assert sentence in text
