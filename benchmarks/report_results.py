@@ -23,8 +23,7 @@ from scipy.ndimage import zoom
 from gan_bench import data
 from gan_bench.data import Dataset
 from gan_bench.plan.request import PRESETS
-from gan_bench.plan.schedule import chunk_steps, evaluation_steps
-from gan_bench.plan.spec import Plan, RunSpec
+from gan_bench.plan.spec import Plan, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.results.certificate import (
     BOUNDS,

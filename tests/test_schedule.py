@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_bench.plan.schedule import LONGEST_CHUNK_STEPS, chunk_steps, evaluation_steps
+from gan_bench.plan.spec import LONGEST_CHUNK_STEPS, chunk_steps, evaluation_steps
 
 
 @given(steps=st.integers(1, 30_000), evaluations=st.integers(2, 40))
@@ -29,6 +29,13 @@ def test_points_are_spread_evenly_to_within_a_chunk(steps, evaluations):
     chunk = chunk_steps(steps, evaluations)
     for i, point in enumerate(points):
         assert abs(point - i * steps / (evaluations - 1)) <= chunk
+
+
+@given(steps=st.integers(1, 30_000), evaluations=st.integers(2, 200))
+def test_the_number_of_points_asks_for_the_same_points_and_chunks(steps, evaluations):
+    points = evaluation_steps(steps, evaluations)
+    assert evaluation_steps(steps, len(points)) == points
+    assert chunk_steps(steps, len(points)) == chunk_steps(steps, evaluations)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from gan_bench.gate.prediction_bound import SPEED
 from gan_bench.gate.verdict import Row, confirmed, decide, judge
 from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request
-from gan_bench.plan.schedule import evaluation_steps
 from gan_bench.plan.spec import Plan, RunSpec
 from gan_bench.plugins.source_hash import sha256_of_harness
 from gan_bench.results.layout import open_results
@@ -195,20 +194,9 @@ def _asked(entry: Entry) -> dict[str, Any]:
         "dataset": entry.dataset,
         "images": entry.budget_images,
         "samples": entry.samples,
-        "evaluations": _evaluations(entry),
+        "evaluations": max(2, len(entry.evaluation_steps)),
         "device": entry.device,
         "threads": entry.threads,
         "deterministic": entry.deterministic,
         "on_divergence": entry.on_divergence,
     }
-
-
-def _evaluations(entry: Entry) -> int:
-    """Return the number that gives an entry's evaluation points, which a short run has fewer of."""
-    fewest = max(2, len(entry.evaluation_steps))
-    exact = (
-        number
-        for number in range(fewest, fewest + 100)
-        if evaluation_steps(entry.steps, number) == entry.evaluation_steps
-    )
-    return next(exact, fewest)

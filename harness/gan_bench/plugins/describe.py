@@ -17,6 +17,7 @@ from gan_bench.plugins.frameworks import PINNED
 from gan_bench.plugins.loader import load_trainer, plugin_in
 from gan_bench.plugins.registry import (
     Implementation,
+    RecipeFacts,
     is_path,
     recipe_entry_point,
     registered,
@@ -40,27 +41,16 @@ class RecipeField(Frozen):
     """``source``, ``chosen``, ``framework default pinned``, or empty where not stated."""
 
 
-class Description(Frozen):
+class Description(RecipeFacts):
     """An implementation and its validated recipe, as plain values."""
 
-    implementation: Implementation
-    source_sha256: str
     recipe_origin: str
     """The framework in which the recipe's source was written."""
     recipe_source: str
     summary: str
     fields: tuple[RecipeField, ...]
-    conventions: dict[str, str]
-    """What is pinned and no field, by what it concerns: the recipe's and the harness's own."""
-    images_per_step: int
     batch_size: int
     epochs: int
-    train_splits: tuple[SplitName, ...]
-    """The data set's splits that are trained on, one after the other."""
-    parameters: dict[str, int] | None
-    multiply_adds_per_step: int | None
-    cannot_make: str | None
-    """Why the recipe cannot make images of the data set's shape."""
 
     @property
     def recipe_values(self) -> dict[str, Any]:

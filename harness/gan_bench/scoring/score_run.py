@@ -4,13 +4,13 @@ import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from gan_bench import data
 from gan_bench.data import Dataset, SplitName
-from gan_bench.errors import GanBenchError, UsageError, first_validation_error
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.metrics import METRICS, figure_names
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.protocol import LARGEST_REFERENCE
@@ -19,7 +19,7 @@ from gan_bench.scoring.images import of_snapshot, of_split
 from gan_bench.scoring.metrics.feature_metrics import missing_figures
 from gan_bench.scoring.scorer import Options, Scorer
 from gan_bench.scoring.snapshots import keep_grids, snapshot_paths
-from gan_bench.system.files import read_limited
+from gan_bench.system.models import MissingFile, Stored
 
 Points = Literal["planned", "ends", "final", "all"]
 """Which snapshots get which metrics.
@@ -30,10 +30,12 @@ Points = Literal["planned", "ends", "final", "all"]
 """
 
 
-class _RunSpec(BaseModel):
-    """What scoring needs to know of a run's specification."""
+class _RunSpec(Stored):
+    """The part of a run's specification that scoring needs."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
+    KIND: ClassVar[str] = "run specification"
+    REMEDY: ClassVar[str] = "restore it with `gan-bench doctor --repair`, or train again"
 
     dataset: str
     data_sha256: str
@@ -91,8 +93,11 @@ def score_run(
     """
     began = time.perf_counter()
     folder = RunFolder(run_dir)
-    spec = _read_spec(folder)
-    dataset = _dataset(spec)
+    try:
+        spec = _RunSpec.read(folder.spec)
+    except MissingFile as error:
+        raise UsageError(f"{run_dir} is not the folder of a run: it has no spec.json.") from error
+    dataset = data.load_unchanged(spec.dataset, spec.data_sha256)
     n_fake = _count(images, spec, dataset)
     n_real = images or min(len(dataset.test.images), LARGEST_REFERENCE)
     reference = of_split(dataset, "test", n_real)
@@ -209,31 +214,6 @@ def _complete(result: Scores, steps: Iterable[int], features: str) -> bool:
     """Whether every snapshot has its FID, so that it may go."""
     scored = {row.step for row in result.scores if row.metric == f"fid_{features}"}
     return set(steps) <= scored
-
-
-def _dataset(spec: _RunSpec) -> Dataset:
-    dataset = data.load(spec.dataset)
-    if dataset.sha256 != spec.data_sha256:
-        raise GanBenchError(
-            f"The data set {data.label(dataset.name)} has changed since the run was planned "
-            f"(sha256 {dataset.sha256[:12]}, planned {spec.data_sha256[:12]}): its test images are "
-            "no reference for this run."
-        )
-    return dataset
-
-
-def _read_spec(folder: RunFolder) -> _RunSpec:
-    try:
-        return _RunSpec.model_validate_json(read_limited(folder.spec))
-    except OSError as error:
-        raise UsageError(
-            f"{folder.path} is not the folder of a run: {folder.spec} cannot be read "
-            f"({error.strerror})."
-        ) from error
-    except ValidationError as error:
-        raise UsageError(
-            f"{folder.spec} is damaged ({first_validation_error(error)}): run the training again."
-        ) from error
 
 
 def _earlier(folder: RunFolder, scorer: Scorer) -> Scores | None:
