@@ -284,7 +284,7 @@ class _Maker:
                 for description, spec in twins
             )
             certificate = _certificate(recipe, parties, twins[0][1])
-            certificate.write(self.results)
+            certificate.write_in(self.results)
             ids |= {party.name: certificate.id for party in parties}
         return ids
 
@@ -311,7 +311,7 @@ class _Maker:
         }[status]
         if tail:
             folder.log.write_text(tail)
-        _record(spec, traits, random, status, reached, done, tail, certificate).write(folder)
+        _record(spec, traits, random, status, reached, done, tail, certificate).write(folder.record)
         shares = random.dirichlet(self.real_shares * traits.class_concentration)
         fids = {step: _fid(step / spec.steps, final_fid, traits.rate, random) for step in reached}
         self._write_grids(folder, spec, fids, shares)
@@ -362,7 +362,7 @@ class _Maker:
             versions=self.versions,
             floor=FLOOR,
             scores=rows,
-        ).write(folder.scores)
+        ).write_in(folder.scores)
 
     def _row(self, step: int, metric: str, value: float, **more: Any) -> Score:
         features = "lenet" if metric not in _OF_PIXELS else "pixels"

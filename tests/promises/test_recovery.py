@@ -9,8 +9,8 @@ import tempfile
 import numpy as np
 import pytest
 
-from gan_bench.results.checkpoints import last_checkpoint, write_checkpoint
 from gan_bench.results.record import RECORD_SCHEMA_VERSION
+from gan_bench.results.training_files import last_checkpoint, write_checkpoint
 from gan_bench.scoring.score_run import score_run
 from gan_bench.scoring.scorer import Options
 from gan_bench.system.locks import device_lock, run_lock

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from gan_bench.results.protocol import Protocol, differences
+from gan_bench.results.scores import Protocol, differences
 
 
 def protocol(**changes):

@@ -4,7 +4,7 @@ import pytest
 
 from gan_bench.errors import GanBenchError
 from gan_bench.report import write_report
-from gan_bench.results.published_figures import read_published
+from gan_bench.results.external import read_published
 from report_folder import add_run, empty_results, run_spec, scores_of
 
 ONE = """

@@ -10,9 +10,8 @@ import pandas as pd
 
 from gan_bench.analysis.runs import Run, collect_runs
 from gan_bench.analysis.seeds import SeedValues
-from gan_bench.errors import UsageError
 from gan_bench.results.load import Results, load_results
-from gan_bench.results.protocol import Protocol
+from gan_bench.results.scores import Protocol
 
 ESSENTIAL = ("data", "training splits", "budget")
 """Where these differ, no figure compares."""
@@ -100,9 +99,7 @@ def read_folder(path: Path) -> Folder:
     results = load_results(path)
     runs = collect_runs(path, results)
     if not runs:
-        left = results.left_out
-        why = f" ({len(left)} unreadable: {left[0]})" if left else "; `gan-bench run` makes some."
-        raise UsageError(f"The results folder {path} holds no run to compare{why}")
+        raise results.no_run(path, "compare")
     cells = _cells(runs, results)
     metrics = [metric for cell in cells for metric, _ in cell.scores if cell.protocols(metric)]
     if any(cell.figure(SPEED, None) for cell in cells):

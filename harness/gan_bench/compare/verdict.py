@@ -8,7 +8,7 @@ from gan_bench.analysis.seeds import SeedValues
 from gan_bench.analysis.statistics import Difference, Scale, holm, paired, welch
 from gan_bench.compare.pairing import ESSENTIAL, MACHINE, SPEED, Folder, RunGroup, differing
 from gan_bench.metrics import higher_is_better
-from gan_bench.results.protocol import differences
+from gan_bench.results.scores import differences
 from gan_bench.text import against
 
 Kind = Literal[

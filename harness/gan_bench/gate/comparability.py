@@ -5,7 +5,7 @@ from typing import Any
 
 from gan_bench.gate.baseline import Entry
 from gan_bench.gate.prediction_bound import SPEED
-from gan_bench.results.protocol import differences
+from gan_bench.results.scores import differences
 from gan_bench.text import against
 
 

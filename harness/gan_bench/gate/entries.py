@@ -11,12 +11,10 @@ import pandas as pd
 from pydantic import ValidationError
 
 from gan_bench.analysis.runs import Run, collect_runs
-from gan_bench.errors import GanBenchError, first_validation_error
+from gan_bench.errors import first_validation_error
 from gan_bench.gate.baseline import Entry, SeedFigures
 from gan_bench.metrics import figure_names
-from gan_bench.results.layout import open_results
 from gan_bench.results.load import Results, load_results
-from gan_bench.results.plans import read_plan
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,6 @@ def entries(
         if run.spec.seed in members:
             left.append(f"{members[run.spec.seed].run_id}: the same run was finished later again.")
         members[run.spec.seed] = run
-    planned = _planned(path)
     found = []
     for members in groups.values():
         runs = list(members.values())
@@ -71,7 +68,7 @@ def entries(
         except ValidationError as error:
             left.append(f"{runs[0].run_id} and its like: {first_validation_error(error)}")
             continue
-        at = max((planned.get(run.run_id, 0.0), _finished_at(run)) for run in runs)
+        at = max((results.planned_at.get(run.run_id, 0.0), _finished_at(run)) for run in runs)
         found.append((at, entry))
     found.sort(key=lambda pair: pair[0], reverse=True)
     return Found(tuple(entry for _, entry in found), tuple(left))
@@ -123,20 +120,6 @@ def _key(run: Run) -> str:
 
 def _finished_at(run: Run) -> str:
     return run.record.finished_at if run.record else ""
-
-
-def _planned(path: Path) -> dict[str, float]:
-    """Return when each run was last planned: a plan's file is written by each `gan-bench run`."""
-    planned: dict[str, float] = {}
-    for file in open_results(path, create=False).plans.glob("*.json"):
-        try:
-            at = file.stat().st_mtime
-            runs = read_plan(file).runs
-        except (OSError, GanBenchError):
-            continue  # which `load_results` tells
-        for spec in runs:
-            planned[spec.run_id] = max(at, planned.get(spec.run_id, 0.0))
-    return planned
 
 
 def _entry(runs: list[Run], results: Results, prefer: Mapping[str, Collection[str]]) -> Entry:

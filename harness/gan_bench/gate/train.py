@@ -159,7 +159,7 @@ class Candidates:
         if spec.run_id in self._ids or not folder.record.exists():
             return False
         try:
-            record = Record.read(folder)
+            record = Record.read(folder.record)
         except GanBenchError:
             return True
         repeats = record.status in ("ok", "diverged", "killed")  # killed: goes on where it stopped

@@ -13,7 +13,6 @@ from gan_bench.plan.spec import Plan, RunSpec
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.disk import writing
-from gan_bench.system.files import write_atomically
 from gan_bench.system.locks import device_lock
 
 
@@ -54,9 +53,8 @@ def interruptible(signals: Sequence[signal.Signals] = ENDING_SIGNALS) -> Iterato
 
 
 def write_plan(results: ResultsFolder, plan: Plan) -> None:
-    """Write every planned row before the first run starts."""
-    path = results.plans / f"{plan.plan_id}.json"
-    write_atomically(path, plan.model_dump_json(indent=1).encode() + b"\n")
+    """Write the plan's file, which `status` reads."""
+    plan.write(results.plans / f"{plan.plan_id}.json")
 
 
 def execute(

@@ -3,15 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.launch.score import score, scores_with
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.scores import Scores
 from gan_bench.scoring.features.choice import Scoring
-from gan_bench.system.files import read_limited
 from gan_bench.system.locks import run_lock
 
 
@@ -83,15 +80,8 @@ def _one(folder: RunFolder, scoring: Scoring, points: str, threads: int) -> Resc
                 thin=False,
             )
         )
-        scores = scores_with(folder, _spec(folder), features, scoring)
+        scores = scores_with(folder, RunSpec.read(folder.spec), features, scoring)
         if scores is not None:
             found.append(scores)
     problem = next((problem for problem in problems if problem is not None), None)
     return Rescored(folder.path.name, tuple(found), problem)
-
-
-def _spec(folder: RunFolder) -> RunSpec:
-    try:
-        return RunSpec.model_validate_json(read_limited(folder.spec))
-    except (OSError, ValidationError) as error:
-        raise GanBenchError(f"{folder.spec} is not readable: run the training again.") from error

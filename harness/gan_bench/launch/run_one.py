@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.launch.make_record import make_record
 from gan_bench.launch.outcome import Outcome
 from gan_bench.launch.provenance import provenance
@@ -75,12 +74,7 @@ def action(folder: RunFolder, options: Options) -> Action:
     """
     if options.force or not folder.record.exists():
         return "run"
-    try:
-        record = Record.read(folder)
-    except GanBenchError as error:
-        raise UsageError(
-            f"{error} Move {folder.path} aside, or start the run over with --force."
-        ) from error
+    record = Record.read(folder.record)
     if record.status in RETRIED and options.retry:
         return "run"
     # What a hand or a full disk has removed from a finished run is made again.
@@ -144,7 +138,7 @@ def _train(
     record = make_record(folder, spec, outcome, around, parity)
     try:
         spec.write(folder.spec)
-        record.write(folder)
+        record.write(folder.record)
     except OSError as error:
         if is_full(error):
             raise DiskFull(folder.path) from error
@@ -183,7 +177,7 @@ def run_one(
     with run_lock(results.locks, spec.run_id, options.command, wait_s=wait_s):
         interrupt = None
         if action(folder, options) == "reuse":
-            record = Record.read(folder)
+            record = Record.read(folder.record)
         else:
             if options.force:
                 start_over(results, folder)

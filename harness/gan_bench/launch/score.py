@@ -10,8 +10,7 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.metrics import figure_names
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.layout import RunFolder
-from gan_bench.results.protocol import FORMULA_VERSION, LARGEST_REFERENCE
-from gan_bench.results.scores import Score, Scores
+from gan_bench.results.scores import FORMULA_VERSION, LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring.features.by_name import model_sha256
 from gan_bench.scoring.features.choice import FeatureChoice, Scoring
 

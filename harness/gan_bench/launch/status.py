@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from gan_bench.errors import GanBenchError
+from gan_bench.errors import MissingFile, UnreadableFile
 from gan_bench.results.events import HEARTBEAT_S, parse_event
 from gan_bench.results.layout import ResultsFolder, RunFolder
-from gan_bench.results.plans import read_plans
-from gan_bench.results.record import RecordHead
+from gan_bench.results.record import RecordHead, read_plans
 
 
 class JobState(NamedTuple):
@@ -79,9 +78,8 @@ class Scan:
     def __init__(self, results: ResultsFolder) -> None:
         """Read the plans; ``left_out`` gets a sentence for what cannot be read."""
         self._results = results
-        self.left_out: list[str] = []
-        specs, _ = read_plans(results, self.left_out)
-        self._steps = {run_id: spec.steps for run_id, spec in specs.items()}
+        planned, self.left_out = read_plans(results)
+        self._steps = {run_id: run.spec.steps for run_id, run in planned.items()}
         self._heads: dict[str, RecordHead] = {}
 
     def look(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
@@ -142,10 +140,10 @@ class Scan:
             list(path.parent.iterdir())
         try:
             head = RecordHead.read(path)
-        except FileNotFoundError:
+        except MissingFile:
             self._heads.pop(run_id, None)
             return None
-        except GanBenchError as error:
+        except UnreadableFile as error:
             self._leave_out(str(error))
             return None
         if head.run_id != run_id:

@@ -42,7 +42,7 @@ def removable(results: ResultsFolder, kinds: Sequence[Kind]) -> list[Removable]:
 
 def _removable_of(folder: RunFolder, kinds: Sequence[Kind]) -> list[Removable]:
     try:
-        record = Record.read(folder)
+        record = Record.read(folder.record)
         files = [Scores.read(path) for path in sorted(folder.scores.glob("*.json"))]
     except GanBenchError:
         return []

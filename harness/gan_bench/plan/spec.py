@@ -167,6 +167,7 @@ class Plan(Stored):
     """The matrix of runs, in the order in which they run."""
 
     KIND: ClassVar[str] = "plan"
+    REMEDY: ClassVar[str] = "its pending runs are not shown; the same command writes it again"
     LARGEST_BYTES: ClassVar[int] = 1 << 30
     """A plan of 10,000 runs takes 30 MB."""
 

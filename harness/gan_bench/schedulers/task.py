@@ -23,10 +23,10 @@ from gan_bench.launch.provenance import provenance
 from gan_bench.launch.run_one import Options, RunResult, run_one, start_over
 from gan_bench.launch.supervisor import SCHEDULERS_SIGNALS
 from gan_bench.plan.spec import RunSpec
-from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.record import Job, Record
+from gan_bench.results.training_files import last_checkpoint
 from gan_bench.schedulers.base import AGAIN_EXIT_CODE, JOB_VARIABLE, TETHER_VARIABLE
 from gan_bench.schedulers.submissions import LaunchFolder, Start, Submission
 from gan_bench.system.disk import writing
@@ -149,7 +149,7 @@ def _give_up(
     print(reason, flush=True)
     with run_lock(results.locks, spec.run_id, options.command, wait_s=JOBS_RUN_LOCK_S):
         with contextlib.suppress(GanBenchError, FileNotFoundError):
-            if Record.read(run).status != "killed":
+            if Record.read(run.record).status != "killed":
                 return  # trained, and killed while it was scored
         spec.write(run.spec)
         outcome = Outcome(status="killed", reason=reason, cpu_s=0.0)
@@ -160,7 +160,7 @@ def _give_up(
             other_load=None,
             job=options.job,
         )
-        make_record(run, spec, outcome, around).write(run)
+        make_record(run, spec, outcome, around).write(run.record)
 
 
 class _Progress:

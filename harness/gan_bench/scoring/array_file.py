@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import UsageError
-from gan_bench.results.losses import read_header
+from gan_bench.results.training_files import read_header
 
 T = TypeVar("T")
 Images = NDArray[np.uint8]

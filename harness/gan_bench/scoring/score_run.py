@@ -10,16 +10,15 @@ from pydantic import ConfigDict, Field
 
 from gan_bench import data
 from gan_bench.data import Dataset, SplitName
-from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.errors import GanBenchError, MissingFile, UsageError
 from gan_bench.metrics import METRICS, figure_names
 from gan_bench.results.layout import RunFolder
-from gan_bench.results.protocol import LARGEST_REFERENCE
-from gan_bench.results.scores import Score, Scores
+from gan_bench.results.scores import LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring.images import of_snapshot, of_split
 from gan_bench.scoring.metrics.feature_metrics import missing_figures
 from gan_bench.scoring.scorer import Options, Scorer
 from gan_bench.scoring.snapshots import keep_grids, snapshot_paths
-from gan_bench.system.models import MissingFile, Stored
+from gan_bench.system.models import Stored
 
 Points = Literal["planned", "ends", "final", "all"]
 """Which snapshots get which metrics.
@@ -130,7 +129,7 @@ def score_run(
         if earlier is not None:
             result = result.merged(earlier)
     folder.scores.mkdir(exist_ok=True)
-    result.write(folder.scores)
+    result.write_in(folder.scores)
     _remove_superseded(folder, result)
     if thin and result.status == "ok" and _complete(result, paths, scorer.name):
         keep_grids(folder, keep_samples=keep_samples)

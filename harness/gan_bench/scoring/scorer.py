@@ -15,8 +15,7 @@ from gan_bench import data
 from gan_bench.data import SplitName
 from gan_bench.errors import GanBenchError
 from gan_bench.metrics import METRICS, figure_names
-from gan_bench.results.protocol import Protocol
-from gan_bench.results.scores import MetricValue
+from gan_bench.results.scores import MetricValue, Protocol
 from gan_bench.scoring.features.by_name import DIGITS, NoFeatures, load_features
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet, drawn, of_split

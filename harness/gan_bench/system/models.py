@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gan_bench.errors import UsageError, reason_of
+from gan_bench.errors import MissingFile, UnreadableFile, first_validation_error
 from gan_bench.system.files import LARGEST_BYTES, read_limited, write_atomically
 
 
@@ -13,14 +13,6 @@ class Frozen(BaseModel):
     """Base of all models: immutable, finite, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class UnreadableFile(UsageError):
-    """A stored file cannot be read, is damaged, or was written by another version."""
-
-
-class MissingFile(UnreadableFile):
-    """A stored file does not exist."""
 
 
 class Stored(Frozen):
@@ -46,16 +38,17 @@ class Stored(Frozen):
         try:
             return cls.parse(read_limited(path, cls.LARGEST_BYTES))
         except FileNotFoundError as error:
-            raise MissingFile(cls._unreadable(path, "there is no such file")) from error
+            problem = f"The {cls.KIND} {path} does not exist"
+            raise MissingFile(problem, cls.REMEDY) from error
         except OSError as error:
-            raise UnreadableFile(cls._unreadable(path, error.strerror or str(error))) from error
+            reason = error.strerror or str(error)
+        except ValidationError as error:
+            first = first_validation_error(error)
+            other = " (another version of gan-bench)" if first.where == "schema_version" else ""
+            reason = f"{first}{other}"
         except (ValueError, RecursionError) as error:
-            raise UnreadableFile(cls._unreadable(path, reason_of(error))) from error
-
-    @classmethod
-    def _unreadable(cls, path: Path, reason: str) -> str:
-        remedy = f"; {cls.REMEDY}" if cls.REMEDY else ""
-        return f"The {cls.KIND} {path} is not readable ({' '.join(reason.split())}){remedy}."
+            reason = " ".join(str(error).split())
+        raise UnreadableFile(f"The {cls.KIND} {path} is not readable ({reason})", cls.REMEDY)
 
     @classmethod
     def parse(cls, content: bytes) -> Self:

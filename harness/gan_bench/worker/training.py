@@ -14,15 +14,17 @@ from gan_bench.errors import GanBenchError
 from gan_bench.plan.spec import RunSpec
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.recipe import Recipe
-from gan_bench.results.checkpoints import (
+from gan_bench.results.events import EventWriter
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.training_files import (
     CHECKPOINT_EVERY_S,
     last_checkpoint,
     put_aside,
+    read_losses,
+    write_array,
     write_checkpoint,
+    write_images,
 )
-from gan_bench.results.events import EventWriter
-from gan_bench.results.layout import RunFolder
-from gan_bench.results.losses import read_losses, write_array, write_images
 from gan_bench.system.disk import is_full, saving
 from gan_bench.trainer import LOSS_COLUMNS, Trainer
 from gan_bench.worker.failure import Diverged, failure_reason, is_out_of_memory

@@ -9,11 +9,10 @@ from rich.text import Text
 
 from gan_bench.cli.views.tables import count, interval, significant, simple_table, state
 from gan_bench.errors import GanBenchError
-from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.layout import RunFolder
-from gan_bench.results.losses import read_losses
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score
+from gan_bench.results.training_files import last_checkpoint, read_losses
 from gan_bench.text import duration
 from gan_bench.trainer import LOSS_COLUMNS
 

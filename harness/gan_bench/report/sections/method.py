@@ -10,9 +10,8 @@ from gan_bench.analysis.summary import Row, Summary
 from gan_bench.plan.spec import RunSpec
 from gan_bench.report.sections.tables import Matrix
 from gan_bench.results.certificate import Certificate
-from gan_bench.results.protocol import Protocol, differences
 from gan_bench.results.record import Record
-from gan_bench.results.scores import Scores
+from gan_bench.results.scores import Protocol, Scores, differences
 from gan_bench.text import MISSING, figure, listed, many
 
 T = TypeVar("T", bound=Hashable)
