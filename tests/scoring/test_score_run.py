@@ -336,6 +336,7 @@ def test_a_run_without_a_snapshot_is_an_error(tmp_path):
     assert not (tmp_path / "scores").exists()
 
 
+@pytest.mark.process
 def test_the_process_writes_scores_and_imports_no_framework(run_dir):
     program = (
         "import sys\n"
@@ -354,6 +355,7 @@ def test_the_process_writes_scores_and_imports_no_framework(run_dir):
     assert Scores.read(written(run_dir)).status == "ok"
 
 
+@pytest.mark.process
 def test_the_process_ends_with_1_and_one_sentence_if_a_snapshot_has_no_score(run_dir):
     damage_end(path_of(run_dir, 50))
     done = subprocess.run(
@@ -366,6 +368,7 @@ def test_the_process_ends_with_1_and_one_sentence_if_a_snapshot_has_no_score(run
 
 
 @pytest.mark.parametrize("options", [["--features", "nothing"], ["--threads", "0"]])
+@pytest.mark.process
 def test_the_process_ends_with_2_and_one_sentence_on_a_users_mistake(run_dir, options):
     done = subprocess.run(command(run_dir, *options), capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -373,6 +376,7 @@ def test_the_process_ends_with_2_and_one_sentence_on_a_users_mistake(run_dir, op
     assert not (run_dir / "scores").exists()
 
 
+@pytest.mark.process
 def test_the_process_ends_with_2_if_the_scores_cannot_be_written(run_dir):
     # A file in the way of the folder: a mode would not stop root.
     (run_dir / "scores").write_text("in the way")

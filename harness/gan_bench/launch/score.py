@@ -13,6 +13,7 @@ from gan_bench.results.layout import RunFolder
 from gan_bench.results.scores import FORMULA_VERSION, LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring.features.by_name import model_sha256
 from gan_bench.scoring.features.choice import FeatureChoice, Scoring
+from gan_bench.system.files import last_lines
 
 
 def unscored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[FeatureChoice]:
@@ -158,8 +159,10 @@ def score(
             raise
     if code == 0:
         return None
-    lines = (folder.path / "score.log").read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines and code in (1, 2) else f"the scorer ended with exit code {code}"
+    lines = last_lines(folder.path / "score.log")
+    return (
+        lines[0].strip() if lines and code in (1, 2) else f"the scorer ended with exit code {code}"
+    )
 
 
 def score_all(

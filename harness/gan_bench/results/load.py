@@ -48,6 +48,8 @@ class Results:
     """One score file per protocol, by fingerprint, with the floors of all of them."""
     left_out: tuple[str, ...]
     """A sentence for each file that could not be read."""
+    score_files: dict[str, tuple[Scores, ...]]
+    """The score files of each finished run, one for each protocol."""
     certificates: tuple[Certificate, ...]
     """Parity certificates, including failed ones."""
     externals: tuple[External, ...] = ()
@@ -228,6 +230,7 @@ def load_results(path: Path | str) -> Results:
     specs |= {run_id: record.spec for run_id, record in records.items() if run_id not in specs}
     runs, losses, scores = [], [], []
     protocols: dict[str, Scores] = {}
+    score_files: dict[str, tuple[Scores, ...]] = {}
     for run_id in records:
         try:
             losses.append(_losses(results.run(run_id), run_id))
@@ -242,6 +245,7 @@ def load_results(path: Path | str) -> Results:
         record = records[run_id]
         files, unreadable = _read_scores(results.run(run_id))
         left_out += unreadable
+        score_files[run_id] = tuple(files)
         for file in files:
             _note_protocol(protocols, file)
         scores += _score_rows(run_id, files, record)
@@ -276,6 +280,7 @@ def load_results(path: Path | str) -> Results:
         records=records,
         protocols=protocols,
         left_out=tuple(left_out),
+        score_files=score_files,
         certificates=tuple(certificates),
         externals=tuple(externals),
         published=published,

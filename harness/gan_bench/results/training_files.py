@@ -3,7 +3,6 @@
 A checkpoint is written whole or not at all, with checksums; only the last one is kept.
 """
 
-import hashlib
 import io
 import os
 import shutil
@@ -18,7 +17,7 @@ from pydantic import ConfigDict, Field
 
 from gan_bench.errors import GanBenchError
 from gan_bench.system.disk import NoSpace, has_no_space, is_full
-from gan_bench.system.files import write_atomically
+from gan_bench.system.files import file_sha256, write_atomically
 from gan_bench.system.models import Stored
 from gan_bench.trainer import LOSS_COLUMNS
 
@@ -135,9 +134,7 @@ def _checksums(trainer: Path) -> dict[str, str]:
     found = {}
     for path in sorted(trainer.rglob("*")):
         if path.is_file():
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found[path.relative_to(trainer).as_posix()] = digest
+            found[path.relative_to(trainer).as_posix()] = file_sha256(path)
     return found
 
 

@@ -26,6 +26,7 @@ from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics.frechet import GaussianStatistics
 from gan_bench.scoring.metrics.frechet_interval import gaussian
+from gan_bench.system.files import file_sha256
 
 _LAYOUT = 1
 _NEW, _OLD = ".new-", ".old-"
@@ -172,7 +173,7 @@ class ReferenceCache:
 
     def _publish(self, key: Mapping[str, str], held: Path, facts: dict[str, Any]) -> None:
         """Complete what was made, and put a copy of it where other processes find it."""
-        sums = {path.name: _sha256(path) for path in sorted(held.iterdir())}
+        sums = {path.name: file_sha256(path) for path in sorted(held.iterdir())}
         content = {"key": _text(key), "facts": facts, "sha256": sums}
         content["check"] = _check(content)
         (held / _ENTRY).write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -224,17 +225,12 @@ def _read_entry(folder: Path, key: Mapping[str, str]) -> dict[str, Any] | None:
         whole = (
             content["key"] == _text(key)
             and content["check"] == _check(content)
-            and all(_sha256(folder / name) == sum_ for name, sum_ in content["sha256"].items())
+            and all(file_sha256(folder / name) == sum_ for name, sum_ in content["sha256"].items())
         )
         facts: dict[str, Any] = content["facts"]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return facts if whole else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _save(path: Path, statistics: GaussianStatistics) -> None:

@@ -1,6 +1,7 @@
 """Files: read within a limit, written whole or not at all, and the user's cache folder."""
 
 import errno
+import hashlib
 import json
 import os
 import tempfile
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
+
+_LOG_TAIL_BYTES = 16_384
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -100,6 +103,24 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:
         return False
+
+
+def last_lines(path: Path, count: int = 1) -> list[str]:
+    """Return the last lines of a log of any size, none if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _LOG_TAIL_BYTES))
+            lines = file.read().decode(errors="replace").rstrip().splitlines()
+    except OSError:
+        return []
+    return lines[-count:]
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's sha256 in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 LARGEST_BYTES = 1 << 26

@@ -25,6 +25,7 @@ from gan_bench.results.training_files import (
     write_checkpoint,
     write_images,
 )
+from gan_bench.system.devices import device_in_child
 from gan_bench.system.disk import is_full, saving
 from gan_bench.trainer import LOSS_COLUMNS, Trainer
 from gan_bench.worker.failure import Diverged, failure_reason, is_out_of_memory
@@ -100,8 +101,7 @@ class Training:
                 self.recipe,
                 train.images,
                 train.labels,
-                # The environment shows the process one GPU only.
-                device="cpu" if self.spec.device == "cpu" else "cuda:0",
+                device=device_in_child(self.spec.device),
                 planned_steps=self.spec.steps,
                 seed=self.spec.seed,
             )

@@ -167,7 +167,7 @@ def _inception(weights: Path | None, say: Callable[[str], None]) -> tuple[Path, 
         made = make_model(
             inception_name(found),
             "gan_bench_torch.features.inception",
-            ["--weights", str(found.path)],
+            {"weights": str(found.path)},
             needs=("torch", "torchvision", "pytorch_fid", "onnx"),
             extra="inception",
         )

@@ -55,10 +55,13 @@ def train_classifier(
         return make_model(
             classifier_name(dataset.sha256),
             "gan_bench_torch.features.classifier",
-            [
-                *("--data", str(path), "--classes", str(dataset.classes)),
-                *("--epochs", str(epochs), "--seed", str(seed), "--threads", str(threads)),
-            ],
+            {
+                "data": str(path),
+                "classes": dataset.classes,
+                "epochs": epochs,
+                "seed": seed,
+                "threads": threads,
+            },
             needs=("torch", "onnx"),
             extra="torch",
             say=say,

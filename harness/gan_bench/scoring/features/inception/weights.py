@@ -1,6 +1,5 @@
 """Where the Inception weights of FID lie, and which of their files are known."""
 
-import hashlib
 import importlib.util
 import os
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Literal
 
 from gan_bench.errors import UsageError
 from gan_bench.system.download import DownloadError, download
-from gan_bench.system.files import cache_folder
+from gan_bench.system.files import cache_folder, file_sha256
 
 PUBLISHED = "pt_inception-2015-12-05-6726825d.pth"
 """pytorch-fid's file."""
@@ -115,8 +114,7 @@ def sha256_of(path: Path) -> str:
         It cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise UsageError(
             f"The weights {path} cannot be read ({error.strerror}); correct --weights."
