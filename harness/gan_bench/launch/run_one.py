@@ -18,16 +18,13 @@ from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import Job, Record
-from gan_bench.results.status import Status
+from gan_bench.results.status import FINISHED, RETRIED_ON_REQUEST, Status
 from gan_bench.scoring.features.choice import Scoring
 from gan_bench.system.disk import DiskFull, is_full
 from gan_bench.system.load import LoadMeter
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
 from gan_bench.system.throughput_probe import probe
 
-RETRIED = frozenset({"error", "oom", "timeout", "diverged"})
-"""Statuses that ``--retry`` tries again; killed, missing and skipped are tried on any run."""
-FINAL = frozenset({"ok", "unsupported"}) | RETRIED
 Action = Literal["reuse", "run"]
 
 
@@ -75,11 +72,11 @@ def action(folder: RunFolder, options: Options) -> Action:
     if options.force or not folder.record.exists():
         return "run"
     record = Record.read(folder.record)
-    if record.status in RETRIED and options.retry:
+    if record.status in RETRIED_ON_REQUEST and options.retry:
         return "run"
     # What a hand or a full disk has removed from a finished run is made again.
     whole = folder.spec.exists() and (record.status != "ok" or folder.losses.exists())
-    return "reuse" if record.status in FINAL and whole else "run"
+    return "reuse" if record.status in FINISHED and whole else "run"
 
 
 def start_over(results: ResultsFolder, folder: RunFolder) -> None:

@@ -179,6 +179,11 @@ class Plan(Stored):
     """A sentence for each implementation that could not be described, and so has no runs."""
 
     @property
+    def implementations(self) -> tuple[str, ...]:
+        """The names of the implementations, in the order in which they run first."""
+        return tuple(dict.fromkeys(spec.implementation.name for spec in self.runs))
+
+    @property
     def plan_id(self) -> str:
         """A hash of the runs' ids: the same matrix has the same id."""
         ids = "\n".join(run.run_id for run in self.runs)

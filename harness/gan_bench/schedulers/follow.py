@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Iterator
 
 from gan_bench.launch.status import JobView, RunStatus, Scan
+from gan_bench.results.status import UNFINISHED
 from gan_bench.schedulers.jobs import Jobs
 
 EVERY_S = 2.0
@@ -43,7 +44,7 @@ def follow(
 
 
 def _under_way(row: RunStatus, view: JobView | None, gone: dict[str, float]) -> bool:
-    unfinished = row.status in ("pending", "running")
+    unfinished = row.status in UNFINISHED
     if view is None or view.answer == "never":
         return row.status == "running"
     if view.answer == "not now":

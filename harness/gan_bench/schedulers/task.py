@@ -7,7 +7,6 @@ exit codes. All that it knows it reads from the results folder, and it writes th
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gan_bench.errors import GanBenchError
-from gan_bench.launch.local import Interrupted, interruptible
+from gan_bench.launch.local import Interrupted, RunProgress, interruptible
 from gan_bench.launch.make_record import make_record
 from gan_bench.launch.outcome import Outcome
 from gan_bench.launch.provenance import provenance
@@ -32,6 +31,8 @@ from gan_bench.schedulers.submissions import LaunchFolder, Start, Submission
 from gan_bench.system.disk import writing
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, Busy, device_lock, run_lock
 from gan_bench.system.processes import end_with_parent
+
+_LINE_EVERY_S = 60.0
 
 
 def main(results: ResultsFolder, folder: LaunchFolder, index: int, place: int) -> int:
@@ -98,7 +99,15 @@ def _attempt(
         _give_up(results, run, spec, options, reason)
         return None
     with _device(spec, options):
-        return run_one(results, spec, options, _Progress(spec))
+        progress = RunProgress(spec)
+        print(progress.first_line, flush=True)
+
+        def show(event: Event) -> None:
+            line = progress.line(event, _LINE_EVERY_S)
+            if line is not None:
+                print(line, flush=True)
+
+        return run_one(results, spec, options, show)
 
 
 @contextlib.contextmanager
@@ -161,22 +170,6 @@ def _give_up(
             job=options.job,
         )
         make_record(run, spec, outcome, around).write(run.record)
-
-
-class _Progress:
-    """A line in the job's log now and then."""
-
-    EVERY_S = 60.0
-
-    def __init__(self, spec: RunSpec) -> None:
-        self._spec = spec
-        self._said = time.monotonic()
-        print(f"{spec.run_id}: {spec.steps:,} steps on {spec.device}", flush=True)
-
-    def __call__(self, event: Event) -> None:
-        if event["event"] == "chunk" and time.monotonic() - self._said > self.EVERY_S:
-            self._said = time.monotonic()
-            print(f"step {event['step']:,} of {self._spec.steps:,}", flush=True)
 
 
 def _sentence(result: RunResult) -> str:

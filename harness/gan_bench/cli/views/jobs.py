@@ -10,8 +10,8 @@ from rich.text import Text
 
 from gan_bench.cli.views.tables import simple_table, state
 from gan_bench.launch.status import RunStatus
+from gan_bench.results.status import UNFINISHED
 
-_UNFINISHED = ("running", "pending")
 _PLAIN_EVERY_S = 30.0
 _OTHER_LINES = 6
 """Of the terminal's height that the list of running runs does not get."""
@@ -20,8 +20,8 @@ _OTHER_LINES = 6
 def summary(rows: Sequence[RunStatus]) -> str:
     """Return e.g. ``12 runs: 3 ok, 1 error, 4 running, 4 pending``."""
     counts = Counter(row.status for row in rows)
-    finished = sorted((s for s in counts if s not in _UNFINISHED), key=lambda s: (s != "ok", s))
-    parts = [f"{counts[s]:,} {s}" for s in (*finished, *_UNFINISHED) if counts[s]]
+    finished = sorted((s for s in counts if s not in UNFINISHED), key=lambda s: (s != "ok", s))
+    parts = [f"{counts[s]:,} {s}" for s in (*finished, *UNFINISHED) if counts[s]]
     return f"{len(rows):,} runs: {', '.join(parts) or 'none'}"
 
 
@@ -70,7 +70,7 @@ def _plain(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus
 
 def _news(rows: Sequence[RunStatus], told: dict[str, str]) -> list[RunStatus]:
     """Return the runs that finished since the last look; at the first look none did."""
-    finished = {row.run_id: row for row in rows if row.status not in _UNFINISHED}
+    finished = {row.run_id: row for row in rows if row.status not in UNFINISHED}
     first = not told
     new = [row for run_id, row in finished.items() if told.get(run_id) != row.status]
     told.update({run_id: row.status for run_id, row in finished.items()})
