@@ -87,13 +87,13 @@ class Observer(Protocol):
     """Shows the progress of a plan."""
 
     def run_started(self, index: int, spec: RunSpec, reused: bool) -> None:
-        """Run ``index`` of the plan begins, or its record is reused."""
+        """Show that run ``index`` starts, or that its record is reused."""
 
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
-        """The worker of run ``index`` wrote an event."""
+        """Show an event of the worker of run ``index``."""
 
     def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
-        """Run ``index`` has its record and its scores."""
+        """Show that run ``index`` has its record and its scores."""
 
 
 class Interrupted(Exception):

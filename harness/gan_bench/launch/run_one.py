@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gan_bench.launch.make_record import make_record
+from gan_bench.launch.make_record import make_record, provenance
 from gan_bench.launch.outcome import Outcome
-from gan_bench.launch.provenance import provenance
 from gan_bench.launch.score import score_all
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
 from gan_bench.plan.spec import RunSpec

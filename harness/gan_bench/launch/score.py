@@ -1,19 +1,21 @@
-"""Has a run's snapshots scored, in processes of their own, when they are not scored yet."""
+"""Scores snapshots in child processes: those of a new run, and kept ones of earlier runs."""
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.metrics import figure_names
 from gan_bench.plan.spec import RunSpec
-from gan_bench.results.layout import RunFolder
+from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.scores import FORMULA_VERSION, LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring.features.by_name import model_sha256
 from gan_bench.scoring.features.choice import FeatureChoice, Scoring
 from gan_bench.system.files import last_lines
+from gan_bench.system.locks import run_lock
 
 
 def unscored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[FeatureChoice]:
@@ -188,3 +190,79 @@ def score_all(
             )
         )
     return next((problem for problem in problems if problem is not None), None)
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """The scores of one run after scoring it again."""
+
+    run_id: str
+    scores: tuple[Scores, ...]
+    """One for each feature model, including earlier metric values."""
+    problem: str | None
+    """Why values are missing, None if there are all."""
+
+
+def rescore(
+    results: ResultsFolder, scoring: Scoring, *, points: str, threads: int, command: str
+) -> Iterator[Rescored]:
+    """Score every run that has snapshots; what is scored already is kept.
+
+    Parameters
+    ----------
+    results
+        The results folder.
+    scoring
+        The feature models and metrics.
+    points
+        ``final`` or ``all``.
+    threads
+        Number of threads of the feature model.
+    command
+        The command line, for a process that finds the run locked.
+
+    Yields
+    ------
+    Rescored
+        One for each run, as soon as it is scored; an error in one does not stop the others.
+
+    Raises
+    ------
+    UsageError
+        No run has snapshots.
+    """
+    folders = [
+        folder for folder in results.run_folders() if any(folder.snapshots.glob("[0-9]*.npz"))
+    ]
+    if not folders:
+        raise UsageError(
+            f"No run in {results.path} has a snapshot to score; `gan-bench run` makes them."
+        )
+    for folder in folders:
+        run_id = folder.path.name
+        try:
+            with run_lock(results.locks, run_id, command):
+                yield _rescore_run(folder, scoring, points, threads)
+        except GanBenchError as error:
+            yield Rescored(run_id, (), str(error))
+
+
+def _rescore_run(folder: RunFolder, scoring: Scoring, points: str, threads: int) -> Rescored:
+    problems, files = [], []
+    for features in scoring.features:
+        problems.append(
+            score(
+                folder,
+                features,
+                scoring.metrics_of(features),
+                scoring=scoring,
+                threads=threads,
+                points=points,
+                thin=False,
+            )
+        )
+        scores = scores_with(folder, RunSpec.read(folder.spec), features, scoring)
+        if scores is not None:
+            files.append(scores)
+    problem = next((problem for problem in problems if problem is not None), None)
+    return Rescored(folder.path.name, tuple(files), problem)

@@ -33,7 +33,7 @@ def follow(
         rows = [row for row in scan.look(views) if run_ids is None or row.run_id in run_ids]
         for row in rows:
             view = views.get(row.run_id)
-            if view is not None and view.answer == "yes" and view.standing is None:
+            if view is not None and view.answer == "yes" and view.state is None:
                 gone.setdefault(row.run_id, started)
         over = not any(_under_way(row, views.get(row.run_id), gone) for row in rows)
         yield rows
@@ -49,6 +49,6 @@ def _under_way(row: RunStatus, view: JobView | None, gone: dict[str, float]) -> 
         return row.status == "running"
     if view.answer == "not now":
         return unfinished
-    if view.standing is not None:
+    if view.state is not None:
         return True
     return unfinished and time.monotonic() - gone[row.run_id] < _LATE_S

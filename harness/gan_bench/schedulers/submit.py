@@ -105,7 +105,7 @@ def _live(results: ResultsFolder) -> set[str]:
             f"{jobs.left_out[0]} Jobs of it may be under way, and nothing was submitted: move its "
             "folder aside once they are over."
         )
-    return {run_id for run_id, view in views.items() if view.standing is not None}
+    return {run_id for run_id, view in views.items() if view.state is not None}
 
 
 def _tasks(

@@ -16,9 +16,8 @@ from pydantic import ValidationError
 
 from gan_bench.errors import GanBenchError
 from gan_bench.launch.local import Interrupted, RunProgress, interruptible
-from gan_bench.launch.make_record import make_record
+from gan_bench.launch.make_record import make_record, provenance
 from gan_bench.launch.outcome import Outcome
-from gan_bench.launch.provenance import provenance
 from gan_bench.launch.run_one import Options, RunResult, run_one, start_over
 from gan_bench.launch.supervisor import SCHEDULERS_SIGNALS
 from gan_bench.plan.spec import RunSpec

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gan_bench.cli.views.tables import interval, significant, simple_table
-from gan_bench.launch.rescore import Rescored, rescore
+from gan_bench.launch.score import Rescored, rescore
 from gan_bench.results.layout import open_results
 from gan_bench.results.scores import Score, Scores
 from gan_bench.scoring.features.choice import Scoring
