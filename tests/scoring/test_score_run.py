@@ -294,7 +294,7 @@ def test_scores_under_two_protocols_stand_side_by_side(run_dir, snapshots):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda text: text[:-20], "damaged"),
+        (lambda text: text[:-20], "is not readable"),
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 3'), "schema_version"),
         (lambda text: text.replace('"n_real": 1000,', '"n_real": 999,'), "fingerprint"),
         (lambda text: text.replace('"floor"', '"flor"'), "flor: extra inputs"),
@@ -313,7 +313,7 @@ def test_damaged_scores_are_an_error_and_are_not_overwritten(run_dir, damage, me
 
 
 def test_missing_scores_are_an_error(tmp_path):
-    with pytest.raises(GanBenchError, match="cannot be read"):
+    with pytest.raises(GanBenchError, match="does not exist"):
         Scores.read(tmp_path / "absent.json")
 
 
