@@ -1,6 +1,5 @@
 """Expands a request into a plan: chooses the preset, describes the targets, makes the runs."""
 
-import difflib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -12,6 +11,7 @@ from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.registry import RecipeFacts, find, is_path, path_name, registered
 from gan_bench.system.devices import check_device, default_threads
+from gan_bench.text import did_you_mean
 
 
 def expand(request: Request, command: str, place: Place | None = None) -> Plan:
@@ -140,8 +140,7 @@ def _check_pythons(request: Request) -> None:
     known |= frameworks.FRAMEWORKS.keys()
     for framework in request.python:
         if framework not in known:
-            near = difflib.get_close_matches(framework, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}."
+            hint = did_you_mean(framework, sorted(known))
             raise UsageError(f"[python] names the unknown framework {framework!r}; {hint}")
 
 
