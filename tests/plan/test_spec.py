@@ -18,6 +18,7 @@ from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.schedulers.submissions import LaunchFolder, Submission
 from gan_bench.scoring.score_run import score_run
+from gan_bench.scoring.scorer import Options as ScoringOptions
 from gan_bench.worker.training import Training
 from report_folder import run_spec
 
@@ -111,7 +112,7 @@ def by_the_worker(folder):
 
 
 def by_the_scorer(folder):
-    score_run(folder.path)
+    score_run(folder.path, ("fid",), ScoringOptions())
 
 
 def by_itself(folder):
