@@ -16,7 +16,7 @@ from gan_bench.plan.spec import (
 )
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
-from gan_bench.schedulers.submissions import LaunchFolder, Submission
+from gan_bench.schedulers.submissions import Submission, SubmissionFolder
 from gan_bench.scoring.score_run import score_run
 from gan_bench.scoring.scorer import Options as ScoringOptions
 from gan_bench.worker.training import Training
@@ -152,7 +152,7 @@ def test_doctor_says_what_is_wrong_with_a_specification(tmp_path):
 
 
 def test_a_damaged_task_of_a_submission_is_one_sentence(tmp_path):
-    launch = LaunchFolder(tmp_path / "launch")
+    launch = SubmissionFolder(tmp_path / "launch")
     submission = Submission(
         id="1", engine="e", created_at="now", plan_id="p", options=Options("c"), retries=2
     )

@@ -480,7 +480,7 @@ def test_two_protocols_are_two_groups(train, report):
 
 def test_two_machines_are_two_groups(two_machines, report):
     found = report()
-    fids = {"Model X": ["4.01", "7.01"], "Model Y": ["5.01", "8.01"]}
+    fids = {"Model X, 2 cores": ["4.01", "7.01"], "Model Y, 2 cores": ["5.01", "8.01"]}
     assert_that_groups_stand_apart(found, fids)
     for text in found.both():
         assert "fall into 2 groups that are not ranked together, as they differ in machine" in text
@@ -500,7 +500,8 @@ def test_curves_of_one_implementation_on_two_machines_are_two_lines(two_machines
     found = report()
     for name in ("loss-generator", "d-fake"):
         strong = [t for t in found.chart(name) if "name" in t and "opacity" not in t]
-        machines, implementations = ("Model X", "Model Y"), ("torch-dcgan", "keras-dcgan")
+        machines = ("Model X, 2 cores", "Model Y, 2 cores")
+        implementations = ("torch-dcgan", "keras-dcgan")
         names = {f"{name} ({machine})" for name in implementations for machine in machines}
         assert {trace["name"] for trace in strong} == names
         assert len(strong) == len(names)
@@ -515,7 +516,7 @@ def test_samples_of_one_implementation_on_two_machines_say_which(two_machines, r
     assert len(captions) == 4
     assert len(set(captions)) == 4
     for caption in captions:
-        assert ("(Model X)" in caption) != ("(Model Y)" in caption)
+        assert ("(Model X, 2 cores)" in caption) != ("(Model Y, 2 cores)" in caption)
 
 
 def test_class_shares_of_one_implementation_on_two_machines_are_two_bars(results, report):
@@ -539,13 +540,14 @@ def test_a_cpu_and_a_gpu_are_two_groups(train, report):
         on_gpu = {**machine, "multiply_adds_fraction": None}
         train(name, [fid + 1, fid + 1.01, fid + 1.02], values=gpu, **on_gpu)
     found = report()
-    fids = {"CPU, Model X": ["4.01", "7.01"], "GPU, GPU A with Model X": ["5.01", "8.01"]}
+    cpu, gpu = "CPU, Model X, 2 cores", "GPU, GPU A with Model X, 2 cores"
+    fids = {cpu: ["4.01", "7.01"], gpu: ["5.01", "8.01"]}
     assert_that_groups_stand_apart(found, fids)
     rates = {
         title: found.ranking(group)["torch-dcgan"]["Of machine rate (%)"].text
         for group, title in enumerate(found.titles("ranking"))
     }
-    assert rates == {"CPU, Model X": "45.6", "GPU, GPU A with Model X": "—"}
+    assert rates == {cpu: "45.6", gpu: "—"}
     for text in found.both():
         assert "not ranked together, as they differ in device and machine" in text
         assert "there is no framework-neutral probe on a GPU" in text

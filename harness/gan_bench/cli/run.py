@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gan_bench.plan.request import Request
     from gan_bench.plan.spec import Plan
     from gan_bench.results.layout import ResultsFolder
-    from gan_bench.schedulers.base import Engine
+    from gan_bench.schedulers.base import Scheduler
 
 _RETRIES = 2
 
@@ -188,9 +188,9 @@ def run(
 def _request(plan_file: Path | None, plan_options: dict[str, Any]) -> "Request":
     """Return what to run, from the plan file and the options, which take precedence."""
     from gan_bench.plan import request
-    from gan_bench.schedulers.base import engines
+    from gan_bench.schedulers.base import schedulers
 
-    content = request.read_plan_file(plan_file, engines()) if plan_file else {}
+    content = request.read_plan_file(plan_file, schedulers()) if plan_file else {}
     return request.request(request.with_options(content, plan_options))
 
 
@@ -206,7 +206,7 @@ def _check_silence(silence: float | None) -> None:
 
 
 def _check_executor_options(
-    local: dict[str, bool], jobs: dict[str, bool], engine: "Engine | None"
+    local: dict[str, bool], jobs: dict[str, bool], engine: "Scheduler | None"
 ) -> None:
     for option, given in local.items():
         if given and engine is not None:
@@ -228,7 +228,7 @@ def _check_executor_tables(request: "Request", executor: str, plan: "Plan") -> N
             )
 
 
-def _show_plan(plan: "Plan", how: "Options", results: Path, engine: "Engine | None") -> None:
+def _show_plan(plan: "Plan", how: "Options", results: Path, engine: "Scheduler | None") -> None:
     from gan_bench.cli.views.tables import print_parameters, print_plan
     from gan_bench.launch.run_one import action
     from gan_bench.results.layout import open_results
@@ -261,7 +261,7 @@ def _submit(
     plan: "Plan",
     how: "Options",
     executor: str,
-    engine: "Engine",
+    engine: "Scheduler",
     retries: int,
     max_parallel: int | None,
 ) -> None:
@@ -296,8 +296,7 @@ def _follow(folder: "ResultsFolder", plan: "Plan", how: "Options") -> int:
     from gan_bench.launch.local import Interrupted, interruptible
     from gan_bench.launch.score import unscored
     from gan_bench.launch.status import Scan
-    from gan_bench.schedulers.follow import follow
-    from gan_bench.schedulers.jobs import Jobs
+    from gan_bench.schedulers.jobs import Jobs, follow
 
     specs = {spec.run_id: spec for spec in plan.runs}
     try:

@@ -19,10 +19,9 @@ from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import Job, Record
 from gan_bench.results.status import FINISHED, RETRIED_ON_REQUEST, Status
 from gan_bench.scoring.features.choice import Scoring
+from gan_bench.system.calibration import LoadMeter, probe
 from gan_bench.system.disk import DiskFull, is_full
-from gan_bench.system.load import LoadMeter
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
-from gan_bench.system.throughput_probe import probe
 
 Action = Literal["reuse", "run"]
 

@@ -28,7 +28,7 @@ from gan_bench.results.layout import (
 )
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
-from gan_bench.schedulers.submissions import launches
+from gan_bench.schedulers.submissions import submissions
 from gan_bench.system.disk import writing
 from gan_bench.system.locks import is_held, run_lock
 from gan_bench.system.processes import by_run
@@ -134,7 +134,7 @@ def _shared_files(results: ResultsFolder) -> Iterator[Problem]:
         read_published(results.published)
     except UnreadableFile as error:
         yield Problem(results.published, error.problem, "none", "edit the file")
-    for launch in launches(results):
+    for launch in submissions(results):
         try:
             launch.read()
             launch.jobs()
