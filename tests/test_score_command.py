@@ -363,7 +363,7 @@ def test_images_of_no_known_data_set_have_a_warning_and_no_classes(bench, tmp_pa
     sides = (str(tmp_path / "a.npy"), str(tmp_path / "b.npy"))
     result = json.loads(score(bench, *sides, "--json").out)
     rows = {row["metric"]: row for row in result["scores"]}
-    assert "a.npy is no data set that is known here" in result["warnings"][0]
+    assert "a.npy is not a known data set" in result["warnings"][0]
     assert rows["classes_present"]["value"] is None
     assert rows["fid_lenet"]["value"] is not None
-    assert "Warning: a.npy is no data set" in score(bench, *sides).out
+    assert "Warning: a.npy is not a known data set" in score(bench, *sides).out

@@ -339,7 +339,7 @@ def test_a_run_without_a_snapshot_is_an_error(tmp_path):
 def test_the_process_writes_scores_and_imports_no_framework(run_dir):
     program = (
         "import sys\n"
-        "from gan_bench.scoring import main\n"
+        "from gan_bench.scoring.__main__ import main\n"
         "code = main()\n"
         "assert not {'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
         "sys.exit(code)\n"

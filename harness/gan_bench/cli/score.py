@@ -109,7 +109,7 @@ def features() -> None:
 @click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True)
 def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
     """Train the lenet of a labelled DATASET, and keep it in the cache."""
-    from gan_bench.scoring.features.train_classifier import train_classifier
+    from gan_bench.scoring.features.by_name import train_classifier
 
     path, facts = train_classifier(dataset, epochs=epochs, seed=seed, threads=threads, say=say)
     click.echo(f"{path}: accuracy {facts['accuracy']:.2%} on the test split.")

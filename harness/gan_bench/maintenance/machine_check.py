@@ -8,7 +8,7 @@ from gan_bench import data
 from gan_bench.data.image_file import SUFFIXES
 from gan_bench.plugins.frameworks import FRAMEWORKS, versions_of
 from gan_bench.plugins.registry import registered
-from gan_bench.scoring.cache_folders import cache_sizes
+from gan_bench.scoring.reference_cache import cache_sizes
 from gan_bench.system.devices import gpus, machine
 from gan_bench.version import __version__
 

@@ -7,8 +7,8 @@ from typing import get_args
 
 from gan_bench.errors import GanBenchError
 from gan_bench.metrics import DEFAULT, parse_metrics
-from gan_bench.scoring.cache_folders import reference_folder
 from gan_bench.scoring.features.choice import parse_features
+from gan_bench.scoring.reference_cache import reference_folder
 from gan_bench.scoring.score_run import Points, score_run
 from gan_bench.scoring.scorer import Options
 from gan_bench.system.devices import default_threads

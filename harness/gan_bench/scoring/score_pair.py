@@ -9,9 +9,9 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.results.external import add_external, check_external, check_name
 from gan_bench.results.layout import open_results
 from gan_bench.results.scores import Score, Scores, Source
-from gan_bench.scoring.cache_folders import reference_folder
 from gan_bench.scoring.features.choice import Scoring
 from gan_bench.scoring.images import ImageSet, open_images
+from gan_bench.scoring.reference_cache import reference_folder
 from gan_bench.scoring.scorer import Floor, Options, Scorer
 
 
@@ -90,7 +90,7 @@ def score_pair(
         weights=scorer.weights,
         real=Source(images=words[0], sha256=real.sha256, count=real.count),
         fake=Source(images=words[1], sha256=fake.sha256, count=fake.count),
-        floor=floor.figures,
+        floor=floor.values,
         floor_reason=floor.reason,
         scores=[
             Score(step=0, all_equal=fake.all_equal(), **figure.model_dump()) for figure in figures

@@ -16,7 +16,6 @@ from gan_bench.results.layout import RunFolder
 from gan_bench.results.protocol import LARGEST_REFERENCE
 from gan_bench.results.scores import Score, Scores
 from gan_bench.scoring.images import of_snapshot, of_split
-from gan_bench.scoring.metrics.feature_metrics import missing_figures
 from gan_bench.scoring.scorer import Options, Scorer
 from gan_bench.scoring.snapshots import keep_grids, snapshot_paths
 from gan_bench.system.files import read_limited
@@ -119,7 +118,7 @@ def score_run(
                 rows[key] = row
         for sentence in scorer.notices():
             options.say(sentence)
-        scores = _result(scorer, rows, metrics, floor.figures, floor.reason)
+        scores = _result(scorer, rows, metrics, floor.values, floor.reason)
         result = scores.model_copy(update={"score_s": time.perf_counter() - began})
         earlier = _earlier(folder, scorer)
         if earlier is not None:
@@ -260,7 +259,7 @@ def _remove_superseded(folder: RunFolder, result: Scores) -> None:
 def _score(
     step: int, path: Path, metrics: Sequence[str], scorer: Scorer, planned: int
 ) -> list[Score]:
-    n_real, n_fake = scorer.protocol.n_real, scorer.protocol.n_fake
+    n_fake = scorer.protocol.n_fake
     all_equal = None
     count = 0
     try:
@@ -276,9 +275,5 @@ def _score(
         figures = scorer.score(samples, metrics)
         all_equal = samples.all_equal()
     except GanBenchError as error:
-        figures = [
-            figure
-            for metric in metrics
-            for figure in missing_figures(metric, scorer.name, n_real, count, str(error))
-        ]
+        figures = scorer.missing(metrics, count, str(error))
     return [Score(step=step, all_equal=all_equal, **figure.model_dump()) for figure in figures]

@@ -1,6 +1,7 @@
 """Files: read within a limit, written whole or not at all, and the user's cache folder."""
 
 import errno
+import hashlib
 import json
 import os
 import tempfile
@@ -74,6 +75,18 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file, hexadecimal.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cache_folder() -> Path:
