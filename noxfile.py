@@ -37,7 +37,7 @@ def types(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """Prove that the core installs and works with neither framework."""
     session.install(*CONSTRAINTS, ".", "pytest")
-    session.run("python", "-P", "tests/core_without_frameworks.py")
+    session.run("python", "-P", "tests/support/core_without_frameworks.py")
 
 
 @nox.session
@@ -52,7 +52,7 @@ def browser(session: nox.Session) -> None:
     """Use the report in the Chromium of this machine; pictures go to $GAN_BENCH_SCREENSHOTS."""
     session.install(*CONSTRAINTS, "--editable", ".", "pytest")
     session.install(*CONSTRAINTS, "playwright", "axe-playwright-python")
-    session.run("pytest", "tests/test_report_browser.py", *session.posargs)
+    session.run("pytest", "tests/report/test_browser.py", *session.posargs)
 
 
 @nox.session
@@ -117,7 +117,7 @@ def kills(session: nox.Session) -> None:
     """Kill runs 200 times at random moments, and a real implementation ten times."""
     session.install(*CONSTRAINTS, "--editable", ".[torch,dev]")
     often = {"GAN_BENCH_KILLS": "200", "GAN_BENCH_REAL_KILLS": "10"}
-    session.run("pytest", "tests/test_kills.py", *session.posargs, env=often)
+    session.run("pytest", "tests/promises/test_kills.py", *session.posargs, env=often)
 
 
 @nox.session
@@ -125,7 +125,7 @@ def fuzz(session: nox.Session) -> None:
     """Mutate files of every kind that is read, 10,000 times each."""
     session.install(*CONSTRAINTS, "--editable", ".", "pytest", "hypothesis")
     often = {"GAN_BENCH_EXAMPLES": "10000"}
-    session.run("pytest", "tests/test_fuzz.py", *session.posargs, env=often)
+    session.run("pytest", "tests/promises/test_fuzz.py", *session.posargs, env=often)
 
 
 @nox.session

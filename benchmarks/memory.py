@@ -54,10 +54,11 @@ LAUNCHER = """
 import sys
 from pathlib import Path
 import psutil
-from gan_bench.executor.local import execute
-from gan_bench.executor.one_run import Options
-from gan_bench.folders import open_results
-from gan_bench.plan import expand, request
+from gan_bench.launch.local import execute
+from gan_bench.launch.run_one import Options
+from gan_bench.results.layout import open_results
+from gan_bench.plan.expand import expand
+from gan_bench.plan.request import request
 path, runs = sys.argv[1], int(sys.argv[2])
 here = psutil.Process()
 class Observer:

@@ -18,7 +18,7 @@ from pathlib import Path
 from report_results import make_results
 
 ENGINE = """
-from gan_bench.executor.engine import Place, Standing
+from gan_bench.schedulers.base import JobState, Place
 
 class Patient:
     def __init__(self, asked):
@@ -33,7 +33,7 @@ class Patient:
         for start in range(0, len(tasks), 1000):
             yield {task.index: f"1_{task.index}" for task in tasks[start:start + 1000]}
     def states(self, jobs):
-        return {job: Standing("waiting") for job in jobs}
+        return {job: JobState("waiting") for job in jobs}
     def cancel(self, jobs):
         pass
 """

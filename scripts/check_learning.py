@@ -19,7 +19,7 @@ MARGIN = 0.75
 
 Found with seed 0, torch and keras: dcgan 0.30 and 0.29, dcgan-3g 0.29 and 0.28, baseline 0.49 and
 0.38, enhanced 0.49 and 0.56, upsampling-sgd 0.31 and 0.31, decay 0.55 and 0.56. Over three seeds
-of a shorter run dcgan's deviated by 0.02 (tests/test_learning.py).
+of a shorter run dcgan's deviated by 0.02 (tests/frameworks/test_learning.py).
 """
 RESULTS = Path("results/learns")
 

@@ -1,4 +1,4 @@
-"""Keep what the gate reads of the calibration study's runs, for its tests: tests/stored_gate.
+"""Keep what the gate reads of the calibration study's runs for its tests: support/stored_gate.
 
 `python scripts/keep_gate_records.py results/calibration`, after `nox -s calibrate`. Kept are the
 fresh seeds of the unchanged implementations, and all seeds of the planted changes. Where files lay
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-KEPT = ROOT / "tests" / "stored_gate"
+KEPT = ROOT / "tests" / "support" / "stored_gate"
 FRESH = range(30, 36)
 
 

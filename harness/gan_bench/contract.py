@@ -1,4 +1,4 @@
-"""Checks what a trainer returns against the contract, before anything is believed of it."""
+"""Checks that what a trainer returns keeps the contract, before it is used."""
 
 import hashlib
 from typing import Any
@@ -13,18 +13,18 @@ _OPTIONAL = frozenset({"d_real", "d_fake"})
 
 
 class ContractError(GanBenchError):
-    """A trainer returned what the contract does not allow."""
+    """A trainer returned something that breaks the contract."""
 
 
 def loss_table(losses: Losses, steps: int, dtype: str) -> NDArray[np.float32]:
-    """Return losses as float32 (steps, 4), NaN in the columns that the trainer does not have.
+    """Return losses as float32 (steps, 4), with NaN in columns that the trainer does not report.
 
-    ``dtype`` is the recipe's, in which the trainer returns them.
+    ``dtype`` is the recipe's; the trainer must return losses in it.
 
     Raises
     ------
     ContractError
-        A column that must be there is not, or one has another shape or dtype.
+        A required column is missing, or a column has the wrong shape or dtype.
     """
     table = np.full((steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
     for column, name in enumerate(LOSS_COLUMNS):
@@ -43,16 +43,16 @@ def loss_table(losses: Losses, steps: int, dtype: str) -> NDArray[np.float32]:
 
 
 def check_samples(images: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
-    """Check that samples are uint8 of a shape.
+    """Check that samples are uint8 and have the given shape.
 
     Raises
     ------
     ContractError
-        They are not.
+        The type, dtype or shape is wrong.
     """
     if not isinstance(images, np.ndarray) or images.shape != shape:
-        found = getattr(images, "shape", type(images).__name__)
-        raise ContractError(f"sample returned {found}, the contract says {shape}")
+        actual = getattr(images, "shape", type(images).__name__)
+        raise ContractError(f"sample returned {actual}, the contract says {shape}")
     if images.dtype != np.uint8:
         raise ContractError(f"sample returned {images.dtype}, the contract says uint8")
 

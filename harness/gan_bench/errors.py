@@ -8,29 +8,38 @@ if TYPE_CHECKING:
 
 
 class GanBenchError(Exception):
-    """A mistake of the user's or of the machine's that the tool can name in one sentence."""
+    """An error by the user or the machine that the tool can explain in one sentence."""
 
 
 class UsageError(GanBenchError):
     """Bad input: an unknown name, a value out of range, an unusable file (exit code 2)."""
 
 
+class DamagedFile(GanBenchError):
+    """A stored file that is damaged, or was written by an unknown version of gan-bench."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}: {remedy}.")
+        self.problem = problem
+        """What is wrong with the file, without a full stop."""
+
+
 @dataclass(frozen=True)
 class ValidationProblem:
-    """The first thing that is wrong; people mend one at a time."""
+    """The first problem that pydantic found; users fix one at a time."""
 
     keys: tuple[str | int, ...]
-    """Where it is: names of fields and numbers of items, outermost first."""
+    """Field names and list indices that lead to the value, outermost first."""
     message: str
-    """What is wrong, beginning small."""
+    """What is wrong, starting in lower case."""
     given: Any
-    """The value that is refused."""
+    """The rejected value."""
     kind: str
-    """Pydantic's name for it, such as ``extra_forbidden``."""
+    """Pydantic's error type, such as ``extra_forbidden``."""
 
     @property
     def where(self) -> str:
-        """The place with dots, such as ``spec.budget.amount``; empty for the whole."""
+        """The keys joined by dots, such as ``spec.budget.amount``; empty for the whole input."""
         return ".".join(map(str, self.keys))
 
     def __str__(self) -> str:
@@ -39,7 +48,7 @@ class ValidationProblem:
 
 
 def first_validation_error(error: "ValidationError") -> ValidationProblem:
-    """Return the first of the mistakes that an error names."""
+    """Return the first problem of a validation error."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
     return ValidationProblem(
@@ -48,7 +57,7 @@ def first_validation_error(error: "ValidationError") -> ValidationProblem:
 
 
 def reason_of(error: Exception) -> str:
-    """Return pydantic's first mistake, or what any other error says."""
-    from pydantic import ValidationError  # not above: `gan-bench --help` does without
+    """Return the first problem of a validation error, or the text of any other error."""
+    from pydantic import ValidationError  # not at the top: `gan-bench --help` does not load it
 
     return str(first_validation_error(error) if isinstance(error, ValidationError) else error)

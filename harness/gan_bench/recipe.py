@@ -1,4 +1,4 @@
-"""What every recipe is: a GAN's hyperparameters, initial weights and cost, without a framework."""
+"""The base of all recipes: a GAN's hyperparameters, initial weights and cost; no framework."""
 
 from typing import ClassVar, Literal, Self
 
@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 class Recipe(BaseModel):
     """The hyperparameters of a GAN, validated; subclasses add their own fields and set defaults.
 
-    A field is a knob: ``--set IMPLEMENTATION.FIELD=VALUE`` changes it, and the conformance suite
-    checks that changing it changes something. ``Field(examples=[...])`` names the value that the
-    suite tries where a generic change (half as much again, one more, another choice) is not valid.
+    ``--set IMPLEMENTATION.FIELD=VALUE`` changes a field, and the conformance suite checks that
+    every field has an effect. The suite tries a generic change (times 1.5, plus 1, another choice);
+    where none of these is valid, ``Field(examples=[...])`` gives the value to try.
     """
 
     model_config = ConfigDict(
@@ -23,7 +23,7 @@ class Recipe(BaseModel):
     """The recipe's name, as in ``torch-<name>``."""
 
     origin: ClassVar[str] = ""
-    """The framework whose arithmetic the recipe takes, e.g. ``torch``."""
+    """The framework whose arithmetic and defaults the recipe follows, e.g. ``torch``."""
 
     source: ClassVar[str] = ""
     """Where the recipe comes from."""
@@ -43,7 +43,7 @@ class Recipe(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _is_no_truth_value(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse ``true`` where a number is asked for, which Python takes for 1."""
+        """Reject ``true`` for a number: Python would read it as 1."""
         field = cls.model_fields[str(info.field_name)]
         if isinstance(value, bool) and field.annotation in (int, float):
             raise ValueError("a number is needed here, not a truth value")
@@ -51,15 +51,15 @@ class Recipe(BaseModel):
 
     @property
     def train_splits(self) -> tuple[Literal["train", "test"], ...]:
-        """The data set's splits that the run trains on, one after the other.
+        """The splits of the data set that the run trains on, in this order.
 
-        Scores compare with the test split: a recipe that trains on it has seen the reference.
+        Scores use the test split as reference: a recipe that trains on it has seen the reference.
         """
         return ("train",)
 
     @property
     def real_batches_per_step(self) -> int:
-        """Batches of real images that one step consumes (p, the discriminator's updates)."""
+        """Batches of real images that one step consumes (p, one for each discriminator update)."""
         return 1
 
     @property
@@ -73,39 +73,40 @@ class Recipe(BaseModel):
         return self.real_batches_per_step * self.batch_size
 
     def initial_weights(self, seed: int) -> dict[str, NDArray[np.float32]] | None:
-        """Return every tensor of both networks at the start, fresh arrays and a pure function.
+        """Return the initial value of every tensor of both networks, as new arrays.
 
-        Canonical names and layouts: see `gan_bench.trainer.Weights`. None says that the
-        implementation initialises itself, and its runs are then not paired with others.
+        The values depend on the recipe and ``seed`` only. For names and layouts see
+        `gan_bench.trainer.Weights`. None means that the implementation initialises itself; its runs
+        are then not paired with others.
         """
         return None
 
     def parameter_counts(self) -> dict[str, int] | None:
-        """Return the trainable parameters of ``generator`` and ``discriminator``, or None."""
+        """Return the number of trainable parameters of each network, or None."""
         return None
 
     def forward_multiply_adds(self) -> dict[str, int] | None:
-        """Return those of a forward pass of one image, ``generator`` and ``discriminator``."""
+        """Return the multiply-adds of one image's forward pass through each network, or None."""
         return None
 
     def multiply_adds_per_step(self) -> int | None:
-        """Return the multiply-adds of the matrix products and convolutions that a step needs."""
+        """Return the multiply-adds of all matrix products and convolutions of a step, or None."""
         return None
 
     def without_dropout(self) -> Self:
-        """Return the recipe with nothing random inside the networks, for parity."""
+        """Return the recipe without randomness inside the networks; `gan-bench parity` uses it."""
         return self
 
     def smaller(self) -> Self:
-        """Return a recipe that trains faster and in which every field still does something.
+        """Return a smaller recipe that trains faster, and in which every field has an effect.
 
-        In it the conformance suite tries other values of each field.
+        The conformance suite uses it when it tries other values of each field.
         """
         return self
 
     @classmethod
     def conventions(cls, framework: str) -> dict[str, str]:
-        """Return what is pinned and no field: the arithmetic's forms, by what they concern."""
+        """Return the arithmetic conventions that are fixed and not fields, by topic."""
         return {}
 
     def cannot_make(self, height: int, width: int, channels: int) -> str | None:

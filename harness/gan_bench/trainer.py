@@ -1,7 +1,7 @@
 """The contract between the harness and an implementation of a GAN.
 
-The harness owns what must be equal for all implementations: initial weights, data and batch
-order, latents, seeds, the clock, evaluation points, checkpoints. A trainer owns what makes it
+The harness controls what must be equal for all implementations: initial weights, data and batch
+order, latents, seeds, the clock, evaluation points, checkpoints. A trainer controls what makes it
 fast: the input pipeline on the device, compilation, memory layout.
 """
 
@@ -19,26 +19,26 @@ Weights = Mapping[str, NDArray[np.generic]]
 """Tensors by canonical name, in canonical layouts.
 
 ``generator.<i>.<tensor>`` and ``discriminator.<i>.<tensor>``, where ``<i>`` counts the layers that
-have tensors, in the order in which data passes them. Tensors: ``kernel`` and ``bias`` (convolution,
+have tensors, in forward order. Tensors: ``kernel`` and ``bias`` (convolution,
 transposed convolution, dense), ``gamma``, ``beta``, ``moving_mean``, ``moving_variance`` (batch
-normalisation). Layouts: convolution and transposed convolution (height, width, in, out), ``in``
-being the channels that enter the layer; dense (in, out). Feature maps are flattened and unflattened
+normalisation). Layouts: convolution and transposed convolution (height, width, in, out), where
+``in`` is the number of input channels; dense (in, out). Feature maps are flattened and unflattened
 in NHWC order.
 """
 
 
 class Unsupported(Exception):
-    """Raised by a trainer that cannot do what the run asks; it never approximates."""
+    """Raised by a trainer that cannot do exactly what the run asks for."""
 
 
 @dataclass(frozen=True)
 class Losses:
-    """What one call of ``train`` reports, each of shape (steps,) in the recipe's dtype.
+    """The losses of one call of ``train``; each array has shape (steps,) and the recipe's dtype.
 
-    ``generator`` and ``discriminator`` are the losses as the recipe minimises them (where a step
-    updates a network several times, the mean over these updates); ``d_real`` and ``d_fake`` are the
-    batch means of sigmoid(D(x)) and sigmoid(D(G(z))) in the discriminator's update, or None where
-    an implementation has none.
+    ``generator`` and ``discriminator`` are the losses that the recipe minimises. If a step updates
+    a network several times, they are the mean over these updates. ``d_real`` and ``d_fake`` are the
+    batch means of sigmoid(D(x)) and sigmoid(D(G(z))) in the discriminator's update, or None if the
+    implementation does not report them.
     """
 
     generator: NDArray[np.floating]
@@ -51,8 +51,8 @@ class Losses:
 class Trainer(Protocol):
     """One implementation: a recipe in a framework.
 
-    The harness finds the class by an entry point in the group ``gan_bench.implementations`` (named
-    ``<framework>-<recipe>``) or by the path of the file that defines it.
+    The harness finds the class through an entry point in the group ``gan_bench.implementations``
+    (named ``<framework>-<recipe>``), or through the path of the file that defines it.
     """
 
     framework: ClassVar[str]
@@ -73,30 +73,30 @@ class Trainer(Protocol):
     ) -> None:
         """Build the networks and upload the data to the device.
 
-        Where the run asks for ``--deterministic``, the environment variable
-        ``GAN_BENCH_DETERMINISTIC`` is 1: a trainer then makes its framework repeat its bits.
+        With ``--deterministic`` the environment variable ``GAN_BENCH_DETERMINISTIC`` is 1: the
+        trainer then makes its framework use deterministic kernels.
 
         Parameters
         ----------
         recipe
             An instance of ``recipe_class``.
         images
-            uint8 (n, height, width, channels), the whole training split; read-only, not to be
-            written to. Pixel x stands for x / 127.5 - 1.
+            uint8 (n, height, width, channels), the whole training split, read-only. A pixel value
+            x means x / 127.5 - 1.
         labels
             int64 (n,).
         device
             ``cpu`` or ``cuda:<index>``. A trainer that cannot use it raises `Unsupported`.
         planned_steps
-            The steps of the whole run, on which schedules depend.
+            Number of steps of the whole run, for learning rate schedules.
         seed
-            For random draws of the trainer's own (dropout masks); batches, latents and initial
-            weights come from the harness.
+            Seed of the trainer's own random draws, such as dropout masks. Batches, latents and
+            initial weights come from the harness.
         """
         ...
 
     def set_weights(self, weights: Weights) -> None:
-        """Replace every tensor of both networks; optimiser state is left as it is."""
+        """Replace every tensor of both networks; leave the optimisers' state unchanged."""
         ...
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
@@ -104,10 +104,10 @@ class Trainer(Protocol):
         ...
 
     def train(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Losses:
-        """Train one step for each row and return when the device is idle again.
+        """Train one step for each row; return when the device is idle again.
 
-        Never synchronises with the device inside the loop. Consecutive calls continue one another:
-        two calls of five steps end in the same bits as one call of ten.
+        Do not synchronise with the device inside the loop. Consecutive calls continue each other:
+        two calls of five steps give bit-identical results to one call of ten.
 
         Parameters
         ----------
@@ -123,9 +123,10 @@ class Trainer(Protocol):
     ) -> NDArray[np.uint8]:
         """Return G(latents) as uint8 (n, height, width, channels) for any n >= 1.
 
-        In inference mode, mapped to grey levels by clip(round(127.5 (x + 1)), 0, 255). An image
-        depends, to the bit, on the weights and its own row of latents only, and nothing changes.
-        Kernels may round differently for other batch sizes: compute in batches of one fixed shape.
+        The generator runs in inference mode; outputs become grey levels by
+        clip(round(127.5 (x + 1)), 0, 255). Each image depends, to the bit, only on the weights and
+        its own row of latents, and the call changes no state. Kernels may round differently at
+        other batch sizes, so compute in batches of one fixed shape.
         """
         ...
 
@@ -134,26 +135,27 @@ class Trainer(Protocol):
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC in [-1, 1] and D(images) as logits of shape (n,).
 
-        For parity only. ``images`` are float NHWC in [-1, 1], any number as of latents.
-        ``training`` chooses batch statistics (dropout stays off); moving statistics, optimisers and
-        random state are left as they were.
+        Used by ``gan-bench parity`` only. ``images`` are float NHWC in [-1, 1]; there may be any
+        number of images and of latents. If ``training`` is true, batch normalisation uses the
+        batch's statistics; dropout is always off. The call changes no moving statistics, optimiser
+        state or random state.
         """
         ...
 
-    # A trainer may also have `multiply_adds() -> dict[str, int]`: of one image's forward pass
-    # through ``generator`` and ``discriminator``, counted on the networks as they were built. The
-    # conformance suite compares them with the recipe's `forward_multiply_adds`.
+    # A trainer may also have `multiply_adds() -> dict[str, int]`: the multiply-adds of one image's
+    # forward pass through ``generator`` and ``discriminator``, counted on the networks as built.
+    # The conformance suite compares them with the recipe's `forward_multiply_adds`.
 
     def save(self, path: Path) -> None:
-        """Write everything that continuing needs below the existing, empty folder ``path``.
+        """Write the complete training state below the existing, empty folder ``path``.
 
-        Weights, optimisers, dropout's random state, the step: ``load`` and on gives the same bits
-        as if nothing had happened.
+        That is weights, optimisers, the random state of dropout and the step: training that
+        continues after ``load`` must be bit-identical to uninterrupted training.
         """
         ...
 
     def load(self, path: Path) -> None:
-        """Restore what ``save`` wrote, into a trainer built with the same arguments."""
+        """Restore what ``save`` wrote; the trainer was built with the same arguments."""
         ...
 
 

@@ -1,1 +1,1 @@
-"""The click commands, one file a group; each reads its options, calls a module, and prints."""
+"""The commands, one file a group: each parses its options, calls a module, and prints."""

@@ -1,4 +1,4 @@
-"""``gan-bench verify`` and ``parity``: whether implementations do what they say."""
+"""``gan-bench verify`` and ``parity``: check implementations."""
 
 import sys
 from pathlib import Path
@@ -18,18 +18,25 @@ from gan_bench.cli.options import (
 
 @click.command()
 @click.argument("target")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@click.option(
+    "--device", default="cpu", show_default=True, help="Device: cpu, cuda, cuda:1 or auto."
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Random seed."
+)
 @click.option(
     "--timeout",
     type=PositiveNumber(),
     default=3600,
     show_default=True,
-    help="Seconds after which it is ended.",
+    help="Stop the suite after this many seconds.",
 )
 @json_option
 def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -> None:
-    """Run the conformance suite on an implementation: a name or the path of a .py file."""
+    """Check that an implementation keeps the trainer contract.
+
+    TARGET is a name from `gan-bench list`, or a path to a .py file.
+    """
     from dataclasses import asdict
 
     from gan_bench.cli.views.tables import print_check
@@ -38,14 +45,14 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
 
     terminal = console()
     done = []
-    found = checks(
+    results = checks(
         target,
         device=check_device(device),
         threads=default_threads(),
         seed=seed,
         limit_s=timeout,
     )
-    for check in found:
+    for check in results:
         done.append(check)
         if not as_json:
             print_check(terminal, check)
@@ -62,21 +69,25 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[RECIPE | A B]")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@click.option(
+    "--device", default="cpu", show_default=True, help="Device: cpu, cuda, cuda:1 or auto."
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Random seed."
+)
 @click.option(
     "--batch-size",
     type=click.IntRange(2, 65_536),
     default=32,
     show_default=True,
-    help="Images in a batch, at most the recipe's.",
+    help="Batch size, limited to the recipe's.",
 )
 @click.option(
     "--paired-steps",
     type=click.IntRange(1, 100_000),
     default=20,
     show_default=True,
-    help="Length of the paired run.",
+    help="Number of steps of the paired run.",
 )
 @click.option(
     "--timeout",
@@ -84,7 +95,7 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
     type=PositiveNumber(),
     default=3600,
     show_default=True,
-    help="Seconds after which a pair that is not done is ended.",
+    help="Stop the comparison of a pair after this many seconds.",
 )
 @results_option
 @click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
@@ -92,10 +103,10 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
 def parity(
     what: tuple[str, ...], device: str, results: Path, wait: bool, as_json: bool, **values: Any
 ) -> None:
-    """Certify that implementations of one recipe compute the same thing.
+    """Certify that implementations of a recipe are numerically equivalent.
 
-    A recipe's original against its twins, all recipes' without an argument, or any two
-    implementations, by names or the paths of .py files.
+    With RECIPE, compare its original with its twins; without arguments, do so for all recipes.
+    With A B, compare any two implementations, given as names or paths to .py files.
     """
     from gan_bench.cli.views.tables import print_certificates
     from gan_bench.parity.certify import Setup, certify_all
@@ -104,11 +115,11 @@ def parity(
 
     setup = Setup(device=check_device(device), **values)
     command = typed()
-    found, left_out = pairs(what)
+    pairs_to_certify, left_out = pairs(what)
     for sentence in left_out:
         click.echo(sentence, err=True)
     certificates = []
-    for certificate in certify_all(found, setup, results, command=command, wait=wait):
+    for certificate in certify_all(pairs_to_certify, setup, results, command=command, wait=wait):
         certificates.append(certificate)
         if not as_json:
             click.echo(f"{certificate.pair}: {certificate.verdict}", err=True)
@@ -116,4 +127,4 @@ def parity(
         print_json([certificate.model_dump(mode="json") for certificate in certificates])
     else:
         print_certificates(console(), certificates)
-    sys.exit(0 if all(one.passed for one in certificates) and not left_out else 1)
+    sys.exit(0 if all(certificate.passed for certificate in certificates) and not left_out else 1)

@@ -50,11 +50,14 @@ class Margin(click.ParamType[float]):
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
-    help="The baseline's JSON file, such as baselines/ci.json.",
+    help="Baseline file to write (JSON), such as baselines/ci.json.",
 )
-@click.option("--seeds", help="Those that count, as a count such as 30, or 0,5; by default all.")
+@click.option("--seeds", help="Seeds to include: a count (30) or a list (0,5). Default: all.")
 def baseline(results: Path, out: Path, seeds: str | None) -> None:
-    """Freeze a results folder as what the gate compares with: at least 10 seeds each."""
+    """Freeze a results folder as a baseline for `gan-bench gate`.
+
+    Each implementation needs at least 10 seeds.
+    """
     from gan_bench.gate.freeze import freeze
     from gan_bench.plan.request import parse_seeds
 
@@ -77,38 +80,47 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
     "baseline_path",
     type=click.Path(path_type=Path),
     required=True,
-    help="What `gan-bench baseline` wrote.",
+    help="Baseline file written by `gan-bench baseline`.",
 )
 @results_option
-@click.option("--run", "train", is_flag=True, help="Train first what is needed.")
+@click.option("--run", "train", is_flag=True, help="Train the missing candidate runs first.")
 @click.option(
     "--seeds",
     type=click.IntRange(3, 1000),
-    help="With --run, how many each implementation trains, and again if it trips; by default 3.",
+    help="With --run: number of seeds per implementation, for the first test and for the rerun "
+    "(default: 3).",
 )
-@click.option("--dataset", help="With --run, where a baseline's folder:PATH lies here.")
+@click.option(
+    "--dataset", help="With --run: path on this machine of the baseline's data set, as folder:PATH."
+)
 @click.option(
     "--set",
     "set_",
     multiple=True,
     metavar="IMPL.FIELD=VALUE",
-    help="With --run, the recipe's fields that the baseline was run with.",
+    help="With --run: a recipe field that the baseline's runs changed; repeatable.",
 )
-@click.option("--wait", is_flag=True, help="With --run, wait for the device if it is in use.")
+@click.option("--wait", is_flag=True, help="With --run: wait for the device if it is in use.")
 @click.option(
     "--metric",
     metavar="NAME",
-    help="A recorded figure, or images_per_s; by default fid_lenet.",
+    help="A recorded metric, or images_per_s (default: fid_lenet).",
 )
 @click.option(
     "--margin",
     type=Margin(),
     default="5%",
     show_default=True,
-    help="By how much a mean may be worse before it matters.",
+    help="Tolerance: how much worse the mean may be.",
 )
-@click.option("--junit", type=click.Path(path_type=Path), help="JUnit XML for a CI server.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="A page for a pull request.")
+@click.option(
+    "--junit", type=click.Path(path_type=Path), help="Write JUnit XML for a CI server to this file."
+)
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path),
+    help="Write a Markdown page for a pull request to this file.",
+)
 @json_option
 def gate(
     targets: tuple[str, ...],
@@ -124,11 +136,11 @@ def gate(
 ) -> None:
     """Fail when an implementation is worse than its baseline.
 
-    TARGETS are names of the baseline, or with --run paths of your own ./my_gan.py; all by default.
+    TARGETS are implementations of the baseline (default: all) or, with --run, paths to your own
+    files, such as ./my_gan.py.
 
-    Exit code: 0 all pass, 1 a regression, 2 bad input, 3 no baseline or something that cannot be
-    compared, 4 something of which too little was measured; 2, 1, 3, 4 and 0 take precedence in
-    this order.
+    Exit code: 0 all pass, 1 a regression, 2 bad input, 3 no baseline or not comparable, 4 too few
+    measurements. If several apply, the order of precedence is 2, 1, 3, 4, 0.
     """
     from gan_bench.cli.views.gate import print_gate
     from gan_bench.errors import UsageError

@@ -1,4 +1,4 @@
-"""``gan-bench list``, ``show`` and ``status``."""
+"""``gan-bench list``, ``show``, ``status`` and ``cancel``."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from gan_bench.cli.options import console, json_option, print_json, results_opti
 @click.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the implementations that can be run."""
+    """List the available implementations."""
     from gan_bench.cli.views.tables import print_implementations
     from gan_bench.plugins.listing import implementation_rows
 
@@ -26,7 +26,10 @@ def list_(as_json: bool) -> None:
 @results_option
 @json_option
 def show(name: str, results: Path, as_json: bool) -> None:
-    """Show an implementation's recipe, or a run by its id or a part of it."""
+    """Show a recipe or a run.
+
+    NAME is an implementation from `gan-bench list`, or a run id or a unique part of one.
+    """
     from gan_bench.cli.views import tables
     from gan_bench.plugins.describe import describe
     from gan_bench.plugins.registry import find, is_path, registered
@@ -52,10 +55,10 @@ def show(name: str, results: Path, as_json: bool) -> None:
 
 @click.command()
 @results_option
-@click.option("--watch", is_flag=True, help="Look again until no run is under way.")
+@click.option("--watch", is_flag=True, help="Keep updating until no run is in progress.")
 @json_option
 def status(results: Path, watch: bool, as_json: bool) -> None:
-    """Show where every planned run stands, also those that a scheduler runs."""
+    """Show the status of all planned runs and their jobs."""
     from dataclasses import asdict
 
     from gan_bench.cli.views.jobs import show, summary
@@ -68,7 +71,7 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
 
     folder = open_results(results, create=False)
     if watch and as_json:
-        raise UsageError("--watch is for people, --json is not: give one of them.")
+        raise UsageError("--watch and --json exclude each other: give one of them.")
     scan, jobs = Scan(folder), Jobs(folder)
     if watch:
         click.echo(summary(show(console(), follow(scan, jobs))))
@@ -85,9 +88,9 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
 @click.command()
 @results_option
 def cancel(results: Path) -> None:
-    """End all jobs of a results folder that a scheduler runs or has waiting.
+    """Cancel all running and waiting jobs of a results folder.
 
-    A run that is under way ends with a checkpoint; the same `gan-bench run` continues it.
+    Running jobs write a checkpoint first; the same `gan-bench run` continues them.
     """
     from gan_bench.results.layout import open_results
     from gan_bench.schedulers.jobs import Jobs

@@ -1,4 +1,4 @@
-"""The command line: the group of all commands; everything heavy loads when it is needed."""
+"""The group of all commands; heavy modules are imported only by the command that needs them."""
 
 import sys
 from typing import Any
@@ -11,26 +11,29 @@ from gan_bench.version import __version__
 
 
 class _Group(click.Group):
-    """Turns the project's own errors into one sentence and exit code 2."""
+    """Reports the project's own errors as one sentence, with exit code 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except GanBenchError as error:
-            raise _Sentence(str(error)) from error
+            raise _UserError(str(error)) from error
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             sys.exit(130)
 
 
-class _Sentence(click.ClickException):
+class _UserError(click.ClickException):
     exit_code = 2
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gan-bench")
 def main() -> None:
-    """Compare GAN implementations across frameworks on quality and speed."""
+    """Compare GAN implementations across frameworks: quality and speed.
+
+    Start with `gan-bench list` and `gan-bench run torch-dcgan`, then `gan-bench report --open`.
+    """
 
 
 for _command in (

@@ -19,25 +19,26 @@ from gan_bench.errors import UsageError
 
 @click.command()
 @click.option(
-    "--results", type=click.Path(path_type=Path), help="Check this results folder instead."
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Check this results folder; with --executor, whether the node can write to it.",
 )
 @click.option(
     "--repair",
     is_flag=True,
-    help="Rebuild what can be rebuilt in it, and move the rest aside; nothing is deleted.",
+    help="Repair the results folder: rebuild files or move them aside; nothing is deleted.",
 )
 @click.option(
     "--executor",
     metavar="NAME",
-    help="Look at a machine of slurm's, or another scheduler's, by one job; results would go to "
-    "--results.",
+    help="Check a cluster node instead, with one job of this executor.",
 )
-@click.option("--slurm", metavar="KEY=VALUE,...", help="What that job is given.")
+@click.option("--slurm", metavar="KEY=VALUE,...", help="Resources of that job.")
 @click.option(
     "--plan",
     "plan_file",
     type=click.Path(path_type=Path),
-    help="The plan whose data set, interpreters and resources that job looks at.",
+    help="Plan file: the job checks its data set and interpreters, with its resources.",
 )
 @json_option
 def doctor(
@@ -48,32 +49,35 @@ def doctor(
     plan_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Show what this machine has for gan-bench and what it lacks, or check a results folder."""
+    """Check this machine, a cluster node, or a results folder.
+
+    Exit code with --results or --executor: 0 no problem found, 1 otherwise.
+    """
     if executor is not None:
         if repair:
-            raise UsageError("--repair is for a results folder: leave out --executor.")
-        _preflight(executor, slurm, plan_file, results or DEFAULT_RESULTS, as_json=as_json)
+            raise UsageError("--repair repairs a results folder: leave out --executor.")
+        _check_node(executor, slurm, plan_file, results or DEFAULT_RESULTS, as_json=as_json)
         return
     if slurm is not None or plan_file is not None:
-        raise UsageError("--slurm and --plan are for a scheduler's machine: give --executor.")
+        raise UsageError("--slurm and --plan are for checking a cluster node: give --executor.")
     if results is not None:
-        _check(results, repair=repair, as_json=as_json)
+        _check_results(results, repair=repair, as_json=as_json)
         return
     if repair:
-        raise UsageError("--repair needs the results folder: give --results DIR with it.")
+        raise UsageError("--repair needs a results folder: give --results DIR with it.")
     from dataclasses import asdict
 
     from gan_bench.cli.views.tables import print_findings
-    from gan_bench.maintenance.machine_check import findings
+    from gan_bench.maintenance.machine_check import check_machine
 
-    found = findings()
+    findings = check_machine()
     if as_json:
-        print_json([asdict(finding) for finding in found])
+        print_json([asdict(finding) for finding in findings])
     else:
-        print_findings(console(), found)
+        print_findings(console(), findings)
 
 
-def _preflight(
+def _check_node(
     executor: str, slurm: str | None, plan_file: Path | None, results: Path, *, as_json: bool
 ) -> None:
     from dataclasses import asdict
@@ -81,57 +85,63 @@ def _preflight(
     from gan_bench import data
     from gan_bench.cli.options import engine_for
     from gan_bench.cli.views.tables import print_findings
-    from gan_bench.maintenance.node_check import preflight
+    from gan_bench.maintenance.machine_check import check_node
     from gan_bench.plan import request
     from gan_bench.results.layout import open_results
+    from gan_bench.schedulers.base import engines
 
-    asked = request.request(request.read_plan_file(plan_file) if plan_file else {})
-    engine = engine_for(executor, asked, slurm)
+    plan = request.request(request.read_plan_file(plan_file, engines()) if plan_file else {})
+    engine = engine_for(executor, plan, slurm)
     if engine is None:
         raise UsageError("The executor local is this machine: leave out --executor.")
-    there = [name for name in data.names() if data.describe(name).available]
-    datasets = (asked.dataset,) if asked.dataset else tuple(there)
+    available = tuple(name for name in data.names() if data.describe(name).available)
+    datasets = (plan.dataset,) if plan.dataset else available
     folder = open_results(results, create=True)
-    found = preflight(folder, engine, datasets, asked.python, say=say)
+    findings = check_node(folder, engine, datasets, plan.python, say=say)
     if as_json:
-        print_json([asdict(finding) for finding in found])
+        print_json([asdict(finding) for finding in findings])
     else:
-        print_findings(console(), found)
-    sys.exit(1 if any(finding.state == "missing" for finding in found) else 0)
+        print_findings(console(), findings)
+    sys.exit(1 if any(finding.state == "missing" for finding in findings) else 0)
 
 
-def _check(path: Path, *, repair: bool, as_json: bool) -> None:
-    from gan_bench.maintenance import repair as repairs
-    from gan_bench.maintenance.results_check import check
+def _check_results(path: Path, *, repair: bool, as_json: bool) -> None:
+    from gan_bench.maintenance import results_check
 
-    found = check(path)
-    done = repairs.repair(path, found.faults, typed()) if repair else []
-    did = dict(done)
-    left = [fault for fault in found.faults if fault not in did]
+    checked = results_check.check(path)
+    problems = checked.problems
+    fixed = dict(results_check.repair(path, problems, typed())) if repair else {}
+    remaining = [problem for problem in problems if problem not in fixed]
     if as_json:
         rows = [
             {
-                "path": str(fault.path),
-                "run_id": fault.run_id,
-                "what": fault.what,
-                "remedy": fault.remedy,
-                "then": fault.then,
-                "done": did.get(fault),
+                "path": str(problem.path),
+                "run_id": problem.run_id,
+                "what": problem.what,
+                "remedy": problem.remedy,
+                "consequence": problem.consequence,
+                "done": fixed.get(problem),
             }
-            for fault in found.faults
+            for problem in problems
         ]
-        print_json({"runs": found.runs, "busy": found.busy, "faults": rows})
+        print_json({"runs": checked.runs, "busy": checked.busy, "problems": rows})
     else:
-        for fault in found.faults:
-            where = fault.path.relative_to(path)
-            did_or_will = f"{did[fault]}; {fault.then}" if fault in did else fault.then
-            click.echo(f"{where}: {fault.what}; {did_or_will}.")
-        for run_id in found.busy:
-            click.echo(f"runs/{run_id}: somebody is at it; it was not looked at.")
-        repairable = sum(fault.remedy != "none" for fault in left)
-        hint = "" if repair or not repairable else f", {repairable} of which --repair mends"
-        click.echo(f"{found.runs:,} runs looked at: {len(left):,} faults{hint}.")
-    sys.exit(1 if left else 0)
+        for problem in problems:
+            done = f"{fixed[problem]}; " if problem in fixed else ""
+            where = problem.path.relative_to(path)
+            click.echo(f"{where}: {problem.what}; {done}{problem.consequence}.")
+        for run_id in checked.busy:
+            click.echo(f"runs/{run_id}: skipped, another process is using it.")
+        fixable = sum(problem.remedy != "none" for problem in remaining)
+        hint = f"; --repair can fix {fixable:,} of them" if fixable and not repair else ""
+        click.echo(
+            f"{_count(checked.runs, 'run')} checked, {_count(len(remaining), 'problem')}{hint}."
+        )
+    sys.exit(1 if remaining else 0)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 @click.command()
@@ -139,15 +149,15 @@ def _check(path: Path, *, repair: bool, as_json: bool) -> None:
 @click.option(
     "--only",
     type=click.Choice(["snapshots", "checkpoints"]),
-    help="Of the two, this; both unless given.",
+    help="Remove only these (default: both).",
 )
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @json_option
 def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
-    """Show the snapshots and checkpoints of finished runs, and remove them once you agree.
+    """Remove the snapshots and checkpoints of finished runs.
 
-    Reports need neither. Without snapshots a run cannot be scored with other features, without
-    checkpoints it cannot be sampled.
+    Shows their size and asks first. Reports need neither. A run without snapshots cannot be
+    rescored; a run without checkpoints cannot generate more images.
     """
     from dataclasses import asdict
 
@@ -156,21 +166,21 @@ def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
 
     folder = open_results(results, create=False)
     kinds = tuple(kind for kind in KINDS if only in (None, kind))
-    found = removable(folder, kinds)
+    items = removable(folder, kinds)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(item) for item in items])
     for kind in kinds if not as_json else ():
-        mine = [one for one in found if one.kind == kind]
-        megabytes = sum(one.size_bytes for one in mine) / 1e6
-        click.echo(f"{kind} of {len(mine):,} finished runs: {megabytes:,.1f} MB")
-    if not found:
+        sizes = [item.size_bytes for item in items if item.kind == kind]
+        runs = _count(len(sizes), "finished run")
+        click.echo(f"{kind} of {runs}: {sum(sizes) / 1e6:,.1f} MB")
+    if not items:
         return
     if not yes:
         if as_json or not sys.stdin.isatty():
-            click.echo("Nothing was removed; --yes removes them.", err=True)
+            click.echo("Nothing was removed; pass --yes to remove them.", err=True)
             return
         if not click.confirm("Remove them?"):
             click.echo("Nothing was removed.")
             return
-    remove(folder, found, typed())
-    click.echo(f"Removed {sum(one.size_bytes for one in found) / 1e6:,.1f} MB.", err=as_json)
+    remove(folder, items, typed())
+    click.echo(f"Removed {sum(item.size_bytes for item in items) / 1e6:,.1f} MB.", err=as_json)

@@ -1,4 +1,4 @@
-"""What commands share: options, the terminal, and the words that were typed."""
+"""What commands share: options, the terminal, and the command line as typed."""
 
 import math
 import os
@@ -24,11 +24,11 @@ DEFAULT_REPORTS = Path("reports/local")
 DEFAULT_TABLES = DEFAULT_REPORTS / "tables"
 DEFAULT_SAMPLES = DEFAULT_REPORTS / "samples"
 _PIPED_COLUMNS = 160
-"""Where there is no terminal to be too narrow."""
+"""Width of the output when it is not a terminal."""
 
 
 class PositiveNumber(click.FloatRange):
-    """A finite number greater than 0; click's own range lets NaN and infinity through."""
+    """A finite number greater than 0; click's own range accepts NaN and infinity."""
 
     name = "number"
 
@@ -38,7 +38,7 @@ class PositiveNumber(click.FloatRange):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the number, or refuse it."""
+        """Return the number, or fail."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number greater than 0.", param, ctx)
@@ -46,13 +46,13 @@ class PositiveNumber(click.FloatRange):
 
 
 def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``--results``."""
+    """Add ``--results`` to a command."""
     return click.option(
         "--results",
         type=click.Path(path_type=Path),
         default=DEFAULT_RESULTS,
         show_default=True,
-        help="The results folder.",
+        help="Results folder.",
     )(command)
 
 
@@ -60,26 +60,31 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command what `scoring` takes."""
+    """Add the options that `scoring` parses to a command."""
     for option in (
-        click.option("--no-cache", is_flag=True, help="Neither use nor keep reference features."),
+        click.option(
+            "--no-cache",
+            is_flag=True,
+            help="Do not read or write cached features of reference images.",
+        ),
         click.option(
             "--weights",
             type=click.Path(path_type=Path),
-            help="Inception's, unless they are to be looked for.",
+            help="Path to Inception weights (default: search the cache, then download).",
         ),
         click.option(
             "--metrics",
             default=",".join(DEFAULT),
             show_default=True,
-            help=f"Of {', '.join(METRICS)}.",
+            help=f"Metrics, comma-separated: {', '.join(METRICS)}.",
         ),
         click.option(
             "--features",
             default="lenet",
             show_default=True,
-            help="Of lenet, inception and paths of .onnx files, the main ones first; with a count "
-            "as in inception:2500 of the first so many images.",
+            help="Feature models, comma-separated: lenet, inception, or a path to an .onnx file. "
+            "The first one scores all evaluation points, the others the final samples. "
+            "inception:2500 scores only the first 2,500 images.",
         ),
     ):
         command = option(command)
@@ -87,7 +92,7 @@ def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -> "Scoring":
-    """Return what `scoring_options` say, checked."""
+    """Return the validated values of `scoring_options`."""
     from gan_bench.errors import UsageError
     from gan_bench.metrics import parse_metrics
     from gan_bench.scoring.features.choice import Scoring, parse_features
@@ -99,23 +104,23 @@ def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -
 
 
 def check_features(scoring: "Scoring") -> None:
-    """See before anything runs that the features are there, exported if need be."""
+    """Check that the feature models are available, exporting them if needed."""
     from gan_bench.scoring.features.by_name import load_features
 
     for features in (word.model for word in scoring.features):
-        if features != "lenet":  # which depends on the data set, and is null without one
+        if features != "lenet":  # the lenet depends on the data set, and may be missing
             weights = scoring.weights if features == "inception" else None
-            # Without a GPU's memory, which the runs may need.
+            # On the CPU: the runs may need all of the GPU's memory.
             load_features(features, weights=weights, cuda=False, say=say)
 
 
 def engine_for(executor: str, request: "Request", slurm: str | None) -> "Engine | None":
-    """Return the scheduler of a name, told what to ask for; None: this machine."""
+    """Return the executor with the resources to request, or None for this machine."""
     from gan_bench.errors import UsageError
     from gan_bench.schedulers.base import LOCAL, Asked, find_engine, split
 
     if slurm is not None and executor != "slurm":
-        raise UsageError("--slurm is for --executor slurm: give both or none.")
+        raise UsageError("--slurm needs --executor slurm: give both or neither.")
     if executor == LOCAL:
         return None
     common, own = split(request.executors.get(executor, {}))
@@ -127,21 +132,21 @@ def engine_for(executor: str, request: "Request", slurm: str | None) -> "Engine 
 
 
 def say(sentence: str) -> None:
-    """Tell the user something beside the output."""
+    """Print a message to stderr, beside the output."""
     click.echo(sentence, err=True)
 
 
 def typed() -> str:
-    """Return the command as it was typed, for records."""
+    """Return the command line as typed, for records."""
     return shlex.join(["gan-bench", *sys.argv[1:]])
 
 
 def console() -> "Console":
-    """Return the terminal, or a wide one where there is none."""
+    """Return the terminal, or a wide console if the output is not a terminal."""
     from rich.console import Console
 
-    asked = os.environ.get("COLUMNS")
-    return Console(width=None if asked or sys.stdout.isatty() else _PIPED_COLUMNS)
+    columns = os.environ.get("COLUMNS")
+    return Console(width=None if columns or sys.stdout.isatty() else _PIPED_COLUMNS)
 
 
 def print_json(value: Any) -> None:

@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     default=DEFAULT_REPORTS,
     show_default=True,
-    help="The folder for report.md and report.html.",
+    help="Folder for report.md and report.html.",
 )
-@click.option("--title", help="The report's title.")
+@click.option("--title", help="Title of the report.")
 @click.option(
     "--target-fid",
     type=PositiveNumber(),
-    help="Show how long each implementation takes to reach this FID.",
+    help="Show the time that each implementation takes to reach this FID.",
 )
-@click.option("--open", "open_", is_flag=True, help="Open report.html in the browser.")
+@click.option("--open", "open_", is_flag=True, help="Open report.html in a browser.")
 def report(
     results: Path, out: Path, title: str | None, target_fid: float | None, open_: bool
 ) -> None:
-    """Write the markdown and HTML comparison of a results folder."""
+    """Write the report of a results folder as HTML and Markdown."""
     from gan_bench.report import write_report
 
     files = write_report(results, out, title=title, target_fid=target_fid)
@@ -58,7 +58,7 @@ def report(
     type=click.Choice(["csv", "parquet", "json"]),
     default="csv",
     show_default=True,
-    help="Of the three files; Parquet wants pyarrow.",
+    help="File format; parquet needs pyarrow.",
 )
 @results_option
 @click.option(
@@ -66,10 +66,10 @@ def report(
     type=click.Path(path_type=Path),
     default=DEFAULT_TABLES,
     show_default=True,
-    help="The folder for the files.",
+    help="Folder for the files.",
 )
 def export(file_format: "Format", results: Path, out: Path) -> None:
-    """Write the tables of a results folder as files: runs, losses and scores."""
+    """Export runs, losses and scores of a results folder as tables."""
     from gan_bench.results.export import export as write_tables
 
     written = write_tables(results, out, file_format)
@@ -85,18 +85,19 @@ def export(file_format: "Format", results: Path, out: Path) -> None:
 @click.option(
     "--metric",
     metavar="NAME",
-    help="A recorded figure such as kid_lenet, or images_per_s; by default the FID of both.",
+    help="A recorded metric, such as kid_lenet, or images_per_s (default: the FID that both "
+    "folders have).",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=DEFAULT_REPORTS,
     show_default=True,
-    help="The folder for compare.md.",
+    help="Folder for compare.md.",
 )
 @json_option
 def compare(a: Path, b: Path, metric: str | None, out: Path, as_json: bool) -> None:
-    """Compare two results folders: whether B, after a change, is better than A."""
+    """Compare two results folders and say whether B is better than A."""
     from gan_bench.cli.views.compare import print_comparison
     from gan_bench.compare import compare as compare_folders
     from gan_bench.compare.output import as_dict, write_markdown

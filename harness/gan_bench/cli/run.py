@@ -29,61 +29,83 @@ _RETRIES = 2
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option("--all", "all_", is_flag=True, help="Every registered implementation.")
+@click.option("--all", "all_", is_flag=True, help="Run every registered implementation.")
 @click.option(
     "--preset",
     metavar="NAME",
-    help="How much is trained on what: quick (without a GPU), standard (with one), paper or ci.",
+    help="Data set, budget and seeds: quick (default without a GPU), standard (default with one), "
+    "paper or ci; see docs/measuring.md.",
 )
-@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan's TOML file.")
-@click.option("--dataset", help="One that `gan-bench doctor` lists, or folder:PATH.")
-@click.option("--images", type=int, help="Budget in training images, equal for all.")
-@click.option("--epochs", type=int, help="Budget in passes over the training images.")
-@click.option("--steps", type=int, help="Budget in training steps.")
-@click.option("--seeds", help="A count such as 3, or seeds such as 0,5.")
-@click.option("--device", help="cpu, cuda, cuda:1 or auto.")
-@click.option("--threads", type=int, help="Processor threads of each run.")
 @click.option(
-    "--set", "set_", multiple=True, metavar="IMPL.FIELD=VALUE", help="Change a recipe's field."
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    help="Plan file (TOML); options override it.",
 )
-@click.option("--evaluations", type=int, help="Evaluation points, first and last included.")
-@click.option("--samples", type=int, help="Samples at each evaluation point.")
+@click.option("--dataset", help="Data set: a name from `gan-bench doctor`, or folder:PATH.")
+@click.option(
+    "--images", type=int, help="Budget in training images, equal for all implementations."
+)
+@click.option("--epochs", type=int, help="Budget in passes over the training images (epochs).")
+@click.option("--steps", type=int, help="Budget in training steps.")
+@click.option("--seeds", help="Seeds: a count (3) or a list (0,5).")
+@click.option("--device", help="Device: cpu, cuda, cuda:1 or auto.")
+@click.option("--threads", type=int, help="Number of CPU threads of each run.")
+@click.option(
+    "--set",
+    "set_",
+    multiple=True,
+    metavar="IMPL.FIELD=VALUE",
+    help="Change a field of an implementation's recipe; repeatable.",
+)
+@click.option(
+    "--evaluations", type=int, help="Number of evaluation points, including start and end."
+)
+@click.option("--samples", type=int, help="Number of samples at each evaluation point.")
 @results_option
-@click.option("--timeout", type=PositiveNumber(), help="Seconds for a run.")
+@click.option("--timeout", type=PositiveNumber(), help="Stop a run after this many seconds.")
 @click.option(
     "--silence",
     type=PositiveNumber(),
-    help="Seconds without a sign of life after which a run is ended; 300 unless given, 5 at least.",
+    help="Kill a run that sends no heartbeat for this many seconds (default: 300, minimum: 5).",
 )
 @click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
-@click.option("--retry", is_flag=True, help="Try failed runs again.")
-@click.option("--force", is_flag=True, help="Start over, also what is finished.")
-@click.option("--deterministic", is_flag=True, help="Ask the frameworks for it, even if slower.")
+@click.option("--retry", is_flag=True, help="Run failed runs again.")
+@click.option("--force", is_flag=True, help="Start all runs over, including finished ones.")
+@click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
 @click.option(
-    "--on-divergence", type=click.Choice(["stop", "continue"]), help="When a loss is not finite."
+    "--on-divergence",
+    type=click.Choice(["stop", "continue"]),
+    help="What to do when a loss is not finite (default: stop).",
 )
-@click.option("--keep-samples", is_flag=True, help="Keep every snapshot after it is scored.")
+@click.option(
+    "--keep-samples",
+    is_flag=True,
+    help="Keep all snapshots; by default only the last one is kept after scoring.",
+)
 @scoring_options
 @click.option(
     "--executor",
     metavar="NAME",
     default="local",
     show_default=True,
-    help="Where: on this machine, by slurm, or by another scheduler that is installed.",
+    help="Where to run: local, slurm, or another installed executor.",
 )
 @click.option(
     "--slurm",
     metavar="KEY=VALUE,...",
-    help="What each run's job is given, such as partition=gpu,gpus=1,time=4h,mem=16G.",
+    help="Resources of each run's job, such as partition=gpu,gpus=1,time=4h,mem=16G.",
 )
-@click.option("--max-parallel", type=click.IntRange(min=1), help="Jobs that run at once, at most.")
+@click.option(
+    "--max-parallel", type=click.IntRange(min=1), help="Maximum number of jobs running at once."
+)
 @click.option(
     "--retries",
     type=click.IntRange(0, 1000),
-    help="Attempts of a killed job in a row that may come no further; 2 unless given.",
+    help="Give up after this many consecutive attempts without progress (default: 2).",
 )
-@click.option("--detach", is_flag=True, help="Submit, and do not wait for the jobs.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
+@click.option("--detach", is_flag=True, help="Submit the jobs and do not wait for them.")
+@click.option("--dry-run", is_flag=True, help="Print the plan without running anything.")
 def run(
     targets: tuple[str, ...],
     all_: bool,
@@ -110,7 +132,13 @@ def run(
     dry_run: bool,
     **values: Any,
 ) -> None:
-    """Train and score implementations: TARGETS are names, or paths of your own ./my_gan.py."""
+    """Train and score implementations.
+
+    TARGETS are names from `gan-bench list`, or paths to your own files, such as ./my_gan.py.
+    Finished runs are reused, and interrupted ones continue from their last checkpoint.
+
+    Exit code: 0 all runs succeeded, 1 at least one did not, 2 bad input.
+    """
     from gan_bench.cli.views.tables import print_parameters, print_plan
     from gan_bench.launch.run_one import Options, action
     from gan_bench.launch.score import check_counts
@@ -278,8 +306,9 @@ def _asked(
 ) -> dict[str, Any]:
     """Return what the plan's file asks for, with what was typed in its place."""
     from gan_bench.plan import request
+    from gan_bench.schedulers.base import engines
 
-    asked = request.read_plan_file(plan_file) if plan_file else {}
+    asked = request.read_plan_file(plan_file, engines()) if plan_file else {}
     given = {name: value for name, value in values.items() if value is not None}
     if given.keys() & request.BUDGETS:
         asked = {name: value for name, value in asked.items() if name not in request.BUDGETS}

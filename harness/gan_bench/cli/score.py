@@ -24,15 +24,25 @@ from gan_bench.results.external import check_name
 @click.command()
 @click.argument("images", nargs=-1, metavar="[REAL FAKE]")
 @scoring_options
-@click.option("--no-floor", is_flag=True, help="Do not score real images of the other split.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the scorer's draws, else 0.")
-@click.option("--threads", type=click.IntRange(1, 1024), help="All that there are by default.")
-@click.option("--results", type=click.Path(path_type=Path), help="A results folder.")
-@click.option("--as", "as_", metavar="NAME", help="Make FAKE a row of the results folder's report.")
+@click.option(
+    "--no-floor", is_flag=True, help="Do not compute the floor (the score of real images)."
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Random seed for scoring (default: 0)."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    help="Number of threads (default: all available cores).",
+)
+@click.option("--results", type=click.Path(path_type=Path), help="Results folder.")
+@click.option(
+    "--as", "as_", metavar="NAME", help="Add FAKE to the report of --results, under this name."
+)
 @click.option(
     "--points",
     type=click.Choice(["final", "all"]),
-    help="Which snapshots of the results folder's runs; final unless given.",
+    help="Snapshots to score with --results (default: final).",
 )
 @json_option
 def score(
@@ -49,10 +59,10 @@ def score(
     points: str | None,
     as_json: bool,
 ) -> None:
-    """Score two sets of images, or again the snapshots of --results.
+    """Score two sets of images, or the snapshots of --results.
 
-    REAL and FAKE are folders of images, .npz or .npy files of uint8 NHWC, or dataset:split[:count]
-    such as mnist:test:1000.
+    REAL and FAKE are each a folder of images, an .npz or .npy file (uint8, NHWC), or
+    dataset:split[:count], such as mnist:test:1000.
     """
     from gan_bench.cli.views.scores import again, as_dict, print_again, print_pairs
     from gan_bench.scoring.score_pair import pairs
@@ -99,16 +109,33 @@ def score(
 
 @click.group()
 def features() -> None:
-    """Feature models that are made on this machine."""
+    """Make feature models for scoring."""
 
 
 @features.command("train")
 @click.argument("dataset")
-@click.option("--epochs", type=click.IntRange(1, 1000), default=8, show_default=True)
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-@click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 1000),
+    default=8,
+    show_default=True,
+    help="Passes over the training images.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Number of CPU threads.",
+)
 def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
-    """Train the lenet of a labelled DATASET, and keep it in the cache."""
+    """Train a lenet for a labelled DATASET.
+
+    The cache keeps it, and `gan-bench run` and `score` use it as feature model.
+    """
     from gan_bench.scoring.features.by_name import train_classifier
 
     path, facts = train_classifier(dataset, epochs=epochs, seed=seed, threads=threads, say=say)

@@ -117,7 +117,7 @@ def _train(
     elif spec.cannot_make is not None:
         outcome = _not_launched("unsupported", spec.cannot_make)
     else:
-        before = probe(spec)
+        before = probe(spec.device, spec.threads)
         meter = LoadMeter()
         folder.record.unlink(missing_ok=True)
         outcome = launch(
@@ -130,7 +130,7 @@ def _train(
             on_event=on_event,
         )
         other_load = meter.stop(outcome.cpu_s)
-        after = None if outcome.interrupt else probe(spec)
+        after = None if outcome.interrupt else probe(spec.device, spec.threads)
     around = provenance(
         command=options.command,
         device=spec.device,

@@ -1,1 +1,1 @@
-"""The upkeep of a results folder: what is wrong in it, what can be rebuilt, and what may go."""
+"""Checks of a machine, a cluster node or a results folder; repairs, and cleaning up."""

@@ -1,4 +1,4 @@
-"""What takes room in a results folder and is needed by no report: ``gan-bench clean``."""
+"""Removes snapshots and checkpoints that no report needs: ``gan-bench clean``."""
 
 import shutil
 from collections.abc import Sequence
@@ -29,17 +29,18 @@ class Removable:
 def removable(results: ResultsFolder, kinds: Sequence[Kind]) -> list[Removable]:
     """Return what finished runs no longer need, by run.
 
-    The snapshots of a run without a FID of each evaluation point stay, the checkpoints of one that
-    `--retry` would continue, and all of a run that somebody is at.
+    Kept are the snapshots of runs without a FID at every evaluation point, the checkpoints of runs
+    that `--retry` would continue, and everything of runs that another process is using.
     """
-    found = []
-    for folder in results.run_folders():
-        if not is_held(results.locks, folder.path.name):
-            found += _of_run(folder, kinds)
-    return found
+    return [
+        item
+        for folder in results.run_folders()
+        if not is_held(results.locks, folder.path.name)
+        for item in _removable_of(folder, kinds)
+    ]
 
 
-def _of_run(folder: RunFolder, kinds: Sequence[Kind]) -> list[Removable]:
+def _removable_of(folder: RunFolder, kinds: Sequence[Kind]) -> list[Removable]:
     try:
         record = Record.read(folder)
         files = [Scores.read(path) for path in sorted(folder.scores.glob("*.json"))]
@@ -47,42 +48,41 @@ def _of_run(folder: RunFolder, kinds: Sequence[Kind]) -> list[Removable]:
         return []
     if record.status != "ok":
         return []
-    places: dict[Kind, Path] = {"checkpoints": folder.checkpoints}
-    if any(_whole(file, record) for file in files):
-        places["snapshots"] = folder.snapshots
-    found = []
+    folders: dict[Kind, Path] = {"checkpoints": folder.checkpoints}
+    if any(_is_complete(file, record) for file in files):
+        folders["snapshots"] = folder.snapshots
+    items = []
     for kind in kinds:
-        path = places.get(kind)
+        path = folders.get(kind)
         if path is not None and path.is_dir():
             size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-            found += [Removable(folder.path.name, kind, path, size)] if size else []
-    return found
+            items += [Removable(folder.path.name, kind, path, size)] if size else []
+    return items
 
 
-def _whole(file: Scores, record: Record) -> bool:
-    """Whether a file has the FID of every evaluation point."""
+def _is_complete(file: Scores, record: Record) -> bool:
+    """Return whether a file has the FID of every evaluation point."""
     name = f"fid_{file.protocol.features}"
     scored = {row.step for row in file.scores if row.metric == name and row.value is not None}
     return file.status == "ok" and {point.step for point in record.evaluation_points} <= scored
 
 
-def remove(results: ResultsFolder, chosen: Sequence[Removable], command: str) -> None:
-    """Remove what `removable` found.
+def remove(results: ResultsFolder, items: Sequence[Removable], command: str) -> None:
+    """Remove what `removable` returned.
 
     Raises
     ------
     UsageError
-        A run has been taken up meanwhile.
+        Another process has started one of the runs.
     GanBenchError
-        Something cannot be removed.
+        A folder cannot be removed.
     """
-    for one in chosen:
+    for item in items:
         try:
-            with run_lock(results.locks, one.run_id, command):
-                # Somebody may have taken the run up while the user was asked.
-                if _of_run(results.run(one.run_id), [one.kind]):
-                    shutil.rmtree(one.path)
+            with run_lock(results.locks, item.run_id, command):
+                # Another process may have used the run while the user was deciding.
+                if _removable_of(results.run(item.run_id), [item.kind]):
+                    shutil.rmtree(item.path)
         except OSError as error:
-            raise GanBenchError(
-                f"{one.path} cannot be removed ({error.strerror or error})."
-            ) from error
+            reason = error.strerror or error
+            raise GanBenchError(f"{item.path} cannot be removed ({reason}).") from error

@@ -1,16 +1,40 @@
-"""What this machine has for gan-bench, what it lacks, and how to get that."""
+"""Checks what this machine, or a cluster node, offers to gan-bench: ``gan-bench doctor``.
 
+``python -P -m gan_bench.maintenance.machine_check FOLDER`` runs in a job on the node: it reads
+``order.json`` and writes ``findings.json`` beside it.
+"""
+
+import os
+import subprocess
 import sys
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from gan_bench import data
 from gan_bench.data.image_file import SUFFIXES
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.launch.status import JobState
 from gan_bench.plugins.frameworks import FRAMEWORKS, versions_of
 from gan_bench.plugins.registry import registered
+from gan_bench.results.layout import ResultsFolder
+from gan_bench.schedulers.base import Engine, Task
+from gan_bench.schedulers.submissions import new_id
 from gan_bench.scoring.reference_cache import cache_sizes
-from gan_bench.system.devices import gpus, machine
+from gan_bench.system.devices import gpus, machine, usable_processors
+from gan_bench.system.disk import writing
+from gan_bench.system.files import read_limited, write_atomically
+from gan_bench.system.models import Frozen
 from gan_bench.version import __version__
+
+_POLL_S = 1.0
+_IMPORT_TIMEOUT_S = 300.0
+_FINDINGS_DELAY_S = 60.0
+"""A shared file system may show the findings some time after the job has ended."""
 
 
 @dataclass(frozen=True)
@@ -22,35 +46,207 @@ class Finding:
     detail: str
 
 
-def findings() -> list[Finding]:
-    """Look at frameworks, devices, data and implementations; nothing is imported or downloaded."""
-    here = machine()
-    found = [
-        Finding("gan-bench", "info", f"{__version__} on Python {sys.version.split()[0]}"),
-        Finding("machine", "info", f"{here.cpu}, {here.cores} cores, {here.memory_gb:g} GB"),
+_FINDINGS = TypeAdapter(list[Finding])
+
+
+class NodeCheck(Frozen):
+    """What a job is to check on its node."""
+
+    results: str
+    datasets: tuple[str, ...]
+    pythons: dict[str, str]
+    """Python interpreter of each framework."""
+    gpu: bool
+    """Whether the runs need a GPU."""
+
+
+def check_machine() -> list[Finding]:
+    """Check frameworks, devices, data sets and implementations; import and download nothing."""
+    this_machine = machine()
+    memory = f"{this_machine.memory_gb:g} GB"
+    findings = [
+        _version(),
+        Finding("machine", "info", f"{this_machine.cpu}, {this_machine.cores} cores, {memory}"),
     ]
     versions = versions_of(None)
     for name, framework in FRAMEWORKS.items():
         absent = [package for package in framework.packages if package not in versions]
         if absent:
             detail = f"{' and '.join(absent)} not installed; {framework.install}"
-            found.append(Finding(f"framework {name}", "missing", detail))
+            findings.append(Finding(f"framework {name}", "missing", detail))
         else:
             detail = ", ".join(f"{package} {versions[package]}" for package in framework.packages)
-            found.append(Finding(f"framework {name}", "ok", detail))
-    found.append(Finding("device cpu", "ok", f"{here.cores} cores"))
-    found += [Finding(f"device cuda:{i}", "ok", gpu.name) for i, gpu in enumerate(gpus())]
-    if not gpus():
-        found.append(Finding("device cuda", "info", "nvidia-smi shows no GPU"))
+            findings.append(Finding(f"framework {name}", "ok", detail))
+    findings.append(Finding("device cpu", "ok", f"{this_machine.cores} cores"))
+    findings += _gpus()
     for name in data.names():
         status = data.describe(name)
         if status.available:
-            found.append(Finding(f"data {name}", "ok", status.where))
+            findings.append(Finding(f"data {name}", "ok", status.where))
         else:
-            found.append(Finding(f"data {name}", "missing", status.how_to_get))
-    own = f"any folder of images ({' '.join(SUFFIXES)}), such as folder:pictures,size=28"
-    found.append(Finding("data folder:PATH", "info", own))
-    found += [Finding(f"cache {one.what}", "info", str(one)) for one in cache_sizes()]
+            findings.append(Finding(f"data {name}", "missing", status.how_to_get))
+    example = f"any folder of images ({' '.join(SUFFIXES)}), such as folder:pictures,size=28"
+    findings.append(Finding("data folder:PATH", "info", example))
+    findings += [Finding(f"cache {cache.what}", "info", str(cache)) for cache in cache_sizes()]
     names = ", ".join(registered())
-    found.append(Finding("implementations", "info", names or "none registered"))
-    return found
+    findings.append(Finding("implementations", "info", names or "none registered"))
+    return findings
+
+
+def _version() -> Finding:
+    return Finding("gan-bench", "info", f"{__version__} on Python {sys.version.split()[0]}")
+
+
+def _gpus() -> list[Finding]:
+    found = [Finding(f"device cuda:{i}", "ok", gpu.name) for i, gpu in enumerate(gpus())]
+    return found or [Finding("device cuda", "info", "nvidia-smi shows no GPU")]
+
+
+def check_node(
+    results: ResultsFolder,
+    engine: Engine,
+    datasets: tuple[str, ...],
+    pythons: Mapping[str, str],
+    *,
+    say: Callable[[str], None],
+) -> list[Finding]:
+    """Submit one job that checks its node, and wait for its findings.
+
+    Parameters
+    ----------
+    results
+        The results folder that runs would use.
+    engine
+        The scheduler, with the resources that runs would request.
+    datasets
+        Data sets that runs would read.
+    pythons
+        The plan's Python interpreters, by framework.
+    say
+        Called with the job's id and state whenever the state changes.
+
+    Raises
+    ------
+    UsageError
+        The scheduler rejects the job, or the job ends without findings.
+    """
+    engine.check(["preflight"], results.path)
+    interpreters = {name: sys.executable for name in FRAMEWORKS if name != "numpy"}
+    order = NodeCheck(
+        results=str(results.path.absolute()),
+        datasets=datasets,
+        pythons={**interpreters, **pythons},
+        gpu=engine.place().device != "cpu",
+    )
+    folder = (results.jobs / f"preflight-{new_id()}").absolute()
+    with writing(results.path):
+        folder.mkdir(parents=True)
+        write_atomically(folder / "order.json", order.model_dump_json().encode())
+    argv = (sys.executable, "-P", "-m", "gan_bench.maintenance.machine_check", str(folder))
+    task = Task(index=0, run_id="preflight", implementation="preflight", argv=argv)
+    jobs: list[str] = []
+    try:
+        for part in engine.submit([task], folder, retries=0, max_parallel=None):
+            jobs += part.values()
+        return _wait(engine, jobs, folder, say)
+    except BaseException:
+        engine.cancel(jobs)
+        raise
+
+
+def _wait(
+    engine: Engine, jobs: list[str], folder: Path, say: Callable[[str], None]
+) -> list[Finding]:
+    ended_at: float | None = None
+    last_state: JobState | None = None
+    while True:
+        try:
+            return _FINDINGS.validate_json(read_limited(folder / "findings.json"))
+        except FileNotFoundError:
+            pass
+        except (OSError, ValidationError) as error:
+            raise UsageError(f"The job's findings in {folder} are not readable.") from error
+        states = engine.states(jobs)
+        for job, state in (states or {}).items():
+            if state != last_state:
+                why = f" ({state.why})" if state.why else ""
+                say(f"job {job} {'runs' if state.state == 'running' else 'waits'}{why}")
+                last_state = state
+        if states == {}:
+            ended_at = ended_at or time.monotonic()
+            if time.monotonic() - ended_at > _FINDINGS_DELAY_S:
+                raise UsageError(
+                    f"Job {jobs[0]} ended without findings; see its log below {folder}. Check that "
+                    f"its node can read this folder and run {sys.executable}."
+                )
+        time.sleep(_POLL_S)
+
+
+def _check_this_node(order: NodeCheck) -> list[Finding]:
+    node = machine()
+    cores = f"{len(usable_processors())} of {node.cores} cores for this job"
+    detail = f"{os.uname().nodename}: {node.cpu}, {cores}, {node.memory_gb:g} GB"
+    return [
+        _version(),
+        Finding("machine", "info", detail),
+        *_gpus(),
+        _results(Path(order.results)),
+        *(_framework(name, python, order.gpu) for name, python in order.pythons.items()),
+        *(_dataset(name) for name in order.datasets),
+    ]
+
+
+def _results(results: Path) -> Finding:
+    try:
+        ResultsFolder(results).jobs.joinpath(".preflight").write_text(os.uname().nodename)
+        ResultsFolder(results).jobs.joinpath(".preflight").unlink()
+    except OSError as error:
+        return Finding("results", "missing", f"{results} cannot be written ({error.strerror})")
+    return Finding("results", "ok", f"{results} can be written")
+
+
+def _framework(name: str, python: str, gpu: bool) -> Finding:
+    known = FRAMEWORKS.get(name)
+    module = known.module if known and known.module else name
+    gpu_count = known.gpus if known and known.gpus else "0"
+    code = f"import gan_bench, {module}; print({module}.__version__, {gpu_count})"
+    started = time.monotonic()
+    try:
+        done = subprocess.run(
+            [python, "-P", "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=_IMPORT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding(f"framework {name}", "missing", f"{python} cannot be run: {error}")
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        return Finding(f"framework {name}", "missing", f"{lines[-1]} ({python})")
+    version, _, count = done.stdout.strip().splitlines()[-1].partition(" ")
+    import_s = time.monotonic() - started
+    return Finding(
+        f"framework {name}",
+        "missing" if gpu and count == "0" else "ok",
+        f"{module} {version} imports in {import_s:.0f} s, sees {count} GPUs ({python})",
+    )
+
+
+def _dataset(name: str) -> Finding:
+    try:
+        loaded = data.load(name)
+    except GanBenchError as error:
+        return Finding(f"data {data.label(name)}", "missing", str(error))
+    count = len(loaded.train.images)
+    return Finding(f"data {data.label(name)}", "ok", f"{count:,} training images can be read")
+
+
+def main(folder: Path) -> None:
+    """Check this node as ``order.json`` says."""
+    order = NodeCheck.model_validate_json(read_limited(folder / "order.json"))
+    write_atomically(folder / "findings.json", _FINDINGS.dump_json(_check_this_node(order)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,77 +1,90 @@
-"""Reads all of a results folder and says what is wrong: ``gan-bench doctor --results``."""
+"""Checks and repairs a results folder: ``gan-bench doctor --results``; deletes nothing."""
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.maintenance.run_check import CUT_SHORT, Problem, is_old, of_run
+from gan_bench.maintenance.run_check import (
+    INTERRUPTED_WRITE,
+    NOTHING_LOST,
+    Problem,
+    check_run,
+    is_old,
+)
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.certificate import Certificate
 from gan_bench.results.external import read_facts
-from gan_bench.results.layout import MARKER, RESULTS_SCHEMA_VERSION, ResultsFolder
+from gan_bench.results.layout import (
+    MARKER,
+    RESULTS_SCHEMA_VERSION,
+    ResultsFolder,
+    RunFolder,
+    open_results,
+    write_marker,
+)
 from gan_bench.results.plans import read_plan
 from gan_bench.results.published_figures import read_published
+from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
 from gan_bench.schedulers.submissions import launches
+from gan_bench.system.disk import writing
 from gan_bench.system.files import read_limited
-from gan_bench.system.locks import is_held
+from gan_bench.system.locks import is_held, run_lock
 from gan_bench.system.processes import by_run
 
 
 @dataclass(frozen=True)
-class Checkup:
-    """What a results folder is like."""
+class ResultsCheck:
+    """The outcome of a check."""
 
     runs: int
-    """That were looked at."""
+    """Number of runs checked."""
     busy: tuple[str, ...]
-    """Ids of runs that another gan-bench is at; they were not looked at."""
-    faults: tuple[Problem, ...]
+    """Ids of runs that were skipped because another process is using them."""
+    problems: tuple[Problem, ...]
 
 
-def check(path: Path) -> Checkup:
-    """Look at every file of a results folder that anything is read from.
+def check(path: Path) -> ResultsCheck:
+    """Check every file of a results folder that any command reads.
 
     Raises
     ------
     UsageError
-        There is no such folder, or it is of another schema version.
+        There is no such results folder, or it has another schema version.
     """
     if not path.is_dir():
-        raise UsageError(f"There is no results folder {path}; `gan-bench run` makes one.")
+        raise UsageError(f"There is no results folder {path}; `gan-bench run` creates one.")
     results = ResultsFolder(path)
-    if not (path / MARKER).exists() and not any(_ours(results)):
+    if not (path / MARKER).exists() and not any(_runs_and_plans(results)):
         raise UsageError(
-            f"{path} is no results folder of gan-bench's: it has no {MARKER}, no run and no plan."
+            f"{path} is not a results folder of gan-bench: it has no {MARKER}, no run and no plan."
         )
-    faults = [*_marker(path), *_files_of_its_own(results)]
+    problems = [*_marker(path), *_shared_files(results)]
     busy = []
-    alive = by_run()
-    folders = sorted(one for one in results.runs.glob("*") if one.is_dir())
+    processes = by_run()
+    folders = sorted(folder for folder in results.runs.glob("*") if folder.is_dir())
     for folder in folders:
         if is_held(results.locks, folder.name):
             busy.append(folder.name)
-        else:
-            faults += of_run(folder)
-            faults += [_left(folder, process.pid) for process in alive.get(folder.resolve(), [])]
-    for left in sorted(results.removing.glob("*")):
-        if is_old(left):
-            then = "nothing is lost: it was on its way out"
-            faults.append(Problem(left, "a removal was cut short", "aside", then))
-    return Checkup(len(folders) - len(busy), tuple(busy), tuple(faults))
+            continue
+        problems += check_run(folder)
+        for process in processes.get(folder.resolve(), []):
+            what = f"its process {process.pid} is still alive without a supervisor"
+            consequence = "the next `gan-bench run` of this run ends the process"
+            problems.append(Problem(folder, what, "none", consequence, run_id=folder.name))
+    for removal in sorted(results.removing.glob("*")):
+        if is_old(removal):
+            consequence = "nothing is lost: it was being removed"
+            problems.append(Problem(removal, "a removal was interrupted", "aside", consequence))
+    return ResultsCheck(len(folders) - len(busy), tuple(busy), tuple(problems))
 
 
-def _left(folder: Path, pid: int) -> Problem:
-    what = f"its process {pid} still lives though nobody supervises it"
-    then = "the next `gan-bench run` of it ends the process"
-    return Problem(folder, what, "none", then, run_id=folder.name)
-
-
-def _ours(results: ResultsFolder) -> Iterator[Path]:
-    """Yield what tells that a folder without its mark is one of results all the same."""
+def _runs_and_plans(results: ResultsFolder) -> Iterator[Path]:
+    """Yield readable runs and plans: they show that a folder without a marker holds results."""
     for folder in results.run_folders():
         with contextlib.suppress(ValueError, OSError):
             RunSpec.model_validate_json(read_limited(folder.spec))
@@ -87,51 +100,103 @@ def _marker(path: Path) -> Iterator[Problem]:
     try:
         version = json.loads(marker.read_text(encoding="utf-8"))["schema_version"]
     except FileNotFoundError:
-        yield Problem(marker, "the folder's mark is missing", "marker", "it is written again")
+        yield Problem(marker, "the marker is missing", "marker", NOTHING_LOST)
         return
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        yield Problem(marker, "the folder's mark is damaged", "marker", "it is written again")
+        yield Problem(marker, "the marker is damaged", "marker", NOTHING_LOST)
         return
     if version != RESULTS_SCHEMA_VERSION:
         raise UsageError(
-            f"The results folder {path} has schema version {version}, this gan-bench reads "
+            f"The results folder {path} has schema version {version}, but this gan-bench reads "
             f"{RESULTS_SCHEMA_VERSION}; use the gan-bench that wrote it."
         )
 
 
-def _files_of_its_own(results: ResultsFolder) -> Iterator[Problem]:
-    kinds: tuple[tuple[Path, str, Callable[[Path], object], str], ...] = (
-        (results.plans, "*.json", read_plan, "its pending runs are planned by the same command"),
-        (results.parity, "*.json", Certificate.read, "`gan-bench parity` makes it again"),
+def _shared_files(results: ResultsFolder) -> Iterator[Problem]:
+    """Yield the problems of files that belong to no run."""
+    kinds: tuple[tuple[Path, Callable[[Path], object], str], ...] = (
+        (results.plans, read_plan, "the same command plans its pending runs again"),
+        (results.parity, Certificate.read, "`gan-bench parity` writes a new one"),
     )
-    for folder, pattern, read, then in kinds:
-        for path in sorted(folder.glob(pattern)):
+    for folder, read, consequence in kinds:
+        for path in sorted(folder.glob("*.json")):
             try:
                 read(path)
             except GanBenchError as error:
-                yield Problem(path, str(error).rstrip("."), "aside", then)
+                yield Problem(path, str(error).rstrip("."), "aside", consequence)
     for path in sorted(results.external.glob("*")):
         if not is_old(path):
-            continue  # somebody may be writing it
+            continue  # another process may be writing it
         try:
             read_facts(path)
             for file in path.glob("scores/*.json"):
                 Scores.read(file)
         except GanBenchError as error:
-            then = "score the images again"
-            yield Problem(path, str(error).rstrip("."), "aside", then)
+            yield Problem(path, str(error).rstrip("."), "aside", "score the images again")
     try:
         read_published(results.published)
     except GanBenchError as error:
-        yield Problem(results.published, str(error).rstrip("."), "none", "mend it by hand")
+        yield Problem(results.published, str(error).rstrip("."), "none", "edit the file")
     for launch in launches(results):
         try:
             launch.read()
             launch.jobs()
         except GanBenchError as error:
-            then = "its jobs are neither followed nor cancelled: the scheduler's own commands are"
-            yield Problem(launch.path, str(error).rstrip("."), "none", f"{then} left")
+            consequence = "follow and cancel its jobs with the scheduler's own commands"
+            yield Problem(launch.path, str(error).rstrip("."), "none", consequence)
     for pattern in (".*.tmp", "plans/.*.tmp", "parity/.*.tmp", "external/**/.*.tmp"):
         for path in sorted(results.path.glob(pattern)):
             if is_old(path):
-                yield Problem(path, CUT_SHORT, "aside", "nothing is lost")
+                yield Problem(path, INTERRUPTED_WRITE, "aside", NOTHING_LOST)
+
+
+def repair(path: Path, problems: Sequence[Problem], command: str) -> list[tuple[Problem, str]]:
+    """Apply the remedies; return each problem that was still there, with what was done.
+
+    Raises
+    ------
+    GanBenchError
+        The folder cannot be written, or another process has started a run; earlier repairs remain.
+    """
+    results = ResultsFolder(path)
+    aside = path / "aside" / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    done = []
+    for problem in problems:
+        if problem.remedy == "none":
+            continue
+        with writing(path), contextlib.ExitStack() as held:
+            if problem.run_id is not None:
+                held.enter_context(run_lock(results.locks, problem.run_id, command))
+                # Another process may have run it again since the check.
+                if problem not in check_run(results.run(problem.run_id).path):
+                    continue
+            done.append((problem, _apply(results, problem, aside)))
+    open_results(path, create=False)
+    return done
+
+
+def _apply(results: ResultsFolder, problem: Problem, aside: Path) -> str:
+    if problem.remedy == "marker":
+        if problem.path.exists():
+            _move(results, problem.path, aside)
+        write_marker(results.path)
+        return "rewritten"
+    if problem.remedy == "spec":
+        folder = RunFolder(problem.path.parent)
+        spec = Record.read(folder).spec
+        if folder.spec.exists():
+            _move(results, folder.spec, aside)
+        spec.write(folder.spec)
+        return "rewritten from the record"
+    return f"moved to {_move(results, problem.path, aside)}"
+
+
+def _move(results: ResultsFolder, path: Path, aside: Path) -> Path:
+    target = aside / path.relative_to(results.path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{path.name}.{number}")
+    path.rename(target)
+    return target

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gan_bench.parity.child import Order
-from gan_bench.parity.messages import Message, receive
+from gan_bench.parity.messages import Message, ObserveRequest, receive
 from gan_bench.parity.pairs import MNIST_SHAPE, Pair
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plugins.describe import Description
@@ -71,7 +70,7 @@ def certify(pair: Pair, setup: Setup) -> Certificate:
 
 def observer(description: Description, setup: Setup) -> Child:
     """Start a process that shows what an implementation does; `observed` reads it."""
-    order = Order(
+    request = ObserveRequest(
         implementation=description.implementation,
         recipe_values=description.recipe_values,
         device=seen_device(setup.device),
@@ -81,7 +80,7 @@ def observer(description: Description, setup: Setup) -> Child:
     )
     return Child(
         "gan_bench.parity.child",
-        order,
+        request,
         device=setup.device,
         threads=setup.threads,
         limit_s=setup.limit_s,

@@ -8,51 +8,36 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from gan_bench import data
 from gan_bench.contract import check_samples, loss_table
 from gan_bench.data import Split
 from gan_bench.errors import first_validation_error
 from gan_bench.parity.inputs import DATASET, TEN_STEPS, Inputs, marks, observed_recipe, perturbed
-from gan_bench.parity.messages import Message, Stage, send
+from gan_bench.parity.messages import Message, ObserveRequest, Stage, send
 from gan_bench.plugins.loader import load_trainer
-from gan_bench.plugins.registry import Implementation
 from gan_bench.recipe import Recipe
-from gan_bench.system.child import receive_order
-from gan_bench.system.models import Frozen
+from gan_bench.system.child import receive_request
 from gan_bench.trainer import LOSS_COLUMNS, Trainer, Unsupported
-
-
-class Order(Frozen):
-    """What the child is to observe."""
-
-    implementation: Implementation
-    recipe_values: dict[str, Any]
-    device: str
-    """As the child calls it."""
-    seed: int
-    batch_size: int = Field(ge=2)
-    """At most; a recipe that does not allow it keeps its own."""
-    paired_steps: int = Field(ge=1)
 
 
 class Observation:
     """One implementation at work, in the order in which it is compared."""
 
     def __init__(
-        self, trainer_class: type[Trainer], recipe: Recipe, split: Split, order: Order
+        self, trainer_class: type[Trainer], recipe: Recipe, split: Split, request: ObserveRequest
     ) -> None:
         self.trainer_class = trainer_class
         self.recipe = recipe
         self.split = split
-        self.order = order
+        self.request = request
 
     def parts(self) -> Iterator[Message]:
         """Yield everything that it does, and at the end why it cannot do more, if so."""
         try:
             single = self._recipe("float32")
-            if single.initial_weights(self.order.seed) is None:
+            if single.initial_weights(self.request.seed) is None:
                 yield Message("unsupported", reason="its recipe gives no initial weights")
                 return
             yield from self._in_float32(single)
@@ -66,8 +51,8 @@ class Observation:
 
     def _in_float32(self, recipe: Recipe) -> Iterator[Message]:
         """Show what it holds, its forward passes and its part of the paired run."""
-        inputs = Inputs(recipe, self.order.seed, self.split.images)
-        trainer = self._build(recipe, self.order.paired_steps)
+        inputs = Inputs(recipe, self.request.seed, self.split.images)
+        trainer = self._build(recipe, self.request.paired_steps)
         trainer.set_weights(self._initial(recipe))
         held, initial = _copied(trainer.weights()), self._initial(recipe)
         facts = {
@@ -78,7 +63,7 @@ class Observation:
             "held", {**_named("held", held), **_named("recipe", initial), **_named("facts", facts)}
         )
 
-        trainer.set_weights(perturbed(initial, self.order.seed))
+        trainer.set_weights(perturbed(initial, self.request.seed))
         outputs: dict[str, NDArray[Any]] = {}
         latents, images = inputs.evaluation_latents(), inputs.first_images()
         for training, mode in ((True, "training"), (False, "inference")):
@@ -90,34 +75,34 @@ class Observation:
 
         trainer.set_weights(self._initial(recipe))
         done = 0
-        for mark in marks(self.order.paired_steps):
+        for mark in marks(self.request.paired_steps):
             yield _trained("paired", trainer, inputs, done, mark)
             done = mark
 
     def _in_float64(self, recipe: Recipe) -> Iterator[Message]:
         """Show ten steps, each by itself."""
-        inputs = Inputs(recipe, self.order.seed, self.split.images)
+        inputs = Inputs(recipe, self.request.seed, self.split.images)
         trainer = self._build(recipe, TEN_STEPS)
         trainer.set_weights(self._initial(recipe))
         for step in range(TEN_STEPS):
             yield _trained("step", trainer, inputs, step, step + 1)
 
     def _recipe(self, dtype: str) -> Recipe:
-        return observed_recipe(self.recipe, dtype, self.order.batch_size)
+        return observed_recipe(self.recipe, dtype, self.request.batch_size)
 
     def _build(self, recipe: Recipe, planned_steps: int) -> Trainer:
         return self.trainer_class(
             recipe,
             self.split.images,
             self.split.labels,
-            device=self.order.device,
+            device=self.request.device,
             planned_steps=planned_steps,
-            seed=self.order.seed,
+            seed=self.request.seed,
         )
 
     def _initial(self, recipe: Recipe) -> dict[str, NDArray[np.float32]]:
         """Draw the recipe's initial weights, which a trainer may keep or change."""
-        weights = recipe.initial_weights(self.order.seed)
+        weights = recipe.initial_weights(self.request.seed)
         assert weights is not None
         return weights
 
@@ -143,11 +128,11 @@ def _named(kind: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[
 
 
 def _main(answers: int) -> None:
-    order = Order.model_validate_json(receive_order())
-    trainer_class = load_trainer(order.implementation)
+    request = ObserveRequest.model_validate_json(receive_request())
+    trainer_class = load_trainer(request.implementation)
     recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
-    recipe = recipe_class.model_validate(order.recipe_values)
-    observation = Observation(trainer_class, recipe, data.load(DATASET).train, order)
+    recipe = recipe_class.model_validate(request.recipe_values)
+    observation = Observation(trainer_class, recipe, data.load(DATASET).train, request)
     with os.fdopen(answers, "wb") as pipe:
         for part in observation.parts():
             send(pipe, part)

@@ -8,9 +8,26 @@ from typing import IO, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+from gan_bench.plugins.registry import Implementation
+from gan_bench.system.models import Frozen
 
 Tensors = Mapping[str, NDArray[Any]]
 Stage = Literal["held", "forward", "paired", "step", "unsupported"]
+
+
+class ObserveRequest(Frozen):
+    """What the child is to observe."""
+
+    implementation: Implementation
+    recipe_values: dict[str, Any]
+    device: str
+    """As the child calls it."""
+    seed: int
+    batch_size: int = Field(ge=2)
+    """At most; a recipe that does not allow it keeps its own."""
+    paired_steps: int = Field(ge=1)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,6 @@ from pydantic import Field, StrictBool, ValidationError
 
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plan.spec import Budget
-from gan_bench.schedulers.base import engines
 from gan_bench.system.files import read_limited
 from gan_bench.system.models import Frozen
 
@@ -100,8 +99,15 @@ class Request(Frozen):
     """What schedulers are asked for: in a plan file, a table of each's name such as ``[slurm]``."""
 
 
-def read_plan_file(path: Path) -> dict[str, Any]:
+def read_plan_file(path: Path, executors: Collection[str]) -> dict[str, Any]:
     """Read a plan's TOML file and check its keys.
+
+    Parameters
+    ----------
+    path
+        The file.
+    executors
+        The names of the installed schedulers; each may have a table in the file.
 
     Raises
     ------
@@ -114,13 +120,13 @@ def read_plan_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"The plan file {path} cannot be read: {error}.") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"The plan file {path} is not valid TOML: {error}.") from error
-    known = [*(name for name in Request.model_fields if name != "executors"), *engines()]
+    known = [*(name for name in Request.model_fields if name != "executors"), *executors]
     for key in content:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
             raise UsageError(f"The plan file {path} has the unknown key {key!r}; {hint}")
-    tables = {name: content.pop(name) for name in engines() if name in content}
+    tables = {name: content.pop(name) for name in executors if name in content}
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise UsageError(f"The plan file {path}: {name} is a table; write [{name}] above it.")

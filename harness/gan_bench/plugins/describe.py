@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,13 +13,11 @@ from gan_bench.data import SplitName
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plugins import source_hash
 from gan_bench.plugins.frameworks import PINNED
-from gan_bench.plugins.loader import load_trainer, plugin_in
 from gan_bench.plugins.registry import (
     Implementation,
     is_path,
     recipe_entry_point,
     registered,
-    split_path,
 )
 from gan_bench.recipe import Recipe
 from gan_bench.system.models import Frozen
@@ -100,13 +97,20 @@ def _train_splits(name: str, recipe: Recipe) -> tuple[SplitName, ...]:
     )
 
 
-def _describe_recipe(
+def describe_recipe(
     implementation: Implementation,
     recipe_class: type[Recipe],
     source_sha256: str,
     values: Mapping[str, Any],
     shape: tuple[int, int, int],
 ) -> Description:
+    """Validate a recipe's values and describe it for images of a shape.
+
+    Raises
+    ------
+    UsageError
+        A value is not valid.
+    """
     try:
         recipe = recipe_class.model_validate(_lists(recipe_class, values))
     except ValidationError as error:
@@ -144,38 +148,6 @@ def _describe_recipe(
     )
 
 
-def describe_here(
-    target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
-) -> Description:
-    """Describe a target by importing its recipe (or, where only it knows the recipe, its trainer).
-
-    Parameters
-    ----------
-    target
-        A registered name, or FILE.py[:CLASS].
-    values
-        The recipe's fields that differ from their defaults; strings are parsed by field type.
-    shape
-        (height, width, channels) of the data set.
-    """
-    if is_path(target):
-        path, attribute = split_path(target)
-        implementation = plugin_in(path, attribute)
-        recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
-        digest = source_hash.sha256_of_file(path)
-    else:
-        implementation = registered()[target]
-        point = recipe_entry_point(implementation.recipe)
-        if point is not None:
-            recipe_class = point.load()
-            modules = [str(implementation.module), point.module]
-        else:
-            recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
-            modules = [str(implementation.module)]
-        digest = source_hash.sha256_of_modules(modules)
-    return _describe_recipe(implementation, recipe_class, digest, values, shape)
-
-
 def describe_own(
     target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
 ) -> Description | None:
@@ -183,10 +155,12 @@ def describe_own(
 
     These recipes import no framework and are therefore imported into this process.
     """
-    point = recipe_entry_point(registered()[target].recipe)
+    implementation = registered()[target]
+    point = recipe_entry_point(implementation.recipe)
     if point is None or point.module.split(".")[0] != _OWN_RECIPES:
         return None
-    return describe_here(target, values, shape)
+    digest = source_hash.sha256_of_modules([str(implementation.module), point.module])
+    return describe_recipe(implementation, point.load(), digest, values, shape)
 
 
 def describe(
@@ -195,7 +169,7 @@ def describe(
     shape: tuple[int, int, int],
     pythons: Mapping[str, str] | None = None,
 ) -> Description:
-    """Describe a target; see `describe_here`.
+    """Describe a target; see `gan_bench.plugins.loader.describe_here`.
 
     Only gan-bench's own recipes, which import no framework, are imported into this process;
     anything else is described by a child, so that a plugin can neither slow nor break the command.
@@ -215,7 +189,7 @@ def describe(
     request = json.dumps({"target": target, "values": dict(values), "shape": shape}, default=str)
     try:
         done = subprocess.run(
-            [python, "-P", "-m", "gan_bench.plugins.describe"],
+            [python, "-P", "-m", "gan_bench.plugins.loader"],
             input=request,
             capture_output=True,
             text=True,
@@ -242,29 +216,3 @@ def _answer(stdout: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return answer if isinstance(answer, dict) else None
-
-
-def _main() -> int:
-    """Describe the target that stands on stdin; the last line of stdout is the answer."""
-    request = json.load(sys.stdin)
-    answer: dict[str, Any]
-    channel = os.dup(1)
-    # A plugin may print while it is imported; only the description goes to the real stdout.
-    os.dup2(2, 1)
-    try:
-        shape = tuple(request["shape"])
-        description = describe_here(request["target"], request["values"], shape)
-        answer = description.model_dump(mode="json")
-    except UsageError as error:
-        answer = {"error": str(error)}
-    except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
-        said = " ".join(str(error).split())
-        what = f"{type(error).__name__}: {said}" if said else type(error).__name__
-        answer = {"error": f"{request['target']} cannot be imported: {what}."}
-    with os.fdopen(channel, "w") as out:
-        out.write(f"\n{json.dumps(answer)}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_main())

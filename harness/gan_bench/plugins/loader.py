@@ -1,13 +1,26 @@
-"""Imports trainer classes; called in child processes only, never by the command itself."""
+"""Imports trainer classes, in child processes only; as a module, describes one for the parent."""
 
 import importlib.util
 import inspect
+import json
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from gan_bench.errors import UsageError
-from gan_bench.plugins.registry import Implementation, path_name
+from gan_bench.plugins import source_hash
+from gan_bench.plugins.describe import Description, describe_recipe
+from gan_bench.plugins.registry import (
+    Implementation,
+    is_path,
+    path_name,
+    recipe_entry_point,
+    registered,
+    split_path,
+)
 from gan_bench.recipe import Recipe
 
 _CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
@@ -106,3 +119,61 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
     return unnamed.model_copy(
         update={"framework": framework, "recipe": recipe.name, "attribute": trainer.__name__}
     )
+
+
+def describe_here(
+    target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
+) -> Description:
+    """Describe a target by importing its recipe (or, where only it knows the recipe, its trainer).
+
+    Parameters
+    ----------
+    target
+        A registered name, or FILE.py[:CLASS].
+    values
+        The recipe's fields that differ from their defaults; strings are parsed by field type.
+    shape
+        (height, width, channels) of the data set.
+    """
+    if is_path(target):
+        path, attribute = split_path(target)
+        implementation = plugin_in(path, attribute)
+        recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
+        digest = source_hash.sha256_of_file(path)
+    else:
+        implementation = registered()[target]
+        point = recipe_entry_point(implementation.recipe)
+        if point is not None:
+            recipe_class = point.load()
+            modules = [str(implementation.module), point.module]
+        else:
+            recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
+            modules = [str(implementation.module)]
+        digest = source_hash.sha256_of_modules(modules)
+    return describe_recipe(implementation, recipe_class, digest, values, shape)
+
+
+def _main() -> int:
+    """Describe the target that stands on stdin; the last line of stdout is the answer."""
+    request = json.load(sys.stdin)
+    answer: dict[str, Any]
+    channel = os.dup(1)
+    # A plugin may print while it is imported; only the description goes to the real stdout.
+    os.dup2(2, 1)
+    try:
+        shape = tuple(request["shape"])
+        description = describe_here(request["target"], request["values"], shape)
+        answer = description.model_dump(mode="json")
+    except UsageError as error:
+        answer = {"error": str(error)}
+    except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
+        said = " ".join(str(error).split())
+        what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        answer = {"error": f"{request['target']} cannot be imported: {what}."}
+    with os.fdopen(channel, "w") as out:
+        out.write(f"\n{json.dumps(answer)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -14,6 +14,8 @@ from gan_bench.system.disk import NoSpace, has_no_space, is_full
 from gan_bench.system.files import read_limited, write_atomically
 
 CHECKPOINT_SCHEMA_VERSION = 2
+CHECKPOINT_EVERY_S = 60.0
+"""Time between two checkpoints of a run."""
 _STATE = "state.json"
 TRAINER = "trainer"
 _HALF = ".half"

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gan_bench.errors import GanBenchError, first_validation_error
+from gan_bench.errors import DamagedFile, GanBenchError, first_validation_error
 from gan_bench.results.protocol import Protocol
 from gan_bench.system.files import read_limited, write_json_atomically
 
@@ -163,13 +163,14 @@ class Scores(Result):
         except OSError as error:
             raise GanBenchError(f"The scores {path} cannot be read: {error}.") from error
         except ValidationError as error:
-            raise GanBenchError(
+            raise DamagedFile(
                 f"The scores {path} are damaged or of another version of gan-bench "
-                f"({first_validation_error(error)}): delete the file and score the run again."
+                f"({first_validation_error(error)})",
+                "delete the file and score the run again",
             ) from error
         if scores.fingerprint != scores.protocol.fingerprint:
-            raise GanBenchError(
-                f"The scores {path} are damaged (the fingerprint is not that of the protocol): "
-                "delete the file and score the run again."
+            raise DamagedFile(
+                f"The scores {path} are damaged (the fingerprint is not that of the protocol)",
+                "delete the file and score the run again",
             )
         return scores

@@ -5,7 +5,6 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -15,11 +14,10 @@ from gan_bench import data
 from gan_bench.contract import check_samples
 from gan_bench.data.draws import evaluation_latents
 from gan_bench.errors import GanBenchError
-from gan_bench.plan.spec import RunSpec
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.recipe import Recipe
-from gan_bench.system.child import receive_order
-from gan_bench.system.models import Frozen
+from gan_bench.sampling import SampleRequest
+from gan_bench.system.child import receive_request
 from gan_bench.trainer import Trainer, Unsupported
 from gan_bench.worker.failure import failure_reason
 
@@ -27,23 +25,9 @@ _BATCH = 1_024
 """Samples that are held here at a time, however many are asked for."""
 
 
-class Order(Frozen):
-    """What the child is to sample."""
-
-    spec: RunSpec
-    checkpoint: Path
-    """The trainer's folder in it."""
-    step: int
-    device: str
-    """As the child calls it."""
-    seed: int
-    """Of the latents; the trainer has the run's own."""
-    count: int
-
-
-def _sampled(order: Order) -> Iterator[NDArray[np.uint8]]:
+def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
     """Yield the samples in batches, the trainer being built as for training."""
-    spec = order.spec
+    spec = request.spec
     trainer_class = load_trainer(spec.implementation)
     dataset = data.load(spec.dataset)
     if dataset.sha256 != spec.data_sha256:
@@ -58,7 +42,7 @@ def _sampled(order: Order) -> Iterator[NDArray[np.uint8]]:
         recipe,
         train.images,
         train.labels,
-        device=order.device,
+        device=request.device,
         planned_steps=spec.steps,
         seed=spec.seed,
     )
@@ -66,31 +50,31 @@ def _sampled(order: Order) -> Iterator[NDArray[np.uint8]]:
     if initial is not None:
         trainer.set_weights(initial)
     try:
-        trainer.load(order.checkpoint)
+        trainer.load(request.checkpoint)
     except Exception as error:
         raise GanBenchError(
-            f"the checkpoint of step {order.step} cannot be restored ({failure_reason(error)})"
+            f"the checkpoint of step {request.step} cannot be restored ({failure_reason(error)})"
         ) from error
     latents = evaluation_latents(
-        seed=order.seed,
-        count=order.count,
+        seed=request.seed,
+        count=request.count,
         latent_size=recipe.latent_size,
         distribution=recipe.latent_distribution,
     )
-    for start in range(0, order.count, _BATCH):
+    for start in range(0, request.count, _BATCH):
         batch = latents[start : start + _BATCH]
         images = trainer.sample(batch)
         check_samples(images, (len(batch), *train.images.shape[1:]))
         yield images
 
 
-def answer(pipe: IO[bytes], order: Order) -> None:
+def answer(pipe: IO[bytes], request: SampleRequest) -> None:
     """Write one line of JSON, the shape of all images or what is wrong, then the images' bytes."""
     begun = False
     try:
-        for images in _sampled(order):
+        for images in _sampled(request):
             if not begun:
-                shape = (order.count, *images.shape[1:])
+                shape = (request.count, *images.shape[1:])
                 pipe.write(json.dumps({"shape": shape}).encode() + b"\n")
                 begun = True
             pipe.write(np.ascontiguousarray(images).data)
@@ -104,7 +88,7 @@ if __name__ == "__main__":
     code = 0
     try:
         with os.fdopen(int(sys.argv[1]), "wb") as _pipe:
-            answer(_pipe, Order.model_validate_json(receive_order()))
+            answer(_pipe, SampleRequest.model_validate_json(receive_request()))
     except BaseException:  # noqa: BLE001 - a trainer may raise anything, SystemExit too
         traceback.print_exc()
         code = 1

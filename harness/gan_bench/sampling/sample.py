@@ -20,7 +20,7 @@ from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import find_run
 from gan_bench.results.losses import write_images
-from gan_bench.sampling.child import Order
+from gan_bench.sampling import SampleRequest
 from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.child import Child, ChildDied, seen_device
 from gan_bench.system.devices import check_device
@@ -96,7 +96,7 @@ def sample(
     chosen = check_device(device or spec.device)
     stem = f"{record.run_id}-step{step}" + (f"-seed{seed}" if seed is not None else "")
     files = Sampled(images=out / f"{stem}.npz", grid=out / f"{stem}.png")
-    order = Order(
+    request = SampleRequest(
         spec=spec,
         checkpoint=checkpoint.resolve(),
         step=step,
@@ -107,7 +107,7 @@ def sample(
     try:
         # What cannot be written is found out before the long work.
         out.mkdir(parents=True, exist_ok=True)
-        images = _sampled(order, record.run_id, chosen)
+        images = _sampled(request, record.run_id, chosen)
         write_images(files.images, images)
         write_atomically(files.grid, grid_png(images, *_square(count)))
     except OSError as error:
@@ -118,12 +118,12 @@ def sample(
     return files
 
 
-def _sampled(order: Order, run_id: str, device: str) -> NDArray[np.uint8]:
-    spec = order.spec
+def _sampled(request: SampleRequest, run_id: str, device: str) -> NDArray[np.uint8]:
+    spec = request.spec
     try:
         child = Child(
             "gan_bench.sampling.child",
-            order,
+            request,
             device=device,
             threads=spec.threads,
             python=spec.python,

@@ -34,7 +34,7 @@ class Child:
     def __init__(
         self,
         module: str,
-        order: BaseModel,
+        request: BaseModel,
         *,
         device: str,
         threads: int,
@@ -42,13 +42,13 @@ class Child:
         deterministic: bool = True,
         limit_s: float | None = None,
     ) -> None:
-        """Start ``python -m module``, which is to call `receive_order`.
+        """Start ``python -m module``, which is to call `receive_request`.
 
         Parameters
         ----------
         module
             The module's name; its process gets the answers' file descriptor as argument.
-        order
+        request
             What the child is to do.
         device, threads, deterministic
             See `gan_bench.system.environment.worker_environment`.
@@ -80,7 +80,7 @@ class Child:
         assert self._process.stdin is not None
         # It stays open: its end tells the child that this process is gone.
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(order.model_dump_json().encode() + b"\n")
+            self._process.stdin.write(request.model_dump_json().encode() + b"\n")
             self._process.stdin.flush()
 
     def finish(self) -> None:
@@ -144,11 +144,11 @@ class Child:
         return lines[-1].strip() if lines else "no output"
 
 
-def receive_order() -> bytes:
-    """Return the order as JSON, in the child; from then on the child ends with its parent."""
-    order = sys.stdin.buffer.readline()
+def receive_request() -> bytes:
+    """Return the request as JSON, in the child; from then on the child ends with its parent."""
+    request = sys.stdin.buffer.readline()
     end_with_parent()
-    return order
+    return request
 
 
 def seen_device(device: str) -> str:

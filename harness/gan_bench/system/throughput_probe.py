@@ -8,7 +8,6 @@ import time
 
 import numpy as np
 
-from gan_bench.plan.spec import RunSpec
 from gan_bench.system.environment import worker_environment
 
 SIZE = 1024
@@ -30,14 +29,14 @@ def measure() -> float:
     return 2 * SIZE**3 / statistics.median(seconds) / 1e9
 
 
-def probe(spec: RunSpec) -> float | None:
-    """Measure with the threads of a run; None on a GPU, for which there is no neutral probe."""
-    if spec.device != "cpu":
+def probe(device: str, threads: int) -> float | None:
+    """Measure with a run's threads; None on a GPU, for which there is no neutral probe."""
+    if device != "cpu":
         return None
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "gan_bench.system.throughput_probe"],
-            env=worker_environment(device=spec.device, threads=spec.threads),
+            env=worker_environment(device=device, threads=threads),
             capture_output=True,
             text=True,
             timeout=60,

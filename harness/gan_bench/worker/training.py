@@ -15,7 +15,12 @@ from gan_bench.errors import GanBenchError
 from gan_bench.plan.spec import RunSpec
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.recipe import Recipe
-from gan_bench.results.checkpoints import last_checkpoint, put_aside, write_checkpoint
+from gan_bench.results.checkpoints import (
+    CHECKPOINT_EVERY_S,
+    last_checkpoint,
+    put_aside,
+    write_checkpoint,
+)
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.losses import read_losses, write_array, write_images
@@ -25,7 +30,6 @@ from gan_bench.trainer import LOSS_COLUMNS, Trainer
 from gan_bench.worker.failure import Diverged, failure_reason, is_out_of_memory
 from gan_bench.worker.heartbeat import peak_rss_mb
 
-CHECKPOINT_EVERY_S = 60.0
 T = TypeVar("T")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conftest import Bench, same_bits
+from bench import Bench, same_bits
 from gan_bench.plugins.registry import registered
 
 HERE = Path(__file__).parent

@@ -1,19 +1,21 @@
 """The terminal's tables: plan, implementations, recipe, status and machine."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gan_bench.launch.status import RunStatus
-from gan_bench.maintenance.machine_check import Finding
 from gan_bench.plan.spec import Plan
 from gan_bench.plugins.describe import Description
 from gan_bench.results.certificate import BOUNDS, LEVELS, Certificate, worst_of_level
 from gan_bench.results.scores import MetricValue
 from gan_bench.testing import CheckResult
+
+if TYPE_CHECKING:
+    from gan_bench.maintenance.machine_check import Finding
 
 _WIDE = 78
 """Columns of a terminal from which on the sizes have their place."""
@@ -180,7 +182,7 @@ def print_statuses(console: Console, rows: Sequence[RunStatus]) -> None:
     console.print(simple_table(columns, cells))
 
 
-def print_findings(console: Console, findings: Sequence[Finding]) -> None:
+def print_findings(console: Console, findings: "Sequence[Finding]") -> None:
     """Print what the machine has and lacks."""
     cells = [(finding.what, state(finding.state), finding.detail) for finding in findings]
     console.print(simple_table([("what", "name"), ("state", "text"), ("", "text")], cells))

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from gan_bench.errors import UsageError, first_validation_error
+from gan_bench.results.checkpoints import CHECKPOINT_EVERY_S
 from gan_bench.system.models import Frozen
-from gan_bench.worker.training import CHECKPOINT_EVERY_S
 
 _WORDS = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?")
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d{2})(?::(\d{2}))?")

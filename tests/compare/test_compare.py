@@ -1,0 +1,375 @@
+"""``gan-bench compare``: what two results folders whose every figure is known come to."""
+
+import json
+
+import pytest
+
+from bench import complaint
+from gan_bench.compare import compare
+from gan_bench.compare.output import answer, as_dict
+from gan_bench.plan.spec import Budget
+from report_folder import (
+    MACHINE,
+    add_plan,
+    add_run,
+    empty_results,
+    protocol,
+    quick_spec,
+    run_spec,
+    score,
+    scores_of,
+)
+
+A = (15.0, 15.2, 14.9)
+BETTER = (12.0, 12.3, 11.9)
+
+
+def fill(path, fids, name="torch-dcgan", *, under=None, spec=run_spec, first_seed=0, **changes):
+    """Write one run a seed whose final FID is known; changes are of the record."""
+    of_spec = changes.pop("of_spec", {})
+    for seed, fid in enumerate(fids, first_seed):
+        one = spec(name, seed, **of_spec)
+        files = [scores_of({0: 300.0, one.steps: fid}, under=under)]
+        add_run(path, one, scores=files, **changes)
+    return path
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two results folders that are still empty."""
+    return empty_results(tmp_path / "a"), empty_results(tmp_path / "b")
+
+
+def only_row(two, metric=None):
+    (row,) = compare(*two, metric).rows
+    return row
+
+
+def test_a_lower_fid_on_the_same_seeds_is_better_and_compared_in_pairs(two):
+    fill(two[0], A)
+    fill(two[1], BETTER)
+    row = only_row(two)
+    assert row.kind == row.verdict == "better"
+    assert row.difference.paired and row.difference.seeds == (3, 3)
+    assert row.difference.estimate == pytest.approx(sum(BETTER) / 3 - sum(A) / 3)
+    assert row.difference.low < row.difference.estimate < row.difference.high < 0
+    assert answer(compare(*two)) == "By fid_lenet, B is better than A in torch-dcgan."
+
+
+def test_a_higher_fid_is_worse(two):
+    fill(two[0], BETTER)
+    fill(two[1], A)
+    assert only_row(two).verdict == "worse"
+    assert answer(compare(*two)) == "By fid_lenet, B is worse than A in torch-dcgan."
+
+
+def test_other_seeds_are_compared_by_welch(two):
+    fill(two[0], A)
+    fill(two[1], BETTER, first_seed=1)
+    row = only_row(two)
+    assert row.verdict == "better" and not row.difference.paired
+
+
+def test_figures_within_their_spread_cannot_be_told_apart(two):
+    fill(two[0], (15.0, 12.0, 13.5))
+    fill(two[1], (14.8, 12.6, 13.3))
+    row = only_row(two)
+    assert row.verdict == "cannot be told apart"
+    assert row.difference.low < 0 < row.difference.high
+    assert "A and B cannot be told apart in torch-dcgan" in answer(compare(*two))
+
+
+def test_the_same_runs_differ_by_nothing_and_are_the_same_to_the_bit(two):
+    for path in two:
+        fill(path, A)
+    row = only_row(two)
+    assert row.verdict == "cannot be told apart" and row.difference.estimate == 0
+    assert any("same to the bit" in note for note in row.notes)
+
+
+def test_a_folder_compares_with_itself(two):
+    fill(two[0], A)
+    assert only_row((two[0], two[0])).verdict == "cannot be told apart"
+
+
+def test_of_many_comparisons_a_lucky_one_is_no_verdict(two):
+    # p is 0.03 by itself.
+    a, b = (15.0, 15.2, 14.9), (14.2, 14.7, 14.15)
+    fill(two[0], a)
+    fill(two[1], b)
+    assert 0.01 < only_row(two).difference.p < 0.05
+    assert only_row(two).verdict == "better"
+    for name in ("keras-dcgan", "keras-decay", "torch-decay", "torch-baseline"):
+        fill(two[0], (15.0, 12.0, 13.5), name)
+        fill(two[1], (14.8, 12.6, 13.3), name)
+    verdicts = {row.label: row for row in compare(*two).rows}
+    assert verdicts["torch-dcgan"].verdict == "cannot be told apart"
+    assert verdicts["torch-dcgan"].difference.adjusted
+
+
+@pytest.mark.parametrize(("seeds_a", "seeds_b"), [(1, 1), (3, 1), (1, 3)])
+def test_one_seed_is_nothing_certain(two, seeds_a, seeds_b):
+    fill(two[0], A[:seeds_a])
+    fill(two[1], BETTER[:seeds_b])
+    row = only_row(two)
+    assert row.verdict == "one seed: nothing certain" and row.difference is None
+    assert "nothing can be said of A and B (one seed" in answer(compare(*two))
+
+
+def test_another_protocol_is_incomparable_and_the_field_is_named(two):
+    fill(two[0], A)
+    fill(two[1], BETTER, under=protocol(n_real=5_000, features_sha256="9" * 64))
+    assert only_row(two).verdict == (
+        f"incomparable: protocol features_sha256 ({'a' * 12} against {'9' * 12}), "
+        "protocol n_real (10,000 against 5,000)"
+    )
+
+
+def test_the_protocol_that_both_have_is_taken(two):
+    fill(two[0], A, under=protocol(n_real=5_000))
+    fill(two[1], BETTER)
+    for run in (two[0] / "runs").iterdir():
+        scores_of({600: 20.0}).write(run / "scores")
+    row = only_row(two)
+    assert row.protocol == protocol().fingerprint
+    assert row.a.figure.values == (20.0, 20.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"budget": Budget(unit="images", amount=120_000), "steps": 1_200},
+            "budget (60,000 images against 120,000 images)",
+        ),
+        ({"data_sha256": "f" * 64}, f"data ({'d' * 12} against {'f' * 12})"),
+        (
+            {"data_sha256": "f" * 64, "dataset": "fashion-mnist"},
+            "data set (mnist against fashion-mnist)",
+        ),
+        ({"train_splits": ("train", "test")}, "training splits (train against train and test)"),
+    ],
+)
+def test_another_budget_or_other_data_is_incomparable(two, changes, said):
+    fill(two[0], A)
+    fill(two[1], BETTER, of_spec=changes)
+    row = only_row(two)
+    assert row.verdict == f"incomparable: {said}" and row.difference is None
+
+
+def test_what_a_branch_may_change_is_a_note_and_no_obstacle(two):
+    fill(two[0], A)
+    changed = {
+        "source_sha256": "6" * 64,
+        "recipe_values": {"batch_size": 100, "epochs": 25, "learning_rate": 0.0004},
+        "versions": {"python": "3.11.2", "torch": "2.2.0"},
+    }
+    fill(two[1], BETTER, of_spec=changed)
+    row = only_row(two)
+    assert row.verdict == "better"
+    assert "source (5555555 against 6666666)" in row.notes
+    assert "recipe learning_rate (0.0002 against 0.0004)" in row.notes
+    assert "version of torch (2.1.0 against 2.2.0)" in row.notes
+    assert not any("batch_size" in note for note in row.notes)
+
+
+def test_of_several_recipes_each_stands_with_its_like(two):
+    slow = {"recipe_values": {"batch_size": 100, "learning_rate": 0.0001}}
+    fast = {"recipe_values": {"batch_size": 100, "learning_rate": 0.0004}}
+    fill(two[0], A, of_spec=slow)
+    fill(two[0], BETTER, of_spec=fast)
+    fill(two[1], BETTER, of_spec=fast)
+    fill(two[1], BETTER, of_spec=slow)
+    rows = {row.label: row.verdict for row in compare(*two).rows}
+    assert rows == {
+        "torch-dcgan (learning_rate 0.0001)": "better",
+        "torch-dcgan (learning_rate 0.0004)": "cannot be told apart",
+    }
+
+
+def test_of_several_data_sets_those_in_both_stand_together(two):
+    fill(two[0], A)
+    fill(two[1], BETTER, of_spec={"dataset": "kmnist", "data_sha256": "f" * 64})
+    fill(two[1], BETTER)
+    rows = [(row.verdict, row.label) for row in compare(*two).rows]
+    assert [verdict for verdict, _ in rows] == ["better", "only in B"]
+
+
+def test_what_only_one_folder_has_is_shown(two):
+    fill(two[0], A)
+    fill(two[1], BETTER)
+    fill(two[0], A, "keras-dcgan")
+    fill(two[1], A, "torch-decay")
+    verdicts = {row.label: row.verdict for row in compare(*two).rows}
+    assert verdicts == {
+        "torch-dcgan": "better",
+        "keras-dcgan": "only in A",
+        "torch-decay": "only in B",
+    }
+    assert answer(compare(*two)).endswith("; 2 more rows cannot be compared.")
+
+
+def test_runs_that_all_failed_leave_no_figure_and_are_counted(two):
+    fill(two[0], A)
+    for seed in range(3):
+        add_run(two[1], run_spec(seed=seed), status="diverged", reason="a loss was not finite")
+    row = only_row(two)
+    assert row.verdict == "no figure in B"
+    assert (row.a.status, row.b.status) == ("3 ok", "3 diverged")
+    assert "3 of 3 runs failed in B against 0 of 3 in A" in answer(compare(*two))
+
+
+def test_where_everything_failed_there_is_still_a_table(bench):
+    for name in "ab":
+        empty_results(bench.folder / name)
+        add_run(bench.folder / name, run_spec(), status="error", reason="broken")
+    done = bench("compare", "a", "b")
+    assert done.code == 0
+    assert "no figure in A and B" in done.out and "1 error" in done.out
+
+
+def test_failed_and_planned_runs_are_no_seeds(two):
+    fill(two[0], A)
+    fill(two[1], BETTER[:2])
+    failed = run_spec(seed=2)
+    add_run(two[1], failed, status="oom", scores=[scores_of({0: 300.0, 600: 1.0})])
+    add_plan(two[1], [run_spec(seed=3)])
+    row = only_row(two)
+    assert row.b.figure.values == BETTER[:2]
+    assert row.b.status == "2 ok, 1 pending, 1 oom"
+
+
+def test_a_figure_that_is_missing_or_nan_counts_for_nothing(two):
+    fill(two[0], (*A, None))
+    fill(two[1], (None, *BETTER))
+    row = only_row(two)
+    assert row.a.figure.seed_numbers == (0, 1, 2) and row.b.figure.seed_numbers == (1, 2, 3)
+    assert row.verdict == "better"
+    assert json.loads(json.dumps(as_dict(compare(*two)), allow_nan=False))["rows"]
+
+
+def test_higher_precision_is_better(two):
+    under = protocol()
+    for path, values in ((two[0], (0.50, 0.51, 0.52)), (two[1], (0.70, 0.71, 0.73))):
+        for seed, value in enumerate(values):
+            scores = scores_of({600: 15.0}, under=under)
+            rows = [*scores.scores, score(600, value, under, metric="precision_lenet")]
+            scores = scores.model_copy(update={"scores": rows})
+            add_run(path, run_spec(seed=seed), scores=[scores])
+    assert only_row(two, "precision_lenet").verdict == "better"
+    assert only_row((two[1], two[0]), "precision_lenet").verdict == "worse"
+    assert only_row(two).verdict == "cannot be told apart"
+
+
+def speeds(path, values, **circumstances):
+    for seed, value in enumerate(values):
+        scores = [scores_of({600: 15.0})]
+        spec = run_spec(seed=seed)
+        add_run(path, spec, scores=scores, images_per_s=value, circumstances=circumstances)
+
+
+def test_speed_is_a_ratio_on_the_same_machine(two):
+    speeds(two[0], (1_000.0, 1_010.0, 990.0))
+    speeds(two[1], (1_500.0, 1_530.0, 1_490.0))
+    row = only_row(two, "images_per_s")
+    assert row.verdict == "better"
+    assert row.difference.scale == "ratio"
+    assert row.difference.estimate == pytest.approx(1.507, abs=0.01)
+    assert only_row(two).speed == pytest.approx(row.speed)
+
+
+def test_speed_on_another_machine_is_incomparable_and_quality_is_not(two):
+    speeds(two[0], (1_000.0, 1_010.0, 990.0))
+    speeds(two[1], (1_500.0,) * 3, machine=MACHINE.model_copy(update={"cpu": "Model Y"}))
+    assert (
+        only_row(two, "images_per_s").verdict == "incomparable: machine (Model X against Model Y)"
+    )
+    row = only_row(two)
+    assert row.verdict == "cannot be told apart" and row.speed is None
+    assert "machine (Model X against Model Y)" in row.notes
+
+
+def test_speed_beside_other_load_is_noted(two):
+    speeds(two[0], (1_000.0, 1_010.0))
+    speeds(two[1], (1_000.0, 1_010.0), device_exclusive=False)
+    assert any("not exclusive in B" in note for note in only_row(two, "images_per_s").notes)
+
+
+def test_by_default_it_is_the_fid_that_both_have(two):
+    inception = protocol(features="inception", features_sha256="7" * 64)
+    fill(two[0], A, under=inception)
+    for run in (two[0] / "runs").iterdir():
+        scores_of({600: 15.0}).write(run / "scores")
+    fill(two[1], BETTER, under=inception)
+    assert compare(*two).metric == "fid_inception"
+    assert compare(two[1], two[0]).metric == "fid_inception"
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_the_tables_fit_the_terminal_and_say_the_answer_first(bench, columns):
+    for name, fids in (("a", A), ("b", BETTER)):
+        path = empty_results(bench.folder / name)
+        fill(path, fids)
+        fill(path, fids, "keras-upsampling-sgd")
+        fill(path, (15.0, 12.0, 13.5), "keras-decay")
+    done = bench("compare", "a", "b", COLUMNS=str(columns))
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) <= columns
+    first = " ".join(lines[: 3 if columns == 80 else 1])
+    assert first.startswith(
+        "By fid_lenet, B is better than A in keras-upsampling-sgd and torch-dcgan;"
+    )
+    row = next(line for line in lines if line.startswith("torch-dcgan"))
+    assert ("runs B" in done.out) and ("peak MB" in done.out) is (columns == 160)
+    assert row.split()[1:4] == ["15.0", "±", "0.153"] and "12.1 ± 0.208" in row and "-2.97" in row
+    assert ("95 % interval" in done.out) is (columns == 160)
+    assert any(line.startswith("keras-upsampling-sgd ") for line in lines)
+
+
+def test_json_and_markdown_say_the_same(bench):
+    for name, fids in (("a", A), ("b", BETTER)):
+        fill(empty_results(bench.folder / name), fids)
+    done = bench("compare", "a", "b", "--json", "--out", "said")
+    said = json.loads(done.out)
+    assert said["metric"] == "fid_lenet" and said["higher_is_better"] is False
+    (row,) = said["rows"]
+    assert row["verdict"] == "better" and row["difference"]["estimate"] == pytest.approx(
+        -2.967, abs=1e-3
+    )
+    assert row["a"]["figure"] == {"0": 15.0, "1": 15.2, "2": 14.9}
+    text = (bench.folder / "said/compare.md").read_text(encoding="utf-8")
+    assert said["answer"] in text
+    assert "| torch-dcgan | 15.0 ± 0.153 | 12.1 ± 0.208 | -2.97 | " in text
+    assert "| paired | better |" in text
+
+
+def test_what_cannot_be_compared_is_refused_in_one_sentence(bench):
+    fill(empty_results(bench.folder / "a"), A)
+    empty_results(bench.folder / "empty")
+    (bench.folder / "taken").write_text("mine")
+    for arguments, said in (
+        (("a", "nowhere"), "There is no results folder nowhere"),
+        (("a", "empty"), "The results folder empty holds no run to compare; `gan-bench run`"),
+        (("a", "taken"), "taken is a file"),
+        (("a", "a", "--metric", "fid"), "has a metric 'fid' of a finished run; recorded are"),
+        (("a", "a", "--out", "taken"), "The comparison cannot be written to taken"),
+    ):
+        assert said in complaint(bench("compare", *arguments))
+    assert "fid_lenet and images_per_s" in complaint(bench("compare", "a", "a", "--metric", "x"))
+    assert not (bench.folder / "reports").exists()
+
+
+def test_quick_runs_compare_with_quick_runs(two):
+    fill(two[0], A, spec=quick_spec)
+    fill(two[1], BETTER, spec=quick_spec)
+    assert only_row(two).verdict == "better"
+
+
+def test_what_cannot_be_read_is_told(bench):
+    for name in "ab":
+        fill(empty_results(bench.folder / name), A)
+    broken = next((bench.folder / "b/runs").iterdir()) / "record.json"
+    broken.write_text("{")
+    done = bench("compare", "a", "b")
+    assert done.code == 0 and "record.json is not readable" in done.err

@@ -1,0 +1,85 @@
+"""The recipes' twins are twins, and every kind of deviation between frameworks is seen."""
+
+import json
+
+import pytest
+
+from bench import ROOT
+from gan_bench.parity.certify import Setup, observed, observer
+from gan_bench.parity.verdict import Comparison
+from gan_bench.plugins.describe import describe
+
+RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
+DEVIANTS = ROOT / "tests" / "support" / "deviant_twins.py"
+# Of the same layers, only narrower: a deviation shows in any channel.
+NARROW = {"generator_channels": 8, "discriminator_channels": 8}
+SETUP = Setup(batch_size=8, paired_steps=1)
+
+pytestmark = [pytest.mark.slow, pytest.mark.torch, pytest.mark.keras]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_two_implementations_of_a_recipe_are_twins(bench, recipe):
+    done = bench("parity", recipe, "--batch-size", "8", "--paired-steps", "2", "--json")
+    (certificate,) = json.loads(done.out)
+    assert certificate["problems"] == []
+    assert certificate["verdict"] == "passed"
+    assert done.code == 0
+    frameworks = {certificate[party]["framework"] for party in ("reference", "other")}
+    assert frameworks == {"torch", "keras"}
+    assert (bench.folder / "results/local/parity" / f"{recipe}.json").is_file()
+
+
+@pytest.fixture(scope="module")
+def original():
+    return describe("keras-baseline", NARROW, (28, 28, 1))
+
+
+@pytest.fixture(scope="module")
+def reference(original):
+    with observer(original, SETUP) as child:
+        return list(observed(child, "keras-baseline"))
+
+
+@pytest.fixture
+def compare(original, reference):
+    """Return the comparison of a deviant with the original in Keras."""
+
+    def run(deviant):
+        changes = {"name": deviant, "framework": "torch", "attribute": deviant}
+        changes |= {"module": None, "path": str(DEVIANTS)}
+        implementation = original.implementation.model_copy(update=changes)
+        description = original.model_copy(update={"implementation": implementation})
+        comparison = Comparison(("keras-baseline", deviant))
+        with observer(description, SETUP) as child:
+            comparison.run(reference, observed(child, deviant))
+        return comparison
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("deviant", "levels", "tensor"),
+    [
+        ("BatchNormEpsilonOfTorch", {"forward", "losses", "updates"}, None),
+        ("BatchNormMomentumSwapped", {"updates"}, "moving_"),
+        ("AdamEpsilonAfterCorrection", {"losses", "updates"}, None),
+        ("AnotherSlope", {"forward", "losses", "updates"}, None),
+        ("SamePaddingShifted", {"forward", "losses", "updates"}, None),
+        ("UnbiasedRunningVariance", {"updates"}, "moving_variance"),
+        ("InitialScaleDoubled", {"held weights", "forward", "losses", "updates"}, None),
+        ("BetaIgnored", {"forward", "losses", "updates"}, None),
+        ("BiasNeverTrained", {"losses", "updates"}, None),
+        ("SoundTwin", set(), None),
+    ],
+)
+def test_a_deviation_fails_at_the_levels_that_should_see_it(compare, deviant, levels, tensor):
+    comparison = compare(deviant)
+    assert {figure.level for figure in comparison.figures if not figure.passed} == levels
+    assert comparison.verdict == ("failed" if levels else "passed"), comparison.problems
+    assert len(comparison.problems) == len(levels)
+    if tensor is not None:
+        wrong = [figure.of for figure in comparison.figures if not figure.passed]
+        right = [figure.of for figure in comparison.figures if figure.passed]
+        assert all(tensor in name for name in wrong)
+        assert not any(tensor in name for name in right)

@@ -1,0 +1,214 @@
+"""Runs that another executor launches: the example of docs/clusters.md, installed and used."""
+
+import json
+import os
+import re
+import signal
+import textwrap
+import time
+
+import pytest
+
+from bench import ROOT, same_bits
+from gan_bench.schedulers.submissions import LaunchFolder, Start
+
+DOCS = ROOT / "docs" / "clusters.md"
+QUICK = ("--dataset", "mnist-5k", "--samples", "64", "--threads", "1", "--seeds", "0,")
+QUICK += ("--evaluations", "11")
+SLOW = """
+def train(self, batches, latents):
+    import time
+    time.sleep(0.1 * len(batches))
+    return super().train(batches, latents)
+"""
+
+
+@pytest.fixture
+def background(bench):
+    """Install the documentation's executor beside the command."""
+    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    assert len(code.splitlines()) <= 35
+    site = bench.folder / "site"
+    metadata = site / "background-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "background.py").write_text(code)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: background\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[gan_bench.executors]\nbackground = background:Background\n"
+    )
+    bench.environment["PYTHONPATH"] = str(site)
+    return bench
+
+
+def _rows(bench):
+    return json.loads(bench("status", "--json").out)
+
+
+def _wait(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_the_same_records_as_here(background, plugin):
+    what = (plugin("one"), plugin("two"), "--steps", "8", *QUICK, "--keep-samples")
+    done = background("run", *what, "--executor", "background")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == "2 of 2 runs are ok; results in results/local."
+    assert background("run", *what, "--results", "here").code == 0
+    for path in background.run_folders():
+        same_bits(path, background.folder / "here" / "runs" / path.name)
+    again = background("run", *what, "--executor", "background")
+    assert again.err.startswith("0 runs submitted to background, 0 under way already, 2 finished.")
+    assert again.code == 0
+
+
+def test_detach_cancel_and_continue(background, plugin):
+    what = (plugin("gan", SLOW), "--steps", "300", *QUICK, "--executor", "background")
+    assert background("run", *what, "--detach").code == 0
+    _wait(lambda: _rows(background)[0]["step"] > 0)
+    assert _rows(background)[0]["status"] == "running"
+    assert background("cancel").out == "1 jobs cancelled.\n"
+    _wait(lambda: _rows(background)[0]["status"] == "killed")
+    assert background("run", *what).code == 0
+    assert background.records()["gan"]["attempts"] == 2
+
+
+def test_a_supervisor_that_is_killed_leaves_a_row_that_says_so(background, plugin):
+    what = (plugin("gan", SLOW), "--steps", "200", *QUICK, "--executor", "background")
+    with background.start("run", *what) as watching:
+        _wait(lambda: (rows := _rows_or_none(background)) and rows[0]["step"] > 0)
+        (jobs,) = background.folder.glob("results/local/jobs/*/jobs.jsonl")
+        os.kill(int(json.loads(jobs.read_text())["job"]), signal.SIGKILL)
+        watching.communicate(timeout=60)
+    assert watching.returncode == 1
+    (row,) = _rows(background)
+    assert row["status"] == "pending"
+    assert "ended without a record; `gan-bench run` continues it" in row["detail"]
+
+
+def _rows_or_none(bench):
+    out = bench("status", "--json").out
+    return json.loads(out) if out else None
+
+
+def test_a_launch_that_cannot_be_read_keeps_its_runs_from_a_second_job(background, plugin):
+    what = (plugin("gan", SLOW), "--steps", "200", *QUICK)
+    arguments = (*what, "--executor", "background", "--detach")
+    assert background("run", *arguments).code == 0
+    _wait(lambda: _rows(background)[0]["status"] == "running")
+    (launch,) = background.folder.glob("results/local/jobs/*/launch.json")
+    launch.write_text("{}")
+    again = background("run", *arguments)
+    assert again.code == 2
+    assert "launch.json is not readable" in again.err
+    assert "nothing was submitted" in again.err
+    assert "is not readable" in background("status").err
+    assert "Its jobs were not cancelled" in background("cancel").err
+    _wait(lambda: _rows(background)[0]["status"] == "ok")
+
+
+def test_an_attempt_forgets_why_an_earlier_one_could_not_be_tried(tmp_path):
+    folder = LaunchFolder(tmp_path)
+    for index in (0, 1):
+        folder.note_problem(index, "The results folder cannot be written.")
+    folder.note_start(0, Start(time="2026-01-01T00:00:00+00:00", host="here", step=0))
+    assert not folder.problem(0).exists()
+    assert folder.problem(1).exists()
+
+
+def test_retries_and_force(background, plugin):
+    body = 'def train(self, batches, latents):\n    raise RuntimeError("broken")'
+    what = (plugin("broken", body), "--steps", "4", *QUICK, "--executor", "background")
+    assert background("run", *what).code == 1
+    assert background("run", *what).err.startswith("0 runs submitted")
+    for option in ("--retry", "--force"):
+        assert background("run", *what, option).err.startswith("1 runs submitted")
+    record = background.records()["broken"]
+    assert (record["status"], record["attempts"]) == ("error", 1)  # --force has started over
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--executor", "slrum"), "There is no executor 'slrum'; did you mean slurm?"),
+        (("--slurm", "time=4h"), "--slurm is for --executor slurm"),
+        (("--detach",), "--detach is for jobs of a scheduler"),
+        (("--retries", "3"), "--retries is for jobs of a scheduler"),
+        (("--max-parallel", "3"), "--max-parallel is for jobs of a scheduler"),
+        (("--executor", "slurm", "--slurm", "tiem=4h"), "did you mean time?"),
+        (("--executor", "slurm", "--slurm", "exclude=n1,tiem=4h"), "did you mean time?"),
+        (("--executor", "slurm", "--slurm", "time=4h", "--wait"), "--wait is for this machine"),
+        (
+            ("--executor", "slurm", "--slurm", "cpus=1", "--threads", "2"),
+            "Runs of 2 threads need as many processors",
+        ),
+        (
+            ("--executor", "slurm", "--slurm", "time=4h", "--device", "cuda"),
+            "--device cuda needs a GPU for every run",
+        ),
+    ],
+)
+def test_bad_requests(bench, plugin, arguments, sentence):
+    done = bench("run", plugin("gan"), "--steps", "4", *arguments, PATH="/usr/bin:/bin")
+    assert done.code == 2
+    assert sentence in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_without_slurm_it_says_so(bench, plugin, tmp_path):
+    arguments = ("--steps", "4", "--executor", "slurm", "--slurm", "time=1h")
+    done = bench("run", plugin("gan"), *arguments, PATH=str(tmp_path))
+    assert done.code == 2
+    assert "There is no Slurm on this machine" in done.err
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('[slurm]\ntime = "4h"\nmemory = "3G"', "[slurm] or --slurm has the unknown key 'memory'"),
+        ('[slurm.keras-dcgan]\nmem = "3G"', "[slurm.keras-dcgan] is for no implementation"),
+        ('[slurm.gan]\nmem = "lots"', "[slurm.gan]: mem: memory is a number"),
+        ("slurm = 3", "slurm is a table; write [slurm] above it"),
+        ('[slrum]\ntime = "4h"', "has the unknown key 'slrum'; did you mean slurm?"),
+    ],
+)
+def test_bad_tables_of_a_plan_file(bench, plugin, content, sentence):
+    (bench.folder / "plan.toml").write_text(content)
+    arguments = ("--steps", "4", "--plan", "plan.toml", "--executor", "slurm", "--dry-run")
+    done = bench("run", plugin("gan"), *arguments)
+    assert done.code == 2
+    assert sentence in done.err
+
+
+def test_a_plan_file_with_a_table_for_slurm_runs_here_too(bench, plugin):
+    (bench.folder / "plan.toml").write_text('[slurm]\ntime = "4h"\n')
+    done = bench("run", plugin("gan"), "--steps", "4", *QUICK, "--plan", "plan.toml")
+    assert done.code == 0, done.err
+
+
+def test_a_dry_run_prints_what_slurm_would_be_asked_for(bench, plugin, tmp_path):
+    (bench.folder / "plan.toml").write_text(
+        textwrap.dedent(
+            """
+            [slurm]
+            partition = "gpu"
+            gpus = 1
+            time = "1d12h"
+            account = "lab"
+            [slurm.two]
+            mem = "32G"
+            """
+        )
+    )
+    arguments = ("--steps", "4", "--plan", "plan.toml", "--executor", "slurm", "--dry-run")
+    # Also where there is no Slurm.
+    path = {"COLUMNS": "500", "PATH": str(tmp_path)}
+    done = bench("run", plugin("one"), plugin("two"), *QUICK, *arguments, **path)
+    assert done.code == 0, done.err
+    both = ("--partition=gpu", "--gpus-per-node=1", "--time=2160", "--account=lab", "on cuda:0")
+    assert all(words in done.out for words in both)
+    (two,) = [line for line in done.out.splitlines() if line.startswith("For jobs of two:")]
+    (one,) = [line for line in done.out.splitlines() if line.startswith("For jobs of one:")]
+    assert ("--mem=32G" in two, "--mem" in one) == (True, False)

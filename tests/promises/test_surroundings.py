@@ -1,0 +1,115 @@
+"""Odd surroundings: a home that cannot be written, none, odd paths, locales, clocks, terminals."""
+
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import termios
+
+import pytest
+
+from gan_bench.results.events import parse_event
+
+SHORT = ("--images", "512", "--evaluations", "2", "--samples", "150")
+
+
+def without(bench, *names):
+    for name in names:
+        bench.environment.pop(name, None)
+
+
+def test_a_home_that_cannot_be_written_is_named_and_can_be_done_without(bench, plugin):
+    (bench.folder / "home").write_text("no folder, so nobody may write below it")
+    without(bench, "XDG_CACHE_HOME")
+    home = {"HOME": str(bench.folder / "home")}
+    target = plugin("gan")
+    done = bench("run", target, *SHORT, **home)
+    assert done.code == 1
+    assert "The cache" in done.out and "bypass it with --no-cache" in done.out
+    assert bench("run", target, *SHORT, "--no-cache", **home).code == 0
+    assert bench("report", **home).code == 0
+
+
+def test_no_home_at_all(bench, plugin):
+    without(bench, "XDG_CACHE_HOME", "HOME", "USER", "LOGNAME")
+    bench.environment["XDG_CACHE_HOME"] = str(bench.folder / "cache")
+    assert bench("run", plugin("gan"), *SHORT).code == 0
+    assert bench("doctor").code == 0
+
+
+@pytest.mark.parametrize("name", ["with a space", "größer, 更大", "-dash", "quote'\"$(x)"])
+def test_folders_of_any_name(bench, plugin, name):
+    (bench.folder / name).mkdir()
+    target = plugin("gan")
+    (bench.folder / "gan.py").rename(bench.folder / name / "gan.py")
+    for language in ("C.UTF-8", "C"):
+        results = f"./{name}/results {language}"
+        environment = {"LANG": language, "LC_ALL": language}
+        done = bench("run", f"./{name}/gan.py", *SHORT, "--results", results, **environment)
+        assert done.code == 0, done.out + done.err
+        out = f"./{name}/report"
+        assert bench("report", "--results", results, "--out", out, **environment).code == 0
+        assert bench("status", "--results", results, **environment).code == 0
+    assert target == "./gan.py"
+
+
+def test_a_clock_that_jumps_leaves_clocks_of_a_run_alone(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        import gan_bench.results.events as events
+        self.jumps = getattr(self, "jumps", 0) + 1
+        events.time = lambda: [4e9, 0.0, 1e3][self.jumps % 3]
+        return super().train(batches, latents)
+    """
+    assert bench("run", plugin("jumps", body), *SHORT).code == 0
+    record = bench.records()["jumps"]
+    assert record["status"] == "ok"
+    for name in ("import_s", "setup_s", "warmup_s", "sample_s"):
+        assert 0 <= record[name] < 60, name
+    assert bench("status").code == 0
+
+
+def test_times_that_are_none_are_no_events():
+    line = {"event": "heartbeat", "attempt": 1, "step": 1, "time": 1.0}
+    assert parse_event(json.dumps(line).encode()) == line
+    for time in (-1.0, None, "1", True):
+        assert parse_event(json.dumps(line | {"time": time}).encode()) is None
+    assert parse_event(b'{"event": "heartbeat", "attempt": 1, "step": 1, "time": 1e999}') is None
+
+
+@pytest.mark.parametrize("columns", [20, 240])
+def test_a_terminal_of_any_width(bench, plugin, columns):
+    target = plugin("gan")
+    without(bench, "COLUMNS")
+    commands = (("run", target, *SHORT), ("status",), ("list",), ("doctor",), ("show", "gan"))
+    for arguments in commands:
+        code, text = in_terminal(bench, columns, *arguments)
+        assert code == 0, text
+        assert "Traceback" not in text
+
+
+def in_terminal(bench, columns, *arguments):
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        bench.command(*arguments),
+        cwd=bench.folder,
+        env=bench.environment,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    )
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            block = os.read(leader, 65_536)
+        except OSError:  # the other side is closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(leader)
+    return process.wait(timeout=120), shown.decode(errors="replace")

@@ -1,0 +1,93 @@
+"""The committed reference results: whole, equal for all, and what the README shows of them."""
+
+import importlib.util
+
+import pytest
+
+from bench import ROOT
+from gan_bench.plugins.registry import registered
+from gan_bench.results.load import load_results
+from gan_bench.scoring.images import of_snapshot
+
+KEPT = ROOT / "results" / "reference"
+
+
+@pytest.fixture(scope="module")
+def results():
+    return load_results(KEPT)
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "scripts" / "reference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def standard(results):
+    """The runs of the comparison: those of the budget that all have."""
+    runs = results.runs
+    return runs[runs["images"].between(60_000, 60_500)]
+
+
+def test_all_twelve_have_the_same_seeds_budget_and_machine(results):
+    assert results.left_out == ()
+    runs = standard(results)
+    assert set(runs["implementation"]) == set(registered())
+    seeds = runs.groupby("implementation")["seed"].agg(lambda seed: tuple(sorted(seed)))
+    assert seeds.nunique() == 1
+    assert set(runs["status"]) == {"ok"} and set(runs["score_status"]) == {"ok"}
+    for column in ("dataset", "data_sha256", "budget", "samples", "threads", "cpu", "versions"):
+        by_framework = runs.groupby(runs["framework"])[column].nunique()
+        assert (by_framework == 1).all(), column
+
+
+def test_every_final_snapshot_has_its_fid_at_the_counts_that_are_stated(results):
+    ids = set(standard(results)["run_id"])
+    last = results.scores.sort_values("step").groupby(["run_id", "metric"]).tail(1)
+    lenet = last[(last["metric"] == "fid_lenet") & last["run_id"].isin(ids)]
+    assert set(lenet["run_id"]) == ids
+    assert set(lenet["n_fake"]) == set(lenet["n_real"]) == {10_000}
+    assert lenet["value"].notna().all()
+    inception = last[(last["metric"] == "fid_inception") & last["run_id"].isin(ids)]
+    assert set(inception["run_id"]) == ids
+    assert (inception["n_fake"] == inception["n_real"]).all() and inception["n_fake"].min() >= 2500
+
+
+def test_the_long_run_is_scored_as_published_figures_are(results):
+    (run_id,) = results.runs[results.runs["images"] > 1_000_000]["run_id"]
+    scores = results.scores[results.scores["run_id"] == run_id]
+    (fid,) = scores[scores["metric"] == "fid_inception"].itertuples()
+    assert (fid.step, fid.n_real, fid.n_fake) == (18_750, 10_000, 10_000)
+
+
+def test_the_last_samples_are_there_to_be_scored_with_other_features(results):
+    runs = standard(results)
+    for run_id in runs[runs["seed"] == 0]["run_id"]:
+        (path,) = (KEPT / "runs" / run_id / "snapshots").glob("*.npz")
+        assert of_snapshot(path).count == 2_500
+
+
+def test_every_recipe_has_a_certificate_that_passed(results):
+    passed = {one.recipe for one in results.certificates if one.passed}
+    assert passed == {name.partition("-")[2] for name in registered()}
+
+
+def test_the_published_figures_stand_beside_and_are_in_no_ranking(results):
+    values = [figure.value for figure in results.published]
+    assert values[0] == "16.80" and "6.8 ± 0.5" in values and len(values) == 8
+    report = (ROOT / "reports" / "reference" / "report.md").read_text(encoding="utf-8")
+    head, _, after = report.partition("Published elsewhere")
+    assert "Lucic" not in head and "Lucic" in after
+
+
+def test_nothing_large_and_no_checkpoint_is_committed():
+    files = [path for path in KEPT.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 20e6
+    assert not [path for path in files if path.suffix in (".pt", ".keras", ".log")]
+
+
+def test_the_readmes_show_what_the_files_hold(script):
+    for path, lines in script.lines().items():
+        assert lines in path.read_text(encoding="utf-8"), path

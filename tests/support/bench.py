@@ -1,0 +1,138 @@
+"""The command line as a process, plugins' text, and what their results are held to."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STORED_GATE = Path(__file__).with_name("stored_gate")
+"""Records of real runs that the calibration study trained."""
+COMMAND_TIMEOUT_S = 600
+
+PLUGIN = """
+from {module} import {base}
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+import pytest
+
+class Plugin({base}):
+{body}
+"""
+
+KILLS_ONCE = """
+def train(self, batches, latents):
+    losses = super().train(batches, latents)
+    self.chunks = getattr(self, "chunks", 0) + 1
+    if self.chunks == {chunk} and not Path({marker!r}).exists():
+        Path({marker!r}).touch()
+        {act}
+    return losses
+"""
+"""The body of a plugin that does something to itself after a chunk, in the first attempt only."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Bench:
+    """``gan-bench`` in a folder of its own, with device locks of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "TMPDIR": str(folder), "COLUMNS": "200"}
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "gan_bench", *arguments]
+
+    def __call__(self, *arguments: str, **environment: str) -> Done:
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def records(self, results: str = "results/local") -> dict[str, dict]:
+        """Records by implementation name (the last where there are several seeds)."""
+        paths = sorted((self.folder / results / "runs").glob("*/record.json"))
+        records = [json.loads(path.read_text()) for path in paths]
+        return {record["spec"]["implementation"]["name"]: record for record in records}
+
+    def run_folders(self, results: str = "results/local") -> list[Path]:
+        return sorted((self.folder / results / "runs").iterdir())
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Callable[..., str]:
+    """Write a trainer with some methods of its own into a file; return its path as a target."""
+
+    def write(name: str, body: str = "pass", of: str = "gan_bench.testing:FakeTrainer") -> str:
+        path = tmp_path / f"{name}.py"
+        module, base = of.split(":")
+        body = textwrap.indent(textwrap.dedent(body), "    ")
+        path.write_text(PLUGIN.format(module=module, base=base, body=body))
+        return f"./{name}.py"
+
+    return write
+
+
+def complaint(done: Done) -> str:
+    """Return the one sentence of a command that refused its input."""
+    assert done.code == 2, (done.code, done.out, done.err)
+    lines = [line for line in done.err.splitlines() if line.startswith("Error:")]
+    assert len(lines) == 1, done.err
+    return lines[0].removeprefix("Error: ")
+
+
+def same_bits(one: Path, other: Path) -> None:
+    """Assert that two runs' folders hold the same weights, losses, samples and scores."""
+    records = [json.loads((folder / "record.json").read_text()) for folder in (one, other)]
+    assert records[0]["weights_sha256"] == records[1]["weights_sha256"] is not None
+    assert (one / "losses.npy").read_bytes() == (other / "losses.npy").read_bytes()
+    snapshots = [sorted((folder / "snapshots").glob("*.npz")) for folder in (one, other)]
+    assert [p.name for p in snapshots[0]] == [p.name for p in snapshots[1]] != []
+    for left, right in zip(*snapshots, strict=True):
+        assert np.array_equal(np.load(left)["images"], np.load(right)["images"])
+    scores = []
+    for folder in (one, other):
+        (path,) = (folder / "scores").glob("*.json")
+        scores.append(
+            [(row["step"], row["value"]) for row in json.loads(path.read_text())["scores"]]
+        )
+    assert scores[0] == scores[1] != []
