@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.errors import GanBenchError, UsageError, first_validation_error
 from gan_bench.launch.score import (
     Points,
     has_value,
@@ -95,5 +95,9 @@ def _rescore_run(folder: RunFolder, scoring: Scoring, points: Points, threads: i
 def _spec(folder: RunFolder) -> RunSpec:
     try:
         return RunSpec.model_validate_json(read_limited(folder.spec))
-    except (OSError, ValidationError) as error:
-        raise GanBenchError(f"{folder.spec} is not readable: run the training again.") from error
+    except OSError as error:
+        raise GanBenchError(f"{folder.spec} cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        raise GanBenchError(
+            f"{folder.spec} is damaged ({first_validation_error(error)}): run the training again."
+        ) from error
