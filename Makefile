@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: bench test install clean
+.PHONY: bench test promises install clean
 
 bench: $(INSTALLED)
 	@$(BIN)/gan-bench run --all $(BENCH_ARGS); status=$$?; \
@@ -12,8 +12,14 @@ bench: $(INSTALLED)
 	$(BIN)/gan-bench report && exit $$status  # a report also where a row is not ok: it says why
 
 # Two tests at a time: most wait for a process to start.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses 2 $(TEST_ARGS)
+	$(PYTEST) -m "not long" $(TEST_ARGS)
+
+# What takes longer to test: Slurm, kills, every implementation.
+promises: $(INSTALLED)
+	$(PYTEST) -m long $(TEST_ARGS)
 
 install: $(INSTALLED)
 

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "core", "tests"]
+nox.options.sessions = ["lint", "types", "core", "unit", "tests"]
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 
 CONSTRAINTS = ("--constraint", "constraints.txt")
+UNIT = "not (process or slow or long or torch or keras or gpu or browser)"
+UNIT_TOOLS = ("hypothesis", "mlxtend", "onnx", "pytest", "pytest-xdist")
+SHARED = ("--numprocesses", "2", "--dist", "worksteal")
 PATHS = ("harness", "implementations", "tests", "benchmarks", "scripts", "noxfile.py")
 
 
@@ -41,10 +44,26 @@ def core(session: nox.Session) -> None:
 
 
 @nox.session
+def unit(session: nox.Session) -> None:
+    """Run the tests that start no process and import no framework: under a minute."""
+    session.install(*CONSTRAINTS, "--editable", ".[parquet]", *UNIT_TOOLS)
+    session.run("pytest", *SHARED, "-m", UNIT, "--ignore", "tests/frameworks", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
-    """Run the whole suite."""
+    """Run what `make test` runs: every promise once, none that takes minutes."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
-    session.run("pytest", *(session.posargs or ("--numprocesses", "2")))
+    session.run("pytest", *SHARED, "-m", "not long", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def promises(session: nox.Session) -> None:
+    """Run the tests that take longer, in the environment of `make test`: Slurm, kills, all twelve.
+
+    A second environment of both frameworks would take minutes to install.
+    """
+    session.run("make", "promises", f"TEST_ARGS={' '.join(session.posargs)}", external=True)
 
 
 @nox.session

@@ -11,7 +11,8 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.analysis.statistics import LEVEL, AllPairs, holm, welch
+from gan_bench.analysis.ranks import AllPairs
+from gan_bench.analysis.statistics import LEVEL, holm, welch
 
 SPREADS_APART = 0.5
 """Standard deviation of the logarithm of the spreads, where they differ."""

@@ -17,9 +17,8 @@ import click
 import numpy as np
 
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.seeds import SeedValues
-from gan_bench.analysis.summarise import summarise
-from gan_bench.analysis.summary import Group, Row, Scored, Summary
+from gan_bench.analysis.statistics import SeedValues
+from gan_bench.analysis.summary import Group, Row, Scored, Summary, summarise
 from gan_bench.report import write_report
 from gan_bench.results.export import export
 from gan_bench.results.layout import ResultsFolder, open_results

@@ -23,7 +23,7 @@ with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
 
-pytest_plugins = ("bench", "kills")
+pytest_plugins = ("bench", "kills", "true_markers")
 """Named here, their assertions are rewritten, too."""
 
 
@@ -41,9 +41,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what needs a framework or a GPU that is not there, with the reason."""
+    """Mark what starts processes; skip what needs a framework or GPU that is not there."""
     needed = {"torch": "torch", "keras": "tensorflow"}
     for item in items:
+        if not {"bench", "cluster"}.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.process)
         if item.get_closest_marker("gpu") and not gpus():
             item.add_marker(pytest.mark.skip(reason="nvidia-smi shows no GPU"))
         for marker, module in needed.items():

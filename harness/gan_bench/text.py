@@ -1,26 +1,32 @@
-"""How numbers, durations and foreign text are written."""
+"""Numbers, durations, lists, tables and untrusted text, as a reader sees them."""
 
 import html
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from markupsafe import Markup
 
 MISSING = "—"
-_SIGNIFICANT = 3
+"""Shown for a value that was not measured."""
+_SMALLEST_EXPONENT = -3
+"""Smaller numbers are written with an exponent."""
 
 
-def figure(value: float | None) -> str:
-    """Return a figure with three significant digits, or all before the decimal point."""
+def figure(value: float | None, digits: int = 3) -> str:
+    """Return a number with `digits` significant digits, or all before the decimal point."""
     if value is None or math.isnan(value):
         return MISSING
     if value == 0 or math.isinf(value):
-        return f"{value:.0f}"
-    magnitude = math.floor(math.log10(abs(value)))
-    if magnitude < -_SIGNIFICANT:
-        return f"{value:.{_SIGNIFICANT - 1}e}"
-    return f"{value:,.{max(0, _SIGNIFICANT - 1 - magnitude)}f}"
+        return f"{value or 0:.0f}"
+    # Round before counting digits: 99.96 is "100", like 100.04.
+    rounded = f"{value:.{digits - 1}e}"
+    exponent = int(rounded.partition("e")[2])
+    if exponent < _SMALLEST_EXPONENT:
+        return rounded
+    return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 
 
 def count(value: int | None) -> str:
@@ -29,10 +35,23 @@ def count(value: int | None) -> str:
 
 
 def factor(value: float) -> str:
-    """Return how many times, e.g. ``0.012``, ``1.04``, ``2.7``, ``31``."""
-    if 0 < value < 0.1:
+    """Return a ratio, e.g. ``0.012``, ``1.04``, ``2.7``, ``31``."""
+    if value > 0 and float(f"{value:.2g}") < 0.1:
         return f"{value:.2g}"
-    return f"{value:,.{2 if value < 2 else 1 if value < 10 else 0}f}"
+    digits = 2 if round(value, 2) < 2 else 1 if round(value, 1) < 10 else 0
+    return f"{value:,.{digits}f}"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage without needless zeros, e.g. ``5%``, ``2.5%``."""
+    return f"{100 * share:.4g}%"
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """Return two bounds, e.g. ``1.20 to 3.40``."""
+    if low is None or high is None:
+        return MISSING
+    return f"{figure(low, digits)} to {figure(high, digits)}"
 
 
 def many(number: int, noun: str) -> str:
@@ -41,14 +60,14 @@ def many(number: int, noun: str) -> str:
 
 
 def listed(words: Sequence[str], limit: int | None = None, *, last: str = "and") -> str:
-    """Return ``a, b and c``; past the limit ``a, b and 4 more``; ``last`` stands for the and."""
+    """Return ``a, b and c``, or ``a, b and 4 more`` beyond the limit; ``last`` replaces "and"."""
     if limit is not None and len(words) > limit:
         words = [*words[: limit - 1], f"{len(words) - limit + 1} more"]
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def against(name: str, one: object, other: object) -> str:
-    """Return what differs between two things, e.g. ``budget (60,000 images against 4,000)``."""
+    """Return a difference between two things, e.g. ``budget (60,000 images against 4,000)``."""
     return f"{name} ({_side(one)} against {_side(other)})"
 
 
@@ -67,15 +86,17 @@ _CONTROL = re.compile(
 
 
 def sanitize(text: str) -> str:
-    """Return a log without colours and control characters."""
+    """Return text without terminal colours and control characters."""
     return _CONTROL.sub("", _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def duration(seconds: float | None) -> str:
-    """Return seconds as people read them: 8 s, 2 min 05 s, 3 h 20 min."""
+    """Return seconds as people read them: 2.5 s, 48 s, 2 min 05 s, 3 h 20 min."""
     if seconds is None:
-        return "?"
+        return MISSING
     whole = round(seconds)
+    if seconds < 10:
+        return f"{figure(seconds, 2)} s"
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
@@ -90,3 +111,56 @@ def markdown_text(text: str) -> Markup:
     """Return text for one line of markdown, where none of it is markup."""
     line = " ".join(sanitize(text).split())
     return Markup(html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False))
+
+
+Kind = Literal["text", "name", "number"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table."""
+
+    title: str
+    kind: Kind = "text"
+    """``number`` is aligned to the right; a terminal never wraps ``name`` and ``number``."""
+    from_width: int = 0
+    """Width of a terminal, in characters, from which the column is shown."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of finished texts, for a terminal, markdown, HTML or JSON."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[object]]
+    """One cell for each column: text, or an object whose ``str`` is the text."""
+    title: str = ""
+    note: str = ""
+    """A sentence or two on how to read the table."""
+
+    @property
+    def numeric(self) -> bool:
+        """True if all columns after the first hold numbers."""
+        return all(column.kind == "number" for column in self.columns[1:])
+
+    def fitting(self, width: int) -> "Table":
+        """Return the table without the columns that need a wider terminal."""
+        shown = [i for i, column in enumerate(self.columns) if column.from_width <= width]
+        return replace(
+            self,
+            columns=[self.columns[i] for i in shown],
+            rows=[tuple(row[i] for i in shown) for row in self.rows],
+        )
+
+    def to_markdown(self) -> Markup:
+        """Return the table, without title and note, as escaped markdown."""
+        marks = ("---:" if column.kind == "number" else ":---" for column in self.columns)
+        titles = (markdown_text(column.title) for column in self.columns)
+        body = ([markdown_text(str(cell)) for cell in row] for row in self.rows)
+        lines: Iterable[Iterable[str]] = (titles, marks, *body)
+        return Markup("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+    def records(self) -> list[dict[str, str]]:
+        """Return one dictionary for each row, by column title."""
+        titles = [column.title for column in self.columns]
+        return [dict(zip(titles, map(str, row), strict=True)) for row in self.rows]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_bench.analysis.statistics import AllPairs, holm, mean_interval, paired, welch
+from gan_bench.analysis.ranks import AllPairs
+from gan_bench.analysis.statistics import holm, mean_interval, paired, welch
 
 A = (4.0, 4.1, 4.3, 3.9)
 B = (5.0, 5.6, 4.9)

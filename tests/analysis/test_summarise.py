@@ -3,9 +3,9 @@
 import pytest
 
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.summary import summarise
 from gan_bench.plan.spec import Budget
-from gan_bench.report.palette import looks
+from gan_bench.report.pictures import looks
 from gan_bench.report.sections.advice import caveats
 from gan_bench.report.sections.answer import answer, standings
 from gan_bench.results.load import load_results
@@ -157,7 +157,7 @@ def test_a_gpu_is_another_device_and_named(results, summary):
     add_run(results, run_spec("keras-dcgan", device="cuda:1"), **machine)
     found = summary()
     assert {"device", "hardware"} == set(found.differing)
-    assert {"Model X", "GPU B with Model X"} == {g.setting.hardware for g in found.groups}
+    assert {"Model X, 2 cores", "GPU B with Model X, 2 cores"} == {g.setting.hardware for g in found.groups}
 
 
 def test_batches_that_overshoot_the_same_budget_stay_comparable(results, summary):

@@ -3,7 +3,7 @@
 import pytest
 
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.summary import summarise
 from gan_bench.analysis.time_to_quality import default_target, equal_time, fid_points, times_to
 from gan_bench.results.load import load_results
 from report_folder import add_run, empty_results, run_spec, scores_of

@@ -36,9 +36,9 @@ def test_without_values_or_place_there_is_no_line(width):
 
 
 @pytest.fixture
-def run(bench):
+def run(cli):
     """A run with losses of every kind, its grids and its scores."""
-    path = empty_results(bench.folder / "results/local")
+    path = empty_results(cli.folder / "results/local")
     scores = scores_of({0: 300.0, 600: 12.5})
     losses = some_losses(600)
     losses[:, 0] = np.linspace(3, 1, 600)
@@ -48,8 +48,8 @@ def run(bench):
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
-def test_a_run_fits_the_terminal_with_its_losses_and_files(bench, run, columns):
-    done = bench("show", run.name, COLUMNS=str(columns))
+def test_a_run_fits_the_terminal_with_its_losses_and_files(cli, run, columns):
+    done = cli("show", run.name, COLUMNS=str(columns))
     assert done.code == 0
     lines = done.out.splitlines()
     assert max(map(len, lines)) <= columns
@@ -65,20 +65,20 @@ def test_a_run_fits_the_terminal_with_its_losses_and_files(bench, run, columns):
         assert file in done.out
 
 
-def test_a_run_without_losses_checkpoint_and_outputs_of_d_is_shown(bench):
-    path = empty_results(bench.folder / "results/local")
+def test_a_run_without_losses_checkpoint_and_outputs_of_d_is_shown(cli):
+    path = empty_results(cli.folder / "results/local")
     folder = add_run(path, run_spec(), status="error", reason="it broke", log_tail="last words")
-    done = bench("show", folder.path.name)
+    done = cli("show", folder.path.name)
     assert done.code == 0 and "it broke" in done.out and "last words" in done.out
     assert "▁" not in done.out
     assert "last checkpoint  - " in done.out
     losses = some_losses(600)
     losses[:, 2:] = np.nan
     np.save(folder.losses, losses.astype(np.float32))
-    out = bench("show", folder.path.name).out
+    out = cli("show", folder.path.name).out
     assert "generator " in out and "D(x)" not in out
     folder.losses.write_bytes(b"nothing")
-    done = bench("show", folder.path.name)
+    done = cli("show", folder.path.name)
     assert done.code == 0 and "losses.npy are not readable" in done.out
 
 

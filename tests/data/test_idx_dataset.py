@@ -394,6 +394,7 @@ class TestCatalogue:
         with pytest.raises(UsageError, match=f"did you mean folder:{tmp_path}"):
             data.load(str(tmp_path))
 
+    @pytest.mark.process
     def test_importing_it_does_not_import_the_downloader(self):
         import subprocess
         import sys

@@ -11,13 +11,15 @@ FRAMEWORKS = ("torch", "keras")
 IMPLEMENTATIONS = [
     pytest.param("torch-dcgan", "gan_bench_torch.dcgan:Dcgan", marks=pytest.mark.torch),
     pytest.param(
-        "torch-baseline", "gan_bench_torch.baseline:Baseline", marks=pytest.mark.torch
-    ),  # dropout
+        "torch-baseline",  # dropout
+        "gan_bench_torch.baseline:Baseline",
+        marks=[pytest.mark.torch, pytest.mark.long],
+    ),
     pytest.param("keras-decay", "gan_bench_keras.decay:Decay", marks=pytest.mark.keras),
     pytest.param(
         "keras-upsampling-sgd",
         "gan_bench_keras.upsampling_sgd:UpsamplingSgd",
-        marks=pytest.mark.keras,
+        marks=[pytest.mark.keras, pytest.mark.long],
     ),
 ]
 SHORT = ("--steps", "6", "--evaluations", "3", "--samples", "100", "--keep-samples")
@@ -38,7 +40,9 @@ def test_every_recipe_is_implemented_in_every_framework(bench):
 @pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.keras
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    "recipe", [RECIPES[0], *(pytest.param(name, marks=pytest.mark.long) for name in RECIPES[1:])]
+)
 def test_both_twins_pass_the_conformance_suite(bench, recipe):
     started = [bench.start("verify", f"{name}-{recipe}", "--json") for name in FRAMEWORKS]
     try:
@@ -72,7 +76,7 @@ def test_killed_in_the_middle_it_ends_in_the_bits_of_a_calm_run(bench, plugin, n
     same_bits(*bench.run_folders("disturbed"), *bench.run_folders("calm"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.torch
 @pytest.mark.keras
 def test_all_trains_scores_and_reports_every_implementation(bench):

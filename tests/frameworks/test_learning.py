@@ -10,7 +10,7 @@ from gan_bench import load_results
     "name",
     [
         pytest.param("torch-dcgan", marks=pytest.mark.torch),
-        pytest.param("keras-dcgan", marks=pytest.mark.keras),
+        pytest.param("keras-dcgan", marks=[pytest.mark.keras, pytest.mark.long]),
     ],
 )
 def test_dcgan_learns(bench, name):

@@ -18,7 +18,9 @@ SETUP = Setup(batch_size=8, paired_steps=1)
 pytestmark = [pytest.mark.slow, pytest.mark.torch, pytest.mark.keras]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    "recipe", [RECIPES[0], *(pytest.param(name, marks=pytest.mark.long) for name in RECIPES[1:])]
+)
 def test_the_two_implementations_of_a_recipe_are_twins(bench, recipe):
     done = bench("parity", recipe, "--batch-size", "8", "--paired-steps", "2", "--json")
     (certificate,) = json.loads(done.out)

@@ -5,10 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
 
-from bench import Done
-from gan_bench.cli.main import main
 from gan_bench.gate.baseline import Baseline
 from gan_bench.gate.freeze import freeze
 from gan_bench.gate.stored import Gate, compare_stored
@@ -21,19 +18,6 @@ NAMES = ("torch-dcgan", "keras-dcgan")
 
 
 @pytest.fixture
-def bench(tmp_path, monkeypatch):
-    """``gan-bench`` in this process, in a folder of its own: no run is started here."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: str, **environment: str) -> Done:
-        done = CliRunner().invoke(main, list(arguments), env={"COLUMNS": "200", **environment})
-        assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
-        return Done(done.exit_code, done.stdout, done.stderr)
-
-    return command
-
-
-@pytest.fixture
 def baseline(tmp_path: Path) -> Path:
     """Two implementations of ten seeds, FID 20 and 30."""
     results = tmp_path / "before"
@@ -43,11 +27,11 @@ def baseline(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def gate(bench, baseline):
+def gate(cli, baseline):
     """The command against that baseline, and what it printed as JSON."""
 
     def run(results: Path, *options: str, code: int | None = None):
-        done = bench(
+        done = cli(
             "gate", "--baseline", str(baseline), "--results", str(results), "--json", *options
         )
         assert code is None or done.code == code, (done.out, done.err)
@@ -230,11 +214,9 @@ def test_an_implementation_without_runs_is_not_measured(gate, tmp_path):
     assert gate(results, "torch-dcgan", code=0)
 
 
-def test_none_of_the_baselines_implementations_is_one_sentence_and_code_4(
-    bench, baseline, tmp_path
-):
+def test_none_of_the_baselines_implementations_is_one_sentence_and_code_4(cli, baseline, tmp_path):
     results = results_of(tmp_path / "after", log_normal(20.0, OTHERS), "torch-other")
-    done = bench("gate", "--baseline", str(baseline), "--results", str(results))
+    done = cli("gate", "--baseline", str(baseline), "--results", str(results))
     assert done.code == 4
     assert "measured too little by fid_lenet: not measured in keras-dcgan and torch-dcgan" in (
         " ".join(done.out.split())
@@ -297,7 +279,7 @@ def test_own_seeds_that_fail_are_not_the_same_bits(gate, tmp_path):
     assert verdicts(gate(results, "torch-dcgan", code=4)[1]) == {"torch-dcgan": "not measured"}
 
 
-def test_a_baseline_with_two_budgets_judges_each(bench, tmp_path):
+def test_a_baseline_with_two_budgets_judges_each(cli, tmp_path):
     short = {"budget": {"unit": "images", "amount": 30_000}, "steps": 300}
     short["evaluation_steps"] = (0, 150, 300)
     before = results_of(tmp_path / "before", log_normal(20.0, OWN))
@@ -305,23 +287,23 @@ def test_a_baseline_with_two_budgets_judges_each(bench, tmp_path):
     path = baseline_of(before, tmp_path / "two.json")
     after = results_of(tmp_path / "after", log_normal(20.0, OTHERS))
     results_of(after, log_normal(90.0, OTHERS), **short)
-    done = bench("gate", "--baseline", str(path), "--results", str(after), "--json")
+    done = cli("gate", "--baseline", str(path), "--results", str(after), "--json")
     assert done.code == 1
     found = {row["budget_images"]: row["verdict"] for row in json.loads(done.out)["rows"]}
     assert found == {60_000: "pass", 30_000: "regression"}
-    shown = bench("gate", "--baseline", str(path), "--results", str(after), "--junit", "g.xml")
+    shown = cli("gate", "--baseline", str(path), "--results", str(after), "--junit", "g.xml")
     assert "torch-dcgan on mnist, 30,000 images" in shown.out
     names = [case.get("name") for case in ElementTree.parse("g.xml").getroot().iter("testcase")]
     assert len(set(names)) == 2
 
 
-def test_too_few_scored_seeds_make_no_baseline_of_a_metric(bench, tmp_path):
+def test_too_few_scored_seeds_make_no_baseline_of_a_metric(cli, tmp_path):
     results = results_of(tmp_path / "r", log_normal(20.0, OWN))
     for path in sorted(results.glob("runs/*/scores/*.json"))[:7]:
         path.unlink()
-    done = bench("baseline", "--results", str(results), "--out", "b.json")
+    done = cli("baseline", "--results", str(results), "--out", "b.json")
     assert done.code == 0 and "3 seeds have fid_lenet, too few" in done.err
-    done = bench("gate", "--baseline", "b.json", "--results", str(results))
+    done = cli("gate", "--baseline", "b.json", "--results", str(results))
     assert done.code == 2
     assert "The baseline has no FID; give --metric images_per_s" in done.err
 
@@ -331,16 +313,16 @@ def test_the_same_data_under_another_name_is_the_same_data(gate, tmp_path):
     gate(both(tmp_path / "after", dataset="digits", under=under), code=0)
 
 
-def test_two_names_of_one_data_set_with_the_same_seeds_are_told(bench, tmp_path):
+def test_two_names_of_one_data_set_with_the_same_seeds_are_told(cli, tmp_path):
     results = results_of(tmp_path / "r", log_normal(20.0, OWN))
     results_of(results, {0: 25.0}, dataset="digits")
-    done = bench("baseline", "--results", str(results), "--out", "b.json")
+    done = cli("baseline", "--results", str(results), "--out", "b.json")
     assert done.code == 0 and "finished later again" in done.err
 
 
 @pytest.mark.parametrize("option", ["--seeds=3", "--wait", "--dataset=mnist", "--set=a.b=1"])
-def test_options_of_training_need_run(bench, baseline, option):
-    done = bench("gate", "--baseline", str(baseline), option)
+def test_options_of_training_need_run(cli, baseline, option):
+    done = cli("gate", "--baseline", str(baseline), option)
     assert done.code == 2 and "is for training: give --run with it" in done.err
 
 
@@ -375,11 +357,11 @@ def test_speed_of_a_shared_or_another_device_is_refused(
     assert named in outcome["of"]["torch-dcgan"]["why"]
 
 
-def test_files_for_ci_servers(bench, baseline, tmp_path):
+def test_files_for_ci_servers(cli, baseline, tmp_path):
     results = both(tmp_path / "after", torch=40.0)
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
-    done = bench(
+    done = cli(
         *("gate", "--baseline", str(baseline), "--results", str(results)),
         *("--junit", "out/gate.xml", "--markdown", "out/gate.md"),
         GITHUB_ACTIONS="true",
@@ -403,7 +385,7 @@ def test_files_for_ci_servers(bench, baseline, tmp_path):
     assert line.startswith("::error title=gan-bench gate%3A torch-dcgan::fid_lenet: regression. ")
 
 
-def test_text_from_records_breaks_no_file(bench, baseline, tmp_path):
+def test_text_from_records_breaks_no_file(cli, baseline, tmp_path):
     results = both(tmp_path / "after", seeds=range(20, 22))
     bad = "boom \x00\x1b | <script> & ::error::x\n"
     for seed in range(30, 33):
@@ -412,7 +394,7 @@ def test_text_from_records_breaks_no_file(bench, baseline, tmp_path):
         value = json.loads(path.read_text())
         value["reason"] = bad
         path.write_text(json.dumps(value))
-    done = bench(
+    done = cli(
         *("gate", "torch-dcgan", "--baseline", str(baseline), "--results", str(results)),
         *("--junit", "gate.xml", "--markdown", "gate.md"),
         GITHUB_ACTIONS="true",
@@ -464,30 +446,30 @@ SEED = ("entries", 0, "seeds", 0)
         (lambda v: v["entries"].append(v["entries"][0]), "twice"),
     ],
 )
-def test_a_baseline_edited_into_nonsense_is_bad_input(bench, baseline, tmp_path, change, said):
+def test_a_baseline_edited_into_nonsense_is_bad_input(cli, baseline, tmp_path, change, said):
     edited(baseline, change)
-    done = bench("gate", "--baseline", str(baseline), "--results", str(both(tmp_path / "after")))
+    done = cli("gate", "--baseline", str(baseline), "--results", str(both(tmp_path / "after")))
     assert done.code == 2
     assert said in done.err and str(baseline) in done.err
     assert len(done.err.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff\xfe", b"[" * 100_000])
-def test_what_is_no_json_object_is_bad_input(bench, tmp_path, content):
+def test_what_is_no_json_object_is_bad_input(cli, tmp_path, content):
     (tmp_path / "b.json").write_bytes(content)
-    done = bench("gate", "--baseline", "b.json")
+    done = cli("gate", "--baseline", "b.json")
     assert done.code == 2 and "The baseline b.json" in done.err
 
 
-def test_a_missing_baseline_is_code_3(bench):
-    done = bench("gate", "--baseline", "nowhere.json")
+def test_a_missing_baseline_is_code_3(cli):
+    done = cli("gate", "--baseline", "nowhere.json")
     assert done.code == 3
-    assert (
-        done.err == "Error: There is no baseline nowhere.json; `gan-bench baseline` writes one.\n"
+    assert done.err == (
+        "Error: There is no baseline nowhere.json; `gan-bench baseline` writes one.\n"
     )
 
 
-def test_other_mistakes_are_one_sentence_and_code_2(bench, baseline, tmp_path):
+def test_other_mistakes_are_one_sentence_and_code_2(cli, baseline, tmp_path):
     results = str(both(tmp_path / "after"))
     options = ["--baseline", str(baseline), "--results", results]
     for more, said in (
@@ -497,36 +479,36 @@ def test_other_mistakes_are_one_sentence_and_code_2(bench, baseline, tmp_path):
         (["--margin", "nan"], "is no margin"),
         (["--junit", f"{baseline}/x"], "cannot be written"),
     ):
-        done = bench("gate", *options, *more)
+        done = cli("gate", *options, *more)
         assert (done.code, said in done.err) == (2, True), done.err
-    done = bench("gate", "--baseline", str(baseline), "--results", "nowhere")
+    done = cli("gate", "--baseline", str(baseline), "--results", "nowhere")
     assert done.code == 2 and "There is no results folder nowhere" in done.err
 
 
-def test_a_folder_with_too_few_seeds_makes_no_baseline(bench, tmp_path):
+def test_a_folder_with_too_few_seeds_makes_no_baseline(cli, tmp_path):
     results = results_of(tmp_path / "few", log_normal(20.0, range(9)))
-    done = bench("baseline", "--results", str(results), "--out", "b.json")
+    done = cli("baseline", "--results", str(results), "--out", "b.json")
     assert done.code == 2 and "9 seeds are ok, a baseline takes 10" in done.err
     assert not (tmp_path / "b.json").exists()
 
 
-def test_a_baseline_says_what_it_leaves_out(bench, tmp_path):
+def test_a_baseline_says_what_it_leaves_out(cli, tmp_path):
     results = results_of(tmp_path / "r", log_normal(20.0, OWN))
     results_of(results, log_normal(30.0, range(3)), "keras-dcgan")
-    done = bench("baseline", "--results", str(results), "--out", "b.json")
+    done = cli("baseline", "--results", str(results), "--out", "b.json")
     assert done.code == 0
     assert "torch-dcgan on mnist, 60,000 images: 10 seeds, fid_lenet" in done.out
     assert "Left out: keras-dcgan on mnist, 60,000 images: 3 seeds are ok" in done.err
     assert str(tmp_path) not in (tmp_path / "b.json").read_text().replace(str(results), "")
 
 
-def test_a_baseline_of_some_seeds_leaves_the_others_to_candidates(bench, tmp_path):
+def test_a_baseline_of_some_seeds_leaves_the_others_to_candidates(cli, tmp_path):
     results = str(results_of(tmp_path / "r", log_normal(20.0, range(13))))
-    assert bench("baseline", "--results", results, "--out", "b.json", "--seeds", "10").code == 0
+    assert cli("baseline", "--results", results, "--out", "b.json", "--seeds", "10").code == 0
     assert [one.seed for one in Baseline.read(tmp_path / "b.json").entries[0].seeds] == list(OWN)
-    done = bench("gate", "--baseline", "b.json", "--results", results, "--json")
+    done = cli("gate", "--baseline", "b.json", "--results", results, "--json")
     assert done.code == 0 and "to the bit" in json.loads(done.out)["rows"][0]["why"]
-    assert bench("baseline", "--results", results, "--out", "b.json", "--seeds", "9").code == 2
+    assert cli("baseline", "--results", results, "--out", "b.json", "--seeds", "9").code == 2
 
 
 def test_freezing_twice_gives_the_same_figures(tmp_path):

@@ -179,6 +179,7 @@ def sample(self, latents, labels=None):
 """
 
 
+@pytest.mark.long
 def test_a_real_change_fails_and_the_unchanged_plugin_passes_by_its_bits(bench, plugin, tmp_path):
     target = plugin("fake_gan")
     budget = ("--steps", "4", "--samples", "100", "--evaluations", "2", "--metrics", "fid")

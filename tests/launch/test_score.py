@@ -163,6 +163,7 @@ def fids(folder):
     return {score.step: score.value for score in Scores.read(path).scores}
 
 
+@pytest.mark.process
 def test_a_grid_of_every_snapshot_and_the_whole_last_one_stay(folder, spec):
     with np.load(folder.snapshot(100)) as archive:
         last = archive["images"]
@@ -185,6 +186,7 @@ def test_a_grid_of_every_snapshot_and_the_whole_last_one_stay(folder, spec):
     assert kept(folder) == [150]
 
 
+@pytest.mark.process
 def test_all_snapshots_stay_if_asked_and_also_when_other_features_are_added(folder, spec, tmp_path):
     assert score_missing(folder, spec, FID, keep_samples=True) is None
     assert kept(folder) == [0, 50, 100]
@@ -194,6 +196,7 @@ def test_all_snapshots_stay_if_asked_and_also_when_other_features_are_added(fold
     assert kept(folder) == [0, 50, 100]
 
 
+@pytest.mark.process
 def test_half_written_snapshots_are_ignored(folder, spec):
     (folder.snapshots / ".00000150.npz.abc.tmp").write_bytes(b"half")
     (folder.snapshots / ".00000150.npz").write_bytes(b"half")
@@ -201,6 +204,7 @@ def test_half_written_snapshots_are_ignored(folder, spec):
     assert sorted(fids(folder)) == [0, 50, 100]
 
 
+@pytest.mark.process
 def test_nothing_is_deleted_before_the_scores_are_on_the_disk(folder, spec):
     # A file in the way of the folder: a mode would not stop root.
     folder.scores.write_text("in the way")
@@ -208,6 +212,7 @@ def test_nothing_is_deleted_before_the_scores_are_on_the_disk(folder, spec):
     assert kept(folder) == [0, 50, 100]
 
 
+@pytest.mark.process
 def test_a_damaged_snapshot_is_a_problem_and_nothing_is_deleted(folder, spec):
     content = folder.snapshot(50).read_bytes()
     folder.snapshot(50).write_bytes(content[:-100])
@@ -220,6 +225,7 @@ def test_a_damaged_snapshot_is_a_problem_and_nothing_is_deleted(folder, spec):
     assert kept(folder) == [100]
 
 
+@pytest.mark.process
 def test_snapshots_that_other_features_still_need_stay(folder, spec, tmp_path):
     broken = FeatureChoice(str(tmp_path / "broken.onnx"))
     scoring = Scoring((LENET, broken), ("fid",), cache=False)
@@ -228,6 +234,7 @@ def test_snapshots_that_other_features_still_need_stay(folder, spec, tmp_path):
     assert kept(folder) == [0, 100]
 
 
+@pytest.mark.process
 def test_samples_without_any_score_are_drawn_and_stay(folder, spec, tmp_path):
     scoring = Scoring((FeatureChoice(str(tmp_path / "none.onnx")),), ("fid",), cache=False)
     assert "cannot be read" in score_missing(folder, spec, scoring, keep_samples=False)
@@ -235,6 +242,7 @@ def test_samples_without_any_score_are_drawn_and_stay(folder, spec, tmp_path):
     assert len(list(folder.grids.glob("*.png"))) == 3
 
 
+@pytest.mark.process
 def test_grids_that_a_killed_process_left_out_are_drawn(folder, spec):
     assert score_missing(folder, spec, FID, keep_samples=True) is None
     folder.grid(50).unlink()
@@ -261,6 +269,7 @@ def test_a_results_folder_without_a_snapshot_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("changes", [{"samples": 1}, {"samples": "many"}, {"dataset": None}])
+@pytest.mark.process
 def test_a_damaged_specification_is_a_problem_of_its_run(tmp_path, folder, changes):
     results = open_results(tmp_path / "results", create=True)
     folder.path.rename(results.run("broken").path)

@@ -23,7 +23,10 @@ def train(self, batches, latents):
 """A chunk of 50 steps takes milliseconds; kills are to fall into training, too."""
 
 
-@pytest.mark.parametrize("round_", range(-(-KILLS // EACH)))
+@pytest.mark.parametrize(
+    "round_",
+    [0, *(pytest.param(i, marks=pytest.mark.long) for i in range(1, -(-KILLS // EACH)))],
+)
 def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_a_calm_one(
     bench, plugin, round_
 ):
@@ -34,6 +37,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_a_calm_one(
     run.finish()
 
 
+@pytest.mark.long
 @pytest.mark.torch
 @pytest.mark.skipif(REAL_KILLS == 0, reason="GAN_BENCH_REAL_KILLS is 0")
 def test_a_real_implementation_ends_with_the_bits_of_a_calm_one(bench):

@@ -3,7 +3,7 @@
 import pytest
 
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.summary import summarise
 from gan_bench.analysis.time_to_quality import equal_time, fid_points
 from gan_bench.report.sections.advice import advice
 from gan_bench.report.sections.answer import answer, standings

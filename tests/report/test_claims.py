@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.summary import summarise
 from gan_bench.errors import GanBenchError
 from gan_bench.plan.spec import Budget
 from gan_bench.report.claims.loss_measures import every_step, level, loss_fid_correlation, roughness

@@ -550,6 +550,7 @@ def test_a_cpu_and_a_gpu_are_two_groups(train, report):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_thousand_runs_are_twenty_rows_of_fifty_seeds(tmp_path):
     path = make_results(tmp_path / "made", runs=1_000, pictured_seeds=1)
     loaded = load_results(path)

@@ -3,7 +3,7 @@
 import pytest
 
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.summary import summarise
 from gan_bench.report.sections.recipe_vs_framework import UNCERTIFIED, crossed
 from gan_bench.results.load import load_results
 from report_folder import add_run, empty_results, quick_spec, run_spec, scores_of

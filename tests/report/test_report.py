@@ -551,6 +551,7 @@ def test_an_output_folder_that_cannot_be_written_is_named(two_implementations, t
         write_report(two_implementations, tmp_path / "file")
 
 
+@pytest.mark.process
 def test_reading_results_imports_nothing_that_draws():
     code = (
         "import sys, gan_bench.results.load, gan_bench.plan.expand;"

@@ -8,9 +8,9 @@ from PIL import Image, ImageSequence
 
 from gan_bench import data
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.summary import summarise
 from gan_bench.report.pictures import Names
-from gan_bench.report.samples.page import sample_pages
+from gan_bench.report.samples import sample_pages
 from gan_bench.results.load import load_results
 from gan_bench.results.scores import Score
 from gan_bench.scoring.snapshots import grid, write_grid

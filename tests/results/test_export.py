@@ -17,9 +17,9 @@ NAMES = ("runs", "losses", "scores")
 
 
 @pytest.fixture
-def results(bench):
+def results(cli):
     """One run that is ok, one that diverged, and one that is planned."""
-    path = empty_results(bench.folder / "results/local")
+    path = empty_results(cli.folder / "results/local")
     losses = some_losses(600)
     losses[:, 2:] = np.nan
     losses[5, 0] = math.inf
@@ -41,12 +41,12 @@ def read(folder, name, file_format):
 
 
 @pytest.mark.parametrize("file_format", ["csv", "json", "parquet"])
-def test_every_format_holds_the_frames(bench, results, file_format):
+def test_every_format_holds_the_frames(cli, results, file_format):
     if file_format == "parquet":
         pytest.importorskip("pyarrow")
-    done = bench("export", "--format", file_format)
+    done = cli("export", "--format", file_format)
     assert done.code == 0, done.err
-    folder = bench.folder / "reports/local/tables"
+    folder = cli.folder / "reports/local/tables"
     names = [f"reports/local/tables/{name}.{file_format}" for name in NAMES]
     assert done.out.splitlines() == names
     frames = load_results(results)
@@ -67,41 +67,41 @@ def test_every_format_holds_the_frames(bench, results, file_format):
     assert pd.isna(losses[6])
 
 
-def test_missing_is_empty_in_csv_and_null_in_json(bench, results):
-    assert bench("export", "--format", "csv", "--out", "tables").code == 0
-    assert bench("export", "--format", "json", "--out", "tables").code == 0
-    lines = (bench.folder / "tables/losses.csv").read_text().splitlines()
+def test_missing_is_empty_in_csv_and_null_in_json(cli, results):
+    assert cli("export", "--format", "csv", "--out", "tables").code == 0
+    assert cli("export", "--format", "json", "--out", "tables").code == 0
+    lines = (cli.folder / "tables/losses.csv").read_text().splitlines()
     assert lines[0] == "run_id,step,generator,discriminator,d_real,d_fake"
     assert lines[7].split(",")[2] == "" and lines[1].endswith(",,")
-    rows = json.loads((bench.folder / "tables/losses.json").read_text())
+    rows = json.loads((cli.folder / "tables/losses.json").read_text())
     assert rows[0]["d_real"] is None and rows[5]["generator"] is rows[6]["generator"] is None
     (planned,) = (
         row
-        for row in json.loads((bench.folder / "tables/runs.json").read_text())
+        for row in json.loads((cli.folder / "tables/runs.json").read_text())
         if row["status"] == "pending"
     )
     assert planned["images_per_s"] is planned["reason"] is planned["paired"] is None
 
 
-def test_a_log_of_many_lines_and_quotes_survives(bench):
-    path = empty_results(bench.folder / "results/local")
+def test_a_log_of_many_lines_and_quotes_survives(cli):
+    path = empty_results(cli.folder / "results/local")
     log = 'one, "two"\n\nthree\tä 図'
     add_run(path, run_spec(), status="error", reason="x", log_tail=log)
     for file_format in ("csv", "json"):
-        assert bench("export", "--format", file_format).code == 0
-        folder = bench.folder / "reports/local/tables"
+        assert cli("export", "--format", file_format).code == 0
+        folder = cli.folder / "reports/local/tables"
         assert read(folder, "runs", file_format)["log_tail"][0] == log
 
 
-def test_parquet_has_the_same_types_whatever_is_missing(bench, results):
+def test_parquet_has_the_same_types_whatever_is_missing(cli, results):
     parquet = pytest.importorskip("pyarrow.parquet")
-    other = empty_results(bench.folder / "other")
+    other = empty_results(cli.folder / "other")
     add_run(other, run_spec(seed=4), scores=[scores_of({600: None}, rank_fake=None)])
     schemas = {}
     for name, path in (("one", results), ("two", other)):
-        done = bench("export", "--format", "parquet", "--results", str(path), "--out", name)
+        done = cli("export", "--format", "parquet", "--results", str(path), "--out", name)
         assert done.code == 0, done.err
-        schemas[name] = parquet.read_schema(bench.folder / name / "runs.parquet")
+        schemas[name] = parquet.read_schema(cli.folder / name / "runs.parquet")
     for column in ("reason", "log_tail", "score_reason", "parity", "paired", "train_s"):
         assert schemas["one"].field(column).type == schemas["two"].field(column).type
 
@@ -118,7 +118,8 @@ def test_columns_of_mixed_types_are_written_as_words(tmp_path):
     assert found["low"].tolist()[1:3] == [1.0, 2.5] and pd.isna(found["low"][0])
 
 
-def test_without_pyarrow_parquet_is_refused_and_csv_is_not(bench, results):
+@pytest.mark.process
+def test_without_pyarrow_parquet_is_refused_and_csv_is_not(cli, results):
     for file_format, code in (("parquet", 2), ("csv", 0)):
         program = (
             "import sys\n"
@@ -128,7 +129,7 @@ def test_without_pyarrow_parquet_is_refused_and_csv_is_not(bench, results):
         )
         done = subprocess.run(
             [sys.executable, "-P", "-c", program],
-            cwd=bench.folder,
+            cwd=cli.folder,
             capture_output=True,
             text=True,
             check=False,
@@ -138,10 +139,10 @@ def test_without_pyarrow_parquet_is_refused_and_csv_is_not(bench, results):
         assert ('`pip install "gan-bench[parquet]"`' in done.stderr) is (code == 2)
 
 
-def test_what_cannot_be_read_is_left_out_and_told(bench, results):
+def test_what_cannot_be_read_is_left_out_and_told(cli, results):
     folder = next(p for p in sorted((results / "runs").iterdir()) if "-s1-" in p.name)
     (folder / "record.json").write_text("{")
-    done = bench("export")
+    done = cli("export")
     assert done.code == 0
     assert "record.json is not readable" in done.err
 
@@ -156,19 +157,19 @@ def test_what_cannot_be_read_is_left_out_and_told(bench, results):
         (("--format", "xlsx"), "'xlsx' is not one of 'csv', 'parquet', 'json'"),
     ],
 )
-def test_export_refuses(bench, results, arguments, said):
-    empty_results(bench.folder / "empty")
-    (bench.folder / "taken").write_text("mine")
-    assert said in complaint(bench("export", *arguments))
-    assert (bench.folder / "taken").read_text() == "mine"
-    assert not (bench.folder / "reports").exists()
+def test_export_refuses(cli, results, arguments, said):
+    empty_results(cli.folder / "empty")
+    (cli.folder / "taken").write_text("mine")
+    assert said in complaint(cli("export", *arguments))
+    assert (cli.folder / "taken").read_text() == "mine"
+    assert not (cli.folder / "reports").exists()
 
 
-def test_an_earlier_export_is_replaced(bench, results):
-    assert bench("export").code == 0
+def test_an_earlier_export_is_replaced(cli, results):
+    assert cli("export").code == 0
     add_run(results, run_spec(seed=7))
-    assert bench("export").code == 0
-    assert len(read(bench.folder / "reports/local/tables", "runs", "csv")) == 4
+    assert cli("export").code == 0
+    assert len(read(cli.folder / "reports/local/tables", "runs", "csv")) == 4
 
 
 def test_report_opens_the_browser_or_says_that_there_is_none(bench, results):
@@ -185,5 +186,5 @@ def test_report_opens_the_browser_or_says_that_there_is_none(bench, results):
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "low"])
-def test_a_target_fid_is_a_finite_number_above_zero(bench, results, value):
-    assert "--target-fid" in complaint(bench("report", "--target-fid", value))
+def test_a_target_fid_is_a_finite_number_above_zero(cli, results, value):
+    assert "--target-fid" in complaint(cli("report", "--target-fid", value))

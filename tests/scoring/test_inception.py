@@ -119,6 +119,7 @@ def takes_disp():
         return "disp" in inspect.signature(scipy.linalg.sqrtm).parameters
 
 
+@pytest.mark.long
 def test_the_fid_is_pytorch_fids_on_the_same_files(bench, tmp_path, state_dict):
     if not takes_disp():
         pytest.skip(f"pytorch-fid 0.3.0 does not run with SciPy {scipy.__version__}")

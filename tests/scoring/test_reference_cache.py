@@ -132,6 +132,7 @@ def test_a_damaged_entry_is_computed_again_with_a_notice(tmp_path, lenet, images
     assert [path.name for path in tmp_path.iterdir()] == [entry(tmp_path).name]
 
 
+@pytest.mark.process
 def test_many_processes_at_once_agree_and_leave_one_entry(tmp_path):
     program = (
         "import sys, hashlib\n"
@@ -212,6 +213,7 @@ def test_sizes_of_empty_caches(monkeypatch, tmp_path):
     assert [(size.entries, size.bytes) for size in cache_sizes()] == [(0, 0), (0, 0)]
 
 
+@pytest.mark.process
 def test_what_a_killed_scorer_left_is_removed_and_what_a_living_one_has_is_not(monkeypatch):
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)

@@ -310,6 +310,7 @@ def test_missing_scores_are_an_error(tmp_path):
         Scores.read(tmp_path / "absent.json")
 
 
+@pytest.mark.process
 def test_the_process_writes_scores_and_imports_no_framework(run_dir):
     program = (
         "import sys\n"
@@ -324,6 +325,7 @@ def test_the_process_writes_scores_and_imports_no_framework(run_dir):
     assert Scores.read(written(run_dir)).status == "ok"
 
 
+@pytest.mark.process
 def test_the_process_answers_incomplete_with_one_sentence_if_a_snapshot_has_no_score(run_dir):
     damage_end(path_of(run_dir, 50))
     done = process(run_dir, request())
@@ -336,6 +338,7 @@ def test_the_process_answers_incomplete_with_one_sentence_if_a_snapshot_has_no_s
 
 
 @pytest.mark.parametrize("changes", [{"features": "nothing"}, {"threads": 0}])
+@pytest.mark.process
 def test_the_process_answers_failed_with_one_sentence_on_a_users_mistake(run_dir, changes):
     done = process(run_dir, request(**changes))
     answer = ScoringAnswer.model_validate_json(done.stdout)
@@ -345,6 +348,7 @@ def test_the_process_answers_failed_with_one_sentence_on_a_users_mistake(run_dir
     assert not (run_dir / "scores").exists()
 
 
+@pytest.mark.process
 def test_the_process_answers_failed_if_the_scores_cannot_be_written(run_dir):
     # A file in the way of the folder: a mode would not stop root.
     (run_dir / "scores").write_text("in the way")

@@ -1,9 +1,11 @@
 """The command line as a process, plugins' text, and what their results are held to."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from gan_bench.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED_GATE = Path(__file__).with_name("stored_gate")
@@ -49,17 +54,52 @@ class Done:
     err: str
 
 
-class Bench:
-    """``gan-bench`` in a folder of its own, with device locks of its own."""
+class CommandLine:
+    """``gan-bench`` in this process, in a folder of its own: for commands that start no run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def __call__(self, *arguments: str, **environment: str) -> Done:
+        variables = {"TMPDIR": str(self.folder), "COLUMNS": "200", **environment}
+        with contextlib.chdir(self.folder), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", None)  # else TMPDIR is read once in a process
+            done = CliRunner().invoke(main, list(arguments), env=variables)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Done(done.exit_code, done.stdout, done.stderr)
+
+    def records(self, results: str = "results/local") -> dict[str, dict]:
+        """Records by implementation name (the last where there are several seeds)."""
+        paths = sorted((self.folder / results / "runs").glob("*/record.json"))
+        records = [json.loads(path.read_text()) for path in paths]
+        return {record["spec"]["implementation"]["name"]: record for record in records}
+
+    def run_folders(self, results: str = "results/local") -> list[Path]:
+        return sorted((self.folder / results / "runs").iterdir())
+
+
+class Bench(CommandLine):
+    """``gan-bench`` as users start it, with device locks of its own.
+
+    Commands that only read are answered in this process, which is quicker by an interpreter's
+    start, unless the environment is what a test is about.
+    """
+
+    READING = frozenset({"compare", "export", "list", "report", "show", "status"})
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self.environment = {**os.environ, "TMPDIR": str(folder), "COLUMNS": "200"}
+        self._untouched = dict(self.environment)
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-P", "-m", "gan_bench", *arguments]
 
     def __call__(self, *arguments: str, **environment: str) -> Done:
+        untouched = self.environment == self._untouched and environment.keys() <= {"COLUMNS"}
+        if arguments[:1] and arguments[0] in self.READING and untouched:
+            return super().__call__(*arguments, **environment)
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -83,14 +123,10 @@ class Bench:
             stdin=subprocess.DEVNULL,
         )
 
-    def records(self, results: str = "results/local") -> dict[str, dict]:
-        """Records by implementation name (the last where there are several seeds)."""
-        paths = sorted((self.folder / results / "runs").glob("*/record.json"))
-        records = [json.loads(path.read_text()) for path in paths]
-        return {record["spec"]["implementation"]["name"]: record for record in records}
 
-    def run_folders(self, results: str = "results/local") -> list[Path]:
-        return sorted((self.folder / results / "runs").iterdir())
+@pytest.fixture
+def cli(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path)
 
 
 @pytest.fixture

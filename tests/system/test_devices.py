@@ -15,9 +15,9 @@ PROCESSORS = [f"cpu-{number}" for number in sorted(os.sched_getaffinity(0))]
 SMI = "#!/bin/sh\necho GPU-aaa1, First\necho GPU-bbb2, Second\n"
 ASK = """
 import json
-from gan_bench.devices import check_device, device_parts, gpus
+from gan_bench.system.devices import check_device, device_parts, gpus
 from gan_bench.errors import UsageError
-from gan_bench.environment import worker_environment
+from gan_bench.system.environment import worker_environment
 def ask(device):
     try:
         found = check_device(device)
@@ -46,6 +46,7 @@ def ask(tmp_path):
     return asked
 
 
+@pytest.mark.process
 def test_a_worker_sees_the_one_gpu_that_it_is_to_use(ask):
     said = ask()
     assert said["auto"] == said["cuda"] == ["cuda:0", ["GPU-aaa1"], "GPU-aaa1"]
@@ -53,6 +54,7 @@ def test_a_worker_sees_the_one_gpu_that_it_is_to_use(ask):
     assert said["cpu"] == ["cpu", PROCESSORS, ""]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("visible", ["1", "GPU-bbb2", "GPU-bbb"])
 def test_what_the_user_made_visible_is_what_there_is(ask, visible):
     said = ask(visible)
@@ -60,10 +62,12 @@ def test_what_the_user_made_visible_is_what_there_is(ask, visible):
     assert "The device cuda:1 is not there; nvidia-smi shows cuda:0 (Second)" in said["cuda:1"]
 
 
+@pytest.mark.process
 def test_the_order_is_the_users(ask):
     assert ask("1,0")["cuda:1"] == ["cuda:1", ["GPU-aaa1"], "GPU-aaa1"]
 
 
+@pytest.mark.process
 def test_no_visible_gpu_is_a_cpu(ask):
     assert ask("")["auto"] == ["cpu", PROCESSORS, ""]
 

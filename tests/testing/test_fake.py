@@ -194,6 +194,7 @@ def test_dropout_goes_on_where_it_stopped(tmp_path):
     np.testing.assert_array_equal(one.generator, other.generator)
 
 
+@pytest.mark.process
 def test_it_needs_no_framework():
     code = (
         "import sys, gan_bench.testing; "

@@ -1,108 +1,80 @@
-"""Which runs may be ranked together: the same data, device, budget and protocol."""
+"""The groups of runs that are ranked together, and the label of each row in them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 
+from gan_bench.analysis.identity import Setting, identity, seeds_of_one_thing, setting_of
 from gan_bench.analysis.runs import Run
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What must be equal for two figures to stand in one ranking."""
-
-    dataset: str
-    data_sha256: str
-    budget_images: int
-    device: str
-    threads: int
-    hardware: str | None = None
-    """None before any run of it has run."""
-    protocol: str | None = None
-    """A fingerprint; None where nothing was scored."""
-
-    def describe(self, names: Sequence[str] | None = None) -> str:
-        """Return all of it, or the parts of these names, for a reader."""
-        hardware = self.hardware or "machine not known yet"
-        threads = f"{self.threads} thread" if self.threads == 1 else f"{self.threads} threads"
-        parts = {
-            "dataset": self.dataset,
-            "data_sha256": f"data {self.data_sha256[:12]}",
-            "budget_images": f"{self.budget_images:,} images",
-            "device": self.device,
-            "hardware": hardware,
-            "threads": threads,
-            "protocol": f"protocol {self.protocol}" if self.protocol else "not scored",
-        }
-        chosen = parts if names is None else [name for name in parts if name in names]
-        return ", ".join(parts[name] for name in chosen)
-
-
-WORDS = {
-    "dataset": "data set",
-    "data_sha256": "data",
-    "budget_images": "budget",
-    "device": "device",
-    "threads": "threads",
-    "hardware": "machine",
-    "protocol": "protocol",
-}
-
-
-def differing(settings: Sequence[Setting]) -> list[str]:
-    """Return the names of the parts in which settings differ, in the order of the class."""
-    names = [field.name for field in fields(Setting)]
-    return [name for name in names if len({getattr(s, name) for s in settings}) > 1]
+from gan_bench.plan.spec import RunSpec
 
 
 def comparable_groups(runs: Sequence[Run], features: Mapping[str, str]) -> dict[Setting, list[Run]]:
     """Return the runs by setting, in the order in which the settings first occur.
 
-    Scores with several feature models stand side by side: the group's protocol is that of the
-    model which most of its runs were scored with, and at most points. A run with scores under two
-    protocols of that model stands in two groups. A run without scores, or one that has not run
-    yet, stands with the runs that it was planned with.
+    1. Each run's setting is what it was planned with, and the machine that it ran on. A run that
+       has not run yet joins the machine on which most runs of its plan ran.
+    2. The protocol of a setting is chosen: scores under several feature models are columns of one
+       ranking, and the model with which most runs were scored, and at most points, ranks. A run
+       with scores under two protocols of that model is in two groups. One without scores is in the
+       group of every protocol.
 
     Parameters
     ----------
     runs
-        All of them.
+        All runs.
     features
-        The feature model's name by the protocol's fingerprint.
+        Name of the feature model by the protocol's fingerprint.
+
+    Examples
+    --------
+    Two runs on ``Model X`` and one that is pending are one group. If one of them was scored with
+    500 samples and the other with 1,000, there are two groups, and the pending run is in both.
     """
-    names: dict[str, str] = {}
-    bases = {run.run_id: _base(run, names) for run in runs}
-    machines: dict[Setting, Counter[str]] = {}
-    scored: dict[Setting, list[Run]] = {}
-    for run in runs:
-        if run.hardware is None:
-            continue
-        base = bases[run.run_id]
-        machines.setdefault(base, Counter())[run.hardware] += 1
-        scored.setdefault(replace(base, hardware=run.hardware), []).append(run)
-    protocols = {here: _main_protocols(members, features) for here, members in scored.items()}
+    settings = _with_machines(runs)
     groups: dict[Setting, list[Run]] = {}
-    for run in runs:
-        base = bases[run.run_id]
-        known = machines.get(base)
-        likely = known.most_common(1)[0][0] if known else None
-        here = replace(base, hardware=run.hardware or likely)
-        of_run = protocols.get(here, {})
-        planned_with = tuple(dict.fromkeys(p for found in of_run.values() for p in found))
-        for protocol in of_run.get(run.run_id) or planned_with or (None,):
-            groups.setdefault(replace(here, protocol=protocol), []).append(run)
+    for setting in dict.fromkeys(settings.values()):
+        members = [run for run in runs if settings[run.run_id] == setting]
+        of_run = _ranking_protocols(members, features)
+        every = tuple(dict.fromkeys(p for protocols in of_run.values() for p in protocols))
+        for run in members:
+            for protocol in of_run[run.run_id] or every or (None,):
+                groups.setdefault(replace(setting, protocol=protocol), []).append(run)
     return groups
 
 
-def _main_protocols(runs: Sequence[Run], features: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return the protocols that rank each run, by run id."""
-    runs_of: Counter[str] = Counter()
-    places: Counter[str] = Counter()
+def _with_machines(runs: Sequence[Run]) -> dict[str, Setting]:
+    """Return each run's setting by its id, without a protocol."""
+    names: dict[str, str] = {}
+    settings = {}
+    machines: dict[Setting, Counter[str]] = {}
     for run in runs:
-        for place, name in enumerate(dict.fromkeys(features[p] for p in run.protocols)):
+        setting = setting_of([run])
+        # The same content under two names is the same data. Runs that saw the reference are shown
+        # beside the others, and their FID is not ranked.
+        name = names.setdefault(setting.data_sha256, setting.dataset)
+        settings[run.run_id] = replace(setting, dataset=name, train_splits=())
+        planned = replace(settings[run.run_id], hardware=None)
+        if run.hardware:
+            machines.setdefault(planned, Counter())[run.hardware] += 1
+    for run_id, setting in settings.items():
+        if setting.hardware is None and setting in machines:
+            [(most, _)] = machines[setting].most_common(1)
+            settings[run_id] = replace(setting, hardware=most)
+    return settings
+
+
+def _ranking_protocols(
+    runs: Sequence[Run], features: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the protocols of the feature model that ranks, by run id."""
+    runs_of: Counter[str] = Counter()
+    positions: Counter[str] = Counter()
+    for run in runs:
+        for position, name in enumerate(dict.fromkeys(features[p] for p in run.protocols)):
             runs_of[name] += 1
-            places[name] += place
-    main = max(runs_of, key=lambda name: (runs_of[name], -places[name]), default=None)
+            positions[name] += position
+    main = max(runs_of, key=lambda name: (runs_of[name], -positions[name]), default=None)
     return {
         run.run_id: tuple(p for p in run.protocols if features[p] == main) or run.protocols[:1]
         for run in runs
@@ -112,7 +84,7 @@ def _main_protocols(runs: Sequence[Run], features: Mapping[str, str]) -> dict[st
 def other_protocols(
     runs: Sequence[Run], main: str | None, features: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Return the protocols that stand beside a group's own: one for each other feature model."""
+    """Return the protocols beside a group's own: that of most runs for each other feature model."""
     counts = Counter(p for run in runs for p in run.protocols)
     best: dict[str, str] = {}
     for protocol, _ in counts.most_common():
@@ -122,13 +94,52 @@ def other_protocols(
     return tuple(best.values())
 
 
-def _base(run: Run, names: dict[str, str]) -> Setting:
-    spec = run.spec
-    return Setting(
-        # The same content under two names is the same data.
-        dataset=names.setdefault(spec.data_sha256, spec.dataset_label),
-        data_sha256=spec.data_sha256,
-        budget_images=run.budget_images,
-        device=run.device,
-        threads=spec.threads,
-    )
+def labelled(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Return runs that are seeds of one thing by label.
+
+    The label is the implementation's name, with what differs where there are several versions.
+    A results folder holds several versions of one implementation after a change of its source,
+    recipe values or versions of packages.
+    """
+    by_name: dict[str, list[list[Run]]] = {}
+    for seeds in seeds_of_one_thing(runs):
+        by_name.setdefault(seeds[0].spec.implementation.name, []).append(seeds)
+    return {
+        label: seeds
+        for name, versions in by_name.items()
+        for label, seeds in zip(_labels(name, versions), versions, strict=True)
+    }
+
+
+def _labels(name: str, versions: Sequence[Sequence[Run]]) -> list[str]:
+    """Return the name with what differs, e.g. ``torch-dcgan (learning_rate=0.01)``."""
+    if len(versions) == 1:
+        return [name]
+    specs = [seeds[0].spec for seeds in versions]
+    every = [_facts(spec) for spec in specs]
+    if any(every.count(facts) > 1 for facts in every):  # a seed ran twice: where, tells them apart
+        for facts, spec in zip(every, specs, strict=True):
+            facts["device"] = f"device {spec.device}"
+            facts["data set"] = f"data set {spec.dataset_label}"
+    keys = dict.fromkeys(key for facts in every for key in facts)
+    apart = [key for key in keys if len({facts.get(key) for facts in every}) > 1]
+    return [
+        f"{name} ({', '.join(facts.get(key, _absent(key)) for key in apart)})" for facts in every
+    ]
+
+
+def _absent(key: str) -> str:
+    return f"{key.rpartition(' ')[2]} none"
+
+
+def _facts(spec: RunSpec) -> dict[str, str]:
+    """Return what was trained and how, in words."""
+    facts = identity(spec)
+    values, versions = facts.pop("recipe_values"), facts.pop("versions")
+    found = {key: f"{key.replace('_', ' ')} {value}" for key, value in facts.items()}
+    found["implementation"] = f"class {spec.implementation.attribute}"
+    found["source_sha256"] = f"source {spec.source_sha256[:7]}"
+    found["evaluation_steps"] = f"evaluated at {', '.join(map(str, spec.evaluation_steps))}"
+    found["train_splits"] = f"trained on {' and '.join(spec.train_splits)}"
+    found |= {f"version of {key}": f"{key} {value}" for key, value in versions.items()}
+    return found | {f"recipe {key}": f"{key}={value}" for key, value in values.items()}

@@ -1,90 +1,180 @@
-"""Who can be told apart from whom: the ranks that the seeds allow."""
+"""Ranks of implementations, as far as their seeds can tell them apart."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
-from gan_bench.analysis.seeds import SeedValues
-from gan_bench.analysis.statistics import LEVEL, AllPairs, Difference
+from gan_bench.analysis.statistics import (
+    FEWEST_SEEDS,
+    LEVEL,
+    Difference,
+    SeedValues,
+    as_difference,
+    holm,
+    on_scale,
+)
+from gan_bench.metrics import Metric, Scale
 
-ENOUGH = 3
-"""Seeds from which on "cannot be told apart" says something of the two and not of their number."""
+_Floats = NDArray[np.float64]
+_Indices = NDArray[np.intp]
 
 
 class RankedGroup:
-    """The figures of a ranking, best first, and what is certain of their order."""
+    """The values of a ranking, best first, and which differences between them are clear."""
 
-    def __init__(self, spreads: Mapping[str, SeedValues], *, lower_is_better: bool) -> None:
-        """Rank labelled figures, at least one.
+    def __init__(self, spreads: Mapping[str, SeedValues], metric: Metric) -> None:
+        """Rank at least one implementation.
 
         Parameters
         ----------
         spreads
-            Of each label.
-        lower_is_better
-            True for a FID, False for a speed. Both are compared by ratios, as their seeds spread in
-            proportion; by differences where a figure is not positive.
+            The values by label.
+        metric
+            Which way is better and on which scale values are compared. Values of a ratio that are
+            not all positive are compared by their difference.
         """
-        sign = 1 if lower_is_better else -1
-        self.lower_is_better = lower_is_better
-        self.spreads = dict(sorted(spreads.items(), key=lambda i: (sign * i[1].mean, i[0])))
-        self._place = {label: place for place, label in enumerate(self.spreads)}
+        self.metric = metric
+        self.spreads = dict(sorted(spreads.items(), key=lambda i: (metric.sign * i[1].mean, i[0])))
+        self._position = {label: position for position, label in enumerate(self.spreads)}
         positive = all(spread.low > 0 for spread in self.spreads.values())
         self._pairs = AllPairs(
             [spread.values for spread in self.spreads.values()],
-            scale="ratio" if positive else "difference",
+            scale=metric.scale if positive else "difference",
         )
-        # A mean and a mean of logarithms may stand in different orders; then nothing is clear.
-        means = sign * self._pairs.means
+        # The order of means and of geometric means may differ; then nothing is clear.
+        means = metric.sign * self._pairs.means
         ordered = np.triu(means[:, None] < means[None, :])
         self._clear = (self._pairs.p < 1 - LEVEL) & ordered
 
     @property
     def best(self) -> str:
-        """The label of the best mean."""
+        """Label of the best mean."""
         return next(iter(self.spreads))
 
     @property
     def labels(self) -> list[str]:
-        """Best first."""
+        """All labels, best first."""
         return list(self.spreads)
 
     def between(self, better: str, worse: str) -> Difference | None:
         """Return how far two are apart, None where a side has one seed.
 
-        How many times as great the FID of the worse is, or how many times as fast the better is;
-        by how much, where a figure is not positive.
+        How many times as great the worse value is where lower is better, and the better one where
+        higher is better. A difference where values are not all positive.
         """
-        a, b = self._place[better], self._place[worse]
-        return self._pairs.between(b, a) if self.lower_is_better else self._pairs.between(a, b)
+        a, b = self._position[better], self._position[worse]
+        return (
+            self._pairs.between(a, b) if self.metric.higher_is_better else self._pairs.between(b, a)
+        )
 
     def clearly(self, better: str, worse: str) -> bool:
-        """Whether the seeds tell that one is better than another."""
-        return bool(self._clear[self._place[better], self._place[worse]])
+        """Return whether one is clearly better than another."""
+        return bool(self._clear[self._position[better], self._position[worse]])
 
     @cached_property
     def equals(self) -> list[str]:
-        """Those that cannot be told apart from the best, though both have seeds enough."""
+        """Labels that cannot be told apart from the best, though both sides have enough seeds."""
         return [label for label in self._unclear if label not in self.unknown]
 
     @cached_property
     def unknown(self) -> list[str]:
-        """Those of which nothing can be said beside the best, as one of the two has few seeds."""
-        few = [label for label, spread in self.spreads.items() if spread.seeds < ENOUGH]
+        """Labels that cannot be told apart from the best, where one side has too few seeds."""
+        few = [label for label, spread in self.spreads.items() if spread.seeds < FEWEST_SEEDS]
         return [label for label in self._unclear if label in few or self.best in few]
 
     @property
     def best_is_short(self) -> bool:
-        """Whether it is the best itself that has few seeds."""
-        return self.spreads[self.best].seeds < ENOUGH
+        """Whether the best itself has too few seeds."""
+        return self.spreads[self.best].seeds < FEWEST_SEEDS
 
     @cached_property
     def _unclear(self) -> list[str]:
         return [label for label in self.labels[1:] if not self.clearly(self.best, label)]
 
     def rank(self, label: str) -> tuple[int, int]:
-        """Return the first and the last rank that the differences leave open, from 1."""
-        place = self._place[label]
-        better, worse = int(self._clear[:, place].sum()), int(self._clear[place].sum())
+        """Return the first and the last rank, from 1, that the seeds do not exclude."""
+        position = self._position[label]
+        better, worse = int(self._clear[:, position].sum()), int(self._clear[position].sum())
         return 1 + better, len(self.spreads) - worse
+
+
+class AllPairs:
+    """Welch's test of every pair of several means, with Holm's correction over all pairs.
+
+    The correction counts all pairs, not only those with the best mean, because which mean is best
+    was seen in the same values. The intervals are each pair's own, without a correction.
+    """
+
+    def __init__(self, figures: Sequence[Sequence[float]], *, scale: Scale = "difference") -> None:
+        """Compare every pair.
+
+        Parameters
+        ----------
+        figures
+            The values of each implementation, one a seed.
+        scale
+            See `welch`.
+        """
+        scaled = [on_scale(values, scale) for values in figures]
+        able = [x is not None and len(x) > 1 for x in scaled]
+        self._scale: Scale = scale
+        self._able = np.array(able, dtype=bool)
+        self._seeds = [len(values) for values in figures]
+        self.means = np.array(
+            [
+                float(x.mean()) if x is not None and ok else 0.0
+                for x, ok in zip(scaled, able, strict=True)
+            ]
+        )
+        """Mean of each implementation's values or logarithms; 0 where it cannot be compared."""
+        # Squared standard errors of the means.
+        self._errors = np.array(
+            [
+                float(x.var(ddof=1)) / len(x) if x is not None and ok else 0.0
+                for x, ok in zip(scaled, able, strict=True)
+            ]
+        )
+        self.p = np.ones((len(figures), len(figures)))
+        """Corrected p values, symmetric; 1 where a pair cannot be compared."""
+        first, second = np.triu_indices(len(figures), 1)
+        both = self._able[first] & self._able[second]
+        first, second = first[both], second[both]
+        corrected = holm(self._p(first, second).tolist())
+        self.p[first, second] = self.p[second, first] = corrected
+
+    def between(self, a: int, b: int) -> Difference | None:
+        """Return how much greater ``a`` is than ``b``, None where one has fewer than two seeds."""
+        if a == b or not (self._able[a] and self._able[b]):
+            return None
+        i, j = np.array([a]), np.array([b])
+        estimate = float(self.means[a] - self.means[b])
+        error = math.sqrt(float(self._errors[a] + self._errors[b]))
+        half = error * float(stats.t.ppf((1 + LEVEL) / 2, self._freedom(i, j)[0])) if error else 0.0
+        found = as_difference(
+            (estimate, estimate - half, estimate + half),
+            float(self.p[a, b]),
+            (self._seeds[a], self._seeds[b]),
+            self._scale,
+        )
+        return replace(found, adjusted=True)
+
+    def _freedom(self, a: _Indices, b: _Indices) -> _Floats:
+        seeds = np.array(self._seeds, dtype=np.float64)
+        x, y = self._errors[a], self._errors[b]
+        below = x**2 / (seeds[a] - 1) + y**2 / (seeds[b] - 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray((x + y) ** 2 / below, dtype=np.float64)
+
+    def _p(self, a: _Indices, b: _Indices) -> _Floats:
+        apart = np.abs(self.means[a] - self.means[b])
+        error = np.sqrt(self._errors[a] + self._errors[b])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            p = 2 * stats.t.sf(apart / error, self._freedom(a, b))
+        seeds = np.array(self._seeds)
+        alike = np.where((apart > 0) & (np.minimum(seeds[a], seeds[b]) >= FEWEST_SEEDS), 0.0, 1.0)
+        return np.asarray(np.where(error > 0, p, alike), dtype=np.float64)

@@ -1,6 +1,5 @@
 """Every planned or finished run with its specification and, where it has one, its record."""
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from gan_bench.plan.spec import RunSpec
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
+from gan_bench.results.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -17,20 +17,24 @@ class Run:
     spec: RunSpec
     record: Record | None
     folder: RunFolder
-    protocols: tuple[str, ...]
-    """The fingerprints under which it has scores, those with most evaluation points first."""
-    score_status: str | None
+    scores: tuple[Scores, ...]
+    """Its score files, one for each protocol, those with most evaluation points first."""
     command: str
-    """What started it, or planned it."""
+    """Command that started or planned it."""
     parity: tuple[str, ...] = ()
-    """The ids of the parity certificates that speak for it."""
+    """Ids of the parity certificates that passed for it."""
     parity_failed: tuple[str, ...] = ()
-    """Of those that concern it and failed."""
+    """Ids of the parity certificates that failed for it."""
 
     @property
     def run_id(self) -> str:
         """The run's name."""
         return self.spec.run_id
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """Fingerprints under which it has scores, those with most evaluation points first."""
+        return tuple(dict.fromkeys(file.fingerprint for file in self.scores if file.scores))
 
     @property
     def status(self) -> str:
@@ -57,16 +61,21 @@ class Run:
 
     @property
     def hardware(self) -> str | None:
-        """The processor's name, after the GPU's if the run used one; None before it has run."""
+        """Models of GPU, if the run used one, and processor, and the cores; None before it has run.
+
+        Runs on hardware of one name are comparable in speed. The cores count: a host of the same
+        processor with more of them is another machine.
+        """
         if self.record is None:
             return None
         machine = self.record.circumstances.machine
+        host = f"{machine.cpu}, {machine.cores} cores"
         if self.spec.device == "cpu":
-            return machine.cpu
+            return host
         number = self.spec.device.partition(":")[2] or "0"
         known = number.isdecimal() and int(number) < len(machine.gpus)
         gpu = machine.gpus[int(number)] if known else "unknown GPU"
-        return f"{gpu} with {machine.cpu}"
+        return f"{gpu} with {host}"
 
     @property
     def finish_s(self) -> float | None:
@@ -86,7 +95,7 @@ class Run:
             return "started, without a record so far" if begun else "planned, not started"
         if self.record.status != "ok":
             return self.record.reason or "no reason recorded"
-        if self.score_status is None:
+        if not self.scores:
             return "trained, but there are no scores; see score.log in the run's folder"
         return None
 
@@ -102,39 +111,24 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
         What was read from it.
     """
     folder = open_results(path, create=False)
-    scored = _protocols(results)
+    refuted = {certificate.id for certificate in results.certificates if not certificate.passed}
     runs = []
-    for row in results.runs.to_dict("records"):
-        run_id = str(row["run_id"])
-        spec, record = results.specs[run_id], results.records.get(run_id)
-        speaking = [one.id for one in results.certificates if one.speaks_for(spec)]
-        if isinstance(row["parity"], str):  # perhaps one that only the record names
-            speaking.append(row["parity"])
-        failed = [
-            one.id for one in results.certificates if one.verdict == "failed" and one.concerns(spec)
-        ]
-        score_status = row.get("score_status")
+    for run_id, spec in results.specs.items():
+        record = results.records.get(run_id)
+        concerning = [c for c in results.certificates if c.concerns(spec)]
+        passed = [certificate.id for certificate in concerning if certificate.passed]
+        if record and record.parity and record.parity not in refuted:
+            passed.append(record.parity)  # perhaps one whose file is gone
+        files = results.score_files.get(run_id, ())
         runs.append(
             Run(
                 spec=spec,
                 record=record,
                 folder=folder.run(run_id),
-                protocols=scored.get(run_id, ()),
-                score_status=score_status if isinstance(score_status, str) else None,
+                scores=tuple(sorted(files, key=lambda f: -len({s.step for s in f.scores}))),
                 command=results.commands[run_id],
-                parity=tuple(dict.fromkeys(speaking)),
-                parity_failed=tuple(failed),
+                parity=tuple(dict.fromkeys(passed)),
+                parity_failed=tuple(c.id for c in concerning if c.verdict == "failed"),
             )
         )
     return runs
-
-
-def _protocols(results: Results) -> dict[str, tuple[str, ...]]:
-    points: dict[str, Counter[str]] = {}
-    steps = results.scores[["run_id", "protocol", "step"]].drop_duplicates()
-    for run_id, protocol in zip(steps["run_id"], steps["protocol"], strict=True):
-        points.setdefault(str(run_id), Counter())[str(protocol)] += 1
-    return {
-        run_id: tuple(protocol for protocol, _ in counted.most_common())
-        for run_id, counted in points.items()
-    }

@@ -1,23 +1,74 @@
-"""Differences of seeds' figures: intervals and tests, for the report and `compare`."""
+"""Values over seeds, and the one way in which report, compare, gate and claims compare them."""
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from gan_bench.metrics import Metric, Scale
 from gan_bench.text import factor, figure
 
 LEVEL = 0.95
-"""Of every interval."""
-_SPREADLESS = 3
-"""Equal figures of so many seeds are taken for the truth and not for chance."""
-Scale = Literal["difference", "ratio"]
-_Floats = NDArray[np.float64]
-_Indices = NDArray[np.intp]
+"""Confidence level of every interval."""
+FEWEST_SEEDS: Final = 3
+"""Fewer seeds say too little of how much seeds vary. From three on, "cannot be told apart" says
+something about the two sides and not about their number, values that are equal in every seed are
+taken for the truth and not for chance, and the gate judges a candidate."""
+
+
+@dataclass(frozen=True)
+class SeedValues:
+    """The values of one metric over seeds, at least one, all finite."""
+
+    values: tuple[float, ...]
+    seed_numbers: tuple[int, ...] = ()
+    """Seed of each value; empty where the values come from several implementations."""
+
+    @staticmethod
+    def of(values: Iterable[float | None]) -> "SeedValues | None":
+        """Return the values that were measured, or None if there are none."""
+        kept = tuple(v for v in values if v is not None and math.isfinite(v))
+        return SeedValues(kept) if kept else None
+
+    @staticmethod
+    def by(seeds: Mapping[int, float | None]) -> "SeedValues | None":
+        """Return the values that were measured, given by seed, or None if there are none."""
+        kept = {s: v for s, v in sorted(seeds.items()) if v is not None and math.isfinite(v)}
+        return SeedValues(tuple(kept.values()), tuple(kept)) if kept else None
+
+    @property
+    def by_seed(self) -> dict[int, float]:
+        """The values by seed."""
+        return dict(zip(self.seed_numbers, self.values, strict=False))
+
+    @property
+    def mean(self) -> float:
+        """The arithmetic mean."""
+        return statistics.fmean(self.values)
+
+    @property
+    def median(self) -> float:
+        """The median."""
+        return statistics.median(self.values)
+
+    @property
+    def low(self) -> float:
+        """The least."""
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        """The greatest."""
+        return max(self.values)
+
+    @property
+    def seeds(self) -> int:
+        """Number of values."""
+        return len(self.values)
 
 
 @dataclass(frozen=True)
@@ -25,21 +76,64 @@ class Difference:
     """How much greater one mean is than another, with its uncertainty."""
 
     estimate: float
-    """a - b, or on the scale of ratios the ratio of the geometric means, a / b."""
+    """a - b, or on the ratio scale the ratio of the geometric means, a / b."""
     low: float
-    """The lower end of the 95 % interval."""
+    """Lower end of the 95 % interval."""
     high: float
+    """Upper end of the 95 % interval."""
     p: float
-    """Two-sided; corrected for many comparisons where ``adjusted`` says so."""
+    """Two-sided p value, corrected for the number of comparisons if `adjusted`."""
     seeds: tuple[int, int]
+    """Number of seeds of each side."""
     scale: Scale = "difference"
     paired: bool = False
+    """Whether the two sides were compared seed by seed."""
     adjusted: bool = False
+    same_order: bool = True
+    """False where the arithmetic means are in the other order than the geometric means, as one
+    collapsed seed can cause. Such a difference is never clear."""
 
     @property
     def clear(self) -> bool:
         """Whether the two can be told apart."""
-        return self.p < 1 - LEVEL
+        return self.p < 1 - LEVEL and self.same_order
+
+    def better(self, metric: Metric) -> bool:
+        """Return whether the first side is the better one."""
+        neutral = 1 if self.scale == "ratio" else 0
+        return (self.estimate > neutral) == metric.higher_is_better
+
+
+def compare(a: SeedValues, b: SeedValues, metric: Metric) -> Difference | None:
+    """Compare two implementations, or two versions of one, by a metric.
+
+    Where one side has all seeds of the other, and these are at least two, they are compared seed by
+    seed, as the harness gives equal seeds the same data and noise. Otherwise by Welch's test.
+
+    Parameters
+    ----------
+    a, b
+        The two sides.
+    metric
+        Its scale is the scale of the test. Values of a ratio that are not all positive are compared
+        by their difference.
+
+    Returns
+    -------
+    Difference or None
+        a against b, with p not corrected yet; None where a side has fewer than two seeds.
+    """
+    common = sorted(a.by_seed.keys() & b.by_seed.keys())
+    in_pairs = 1 < len(common) == min(a.seeds, b.seeds)
+    x = [a.by_seed[seed] for seed in common] if in_pairs else list(a.values)
+    y = [b.by_seed[seed] for seed in common] if in_pairs else list(b.values)
+    test = paired if in_pairs else welch
+    found = test(x, y, scale=metric.scale) or test(x, y)
+    if found is None:
+        return None
+    apart = statistics.fmean(x) - statistics.fmean(y)
+    logarithms = found.estimate - 1 if found.scale == "ratio" else apart
+    return replace(found, same_order=apart * logarithms >= 0)
 
 
 def welch(
@@ -65,17 +159,17 @@ def welch(
     variances are involved". Two sides without any spread differ for certain from three
     seeds on; of two, as counts may have them, they say nothing of how much seeds vary.
     """
-    x, y = _scaled(a, scale), _scaled(b, scale)
+    x, y = on_scale(a, scale), on_scale(b, scale)
     if x is None or y is None or len(x) < 2 or len(y) < 2:
         return None
     estimate = float(x.mean() - y.mean())
     if np.ptp(x) == 0 and np.ptp(y) == 0:
         p = _without_spread(estimate, min(len(x), len(y)))
-        return _difference((estimate, estimate, estimate), p, (len(x), len(y)), scale)
+        return as_difference((estimate, estimate, estimate), p, (len(x), len(y)), scale)
     found = stats.ttest_ind(x, y, equal_var=False)
     interval = found.confidence_interval(LEVEL)
     bounds = (estimate, float(interval.low), float(interval.high))
-    return _difference(bounds, float(found.pvalue), (len(x), len(y)), scale)
+    return as_difference(bounds, float(found.pvalue), (len(x), len(y)), scale)
 
 
 def paired(
@@ -102,14 +196,14 @@ def paired(
     """
     if len(a) != len(b):
         raise ValueError(f"paired figures need equal lengths, not {len(a)} and {len(b)}")
-    x, y = _scaled(a, scale), _scaled(b, scale)
+    x, y = on_scale(a, scale), on_scale(b, scale)
     if x is None or y is None or len(x) < 2:
         return None
     largest = float(max(np.abs(x).max(), np.abs(y).max()))
     found = mean_interval((x - y).tolist(), of=largest)
     assert found is not None
     estimate, low, high, p = found
-    return replace(_difference((estimate, low, high), p, (len(x), len(y)), scale), paired=True)
+    return replace(as_difference((estimate, low, high), p, (len(x), len(y)), scale), paired=True)
 
 
 def mean_interval(
@@ -149,99 +243,42 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-class AllPairs:
-    """Each of several means against each other by Welch's test, corrected by Holm over all pairs.
+def holm_levels(p_values: Sequence[float], level: float) -> list[float]:
+    """Return the level at which Holm's procedure tests each hypothesis, for display.
 
-    Over all, and not over those with the best alone: which is best was seen in the same figures.
-    The intervals are each pair's own, without a correction.
+    A hypothesis that is not rejected has the level at which the procedure stopped.
     """
+    rejected = sum(corrected <= level for corrected in holm(p_values))
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    rank = {index: place for place, index in enumerate(order)}
+    last = min(rejected, len(p_values) - 1)
+    return [level / (len(p_values) - min(rank[i], last)) for i in range(len(p_values))]
 
-    def __init__(self, figures: Sequence[Sequence[float]], *, scale: Scale = "difference") -> None:
-        """Compare all.
 
-        Parameters
-        ----------
-        figures
-            Of each, one figure a seed; see `welch`.
-        scale
-            See `welch`.
-        """
-        scaled = [_scaled(values, scale) for values in figures]
-        able = [x is not None and len(x) > 1 for x in scaled]
-        self._scale: Scale = scale
-        self._able = np.array(able, dtype=bool)
-        self._seeds = [len(values) for values in figures]
-        self.means = np.array(
-            [
-                float(x.mean()) if x is not None and ok else 0.0
-                for x, ok in zip(scaled, able, strict=True)
-            ]
-        )
-        """Of the figures or their logarithms; 0 where a side cannot be compared."""
-        # Of the means: squared standard errors, and what Welch's degrees of freedom need.
-        self._errors = np.array(
-            [
-                float(x.var(ddof=1)) / len(x) if x is not None and ok else 0.0
-                for x, ok in zip(scaled, able, strict=True)
-            ]
-        )
-        self.p = np.ones((len(figures), len(figures)))
-        """Corrected, symmetric; 1 where a pair cannot be compared."""
-        first, second = np.triu_indices(len(figures), 1)
-        both = self._able[first] & self._able[second]
-        first, second = first[both], second[both]
-        corrected = holm(self._p(first, second).tolist())
-        self.p[first, second] = self.p[second, first] = corrected
-
-    def between(self, a: int, b: int) -> Difference | None:
-        """Return how much greater ``a`` is than ``b``, None where one has fewer than two seeds."""
-        if a == b or not (self._able[a] and self._able[b]):
-            return None
-        i, j = np.array([a]), np.array([b])
-        estimate = float(self.means[a] - self.means[b])
-        error = math.sqrt(float(self._errors[a] + self._errors[b]))
-        half = error * float(stats.t.ppf((1 + LEVEL) / 2, self._freedom(i, j)[0])) if error else 0.0
-        found = _difference(
-            (estimate, estimate - half, estimate + half),
-            float(self.p[a, b]),
-            (self._seeds[a], self._seeds[b]),
-            self._scale,
-        )
-        return replace(found, adjusted=True)
-
-    def _freedom(self, a: _Indices, b: _Indices) -> _Floats:
-        seeds = np.array(self._seeds, dtype=np.float64)
-        x, y = self._errors[a], self._errors[b]
-        below = x**2 / (seeds[a] - 1) + y**2 / (seeds[b] - 1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray((x + y) ** 2 / below, dtype=np.float64)
-
-    def _p(self, a: _Indices, b: _Indices) -> _Floats:
-        apart = np.abs(self.means[a] - self.means[b])
-        error = np.sqrt(self._errors[a] + self._errors[b])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            p = 2 * stats.t.sf(apart / error, self._freedom(a, b))
-        seeds = np.array(self._seeds)
-        alike = np.where((apart > 0) & (np.minimum(seeds[a], seeds[b]) >= _SPREADLESS), 0.0, 1.0)
-        return np.asarray(np.where(error > 0, p, alike), dtype=np.float64)
+def geometric_or_mean(values: Sequence[float], scale: Scale) -> float:
+    """Return the mean on a metric's scale: the geometric mean where it is compared as a ratio."""
+    x = np.asarray(values, dtype=np.float64)
+    return float(np.exp(np.log(x).mean())) if scale == "ratio" and x.min() > 0 else float(x.mean())
 
 
 def _without_spread(difference: float, seeds: int) -> float:
-    return 0.0 if difference and seeds >= _SPREADLESS else 1.0
+    return 0.0 if difference and seeds >= FEWEST_SEEDS else 1.0
 
 
-def _scaled(
+def on_scale(
     values: Sequence[float], scale: Scale
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
+    """Return values or their logarithms as float64 (n,), None where one has no logarithm."""
     x = np.asarray(values, dtype=np.float64)
     if scale == "difference":
         return x
     return None if (x <= 0).any() else np.log(x)
 
 
-def _difference(
+def as_difference(
     bounds: tuple[float, float, float], p: float, seeds: tuple[int, int], scale: Scale
 ) -> Difference:
+    """Return the difference of an estimate and its interval, given as logarithms for a ratio."""
     estimate, low, high = bounds
     if scale == "ratio":
         with np.errstate(over="ignore"):  # two seeds far apart: infinity is the honest end

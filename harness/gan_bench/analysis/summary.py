@@ -1,12 +1,20 @@
-"""What the runs come to: one row an implementation in each comparable group, as plain values."""
+"""A results folder in comparable groups, with one row for each implementation in a group."""
 
+import math
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gan_bench.analysis.groups import Setting
+from gan_bench.analysis.final_scores import collapsed, failed, final_scores, final_values, measured
+from gan_bench.analysis.groups import comparable_groups, labelled, other_protocols
+from gan_bench.analysis.identity import Setting, differing
 from gan_bench.analysis.runs import Run
-from gan_bench.analysis.seeds import SeedValues
-from gan_bench.results.scores import Scores
+from gan_bench.analysis.statistics import SeedValues
+from gan_bench.metrics import SPEED, fid_name
+from gan_bench.plan.request import PRESETS
+from gan_bench.results.load import Results
+from gan_bench.results.record import Record
+from gan_bench.results.scores import Score, Scores
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,8 @@ class Row:
 
     @property
     def failed_runs(self) -> tuple[Run, ...]:
-        """The runs that ended in another way."""
-        return tuple(run for run in self.runs if run.status not in ("ok", "pending"))
+        """The runs that were started and did not succeed."""
+        return tuple(run for run in self.runs if failed(run))
 
     @property
     def status(self) -> str:
@@ -109,7 +117,7 @@ class Scored:
     @property
     def metric(self) -> str:
         """The FID's name, e.g. ``fid_lenet``."""
-        return f"fid_{self.features}"
+        return fid_name(self.features)
 
     def spread(self, label: str, name: str) -> SeedValues | None:
         """Return a row's figure by the metric's name, with or without that of the features."""
@@ -185,3 +193,162 @@ class Summary:
         """One row of each label, sorted."""
         rows = {row.label: row for group in self.groups for row in group.rows}
         return dict(sorted(rows.items()))
+
+
+def summarise(runs: Sequence[Run], results: Results) -> Summary:
+    """Return the comparable groups with their rows.
+
+    Parameters
+    ----------
+    runs
+        All runs of a results folder.
+    results
+        What was read from it, for the protocols and the external samples.
+    """
+    features = {name: file.protocol.features for name, file in results.protocols.items()}
+    grouped = comparable_groups(runs, features)
+    apart = differing(list(grouped))
+    groups = [
+        _group(setting, members, results, setting.describe(apart) if len(grouped) > 1 else "")
+        for setting, members in grouped.items()
+    ]
+    groups.sort(key=lambda group: -sum(len(row.ok_runs) for row in group.rows))
+    shown = {scored.fingerprint for group in groups for scored in group.protocols}
+    externals = [(e.facts.name, file) for e in results.externals for file in e.scores]
+    return Summary(
+        groups=tuple(groups),
+        runs=tuple(runs),
+        differing=tuple(apart),
+        externals=tuple((n, file) for n, file in externals if file.fingerprint not in shown),
+    )
+
+
+def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) -> Group:
+    protocol = setting.protocol
+    by_label = labelled(runs)
+    features = {name: file.protocol.features for name, file in results.protocols.items()}
+    rows = [_row(label, members, results, protocol) for label, members in by_label.items()]
+    too_short = _too_short(runs, setting)
+    rows.sort(key=_by_speed if too_short else _by_quality)
+    return Group(
+        setting=setting,
+        title=title,
+        rows=tuple(rows),
+        scored=_scored(protocol, by_label, results) if protocol else None,
+        others=tuple(
+            _scored(other, by_label, results) for other in other_protocols(runs, protocol, features)
+        ),
+        too_short=too_short,
+    )
+
+
+def _scored(protocol: str, by_label: Mapping[str, Sequence[Run]], results: Results) -> Scored:
+    example = results.protocols[protocol]
+    features = example.protocol.features
+    runs = [run for members in by_label.values() for run in members]
+    externals = [(e.facts.name, file) for e in results.externals for file in e.scores]
+    return Scored(
+        fingerprint=protocol,
+        features=features,
+        finals={
+            label: _final(members, protocol, fid_name(features))
+            for label, members in by_label.items()
+        },
+        floors=dict(example.floor),
+        floor_reason=example.floor_reason,
+        ceiling=SeedValues.of(_untrained(run, protocol, fid_name(features)) for run in runs),
+        externals=tuple((name, file) for name, file in externals if file.fingerprint == protocol),
+        warnings=example.warnings,
+    )
+
+
+def _untrained(run: Run, protocol: str, fid: str) -> float | None:
+    files = [file for file in run.scores if file.fingerprint == protocol]
+    scores = [score for file in files for score in file.scores if score.key == (0, fid)]
+    return scores[-1].value if scores and run.spec.steps else None
+
+
+def _final(runs: Sequence[Run], protocol: str, fid: str) -> Final:
+    seeds = sorted(runs, key=lambda run: run.spec.seed)
+    of_seed = [final_scores(run, protocol) for run in seeds]
+    names = dict.fromkeys(name for scores in of_seed for name in scores)
+    spreads = {name: final_values(seeds, name, protocol) for name in names}
+    fids = [scores[fid] for scores in of_seed if fid in scores]
+    first = next((score for score in fids if score.value is not None), None)
+    low, high = (first.low, first.high) if first else (None, None)
+    return Final(
+        spreads={name: values for name, values in spreads.items() if values is not None},
+        interval=(low, high) if low is not None and high is not None else None,
+        counts=(first.n_real, first.n_fake) if first else None,
+    )
+
+
+def _by_quality(row: Row) -> tuple[bool, float, float, str]:
+    # A FID against a reference that was seen in training does not compare with the others.
+    return (row.saw_reference, row.fid.mean if row.fid else math.inf, *_by_speed(row))
+
+
+def _by_speed(row: Row) -> tuple[float, str]:
+    return (-row.images_per_s.mean if row.images_per_s else math.inf, row.label)
+
+
+def _row(label: str, runs: Sequence[Run], results: Results, protocol: str | None) -> Row:
+    runs = sorted(runs, key=lambda run: run.spec.seed)
+    ok = [run for run in runs if run.status == "ok"]
+    fid = fid_name(results.protocols[protocol].protocol.features) if protocol else ""
+    fids = [score for run in ok if (score := final_scores(run, protocol).get(fid))]
+    finish = {run.spec.seed: run.finish_s for run in ok}
+    return Row(
+        label=label,
+        runs=tuple(runs),
+        fid=final_values(runs, fid, protocol),
+        images_per_s=final_values(runs, SPEED, None),
+        warmup_s=measured(runs, lambda record: record.warmup_s),
+        finish_s=SeedValues.by(finish),
+        peak_mb=measured(runs, lambda record: record.peak_rss_mb),
+        machine_fraction=measured(runs, lambda record: record.multiply_adds_fraction),
+        rank_deficient=any(score.rank_deficient for score in fids),
+        remarks=tuple(_remarks(label, runs, fids)),
+    )
+
+
+def _remarks(label: str, runs: Sequence[Run], fids: Sequence[Score]) -> Iterable[str]:
+    records: list[Record] = [run.record for run in runs if run.record and run.status == "ok"]
+    if any("test" in run.spec.train_splits for run in runs):
+        yield (
+            f"{label}: it trained on the test split too, so the reference of its scores was seen "
+            "in training and its FID is not ranked."
+        )
+    resumed = [str(record.spec.seed) for record in records if record.untimed_steps]
+    if resumed:
+        yield (
+            f"{label}: seed {', '.join(resumed)} was resumed; the steps after the resumption have "
+            "no time of their own, so the time to finish leaves it out."
+        )
+    if any(record.images_per_s is None for record in records):
+        yield f"{label}: too few steps for a steady rate, all of them were warm-up."
+    if any(score.all_equal for score in fids):
+        yield f"{label}: all samples of a final snapshot are one and the same image."
+    elif number := sum(collapsed(run) for run in runs):
+        yield (
+            f"{label}: {number} of {len(records)} runs collapsed: the features of their samples "
+            "fill less than a quarter of the real images' dimensions."
+        )
+    missing = len(records) - sum(score.value is not None for score in fids)
+    if records and missing:
+        yield f"{label}: no final FID for {missing} of {len(records)} finished seeds."
+
+
+def _too_short(runs: Sequence[Run], setting: Setting) -> str | None:
+    enough = min(
+        preset.budget.amount
+        for preset in PRESETS.values()
+        if preset.ranks_quality and preset.budget.unit == "images" and preset.budget.amount
+    )
+    # A recipe's own epochs are what its authors found enough.
+    own = all(run.spec.budget.unit == "recipe" for run in runs)
+    if setting.budget_images >= enough or own:
+        return None
+    presets = sorted({run.spec.preset or "none" for run in runs})
+    named = f"preset {' and '.join(presets)}" if presets != ["none"] else "no preset"
+    return f"{setting.budget_images:,} images ({named}) are too few to rank quality"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group
 
 DEFAULT_TARGETS = {("mnist", "lenet"): 30.0, ("mnist-5k", "lenet"): 30.0}

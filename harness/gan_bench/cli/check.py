@@ -103,7 +103,7 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
 def parity(
     what: tuple[str, ...], device: str, results: Path, wait: bool, as_json: bool, **values: Any
 ) -> None:
-    """Certify that implementations of a recipe are numerically equivalent.
+    """Certify that implementations are numerically equivalent.
 
     With RECIPE, compare its original with its twins; without arguments, do so for all recipes.
     With A B, compare any two implementations, given as names or paths to .py files.

@@ -1,26 +1,106 @@
-"""``gan-bench compare``: two results folders, and whether the second is better than the first."""
+"""``gan-bench compare``: whether the second of two results folders is better than the first."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from gan_bench.compare.pairing import SPEED, Folder, RunGroup, partners, read_folder
-from gan_bench.compare.verdict import Row, decide, judge
+from gan_bench.analysis import statistics
+from gan_bench.analysis.identity import MACHINE, SAME_FOR_QUALITY, SAME_FOR_SPEED
+from gan_bench.analysis.statistics import Difference, SeedValues, holm
+from gan_bench.compare.pairing import (
+    Folder,
+    RunGroup,
+    differing_facts,
+    fact_against,
+    label,
+    partners,
+    read_folder,
+)
 from gan_bench.errors import UsageError
-from gan_bench.text import listed
+from gan_bench.metrics import SPEED, Metric
+from gan_bench.metrics import metric as metric_of
+from gan_bench.results.protocol import Protocol, differences
+from gan_bench.text import against, listed
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["ComparedRow", "Comparison", "Side", "compare"]
+
+Kind = Literal[
+    "better", "worse", "cannot be told apart", "incomparable", "one seed", "no figure", "only"
+]
+
+
+@dataclass(frozen=True)
+class Side:
+    """An implementation in one of the folders, over the seeds that succeeded."""
+
+    figure: SeedValues | None
+    """Values of the metric."""
+    images_per_s: SeedValues | None
+    finish_s: SeedValues | None
+    """Seconds of warm-up and training."""
+    peak_rss_mb: SeedValues | None
+    runs: int
+    failures: int
+    """Number of runs that were started and did not succeed."""
+    not_ok: dict[str, int]
+    """Number of runs that did not succeed, by status."""
+
+    @staticmethod
+    def of(group: RunGroup, metric: str, protocol: str | None) -> "Side":
+        """Return the values of a group of runs."""
+        return Side(
+            figure=group.values(metric, protocol),
+            images_per_s=group.values(SPEED, None),
+            finish_s=SeedValues.by({run.spec.seed: run.finish_s for run in group.ok}),
+            peak_rss_mb=group.measured(lambda record: record.peak_rss_mb),
+            runs=len(group.runs),
+            failures=group.failures,
+            not_ok=group.not_ok,
+        )
+
+    @property
+    def status(self) -> str:
+        """E.g. ``3 ok``, or ``2 ok, 1 diverged``."""
+        ok = self.runs - sum(self.not_ok.values())
+        words = [f"{ok} ok"] if ok or not self.not_ok else []
+        return ", ".join([*words, *(f"{count} {status}" for status, count in self.not_ok.items())])
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One implementation in both folders."""
+
+    label: str
+    a: Side | None
+    b: Side | None
+    kind: Kind
+    verdict: str
+    """The kind in words, with its reason."""
+    protocol: str | None = None
+    difference: Difference | None = None
+    """B against A; its p is corrected for the number of rows."""
+    speed: Difference | None = None
+    """Throughput, B / A; None where the machines differ."""
+    notes: tuple[str, ...] = ()
+    """What else differs between the two, in words."""
+
+    @property
+    def comparable(self) -> bool:
+        """Whether values were compared."""
+        return self.kind in ("better", "worse", "cannot be told apart")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the second folder, B, is against the first, A."""
+    """The second folder, B, against the first, A."""
 
     a: Path
     b: Path
-    metric: str
-    rows: tuple[Row, ...]
+    metric: Metric
+    rows: tuple[ComparedRow, ...]
     left_out: tuple[str, ...]
-    """A sentence for each file of the two that could not be read."""
+    """A sentence for each file of the two folders that could not be read."""
 
 
 def compare(a: Path, b: Path, metric: str | None = None) -> Comparison:
@@ -29,10 +109,10 @@ def compare(a: Path, b: Path, metric: str | None = None) -> Comparison:
     Parameters
     ----------
     a, b
-        What was before, and what came of a change.
+        The results before and after a change.
     metric
-        The name of a recorded figure such as ``fid_lenet``, or ``images_per_s``; by default the
-        FID that both have, of most implementations.
+        The name of a recorded metric such as ``fid_lenet``, or ``images_per_s``; by default the
+        FID that both folders have, for most implementations.
 
     Raises
     ------
@@ -40,47 +120,130 @@ def compare(a: Path, b: Path, metric: str | None = None) -> Comparison:
         One is no results folder or holds no run, or neither has the metric.
     """
     folders = read_folder(a), read_folder(b)
-    metric = _metric(folders, metric)
-    pairs = partners(folders[0].cells, folders[1].cells)
-    rows = [judge(_label(pair, pairs), pair, folders, metric) for pair in pairs]
+    chosen = metric_of(_metric(folders, metric))
+    pairs = partners(folders[0].groups, folders[1].groups)
+    present = [group for pair in pairs if (group := pair[0] or pair[1])]
+    rows = [
+        _row(label(group, present), pair, folders, chosen)
+        for group, pair in zip(present, pairs, strict=True)
+    ]
     left = dict.fromkeys((*folders[0].results.left_out, *folders[1].results.left_out))
-    return Comparison(a, b, metric, tuple(decide(rows, metric)), tuple(left))
+    return Comparison(a, b, chosen, tuple(_with_verdicts(rows, chosen)), tuple(left))
 
 
-def _metric(folders: tuple[Folder, Folder], asked: str | None) -> str:
+def _metric(folders: tuple[Folder, Folder], name: str | None) -> str:
     recorded = list(dict.fromkeys((*folders[0].metrics, *folders[1].metrics)))
-    if asked is not None:
-        if asked not in recorded and asked != SPEED:
+    if name is not None:
+        if name not in recorded and name != SPEED:
             have = f"recorded are {listed(recorded)}" if recorded else "no figure is recorded"
             raise UsageError(
-                f"Neither {folders[0].path} nor {folders[1].path} has a metric {asked!r} of a "
+                f"Neither {folders[0].path} nor {folders[1].path} has a metric {name!r} of a "
                 f"finished run; {have}."
             )
-        return asked
+        return name
 
-    def rank(name: str) -> tuple[bool, int]:
-        having = [sum(bool(c.protocols(name)) for c in folder.cells) for folder in folders]
+    def rank(fid: str) -> tuple[bool, int]:
+        having = [sum(bool(g.protocols(fid)) for g in folder.groups) for folder in folders]
         return all(having), sum(having)
 
-    fids = [n for n in recorded if n.startswith("fid_") and not n.startswith("fid_infinity_")]
-    return max(fids, key=rank, default=SPEED)
+    return max((n for n in recorded if metric_of(n).is_fid), key=rank, default=SPEED)
 
 
-def _label(
-    pair: tuple[RunGroup | None, RunGroup | None],
-    pairs: list[tuple[RunGroup | None, RunGroup | None]],
-) -> str:
-    """Return the implementation's name, with what tells its rows apart where it has several."""
-    cell = pair[0] or pair[1]
-    assert cell is not None
-    same = [c for p in pairs if (c := p[0] or p[1]) is not None and c.name == cell.name]
-    if len(same) == 1:
-        return cell.name
-    names = dict.fromkeys(name for other in same for name in other.identity)
-    parts = [
-        f"{name.removeprefix('recipe ')} {cell.identity.get(name, 'none')}"
-        for name in names
-        if name != "data" and len({other.identity.get(name) for other in same}) > 1
+def _row(
+    label: str,
+    groups: tuple[RunGroup | None, RunGroup | None],
+    folders: tuple[Folder, Folder],
+    metric: Metric,
+) -> ComparedRow:
+    """Compare one implementation; `_with_verdicts` says what follows from a difference."""
+    a, b = groups
+    if a is None or b is None:
+        in_a, in_b = (
+            Side.of(group, metric.name, _first(group.protocols(metric.name))) if group else None
+            for group in groups
+        )
+        return ComparedRow(label, in_a, in_b, "only", f"only in {'A' if a else 'B'}")
+    of_b = b.protocols(metric.name)
+    of_a = a.protocols(metric.name, prefer=of_b)
+    common = of_a[0] if of_a and of_a[0] in of_b else None
+    side_a = Side.of(a, metric.name, _first(of_a))
+    side_b = Side.of(b, metric.name, common or _first(of_b))
+    same_machine = not a.setting.differences(b.setting, MACHINE)
+    row = ComparedRow(
+        label,
+        side_a,
+        side_b,
+        kind="cannot be told apart",
+        verdict="cannot be told apart",
+        protocol=common,
+        speed=_compared(side_b.images_per_s, side_a.images_per_s, metric_of(SPEED))
+        if same_machine
+        else None,
+        notes=tuple(_notes(a, b)),
+    )
+    apart = _incomparable(a, b, metric)
+    if not apart and of_a and of_b and common is None:
+        apart = _differing_protocols(folders[0].protocol(of_a[0]), folders[1].protocol(of_b[0]))
+    if apart:
+        return replace(row, kind="incomparable", verdict=f"incomparable: {', '.join(apart)}")
+    if side_a.figure is None or side_b.figure is None:
+        missing = [name for name, side in (("A", side_a), ("B", side_b)) if side.figure is None]
+        return replace(row, kind="no figure", verdict=f"no figure in {' and '.join(missing)}")
+    difference = _compared(side_b.figure, side_a.figure, metric)
+    if difference is None:
+        return replace(row, kind="one seed", verdict="one seed: nothing certain")
+    return replace(row, difference=difference)
+
+
+def _with_verdicts(rows: Sequence[ComparedRow], metric: Metric) -> list[ComparedRow]:
+    """Correct the rows' p values for their number, and say which difference is clear."""
+    corrected = iter(holm([row.difference.p for row in rows if row.difference]))
+    decided = []
+    for row in rows:
+        if row.difference is None:
+            decided.append(row)
+            continue
+        difference = replace(row.difference, p=next(corrected), adjusted=True)
+        kind: Kind = "cannot be told apart"
+        if difference.clear:
+            kind = "better" if difference.better(metric) else "worse"
+        decided.append(replace(row, difference=difference, kind=kind, verdict=kind))
+    return decided
+
+
+def _compared(b: SeedValues | None, a: SeedValues | None, metric: Metric) -> Difference | None:
+    return statistics.compare(b, a, metric) if a and b else None
+
+
+def _first(protocols: Sequence[str]) -> str | None:
+    return next(iter(protocols), None)
+
+
+def _incomparable(a: RunGroup, b: RunGroup, metric: Metric) -> list[str]:
+    """Return what keeps the two from being compared, each with both values."""
+    if metric.name != SPEED:
+        return a.setting.differences(b.setting, SAME_FOR_QUALITY)
+    return a.setting.differences(b.setting, SAME_FOR_SPEED) + [
+        f"machine (several in {letter})"
+        for letter, group in (("A", a), ("B", b))
+        if len({run.hardware for run in group.ok}) > 1
     ]
-    datasets = {other.dataset for other in same}
-    return f"{cell.name} ({', '.join([cell.dataset, *parts] if len(datasets) > 1 else parts)})"
+
+
+def _differing_protocols(a: Protocol, b: Protocol) -> list[str]:
+    return [against(f"protocol {n}", getattr(a, n), getattr(b, n)) for n in differences(a, b)]
+
+
+def _notes(a: RunGroup, b: RunGroup) -> list[str]:
+    """Return what differs and is no reason not to compare, in words."""
+    notes = a.setting.differences(b.setting, MACHINE)
+    notes += [fact_against(name, a, b) for name in differing_facts(a, b)]
+    seeds = a.weights.keys() & b.weights.keys()
+    if seeds and all(a.weights[s] == b.weights[s] is not None for s in seeds):
+        notes.append("the final weights are the same to the bit, seed by seed")
+    for letter, group in (("A", a), ("B", b)):
+        if any(r.record and r.record.circumstances.device_exclusive is False for r in group.ok):
+            notes.append(f"the device was not exclusive in {letter}, so its times are less certain")
+        if group.collapsed:
+            notes.append(f"{group.collapsed} of {len(group.ok)} runs collapsed in {letter}")
+    return notes

@@ -1,4 +1,4 @@
-"""How a comparison is told: one sentence, tables for the terminal, markdown, and JSON."""
+"""A comparison as one sentence, as cells of tables, as markdown and as JSON."""
 
 import math
 import statistics
@@ -7,12 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gan_bench.analysis.seeds import SeedValues
-from gan_bench.analysis.statistics import Difference
-from gan_bench.compare import Comparison
-from gan_bench.compare.pairing import SPEED
-from gan_bench.compare.verdict import Row, Side, up
+from gan_bench.analysis.statistics import Difference, SeedValues
+from gan_bench.compare import ComparedRow, Comparison, Side
 from gan_bench.errors import UsageError
+from gan_bench.metrics import SPEED
 from gan_bench.system.files import write_atomically
 from gan_bench.text import MISSING, figure, listed, many, markdown_text
 
@@ -20,36 +18,35 @@ from gan_bench.text import MISSING, figure, listed, many, markdown_text
 def answer(comparison: Comparison) -> str:
     """Return the comparison in one sentence."""
     rows = comparison.rows
-    told = [row for row in rows if row.comparable]
+    compared = [row for row in rows if row.comparable]
     parts = []
     for kind in ("better", "worse"):
-        names = [row.label for row in told if row.kind == kind]
+        names = [row.label for row in compared if row.kind == kind]
         if names:
             parts.append(f"B is {kind} than A in {listed(names, 4)}")
-    same = [row.label for row in told if row.kind == "cannot be told apart"]
+    same = [row.label for row in compared if row.kind == "cannot be told apart"]
     if same and parts:
         parts.append(f"they cannot be told apart in {listed(same, 4)}")
     elif same:
         parts.append(f"A and B cannot be told apart in {listed(same, 4)}")
-    if not told:
+    if not compared:
         reasons = list(dict.fromkeys(row.verdict for row in rows))
         parts.append(f"nothing can be said of A and B ({listed(reasons, 3)})")
-    elif len(told) < len(rows):
-        parts.append(f"{many(len(rows) - len(told), 'more row')} cannot be compared")
+    elif len(compared) < len(rows):
+        parts.append(f"{many(len(rows) - len(compared), 'more row')} cannot be compared")
     failed = _failures(rows)
     if failed:
         parts.append(failed)
-    return f"By {comparison.metric}, {'; '.join(parts)}."
+    return f"By {comparison.metric.name}, {'; '.join(parts)}."
 
 
-def _failures(rows: Sequence[Row]) -> str | None:
-    """Say how many runs failed where both sides were run, if the numbers differ."""
-    counts = []
-    for side in ("a", "b"):
-        both: list[Side] = [getattr(row, side) for row in rows if row.a and row.b]
-        failed = sum(n for one in both for status, n in one.not_ok.items() if status != "pending")
-        counts.append((failed, sum(one.runs for one in both)))
-    (in_a, of_a), (in_b, of_b) = counts
+def _failures(rows: Sequence[ComparedRow]) -> str | None:
+    """Return how many runs failed where both sides were run, if the numbers differ."""
+    both = [(row.a, row.b) for row in rows if row.a and row.b]
+    (in_a, of_a), (in_b, of_b) = (
+        (sum(pair[side].failures for pair in both), sum(pair[side].runs for pair in both))
+        for side in (0, 1)
+    )
     if in_a * of_b == in_b * of_a:
         return None
     return f"{in_b:,} of {many(of_b, 'run')} failed in B against {in_a:,} of {of_a:,} in A"
@@ -66,25 +63,25 @@ def write_markdown(comparison: Comparison, out: Path) -> Path:
     verdicts = [
         (
             row.label,
-            *(_spread(side.figure if side else None) for side in (row.a, row.b)),
-            *_difference(row.difference),
+            *(mean_and_spread(side.figure if side else None) for side in (row.a, row.b)),
+            *difference_cells(row.difference),
             _test(row.difference),
             row.verdict,
         )
         for row in comparison.rows
     ]
-    columns = ("Implementation", f"{comparison.metric}, A", "B", _difference_title(comparison))
-    costs = [(row.label, *_costs(row)) for row in comparison.rows]
+    columns = ("Implementation", f"{comparison.metric.name}, A", "B", difference_title(comparison))
+    cost_rows = [(row.label, *costs(row)) for row in comparison.rows]
     of_costs = ("Implementation", "Images/s, A", "B", "B / A", "95 % interval")
-    notes = list(_notes(comparison))
+    differing = list(notes(comparison))
     lines = [
         "# B against A",
         answer(comparison),
         f"- A: `{comparison.a}`\n- B: `{comparison.b}`",
         _markdown((*columns, "95 % interval", "p", "Test", "Verdict"), verdicts),
-        _markdown((*of_costs, "Time to finish (s)", "Peak memory (MB)", "A", "B"), costs),
-        *(["\n".join(f"- {sentence}" for sentence in notes)] if notes else []),
-        " ".join(_method(comparison)),
+        _markdown((*of_costs, "Time to finish (s)", "Peak memory (MB)", "A", "B"), cost_rows),
+        *(["\n".join(f"- {sentence}" for sentence in differing)] if differing else []),
+        " ".join(method(comparison)),
     ]
     path = out / "compare.md"
     try:
@@ -104,8 +101,8 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "answer": answer(comparison),
         "a": str(comparison.a),
         "b": str(comparison.b),
-        "metric": comparison.metric,
-        "higher_is_better": up(comparison.metric),
+        "metric": comparison.metric.name,
+        "higher_is_better": comparison.metric.higher_is_better,
         "rows": [
             {
                 "implementation": row.label,
@@ -143,11 +140,16 @@ def _side(side: Side | None) -> dict[str, Any] | None:
     return {**by_seed, "runs": side.runs, "not_ok": side.not_ok}
 
 
-def _difference_title(comparison: Comparison) -> str:
-    return "B / A" if comparison.metric == SPEED else "B - A"
+def difference_title(comparison: Comparison) -> str:
+    """Return the column's title: what is shown of B and A."""
+    differences = [row.difference for row in comparison.rows if row.difference]
+    scales = {difference.scale for difference in differences} or {comparison.metric.scale}
+    if len(scales) > 1:  # a value of 0 has no ratio
+        return "B / A or B - A"
+    return "B / A" if scales == {"ratio"} else "B - A"
 
 
-def _spread(spread: SeedValues | None) -> str:
+def mean_and_spread(spread: SeedValues | None) -> str:
     """Return e.g. ``12.3 ± 0.41``, a mean and a standard deviation."""
     if spread is None:
         return MISSING
@@ -156,7 +158,7 @@ def _spread(spread: SeedValues | None) -> str:
     return f"{figure(spread.mean)} ± {figure(statistics.stdev(spread.values))}"
 
 
-def _difference(difference: Difference | None) -> tuple[str, str, str]:
+def difference_cells(difference: Difference | None) -> tuple[str, str, str]:
     """Return the estimate, its interval, and p."""
     if difference is None:
         return MISSING, MISSING, MISSING
@@ -171,7 +173,8 @@ def _test(difference: Difference | None) -> str:
     return "paired" if difference.paired else "Welch"
 
 
-def _costs(row: Row) -> list[str]:
+def costs(row: ComparedRow) -> list[str]:
+    """Return throughput, time to finish, memory and statuses of both sides."""
     sides = (row.a, row.b)
     changes = []
     for name in ("finish_s", "peak_rss_mb"):
@@ -181,7 +184,7 @@ def _costs(row: Row) -> list[str]:
         changes.append(" → ".join(means) if set(means) != {MISSING} else MISSING)
     return [
         *(_mean(side.images_per_s if side else None) for side in sides),
-        *_difference(row.speed)[:2],
+        *difference_cells(row.speed)[:2],
         *changes,
         *(side.status if side else MISSING for side in sides),
     ]
@@ -191,7 +194,7 @@ def _mean(spread: SeedValues | None) -> str:
     return figure(spread.mean if spread else None)
 
 
-def _notes(comparison: Comparison) -> Iterable[str]:
+def notes(comparison: Comparison) -> Iterable[str]:
     """Name what differs between A and B and is not in the verdicts, once for equal rows."""
     labels: dict[str, list[str]] = {}
     for row in comparison.rows:
@@ -204,18 +207,25 @@ def _notes(comparison: Comparison) -> Iterable[str]:
         yield f"{listed(having, 4)}: {'; '.join(notes)}."
 
 
-def _method(comparison: Comparison) -> Iterable[str]:
+def method(comparison: Comparison) -> Iterable[str]:
+    """Return sentences on what is compared, and how."""
     yield (
-        f"{comparison.metric}: mean ± standard deviation over the seeds that are ok, of "
-        f"{'steady training' if comparison.metric == SPEED else 'the final snapshots'}; "
-        f"{'higher' if up(comparison.metric) else 'lower'} is better."
+        f"{comparison.metric.name}: mean ± standard deviation over the seeds that are ok, of "
+        f"{'steady training' if comparison.metric.name == SPEED else 'the final snapshots'}; "
+        f"{'higher' if comparison.metric.higher_is_better else 'lower'} is better."
     )
     yield (
-        "The interval is of the difference of the means: paired where both sides have the same "
-        "seeds, else by Welch's test; p is corrected by Holm for the number of rows, and below "
-        "0.05 is a verdict."
+        f"{_SCALES[comparison.metric.scale]} The test is paired where one side has all seeds of "
+        "the other, else it is Welch's. p is corrected by Holm for the number of rows, and below "
+        "0.05 it is a verdict."
     )
     yield "Images/s are compared where device, threads and machine are the same."
+
+
+_SCALES = {
+    "ratio": "Logarithms are compared: B / A is the ratio of the geometric means.",
+    "difference": "B - A is the difference of the means.",
+}
 
 
 def _markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,25 +1,97 @@
-"""What stands against what: runs that are seeds of one thing, in each folder."""
+"""Two results folders, and which runs of one are compared with which runs of the other."""
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-import pandas as pd
-
+from gan_bench.analysis.final_scores import collapsed, failed, final_values, measured, protocols_of
+from gan_bench.analysis.identity import (
+    MACHINE,
+    SAME_FOR_QUALITY,
+    Setting,
+    identity,
+    seeds_of_one_thing,
+    setting_of,
+)
 from gan_bench.analysis.runs import Run, collect_runs
-from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.statistics import SeedValues
 from gan_bench.errors import UsageError
+from gan_bench.metrics import SPEED
 from gan_bench.results.load import Results, load_results
 from gan_bench.results.protocol import Protocol
+from gan_bench.results.record import Record
+from gan_bench.text import against
 
-ESSENTIAL = ("data", "training splits", "budget")
-"""Where these differ, no figure compares."""
-MACHINE = ("device", "threads", "machine")
-"""Where these differ, no time compares."""
-SPEED = "images_per_s"
-"""The metric that is no score: training images per second in steady state."""
+
+@dataclass(frozen=True)
+class RunGroup:
+    """Runs of one folder that are seeds of one thing, perhaps on several machines."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the implementation."""
+        return self.runs[0].spec.implementation.name
+
+    @cached_property
+    def setting(self) -> Setting:
+        """On what data, for how long and where the runs trained."""
+        return setting_of(self.runs)
+
+    @cached_property
+    def facts(self) -> dict[str, str]:
+        """What was trained and how, and what is only noted, by name in words."""
+        spec = self.runs[0].spec
+        values = identity(spec)
+        del values["implementation"]  # pairs have one name
+        recipe, versions = values.pop("recipe_values"), values.pop("versions")
+        found = {name.replace("_", " "): str(value) for name, value in values.items()}
+        found["source"] = found.pop("source sha256")[:7]
+        found["evaluation points"] = ", ".join(map(str, spec.evaluation_steps))
+        del found["evaluation steps"]
+        found |= {f"version of {name}": version for name, version in versions.items()}
+        found |= {f"recipe {name}": str(value) for name, value in recipe.items()}
+        return found | {f"convention {name}": text for name, text in spec.conventions.items()}
+
+    @property
+    def ok(self) -> tuple[Run, ...]:
+        """The runs that succeeded."""
+        return tuple(run for run in self.runs if run.status == "ok")
+
+    @property
+    def not_ok(self) -> dict[str, int]:
+        """Number of runs by any other status."""
+        return dict(Counter(run.status for run in self.runs if run.status != "ok"))
+
+    @property
+    def failures(self) -> int:
+        """Number of runs that were started and did not succeed."""
+        return sum(failed(run) for run in self.runs)
+
+    @property
+    def collapsed(self) -> int:
+        """Number of runs that succeeded with samples that are one image, or next to it."""
+        return sum(collapsed(run) for run in self.ok)
+
+    @property
+    def weights(self) -> dict[int, str | None]:
+        """SHA-256 of the final weights by seed."""
+        return {run.spec.seed: run.record.weights_sha256 for run in self.ok if run.record}
+
+    def protocols(self, metric: str, prefer: Collection[str] = ()) -> list[str]:
+        """Return the protocols under which a metric has values, the best choice first."""
+        return protocols_of(self.runs, metric, prefer)
+
+    def values(self, metric: str, protocol: str | None) -> SeedValues | None:
+        """Return a metric over the seeds, None where nothing was measured."""
+        return final_values(self.runs, metric, protocol)
+
+    def measured(self, of: Callable[[Record], float | None]) -> SeedValues | None:
+        """Return a figure of the records over the seeds."""
+        return measured(self.runs, of)
 
 
 @dataclass(frozen=True)
@@ -28,65 +100,25 @@ class Folder:
 
     path: Path
     results: Results
-    cells: tuple["RunGroup", ...]
-    metrics: tuple[str, ...]
-    """That a run of it has for its final snapshot, or as its speed."""
+    groups: tuple[RunGroup, ...]
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics of which a run has a final value, and the throughput."""
+        names = dict.fromkeys(
+            score.metric
+            for group in self.groups
+            for run in group.ok
+            for file in run.scores
+            for score in file.scores
+            if score.step == run.spec.steps and score.value is not None
+        )
+        timed = any(group.values(SPEED, None) for group in self.groups)
+        return (*names, *([SPEED] if timed else []))
 
     def protocol(self, fingerprint: str) -> Protocol:
-        """Return a protocol that the folder has scores under."""
+        """Return a protocol under which the folder has scores."""
         return self.results.protocols[fingerprint].protocol
-
-
-@dataclass(frozen=True)
-class RunGroup:
-    """Runs of one folder that differ in the seed alone (and perhaps in the machine)."""
-
-    name: str
-    """The implementation's."""
-    identity: dict[str, str]
-    """What the runs have in common, by what it concerns, in words."""
-    runs: tuple[Run, ...]
-    scores: dict[tuple[str, str], dict[int, float | None]]
-    """Figures of the final snapshots by metric and protocol, and by seed; of runs that are ok."""
-
-    @property
-    def dataset(self) -> str:
-        """The data set's name for readers."""
-        return self.runs[0].spec.dataset_label
-
-    @property
-    def ok(self) -> tuple[Run, ...]:
-        """The runs that trained to the end."""
-        return tuple(run for run in self.runs if run.status == "ok")
-
-    @property
-    def not_ok(self) -> dict[str, int]:
-        """How many runs have another status, by status."""
-        return dict(Counter(run.status for run in self.runs if run.status != "ok"))
-
-    @property
-    def weights(self) -> dict[int, str | None]:
-        """The final weights' sha256 by seed."""
-        return {run.spec.seed: run.record.weights_sha256 for run in self.ok if run.record}
-
-    def protocols(self, metric: str) -> list[str]:
-        """Return the protocols under which a metric has figures, those with most seeds first."""
-        counts = {
-            protocol: sum(value is not None for value in values.values())
-            for (name, protocol), values in self.scores.items()
-            if name == metric
-        }
-        return sorted((p for p in counts if counts[p]), key=lambda p: -counts[p])
-
-    def figure(self, metric: str, protocol: str | None) -> SeedValues | None:
-        """Return a metric over the seeds, None where nothing was measured."""
-        if metric == SPEED:
-            return self.measured(lambda run: run.record.images_per_s if run.record else None)
-        return SeedValues.by(self.scores.get((metric, protocol or ""), {}))
-
-    def measured(self, of: Callable[[Run], float | None]) -> SeedValues | None:
-        """Return what a function gives for the runs that are ok, by seed."""
-        return SeedValues.by({run.spec.seed: of(run) for run in self.ok})
 
 
 def read_folder(path: Path) -> Folder:
@@ -103,105 +135,81 @@ def read_folder(path: Path) -> Folder:
         left = results.left_out
         why = f" ({len(left)} unreadable: {left[0]})" if left else "; `gan-bench run` makes some."
         raise UsageError(f"The results folder {path} holds no run to compare{why}")
-    cells = _cells(runs, results)
-    metrics = [metric for cell in cells for metric, _ in cell.scores if cell.protocols(metric)]
-    if any(cell.figure(SPEED, None) for cell in cells):
-        metrics.append(SPEED)
-    return Folder(path, results, tuple(cells), tuple(dict.fromkeys(metrics)))
+    groups = tuple(RunGroup(tuple(seeds)) for seeds in seeds_of_one_thing(runs))
+    return Folder(path, results, groups)
 
 
 def partners(
     a: Sequence[RunGroup], b: Sequence[RunGroup]
 ) -> list[tuple[RunGroup | None, RunGroup | None]]:
-    """Return who stands against whom, by name, in the order in which names and cells occur.
+    """Return the pairs that are compared, by name, in the order in which names and groups occur.
 
-    Where a name has several cells, those stand together that differ least. Cells with other data
-    or another budget do so only if there is no choice: one on each side.
+    Where a name has several groups, those are paired that differ least. Groups with other data or
+    another budget are paired only if there is no choice: one on each side.
     """
     pairs: list[tuple[RunGroup | None, RunGroup | None]] = []
-    for name in dict.fromkeys(cell.name for cell in (*a, *b)):
-        left = [cell for cell in a if cell.name == name]
-        right = [cell for cell in b if cell.name == name]
+    for name in dict.fromkeys(group.name for group in (*a, *b)):
+        left = [group for group in a if group.name == name]
+        right = [group for group in b if group.name == name]
         alone = len(left) == len(right) == 1
         distances = sorted(
-            (_distance(one, other), i, j)
-            for i, one in enumerate(left)
+            (_distance(group, other), i, j)
+            for i, group in enumerate(left)
             for j, other in enumerate(right)
         )
-        found: dict[int, int] = {}
+        chosen: dict[int, int] = {}
         for distance, i, j in distances:
-            if i not in found and j not in found.values() and (alone or distance[0] == 0):
-                found[i] = j
-        pairs += [(cell, right[found[i]] if i in found else None) for i, cell in enumerate(left)]
-        pairs += [(None, cell) for j, cell in enumerate(right) if j not in found.values()]
+            if i not in chosen and j not in chosen.values() and (alone or distance[0] == 0):
+                chosen[i] = j
+        pairs += [(g, right[chosen[i]] if i in chosen else None) for i, g in enumerate(left)]
+        pairs += [(None, group) for j, group in enumerate(right) if j not in chosen.values()]
     return pairs
 
 
-def differing(one: RunGroup, other: RunGroup, names: Iterable[str] | None = None) -> list[str]:
-    """Return which parts of two identities differ, all or of these names."""
-    every = dict.fromkeys((*one.identity, *other.identity)) if names is None else names
-    return [name for name in every if one.identity.get(name) != other.identity.get(name)]
+def differing_facts(a: RunGroup, b: RunGroup) -> list[str]:
+    """Return the names of the facts that differ."""
+    names = dict.fromkeys((*a.facts, *b.facts))
+    return [name for name in names if a.facts.get(name) != b.facts.get(name)]
 
 
-def _distance(one: RunGroup, other: RunGroup) -> tuple[int, int, int, int]:
-    names = differing(one, other)
-    essential = sum(name in ESSENTIAL for name in names)
-    machine = sum(name in MACHINE for name in names)
+def fact_against(name: str, a: RunGroup, b: RunGroup) -> str:
+    """Return a fact that differs, with both values."""
+    kind, _, what = name.partition(" ")
+    if kind == "convention":
+        return f"{what} is pinned otherwise"
+    return against(name, a.facts.get(name), b.facts.get(name))
+
+
+def _distance(a: RunGroup, b: RunGroup) -> tuple[int, int, int, int]:
+    essential = len(a.setting.differences(b.setting, SAME_FOR_QUALITY))
+    machine = len(a.setting.differences(b.setting, MACHINE))
+    names = differing_facts(a, b)
     recipe = sum(name.startswith("recipe ") for name in names)
     return essential, machine, recipe, len(names)
 
 
-def _cells(runs: Sequence[Run], results: Results) -> list[RunGroup]:
-    grouped: dict[str, list[Run]] = {}
-    for run in runs:
-        identity = json.dumps([run.spec.implementation.name, _identity(run)], sort_keys=True)
-        grouped.setdefault(identity, []).append(run)
-    return [
-        RunGroup(
-            name=members[0].spec.implementation.name,
-            identity=_identity(members[0]) | _machine(members),
-            runs=tuple(members),
-            scores=_final(members, results),
-        )
-        for members in grouped.values()
+def label(group: RunGroup, groups: Sequence[RunGroup]) -> str:
+    """Return the implementation's name, with what tells it from other groups of that name.
+
+    Parameters
+    ----------
+    group
+        One of ``groups``.
+    groups
+        One group for each row of the comparison.
+    """
+    same = [other for other in groups if other.name == group.name]
+    if len(same) == 1:
+        return group.name
+    named = len({other.setting.dataset for other in same}) > 1
+    settings = ["train_splits", "budget_images", *MACHINE[:2]]
+    apart = [name for name in settings if len({getattr(o.setting, name) for o in same}) > 1]
+    parts = [group.setting.dataset] if named else []
+    parts += [group.setting.describe([name]) for name in apart]
+    names = dict.fromkeys(name for other in same for name in other.facts)
+    parts += [
+        f"{name.removeprefix('recipe ')} {group.facts.get(name, 'none')}"
+        for name in names
+        if len({other.facts.get(name) for other in same}) > 1
     ]
-
-
-def _identity(run: Run) -> dict[str, str]:
-    spec = run.spec
-    identity = {
-        # The same content under two names is the same data.
-        "data": spec.data_sha256[:12],
-        "training splits": " and ".join(spec.train_splits),
-        "budget": f"{run.budget_images:,} images",
-        "device": run.device,
-        "threads": str(spec.threads),
-        "device number": spec.device,
-        "source": spec.source_sha256[:7],
-        "deterministic": str(spec.deterministic),
-        "on divergence": spec.on_divergence,
-        "chunk steps": str(spec.chunk_steps),
-        "evaluation points": ", ".join(map(str, spec.evaluation_steps)),
-        "samples": f"{spec.samples:,}",
-    }
-    identity |= {f"version of {name}": version for name, version in spec.versions.items()}
-    identity |= {f"recipe {name}": json.dumps(v) for name, v in spec.recipe_values.items()}
-    return identity | {f"convention {name}": text for name, text in spec.conventions.items()}
-
-
-def _machine(runs: Sequence[Run]) -> dict[str, str]:
-    """Return where the runs ran: seeds from several machines are one cell, but no speed of it."""
-    names = sorted({run.hardware for run in runs if run.hardware is not None})
-    return {"machine": " and ".join(names)}
-
-
-def _final(runs: Sequence[Run], results: Results) -> dict[tuple[str, str], dict[int, float | None]]:
-    seeds = {run.run_id: run.spec.seed for run in runs if run.status == "ok"}
-    last = {run.run_id: run.spec.steps for run in runs}
-    found: dict[tuple[str, str], dict[int, float | None]] = {}
-    scores = results.scores[results.scores["run_id"].isin(list(seeds))]
-    for row in scores.to_dict("records"):
-        if row["step"] == last[row["run_id"]]:
-            figures = found.setdefault((str(row["metric"]), str(row["protocol"])), {})
-            figures[seeds[row["run_id"]]] = None if pd.isna(row["value"]) else float(row["value"])
-    return found
+    return f"{group.name} ({', '.join(parts or [group.runs[0].spec.device])})"

@@ -14,7 +14,6 @@ sums are for testing, and a file more may move one.
 *Order*: in a split by the sum, then by path, so that any first part is a fair sample.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from gan_bench.data.dataset import Dataset, DatasetStatus, Split
 from gan_bench.data.folder_spec import TEST_SHARE, FolderName
 from gan_bench.data.image_file import SUFFIXES, read_picture, shown
 from gan_bench.errors import UsageError
-from gan_bench.system.files import is_folder
+from gan_bench.system.files import file_sha256, is_folder
 
 FEWEST = 2
 """Images that a split needs at least."""
@@ -201,8 +200,7 @@ def visible_files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise UsageError(
             f"{shown(path)} cannot be read ({error.strerror}); check it and its permissions."

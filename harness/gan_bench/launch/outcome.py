@@ -1,6 +1,5 @@
 """How a worker's process ended, and what that means for the run: by evidence only."""
 
-import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from gan_bench.results.events import Event
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.status import Status
 from gan_bench.system.environment import DISK_FULL, DISK_FULL_EXIT_CODE
+from gan_bench.system.files import last_lines
 
 LOG_TAIL_LINES = 30
-LOG_TAIL_BYTES = 16_384
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,4 @@ def signal_name(number: int) -> str:
 
 def log_tail(folder: RunFolder) -> str | None:
     """Return the last lines of the worker's log, however long it is."""
-    try:
-        with folder.log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - LOG_TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return None
-    return "\n".join(lines[-LOG_TAIL_LINES:]) or None
+    return "\n".join(last_lines(folder.log, LOG_TAIL_LINES)) or None

@@ -14,7 +14,7 @@ from gan_bench.launch.provenance import provenance
 from gan_bench.launch.score import score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
 from gan_bench.plan.spec import RunSpec
-from gan_bench.plugins.frameworks import missing, versions_of
+from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
@@ -110,7 +110,7 @@ def _train(
     """
     folder = results.run(spec.run_id)
     before = after = other_load = None
-    absent = missing(spec.implementation.framework, versions_of(spec.python))
+    absent = framework_problem(spec.implementation, spec.python)
     outcome: Outcome
     if absent is not None:
         outcome = _not_launched("missing", absent)

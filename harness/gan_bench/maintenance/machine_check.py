@@ -5,7 +5,6 @@
 """
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -19,12 +18,13 @@ from gan_bench import data
 from gan_bench.data.image_file import SUFFIXES
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.launch.status import JobState
-from gan_bench.plugins.frameworks import FRAMEWORKS, versions_of
+from gan_bench.plugins.frameworks import FRAMEWORKS, import_framework, missing, versions_of
 from gan_bench.plugins.registry import registered
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Engine, Task
 from gan_bench.schedulers.submissions import new_id
 from gan_bench.scoring.reference_cache import cache_sizes
+from gan_bench.system.child import ChildDied
 from gan_bench.system.devices import gpus, machine, usable_processors
 from gan_bench.system.disk import writing
 from gan_bench.system.files import read_limited, write_atomically
@@ -32,7 +32,6 @@ from gan_bench.system.models import Frozen
 from gan_bench.version import __version__
 
 _POLL_S = 1.0
-_IMPORT_TIMEOUT_S = 300.0
 _FINDINGS_DELAY_S = 60.0
 """A shared file system may show the findings some time after the job has ended."""
 
@@ -70,10 +69,9 @@ def check_machine() -> list[Finding]:
     ]
     versions = versions_of(None)
     for name, framework in FRAMEWORKS.items():
-        absent = [package for package in framework.packages if package not in versions]
-        if absent:
-            detail = f"{' and '.join(absent)} not installed; {framework.install}"
-            findings.append(Finding(f"framework {name}", "missing", detail))
+        problem = missing(name, versions)
+        if problem is not None:
+            findings.append(Finding(f"framework {name}", "missing", problem))
         else:
             detail = ", ".join(f"{package} {versions[package]}" for package in framework.packages)
             findings.append(Finding(f"framework {name}", "ok", detail))
@@ -206,30 +204,19 @@ def _results(results: Path) -> Finding:
 
 
 def _framework(name: str, python: str, gpu: bool) -> Finding:
-    known = FRAMEWORKS.get(name)
-    module = known.module if known and known.module else name
-    gpu_count = known.gpus if known and known.gpus else "0"
-    code = f"import gan_bench, {module}; print({module}.__version__, {gpu_count})"
     started = time.monotonic()
     try:
-        done = subprocess.run(
-            [python, "-P", "-c", code],
-            capture_output=True,
-            text=True,
-            timeout=_IMPORT_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        framework = import_framework(name, python)
+    except OSError as error:
         return Finding(f"framework {name}", "missing", f"{python} cannot be run: {error}")
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        return Finding(f"framework {name}", "missing", f"{lines[-1]} ({python})")
-    version, _, count = done.stdout.strip().splitlines()[-1].partition(" ")
+    except ChildDied as death:
+        return Finding(f"framework {name}", "missing", f"its import by {python} {death}")
     import_s = time.monotonic() - started
     return Finding(
         f"framework {name}",
-        "missing" if gpu and count == "0" else "ok",
-        f"{module} {version} imports in {import_s:.0f} s, sees {count} GPUs ({python})",
+        "missing" if gpu and framework.gpus == 0 else "ok",
+        f"{framework.module} {framework.version} imports in {import_s:.0f} s, "
+        f"sees {framework.gpus} GPUs ({python})",
     )
 
 

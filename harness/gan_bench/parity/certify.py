@@ -8,12 +8,14 @@ from pathlib import Path
 from gan_bench.parity.messages import Message, ObserveRequest, receive
 from gan_bench.parity.pairs import MNIST_SHAPE, Pair
 from gan_bench.parity.verdict import Comparison
+from gan_bench.plan.spec import device_kind
 from gan_bench.plugins.describe import Description
 from gan_bench.plugins.frameworks import identifying_versions, versions_of
-from gan_bench.results.certificate import BOUNDS, Certificate, Party, certificate_id, device_kind
+from gan_bench.results.certificate import BOUNDS, Certificate, Party, certificate_id
 from gan_bench.results.layout import open_results
-from gan_bench.system.child import Child, ChildDied, seen_device
-from gan_bench.system.devices import default_threads, machine
+from gan_bench.system.child import Child, ChildDied
+from gan_bench.system.devices import default_threads, device_in_child, machine
+from gan_bench.system.environment import worker_environment
 from gan_bench.system.locks import device_lock
 
 
@@ -73,7 +75,7 @@ def observer(description: Description, setup: Setup) -> Child:
     request = ObserveRequest(
         implementation=description.implementation,
         recipe_values=description.recipe_values,
-        device=seen_device(setup.device),
+        device=device_in_child(setup.device),
         seed=setup.seed,
         batch_size=setup.batch_size,
         paired_steps=setup.paired_steps,
@@ -81,8 +83,9 @@ def observer(description: Description, setup: Setup) -> Child:
     return Child(
         "gan_bench.parity.child",
         request,
-        device=setup.device,
-        threads=setup.threads,
+        environment=worker_environment(
+            device=setup.device, threads=setup.threads, deterministic=True
+        ),
         limit_s=setup.limit_s,
     )
 

@@ -1,10 +1,7 @@
 """The child process that shows what one implementation does on the exchanged inputs."""
 
-import os
-import sys
-import traceback
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +15,7 @@ from gan_bench.parity.inputs import DATASET, TEN_STEPS, Inputs, marks, observed_
 from gan_bench.parity.messages import Message, ObserveRequest, Stage, send
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.recipe import Recipe
-from gan_bench.system.child import receive_request
+from gan_bench.system.child import run
 from gan_bench.trainer import LOSS_COLUMNS, Trainer, Unsupported
 
 
@@ -127,25 +124,16 @@ def _named(kind: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[
     return {f"{kind}.{name}": tensor for name, tensor in tensors.items()}
 
 
-def _main(answers: int) -> None:
-    request = ObserveRequest.model_validate_json(receive_request())
+def observe(content: bytes, answers: IO[bytes]) -> None:
+    """Send everything that one implementation does."""
+    request = ObserveRequest.model_validate_json(content)
     trainer_class = load_trainer(request.implementation)
     recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
     recipe = recipe_class.model_validate(request.recipe_values)
     observation = Observation(trainer_class, recipe, data.load(DATASET).train, request)
-    with os.fdopen(answers, "wb") as pipe:
-        for part in observation.parts():
-            send(pipe, part)
+    for part in observation.parts():
+        send(answers, part)
 
 
 if __name__ == "__main__":
-    code = 0
-    try:
-        _main(int(sys.argv[1]))
-    except BaseException:  # noqa: BLE001 - a trainer may raise anything, SystemExit too
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Without running a framework's or plugin's exit handlers, which may hang or crash.
-    os._exit(code)
+    run(observe)

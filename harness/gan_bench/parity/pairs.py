@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gan_bench.errors import UsageError
 from gan_bench.plugins.describe import Description, describe
-from gan_bench.plugins.frameworks import missing, versions_of
+from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.plugins.registry import Implementation, find, registered
 from gan_bench.results.certificate import without_budget
 
@@ -94,7 +94,7 @@ def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
 
 def _described(target: str) -> Description:
     description = describe(target, {}, MNIST_SHAPE)
-    absent = missing(description.implementation.framework, versions_of(None))
+    absent = framework_problem(description.implementation)
     if absent is not None:
         raise UsageError(f"{description.implementation.name} cannot be compared: {absent}.")
     return description

@@ -148,3 +148,29 @@ class Place(Frozen):
     threads: int
     grace_s: float = 10
     """Seconds from a scheduler's request to end to the end itself: for a chunk and a checkpoint."""
+
+
+IDENTITY: Final = (
+    *("implementation", "source_sha256", "steps", "images_per_step"),
+    *("deterministic", "on_divergence", "chunk_steps", "evaluation_steps", "samples"),
+    *("versions", "recipe_values"),
+)
+"""Fields of `RunSpec` that say what was trained and how. Where one of them differs, two runs are
+not seeds of the same thing. They are listed here, below both of their users: `analysis.identity`,
+for report, compare and gate, and the parity certificates in `results`."""
+SETTING: Final = ("data_sha256", "train_splits", "budget", "device", "threads")
+"""Fields that say on what data, for how long and where. Of the device only its kind counts: the
+GPU's number is where a run happened to be, and its model is part of the machine."""
+NOTED: Final = (
+    *("schema_version", "seed", "dataset", "preset", "python"),
+    *("train_images", "image_shape", "conventions", "cannot_make"),
+    *("parameters", "multiply_adds_per_step"),
+)
+"""The other fields: the seed itself, names and paths, and what follows from the fields above."""
+TRAINING_STEP: Final = ("source_sha256", "versions", "recipe_values", "device", "image_shape")
+"""Beside the trainer's class, the fields on which one training step depends."""
+
+
+def device_kind(device: str) -> Literal["cpu", "cuda"]:
+    """Return ``cpu``, or ``cuda`` for any GPU."""
+    return "cpu" if device == "cpu" else "cuda"

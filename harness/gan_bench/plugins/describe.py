@@ -1,9 +1,6 @@
 """What an implementation's recipe is with the user's values; third parties' in a child process."""
 
 import inspect
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any, get_origin
 
@@ -20,10 +17,11 @@ from gan_bench.plugins.registry import (
     registered,
 )
 from gan_bench.recipe import Recipe
+from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
 
 _OWN_RECIPES = "gan_bench_recipes"
-_DESCRIBE_TIMEOUT_S = 300
+_IMPORT_LIMIT_S = 300.0
 
 
 class RecipeField(Frozen):
@@ -179,40 +177,21 @@ def describe(
     UsageError
         The target's values are not valid, or its file cannot be imported.
     """
-    python = sys.executable
+    python = None
     if not is_path(target):
         own = describe_own(target, values, shape)
         if own is not None:
             return own
-        python = (pythons or {}).get(registered()[target].framework, python)
-    # A TOML date is no JSON: as a string it is refused by its field.
-    request = json.dumps({"target": target, "values": dict(values), "shape": shape}, default=str)
+        python = (pythons or {}).get(registered()[target].framework)
     try:
-        done = subprocess.run(
-            [python, "-P", "-m", "gan_bench.plugins.loader"],
-            input=request,
-            capture_output=True,
-            text=True,
-            timeout=_DESCRIBE_TIMEOUT_S,
-            check=False,
+        answer = ask(
+            "gan_bench.plugins.loader",
+            {"target": target, "values": dict(values), "shape": shape},
+            python=python,
+            limit_s=_IMPORT_LIMIT_S,
         )
-    except subprocess.TimeoutExpired as error:
-        raise UsageError(
-            f"{target} took more than {_DESCRIBE_TIMEOUT_S} s to import; make its import quicker."
-        ) from error
-    answer = _answer(done.stdout)
-    if answer is None:
-        tail = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise UsageError(f"{target} cannot be imported: {tail[0]}")
-    if "error" in answer:
-        raise UsageError(answer["error"])
+    except ChildError as error:
+        raise UsageError(str(error)) from error
+    except (ChildDied, OSError) as error:
+        raise UsageError(f"{target} cannot be imported: its process {error}.") from error
     return Description.model_validate(answer)
-
-
-def _answer(stdout: str) -> dict[str, Any] | None:
-    """Return what the child said, None where it ended before it could say anything."""
-    try:
-        answer = json.loads(stdout.strip().rpartition("\n")[2])
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None

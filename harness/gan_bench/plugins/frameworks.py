@@ -1,16 +1,24 @@
 """Which packages each framework needs and how to get them; nothing here imports one."""
 
 import contextlib
+import importlib
 import json
 import platform
-import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from typing import Any
 
 from gan_bench.errors import UsageError
+from gan_bench.plugins.registry import Implementation
+from gan_bench.system.child import ChildDied, ask, reply
 from gan_bench.version import __version__
+
+_THIS_MODULE = "gan_bench.plugins.frameworks"
+_VERSIONS_LIMIT_S = 120.0
+_IMPORT_LIMIT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -73,25 +81,18 @@ def versions_of(python: str | None) -> dict[str, str]:
     """
     if python is None or python == sys.executable:
         return installed_versions()
-    code = (
-        "import json; from gan_bench.plugins.frameworks import installed_versions;"
-        "print(json.dumps(installed_versions()))"
-    )
     try:
-        done = subprocess.run(
-            [python, "-P", "-c", code], capture_output=True, text=True, timeout=120, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        versions: dict[str, str] = ask(_THIS_MODULE, {}, python=python, limit_s=_VERSIONS_LIMIT_S)
+    except OSError as error:
         raise UsageError(
             f"The interpreter {python} in the plan's [python] table cannot be run ({error}); "
             "name the python of an environment that holds gan-bench."
         ) from error
-    if done.returncode != 0:
+    except ChildDied as error:
         raise UsageError(
             f"The interpreter {python} in the plan's [python] table cannot import gan_bench; "
             f"install gan-bench {__version__} in its environment."
-        )
-    versions: dict[str, str] = json.loads(done.stdout)
+        ) from error
     if versions["gan-bench"] != __version__:
         raise UsageError(
             f"The interpreter {python} holds gan-bench {versions['gan-bench']}, this one "
@@ -100,15 +101,53 @@ def versions_of(python: str | None) -> dict[str, str]:
     return versions
 
 
-def missing(framework: str, versions: dict[str, str]) -> str | None:
-    """Return why an implementation of ``framework`` cannot run there, or None."""
+def missing(framework: str, versions: Mapping[str, str]) -> str | None:
+    """Return which packages of ``framework`` are not installed and how to get them, or None."""
     needed = FRAMEWORKS.get(framework)
-    if needed is None:
-        return None
-    absent = [name for name in needed.packages if name not in versions]
-    if not absent:
+    absent = [name for name in needed.packages if name not in versions] if needed else []
+    if needed is None or not absent:
         return None
     return f"{' and '.join(absent)} not installed; get it with {needed.install}"
+
+
+def framework_problem(implementation: Implementation, python: str | None = None) -> str | None:
+    """Return why the framework of an implementation cannot be used by an interpreter, or None."""
+    return missing(implementation.framework, versions_of(python))
+
+
+@dataclass(frozen=True)
+class ImportedFramework:
+    """What importing a framework showed."""
+
+    module: str
+    version: str
+    gpus: int
+    """Number of GPUs that it can use."""
+
+
+def import_framework(name: str, python: str) -> ImportedFramework:
+    """Import a framework in an interpreter of its own.
+
+    Raises
+    ------
+    OSError
+        The interpreter cannot be started.
+    ChildDied
+        The import failed, or took longer than five minutes.
+    """
+    answer = ask(_THIS_MODULE, {"import": name}, python=python, limit_s=_IMPORT_LIMIT_S)
+    return ImportedFramework(**answer)
+
+
+def _answer(request: bytes) -> dict[str, Any]:
+    name = json.loads(request).get("import")
+    if name is None:
+        return installed_versions()
+    known = FRAMEWORKS.get(name)
+    module = known.module if known and known.module else name
+    imported = importlib.import_module(module)
+    gpus = eval(known.gpus, {module: imported}) if known and known.gpus else 0
+    return {"module": module, "version": imported.__version__, "gpus": gpus}
 
 
 def identifying_versions(framework: str, versions: dict[str, str]) -> dict[str, str]:
@@ -120,3 +159,7 @@ def identifying_versions(framework: str, versions: dict[str, str]) -> dict[str, 
         with contextlib.suppress(metadata.PackageNotFoundError):
             identifying[framework] = metadata.version(framework)
     return identifying
+
+
+if __name__ == "__main__":
+    reply(lambda request, say: _answer(request))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gan_bench.plugins.describe import describe_own
-from gan_bench.plugins.frameworks import missing, versions_of
+from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.plugins.registry import registered
 
 _MNIST_SHAPE = (28, 28, 1)
@@ -37,7 +37,7 @@ def implementation_rows() -> list[dict[str, Any]]:
                     if multiply_adds and description
                     else None
                 ),
-                "missing": missing(implementation.framework, versions_of(None)),
+                "missing": framework_problem(implementation),
                 "distribution": implementation.distribution,
             }
         )

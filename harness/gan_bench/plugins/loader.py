@@ -3,7 +3,6 @@
 import importlib.util
 import inspect
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from gan_bench.plugins.registry import (
     split_path,
 )
 from gan_bench.recipe import Recipe
+from gan_bench.system.child import reply
 
 _CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
 
@@ -153,27 +153,19 @@ def describe_here(
     return describe_recipe(implementation, recipe_class, digest, values, shape)
 
 
-def _main() -> int:
-    """Describe the target that stands on stdin; the last line of stdout is the answer."""
-    request = json.load(sys.stdin)
-    answer: dict[str, Any]
-    channel = os.dup(1)
-    # A plugin may print while it is imported; only the description goes to the real stdout.
-    os.dup2(2, 1)
+def _describe(request: bytes) -> dict[str, Any]:
+    """Describe the target that a parent asks for."""
+    asked = json.loads(request)
     try:
-        shape = tuple(request["shape"])
-        description = describe_here(request["target"], request["values"], shape)
-        answer = description.model_dump(mode="json")
-    except UsageError as error:
-        answer = {"error": str(error)}
-    except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
+        description = describe_here(asked["target"], asked["values"], tuple(asked["shape"]))
+    except UsageError:
+        raise
+    except BaseException as error:  # a plugin may raise anything, even SystemExit
         said = " ".join(str(error).split())
         what = f"{type(error).__name__}: {said}" if said else type(error).__name__
-        answer = {"error": f"{request['target']} cannot be imported: {what}."}
-    with os.fdopen(channel, "w") as out:
-        out.write(f"\n{json.dumps(answer)}\n")
-    return 0
+        raise UsageError(f"{asked['target']} cannot be imported: {what}.") from error
+    return description.model_dump(mode="json")
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    reply(lambda request, say: _describe(request))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.summarise import summarise
+from gan_bench.analysis.summary import summarise
 from gan_bench.errors import UsageError
 from gan_bench.report.page import build_page
 from gan_bench.report.render import render_html, render_markdown

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from gan_bench.analysis.groups import WORDS
+from gan_bench.analysis.identity import WORDS
 from gan_bench.analysis.summary import Group, Row, Summary
 from gan_bench.analysis.time_to_quality import default_target, equal_time, fid_points, times_to
-from gan_bench.report.charts.fid_curves import Curves, FidCharts, fid_charts
+from gan_bench.report.charts import Curves, Shares, class_shares
+from gan_bench.report.charts.fid_curves import FidCharts, fid_charts
 from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_drawn
 from gan_bench.report.charts.png import fid_picture, loss_picture, shares_picture
-from gan_bench.report.charts.shares import Shares, class_shares
 from gan_bench.report.claims.verdicts import ClaimRow, claims
-from gan_bench.report.palette import Look, looks
-from gan_bench.report.pictures import Names, Picture
-from gan_bench.report.samples.page import Samples, sample_pages
+from gan_bench.report.pictures import Look, Names, Picture, looks
+from gan_bench.report.samples import Samples, sample_pages
 from gan_bench.report.sections.advice import advice, caveats
 from gan_bench.report.sections.all_scores import elsewhere, published, quality
 from gan_bench.report.sections.answer import Verdict, answer, standings

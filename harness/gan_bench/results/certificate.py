@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from gan_bench.errors import GanBenchError, reason_of
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan.spec import TRAINING_STEP, RunSpec, device_kind
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.devices import Machine
 from gan_bench.system.files import read_limited, write_atomically
@@ -202,22 +202,20 @@ class Certificate(Frozen):
         The comparison covers neither another device nor other versions, source or recipe values;
         how long a run trains is no matter.
         """
-        implementation = spec.implementation
-        return (
-            self.device == device_kind(spec.device)
-            and self.image_shape == spec.image_shape
-            and without_budget(self.recipe_values) == without_budget(spec.recipe_values)
-            and any(
-                (party.name, party.attribute, party.source_sha256, party.versions)
-                == (
-                    implementation.name,
-                    implementation.attribute,
-                    spec.source_sha256,
-                    spec.versions,
-                )
-                for party in (self.reference, self.other)
-            )
+        run = {name: getattr(spec, name) for name in TRAINING_STEP} | {
+            "device": device_kind(spec.device),
+            "recipe_values": without_budget(spec.recipe_values),
+        }
+        return any(
+            (party.name, party.attribute)
+            == (spec.implementation.name, spec.implementation.attribute)
+            and run == self._training_step(party)
+            for party in (self.reference, self.other)
         )
+
+    def _training_step(self, party: Party) -> dict[str, Any]:
+        values = {name: getattr(party, name, getattr(self, name, None)) for name in TRAINING_STEP}
+        return values | {"recipe_values": without_budget(self.recipe_values)}
 
     def speaks_for(self, spec: RunSpec) -> bool:
         """Whether it passed and concerns the run."""
@@ -260,11 +258,6 @@ def certificate_id(
         "recipe_values": without_budget(recipe_values),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def device_kind(device: str) -> Literal["cpu", "cuda"]:
-    """Return ``cpu``, or ``cuda`` for any GPU."""
-    return "cpu" if device == "cpu" else "cuda"
 
 
 def read_certificates(folder: ResultsFolder) -> tuple[list[Certificate], list[str]]:

@@ -1,6 +1,5 @@
 """Checkpoints: written whole or not at all, with checksums, only the last one kept."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gan_bench.errors import GanBenchError
 from gan_bench.system.disk import NoSpace, has_no_space, is_full
-from gan_bench.system.files import read_limited, write_atomically
+from gan_bench.system.files import file_sha256, read_limited, write_atomically
 
 CHECKPOINT_SCHEMA_VERSION = 2
 CHECKPOINT_EVERY_S = 60.0
@@ -48,9 +47,7 @@ def _checksums(trainer: Path) -> dict[str, str]:
     found = {}
     for path in sorted(trainer.rglob("*")):
         if path.is_file():
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found[path.relative_to(trainer).as_posix()] = digest
+            found[path.relative_to(trainer).as_posix()] = file_sha256(path)
     return found
 
 

@@ -47,6 +47,8 @@ class Results:
     """One score file of each protocol by fingerprint, for its text, and with all floors."""
     left_out: tuple[str, ...]
     """A sentence for each file that could not be read."""
+    score_files: dict[str, tuple[Scores, ...]]
+    """The score files of each finished run, one for each protocol."""
     certificates: tuple[Certificate, ...]
     """Of parity, those that did not pass too."""
     externals: tuple[External, ...] = ()
@@ -170,6 +172,7 @@ def load_results(path: Path | str) -> Results:
     rows, losses, scores = [], [], []
     records: dict[str, Record] = {}
     protocols: dict[str, Scores] = {}
+    score_files: dict[str, tuple[Scores, ...]] = {}
     specs, commands = read_plans(results, left)
     certificates, unreadable = read_certificates(results)
     left += unreadable
@@ -209,6 +212,7 @@ def load_results(path: Path | str) -> Results:
             continue
         points = {point.step: point for point in record_or_none.evaluation_points}
         found = _scores(results.run(run_id), left)
+        score_files[run_id] = tuple(found)
         for file in found:
             _note_protocol(protocols, file)
             for score in file.scores:
@@ -254,6 +258,7 @@ def load_results(path: Path | str) -> Results:
         records=records,
         protocols=protocols,
         left_out=tuple(left),
+        score_files=score_files,
         certificates=tuple(certificates),
         externals=tuple(externals),
         published=figures,

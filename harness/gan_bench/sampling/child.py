@@ -1,9 +1,6 @@
 """The child process that samples from a checkpoint; the parent of it never imports a trainer."""
 
 import json
-import os
-import sys
-import traceback
 from collections.abc import Iterator
 from typing import IO
 
@@ -17,7 +14,7 @@ from gan_bench.errors import GanBenchError
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.recipe import Recipe
 from gan_bench.sampling import SampleRequest
-from gan_bench.system.child import receive_request
+from gan_bench.system.child import run
 from gan_bench.trainer import Trainer, Unsupported
 from gan_bench.worker.failure import failure_reason
 
@@ -68,31 +65,22 @@ def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
         yield images
 
 
-def answer(pipe: IO[bytes], request: SampleRequest) -> None:
-    """Write one line of JSON, the shape of all images or what is wrong, then the images' bytes."""
+def sample(content: bytes, answers: IO[bytes]) -> None:
+    """Write one line of JSON, the shape of all images or an error, then the images' bytes."""
+    request = SampleRequest.model_validate_json(content)
     begun = False
     try:
         for images in _sampled(request):
             if not begun:
                 shape = (request.count, *images.shape[1:])
-                pipe.write(json.dumps({"shape": shape}).encode() + b"\n")
+                answers.write(json.dumps({"shape": shape}).encode() + b"\n")
                 begun = True
-            pipe.write(np.ascontiguousarray(images).data)
+            answers.write(np.ascontiguousarray(images).data)
     except (GanBenchError, Unsupported) as error:
         if begun:
             raise
-        pipe.write(json.dumps({"error": failure_reason(error)}).encode() + b"\n")
+        answers.write(json.dumps({"error": failure_reason(error)}).encode() + b"\n")
 
 
 if __name__ == "__main__":
-    code = 0
-    try:
-        with os.fdopen(int(sys.argv[1]), "wb") as _pipe:
-            answer(_pipe, SampleRequest.model_validate_json(receive_request()))
-    except BaseException:  # noqa: BLE001 - a trainer may raise anything, SystemExit too
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Without running a framework's or plugin's exit handlers, which may hang or crash.
-    os._exit(code)
+    run(sample)

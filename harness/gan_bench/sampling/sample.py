@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.plugins import source_hash
-from gan_bench.plugins.frameworks import missing, versions_of
+from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.plugins.registry import Implementation, recipe_entry_point
 from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.layout import RunFolder, open_results
@@ -22,8 +22,9 @@ from gan_bench.results.load import find_run
 from gan_bench.results.losses import write_images
 from gan_bench.sampling import SampleRequest
 from gan_bench.scoring.snapshots import grid_png
-from gan_bench.system.child import Child, ChildDied, seen_device
-from gan_bench.system.devices import check_device
+from gan_bench.system.child import Child, ChildDied
+from gan_bench.system.devices import check_device, device_in_child
+from gan_bench.system.environment import worker_environment
 from gan_bench.system.files import write_atomically
 
 MOST = 100_000
@@ -100,7 +101,7 @@ def sample(
         spec=spec,
         checkpoint=checkpoint.resolve(),
         step=step,
-        device=seen_device(chosen),
+        device=device_in_child(chosen),
         seed=spec.seed if seed is None else seed,
         count=count,
     )
@@ -124,10 +125,10 @@ def _sampled(request: SampleRequest, run_id: str, device: str) -> NDArray[np.uin
         child = Child(
             "gan_bench.sampling.child",
             request,
-            device=device,
-            threads=spec.threads,
+            environment=worker_environment(
+                device=device, threads=spec.threads, deterministic=spec.deterministic
+            ),
             python=spec.python,
-            deterministic=spec.deterministic,
         )
     except OSError as error:
         raise UsageError(
@@ -169,7 +170,7 @@ def _check_there(implementation: Implementation, python: str | None, run_id: str
             f"The run {run_id} cannot be sampled: its trainer's file {implementation.path} is "
             "gone; put it back."
         )
-    absent = missing(implementation.framework, versions_of(python))
+    absent = framework_problem(implementation, python)
     if absent is not None:
         raise UsageError(f"The run {run_id} cannot be sampled: {absent}.")
 

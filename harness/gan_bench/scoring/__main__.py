@@ -20,7 +20,7 @@ from gan_bench.scoring import ScoringAnswer, ScoringRequest
 from gan_bench.scoring.images import of_snapshot, of_split
 from gan_bench.scoring.reference_cache import reference_folder
 from gan_bench.scoring.scorer import Options, Scorer
-from gan_bench.system.child import receive_request
+from gan_bench.system.processes import end_with_parent
 
 
 def score_run(
@@ -178,7 +178,8 @@ def main() -> int:
     # Everything that a library prints goes to the log, and only the answer to the parent.
     answers = os.dup(1)
     os.dup2(2, 1)
-    request = ScoringRequest.model_validate_json(receive_request())
+    request = ScoringRequest.model_validate_json(sys.stdin.buffer.readline())
+    end_with_parent()
     try:
         scores = score_run(Path(sys.argv[1]), request, lambda sentence: print(sentence, flush=True))
     except (GanBenchError, OSError) as error:

@@ -1,75 +1,97 @@
-"""A module of this package in a child process with a run's environment, which answers by a pipe."""
+"""Child processes of this package: a request goes in by stdin, answers come out by a pipe.
+
+The parent asks one question with `ask`, or reads a stream of answers from a `Child`. The module
+that it starts calls `reply` or `run`.
+"""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, NoReturn, Self
 
 import psutil
 from pydantic import BaseModel
 
 from gan_bench.errors import GanBenchError
-from gan_bench.system.environment import worker_environment
+from gan_bench.system.files import last_lines
 from gan_bench.system.processes import end, end_with_parent, signal_group
 
-_LOG_TAIL_BYTES = 16_384
+Say = Callable[[str], None]
 
 
 class ChildDied(GanBenchError):
-    """The child did not end well: what it did, ``ended with exit code 1``, and its last line."""
+    """The child failed: how it ended and the last line of its log, to follow the child's name."""
+
+
+class ChildError(GanBenchError):
+    """The child ran, and answered with an error message."""
 
 
 class Child:
-    """A running child; as a context, it is killed on the way out, with all that descends from it.
+    """A running child process; leaving its context kills it and all its descendants.
 
-    Its ``stdout`` and ``stderr`` go to a log that is thrown away, but for the last line where the
-    child fails.
+    The child's ``stdout`` and ``stderr`` go to a temporary log, whose last line becomes part of
+    the error if the child fails.
     """
 
     def __init__(
         self,
         module: str,
-        request: BaseModel,
+        request: BaseModel | Mapping[str, Any],
         *,
-        device: str,
-        threads: int,
+        environment: Mapping[str, str] | None = None,
         python: str | None = None,
-        deterministic: bool = True,
         limit_s: float | None = None,
     ) -> None:
-        """Start ``python -m module``, which is to call `receive_request`.
+        """Start ``python -P -m module``, which calls `run` or `reply`.
 
         Parameters
         ----------
         module
-            The module's name; its process gets the answers' file descriptor as argument.
+            The module's name.
         request
-            What the child is to do.
-        device, threads, deterministic
-            See `gan_bench.system.environment.worker_environment`.
+            What the child does.
+        environment
+            The child's environment variables (default: those of this process).
         python
-            The interpreter, this one unless given.
+            The interpreter (default: this one).
         limit_s
-            The seconds after which it is killed; None: never.
+            Kill the child after this many seconds (default: never).
+
+        Raises
+        ------
+        OSError
+            The interpreter cannot be started.
         """
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
-        answers, child_end = os.pipe()
-        self.answers: IO[bytes] = os.fdopen(answers, "rb")
-        self._process = subprocess.Popen(
-            [python or sys.executable, "-P", "-m", module, str(child_end)],
-            env=worker_environment(device=device, threads=threads, deterministic=deterministic),
-            stdin=subprocess.PIPE,
-            stdout=self._log,
-            stderr=self._log,
-            pass_fds=[child_end],
-            start_new_session=True,
-        )
-        os.close(child_end)
+        content = request.model_dump(mode="json") if isinstance(request, BaseModel) else request
+        self._log = tempfile.NamedTemporaryFile()  # noqa: SIM115 - closed with the child
+        reading_end, child_end = os.pipe()
+        self.answers: IO[bytes] = os.fdopen(reading_end, "rb")
+        try:
+            self._process = subprocess.Popen(
+                [python or sys.executable, "-P", "-m", module, str(child_end)],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=[child_end],
+                start_new_session=True,
+            )
+        except OSError:
+            self.answers.close()
+            self._log.close()
+            raise
+        finally:
+            os.close(child_end)
         self._limit_s = limit_s
         self._overran = False
         self._timer: threading.Timer | None = None
@@ -78,20 +100,20 @@ class Child:
             self._timer.daemon = True
             self._timer.start()
         assert self._process.stdin is not None
-        # It stays open: its end tells the child that this process is gone.
+        # stdin stays open: when it closes, the child knows that this process is gone.
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(request.model_dump_json().encode() + b"\n")
+            self._process.stdin.write(json.dumps(content, default=str).encode() + b"\n")
             self._process.stdin.flush()
 
     def finish(self) -> None:
-        """Wait for the child's own end.
+        """Wait until the child has ended.
 
         Raises
         ------
         ChildDied
-            It did not end well.
+            It failed, or ran into its time limit.
         """
-        # Not reaped before its group is gone, lest its number becomes another's.
+        # Reap only after the group is dead: the PID could be reused.
         with contextlib.suppress(ChildProcessError):  # where SIGCHLD is ignored
             os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         self._end()
@@ -99,7 +121,11 @@ class Child:
         if self._overran and code != 0:
             raise ChildDied(f"was stopped, as it had not ended after {self._limit_s:,.0f} s")
         if code != 0:
-            raise ChildDied(f"ended with exit code {code}: {self._last_line()}")
+            raise ChildDied(f"ended with exit code {code}: {self.last_line()}")
+
+    def last_line(self) -> str:
+        """Return the last line that the child printed."""
+        return "".join(last_lines(Path(self._log.name))).strip() or "no output"
 
     def __enter__(self) -> Self:
         return self
@@ -122,35 +148,112 @@ class Child:
         self._kill()
 
     def _kill(self) -> None:
-        # Also those that have left the group: they hold the pipe of the answers open.
-        left: list[psutil.Process] = []
+        # Also processes that have left the group: they keep the pipe of the answers open.
+        remaining: list[psutil.Process] = []
         with contextlib.suppress(psutil.Error):
-            left = psutil.Process(self._process.pid).children(recursive=True)
+            remaining = psutil.Process(self._process.pid).children(recursive=True)
         signal_group(self._process, signal.SIGKILL)
-        end(left)
+        end(remaining)
 
     def _end(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer.join()  # lest it kills a number that has become another's
+            self._timer.join()  # it must not kill a later process with the same PID
         if self._process.returncode is None:
             self._kill()
             self._process.wait()
 
-    def _last_line(self) -> str:
-        self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, self._log.tell() - _LOG_TAIL_BYTES))
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else "no output"
+
+def ask(
+    module: str,
+    request: BaseModel | Mapping[str, Any],
+    *,
+    environment: Mapping[str, str] | None = None,
+    python: str | None = None,
+    limit_s: float | None = None,
+    say: Say | None = None,
+) -> Any:
+    """Ask a child process one question and return its answer, a JSON value.
+
+    Parameters
+    ----------
+    module, request, environment, python, limit_s
+        See `Child`; the module calls `reply`.
+    say
+        Called with each line of progress that the child reports.
+
+    Raises
+    ------
+    OSError
+        The interpreter cannot be started.
+    ChildError
+        The child answered with an error message.
+    ChildDied
+        The child died, ran into its time limit, or ended without a valid answer.
+    """
+    with Child(module, request, environment=environment, python=python, limit_s=limit_s) as child:
+        for line in child.answers:
+            if not line.endswith(b"\n"):
+                break  # the child was killed while it wrote
+            try:
+                ((kind, content),) = json.loads(line).items()
+            except (ValueError, AttributeError):
+                raise ChildDied(f"gave an invalid answer: {line[:80]!r}") from None
+            if kind == "progress" and say is not None:
+                say(content)
+            elif kind == "error":
+                raise ChildError(content)
+            elif kind == "answer":
+                return content
+        child.finish()
+        raise ChildDied(f"ended without an answer: {child.last_line()}")
 
 
-def receive_request() -> bytes:
-    """Return the request as JSON, in the child; from then on the child ends with its parent."""
-    request = sys.stdin.buffer.readline()
-    end_with_parent()
-    return request
+def run(main: Callable[[bytes, IO[bytes]], None]) -> NoReturn:
+    """Run a child's main function, then exit: with code 0, or with 1 after an exception.
+
+    Parameters
+    ----------
+    main
+        Called with the parent's request as JSON and the pipe to write answers to.
+    """
+    code = 0
+    try:
+        pipe = int(sys.argv[1])
+        os.set_inheritable(pipe, False)
+        with os.fdopen(pipe, "wb") as answers:
+            request = sys.stdin.buffer.readline()
+            end_with_parent()
+            main(request, answers)
+    except BaseException:  # noqa: BLE001 - a plugin may raise anything, even SystemExit
+        code = 1
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
+    with contextlib.suppress(Exception):  # a plugin may have closed or replaced them
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # Skip the exit handlers of frameworks and plugins: they may hang or crash.
+    os._exit(code)
 
 
-def seen_device(device: str) -> str:
-    """Return what a child calls the device: its environment shows it one GPU only."""
-    return "cpu" if device == "cpu" else "cuda:0"
+def reply(answer: Callable[[bytes, Say], Any]) -> NoReturn:
+    """Answer the parent's `ask`, then exit.
+
+    Parameters
+    ----------
+    answer
+        Called with the request as JSON and a function that reports progress; returns the answer,
+        a JSON value. A `GanBenchError` that it raises is the answer, too.
+    """
+
+    def main(request: bytes, pipe: IO[bytes]) -> None:
+        def send(kind: str, content: Any) -> None:
+            pipe.write(json.dumps({kind: content}).encode() + b"\n")
+            pipe.flush()
+
+        try:
+            send("answer", answer(request, lambda line: send("progress", line)))
+        except GanBenchError as error:
+            send("error", str(error))
+
+    run(main)

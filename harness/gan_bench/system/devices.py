@@ -88,6 +88,11 @@ def gpu_of(device: str) -> Gpu | None:
     return found[index]
 
 
+def device_in_child(device: str) -> str:
+    """Return the name of a device in a child process, whose environment shows this GPU only."""
+    return "cpu" if device == "cpu" else "cuda:0"
+
+
 def device_parts(device: str) -> list[str]:
     """Return names of what a run on the device occupies, the same for all processes here.
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+_LOG_TAIL_BYTES = 16_384
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old content or the new one, never a part.
@@ -77,18 +79,6 @@ def _umask() -> int:
     return mask
 
 
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file, hexadecimal.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def cache_folder() -> Path:
     """Return the folder, which need not exist; ``$XDG_CACHE_HOME`` moves it."""
     return user_cache_path("gan-bench")
@@ -108,6 +98,24 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:
         return False
+
+
+def last_lines(path: Path, count: int = 1) -> list[str]:
+    """Return the last lines of a log of any size, none if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _LOG_TAIL_BYTES))
+            lines = file.read().decode(errors="replace").rstrip().splitlines()
+    except OSError:
+        return []
+    return lines[-count:]
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's sha256 in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 LARGEST_BYTES = 1 << 26

@@ -1,17 +1,17 @@
 """What the machine can do just now: a timed NumPy matrix product, in a process of its own."""
 
-import json
 import statistics
-import subprocess
-import sys
 import time
 
 import numpy as np
 
+from gan_bench.errors import GanBenchError
+from gan_bench.system.child import ask, reply
 from gan_bench.system.environment import worker_environment
 
 SIZE = 1024
 DURATION_S = 0.25
+_LIMIT_S = 60.0
 
 
 def measure() -> float:
@@ -34,19 +34,16 @@ def probe(device: str, threads: int) -> float | None:
     if device != "cpu":
         return None
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "gan_bench.system.throughput_probe"],
-            env=worker_environment(device=device, threads=threads),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
+        answer = ask(
+            "gan_bench.system.throughput_probe",
+            {},
+            environment=worker_environment(device=device, threads=threads),
+            limit_s=_LIMIT_S,
         )
-        return float(json.loads(done.stdout))
-    except (OSError, subprocess.SubprocessError, ValueError):
-        # A run's figures are worth having without the machine's.
-        return None
+    except (OSError, GanBenchError):
+        return None  # the run counts without this measurement
+    return float(answer)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure()))
+    reply(lambda request, say: measure())

@@ -2,31 +2,30 @@
 
 import gc
 import json
-import os
-import sys
 from dataclasses import asdict
+from typing import IO
 
 from gan_bench.plugins.loader import load_trainer
-from gan_bench.system.child import receive_request
+from gan_bench.system.child import run
 from gan_bench.testing import CheckResult, check_trainer
 from gan_bench.testing.verify import VerifyRequest
 
 
-def _main(answers: int) -> int:
-    request = VerifyRequest.model_validate_json(receive_request())
-    with os.fdopen(answers, "w", buffering=1) as out:
+def verify(content: bytes, answers: IO[bytes]) -> None:
+    """Run all checks; write each result as a line of JSON as soon as it is known."""
+    request = VerifyRequest.model_validate_json(content)
 
-        def tell(result: CheckResult) -> None:
-            out.write(json.dumps(asdict(result)) + "\n")
+    def send(result: CheckResult) -> None:
+        answers.write(json.dumps(asdict(result)).encode() + b"\n")
+        answers.flush()
 
-        trainer = load_trainer(request.implementation)
-        # A trainer is a cycle of many objects. Past the framework's own the collector is quick, and
-        # comes before many trainers fill the memory.
-        gc.collect()
-        gc.freeze()
-        check_trainer(trainer, device=request.device, seed=request.seed, on_result=tell)
-    return 0
+    trainer = load_trainer(request.implementation)
+    # A trainer is a cycle of many objects. Without the framework's own objects the collector is
+    # quick, and runs before many trainers fill the memory.
+    gc.collect()
+    gc.freeze()
+    check_trainer(trainer, device=request.device, seed=request.seed, on_result=send)
 
 
 if __name__ == "__main__":
-    sys.exit(_main(int(sys.argv[1])))
+    run(verify)

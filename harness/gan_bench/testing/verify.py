@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 from gan_bench.errors import UsageError
 from gan_bench.plugins.describe import describe
-from gan_bench.plugins.frameworks import missing, versions_of
+from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.plugins.registry import Implementation, find
-from gan_bench.system.child import Child, ChildDied, seen_device
+from gan_bench.system.child import Child, ChildDied
+from gan_bench.system.devices import device_in_child
+from gan_bench.system.environment import worker_environment
 from gan_bench.system.models import Frozen
 from gan_bench.testing import CheckResult
 
@@ -35,12 +37,15 @@ def verify(
     """
     (target,) = find([target])
     implementation = describe(target, {}, _ANY_SHAPE).implementation
-    absent = missing(implementation.framework, versions_of(None))
+    absent = framework_problem(implementation)
     if absent is not None:
         raise UsageError(f"{implementation.name} cannot be verified: {absent}.")
-    request = VerifyRequest(implementation=implementation, device=seen_device(device), seed=seed)
+    request = VerifyRequest(
+        implementation=implementation, device=device_in_child(device), seed=seed
+    )
+    environment = worker_environment(device=device, threads=threads, deterministic=True)
     with Child(
-        "gan_bench.testing.child", request, device=device, threads=threads, limit_s=limit_s
+        "gan_bench.testing.child", request, environment=environment, limit_s=limit_s
     ) as child:
         for line in child.answers:
             if not line.endswith(b"\n"):

@@ -24,6 +24,7 @@ from gan_bench.results.checkpoints import (
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.losses import read_losses, write_array, write_images
+from gan_bench.system.devices import device_in_child
 from gan_bench.system.disk import is_full, saving
 from gan_bench.system.files import read_limited
 from gan_bench.trainer import LOSS_COLUMNS, Trainer
@@ -105,8 +106,7 @@ class Training:
                 self.recipe,
                 train.images,
                 train.labels,
-                # The environment shows the process one GPU only.
-                device="cpu" if self.spec.device == "cpu" else "cuda:0",
+                device=device_in_child(self.spec.device),
                 planned_steps=self.spec.steps,
                 seed=self.spec.seed,
             )

@@ -1,14 +1,9 @@
-"""Trains a small classifier on labelled images and writes it as ONNX: the lenet of a data set.
+"""Trains a small classifier on labelled images and writes it as ONNX: the lenet of a data set."""
 
-``python -P -m gan_bench_torch.features.classifier --out FILE --data FILE.npz --classes N``
-"""
-
-import argparse
-import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,10 +11,11 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from pydantic import BaseModel
 from torch import Tensor, nn
 
 from gan_bench.errors import GanBenchError
-from gan_bench.system.processes import end_with_parent
+from gan_bench.system.child import reply
 
 FEATURES = 64
 # The newest of both that onnxruntime 1.20 reads are 21 and 10; nothing here needs newer ones.
@@ -224,35 +220,39 @@ def accuracy(model: bytes, images: NDArray[np.uint8], labels: NDArray[np.int64])
     return right / len(images)
 
 
-def main() -> int:
-    """Train, export, print the facts."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--classes", type=int, required=True)
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    end_with_parent()
-    torch.set_num_threads(options.threads)
+class Request(BaseModel):
+    """What the parent process asks for."""
+
+    out: Path
+    """The ONNX file to write."""
+    data: Path
+    """The npz file of training and test images with labels."""
+    classes: int
+    epochs: int
+    seed: int
+    threads: int
+
+
+def make(content: bytes, say: Callable[[str], None]) -> dict[str, Any]:
+    """Train and export as requested; return facts about the model."""
+    request = Request.model_validate_json(content)
+    torch.set_num_threads(request.threads)
     torch.use_deterministic_algorithms(True)
-    with np.load(options.data, allow_pickle=False) as data:
+    with np.load(request.data, allow_pickle=False) as data:
         network = train(
             scaled(data["train_images"]),
             torch.from_numpy(data["train_labels"]),
-            classes=options.classes,
-            epochs=options.epochs,
-            seed=options.seed,
-            say=lambda line: print(line, flush=True),
+            classes=request.classes,
+            epochs=request.epochs,
+            seed=request.seed,
+            say=say,
         )
         model = graph(network).SerializeToString(deterministic=True)
         right = accuracy(model, data["test_images"], data["test_labels"])
-    options.out.write_bytes(model)
-    how = f"trained here, {options.epochs} epochs, seed {options.seed}, accuracy {right:.2%}"
-    print(json.dumps({"weights": how, "accuracy": right}))
-    return 0
+    request.out.write_bytes(model)
+    how = f"trained here, {request.epochs} epochs, seed {request.seed}, accuracy {right:.2%}"
+    return {"weights": how, "accuracy": right}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    reply(make)

@@ -1,25 +1,21 @@
-"""Writes FID's Inception network as ONNX, after comparing it with pytorch-fid's own features.
+"""Writes FID's Inception network as ONNX, after comparing it with pytorch-fid's own features."""
 
-``python -P -m gan_bench_torch.features.inception --out FILE --weights FILE``
-"""
-
-import argparse
 import hashlib
 import io
-import json
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel
 from pytorch_fid import inception as pytorch_fid
 
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.scoring.features.inception_network import convolutions, graph, tensors_sha256
 from gan_bench.scoring.features.inception_weights import TENSORS_SHA256, Weights, weights_of
-from gan_bench.system.processes import end_with_parent
+from gan_bench.system.child import reply
 
 TOLERANCE = 1e-4
 """Between the two networks' features, which go up to about 5."""
@@ -120,45 +116,43 @@ def largest_difference(model: bytes, network: torch.nn.Module) -> float:
     return largest
 
 
-def main() -> int:
-    """Export, check, print the facts; return 2 with a sentence on bad weights."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
-    options = parser.parse_args()
-    end_with_parent()
-    try:
-        weights = weights_of(options.weights)
-        tensors = read_tensors(weights)
-        network = reference(tensors)
-        digest = tensors_sha256(tensors)
-        if weights.kind != "unknown" and digest != TENSORS_SHA256:
-            raise GanBenchError(
-                f"The tensors of {weights.path} have the sha256 {digest}, not {TENSORS_SHA256}: "
-                "the versions installed here do not read the file as they should."
-            )
-        model = graph(tensors).SerializeToString(deterministic=True)
-        difference = largest_difference(model, network)
-        if not difference <= TOLERANCE:
-            raise GanBenchError(
-                f"The exported network's features are {difference:.1e} from pytorch-fid's, more "
-                f"than {TOLERANCE:.0e}."
-            )
-    except GanBenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    options.out.write_bytes(model)
+class Request(BaseModel):
+    """What the parent process asks for."""
+
+    out: Path
+    """The ONNX file to write."""
+    weights: Path
+
+
+def make(content: bytes) -> dict[str, Any]:
+    """Export and check as requested; return facts about the model."""
+    request = Request.model_validate_json(content)
+    weights = weights_of(request.weights)
+    tensors = read_tensors(weights)
+    network = reference(tensors)
+    digest = tensors_sha256(tensors)
+    if weights.kind != "unknown" and digest != TENSORS_SHA256:
+        raise GanBenchError(
+            f"The tensors of {weights.path} have the sha256 {digest}, not {TENSORS_SHA256}: "
+            "the versions installed here do not read the file as they should."
+        )
+    model = graph(tensors).SerializeToString(deterministic=True)
+    difference = largest_difference(model, network)
+    if not difference <= TOLERANCE:
+        raise GanBenchError(
+            f"The exported network's features are {difference:.1e} from pytorch-fid's, more "
+            f"than {TOLERANCE:.0e}."
+        )
+    request.out.write_bytes(model)
     description = weights.description
     if weights.kind == "unknown" and digest == TENSORS_SHA256:
         description = f"FID's known tensors, from a file of sha256 {weights.sha256}"
-    facts = {
+    return {
         "weights": description,
         "tensors_sha256": digest,
         "largest_difference_from_pytorch_fid": difference,
     }
-    sys.stdout.write(f"{json.dumps(facts)}\n")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    reply(lambda request, say: make(request))

@@ -20,6 +20,7 @@ from bench import Bench, same_bits
 from gan_bench.plugins.registry import registered
 
 HERE = Path(__file__).parent
+pytestmark = pytest.mark.long
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 QUICK = (
     "--dataset",
@@ -159,7 +160,6 @@ def cluster(slurm_conf: Path, tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.mark.torch
 @pytest.mark.keras
-@pytest.mark.slow
 def test_an_array_gives_the_records_of_the_local_executor(cluster):
     what = (*ARRAY, "--steps", "6", *QUICK, "--plan", "plan.toml")
     (cluster.folder / "plan.toml").write_text(
@@ -185,7 +185,6 @@ def test_an_array_gives_the_records_of_the_local_executor(cluster):
         same_bits(path, cluster.folder / "here" / "runs" / path.name)
 
 
-@pytest.mark.slow
 def test_the_time_limit(cluster, plugin):
     """Slurm's own signal before the limit, a requeue, and the rest of the run."""
     target = plugin("slow", SLOW.format(seconds=2.2))
@@ -201,7 +200,6 @@ def test_the_time_limit(cluster, plugin):
     same_bits(path, cluster.folder / "calm" / "runs" / path.name)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("signals", [("USR2",), ("TERM", "USR2")])
 def test_a_preempted_run_checkpoints_is_requeued_and_continues(cluster, plugin, signals):
     target = plugin("gan", SLOW.format(seconds=0.25))
@@ -220,7 +218,6 @@ def test_a_preempted_run_checkpoints_is_requeued_and_continues(cluster, plugin, 
     same_bits(path, cluster.folder / "calm" / "runs" / path.name)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("whom", ["worker", "supervisor", "task"])
 def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
     target = plugin("gan", SLOW.format(seconds=0.25))
@@ -237,7 +234,6 @@ def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
     same_bits(path, cluster.folder / "calm" / "runs" / path.name)
 
 
-@pytest.mark.slow
 def test_the_task_that_has_its_arrays_number_is_killed_preempted_and_continues(cluster, plugin):
     """Of an array's tasks one has the number of the whole as its own: commands may hit all."""
     targets = [plugin(f"gan{i}", SLOW.format(seconds=0.25)) for i in range(3)]
@@ -353,7 +349,6 @@ def weights(self):
     assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
 
 
-@pytest.mark.slow
 def test_detached_looked_at_submitted_twice_cancelled_and_continued(cluster, plugin):
     targets = [
         plugin("first", SLOW.format(seconds=0.5)),
@@ -453,7 +448,6 @@ def test_bad_requests_are_refused_before_anything_is_submitted(cluster, plugin, 
     assert not cluster.queue()
 
 
-@pytest.mark.slow
 def test_with_accounts_one_without_rights_is_refused(tmp_path, plugin):
     absent = [name for name in ("slurmdbd", "mariadbd") if shutil.which(name) is None]
     if absent:

@@ -6,13 +6,13 @@ from rich.text import Text
 from gan_bench.cli.views.tables import simple_table
 from gan_bench.compare import Comparison
 from gan_bench.compare.output import (
-    _costs,
-    _difference,
-    _difference_title,
-    _method,
-    _notes,
-    _spread,
     answer,
+    costs,
+    difference_cells,
+    difference_title,
+    mean_and_spread,
+    method,
+    notes,
 )
 
 _WIDE = 110
@@ -28,14 +28,17 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     wide = console.width >= _WIDE
     label = "name" if max(len(row.label) for row in comparison.rows) <= 24 else "text"
     columns = [("implementation", label), ("A", "number"), ("B", "number")]
-    columns += [(_difference_title(comparison), "number")]
+    columns += [(difference_title(comparison), "number")]
     columns += [("95 % interval", "number"), ("p", "number")] if wide else []
     cells: list[list[str | Text]] = []
     for row in comparison.rows:
-        known = _difference(row.difference)
+        known = difference_cells(row.difference)
         cells.append(
             [
-                *(row.label, *(_spread(side.figure if side else None) for side in (row.a, row.b))),
+                *(
+                    row.label,
+                    *(mean_and_spread(side.figure if side else None) for side in (row.a, row.b)),
+                ),
                 *(known if wide else known[:1]),
                 Text(row.verdict, style=_STYLES.get(row.kind, "yellow")),
             ]
@@ -47,8 +50,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     columns += [("peak MB", "number"), ("runs A", "text"), ("runs B", "text")]
     # A narrow terminal has no place for intervals and memory.
     shown = [i for i, (title, _) in enumerate(columns) if wide or title not in _WIDE_ONLY]
-    costs = [[row.label, *_costs(row)] for row in comparison.rows]
-    rows = [[cells[i] for i in shown] for cells in costs]
+    rows = [[[row.label, *costs(row)][i] for i in shown] for row in comparison.rows]
     console.print(simple_table([columns[i] for i in shown], rows))
-    for sentence in (*_notes(comparison), *_method(comparison)):
+    for sentence in (*notes(comparison), *method(comparison)):
         console.print(Text(sentence))

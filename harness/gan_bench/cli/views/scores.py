@@ -87,8 +87,8 @@ def _remarks(scores: Scores) -> Iterator[str]:
     for row in scores.scores:
         if row.bias is not None:
             yield (
-                f"{row.metric}: the estimated bias is {significant(row.bias)}, due to the number of "
-                "images; the interval is for the distance without it."
+                f"{row.metric}: the estimated bias is {significant(row.bias)}; the interval is for "
+                "the distance without bias."
             )
         if row.rank_deficient:
             yield (

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gan_bench.analysis.summary import Row
-from gan_bench.report.charts.fid_curves import MOST_ROWS, Curves, frame_of
+from gan_bench.report.charts import MOST_ROWS, Curves, frame_of
 from gan_bench.results.record import Record
 from gan_bench.text import figure, many
 from gan_bench.trainer import LOSS_COLUMNS
@@ -40,7 +40,7 @@ class Losses:
     """The ids of those that are shown."""
     frames: Mapping[str, pd.DataFrame]
     """By column of the losses that the implementation reports; points as
-    `gan_bench.report.charts.fid_curves.COLUMNS` says."""
+    `gan_bench.report.charts.COLUMNS` says."""
     ends: Mapping[str, float]
     """By column, the last smoothed value, mean over the seeds."""
     broken_from: int | None

@@ -9,11 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from gan_bench.report.charts.fid_curves import Curves
+from gan_bench.report.charts import Curves, Shares
 from gan_bench.report.charts.loss_curves import Losses, loss_alt, range_shown
-from gan_bench.report.charts.shares import Shares
-from gan_bench.report.palette import NEUTRAL, Look
-from gan_bench.report.pictures import Names, Picture, chart
+from gan_bench.report.pictures import NEUTRAL, Look, Names, Picture, chart
 
 _FLOOR = (0, (1, 2))
 

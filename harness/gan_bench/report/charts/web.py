@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gan_bench.report.charts.fid_curves import Curves
-from gan_bench.report.charts.shares import Shares
-from gan_bench.report.palette import NEUTRAL, Look
+from gan_bench.report.charts import Curves, Shares
+from gan_bench.report.pictures import NEUTRAL, Look
 
 _DASHES = {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}

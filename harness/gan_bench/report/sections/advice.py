@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from gan_bench.analysis.ranks import ENOUGH, RankedGroup
+from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.statistics import FEWEST_SEEDS
 from gan_bench.analysis.summary import Group, Summary
 from gan_bench.report.sections.answer import NAMED, SEEN, UNSCORED, Standings, Verdict, unranked
 from gan_bench.text import factor, listed, many
@@ -72,7 +73,7 @@ def _pace(label: str, speed: RankedGroup | None) -> str:
         found = speed.between(faster[0], label)
         assert found is not None
         return f"{faster[0]} trains {factor(found.estimate)} times as fast."
-    if min(spread.seeds for spread in speed.spreads.values()) < ENOUGH:
+    if min(spread.seeds for spread in speed.spreads.values()) < FEWEST_SEEDS:
         return ""
     return "None of the others clearly trains faster."
 

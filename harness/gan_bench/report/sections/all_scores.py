@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Final, Group, Scored
 from gan_bench.report.sections.tables import Matrix
 from gan_bench.results.published_figures import PublishedFigure

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gan_bench.analysis.ranks import RankedGroup
-from gan_bench.analysis.seeds import SeedValues
-from gan_bench.analysis.statistics import interval
+from gan_bench.analysis.statistics import SeedValues, interval
 from gan_bench.analysis.summary import Group
 from gan_bench.analysis.time_to_quality import EqualTime
+from gan_bench.metrics import SPEED, metric
 from gan_bench.text import factor, figure, listed, many
 
 NAMED = 4
@@ -46,9 +46,11 @@ def standings(group: Group, equal: EqualTime | None) -> Standings:
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
     ranked = not group.too_short
     return Standings(
-        quality=RankedGroup(fids, lower_is_better=True) if fids and ranked else None,
-        speed=RankedGroup(speeds, lower_is_better=False) if speeds else None,
-        equal_time=RankedGroup(equal.fids, lower_is_better=True) if equal and ranked else None,
+        quality=RankedGroup(fids, metric(group.metric or "")) if fids and ranked else None,
+        speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
+        equal_time=RankedGroup(equal.fids, metric(group.metric or ""))
+        if equal and ranked
+        else None,
     )
 
 
@@ -156,7 +158,7 @@ def _against(ranks: RankedGroup, worse: str) -> str:
     short = _short(ranks.spreads[worse])
     ratio = found.scale == "ratio"
     much = f"{factor(found.estimate)} times" if ratio else f"by {figure(found.estimate)}"
-    if ranks.lower_is_better:
+    if not ranks.metric.higher_is_better:
         return f"{worse} ({short}) is clearly higher, {much} ({interval(found)})"
     return f"that is clearly faster than {worse} ({short}), {much} ({interval(found)})"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gan_bench.analysis.parity import RowParity, row_parity
 from gan_bench.analysis.summary import Group, Row, Scored
-from gan_bench.report.palette import Look
+from gan_bench.report.pictures import Look
 from gan_bench.report.sections.answer import Standings
 from gan_bench.report.sections.ranking_rows import (
     counted,

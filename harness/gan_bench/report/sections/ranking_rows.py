@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from gan_bench.analysis.parity import RowParity
-from gan_bench.analysis.seeds import SeedValues
+from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group, Row, Scored
 from gan_bench.analysis.time_to_quality import Reached
 from gan_bench.report.sections.tables import Cell, Reference, Target, Trouble

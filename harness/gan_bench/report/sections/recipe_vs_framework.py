@@ -10,9 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.analysis.parity import CHECKED, row_parity
-from gan_bench.analysis.ranks import ENOUGH
-from gan_bench.analysis.seeds import SeedValues
-from gan_bench.analysis.statistics import Difference, holm, interval, mean_interval, paired
+from gan_bench.analysis.statistics import (
+    FEWEST_SEEDS,
+    Difference,
+    SeedValues,
+    holm,
+    interval,
+    mean_interval,
+    paired,
+)
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.report.sections.tables import Matrix
 from gan_bench.text import MISSING, factor, figure
@@ -78,7 +84,7 @@ def _sentences(tables: Sequence["_Table"]) -> list[str]:
         effects, holm([found.p for _, _, found in effects]), strict=True
     ):
         found = replace(found, p=p)
-        few = min(found.seeds) < ENOUGH
+        few = min(found.seeds) < FEWEST_SEEDS
         certain = "" if found.clear else f": {'too few seeds to tell' if few else _NOT_APART}"
         texts[id(table)].append(
             f"At the same recipe the {table.word} of {other} is {factor(found.estimate)} times "

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from gan_bench.analysis.ranks import ENOUGH, RankedGroup
-from gan_bench.analysis.statistics import interval
+from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.statistics import FEWEST_SEEDS, interval
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.report.charts.loss_curves import Losses
 from gan_bench.report.claims.sources import sources_claims
@@ -199,7 +199,7 @@ def _difference(a: str, b: str, ranks: RankedGroup, words: str, where: str) -> s
     if found is None:
         return f"One seed cannot tell them apart {where}."
     if not ranks.clearly(better, worse):
-        if min(found.seeds) < ENOUGH:
+        if min(found.seeds) < FEWEST_SEEDS:
             return f"Too few seeds to tell them apart {where} ({interval(found)})."
         odd = "; mean and geometric mean stand in different orders" if found.clear else ""
         return f"They cannot be told apart {where} ({interval(found)}{odd})."

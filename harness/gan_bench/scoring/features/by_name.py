@@ -164,7 +164,7 @@ def _inception(weights: Path | None, say: Callable[[str], None]) -> tuple[Path, 
         model = make_model(
             _inception_name(file),
             "gan_bench_torch.features.inception",
-            ["--weights", str(file.path)],
+            {"weights": str(file.path)},
             needs=("torch", "torchvision", "pytorch_fid", "onnx"),
             extra="inception",
         )
@@ -211,10 +211,13 @@ def train_classifier(
         return make_model(
             _classifier_name(dataset.sha256),
             "gan_bench_torch.features.classifier",
-            [
-                *("--data", str(path), "--classes", str(dataset.classes)),
-                *("--epochs", str(epochs), "--seed", str(seed), "--threads", str(threads)),
-            ],
+            {
+                "data": str(path),
+                "classes": dataset.classes,
+                "epochs": epochs,
+                "seed": seed,
+                "threads": threads,
+            },
             needs=("torch", "onnx"),
             extra="torch",
             say=say,

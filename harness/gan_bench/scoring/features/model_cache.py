@@ -2,14 +2,13 @@
 
 import importlib.util
 import json
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.files import (
     cache_folder,
     file_sha256,
@@ -37,7 +36,7 @@ def cached_model(name: str) -> tuple[Path, dict[str, Any]] | None:
 def make_model(
     name: str,
     module: str,
-    arguments: Sequence[str],
+    arguments: Mapping[str, Any],
     *,
     needs: Sequence[str],
     extra: str,
@@ -50,16 +49,16 @@ def make_model(
     name
         Name of the file without its suffix.
     module
-        Module that is run as ``python -P -m module --out FILE arguments``. It writes an ONNX file,
-        and the last line that it prints is a JSON object of facts.
+        Asked by `gan_bench.system.child.ask` to write an ONNX file to ``out``; its answer is a
+        JSON object of facts about the model.
     arguments
-        Further arguments of the module.
+        The rest of the request.
     needs
         Packages that the module imports.
     extra
         The extra of gan-bench that installs them.
     say
-        Called with every other line that the module prints.
+        Called with each line of progress.
 
     Raises
     ------
@@ -74,32 +73,15 @@ def make_model(
         )
     with tempfile.TemporaryDirectory(prefix="gan-bench-features-") as scratch:
         out = Path(scratch) / "model.onnx"
-        command = [sys.executable, "-P", "-m", module, "--out", str(out), *arguments]
-        errors = Path(scratch) / "stderr"
-        last = ""
-        with (
-            errors.open("wb") as log,
-            subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-            ) as process,
-        ):
-            try:
-                assert process.stdout is not None
-                for line in process.stdout:
-                    if last and say is not None:
-                        say(last)
-                    last = line.rstrip("\n")
-                code = process.wait()
-            except BaseException:
-                process.kill()
-                raise
-        if code != 0:
-            said = errors.read_text(errors="replace").strip().splitlines()
+        try:
+            facts = ask(module, {"out": str(out), **arguments}, say=say)
+        except ChildDied as death:
             raise UsageError(
-                f"The features {name} could not be made: "
-                f"{said[-1] if said else f'the process ended with exit code {code}'}"
-            )
-        facts = {**json.loads(last), "sha256": file_sha256(out)}
+                f"The features {name} could not be made: the process {death}"
+            ) from death
+        except ChildError as error:
+            raise UsageError(f"The features {name} could not be made: {error}") from error
+        facts["sha256"] = file_sha256(out)
         path = features_folder() / f"{name}.onnx"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,108 @@
+"""Numbers, durations and tables as a reader sees them."""
+
+import math
+
+import pytest
+
+from gan_bench.text import Column, Table, duration, factor, figure, percent
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (99.94, "99.9"),
+        (99.96, "100"),
+        (-99.96, "-100"),
+        (9.994, "9.99"),
+        (9.996, "10.0"),
+        (-9.996, "-10.0"),
+        (999.4, "999"),
+        (999.6, "1,000"),
+        (0.9996, "1.00"),
+        (0.0009996, "0.00100"),
+        (0.0009994, "9.99e-04"),
+        (0.00001234, "1.23e-05"),
+        (1_234_567.0, "1,234,567"),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (math.inf, "inf"),
+        (-math.inf, "-inf"),
+        (math.nan, "—"),
+        (None, "—"),
+    ],
+)
+def test_a_figure_is_rounded_before_its_digits_are_counted(value, text):
+    assert figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(99.996, "100.0"), (123_456.0, "123,456"), (0.5204, "0.5204"), (12.5, "12.50")],
+)
+def test_a_figure_may_have_more_digits(value, text):
+    assert figure(value, 4) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0994, "0.099"),
+        (0.0997, "0.10"),
+        (1.994, "1.99"),
+        (1.996, "2.0"),
+        (9.94, "9.9"),
+        (9.96, "10"),
+        (1_234.0, "1,234"),
+    ],
+)
+def test_a_factor_is_rounded_before_its_digits_are_counted(value, text):
+    assert factor(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "—"),
+        (0.0, "0 s"),
+        (0.0123, "0.012 s"),
+        (2.54, "2.5 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (125.0, "2 min 05 s"),
+        (3_599.7, "1 h 00 min"),
+        (12_000.0, "3 h 20 min"),
+    ],
+)
+def test_a_duration_is_in_the_units_that_people_use(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_a_percentage_has_no_needless_zeros():
+    assert [percent(share) for share in (0.05, 0.025, 1.0)] == ["5%", "2.5%", "100%"]
+
+
+TABLE = Table(
+    (Column("run", "name"), Column("FID", "number"), Column("why")),
+    [("a|b", "1.50", "<i>"), ("c", "22.1", "two\nlines")],
+)
+
+
+def test_a_table_as_markdown_is_escaped_and_aligned():
+    assert TABLE.to_markdown().splitlines() == [
+        "| run | FID | why |",
+        "| :--- | ---: | :--- |",
+        "| a\\|b | 1.50 | &lt;i&gt; |",
+        "| c | 22.1 | two lines |",
+    ]
+
+
+def test_a_table_as_records_is_a_dictionary_for_each_row():
+    assert TABLE.records()[1] == {"run": "c", "FID": "22.1", "why": "two\nlines"}
+
+
+def test_a_table_leaves_out_the_columns_that_need_a_wider_page():
+    table = Table((Column("run"), Column("FID", from_width=80)), [("a", "1")])
+    assert [column.title for column in table.fitting(79).columns] == ["run"]
+    assert table.fitting(79).rows == [("a",)]
+    assert table.fitting(80).rows == [("a", "1")]
