@@ -61,6 +61,8 @@ _OTHERS = {
     SPEED: Metric(SPEED, "Images/s", True, "ratio"),
 }
 
+COUNTS: Final = ("classes_present", "ndb")
+"""Metrics whose values are counts."""
 FAMILIES: Final = (*_NEED_FEATURES, *_OTHERS)
 """Every known metric without the feature model's name, in the order of tables."""
 

@@ -6,8 +6,7 @@ from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.plan.spec import Budget
 from gan_bench.report.pictures import looks
-from gan_bench.report.sections.advice import caveats
-from gan_bench.report.sections.answer import answer, standings
+from gan_bench.report.sections.answer import answer, caveats, standings
 from gan_bench.results.load import load_results
 from gan_bench.text import factor, figure, listed
 from report_folder import (
@@ -64,7 +63,7 @@ def test_a_budget_too_short_ranks_speed_only(summary, train):
     train("torch-dcgan", [40.0], [1_000.0], quick_spec)
     train("keras-dcgan", [20.0], [400.0], quick_spec)
     assert the_answer(summary()) == (
-        "4,000 images (preset quick) are too few to rank quality: speed alone is ranked. "
+        "4,000 images (preset quick) are too few to rank quality, so only speed is ranked. "
         "torch-dcgan trains fastest: 1,000 images/s (one seed); too few seeds to say that it is "
         "better than keras-dcgan (400, one seed)."
     )
@@ -94,7 +93,7 @@ def test_lost_seeds_are_told(results, summary, train):
     add_run(results, run_spec(seed=2), status="diverged", reason="nan")
     found = summary()
     assert "(mean of 2 seeds of 3 planned, 4.00 to 5.00)" in the_answer(found)
-    assert caveats(found) == ["1 run did not end well: see the ranking."]
+    assert caveats(found) == ["1 run failed: see the ranking."]
 
 
 def test_one_implementation_is_compared_with_nothing(summary, train):
@@ -157,7 +156,9 @@ def test_a_gpu_is_another_device_and_named(results, summary):
     add_run(results, run_spec("keras-dcgan", device="cuda:1"), **machine)
     found = summary()
     assert {"device", "hardware"} == set(found.differing)
-    assert {"Model X, 2 cores", "GPU B with Model X, 2 cores"} == {g.setting.hardware for g in found.groups}
+    assert {"Model X, 2 cores", "GPU B with Model X, 2 cores"} == {
+        g.setting.hardware for g in found.groups
+    }
 
 
 def test_batches_that_overshoot_the_same_budget_stay_comparable(results, summary):
@@ -240,7 +241,7 @@ def test_a_shared_device_is_told(summary, train):
     train("torch-dcgan", [4.0], circumstances=shared)
     assert caveats(summary()) == [
         "Other processes used up to 37% of the processors during 1 of 1 finished run, so times are "
-        "less certain."
+        "less reliable."
     ]
 
 

@@ -278,7 +278,7 @@ def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path,
     score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *by_fid)
     assert bench("report").code == 0
     text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
-    row = next(line for line in text.splitlines() if "From elsewhere: Their GAN" in line)
+    row = next(line for line in text.splitlines() if "External: Their GAN" in line)
     frame = scores_of(bench, "external-Their GAN")
     value = frame.set_index("metric").loc["fid_lenet", "value"]
     assert f"{value:.2f}" in row or f"{value:.3f}" in row
@@ -295,7 +295,7 @@ def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path,
     score(bench, "mnist-5k:test:500", str(tmp_path / "others.npz"), "--as", "Apart", *named[2:])
     assert bench("report").code == 0
     text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
-    assert "Samples from elsewhere, under protocols of their own" in text
+    assert "External samples under protocols of their own" in text
     assert "Their GAN" in text
 
 

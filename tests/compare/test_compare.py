@@ -144,7 +144,7 @@ def test_the_protocol_that_both_have_is_taken(two):
             {"budget": Budget(unit="images", amount=120_000), "steps": 1_200},
             "budget (60,000 images against 120,000 images)",
         ),
-        ({"data_sha256": "f" * 64}, f"data ({'d' * 12} against {'f' * 12})"),
+        ({"data_sha256": "f" * 64}, f"data set mnist ({'d' * 12} against {'f' * 12})"),
         (
             {"data_sha256": "f" * 64, "dataset": "fashion-mnist"},
             "data set (mnist against fashion-mnist)",

@@ -283,6 +283,7 @@ def test_a_recipe_without_initial_weights_is_not_checked(bench, plugin):
     assert done.code == 1
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

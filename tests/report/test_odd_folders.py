@@ -298,7 +298,10 @@ def test_one_seed_of_each_is_called_too_few_to_tell(train, report):
     assert found.ranking()["keras-dcgan"][FID] == Cell("40.0", "", "40.0")
     for text in found.both():
         answer = text.partition("Ranking")[0]
-        assert "Nothing is certain with so few seeds: torch-dcgan has the lowest FID." in text
+        assert (
+            "There are too few seeds for a recommendation. torch-dcgan has the lowest FID so far"
+            in text
+        )
         assert "too few seeds to say that it is better than keras-dcgan (40.0, one seed)" in answer
         assert "interval" not in answer
     [sentence] = found.data["sentences"].values()
@@ -324,7 +327,7 @@ def test_a_folder_of_failed_runs_says_why_each_failed(results, report):
     assert (row[FAILED].text, row["Final FID"].text, row[SPEED].text) == ("8 of 8", "—", "—")
     assert found.markdown_rankings()[0]["torch-dcgan"][FAILED] == "8 of 8"
     for text in found.both():
-        assert "Nothing can be recommended: no run has ended well." in text
+        assert "There is no recommendation: no run succeeded." in text
         assert "0 of 8 planned runs ok" in text
         for status in statuses:
             assert f"why {status}" in text
@@ -1073,7 +1076,7 @@ EXPECTED = {  # by hand from the figures above
         "Precision": "0.720 (0.600 to 0.860)",
         "Recall": "0.500 (0.500 to 0.500)",
         "Coverage": "0.500 (0.400 to 0.600)",
-        "Modes": "10",
+        "Classes present": "10",
         SPEED: "1,170 (1,000 to 1,500)",
         "Warm-up (s)": "2.50",
         "Time to finish (s)": "62.5",
@@ -1095,7 +1098,7 @@ EXPECTED = {  # by hand from the figures above
         "Precision": "0.300 (0.200 to 0.400)",
         "Recall": "0.220 (0.100 to 0.360)",
         "Coverage": "0.250 (0.150 to 0.350)",
-        "Modes": "9.33 (8.00 to 10.0)",
+        "Classes present": "9.33 (8 to 10)",
         SPEED: "510 (500 to 520)",
         "Warm-up (s)": "5.00",
         "Time to finish (s)": "125",
@@ -1116,7 +1119,7 @@ EXPECTED = {  # by hand from the figures above
         "Precision": "0.910",
         "Recall": "0.920",
         "Coverage": "0.930",
-        "Modes": "10",
+        "Classes present": "10",
     },
     "Ceiling: untrained generator": {FID: "155 (150 to 160)"},
 }
@@ -1197,7 +1200,7 @@ def test_the_answer_holds_ratios_and_intervals_as_scipy_computes_them(known):
             "(mean of 3 seeds, 4.00 to 4.20); keras-dcgan (62.0) is clearly higher, "
             f"{equal[0]} times ({equal[1]}).",
             "Use torch-dcgan: it has the lowest FID, and the lead is clear.",
-            "1 run did not end well: see the ranking.",
+            "1 run failed: see the ranking.",
             "6 of 7 planned runs ok",
         ):
             assert sentence in text
@@ -1291,4 +1294,4 @@ def test_a_quick_report_of_an_odd_folder_ranks_speed_only(train, report):
     assert "Rank" not in found.columns()
     assert [*found.ranking()][:2] == ["torch-dcgan", "keras-dcgan"]  # the fastest first
     for text in found.both():
-        assert "are too few to rank quality: speed alone is ranked." in text
+        assert "are too few to rank quality, so only speed is ranked." in text

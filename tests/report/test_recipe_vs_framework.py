@@ -11,6 +11,10 @@ from report_folder import add_run, empty_results, quick_spec, run_spec, scores_o
 SEEDS = (0.98, 1.0, 1.02)
 
 
+def by_name(table):
+    return {name: tuple(cells) for name, *cells in table.rows}
+
+
 @pytest.fixture
 def results(tmp_path):
     return empty_results(tmp_path / "results")
@@ -43,9 +47,10 @@ def product(results):
 
 def test_a_product_of_recipe_and_framework_falls_apart_into_both(product, read):
     product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
-    fid, speed = read().matrices
-    assert fid.columns == ("keras", "torch", "torch / keras", "Recipe / all recipes")
-    rows = dict(fid.rows)
+    fid, speed = read().tables
+    titles = [column.title for column in fid.columns]
+    assert titles == ["Recipe", "keras", "torch", "torch / keras", "Recipe / all recipes"]
+    rows = by_name(fid)
     assert rows[f"dcgan {UNCERTIFIED}"] == (
         "15.0",
         "10.0",
@@ -59,13 +64,13 @@ def test_a_product_of_recipe_and_framework_falls_apart_into_both(product, read):
         "2.0 (2.0 to 2.0)",
     )
     assert rows["All recipes"][2] == "0.67 (0.67 to 0.67)"
-    assert dict(speed.rows)["All recipes"][2] == "1.50 (1.50 to 1.50)"
+    assert by_name(speed)["All recipes"][2] == "1.50 (1.50 to 1.50)"
 
 
 def test_the_sentences_weigh_recipe_against_framework(product, read):
     product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
     text = " ".join(read().sentences)
-    assert "At the same recipe the FID of torch is 0.67 times that of keras" in text
+    assert "For the same recipe, the FID of torch is 0.67 times that of keras" in text
     assert "the FID of dcgan is 0.50 (0.50 to 0.50) times as high, that of decay 2.0" in text
 
 
@@ -78,20 +83,20 @@ def test_frameworks_within_the_seeds_noise_are_not_told_apart(results, read):
                     results, run_spec(f"{framework}-{recipe}", seed), scores=[scores_of({600: fid})]
                 )
     assert "the FID of torch is" in read().sentences[0]
-    assert read().sentences[0].endswith(": they cannot be told apart.")
+    assert read().sentences[0].endswith(": they cannot be distinguished.")
 
 
 def test_one_seed_gives_a_ratio_without_an_interval(product, read):
     product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5}, seeds=(1.0,))
-    rows = dict(read().matrices[0].rows)
+    rows = by_name(read().tables[0])
     assert rows["All recipes"][2] == "0.67 (one seed)"
-    assert not [text for text in read().sentences if "At the same recipe" in text]
+    assert not [text for text in read().sentences if "For the same recipe" in text]
 
 
 def test_a_recipe_of_one_framework_has_no_effect_of_its_own(product, read):
     product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
     product({"wgan": 5.0}, {"torch": 1.0})
-    rows = dict(read().matrices[0].rows)
+    rows = by_name(read().tables[0])
     assert rows["wgan"] == ("—", "5.00", "—", "—")
 
 
@@ -105,7 +110,7 @@ def test_versions_with_other_values_are_no_twins(results, read):
         ):
             spec = run_spec(name, seed, recipe_values={"batch_size": 100, "learning_rate": rate})
             add_run(results, spec, scores=[scores_of({600: fid + 0.1 * seed})])
-    rows = [row for _, row in read().matrices[0].rows]
+    rows = list(by_name(read().tables[0]).values())
     assert [row[:2] for row in rows] == [("—", "20.1"), ("62.1", "61.1")]
     assert rows[0][2] == "—"
     assert rows[1][2].startswith("0.98")
@@ -117,7 +122,7 @@ def test_a_budget_too_short_says_nothing_of_fids(results, read):
             spec = quick_spec(f"{framework}-dcgan", seed)
             add_run(results, spec, scores=[scores_of({40: fid + 0.1 * seed})])
     found = read()
-    assert "are too few to rank quality: the FIDs are there to show" in found.sentences[0]
+    assert "are too few to rank quality: the FIDs only show" in found.sentences[0]
     assert not [text for text in found.sentences[1:] if "FID" in text]
 
 

@@ -197,7 +197,7 @@ def test_the_answer_stands_first_in_both(two_implementations, report):
         assert (
             "torch-dcgan has the lowest final FID (lenet features): 4.10 (mean of 3 seeds" in text
         )
-        assert "keras-dcgan (7.10) is clearly higher, 1.73 times" in text
+        assert "keras-dcgan (7.10) is clearly higher, by a factor of 1.73" in text
         assert "torch-dcgan trains fastest: 1,170 images/s" in text
 
 
@@ -302,7 +302,7 @@ def test_any_two_are_compared_by_recipe_and_record(two_implementations, report):
     assert "torch-dcgan has 2.3 times the speed of keras-dcgan" in sentence
     fids = "| Final FID (lenet) | 7.10 (7.00 to 7.20) | 4.10 (4.00 to 4.20) |"
     assert f"{fids} \N{MULTIPLICATION SIGN}0.58 |" in found.markdown
-    assert "The same in both: recipe dcgan" in found.rendered.text
+    assert "Equal in both: recipe dcgan" in found.rendered.text
 
 
 def test_tables_name_their_rows_and_columns(two_implementations, report):
@@ -419,7 +419,7 @@ def test_failed_skipped_and_pending_runs_are_listed_with_their_reasons(results, 
     assert "Seed 0: missing , keras is not installed" in found.page.text
     for text in (found.page.text, found.rendered.text):
         assert "line 1 line 2" in text
-        assert "no run ended well (keras-dcgan)" in text
+        assert "no run succeeded (keras-dcgan)" in text
     assert found.page.tags.count("details") == 1 + 1  # the log, and what the columns mean
 
 
@@ -531,7 +531,7 @@ def test_only_failed_runs_are_a_report(results, report):
     add_run(results, quick_spec(), status="error", reason="why")
     add_run(results, quick_spec("keras-dcgan"), status="timeout", reason="too slow")
     text = report().page.text
-    assert "No run ended well (1 timeout and 1 error), so there is nothing to rank." in text
+    assert "No run succeeded (1 timeout and 1 error), so there is nothing to rank." in text
 
 
 def test_nothing_to_report_is_an_error_of_one_sentence(results, tmp_path):

@@ -33,6 +33,16 @@ class Plugin({base}):
 {body}
 """
 
+SLOW = """
+def train(self, batches, latents):
+    import time
+    end = time.monotonic() + {seconds} * len(batches)
+    while time.monotonic() < end and not Path({hurry!r}).exists():
+        time.sleep(0.05)
+    return super().train(batches, latents)
+"""
+"""The body of a plugin whose steps take their time, until nothing more is to happen in it."""
+
 KILLS_ONCE = """
 def train(self, batches, latents):
     losses = super().train(batches, latents)
@@ -111,6 +121,14 @@ class Bench(CommandLine):
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def slow(self, seconds: float) -> str:
+        """Return the body of a plugin whose steps take so many seconds until `hurry`."""
+        return SLOW.format(seconds=seconds, hurry=str(self.folder / "hurry"))
+
+    def hurry(self) -> None:
+        """Let the rest of the slow plugins' runs take no time."""
+        (self.folder / "hurry").touch()
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

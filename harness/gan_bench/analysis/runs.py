@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_bench.plan.spec import RunSpec
-from gan_bench.results.layout import RunFolder, open_results
+from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
@@ -89,15 +89,29 @@ class Run:
         return record.warmup_s + (record.train_s or 0.0)
 
     def trouble(self) -> str | None:
-        """Return why the run is not in the figures, or None if it is."""
+        """Return why the run is not in the figures, or None if it is.
+
+        Files of the results folder are named relative to it.
+        """
         if self.record is None:
             begun = self.folder.events.exists()
             return "started, without a record so far" if begun else "planned, not started"
         if self.record.status != "ok":
-            return self.record.reason or "no reason recorded"
+            return self._relative(self.record.reason or "no reason recorded")
         if not self.scores:
             return "trained, but there are no scores; see score.log in the run's folder"
-        return None
+        if all(file.status == self.scores[0].status != "error" for file in self.scores):
+            return None
+        reason = next((file.reason for file in self.scores if file.reason), None)
+        return self._relative(reason) if reason else None
+
+    @property
+    def log_tail(self) -> str:
+        """Last lines of the log; empty if none were recorded."""
+        return self._relative((self.record.log_tail if self.record else None) or "")
+
+    def _relative(self, text: str) -> str:
+        return ResultsFolder(self.folder.path.parent.parent).relative(text)
 
 
 def collect_runs(path: Path, results: Results) -> list[Run]:

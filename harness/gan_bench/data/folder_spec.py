@@ -5,13 +5,13 @@ A part with a slash in it is always the path's, so a path that itself ends like 
 written with a slash after it.
 """
 
-import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
 from gan_bench.errors import UsageError
+from gan_bench.text import did_you_mean
 
 PREFIX = "folder:"
 OPTIONS = ("size", "channels", "test")
@@ -55,12 +55,11 @@ class FolderName:
         options: dict[str, str] = {}
         for option, value in pairs:
             if option not in OPTIONS:
-                near = difflib.get_close_matches(option.lower(), OPTIONS, n=1)
-                hint = (
-                    f"did you mean {near[0]}?"
-                    if near
-                    else f"there are {', '.join(OPTIONS)}, and a path that ends like an option is "
-                    "written with a slash after it."
+                hint = did_you_mean(
+                    option.lower(),
+                    OPTIONS,
+                    f"there are {', '.join(OPTIONS)}, and a path that ends like an option is "
+                    "written with a slash after it.",
                 )
                 raise UsageError(f"A folder of images has no option {option!r}; {hint}")
             if option in options:

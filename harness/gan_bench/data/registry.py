@@ -1,6 +1,5 @@
 """Which data sets there are, by name."""
 
-import difflib
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +9,7 @@ from gan_bench.data.folder_spec import PREFIX, FolderName
 from gan_bench.data.mnist_family import FASHION_MNIST, KMNIST, MNIST, MNIST_5K
 from gan_bench.errors import UsageError
 from gan_bench.system.files import is_folder
+from gan_bench.text import did_you_mean
 
 
 class Source(Protocol):
@@ -66,10 +66,9 @@ def _source(name: str) -> Source:
         return SOURCES[name]
     if name.startswith(PREFIX):
         return FolderDataset(FolderName.parse(name))
-    close = difflib.get_close_matches(name.lower().replace("_", "-"), SOURCES, n=1)
     if is_folder(Path(name)):
         hint = f"did you mean {PREFIX}{name}?"
     else:
-        hint = f"did you mean {close[0]}?" if close else "use one of these."
+        hint = did_you_mean(name.lower().replace("_", "-"), SOURCES, "use one of these.")
     known = f"{', '.join(SOURCES)} and {PREFIX}PATH"
     raise UsageError(f"There is no data set {name!r}, only {known}; {hint}")

@@ -1,6 +1,5 @@
 """Which implementations are compared with which."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.plugins.registry import Implementation, find, registered
 from gan_bench.results.certificate import without_budget
+from gan_bench.text import did_you_mean
 
 MNIST_SHAPE = (28, 28, 1)
 
@@ -131,6 +131,4 @@ def _pair(reference: Description, other: Description, name: str | None) -> Pair:
 def _unknown(recipe: str, known: dict[str, list[Implementation]]) -> str:
     if recipe in registered() or ".py" in recipe:
         return f"To compare {recipe}, name a second implementation beside it."
-    near = difflib.get_close_matches(recipe, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
-    return f"There is no recipe named {recipe!r}; {hint}"
+    return f"There is no recipe named {recipe!r}; {did_you_mean(recipe, known)}"

@@ -1,6 +1,5 @@
 """From what the user asks for to the plan: preset, plan file and options, expanded into runs."""
 
-import difflib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.registry import find, is_path, path_name, registered
 from gan_bench.system.devices import check_device, default_threads
+from gan_bench.text import did_you_mean
 
 
 def _budget(asked: Request, preset: Preset) -> Budget:
@@ -38,8 +38,7 @@ def _check_pythons(asked: Request) -> None:
     known |= frameworks.FRAMEWORKS.keys()
     for framework in asked.python:
         if framework not in known:
-            near = difflib.get_close_matches(framework, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}."
+            hint = did_you_mean(framework, sorted(known))
             raise UsageError(f"[python] names the unknown framework {framework!r}; {hint}")
 
 

@@ -1,6 +1,5 @@
 """Finds implementations by entry point or by file path, and imports none of them."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from importlib import metadata
@@ -11,6 +10,7 @@ from pydantic import Field
 from gan_bench.errors import UsageError
 from gan_bench.system.files import is_file
 from gan_bench.system.models import Frozen
+from gan_bench.text import did_you_mean
 
 
 class Implementation(Frozen):
@@ -89,8 +89,7 @@ def find(targets: Iterable[str]) -> list[str]:
         if is_path(target):
             split_path(target)
         elif target not in known:
-            near = difflib.get_close_matches(target, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "`gan-bench list` shows what there is"
+            hint = did_you_mean(target, known, "`gan-bench list` shows all of them.")
             raise UsageError(f"There is no implementation named {target!r}; {hint}")
         if target not in chosen:
             chosen.append(target)

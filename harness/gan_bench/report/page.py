@@ -1,7 +1,7 @@
 """All that a report says and shows, before it takes a form."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,16 +16,16 @@ from gan_bench.report.charts.png import fid_picture, loss_picture, shares_pictur
 from gan_bench.report.claims.verdicts import ClaimRow, claims
 from gan_bench.report.pictures import Look, Names, Picture, looks
 from gan_bench.report.samples import Samples, sample_pages
-from gan_bench.report.sections.advice import advice, caveats
 from gan_bench.report.sections.all_scores import elsewhere, published, quality
-from gan_bench.report.sections.answer import Verdict, answer, standings
+from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, standings
 from gan_bench.report.sections.method import Method, method
 from gan_bench.report.sections.ranking import READING, ranking
+from gan_bench.report.sections.ranking_rows import Ranking, Target
 from gan_bench.report.sections.recipe_vs_framework import Crossed, crossed
-from gan_bench.report.sections.side_by_side import Pairs, pairs, told
-from gan_bench.report.sections.tables import Matrix, RankedRow, Ranking, Target, Trouble
+from gan_bench.report.sections.side_by_side import Pairs, chosen_pairs, pairs
+from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.load import Results
-from gan_bench.text import listed, many
+from gan_bench.text import Table, listed, many
 from gan_bench.version import __version__
 
 
@@ -38,7 +38,7 @@ class GroupPage:
     advice: str
     verdicts: list[Verdict]
     ranking: Ranking
-    quality: list[Matrix]
+    quality: list[Table]
     """All scores of the final snapshot, a table a protocol."""
     crossed: Crossed | None
     fid: FidCharts
@@ -46,7 +46,7 @@ class GroupPage:
     run_ids: Mapping[str, frozenset[str]]
     """By label."""
     pairs: Pairs
-    told: list[Matrix]
+    chosen_pairs: list[Table]
     """The pairs that markdown compares."""
     claims: list[ClaimRow]
 
@@ -79,9 +79,9 @@ class Page:
     losses_note: str
     """What they do not show; empty if they show all."""
     samples: list[SamplesPage]
-    elsewhere: Matrix | None
+    elsewhere: Table | None
     """Samples from elsewhere that compare with no run."""
-    published: Matrix | None
+    published: Table | None
     """Figures of publications."""
     method: Method
     left_out: list[str]
@@ -120,9 +120,8 @@ def build_page(
     names = Names()
     rows = _rows_once(summary)
     losses = loss_curves(rows, results.losses)
-    by_run = _relative_reasons(_score_reasons(results), path)
     groups = [
-        _group_page(number, group, results, by_label, losses, by_run, target_fid, names)
+        _group_page(number, group, results, by_label, losses, target_fid, names)
         for number, group in enumerate(summary.groups)
     ]
     samples = [
@@ -135,7 +134,7 @@ def build_page(
         byline=_byline(summary),
         apart=_apart(summary),
         looks=by_label,
-        groups=[replace(g, ranking=_relative(g.ranking, path)) for g in groups],
+        groups=groups,
         caveats=caveats(summary),
         reading=READING,
         losses=loss_charts(losses),
@@ -145,7 +144,7 @@ def build_page(
         elsewhere=elsewhere(summary.externals),
         published=published(results.published),
         method=method(summary, results.protocols, results.certificates),
-        left_out=[_without(sentence, path) for sentence in (*results.left_out, *damaged)],
+        left_out=[*map(ResultsFolder(path).relative, results.left_out), *damaged],
         version=__version__,
     )
 
@@ -156,7 +155,6 @@ def _group_page(
     results: Results,
     by_label: Mapping[str, Look],
     losses: Sequence[Losses],
-    reasons: Mapping[str, str],
     target_fid: float | None,
     names: Names,
 ) -> GroupPage:
@@ -164,14 +162,14 @@ def _group_page(
     equal = equal_time(group, points)
     ranks = standings(group, equal)
     verdicts = answer(group, ranks, equal)
-    table = ranking(group, ranks, _target(group, points, target_fid), by_label, reasons)
+    table = ranking(group, ranks, _target(group, points, target_fid), by_label)
     ours = [one for one in losses if one.runs & {run.run_id for run in group.runs}]
     found = pairs(group, table, ranks, ours)
     fid = fid_charts(group, points, number)
     return GroupPage(
         title=group.title,
         setting=group.setting.describe(),
-        advice=advice(group, ranks, verdicts),
+        advice=advice(group, ranks),
         verdicts=verdicts,
         ranking=table,
         quality=quality(group),
@@ -180,7 +178,7 @@ def _group_page(
         fid_pictures=[fid_picture(curves, by_label, names) for curves in fid.charts],
         run_ids={row.label: frozenset(run.run_id for run in row.runs) for row in group.rows},
         pairs=found,
-        told=told(group, found),
+        chosen_pairs=chosen_pairs(group, found),
         claims=claims(group, results.losses, results.scores),
     )
 
@@ -231,32 +229,3 @@ def _rows_once(summary: Summary) -> list[tuple[str, Row]]:
             caption = f"{row.label} ({group.title})" if group.title else row.label
             found.setdefault(tuple(run.run_id for run in row.runs), (caption, row))
     return list(found.values())
-
-
-def _score_reasons(results: Results) -> dict[str, str]:
-    """Return by run id why scoring went wrong."""
-    if results.runs.empty:
-        return {}
-    wrong = results.runs[results.runs["score_status"] == "error"].dropna(subset=["score_reason"])
-    return dict(zip(wrong["run_id"], wrong["score_reason"], strict=True))
-
-
-def _relative_reasons(reasons: Mapping[str, str], path: Path) -> dict[str, str]:
-    return {run_id: _without(reason, path) for run_id, reason in reasons.items()}
-
-
-def _relative(table: Ranking, path: Path) -> Ranking:
-    """Return it without the place of the results folder, which is nobody's business elsewhere."""
-
-    def of(trouble: Trouble) -> Trouble:
-        reason, tail = _without(trouble.reason, path), _without(trouble.log_tail, path)
-        return replace(trouble, reason=reason, log_tail=tail)
-
-    def row(one: RankedRow) -> RankedRow:
-        return replace(one, troubles=tuple(of(trouble) for trouble in one.troubles))
-
-    return replace(table, rows=tuple(row(one) for one in table.rows))
-
-
-def _without(text: str, path: Path) -> str:
-    return text.replace(f"{path.resolve()}/", "").replace(f"{path}/", "")

@@ -117,6 +117,10 @@ class ResultsFolder:
         """Runs on their way out."""
         return self.path / "removing"
 
+    def relative(self, text: str) -> str:
+        """Return a message in which this folder's files are named relative to it."""
+        return text.replace(f"{self.path.resolve()}/", "").replace(f"{self.path}/", "")
+
     def run(self, run_id: str) -> RunFolder:
         """Return the folder of a run, which need not exist."""
         return RunFolder(self.runs / run_id)

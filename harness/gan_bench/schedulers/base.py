@@ -4,7 +4,6 @@ Third parties bring their own by an entry point in the group ``gan_bench.executo
 that works in docs/clusters.md.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 from gan_bench.errors import UsageError
 from gan_bench.launch.status import JobState
 from gan_bench.plan.spec import Place
+from gan_bench.text import did_you_mean
 
 GROUP = "gan_bench.executors"
 LOCAL = "local"
@@ -112,9 +112,7 @@ def find_engine(name: str) -> type[Engine]:
     """
     known = [LOCAL, *engines()]
     if name not in engines():
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
-        raise UsageError(f"There is no executor {name!r}; {hint}")
+        raise UsageError(f"There is no executor {name!r}; {did_you_mean(name, known)}")
     try:
         found: type[Engine] = engines()[name].load()
     except (ImportError, AttributeError) as error:

@@ -1,82 +1,60 @@
-"""What else the final snapshots come to: every metric beside the FID, with the floor."""
+"""Every metric of the final snapshots, external samples, and published figures."""
 
 from collections.abc import Sequence
 
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Final, Group, Scored
-from gan_bench.report.sections.tables import Matrix
+from gan_bench.metrics import COUNTS, FAMILIES, SPEED, metric
 from gan_bench.results.published_figures import PublishedFigure
-from gan_bench.results.scores import Score, Scores
-from gan_bench.text import MISSING, figure
+from gan_bench.results.scores import Scores
+from gan_bench.text import MISSING, Column, Table, figure, interval
 
-_WORDS = {
-    "fid_infinity": "FID at infinity",
-    "kid": "KID",
-    "precision": "Precision",
-    "recall": "Recall",
-    "density": "Density",
-    "coverage": "Coverage",
-    "classes_present": "Classes present",
-    "class_kl": "Class KL",
-    "confident_share": "Confident",
-    "nearest_train": "Nearest training image",
-    "copied_share": "Copied",
-    "ndb": "NDB",
-    "ndb_js": "NDB JS",
-}
-"""Columns by metric, without the features' name."""
-_COUNTS = ("classes_present", "ndb")
 _NOTE = (
-    "The interval of 95 % is of the distance between the two distributions, without the bias of "
-    "so few images, of the first seed; the other figures are means over the seeds. Lower is "
-    "better for KID, class KL, copied (0.01 is chance), NDB (of 100 bins, 5 are chance) and its "
-    "JS; higher for the rest, and the nearest training image is a distance of pixels from 0 to 1."
+    "The 95 % interval belongs to the first seed and estimates the distance of the two "
+    "distributions without the bias of a finite number of images; all other values are means over "
+    "the seeds. Lower is better for KID, class KL, copied (0.01 by chance), NDB (of 100 bins, 5 by "
+    "chance) and NDB JS; higher is better for the rest. The distance to the nearest training image "
+    "is Euclidean, over pixels from 0 to 1."
 )
 
 
-def quality(group: Group) -> list[Matrix]:
-    """Return the table of each of a group's protocols that anything was scored under."""
-    found = [_matrix(group, scored) for scored in group.protocols]
-    return [matrix for matrix in found if matrix is not None]
+def quality(group: Group) -> list[Table]:
+    """Return a table for each protocol of a group under which anything was scored."""
+    tables = [_table(group, scored) for scored in group.protocols]
+    return [table for table in tables if table is not None]
 
 
-def _matrix(group: Group, scored: Scored) -> Matrix | None:
+def _table(group: Group, scored: Scored) -> Table | None:
     finals = {row.label: scored.finals[row.label] for row in group.rows}
-    externals = {f"From elsewhere: {name}": file for name, file in scored.externals}
+    externals = {f"External: {name}": file for name, file in scored.externals}
     measured = {name for final in finals.values() for name in final.spreads}
     measured |= {row.metric for file in externals.values() for row in file.scores}
     if not measured:
         return None
     names = _names(measured, scored.features)
-    rows = [(label, _cells(final, scored.metric, names)) for label, final in finals.items()]
-    rows += [(label, _external(file, scored.metric, names)) for label, file in externals.items()]
+    rows = [(label, *_cells(final, scored.metric, names)) for label, final in finals.items()]
+    rows += [(label, *_external(file, scored.metric, names)) for label, file in externals.items()]
     floor = (_text(name, scored.floors.get(name)) for name in names)
     floor_fid = figure(scored.floors.get(scored.metric))
-    rows.append(("Floor: real against real", (floor_fid, MISSING, MISSING, *floor)))
-    return Matrix(
+    rows.append(("Floor: real against real", floor_fid, MISSING, MISSING, *floor))
+    titles = [f"FID ({scored.features})", "95 % interval", "N real / fake"]
+    titles += [metric(name).label for name in names]
+    return Table(
+        [Column("Implementation"), *(Column(title, "number") for title in titles)],
+        rows,
         title=f"All scores of the final snapshot ({scored.features})",
-        corner="Implementation",
-        columns=(
-            *(f"FID ({scored.features})", "95 % interval", "N real / fake"),
-            *(_word(name, scored.features) for name in names),
-        ),
-        rows=tuple(rows),
         note=f"Protocol {scored.fingerprint}. {_NOTE}",
-        numeric=True,
     )
 
 
-def elsewhere(externals: Sequence[tuple[str, Scores]]) -> Matrix | None:
-    """Return the table of samples that no run's protocol fits, None where there are none."""
+def elsewhere(externals: Sequence[tuple[str, Scores]]) -> Table | None:
+    """Return the table of external samples that share no protocol with a run, or None."""
     rows = [
         (
-            name,
-            (
-                *(file.fingerprint, row.metric, figure(row.value)),
-                _range(_bounds(row)),
-                figure(file.floor.get(row.metric)),
-                _counts((row.n_real, row.n_fake)),
-            ),
+            *(name, file.fingerprint, row.metric, figure(row.value)),
+            interval(row.low, row.high),
+            figure(file.floor.get(row.metric)),
+            _counts((row.n_real, row.n_fake)),
         )
         for name, file in externals
         for row in file.scores
@@ -85,29 +63,27 @@ def elsewhere(externals: Sequence[tuple[str, Scores]]) -> Matrix | None:
     if not rows:
         return None
     warnings = dict.fromkeys(sentence for _, file in externals for sentence in file.warnings)
-    note = "No run here was scored under these protocols, so they do not compare with the runs."
-    return Matrix(
-        title="Samples from elsewhere, under protocols of their own",
-        corner="Name",
-        columns=("Protocol", "Metric", "Value", "95 % interval", "Floor", "N real / fake"),
-        rows=tuple(rows),
+    note = "No run was scored under these protocols: these values are not comparable with the runs."
+    titles = ("Name", "Protocol", "Metric", "Value", "95 % interval", "Floor", "N real / fake")
+    return Table(
+        [Column(title) for title in titles],
+        rows,
+        title="External samples under protocols of their own",
         note=" ".join((note, *warnings)),
     )
 
 
 def _names(measured: set[str], features: str) -> list[str]:
-    known = [f"{name}_{features}" if f"{name}_{features}" in measured else name for name in _WORDS]
-    return [name for name in known if name in measured]
-
-
-def _word(name: str, features: str) -> str:
-    return _WORDS[name.removesuffix(f"_{features}")]
+    """Return the names of the measured metrics beside the FID, in the order of tables."""
+    families = [family for family in FAMILIES if family not in ("fid", SPEED)]
+    names = [name for family in families for name in (f"{family}_{features}", family)]
+    return [name for name in names if name in measured]
 
 
 def _cells(final: Final, metric: str, names: Sequence[str]) -> tuple[str, ...]:
     return (
         _mean("", final.spreads.get(metric)),
-        _range(final.interval),
+        interval(*(final.interval or (None, None))),
         _counts(final.counts),
         *(_mean(name, final.spreads.get(name)) for name in names),
     )
@@ -118,30 +94,18 @@ def _external(file: Scores, metric: str, names: Sequence[str]) -> tuple[str, ...
     fid = rows.get(metric)
     return (
         figure(fid.value if fid else None),
-        _range(_bounds(fid)),
+        interval(fid.low, fid.high) if fid else MISSING,
         _counts((fid.n_real, fid.n_fake) if fid else None),
         *(_text(name, rows[name].value if name in rows else None) for name in names),
     )
 
 
-def _bounds(row: Score | None) -> tuple[float, float] | None:
-    if row is None or row.low is None or row.high is None:
-        return None
-    return row.low, row.high
-
-
 def _text(name: str, value: float | None) -> str:
-    if value is not None and name in _COUNTS and value == int(value):
-        return f"{value:.0f}"
-    return figure(value)
+    return figure(value, whole=name in COUNTS)
 
 
 def _mean(name: str, spread: SeedValues | None) -> str:
     return _text(name, spread.mean if spread else None)
-
-
-def _range(bounds: tuple[float, float] | None) -> str:
-    return f"{figure(bounds[0])} to {figure(bounds[1])}" if bounds else MISSING
 
 
 def _counts(counts: tuple[int, int] | None) -> str:
@@ -149,19 +113,16 @@ def _counts(counts: tuple[int, int] | None) -> str:
 
 
 _PUBLISHED_NOTE = (
-    "Measured by others under protocols of their own, as far as they state them. A figure of "
-    "another protocol says nothing against one of the tables above: neither is ranked with the "
-    "other."
+    "Measured by others under their own protocols, as far as these are stated. Values under "
+    "different protocols are not comparable: none of these is ranked with the tables above."
 )
 
 
-def published(figures: Sequence[PublishedFigure]) -> Matrix | None:
-    """Return the table, None where the results folder names no such figure."""
+def published(figures: Sequence[PublishedFigure]) -> Table | None:
+    """Return the table of published figures, None if the results folder names none."""
     if not figures:
         return None
-    rows = [
-        (one.name, (one.dataset, one.metric, one.value, one.protocol, one.source))
-        for one in figures
-    ]
-    columns = ("data set", "metric", "published", "protocol", "source")
-    return Matrix("Published elsewhere", "what", columns, tuple(rows), _PUBLISHED_NOTE)
+    rows = [(f.name, f.dataset, f.metric, f.value, f.protocol, f.source) for f in figures]
+    titles = ("What", "Data set", "Metric", "Published", "Protocol", "Source")
+    columns = [Column(title) for title in titles]
+    return Table(columns, rows, title="Published elsewhere", note=_PUBLISHED_NOTE)

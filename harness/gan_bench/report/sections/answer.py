@@ -1,30 +1,33 @@
-"""The answer in up to three verdicts, which claim no more than the seeds allow."""
+"""The answer: a recommendation, up to three verdicts, and what makes them less certain."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Literal
 
+from gan_bench.analysis.final_scores import failed
 from gan_bench.analysis.ranks import RankedGroup
-from gan_bench.analysis.statistics import SeedValues, interval
-from gan_bench.analysis.summary import Group
+from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues, interval
+from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime
 from gan_bench.metrics import SPEED, metric
-from gan_bench.text import factor, figure, listed, many
+from gan_bench.text import duration, factor, figure, listed, many
 
 NAMED = 4
-"""How many implementations a sentence names before it counts the rest."""
+"""Implementations that a sentence names before it counts the rest."""
 Certainty = Literal["clear", "tied", "uncertain", "none"]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What leads in one respect, and how sure that is."""
+    """The best implementation by one measure, and how certain that is."""
 
     topic: str
     leaders: tuple[str, ...]
-    """The label of the best, and those that cannot be told apart from it; empty if none is."""
+    """Label of the best, and of those not distinguishable from it; empty if nothing is ranked."""
     figure: str
-    """Of the best, e.g. ``FID 23.1``; empty if there is none."""
+    """Value of the best, e.g. ``FID 23.1``; empty if there is none."""
     certainty: Certainty
     badge: str
     """The certainty in two or three words."""
@@ -45,17 +48,16 @@ def standings(group: Group, equal: EqualTime | None) -> Standings:
     fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
     ranked = not group.too_short
+    fid = metric(group.metric or "")
     return Standings(
-        quality=RankedGroup(fids, metric(group.metric or "")) if fids and ranked else None,
+        quality=RankedGroup(fids, fid) if fids and ranked else None,
         speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
-        equal_time=RankedGroup(equal.fids, metric(group.metric or ""))
-        if equal and ranked
-        else None,
+        equal_time=RankedGroup(equal.fids, fid) if equal and ranked else None,
     )
 
 
 def answer(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Verdict]:
-    """Return what leads in quality, in speed and in quality at equal time."""
+    """Return the verdicts on quality, speed and quality at equal time."""
     if not any(row.ok_runs for row in group.rows):
         return [_none("No result", _nothing_finished(group))]
     verdicts = [_quality(group, ranks.quality), _speed(ranks.speed)]
@@ -64,18 +66,31 @@ def answer(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Verd
     return verdicts
 
 
-SEEN = (
-    "Every implementation that has a score saw the reference in training, so quality cannot be "
-    "ranked."
-)
-UNSCORED = "No final snapshot has a score, so quality cannot be ranked."
+class Unranked(Enum):
+    """Why quality is not ranked."""
+
+    TOO_SHORT = auto()
+    SAW_REFERENCE = auto()
+    NOT_SCORED = auto()
+
+    @staticmethod
+    def of(group: Group) -> "Unranked":
+        """Return the reason for a group whose quality is not ranked."""
+        if group.too_short:
+            return Unranked.TOO_SHORT
+        scored = any(row.fid for row in group.rows)
+        return Unranked.SAW_REFERENCE if scored else Unranked.NOT_SCORED
 
 
-def unranked(group: Group) -> str:
-    """Say why quality is not ranked."""
-    if group.too_short:
-        return f"{group.too_short}: speed alone is ranked."
-    return SEEN if any(row.fid for row in group.rows) else UNSCORED
+def _unranked_sentence(group: Group) -> str:
+    return {
+        Unranked.TOO_SHORT: f"{group.too_short}, so only speed is ranked.",
+        Unranked.SAW_REFERENCE: (
+            "Every implementation that has a score was trained on the reference images, so "
+            "quality is not ranked."
+        ),
+        Unranked.NOT_SCORED: "No final snapshot has a score, so quality is not ranked.",
+    }[Unranked.of(group)]
 
 
 def _none(topic: str, sentence: str) -> Verdict:
@@ -87,13 +102,13 @@ def _nothing_finished(group: Group) -> str:
     if set(statuses) == {"pending"}:
         return f"No run has finished yet: {many(len(group.runs), 'run')} planned."
     counted = listed([f"{number} {status}" for status, number in statuses.most_common()])
-    return f"No run ended well ({counted}), so there is nothing to rank."
+    return f"No run succeeded ({counted}), so there is nothing to rank."
 
 
 def _quality(group: Group, ranks: RankedGroup | None) -> Verdict:
     topic = "Quality"
     if ranks is None:
-        return _none(topic, unranked(group))
+        return _none(topic, _unranked_sentence(group))
     best = ranks.best
     mean = figure(ranks.spreads[best].mean)
     others = len(ranks.labels) > 1
@@ -110,7 +125,7 @@ def _equal_time(group: Group, ranks: RankedGroup, equal: EqualTime) -> Verdict:
     best = ranks.best
     mean = figure(ranks.spreads[best].mean)
     opening = (
-        f"After {_duration(equal.seconds)}, when {equal.fastest} has finished, {best} has the "
+        f"After {duration(equal.seconds)}, when {equal.fastest} has finished, {best} has the "
         f"lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
     )
     return _verdict("Quality at equal time", ranks, f"FID {mean}", opening)
@@ -119,7 +134,7 @@ def _equal_time(group: Group, ranks: RankedGroup, equal: EqualTime) -> Verdict:
 def _speed(ranks: RankedGroup | None) -> Verdict:
     topic = "Speed"
     if ranks is None:
-        return _none(topic, "No run was long enough for a steady rate, so speed is not ranked.")
+        return _none(topic, "No run was long enough to measure its speed, so speed is not ranked.")
     best = ranks.best
     rate = f"{figure(ranks.spreads[best].mean)} images/s"
     opening = f"{best} trains {rate} ({_seeds(ranks.spreads[best])})"
@@ -136,38 +151,43 @@ def _verdict(topic: str, ranks: RankedGroup, shown: str, opening: str) -> Verdic
     parts = [opening]
     if ranks.equals:
         named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.equals]
-        parts[0] += f", and cannot be told apart from {listed(named, NAMED)}"
+        parts[0] += f", but cannot be distinguished from {listed(named, NAMED)}"
     if clear:
         parts.append(_against(ranks, clear[0]))
     if ranks.unknown:
         parts.append(_too_few(ranks))
-    certainty: Certainty = "tied" if ranks.equals else "uncertain" if ranks.unknown else "clear"
-    few = f"clear lead but for {len(ranks.unknown)} with too few seeds"
-    badge = {
-        "tied": f"no clear lead: {1 + len(ranks.equals)} not told apart",
-        "uncertain": few if clear and not ranks.best_is_short else "too few seeds: not certain",
-        "clear": "clear lead",
-    }[certainty]
+    certainty, badge = _certainty(ranks)
     return Verdict(topic, (best, *ranks.equals), shown, certainty, badge, f"{'; '.join(parts)}.")
 
 
+def _certainty(ranks: RankedGroup) -> tuple[Certainty, str]:
+    """Return how certain it is that the best is best, for programs and in words."""
+    if ranks.equals:
+        return "tied", f"no clear lead: {1 + len(ranks.equals)} not distinguishable"
+    if not ranks.unknown:
+        return "clear", "clear lead"
+    if ranks.best_is_short or len(ranks.unknown) == len(ranks.labels) - 1:
+        return "uncertain", "too few seeds"
+    return "uncertain", f"clear lead, except over {len(ranks.unknown)} with too few seeds"
+
+
 def _against(ranks: RankedGroup, worse: str) -> str:
-    """Say how far the best is from the first that it can be told apart from."""
+    """Return how far the best is from the next one that is distinguishable from it."""
     found = ranks.between(ranks.best, worse)
     assert found is not None
     short = _short(ranks.spreads[worse])
     ratio = found.scale == "ratio"
-    much = f"{factor(found.estimate)} times" if ratio else f"by {figure(found.estimate)}"
+    much = f"by a factor of {factor(found.estimate)}" if ratio else f"by {figure(found.estimate)}"
     if not ranks.metric.higher_is_better:
         return f"{worse} ({short}) is clearly higher, {much} ({interval(found)})"
-    return f"that is clearly faster than {worse} ({short}), {much} ({interval(found)})"
+    return f"it is clearly faster than {worse} ({short}), {much} ({interval(found)})"
 
 
 def _too_few(ranks: RankedGroup) -> str:
     named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
     if ranks.best_is_short or len(named) == len(ranks.labels) - 1:
         return f"too few seeds to say that it is better than {listed(named, NAMED)}"
-    return f"too few seeds to say anything of {listed(named, NAMED)}"
+    return f"too few seeds to judge {listed(named, NAMED)}"
 
 
 def _seeds(spread: SeedValues, planned: int | None = None) -> str:
@@ -182,5 +202,100 @@ def _short(spread: SeedValues) -> str:
     return f"{figure(spread.mean)}{seeds}"
 
 
-def _duration(seconds: float) -> str:
-    return f"{figure(seconds)} s" if seconds < 180 else f"{figure(seconds / 60)} min"
+def advice(group: Group, ranks: Standings) -> str:
+    """Return which implementation to use and how certain that is, in one or two sentences."""
+    if not any(row.ok_runs for row in group.rows):
+        return "There is no recommendation: no run succeeded."
+    quality, speed = ranks.quality, ranks.speed
+    if quality is None:
+        why = {
+            Unranked.TOO_SHORT: "This budget is too short to compare quality",
+            Unranked.SAW_REFERENCE: "Quality is not ranked, as all trained on the reference images",
+            Unranked.NOT_SCORED: "Quality is not ranked, as nothing was scored",
+        }[Unranked.of(group)]
+        if speed is None:
+            return f"{why}."
+        if len(speed.labels) == 1:
+            return f"{why}, and only the speed of {speed.best} was measured."
+        return f"{why}; {speed.best} trains fastest ({_certainty(speed)[1]})."
+    best = quality.best
+    if len(quality.labels) == 1:
+        return f"Only {best} has a score, so there is nothing to choose from."
+    if len(quality.unknown) == len(quality.labels) - 1:
+        return (
+            f"There are too few seeds for a recommendation. {best} has the lowest FID so far; run "
+            "3 seeds or, better, 5 (--seeds 5) before you decide."
+        )
+    if quality.unknown and quality.best_is_short:
+        return (
+            f"{best} has the lowest FID, but too few seeds to distinguish it from "
+            f"{listed(quality.unknown, NAMED, last='or')}. Run more seeds before you decide."
+        )
+    ignored = f" (leaving out {listed(quality.unknown, NAMED)}: too few seeds)"
+    unsure = ignored if quality.unknown else ""
+    if not quality.equals:
+        return (
+            f"Use {best}: it has the lowest FID, and the lead is clear{unsure}. "
+            f"{_pace(best, speed)}".strip()
+        )
+    together = [best, *quality.equals]
+    fastest = _fastest(together, speed)
+    these = f"the {len(together)} implementations whose FIDs cannot be distinguished"
+    rest = [label for label in together if label != fastest[0]]
+    if speed and len(fastest) == 1 and all(speed.clearly(fastest[0], other) for other in rest):
+        return f"Use {fastest[0]}: it clearly trains fastest among {these}{unsure}."
+    any_of = listed(fastest, NAMED, last="or")
+    return f"Use {any_of}: among {these}{unsure}, none clearly trains faster."
+
+
+def _fastest(labels: Sequence[str], speed: RankedGroup | None) -> list[str]:
+    """Return the labels that no other label is clearly faster than."""
+    if speed is None:
+        return list(labels)
+    known = [label for label in speed.labels if label in labels]
+    slower = {label for label in known for other in known if speed.clearly(other, label)}
+    return [*(x for x in known if x not in slower), *(x for x in labels if x not in known)]
+
+
+def _pace(label: str, speed: RankedGroup | None) -> str:
+    """Return how its speed compares with the others, or nothing with too few seeds."""
+    if speed is None or label not in speed.labels or len(speed.labels) < 2:
+        return ""
+    faster = [other for other in speed.labels if speed.clearly(other, label)]
+    if faster:
+        found = speed.between(faster[0], label)
+        assert found is not None
+        return f"{faster[0]} trains {factor(found.estimate)} times as fast."
+    if min(spread.seeds for spread in speed.spreads.values()) < FEWEST_SEEDS:
+        return ""
+    return "None of the others clearly trains faster."
+
+
+def caveats(summary: Summary) -> list[str]:
+    """Return what makes the figures less reliable or less comparable."""
+    found = []
+    records = [run.record for run in summary.runs if run.record and run.record.status == "ok"]
+    shared = [r for r in records if r.circumstances.device_exclusive is False]
+    if shared:
+        most = max(record.circumstances.other_load or 0.0 for record in shared)
+        found.append(
+            f"Other processes used up to {most:.0%} of the processors during "
+            f"{len(shared)} of {many(len(records), 'finished run')}, so times are less reliable."
+        )
+    seen = sorted(label for label, row in summary.rows.items() if row.saw_reference)
+    if seen:
+        found.append(
+            f"Trained on the reference images: {listed(seen, NAMED)}. Such a FID cannot be "
+            "compared with the others and is not ranked."
+        )
+    commits = {record.circumstances.git_commit for record in records} - {None}
+    if len(commits) > 1:
+        found.append(f"The runs come from {len(commits)} git commits.")
+    failures = sum(failed(run) for run in summary.runs)
+    pending = sum(run.status == "pending" for run in summary.runs)
+    if failures and records:
+        found.append(f"{many(failures, 'run')} failed: see the ranking.")
+    if pending and records:
+        verb = "is" if pending == 1 else "are"
+        found.append(f"{many(pending, 'run')} {verb} not finished yet: see the ranking.")
+    return found

@@ -8,41 +8,40 @@ from typing import TypeVar
 from gan_bench.analysis.parity import parity_facts
 from gan_bench.analysis.summary import Row, Summary
 from gan_bench.plan.spec import RunSpec
-from gan_bench.report.sections.tables import Matrix
 from gan_bench.results.certificate import Certificate
 from gan_bench.results.protocol import Protocol, differences
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
-from gan_bench.text import MISSING, figure, listed, many
+from gan_bench.text import MISSING, Column, Table, figure, interval, listed, many
 
 T = TypeVar("T", bound=Hashable)
 
 
 @dataclass(frozen=True)
 class Method:
-    """The last section of a report."""
+    """The last section of a report: how to judge and repeat it."""
 
     facts: tuple[tuple[str, tuple[str, ...]], ...]
     commands: tuple[str, ...]
-    matrices: tuple[Matrix, ...]
+    tables: tuple[Table, ...]
 
 
 def method(
     summary: Summary, protocols: Mapping[str, Scores], certificates: Sequence[Certificate]
 ) -> Method:
-    """Return what a reader needs to judge the figures and to repeat them.
+    """Return what a reader needs to judge the results and to repeat them.
 
     Parameters
     ----------
     summary
         All runs in their groups.
     protocols
-        One score file of each protocol by fingerprint.
+        One score file of each protocol, by fingerprint.
     certificates
-        Of parity.
+        All parity certificates.
     """
     records = [run.record for run in summary.runs if run.record]
-    matrices = [_protocols(protocols)] if protocols else []
+    tables = [_protocols(protocols)] if protocols else []
     return Method(
         facts=tuple(
             (term, texts)
@@ -53,7 +52,7 @@ def method(
             if texts
         ),
         commands=_distinct(run.command for run in summary.runs if run.command),
-        matrices=(*matrices, _versions(summary), _recipes(summary)),
+        tables=(*tables, _versions(summary), _recipes(summary)),
     )
 
 
@@ -87,7 +86,7 @@ def _facts(summary: Summary, records: Sequence[Record]) -> Iterable[tuple[str, t
     yield "Other load", _load(records)
     yield (
         "Determinism",
-        _distinct("asked for" if s.deterministic else "not asked for" for s in specs),
+        _distinct("requested" if s.deterministic else "not requested" for s in specs),
     )
     yield "Git", _distinct(_git(record) for record in records)
     finished = sorted(record.finished_at for record in records)
@@ -97,7 +96,7 @@ def _facts(summary: Summary, records: Sequence[Record]) -> Iterable[tuple[str, t
 def _seen(spec: RunSpec) -> str:
     if "test" not in spec.train_splits:
         return ""
-    return f"; the test split among them, so {spec.implementation.name} saw the reference"
+    return f"; the test split is among them, so {spec.implementation.name} saw the reference"
 
 
 def _machine(record: Record) -> str:
@@ -113,15 +112,15 @@ def _range(values: Iterable[float | None]) -> str | None:
     kept = [value for value in values if value is not None]
     if not kept:
         return None
-    low, high = figure(min(kept)), figure(max(kept))
-    return low if low == high else f"{low} to {high}"
+    same = figure(min(kept)) == figure(max(kept))
+    return figure(kept[0]) if same else interval(min(kept), max(kept))
 
 
 def _probe(records: Sequence[Record]) -> tuple[str, ...]:
     before = _range(record.circumstances.probe_gflops_before for record in records)
     after = _range(record.circumstances.probe_gflops_after for record in records)
     if before is None and after is None:
-        return ("not measured: there is none for a GPU, or no run came that far",) * bool(records)
+        return ("not measured: there is no probe for GPUs, or no run got that far",) * bool(records)
     return (
         f"a float32 matrix product reached {before or MISSING} GFLOP/s before the runs and "
         f"{after or MISSING} after them",
@@ -139,7 +138,7 @@ def _load(records: Sequence[Record]) -> tuple[str, ...]:
             f"the device was exclusive in {alone.count(True)} of {many(len(alone), 'run')}"
         )
     if None in alone:
-        texts.append(f"whether it was is not known of {many(alone.count(None), 'run')}")
+        texts.append(f"unknown for {many(alone.count(None), 'run')}")
     return tuple(texts)
 
 
@@ -150,71 +149,75 @@ def _git(record: Record) -> str:
     return f"{state.git_commit}{', with uncommitted changes' if state.git_dirty else ''}"
 
 
-def _protocols(protocols: Mapping[str, Scores]) -> Matrix:
+def _protocols(protocols: Mapping[str, Scores]) -> Table:
     files = list(protocols.values())
     rows = [
-        (name.replace("_", " "), tuple(_text(getattr(f.protocol, name)) for f in files))
+        (name.replace("_", " "), *(_text(getattr(f.protocol, name)) for f in files))
         for name in Protocol.model_fields
     ]
-    rows.append(("scored with", tuple(_pairs(file.versions) for file in files)))
+    rows.append(("scored with", *(_pairs(file.versions) for file in files)))
     apart = sorted({n for file in files for n in differences(files[0].protocol, file.protocol)})
     words = listed([name.replace("_", " ") for name in apart])
-    return Matrix(
+    return Table(
+        [Column(title) for title in ("Fingerprint", *protocols)],
+        rows,
         title="Protocol",
-        corner="Fingerprint",
-        columns=tuple(protocols),
-        rows=tuple(rows),
-        note=f"They differ in {words}, so their figures are not ranked together." if apart else "",
+        note=f"They differ in {words}, so their scores are not ranked together." if apart else "",
     )
 
 
-def _versions(summary: Summary) -> Matrix:
+def _versions(summary: Summary) -> Table:
     by_framework = {
         (run.spec.implementation.framework, _pairs(run.spec.versions)): None for run in summary.runs
     }
-    return Matrix(
-        title="Versions",
-        corner="Framework",
-        columns=("Versions",),
-        rows=tuple((framework, (versions,)) for framework, versions in by_framework),
-    )
+    return Table([Column("Framework"), Column("Versions")], list(by_framework), title="Versions")
 
 
-def _recipes(summary: Summary) -> Matrix:
+def _recipes(summary: Summary) -> Table:
     columns: dict[str, dict[str, str]] = {}
     for group in summary.groups:
         for row in group.rows:
-            values = recipe_values(row)
+            facts = recipe_facts(row)
+            values = facts.origin | facts.values
             known = columns.setdefault(row.label, values)
             if known != values:
                 columns[f"{row.label}, {group.title}"] = values
     fields = _distinct(field for values in columns.values() for field in values)
-    return Matrix(
+    return Table(
+        [Column(title) for title in ("Value", *columns)],
+        [(field, *(values.get(field, "") for values in columns.values())) for field in fields],
         title="Recipe values",
-        corner="Value",
-        columns=tuple(columns),
-        rows=tuple(
-            (field, tuple(values.get(field, "") for values in columns.values())) for field in fields
-        ),
     )
 
 
-def recipe_values(row: Row) -> dict[str, str]:
-    """Return a row's recipe by name: its values, what is pinned, and how it starts."""
+@dataclass(frozen=True)
+class RecipeFacts:
+    """What is known of an implementation before it runs, by name."""
+
+    origin: dict[str, str]
+    """Name of the recipe, and where the implementation comes from."""
+    values: dict[str, str]
+    """Its schedule, recipe values and conventions."""
+
+
+def recipe_facts(row: Row) -> RecipeFacts:
+    """Return the recipe of a row."""
     spec = row.runs[0].spec
     paired = next((run.record.paired for run in row.runs if run.record), None)
-    values = {
+    origin = {
         "recipe": spec.implementation.recipe,
         "implementation source sha256": spec.source_sha256[:12],
         "implementation from": spec.implementation.distribution
         or ("a file" if spec.implementation.path else "an entry point"),
+    }
+    values = {
         "steps": f"{spec.steps:,}",
         "real images per step": f"{spec.images_per_step:,}",
     }
     if paired is not None:
         values["initial weights"] = "the recipe's" if paired else "its own"
     values |= {key: _text(value) for key, value in spec.recipe_values.items()}
-    return values | spec.conventions
+    return RecipeFacts(origin, values | spec.conventions)
 
 
 def _pairs(values: Mapping[str, str]) -> str:

@@ -1,53 +1,68 @@
-"""The ranking of a comparable group: one row an implementation, then the floor and the ceiling."""
+"""The ranking of a comparable group: a row for each implementation, floor, ceiling and notes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from gan_bench.analysis.parity import RowParity, row_parity
+from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.summary import Group, Row, Scored
+from gan_bench.metrics import COUNTS, metric
 from gan_bench.report.pictures import Look
 from gan_bench.report.sections.answer import Standings
 from gan_bench.report.sections.ranking_rows import (
+    Cell,
+    RankedRow,
+    Ranking,
+    RankingColumn,
+    Reference,
+    Section,
+    Target,
     counted,
     failed,
-    greatest,
+    maximum,
     mean,
     median,
     multiply_adds,
-    notes,
     parity_of,
     reached,
-    references,
     score,
-    share,
     status_of,
     troubles,
+    utilisation,
 )
-from gan_bench.report.sections.tables import Cell, Column, RankedRow, Ranking, Target
-from gan_bench.text import MISSING
+from gan_bench.text import MISSING, figure, listed
 
 READING = (
-    "Rank: by the final FID, as far as the seeds allow: 1 to 3 means that none of the places can "
-    "be excluded (Welch's test of the logarithms, Holm's correction over all pairs, 5 %).",
-    "Final FID, KID, precision, recall, coverage and modes: of the last snapshot, never the best "
-    "one; mean over the seeds that are ok, with the least and the greatest. FID and KID are better "
-    "when lower, the others when higher. Modes: classes present among the samples.",
-    "Images/s: training images in steady state. Time to finish: warm-up and training, without "
-    "evaluation. Time to a FID: until the curve first crosses it, on straight lines between the "
-    "evaluation points, of the seeds that reach it.",
-    "Peak memory: of the host, the greatest over seeds. Multiply-adds: of the products and "
-    "convolutions of a training step, for each real image, as the recipe counts them. Of machine "
-    "rate: these as a share of what a matrix product reached on the machine just then.",
-    "Parity, where a recipe has several implementations: whether a certificate says that this "
+    "Rank: by final FID, as far as the seeds allow. 1 to 3 means that each of these ranks is "
+    "possible (Welch's test on logarithms, Holm's correction over all pairs, level 5 %).",
+    "Final FID, KID, precision, recall, coverage and classes present: of the last snapshot, not "
+    "the best one; mean over successful seeds, with the lowest and highest value. Lower is better "
+    "for FID and KID, higher for the others. Classes present: number of classes among the samples.",
+    "Images/s: training images per second after warm-up. Time to finish: warm-up and training "
+    "without evaluation. Time to a FID: when the curve, a straight line between evaluation points, "
+    "first crosses it; median over the seeds that reach it.",
+    "Peak memory: of the host, the highest value of all seeds. Multiply-adds: in matrix products "
+    "and convolutions of a training step, per real image, as counted by the recipe. Of machine "
+    "rate: training's multiply-adds per second as a share of the rate that a matrix product "
+    "reached on the same machine just before and after.",
+    "Parity, for a recipe with several implementations: whether a certificate confirms that this "
     "implementation and a twin in the table compute the same thing.",
 )
-"""What the columns mean."""
-_SCORES = (
-    ("KID", "kid"),
-    ("Precision", "precision"),
-    ("Recall", "recall"),
-    ("Coverage", "coverage"),
-    ("Modes", "classes_present"),
-)
+"""Explanations of the columns."""
+_SCORES = ("kid", "precision", "recall", "coverage", "classes_present")
+"""Metrics beside the FID, without the feature model's name."""
+_NO_RATIO = ("kid",)
+"""Metrics that may be zero or negative, so that a ratio means nothing."""
+
+
+@dataclass(frozen=True)
+class ScoreColumn:
+    """A column of one metric under one protocol."""
+
+    column: RankingColumn
+    scored: Scored
+    metric: str
+    """Name of the metric, with or without the feature model's."""
 
 
 def ranking(
@@ -55,55 +70,59 @@ def ranking(
     ranks: Standings,
     target: Target | None,
     looks: Mapping[str, Look],
-    score_reasons: Mapping[str, str],
 ) -> Ranking:
     """Return the table of a group.
 
     Parameters
     ----------
     group
-        Its rows are kept in their order.
+        Its rows keep their order.
     ranks
-        What is certain of the order.
+        The ranks that the seeds allow.
     target
-        None where no FID is a target.
+        None if there is no target FID.
     looks
-        By the rows' labels.
-    score_reasons
-        By run id: why a run's scoring went wrong.
+        The look of each implementation, by label.
     """
     parity = row_parity(group.rows)
-    columns: list[Column] = []
-    cells: dict[str, list[Cell]] = {row.label: [] for row in group.rows}
+    rows = group.rows
+    columns: list[RankingColumn] = []
+    cells: dict[str, list[Cell]] = {row.label: [] for row in rows}
 
-    def column(title: str, by_label: Mapping[str, Cell], kind: str = "number") -> None:
-        columns.append(Column(title, kind))
+    def add(column: RankingColumn, by_label: Mapping[str, Cell]) -> None:
+        columns.append(column)
         for label, own in cells.items():
             own.append(by_label.get(label, Cell(MISSING)))
 
-    rows = group.rows
+    def measure(title: str, section: Section, of: Callable[[Row], Cell]) -> None:
+        add(RankingColumn(title, section=section), {row.label: of(row) for row in rows})
+
     if ranks.quality and len(rows) > 1:
-        column("Rank", {label: _rank(ranks, label) for label in ranks.quality.labels})
-    scored_columns = _score_columns(group)
-    for title, scored, name in scored_columns:
-        column(title, {row.label: score(name, scored.spread(row.label, name)) for row in rows})
-    if not scored_columns:
-        column("Final FID", {})
-    column("Images/s", {row.label: mean(row.images_per_s) for row in rows})
-    column("Warm-up (s)", {row.label: median(row.warmup_s) for row in rows})
-    column("Time to finish (s)", {row.label: median(row.finish_s) for row in rows})
+        ranked = {label: _rank(ranks.quality, label) for label in ranks.quality.labels}
+        add(RankingColumn("Rank"), ranked)
+    score_columns = _score_columns(group)
+    for one in score_columns:
+        spreads = {row.label: one.scored.spread(row.label, one.metric) for row in rows}
+        add(one.column, {label: score(one.metric, spread) for label, spread in spreads.items()})
+    if not score_columns:
+        add(RankingColumn("Final FID", section="Quality"), {})
+    measure("Images/s", "Speed", lambda row: mean(row.images_per_s))
+    measure("Warm-up (s)", "Speed", lambda row: median(row.warmup_s))
+    measure("Time to finish (s)", "Speed", lambda row: median(row.finish_s))
     if target:
         times = {label: reached(found) for label, found in target.reached.items()}
-        column(f"Time to FID {target.fid:g} (s)", times)
-    column("Peak memory (MB)", {row.label: greatest(row.peak_mb) for row in rows})
-    for title, network in (("Parameters G", "generator"), ("Parameters D", "discriminator")):
-        column(title, {row.label: counted(row.parameters.get(network)) for row in rows})
-    column("Multiply-adds per image (M)", {row.label: multiply_adds(row) for row in rows})
-    column("Of machine rate (%)", {row.label: share(row) for row in rows})
-    column("Failed", {row.label: failed(row) for row in rows})
+        add(RankingColumn(f"Time to FID {target.fid:g} (s)", section="Speed"), times)
+    measure("Peak memory (MB)", "Speed", lambda row: maximum(row.peak_mb))
+    measure("Parameters G", "Size", lambda row: counted(row.parameters.get("generator")))
+    measure("Parameters D", "Size", lambda row: counted(row.parameters.get("discriminator")))
+    measure("Multiply-adds per image (M)", "Size", multiply_adds)
+    measure("Of machine rate (%)", "Speed", utilisation)
+    failures = RankingColumn("Failed", section="Reliability", has_ratio=False)
+    add(failures, {row.label: failed(row) for row in rows})
     if parity:
-        column("Parity", {row.label: parity_of(row, parity) for row in rows}, "text")
-    column("Status", {row.label: status_of(row) for row in rows}, "text")
+        checked = {row.label: parity_of(row, parity) for row in rows}
+        add(RankingColumn("Parity", "text"), checked)
+    add(RankingColumn("Status", "text"), {row.label: status_of(row) for row in rows})
     return Ranking(
         title=group.title,
         columns=tuple(columns),
@@ -113,33 +132,36 @@ def ranking(
                 looks[row.label].colour_class,
                 _words(row, parity),
                 tuple(cells[row.label]),
-                tuple(troubles(row, score_reasons)),
+                tuple(troubles(row)),
             )
             for row in rows
         ),
-        references=references(group, [c.title for c in columns], scored_columns),
-        notes=tuple(notes(group, target)),
+        references=_references(group, columns, score_columns),
+        notes=tuple(_notes(group, target)),
     )
 
 
-def _score_columns(group: Group) -> list[tuple[str, Scored, str]]:
-    """Return the columns that hold scores: title, protocol and the metric's name."""
+def _score_columns(group: Group) -> list[ScoreColumn]:
     found = []
-    if group.scored:
-        found.append((f"Final FID ({group.features})", group.scored, group.scored.metric))
-    found += [(f"Final FID ({other.features})", other, other.metric) for other in group.others]
-    for title, name in _SCORES:
+    for scored in group.protocols:
+        column = RankingColumn(f"Final FID ({scored.features})", section="Quality")
+        found.append(ScoreColumn(column, scored, scored.metric))
+    for name in _SCORES:
         for scored in group.protocols:
             if any(scored.spread(row.label, name) for row in group.rows):
-                word = title if scored is group.scored else f"{title} ({scored.features})"
-                found.append((word, scored, name))
+                title = metric(f"{name}_{scored.features}" if name not in COUNTS else name).label
+                column = RankingColumn(
+                    title if scored is group.scored else f"{title} ({scored.features})",
+                    section="Quality",
+                    has_ratio=name not in _NO_RATIO,
+                )
+                found.append(ScoreColumn(column, scored, name))
                 break
     return found
 
 
-def _rank(ranks: Standings, label: str) -> Cell:
-    assert ranks.quality is not None
-    first, last = ranks.quality.rank(label)
+def _rank(ranks: RankedGroup, label: str) -> Cell:
+    first, last = ranks.rank(label)
     return Cell(f"{first}" if first == last else f"{first} to {last}", sort=first + last / 1e6)
 
 
@@ -149,3 +171,108 @@ def _words(row: Row, parity: Mapping[str, RowParity]) -> str:
     return " ".join(
         [*words, *["failed"] * bool(row.failed_runs), *([known.label] if known else [])]
     )
+
+
+def _references(
+    group: Group, columns: Sequence[RankingColumn], score_columns: Sequence[ScoreColumn]
+) -> tuple[Reference, ...]:
+    """Return the rows of floor, ceiling and external samples."""
+    if group.scored is None:
+        return ()
+
+    def row(label: str, of: Callable[[ScoreColumn], Cell], explanation: str) -> Reference:
+        by_title = {one.column.title: of(one) for one in score_columns}
+        cells = (by_title.get(column.title, Cell("")) for column in columns)
+        return Reference(label, tuple(cells), explanation)
+
+    def floor(one: ScoreColumn) -> Cell:
+        return Cell(figure(one.scored.floor_of(one.metric), whole=one.metric in COUNTS))
+
+    def ceiling(one: ScoreColumn) -> Cell:
+        return mean(one.scored.ceiling) if one.metric == one.scored.metric else Cell("")
+
+    explanation = "real training images scored like samples: the best that a generator can expect"
+    if group.floor is None:
+        explanation = group.scored.floor_reason or "not measured"
+    untrained = "generators of all runs before the first step"
+    found = [
+        row("Floor: real against real", floor, explanation),
+        row(
+            "Ceiling: untrained generator",
+            ceiling,
+            untrained if group.scored.ceiling else "no snapshot of step 0 was scored",
+        ),
+    ]
+    names = dict.fromkeys(name for scored in group.protocols for name, _ in scored.externals)
+    return (*found, *(_external(name, row, score_columns) for name in names))
+
+
+def _external(
+    name: str,
+    row: Callable[[str, Callable[[ScoreColumn], Cell], str], Reference],
+    score_columns: Sequence[ScoreColumn],
+) -> Reference:
+    def cell(one: ScoreColumn) -> Cell:
+        file = dict(one.scored.externals).get(name)
+        if file is None:
+            return Cell("")
+        values = {score.metric: score.value for score in file.scores}
+        value = values.get(one.metric, values.get(f"{one.metric}_{one.scored.features}"))
+        return Cell(figure(value, whole=one.metric in COUNTS))
+
+    files = [file for one in score_columns if (file := dict(one.scored.externals).get(name))]
+    last = files[-1]
+    source = last.fake.images if last.fake else "unknown"
+    explanation = f"{last.protocol.n_fake:,} images of {source}, not trained here"
+    return row(f"External: {name}", cell, explanation)
+
+
+def _notes(group: Group, target: Target | None) -> list[str]:
+    """Return what a reader of the ranking must know."""
+    found = list(dict.fromkeys(text for scored in group.protocols for text in scored.warnings))
+    if group.too_short and any(row.fid for row in group.rows):
+        found.append(
+            "With this budget, the scores only show that scoring works: do not rank by them."
+        )
+    deficient = [row.label for row in group.rows if row.rank_deficient]
+    if deficient:
+        found.append(
+            "The covariance of samples or reference is rank-deficient for the final FID of "
+            f"{listed(deficient, 6)}."
+        )
+    if target is None and group.scored and any(row.fid for row in group.rows):
+        found.append(
+            "No time to a FID is shown, as this data set has no default target: name one with "
+            "--target-fid."
+        )
+    missing = _missing(group)
+    if missing:
+        found.append(f"{MISSING} not measured: {missing}")
+    return [*found, *(remark for row in group.rows for remark in row.remarks)]
+
+
+def _missing(group: Group) -> str:
+    reasons = []
+    unfinished = [row.label for row in group.rows if not row.ok_runs]
+    if unfinished:
+        reasons.append(f"no run succeeded ({listed(unfinished, 6)})")
+    ok = [row for row in group.rows if row.ok_runs]
+    if any(row.machine_fraction is None and row.multiply_adds_per_image for row in ok):
+        shared = any(
+            run.record is not None and run.record.circumstances.device_exclusive is False
+            for row in ok
+            for run in row.ok_runs
+        )
+        if group.setting.device == "GPU":
+            reasons.append("there is no framework-neutral probe on a GPU")
+        elif shared:
+            reasons.append(
+                "other processes used the machine, so its rate during the run is unknown"
+            )
+        else:
+            reasons.append("a run was too short for a rate, or the machine was not probed")
+    if any(not row.parameters or row.multiply_adds_per_image is None for row in ok):
+        reasons.append("not every recipe counts its parameters and multiply-adds")
+    if any(row.fid is None for row in ok):
+        reasons.append("not every finished run was scored")
+    return f"{'; '.join(reasons)}." if reasons else ""

@@ -5,6 +5,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,35 +21,108 @@ from gan_bench.analysis.statistics import (
     paired,
 )
 from gan_bench.analysis.summary import Group, Row
-from gan_bench.report.sections.tables import Matrix
-from gan_bench.text import MISSING, factor, figure
+from gan_bench.text import MISSING, Column, Table, factor, figure
 
-_NOT_APART = "they cannot be told apart"
 UNCERTIFIED = "\N{DAGGER}"
-"""Marks a recipe whose implementations have no certificate."""
+"""Marks a recipe whose implementations have no parity certificate."""
 _NOTE = (
-    "Mean over seeds. Effects are ratios, taken seed by seed between twins, which share data and "
-    "noise, and initial weights where the recipe gives them, with a 95 % interval; that of a "
-    "recipe is against the mean of all recipes that every framework has."
+    "Means over seeds. Effects are ratios with a 95 % interval, computed seed by seed: twins share "
+    "data and noise, and initial weights if the recipe sets them. The effect of a recipe is its "
+    "ratio to the mean of all recipes that every framework has."
+)
+_UNCERTIFIED_NOTE = (
+    f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
 )
 _Cells = Mapping[tuple[str, str], Row]
-"""By recipe and framework."""
+"""Rows by recipe and framework."""
+Ratio = Difference | float
+"""A ratio with its interval; a bare number if there is one common seed."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of all implementations by recipe and framework, compared by its logarithm.
+
+    The ratio of two frameworks is paired by seed (`gan_bench.analysis.statistics.paired`). The
+    effect of a recipe is its mean over the frameworks against the mean of all recipes, again seed
+    by seed, over the recipes that every framework has.
+    """
+
+    kind: Literal["quality", "speed"]
+    title: str
+    noun: str
+    """For sentences, e.g. ``FID``."""
+    values: Mapping[tuple[str, str], SeedValues]
+    """Values by recipe and framework."""
+    recipes: Sequence[str]
+    frameworks: Sequence[str]
+    """The others are compared with the first one."""
+
+    def ratio(self, framework: str, recipes: Sequence[str]) -> Ratio | None:
+        """Return a framework's values over the first framework's.
+
+        For each seed, the geometric mean over the recipes is taken before the seeds are paired.
+        """
+        keys = [[(recipe, f) for recipe in recipes] for f in (framework, self.frameworks[0])]
+        if not all(key in self.values for side in keys for key in side):
+            return None
+        sides = [[self.values[key].by_seed for key in side] for side in keys]
+        seeds = _common_seeds([by_seed for side in sides for by_seed in side])
+        if not seeds or min(by_seed[s] for side in sides for by_seed in side for s in seeds) <= 0:
+            return None
+        x, y = (
+            [statistics.geometric_mean(by_seed[s] for by_seed in side) for s in seeds]
+            for side in sides
+        )
+        return paired(x, y, scale="ratio") or x[0] / y[0]
+
+    def overall_ratio(self, framework: str) -> Ratio | None:
+        """Return the ratio over all recipes of both frameworks, None if there is but one."""
+        pair = (framework, self.frameworks[0])
+        both = [r for r in self.recipes if all((r, f) in self.values for f in pair)]
+        return self.ratio(framework, both) if len(both) > 1 else None
+
+    def recipe_effects(self) -> dict[str, Ratio]:
+        """Return each recipe's ratio to the mean of all, over the recipes of every framework."""
+        names = [r for r in self.recipes if all((r, f) in self.values for f in self.frameworks)]
+        if len(names) < 2:
+            return {}
+        table = [[self.values[name, f].by_seed for f in self.frameworks] for name in names]
+        seeds = _common_seeds([by_seed for row in table for by_seed in row])
+        # Shape (recipes, frameworks, seeds).
+        values = np.array([[[by_seed[s] for s in seeds] for by_seed in row] for row in table])
+        if not seeds or not (values > 0).all():
+            return {}
+        logs: NDArray[np.float64] = np.log(values)
+        by_recipe = logs.mean(axis=1) - logs.mean(axis=(0, 1))
+        return {name: _effect(logs) for name, logs in zip(names, by_recipe.tolist(), strict=True)}
+
+
+def _common_seeds(values: Sequence[Mapping[int, float]]) -> list[int]:
+    return sorted(set.intersection(*map(set, values)))
+
+
+def _effect(logarithms: Sequence[float]) -> Ratio:
+    found = mean_interval(logarithms)
+    if found is None:
+        return math.exp(logarithms[0])
+    mean, low, high = (math.exp(value) for value in found[:3])
+    seeds = (len(logarithms), len(logarithms))
+    return Difference(mean, low, high, found[3], seeds, scale="ratio", paired=True)
 
 
 @dataclass(frozen=True)
 class Crossed:
-    """The matrices of a group, and what they say."""
+    """The tables of a group, and what they say."""
 
-    matrices: tuple[Matrix, ...]
+    tables: tuple[Table, ...]
     sentences: tuple[str, ...]
 
 
 def crossed(group: Group) -> Crossed | None:
     """Return FID and images/s by recipe and framework, with the effects of both.
 
-    None where no recipe stands in two frameworks. The effect of a framework is paired by seed
-    (`gan_bench.analysis.statistics.paired`); that of a recipe is its mean over the frameworks
-    against the mean of all recipes, again seed by seed, over the recipes that every framework has.
+    None if no recipe has implementations in two frameworks.
     """
     cells = _cells(group.rows)
     frameworks = sorted({framework for _, framework in cells})
@@ -56,48 +130,35 @@ def crossed(group: Group) -> Crossed | None:
     shared = [r for r in recipes if sum((r, f) in cells for f in frameworks) > 1]
     if not shared:
         return None
-    measures: list[tuple[str, str, dict[str, SeedValues]]] = []
-    if group.scored:
-        fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
-        measures.append((f"Final FID ({group.features})", "FID", fids))
+
+    def measure(
+        kind: Literal["quality", "speed"], title: str, noun: str, by_label: Mapping[str, SeedValues]
+    ) -> Measure:
+        values = {key: by_label[row.label] for key, row in cells.items() if row.label in by_label}
+        return Measure(kind, title, noun, values, recipes, frameworks)
+
+    fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
-    measures.append(("Images/s", "speed", speeds))
+    measures = []
+    if group.scored and fids:
+        measures.append(measure("quality", f"Final FID ({group.features})", "FID", fids))
+    if speeds:
+        measures.append(measure("speed", "Images/s", "speed", speeds))
+    if not measures:
+        return None
+    ranked = [m for m in measures if m.kind != "quality" or not group.too_short]
+    sentences = _sentences(ranked)
+    if len(ranked) < len(measures):
+        sentences.insert(0, f"{group.too_short}: the FIDs only show that scoring works.")
     uncertified = _uncertified(group, cells, shared, frameworks)
-    tables = [
-        _Table(title, word, spreads, cells, recipes, frameworks)
-        for title, word, spreads in measures
-        if spreads
-    ]
-    told = [table for table in tables if table.word != "FID" or not group.too_short]
-    sentences = _sentences(told)
-    if len(told) < len(tables):
-        sentences.insert(0, f"{group.too_short}: the FIDs are there to show that they work.")
-    matrices = tuple(table.matrix(uncertified) for table in tables)
-    return Crossed(matrices, tuple(sentences)) if matrices else None
-
-
-def _sentences(tables: Sequence["_Table"]) -> list[str]:
-    """Return what the frameworks and the recipes change, corrected by Holm over the sentences."""
-    effects = [(table, other, found) for table in tables for other, found in table.frameworks()]
-    texts = {id(table): [] for table in tables}  # type: dict[int, list[str]]
-    for (table, other, found), p in zip(
-        effects, holm([found.p for _, _, found in effects]), strict=True
-    ):
-        found = replace(found, p=p)
-        few = min(found.seeds) < FEWEST_SEEDS
-        certain = "" if found.clear else f": {'too few seeds to tell' if few else _NOT_APART}"
-        texts[id(table)].append(
-            f"At the same recipe the {table.word} of {other} is {factor(found.estimate)} times "
-            f"that of {table.first} ({interval(found)}){certain}."
-        )
-    return [text for table in tables for text in (*texts[id(table)], *table.recipes_apart())]
+    return Crossed(tuple(_table(m, uncertified) for m in measures), tuple(sentences))
 
 
 def _cells(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
-    """Return the row of each recipe in each framework; recipes with other values are others.
+    """Return the row of each recipe and framework; a recipe with other values is another recipe.
 
-    Of several versions in one framework that differ in their source alone, none is the twin of
-    another's: they have no cell.
+    Several versions in one framework that differ only in their source have no cell: it is unclear
+    which of them is the twin of the other framework's.
     """
     values: dict[str, dict[str, None]] = {}
     found: dict[tuple[str, str, str], list[Row]] = {}
@@ -119,140 +180,75 @@ def _uncertified(
 ) -> set[str]:
     parity = row_parity(group.rows)
     of = {r: [cells[r, f].label for f in frameworks if (r, f) in cells] for r in shared}
-    return {r for r, labels in of.items() if any(parity[one].label != CHECKED for one in labels)}
+    return {
+        r for r, labels in of.items() if any(parity[label].label != CHECKED for label in labels)
+    }
 
 
-class _Table:
-    """One measure of all implementations; everything is compared by its logarithm."""
-
-    def __init__(
-        self,
-        title: str,
-        word: str,
-        spreads: Mapping[str, SeedValues],
-        cells: _Cells,
-        recipes: Sequence[str],
-        frameworks: Sequence[str],
-    ) -> None:
-        self.title, self.word = title, word
-        self.cells, self.recipes = cells, recipes
-        self.first, *self.others = frameworks
-        self.spreads = {
-            key: spreads[row.label] for key, row in cells.items() if row.label in spreads
-        }
-
-    def matrix(self, uncertified: set[str]) -> Matrix:
-        """Return the table; `uncertified` recipes are marked."""
-        frameworks = (self.first, *self.others)
-        effects = self._recipe_effects()
-        rows = []
-        for recipe in self.recipes:
-            means = (self._mean(recipe, framework) for framework in frameworks)
-            ratios = (_shown(self._ratio([recipe], other)) for other in self.others)
-            name = f"{recipe} {UNCERTIFIED}" if recipe in uncertified else recipe
-            rows.append((name, (*means, *ratios, effects.get(recipe, MISSING))))
-        overall = [self._overall(other) for other in self.others]
-        if any(overall):
-            blank = (MISSING,) * len(frameworks)
-            rows.append(("All recipes", (*blank, *map(_shown, overall), MISSING)))
-        mark = f" {UNCERTIFIED} No parity certificate says that the twins compute the same thing."
-        return Matrix(
-            title=self.title,
-            corner="Recipe",
-            columns=(
-                *frameworks,
-                *(f"{other} / {self.first}" for other in self.others),
-                "Recipe / all recipes",
-            ),
-            rows=tuple(rows),
-            note=_NOTE + (mark if uncertified else ""),
-            numeric=True,
-        )
-
-    def frameworks(self) -> list[tuple[str, Difference]]:
-        """Return the effect of each framework against the first, where the seeds give one."""
-        found = [(other, self._overall(other)) for other in self.others]
-        return [(other, one) for other, one in found if isinstance(one, Difference)]
-
-    def recipes_apart(self) -> list[str]:
-        """Return how far the recipe lowest from all and the one highest are apart."""
-        balanced = self._balanced()
-        effects = self._recipe_effects()
-        if balanced is None or any("one seed" in text for text in effects.values()):
-            return []
-        names, values = balanced
-        means = values.mean(axis=(1, 2))
-        low, high = names[int(means.argmin())], names[int(means.argmax())]
-        return [
-            f"Against the mean of {len(names)} recipes, the {self.word} of {low} is "
-            f"{effects[low]} times as high, that of {high} {effects[high]} times."
-        ]
-
-    def _mean(self, recipe: str, framework: str) -> str:
-        spread = self.spreads.get((recipe, framework))
-        return figure(spread.mean) if spread else MISSING
-
-    def _overall(self, other: str) -> Difference | float | None:
-        both = [r for r in self.recipes if all((r, f) in self.spreads for f in (self.first, other))]
-        return self._ratio(both, other) if len(both) > 1 else None
-
-    def _ratio(self, recipes: Sequence[str], other: str) -> Difference | float | None:
-        """Return a framework's figures over the first one's, a bare ratio from one common seed.
-
-        Of each seed, the geometric mean over the recipes is taken before the seeds are paired.
-        """
-        sides = [
-            [self.spreads[recipe, framework].by_seed for recipe in recipes]
-            for framework in (other, self.first)
-            if all((recipe, framework) in self.spreads for recipe in recipes)
-        ]
-        if len(sides) < 2:
-            return None
-        seeds = sorted(set.intersection(*(set(one) for side in sides for one in side)))
-        if not seeds or min(one[s] for side in sides for one in side for s in seeds) <= 0:
-            return None
-        x, y = (
-            [statistics.geometric_mean(one[s] for one in side) for s in seeds] for side in sides
-        )
-        return paired(x, y, scale="ratio") or x[0] / y[0]
-
-    def _balanced(self) -> tuple[list[str], NDArray[np.float64]] | None:
-        """Return the recipes that all frameworks have, and the logarithms of their figures.
-
-        The array's shape is (recipes, frameworks, common seeds).
-        """
-        frameworks = (self.first, *self.others)
-        names = [r for r in self.recipes if all((r, f) in self.spreads for f in frameworks)]
-        table = [[self.spreads[r, f].by_seed for f in frameworks] for r in names]
-        if len(names) < 2:
-            return None
-        seeds = sorted(set.intersection(*(set(one) for row in table for one in row)))
-        if not seeds:
-            return None
-        values = np.array([[[one[seed] for seed in seeds] for one in row] for row in table])
-        return (names, np.log(values)) if (values > 0).all() else None
-
-    def _recipe_effects(self) -> dict[str, str]:
-        balanced = self._balanced()
-        if balanced is None:
-            return {}
-        names, values = balanced
-        texts = {}
-        for name, effects in zip(
-            names, values.mean(axis=1) - values.mean(axis=(0, 1)), strict=True
-        ):
-            found = mean_interval(effects.tolist())
-            if found is None:
-                texts[name] = f"{factor(math.exp(effects[0]))} (one seed)"
-            else:
-                mean, low, high = (factor(math.exp(value)) for value in found[:3])
-                texts[name] = f"{mean} ({low} to {high})"
-        return texts
+def _table(measure: Measure, uncertified: set[str]) -> Table:
+    """Return the table of a measure; `uncertified` recipes are marked."""
+    first, *others = measure.frameworks
+    effects = measure.recipe_effects()
+    rows = []
+    for recipe in measure.recipes:
+        spreads = (measure.values.get((recipe, f)) for f in measure.frameworks)
+        means = (figure(spread.mean if spread else None) for spread in spreads)
+        ratios = (_shown(measure.ratio(other, [recipe])) for other in others)
+        name = f"{recipe} {UNCERTIFIED}" if recipe in uncertified else recipe
+        rows.append((name, *means, *ratios, _shown(effects.get(recipe))))
+    overall = [measure.overall_ratio(other) for other in others]
+    if any(overall):
+        blank = (MISSING,) * len(measure.frameworks)
+        rows.append(("All recipes", *blank, *map(_shown, overall), MISSING))
+    titles = (*measure.frameworks, *(f"{other} / {first}" for other in others))
+    return Table(
+        [Column("Recipe"), *(Column(t, "number") for t in (*titles, "Recipe / all recipes"))],
+        rows,
+        title=measure.title,
+        note=_NOTE + (_UNCERTIFIED_NOTE if uncertified else ""),
+    )
 
 
-def _shown(found: Difference | float | None) -> str:
-    if found is None:
+def _sentences(measures: Sequence[Measure]) -> list[str]:
+    """Return what frameworks and recipes change, corrected by Holm over the sentences."""
+    ratios = [(m, f, m.overall_ratio(f)) for m in measures for f in m.frameworks[1:]]
+    tested = [(m, f, found) for m, f, found in ratios if isinstance(found, Difference)]
+    corrected = holm([found.p for _, _, found in tested])
+    sentences = []
+    for measure in measures:
+        for (tested_measure, framework, found), p in zip(tested, corrected, strict=True):
+            if tested_measure is measure:
+                sentences.append(_framework_sentence(measure, framework, replace(found, p=p)))
+        sentences += _recipe_sentence(measure)
+    return sentences
+
+
+def _framework_sentence(measure: Measure, framework: str, found: Difference) -> str:
+    certain = ""
+    if not found.clear:
+        few = min(found.seeds) < FEWEST_SEEDS
+        certain = ": too few seeds to say more" if few else ": they cannot be distinguished"
+    return (
+        f"For the same recipe, the {measure.noun} of {framework} is {factor(found.estimate)} times "
+        f"that of {measure.frameworks[0]} ({interval(found)}){certain}."
+    )
+
+
+def _recipe_sentence(measure: Measure) -> list[str]:
+    """Return a sentence on the recipes with the lowest and the highest effect."""
+    effects = {n: e for n, e in measure.recipe_effects().items() if isinstance(e, Difference)}
+    if not effects:
+        return []
+    low, high = (by(effects, key=lambda name: effects[name].estimate) for by in (min, max))
+    return [
+        f"Relative to the mean of {len(effects)} recipes, the {measure.noun} of {low} is "
+        f"{_shown(effects[low])} times as high, that of {high} {_shown(effects[high])} times."
+    ]
+
+
+def _shown(ratio: Ratio | None) -> str:
+    if ratio is None:
         return MISSING
-    if isinstance(found, Difference):
-        return f"{factor(found.estimate)} ({factor(found.low)} to {factor(found.high)})"
-    return f"{factor(found)} (one seed)"
+    if isinstance(ratio, Difference):
+        return f"{factor(ratio.estimate)} ({factor(ratio.low)} to {factor(ratio.high)})"
+    return f"{factor(ratio)} (one seed)"

@@ -10,20 +10,12 @@ from gan_bench.analysis.summary import Group, Row
 from gan_bench.report.charts.loss_curves import Losses
 from gan_bench.report.claims.sources import sources_claims
 from gan_bench.report.sections.answer import Standings
-from gan_bench.report.sections.method import recipe_values
-from gan_bench.report.sections.tables import Cell, Matrix, Ranking
-from gan_bench.text import MISSING, factor, figure, many
+from gan_bench.report.sections.method import RecipeFacts, recipe_facts
+from gan_bench.report.sections.ranking_rows import Cell, Ranking, Section
+from gan_bench.text import MISSING, Column, Table, factor, figure, many
 
 _MOST_ROWS = 40
-"""With more, the page holds no sentence for each pair: they grow with the square."""
-_SECTIONS = {
-    **dict.fromkeys(("Parameters G", "Parameters D", "Multiply-adds per image (M)"), "Size"),
-    **dict.fromkeys(("KID", "Precision", "Recall", "Coverage", "Modes"), "Quality"),
-    "Failed": "Reliability",
-}
-"""Of the ranking's columns; those of the FIDs are of quality too, all others of speed."""
-_NO_VALUES = ("recipe", "implementation source sha256", "implementation from")
-"""Of a recipe's facts, those that are none of its values."""
+"""With more implementations there is no sentence for each pair: pairs grow with the square."""
 _LOSSES = {
     "generator": "Generator's loss at the end",
     "discriminator": "Discriminator's loss at the end",
@@ -34,44 +26,45 @@ _LOSSES = {
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that is known of an implementation."""
+    """One thing that is known about an implementation."""
 
-    section: str
+    section: Section
     name: str
     text: str
     number: float | None = None
-    """Where the two can be compared by a ratio."""
+    """Value for a ratio of two implementations; None if a ratio means nothing."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """All that any two of a group's implementations are compared by."""
+    """Facts and sentences that compare any two implementations of a group."""
 
     facts: Mapping[str, tuple[Fact, ...]]
-    """By label."""
+    """Facts by label."""
     sentences: Mapping[tuple[str, str], str]
-    """By pair of labels in the ranking's order; none where there are too many pairs."""
+    """Sentence by pair of labels, in the ranking's order; empty if there are too many pairs."""
 
 
 def pairs(group: Group, ranking: Ranking, ranks: Standings, curves: Sequence[Losses]) -> Pairs:
-    """Return the facts of each implementation, and what can be said of each pair.
+    """Return the facts of each implementation, and a sentence for each pair.
 
     Parameters
     ----------
     group
         The implementations.
     ranking
-        Its table.
+        Table of the group.
     ranks
-        What is certain of its order.
+        Ranks that the seeds allow.
     curves
-        The losses.
+        Losses of the implementations.
     """
     by_label = {one.label: one for one in curves}
     cells = {row.label: row.cells for row in ranking.rows}
+    recipes = {row.label: recipe_facts(row) for row in group.rows}
     facts = {
         row.label: (
-            *_recipe(row),
+            *_recipe(recipes[row.label]),
             *_measured(ranking, cells[row.label]),
             *_ends(by_label.get(row.label)),
         )
@@ -81,15 +74,15 @@ def pairs(group: Group, ranking: Ranking, ranks: Standings, curves: Sequence[Los
     if len(group.rows) <= _MOST_ROWS:
         for place, a in enumerate(group.rows):
             for b in group.rows[place + 1 :]:
-                same = _same(facts[a.label], facts[b.label])
+                same = _same(recipes[a.label], recipes[b.label])
                 sentences[a.label, b.label] = " ".join(
-                    [_likeness(a, b, same), *_differences(a.label, b.label, ranks)]
+                    [_similarity(a, b, same), *_differences(a.label, b.label, ranks)]
                 )
     return Pairs(facts, sentences)
 
 
-def told(group: Group, found: Pairs) -> list[Matrix]:
-    """Return the comparisons that markdown shows: each twin pair, and what the sources compare."""
+def chosen_pairs(group: Group, found: Pairs) -> list[Table]:
+    """Return the comparisons for markdown: all twins, and the pairs that sources compare."""
     wanted: dict[tuple[str, str], None] = {}
     compared = dict.fromkeys((c.recipe, c.than) for c in sources_claims() if c.than)
     for recipe, than in compared:
@@ -100,36 +93,31 @@ def told(group: Group, found: Pairs) -> list[Matrix]:
     for a, b in combinations(sorted(group.rows, key=lambda row: (row.recipe, row.label)), 2):
         if are_twins(a, b):
             wanted[a.label, b.label] = None
-    return [_matrix(a, b, found) for a, b in wanted]
+    return [_table(a, b, found) for a, b in wanted]
 
 
 def are_twins(a: Row, b: Row) -> bool:
-    """Whether two rows are one recipe with equal values in two frameworks."""
+    """Return whether two rows are one recipe with equal values in two frameworks."""
     values = (a.runs[0].spec.recipe_values, b.runs[0].spec.recipe_values)
     return a.recipe == b.recipe and a.framework != b.framework and values[0] == values[1]
 
 
-def _matrix(a: str, b: str, found: Pairs) -> Matrix:
+def _table(a: str, b: str, found: Pairs) -> Table:
     facts, others = found.facts[a], {(f.section, f.name): f for f in found.facts[b]}
     rows, same = [], []
     names = {(f.section, f.name): f for f in facts}
     for key in dict.fromkeys([*names, *others]):
         left, right = names.get(key), others.get(key)
-        texts = [one.text if one else MISSING for one in (left, right)]
+        texts = [fact.text if fact else MISSING for fact in (left, right)]
         if texts[0] == texts[1]:
             same.append(f"{key[1]} {texts[0]}")
         else:
             ratio = _ratio(left, right)
-            rows.append((key[1], (texts[0], texts[1], ratio)))
+            rows.append((key[1], *texts, ratio))
     sentence = found.sentences.get((a, b)) or found.sentences.get((b, a), "")
-    note = f"{sentence} The same in both: {', '.join(same)}." if same else sentence
-    return Matrix(
-        title=f"{a} and {b}",
-        corner="What",
-        columns=(a, b, "Ratio"),
-        rows=tuple(rows),
-        note=note.strip(),
-    )
+    note = f"{sentence} Equal in both: {', '.join(same)}." if same else sentence
+    columns = [Column(title) for title in ("What", a, b, "Ratio")]
+    return Table(columns, rows, title=f"{a} and {b}", note=note.strip())
 
 
 def _ratio(left: Fact | None, right: Fact | None) -> str:
@@ -138,21 +126,18 @@ def _ratio(left: Fact | None, right: Fact | None) -> str:
     return f"\N{MULTIPLICATION SIGN}{factor(right.number / left.number)}"
 
 
-def _recipe(row: Row) -> Iterable[Fact]:
-    for name, text in recipe_values(row).items():
+def _recipe(recipe: RecipeFacts) -> Iterable[Fact]:
+    for name, text in (recipe.origin | recipe.values).items():
         yield Fact("Recipe", name, text)
 
 
 def _measured(ranking: Ranking, cells: Sequence[Cell]) -> Iterable[Fact]:
     for column, cell in zip(ranking.columns, cells, strict=True):
-        if column.title in ("Rank", "Parity", "Status"):
+        if column.section is None:
             continue
         text = f"{cell.text} ({cell.range})" if cell.range else cell.text
-        number = cell.sort if isinstance(cell.sort, int | float) else None
-        fid = column.title.startswith("Final FID")
-        section = "Quality" if fid else _SECTIONS.get(column.title, "Speed")
-        compared = column.title not in ("Failed", "KID")
-        yield Fact(section, column.title, text, float(number) if number and compared else None)
+        value = cell.sort if column.has_ratio and isinstance(cell.sort, int | float) else None
+        yield Fact(column.section, column.title, text, float(value) if value else None)
 
 
 def _ends(curves: Losses | None) -> Iterable[Fact]:
@@ -161,17 +146,13 @@ def _ends(curves: Losses | None) -> Iterable[Fact]:
             yield Fact("Curves", name, figure(curves.ends[column]))
 
 
-def _same(a: Sequence[Fact], b: Sequence[Fact]) -> tuple[int, int]:
-    """Return how many of the recipe's values are equal, and how many there are."""
-    left, right = (
-        {f.name: f.text for f in facts if f.section == "Recipe" and f.name not in _NO_VALUES}
-        for facts in (a, b)
-    )
-    names = set(left) | set(right)
-    return sum(left.get(name) == right.get(name) for name in names), len(names)
+def _same(a: RecipeFacts, b: RecipeFacts) -> tuple[int, int]:
+    """Return how many of the recipes' values are equal, and how many there are."""
+    names = set(a.values) | set(b.values)
+    return sum(a.values.get(name) == b.values.get(name) for name in names), len(names)
 
 
-def _likeness(a: Row, b: Row, same: tuple[int, int]) -> str:
+def _similarity(a: Row, b: Row, same: tuple[int, int]) -> str:
     share = f"{same[0]} of {many(same[1], 'value')}"
     if a.recipe != b.recipe:
         return f"Two recipes, equal in {share}."
@@ -197,12 +178,12 @@ def _difference(a: str, b: str, ranks: RankedGroup, words: str, where: str) -> s
     better, worse = sorted((a, b), key=ranks.labels.index)
     found = ranks.between(better, worse)
     if found is None:
-        return f"One seed cannot tell them apart {where}."
+        return f"One seed is too few to compare them {where}."
     if not ranks.clearly(better, worse):
         if min(found.seeds) < FEWEST_SEEDS:
-            return f"Too few seeds to tell them apart {where} ({interval(found)})."
-        odd = "; mean and geometric mean stand in different orders" if found.clear else ""
-        return f"They cannot be told apart {where} ({interval(found)}{odd})."
+            return f"Too few seeds to distinguish them {where} ({interval(found)})."
+        odd = "; means and geometric means are in opposite order" if found.clear else ""
+        return f"They cannot be distinguished {where} ({interval(found)}{odd})."
     if found.scale == "difference":
         return f"{better} is clearly better {where} than {worse} ({interval(found)})."
     return f"{better} has {words.format(factor(found.estimate))} {worse} ({interval(found)})."

@@ -1,6 +1,5 @@
 """What Slurm may be asked for, as users write it: ``partition=gpu,gpus=1,time=4h,mem=16G``."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.results.checkpoints import CHECKPOINT_EVERY_S
 from gan_bench.system.models import Frozen
+from gan_bench.text import did_you_mean
 
 _WORDS = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?")
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d{2})(?::(\d{2}))?")
@@ -150,9 +150,7 @@ def resources(values: Mapping[str, Any], where: str) -> Resources:
     """
     for key in values:
         if key not in Resources.model_fields:
-            near = difflib.get_close_matches(key, Resources.model_fields, n=1)
-            known = ", ".join(Resources.model_fields)
-            hint = f"did you mean {near[0]}?" if near else f"known: {known}."
+            hint = did_you_mean(key, Resources.model_fields)
             raise UsageError(f"{where} has the unknown key {key!r}; {hint}")
     try:
         found = Resources.model_validate(dict(values))

@@ -1,4 +1,4 @@
-"""What the checks examine: a trainer class, and the trainers that several of them share."""
+"""The trainers that checks examine, and which of them they share."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gan_bench.recipe import Recipe
 from gan_bench.streams import Stream, generator
-from gan_bench.testing.check_result import CheckFailed, CheckSkipped
+from gan_bench.testing.check_result import CheckFailed, CheckSkipped, attempt
 from gan_bench.trainer import Losses, Trainer
 
 STEPS: Final = 4
@@ -25,9 +25,61 @@ Observed = dict[str, NDArray[Any]]
 """Copies of what a trainer shows: weights by name, ``losses.<name>`` and ``samples``."""
 
 
+def copies(arrays: Mapping[str, NDArray[Any]]) -> Observed:
+    """Return copies of arrays by name."""
+    return {name: np.array(array) for name, array in arrays.items()}
+
+
+HALF: Final = STEPS // 2
+LOSSES: Final = ("generator", "discriminator", "d_real", "d_fake")
+
+
 @dataclass(frozen=True)
-class Draws:
-    """A trainer class with a recipe, small images, and draws of its own."""
+class FirstRun:
+    """A trainer after one call of ``train``."""
+
+    trainer: Trainer
+    given: Observed
+    """The arrays (not copies) that it was built from and trained on."""
+    losses: Losses
+
+
+@dataclass(frozen=True)
+class InterruptedRun:
+    """A trainer that saved after half of the steps and then trained the other half."""
+
+    trainer: Trainer
+    checkpoint: Path
+    losses: Losses
+    """Copies of the losses of the first half."""
+    observed: Observed
+    """The trainer's state after the last step."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainerPool:
+    """Trainers of one class and recipe for the checks, which share them where that is safe.
+
+    Some frameworks take seconds to build a trainer, so checks that need the same state share one.
+    What a check may do to the trainer that it gets:
+
+    ====================  =============================================  =========================
+    from                  state of the trainer                           a check may
+    ====================  =============================================  =========================
+    ``build()``           new, with its own initial weights              do anything
+    ``fresh()``           new, with the recipe's initial weights         do anything
+    ``used()``            trained for all steps                          do anything
+    ``halfway()``         trained for half of the steps                  do anything
+    ``with_weights(w)``   shared, never trained, holds the weights w     set weights, sample,
+                                                                         ``forward``, save
+    ``untrained``         the same, holds any weights                    read its weights
+    ``first_run``         shared, trained for all steps in one call      sample
+    ``interrupted``       shared, saved after half of the steps          nothing: see ``load()``
+    ====================  =============================================  =========================
+
+    ``reference`` is the state of ``first_run``'s trainer, recorded before anything else happens.
+    ``repeat`` and ``small`` are pools with trainers of their own.
+    """
 
     trainer_class: type[Trainer]
     recipe: Recipe
@@ -36,7 +88,7 @@ class Draws:
     device: str
     seed: int
     scratch: Path
-    """A folder for checkpoints, as long as the subject is examined."""
+    """A folder for checkpoints."""
     planned_steps: int = PLANNED_STEPS
 
     def build(
@@ -45,7 +97,7 @@ class Draws:
         images: NDArray[np.uint8] | None = None,
         labels: NDArray[np.int64] | None = None,
     ) -> Trainer:
-        """Build a trainer that starts from weights of its own."""
+        """Build a trainer with its own initial weights."""
         return self.trainer_class(
             self.recipe,
             self.images.copy() if images is None else images,
@@ -55,10 +107,10 @@ class Draws:
             seed=self.seed,
         )
 
-    def start(
+    def fresh(
         self, images: NDArray[np.uint8] | None = None, labels: NDArray[np.int64] | None = None
     ) -> Trainer:
-        """Build a trainer that starts from the recipe's initial weights, where it has them."""
+        """Build a trainer with the recipe's initial weights, if the recipe has any."""
         trainer = self.build(images=images, labels=labels)
         if self.initial is not None:
             trainer.set_weights(copies(self.initial))
@@ -66,7 +118,7 @@ class Draws:
 
     @cached_property
     def initial(self) -> Observed | None:
-        """A copy of the recipe's initial weights, where it has them."""
+        """A copy of the recipe's initial weights, None if the recipe has none."""
         weights = self.recipe.initial_weights(self.seed)
         return None if weights is None else copies(weights)
 
@@ -86,117 +138,82 @@ class Draws:
         return self.noise(3, count)
 
     def noise(self, index: int, *shape: int) -> NDArray[np.float32]:
-        """Draw latents of the recipe's size and distribution from the stream's ``index``."""
+        """Draw latents of the recipe's size and distribution from stream ``index``."""
         numbers = generator(self.seed, Stream.CONFORMANCE, index)
         full = (*shape, self.recipe.latent_size)
         if self.recipe.latent_distribution == "uniform":
             return numbers.random(full, dtype=np.float32) * 2 - 1
         return numbers.standard_normal(full, dtype=np.float32)
 
-
-def copies(arrays: Mapping[str, NDArray[Any]]) -> Observed:
-    """Return copies of arrays by name."""
-    return {name: np.array(array) for name, array in arrays.items()}
-
-
-HALF: Final = STEPS // 2
-LOSSES: Final = ("generator", "discriminator", "d_real", "d_fake")
-
-
-@dataclass(frozen=True)
-class FirstRun:
-    """A trainer after one call of ``train``, undisturbed."""
-
-    trainer: Trainer
-    given: Observed
-    """The very arrays that it was built from and trained on."""
-    losses: Losses
-
-
-@dataclass(frozen=True)
-class Halfway:
-    """A trainer that saved after half the steps and then went on to the last."""
-
-    trainer: Trainer
-    checkpoint: Path
-    losses: Losses
-    """Copies of those of the first half."""
-    observed: Observed
-    """The trainer's state after the last step."""
-
-
-@dataclass(frozen=True)
-class Subject(Draws):
-    """A trainer class and its trainers, as checks find them.
-
-    Some frameworks take seconds to build a trainer. Checks that would all start from the same one
-    therefore share it, where what one of them does to it cannot reach another.
-    """
-
     @cached_property
     def untrained(self) -> Trainer:
-        """A trainer that no check trains, with any weights."""
+        """A trainer that no check trains; its weights are arbitrary."""
         return self.build()
 
     @cached_property
     def _own_start(self) -> Observed:
         return weights_of(self.untrained) if self.initial is None else self.initial
 
-    def untrained_with(self, weights: Observed | None = None) -> Trainer:
-        """Return `untrained` with these weights, or with those that training starts from."""
+    def with_weights(self, weights: Observed | None = None) -> Trainer:
+        """Return `untrained` with these weights (default: those that training starts from)."""
         self.untrained.set_weights(copies(self._own_start if weights is None else weights))
         return self.untrained
 
     @cached_property
     def first_run(self) -> FirstRun:
-        """A fresh trainer after one call of ``STEPS`` steps, for no check to disturb."""
+        """A fresh trainer after one call of ``train`` with ``STEPS`` steps."""
         given: Observed = {
             "images": self.images.copy(),
             "labels": self.labels.copy(),
             "batches": self.batches(),
             "latents": self.latents(),
         }
-        trainer = self.start(given["images"], given["labels"])
+        trainer = self.fresh(given["images"], given["labels"])
         return FirstRun(trainer, given, trainer.train(given["batches"], given["latents"]))
 
     @cached_property
     def reference(self) -> Observed:
-        """The state after `first_run`."""
+        """The state of the trainer after `first_run`."""
         return self.observe(self.first_run.trainer, self.first_run.losses)
 
     @cached_property
-    def twin(self) -> "Subject":
-        """The same subject with runs of its own."""
+    def repeat(self) -> "TrainerPool":
+        """The same pool with trainers of its own."""
         return replace(self)
 
-    def used_trainer(self) -> Trainer:
-        """Return a trainer that has trained somehow, to do with it what one likes."""
-        self.twin.reference  # noqa: B018 - observed before anything else happens to it
-        return self.twin.first_run.trainer
+    def used(self) -> Trainer:
+        """Return a trainer that has trained for ``STEPS`` steps or more."""
+        self.repeat.reference  # noqa: B018 - records the state before a check changes it
+        return self.repeat.first_run.trainer
 
     @cached_property
-    def repeats(self) -> bool:
-        """Whether the device gives the same bits twice; on the CPU it has to."""
-        return self.device == "cpu" or difference(self.reference, self.twin.reference) is None
+    def deterministic(self) -> bool:
+        """Whether the device gives the same bits twice; the CPU must."""
+        return self.device == "cpu" or difference(self.reference, self.repeat.reference) is None
 
     @cached_property
-    def precise(self) -> "Subject":
-        """The subject for the whole of a short run, small and in float64 where it can be."""
-        short = replace(self, planned_steps=STEPS)
-        for changes in ({"dtype": "float64"}, {}):
-            try:
-                recipe = revalidated(self.recipe.smaller(), **changes)
-                precise = replace(short, recipe=recipe)
-                if precise.reference:
-                    return precise
-            except (Exception, SystemExit):  # noqa: BLE001 - it shows where the dtype is checked
-                continue
-        return short
+    def small(self) -> "TrainerPool":
+        """A pool for one short run: of the recipe's small form in float64, if that can be trained.
+
+        Otherwise in the recipe's own dtype, or of the recipe as it is; `check_field` for ``dtype``
+        reports why.
+        """
+        return (
+            attempt(lambda: self._short(dtype="float64"))
+            or attempt(self._short)
+            or replace(self, planned_steps=STEPS)
+        )
+
+    def _short(self, **changes: object) -> "TrainerPool":
+        recipe = revalidated(self.recipe.smaller(), **changes)
+        pool = replace(self, recipe=recipe, planned_steps=STEPS)
+        pool.reference  # noqa: B018 - trains, and raises if it cannot
+        return pool
 
     @cached_property
-    def halfway(self) -> Halfway:
-        """A trainer that saved after half the steps and went on, and what it saved."""
-        trainer = self.start()
+    def interrupted(self) -> InterruptedRun:
+        """A trainer that saved after half of the steps and went on, with its checkpoint."""
+        trainer = self.fresh()
         batches, latents = self.batches(), self.latents()
         first = trainer.train(batches[:HALF], latents[:HALF])
         kept = deepcopy(first)
@@ -205,55 +222,55 @@ class Subject(Draws):
             trainer.save(folder)
             copytree(folder, checkpoint, symlinks=True, dirs_exist_ok=True)
         second = trainer.train(batches[HALF:], latents[HALF:])
-        return Halfway(trainer, checkpoint, kept, self.observe(trainer, first, second))
+        return InterruptedRun(trainer, checkpoint, kept, self.observe(trainer, first, second))
 
     def load(self, trainer: Trainer) -> None:
-        """Load into a trainer what `halfway` saved, from a folder that is gone afterwards."""
-        # Not from the folder that it was saved to: a run's checkpoints are renamed.
+        """Load the checkpoint of `interrupted` from a folder that is removed afterwards."""
+        # From another folder than it was saved to: a run's checkpoints are renamed.
         with empty_folder() as folder:
-            copytree(self.halfway.checkpoint, folder, symlinks=True, dirs_exist_ok=True)
+            copytree(self.interrupted.checkpoint, folder, symlinks=True, dirs_exist_ok=True)
             trainer.load(folder)
 
     def continued(self, trainer: Trainer) -> Observed:
-        """Load into a trainer what `halfway` saved, and observe it after the last step."""
+        """Load the checkpoint of `interrupted`, train to the last step, and observe."""
         self.load(trainer)
         second = trainer.train(self.batches()[HALF:], self.latents()[HALF:])
-        return self.observe(trainer, self.halfway.losses, second)
+        return self.observe(trainer, self.interrupted.losses, second)
 
     @cached_property
-    def rewound(self) -> Observed:
-        """The state after `halfway`'s trainer has trained on something else and `continued`."""
-        trainer = self.halfway.trainer
+    def reloaded(self) -> Observed:
+        """The state of `interrupted`'s trainer after training on other data and `continued`."""
+        trainer = self.interrupted.trainer
         trainer.train(self.batches(3)[::-1].copy(), self.latents(3)[::-1].copy())
         return self.continued(trainer)
 
     @cached_property
-    def rewinds(self) -> bool:
-        """Whether a trainer, by loading, can be brought back to where it saved."""
-        try:
-            return difference(self.reference, self.rewound) is None
-        except (Exception, SystemExit):  # noqa: BLE001 - it shows where loading is checked
-            return False
+    def reloads(self) -> bool:
+        """Whether loading brings a used trainer back to the bits that it saved.
 
-    def trained_halfway(self) -> tuple[Trainer, Losses]:
-        """Return a trainer after half the steps, and copies of their losses.
-
-        It is one that has been rewound, if that ends in the bits of one that has not.
+        If loading fails, the checks of ``load`` report why.
         """
-        if self.rewinds:
-            self.load(self.halfway.trainer)
-            return self.halfway.trainer, self.halfway.losses
-        trainer = self.start()
+        return attempt(lambda: difference(self.reference, self.reloaded) is None) or False
+
+    def halfway(self) -> tuple[Trainer, Losses]:
+        """Return a trainer after half of the steps, and copies of their losses.
+
+        If reloading is exact, this is the trainer of `interrupted`: building one takes longer.
+        """
+        if self.reloads:
+            self.load(self.interrupted.trainer)
+            return self.interrupted.trainer, self.interrupted.losses
+        trainer = self.fresh()
         return trainer, trainer.train(self.batches()[:HALF], self.latents()[:HALF])
 
     def weights_after(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Observed:
-        """Return the weights after training on draws that are others in the second half only."""
-        if self.rewinds:
-            trainer, _ = self.trained_halfway()
+        """Return the weights after training; only the second half may differ from `reference`."""
+        if self.reloads:
+            trainer, _ = self.halfway()
             trainer.train(batches[HALF:], latents[HALF:])
         else:
-            # In one call, as the reference: in two, what `train` makes of a call would show too.
-            trainer = self.start()
+            # In one call like `reference`: splitting the call could change the weights, too.
+            trainer = self.fresh()
             trainer.train(batches, latents)
         return weights_of(trainer)
 
@@ -266,35 +283,35 @@ class Subject(Draws):
         }
 
     def expect_same(self, first: Observed, second: Observed, finding: str) -> None:
-        """Raise unless both are equal to the bit, where the device gives the same bits twice."""
+        """Raise unless both are equal bit for bit; skip if the device is not deterministic."""
         gap = difference(first, second)
         if gap is None:
             return
-        if not self.repeats:
+        if not self.deterministic:
             raise CheckSkipped(f"{self.device} does not give the same bits twice ({gap}).")
         raise CheckFailed(f"{finding}: {gap}.")
 
     def expect_other(self, first: Observed, second: Observed, finding: str) -> None:
-        """Raise unless something differs, where the device gives the same bits twice."""
+        """Raise if nothing differs; skip if the device is not deterministic."""
         if difference(first, second) is None:
             raise CheckFailed(finding)
-        if not self.repeats:
+        if not self.deterministic:
             raise CheckSkipped(f"{self.device} does not give the same bits twice.")
 
 
 def revalidated(recipe: Recipe, **changes: object) -> Recipe:
-    """Return the recipe with other values, validated as if written so."""
+    """Return the recipe with other values, validated like user input."""
     return type(recipe).model_validate(recipe.model_dump() | changes)
 
 
 def weights_of(trainer: Trainer) -> Observed:
-    """Return the trainer's weights, copied here whatever the trainer does."""
+    """Return copies of the trainer's weights."""
     return copies(trainer.weights())
 
 
 @contextmanager
 def empty_folder() -> Iterator[Path]:
-    """Yield an empty folder in a temporary one, to which strays and relative paths go too."""
+    """Yield an empty folder inside a temporary working directory, which collects stray files."""
     with TemporaryDirectory() as name, chdir(name):
         folder = Path(name).resolve() / "checkpoint"
         folder.mkdir()

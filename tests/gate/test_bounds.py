@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_bench.analysis.statistics import holm
-from gan_bench.gate.prediction_bound import LEAST_SPREAD, SPEED, holm_levels, measure, paired_bound
+from gan_bench.analysis.statistics import holm, holm_levels
+from gan_bench.gate.bounds import LEAST_SPREAD, LEVEL, measure, paired_bound
+from gan_bench.metrics import SPEED
 
 BEFORE = [20.1, 21.3, 19.8, 20.9, 22.0, 20.4, 19.1, 21.1, 20.7, 20.0]
 
@@ -69,7 +70,7 @@ def test_levels_reject_just_what_holms_corrected_p_values_reject():
     random = np.random.default_rng(5)
     for _ in range(500):
         p = (random.random(random.integers(1, 7)) ** 3).tolist()
-        rejected = [one <= level for one, level in zip(p, holm_levels(p), strict=True)]
+        rejected = [one <= level for one, level in zip(p, holm_levels(p, LEVEL), strict=True)]
         assert rejected == [one <= 0.05 for one in holm(p)]
 
 
