@@ -126,7 +126,9 @@ def _count(images: int | None, request: ScoringRequest, dataset: Dataset) -> int
     }
     for holder, count in available.items():
         if images > count:
-            raise UsageError(f"{images:,} images cannot be scored: {holder} {count:,}.")
+            raise UsageError(
+                f"{images:,} images cannot be scored, as {holder} {count:,}: ask for fewer."
+            )
     return images
 
 
