@@ -29,14 +29,7 @@ from gan_bench.scoring.reference_cache import ReferenceCache
 from gan_bench.system.devices import default_threads, machine
 
 ROUNDS = 3
-PEAK = """
-import sys
-from gan_bench.cli import main
-from gan_bench.vitals import peak_rss_mb
-main(sys.argv[1:], standalone_mode=False)
-print(peak_rss_mb(), file=sys.stderr)
-"""
-"""Runs the command line and prints its own peak memory; that of a child counts its parent's."""
+PEAK_MEMORY = Path(__file__).with_name("peak_memory.py")
 Row = tuple[str, str, str, str]
 
 
@@ -191,18 +184,18 @@ def memory(folder: Path, counts: tuple[int, int]) -> list[Row]:
             np.save(path, np.minimum(images, 231) + noise)
             words.append(str(path))
         options = ("--no-cache", "--no-floor", "--json", "--metrics", ",".join(METRICS))
+        peak = folder / f"peak-{count}"
         began = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", PEAK, "score", *words, *options],
-            capture_output=True,
-            text=True,
+        subprocess.run(
+            [sys.executable, "-P", PEAK_MEMORY, peak, "score", *words, *options],
+            stdout=subprocess.DEVNULL,
             check=True,
         )
         seconds = time.perf_counter() - began
         rows.append(
             (
                 f"peak memory, {count:,} images a side, all metrics, MB ({seconds:.0f} s)",
-                f"{float(done.stderr.splitlines()[-1]):,.0f}",
+                f"{float(peak.read_text()):,.0f}",
                 "",
                 "",
             )

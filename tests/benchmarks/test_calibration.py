@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from gan_bench.gate.bounds import measure
 
 import calibration
+from gan_bench.gate.bounds import measure
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,10 @@ from gan_bench.data import idx
 from gan_bench.data.dataset import Split
 from gan_bench.data.idx_dataset import (
     DebianPackage,
-    PublishedDataset,
-    PublishedFile,
-    PublishedSplit,
+    IdxDataset,
+    IdxFile,
 )
-from gan_bench.data.mnist_family import MNIST
+from gan_bench.data.registry import MNIST
 from gan_bench.errors import UsageError
 from mirror import Quiet, serving
 
@@ -48,16 +47,15 @@ def zipped(content):
 
 
 def published(name, content):
-    return PublishedFile(name, md5(zipped(content)), content_md5=md5(content))
+    return IdxFile(name, md5(zipped(content)), content_md5=md5(content))
 
 
 def tiny(*mirrors, package=None, published=published):
     files = [published(name, content) for name, content in CONTENTS.items()]
-    return PublishedDataset(
+    return IdxDataset(
         name="tiny",
         classes=10,
-        train=PublishedSplit(*files[:2]),
-        test=PublishedSplit(*files[2:]),
+        files=tuple(files),
         mirrors=mirrors,
         package=package,
     )
@@ -190,7 +188,7 @@ class TestGzippedOnly:
     @pytest.fixture
     def only(self, root):
         def published(name, content):
-            return PublishedFile(name, md5(zipped(content)))
+            return IdxFile(name, md5(zipped(content)))
 
         return tiny(published=published)
 
@@ -496,8 +494,7 @@ class TestFullMnist:
         with serving(full_mnist) as (mirror, asked):
             dataset = replace(
                 MNIST,
-                train=PublishedSplit(as_here(MNIST.train.images), as_here(MNIST.train.labels)),
-                test=PublishedSplit(as_here(MNIST.test.images), as_here(MNIST.test.labels)),
+                files=tuple(map(as_here, MNIST.files)),
                 mirrors=(mirror,),
             ).load(cache=cache)
         assert len(asked) == 4

@@ -8,8 +8,10 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from gan_bench.analysis.statistics import on_scale
+from gan_bench.analysis.statistics import FEWEST_SEEDS, geometric_or_mean, on_scale
+from gan_bench.gate.baseline import Entry
 from gan_bench.metrics import Metric, Scale, metric
+from gan_bench.text import listed
 
 LEVEL: Final = 0.05
 """Chance that a gate over all its implementations trips although nothing is worse (one-sided)."""
