@@ -294,7 +294,7 @@ def _follow(folder: "ResultsFolder", plan: "Plan", how: "Options") -> int:
     """Follow the jobs to their end; return how many runs succeeded."""
     from gan_bench.cli.views.jobs import show
     from gan_bench.launch.local import Interrupted, interruptible
-    from gan_bench.launch.score import unscored
+    from gan_bench.launch.score import is_scored
     from gan_bench.launch.status import Scan
     from gan_bench.schedulers.jobs import Jobs, follow
 
@@ -309,6 +309,6 @@ def _follow(folder: "ResultsFolder", plan: "Plan", how: "Options") -> int:
     for sentence in (*scan.left_out, *jobs.left_out):
         click.echo(sentence, err=True)
     return sum(
-        row.status == "ok" and not unscored(folder.run(row.run_id), specs[row.run_id], how.scoring)
+        row.status == "ok" and is_scored(folder.run(row.run_id), specs[row.run_id], how.scoring)
         for row in rows
     )

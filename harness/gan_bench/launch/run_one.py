@@ -9,7 +9,7 @@ from typing import Literal
 
 from gan_bench.launch.make_record import make_record, provenance
 from gan_bench.launch.outcome import Outcome
-from gan_bench.launch.score import score_all
+from gan_bench.launch.score import score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
 from gan_bench.plan.spec import RunSpec
 from gan_bench.plugins.frameworks import framework_problem
@@ -180,5 +180,7 @@ def run_one(
             record, interrupt = _train(results, spec, options, on_event)
         problem = None
         if interrupt is None:
-            problem = score_all(folder, spec, options.scoring, keep_samples=options.keep_samples)
+            problem = score_missing(
+                folder, spec, options.scoring, keep_samples=options.keep_samples
+            )
     return RunResult(record=record, scoring_problem=problem, interrupt=interrupt)

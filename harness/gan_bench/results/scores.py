@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
 
@@ -161,12 +162,22 @@ class Scores(Stored):
     scores: list[Score]
     """By step, then in the order of the metrics."""
 
+    @property
+    def rows(self) -> dict[tuple[int, str], Score]:
+        """The scores by step and metric."""
+        return {row.key: row for row in self.scores}
+
+    def has_fid_of(self, steps: Iterable[int]) -> bool:
+        """Whether there is a FID of each of these steps."""
+        name, rows = f"fid_{self.protocol.features}", self.rows
+        return all((row := rows.get((s, name))) and row.value is not None for s in steps)
+
     def merged(self, earlier: "Scores") -> Self:
         """Return these with the figures of an earlier scoring under the same protocol added.
 
         A figure that both have is this one's, unless this one is None.
         """
-        rows = {row.key: row for row in earlier.scores}
+        rows = earlier.rows
         for row in self.scores:
             if row.value is not None or row.key not in rows:
                 rows[row.key] = row

@@ -1,29 +1,18 @@
-"""What ``gan-bench score`` does: two sets of images, or kept snapshots again."""
+"""What ``gan-bench score`` prints."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from gan_bench.cli.views.tables import interval, significant, simple_table
-from gan_bench.launch.score import Rescored, rescore
-from gan_bench.results.layout import open_results
+from gan_bench.launch.rescore import Rescored
 from gan_bench.results.scores import Score, Scores
-from gan_bench.scoring.features.choice import Scoring
-
-
-def again(
-    results: Path, scoring: Scoring, points: str, threads: int, command: str
-) -> Iterator[Rescored]:
-    """Score the snapshots of a results folder."""
-    folder = open_results(results, create=False)
-    yield from rescore(folder, scoring, points=points, threads=threads, command=command)
 
 
 def as_dict(run: Rescored) -> dict[str, Any]:
-    """Return what came of a run as plain values."""
+    """Return the outcome for a run as JSON values."""
     return {
         "run_id": run.run_id,
         "problem": run.problem,
@@ -31,8 +20,8 @@ def as_dict(run: Rescored) -> dict[str, Any]:
     }
 
 
-def print_pairs(console: Console, scored: Sequence[Scores]) -> None:
-    """Print figures, each with its interval, its counts and the floor, and the protocol."""
+def print_pair(console: Console, scored: Sequence[Scores]) -> None:
+    """Print scores with intervals, floors and image counts, and their protocols."""
     for scores in scored:
         rows = [
             (
@@ -55,8 +44,8 @@ def print_pairs(console: Console, scored: Sequence[Scores]) -> None:
             console.print(Text(f"Warning: {warning}", style="yellow"))
 
 
-def print_again(console: Console, runs: Sequence[Rescored]) -> None:
-    """Print the figures of each run's last snapshot, and their protocol once."""
+def print_rescored(console: Console, runs: Sequence[Rescored]) -> None:
+    """Print the scores of each run's last snapshot, by protocol."""
     by_protocol: dict[str, tuple[Scores, list[tuple[str, Score]]]] = {}
     for run in runs:
         for scores in run.scores:
@@ -98,13 +87,13 @@ def _remarks(scores: Scores) -> Iterator[str]:
     for row in scores.scores:
         if row.bias is not None:
             yield (
-                f"{row.metric}: {significant(row.bias)} of it is the bias of so few images; the "
-                "interval is of the distance without it."
+                f"{row.metric}: the estimated bias is {significant(row.bias)}; the interval is for "
+                "the distance without bias."
             )
         if row.rank_deficient:
             yield (
-                f"{row.metric}: a covariance has less than full rank ({row.rank_real} real, "
-                f"{row.rank_fake} fake): few images, or samples that are alike."
+                f"{row.metric}: a covariance does not have full rank ({row.rank_real} real, "
+                f"{row.rank_fake} fake): too few images, or samples that are alike."
             )
     for reason in dict.fromkeys(row.reason for row in scores.scores if row.reason):
         names = ", ".join(row.metric for row in scores.scores if row.reason == reason)
