@@ -1,4 +1,4 @@
-"""How often the interval of a Frechet distance covers the known distance of two Gaussians.
+"""Coverage of the Fréchet distance's interval, for Gaussians whose distance is known.
 
 Usage: ``python benchmarks/intervals.py [--trials 100]``. Prints a table in markdown: coverage of
 95 % intervals over equal distributions, equal covariances and different ones, in 16 and 64
@@ -39,8 +39,8 @@ def coverage(
             for name, side in (("real", real), ("fake", fake * np.sqrt(scale) + mean))
         ]
         both = (gaussian(sides[0]), gaussian(sides[1]))
-        found = frechet_interval(*sides, both, frechet_distance(*both).value)
-        covered += found is not None and found.low <= known <= found.high
+        estimated = frechet_interval(*sides, both, frechet_distance(*both).value)
+        covered += estimated is not None and estimated.low <= known <= estimated.high
     return covered / trials
 
 

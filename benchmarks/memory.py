@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gan_bench import data
 from gan_bench.plugins.registry import registered
-from gan_bench.system.environment import worker_environment
+from gan_bench.system.processes import worker_environment
 
 SHORT = ("--steps", "4", "--evaluations", "2", "--samples", "1000", "--device", "cpu")
 
@@ -29,7 +29,7 @@ def bare_trainer(name: str) -> None:
     import numpy as np
 
     from bare import build
-    from gan_bench.worker.heartbeat import peak_rss_mb
+    from gan_bench.system.processes import peak_rss_mb
 
     train = data.load("mnist-5k").train
     recipe, trainer = build(name, train.images, train.labels, "cpu")

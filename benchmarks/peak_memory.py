@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from gan_bench.cli.main import main
-from gan_bench.worker.heartbeat import peak_rss_mb
+from gan_bench.system.processes import peak_rss_mb
 
 if __name__ == "__main__":
     atexit.register(lambda: Path(sys.argv[1]).write_text(str(peak_rss_mb()), encoding="utf-8"))

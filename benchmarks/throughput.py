@@ -30,9 +30,9 @@ from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
-from gan_bench.system import throughput_probe as probe
+from gan_bench.system import calibration as probe
 from gan_bench.system.devices import check_device, default_threads
-from gan_bench.system.environment import worker_environment
+from gan_bench.system.processes import worker_environment
 
 _WARM_UP = 5
 """Steps, one at a time: a graph is compiled or recorded in one of the first."""
@@ -41,10 +41,10 @@ COLUMNS = (
     f"{'implementation':20}",
     "trainer, images/s",
     "script, images/s",
-    "ratio, median (least to most)",
-    "share of the machine's rate (least to most)",
-    "trainer's first step after, s",
-    "script's, s",
+    "ratio, median (range)",
+    "share of the machine rate (range)",
+    "trainer: time to first step, s",
+    "script: time to first step, s",
 )
 
 
@@ -204,7 +204,7 @@ def main() -> None:
         rates += measured["rates"]
         show(row(name, measured, first_steps))
     if rates:
-        show(f"\nThe machine's rate, GFLOP/s, median (least to most): {spread(rates, 0)}.")
+        show(f"\nThe machine rate, GFLOP/s, median (range): {spread(rates, 0)}.")
     if options.markdown:
         options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
     if failed:

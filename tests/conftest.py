@@ -23,7 +23,7 @@ with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
 
-pytest_plugins = ("bench", "kills", "true_markers")
+pytest_plugins = ("bench", "kills", "true_markers", "written_report")
 """Named here, their assertions are rewritten, too."""
 
 

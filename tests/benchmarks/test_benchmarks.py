@@ -36,10 +36,13 @@ def sizes(network):
 
 
 FRAMEWORKS = [
-    pytest.param("torch", marks=pytest.mark.torch),
-    pytest.param("keras", marks=pytest.mark.keras),
+    pytest.param("torch", marks=[pytest.mark.torch, pytest.mark.process]),
+    pytest.param("keras", marks=[pytest.mark.keras, pytest.mark.process]),
 ]
-EACH = [pytest.param(it, marks=getattr(pytest.mark, it.framework), id=it.name) for it in OWN]
+EACH = [
+    pytest.param(it, marks=[getattr(pytest.mark, it.framework), pytest.mark.process], id=it.name)
+    for it in OWN
+]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -80,6 +83,7 @@ def test_a_script_has_the_networks_and_the_batches_of_its_recipe(implementation,
         assert own == [prod(tensor.shape) for _, tensor in network.tensors() if tensor.trained]
 
 
+@pytest.mark.process  # some imports start processes, such as matplotlib's search for fonts
 @pytest.mark.parametrize(
     "path",
     [path for folder in ("benchmarks", "scripts") for path in sorted((ROOT / folder).glob("*.py"))],

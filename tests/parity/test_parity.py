@@ -8,12 +8,15 @@ import psutil
 import pytest
 
 from gan_bench.errors import UsageError
-from gan_bench.parity.certify import Setup, certify, observed, observer
-from gan_bench.parity.compare import compare_forward, compare_held, compare_step
+from gan_bench.parity.certify import Pair, Setup, certify, observed, observer, pairs
+from gan_bench.parity.compare import (
+    PairedRunComparison,
+    compare_forward,
+    compare_held,
+    compare_step,
+)
 from gan_bench.parity.inputs import marks, perturbed
 from gan_bench.parity.messages import Message
-from gan_bench.parity.paired import PairedRunComparison
-from gan_bench.parity.pairs import Pair, pairs
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plan.spec import Budget
 from gan_bench.plugins.loader import describe_here

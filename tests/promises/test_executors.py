@@ -1,4 +1,4 @@
-"""Runs that another executor launches: the example of docs/clusters.md, installed and used."""
+"""Runs that another executor submissions: the example of docs/clusters.md, installed and used."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import time
 import pytest
 
 from bench import ROOT, same_bits
-from gan_bench.schedulers.submissions import LaunchFolder, Start
+from gan_bench.schedulers.submissions import Start, SubmissionFolder
 
 DOCS = ROOT / "docs" / "clusters.md"
 QUICK = ("--dataset", "mnist-5k", "--samples", "64", "--threads", "1", "--seeds", "0,")
@@ -121,7 +121,7 @@ def test_a_launch_that_cannot_be_read_keeps_its_runs_from_a_second_job(backgroun
 
 
 def test_an_attempt_forgets_why_an_earlier_one_could_not_be_tried(tmp_path):
-    folder = LaunchFolder(tmp_path)
+    folder = SubmissionFolder(tmp_path)
     for index in (0, 1):
         folder.note_problem(index, "The results folder cannot be written.")
     folder.note_start(0, Start(time="2026-01-01T00:00:00+00:00", host="here", step=0))

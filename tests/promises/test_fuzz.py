@@ -31,7 +31,7 @@ from gan_bench.results.losses import read_losses, write_array, write_images
 from gan_bench.results.published_figures import read_published
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
-from gan_bench.schedulers.base import engines
+from gan_bench.schedulers.base import schedulers
 from gan_bench.scoring.images import open_images
 from report_folder import add_run, run_spec, scores_of
 
@@ -271,7 +271,7 @@ def test_plan_files(tmp_path, data):
         content = b"targets = " + b"[" * 5000 + b"]" * 5000
     path.write_bytes(content)
     with contextlib.suppress(GanBenchError):
-        request(read_plan_file(path, engines()))
+        request(read_plan_file(path, schedulers()))
 
 
 @fuzzed

@@ -258,7 +258,7 @@ def test_the_download_is_taken_only_if_it_is_the_published_file(tmp_path, monkey
     monkeypatch.setattr(module, "_packaged", lambda: None)
     with serving(state_dict.parent) as (address, asked):
         monkeypatch.setattr(module, "PUBLISHED_FOLDER", address)
-        with pytest.raises(UsageError, match="the checksum of what came is wrong"):
+        with pytest.raises(UsageError, match="the checksum is wrong"):
             find_weights()
         digest = sha256_of(state_dict)
         monkeypatch.setattr(module, "KNOWN", {digest: module.Known("a test's", "state-dict")})

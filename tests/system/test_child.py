@@ -8,6 +8,8 @@ import pytest
 
 from gan_bench.system.child import Child, ChildDied, ChildError, ask
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def module(tmp_path):
@@ -21,7 +23,8 @@ def module(tmp_path):
             f"def answer(request, say):\n{textwrap.indent(body, '    ')}\n"
             "reply(answer)\n"
         )
-        return {"environment": {**os.environ, "PYTHONPATH": str(tmp_path)}}
+        path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+        return {"environment": {**os.environ, "PYTHONPATH": path}}
 
     return write
 

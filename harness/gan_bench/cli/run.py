@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gan_bench.plan.request import Request
     from gan_bench.plan.spec import Plan
     from gan_bench.results.layout import ResultsFolder
-    from gan_bench.schedulers.base import Engine
+    from gan_bench.schedulers.base import Scheduler
 
 _RETRIES = 2
 
@@ -231,7 +231,7 @@ def _elsewhere(
     plan: "Plan",
     how: "Options",
     executor: str,
-    engine: "Engine",
+    engine: "Scheduler",
     retries: int,
     max_parallel: int | None,
     *,
@@ -242,8 +242,7 @@ def _elsewhere(
     from gan_bench.launch.local import Interrupted, interruptible
     from gan_bench.launch.score import unscored
     from gan_bench.launch.status import Scan
-    from gan_bench.schedulers.follow import follow
-    from gan_bench.schedulers.jobs import Jobs
+    from gan_bench.schedulers.jobs import Jobs, follow
     from gan_bench.schedulers.submit import submit
 
     done = submit(
@@ -306,9 +305,9 @@ def _asked(
 ) -> dict[str, Any]:
     """Return what the plan's file asks for, with what was typed in its place."""
     from gan_bench.plan import request
-    from gan_bench.schedulers.base import engines
+    from gan_bench.schedulers.base import schedulers
 
-    asked = request.read_plan_file(plan_file, engines()) if plan_file else {}
+    asked = request.read_plan_file(plan_file, schedulers()) if plan_file else {}
     given = {name: value for name, value in values.items() if value is not None}
     if given.keys() & request.BUDGETS:
         asked = {name: value for name, value in asked.items() if name not in request.BUDGETS}

@@ -18,7 +18,6 @@ from gan_bench.cli.options import (
     typed,
 )
 from gan_bench.errors import UsageError
-from gan_bench.results.external import check_name
 
 
 @click.command()
@@ -186,5 +185,7 @@ def check_arguments(
             "whose report is to show it."
         )
     if as_ is not None:
+        from gan_bench.results.external import check_name
+
         check_name(as_)
     return "pair"

@@ -1,4 +1,4 @@
-"""Data: uint8 NHWC images with an identity, and which images and latents each step is given."""
+"""Data sets (uint8 NHWC images and labels), and the batches and latents of each training step."""
 
 from gan_bench.data.dataset import Dataset, DatasetStatus, Split, SplitName
 from gan_bench.data.draws import LatentDistribution, batches, evaluation_latents, training_latents

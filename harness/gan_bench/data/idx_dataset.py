@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from gan_bench.data import idx
 from gan_bench.data.dataset import Dataset, DatasetStatus, Split
 from gan_bench.errors import UsageError
-from gan_bench.system.download import DownloadError, download
-from gan_bench.system.files import cache_folder
+from gan_bench.system.files import DownloadError, cache_folder, download
 
 DATA_VARIABLE = "GAN_BENCH_DATA"
 """Environment variable: a folder with one folder of files for each data set."""

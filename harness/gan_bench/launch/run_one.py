@@ -21,10 +21,9 @@ from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import Job, Record
 from gan_bench.results.status import Status
 from gan_bench.scoring.features.choice import Scoring
+from gan_bench.system.calibration import LoadMeter, probe
 from gan_bench.system.disk import DiskFull, is_full
-from gan_bench.system.load import LoadMeter
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
-from gan_bench.system.throughput_probe import probe
 
 RETRIED = frozenset({"error", "oom", "timeout", "diverged"})
 """Statuses that ``--retry`` tries again; killed, missing and skipped are tried on any run."""

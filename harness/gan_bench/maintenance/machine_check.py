@@ -21,7 +21,7 @@ from gan_bench.launch.status import JobState
 from gan_bench.plugins.frameworks import FRAMEWORKS, import_framework, missing, versions_of
 from gan_bench.plugins.registry import registered
 from gan_bench.results.layout import ResultsFolder
-from gan_bench.schedulers.base import Engine, Task
+from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
 from gan_bench.scoring.cache_folders import cache_sizes
 from gan_bench.system.child import ChildDied
@@ -102,7 +102,7 @@ def _gpus() -> list[Finding]:
 
 def check_node(
     results: ResultsFolder,
-    engine: Engine,
+    engine: Scheduler,
     datasets: tuple[str, ...],
     pythons: Mapping[str, str],
     *,
@@ -153,7 +153,7 @@ def check_node(
 
 
 def _wait(
-    engine: Engine, jobs: list[str], folder: Path, say: Callable[[str], None]
+    engine: Scheduler, jobs: list[str], folder: Path, say: Callable[[str], None]
 ) -> list[Finding]:
     ended_at: float | None = None
     last_state: JobState | None = None

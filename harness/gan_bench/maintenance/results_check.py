@@ -30,7 +30,7 @@ from gan_bench.results.plans import read_plan
 from gan_bench.results.published_figures import read_published
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
-from gan_bench.schedulers.submissions import launches
+from gan_bench.schedulers.submissions import submissions
 from gan_bench.system.disk import writing
 from gan_bench.system.files import read_limited
 from gan_bench.system.locks import is_held, run_lock
@@ -137,7 +137,7 @@ def _shared_files(results: ResultsFolder) -> Iterator[Problem]:
         read_published(results.published)
     except GanBenchError as error:
         yield Problem(results.published, str(error).rstrip("."), "none", "edit the file")
-    for launch in launches(results):
+    for launch in submissions(results):
         try:
             launch.read()
             launch.jobs()

@@ -1,4 +1,4 @@
-"""Finds implementations by entry point or by file path, and imports none of them."""
+"""Finds implementations by entry point or file path, without importing them."""
 
 import re
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from gan_bench.text import did_you_mean
 
 
 class Implementation(Frozen):
-    """A recipe in a framework, and where its trainer class is to be found."""
+    """A recipe in a framework, and the location of its trainer class."""
 
     name: str = Field(pattern=r"^[^/\\\x00.][^/\\\x00]*$", max_length=200)
-    """As users write it, e.g. ``torch-dcgan``; a part of the run's folder's name, so no path."""
+    """The user's name for it, e.g. ``torch-dcgan``; part of folder names, so it has no slash."""
     framework: str
     recipe: str
     attribute: str
@@ -71,7 +71,7 @@ def registered() -> dict[str, Implementation]:
 
 
 def is_path(target: str) -> bool:
-    """Tell a plugin's file, ``./my_gan.py`` or ``my_gan.py:MyGan``, from a registered name."""
+    """Return whether a target is a file such as ``my_gan.py:MyGan``, not a registered name."""
     return ".py" in target or "/" in target
 
 
@@ -81,7 +81,7 @@ def find(targets: Iterable[str]) -> list[str]:
     Raises
     ------
     UsageError
-        An unknown name (with the nearest known one) or a file that is not there.
+        An unknown name (with the nearest known one) or a missing file.
     """
     known = registered()
     chosen: list[str] = []
@@ -134,7 +134,7 @@ def path_name(target: str) -> str:
 
 
 def recipe_entry_point(name: str) -> metadata.EntryPoint | None:
-    """Return the entry point of the recipe ``name``, or None where only a trainer knows it.
+    """Return the entry point of the recipe ``name``, None if it is not registered.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The child process that samples from a checkpoint; the parent of it never imports a trainer."""
+"""The child process that samples from a checkpoint: only child processes import trainers."""
 
 import json
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from gan_bench.trainer import Trainer, Unsupported
 from gan_bench.worker.failure import failure_reason
 
 _BATCH = 1_024
-"""Samples that are held here at a time, however many are asked for."""
+"""Number of samples in memory at a time."""
 
 
 def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
-    """Yield the samples in batches, the trainer being built as for training."""
+    """Yield the samples in batches, from a trainer built as for training."""
     spec = request.spec
     trainer_class = load_trainer(spec.implementation)
     dataset = data.load(spec.dataset)

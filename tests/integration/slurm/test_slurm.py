@@ -327,7 +327,7 @@ def test_a_task_that_is_killed_again_and_again_is_given_up(cluster, plugin):
     assert done.code == 1, done.err
     (record,) = cluster.records().values()
     assert record["status"] == "killed"
-    assert "2 attempts in a row came no further than step 0" in record["reason"]
+    assert "2 consecutive attempts made no progress after step 0" in record["reason"]
     assert len(cluster.starts()) == 3  # the last one only says so
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gan_bench.errors import UsageError
-from gan_bench.system.download import DownloadError, download
-from gan_bench.system.files import cache_folder, file_sha256
+from gan_bench.system.files import DownloadError, cache_folder, download, file_sha256
 
 PUBLISHED = "pt_inception-2015-12-05-6726825d.pth"
 """pytorch-fid's file."""

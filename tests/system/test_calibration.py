@@ -6,7 +6,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from gan_bench.system.load import LoadMeter
+from gan_bench.system.calibration import LoadMeter
 
 
 class Times(NamedTuple):
@@ -34,8 +34,8 @@ def test_the_load_of_others_is_that_on_the_processors_of_the_run(monkeypatch, pr
     tables = [BEFORE]
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: processors)
     monkeypatch.setattr(psutil, "cpu_times", lambda percpu: tables[-1])
-    monkeypatch.setattr("gan_bench.system.load.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("gan_bench.system.load.time.process_time", lambda: 0.0)
+    monkeypatch.setattr("gan_bench.system.calibration.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("gan_bench.system.calibration.time.process_time", lambda: 0.0)
     meter = LoadMeter()
     now[0] = 10.0
     tables.append(AFTER)
