@@ -16,7 +16,7 @@ from gan_bench.compare.output import (
 )
 
 _WIDE = 110
-"""Columns of a terminal from which on intervals have their place."""
+"""Terminals with fewer columns get a shorter table."""
 _WIDE_ONLY = ("95 % interval", "peak MB")
 _STYLES = {"better": "green", "worse": "red", "no figure": "red", "cannot be told apart": "default"}
 
@@ -48,7 +48,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     columns = [("implementation", label), ("images/s A", "number"), ("B", "number")]
     columns += [("B / A", "number"), ("95 % interval", "number"), ("finish s", "number")]
     columns += [("peak MB", "number"), ("runs A", "text"), ("runs B", "text")]
-    # A narrow terminal has no place for intervals and memory.
+    # A narrow terminal has no room for intervals and memory.
     shown = [i for i, (title, _) in enumerate(columns) if wide or title not in _WIDE_ONLY]
     rows = [[[row.label, *costs(row)][i] for i in shown] for row in comparison.rows]
     console.print(simple_table([columns[i] for i in shown], rows))

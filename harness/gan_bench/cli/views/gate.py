@@ -9,7 +9,7 @@ from gan_bench.gate.stored import Gate
 from gan_bench.text import listed
 
 _WIDE = 110
-"""Columns of a terminal from which on every column of the table has its place."""
+"""Terminals with fewer columns get a shorter table."""
 _STYLES = {"pass": "green", "improvement": "green", "regression": "red", "diverged": "red"}
 
 
