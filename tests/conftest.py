@@ -40,7 +40,7 @@ def pytest_configure(config):
         os.sched_setaffinity(0, every[first % len(every) :: count])
 
 
-STARTING = frozenset({"bench", "cluster", "original"})
+STARTING = frozenset({"bench", "cluster", "original", "prepared", "trained"})
 """Fixtures that start processes."""
 
 
