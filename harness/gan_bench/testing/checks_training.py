@@ -22,7 +22,7 @@ from gan_bench.trainer import Losses
 
 
 def losses(pool: TrainerPool) -> None:
-    """``train`` returns finite losses in the recipe's dtype for each step, probabilities in [0, 1]."""
+    """``train`` returns finite losses for each step, in the recipe's dtype; d_* are in [0, 1]."""
     returned = pool.first_run.losses
     if not isinstance(returned, Losses):
         raise CheckFailed(f"`train` returns {type(returned).__name__}, not gan_bench's Losses.")
