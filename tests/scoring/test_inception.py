@@ -31,7 +31,7 @@ from mirror import serving
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pytorch_fid")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.process]
 
 from gan_bench_torch.features.inception import read_tensors, reference  # noqa: E402
 
