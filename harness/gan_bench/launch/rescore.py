@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
-from gan_bench.errors import GanBenchError, UsageError, first_validation_error
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.launch.score import (
     Points,
     has_value,
@@ -21,7 +19,6 @@ from gan_bench.results.scores import Scores
 from gan_bench.scoring.features.by_name import model_sha256
 from gan_bench.scoring.features.choice import Scoring
 from gan_bench.scoring.snapshots import snapshot_paths
-from gan_bench.system.files import read_limited
 from gan_bench.system.locks import run_lock
 
 
@@ -78,7 +75,7 @@ def rescore(
 
 
 def _rescore_run(folder: RunFolder, scoring: Scoring, points: Points, threads: int) -> Rescored:
-    spec = _spec(folder)
+    spec = RunSpec.read(folder.spec)
     tasks = missing(
         repeated_tasks(scoring, list(snapshot_paths(folder)), points),
         stored_scores(folder, spec, scoring),
@@ -90,14 +87,3 @@ def _rescore_run(folder: RunFolder, scoring: Scoring, points: Points, threads: i
     files = [scores_with(folder, spec, features, scoring) for features in scoring.features]
     scores = tuple(file for file in files if file is not None)
     return Rescored(folder.path.name, scores, problems[0] if problems else None)
-
-
-def _spec(folder: RunFolder) -> RunSpec:
-    try:
-        return RunSpec.model_validate_json(read_limited(folder.spec))
-    except OSError as error:
-        raise GanBenchError(f"{folder.spec} cannot be read ({error.strerror}).") from error
-    except ValidationError as error:
-        raise GanBenchError(
-            f"{folder.spec} is damaged ({first_validation_error(error)}): run the training again."
-        ) from error
