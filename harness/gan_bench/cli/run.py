@@ -238,7 +238,7 @@ def _elsewhere(
     detach: bool,
 ) -> int | None:
     """Submit, and follow the jobs to their end; return how many runs are ok, None if detached."""
-    from gan_bench.cli.views.jobs import show
+    from gan_bench.cli.views.progress import show
     from gan_bench.launch.local import Interrupted, interruptible
     from gan_bench.launch.score import unscored
     from gan_bench.launch.status import Scan

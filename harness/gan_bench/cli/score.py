@@ -64,7 +64,9 @@ def score(
     REAL and FAKE are each a folder of images, an .npz or .npy file (uint8, NHWC), or
     dataset:split[:count], such as mnist:test:1000.
     """
-    from gan_bench.cli.views.scores import again, as_dict, print_again, print_pairs
+    from gan_bench.cli.views.results import print_again, print_pairs
+    from gan_bench.launch.rescore import rescore
+    from gan_bench.results.layout import open_results
     from gan_bench.scoring.score_pair import pairs
     from gan_bench.system.devices import default_threads
 
@@ -82,12 +84,24 @@ def score(
         assert results is not None
         check_features(scoring)
         done = []
-        for run in again(results, scoring, points or "final", threads, command):
+        folder = open_results(results, create=False)
+        for run in rescore(
+            folder, scoring, points=points or "final", threads=threads, command=command
+        ):
             done.append(run)
             if not as_json:
                 click.echo(f"{run.run_id}: {run.problem or 'scored'}", err=True)
         if as_json:
-            print_json([as_dict(run) for run in done])
+            print_json(
+                [
+                    {
+                        "run_id": run.run_id,
+                        "problem": run.problem,
+                        "scores": [scores.model_dump(mode="json") for scores in run.scores],
+                    }
+                    for run in done
+                ]
+            )
         else:
             print_again(console(), done)
         sys.exit(1 if any(run.problem for run in done) else 0)

@@ -1,23 +1,26 @@
-"""What a user sees while a plan runs: a live view in a terminal, plain lines elsewhere."""
+"""Progress of local runs and of jobs elsewhere: live in a terminal, otherwise plain lines."""
 
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from gan_bench.cli.views.tables import state, to_rich
 from gan_bench.launch.run_one import RunResult
+from gan_bench.launch.status import RunStatus
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.events import Event
-from gan_bench.text import duration
+from gan_bench.text import Column, Table, duration
 
 _LINE_EVERY_S = 10.0
-_STYLES = {"ok": "green", "killed": "yellow", "missing": "yellow", "unsupported": "yellow"}
 
 
 class _RunState:
-    """What the events of the run under way have told so far."""
+    """State of the current run, by its events so far."""
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
@@ -27,7 +30,7 @@ class _RunState:
         self.steady_steps = 0
         self.means: dict[str, float | None] = {}
 
-    def take(self, event: Event) -> None:
+    def update(self, event: Event) -> None:
         kind = event["event"]
         if kind == "ready":
             self.step = event["step"]
@@ -67,7 +70,7 @@ class _RunState:
 
 
 def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
-    """Return a finished run's status and what there is to say of it."""
+    """Return a finished run's status and its details."""
     record = result.record
     if record.status != "ok":
         return record.status, record.reason or ""
@@ -81,7 +84,7 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
 
 
 class PlainProgress:
-    """One line when a run starts, ends, and now and then between: for logs and CI."""
+    """Prints a line when a run starts and ends, and every few seconds: for logs and CI."""
 
     def __init__(self, console: Console, runs: int) -> None:
         self.console = console
@@ -110,7 +113,7 @@ class PlainProgress:
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
         """See `gan_bench.launch.local.Observer`."""
         assert self._state is not None
-        self._state.take(event)
+        self._state.update(event)
         if event["event"] == "chunk" and time.monotonic() - self._said > _LINE_EVERY_S:
             self._said = time.monotonic()
             self._line(index, f"{spec.run_id}: {self._state.figures()}")
@@ -122,7 +125,7 @@ class PlainProgress:
 
 
 class LiveProgress:
-    """A bar over the plan and a line on the run under way, redrawn twice a second."""
+    """Shows a bar for the plan and a line for the current run, redrawn twice a second."""
 
     def __init__(self, console: Console, runs: int) -> None:
         self.console = console
@@ -158,7 +161,7 @@ class LiveProgress:
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
         """See `gan_bench.launch.local.Observer`."""
         assert self._state is not None
-        self._state.take(event)
+        self._state.update(event)
         self._plan.update(self._plan_task, completed=index + self._state.step / spec.steps)
 
     def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
@@ -166,7 +169,7 @@ class LiveProgress:
         self._plan.update(self._plan_task, completed=index + 1)
         status, text = _outcome(result, reused)
         line = Text(f"{spec.implementation.name} seed {spec.seed}: ")
-        line.append(status, style=_STYLES.get(status, "red"))
+        line.append(state(status))
         line.append(f" {text}" if text else "")
         self.console.print(line)
 
@@ -174,3 +177,71 @@ class LiveProgress:
 def progress_for(console: Console, runs: int) -> PlainProgress | LiveProgress:
     """Return the live view where the output is a terminal, plain lines elsewhere."""
     return LiveProgress(console, runs) if console.is_terminal else PlainProgress(console, runs)
+
+
+_UNFINISHED = ("running", "pending")
+_PLAIN_EVERY_S = 30.0
+_OTHER_LINES = 6
+"""Lines of the terminal that the list of running runs leaves free."""
+
+
+def summary(rows: Sequence[RunStatus]) -> str:
+    """Return e.g. ``12 runs: 3 ok, 1 error, 4 running, 4 pending``."""
+    counts = Counter(row.status for row in rows)
+    finished = sorted((s for s in counts if s not in _UNFINISHED), key=lambda s: (s != "ok", s))
+    parts = [f"{counts[s]:,} {s}" for s in (*finished, *_UNFINISHED) if counts[s]]
+    return f"{len(rows):,} runs: {', '.join(parts) or 'none'}"
+
+
+def show(console: Console, updates: Iterator[list[RunStatus]]) -> list[RunStatus]:
+    """Show the statuses of runs each time they are read; return the last ones."""
+    return _live(console, updates) if console.is_terminal else _plain(console, updates)
+
+
+def _live(console: Console, updates: Iterator[list[RunStatus]]) -> list[RunStatus]:
+    rows: list[RunStatus] = []
+    reported: dict[str, str] = {}
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        for rows in updates:
+            for row in _news(rows, reported):
+                console.print(Text.assemble(f"{row.run_id}: ", state(row.status), f" {row.detail}"))
+            live.update(_frame(rows, max(3, console.height - _OTHER_LINES)), refresh=True)
+    return rows
+
+
+def _frame(rows: Sequence[RunStatus], most: int) -> RenderableType:
+    running = [row for row in rows if row.status == "running"]
+    cells = [(row.run_id, f"{row.step:,}/{row.steps:,}", row.detail) for row in running[:most]]
+    columns = (Column("running", "name"), Column("step", "number"), Column(""))
+    table = to_rich(Table(columns, cells))
+    more = f"and {len(running) - most:,} more running" if len(running) > most else ""
+    parts: list[RenderableType] = [Text(summary(rows), style="bold")]
+    return Group(*parts, *([table] if running else []), *([Text(more)] if more else []))
+
+
+def _plain(console: Console, updates: Iterator[list[RunStatus]]) -> list[RunStatus]:
+    rows: list[RunStatus] = []
+    reported: dict[str, str] = {}
+    said, said_at = "", 0.0
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    for rows in updates:
+        for row in _news(rows, reported):
+            say(f"{row.run_id}: {row.status}" + (f", {row.detail}" if row.detail else ""))
+        now = summary(rows)
+        if now != said and time.monotonic() - said_at > _PLAIN_EVERY_S:
+            say(now)
+            said, said_at = now, time.monotonic()
+    return rows
+
+
+def _news(rows: Sequence[RunStatus], reported: dict[str, str]) -> list[RunStatus]:
+    """Return the runs that finished since the last call; none at the first call."""
+    finished = {row.run_id: row for row in rows if row.status not in _UNFINISHED}
+    first = not reported
+    new = [row for run_id, row in finished.items() if reported.get(run_id) != row.status]
+    reported.update({run_id: row.status for run_id, row in finished.items()})
+    reported.setdefault("", "")
+    return [] if first else new
