@@ -1,4 +1,4 @@
-"""A registered trainer without the harness, fed as a run feeds it; what two benchmarks share."""
+"""A registered trainer without the harness, with the inputs that a run would give it."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ PLANNED_STEPS = 100_000
 
 
 def build(name: str, images: np.ndarray, labels: np.ndarray, device: str) -> tuple[Recipe, Trainer]:
-    """Return a recipe as it stands and its trainer, which starts from the recipe's weights."""
+    """Return a recipe with its defaults, and its trainer with the recipe's initial weights."""
     trainer_class = load_trainer(registered()[name])
     recipe = trainer_class.recipe_class()
     trainer = trainer_class(

@@ -1,6 +1,6 @@
-"""The runs of the gate's calibration study, resumable; `calibration.py` makes the table of them.
+"""Trains the runs of the gate's calibration study; `calibration.py` makes its table.
 
-`nox -s calibrate` runs both. What is finished is reused, so a stopped study continues.
+`nox -s calibrate` runs both. Finished runs are reused, so an interrupted study resumes.
 """
 
 import argparse
@@ -12,15 +12,15 @@ HERE = Path(__file__).resolve().parent
 PLANTED = sorted(path.parent.name for path in HERE.glob("planted/*/torch_dcgan.py"))
 RESULTS = Path("results/calibration")
 BASELINE, TWIN = "30", "12"
-"""Seeds of torch-dcgan, and of keras-dcgan: the same start, data and noise, rounded otherwise."""
+"""Seeds of torch-dcgan and of its twin keras-dcgan, which differs in rounding only."""
 FRESH, TWIN_FRESH = "30,31,32,33,34,35", "30,31,32"
-"""Seeds of both that baselines/ci.json has not: those that its gate would train."""
+"""Seeds of both that are not in baselines/ci.json: those that its gate would train."""
 CHANGED = 6
 """Seeds of each planted regression."""
 
 
 def plan() -> list[tuple[str, str, str]]:
-    """Return what is run: a results folder, a target and its seeds; the most needed first."""
+    """Return results folder, target and seeds of each command, the most needed first."""
     planted = [(name, f"{HERE}/planted/{name}/torch_dcgan.py") for name in PLANTED]
     return [
         ("unchanged", "torch-dcgan", BASELINE),
@@ -35,11 +35,11 @@ def main() -> int:
     """Train and score all runs, with the options of `gan-bench run` that do not change bits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of folders")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     for folder, target, seeds in plan():
         command = ["run", target, "--preset", "ci", "--seeds", seeds, "--wait"]
         done = subprocess.run(
-            [sys.executable, "-m", "gan_bench", *command, "--results", asked.results / folder],
+            [sys.executable, "-m", "gan_bench", *command, "--results", options.results / folder],
             check=False,
         )
         if done.returncode not in (0, 1):

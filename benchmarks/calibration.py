@@ -15,7 +15,8 @@ import pandas as pd
 from scipy import stats
 
 from gan_bench import load_results
-from gan_bench.gate.prediction_bound import LEAST_SPREAD, LEVEL, holm_levels, paired_bound
+from gan_bench.analysis.statistics import holm
+from gan_bench.gate.bounds import LEAST_SPREAD, LEVEL, paired_bound
 from gan_bench.plan.spec import RunSpec
 
 FOLDER = Path(__file__).resolve().parent.parent / "baselines" / "calibration"
@@ -71,7 +72,7 @@ def logs(runs: pd.DataFrame, change: str, implementation: str, images: int) -> d
 
 
 def p_worse(baseline: Floats, candidate: Floats, margin: float = MARGIN, sign: int = 1) -> Floats:
-    """Return the gate's p values of many comparisons at once, as `gate.prediction_bound.measure`.
+    """Return the gate's p values of many comparisons at once, as `gate.bounds.measure`.
 
     Parameters
     ----------
@@ -156,9 +157,8 @@ def family(spreads: Iterable[float], n: int, m: int, random: np.random.Generator
     for row, rerun in zip(first, again, strict=True):
         if row.min() > LEVEL / len(row):
             continue
-        tripped = [i for i, level in enumerate(holm_levels(row.tolist())) if row[i] <= level]
-        levels = holm_levels([float(rerun[i]) for i in tripped])
-        failed += any(rerun[i] <= level for i, level in zip(tripped, levels, strict=True))
+        tripped = [i for i, corrected in enumerate(holm(row.tolist())) if corrected <= LEVEL]
+        failed += any(p <= LEVEL for p in holm([float(rerun[i]) for i in tripped]))
     return failed / DRAWS
 
 

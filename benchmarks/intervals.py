@@ -1,4 +1,4 @@
-"""How often the interval of a Frechet distance covers the known distance of two Gaussians.
+"""Coverage of the Fréchet distance's interval, for Gaussians whose distance is known.
 
 Usage: ``python benchmarks/intervals.py [--trials 100]``. Prints a table in markdown: coverage of
 95 % intervals over equal distributions, equal covariances and different ones, in 16 and 64
@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from gan_bench.scoring.features.feature_file import FeatureFile
-from gan_bench.scoring.metrics import frechet_interval as interval
-from gan_bench.scoring.metrics.frechet import frechet_distance
-from gan_bench.scoring.metrics.frechet_interval import frechet_interval, gaussian
+from gan_bench.scoring.metrics import fid
+from gan_bench.scoring.metrics.fid import frechet_interval
+from gan_bench.scoring.metrics.frechet import frechet_distance, gaussian
 
 CASES = ((0.0, 1.0), (0.5, 1.0), (1.0, 1.5))
 """Shift of three means, and factor between the variances."""
@@ -39,8 +39,8 @@ def coverage(
             for name, side in (("real", real), ("fake", fake * np.sqrt(scale) + mean))
         ]
         both = (gaussian(sides[0]), gaussian(sides[1]))
-        found = frechet_interval(*sides, both, frechet_distance(*both).value)
-        covered += found is not None and found.low <= known <= found.high
+        estimated = frechet_interval(*sides, both, frechet_distance(*both).value)
+        covered += estimated is not None and estimated.low <= known <= estimated.high
     return covered / trials
 
 
@@ -51,10 +51,10 @@ def main() -> None:
     options = parser.parse_args()
     print("| images for each dimension | method | least coverage | mean | greatest |")
     print("| ---: | --- | ---: | ---: | ---: |")
-    enough = interval.ENOUGH
+    enough = fid.IMAGES_PER_DIMENSION
     with tempfile.TemporaryDirectory() as folder:
         for method, ratio in itertools.product(("jackknife", "bounds"), (1.5, 2, 4, 8, 16)):
-            interval.ENOUGH = enough if method == "jackknife" else np.inf
+            fid.IMAGES_PER_DIMENSION = enough if method == "jackknife" else np.inf
             shares = [
                 coverage(Path(folder), d, int(ratio * d), decay, case, options.trials)
                 for d, decay, case in itertools.product((16, 64), (0.5, 1.5), CASES)

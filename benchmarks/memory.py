@@ -1,11 +1,10 @@
-"""What the harness weighs: a worker's memory beyond a bare trainer's, and the launcher's over time.
+"""The harness's memory: of a worker, compared with a bare trainer, and of the launcher over time.
 
 ``python benchmarks/memory.py [NAME ...] [--runs 60]``
 
-First the peak resident memory of each implementation's worker in a short run, against a process
-that imports the same trainer, trains on the same data, samples and saves as much, without the
-harness.
-Then the launcher's own memory after each of many runs of the harness's FakeTrainer in one plan.
+First the peak resident memory of each implementation's worker in a short run, compared with a
+process that imports the same trainer, trains on the same data, samples and saves, all without the
+harness. Then the launcher's own memory during a plan of many runs of the harness's FakeTrainer.
 """
 
 import argparse
@@ -14,70 +13,70 @@ import os
 import subprocess
 import sys
 import tempfile
-import textwrap
 from pathlib import Path
 
 from gan_bench import data
 from gan_bench.plugins.registry import registered
-from gan_bench.system.environment import worker_environment
+from gan_bench.system.processes import worker_environment
 
 SHORT = ("--steps", "4", "--evaluations", "2", "--samples", "1000", "--device", "cpu")
 
-BARE = """
-import importlib, sys, tempfile
-from pathlib import Path
-import numpy as np
-from gan_bench import data
-from gan_bench.data.batches import batches
-from gan_bench.data.latents import training_latents
-module, name = sys.argv[1:]
-trainer_class = getattr(importlib.import_module(module), name)
-train = data.load("mnist-5k").train
-recipe = trainer_class.recipe_class()
-trainer = trainer_class(recipe, train.images, train.labels, device="cpu", planned_steps=4, seed=0)
-trainer.set_weights(recipe.initial_weights(0))
-rows = np.zeros((4, recipe.real_batches_per_step, recipe.batch_size), dtype=np.int64)
-latents = np.zeros((4, recipe.draws_per_step, recipe.batch_size, recipe.latent_size), np.float32)
-trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
-trainer.train(rows, latents)
-trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
-with tempfile.TemporaryDirectory() as folder:
-    trainer.save(Path(folder))
-weights = trainer.weights()
-from gan_bench.vitals import peak_rss_mb
-print(peak_rss_mb())
-"""
-
 PLUGIN = "from gan_bench.testing import FakeTrainer\nclass Plugin(FakeTrainer): pass\n"
 
-LAUNCHER = """
-import sys
-from pathlib import Path
-import psutil
-from gan_bench.launch.local import execute
-from gan_bench.launch.run_one import Options
-from gan_bench.results.layout import open_results
-from gan_bench.plan.expand import expand
-from gan_bench.plan.request import request
-path, runs = sys.argv[1], int(sys.argv[2])
-here = psutil.Process()
-class Observer:
-    def run_started(self, index, spec, reused): pass
-    def event(self, index, spec, event): pass
-    def run_finished(self, index, spec, record, reused):
-        if index in (0, runs // 3, 2 * runs // 3, runs - 1):
-            print(f"{index + 1:6}{here.memory_info().rss / 2**20:10.1f}{here.num_fds():12}")
-asked = {"targets": (path,), "images": 64, "evaluations": 2, "samples": 100, "device": "cpu"}
-plan = expand(request({**asked, "seeds": tuple(range(runs))}), "benchmark")
-execute(open_results(Path("results"), create=True), plan, Options(command="benchmark"), Observer())
-"""
+
+def bare_trainer(name: str) -> None:
+    """Train, sample and save without the harness; print the peak memory in MB."""
+    import numpy as np
+
+    from bare import build
+    from gan_bench.system.processes import peak_rss_mb
+
+    train = data.load("mnist-5k").train
+    recipe, trainer = build(name, train.images, train.labels, "cpu")
+    batches = np.zeros((4, recipe.real_batches_per_step, recipe.batch_size), np.int64)
+    latents = np.zeros(
+        (4, recipe.draws_per_step, recipe.batch_size, recipe.latent_size), np.float32
+    )
+    trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
+    trainer.train(batches, latents)
+    trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
+    with tempfile.TemporaryDirectory() as folder:
+        trainer.save(Path(folder))
+    weights = trainer.weights()  # held while the peak is read, as a worker holds it
+    print(peak_rss_mb())
+    del weights
+
+
+def launcher(path: str, runs: int) -> None:
+    """Execute a plan of many runs; print this process's memory and open files after some."""
+    import psutil
+
+    from gan_bench.launch.local import execute
+    from gan_bench.launch.run_one import Options
+    from gan_bench.plan.expand import expand
+    from gan_bench.plan.request import request
+    from gan_bench.results.layout import open_results
+
+    process = psutil.Process()
+
+    class Observer:
+        def run_started(self, *_: object) -> None: ...
+        def event(self, *_: object) -> None: ...
+        def run_finished(self, index: int, *_: object) -> None:
+            if index in (0, runs // 3, 2 * runs // 3, runs - 1):
+                memory_mb = process.memory_info().rss / 2**20
+                print(f"{index + 1:6}{memory_mb:10.1f}{process.num_fds():12}", flush=True)
+
+    values = {"targets": (path,), "images": 64, "evaluations": 2, "samples": 100, "device": "cpu"}
+    plan = expand(request({**values, "seeds": tuple(range(runs))}), "benchmark")
+    results = open_results(Path("results"), create=True)
+    execute(results, plan, Options(command="benchmark"), Observer())
 
 
 def worker_memory(name: str) -> None:
-    implementation = registered()[name]
     threads = len(os.sched_getaffinity(0))
     bare = subprocess.run(
-        [sys.executable, "-P", "-c", BARE, implementation.module, implementation.attribute],
+        [sys.executable, __file__, name, "--child", "bare"],
         env=worker_environment(device="cpu", threads=threads),
         capture_output=True,
         text=True,
@@ -98,8 +97,13 @@ def worker_memory(name: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--runs", type=int, default=60)
+    parser.add_argument("--runs", type=int, default=60, help="in the launcher's plan")
+    parser.add_argument("--child", choices=("bare", "launcher"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.child == "bare":
+        return bare_trainer(*options.names)
+    if options.child == "launcher":
+        return launcher(*options.names, options.runs)
     size = data.load("mnist-5k").train.images.nbytes / 2**20
     print(f"training images {size:.1f} MB, a snapshot of 1,000 {1000 * 784 / 2**20:.1f} MB")
     print(f"{'peak memory, MB':22}{'worker':>10}{'bare':>10}{'difference':>12}")
@@ -107,9 +111,12 @@ def main() -> None:
         worker_memory(name)
     print(f"\n{'run':>6}{'launcher MB':>12}{'open files':>10}")
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "plugin.py").write_text(textwrap.dedent(PLUGIN))
+        (Path(folder) / "plugin.py").write_text(PLUGIN)
         subprocess.run(
-            [sys.executable, "-P", "-c", LAUNCHER, "./plugin.py", str(options.runs)],
+            [
+                *(sys.executable, Path(__file__).resolve(), "./plugin.py"),
+                *("--child", "launcher", "--runs", str(options.runs)),
+            ],
             cwd=folder,
             env={**os.environ, "TMPDIR": folder},
             check=True,

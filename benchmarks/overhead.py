@@ -1,13 +1,13 @@
-"""What the harness costs: a worker's chunks against the same trainer looped bare, in one process.
+"""Overhead of the harness: a worker's chunks compared with bare calls of the same trainer.
 
 ``python benchmarks/overhead.py [NAME ...] [--rounds 9] [--steps 8]``
 
-A real worker is set up for each implementation, with its journal and its heartbeat. Its chunks (the
-draws of batches and latents, training, checking and journalling the losses) and bare calls of its
-trainer's ``train`` on arrays that are there already take turns. The ratio of their wall times is
-what the harness costs, within the machine's noise; the share of a chunk's wall time that is spent
-outside ``train`` is the part of it that can be measured exactly. Snapshots and checkpoints, which
-lie between chunks, are not training.
+A real worker is set up for each implementation, with its journal and its heartbeat. Its chunks
+(drawing batches and latents, training, checking and journalling the losses) take turns, in one
+process, with bare calls of its trainer's ``train`` on prepared arrays. The ratio of their wall
+times is the overhead, within the machine's noise. The share of a chunk's wall time spent outside
+``train`` can be measured exactly. Snapshots and checkpoints are taken between chunks and not
+included.
 """
 
 import argparse
@@ -22,19 +22,19 @@ from pathlib import Path
 from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request
 from gan_bench.plugins.registry import registered
-from gan_bench.system.environment import worker_environment
+from gan_bench.system.processes import worker_environment
 
 
 def measure(name: str, rounds: int, steps: int) -> None:
     from gan_bench.data.draws import batches, training_latents
     from gan_bench.results.events import EventWriter, read_events
     from gan_bench.results.layout import RunFolder
-    from gan_bench.worker.heartbeat import heartbeat
+    from gan_bench.worker.__main__ import heartbeat
     from gan_bench.worker.training import Training
 
     # Two evaluation points and a budget of a multiple of the chunk give chunks of --steps.
-    asked = {"targets": (name,), "steps": 10_000, "device": "cpu"}
-    (spec,) = expand(request(asked), "benchmark").runs
+    values = {"targets": (name,), "steps": 10_000, "device": "cpu"}
+    (spec,) = expand(request(values), "benchmark").runs
     spec = spec.model_copy(update={"chunk_steps": steps})
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
@@ -84,7 +84,7 @@ def main() -> None:
         measure(options.names[0], options.rounds, options.steps)
         return
     print(
-        f"{'images a second':22}{'worker':>10}{'bare':>10}{'ratio':>9}  (least to most)"
+        f"{'images a second':22}{'worker':>10}{'bare':>10}{'ratio':>9}  (range)"
         f"{'outside train':>15}"
     )
     threads = len(os.sched_getaffinity(0))

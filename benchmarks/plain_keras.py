@@ -1,10 +1,19 @@
-"""What the plain TensorFlow scripts share: real images in batches, and initial weights."""
+"""Plain TensorFlow training of every recipe, the baseline of throughput.py.
+
+Each recipe is written as in the framework's tutorials: tf.data, `keras.Sequential` and one
+`tf.function` a step with gradient tapes. Nothing here imports the
+harness or its trainers. A class has its recipe's networks, optimisers and training step.
+"""
 
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import layers
+
+Losses = tuple[float, ...]
+"""Generator loss, discriminator loss, mean probability of "real" for real and for fake images."""
 
 
 def real_batches(images: np.ndarray, batch_size: int) -> Iterator[tf.Tensor]:
@@ -21,5 +30,382 @@ def real_batches(images: np.ndarray, batch_size: int) -> Iterator[tf.Tensor]:
 
 
 def normal(mean: float = 0.0) -> keras.Initializer:
-    """Return an initialiser of its own: one that layers share draws the same numbers for each."""
+    """Return a new initialiser: layers that share one would draw the same numbers."""
     return keras.initializers.RandomNormal(mean, 0.02)
+
+
+class Script:
+    """A GAN in training; each recipe below fills in its networks, optimisers and step."""
+
+    batch_size = 128
+    latent_size = 100
+
+    def __init__(self, images: np.ndarray, device: str) -> None:
+        self.generator, self.discriminator = self.networks()
+        self.cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+        self.batches = real_batches(images, self.batch_size)
+        self.make_optimisers(len(images))
+        self.compiled_step = tf.function(self.step)
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        """Return a generator and a discriminator that gives one logit per image."""
+        raise NotImplementedError
+
+    def make_optimisers(self, train_images: int) -> None:
+        raise NotImplementedError
+
+    def step(self, real: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        raise NotImplementedError
+
+    def train(self, steps: int) -> list[Losses]:
+        """Train for this many more steps and return their losses."""
+        return [
+            tuple(float(value) for value in self.compiled_step(next(self.batches)))
+            for _ in range(steps)
+        ]
+
+
+class Dcgan(Script):
+    """The discriminator learns first, then the generator from the same noise."""
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        generator = keras.Sequential(
+            [
+                keras.Input((100,)),
+                layers.Reshape((1, 1, 100)),
+                layers.Conv2DTranspose(256, 7, use_bias=False, kernel_initializer=normal()),
+                layers.BatchNormalization(gamma_initializer=normal(1.0)),
+                layers.ReLU(),
+                layers.Conv2DTranspose(
+                    128, 4, 2, padding="same", use_bias=False, kernel_initializer=normal()
+                ),
+                layers.BatchNormalization(gamma_initializer=normal(1.0)),
+                layers.ReLU(),
+                layers.Conv2DTranspose(
+                    1, 4, 2, padding="same", use_bias=False, kernel_initializer=normal()
+                ),
+                layers.Activation("tanh"),
+            ]
+        )
+        discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(
+                    64, 4, 2, padding="same", use_bias=False, kernel_initializer=normal()
+                ),
+                layers.LeakyReLU(0.2),
+                layers.Conv2D(
+                    128, 4, 2, padding="same", use_bias=False, kernel_initializer=normal()
+                ),
+                layers.BatchNormalization(gamma_initializer=normal(1.0)),
+                layers.LeakyReLU(0.2),
+                layers.Conv2D(1, 7, use_bias=False, kernel_initializer=normal()),
+                layers.Flatten(),
+            ]
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        self.generator_adam = keras.optimizers.Adam(2e-4, beta_1=0.5)
+        self.discriminator_adam = keras.optimizers.Adam(2e-4, beta_1=0.5)
+
+    def step(self, real: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        noise = tf.random.normal((self.batch_size, self.latent_size))
+        with tf.GradientTape() as generator_tape:
+            fake = self.generator(noise, training=True)
+            with tf.GradientTape() as discriminator_tape:
+                real_logits = self.discriminator(real, training=True)
+                fake_logits = self.discriminator(fake, training=True)
+                discriminator_loss = self.cross_entropy(tf.ones_like(real_logits), real_logits)
+                discriminator_loss += self.cross_entropy(tf.zeros_like(fake_logits), fake_logits)
+            variables = self.discriminator.trainable_variables
+            gradients = discriminator_tape.gradient(discriminator_loss, variables)
+            self.discriminator_adam.apply_gradients(zip(gradients, variables, strict=True))
+
+            updated_logits = self.discriminator(fake, training=True)
+            generator_loss = self.cross_entropy(tf.ones_like(updated_logits), updated_logits)
+        variables = self.generator.trainable_variables
+        gradients = generator_tape.gradient(generator_loss, variables)
+        self.generator_adam.apply_gradients(zip(gradients, variables, strict=True))
+
+        return (
+            generator_loss,
+            discriminator_loss,
+            tf.reduce_mean(tf.sigmoid(real_logits)),
+            tf.reduce_mean(tf.sigmoid(fake_logits)),
+        )
+
+
+class Dcgan3g(Dcgan):
+    """dcgan with three generator updates a step, each with noise of its own."""
+
+    generator_steps = 3
+
+    def step(self, real: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        noise = tf.random.normal((self.batch_size, self.latent_size))
+        fake = self.generator(noise, training=True)
+        with tf.GradientTape() as tape:
+            real_logits = self.discriminator(real, training=True)
+            fake_logits = self.discriminator(fake, training=True)
+            discriminator_loss = self.cross_entropy(tf.ones_like(real_logits), real_logits)
+            discriminator_loss += self.cross_entropy(tf.zeros_like(fake_logits), fake_logits)
+        variables = self.discriminator.trainable_variables
+        gradients = tape.gradient(discriminator_loss, variables)
+        self.discriminator_adam.apply_gradients(zip(gradients, variables, strict=True))
+
+        generator_losses = []
+        for _ in range(self.generator_steps):
+            noise = tf.random.normal((self.batch_size, self.latent_size))
+            with tf.GradientTape() as tape:
+                fake = self.generator(noise, training=True)
+                logits = self.discriminator(fake, training=True)
+                generator_loss = self.cross_entropy(tf.ones_like(logits), logits)
+            variables = self.generator.trainable_variables
+            gradients = tape.gradient(generator_loss, variables)
+            self.generator_adam.apply_gradients(zip(gradients, variables, strict=True))
+            generator_losses.append(generator_loss)
+
+        return (
+            tf.reduce_mean(generator_losses),
+            discriminator_loss,
+            tf.reduce_mean(tf.sigmoid(real_logits)),
+            tf.reduce_mean(tf.sigmoid(fake_logits)),
+        )
+
+
+class Baseline(Script):
+    """Both networks learn at once, from the same fakes."""
+
+    batch_size = 256
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        generator = keras.Sequential(
+            [
+                keras.Input((100,)),
+                layers.Dense(7 * 7 * 256, use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.3),
+                layers.Reshape((7, 7, 256)),
+                layers.Conv2DTranspose(128, 5, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.3),
+                layers.Conv2DTranspose(64, 5, 2, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.3),
+                layers.Conv2DTranspose(1, 5, 2, padding="same", use_bias=False, activation="tanh"),
+            ]
+        )
+        discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(64, 5, 2, padding="same"),
+                layers.LeakyReLU(0.3),
+                layers.Dropout(0.3),
+                layers.Conv2D(128, 5, 2, padding="same"),
+                layers.LeakyReLU(0.3),
+                layers.Dropout(0.3),
+                layers.Flatten(),
+                layers.Dense(1),
+            ]
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        self.generator_adam = keras.optimizers.Adam(1e-4)
+        self.discriminator_adam = keras.optimizers.Adam(1e-4)
+
+    def step(self, real: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        noise = tf.random.normal((self.batch_size, self.latent_size))
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+            fake = self.generator(noise, training=True)
+            real_logits = self.discriminator(real, training=True)
+            fake_logits = self.discriminator(fake, training=True)
+            generator_loss = self.cross_entropy(tf.ones_like(fake_logits), fake_logits)
+            discriminator_loss = self.cross_entropy(tf.ones_like(real_logits), real_logits)
+            discriminator_loss += self.cross_entropy(tf.zeros_like(fake_logits), fake_logits)
+        generator_variables = self.generator.trainable_variables
+        generator_gradients = generator_tape.gradient(generator_loss, generator_variables)
+        variables = self.discriminator.trainable_variables
+        gradients = discriminator_tape.gradient(discriminator_loss, variables)
+        self.generator_adam.apply_gradients(
+            zip(generator_gradients, generator_variables, strict=True)
+        )
+        self.discriminator_adam.apply_gradients(zip(gradients, variables, strict=True))
+        return (
+            generator_loss,
+            discriminator_loss,
+            tf.reduce_mean(tf.sigmoid(real_logits)),
+            tf.reduce_mean(tf.sigmoid(fake_logits)),
+        )
+
+
+class Enhanced(Baseline):
+    """baseline with three more convolutions."""
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        generator = keras.Sequential(
+            [
+                keras.Input((100,)),
+                layers.Dense(7 * 7 * 256, use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.3),
+                layers.Reshape((7, 7, 256)),
+                layers.Conv2DTranspose(128, 5, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.3),
+                layers.Conv2D(128, 3, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.3),
+                layers.Conv2DTranspose(64, 5, 2, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.3),
+                layers.Conv2D(64, 3, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.3),
+                layers.Conv2DTranspose(1, 5, 2, padding="same", use_bias=False, activation="tanh"),
+            ]
+        )
+        discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(64, 5, 2, padding="same"),
+                layers.LeakyReLU(0.3),
+                layers.Dropout(0.3),
+                layers.Conv2D(128, 5, 2, padding="same"),
+                layers.LeakyReLU(0.3),
+                layers.Dropout(0.3),
+                layers.Conv2D(256, 3, 2, padding="same"),
+                layers.LeakyReLU(0.3),
+                layers.Dropout(0.3),
+                layers.Flatten(),
+                layers.Dense(1),
+            ]
+        )
+        return generator, discriminator
+
+
+class Decay(Baseline):
+    """baseline's step with smaller kernels and learning rates that decay."""
+
+    batch_size = 128
+    epochs = 200
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        generator = keras.Sequential(
+            [
+                keras.Input((100,)),
+                layers.Dense(7 * 7 * 256, use_bias=False),
+                layers.Reshape((7, 7, 256)),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.2),
+                layers.Conv2DTranspose(128, 4, 2, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.2),
+                layers.Conv2DTranspose(64, 4, 2, padding="same", use_bias=False),
+                layers.BatchNormalization(),
+                layers.LeakyReLU(0.2),
+                layers.Conv2DTranspose(1, 4, padding="same", activation="tanh"),
+            ]
+        )
+        discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(64, 4, 2, padding="same"),
+                layers.LeakyReLU(0.2),
+                layers.Dropout(0.3),
+                layers.Conv2D(128, 4, 2, padding="same"),
+                layers.LeakyReLU(0.2),
+                layers.Dropout(0.3),
+                layers.Flatten(),
+                layers.Dense(1),
+            ]
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        quarter = self.epochs * train_images // self.batch_size // 4
+        generator_rate = keras.optimizers.schedules.ExponentialDecay(2e-4, quarter, 0.5)
+        discriminator_rate = keras.optimizers.schedules.ExponentialDecay(1e-4, quarter, 0.5)
+        self.generator_adam = keras.optimizers.Adam(generator_rate, beta_1=0.5)
+        self.discriminator_adam = keras.optimizers.Adam(discriminator_rate, beta_1=0.5)
+
+
+class UpsamplingSgd(Script):
+    """The discriminator sees real and fake images in one batch; both networks learn by SGD."""
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        generator = keras.Sequential(
+            [
+                keras.Input((100,)),
+                layers.Dense(1024, activation="tanh"),
+                layers.Dense(128 * 7 * 7),
+                layers.BatchNormalization(),
+                layers.Activation("tanh"),
+                layers.Reshape((7, 7, 128)),
+                layers.UpSampling2D(2),
+                layers.Conv2D(64, 5, padding="same", activation="tanh"),
+                layers.UpSampling2D(2),
+                layers.Conv2D(1, 5, padding="same", activation="tanh"),
+            ]
+        )
+        discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(64, 5, padding="same", activation="tanh"),
+                layers.MaxPooling2D(2),
+                layers.Conv2D(128, 5, activation="tanh"),
+                layers.MaxPooling2D(2),
+                layers.Flatten(),
+                layers.Dense(1024, activation="tanh"),
+                layers.Dense(1),
+            ]
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        self.generator_sgd = keras.optimizers.SGD(5e-4, momentum=0.9, nesterov=True)
+        self.discriminator_sgd = keras.optimizers.SGD(5e-4, momentum=0.9, nesterov=True)
+        self.labels = tf.concat([tf.ones((self.batch_size, 1)), tf.zeros((self.batch_size, 1))], 0)
+
+    def step(self, real: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        noise = tf.random.uniform((self.batch_size, self.latent_size), -1, 1)
+        fake = self.generator(noise, training=True)
+        with tf.GradientTape() as tape:
+            logits = self.discriminator(tf.concat([real, fake], 0), training=True)
+            discriminator_loss = self.cross_entropy(self.labels, logits)
+        variables = self.discriminator.trainable_variables
+        gradients = tape.gradient(discriminator_loss, variables)
+        self.discriminator_sgd.apply_gradients(zip(gradients, variables, strict=True))
+
+        noise = tf.random.uniform((self.batch_size, self.latent_size), -1, 1)
+        with tf.GradientTape() as tape:
+            fake_logits = self.discriminator(self.generator(noise, training=True), training=True)
+            generator_loss = self.cross_entropy(tf.ones_like(fake_logits), fake_logits)
+        variables = self.generator.trainable_variables
+        gradients = tape.gradient(generator_loss, variables)
+        self.generator_sgd.apply_gradients(zip(gradients, variables, strict=True))
+
+        probabilities = tf.sigmoid(logits)
+        return (
+            generator_loss,
+            discriminator_loss,
+            tf.reduce_mean(probabilities[: self.batch_size]),
+            tf.reduce_mean(probabilities[self.batch_size :]),
+        )
+
+
+SCRIPTS: dict[str, type[Script]] = {
+    "dcgan": Dcgan,
+    "dcgan-3g": Dcgan3g,
+    "baseline": Baseline,
+    "enhanced": Enhanced,
+    "decay": Decay,
+    "upsampling-sgd": UpsamplingSgd,
+}
+"""By recipe."""

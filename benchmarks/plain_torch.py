@@ -1,4 +1,9 @@
-"""What the plain PyTorch scripts share: real images in batches, and how weights start."""
+"""Plain PyTorch training of every recipe, the baseline of throughput.py.
+
+Each recipe is written as in the framework's tutorials: a `DataLoader`, `nn.Sequential`,
+`BCEWithLogitsLoss`, `backward` and `step`. Nothing here imports the
+harness or its trainers. A class has its recipe's networks, optimisers and training step.
+"""
 
 from collections.abc import Iterator
 
@@ -6,6 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+
+Losses = tuple[float, float, float, float]
+"""Generator loss, discriminator loss, mean probability of "real" for real and for fake images."""
 
 
 def real_batches(images: np.ndarray, batch_size: int, device: str) -> Iterator[torch.Tensor]:
@@ -38,3 +46,363 @@ def glorot_weights(layer: nn.Module) -> None:
         nn.init.xavier_uniform_(layer.weight)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+class Script:
+    """A GAN in training; each recipe below fills in its networks, optimisers and step."""
+
+    batch_size = 128
+    latent_size = 100
+    initial_weights = staticmethod(glorot_weights)
+
+    def __init__(self, images: np.ndarray, device: str) -> None:
+        self.device = device
+        self.generator, self.discriminator = self.networks()
+        self.generator.to(device).apply(self.initial_weights)
+        self.discriminator.to(device).apply(self.initial_weights)
+        self.criterion = nn.BCEWithLogitsLoss()
+        self.ones = torch.ones(self.batch_size, device=device)
+        self.zeros = torch.zeros(self.batch_size, device=device)
+        self.batches = real_batches(images, self.batch_size, device)
+        self.make_optimisers(len(images))
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        """Return a generator and a discriminator that gives one logit per image."""
+        raise NotImplementedError
+
+    def make_optimisers(self, train_images: int) -> None:
+        raise NotImplementedError
+
+    def step(self, real: torch.Tensor) -> Losses:
+        raise NotImplementedError
+
+    def train(self, steps: int) -> list[Losses]:
+        """Train for this many more steps and return their losses."""
+        return [self.step(next(self.batches)) for _ in range(steps)]
+
+
+class Dcgan(Script):
+    """The discriminator learns first, then the generator from the same noise."""
+
+    initial_weights = staticmethod(normal_weights)
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        generator = nn.Sequential(
+            nn.ConvTranspose2d(100, 256, 7, 1, 0, bias=False),
+            nn.BatchNorm2d(256),
+            nn.ReLU(True),
+            nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(True),
+            nn.ConvTranspose2d(128, 1, 4, 2, 1, bias=False),
+            nn.Tanh(),
+        )
+        discriminator = nn.Sequential(
+            nn.Conv2d(1, 64, 4, 2, 1, bias=False),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(64, 128, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(128, 1, 7, 1, 0, bias=False),
+            nn.Flatten(0),
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        generator, discriminator = self.generator.parameters(), self.discriminator.parameters()
+        self.generator_adam = torch.optim.Adam(generator, lr=2e-4, betas=(0.5, 0.999))
+        self.discriminator_adam = torch.optim.Adam(discriminator, lr=2e-4, betas=(0.5, 0.999))
+
+    def noise(self) -> torch.Tensor:
+        return torch.randn(self.batch_size, self.latent_size, 1, 1, device=self.device)
+
+    def step(self, real: torch.Tensor) -> Losses:
+        self.discriminator.zero_grad()
+        real_logits = self.discriminator(real)
+        real_loss = self.criterion(real_logits, self.ones)
+        real_loss.backward()
+        fake = self.generator(self.noise())
+        fake_logits = self.discriminator(fake.detach())
+        fake_loss = self.criterion(fake_logits, self.zeros)
+        fake_loss.backward()
+        self.discriminator_adam.step()
+
+        self.generator.zero_grad()
+        generator_loss = self.criterion(self.discriminator(fake), self.ones)
+        generator_loss.backward()
+        self.generator_adam.step()
+
+        return (
+            generator_loss.item(),
+            (real_loss + fake_loss).item(),
+            real_logits.sigmoid().mean().item(),
+            fake_logits.sigmoid().mean().item(),
+        )
+
+
+class Dcgan3g(Dcgan):
+    """dcgan with three generator updates a step, each with noise of its own."""
+
+    generator_steps = 3
+
+    def step(self, real: torch.Tensor) -> Losses:
+        self.discriminator.zero_grad()
+        real_logits = self.discriminator(real)
+        real_loss = self.criterion(real_logits, self.ones)
+        real_loss.backward()
+        fake_logits = self.discriminator(self.generator(self.noise()).detach())
+        fake_loss = self.criterion(fake_logits, self.zeros)
+        fake_loss.backward()
+        self.discriminator_adam.step()
+
+        generator_losses = []
+        for _ in range(self.generator_steps):
+            self.generator.zero_grad()
+            generator_loss = self.criterion(
+                self.discriminator(self.generator(self.noise())), self.ones
+            )
+            generator_loss.backward()
+            self.generator_adam.step()
+            generator_losses.append(generator_loss.item())
+
+        return (
+            sum(generator_losses) / self.generator_steps,
+            (real_loss + fake_loss).item(),
+            real_logits.sigmoid().mean().item(),
+            fake_logits.sigmoid().mean().item(),
+        )
+
+
+class Baseline(Script):
+    """Both networks learn at once, from the same fakes."""
+
+    batch_size = 256
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        generator = nn.Sequential(
+            nn.Linear(100, 256 * 7 * 7, bias=False),
+            nn.BatchNorm1d(256 * 7 * 7),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.Unflatten(1, (256, 7, 7)),
+            nn.ConvTranspose2d(256, 128, 5, 1, 2, bias=False),
+            nn.BatchNorm2d(128),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.ConvTranspose2d(128, 64, 5, 2, 2, output_padding=1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.ConvTranspose2d(64, 1, 5, 2, 2, output_padding=1, bias=False),
+            nn.Tanh(),
+        )
+        discriminator = nn.Sequential(
+            nn.Conv2d(1, 64, 5, 2, 2),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.Dropout(0.3),
+            nn.Conv2d(64, 128, 5, 2, 2),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.Dropout(0.3),
+            nn.Flatten(),
+            nn.Linear(128 * 7 * 7, 1),
+            nn.Flatten(0),
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        self.generator_adam = torch.optim.Adam(self.generator.parameters(), lr=1e-4)
+        self.discriminator_adam = torch.optim.Adam(self.discriminator.parameters(), lr=1e-4)
+        self.schedules: tuple[torch.optim.lr_scheduler.LRScheduler, ...] = ()
+
+    def step(self, real: torch.Tensor) -> Losses:
+        fake = self.generator(torch.randn(self.batch_size, self.latent_size, device=self.device))
+        real_logits = self.discriminator(real)
+        fake_logits = self.discriminator(fake)
+        discriminator_loss = self.criterion(real_logits, self.ones)
+        discriminator_loss = discriminator_loss + self.criterion(fake_logits, self.zeros)
+        generator_loss = self.criterion(fake_logits, self.ones)
+
+        # Both losses share the fakes' pass: each goes back to its own network only.
+        self.discriminator.zero_grad()
+        discriminator_loss.backward(inputs=list(self.discriminator.parameters()), retain_graph=True)
+        self.generator.zero_grad()
+        generator_loss.backward(inputs=list(self.generator.parameters()))
+        self.discriminator_adam.step()
+        self.generator_adam.step()
+        for schedule in self.schedules:
+            schedule.step()
+
+        return (
+            generator_loss.item(),
+            discriminator_loss.item(),
+            real_logits.sigmoid().mean().item(),
+            fake_logits.sigmoid().mean().item(),
+        )
+
+
+class Enhanced(Baseline):
+    """baseline with three more convolutions."""
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        generator = nn.Sequential(
+            nn.Linear(100, 256 * 7 * 7, bias=False),
+            nn.BatchNorm1d(256 * 7 * 7),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.Unflatten(1, (256, 7, 7)),
+            nn.ConvTranspose2d(256, 128, 5, 1, 2, bias=False),
+            nn.BatchNorm2d(128),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.Conv2d(128, 128, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.ConvTranspose2d(128, 64, 5, 2, 2, output_padding=1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.Conv2d(64, 64, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.ConvTranspose2d(64, 1, 5, 2, 2, output_padding=1, bias=False),
+            nn.Tanh(),
+        )
+        discriminator = nn.Sequential(
+            nn.Conv2d(1, 64, 5, 2, 2),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.Dropout(0.3),
+            nn.Conv2d(64, 128, 5, 2, 2),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.Dropout(0.3),
+            nn.Conv2d(128, 256, 3, 2, 1),
+            nn.LeakyReLU(0.3, inplace=True),
+            nn.Dropout(0.3),
+            nn.Flatten(),
+            nn.Linear(256 * 4 * 4, 1),
+            nn.Flatten(0),
+        )
+        return generator, discriminator
+
+
+class Decay(Baseline):
+    """baseline's step with smaller kernels and learning rates that decay."""
+
+    batch_size = 128
+    epochs = 200
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        generator = nn.Sequential(
+            nn.Linear(100, 256 * 7 * 7, bias=False),
+            nn.Unflatten(1, (256, 7, 7)),
+            nn.BatchNorm2d(256),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.ConvTranspose2d(64, 1, 4, 1, 1),
+            nn.ZeroPad2d((0, -1, 0, -1)),  # the kernel is even: 29 x 29 cut to 28 x 28
+            nn.Tanh(),
+        )
+        discriminator = nn.Sequential(
+            nn.Conv2d(1, 64, 4, 2, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Dropout(0.3),
+            nn.Conv2d(64, 128, 4, 2, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Dropout(0.3),
+            nn.Flatten(),
+            nn.Linear(128 * 7 * 7, 1),
+            nn.Flatten(0),
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        generator, discriminator = self.generator.parameters(), self.discriminator.parameters()
+        self.generator_adam = torch.optim.Adam(generator, lr=2e-4, betas=(0.5, 0.999))
+        self.discriminator_adam = torch.optim.Adam(discriminator, lr=1e-4, betas=(0.5, 0.999))
+        planned_steps = self.epochs * train_images // self.batch_size
+        decay = 0.5 ** (4 / planned_steps)  # by half in every quarter
+        self.schedules = (
+            torch.optim.lr_scheduler.ExponentialLR(self.discriminator_adam, decay),
+            torch.optim.lr_scheduler.ExponentialLR(self.generator_adam, decay),
+        )
+
+
+class UpsamplingSgd(Script):
+    """The discriminator sees real and fake images in one batch; both networks learn by SGD."""
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        generator = nn.Sequential(
+            nn.Linear(100, 1024),
+            nn.Tanh(),
+            nn.Linear(1024, 128 * 7 * 7),
+            nn.BatchNorm1d(128 * 7 * 7),
+            nn.Tanh(),
+            nn.Unflatten(1, (128, 7, 7)),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(128, 64, 5, padding="same"),
+            nn.Tanh(),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(64, 1, 5, padding="same"),
+            nn.Tanh(),
+        )
+        discriminator = nn.Sequential(
+            nn.Conv2d(1, 64, 5, padding="same"),
+            nn.Tanh(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(64, 128, 5),
+            nn.Tanh(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(128 * 5 * 5, 1024),
+            nn.Tanh(),
+            nn.Linear(1024, 1),
+            nn.Flatten(0),
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        generator, discriminator = self.generator.parameters(), self.discriminator.parameters()
+        self.generator_sgd = torch.optim.SGD(generator, lr=5e-4, momentum=0.9, nesterov=True)
+        self.discriminator_sgd = torch.optim.SGD(
+            discriminator, lr=5e-4, momentum=0.9, nesterov=True
+        )
+        self.labels = torch.cat([self.ones, self.zeros])
+
+    def noise(self) -> torch.Tensor:
+        return torch.rand(self.batch_size, self.latent_size, device=self.device) * 2 - 1
+
+    def step(self, real: torch.Tensor) -> Losses:
+        self.discriminator.zero_grad()
+        fake = self.generator(self.noise()).detach()
+        logits = self.discriminator(torch.cat([real, fake]))
+        discriminator_loss = self.criterion(logits, self.labels)
+        discriminator_loss.backward()
+        self.discriminator_sgd.step()
+
+        self.generator.zero_grad()
+        generator_loss = self.criterion(self.discriminator(self.generator(self.noise())), self.ones)
+        generator_loss.backward()
+        self.generator_sgd.step()
+
+        probabilities = logits.sigmoid()
+        return (
+            generator_loss.item(),
+            discriminator_loss.item(),
+            probabilities[: self.batch_size].mean().item(),
+            probabilities[self.batch_size :].mean().item(),
+        )
+
+
+SCRIPTS: dict[str, type[Script]] = {
+    "dcgan": Dcgan,
+    "dcgan-3g": Dcgan3g,
+    "baseline": Baseline,
+    "enhanced": Enhanced,
+    "decay": Decay,
+    "upsampling-sgd": UpsamplingSgd,
+}
+"""By recipe."""

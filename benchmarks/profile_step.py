@@ -1,4 +1,4 @@
-"""Where the time of a trainer's step goes on the CPU: its operations, as shares of the step.
+"""Profile of a trainer's step on the CPU: its operations, as shares of the step.
 
 ``python benchmarks/profile_step.py NAME [--steps 3] [--top 15] [--apart | --kinds]``
 
@@ -24,7 +24,7 @@ from bare import build, feed
 from gan_bench import data
 from gan_bench.plugins.registry import registered
 from gan_bench.system.devices import default_threads
-from gan_bench.system.environment import worker_environment
+from gan_bench.system.processes import worker_environment
 
 KINDS = (
     ("convolutions", re.compile(r"conv", re.I)),
@@ -101,16 +101,16 @@ def measure(name: str, steps: int, top: int, apart: bool, kinds: bool) -> None:
     rest_s = sum(own_s for _, (own_s, _) in ranked[top:])
     outside_s = whole_s - sum(own_s for own_s, _ in times.values())
     print(show(rest_s, whole_s, steps) + f"{'':8}  {len(ranked[top:])} others")
-    print(show(outside_s, whole_s, steps) + f"{'':8}  outside operations")
+    print(show(outside_s, whole_s, steps) + f"{'':8}  outside of operations")
 
 
 def by_kind(name: str, times: Times, whole_s: float) -> str:
     """Return the shares of the kinds, of all else and of what is no operation, as Markdown."""
-    shares = dict.fromkeys([kind for kind, _ in KINDS], 0.0) | {"all else": 0.0}
+    shares = dict.fromkeys([kind for kind, _ in KINDS], 0.0) | {"other": 0.0}
     for operation, (own_s, _) in times.items():
-        kind = next((kind for kind, pattern in KINDS if pattern.search(operation)), "all else")
+        kind = next((kind for kind, pattern in KINDS if pattern.search(operation)), "other")
         shares[kind] += own_s / whole_s
-    shares["outside operations"] = 1 - sum(shares.values())
+    shares["outside of operations"] = 1 - sum(shares.values())
     header = f"| implementation | {' | '.join(shares)} |\n| --- |{' ---: |' * len(shares)}"
     cells = [f"{100 * share:.0f} %" for share in shares.values()]
     return f"{header}\n| {name} | {' | '.join(cells)} |"

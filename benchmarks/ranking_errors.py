@@ -1,9 +1,9 @@
-"""How often a ranking of equal implementations names a difference that is not there.
+"""Error rate of the ranking: how often equal implementations are ranked as different.
 
-Usage: ``python benchmarks/ranking_errors.py``. Draws seeds' figures of implementations that are all
-alike (with equal spreads, and with spreads that differ), ranks them, and counts the rankings in
-which the best is told apart from any other: by the report's rule, Holm's correction over all
-pairs, and by the rule that it does not take, over the pairs with the best alone.
+Usage: ``python benchmarks/ranking_errors.py``. Draws values for the seeds of equal implementations
+(with equal or different spreads), ranks them, and counts the rankings in which the best is
+significantly better than another: by the report's rule, Holm's correction over all pairs, and by an
+alternative that the report does not use, Holm's correction over the pairs with the best.
 """
 
 import argparse
@@ -19,7 +19,7 @@ SPREADS_APART = 0.5
 
 
 def wrong(figures: NDArray[np.float64]) -> tuple[bool, bool]:
-    """Return whether the best is told apart from an equal one, by each of the two rules."""
+    """Return whether the best is ranked above an equal one, by each of the two rules."""
     best = int(figures.mean(axis=1).argmin())
     rest = [place for place in range(len(figures)) if place != best]
     alone = [welch(figures[best].tolist(), figures[place].tolist()) for place in rest]

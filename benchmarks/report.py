@@ -1,4 +1,4 @@
-"""What the report costs: seconds and MB to write, and how soon a browser is ready to use it.
+"""Cost of the report: seconds and MB to write it, and seconds until a browser is ready.
 
 Usage: ``python benchmarks/report.py [part ...]``, of page and growth. Needs ``.[dev]`` and, for the
 browser, an installed Chromium; prints one table in markdown. The results are made up (see
@@ -52,7 +52,7 @@ class Written:
 
 
 def write(results: Path, out: Path, rounds: int) -> Written:
-    """Write a report so many times, each in a fresh process."""
+    """Write a report several times, each in a fresh process."""
     command = [sys.executable, "-P", "-m", "gan_bench", "report"]
     command += ["--results", str(results), "--out", str(out)]
     seconds = []
@@ -99,11 +99,11 @@ def interactive(html: Path, openings: int) -> str:
     if find_chromium() is None:
         return "no Chromium is installed"
     try:
-        found = until_ready(html, openings)
+        seconds_each = until_ready(html, openings)
     except ModuleNotFoundError as error:
         return f"{error.name} is not installed"
-    known = [seconds for seconds in found if seconds is not None]
-    return several(known) if len(known) == len(found) else f"not within {READY_TIMEOUT_S} s"
+    known = [seconds for seconds in seconds_each if seconds is not None]
+    return several(known) if len(known) == len(seconds_each) else f"not within {READY_TIMEOUT_S} s"
 
 
 def page(folder: Path, options: argparse.Namespace) -> list[Row]:
@@ -112,10 +112,10 @@ def page(folder: Path, options: argparse.Namespace) -> list[Row]:
     written = write(results, folder / "report", options.rounds)
     what = "12 implementations x 3 seeds x 10 points"
     return [
-        (f"{what}: to write the report, s", several(written.seconds), "20"),
+        (f"{what}: time to write the report, s", several(written.seconds), "20"),
         (f"{what}: report.html, MB", f"{written.html_mb:.1f}", "15"),
         (
-            f"{what}: until Chromium is ready, s ({options.openings} openings)",
+            f"{what}: time until Chromium is ready, s ({options.openings} openings)",
             interactive(written.html, options.openings),
             "2",
         ),
@@ -134,19 +134,19 @@ def growth(folder: Path, options: argparse.Namespace) -> list[Row]:
         goal = "60" if runs == 1000 else ""
         ready = interactive(written.html, 1)
         rows += [
-            (f"{count:,} runs: to write the report, s", several(written.seconds), goal),
+            (f"{count:,} runs: time to write the report, s", several(written.seconds), goal),
             (f"{count:,} runs: report.html, MB", f"{written.html_mb:.1f}", ""),
-            (f"{count:,} runs: until Chromium is ready, s", ready, ""),
+            (f"{count:,} runs: time until Chromium is ready, s", ready, ""),
         ]
     for (fewer, sooner), (more, later) in pairwise(times.items()):
         exponent = math.log(later / sooner) / math.log(more / fewer)
-        name = f"exponent of the time's growth, {fewer:,} to {more:,} runs"
+        name = f"growth exponent of the time, {fewer:,} to {more:,} runs"
         rows.append((name, f"{exponent:.2f}", "1 (linear)"))
     return rows
 
 
 def main() -> None:
-    """Measure what was asked for, or everything, and print the table."""
+    """Measure the given parts, or all, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="part")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="reports of one folder")
@@ -166,7 +166,7 @@ def main() -> None:
             rows += parts[name](Path(folder), options)
     here = machine()
     print(f"{here.cpu}, {here.cores} cores\n")
-    print("| | median (range) | goal, at most |")
+    print("| | median (range) | goal (at most) |")
     print("| --- | ---: | ---: |")
     for row in rows:
         print(f"| {' | '.join(row)} |")

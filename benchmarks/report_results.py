@@ -1,9 +1,9 @@
-"""Writes a results folder that looks like a real one, for the report's benchmark and its tests.
+"""Writes a synthetic results folder, for the report's benchmarks and tests.
 
 Usage: ``python benchmarks/report_results.py OUT --implementations 12 --seeds 3 --points 10``, or
-``--runs 1000`` for 20 implementations of 50 seeds. Nothing is trained: the figures are drawn at
-random around those of real runs, and the samples are digits of mnist-5k under fading noise. The
-recipes, the specifications, the data's and the model's sha256 and the protocol are the real ones.
+``--runs 1000`` for 20 implementations of 50 seeds. Nothing is trained: the values are drawn at
+random around those of real runs, and the samples are digits of mnist-5k with noise that fades as
+training goes on. Recipes, specifications, hashes of data and model, and the protocol are real.
 """
 
 import argparse
@@ -23,8 +23,7 @@ from scipy.ndimage import zoom
 from gan_bench import data
 from gan_bench.data import Dataset
 from gan_bench.plan.request import PRESETS
-from gan_bench.plan.schedule import chunk_steps, evaluation_steps
-from gan_bench.plan.spec import Plan, RunSpec
+from gan_bench.plan.spec import Plan, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.results.certificate import (
     BOUNDS,
@@ -47,7 +46,7 @@ from gan_bench.system.devices import Machine
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 OWN = ("torch", "keras")
 OTHERS = ("jax", "mlx", "tinygrad", "mindspore")
-"""Frameworks of what third parties might add, where more than twelve are asked for."""
+"""Frameworks of invented third-party implementations, used beyond the first twelve."""
 VERSIONS = {
     "torch": {"torch": "2.14.1"},
     "keras": {"tensorflow": "2.21.0", "keras": "3.15.1"},
@@ -73,12 +72,12 @@ FLOOR = {
     "ndb": 1.0,
     "ndb_js": 0.02131,
 }
-"""Of a real score file. `nearest_train` and `copied_share` have none."""
+"""Floors of a real score file. `nearest_train` and `copied_share` have none."""
 UNTRAINED_FID = 88.0
 BEST_FID, WORST_FID = 15.0, 45.0
 PICTURED_SEEDS = 3
-"""Later seeds show an earlier one's grids: drawing PNGs would take most of the time."""
-SPEED = {  # of torch, images a second on two cores
+"""Later seeds reuse the grids of earlier ones: drawing PNGs would take most of the time."""
+TORCH_IMAGES_PER_S = {  # on two cores
     "dcgan": 470,
     "dcgan-3g": 167,
     "baseline": 306,
@@ -94,32 +93,32 @@ Traceback (most recent call last):
     self._chunk(losses, steps)
 {last}
 """
-KILLED_BY = "ValueError: operands could not be broadcast together with shapes (128,7,7) (128,14,14)"
+ERROR = "ValueError: operands could not be broadcast together with shapes (128,7,7) (128,14,14)"
 
 
 @dataclass(frozen=True)
 class Traits:
-    """What an implementation's runs have in common."""
+    """Properties that all runs of an implementation share."""
 
     final_fid: float
     images_per_s: float
     warmup_s: float
     import_s: float
     peak_rss_mb: float
-    rate: float
-    """How fast the FID falls."""
+    fid_rate: float
+    """Exponent of the FID's decay over the training."""
     class_concentration: float
-    """Of the classes' shares: a small one is a collapse to few of them."""
+    """Dirichlet concentration of the classes' shares; a small one is a collapse to few classes."""
 
 
 def implementation_names(count: int) -> Iterator[tuple[str, str]]:
-    """Yield pairs of framework and recipe: the real twelve first, twins side by side."""
+    """Yield pairs of framework and recipe: the real twelve first, twins next to each other."""
     pairs = [(framework, recipe) for recipe in RECIPES for framework in OWN]
     pairs += [(framework, recipe) for framework in OTHERS for recipe in RECIPES]
     for index in range(count):
-        again, place = divmod(index, len(pairs))
-        framework, recipe = pairs[place]
-        yield framework if again == 0 else f"{framework}{again + 1}", recipe
+        repeat, position = divmod(index, len(pairs))
+        framework, recipe = pairs[position]
+        yield framework if repeat == 0 else f"{framework}{repeat + 1}", recipe
 
 
 def make_results(
@@ -140,30 +139,30 @@ def make_results(
     path
         A folder that does not exist, or is empty.
     implementations, seeds, points
-        How many, and how many evaluation points a run has.
+        Number of implementations, of seeds of each, and of evaluation points of each run.
     runs
-        Instead of implementations and seeds: 12 implementations of as many seeds as it takes, from
-        500 runs on 20 implementations. The count is rounded up to whole seeds.
+        Number of runs, in place of implementations and seeds: 12 implementations, or 20 from 500
+        runs on, with as many seeds as needed. It is rounded up to whole seeds.
     failures
-        Whether two runs failed: the last seed of the last implementation diverged, that of the one
-        before ended with an error.
+        If true, two runs failed: the last seed of the last implementation diverged, and that of the
+        implementation before it raised an error.
     parity
-        Whether there are certificates for all recipes but the last.
+        If true, there are certificates for all recipes but the last.
     pictured_seeds
-        Seeds with sample grids of their own.
+        Number of seeds with sample grids of their own.
     """
     if runs is not None:
         implementations = min(runs, 20 if runs >= 500 else 12)
         seeds = math.ceil(runs / implementations)
     results = open_results(path, create=True)
-    maker = _Maker(results, points, pictured_seeds)
-    described = [maker.describe(*pair) for pair in implementation_names(implementations)]
+    writer = _ResultsWriter(results, points, pictured_seeds)
+    described = [writer.describe(*pair) for pair in implementation_names(implementations)]
     specs = {
-        (index, seed): maker.spec(description, seed)
+        (index, seed): writer.spec(description, seed)
         for seed in range(seeds)
         for index, description in enumerate(described)
     }
-    certificates = maker.certify(described, specs) if parity else {}
+    certificates = writer.certify(described, specs) if parity else {}
     failed = {
         (implementations - 1, seeds - 1): "diverged",
         (implementations - 2, seeds - 1): "error",
@@ -171,14 +170,14 @@ def make_results(
     for (index, seed), spec in specs.items():
         status = failed.get((index, seed), "ok") if failures else "ok"
         certificate = certificates.get(spec.implementation.name)
-        maker.run(spec, maker.traits(index, implementations), status, certificate)
+        writer.run(spec, writer.traits(index, implementations), status, certificate)
     command = f"gan-bench run --all --preset standard --dataset mnist-5k --seeds {seeds}"
     plan = Plan(command=command, created_at="2026-01-02T03:00:00+00:00", runs=tuple(specs.values()))
     (results.plans / f"{plan.plan_id}.json").write_text(plan.model_dump_json(indent=1))
     return path
 
 
-class _Maker:
+class _ResultsWriter:
     """Writes runs of one data set under one protocol."""
 
     def __init__(self, results: ResultsFolder, points: int, pictured_seeds: int) -> None:
@@ -193,13 +192,13 @@ class _Maker:
             self.classifier_sha256 = scorer.classifier_sha256
         test = self.dataset.test
         self.by_class = [np.flatnonzero(test.labels == digit) for digit in range(10)]
-        self.real_shares = np.array([len(found) for found in self.by_class]) / len(test.labels)
-        # A sample is a test image under noise, so these are the samples' nearest ones too.
+        self.real_shares = np.array([len(rows) for rows in self.by_class]) / len(test.labels)
+        # A sample is a test image with noise, so these are the samples' nearest ones too.
         self.held_out: Nearest = nearest_training_images(reference, self.dataset.train.images)
         self.pictures: dict[tuple[str, int, int], bytes] = {}
 
     def describe(self, framework: str, recipe: str) -> Description:
-        """Return the real description, for a third party's that of its twin under another name."""
+        """Return the real description; a third party gets that of its twin under another name."""
         shape = self.dataset.train.images.shape[1:]
         description = describe(f"{framework if framework in OWN else OWN[0]}-{recipe}", {}, shape)
         if framework in OWN:
@@ -249,24 +248,26 @@ class _Maker:
         )
 
     def traits(self, index: int, count: int) -> Traits:
-        """Return an implementation's: twins learn alike and differ in speed."""
+        """Return an implementation's traits: twins learn alike and differ in speed."""
         recipe, framework = RECIPES[index // 2 % len(RECIPES)], index % 2
         random = np.random.default_rng((1, index // 2))
         share = index // 2 / max(1, (count - 1) // 2)
         return Traits(
             final_fid=BEST_FID + share * (WORST_FID - BEST_FID) + 0.8 * framework,
-            images_per_s=SPEED[recipe] * (1.0, 0.62)[framework] * random.uniform(0.95, 1.05),
+            images_per_s=TORCH_IMAGES_PER_S[recipe]
+            * (1.0, 0.62)[framework]
+            * random.uniform(0.95, 1.05),
             warmup_s=(3.1, 5.3)[framework] * random.uniform(0.9, 1.3),
             import_s=(2.2, 5.6)[framework],
             peak_rss_mb=(920.0, 1010.0)[framework] + 60 * random.uniform(),
-            rate=random.uniform(3.0, 6.5),
+            fid_rate=random.uniform(3.0, 6.5),
             class_concentration=400 * 0.02**share,
         )
 
     def certify(
         self, described: list[Description], specs: dict[tuple[int, int], RunSpec]
     ) -> dict[str, str]:
-        """Write certificates of twins; return their ids by implementation."""
+        """Write certificates for twins; return their ids by implementation."""
         by_name = {d.implementation.name: (d, specs[i, 0]) for i, d in enumerate(described)}
         ids = {}
         for recipe in RECIPES[:-1]:
@@ -285,7 +286,7 @@ class _Maker:
                 for description, spec in twins
             )
             certificate = _certificate(recipe, parties, twins[0][1])
-            certificate.write(self.results)
+            certificate.write_in(self.results)
             ids |= {party.name: certificate.id for party in parties}
         return ids
 
@@ -297,24 +298,25 @@ class _Maker:
         name = spec.implementation.name
         random = np.random.default_rng((zlib.crc32(name.encode()), spec.seed))
         final_fid = max(2.0, traits.final_fid + random.normal(0, 0.05 * traits.final_fid))
-        broken = {"ok": None, "diverged": round(0.6 * spec.steps), "error": 0}[status]
+        failed_at = {"ok": None, "diverged": round(0.6 * spec.steps), "error": 0}[status]
         if status != "error":
-            np.save(folder.losses, _losses(spec.steps, final_fid, random, broken))
-        done = spec.steps if broken is None else broken // spec.chunk_steps * spec.chunk_steps
+            np.save(folder.losses, _losses(spec.steps, final_fid, random, failed_at))
+        done = spec.steps if failed_at is None else failed_at // spec.chunk_steps * spec.chunk_steps
         reached = [step for step in spec.evaluation_steps if step <= done and status != "error"]
-        last = (
-            f"gan_bench.worker.failure.Diverged: a loss was not finite at step {(broken or 0) + 1}"
-        )
+        step = (failed_at or 0) + 1
+        last = f"gan_bench.worker.failure.Diverged: a loss was not finite at step {step}"
         tail = {
             "ok": None,
             "diverged": LOG_TAIL.format(last=last),
-            "error": LOG_TAIL.format(last=KILLED_BY),
+            "error": LOG_TAIL.format(last=ERROR),
         }[status]
         if tail:
             folder.log.write_text(tail)
-        _record(spec, traits, random, status, reached, done, tail, certificate).write(folder)
+        _record(spec, traits, random, status, reached, done, tail, certificate).write(folder.record)
         shares = random.dirichlet(self.real_shares * traits.class_concentration)
-        fids = {step: _fid(step / spec.steps, final_fid, traits.rate, random) for step in reached}
+        fids = {
+            step: _fid(step / spec.steps, final_fid, traits.fid_rate, random) for step in reached
+        }
         self._write_grids(folder, spec, fids, shares)
         if reached:
             self._write_scores(folder, spec, fids, shares, random)
@@ -330,14 +332,16 @@ class _Maker:
                 self.pictures[key] = grid_png(self._samples(drawn, fid, shares))
             (folder.grids / f"{step:08d}.png").write_bytes(self.pictures[key])
 
-    def _chosen(self, seed: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return which test images lie under the samples, the same at every evaluation point."""
+    def _sampled_rows(self, seed: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the test images behind the samples, the same at every evaluation point."""
         random = np.random.default_rng((2, seed))
         digits = random.choice(10, SIDE * SIDE, p=shares)
         return np.array([random.choice(self.by_class[digit]) for digit in digits])
 
     def _samples(self, seed: int, fid: float, shares: NDArray[np.float64]) -> NDArray[np.uint8]:
-        images = self.dataset.test.images[self._chosen(seed, shares)][..., 0].astype(np.float32)
+        images = self.dataset.test.images[self._sampled_rows(seed, shares)][..., 0].astype(
+            np.float32
+        )
         share = min(1.0, (fid / UNTRAINED_FID) ** 1.3)
         mixed = (1 - share) * images + share * _noise(seed)
         return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)[..., None]
@@ -363,10 +367,10 @@ class _Maker:
             versions=self.versions,
             floor=FLOOR,
             scores=rows,
-        ).write(folder.scores)
+        ).write_in(folder.scores)
 
     def _row(self, step: int, metric: str, value: float, **more: Any) -> Score:
-        features = "lenet" if metric not in _OF_PIXELS else "pixels"
+        features = "lenet" if metric not in _PIXEL_METRICS else "pixels"
         values = {"n_real": self.protocol.n_real, "n_fake": self.protocol.n_fake} | more
         return Score(
             step=step, metric=metric, features=features, value=value, all_equal=False, **values
@@ -427,7 +431,7 @@ class _Maker:
             self._row(spec.steps, "class_kl", kl),
             self._row(spec.steps, "confident_share", CONFIDENT * quality**0.3),
         ]
-        chosen = self._chosen(spec.seed % self.pictured_seeds, shares)
+        chosen = self._sampled_rows(spec.seed % self.pictured_seeds, shares)
         distances = np.hypot(self.held_out.distances[chosen], fid / 10)
         near = {"n_real": spec.train_images, "n_fake": 2_000}
         details = {
@@ -446,19 +450,19 @@ class _Maker:
         ]
 
 
-_OF_PIXELS = ("nearest_train", "copied_share", "ndb", "ndb_js")
+_PIXEL_METRICS = ("nearest_train", "copied_share", "ndb", "ndb_js")
 
 
 @cache
 def _noise(seed: int) -> NDArray[np.float64]:
-    """Return coarse and fine noise, as an untrained generator makes it; float64 (64, 28, 28)."""
+    """Return coarse and fine noise, like an untrained generator's; float64 (64, 28, 28)."""
     random = np.random.default_rng((3, seed))
     coarse = zoom(random.normal(128, 50, (SIDE * SIDE, 7, 7)), (1, 4, 4), order=1)
     return np.asarray(coarse + random.normal(0, 14, coarse.shape))
 
 
 def _fid(share: float, final: float, rate: float, random: np.random.Generator) -> float:
-    """Return the FID after a share of the training."""
+    """Return the FID after this share of the training."""
     if share == 0:
         return UNTRAINED_FID + random.normal(0, 0.8)
     left = (math.exp(-rate * share) - math.exp(-rate)) / (1 - math.exp(-rate))
@@ -467,9 +471,9 @@ def _fid(share: float, final: float, rate: float, random: np.random.Generator) -
 
 
 def _losses(
-    steps: int, final_fid: float, random: np.random.Generator, broken: int | None
+    steps: int, final_fid: float, random: np.random.Generator, failed_at: int | None
 ) -> NDArray[np.float32]:
-    """Return float32 (steps, 4) as `RunFolder.losses` holds; NaN from where the run broke."""
+    """Return float32 (steps, 4) for `RunFolder.losses`; NaN from the step where the run failed."""
     done = np.linspace(0, 1, steps)[:, None]
     start = np.array([0.72, 1.38, 0.5, 0.5])
     target = np.array([0.9 + final_fid / 40, 1.25 - final_fid / 90, 0.6, 0.4])
@@ -480,12 +484,12 @@ def _losses(
     table = start + (target - start) * settled + slow * settled + fast
     table[:, :2] = np.maximum(table[:, :2], 0.02)
     table[:, 2:] = np.clip(table[:, 2:], 0.01, 0.99)
-    if broken is not None:
-        # A generator's loss that runs away ends in NaN.
-        before = min(40, broken)
+    if failed_at is not None:
+        # The generator's loss grows before it becomes NaN.
+        before = min(40, failed_at)
         if before:
-            table[broken - before : broken, 0] += np.geomspace(0.1, 60, before)
-        table[broken:] = np.nan
+            table[failed_at - before : failed_at, 0] += np.geomspace(0.1, 60, before)
+        table[failed_at:] = np.nan
     return table.astype(np.float32)
 
 
@@ -591,7 +595,7 @@ def _certificate(recipe: str, parties: tuple[Party, ...], spec: RunSpec) -> Cert
 
 
 def main() -> None:
-    """Write the folder that was asked for."""
+    """Write the folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--implementations", type=int, default=12)
@@ -599,7 +603,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=10)
     parser.add_argument("--runs", type=int, help="instead of implementations and seeds")
     parser.add_argument("--no-failures", action="store_true")
-    parser.add_argument("--force", action="store_true", help="replace what is there")
+    parser.add_argument("--force", action="store_true", help="replace an existing results folder")
     options = parser.parse_args()
     if options.out.exists() and any(options.out.iterdir()):
         if not options.force or not (options.out / "gan-bench.json").exists():

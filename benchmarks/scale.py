@@ -1,9 +1,9 @@
-"""How long plan, submission, status and report take with very many runs, and how much memory.
+"""Time and memory of planning, submission, status and report with very many runs.
 
 Usage: ``python benchmarks/scale.py`` (``--runs 10000`` and three smaller folders; half an hour).
-Each is the command of that name in a process of its own, over a folder of synthetic records
-(`report_results`); submission goes to an executor that takes every job and starts none. What grows
-linearly takes about as long a run at every size.
+Each command runs in a process of its own over synthetic records (`report_results`). Jobs are
+submitted to an executor that accepts every job and starts none. A command whose time grows
+linearly takes about the same time per run at every size.
 """
 
 import argparse
@@ -12,57 +12,60 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from report_results import make_results
+from gan_bench.launch.status import JobState
+from gan_bench.plan.spec import Place
+from gan_bench.schedulers.base import Asked, Task
 
-ENGINE = """
-from gan_bench.schedulers.base import JobState, Place
+HERE = Path(__file__).resolve().parent
+ENTRY_POINT = "[gan_bench.executors]\npatient = scale:Patient\n"
+
 
 class Patient:
-    def __init__(self, asked):
+    """A scheduler whose jobs wait for ever."""
+
+    def __init__(self, asked: Asked) -> None:
         pass
-    def place(self):
+
+    def place(self) -> Place:
         return Place(device="cpu", threads=1)
-    def parameters(self, implementation):
+
+    def parameters(self, implementation: str) -> tuple[str, ...]:
         return ()
-    def check(self, implementations, folder):
+
+    def check(self, implementations: Sequence[str], folder: Path) -> None:
         pass
-    def submit(self, tasks, folder, *, retries, max_parallel):
+
+    def submit(
+        self, tasks: Sequence[Task], folder: Path, *, retries: int, max_parallel: int | None
+    ) -> Iterator[dict[int, str]]:
         for start in range(0, len(tasks), 1000):
-            yield {task.index: f"1_{task.index}" for task in tasks[start:start + 1000]}
-    def states(self, jobs):
+            yield {task.index: f"1_{task.index}" for task in tasks[start : start + 1000]}
+
+    def states(self, jobs: Sequence[str]) -> dict[str, JobState]:
         return {job: JobState("waiting") for job in jobs}
-    def cancel(self, jobs):
+
+    def cancel(self, jobs: Sequence[str]) -> None:
         pass
-"""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took."""
+    """Time and peak memory of one command."""
 
     seconds: float
     megabytes: float
 
 
-COMMAND = """
-import atexit, sys
-from gan_bench.cli import main
-from gan_bench.vitals import peak_rss_mb
-atexit.register(lambda: open(sys.argv.pop(1), "w").write(str(peak_rss_mb())))
-main(sys.argv[2:], prog_name="gan-bench")
-"""
-"""A child's own account: what its parent is told counts the parent's memory at the fork, too."""
-
-
-def cost(command: list[str], environment: dict[str, str]) -> Cost:
-    """Run a command of gan-bench's and measure it."""
-    with tempfile.NamedTemporaryFile() as told:
+def cost(arguments: list[str], environment: dict[str, str]) -> Cost:
+    """Run gan-bench with these arguments and measure it."""
+    with tempfile.NamedTemporaryFile() as peak:
         started = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-P", "-c", COMMAND, told.name, *command],
+            [sys.executable, "-P", HERE / "peak_memory.py", peak.name, *arguments],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -70,21 +73,20 @@ def cost(command: list[str], environment: dict[str, str]) -> Cost:
         )
         seconds = time.monotonic() - started
         if done.returncode > 1:
-            raise SystemExit(f"{command} ended with {done.returncode}")
-        return Cost(seconds, float(Path(told.name).read_text()))
+            raise SystemExit(f"{arguments} ended with {done.returncode}")
+        return Cost(seconds, float(Path(peak.name).read_text()))
 
 
 def measure(folder: Path, runs: int) -> tuple[int, dict[str, Cost]]:
-    """Return how many runs there were, and the cost of each command over them."""
-    site = folder / "site"
-    metadata = site / "patient-1.0.dist-info"
-    if not site.exists():
+    """Return the number of runs, and the cost of each command over them."""
+    from report_results import make_results  # here: the measured commands import this module
+
+    metadata = folder / "site" / "patient-1.0.dist-info"
+    if not metadata.exists():
         metadata.mkdir(parents=True)
-        (site / "patient.py").write_text(ENGINE)
         (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: patient\nVersion: 1.0\n")
-        entry = "[gan_bench.executors]\npatient = patient:Patient\n"
-        (metadata / "entry_points.txt").write_text(entry)
-    paths = [str(site), os.environ.get("PYTHONPATH", "")]
+        (metadata / "entry_points.txt").write_text(ENTRY_POINT)
+    paths = [str(metadata.parent), str(HERE), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     seeds = max(1, round(runs / 12))
     finished = make_results(folder / f"finished-{runs}", runs=runs, points=5)
@@ -104,17 +106,15 @@ def measure(folder: Path, runs: int) -> tuple[int, dict[str, Cost]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000)
-    parser.add_argument("--sizes", type=int, default=4, help="twice the last")
+    parser.add_argument("--sizes", type=int, default=4, help="number of sizes, each twice the last")
     options = parser.parse_args()
     sizes = [options.runs // 2**power for power in reversed(range(options.sizes))]
     with tempfile.TemporaryDirectory() as folder:
-        found = dict(measure(Path(folder), size) for size in sizes)
-    print("| command |", " | ".join(f"{runs:,} runs" for runs in found), "|")
-    print("| --- |", " | ".join("---:" for _ in found), "|")
-    for name in next(iter(found.values())):
-        cells = [
-            f"{one[name].seconds:.1f} s, {one[name].megabytes:,.0f} MB" for one in found.values()
-        ]
+        costs = dict(measure(Path(folder), size) for size in sizes)
+    print("| command |", " | ".join(f"{runs:,} runs" for runs in costs), "|")
+    print("| --- |", " | ".join("---:" for _ in costs), "|")
+    for name in next(iter(costs.values())):
+        cells = [f"{of[name].seconds:.1f} s, {of[name].megabytes:,.0f} MB" for of in costs.values()]
         print(f"| {name} |", " | ".join(cells), "|", flush=True)
 
 

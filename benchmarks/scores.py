@@ -1,7 +1,7 @@
-"""What scoring costs, beside pytorch-fid in the same run: images a second, seconds, memory.
+"""Cost of scoring, next to pytorch-fid in the same run: images/s, seconds, memory.
 
 Usage: ``python benchmarks/scores.py [part ...]``, of inception, frechet, lenet and memory. Needs
-``.[all,dev]``; prints one table in markdown. Ratios compare what ran in turns on the same machine.
+``.[all,dev]``; prints one table in markdown. Ratios are of code that ran in turns on one machine.
 """
 
 import argparse
@@ -23,20 +23,13 @@ from gan_bench.metrics import METRICS
 from gan_bench.scoring.features.by_name import load_features
 from gan_bench.scoring.features.feature_file import FeatureFile
 from gan_bench.scoring.images import open_images
-from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
-from gan_bench.scoring.metrics.frechet_interval import frechet_interval, gaussian
+from gan_bench.scoring.metrics.fid import frechet_interval
+from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance, gaussian
 from gan_bench.scoring.reference_cache import ReferenceCache
 from gan_bench.system.devices import default_threads, machine
 
 ROUNDS = 3
-PEAK = """
-import sys
-from gan_bench.cli import main
-from gan_bench.vitals import peak_rss_mb
-main(sys.argv[1:], standalone_mode=False)
-print(peak_rss_mb(), file=sys.stderr)
-"""
-"""Runs the command line and prints its own peak memory; that of a child counts its parent's."""
+PEAK_MEMORY = Path(__file__).with_name("peak_memory.py")
 Row = tuple[str, str, str, str]
 
 
@@ -44,7 +37,7 @@ def pytorch_fid_home(folder: Path) -> None:
     """Put the weights where pytorch-fid looks for its download, and let it look there."""
     import torch
 
-    from gan_bench.scoring.features.inception.weights import PUBLISHED, find_weights
+    from gan_bench.scoring.features.inception_weights import PUBLISHED, find_weights
     from gan_bench_torch.features.inception import read_tensors
 
     tensors = read_tensors(find_weights())
@@ -90,25 +83,25 @@ def inception(folder: Path, count: int) -> list[Row]:
     network = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[2048]])
     workers = min(len(os.sched_getaffinity(0)), 8)  # as its command takes by default
     model = load_features("inception", threads=default_threads())
-    found: dict[str, NDArray[np.float64]] = {}
+    features: dict[str, NDArray[np.float64]] = {}
 
     def theirs() -> None:
-        found["theirs"] = get_activations(files, network, 50, 2048, "cpu", workers)
+        features["theirs"] = get_activations(files, network, 50, 2048, "cpu", workers)
 
     def without_workers() -> None:
         get_activations(files, network, 50, 2048, "cpu", 0)
 
     def ours() -> None:
         images = open_images(str(pictures))
-        found["ours"] = np.concatenate(list(model.batches(images.read(model.batch_size))))
+        features["ours"] = np.concatenate(list(model.batches(images.read(model.batch_size))))
 
     our, their, alone = in_turns(ours, theirs, without_workers)
-    apart = float(np.abs(found["ours"] - found["theirs"]).max())
+    apart = float(np.abs(features["ours"] - features["theirs"]).max())
     rate, other, third = (f"{count / statistics.median(s):.1f}" for s in (our, their, alone))
     return [
         (f"Inception, {count} PNG files, images/s", rate, other, ratio(our, their)),
         ("the same, pytorch-fid with --num-workers 0", rate, third, ratio(our, alone)),
-        ("largest difference of a feature", f"{apart:.1e}", "", ""),
+        ("largest difference in a feature", f"{apart:.1e}", "", ""),
     ]
 
 
@@ -154,9 +147,9 @@ def frechet(folder: Path) -> list[Row]:
             f"{statistics.median(their):.2f}",
             ratio(our, their),
         ),
-        ("relative difference of the distance", f"{apart:.1e}", "", ""),
+        ("relative difference in the distance", f"{apart:.1e}", "", ""),
         ("its interval (6,144 images a side), s", f"{interval_s:.1f}", "", ""),
-        ("distance from 1,000 images a side, s", f"{few_s:.2f}", "", ""),
+        ("distance of 1,000 images on each side, s", f"{few_s:.2f}", "", ""),
     ]
 
 
@@ -185,24 +178,24 @@ def memory(folder: Path, counts: tuple[int, int]) -> list[Row]:
         for split in ("train", "test"):
             chosen = getattr(data.load("mnist-5k"), split).images
             images = chosen[random.integers(0, len(chosen), count)]
-            # Different ones, so that no figure is of copies.
+            # Make all images different, so that no metric sees copies.
             noise = random.integers(0, 24, images.shape, dtype=np.uint8)
             path = folder / f"{split}-{count}.npy"
             np.save(path, np.minimum(images, 231) + noise)
             words.append(str(path))
         options = ("--no-cache", "--no-floor", "--json", "--metrics", ",".join(METRICS))
+        peak = folder / f"peak-{count}"
         began = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", PEAK, "score", *words, *options],
-            capture_output=True,
-            text=True,
+        subprocess.run(
+            [sys.executable, "-P", PEAK_MEMORY, peak, "score", *words, *options],
+            stdout=subprocess.DEVNULL,
             check=True,
         )
         seconds = time.perf_counter() - began
         rows.append(
             (
-                f"peak memory, {count:,} images a side, all metrics, MB ({seconds:.0f} s)",
-                f"{float(done.stderr.splitlines()[-1]):,.0f}",
+                f"peak memory, {count:,} images on each side, all metrics, MB ({seconds:.0f} s)",
+                f"{float(peak.read_text()):,.0f}",
                 "",
                 "",
             )
@@ -211,7 +204,7 @@ def memory(folder: Path, counts: tuple[int, int]) -> list[Row]:
 
 
 def main() -> None:
-    """Measure what was asked for, or everything, and print the table."""
+    """Measure the given parts, or all, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="part")
     parser.add_argument("--images", type=int, default=200, help="for Inception")
@@ -232,7 +225,7 @@ def main() -> None:
             rows += parts[name](Path(folder))
     here = machine()
     print(f"{here.cpu}, {here.cores} cores\n")
-    print("| | gan-bench | pytorch-fid | times faster, median (range) |")
+    print("| | gan-bench | pytorch-fid | speed-up, median (range) |")
     print("| --- | ---: | ---: | ---: |")
     for row in rows:
         print(f"| {' | '.join(row)} |")

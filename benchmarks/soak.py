@@ -1,8 +1,8 @@
-"""Run a long plan with faults: every row must be true, and the launcher stay as it is.
+"""Run a long plan with faults: check every row's status, and that the launcher does not grow.
 
 `python benchmarks/soak.py --runs 500`, by `nox -s soak`. One run in five has a fault of one of
-eight kinds. While the plan runs, the launcher's resident memory and open files are sampled; in the
-end every row's status is compared with what its fault must come to.
+eight kinds. While the plan runs, the launcher's resident memory and open files are sampled; at
+the end every row's status is compared with the one that its fault should lead to.
 """
 
 import argparse
@@ -30,7 +30,7 @@ FAULTS = {
     "leaves a child": "ok",
 }
 EVERY = 5
-"""One run in so many has a fault."""
+"""Every fifth run has a fault."""
 SAMPLE_S = 0.5
 
 PLUGIN = """
@@ -65,7 +65,7 @@ def expected(seed: int) -> str:
 
 
 def main() -> None:
-    """Run the plan and print what was found; the exit code is 1 where a row is not true."""
+    """Run the plan and print the findings; exit with 1 if a row has the wrong status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=500)
     runs = parser.parse_args().runs
@@ -83,7 +83,7 @@ def main() -> None:
     wrong = {seed: found for seed, found in seeds.items() if found != expected(seed)}
     third = len(sizes) // 3
     print(f"{len(rows)} rows of {runs} in {minutes:.0f} min: {dict(Counter(seeds.values()))}")
-    print(f"rows that are not true: {wrong or 'none'}; children left: {len(sleeping)}")
+    print(f"rows with the wrong status: {wrong or 'none'}; children left: {len(sleeping)}")
     for what, values in (("resident MB", sizes), ("open files", files)):
         parts = {"second": values[third : 2 * third], "last": values[2 * third :]}
         found = (

@@ -1,18 +1,18 @@
-"""Trainers against plain scripts of the same recipe in the same framework, images a second.
+"""Throughput of the trainers compared with plain scripts of the same recipe and framework.
 
 ``python benchmarks/throughput.py [NAME ...] [--rounds 3] [--seconds 6] [--markdown FILE]``
 
-Each implementation is measured in a process of its own, with a run's environment. There the trainer
-and the script are warmed up and then take turns (A B, B A, A B, ...) of as many steps as take the
-slower one about ``--seconds``, so that whatever else the machine does hits both. Before each turn
-and after the last stands a probe of the machine, a NumPy matrix product on the same threads: the
-trainer's share of the machine's rate is the recipe's arithmetic, two operations for each
-multiply-add, over the probes on either side.
+Each implementation is measured in a process of its own, with a run's environment. The trainer and
+the script (`plain_torch`, `plain_keras`) are warmed up and then take turns (A B, B A, A B, ...).
+A turn has as many steps as the slower one does in about ``--seconds``; other load on the machine
+affects both. A NumPy matrix product on the same threads probes the machine before each turn and
+after the last. The trainer's share of the machine's rate is the recipe's arithmetic, two operations
+for each multiply-add, divided by the mean of the probes before and after the turn.
 
-How long each takes from an imported framework to the end of its first step (building, tracing,
-compiling, uploading) is measured apart, in a fresh process each.
+The time from an imported framework to the end of the first step (building, tracing, compiling,
+uploading) is measured separately, in a fresh process each.
 
-Say how quiet the machine was with the figures: the table only shows how much the rounds differ.
+Report how busy the machine was with the figures: the table only shows how much the rounds differ.
 """
 
 import argparse
@@ -24,43 +24,40 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 from bare import build, feed
 from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
-from gan_bench.system import throughput_probe as probe
+from gan_bench.system import calibration as probe
 from gan_bench.system.devices import check_device, default_threads
-from gan_bench.system.environment import worker_environment
+from gan_bench.system.processes import worker_environment
 
 _WARM_UP = 5
 """Steps, one at a time: a graph is compiled or recorded in one of the first."""
-HERE = Path(__file__).parent
+OWN = ("gan_bench_torch.", "gan_bench_keras.")
 COLUMNS = (
     f"{'implementation':20}",
     "trainer, images/s",
     "script, images/s",
-    "ratio, median (least to most)",
-    "share of the machine's rate (least to most)",
-    "trainer's first step after, s",
-    "script's, s",
+    "ratio, median (range)",
+    "share of the machine rate (range)",
+    "trainer: time to first step, s",
+    "script: time to first step, s",
 )
 
 
-def script_name(name: str) -> str:
-    """Return the module of an implementation's plain script: plain_torch_dcgan_3g."""
-    return f"plain_{name.replace('-', '_')}"
-
-
 def with_script() -> list[str]:
-    """Return the registered implementations that a plain script stands beside."""
-    return [name for name in registered() if (HERE / f"{script_name(name)}.py").exists()]
+    """Return the implementations that have a plain script: those of gan_bench_torch and _keras."""
+    return [name for name, it in registered().items() if it.module.startswith(OWN)]
 
 
-def script(name: str) -> ModuleType:
-    return importlib.import_module(script_name(name))
+def script(name: str) -> type:
+    """Return the class that trains an implementation's recipe in plain code of its framework."""
+    implementation = registered()[name]
+    module = importlib.import_module(f"plain_{implementation.framework}")
+    return module.SCRIPTS[implementation.recipe]
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -75,22 +72,22 @@ def first_step(name: str, kind: str, device: str) -> float:
     trainer_class, plain = load_trainer(registered()[name]), script(name)  # imports both
     inputs = feed(trainer_class.recipe_class(), len(train.images), 1)
     if kind == "script":
-        return seconds(lambda: plain.prepare(train.images, device)(1))
+        return seconds(lambda: plain(train.images, device).train(1))
     return seconds(lambda: build(name, train.images, train.labels, device)[1].train(*inputs))
 
 
 def turns(name: str, rounds: int, turn_s: float, device: str) -> dict[str, object]:
-    """Return the seconds of every turn and the machine's rate around it."""
+    """Return the seconds of every turn, and the machine's rate before and after it."""
     train = data.load("mnist-5k").train
     recipe, trainer = build(name, train.images, train.labels, device)
-    plain = script(name).prepare(train.images, device)
+    plain = script(name)(train.images, device)
     steps = 1
 
     def trained() -> None:
-        # A script draws its batches and its noise, so the trainer's are drawn on the clock, too.
+        # A script's time includes drawing its batches and noise, so the trainer's does, too.
         trainer.train(*feed(recipe, len(train.images), steps))
 
-    functions = {"trainer": trained, "script": lambda: plain(steps)}
+    functions = {"trainer": trained, "script": lambda: plain.train(steps)}
     for _ in range(_WARM_UP):
         slower_s = max(seconds(function) for function in functions.values())
     steps = max(1, round(turn_s / slower_s))
@@ -113,7 +110,7 @@ def turns(name: str, rounds: int, turn_s: float, device: str) -> dict[str, objec
 
 
 def machine_rate(device: str) -> float | None:
-    """Return the GFLOP/s of the machine just now; for a GPU there is no neutral probe."""
+    """Return the machine's current GFLOP/s; None for a GPU, which has no neutral probe."""
     return probe.measure() if device == "cpu" else None
 
 
@@ -172,10 +169,12 @@ def main() -> None:
     known = with_script()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each")
-    parser.add_argument("--seconds", type=float, default=6.0, help="of a turn, about")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of trainer and script")
+    parser.add_argument("--seconds", type=float, default=6.0, help="approximate length of a turn")
     parser.add_argument("--device", default="cpu", help="cpu or cuda:<index>")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write the table to FILE"
+    )
     parser.add_argument("--part", choices=("turns", "trainer", "script"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if unknown := set(options.names) - set(known):
@@ -189,12 +188,12 @@ def main() -> None:
         parser.error(str(error))
     lines, rates, failed = [], [], []
 
-    def tell(text: str) -> None:
+    def show(text: str) -> None:
         lines.append(text)
         print(text, flush=True)
 
-    tell(line(*COLUMNS))
-    tell(f"| --- |{' ---: |' * (len(COLUMNS) - 1)}")
+    show(line(*COLUMNS))
+    show(f"| --- |{' ---: |' * (len(COLUMNS) - 1)}")
     for name in options.names or known:
         try:
             measured = child(name, "turns", options)
@@ -203,9 +202,9 @@ def main() -> None:
             failed.append(f"{error.stderr}\n{name} ended with exit code {error.returncode}")
             continue
         rates += measured["rates"]
-        tell(row(name, measured, first_steps))
+        show(row(name, measured, first_steps))
     if rates:
-        tell(f"\nThe machine's rate, GFLOP/s, median (least to most): {spread(rates, 0)}.")
+        show(f"\nThe machine rate, GFLOP/s, median (range): {spread(rates, 0)}.")
     if options.markdown:
         options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
     if failed:

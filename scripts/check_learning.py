@@ -1,7 +1,7 @@
-"""Whether every implementation learns: ``python scripts/check_learning.py [NAME ...]``.
+"""Check that every implementation learns: ``python scripts/check_learning.py [NAME ...]``.
 
-Trains each on full MNIST in batches of 32 and fails where a trained generator's fid_lenet is not
-well below the untrained one's. Resumable: run it again.
+Trains each on full MNIST in batches of 32, and fails unless the trained generator's fid_lenet is
+well below the untrained one's. Run it again to resume.
 """
 
 import subprocess
@@ -13,13 +13,13 @@ from gan_bench.plugins.registry import registered
 
 IMAGES = 12_000
 MORE_IMAGES = {"baseline": 48_000, "enhanced": 48_000}
-"""By recipe: with Adam at 1e-4 these have hardly begun after 375 steps."""
+"""By recipe: with Adam at 1e-4 these have learnt little after 375 steps."""
 MARGIN = 0.75
-"""The share of the untrained generator's distance that a trained one has to stay below.
+"""Largest ratio of the trained generator's FID to the untrained one's.
 
-Found with seed 0, torch and keras: dcgan 0.30 and 0.29, dcgan-3g 0.29 and 0.28, baseline 0.49 and
-0.38, enhanced 0.49 and 0.56, upsampling-sgd 0.31 and 0.31, decay 0.55 and 0.56. Over three seeds
-of a shorter run dcgan's deviated by 0.02 (tests/frameworks/test_learning.py).
+Measured with seed 0, torch and keras: dcgan 0.30 and 0.29, dcgan-3g 0.29 and 0.28, baseline 0.49
+and 0.38, enhanced 0.49 and 0.56, upsampling-sgd 0.31 and 0.31, decay 0.55 and 0.56. Over three
+seeds of a shorter run dcgan's deviated by 0.02 (tests/frameworks/test_learning.py).
 """
 RESULTS = Path("results/learns")
 
@@ -40,7 +40,7 @@ def main(names: list[str]) -> int:
     for name in names:
         images = MORE_IMAGES.get(name.partition("-")[2], IMAGES)
         budgets.setdefault(images, []).append(name)
-    if any(train(of_budget, images) not in (0, 1) for images, of_budget in budgets.items()):
+    if any(train(group, images) not in (0, 1) for images, group in budgets.items()):
         return 2
     results = load_results(RESULTS)
     fids = results.scores[results.scores["metric"] == "fid_lenet"].sort_values("step")

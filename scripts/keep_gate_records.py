@@ -1,8 +1,8 @@
-"""Keep what the gate reads of the calibration study's runs for its tests: support/stored_gate.
+"""Store the runs of the calibration study that the gate's tests read, in tests/support/stored_gate.
 
-`python scripts/keep_gate_records.py results/calibration`, after `nox -s calibrate`. Kept are the
-fresh seeds of the unchanged implementations, and all seeds of the planted changes. Where files lay
-on the machine that ran them is left out: nothing that is compared depends on it.
+`python scripts/keep_gate_records.py results/calibration`, after `nox -s calibrate`. It stores the
+fresh seeds of the unchanged implementations, and all seeds of the planted changes. Paths of the
+machine that ran them are removed: no comparison depends on them.
 """
 
 import json
@@ -16,7 +16,7 @@ FRESH = range(30, 36)
 
 
 def scrubbed(value: Any, change: str) -> Any:
-    """Return a record or specification without the paths of its machine."""
+    """Return a record or specification without the paths of the machine that ran it."""
     spec = value.get("spec", value)
     if spec["implementation"]["path"] is not None:
         spec["implementation"]["path"] = f"benchmarks/planted/{change}/torch_dcgan.py"
@@ -41,7 +41,7 @@ def main() -> None:
         for scores in (folder / "scores").glob("*.json"):
             value = json.loads(scores.read_text(encoding="utf-8"))
             last = record["spec"]["steps"]
-            value["scores"] = [one for one in value["scores"] if one["step"] == last]
+            value["scores"] = [score for score in value["scores"] if score["step"] == last]
             text = json.dumps(value, separators=(",", ":")) + "\n"
             (kept / "scores" / scores.name).write_text(text, encoding="utf-8")
 

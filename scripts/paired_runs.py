@@ -1,4 +1,4 @@
-"""How far twins stay together, as the table of docs/parity.md.
+"""Prints the table of docs/parity.md: the step at which paired twins diverge.
 
 ``gan-bench parity --paired-steps 300 && python scripts/paired_runs.py [RESULTS]``
 """
@@ -18,7 +18,7 @@ COLUMNS = (
 
 
 def row(certificate: Certificate) -> list[str]:
-    """Return a certificate's cells."""
+    """Return a certificate's row of the table."""
     run = certificate.paired_run
     if run is None:
         return [certificate.pair, *["-"] * (len(COLUMNS) - 1)]
@@ -32,7 +32,7 @@ def row(certificate: Certificate) -> list[str]:
 
 
 def main(results: str = "results/local") -> None:
-    """Print the table of a results folder's certificates."""
+    """Print the table for the certificates in a results folder."""
     certificates, _ = read_certificates(open_results(Path(results), create=False))
     rows = [list(COLUMNS), ["---"] * 2 + ["---:"] * (len(COLUMNS) - 2)]
     for cells in rows + [row(certificate) for certificate in certificates]:

@@ -1,8 +1,8 @@
-"""The reference results: keep runs, and write what the README shows of them.
+"""Maintains the reference results, and the README's table and pictures of them.
 
-`python scripts/reference.py keep results/local` copies what the report needs of finished runs into
-results/reference, without checkpoints and logs, and writes its tables. Of seed 0, which the report
-shows, all grids are kept and the first of the last samples; of other seeds the last grid.
+`python scripts/reference.py keep results/local` copies finished runs into results/reference,
+without checkpoints and logs, and writes its tables. For seed 0, which the report shows, it keeps
+all grids and the first samples of the last snapshot; for other seeds the last grid.
 
 `python scripts/reference.py show` writes reports/reference, the README's table and pictures, and
 the table beside published figures in results/reference/README.md, all from results/reference.
@@ -19,11 +19,10 @@ import numpy as np
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group, Row, Scored, Summary, summarise
-from gan_bench.report import write_report
 from gan_bench.results.export import export
+from gan_bench.results.external import PublishedFigure
 from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.results.load import load_results
-from gan_bench.results.published_figures import PublishedFigure
 from gan_bench.results.record import Record
 from gan_bench.text import duration, figure
 
@@ -38,7 +37,7 @@ MARKS = (
     "<!-- end of reference -->",
 )
 LEAST_IMAGES = 10_000
-"""Behind an FID that stands beside published ones."""
+"""Images that an FID needs on each side to be listed beside published ones."""
 TITLE = "Twelve GAN implementations on full MNIST"
 
 
@@ -50,12 +49,12 @@ def main() -> None:
 @main.command()
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 def keep(results: tuple[Path, ...]) -> None:
-    """Copy finished runs of results folders; what is there of others stays."""
+    """Copy finished runs of results folders; runs that were copied before stay."""
     kept = open_results(KEPT, create=True)
     for path in results:
         source = open_results(path, create=False)
         for folder in source.run_folders():
-            record = Record.read(folder) if folder.record.exists() else None
+            record = Record.read(folder.record) if folder.record.exists() else None
             if record is None or record.status != "ok":
                 click.echo(f"{folder.path.name} has not finished; it is left out.", err=True)
                 continue
@@ -96,6 +95,8 @@ def _tables(kept: ResultsFolder) -> None:
 @click.option("--pictures/--no-pictures", default=True, help="Take the screenshots again.")
 def show(pictures: bool) -> None:
     """Write the report, the tables of both READMEs and the pictures."""
+    from gan_bench.report import write_report  # here: it imports matplotlib, `lines` does not
+
     files = write_report(KEPT, REPORT, title=TITLE)
     texts = {}
     for path, text in lines().items():
@@ -114,24 +115,24 @@ def lines() -> dict[Path, str]:
     """Return the lines of each README, with the marks around them."""
     results = load_results(KEPT)
     summary = summarise(collect_runs(KEPT, results), results)
-    standard = max(summary.groups, key=lambda one: len(one.rows))
+    standard = max(summary.groups, key=lambda group: len(group.rows))
     tables = {
         README: _ranked(standard),
         KEPT / "README.md": _beside_published(summary, results.published),
     }
-    return {path: "\n".join([MARKS[0], "", *of, "", MARKS[1]]) for path, of in tables.items()}
+    return {path: "\n".join([MARKS[0], "", *table, "", MARKS[1]]) for path, table in tables.items()}
 
 
 def _beside_published(summary: Summary, figures: Sequence[PublishedFigure]) -> Iterator[str]:
-    """Ours with as many images as published ones, then theirs; ranked with none."""
+    """Yield our FIDs with as many images as published ones, then the published ones, unranked."""
     yield "| What | FID | Measured how | Source |"
     yield "| :--- | ---: | :--- | :--- |"
     for group in summary.groups:
         for scored in group.protocols:
             yield from _published_size(group, scored)
-    for one in figures:
-        how = f"{one.metric}, {one.dataset}: {one.protocol}"
-        yield f"| {one.name} | {one.value} | {how} | {one.source} |"
+    for published in figures:
+        how = f"{published.metric}, {published.dataset}: {published.protocol}"
+        yield f"| {published.name} | {published.value} | {how} | {published.source} |"
 
 
 def _published_size(group: Group, scored: Scored) -> Iterator[str]:
@@ -155,20 +156,22 @@ def _published_size(group: Group, scored: Scored) -> Iterator[str]:
 
 def _hours(row: Row) -> str:
     records = [run.record for run in row.ok_runs if run.record]
-    parts = [(one.warmup_s, one.resume_s, one.train_s) for one in records]
-    seconds = sum(part or 0 for one in parts for part in one)
+    parts = [(record.warmup_s, record.resume_s, record.train_s) for record in records]
+    seconds = sum(part or 0 for run in parts for part in run)
     return f"{seconds / 3600:.1f} processor hours"
 
 
 def _ranked(group: Group) -> Iterator[str]:
     seeds = sorted({run.spec.seed for run in group.runs})
     heads = ["Implementation"]
-    heads += [f"FID, {one.features} ({_counts(one, len(seeds))})" for one in group.protocols]
+    heads += [
+        f"FID, {scored.features} ({_counts(scored, len(seeds))})" for scored in group.protocols
+    ]
     heads += ["Images/s", "Trained in"]
     yield f"| {' | '.join(heads)} |"
     yield f"|{' :--- |' + ' ---: |' * (len(heads) - 1)}"
     for row in group.rows:
-        fids = [_spread(one.spread(row.label, "fid")) for one in group.protocols]
+        fids = [_spread(scored.spread(row.label, "fid")) for scored in group.protocols]
         cells = [f"`{row.label}`", *fids, _spread(row.images_per_s), _seconds(row)]
         yield f"| {' | '.join(cells)} |"
     for what, values in (("real images (floor)", _floors), ("untrained (ceiling)", _ceilings)):
@@ -186,20 +189,22 @@ def _ranked(group: Group) -> Iterator[str]:
 
 
 def _counts(scored: Scored, seeds: int) -> str:
-    """Say how many samples of how many seeds stand behind a column, where not of all."""
+    """Return the number of samples of a column, and of seeds where not all have it."""
     counts = next((final.counts for final in scored.finals.values() if final.counts), None)
     spreads = [scored.spread(label, "fid") for label in scored.finals]
-    behind = min(spread.seeds if spread else 0 for spread in spreads)
-    of = "" if behind == seeds else ", one seed" if behind == 1 else f", {behind} seeds"
+    scored_seeds = min(spread.seeds if spread else 0 for spread in spreads)
+    of = ""
+    if scored_seeds != seeds:
+        of = ", one seed" if scored_seeds == 1 else f", {scored_seeds} seeds"
     return f"{counts[1]:,} samples{of}" if counts else "no samples"
 
 
 def _floors(group: Group) -> list[float | None]:
-    return [one.floor_of("fid") for one in group.protocols]
+    return [scored.floor_of("fid") for scored in group.protocols]
 
 
 def _ceilings(group: Group) -> list[float | None]:
-    return [one.ceiling.mean if one.ceiling else None for one in group.protocols]
+    return [scored.ceiling.mean if scored.ceiling else None for scored in group.protocols]
 
 
 def _spread(spread: SeedValues | None) -> str:

@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from gan_bench_torch.features.classifier import LeNet, graph, train
 
-MODEL = Path(__file__).parents[1] / "harness" / "gan_bench" / "score" / "models" / "lenet.onnx"
+MODEL = (
+    Path(__file__).parents[1]
+    / "harness"
+    / "gan_bench"
+    / "scoring"
+    / "features"
+    / "models"
+    / "lenet.onnx"
+)
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
 
-pytest_plugins = ("bench", "kills", "true_markers")
+pytest_plugins = ("bench", "kills", "true_markers", "written_report")
 """Named here, their assertions are rewritten, too."""
 
 
@@ -40,11 +40,15 @@ def pytest_configure(config):
         os.sched_setaffinity(0, every[first % len(every) :: count])
 
 
+STARTING = frozenset({"bench", "cluster", "original", "prepared", "trained"})
+"""Fixtures that start processes."""
+
+
 def pytest_collection_modifyitems(items):
     """Mark what starts processes; skip what needs a framework or GPU that is not there."""
     needed = {"torch": "torch", "keras": "tensorflow"}
     for item in items:
-        if not {"bench", "cluster"}.isdisjoint(item.fixturenames):
+        if not STARTING.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.process)
         if item.get_closest_marker("gpu") and not gpus():
             item.add_marker(pytest.mark.skip(reason="nvidia-smi shows no GPU"))

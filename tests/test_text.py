@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gan_bench.text import Column, Table, duration, factor, figure, percent
+from gan_bench.text import Column, Table, did_you_mean, duration, factor, figure, percent
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,15 @@ def test_a_table_leaves_out_the_columns_that_need_a_wider_page():
     assert [column.title for column in table.fitting(79).columns] == ["run"]
     assert table.fitting(79).rows == [("a",)]
     assert table.fitting(80).rows == [("a", "1")]
+
+
+def test_the_nearest_known_word_is_suggested():
+    assert did_you_mean("torch-dcgam", ["keras-gan", "torch-dcgan"]) == "did you mean torch-dcgan?"
+
+
+def test_without_a_near_word_all_known_ones_are_listed():
+    assert did_you_mean("zzz", ["cpu", "cuda"]) == "there are cpu, cuda."
+
+
+def test_without_a_near_word_a_message_may_say_something_else():
+    assert did_you_mean("zzz", {"cpu": 1}, "see `gan-bench list`.") == "see `gan-bench list`."

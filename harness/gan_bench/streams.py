@@ -1,8 +1,8 @@
 """Random streams as pure functions of (seed, stream, index), the same in every process.
 
 Counter-based Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): seed and
-stream are the key, the index stands in the high half of the counter, so that streams never overlap
-and any step's numbers are there without drawing those before it.
+stream are the key, and the index is in the high half of the counter. Streams therefore never
+overlap, and the numbers of any step can be drawn without those before it.
 """
 
 from enum import IntEnum
@@ -11,7 +11,7 @@ import numpy as np
 
 
 class Stream(IntEnum):
-    """What a stream of random numbers is for; the numbers are part of the results' identity."""
+    """Purpose of a stream. Never change a number: it determines the results of runs."""
 
     BATCHES = 1
     TRAINING_LATENTS = 2
@@ -23,16 +23,16 @@ class Stream(IntEnum):
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:
-    """Return a generator whose numbers depend on the three arguments alone.
+    """Return a generator whose numbers depend only on the three arguments.
 
     Parameters
     ----------
     seed
         0 <= seed < 2**64.
     stream
-        What the numbers are for.
+        Purpose of the numbers.
     index
-        0 <= index < 2**64: the step, the epoch, the tensor.
+        0 <= index < 2**64, such as a step, an epoch or a tensor.
     """
     key = np.array([seed, int(stream)], dtype=np.uint64)
     counter = np.array([0, 0, index, 0], dtype=np.uint64)

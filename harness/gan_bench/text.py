@@ -1,5 +1,6 @@
 """Numbers, durations, lists, tables and untrusted text, as a reader sees them."""
 
+import difflib
 import html
 import math
 import re
@@ -116,6 +117,25 @@ def markdown_text(text: str) -> Markup:
     """Return text for one line of markdown, where none of it is markup."""
     line = " ".join(sanitize(text).split())
     return Markup(html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False))
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Return the end of an error message about an unknown word.
+
+    Parameters
+    ----------
+    word
+        The unknown word.
+    known
+        The words that are known.
+    otherwise
+        What to say if no known word resembles it (default: a list of the known words).
+    """
+    names = list(known)
+    nearest = difflib.get_close_matches(word, names, n=1)
+    if nearest:
+        return f"did you mean {nearest[0]}?"
+    return otherwise or f"there are {', '.join(names)}."
 
 
 Kind = Literal["text", "name", "number"]

@@ -156,7 +156,9 @@ def test_a_gpu_is_another_device_and_named(results, summary):
     add_run(results, run_spec("keras-dcgan", device="cuda:1"), **machine)
     found = summary()
     assert {"device", "hardware"} == set(found.differing)
-    assert {"Model X, 2 cores", "GPU B with Model X, 2 cores"} == {g.setting.hardware for g in found.groups}
+    assert {"Model X, 2 cores", "GPU B with Model X, 2 cores"} == {
+        g.setting.hardware for g in found.groups
+    }
 
 
 def test_batches_that_overshoot_the_same_budget_stay_comparable(results, summary):

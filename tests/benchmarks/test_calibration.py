@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import calibration
-from gan_bench.gate.prediction_bound import measure
+from gan_bench.gate.bounds import measure
 
 
 @pytest.fixture(scope="module")

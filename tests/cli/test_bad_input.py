@@ -17,7 +17,7 @@ SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150")
     [
         (["torch-dcgam"], "no implementation named 'torch-dcgam'; did you mean torch-dcgan?"),
         (["./nowhere.py"], "There is no file ./nowhere.py"),
-        ([], "Say what to run: --all, or names from `gan-bench list`"),
+        ([], "No target given: pass --all or implementation names (see `gan-bench list`)"),
         (["GAN", "--dataset", "mnist5k"], "There is no data set 'mnist5k'"),
         (["GAN", "--dataset", "folder:" + 300 * "x"], "x is not a folder; folder:PATH takes"),
         (["GAN", "--dataset", 300 * "x"], "There is no data set 'xxx"),
@@ -48,7 +48,7 @@ SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150")
 )
 def test_run_refuses(bench, plugin, arguments, said):
     target = plugin("gan")
-    done = bench("run", *[target if word == "GAN" else word for word in arguments])
+    done = bench.here("run", *[target if word == "GAN" else word for word in arguments])
     assert said in complaint(done)
     assert not (bench.folder / "results").exists()
 
@@ -72,7 +72,7 @@ def test_run_refuses(bench, plugin, arguments, said):
 )
 def test_a_plan_file_with_a_mistake_is_refused(bench, plugin, toml, said):
     (bench.folder / "plan.toml").write_text(toml)
-    done = bench("run", plugin("gan"), "--plan", "plan.toml")
+    done = bench.here("run", plugin("gan"), "--plan", "plan.toml")
     assert said in complaint(done)
     assert not (bench.folder / "results").exists()
 
@@ -103,8 +103,8 @@ def test_a_plan_file_with_a_mistake_is_refused(bench, plugin, toml, said):
 )
 def test_a_plugin_that_is_none_is_refused(bench, source, said):
     (bench.folder / "bad.py").write_text(source)
-    assert said in complaint(bench("run", "./bad.py", *SHORT))
-    assert said in complaint(bench("verify", "./bad.py"))
+    assert said in complaint(bench.here("run", "./bad.py", *SHORT))
+    assert said in complaint(bench.here("verify", "./bad.py"))
 
 
 def test_a_plugin_that_never_ends_is_stopped(bench):

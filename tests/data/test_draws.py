@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_bench.data import draws as batches
-from gan_bench.data import evaluation_latents, training_latents
+from gan_bench.data import batches, evaluation_latents, training_latents
 from gan_bench.streams import Stream, generator
 
 SEEDS = st.integers(0, 2**64 - 1)

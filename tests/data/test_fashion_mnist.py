@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan_bench import data
-from gan_bench.data.mnist_family import FASHION_MNIST
+from gan_bench.data.registry import FASHION_MNIST
 
 FOLDER = FASHION_MNIST.package.folder
 

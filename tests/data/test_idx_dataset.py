@@ -12,14 +12,12 @@ import pytest
 
 from gan_bench import data
 from gan_bench.data import idx
-from gan_bench.data.dataset import Split
 from gan_bench.data.idx_dataset import (
     DebianPackage,
-    PublishedDataset,
-    PublishedFile,
-    PublishedSplit,
+    IdxDataset,
+    IdxFile,
 )
-from gan_bench.data.mnist_family import MNIST
+from gan_bench.data.registry import MNIST
 from gan_bench.errors import UsageError
 from mirror import Quiet, serving
 
@@ -48,16 +46,15 @@ def zipped(content):
 
 
 def published(name, content):
-    return PublishedFile(name, md5(zipped(content)), content_md5=md5(content))
+    return IdxFile(name, md5(zipped(content)), content_md5=md5(content))
 
 
 def tiny(*mirrors, package=None, published=published):
     files = [published(name, content) for name, content in CONTENTS.items()]
-    return PublishedDataset(
+    return IdxDataset(
         name="tiny",
         classes=10,
-        train=PublishedSplit(*files[:2]),
-        test=PublishedSplit(*files[2:]),
+        files=tuple(files),
         mirrors=mirrors,
         package=package,
     )
@@ -190,7 +187,7 @@ class TestGzippedOnly:
     @pytest.fixture
     def only(self, root):
         def published(name, content):
-            return PublishedFile(name, md5(zipped(content)))
+            return IdxFile(name, md5(zipped(content)))
 
         return tiny(published=published)
 
@@ -322,7 +319,7 @@ class TestDownload:
         wrong = put(tmp_path / "server", dict.fromkeys(NAMES, b"a login page"))
         with (
             serving(wrong) as (mirror, _),
-            pytest.raises(UsageError, match="the checksum of what came is wrong"),
+            pytest.raises(UsageError, match="the checksum is wrong"),
         ):
             tiny(mirror).load(cache=cache)
         assert list(cache.iterdir()) == []
@@ -378,75 +375,6 @@ class TestStatus:
         assert bool(status.how_to_get) is not status.available
 
 
-class TestCatalogue:
-    @pytest.mark.parametrize("call", [data.load, data.describe])
-    def test_an_unknown_name_is_answered_with_the_known_ones(self, call):
-        known = "mnist-5k, mnist, fashion-mnist, kmnist and folder:PATH"
-        with pytest.raises(UsageError, match=f"no data set 'cifar', only {known}; use"):
-            call("cifar")
-
-    @pytest.mark.parametrize("name", ["mnist_5k", "MNIST-5k", "mnist5k"])
-    def test_a_near_miss_is_answered_with_what_was_meant(self, name):
-        with pytest.raises(UsageError, match=r"did you mean mnist-5k\?"):
-            data.load(name)
-
-    def test_a_folder_without_its_prefix_is_answered_with_it(self, tmp_path):
-        with pytest.raises(UsageError, match=f"did you mean folder:{tmp_path}"):
-            data.load(str(tmp_path))
-
-    @pytest.mark.process
-    def test_importing_it_does_not_import_the_downloader(self):
-        import subprocess
-        import sys
-
-        code = "import sys, gan_bench.data; sys.exit('pooch' in sys.modules)"
-        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-class TestSplit:
-    def test_its_arrays_are_contiguous_and_read_only_and_the_callers_are_not(self):
-        images = np.zeros((4, 6, 5, 1), np.uint8)[:, ::2]
-        labels = np.zeros(4, np.int64)
-        split = Split.from_arrays(images, labels)
-        assert split.images.flags.c_contiguous
-        assert not split.images.flags.writeable
-        assert not split.labels.flags.writeable
-        assert labels.flags.writeable
-
-    def test_its_sum_is_of_the_documented_encoding(self):
-        images = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
-        split = Split.from_arrays(images, np.array([7]))
-        expected = (
-            b"images |u1 (1, 2, 2, 3)\n" + bytes(range(12)) + b"labels <i8 (1,)\n\x07" + bytes(7)
-        )
-        assert split.sha256 == hashlib.sha256(expected).hexdigest()
-
-    def test_shape_pixels_and_labels_are_part_of_its_identity(self):
-        images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
-        labels = np.array([0, 1])
-        splits = [
-            Split.from_arrays(images, labels),
-            Split.from_arrays(images.reshape(2, 4, 1, 1), labels),
-            Split.from_arrays(images[::-1], labels),
-            Split.from_arrays(images, labels[::-1]),
-        ]
-        assert len({split.sha256 for split in splits}) == len(set(splits)) == 4
-        assert splits[0] == Split.from_arrays(images.copy(), labels.copy())
-
-    @pytest.mark.parametrize(
-        ("images", "labels"),
-        [
-            (np.zeros((2, 4, 4), np.uint8), np.zeros(2, np.int64)),
-            (np.zeros((2, 4, 4, 1), np.float32), np.zeros(2, np.int64)),
-            (np.zeros((2, 4, 4, 1), np.uint8), np.zeros(3, np.int64)),
-            (np.zeros((2, 4, 4, 1), np.uint8), np.zeros(2, np.int32)),
-        ],
-    )
-    def test_other_arrays_are_a_programming_error(self, images, labels):
-        with pytest.raises(ValueError, match="must be"):
-            Split.from_arrays(images, labels)
-
-
 def published_mnist():
     value = os.environ.get("GAN_BENCH_DATA")
     return Path(value) / "mnist" if value else None
@@ -496,8 +424,7 @@ class TestFullMnist:
         with serving(full_mnist) as (mirror, asked):
             dataset = replace(
                 MNIST,
-                train=PublishedSplit(as_here(MNIST.train.images), as_here(MNIST.train.labels)),
-                test=PublishedSplit(as_here(MNIST.test.images), as_here(MNIST.test.labels)),
+                files=tuple(map(as_here, MNIST.files)),
                 mirrors=(mirror,),
             ).load(cache=cache)
         assert len(asked) == 4

@@ -9,7 +9,7 @@ import pytest
 
 from gan_bench import data
 from gan_bench.data import idx
-from gan_bench.data.mnist_family import KMNIST
+from gan_bench.data.registry import KMNIST
 from gan_bench.errors import UsageError
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from bench import ROOT
 from gan_bench import data
-from gan_bench.data.mnist_family import MNIST_5K, EmbeddedDataset
+from gan_bench.data.idx_dataset import EmbeddedDataset
+from gan_bench.data.registry import MNIST_5K
 from gan_bench.errors import UsageError
 
 SCRIPT = ROOT / "scripts" / "make_mnist_5k.py"

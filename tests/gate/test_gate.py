@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gan_bench.gate.baseline import Baseline
-from gan_bench.gate.freeze import freeze
+from gan_bench.gate.entries import freeze
 from gan_bench.gate.stored import Gate, compare_stored
 from gate_folder import baseline_of, edited, log_normal, results_of
 from report_folder import protocol
@@ -293,7 +293,7 @@ def test_a_baseline_with_two_budgets_judges_each(cli, tmp_path):
     assert found == {60_000: "pass", 30_000: "regression"}
     shown = cli("gate", "--baseline", str(path), "--results", str(after), "--junit", "g.xml")
     assert "torch-dcgan on mnist, 30,000 images" in shown.out
-    names = [case.get("name") for case in ElementTree.parse("g.xml").getroot().iter("testcase")]
+    names = [case.get("name") for case in ElementTree.parse(tmp_path / "g.xml").getroot().iter("testcase")]
     assert len(set(names)) == 2
 
 
@@ -317,7 +317,7 @@ def test_two_names_of_one_data_set_with_the_same_seeds_are_told(cli, tmp_path):
     results = results_of(tmp_path / "r", log_normal(20.0, OWN))
     results_of(results, {0: 25.0}, dataset="digits")
     done = cli("baseline", "--results", str(results), "--out", "b.json")
-    assert done.code == 0 and "finished later again" in done.err
+    assert done.code == 0 and "1 runs repeat seeds" in done.err
 
 
 @pytest.mark.parametrize("option", ["--seeds=3", "--wait", "--dataset=mnist", "--set=a.b=1"])
@@ -406,12 +406,12 @@ def test_text_from_records_breaks_no_file(cli, baseline, tmp_path):
 
 
 def test_the_plot_stands_in_the_columns_of_its_axis(baseline, tmp_path):
-    from gan_bench.gate.output import strip
+    from gan_bench.gate.output import seed_plot
 
     frozen = Baseline.read(baseline)
     results = both(tmp_path / "after", torch=40.0)
     rows, _ = compare_stored(frozen.entries, results, "fid_lenet", 0.05)
-    axis, before, after, mean = strip(rows[1]).splitlines()
+    axis, before, after, mean = seed_plot(rows[1]).splitlines()
     assert before.count("o") + before.count("8") <= 10
     assert before.index("|") == after.index("|") < mean.index("^")
     assert max(len(line) for line in (axis, before, after, mean)) <= 72

@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from gan_bench.errors import UsageError
-from gan_bench.gate.entries import entries
-from gan_bench.gate.freeze import freeze
-from gan_bench.gate.selection import chosen_targets
-from gan_bench.gate.train import Candidates
+from gan_bench.gate.entries import entries, freeze
+from gan_bench.gate.stored import chosen_targets
+from gan_bench.gate.train import Request, train_and_compare
 from gan_bench.plan.expand import expand
-from gan_bench.plan.request import request
+from gan_bench.plan.request import request as plan_request
 from gan_bench.system.devices import machine
 from gate_folder import edited, log_normal
 from report_folder import add_run, empty_results, protocol, scores_of
@@ -56,7 +55,7 @@ class Runner:
 def baseline(tmp_path):
     run = Runner(tmp_path / "before", FIDS.__getitem__)
     asked = {"targets": ("torch-dcgan",), "preset": "ci", "seeds": tuple(OWN)}
-    run(expand(request(asked), "gan-bench run"))
+    run(expand(plan_request(asked), "gan-bench run"))
     return freeze(tmp_path / "before", "")[0]
 
 
@@ -68,9 +67,8 @@ def gated(baseline, tmp_path):
         run = Runner(tmp_path / "after", fid_of, bits=bits)
         chosen = (of or baseline).entries
         targets = {entry.implementation: entry.implementation for entry in chosen}
-        (row,) = Candidates(
-            tmp_path / "after", chosen, targets, 3, "gan-bench gate", run, "fid_lenet", 0.05
-        ).rows()
+        request = Request(tmp_path / "after", targets, 3, "gan-bench gate", "fid_lenet", 0.05)
+        (row,), _ = train_and_compare(chosen, request, run)
         return row, [seed for _, seed in run.seeds]
 
     return gate
@@ -154,7 +152,7 @@ def test_another_recipe_is_refused_before_anything_is_trained(baseline, gated, t
 def test_runs_that_lay_there_before_do_not_count(baseline, gated, tmp_path):
     stale = Runner(tmp_path / "after", lambda seed: 90.0)
     asked = {"targets": ("torch-dcgan",), "preset": "ci", "seeds": (20, 21, 22)}
-    stale(expand(request(asked), ""))
+    stale(expand(plan_request(asked), ""))
     row, _ = gated(lambda seed: FIDS[seed] * (1.2 if seed < 3 else 1.0), bits="other")
     assert (row.verdict, row.seeds) == ("pass", (10, 11, 12))
     (found,) = entries(tmp_path / "after").entries

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from bench import PLUGIN, Bench, same_bits
-from gan_bench.system.environment import RUN_MARK
+from gan_bench.system.processes import RUN_MARK
 
 FAKE = ("gan_bench.testing", "FakeTrainer")
 MANY = ("--steps", "300", "--evaluations", "3", "--samples", "150", "--keep-samples")

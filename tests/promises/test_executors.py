@@ -1,4 +1,4 @@
-"""Runs that another executor launches: the example of docs/clusters.md, installed and used."""
+"""Runs that another executor submissions: the example of docs/clusters.md, installed and used."""
 
 import json
 import os
@@ -10,17 +10,11 @@ import time
 import pytest
 
 from bench import ROOT, same_bits
-from gan_bench.schedulers.submissions import LaunchFolder, Start
+from gan_bench.schedulers.submissions import Start, SubmissionFolder
 
 DOCS = ROOT / "docs" / "clusters.md"
 QUICK = ("--dataset", "mnist-5k", "--samples", "64", "--threads", "1", "--seeds", "0,")
 QUICK += ("--evaluations", "11")
-SLOW = """
-def train(self, batches, latents):
-    import time
-    time.sleep(0.1 * len(batches))
-    return super().train(batches, latents)
-"""
 
 
 @pytest.fixture
@@ -65,18 +59,34 @@ def test_the_same_records_as_here(background, plugin):
 
 
 def test_detach_cancel_and_continue(background, plugin):
-    what = (plugin("gan", SLOW), "--steps", "300", *QUICK, "--executor", "background")
+    what = (
+        plugin("gan", background.slow(0.1)),
+        "--steps",
+        "300",
+        *QUICK,
+        "--executor",
+        "background",
+    )
     assert background("run", *what, "--detach").code == 0
     _wait(lambda: _rows(background)[0]["step"] > 0)
     assert _rows(background)[0]["status"] == "running"
     assert background("cancel").out == "1 jobs cancelled.\n"
     _wait(lambda: _rows(background)[0]["status"] == "killed")
+    background.hurry()
     assert background("run", *what).code == 0
     assert background.records()["gan"]["attempts"] == 2
 
 
+@pytest.mark.long
 def test_a_supervisor_that_is_killed_leaves_a_row_that_says_so(background, plugin):
-    what = (plugin("gan", SLOW), "--steps", "200", *QUICK, "--executor", "background")
+    what = (
+        plugin("gan", background.slow(0.1)),
+        "--steps",
+        "200",
+        *QUICK,
+        "--executor",
+        "background",
+    )
     with background.start("run", *what) as watching:
         _wait(lambda: (rows := _rows_or_none(background)) and rows[0]["step"] > 0)
         (jobs,) = background.folder.glob("results/local/jobs/*/jobs.jsonl")
@@ -94,7 +104,7 @@ def _rows_or_none(bench):
 
 
 def test_a_launch_that_cannot_be_read_keeps_its_runs_from_a_second_job(background, plugin):
-    what = (plugin("gan", SLOW), "--steps", "200", *QUICK)
+    what = (plugin("gan", background.slow(0.1)), "--steps", "200", *QUICK)
     arguments = (*what, "--executor", "background", "--detach")
     assert background("run", *arguments).code == 0
     _wait(lambda: _rows(background)[0]["status"] == "running")
@@ -106,11 +116,12 @@ def test_a_launch_that_cannot_be_read_keeps_its_runs_from_a_second_job(backgroun
     assert "nothing was submitted" in again.err
     assert "is not readable" in background("status").err
     assert "Its jobs were not cancelled" in background("cancel").err
+    background.hurry()
     _wait(lambda: _rows(background)[0]["status"] == "ok")
 
 
 def test_an_attempt_forgets_why_an_earlier_one_could_not_be_tried(tmp_path):
-    folder = LaunchFolder(tmp_path)
+    folder = SubmissionFolder(tmp_path)
     for index in (0, 1):
         folder.note_problem(index, "The results folder cannot be written.")
     folder.note_start(0, Start(time="2026-01-01T00:00:00+00:00", host="here", step=0))

@@ -2,7 +2,7 @@
 
 import json
 
-MANY = ("--steps", "600", "--evaluations", "6", "--samples", "150", "--seeds", "3")
+MANY = ("--steps", "600", "--evaluations", "6", "--samples", "150", "--seeds", "2")
 SLOW = """
 def train(self, batches, latents):
     import time

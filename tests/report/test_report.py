@@ -321,7 +321,8 @@ def test_one_label_on_two_machines_is_drawn_twice(results, report):
     found = report()
     drawn = found.data["charts"]["loss-generator"]["data"]
     strong = [trace for trace in drawn if "opacity" not in trace]
-    assert [trace["name"] for trace in strong] == ["torch-dcgan (Model X)", "torch-dcgan (Model Y)"]
+    names = ["torch-dcgan (Model X, 2 cores)", "torch-dcgan (Model Y, 2 cores)"]
+    assert [trace["name"] for trace in strong] == names
     assert {trace["meta"] for trace in strong} == {"torch-dcgan"}
     assert all(trace["x"] == sorted(trace["x"]) for trace in strong)
     assert len(set(found.page.values("table", "id"))) == len(found.page.values("table", "id"))

@@ -33,6 +33,16 @@ class Plugin({base}):
 {body}
 """
 
+SLOW = """
+def train(self, batches, latents):
+    import time
+    end = time.monotonic() + {seconds} * len(batches)
+    while time.monotonic() < end and not Path({hurry!r}).exists():
+        time.sleep(0.05)
+    return super().train(batches, latents)
+"""
+"""The body of a plugin whose steps take their time, until nothing more is to happen in it."""
+
 KILLS_ONCE = """
 def train(self, batches, latents):
     losses = super().train(batches, latents)
@@ -82,11 +92,13 @@ class CommandLine:
 class Bench(CommandLine):
     """``gan-bench`` as users start it, with device locks of its own.
 
-    Commands that only read are answered in this process, which is quicker by an interpreter's
-    start, unless the environment is what a test is about.
+    Commands that start no run are answered in this process, which saves an interpreter's start,
+    unless a test changes the environment.
     """
 
-    READING = frozenset({"compare", "export", "list", "report", "show", "status"})
+    ANSWERED_HERE = frozenset(
+        {"clean", "compare", "doctor", "export", "list", "report", "show", "status"}
+    )
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -98,8 +110,8 @@ class Bench(CommandLine):
 
     def __call__(self, *arguments: str, **environment: str) -> Done:
         untouched = self.environment == self._untouched and environment.keys() <= {"COLUMNS"}
-        if arguments[:1] and arguments[0] in self.READING and untouched:
-            return super().__call__(*arguments, **environment)
+        if arguments[:1] and arguments[0] in self.ANSWERED_HERE and untouched:
+            return self.here(*arguments, **environment)
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -111,6 +123,18 @@ class Bench(CommandLine):
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def here(self, *arguments: str, **environment: str) -> Done:
+        """Answer in this process, for a command that is refused before it starts anything."""
+        return super().__call__(*arguments, **environment)
+
+    def slow(self, seconds: float) -> str:
+        """Return the body of a plugin whose steps take so many seconds until `hurry`."""
+        return SLOW.format(seconds=seconds, hurry=str(self.folder / "hurry"))
+
+    def hurry(self) -> None:
+        """Let the rest of the slow plugins' runs take no time."""
+        (self.folder / "hurry").touch()
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

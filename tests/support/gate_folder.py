@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_bench.gate.freeze import freeze
+from gan_bench.gate.entries import freeze
 from report_folder import add_run, empty_results, run_spec, scores_of
 
 SPREAD = 0.05

@@ -1,12 +1,18 @@
 """Atomic writes: whole or not at all."""
 
+import hashlib
 import json
 import os
 import stat
 
 import pytest
 
-from gan_bench.system.files import write_atomically, write_json_atomically
+from gan_bench.system.files import (
+    file_sha256,
+    last_lines,
+    write_atomically,
+    write_json_atomically,
+)
 
 
 def test_writes_a_new_file_and_replaces_an_old_one(tmp_path):
@@ -51,3 +57,38 @@ def test_json_without_a_finite_figure_is_not_written(tmp_path, figure):
     with pytest.raises(ValueError, match="JSON"):
         write_json_atomically(tmp_path / "file.json", {"value": figure})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"", []),
+        (b"one", ["one"]),
+        (b"one\ntwo\n\n  \n", ["one", "two"]),
+        (b"one\n\n  three\nfour\n", ["", "  three", "four"]),
+        (b"bad \xff byte\n", ["bad \ufffd byte"]),
+    ],
+)
+def test_the_last_lines_of_a_log_end_with_its_last_word(tmp_path, content, lines):
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    assert last_lines(path, 3) == lines
+    assert last_lines(path) == lines[-1:]
+
+
+def test_the_last_lines_of_a_log_without_an_end_are_read_from_its_end_only(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * 1_000_000 + b"\nlast\n")
+    first, last = last_lines(path, 30)
+    assert last == "last" and len(first) < 20_000
+
+
+def test_a_log_that_cannot_be_read_has_no_lines(tmp_path):
+    assert last_lines(tmp_path / "absent") == []
+    assert last_lines(tmp_path) == []
+
+
+def test_a_files_sha256_is_that_of_its_bytes(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"abc" * 100_000)
+    assert file_sha256(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()

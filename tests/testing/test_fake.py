@@ -10,7 +10,7 @@ import pytest
 from gan_bench.recipe import Recipe
 from gan_bench.streams import Stream, generator
 from gan_bench.testing import FakeRecipe, FakeTrainer
-from gan_bench.testing.fake_recipe import (
+from gan_bench.testing.fake import (
     area_matrix,
     cross_entropy,
     discriminate,

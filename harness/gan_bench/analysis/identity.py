@@ -71,6 +71,8 @@ class Setting:
                 continue
             if name == "data_sha256" and self.dataset != other.dataset:
                 found.append(against("data set", self.dataset, other.dataset))
+            elif name == "data_sha256":
+                found.append(against(f"data set {self.dataset}", mine, theirs))
             elif name in ("budget_images", "train_splits"):
                 words = self._in_words(name), other._in_words(name)
                 found.append(against(WORDS[name], *words))

@@ -40,6 +40,11 @@ class SeedValues:
         kept = {s: v for s, v in sorted(seeds.items()) if v is not None and math.isfinite(v)}
         return SeedValues(tuple(kept.values()), tuple(kept)) if kept else None
 
+    def of_seeds(self, seeds: Iterable[int]) -> "SeedValues":
+        """Return the values of those seeds that are there, at least one."""
+        kept = {seed: value for seed, value in self.by_seed.items() if seed in set(seeds)}
+        return SeedValues(tuple(kept.values()), tuple(kept))
+
     @property
     def by_seed(self) -> dict[int, float]:
         """The values by seed."""

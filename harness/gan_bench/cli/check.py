@@ -109,8 +109,7 @@ def parity(
     With A B, compare any two implementations, given as names or paths to .py files.
     """
     from gan_bench.cli.views.tables import print_certificates
-    from gan_bench.parity.certify import Setup, certify_all
-    from gan_bench.parity.pairs import pairs
+    from gan_bench.parity.certify import Setup, certify_all, pairs
     from gan_bench.system.devices import check_device
 
     setup = Setup(device=check_device(device), **values)

@@ -20,7 +20,7 @@ from gan_bench.cli.options import (
 if TYPE_CHECKING:
     from gan_bench.gate.baseline import Entry
     from gan_bench.gate.stored import Gate
-    from gan_bench.gate.verdict import Row
+    from gan_bench.gate.verdict import GateRow
 
 
 class Margin(click.ParamType[float]):
@@ -58,7 +58,7 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
 
     Each implementation needs at least 10 seeds.
     """
-    from gan_bench.gate.freeze import freeze
+    from gan_bench.gate.entries import freeze
     from gan_bench.plan.request import parse_seeds
 
     counted = parse_seeds(seeds) if seeds is not None else None
@@ -146,8 +146,13 @@ def gate(
     from gan_bench.errors import UsageError
     from gan_bench.gate import output as page
     from gan_bench.gate.baseline import Baseline, MissingBaseline
-    from gan_bench.gate.selection import choose_metric, chosen_targets
-    from gan_bench.gate.stored import Gate, compare_stored, distinct
+    from gan_bench.gate.stored import (
+        Gate,
+        choose_metric,
+        chosen_targets,
+        compare_stored,
+        with_labels,
+    )
 
     given = [name.rstrip("_") for name, value in training.items() if value]
     if given and not train:
@@ -167,7 +172,7 @@ def gate(
         rows, left_out = _train(entries, chosen, results, metric, margin, **training)
     else:
         rows, left_out = compare_stored(entries, results, metric, margin)
-    outcome = Gate(baseline_path, frozen, results, metric, margin, distinct(rows), left_out)
+    outcome = Gate(baseline_path, frozen, results, metric, margin, with_labels(rows), left_out)
     if as_json:
         print_json(page.as_dict(outcome))
     else:
@@ -189,12 +194,11 @@ def _train(
     dataset: str | None,
     set_: tuple[str, ...],
     wait: bool,
-) -> "tuple[list[Row], tuple[str, ...]]":
+) -> "tuple[list[GateRow], tuple[str, ...]]":
     from rich.console import Console
 
     from gan_bench.cli.views.progress import progress_for
-    from gan_bench.gate.selection import scoring_of
-    from gan_bench.gate.train import Candidates
+    from gan_bench.gate.train import Request, scoring_of, train_and_compare
     from gan_bench.launch.local import Interrupted, execute
     from gan_bench.launch.run_one import Options
     from gan_bench.plan.request import parse_set
@@ -205,17 +209,15 @@ def _train(
     check_features(scoring)
     folder = open_results(results, create=True)
 
-    def run(plan: Plan, over: bool) -> None:
-        how = Options(command=command, scoring=scoring, force=over)
+    def run(plan: Plan, start_over: bool) -> None:
+        how = Options(command=command, scoring=scoring, force=start_over)
         with progress_for(Console(stderr=True), len(plan.runs)) as observer:
             execute(folder, plan, how, observer, wait=wait)
 
     options: dict[str, Any] = {"set": parse_set(set_)} | ({"dataset": dataset} if dataset else {})
-    candidates = Candidates(
-        results, entries, chosen, seeds or 3, command, run, metric, margin, options
-    )
+    request = Request(results, chosen, seeds or 3, command, metric, margin, options)
     try:
-        return candidates.rows(), candidates.left_out
+        return train_and_compare(entries, request, run)
     except Interrupted as interrupt:
         click.echo(f"Interrupted ({interrupt}); the same command continues.", err=True)
         sys.exit(interrupt.exit_code)
@@ -225,11 +227,9 @@ def _write(outcome: "Gate", junit: Path | None, markdown: Path | None) -> None:
     """Write the files that were asked for, and what GitHub Actions shows where it runs this."""
     from gan_bench.errors import UsageError
     from gan_bench.gate import output as page
-    from gan_bench.gate.ci_formats import annotations
-    from gan_bench.gate.ci_formats import junit as as_junit
 
     if junit is not None:
-        page.write_text(junit, as_junit(outcome).decode())
+        page.write_text(junit, page.junit(outcome).decode())
     if markdown is not None:
         page.write_text(markdown, page.markdown(outcome))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -239,5 +239,5 @@ def _write(outcome: "Gate", junit: Path | None, markdown: Path | None) -> None:
         except UsageError as error:  # the verdict stands without it
             say(str(error))
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in annotations(outcome):
+        for line in page.annotations(outcome):
             say(line)

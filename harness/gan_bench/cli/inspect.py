@@ -12,7 +12,7 @@ from gan_bench.cli.options import console, json_option, print_json, results_opti
 def list_(as_json: bool) -> None:
     """List the available implementations."""
     from gan_bench.cli.views.tables import print_implementations
-    from gan_bench.plugins.listing import implementation_rows
+    from gan_bench.plugins.describe import implementation_rows
 
     rows = implementation_rows()
     if as_json:
@@ -31,12 +31,12 @@ def show(name: str, results: Path, as_json: bool) -> None:
     NAME is an implementation from `gan-bench list`, or a run id or a unique part of one.
     """
     from gan_bench.cli.views import tables
-    from gan_bench.plugins.describe import describe
+    from gan_bench.plugins.describe import MNIST_SHAPE, describe
     from gan_bench.plugins.registry import find, is_path, registered
 
     if is_path(name) or name in registered() or not results.exists():
         (name,) = find([name])
-        description = describe(name, {}, (28, 28, 1))
+        description = describe(name, {}, MNIST_SHAPE)
         if as_json:
             print_json(description.model_dump(mode="json"))
         else:
@@ -66,8 +66,7 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
     from gan_bench.errors import UsageError
     from gan_bench.launch.status import Scan
     from gan_bench.results.layout import open_results
-    from gan_bench.schedulers.follow import follow
-    from gan_bench.schedulers.jobs import Jobs
+    from gan_bench.schedulers.jobs import Jobs, follow
 
     folder = open_results(results, create=False)
     if watch and as_json:

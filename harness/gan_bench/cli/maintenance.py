@@ -88,9 +88,9 @@ def _check_node(
     from gan_bench.maintenance.machine_check import check_node
     from gan_bench.plan import request
     from gan_bench.results.layout import open_results
-    from gan_bench.schedulers.base import engines
+    from gan_bench.schedulers.base import schedulers
 
-    plan = request.request(request.read_plan_file(plan_file, engines()) if plan_file else {})
+    plan = request.request(request.read_plan_file(plan_file, schedulers()) if plan_file else {})
     engine = engine_for(executor, plan, slurm)
     if engine is None:
         raise UsageError("The executor local is this machine: leave out --executor.")
@@ -107,6 +107,7 @@ def _check_node(
 
 def _check_results(path: Path, *, repair: bool, as_json: bool) -> None:
     from gan_bench.maintenance import results_check
+    from gan_bench.text import many
 
     checked = results_check.check(path)
     problems = checked.problems
@@ -134,14 +135,8 @@ def _check_results(path: Path, *, repair: bool, as_json: bool) -> None:
             click.echo(f"runs/{run_id}: skipped, another process is using it.")
         fixable = sum(problem.remedy != "none" for problem in remaining)
         hint = f"; --repair can fix {fixable:,} of them" if fixable and not repair else ""
-        click.echo(
-            f"{_count(checked.runs, 'run')} checked, {_count(len(remaining), 'problem')}{hint}."
-        )
+        click.echo(f"{many(checked.runs, 'run')} checked, {many(len(remaining), 'problem')}{hint}.")
     sys.exit(1 if remaining else 0)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 @click.command()
@@ -163,6 +158,7 @@ def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
 
     from gan_bench.maintenance.clean import KINDS, removable, remove
     from gan_bench.results.layout import open_results
+    from gan_bench.text import many
 
     folder = open_results(results, create=False)
     kinds = tuple(kind for kind in KINDS if only in (None, kind))
@@ -171,7 +167,7 @@ def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
         print_json([asdict(item) for item in items])
     for kind in kinds if not as_json else ():
         sizes = [item.size_bytes for item in items if item.kind == kind]
-        runs = _count(len(sizes), "finished run")
+        runs = many(len(sizes), "finished run")
         click.echo(f"{kind} of {runs}: {sum(sizes) / 1e6:,.1f} MB")
     if not items:
         return

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gan_bench.plan.request import Request
-    from gan_bench.schedulers.base import Engine
+    from gan_bench.schedulers.base import Scheduler
     from gan_bench.scoring.features.choice import Scoring
 
 DEFAULT_RESULTS = Path("results/local")
@@ -114,10 +114,10 @@ def check_features(scoring: "Scoring") -> None:
             load_features(features, weights=weights, cuda=False, say=say)
 
 
-def engine_for(executor: str, request: "Request", slurm: str | None) -> "Engine | None":
+def engine_for(executor: str, request: "Request", slurm: str | None) -> "Scheduler | None":
     """Return the executor with the resources to request, or None for this machine."""
     from gan_bench.errors import UsageError
-    from gan_bench.schedulers.base import LOCAL, Asked, find_engine, split
+    from gan_bench.schedulers.base import LOCAL, SchedulerOptions, find_scheduler, split
 
     if slurm is not None and executor != "slurm":
         raise UsageError("--slurm needs --executor slurm: give both or neither.")
@@ -128,7 +128,7 @@ def engine_for(executor: str, request: "Request", slurm: str | None) -> "Engine 
         from gan_bench.schedulers.slurm.resources import parse_words
 
         common |= parse_words(slurm)
-    return find_engine(executor)(Asked(common, own, request.device, request.threads))
+    return find_scheduler(executor)(SchedulerOptions(common, own, request.device, request.threads))
 
 
 def say(sentence: str) -> None:

@@ -1,9 +1,9 @@
-"""Data: uint8 NHWC images with an identity, and which images and latents each step is given."""
+"""Data sets (uint8 NHWC images and labels), and the batches and latents of each training step."""
 
 from gan_bench.data.dataset import Dataset, DatasetStatus, Split, SplitName
 from gan_bench.data.draws import LatentDistribution, batches, evaluation_latents, training_latents
 from gan_bench.data.folder_spec import label, slug
-from gan_bench.data.registry import describe, load, names
+from gan_bench.data.registry import describe, load, load_unchanged, names
 
 __all__ = [
     "Dataset",
@@ -16,6 +16,7 @@ __all__ = [
     "evaluation_latents",
     "label",
     "load",
+    "load_unchanged",
     "names",
     "slug",
     "training_latents",

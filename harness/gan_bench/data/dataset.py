@@ -1,4 +1,4 @@
-"""What a data set is once loaded, and its identity."""
+"""A loaded data set, its splits, and the hash that identifies them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Split:
-    """Images and their labels; two splits are equal if their content is."""
+    """Images and their labels; two splits are equal if their content is equal."""
 
     images: NDArray[np.uint8] = field(compare=False, repr=False)
     """uint8 (n, height, width, channels), C-contiguous and read-only."""
@@ -20,7 +20,7 @@ class Split:
     """int64 (n,), C-contiguous and read-only."""
 
     sha256: str
-    """Of shape, dtype and bytes of both arrays, as 64 hexadecimal digits."""
+    """SHA-256 over shape, dtype and bytes of both arrays, as 64 hexadecimal digits."""
 
     @classmethod
     def from_arrays(cls, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Self:
@@ -51,10 +51,10 @@ SplitName = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set with its two splits; trainers see ``train``, and ``test`` if the recipe asks."""
+    """A data set with two splits; runs train on ``train``, and on ``test`` if the recipe asks."""
 
     name: str
-    """The name under which `gan_bench.data.load` knows it, wherever it is called from."""
+    """Name that `gan_bench.data.load` accepts in any working folder."""
 
     train: Split
     test: Split
@@ -63,11 +63,11 @@ class Dataset:
     """Labels are 0 <= label < classes."""
 
     def images_in(self, splits: Sequence[SplitName]) -> int:
-        """Return how many images splits have together."""
+        """Return the total number of images in these splits."""
         return sum(len(getattr(self, name).images) for name in splits)
 
     def training(self, splits: Sequence[SplitName]) -> Split:
-        """Return what a run trains on: the splits of these names in their order, as one."""
+        """Return the training data of a run: these splits, concatenated in this order."""
         chosen: list[Split] = [getattr(self, name) for name in splits]
         if len(chosen) == 1:
             return chosen[0]
@@ -78,23 +78,23 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """The identity of both splits' content, as 64 hexadecimal digits; the name has no part."""
+        """SHA-256 over both splits' content (not the name), as 64 hexadecimal digits."""
         text = f"train {self.train.sha256}\ntest {self.test.sha256}\n"
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class DatasetStatus:
-    """Whether a data set could be loaded here and now, found out without loading it."""
+    """Whether a data set can be loaded on this machine, found out without loading it."""
 
     available: bool
-    """It is on this machine and needs no network; its checksums are compared when it is loaded."""
+    """True if it is on this machine; its checksums are only compared when it is loaded."""
 
     where: str
-    """The folder it would be loaded from, or the places that were looked at in vain."""
+    """Folder that it is loaded from, or the folders that were searched without success."""
 
     how_to_get: str
-    """What to do to have it; empty if it is available."""
+    """Instructions for getting it; empty if it is available."""
 
 
 def _sha256(**arrays: NDArray[np.generic]) -> str:

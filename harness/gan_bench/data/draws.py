@@ -1,4 +1,4 @@
-"""Everything random that the harness draws for a run: the order of images, and the latents."""
+"""The random draws of a run: the order of training images, and the latents."""
 
 from typing import Literal, assert_never
 
@@ -20,20 +20,20 @@ def batches(
     """Return the batches of the steps first_step, ..., first_step + steps - 1.
 
     The stream is the concatenation of one permutation of the images for each epoch 0, 1, 2, ...,
-    cut into consecutive batches: batches are always full, one may span two epochs, and every image
-    is used once before any is used again. A step's batches do not depend on the window asked for,
-    and epochs before it are not walked.
+    cut into consecutive batches. Batches are always full, and one may span two epochs. Every image
+    is used once before any is used again. A step's batches do not depend on ``first_step`` and
+    ``steps``, and earlier epochs are not computed.
 
     Parameters
     ----------
     seed
         0 <= seed < 2**64.
     first_step, steps
-        The window, both >= 0.
+        First step and number of steps, both >= 0.
     real_batches_per_step
-        Batches that a step consumes (p), >= 1.
+        Batches that a step consumes, >= 1.
     batch_size
-        Images in a batch, >= 1; more than ``images`` is possible.
+        Images in a batch, >= 1; may exceed ``images``.
     images
         Images in the training split, >= 1.
 
@@ -71,18 +71,18 @@ def training_latents(
 ) -> NDArray[np.float32]:
     """Return the latents of the steps first_step, ..., first_step + steps - 1.
 
-    Each step has a stream of its own: its latents do not depend on the window asked for.
+    Each step has its own stream: its latents do not depend on ``first_step`` and ``steps``.
 
     Parameters
     ----------
     seed
         0 <= seed < 2**64.
     first_step, steps
-        The window, both >= 0.
+        First step and number of steps, both >= 0.
     draws
         Batches of latents that a step consumes.
     batch_size, latent_size
-        The shape of one draw.
+        Shape of one batch of latents.
     distribution
         ``normal`` or ``uniform``.
 
@@ -102,7 +102,7 @@ def evaluation_latents(
 ) -> NDArray[np.float32]:
     """Return the latents that every evaluation point of a run samples from.
 
-    The first rows are the same for any count: fewer samples are a part of more.
+    The first rows do not depend on ``count``.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def _fill(
         case "normal":
             random.standard_normal(out=latents, dtype=np.float32)
         case "uniform":
-            # [0, 1) has 24 bits here, so that doubling and shifting are exact and never reach 1.
+            # Values in [0, 1) have 24 bits, so doubling and shifting are exact and never reach 1.
             random.random(out=latents, dtype=np.float32)
             latents *= 2
             latents -= 1

@@ -1,17 +1,17 @@
-"""A folder of images as a data set: ``folder:PATH``, with the rules that make it one.
+"""A folder of images as a data set, ``folder:PATH``.
 
-*Images* are the files with one of the suffixes of `gan_bench.data.image_file`, at any depth; hidden
-files and folders, whose names start with a dot, and all other files are passed over. *Labels* are
-the folders of the first level in the order of their names; without them there is one class.
+*Images* are the files with one of the suffixes of `gan_bench.data.image_file`, at any depth. Hidden
+files and folders (names that start with a dot) and all other files are ignored. *Labels* are the
+folders of the first level, sorted by name; without such folders there is one class.
 
-*Splits*: if the folder holds ``train`` and ``test``, these are the splits, each with folders of
-classes or without, and nothing beside them is read. Otherwise the SHA-256 of a file's bytes decides
-alone: as a fraction of its range it is uniform in [0, 1), and an image is for testing if that is
-below the share. So neither a file more or less nor another name moves any other file, and copies
-of one image never stand on both sides. Where a number is asked for instead, those with the least
-sums are for testing, and a file more may move one.
+*Splits*: if the folder has ``train`` and ``test``, these are the splits, each with or without
+folders of classes, and nothing else is read. Otherwise the SHA-256 of a file's bytes decides: as a
+fraction of its range it is uniform in [0, 1), and the image is in the test split if the fraction is
+below the test share. Adding, removing or renaming a file therefore moves no other file, and copies
+of an image are always in the same split. If the test split is given as a number of images, those
+with the smallest hashes form it, and adding a file can move one other.
 
-*Order*: in a split by the sum, then by path, so that any first part is a fair sample.
+*Order*: within a split by hash, then by path, so that any first part is a fair sample.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ from gan_bench.errors import UsageError
 from gan_bench.system.files import file_sha256, is_folder
 
 FEWEST = 2
-"""Images that a split needs at least."""
+"""Minimum number of images in a split."""
 _SIDES: tuple[Literal["train", "test"], ...] = ("train", "test")
 
 
@@ -38,14 +38,14 @@ _SIDES: tuple[Literal["train", "test"], ...] = ("train", "test")
 class _Picture:
     path: Path
     category: str | None
-    """The folder of the first level; None where the file lies beside these."""
+    """Name of its folder of the first level; None if it is in none."""
     sha256: str
-    """Of the file's bytes."""
+    """Hash of the file's bytes."""
 
 
 @dataclass(frozen=True)
 class FolderDataset:
-    """A data set in a folder of images; see the module."""
+    """A data set in a folder of images; the module's docstring has the rules."""
 
     name: FolderName
 
@@ -55,8 +55,8 @@ class FolderDataset:
         Raises
         ------
         UsageError
-            The folder is not there, an image cannot be taken as it is, sizes or channels differ
-            and no option settles it, or a split has fewer than two images.
+            The folder does not exist, an image cannot be read, sizes or channels differ and no
+            option converts them, or a split has fewer than two images.
         """
         root = self.name.path
         if not is_folder(root):
@@ -86,7 +86,7 @@ class FolderDataset:
         )
 
     def status(self) -> DatasetStatus:
-        """Look for the folder; what is in it is seen when it is loaded."""
+        """Say whether the folder exists; its content is only read when it is loaded."""
         if is_folder(self.name.path):
             return DatasetStatus(True, str(self.name.path), "")
         how_to_get = "it is your own: make the folder, or correct its path"
@@ -109,7 +109,7 @@ class FolderDataset:
         return _pictures(root / "train"), _pictures(root / "test")
 
     def _cut(self, pictures: list[_Picture]) -> tuple[list[_Picture], list[_Picture]]:
-        """Split what comes in the order of the sums."""
+        """Split pictures that are sorted by hash."""
         test = TEST_SHARE if self.name.test is None else self.name.test
         if isinstance(test, float):
             limit = test * 2**64
@@ -118,7 +118,7 @@ class FolderDataset:
 
 
 class _Reader:
-    """Reads images that must all be like the first."""
+    """Reads images that must all have the shape of the first."""
 
     def __init__(self, name: FolderName, first: Path) -> None:
         self._name = name
@@ -126,12 +126,12 @@ class _Reader:
         self._shape = self._read(first).shape
 
     def check_memory(self, count: int) -> None:
-        announced = count * int(np.prod(self._shape))
-        there = psutil.virtual_memory().total
-        if announced > there:
+        needed = count * int(np.prod(self._shape))
+        memory = psutil.virtual_memory().total
+        if needed > memory:
             raise UsageError(
-                f"The {count:,} images of {self._name.path} take {announced / 2**30:,.0f} GiB, "
-                f"this machine has {there / 2**30:,.0f}; give a smaller size= or fewer images."
+                f"The {count:,} images of {self._name.path} take {needed / 2**30:,.0f} GiB, "
+                f"this machine has {memory / 2**30:,.0f}; give a smaller size= or fewer images."
             )
 
     def split(self, pictures: Sequence[_Picture], labels: dict[str, int]) -> Split:
@@ -163,23 +163,23 @@ class _Reader:
 
 
 def _pictures(folder: Path) -> list[_Picture]:
-    """Return the images below a folder in the order of their sums."""
-    found = []
+    """Return the images below a folder, sorted by hash."""
+    pictures = []
     for path in visible_files(folder):
         if path.suffix.lower() not in SUFFIXES:
             continue
         first, *deeper = path.relative_to(folder).parts
-        found.append(_Picture(path, first if deeper else None, _sha256(path)))
-    return sorted(found, key=lambda p: (p.sha256, p.path.relative_to(folder).parts))
+        pictures.append(_Picture(path, first if deeper else None, _sha256(path)))
+    return sorted(pictures, key=lambda p: (p.sha256, p.path.relative_to(folder).parts))
 
 
 def visible_files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """Yield the files below a folder but hidden ones; links are followed.
+    """Yield the files below a folder except hidden ones; links are followed.
 
     Raises
     ------
     UsageError
-        A folder cannot be read, or is a link to one above it.
+        A folder cannot be read, or is a link to one of its parents.
     """
     here = folder.resolve()
     if here in above:
@@ -187,7 +187,7 @@ def visible_files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
     try:
         visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
         folders = [entry for entry in visible if entry.is_dir()]
-        # A link that leads nowhere is complained about when it is read; a pipe is no image.
+        # A broken link raises an error when it is read; a pipe is no image.
         files = [e for e in visible if e.is_file() or (e.is_symlink() and not e.exists())]
     except OSError as error:
         raise UsageError(

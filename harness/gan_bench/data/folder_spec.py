@@ -1,24 +1,24 @@
-"""The names of folders of images: ``folder:PATH,option=value,...``, what they say and their form.
+"""Names of folders of images, ``folder:PATH,option=value,...``: parsed, printed and shortened.
 
-Options are read from the right: the last parts, between commas, that look like ``option=value``.
-A part with a slash in it is always the path's, so a path that itself ends like an option is
-written with a slash after it.
+The name is read from the right: comma-separated parts of the form ``option=value`` are options, up
+to the first part that is not. Everything to the left of the options is the path. A part with a
+slash is never an option, so a path that ends like an option is written with a trailing slash.
 """
 
-import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
 from gan_bench.errors import UsageError
+from gan_bench.text import did_you_mean
 
 PREFIX = "folder:"
 OPTIONS = ("size", "channels", "test")
 TEST_SHARE = 1 / 7
-"""Of the images, where the name does not say how many are for testing; MNIST's share."""
+"""Default share of images in the test split; the share of MNIST."""
 LARGEST_SIDE = 4096
-"""Pixels that ``size`` may ask for."""
+"""Largest height and width that ``size`` accepts, in pixels."""
 _OPTION = re.compile(r"\s*([A-Za-z][\w-]*)\s*=\s*([^/]*?)\s*")
 _SIZE = re.compile(r"(\d{1,4})(?:x(\d{1,4}))?")
 _COUNT = re.compile(r"\d{1,9}")
@@ -28,39 +28,38 @@ _LONGEST_SLUG = 40
 
 @dataclass(frozen=True)
 class FolderName:
-    """A folder of images and how they are read."""
+    """A folder of images, and the options for reading them."""
 
     path: Path
-    """Absolute."""
+    """Absolute path of the folder."""
 
     size: tuple[int, int] | None = None
-    """(height, width) that every image is resized to; None: as they are, all the same."""
+    """(height, width) that every image is resized to; None: not resized, all must be equal."""
 
     channels: Literal[1, 3] | None = None
-    """That every image is converted to, grey or RGB; None: as they are, all the same."""
+    """Every image is converted to grey (1) or RGB (3); None: not converted, all must be equal."""
 
     test: int | float | None = None
-    """How many images are for testing, or which share (a float) of them; None: `TEST_SHARE`."""
+    """Number (int) or share (float) of images in the test split; None: `TEST_SHARE`."""
 
     @classmethod
     def parse(cls, name: str) -> Self:
-        """Read a name; a path that is not absolute is taken from the working folder.
+        """Parse a name; a relative path starts at the working folder.
 
         Raises
         ------
         UsageError
-            There is no path, or an option is unknown, repeated or has no such value.
+            There is no path, or an option is unknown, repeated or has a wrong value.
         """
         text, pairs = _split(name)
         options: dict[str, str] = {}
         for option, value in pairs:
             if option not in OPTIONS:
-                near = difflib.get_close_matches(option.lower(), OPTIONS, n=1)
-                hint = (
-                    f"did you mean {near[0]}?"
-                    if near
-                    else f"there are {', '.join(OPTIONS)}, and a path that ends like an option is "
-                    "written with a slash after it."
+                hint = did_you_mean(
+                    option.lower(),
+                    OPTIONS,
+                    f"there are {', '.join(OPTIONS)}, and a path that ends like an option is "
+                    "written with a slash after it.",
                 )
                 raise UsageError(f"A folder of images has no option {option!r}; {hint}")
             if option in options:
@@ -74,7 +73,7 @@ class FolderName:
         )
 
     def __str__(self) -> str:
-        """Return the name in its one form, with the absolute path, which `parse` reads again."""
+        """Return the canonical name, with the absolute path; `parse` reads it again."""
         path = str(self.path)
         if _OPTION.fullmatch(path.rpartition(",")[2]):
             path += "/"
@@ -92,7 +91,7 @@ class FolderName:
 
 
 def label(name: str) -> str:
-    """Return a data set's name for readers: of a folder its own name and the options, no path."""
+    """Return a data set's name for display; a folder's with its last part and options, no path."""
     if not name.startswith(PREFIX):
         return name
     text, pairs = _split(name)
@@ -100,7 +99,7 @@ def label(name: str) -> str:
 
 
 def slug(name: str) -> str:
-    """Return a part of a file name for a data set: letters, digits, dots, dashes, underscores."""
+    """Return a data set's name for use in file names: letters, digits, ``.``, ``-`` and ``_``."""
     if not name.startswith(PREFIX):
         return _safe(name)
     text, _ = _split(name)
@@ -109,7 +108,7 @@ def slug(name: str) -> str:
 
 
 def _split(name: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the path as it is written, and the options in their order; nothing is checked."""
+    """Return the path as written and the options in their order, all unchecked."""
     text = name.removeprefix(PREFIX)
     pairs: list[tuple[str, str]] = []
     while True:

@@ -1,4 +1,4 @@
-"""The IDX file format of MNIST and its kin: images and labels, gzipped or not."""
+"""The IDX file format of MNIST and similar data sets: images and labels, gzipped or not."""
 
 import gzip
 import struct
@@ -16,7 +16,7 @@ MAGIC_LABELS = 2049
 MAGIC_IMAGES = 2051
 """uint8 values in three dimensions: images, rows, columns."""
 LARGEST_BYTES = 2**31
-"""Headers that announce more than these 2 GiB are refused."""
+"""Files whose headers announce more than this (2 GiB) are refused."""
 _KINDS = {MAGIC_LABELS: "labels", MAGIC_IMAGES: "images"}
 _DIMENSIONS = {MAGIC_LABELS: 1, MAGIC_IMAGES: 3}
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -29,7 +29,7 @@ def read_images(path: Path) -> NDArray[np.uint8]:
     Parameters
     ----------
     path
-        The file; whether it is gzipped is read from its content, not from its name.
+        Path of the file, gzipped or not; its name does not matter.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def read_images(path: Path) -> NDArray[np.uint8]:
     Raises
     ------
     UsageError
-        The file cannot be read, is damaged, is not an IDX file of images, or holds none.
+        The file cannot be read, is damaged, is not an IDX file of images, or is empty.
     """
     return _read(path, MAGIC_IMAGES)
 
@@ -49,9 +49,9 @@ def read_labels(path: Path, classes: int) -> NDArray[np.int64]:
     Parameters
     ----------
     path
-        The file; whether it is gzipped is read from its content, not from its name.
+        Path of the file, gzipped or not; its name does not matter.
     classes
-        Labels must be below it.
+        Number of classes; all labels must be below it.
 
     Returns
     -------
@@ -60,8 +60,8 @@ def read_labels(path: Path, classes: int) -> NDArray[np.int64]:
     Raises
     ------
     UsageError
-        The file cannot be read, is damaged, is not an IDX file of labels, holds none, or holds
-        one out of range.
+        The file cannot be read, is damaged, is not an IDX file of labels, is empty, or has a
+        label out of range.
     """
     labels = _read(path, MAGIC_LABELS).astype(np.int64)
     if labels.max() >= classes:
@@ -85,7 +85,7 @@ def read_pair(
     Raises
     ------
     UsageError
-        As `read_images` and `read_labels`, and where the two counts differ.
+        As for `read_images` and `read_labels`, or the two counts differ.
     """
     images = read_images(images_path)
     labels = read_labels(labels_path, classes)
@@ -107,7 +107,7 @@ def header(array: NDArray[np.uint8]) -> bytes:
 
 
 def is_gzipped(file: BinaryIO) -> bool:
-    """Tell from a file's content, and leave it at its start."""
+    """Return whether a file's content is gzipped; the file is left at its start."""
     zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     file.seek(0)
     return zipped
@@ -147,7 +147,7 @@ def _decode(stream: BinaryIO | gzip.GzipFile, path: Path, magic: int) -> NDArray
             f"{path} holds no {_KINDS[magic]}: its header announces the shape {shape}; "
             "use a file that is not empty."
         )
-    # One byte more than announced tells a longer file, and makes gzip check its checksum.
+    # Reading one byte more detects longer files, and makes gzip verify its checksum.
     content = _at_most(stream, announced + 1)
     if len(content) != announced:
         amount = "more" if len(content) > announced else f"only {len(content)}"

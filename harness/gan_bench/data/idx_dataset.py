@@ -1,4 +1,4 @@
-"""Data sets published as four IDX files: finding, downloading and checking them."""
+"""Data sets of four IDX files: found on this machine or downloaded, checked and loaded."""
 
 import hashlib
 import os
@@ -12,42 +12,44 @@ from numpy.typing import NDArray
 from gan_bench.data import idx
 from gan_bench.data.dataset import Dataset, DatasetStatus, Split
 from gan_bench.errors import UsageError
-from gan_bench.system.download import DownloadError, download
-from gan_bench.system.files import cache_folder
+from gan_bench.system.files import DownloadError, cache_folder, download
 
 DATA_VARIABLE = "GAN_BENCH_DATA"
 """Environment variable: a folder with one folder of files for each data set."""
+NAMES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+"""Names of MNIST's files, uncompressed; other data sets use the same."""
 _ALTERNATIVE = "or use --dataset mnist-5k, which comes with gan-bench"
 
 
 @dataclass(frozen=True)
-class PublishedFile:
-    """One of the four files."""
+class IdxFile:
+    """One of the four files of a data set."""
 
     name: str
-    """As MNIST names them, without ``.gz``."""
+    """Name as for MNIST, without ``.gz``."""
 
     download_md5: str
-    """Of the gzipped file on the mirrors."""
+    """MD5 of the gzipped file on the mirrors."""
 
     content_md5: str | None = None
-    """Of the uncompressed content, which says whether a file is the published one.
+    """MD5 of the uncompressed content, by which any copy can be checked.
 
-    None where it is not known: then only the gzipped file of the mirrors is.
+    None if it is not known: then only the mirrors' gzipped file is accepted.
     """
 
-    def spellings(self) -> tuple[str, ...]:
-        """Names under which the file is found: with a dash or a dot, gzipped or not."""
-        dotted = self.name.replace("-idx", ".idx")
-        return f"{self.name}.gz", f"{dotted}.gz", self.name, dotted
-
     def find(self, folder: Path) -> Path | None:
-        """Return the file's path in a folder, or None."""
-        paths = (folder / spelling for spelling in self.spellings())
-        return next((path for path in paths if path.is_file()), None)
+        """Return the file's path in a folder: with a dash or a dot, gzipped or not; or None."""
+        dotted = self.name.replace("-idx", ".idx")
+        names = (f"{self.name}.gz", f"{dotted}.gz", self.name, dotted)
+        return next((folder / name for name in names if (folder / name).is_file()), None)
 
     def check(self, path: Path, array: NDArray[np.uint8]) -> None:
-        """Raise `UsageError` unless what was read from ``path`` is the published content."""
+        """Raise `UsageError` unless ``array``, read from ``path``, is the published content."""
         if self.content_md5 is None:
             self._check_download(path)
             return
@@ -74,47 +76,47 @@ class PublishedFile:
             )
 
 
-@dataclass(frozen=True)
-class PublishedSplit:
-    """The two files of a split."""
+IdxFiles = tuple[IdxFile, IdxFile, IdxFile, IdxFile]
+"""Training images, training labels, test images, test labels."""
 
-    images: PublishedFile
-    labels: PublishedFile
+
+def files_like_mnist(
+    download_md5: Sequence[str], content_md5: Sequence[str | None] = (None,) * 4
+) -> IdxFiles:
+    """Return four files with MNIST's names, from their MD5 sums in the order of `IdxFiles`."""
+    train_images, train_labels, test_images, test_labels = map(
+        IdxFile, NAMES, download_md5, content_md5
+    )
+    return train_images, train_labels, test_images, test_labels
 
 
 @dataclass(frozen=True)
 class DebianPackage:
-    """A package of the system's that brings the four files."""
+    """A Debian package that installs the four files."""
 
     name: str
     folder: Path
 
 
 @dataclass(frozen=True)
-class PublishedDataset:
-    """A data set whose files are in a local folder or on mirrors.
+class IdxDataset:
+    """A data set of four IDX files, in a local folder or on mirrors.
 
-    Places, in this order: ``$GAN_BENCH_DATA/<name>``, the folder of Debian's package where there is
-    one, the user's cache, the mirrors.
+    They are looked for in this order: ``$GAN_BENCH_DATA/<name>``, the folder of the Debian package
+    if there is one, the user's cache, the mirrors.
     """
 
     name: str
     classes: int
-    train: PublishedSplit
-    test: PublishedSplit
+    files: IdxFiles
 
     mirrors: tuple[str, ...]
-    """Addresses of folders that hold the gzipped files, each ending in a slash."""
+    """Addresses of folders with the gzipped files, each ending in a slash."""
 
     package: DebianPackage | None = None
 
-    @property
-    def files(self) -> tuple[PublishedFile, ...]:
-        """The four files."""
-        return self.train.images, self.train.labels, self.test.images, self.test.labels
-
     def load(self, *, cache: Path | None = None) -> Dataset:
-        """Load the data set, downloading to ``cache`` (default: the user's) what is nowhere here.
+        """Load the data set; download missing files to ``cache`` (default: the user's cache).
 
         Raises
         ------
@@ -124,13 +126,13 @@ class PublishedDataset:
         paths = self._local() or self._cached(cache or self.default_cache())
         return Dataset(
             name=self.name,
-            train=self._split(self.train, paths),
-            test=self._split(self.test, paths),
+            train=self._split(*self.files[:2], paths),
+            test=self._split(*self.files[2:], paths),
             classes=self.classes,
         )
 
     def status(self, *, cache: Path | None = None) -> DatasetStatus:
-        """Look for the files without reading or downloading them."""
+        """Look for the files; read and download none."""
         cache = cache or self.default_cache()
         try:
             local = self._local()
@@ -138,7 +140,7 @@ class PublishedDataset:
             return DatasetStatus(False, os.environ[DATA_VARIABLE], str(error))
         paths = local or self._present(cache)
         if len(paths) == len(self.files):
-            return DatasetStatus(True, str(paths[self.train.images].parent), "")
+            return DatasetStatus(True, str(paths[self.files[0]].parent), "")
         how_to_get = (
             f"with a network it is downloaded when first used, from {' or '.join(self.mirrors)} to "
             f"{cache}; without one, {self._by_hand()}"
@@ -149,14 +151,14 @@ class PublishedDataset:
         """Return the data set's folder in the user's cache."""
         return cache_folder() / self.name
 
-    def _split(self, split: PublishedSplit, paths: dict[PublishedFile, Path]) -> Split:
-        images, labels = idx.read_pair(paths[split.images], paths[split.labels], self.classes)
-        split.images.check(paths[split.images], images)
-        split.labels.check(paths[split.labels], labels.astype(np.uint8))
-        return Split.from_arrays(images[..., np.newaxis], labels)
+    def _split(self, images: IdxFile, labels: IdxFile, paths: dict[IdxFile, Path]) -> Split:
+        split = read_split(paths[images], paths[labels], self.classes)
+        images.check(paths[images], split.images[..., 0])
+        labels.check(paths[labels], split.labels.astype(np.uint8))
+        return split
 
-    def _local(self) -> dict[PublishedFile, Path] | None:
-        """Find the files in ``$GAN_BENCH_DATA``, which holds all of them or none, or installed."""
+    def _local(self) -> dict[IdxFile, Path] | None:
+        """Find the files in ``$GAN_BENCH_DATA``, which has all or none of them, or installed."""
         root = _data_root()
         if root is None:
             return self._installed()
@@ -174,11 +176,11 @@ class PublishedDataset:
             )
         return paths or self._installed()
 
-    def _installed(self) -> dict[PublishedFile, Path] | None:
+    def _installed(self) -> dict[IdxFile, Path] | None:
         paths = self._present(self.package.folder) if self.package else {}
         return paths if len(paths) == len(self.files) else None
 
-    def _cached(self, cache: Path) -> dict[PublishedFile, Path]:
+    def _cached(self, cache: Path) -> dict[IdxFile, Path]:
         paths = self._present(cache)
         try:
             for file in self.files:
@@ -192,9 +194,8 @@ class PublishedDataset:
             ) from error
         return paths
 
-    def _present(self, folder: Path) -> dict[PublishedFile, Path]:
-        found = {file: file.find(folder) for file in self.files}
-        return {file: path for file, path in found.items() if path is not None}
+    def _present(self, folder: Path) -> dict[IdxFile, Path]:
+        return {file: path for file in self.files if (path := file.find(folder)) is not None}
 
     def _looked_at(self, cache: Path) -> str:
         root = _data_root()
@@ -215,6 +216,43 @@ class PublishedDataset:
             f"{install}put the four files into a folder {self.name}/ and let {DATA_VARIABLE} name "
             "its parent"
         )
+
+
+@dataclass(frozen=True)
+class EmbeddedDataset:
+    """A data set that is part of this package."""
+
+    name: str
+    classes: int
+
+    folder: Path
+    """Folder with the four gzipped files."""
+
+    def load(self) -> Dataset:
+        """Load the data set.
+
+        Raises
+        ------
+        UsageError
+            The installation is damaged.
+        """
+        train, test = self._split(*NAMES[:2]), self._split(*NAMES[2:])
+        return Dataset(self.name, train, test, self.classes)
+
+    def status(self) -> DatasetStatus:
+        """Say whether the folder is there."""
+        if self.folder.is_dir():
+            return DatasetStatus(True, str(self.folder), "")
+        return DatasetStatus(False, str(self.folder), "install gan-bench again")
+
+    def _split(self, images: str, labels: str) -> Split:
+        return read_split(self.folder / f"{images}.gz", self.folder / f"{labels}.gz", self.classes)
+
+
+def read_split(images_path: Path, labels_path: Path, classes: int) -> Split:
+    """Read a split of grey images from a pair of IDX files."""
+    images, labels = idx.read_pair(images_path, labels_path, classes)
+    return Split.from_arrays(images[..., np.newaxis], labels)
 
 
 def _data_root() -> Path | None:

@@ -1,4 +1,4 @@
-"""One image file as an array: what is read, and what is done to its pixels and what is not."""
+"""Reads one image file into an array, or refuses it."""
 
 import re
 import warnings
@@ -12,11 +12,11 @@ from PIL import Image, ImageOps
 from gan_bench.errors import UsageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-"""Of the files that count as images, in small letters or capitals."""
+"""Suffixes of image files, in lower case; upper case is accepted too."""
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 _PLAIN = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "RGB": "RGB", "RGBA": "RGB"}
 _SIXTEEN_BITS = re.compile(r"\bI;16|;16[BLN]")
-"""In the raw mode of a channel of 16 bits, of which Pillow would drop eight without a word."""
+"""Raw modes with 16 bits a channel, of which Pillow would silently drop eight."""
 
 
 def read_picture(
@@ -24,21 +24,21 @@ def read_picture(
 ) -> NDArray[np.uint8]:
     """Read an image of 8 bits a channel, grey or RGB.
 
-    Lossless and always done: black and white becomes grey of 0 and 255, a palette's indices become
-    its RGB colours, an alpha channel that is opaque everywhere is dropped, and the orientation in
-    the EXIF data is obeyed. Colour profiles are not looked at. Of a JPEG with further pictures
-    (MPO) the first is taken.
+    Lossless conversions are always done: black and white becomes grey of 0 and 255, palette indices
+    become RGB colours, an alpha channel that is opaque everywhere is dropped, and the orientation
+    in the EXIF data is applied. Colour profiles are ignored. Of a JPEG with several pictures (MPO)
+    the first is read.
 
     Parameters
     ----------
     path
-        The file; its format is read from its content.
+        Path of the file; its format is detected from its content.
     size
-        (height, width) to resize to, after the conversion: bicubic with antialiasing, as Pillow
-        computes it. The proportions are not kept.
+        (height, width) to resize to, after the conversion, by Pillow's bicubic filter with
+        antialiasing. The aspect ratio is not kept.
     channels
-        1 for grey, by ITU-R 601-2: (299 R + 587 G + 114 B) / 1000; 3 for RGB, of grey three times
-        the same; None for what the image has.
+        1 for grey, by ITU-R 601-2: (299 R + 587 G + 114 B) / 1000; 3 for RGB (grey is repeated
+        three times); None to keep the image's channels.
 
     Returns
     -------
@@ -47,8 +47,8 @@ def read_picture(
     Raises
     ------
     UsageError
-        The file cannot be read, is damaged, or is an image of another kind, e.g. transparent, of
-        16 bits, in CMYK or of several frames.
+        The file cannot be read, is damaged, or is not supported, such as an image with
+        transparency, 16 bits a channel, CMYK colours or several frames.
     """
     try:
         with warnings.catch_warnings(), path.open("rb") as file:
@@ -68,7 +68,7 @@ def read_picture(
             "move it away."
         ) from error
     except Exception as error:
-        # Decoders raise anything on damaged files; of what the system says, the words are known.
+        # Decoders raise anything on damaged files; only errors of the system have a reason to show.
         if isinstance(error, OSError) and error.strerror:
             raise UsageError(
                 f"{shown(path)} cannot be read ({error.strerror}); check it and its permissions."
@@ -86,7 +86,7 @@ def read_picture(
 
 
 def shown(path: Path) -> str:
-    """Return a path for a sentence, whatever bytes its name has."""
+    """Return a path as printable text, whatever bytes its name has."""
     return str(path).encode(errors="replace").decode()
 
 

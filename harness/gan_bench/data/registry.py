@@ -1,40 +1,117 @@
-"""Which data sets there are, by name."""
+"""The known data sets, and how one is loaded by its name."""
 
-import difflib
 from pathlib import Path
 from typing import Protocol
 
 from gan_bench.data.dataset import Dataset, DatasetStatus
 from gan_bench.data.folder import FolderDataset
-from gan_bench.data.folder_spec import PREFIX, FolderName
-from gan_bench.data.mnist_family import FASHION_MNIST, KMNIST, MNIST, MNIST_5K
+from gan_bench.data.folder_spec import PREFIX, FolderName, label
+from gan_bench.data.idx_dataset import (
+    DebianPackage,
+    EmbeddedDataset,
+    IdxDataset,
+    files_like_mnist,
+)
 from gan_bench.errors import UsageError
 from gan_bench.system.files import is_folder
+from gan_bench.text import did_you_mean
+
+MNIST = IdxDataset(
+    name="mnist",
+    classes=10,
+    files=files_like_mnist(
+        download_md5=(
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            "9fb629c4189551a2d022fa330f9573f3",
+            "ec29112dd5afa0611ce80d1b7f02629c",
+        ),
+        content_md5=(
+            "6bbc9ace898e44ae57da46a324031adb",
+            "a25bea736e30d166cdddb491f175f624",
+            "2646ac647ad5339dbf082846283269ea",
+            "27ae3e4e09519cfbb04c329615203637",
+        ),
+    ),
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ),
+)
+"""60,000 training and 10,000 test digits (LeCun and Cortes), uint8 (n, 28, 28, 1)."""
+
+MNIST_5K = EmbeddedDataset(name="mnist-5k", classes=10, folder=Path(__file__).with_name("mnist_5k"))
+"""4,000 training and 1,000 test digits of MNIST's training set, uint8 (n, 28, 28, 1)."""
+
+FASHION_MNIST = IdxDataset(
+    name="fashion-mnist",
+    classes=10,
+    files=files_like_mnist(
+        download_md5=(
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ),
+        content_md5=(
+            "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+            "9018921c3c673c538a1fc5bad174d6f9",
+            "8181f5470baa50b63fa0f6fddb340f0a",
+            "15d484375f8d13e6eb1aabb0c3f46965",
+        ),
+    ),
+    mirrors=(
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ),
+    package=DebianPackage(
+        name="dataset-fashion-mnist", folder=Path("/usr/share/datasets/fashion-mnist")
+    ),
+)
+"""60,000 training and 10,000 test articles of clothing, uint8 (n, 28, 28, 1)."""
+
+KMNIST = IdxDataset(
+    name="kmnist",
+    classes=10,
+    files=files_like_mnist(
+        download_md5=(
+            "bdb82020997e1d708af4cf47b453dcf7",
+            "e144d726b3acfaa3e44228e80efcd344",
+            "5c965bf0a639b31b8f53240b1b52f4d7",
+            "7320c461ea6c1c855c0b718fb2a4b134",
+        ),
+    ),
+    mirrors=(
+        "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+    ),
+)
+"""60,000 training and 10,000 test characters of cursive Japanese, uint8 (n, 28, 28, 1)."""
 
 
-class Source(Protocol):
-    """What can load a data set."""
+class DatasetSource(Protocol):
+    """A place from which one data set can be loaded."""
 
     def load(self) -> Dataset:
         """Load it, or raise `UsageError` with what to do."""
         ...
 
     def status(self) -> DatasetStatus:
-        """Say whether it is here, without loading or downloading."""
+        """Say whether it is on this machine; load and download nothing."""
         ...
 
 
-SOURCES: dict[str, Source] = {
+SOURCES: dict[str, DatasetSource] = {
     "mnist-5k": MNIST_5K,
     "mnist": MNIST,
     "fashion-mnist": FASHION_MNIST,
     "kmnist": KMNIST,
 }
-"""A new data set is one more row; beside these, any folder of images is one."""
+"""Data sets by name. To add one, add a row; besides these, any folder of images is a data set."""
 
 
 def names() -> tuple[str, ...]:
-    """Return the names that `load` knows, beside ``folder:PATH``."""
+    """Return the names that `load` accepts, besides ``folder:PATH``."""
     return tuple(SOURCES)
 
 
@@ -44,14 +121,32 @@ def load(name: str) -> Dataset:
     Raises
     ------
     UsageError
-        No data set has this name, or its files are missing, damaged, other than published, or
-        not to be taken as one data set.
+        No data set has this name, or its files are missing, damaged, different from the published
+        ones, or do not form one data set.
     """
     return _source(name).load()
 
 
+def load_unchanged(name: str, sha256: str) -> Dataset:
+    """Load the data set of a planned run.
+
+    Raises
+    ------
+    UsageError
+        It cannot be loaded, or its images are not those that were planned.
+    """
+    dataset = load(name)
+    if dataset.sha256 != sha256:
+        raise UsageError(
+            f"The data set {label(name)} has changed since the run was planned (sha256 "
+            f"{dataset.sha256[:12]}, planned {sha256[:12]}); restore it, or train on the new one "
+            "with `gan-bench run`."
+        )
+    return dataset
+
+
 def describe(name: str) -> DatasetStatus:
-    """Say whether a data set is on this machine, without loading or downloading it.
+    """Say whether a data set is on this machine; load and download nothing.
 
     Raises
     ------
@@ -61,15 +156,14 @@ def describe(name: str) -> DatasetStatus:
     return _source(name).status()
 
 
-def _source(name: str) -> Source:
+def _source(name: str) -> DatasetSource:
     if name in SOURCES:
         return SOURCES[name]
     if name.startswith(PREFIX):
         return FolderDataset(FolderName.parse(name))
-    close = difflib.get_close_matches(name.lower().replace("_", "-"), SOURCES, n=1)
     if is_folder(Path(name)):
         hint = f"did you mean {PREFIX}{name}?"
     else:
-        hint = f"did you mean {close[0]}?" if close else "use one of these."
+        hint = did_you_mean(name.lower().replace("_", "-"), SOURCES, "use one of these.")
     known = f"{', '.join(SOURCES)} and {PREFIX}PATH"
     raise UsageError(f"There is no data set {name!r}, only {known}; {hint}")

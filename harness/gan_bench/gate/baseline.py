@@ -3,21 +3,20 @@
 import json
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from gan_bench.errors import UsageError, reason_of
-from gan_bench.results.protocol import Protocol
+from gan_bench.analysis.identity import Setting
+from gan_bench.errors import MissingFile, UsageError
+from gan_bench.results.scores import Protocol
 from gan_bench.results.status import Status
-from gan_bench.system.files import read_limited, write_json_atomically
-from gan_bench.system.models import Frozen
+from gan_bench.system.files import json_content
+from gan_bench.system.models import Frozen, Stored
 
 BASELINE_SCHEMA_VERSION: Final = 1
 FEWEST_BASELINE: Final = 10
-"""Seeds with a figure without which a baseline says too little of the spread."""
-FEWEST_CANDIDATES: Final = 3
-"""Seeds with a figure without which a candidate is not measured."""
+"""A baseline with fewer seeds says too little of how much seeds vary."""
 
 
 class MissingBaseline(UsageError):
@@ -25,42 +24,46 @@ class MissingBaseline(UsageError):
 
 
 class SeedFigures(Frozen):
-    """One run: how it ended and what was measured of its final snapshot."""
+    """One run: how it ended, and the values of its final snapshot."""
 
     seed: int = Field(ge=0, lt=2**63)
     status: Status
     reason: str | None = None
     collapsed: bool = False
-    """Whether all samples are one image, or next to it."""
+    """Whether all samples are one image, or next to it: `analysis.final_scores.collapsed`."""
     weights_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-    """Of the final weights: equal bits are an equal run."""
+    """Hash of the final weights: equal bits are an equal run."""
     images_per_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     probe_gflops: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """The calibration probe's mean of before and after the run."""
+    """Mean of what the calibration probe measured before and after the run."""
     device_exclusive: bool | None = None
     machine: str | None = None
-    """The processor's name, after the GPU's if the run used one."""
+    """Models of GPU, if the run used one, and processor, and the number of cores."""
     figures: dict[str, float] = Field(default_factory=dict)
-    """By metric."""
+    """Value of the final snapshot by metric."""
 
     @property
     def failed(self) -> bool:
-        """Whether training went wrong by itself: a loss that is not finite, or a collapse."""
+        """Whether training itself went wrong: a loss that is not finite, or a collapse.
+
+        A crash is no such failure, and neither is a framework that is not installed: they say
+        something about the program or the machine, and the gate calls them not measured.
+        """
         return self.status == "diverged" or self.collapsed
 
 
 class Entry(Frozen):
-    """The runs of one implementation, data set and budget that differ in the seed alone."""
+    """Runs that are seeds of one thing, all of one implementation, data set and budget."""
 
     implementation: str = Field(min_length=1, max_length=100)
     recipe: str
     framework: str
     dataset: str
-    """Its name for readers; `data_sha256` is what counts."""
+    """Name for readers; `data_sha256` is what counts."""
     data_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     train_splits: tuple[str, ...]
     budget_images: int = Field(ge=1)
-    """The training images that were asked for."""
+    """Training images that were asked for."""
     steps: int = Field(ge=1)
     evaluation_steps: tuple[int, ...]
     samples: int = Field(ge=2)
@@ -74,9 +77,9 @@ class Entry(Frozen):
     deterministic: bool = False
     on_divergence: Literal["stop", "continue"] = "stop"
     protocols: dict[str, Protocol] = Field(default_factory=dict)
-    """By fingerprint."""
+    """Scoring protocols by fingerprint."""
     scored_by: dict[str, str] = Field(default_factory=dict)
-    """By metric the fingerprint of its protocol."""
+    """Fingerprint of the protocol by metric."""
     seeds: tuple[SeedFigures, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -84,11 +87,11 @@ class Entry(Frozen):
         points = self.evaluation_steps
         if not points or points[-1] != self.steps or any(a >= b for a, b in pairwise(points)):
             raise ValueError(f"{self.implementation}: the evaluation points do not lead to the end")
-        numbers = [one.seed for one in self.seeds]
+        numbers = [run.seed for run in self.seeds]
         if len(set(numbers)) < len(numbers):
             raise ValueError(f"{self.implementation} has a seed twice")
-        for one in self.seeds:
-            for metric in one.figures:
+        for run in self.seeds:
+            for metric in run.figures:
                 if metric not in self.scored_by:
                     raise ValueError(f"{self.implementation}: {metric} has no protocol")
         for fingerprint in self.scored_by.values():
@@ -105,22 +108,35 @@ class Entry(Frozen):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics of which a seed has a figure."""
-        return tuple(dict.fromkeys(metric for one in self.seeds for metric in one.figures))
+        """Metrics of which a seed has a value."""
+        return tuple(dict.fromkeys(metric for run in self.seeds for metric in run.figures))
 
     @property
     def ok(self) -> tuple[SeedFigures, ...]:
-        """The seeds whose runs came to their end."""
-        return tuple(one for one in self.seeds if one.status == "ok")
+        """The seeds that succeeded."""
+        return tuple(run for run in self.seeds if run.status == "ok")
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """What an entry is of: implementation, data and budget."""
+        """Implementation, data and budget."""
         return self.implementation, self.data_sha256, self.budget_images
 
+    @property
+    def setting(self) -> Setting:
+        """On what data, for how long and where the runs trained."""
+        return Setting(
+            dataset=self.dataset,
+            data_sha256=self.data_sha256,
+            train_splits=self.train_splits,
+            budget_images=self.budget_images,
+            device="CPU" if self.device == "cpu" else "GPU",
+            threads=self.threads,
+            hardware=" and ".join(sorted({r.machine for r in self.seeds if r.machine})) or None,
+        )
+
     def having(self, metric: str) -> int:
-        """Return how many runs that are ok have a figure of a metric."""
-        return sum(metric in one.figures for one in self.ok)
+        """Return the number of seeds with a value of a metric."""
+        return sum(metric in run.figures for run in self.ok)
 
     @property
     def label(self) -> str:
@@ -128,8 +144,11 @@ class Entry(Frozen):
         return f"{self.implementation} on {self.dataset}, {self.budget_images:,} images"
 
 
-class Baseline(Frozen):
-    """What the gate compares with."""
+class Baseline(Stored):
+    """The frozen entries that a gate compares with."""
+
+    KIND: ClassVar[str] = "baseline"
+    REMEDY: ClassVar[str] = "write a new one with `gan-bench baseline`"
 
     schema_version: Literal[1] = BASELINE_SCHEMA_VERSION
     gan_bench: str
@@ -141,16 +160,16 @@ class Baseline(Frozen):
     def _check(self) -> Self:
         keys = [entry.key for entry in self.entries]
         if len(set(keys)) < len(keys):
-            raise ValueError("an implementation stands in it twice with one data set and budget")
+            raise ValueError("it has an implementation twice with one data set and budget")
         return self
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics of which an entry has a figure."""
+        """Metrics of which an entry has a value."""
         return tuple(dict.fromkeys(metric for entry in self.entries for metric in entry.metrics))
 
     def write(self, path: Path) -> None:
-        """Write the JSON file, whole or not at all, and the folder that it is to lie in.
+        """Write the file; see `Stored`.
 
         Raises
         ------
@@ -158,16 +177,30 @@ class Baseline(Frozen):
             It cannot be written.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_json_atomically(path, self.model_dump(mode="json"))
+            super().write(path)
         except OSError as error:
             raise UsageError(
                 f"The baseline {path} cannot be written ({error.strerror}); name another file."
             ) from error
 
+    def content(self) -> bytes:
+        """See `Stored`."""
+        return json_content(self.model_dump(mode="json"))
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """See `Stored`."""
+        value = json.loads(content)
+        version = value.get("schema_version") if isinstance(value, dict) else None
+        if version != BASELINE_SCHEMA_VERSION:
+            raise ValueError(
+                f"schema version {version!r}, this gan-bench reads {BASELINE_SCHEMA_VERSION}"
+            )
+        return super().parse(content)
+
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read what `write` wrote, and perhaps someone edited.
+        """Read a baseline file, which someone may have edited.
 
         Raises
         ------
@@ -176,29 +209,11 @@ class Baseline(Frozen):
         UsageError
             It is damaged, of another schema version, or has too few seeds.
         """
-        again = "`gan-bench baseline` writes one"
         try:
-            content = read_limited(path)
-        except FileNotFoundError as error:
-            raise MissingBaseline(f"There is no baseline {path}; {again}.") from error
-        except OSError as error:
-            raise UsageError(f"The baseline {path} cannot be read ({error.strerror}).") from error
-        try:
-            value = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"The baseline {path} is not JSON ({error}); {again}.") from error
-        version = value.get("schema_version") if isinstance(value, dict) else None
-        if version != BASELINE_SCHEMA_VERSION:
-            raise UsageError(
-                f"The baseline {path} has schema version {version!r}, this gan-bench reads "
-                f"{BASELINE_SCHEMA_VERSION}; use the gan-bench that wrote it, or freeze it anew."
-            )
-        try:
-            baseline = cls.model_validate_json(content)
-        except (ValidationError, ValueError) as error:
-            raise UsageError(
-                f"The baseline {path} is damaged: {reason_of(error)}; freeze it anew with "
-                "`gan-bench baseline`."
+            baseline = super().read(path)
+        except MissingFile as error:
+            raise MissingBaseline(
+                f"There is no baseline {path}; `gan-bench baseline` writes one."
             ) from error
         for entry in baseline.entries:
             counts = {"seeds that are ok": len(entry.ok)}

@@ -1,26 +1,28 @@
-"""How a gate is told: one sentence, a table for the terminal, markdown, and JSON."""
+"""A gate as one sentence, cells of a table, markdown, JSON, JUnit XML and annotations."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from gan_bench.errors import UsageError
 from gan_bench.gate.baseline import Entry
-from gan_bench.gate.prediction_bound import SPEED
 from gan_bench.gate.stored import Gate
-from gan_bench.gate.verdict import EXIT_CODES, Row
+from gan_bench.gate.verdict import EXIT_CODES, GateRow
+from gan_bench.metrics import SPEED
 from gan_bench.text import MISSING, figure, listed, many, markdown_text
 
 _COLUMNS = 56
 _BOUND, _ONE, _SEVERAL = "|", "o", "8"
 
 
-def strip(row: Row) -> str:
-    """Return three lines: the axis, the baseline's seeds and the candidate's, with the bound.
+def seed_plot(row: GateRow) -> str:
+    """Return a plot in text: the axis, the seeds of baseline and candidate, and the bound.
 
-    An ``o`` is a seed, an ``8`` several that fall together, ``|`` the bound that the candidate's
+    An ``o`` is a seed, an ``8`` several at one place, ``|`` the bound that the candidate's
     mean, ``^``, may not cross. The axis is logarithmic where the metric is compared as a ratio.
     """
     measured = row.measured
@@ -88,7 +90,7 @@ def markdown(gate: Gate) -> str:
     lines.append("")
     for row in gate.rows:
         lines.append(f"- {_text(row.label)}: {_text(row.why)}.")
-    plots = [f"{row.label}\n{plot}" for row in gate.rows if (plot := strip(row))]
+    plots = [f"{row.label}\n{plot}" for row in gate.rows if (plot := seed_plot(row))]
     if plots:
         legend = "o a seed, 8 several, | the bound, ^ the candidate's mean"
         lines += ["", "```text", *"\n\n".join(plots).replace("`", "'").splitlines(), legend, "```"]
@@ -115,7 +117,7 @@ def as_dict(gate: Gate) -> dict[str, Any]:
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: GateRow) -> dict[str, Any]:
     measured = row.measured
     means = measured.mean if measured else row.paired
     return {
@@ -138,7 +140,7 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def cells(row: Row) -> tuple[str, str, str, str, str]:
+def cells(row: GateRow) -> tuple[str, str, str, str, str]:
     """Return baseline, candidate, spread, seeds and bound."""
     measured = row.measured
     if measured is None and row.paired is not None:
@@ -191,3 +193,69 @@ def write_text(path: Path, text: str, *, append: bool = False) -> None:
             file.write(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror}).") from error
+
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_KINDS = {
+    "regression": "failure",
+    "diverged": "failure",
+    "incomparable": "error",
+    "not measured": "error",
+}
+
+
+def junit(gate: Gate) -> bytes:
+    """Return the XML file; what is no pass is a failure, or where nothing was compared an error."""
+    kinds = [_KINDS.get(row.verdict) for row in gate.rows]
+    counts = {
+        "tests": str(len(gate.rows)),
+        "failures": str(kinds.count("failure")),
+        "errors": str(kinds.count("error")),
+        "skipped": "0",
+    }
+    root = ElementTree.Element("testsuites", {"name": "gan-bench", **counts})
+    suite = ElementTree.SubElement(root, "testsuite", {"name": f"gate {gate.metric}", **counts})
+    for row, kind in zip(gate.rows, kinds, strict=True):
+        case = ElementTree.SubElement(
+            suite, "testcase", name=_clean(row.label), classname=f"gan-bench.gate.{gate.metric}"
+        )
+        why = _clean(f"{row.verdict}: {row.why}")
+        if kind is not None:
+            ElementTree.SubElement(case, kind, message=why, type=row.verdict).text = why
+        text = "\n".join(filter(None, [why, seed_plot(row), *row.notes]))
+        ElementTree.SubElement(case, "system-out").text = _clean(text)
+    ElementTree.indent(root)
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
+
+
+def _clean(text: str) -> str:
+    """Return a text without the characters that XML cannot hold."""
+    return _NOT_XML.sub("\ufffd", text)
+
+
+_ANNOTATION_KINDS = {
+    "regression": "error",
+    "diverged": "error",
+    "incomparable": "error",
+    "not measured": "error",
+    "improvement": "notice",
+}
+
+
+def annotations(gate: Gate) -> list[str]:
+    """Return one line for each implementation that did not just pass."""
+    return [
+        f"::{kind} title={_property(f'gan-bench gate: {row.label}')}::"
+        f"{_data(f'{gate.metric}: {row.verdict}. {row.why}')}"
+        for row in gate.rows
+        if (kind := _ANNOTATION_KINDS.get(row.verdict))
+    ]
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,180 +1,205 @@
-"""``gate --run``: trains the candidate runs that the gate needs, and no more."""
+"""``gate --run``: trains the candidate runs that a gate needs, and no more."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from gan_bench.errors import GanBenchError
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.gate.baseline import Entry
+from gan_bench.gate.bounds import paired_seeds
 from gan_bench.gate.comparability import incomparable, untimed
-from gan_bench.gate.entries import entries, preferred
-from gan_bench.gate.paired_seeds import own_seeds
-from gan_bench.gate.prediction_bound import SPEED
-from gan_bench.gate.verdict import Row, confirmed, decide, judge
+from gan_bench.gate.entries import entries, preferred_protocols
+from gan_bench.gate.verdict import GateRow, assess, confirmed, with_verdicts
+from gan_bench.metrics import DEFAULT, METRICS, SPEED, figure_names
 from gan_bench.plan.expand import expand
-from gan_bench.plan.request import request
-from gan_bench.plan.schedule import evaluation_steps
+from gan_bench.plan.request import request as plan_request
 from gan_bench.plan.spec import Plan, RunSpec
 from gan_bench.plugins.source_hash import sha256_of_harness
 from gan_bench.results.layout import open_results
 from gan_bench.results.record import Record
+from gan_bench.scoring.features.choice import FeatureChoice, Scoring
 from gan_bench.system.files import write_json_atomically
 from gan_bench.text import listed
 
 Execute = Callable[[Plan, bool], object]
-"""Runs a plan, starting over what is finished where the second argument is true, and writes its
-records; raises where it is interrupted."""
+"""Runs a plan and writes its records; starts finished runs over if the second argument is true.
+Raises if it is interrupted."""
 _Key = tuple[str, str, int]
 _MARKER = "gate.json"
 
 
-@dataclass
-class Candidates:
-    """Trains the runs of implementations that a baseline has, seed after seed.
-
-    What lay in the results folder before is trained anew, unless an earlier gate of the very same
-    gan-bench trained it there and was interrupted: a run's id does not tell the harness's source.
-    """
+@dataclass(frozen=True)
+class Request:
+    """What ``gate --run`` is asked for."""
 
     results: Path
-    chosen: Sequence[Entry]
-    """Of the baseline."""
-    targets: dict[str, str]
-    """By implementation what is to be run: its name, or the path of a plugin's file."""
+    targets: Mapping[str, str]
+    """Implementation's name, or path of a plugin's file, by implementation."""
     seeds: int
-    """How many each implementation trains before it is judged."""
+    """Number of seeds for each implementation, for the first test and for the rerun."""
     command: str
-    execute: Execute
     metric: str
     margin: float
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     """What the plan takes in place of the baseline's: ``dataset``, ``set``."""
-    _ids: set[str] = field(default_factory=set)
-    _left: list[str] = field(default_factory=list)
-    _since: str = ""
-    _planned: dict[_Key, dict[int, RunSpec]] = field(default_factory=dict)
-    """By entry and seed, all runs that may be needed: each is described once."""
 
-    def rows(self) -> list[Row]:
-        """Train, judge, and train fresh seeds of what tripped: only what trips twice fails.
 
-        First the baseline's own seeds, on which an unchanged implementation gives the same bits, or
-        elsewhere nearly the same figures; then seeds that the baseline has not.
-        """
-        self._since = _began(self.results)
-        own = {one.seed for entry in self.chosen for one in entry.seeds}
-        fresh = [seed for seed in range(len(own) + 2 * self.seeds) if seed not in own]
-        first, again = fresh[: self.seeds], fresh[self.seeds : 2 * self.seeds]
-        for entry in self.chosen:
-            plan = self._plan(entry, [*self._own(entry), *first, *again])
-            self._planned[entry.key] = {spec.seed: spec for spec in plan.runs}
-        settled = self._refused()
-        if self.metric != SPEED:
-            settled |= self._unchanged([one for one in self.chosen if one.key not in settled])
-        others = [entry for entry in self.chosen if entry.key not in settled]
-        self._train({entry.key: first for entry in others})
-        judged = decide(self._judged(others, first))
-        tripped = [row.baseline for row in judged if row.tripped]
-        self._train({entry.key: again for entry in tripped})
-        reruns = decide(self._judged(tripped, again))
-        by_key = {row.baseline.key: row for row in judged} | settled
-        for rerun in reruns:
-            key = rerun.baseline.key
-            by_key[key] = confirmed(by_key[key], rerun)
-        return [by_key[entry.key] for entry in self.chosen]
+def train_and_compare(
+    baseline: Sequence[Entry], request: Request, execute: Execute
+) -> tuple[list[GateRow], tuple[str, ...]]:
+    """Train the runs that a gate needs, and compare them with entries of a baseline.
 
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """A sentence for each file of the results folder that could not be read."""
-        return tuple(dict.fromkeys(self._left))
+    1. Entries whose runs would be comparable with nothing are refused, and nothing is trained.
+    2. The baseline's own seeds: an unchanged implementation gives the same bits there, or nearly
+       the same values on another machine. The first seed tells whether the others are worth it.
+    3. Fresh seeds for the rest.
+    4. Other fresh seeds for what tripped: only what trips twice fails.
 
-    def _refused(self) -> dict[_Key, Row]:
-        """Return the rows of implementations whose runs would compare with nothing."""
-        refused = {}
-        for entry in self.chosen:
-            spec = next(iter(self._planned[entry.key].values()))
-            names = ("data_sha256", "train_splits", "steps", "recipe_values")
-            planned = {name: getattr(spec, name) for name in names}
-            planned |= {"recipe": spec.implementation.recipe, "dataset": spec.dataset_label}
-            planned |= {"framework": spec.implementation.framework}
-            apart = incomparable(entry, entry.model_copy(update=planned), "")
-            if self.metric == SPEED:
-                apart += untimed(entry, "baseline")
-            if apart:
-                why = f"{listed(apart)}; nothing was trained"
-                refused[entry.key] = Row(entry, "incomparable", why)
-        return refused
+    Returns
+    -------
+    rows, left_out
+        One row for each entry; a sentence for each file that could not be read.
+    """
+    own = {run.seed for entry in baseline for run in entry.seeds}
+    unused = [seed for seed in range(len(own) + 2 * request.seeds) if seed not in own]
+    first, again = unused[: request.seeds], unused[request.seeds : 2 * request.seeds]
+    runs = _Runs(baseline, request, execute, [*first, *again])
 
-    def _unchanged(self, wanted: Sequence[Entry]) -> dict[_Key, Row]:
-        """Return the rows of implementations that follow the baseline's own runs, seed by seed."""
-        hopeful = list(wanted)
-        for count in (1, self.seeds):  # the first own seed tells whether the others are worth it
-            self._train({entry.key: self._own(entry)[:count] for entry in hopeful})
-            found = self._found(hopeful)
-            hopeful = [
-                entry
-                for entry in hopeful
-                if (one := found.get(entry.key))
-                and own_seeds(entry, one, self.metric, self.margin).promising
-            ]
-        found = self._found(hopeful)
-        return {e.key: judge(e, found[e.key], self.metric, self.margin) for e in hopeful}
+    refused = _refuse(baseline, runs)
+    rest = [entry for entry in baseline if entry.key not in refused]
+    paired = _decide_by_own_seeds(rest, runs) if request.metric != SPEED else {}
+    rest = [entry for entry in rest if entry.key not in paired]
+    fresh = _decide_by_fresh_seeds(rest, runs, first)
+    tripped = [entry for entry in rest if fresh[entry.key].tripped]
+    reruns = _decide_by_fresh_seeds(tripped, runs, again)
+    rerun = {key: confirmed(fresh[key], row) for key, row in reruns.items()}
 
-    def _judged(self, wanted: Sequence[Entry], seeds: Collection[int]) -> list[Row]:
-        found = self._found(wanted)
-        return [
-            judge(entry, found.get(entry.key), self.metric, self.margin, seeds=seeds)
-            for entry in wanted
+    decided = refused | paired | fresh | rerun
+    return [decided[entry.key] for entry in baseline], runs.left_out
+
+
+def _refuse(baseline: Sequence[Entry], runs: "_Runs") -> dict[_Key, GateRow]:
+    """Return the rows of entries whose runs would be comparable with nothing."""
+    metric = runs.request.metric
+    refused = {}
+    for entry in baseline:
+        spec = next(iter(runs.planned[entry.key].values()))
+        names = ("data_sha256", "train_splits", "steps", "recipe_values")
+        planned = {name: getattr(spec, name) for name in names}
+        planned |= {"recipe": spec.implementation.recipe, "dataset": spec.dataset_label}
+        planned |= {"framework": spec.implementation.framework}
+        apart = incomparable(entry, entry.model_copy(update=planned), "")
+        if metric == SPEED:
+            apart += untimed(entry, "baseline")
+        if apart:
+            why = f"{listed(apart)}; nothing was trained"
+            refused[entry.key] = GateRow(entry, "incomparable", why)
+    return refused
+
+
+def _decide_by_own_seeds(baseline: Sequence[Entry], runs: "_Runs") -> dict[_Key, GateRow]:
+    """Return the rows of entries that the baseline's own seeds pass."""
+    metric, margin = runs.request.metric, runs.request.margin
+    for number in (1, runs.request.seeds):
+        own = {e.key: [run.seed for run in e.ok[:number]] for e in baseline}
+        candidates = runs.train(baseline, own)
+        baseline = [
+            entry
+            for entry in baseline
+            if (found := candidates.get(entry.key))
+            and paired_seeds(entry, found, metric, margin).within_margin
         ]
+    return {e.key: assess(e, candidates[e.key], metric, margin) for e in baseline}
 
-    def _found(self, wanted: Iterable[Entry]) -> dict[_Key, Entry]:
-        found = entries(self.results, prefer=preferred(wanted), only=self._ids)
-        self._left += found.left_out
-        return {entry.key: entry for entry in found.entries}
 
-    def _own(self, entry: Entry) -> list[int]:
-        """Return the baseline's own seeds that a candidate may be paired with."""
-        return [one.seed for one in entry.ok[: self.seeds]]
+def _decide_by_fresh_seeds(
+    baseline: Sequence[Entry], runs: "_Runs", seeds: Sequence[int]
+) -> dict[_Key, GateRow]:
+    """Return the rows of entries by seeds that the baseline does not have."""
+    metric, margin = runs.request.metric, runs.request.margin
+    candidates = runs.train(baseline, {entry.key: seeds for entry in baseline})
+    assessed = [
+        assess(entry, candidates.get(entry.key), metric, margin, seeds=seeds) for entry in baseline
+    ]
+    return {row.baseline.key: row for row in with_verdicts(assessed)}
 
-    def _train(self, wanted: Mapping[_Key, Sequence[int]]) -> None:
-        """Train seeds of some entries, all entries' first before any entry's second."""
+
+class _Runs:
+    """The candidates' runs, which are trained when they are asked for.
+
+    Runs that were in the results folder before are trained again, because a run's id does not
+    depend on the harness's source. Only those of an earlier, interrupted gate of the very same
+    gan-bench count.
+    """
+
+    def __init__(
+        self, baseline: Sequence[Entry], request: Request, execute: Execute, fresh: Sequence[int]
+    ) -> None:
+        self.request = request
+        self._execute = execute
+        self._began = _began(request.results)
+        self._ids: set[str] = set()
+        self.left_out: tuple[str, ...] = ()
+        """A sentence for each file of the results folder that could not be read."""
+        self.planned = {entry.key: self._plan(entry, fresh) for entry in baseline}
+        """All runs that may be needed by entry and seed; each is described once."""
+
+    def train(
+        self, baseline: Sequence[Entry], seeds: Mapping[_Key, Sequence[int]]
+    ) -> dict[_Key, Entry]:
+        """Return the candidates of some entries, after training seeds that are not there yet.
+
+        The first seed of all entries is trained before the second seed of any.
+        """
         turns = zip_longest(
-            *([self._planned[key][seed] for seed in seeds] for key, seeds in wanted.items())
+            *([self.planned[key][seed] for seed in numbers] for key, numbers in seeds.items())
         )
-        runs = [spec for turn in turns for spec in turn if spec is not None]
-        stale = [spec for spec in runs if self._stale(spec)]
-        rest = [spec for spec in runs if spec not in stale]
-        self._ids |= {spec.run_id for spec in runs}
-        for some, over in ((stale, True), (rest, False)):
+        specs = [spec for turn in turns for spec in turn if spec is not None]
+        stale = [spec for spec in specs if self._is_stale(spec)]
+        rest = [spec for spec in specs if spec not in stale]
+        self._ids |= {spec.run_id for spec in specs}
+        for some, start_over in ((stale, True), (rest, False)):
             if some:
                 now = datetime.now(UTC).isoformat(timespec="seconds")
-                self.execute(Plan(command=self.command, created_at=now, runs=tuple(some)), over)
+                plan = Plan(command=self.request.command, created_at=now, runs=tuple(some))
+                self._execute(plan, start_over)
+        prefer = preferred_protocols(baseline)
+        found = entries(self.request.results, prefer=prefer, only=self._ids)
+        self.left_out = tuple(dict.fromkeys((*self.left_out, *found.left_out)))
+        candidates: dict[_Key, Entry] = {}
+        for entry in found.entries:
+            candidates.setdefault(entry.key, entry)
+        return candidates
 
-    def _stale(self, spec: RunSpec) -> bool:
-        """Tell whether a finished run is to be trained anew."""
-        folder = open_results(self.results, create=True).run(spec.run_id)
+    def _is_stale(self, spec: RunSpec) -> bool:
+        """Return whether a finished run must be trained again."""
+        folder = open_results(self.request.results, create=True).run(spec.run_id)
         if spec.run_id in self._ids or not folder.record.exists():
             return False
         try:
-            record = Record.read(folder)
+            record = Record.read(folder.record)
         except GanBenchError:
             return True
-        repeats = record.status in ("ok", "diverged", "killed")  # killed: goes on where it stopped
-        return record.finished_at < self._since or not repeats
+        # A killed run continues where it stopped.
+        counts = record.status in ("ok", "diverged", "killed")
+        return record.finished_at < self._began or not counts
 
-    def _plan(self, entry: Entry, seeds: Sequence[int]) -> Plan:
-        name = entry.implementation
-        asked = {**_asked(entry), **self.options, "targets": (self.targets[name],)}
-        values = {n: fields for n, fields in self.options.get("set", {}).items() if n == name}
-        return expand(request({**asked, "seeds": tuple(seeds), "set": values}), self.command)
+    def _plan(self, entry: Entry, fresh: Sequence[int]) -> dict[int, RunSpec]:
+        """Return the runs of an entry by seed: its own first seeds, and fresh ones."""
+        request, name = self.request, entry.implementation
+        own = [run.seed for run in entry.ok[: request.seeds]]
+        values = {n: v for n, v in request.options.get("set", {}).items() if n == name}
+        asked = {**_as_planned(entry), **request.options, "targets": (request.targets[name],)}
+        wanted = plan_request({**asked, "seeds": (*own, *fresh), "set": values})
+        return {spec.seed: spec for spec in expand(wanted, request.command).runs}
 
 
 def _began(results: Path) -> str:
-    """Return when this gate began, or the one that it continues: the same gan-bench, here."""
+    """Return when this gate began, or an interrupted one of this gan-bench that it continues."""
     marker = open_results(results, create=True).path / _MARKER
     harness = sha256_of_harness()
     try:
@@ -188,14 +213,14 @@ def _began(results: Path) -> str:
     return began
 
 
-def _asked(entry: Entry) -> dict[str, Any]:
-    """Return what makes a run of the baseline's data, budget, evaluation and threads."""
+def _as_planned(entry: Entry) -> dict[str, Any]:
+    """Return the request for a run with the baseline's data, budget, evaluation and threads."""
     return {
         "preset": entry.preset,
         "dataset": entry.dataset,
         "images": entry.budget_images,
         "samples": entry.samples,
-        "evaluations": _evaluations(entry),
+        "evaluations": max(2, len(entry.evaluation_steps)),
         "device": entry.device,
         "threads": entry.threads,
         "deterministic": entry.deterministic,
@@ -203,12 +228,38 @@ def _asked(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _evaluations(entry: Entry) -> int:
-    """Return the number that gives an entry's evaluation points, which a short run has fewer of."""
-    fewest = max(2, len(entry.evaluation_steps))
-    exact = (
-        number
-        for number in range(fewest, fewest + 100)
-        if evaluation_steps(entry.steps, number) == entry.evaluation_steps
+def scoring_of(metric: str, chosen: Sequence[Entry]) -> Scoring:
+    """Return the features and metrics with which candidates are scored, for a metric.
+
+    Raises
+    ------
+    UsageError
+        It needs a feature model in a file of the user's.
+    """
+    names = {p.features for entry in chosen if (p := entry.protocol(metric))} - {"pixels"}
+    own = sorted(names - {"lenet", "inception"})
+    if own:
+        raise UsageError(
+            f"{metric} takes the features {own[0]}, a file of yours: train and score the "
+            "candidates with `gan-bench run --features FILE.onnx`, and compare them without --run."
+        )
+    metrics = tuple(
+        family
+        for family in METRICS
+        if family in DEFAULT or any(metric in figure_names(family, name) for name in names)
     )
-    return next(exact, fewest)
+    others = [
+        FeatureChoice(name, _count(metric, name, chosen)) for name in sorted(names - {"lenet"})
+    ]
+    return Scoring((FeatureChoice("lenet"), *others), metrics)
+
+
+def _count(metric: str, name: str, chosen: Sequence[Entry]) -> int | None:
+    """Return the number of images that are scored with a feature model, None for all."""
+    counts = {
+        (p.n_fake, p.n_real)
+        for entry in chosen
+        if (p := entry.protocol(metric)) is not None and p.features == name
+    }
+    equal = [fake for fake, real in counts if fake == real]
+    return equal[0] if len(counts) == 1 and equal else None

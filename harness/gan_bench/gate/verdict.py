@@ -1,4 +1,4 @@
-"""What the gate says of each implementation of the baseline, and of all together."""
+"""The verdict on each implementation of a baseline, and the exit code of all together."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -8,10 +8,12 @@ from typing import Final, Literal
 import numpy as np
 from scipy import stats
 
-from gan_bench.gate.baseline import FEWEST_BASELINE, FEWEST_CANDIDATES, Entry, SeedFigures
+from gan_bench.analysis.statistics import FEWEST_SEEDS, holm, holm_levels
+from gan_bench.gate.baseline import FEWEST_BASELINE, Entry, SeedFigures
+from gan_bench.gate.bounds import LEVEL, Measured, fresh_seeds, measure, paired_seeds
 from gan_bench.gate.comparability import incomparable, noted
-from gan_bench.gate.paired_seeds import fresh_seeds, own_seeds
-from gan_bench.gate.prediction_bound import LEVEL, SPEED, Measured, holm_levels, measure, scale_of
+from gan_bench.metrics import SPEED
+from gan_bench.metrics import metric as metric_of
 from gan_bench.text import listed, many, sanitize
 
 Verdict = Literal["pass", "improvement", "regression", "incomparable", "diverged", "not measured"]
@@ -23,141 +25,150 @@ EXIT_CODES: Final[dict[Verdict, int]] = {
     "pass": 0,
     "improvement": 0,
 }
-"""Those that stand earlier take precedence."""
+"""Earlier ones take precedence."""
 _TRAINED = ("ok", "diverged")
-"""Statuses that say something of how training goes; the others say something of the program."""
+"""Statuses that say how training went; the others concern the program or the machine."""
 
 
 @dataclass(frozen=True)
-class Row:
+class GateRow:
     """One implementation of the baseline."""
 
     baseline: Entry
     verdict: Verdict
     why: str
-    """What makes it so, in words."""
+    """The reason, in words."""
     candidate: Entry | None = None
     measured: Measured | None = None
-    """Of the seeds that decided; None where no figures were compared."""
+    """The test of the seeds that decided; None where no values were tested."""
     paired: tuple[float, float] | None = None
-    """Both sides' means over the baseline's own seeds, where these decided."""
+    """Means of both sides over the baseline's own seeds, where these decided."""
     level: float = LEVEL
-    """At which the figures were tested, after Holm."""
+    """Level of the test of the values, after Holm's correction."""
     p_failures: float | None = None
-    """Of the candidate's failing more often than the baseline, before Holm."""
+    """One-sided p value for the candidate failing more often, before Holm's correction."""
     failures: str = ""
     """How often training went wrong, in words; empty where it never did."""
-    troubles: str = ""
-    """Which runs have no figure, in words; empty where each has."""
+    unmeasured: str = ""
+    """Which runs have no value, in words; empty where each has one."""
     crashed: bool = False
-    """Whether a run ended by itself before its end, for another reason than its losses."""
+    """Whether a run ended early for another reason than its losses."""
     notes: tuple[str, ...] = ()
     """What else differs between the two."""
     seeds: tuple[int, ...] = ()
-    """The candidate's that decided."""
-    first: "Row | None" = None
-    """The trip before, where fresh seeds decided."""
+    """The candidate's seeds that decided."""
+    first: "GateRow | None" = None
+    """The verdict before the rerun, where there was one."""
     distinct: bool = True
-    """Whether its implementation stands once in the baseline."""
+    """Whether the baseline has the implementation once."""
 
     @property
     def label(self) -> str:
-        """The implementation's name, with data and budget where it stands there several times."""
+        """The implementation's name, with data and budget where the baseline repeats it."""
         return self.baseline.implementation if self.distinct else self.baseline.label
 
     @property
     def tripped(self) -> bool:
-        """Whether it is to be confirmed, or fails."""
+        """Whether it fails, unless a rerun says otherwise."""
         return EXIT_CODES[self.verdict] == 1
 
 
-def exit_code(rows: Sequence[Row]) -> int:
+def exit_code(rows: Sequence[GateRow]) -> int:
     """Return the gate's exit code: the precedence is that of `EXIT_CODES`."""
     codes = {EXIT_CODES[row.verdict] for row in rows}
     return next((code for code in EXIT_CODES.values() if code in codes), 0)
 
 
-def judge(
+def assess(
     baseline: Entry,
     candidate: Entry | None,
     metric: str,
     margin: float,
     *,
     seeds: Collection[int] | None = None,
-) -> Row:
-    """Compare one implementation; the verdict on its figures comes with all rows, by `decide`.
+) -> GateRow:
+    """Compare one implementation; `with_verdicts` tests all rows together.
 
     Parameters
     ----------
     baseline, candidate
-        Its two sides; no candidate where there is no run of it.
+        The two sides; no candidate where there is no run of it.
     metric
-        The figure's name, or ``images_per_s``.
+        Name of the metric.
     margin
         By how much it may be worse, as a share.
     seeds
-        The candidate's seeds that count; by default all that are not the baseline's own.
+        The candidate's seeds that count; by default all fresh ones, unless the baseline's own seeds
+        settle it.
     """
     if candidate is None:
-        return Row(baseline, "not measured", "there is no finished run of it")
-    row = Row(baseline, "not measured", "", candidate, notes=tuple(noted(baseline, candidate)))
+        return GateRow(baseline, "not measured", "there is no finished run of it")
+    row = GateRow(baseline, "not measured", "", candidate, notes=tuple(noted(baseline, candidate)))
     apart = incomparable(baseline, candidate, metric)
     if apart:
         return replace(row, verdict="incomparable", why=listed(apart))
+    fresh = fresh_seeds(baseline, candidate)
     if metric != SPEED and seeds is None:
-        own = own_seeds(baseline, candidate, metric, margin)
-        if own.passes and own.decides(candidate, fresh_seeds(baseline, candidate)):
+        own = paired_seeds(baseline, candidate, metric, margin)
+        if own.settles(candidate, fresh):
             kind: Verdict = "improvement" if own.improvement else "pass"
             return replace(row, verdict=kind, why=own.why, seeds=own.seeds, paired=own.means)
-    chosen = fresh_seeds(baseline, candidate) if seeds is None else seeds
-    counted = [one for one in candidate.seeds if one.seed in chosen]
-    before, after = figures(baseline.seeds, metric), figures(counted, metric)
+    chosen = fresh if seeds is None else seeds
+    counted = [run for run in candidate.seeds if run.seed in chosen]
+    before, after = values_of(baseline.seeds, metric), values_of(counted, metric)
     p_failures, failures = _failures(baseline, counted)
     row = replace(
         row,
-        seeds=tuple(one.seed for one in counted),
+        seeds=tuple(run.seed for run in counted),
         p_failures=p_failures,
         failures=failures,
-        troubles=_troubles(counted, len(after), metric),
-        crashed=any(one.status not in _TRAINED for one in counted),
+        unmeasured=_unmeasured(counted, len(after), metric),
+        crashed=any(run.status not in _TRAINED for run in counted),
     )
-    if scale_of(metric) == "ratio" and any(value <= 0 for value in (*before, *after)):
-        return replace(row, why=f"a {metric} of 0 has no logarithm to compare")
+    if metric_of(metric).scale == "ratio" and any(value <= 0 for value in (*before, *after)):
+        return replace(row, why=f"{metric} is 0: cannot compare on a log scale")
     if len(before) < FEWEST_BASELINE:
-        why = f"the baseline has {many(len(before), 'seed')} with {metric}, it takes"
-        return replace(row, why=f"{why} {FEWEST_BASELINE}")
-    if len(after) < FEWEST_CANDIDATES:
-        repeated = len(candidate.seeds) - len(fresh_seeds(baseline, candidate))
-        told = repeated and seeds is None
-        not_own = f", {repeated} on the baseline's own seeds do not count" if told else ""
-        why = f"{many(len(after), 'seed')} of {FEWEST_CANDIDATES} needed{row.troubles}{not_own}"
+        why = f"the baseline has {many(len(before), 'seed')} with {metric}"
+        return replace(row, why=f"{why}, it takes {FEWEST_BASELINE}")
+    if len(after) < FEWEST_SEEDS:
+        own_runs = len(candidate.seeds) - len(fresh) if seeds is None else 0
+        ignored = f", {own_runs} on the baseline's own seeds do not count" if own_runs else ""
+        why = f"{many(len(after), 'seed')} of {FEWEST_SEEDS} needed{row.unmeasured}{ignored}"
         return replace(row, why=why)
     return replace(row, measured=measure(metric, before, after, margin))
 
 
-def decide(rows: Sequence[Row]) -> list[Row]:
-    """Give every row its verdict: figures and failures tested at levels that Holm's method gives.
+@dataclass(frozen=True)
+class _Test:
+    rejected: bool
+    level: float
 
-    Each row may make two tests, of its figures and of how often training failed; both count.
+
+def with_verdicts(rows: Sequence[GateRow]) -> list[GateRow]:
+    """Give every row that was measured its verdict, with Holm's correction over all tests.
+
+    Each row may make two tests, of its values and of how often training failed; both count.
     """
-    p_values, places = [], []
-    for i, row in enumerate(rows):
-        for kind, p in (
-            ("worse", row.measured.p_worse if row.measured else None),
-            ("failures", row.p_failures if row.failures else None),
-        ):
-            if p is not None:
-                p_values.append(p)
-                places.append((i, kind))
-    levels = dict(zip(places, zip(p_values, holm_levels(p_values), strict=True), strict=True))
-    better = [i for i, row in enumerate(rows) if row.measured]
-    better_levels = dict(
-        zip(better, holm_levels([m.p_better for row in rows if (m := row.measured)]), strict=True)
-    )
-    return [_decided(row, i, levels, better_levels.get(i, LEVEL)) for i, row in enumerate(rows)]
+    worse = [row.measured.p_worse if row.measured else None for row in rows]
+    failing = [row.p_failures if row.failures else None for row in rows]
+    tests = _tests([*worse, *failing])
+    better = _tests([row.measured.p_better if row.measured else None for row in rows])
+    return [
+        _with_verdict(row, tests[i], tests[len(rows) + i], better[i]) for i, row in enumerate(rows)
+    ]
 
 
-def confirmed(first: Row, rerun: Row) -> Row:
+def _tests(p_values: Sequence[float | None]) -> list[_Test | None]:
+    """Test hypotheses together; None where there is no p value."""
+    known = [p for p in p_values if p is not None]
+    corrected, levels = iter(holm(known)), iter(holm_levels(known, LEVEL))
+    return [
+        None if p is None else _Test(rejected=next(corrected) <= LEVEL, level=next(levels))
+        for p in p_values
+    ]
+
+
+def confirmed(first: GateRow, rerun: GateRow) -> GateRow:
     """Return the verdict of the rerun, which alone counts, with what tripped before."""
     seeds = listed([str(seed) for seed in first.seeds], 6)
     words = f"seeds {seeds} tripped ({first.why})"
@@ -170,40 +181,36 @@ def confirmed(first: Row, rerun: Row) -> Row:
     return replace(rerun, why=why, first=first)
 
 
-def figures(seeds: Sequence[SeedFigures], metric: str) -> list[float]:
-    """Return a metric of the runs that are ok; speed as images/s for each GFLOP/s probed."""
+def values_of(seeds: Sequence[SeedFigures], metric: str) -> list[float]:
+    """Return a metric of the seeds that succeeded; speed as images/s for each GFLOP/s probed."""
     found = []
-    for one in seeds:
-        value = one.figures.get(metric)
+    for run in seeds:
+        value = run.figures.get(metric)
         if metric == SPEED:
-            rate, probe = one.images_per_s, one.probe_gflops
+            rate, probe = run.images_per_s, run.probe_gflops
             value = rate / probe if rate is not None and probe is not None else None
-        if one.status == "ok" and value is not None:
+        if run.status == "ok" and value is not None:
             found.append(value)
     return found
 
 
-def _decided(
-    row: Row,
-    place: int,
-    levels: dict[tuple[int, str], tuple[float, float]],
-    better_level: float,
-) -> Row:
-    worse, failures = levels.get((place, "worse")), levels.get((place, "failures"))
-    if failures is not None and failures[0] <= failures[1]:
+def _with_verdict(
+    row: GateRow, worse: _Test | None, failing: _Test | None, better: _Test | None
+) -> GateRow:
+    if failing is not None and failing.rejected:
         return replace(row, verdict="diverged", why=row.failures)
     measured = row.measured
-    if measured is None or worse is None:
+    if measured is None or worse is None or better is None:
         return row
-    row = replace(row, level=worse[1])
+    row = replace(row, level=worse.level)
     before, after = measured.mean
     also = f"; {row.failures}" if row.failures else ""
     change = f"{_change(measured)} ({before:.4g} to {after:.4g})"
-    if worse[0] <= worse[1]:
+    if worse.rejected:
         return replace(row, verdict="regression", why=f"{change}, beyond the bound{also}")
     if row.crashed:
-        return replace(row, why=f"{change}, but not every run came to its end{row.troubles}")
-    if measured.p_better <= better_level:
+        return replace(row, why=f"{change}, but not every run came to its end{row.unmeasured}")
+    if better.rejected:
         why = f"{change}, better than chance and margin{also}"
         return replace(row, verdict="improvement", why=why)
     why = f"{change}, within what seeds and margin allow{also}"
@@ -219,24 +226,24 @@ def _change(measured: Measured) -> str:
 
 def _failures(baseline: Entry, counted: Sequence[SeedFigures]) -> tuple[float | None, str]:
     """Compare how often training went wrong: Fisher's exact test, one-sided."""
-    tried = [one for one in baseline.seeds if one.status in _TRAINED]
-    trying = [one for one in counted if one.status in _TRAINED]
-    failed = [one for one in trying if one.failed]
+    tried = [run for run in baseline.seeds if run.status in _TRAINED]
+    trying = [run for run in counted if run.status in _TRAINED]
+    failed = [run for run in trying if run.failed]
     if not failed:
         return None, ""
-    before = sum(one.failed for one in tried)
+    before = sum(run.failed for run in tried)
     table = np.array([[len(failed), len(trying) - len(failed)], [before, len(tried) - before]])
-    words = Counter("collapsed" if one.status == "ok" else "diverged" for one in failed)
+    words = Counter("collapsed" if run.status == "ok" else "diverged" for run in failed)
     what = listed([f"{count} {word}" for word, count in words.items()])
     p = float(stats.fisher_exact(table, alternative="greater").pvalue)
     return p, f"{what} of {many(len(trying), 'run')}; in the baseline {before} of {len(tried)}"
 
 
-def _troubles(counted: Sequence[SeedFigures], able: int, metric: str) -> str:
-    """Return which runs have no figure, each after a comma."""
-    statuses = Counter(one.status for one in counted if one.status != "ok")
+def _unmeasured(counted: Sequence[SeedFigures], able: int, metric: str) -> str:
+    """Return which runs have no value, each after a comma."""
+    statuses = Counter(run.status for run in counted if run.status != "ok")
     words = "".join(f", {count} ended as {status}" for status, count in statuses.items())
-    unscored = sum(one.status == "ok" for one in counted) - able
+    unscored = sum(run.status == "ok" for run in counted) - able
     words += f", {unscored} without {metric}" if unscored else ""
-    reason = next((one.reason for one in counted if one.status != "ok" and one.reason), None)
+    reason = next((run.reason for run in counted if run.status != "ok" and run.reason), None)
     return words + (f" ({' '.join(sanitize(reason).split()).rstrip('.')})" if reason else "")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from gan_bench.results.events import Event
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.status import Status
-from gan_bench.system.environment import DISK_FULL, DISK_FULL_EXIT_CODE
 from gan_bench.system.files import last_lines
+from gan_bench.system.processes import DISK_FULL, DISK_FULL_EXIT_CODE
 
 LOG_TAIL_LINES = 30
 

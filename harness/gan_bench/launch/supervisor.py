@@ -14,8 +14,9 @@ from gan_bench.plan.spec import RunSpec
 from gan_bench.results.events import Event, EventTail
 from gan_bench.results.layout import RunFolder
 from gan_bench.system.disk import has_no_space
-from gan_bench.system.environment import DISK_FULL_EXIT_CODE, STACKS_SIGNAL, worker_environment
 from gan_bench.system.processes import (
+    DISK_FULL_EXIT_CODE,
+    STACKS_SIGNAL,
     OomWatch,
     become_subreaper,
     descendants,
@@ -23,6 +24,7 @@ from gan_bench.system.processes import (
     end_group,
     left_behind,
     signal_group,
+    worker_environment,
 )
 
 GRACE_S = 10.0

@@ -1,39 +1,162 @@
-"""Has both implementations of a pair observed at the same time, and certifies what it comes to."""
+"""Finds pairs of implementations, has both of a pair observed, and certifies the comparison."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gan_bench.errors import UsageError
 from gan_bench.parity.messages import Message, ObserveRequest, receive
-from gan_bench.parity.pairs import MNIST_SHAPE, Pair
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plan.spec import device_kind
-from gan_bench.plugins.describe import Description
-from gan_bench.plugins.frameworks import identifying_versions, versions_of
-from gan_bench.results.certificate import BOUNDS, Certificate, Party, certificate_id
+from gan_bench.plugins.describe import MNIST_SHAPE, Description, describe
+from gan_bench.plugins.frameworks import framework_problem, identifying_versions, versions_of
+from gan_bench.plugins.registry import Implementation, find, registered
+from gan_bench.results.certificate import BOUNDS, Certificate, Party, certificate_id, without_budget
 from gan_bench.results.layout import open_results
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import default_threads, device_in_child, machine
-from gan_bench.system.environment import worker_environment
 from gan_bench.system.locks import device_lock
+from gan_bench.system.processes import worker_environment
+from gan_bench.text import did_you_mean
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two implementations of one recipe with the same recipe values."""
+
+    name: str
+    """The recipe's name if it has one twin, else ``<a>--<b>``."""
+    reference: Description
+    other: Description
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        return self.reference.implementation.recipe
+
+
+def pairs(words: Sequence[str]) -> tuple[list[Pair], list[str]]:
+    """Return the pairs to compare, and a sentence for each implementation that cannot be compared.
+
+    Parameters
+    ----------
+    words
+        Empty: all recipes with several registered implementations. One recipe, or two
+        implementations by name or path.
+
+    Raises
+    ------
+    UsageError
+        Something is unknown or there is no pair; or, of two that were named, one cannot be
+        imported, its framework is not installed, or they are of different recipes or values.
+    """
+    if len(words) > 2:
+        raise UsageError("Name one recipe, or two implementations to compare, or nothing for all.")
+    if len(words) == 2:
+        return [_chosen(words[0], words[1])], []
+    found: list[Pair] = []
+    left_out: list[str] = []
+    for name, implementations in _with_twins(*words).items():
+        descriptions = []
+        for implementation in implementations:
+            try:
+                descriptions.append(_described(implementation.name))
+            except UsageError as error:
+                left_out.append(str(error))
+        if not descriptions:
+            continue
+        origins = [d for d in descriptions if d.implementation.framework == d.recipe_origin]
+        reference = (origins or descriptions)[0]
+        for other in [description for description in descriptions if description is not reference]:
+            try:
+                found.append(_pair(reference, other, name if len(implementations) == 2 else None))
+            except UsageError as error:
+                left_out.append(str(error))
+    if not found:
+        raise UsageError(" ".join(left_out))
+    return found, left_out
+
+
+def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
+    """Return the registered implementations of recipes that have several, by recipe."""
+    by_recipe: dict[str, list[Implementation]] = {}
+    for implementation in registered().values():
+        by_recipe.setdefault(implementation.recipe, []).append(implementation)
+    if recipe is not None:
+        if recipe not in by_recipe:
+            raise UsageError(_unknown(recipe, by_recipe))
+        if len(by_recipe[recipe]) == 1:
+            raise UsageError(
+                f"The recipe {recipe} has one implementation, {by_recipe[recipe][0].name}; to "
+                f"compare yours with it: gan-bench parity {by_recipe[recipe][0].name} ./yours.py"
+            )
+        by_recipe = {recipe: by_recipe[recipe]}
+    several = {name: found for name, found in by_recipe.items() if len(found) > 1}
+    if not several:
+        raise UsageError(
+            "No recipe has several implementations; name two to compare: gan-bench parity A ./b.py"
+        )
+    return several
+
+
+def _described(target: str) -> Description:
+    description = describe(target, {}, MNIST_SHAPE)
+    absent = framework_problem(description.implementation)
+    if absent is not None:
+        raise UsageError(f"{description.implementation.name} cannot be compared: {absent}.")
+    return description
+
+
+def _chosen(one: str, other: str) -> Pair:
+    first, second = find([one, other]) if one != other else (one, other)
+    if first == second:
+        raise UsageError(f"{one} is always equal to itself; name two implementations.")
+    return _pair(_described(first), _described(second), None)
+
+
+def _pair(reference: Description, other: Description, name: str | None) -> Pair:
+    names = reference.implementation.name, other.implementation.name
+    recipes = reference.implementation.recipe, other.implementation.recipe
+    if names[0] == names[1]:
+        raise UsageError(f"Both are called {names[0]}; rename one file.")
+    if recipes[0] != recipes[1]:
+        raise UsageError(
+            f"{names[0]} implements the recipe {recipes[0]} and {names[1]} {recipes[1]}; only two "
+            "of one recipe can be compared."
+        )
+    ours, theirs = (without_budget(found.recipe_values) for found in (reference, other))
+    apart = [field for field in ours | theirs if ours.get(field) != theirs.get(field)]
+    if apart:
+        values = [str(found.get(apart[0], "no such field")) for found in (ours, theirs)]
+        raise UsageError(
+            f"{names[0]} and {names[1]} have other recipe values ({apart[0]}: {values[0]} and "
+            f"{values[1]}); only two with the same can be compared."
+        )
+    return Pair(name or f"{names[0]}--{names[1]}", reference, other)
+
+
+def _unknown(recipe: str, known: dict[str, list[Implementation]]) -> str:
+    if recipe in registered() or ".py" in recipe:
+        return f"To compare {recipe}, name a second implementation beside it."
+    return f"There is no recipe named {recipe!r}; {did_you_mean(recipe, known)}"
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How pairs are compared."""
+    """Options of the comparison."""
 
     device: str = "cpu"
     threads: int = max(1, default_threads() // 2)
-    """Of each of the two processes, which run at the same time."""
+    """Threads of each of the two processes, which run at the same time."""
     seed: int = 0
-    """Of initial weights, batches, latents and the perturbation."""
+    """Seed of initial weights, batches, latents and the perturbation."""
     batch_size: int = 32
-    """At most; a recipe that does not allow it keeps its own."""
+    """Maximum batch size; a recipe that does not allow it keeps its own."""
     paired_steps: int = 20
-    """The length of the paired run."""
+    """Number of steps of the paired run."""
     limit_s: float = 3600.0
-    """After which a pair that is not done is ended."""
+    """Seconds after which an unfinished comparison is stopped."""
 
 
 def certify_all(
@@ -44,18 +167,18 @@ def certify_all(
     Raises
     ------
     UsageError
-        The device is in use and ``wait`` is false; nothing was compared then.
+        The device is in use and ``wait`` is false.
     """
     folder = open_results(results, create=True)
     with device_lock(setup.device, command, wait=wait):
         for pair in found:
             certificate = certify(pair, setup)
-            certificate.write(folder)
+            certificate.write_in(folder)
             yield certificate
 
 
 def certify(pair: Pair, setup: Setup) -> Certificate:
-    """Compare the two implementations of a pair, each in a process of its own."""
+    """Compare the two implementations of a pair, each in its own process."""
     descriptions = pair.reference, pair.other
     first, second = (description.implementation.name for description in descriptions)
     comparison = Comparison((first, second))
@@ -71,7 +194,7 @@ def certify(pair: Pair, setup: Setup) -> Certificate:
 
 
 def observer(description: Description, setup: Setup) -> Child:
-    """Start a process that shows what an implementation does; `observed` reads it."""
+    """Start a process that observes an implementation; `observed` reads its messages."""
     request = ObserveRequest(
         implementation=description.implementation,
         recipe_values=description.recipe_values,
@@ -91,7 +214,7 @@ def observer(description: Description, setup: Setup) -> Child:
 
 
 def observed(child: Child, name: str) -> Iterator[Message]:
-    """Yield what an observer shows.
+    """Yield an observer's messages.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The child process that shows what one implementation does on the exchanged inputs."""
+"""The child process that runs one implementation on shared inputs and sends its results."""
 
 from collections.abc import Iterator, Mapping
 from typing import IO, Any

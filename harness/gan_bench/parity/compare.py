@@ -1,19 +1,19 @@
-"""How far two implementations are apart in what they hold, compute and learn: pure functions."""
+"""Measures how far the weights, outputs and updates of two implementations differ."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.parity.messages import Message, Tensors
-from gan_bench.results.certificate import BOUNDS, Figure, incomparable, measured
+from gan_bench.results.certificate import BOUNDS, Figure, PairedRun, incomparable, measured
 
 _ZERO = "zero in both: its gradient vanishes by arithmetic"
 
 
 def is_trained(name: str) -> bool:
-    """Tell a tensor that an optimiser moves from a moving statistic."""
+    """Return whether an optimiser updates a tensor; moving statistics are not trained."""
     return not name.rpartition(".")[2].startswith("moving_")
 
 
@@ -46,7 +46,7 @@ def _held(name: str, expected: Tensors, held: Tensors) -> Figure:
         return measured("held weights", name, 0.0, bound)
     tensor = max(gaps, key=lambda key: np.nan_to_num(gaps[key], nan=np.inf))
     many = f"{tensor}, one of {len(gaps)} tensors" if len(gaps) > 1 else tensor
-    # Bits may differ where values do not: a zero of the other sign.
+    # Equal values may have different bits: zeros of opposite sign.
     return measured("held weights", name, gaps[tensor], bound, note=many).model_copy(
         update={"passed": False}
     )
@@ -95,9 +95,9 @@ def compare_step(initial: Tensors, reference: Message, other: Message) -> Iterat
     floors = _zero_below(sizes)
     for name in comparable:
         floor = floors[name.partition(".")[0]] if is_trained(name) else 0.0
-        # The other's is not needed, and takes its time, where the reference's is no zero.
+        # Computing the other's norm takes time; it matters only if the reference's is zero.
         if sizes[name] <= floor and norm(theirs[name], initial[name]) <= floor:
-            # Nothing but rounding noise: there is no direction in which they could agree.
+            # Only rounding noise: the direction of the update has no meaning.
             yield measured("updates", name, 0.0, BOUNDS.updates, step=step, note=_ZERO)
             continue
         gap = norm(ours[name], theirs[name])
@@ -141,7 +141,7 @@ def _wide(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _not_float64(*tensors: NDArray[Any]) -> str | None:
-    """Return why updates would not show: rounded weights hide deviations."""
+    """Return why updates cannot be compared: rounded weights hide deviations."""
     other = [tensor.dtype for tensor in tensors if tensor.dtype != np.float64]
     return f"{other[0]} where the run is in float64" if other else None
 
@@ -152,3 +152,58 @@ def _mismatch(one: NDArray[Any], other: NDArray[Any]) -> str | None:
         return f"shapes {one.shape} and {other.shape}"
     kinds = [array.dtype for array in (one, other) if array.dtype.kind not in "fiub"]
     return f"values of dtype {kinds[0]}" if kinds else None
+
+
+_MINIMISED = ("generator", "discriminator")
+THRESHOLDS: Final = ("1e-06", "1e-03", "1e-01")
+
+
+class PairedRunComparison:
+    """Compares a paired run message by message, to keep only one message in memory."""
+
+    def __init__(self, *, batch_size: int, dropout: bool) -> None:
+        self._batch_size = batch_size
+        self._dropout = dropout
+        self._steps = 0
+        self._losses_apart: dict[str, int | None] = dict.fromkeys(THRESHOLDS)
+        self._weights_apart: dict[int, float | None] = {}
+
+    def add(self, reference: Message, other: Message) -> None:
+        """Compare the losses since the last message and the current weights."""
+        ours, theirs = reference.of("losses"), other.of("losses")
+        relative = np.max([_relative(ours[name], theirs[name]) for name in _MINIMISED], axis=0)
+        for threshold in THRESHOLDS:
+            # NaN is beyond every threshold.
+            beyond = ~(relative <= float(threshold))
+            if self._losses_apart[threshold] is None and beyond.any():
+                self._losses_apart[threshold] = self._steps + int(np.argmax(beyond)) + 1
+        self._steps = reference.step
+        self._weights_apart[self._steps] = _distance(reference.of("weights"), other.of("weights"))
+
+    def result(self) -> PairedRun | None:
+        """Return the figures, None if nothing was compared."""
+        if not self._weights_apart:
+            return None
+        return PairedRun(
+            steps=self._steps,
+            batch_size=self._batch_size,
+            dropout=self._dropout,
+            losses_apart=self._losses_apart,
+            weights_apart=self._weights_apart,
+        )
+
+
+def _relative(ours: NDArray[np.floating], theirs: NDArray[np.floating]) -> NDArray[np.float64]:
+    one, other = ours.astype(np.float64), theirs.astype(np.float64)
+    greater = np.maximum(np.abs(one), np.abs(other))
+    return np.where(one == other, 0.0, np.abs(one - other) / np.where(greater > 0, greater, 1.0))
+
+
+def _distance(ours: Tensors, theirs: Tensors) -> float | None:
+    names = [name for name in ours if is_trained(name)]
+    if any(name not in theirs or theirs[name].shape != ours[name].shape for name in names):
+        return None
+    gaps = np.array([norm(ours[name], theirs[name]) for name in names])
+    sizes = np.array([norm(ours[name], np.zeros(1)) for name in names])
+    distance = np.linalg.norm(gaps) / np.linalg.norm(sizes)
+    return float(distance) if np.isfinite(distance) else None

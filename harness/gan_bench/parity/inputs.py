@@ -1,4 +1,4 @@
-"""What both implementations are given: pure functions of the recipe and the seed."""
+"""The inputs of both implementations: pure functions of the recipe and the seed."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,7 +21,7 @@ _MARKS = (1, 10, 20, 50, 100, 200, 300)
 
 @dataclass(frozen=True)
 class Inputs:
-    """The harness's own batches and latents of a recipe."""
+    """Batches and latents as the harness draws them for a recipe."""
 
     recipe: Recipe
     seed: int
@@ -29,7 +29,7 @@ class Inputs:
     """uint8 (n, height, width, channels)."""
 
     def batches(self, first_step: int, steps: int) -> NDArray[np.int64]:
-        """Return those of a window of steps."""
+        """Return the batches of a window of steps."""
         return data.batches(
             seed=self.seed,
             first_step=first_step,
@@ -52,7 +52,7 @@ class Inputs:
         )
 
     def evaluation_latents(self) -> NDArray[np.float32]:
-        """Return a batch of the latents that evaluation points sample from."""
+        """Return a batch of evaluation latents."""
         return data.evaluation_latents(
             seed=self.seed,
             count=self.recipe.batch_size,
@@ -67,7 +67,7 @@ class Inputs:
 
 
 def observed_recipe(recipe: Recipe, dtype: str, batch_size: int) -> Recipe:
-    """Return the recipe with a dtype and, where it allows that, batches of at most a size.
+    """Return the recipe with a dtype and, if it allows that, a limited batch size.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def _changed(recipe: Recipe, **changes: object) -> Recipe:
 
 
 def perturbed(weights: Weights, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Return weights in which no tensor is trivial, as some are at the start.
+    """Return weights without trivial tensors, such as initial zeros.
 
     Biases of 0, gammas of 1 and the moving statistics of a network that never trained hide that an
     implementation leaves one out or takes one for the other. Kernels stay as they are.
@@ -104,5 +104,5 @@ def perturbed(weights: Weights, seed: int) -> dict[str, NDArray[np.float32]]:
 
 
 def marks(steps: int) -> Iterable[int]:
-    """Return the steps of a paired run at which weights are compared, the last one included."""
+    """Return the steps of a paired run at which weights are compared, including the last."""
     return sorted({mark for mark in _MARKS if mark < steps} | {steps})

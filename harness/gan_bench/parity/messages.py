@@ -1,4 +1,4 @@
-"""What an implementation was seen to do, part by part, and how parts travel through a pipe."""
+"""Messages about an implementation's behaviour, and how they travel through a pipe."""
 
 import io
 import json
@@ -18,32 +18,32 @@ Stage = Literal["held", "forward", "paired", "step", "unsupported"]
 
 
 class ObserveRequest(Frozen):
-    """What the child is to observe."""
+    """What the child process observes."""
 
     implementation: Implementation
     recipe_values: dict[str, Any]
     device: str
-    """As the child calls it."""
+    """The device's name in the child process."""
     seed: int
     batch_size: int = Field(ge=2)
-    """At most; a recipe that does not allow it keeps its own."""
+    """Maximum batch size; a recipe that does not allow it keeps its own."""
     paired_steps: int = Field(ge=1)
 
 
 @dataclass(frozen=True)
 class Message:
-    """One thing that an implementation did."""
+    """Results of one stage."""
 
     stage: Stage
-    """``unsupported`` says why there are no further parts."""
+    """``unsupported`` is the last one, with a ``reason``."""
     arrays: Tensors = field(default_factory=dict)
-    """By name; ``<kind>.<name>`` where a part holds several kinds."""
+    """Arrays by name, or by ``<kind>.<name>`` if there are several kinds."""
     step: int = 0
-    """The training steps done by then."""
+    """Number of training steps so far."""
     reason: str = ""
 
     def of(self, kind: str) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a kind by their names without it."""
+        """Return the arrays of a kind, by name without the kind."""
         start = f"{kind}."
         return {
             name.removeprefix(start): array
@@ -52,14 +52,14 @@ class Message:
         }
 
 
-def send(pipe: IO[bytes], part: Message) -> None:
-    """Write a part: a line of JSON that describes it, then each array's bytes."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in part.arrays.items()}
+def send(pipe: IO[bytes], message: Message) -> None:
+    """Write a message: a line of JSON, then the bytes of each array."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in message.arrays.items()}
     objects = [name for name, array in arrays.items() if array.dtype.hasobject]
     if objects:
         raise TypeError(f"{objects[0]} is an array of objects, not of numbers")
-    kinds = [(name, array.dtype.str, part.arrays[name].shape) for name, array in arrays.items()]
-    head = {"stage": part.stage, "step": part.step, "reason": part.reason, "arrays": kinds}
+    kinds = [(name, array.dtype.str, message.arrays[name].shape) for name, array in arrays.items()]
+    head = {"stage": message.stage, "step": message.step, "reason": message.reason, "arrays": kinds}
     pipe.write(json.dumps(head).encode() + b"\n")
     for array in arrays.values():
         pipe.write(_bytes(array))
@@ -67,10 +67,10 @@ def send(pipe: IO[bytes], part: Message) -> None:
 
 
 def receive(pipe: IO[bytes]) -> Iterator[Message]:
-    """Yield the parts until the sender ends; one that it did not finish is left out.
+    """Yield messages until the sender ends; drop an incomplete one.
 
-    A sender waits until its parts are read, so that two senders that are read in turn stay within
-    one part of each other, and neither fills a disk.
+    A sender waits until its messages are read: two senders that are read in turn stay within one
+    message of each other.
     """
     while (line := pipe.readline()).endswith(b"\n"):
         head = json.loads(line)

@@ -1,4 +1,4 @@
-"""The verdict on a pair: two observations compared part by part."""
+"""Compares the observations of a pair message by message, and decides the verdict."""
 
 from collections.abc import Iterable
 from itertools import zip_longest
@@ -6,10 +6,14 @@ from itertools import zip_longest
 import numpy as np
 
 from gan_bench.errors import GanBenchError
-from gan_bench.parity.compare import compare_forward, compare_held, compare_step
+from gan_bench.parity.compare import (
+    PairedRunComparison,
+    compare_forward,
+    compare_held,
+    compare_step,
+)
 from gan_bench.parity.inputs import TEN_STEPS
 from gan_bench.parity.messages import Message, Tensors
-from gan_bench.parity.paired import PairedRunComparison
 from gan_bench.results.certificate import LEVELS, Figure, PairedRun, Verdict, worst, worst_of_level
 from gan_bench.system.child import ChildDied
 
@@ -19,7 +23,7 @@ class _CannotCheck(GanBenchError):
 
 
 class Comparison:
-    """What the observations of two implementations come to, as far as they go."""
+    """The comparison of two implementations' observations."""
 
     def __init__(self, names: tuple[str, str]) -> None:
         self.names = names
@@ -39,32 +43,32 @@ class Comparison:
 
     @property
     def paired_run(self) -> PairedRun | None:
-        """How long they stayed together, None where it did not come to it."""
+        """Figures of the paired run, None if the comparison ended before it."""
         return self._paired.result() if self._paired else None
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why they are no twins: what ended the comparison, and each level's worst figure."""
+        """Why the pair did not pass: the worst figure of each failed level, and an early end."""
         worst_figures = [worst_of_level(self._figures, level) for level in LEVELS]
         failed = [str(figure) for figure in worst_figures if figure and not figure.passed]
         return (*failed, self.problem) if self.problem else tuple(failed)
 
     def held(self, name: str) -> bool | None:
         """Whether an implementation held the initial weights."""
-        found = [f.passed for f in self._figures if f.level == "held weights" and f.of == name]
-        return found[0] if found else None
+        passed = [f.passed for f in self._figures if f.level == "held weights" and f.of == name]
+        return passed[0] if passed else None
 
     def run(self, reference: Iterable[Message], other: Iterable[Message]) -> None:
-        """Compare two observations part by part; never raises for what a trainer does."""
+        """Compare two observations; failures of a trainer are recorded, not raised."""
         try:
-            # Losses and weights that are no numbers have figures that say so.
+            # NaN in losses and weights shows in the figures.
             with np.errstate(invalid="ignore", over="ignore"):
-                for ours, theirs in zip_longest(reference, other):
-                    if ours is None or theirs is None:
-                        name = self.names[0 if ours is None else 1]
+                for first, second in zip_longest(reference, other):
+                    if first is None or second is None:
+                        name = self.names[0 if first is None else 1]
                         self.problem = f"{name} ended before the comparison was done."
                         return
-                    self._compare(ours, theirs)
+                    self._compare(first, second)
         except _CannotCheck as reason:
             self.cannot_check(str(reason))
             return
@@ -77,30 +81,30 @@ class Comparison:
             self.verdict = "passed"
 
     def cannot_check(self, reason: str) -> None:
-        """Say why the two cannot be compared, or not to the end."""
+        """Record why the comparison cannot be done or finished."""
         self.problem = f"{reason.rstrip('.')}."
         if all(figure.passed for figure in self._figures):
             self.verdict = "not checked"
 
-    def _compare(self, ours: Message, theirs: Message) -> None:
-        for name, part in zip(self.names, (ours, theirs), strict=True):
-            if part.stage == "unsupported":
-                raise _CannotCheck(f"{name} cannot be checked: {part.reason}")
-        match ours.stage:
+    def _compare(self, reference: Message, other: Message) -> None:
+        for name, message in zip(self.names, (reference, other), strict=True):
+            if message.stage == "unsupported":
+                raise _CannotCheck(f"{name} cannot be checked: {message.reason}")
+        match reference.stage:
             case "held":
-                facts = ours.of("facts")
+                facts = reference.of("facts")
                 self.batch_size = int(facts["batch_size"])
-                initial = ours.of("recipe")
+                initial = reference.of("recipe")
                 self._initial = {name: t.astype(np.float64) for name, t in initial.items()}
                 self._paired = PairedRunComparison(
                     batch_size=self.batch_size, dropout=bool(facts["dropout"])
                 )
-                self._figures += compare_held(self.names, ours, theirs)
+                self._figures += compare_held(self.names, reference, other)
             case "forward":
-                self._figures += compare_forward(ours, theirs)
+                self._figures += compare_forward(reference, other)
             case "paired":
                 assert self._paired is not None
-                self._paired.add(ours, theirs)
+                self._paired.add(reference, other)
             case "step":
-                self._figures += compare_step(self._initial, ours, theirs)
-                self._steps = ours.step
+                self._figures += compare_step(self._initial, reference, other)
+                self._steps = reference.step

@@ -1,6 +1,5 @@
 """What the user asks for: presets, plan files and options, validated."""
 
-import difflib
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plan.spec import Budget
 from gan_bench.system.files import read_limited
 from gan_bench.system.models import Frozen
+from gan_bench.text import did_you_mean
 
 
 class Preset(Frozen):
@@ -123,8 +123,7 @@ def read_plan_file(path: Path, executors: Collection[str]) -> dict[str, Any]:
     known = [*(name for name in Request.model_fields if name != "executors"), *executors]
     for key in content:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
+            hint = did_you_mean(key, known)
             raise UsageError(f"The plan file {path} has the unknown key {key!r}; {hint}")
     tables = {name: content.pop(name) for name in executors if name in content}
     for name, table in tables.items():
@@ -191,6 +190,40 @@ def parse_set(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
             )
         values.setdefault(name, {})[field] = value
     return values
+
+
+def with_options(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plan file's content, overridden by the options of the command line.
+
+    Parameters
+    ----------
+    content
+        What `read_plan_file` returned.
+    options
+        Options by their key of a plan file; ``seeds`` and ``set`` as they were typed, and None,
+        False or () for an option that was not given.
+
+    Raises
+    ------
+    UsageError
+        ``seeds`` or ``set`` has another form.
+    """
+    given = {
+        name: value
+        for name, value in options.items()
+        if value is not None and value is not False and value != ()
+    }
+    merged = {**content}
+    if given.keys() & set(BUDGETS):
+        merged = {name: value for name, value in merged.items() if name not in BUDGETS}
+    if "seeds" in given:
+        given["seeds"] = parse_seeds(given["seeds"])
+    if "set" in given:
+        fields = dict(merged.get("set", {}))
+        for name, values in parse_set(given["set"]).items():
+            fields[name] = {**fields.get(name, {}), **values}
+        given["set"] = fields
+    return merged | given
 
 
 def request(values: Mapping[str, Any], where: str = "") -> Request:

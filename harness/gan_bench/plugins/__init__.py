@@ -1,1 +1,1 @@
-"""What can be run: implementations and recipes, found, described, loaded and hashed."""
+"""Finds, describes, loads and hashes implementations and recipes."""

@@ -1,4 +1,4 @@
-"""What an implementation's recipe is with the user's values; third parties' in a child process."""
+"""Describes implementations and their recipes; third parties' recipes in a child process."""
 
 import inspect
 from collections.abc import Mapping
@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from gan_bench.data import SplitName
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plugins import source_hash
-from gan_bench.plugins.frameworks import PINNED
+from gan_bench.plugins.frameworks import PINNED, framework_problem
 from gan_bench.plugins.registry import (
     Implementation,
+    RecipeFacts,
     is_path,
     recipe_entry_point,
     registered,
@@ -20,42 +21,33 @@ from gan_bench.recipe import Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
 
+MNIST_SHAPE = (28, 28, 1)
+"""The image shape to describe an implementation for where no data set is chosen."""
 _OWN_RECIPES = "gan_bench_recipes"
 _IMPORT_LIMIT_S = 300.0
 
 
 class RecipeField(Frozen):
-    """One knob of a recipe, with the value that the run takes."""
+    """A hyperparameter of a recipe, with its value in the run."""
 
     name: str
     value: Any
     default: Any
     description: str
     origin: str
-    """``source``, ``chosen``, ``framework default pinned``, or empty where not stated."""
+    """``source``, ``chosen``, ``framework default pinned``, or empty (unknown)."""
 
 
-class Description(Frozen):
+class Description(RecipeFacts):
     """An implementation and its validated recipe, as plain values."""
 
-    implementation: Implementation
-    source_sha256: str
     recipe_origin: str
     """The framework in which the recipe's source was written."""
     recipe_source: str
     summary: str
     fields: tuple[RecipeField, ...]
-    conventions: dict[str, str]
-    """What is pinned and no field, by what it concerns: the recipe's and the harness's own."""
-    images_per_step: int
     batch_size: int
     epochs: int
-    train_splits: tuple[SplitName, ...]
-    """The data set's splits that are trained on, one after the other."""
-    parameters: dict[str, int] | None
-    multiply_adds_per_step: int | None
-    cannot_make: str | None
-    """Why the recipe cannot make images of the data set's shape."""
 
     @property
     def recipe_values(self) -> dict[str, Any]:
@@ -63,8 +55,8 @@ class Description(Frozen):
         return {field.name: field.value for field in self.fields}
 
 
-def _sentence(name: str, recipe_class: type[Recipe], error: ValidationError) -> str:
-    """Say the first thing that is wrong with a recipe's values."""
+def _problem(name: str, recipe_class: type[Recipe], error: ValidationError) -> str:
+    """Return the first problem of a recipe's values as a sentence."""
     wrong = first_validation_error(error)
     field = wrong.where or "the recipe"
     if wrong.kind == "extra_forbidden":
@@ -74,8 +66,8 @@ def _sentence(name: str, recipe_class: type[Recipe], error: ValidationError) -> 
     return f"{name}.{field}: {wrong.message}{given}."
 
 
-def _lists(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Split what the command line gives for fields of several values, ``0.5,0.9``."""
+def _split_lists(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Split command-line values such as ``0.5,0.9`` of fields that hold several values."""
     split = dict(values)
     for name, value in values.items():
         field = recipe_class.model_fields.get(name)
@@ -110,9 +102,9 @@ def describe_recipe(
         A value is not valid.
     """
     try:
-        recipe = recipe_class.model_validate(_lists(recipe_class, values))
+        recipe = recipe_class.model_validate(_split_lists(recipe_class, values))
     except ValidationError as error:
-        raise UsageError(_sentence(implementation.name, recipe_class, error)) from error
+        raise UsageError(_problem(implementation.name, recipe_class, error)) from error
     defaults = recipe_class.model_fields
     dumped = recipe.model_dump(mode="json")
     fields = []
@@ -149,7 +141,7 @@ def describe_recipe(
 def describe_own(
     target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
 ) -> Description | None:
-    """Describe a registered implementation of one of gan-bench's recipes, None if it is another.
+    """Describe an implementation of one of gan-bench's own recipes; return None for others.
 
     These recipes import no framework and are therefore imported into this process.
     """
@@ -195,3 +187,38 @@ def describe(
     except (ChildDied, OSError) as error:
         raise UsageError(f"{target} cannot be imported: its process {error}.") from error
     return Description.model_validate(answer)
+
+
+def implementation_rows() -> list[dict[str, Any]]:
+    """Return one row for each implementation; facts that need an import are None."""
+    rows: list[dict[str, Any]] = []
+    for implementation in registered().values():
+        description = describe_own(implementation.name, {}, MNIST_SHAPE)
+        parameters = (description.parameters if description else None) or {}
+        multiply_adds = description.multiply_adds_per_step if description else None
+        origin = description.recipe_origin if description else None
+        rows.append(
+            {
+                "name": implementation.name,
+                "framework": implementation.framework,
+                "recipe": implementation.recipe,
+                "kind": (
+                    "plugin"
+                    if origin is None
+                    else "original"
+                    if origin == implementation.framework
+                    else "twin"
+                ),
+                "source": description.recipe_source if description else None,
+                "generator_parameters": parameters.get("generator"),
+                "discriminator_parameters": parameters.get("discriminator"),
+                "multiply_adds_per_image": (
+                    multiply_adds / description.images_per_step
+                    if multiply_adds and description
+                    else None
+                ),
+                "missing": framework_problem(implementation),
+                "distribution": implementation.distribution,
+            }
+        )
+    return rows

@@ -1,4 +1,4 @@
-"""Which packages each framework needs and how to get them; nothing here imports one."""
+"""The packages of each framework and how to install them, without importing any."""
 
 import contextlib
 import importlib
@@ -23,16 +23,16 @@ _IMPORT_LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class Framework:
-    """What an implementation of a framework needs to be installed."""
+    """The packages that a framework needs."""
 
     packages: tuple[str, ...]
-    """Distributions that must be there and whose versions identify a run."""
+    """Distributions that must be installed; their versions are part of a run's identity."""
     install: str
-    """The command that brings them."""
+    """The command that installs them."""
     gpus: str = ""
-    """An expression for how many GPUs it sees, once ``module`` is imported."""
+    """An expression for the number of visible GPUs, given the imported ``module``."""
     module: str = ""
-    """What takes the time, and fails, where something is wrong with the installation."""
+    """The module whose import fails if the installation is broken."""
 
 
 FRAMEWORKS: dict[str, Framework] = {
@@ -55,11 +55,11 @@ PINNED = {
     "GPU memory": "grows on demand",
     "threads": "as many for every framework",
 }
-"""What a worker's environment sets alike for all frameworks; see `gan_bench.system.environment`."""
+"""Settings that are equal in all frameworks' workers; see `gan_bench.system.processes`."""
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions, in this interpreter, of all that can identify a run."""
+    """Return the versions in this interpreter of all packages that can identify a run."""
     versions = {"python": platform.python_version(), "gan-bench": __version__}
     names = {"numpy"} | {p for framework in FRAMEWORKS.values() for p in framework.packages}
     for name in sorted(names):
@@ -77,7 +77,7 @@ def versions_of(python: str | None) -> dict[str, str]:
     Raises
     ------
     UsageError
-        The interpreter cannot be run, or holds another gan-bench or none.
+        The interpreter cannot be run, or has no gan-bench or another version.
     """
     if python is None or python == sys.executable:
         return installed_versions()
@@ -86,7 +86,7 @@ def versions_of(python: str | None) -> dict[str, str]:
     except OSError as error:
         raise UsageError(
             f"The interpreter {python} in the plan's [python] table cannot be run ({error}); "
-            "name the python of an environment that holds gan-bench."
+            "name the python of an environment with gan-bench."
         ) from error
     except ChildDied as error:
         raise UsageError(
@@ -95,7 +95,7 @@ def versions_of(python: str | None) -> dict[str, str]:
         ) from error
     if versions["gan-bench"] != __version__:
         raise UsageError(
-            f"The interpreter {python} holds gan-bench {versions['gan-bench']}, this one "
+            f"The interpreter {python} has gan-bench {versions['gan-bench']}, this one "
             f"{__version__}; install the same version in both."
         )
     return versions
@@ -117,7 +117,7 @@ def framework_problem(implementation: Implementation, python: str | None = None)
 
 @dataclass(frozen=True)
 class ImportedFramework:
-    """What importing a framework showed."""
+    """Facts about a framework that only an import shows."""
 
     module: str
     version: str
@@ -126,7 +126,7 @@ class ImportedFramework:
 
 
 def import_framework(name: str, python: str) -> ImportedFramework:
-    """Import a framework in an interpreter of its own.
+    """Import a framework in a child process.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Imports trainer classes, in child processes only; as a module, describes one for the parent."""
+"""Imports trainer classes, in child processes only; as a program, describes one to its parent."""
 
 import importlib.util
 import inspect
@@ -68,13 +68,13 @@ def load_trainer(implementation: Implementation) -> type:
 
 
 def _trainer_in(module: ModuleType, path: Path, attribute: str | None) -> type:
-    """Return the one class of a file that looks like a trainer."""
+    """Return the only class of a file with a trainer's methods."""
     if attribute is not None:
         named = getattr(module, attribute, None)
         if not isinstance(named, type):
             raise UsageError(f"{path} has no class {attribute}.")
         return named
-    found: list[type] = [
+    trainers: list[type] = [
         value
         for name, value in vars(module).items()
         if inspect.isclass(value)
@@ -82,13 +82,13 @@ def _trainer_in(module: ModuleType, path: Path, attribute: str | None) -> type:
         and not name.startswith("_")
         and all(hasattr(value, method) for method in _CONTRACT)
     ]
-    if len(found) != 1:
-        names = ", ".join(trainer.__name__ for trainer in found) or "none"
+    if len(trainers) != 1:
+        names = ", ".join(trainer.__name__ for trainer in trainers) or "none"
         raise UsageError(
             f"{path} must define one trainer class with {', '.join(_CONTRACT)}; it has {names}. "
             f"Name one with {path.name}:CLASS."
         )
-    return found[0]
+    return trainers[0]
 
 
 def plugin_in(path: Path, attribute: str | None) -> Implementation:
@@ -124,7 +124,7 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
 def describe_here(
     target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
 ) -> Description:
-    """Describe a target by importing its recipe (or, where only it knows the recipe, its trainer).
+    """Describe a target by importing its recipe, or its trainer if the recipe is not registered.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def describe_here(
 
 
 def _describe(request: bytes) -> dict[str, Any]:
-    """Describe the target that a parent asks for."""
+    """Describe the target of the parent's request."""
     asked = json.loads(request)
     try:
         description = describe_here(asked["target"], asked["values"], tuple(asked["shape"]))

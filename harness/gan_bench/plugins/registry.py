@@ -1,6 +1,5 @@
-"""Finds implementations by entry point or by file path, and imports none of them."""
+"""Finds implementations by entry point or file path, without importing them."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from importlib import metadata
@@ -8,16 +7,18 @@ from pathlib import Path
 
 from pydantic import Field
 
+from gan_bench.data import SplitName
 from gan_bench.errors import UsageError
 from gan_bench.system.files import is_file
 from gan_bench.system.models import Frozen
+from gan_bench.text import did_you_mean
 
 
 class Implementation(Frozen):
-    """A recipe in a framework, and where its trainer class is to be found."""
+    """A recipe in a framework, and the location of its trainer class."""
 
     name: str = Field(pattern=r"^[^/\\\x00.][^/\\\x00]*$", max_length=200)
-    """As users write it, e.g. ``torch-dcgan``; a part of the run's folder's name, so no path."""
+    """The user's name for it, e.g. ``torch-dcgan``; part of folder names, so it has no slash."""
     framework: str
     recipe: str
     attribute: str
@@ -28,6 +29,26 @@ class Implementation(Frozen):
     """The file, for a plugin given by its path."""
     distribution: str | None = None
     """The installed distribution that registered the entry point, with its version."""
+
+
+class RecipeFacts(Frozen):
+    """What an implementation's description and the specification of its runs both state."""
+
+    implementation: Implementation
+    source_sha256: str
+    """SHA-256 of the source files of the implementation and its recipe."""
+    conventions: dict[str, str] = Field(default_factory=dict)
+    """Settings that are fixed by the recipe or the harness and are no recipe field, by topic."""
+    images_per_step: int = Field(ge=1)
+    """Number of real images that one training step consumes."""
+    train_splits: tuple[SplitName, ...] = ("train",)
+    """Splits of the data set that the recipe trains on, concatenated."""
+    parameters: dict[str, int] | None = None
+    """Number of trainable parameters of the generator and of the discriminator."""
+    multiply_adds_per_step: int | None = None
+    """Multiply-adds in the matrix products and convolutions of one training step."""
+    cannot_make: str | None = None
+    """Why the recipe does not support the image shape of the data set; None if it does."""
 
 
 IMPLEMENTATIONS_GROUP = "gan_bench.implementations"
@@ -71,7 +92,7 @@ def registered() -> dict[str, Implementation]:
 
 
 def is_path(target: str) -> bool:
-    """Tell a plugin's file, ``./my_gan.py`` or ``my_gan.py:MyGan``, from a registered name."""
+    """Return whether a target is a file such as ``my_gan.py:MyGan``, not a registered name."""
     return ".py" in target or "/" in target
 
 
@@ -81,7 +102,7 @@ def find(targets: Iterable[str]) -> list[str]:
     Raises
     ------
     UsageError
-        An unknown name (with the nearest known one) or a file that is not there.
+        An unknown name (with the nearest known one) or a missing file.
     """
     known = registered()
     chosen: list[str] = []
@@ -89,8 +110,7 @@ def find(targets: Iterable[str]) -> list[str]:
         if is_path(target):
             split_path(target)
         elif target not in known:
-            near = difflib.get_close_matches(target, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "`gan-bench list` shows what there is"
+            hint = did_you_mean(target, known, "`gan-bench list` shows all of them.")
             raise UsageError(f"There is no implementation named {target!r}; {hint}")
         if target not in chosen:
             chosen.append(target)
@@ -135,7 +155,7 @@ def path_name(target: str) -> str:
 
 
 def recipe_entry_point(name: str) -> metadata.EntryPoint | None:
-    """Return the entry point of the recipe ``name``, or None where only a trainer knows it.
+    """Return the entry point of the recipe ``name``, None if it is not registered.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The sha256 of an implementation's source: its module, and what that imports from beside it."""
+"""The sha256 of an implementation's source: its module and the modules that it imports."""
 
 import ast
 import hashlib
@@ -40,7 +40,7 @@ def _imports(path: Path, module: str) -> set[str]:
 
 
 def _counts(module: str, path: Path, own: frozenset[str]) -> bool:
-    """Tell code that may change under a version from installed packages and Python itself."""
+    """Return whether code may change without a change of version, unlike installed packages."""
     top = module.split(".")[0]
     if top == "gan_bench" or top in sys.stdlib_module_names:
         return False
@@ -48,7 +48,7 @@ def _counts(module: str, path: Path, own: frozenset[str]) -> bool:
 
 
 def _sha256(files: dict[str, Path], own: frozenset[str]) -> str:
-    """Hash files by module, and all that they import and that counts."""
+    """Hash files and all modules that they import, except those identified by a version."""
     found: dict[str, Path] = {}
     waiting = dict(files)
     while waiting:
@@ -67,10 +67,9 @@ def _sha256(files: dict[str, Path], own: frozenset[str]) -> str:
 
 
 def sha256_of_modules(modules: list[str]) -> str:
-    """Hash modules and all that they import from their own packages or from no package at all.
+    """Hash modules and all that they import from their own packages or from no package.
 
-    Read as text; nothing is imported. Of other installed packages and of the harness, the versions
-    stand in a run's specification.
+    The files are read, not imported. A run's specification has the versions of other packages.
     """
     own = frozenset(module.split(".")[0] for module in modules)
     files = {module: file for module in modules if (file := _file_of(module)) is not None}
@@ -78,7 +77,7 @@ def sha256_of_modules(modules: list[str]) -> str:
 
 
 def sha256_of_harness() -> str:
-    """Hash gan-bench's own source, which no implementation's hash has in it."""
+    """Hash gan-bench's own source, which is not part of implementations' hashes."""
     folder = Path(__file__).parent.parent
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -87,5 +86,5 @@ def sha256_of_harness() -> str:
 
 
 def sha256_of_file(path: Path) -> str:
-    """Hash a plugin's file and all that it imports from no installed package, as above."""
+    """Hash a plugin's file and all that it imports from outside of installed packages."""
     return _sha256({"__plugin__": path}, frozenset())

@@ -13,7 +13,7 @@ from gan_bench.report.charts import Curves, Shares, class_shares
 from gan_bench.report.charts.fid_curves import FidCharts, fid_charts
 from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_drawn
 from gan_bench.report.charts.png import fid_picture, loss_picture, shares_picture
-from gan_bench.report.claims.verdicts import ClaimRow, claims
+from gan_bench.report.claims import ClaimRow, claims
 from gan_bench.report.pictures import Look, Names, Picture, looks
 from gan_bench.report.samples import Samples, sample_pages
 from gan_bench.report.sections.all_scores import elsewhere, published, quality

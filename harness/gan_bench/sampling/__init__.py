@@ -7,14 +7,14 @@ from gan_bench.system.models import Frozen
 
 
 class SampleRequest(Frozen):
-    """What the child is to sample."""
+    """What the child process samples."""
 
     spec: RunSpec
     checkpoint: Path
-    """The trainer's folder in it."""
+    """The folder of the checkpoint that the trainer wrote."""
     step: int
     device: str
-    """As the child calls it."""
+    """The device's name in the child process."""
     seed: int
-    """Of the latents; the trainer has the run's own."""
+    """Seed of the latents; the trainer uses the run's seed."""
     count: int

@@ -1,4 +1,4 @@
-"""What ``gan-bench sample`` does: new images from the last checkpoint of a finished run."""
+"""Samples new images from the last checkpoint of a finished run: ``gan-bench sample``."""
 
 import io
 import json
@@ -16,31 +16,30 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.plugins import source_hash
 from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.plugins.registry import Implementation, recipe_entry_point
-from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import find_run
-from gan_bench.results.losses import write_images
+from gan_bench.results.training_files import last_checkpoint, write_images
 from gan_bench.sampling import SampleRequest
 from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import check_device, device_in_child
-from gan_bench.system.environment import worker_environment
 from gan_bench.system.files import write_atomically
+from gan_bench.system.processes import worker_environment
 
 MOST = 100_000
-"""Images that may be asked for at once."""
+"""Maximum number of images."""
 _GRID_SIDE = 32
-"""Of the greatest picture, in images; there may be more of them in the other file."""
+"""Maximum images on a side of the picture; the other file has all images."""
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """What was written."""
+    """The written files."""
 
     images: Path
     """``images``, uint8 (n, height, width, channels)."""
     grid: Path
-    """The first of them in one picture, 1,024 at most."""
+    """A picture of the first 1,024 images."""
 
 
 def sample(
@@ -55,31 +54,31 @@ def sample(
 ) -> Sampled:
     """Sample from a run's last checkpoint.
 
-    Without a seed, the latents are those of the run's evaluation points: of the last step's
-    checkpoint, on the CPU, the first images are those of the final snapshot to the bit.
+    Without a seed, the latents are those of the run's evaluation points: on the CPU, the first
+    images are bit-identical to the final snapshot if the checkpoint is of the last step.
 
     Parameters
     ----------
     results
         The results folder.
     name
-        The run's id, or a part of it.
+        The run's id or a part of it.
     count
-        Images, from 1 to `MOST`.
+        Number of images, from 1 to `MOST`.
     out
-        The folder to write to, made if it is not there.
+        The output folder, created if missing.
     seed
-        Of the latents, the run's own unless given.
+        Seed of the latents (default: the run's).
     device
-        See `gan_bench.system.devices.check_device`; the run's own unless given.
+        See `gan_bench.system.devices.check_device` (default: the run's).
     say
-        Takes a warning.
+        Called with warnings.
 
     Raises
     ------
     UsageError
-        There is no such run, it has no checkpoint, what it was made from is gone or does not fit,
-        or ``out`` cannot be written.
+        The run is unknown, has no checkpoint, its trainer or data set is missing or has changed, or
+        ``out`` cannot be written.
     """
     if not 1 <= count <= MOST:
         raise UsageError(f"1 to {MOST:,} images can be sampled at once, not {count:,}.")
@@ -87,12 +86,12 @@ def sample(
     spec = record.spec
     step, checkpoint = _checkpoint(folder)
     implementation = spec.implementation
-    _check_there(implementation, spec.python, record.run_id)
+    _check_available(implementation, spec.python, record.run_id)
     now = source_now(implementation)
     if now is not None and now != spec.source_sha256:
         say(
             f"The source of {implementation.name} has changed since the run (sha256 {now[:12]}, "
-            f"then {spec.source_sha256[:12]}): its weights are loaded into the code of now."
+            f"then {spec.source_sha256[:12]}): its weights are loaded into the current code."
         )
     chosen = check_device(device or spec.device)
     stem = f"{record.run_id}-step{step}" + (f"-seed{seed}" if seed is not None else "")
@@ -106,7 +105,7 @@ def sample(
         count=count,
     )
     try:
-        # What cannot be written is found out before the long work.
+        # Fail before the long work if the folder cannot be written.
         out.mkdir(parents=True, exist_ok=True)
         images = _sampled(request, record.run_id, chosen)
         write_images(files.images, images)
@@ -148,7 +147,7 @@ def source_now(implementation: Implementation) -> str | None:
         modules = [str(implementation.module), *([point.module] if point else [])]
         return source_hash.sha256_of_modules(modules)
     except (OSError, SyntaxError, ValueError):
-        return None  # the trainer's own process says what is wrong
+        return None  # the child process reports the problem
 
 
 def _checkpoint(folder: RunFolder) -> tuple[int, Path]:
@@ -164,7 +163,7 @@ def _checkpoint(folder: RunFolder) -> tuple[int, Path]:
     return found
 
 
-def _check_there(implementation: Implementation, python: str | None, run_id: str) -> None:
+def _check_available(implementation: Implementation, python: str | None, run_id: str) -> None:
     if implementation.path is not None and not Path(implementation.path).is_file():
         raise UsageError(
             f"The run {run_id} cannot be sampled: its trainer's file {implementation.path} is "
@@ -191,6 +190,6 @@ def _received(child: Child, run_id: str) -> NDArray[np.uint8]:
 
 
 def _square(count: int) -> tuple[int, int]:
-    """Return columns and rows of a grid that is about square."""
+    """Return the columns and rows of an almost square grid."""
     columns = min(_GRID_SIDE, math.ceil(math.sqrt(count)))
     return columns, min(_GRID_SIDE, math.ceil(count / columns))

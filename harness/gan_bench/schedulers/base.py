@@ -1,10 +1,9 @@
-"""Where runs go that do not run here: what a scheduler is to gan-bench, and how one is found.
+"""The interface of a scheduler, and how installed schedulers are found.
 
-Third parties bring their own by an entry point in the group ``gan_bench.executors``; there is one
-that works in docs/clusters.md.
+Other packages add schedulers by an entry point in the group ``gan_bench.executors``;
+docs/clusters.md has a working example.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,15 +14,16 @@ from typing import Any, Protocol
 from gan_bench.errors import UsageError
 from gan_bench.launch.status import JobState
 from gan_bench.plan.spec import Place
+from gan_bench.text import did_you_mean
 
 GROUP = "gan_bench.executors"
 LOCAL = "local"
 JOB_VARIABLE = "GAN_BENCH_JOB"
-"""In which an engine tells a task which job it is: a `gan_bench.results.record.Job` as JSON."""
+"""Tells a task which job it is: a `gan_bench.results.record.Job` as JSON."""
 TETHER_VARIABLE = "GAN_BENCH_TETHERED"
-"""Set by an engine that holds the other end of a task's stdin: the task ends when that closes."""
+"""Set by a scheduler that holds the other end of a task's stdin: the task ends when it closes."""
 AGAIN_EXIT_CODE = 75
-"""A task was asked to end before its run was finished: the same task continues it (EX_TEMPFAIL)."""
+"""A signal ended the task before its run was finished; the same task continues it (EX_TEMPFAIL)."""
 
 
 @dataclass(frozen=True)
@@ -31,99 +31,97 @@ class Task:
     """One run, to be run on some machine."""
 
     index: int
-    """In its launch."""
+    """Position in its submission."""
     run_id: str
     implementation: str
     argv: tuple[str, ...]
-    """Runs it on any machine that sees the results folder and this interpreter.
+    """Command that runs it on any machine that sees the results folder and this interpreter.
 
-    It exits with 0 if the run is ok, 1 if the row is not, 2 where the run could not be tried, and
-    `AGAIN_EXIT_CODE` where a signal (SIGTERM, SIGINT, SIGHUP, SIGUSR2) ended it after a checkpoint.
+    It exits with 0 if the run succeeded, 1 if it failed, 2 if it could not start, and with
+    `AGAIN_EXIT_CODE` if a signal (SIGTERM, SIGINT, SIGHUP, SIGUSR2) ended it after a checkpoint.
     """
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a user asks an engine for: a table of the plan file's, and what was typed."""
+class SchedulerOptions:
+    """What a user requests: the scheduler's table in the plan file, and command-line options."""
 
     common: Mapping[str, Any] = field(default_factory=dict)
     by_implementation: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """``[slurm.keras-enhanced]`` in a plan file."""
     device: str = "auto"
     threads: int | None = None
-    """Of each run, where the user named a number."""
+    """Threads of each run; None: the scheduler decides."""
 
 
-class Engine(Protocol):
-    """A scheduler, told what to ask it for."""
+class Scheduler(Protocol):
+    """A scheduler with the options for its jobs."""
 
-    def __init__(self, asked: Asked) -> None:
-        """Read what is asked for; raise `UsageError` where that makes no sense."""
+    def __init__(self, asked: SchedulerOptions) -> None:
+        """Validate the options; raise `UsageError` if one is invalid."""
 
     def place(self) -> Place:
-        """Return the device and the threads that every run will have."""
+        """Return the device and the number of threads of every run."""
 
     def parameters(self, implementation: str) -> tuple[str, ...]:
-        """Return exactly what the scheduler is asked for, one parameter a line, for readers."""
+        """Return the exact parameters of a job, one on each line, for users to read."""
 
     def check(self, implementations: Sequence[str], folder: Path) -> None:
-        """Raise `UsageError` for what can be known before anything is submitted."""
+        """Raise `UsageError` for problems that can be found before submitting."""
 
     def submit(
         self, tasks: Sequence[Task], folder: Path, *, retries: int, max_parallel: int | None
     ) -> Iterator[dict[int, str]]:
-        """Submit tasks, all at a time or in parts; yield each part's jobs by the task's index.
+        """Submit tasks, all at once or in parts; yield the jobs of each part by task index.
 
         Parameters
         ----------
         tasks
-            What to run.
+            The tasks.
         folder
-            The launch's own folder, for the scheduler's logs; on the file system that all share.
+            The submission's own folder on the shared file system, for the scheduler's logs.
         retries
-            How often a job that was killed, with its machine perhaps, is to start again.
+            How many times to restart a job that was killed.
         max_parallel
-            How many may run at once, None for as many as there is room for.
+            How many jobs may run at once; None: no limit.
         """
 
     def states(self, jobs: Sequence[str]) -> dict[str, JobState] | None:
-        """Return the states of those jobs that are not over, None where it cannot be known now.
+        """Return the states of unfinished jobs, None if the scheduler does not answer now.
 
-        Raise `UsageError` where it never can be on this machine.
+        Raise `UsageError` if this machine cannot reach the scheduler at all.
         """
 
     def cancel(self, jobs: Sequence[str]) -> None:
-        """End jobs, whether they run or wait; those that are over are no error."""
+        """Cancel running and waiting jobs; ignore finished ones."""
 
 
 @cache
-def engines() -> dict[str, metadata.EntryPoint]:
-    """Return the installed engines by name; none is imported."""
+def schedulers() -> dict[str, metadata.EntryPoint]:
+    """Return the installed schedulers by name, without importing them."""
     return {point.name: point for point in metadata.entry_points(group=GROUP)}
 
 
-def find_engine(name: str) -> type[Engine]:
-    """Return an engine's class.
+def find_scheduler(name: str) -> type[Scheduler]:
+    """Return a scheduler's class.
 
     Raises
     ------
     UsageError
-        There is none of that name, or it cannot be imported.
+        The name is unknown, or the class cannot be imported.
     """
-    known = [LOCAL, *engines()]
-    if name not in engines():
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
-        raise UsageError(f"There is no executor {name!r}; {hint}")
+    known = [LOCAL, *schedulers()]
+    if name not in schedulers():
+        raise UsageError(f"There is no executor {name!r}; {did_you_mean(name, known)}")
     try:
-        found: type[Engine] = engines()[name].load()
+        scheduler: type[Scheduler] = schedulers()[name].load()
     except (ImportError, AttributeError) as error:
         raise UsageError(f"The executor {name} cannot be imported: {error}.") from error
-    return found
+    return scheduler
 
 
 def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
-    """Part a plan file's table of an engine into what all runs get and what implementations do."""
+    """Split a scheduler's table of a plan file into options of all runs and of implementations."""
     own: dict[str, Mapping[str, Any]] = {
         name: table for name, table in values.items() if isinstance(table, dict)
     }

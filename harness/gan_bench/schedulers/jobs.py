@@ -1,94 +1,144 @@
-"""The scheduler's jobs of a results folder: which run is which, and how they stand."""
+"""The scheduler's jobs of a results folder: the state of each run's job, and how to follow them."""
 
+import time
 from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.launch.status import Answer, JobState, JobView
+from gan_bench.launch.status import Answer, JobState, JobView, RunStatus, Scan
 from gan_bench.results.layout import ResultsFolder
-from gan_bench.schedulers.base import Asked, Engine, find_engine
-from gan_bench.schedulers.submissions import LaunchFolder, launches
+from gan_bench.results.status import UNFINISHED
+from gan_bench.schedulers.base import Scheduler, SchedulerOptions, find_scheduler
+from gan_bench.schedulers.submissions import SubmissionFolder, submissions
 
 
 @dataclass(frozen=True)
 class _Job:
-    engine: str
+    scheduler: str
     job: str
     index: int
-    folder: LaunchFolder
+    folder: SubmissionFolder
 
 
 class Jobs:
-    """The latest job of each run that was ever submitted."""
+    """The latest job of each submitted run."""
 
     def __init__(self, results: ResultsFolder) -> None:
-        """Read what was submitted; ``left_out`` gets a sentence for what cannot be read."""
+        """Read all submissions; ``left_out`` gets a sentence for each that cannot be read."""
         self.left_out: list[str] = []
-        self._of_run: dict[str, _Job] = {}
-        self._engines: dict[str, Engine] = {}
-        for folder in launches(results):
+        self._job_of_run: dict[str, _Job] = {}
+        self._schedulers: dict[str, Scheduler] = {}
+        for folder in submissions(results):
             try:
-                engine = folder.read().engine
-                if engine not in self._engines:
-                    self._engines[engine] = find_engine(engine)(Asked())
+                name = folder.read().engine
+                if name not in self._schedulers:
+                    self._schedulers[name] = find_scheduler(name)(SchedulerOptions())
                 jobs = folder.jobs()
             except GanBenchError as error:
                 self.left_out.append(str(error))
                 continue
-            for one in jobs:
-                self._of_run[one.run_id] = _Job(engine, one.job, one.index, folder)
+            for job in jobs:
+                self._job_of_run[job.run_id] = _Job(name, job.job, job.index, folder)
         self._over: set[str] = set()
 
     def look(self) -> dict[str, JobView]:
-        """Return the job of each run, with one question to each scheduler."""
-        asked: dict[str, list[str]] = defaultdict(list)
-        for run_id, one in self._of_run.items():
+        """Return the job of each run; ask each scheduler once."""
+        unfinished: dict[str, list[str]] = defaultdict(list)
+        for run_id, job in self._job_of_run.items():
             if run_id not in self._over:
-                asked[one.engine].append(one.job)
-        answers: dict[str, Answer] = dict.fromkeys(self._engines, "yes")
+                unfinished[job.scheduler].append(job.job)
+        answers: dict[str, Answer] = dict.fromkeys(self._schedulers, "yes")
         states: dict[str, dict[str, JobState]] = {}
-        for name, jobs in asked.items():
+        for name, jobs in unfinished.items():
             try:
-                found = self._engines[name].states(jobs)
+                states_now = self._schedulers[name].states(jobs)
             except UsageError:
                 answers[name] = "never"
             else:
-                answers[name] = "yes" if found is not None else "not now"
-                states[name] = found or {}
+                answers[name] = "yes" if states_now is not None else "not now"
+                states[name] = states_now or {}
         views = {}
-        for run_id, one in self._of_run.items():
+        for run_id, job in self._job_of_run.items():
             over = run_id in self._over
-            standing = None if over else states.get(one.engine, {}).get(one.job)
-            answer = "yes" if over else answers[one.engine]
+            standing = None if over else states.get(job.scheduler, {}).get(job.job)
+            answer = "yes" if over else answers[job.scheduler]
             if answer == "yes" and standing is None:
                 self._over.add(run_id)
-            # What is over was not necessarily cancelled; what never began then was.
-            cancelled = standing is None and one.folder.cancelled.exists()
-            problem = one.folder.problem(one.index)
-            views[run_id] = JobView(one.job, standing, cancelled, problem, answer)
+            # A finished job was not necessarily cancelled, but one that never started was.
+            cancelled = standing is None and job.folder.cancelled.exists()
+            problem = job.folder.problem(job.index)
+            views[run_id] = JobView(job.job, standing, cancelled, problem, answer)
         return views
 
     def cancel(self) -> int:
-        """Cancel all jobs that are not over; return how many these were.
+        """Cancel all unfinished jobs; return their number.
 
         Raises
         ------
         UsageError
-            A scheduler does not answer, or does not let this user.
+            A scheduler does not answer, or refuses.
         """
-        of_engine: dict[str, list[_Job]] = defaultdict(list)
-        for one in self._of_run.values():
-            of_engine[one.engine].append(one)
+        jobs_of: dict[str, list[_Job]] = defaultdict(list)
+        for job in self._job_of_run.values():
+            jobs_of[job.scheduler].append(job)
         live = {}
-        for name, jobs in of_engine.items():
-            states = self._engines[name].states([one.job for one in jobs])
+        for name, jobs in jobs_of.items():
+            states = self._schedulers[name].states([job.job for job in jobs])
             if states is None:
                 raise UsageError(
                     f"The scheduler {name} does not answer now; nothing was cancelled. Try again."
                 )
-            live[name] = [one for one in jobs if one.job in states]
+            live[name] = [job for job in jobs if job.job in states]
         for name, jobs in live.items():
-            for folder in {one.folder for one in jobs}:
+            for folder in {job.folder for job in jobs}:
                 folder.cancelled.touch()
-            self._engines[name].cancel([one.job for one in jobs])
+            self._schedulers[name].cancel([job.job for job in jobs])
         return sum(map(len, live.values()))
+
+
+POLL_S = 2.0
+_PAUSE_FACTOR = 10
+"""Pause at least this many times longer than a look at the files took."""
+_FILE_DELAY_S = 30.0
+"""A shared file system may show a job's last files some time after the job has ended."""
+
+
+def follow(
+    scan: Scan, jobs: Jobs, run_ids: Collection[str] | None = None
+) -> Iterator[list[RunStatus]]:
+    """Yield the status of runs repeatedly, for the last time when none is under way.
+
+    Parameters
+    ----------
+    scan, jobs
+        The runs and the jobs of a results folder; their ``left_out`` lists unreadable files.
+    run_ids
+        The runs to follow (default: all planned runs).
+    """
+    gone: dict[str, float] = {}
+    while True:
+        started = time.monotonic()
+        views = jobs.look()
+        rows = [row for row in scan.look(views) if run_ids is None or row.run_id in run_ids]
+        for row in rows:
+            view = views.get(row.run_id)
+            if view is not None and view.answer == "yes" and view.state is None:
+                gone.setdefault(row.run_id, started)
+        over = not any(_under_way(row, views.get(row.run_id), gone) for row in rows)
+        yield rows
+        if over:
+            return
+        took = time.monotonic() - started
+        time.sleep(max(POLL_S, _PAUSE_FACTOR * took))
+
+
+def _under_way(row: RunStatus, view: JobView | None, gone: dict[str, float]) -> bool:
+    unfinished = row.status in UNFINISHED
+    if view is None or view.answer == "never":
+        return row.status == "running"
+    if view.answer == "not now":
+        return unfinished
+    if view.state is not None:
+        return True
+    return unfinished and time.monotonic() - gone[row.run_id] < _FILE_DELAY_S

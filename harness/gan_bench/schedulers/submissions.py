@@ -1,8 +1,8 @@
-"""The files of what was submitted to a scheduler: ``results/.../jobs/<launch>/``.
+"""The files of one submission to a scheduler, in ``results/.../jobs/<submission>/``.
 
-``launch.json`` says how runs are run, ``tasks.jsonl`` has each task's specification, ``jobs.jsonl``
-each task's job, ``attempts/`` when each task started. They are the only channel between whoever
-submits, the tasks, and whoever looks.
+``launch.json`` has the options, ``tasks.jsonl`` each task's specification, ``jobs.jsonl`` each
+task's job, ``attempts/`` the starts of each task. The submitting command, the tasks and ``status``
+communicate by these files only.
 """
 
 import json
@@ -12,23 +12,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar
-
-from pydantic import ValidationError
+from typing import ClassVar, Literal, TypeVar
 
 from gan_bench.errors import GanBenchError
 from gan_bench.launch.run_one import Options
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.layout import ResultsFolder
-from gan_bench.system.files import read_limited, write_atomically
-from gan_bench.system.models import Frozen
+from gan_bench.system.files import read_limited
+from gan_bench.system.models import Frozen, Stored
 
 _LONGEST_LINE_BYTES = 1 << 20
 Line = TypeVar("Line", bound=Frozen)
 
 
-class Submission(Frozen):
-    """What is alike for all tasks that one command submitted."""
+class Submission(Stored):
+    """Options of all tasks that one command submitted."""
+
+    KIND: ClassVar[str] = "submission"
+    REMEDY: ClassVar[str] = "use the scheduler's own commands for its jobs"
 
     schema_version: Literal[1] = 1
     id: str
@@ -37,11 +38,11 @@ class Submission(Frozen):
     plan_id: str
     options: Options
     retries: int
-    """How many attempts in a row may come no further."""
+    """How many consecutive attempts may make no progress."""
 
 
 class Submitted(Frozen):
-    """One task's job."""
+    """The job of one task."""
 
     run_id: str
     index: int
@@ -54,27 +55,27 @@ class Start(Frozen):
     time: str
     host: str
     step: int
-    """The last checkpoint's, 0 where there is none."""
+    """Step of the last checkpoint, 0 without one."""
 
 
 def new_id() -> str:
-    """Return a launch's id; later ones sort after earlier ones."""
+    """Return a new submission's id; later ids sort after earlier ones."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True)
-class LaunchFolder:
-    """The files of one launch."""
+class SubmissionFolder:
+    """The files of one submission."""
 
     path: Path
 
     @property
     def cancelled(self) -> Path:
-        """Is there once the launch was cancelled: what starts later ends at once."""
+        """Exists once the submission was cancelled: tasks that start later end at once."""
         return self.path / "cancelled"
 
     @property
-    def _launch(self) -> Path:
+    def _options(self) -> Path:
         return self.path / "launch.json"
 
     @property
@@ -85,34 +86,31 @@ class LaunchFolder:
     def _jobs(self) -> Path:
         return self.path / "jobs.jsonl"
 
-    def create(self, launch: Submission, specs: Sequence[RunSpec]) -> list[int]:
-        """Write all that tasks need; return where each task's specification begins, in bytes."""
+    def create(self, submission: Submission, specs: Sequence[RunSpec]) -> list[int]:
+        """Write what tasks need; return the byte offset of each task's specification."""
         self.path.mkdir(parents=True)
-        places = []
+        offsets = []
         with self._tasks.open("wb") as file:
             for spec in specs:
-                places.append(file.tell())
+                offsets.append(file.tell())
                 file.write(spec.model_dump_json().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        write_atomically(self._launch, launch.model_dump_json(indent=1).encode() + b"\n")
-        return places
+        submission.write(self._options)
+        return offsets
 
     def read(self) -> Submission:
-        """Read how its runs are run.
+        """Read the options of the submission.
 
         Raises
         ------
         GanBenchError
-            It is not there, damaged, or another version's.
+            The file is missing, damaged, or of another version.
         """
-        try:
-            return Submission.model_validate_json(read_limited(self._launch))
-        except (OSError, ValidationError, ValueError) as error:
-            raise GanBenchError(f"The launch {self._launch} is not readable.") from error
+        return Submission.read(self._options)
 
-    def spec(self, place: int) -> RunSpec:
-        """Read the specification that begins at a byte of ``tasks.jsonl``.
+    def spec(self, offset: int) -> RunSpec:
+        """Read the specification at a byte offset of ``tasks.jsonl``.
 
         Raises
         ------
@@ -121,20 +119,20 @@ class LaunchFolder:
         """
         try:
             with self._tasks.open("rb") as file:
-                file.seek(place)
-                return RunSpec.model_validate_json(file.readline(_LONGEST_LINE_BYTES))
-        except (OSError, ValidationError, ValueError) as error:
-            raise GanBenchError(f"{self._tasks} has no task at byte {place}.") from error
+                file.seek(offset)
+                return RunSpec.parse(file.readline(_LONGEST_LINE_BYTES))
+        except (OSError, ValueError) as error:
+            raise GanBenchError(f"{self._tasks} has no task at byte {offset}.") from error
 
     def note_jobs(self, jobs: Sequence[Submitted]) -> None:
-        """Note which job each task has become."""
+        """Record the job of each task."""
         with self._jobs.open("ab") as file:
             file.write(b"".join(job.model_dump_json().encode() + b"\n" for job in jobs))
             file.flush()
             os.fsync(file.fileno())
 
     def jobs(self) -> list[Submitted]:
-        """Return the jobs; lines that are cut short or damaged are passed over.
+        """Return the jobs; skip truncated and damaged lines.
 
         Raises
         ------
@@ -144,30 +142,27 @@ class LaunchFolder:
         return list(_lines(self._jobs, Submitted))
 
     def problem(self, index: int) -> Path:
-        """Return the file in which a task says why it could not be tried."""
+        """Return the file in which a task says why it could not start."""
         return self.path / "problems" / f"{index}.txt"
 
     def note_problem(self, index: int, sentence: str) -> None:
-        """Note why a task could not be tried."""
+        """Record why a task could not start."""
         path = self.problem(index)
         path.parent.mkdir(exist_ok=True)
         path.write_text(sentence, encoding="utf-8")
 
     def started_over(self, index: int) -> Path:
-        """Return the file that is there once a task of ``--force`` has removed what there was."""
+        """Return the file that exists once a task of ``--force`` has removed earlier results."""
         return self.path / "attempts" / f"{index}.over"
 
     def note_start(self, index: int, start: Start) -> list[Start]:
-        """Note an attempt of a task; return those before it.
-
-        Why an earlier one could not be tried is forgotten: it does not hold of this one.
-        """
+        """Record an attempt of a task; return earlier attempts, and forget their problem."""
         self.problem(index).unlink(missing_ok=True)
         path = self.path / "attempts" / f"{index}.jsonl"
         path.parent.mkdir(exist_ok=True)
         earlier = list(_lines(path, Start))
         with path.open("ab") as file:
-            # A line cut short by an earlier kill must not swallow this one.
+            # The newline separates this line from one that a kill truncated.
             file.write(b"\n" + start.model_dump_json().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -188,6 +183,6 @@ def _lines(path: Path, kind: type[Line]) -> Iterator[Line]:
             continue
 
 
-def launches(results: ResultsFolder) -> list[LaunchFolder]:
-    """Return the launches of a results folder, the latest last."""
-    return [LaunchFolder(path.parent) for path in sorted(results.jobs.glob("*/launch.json"))]
+def submissions(results: ResultsFolder) -> list[SubmissionFolder]:
+    """Return the submissions of a results folder, the latest last."""
+    return [SubmissionFolder(path.parent) for path in sorted(results.jobs.glob("*/launch.json"))]

@@ -1,4 +1,4 @@
-"""Submits what is left of a plan to a scheduler, one task a run."""
+"""Submits the unfinished runs of a plan to a scheduler, one task for each run."""
 
 import contextlib
 import signal
@@ -10,26 +10,26 @@ from datetime import UTC, datetime
 from gan_bench.errors import UsageError
 from gan_bench.launch.local import write_plan
 from gan_bench.launch.run_one import Options, action
-from gan_bench.launch.score import unscored
+from gan_bench.launch.score import is_scored
 from gan_bench.launch.supervisor import ENDING_SIGNALS
 from gan_bench.plan.spec import Plan, RunSpec
 from gan_bench.results.layout import ResultsFolder
-from gan_bench.schedulers.base import Engine, Task
+from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.jobs import Jobs
-from gan_bench.schedulers.submissions import LaunchFolder, Submission, Submitted, new_id
+from gan_bench.schedulers.submissions import Submission, SubmissionFolder, Submitted, new_id
 from gan_bench.system.disk import writing
 from gan_bench.system.locks import submission_lock
 
 
 @dataclass(frozen=True)
-class Submitter:
-    """What came of submitting a plan."""
+class SubmitCounts:
+    """Numbers of a plan's runs by what submitting did with them."""
 
     submitted: int
     finished: int
-    """Of the plan's runs that are not to be run again."""
+    """Runs that need not run again."""
     under_way: int
-    """Of the plan's runs whose jobs an earlier command submitted."""
+    """Runs that an earlier command submitted and that are not finished."""
 
 
 def submit(
@@ -38,21 +38,21 @@ def submit(
     options: Options,
     *,
     engine_name: str,
-    engine: Engine,
+    engine: Scheduler,
     retries: int,
     max_parallel: int | None,
-) -> Submitter:
+) -> SubmitCounts:
     """Submit every run that is neither finished nor submitted already.
 
-    What was submitted stands also where the scheduler takes no more: the same command goes on.
+    If the scheduler stops accepting jobs, the same command later submits the rest.
 
     Raises
     ------
     UsageError
-        The scheduler would not take the jobs, or cannot say what it has taken before; another
-        command is submitting; a record of another version stands in the way.
+        The scheduler would refuse the jobs, or cannot be asked for earlier jobs; another command
+        is submitting; a record has another version.
     GanBenchError
-        The scheduler took some jobs and no more, or the results folder cannot be written.
+        The scheduler accepted only some jobs, or the results folder cannot be written.
     """
     engine.check(sorted({spec.implementation.name for spec in plan.runs}), results.path)
     with writing(results.path), submission_lock(results.locks, options.command):
@@ -60,14 +60,14 @@ def submit(
         specs = [spec for spec in plan.runs if spec.run_id not in live]
         wanted = [spec for spec in specs if _is_wanted(results, spec, options)]
         write_plan(results, plan)
-        done = Submitter(
+        done = SubmitCounts(
             submitted=len(wanted),
             finished=len(specs) - len(wanted),
             under_way=len(plan.runs) - len(specs),
         )
         if not wanted:
             return done
-        launch = Submission(
+        submission = Submission(
             id=new_id(),
             engine=engine_name,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -75,11 +75,11 @@ def submit(
             options=replace(options, grace_s=engine.place().grace_s),
             retries=retries,
         )
-        folder = LaunchFolder((results.jobs / launch.id).absolute())
-        tasks = _tasks(results, launch, wanted, folder.create(launch, wanted))
+        folder = SubmissionFolder((results.jobs / submission.id).absolute())
+        tasks = _tasks(results, submission, wanted, folder.create(submission, wanted))
         parts = engine.submit(tasks, folder.path, retries=retries, max_parallel=max_parallel)
         while True:
-            with _undisturbed():  # what was submitted is noted
+            with _undisturbed():  # an accepted job must be recorded
                 jobs = next(parts, None)
                 if jobs is None:
                     return done
@@ -92,12 +92,12 @@ def submit(
 
 
 def _live(results: ResultsFolder) -> set[str]:
-    """Return the runs that have a job already; without an answer nothing is submitted twice."""
+    """Return the runs with an unfinished job; fail without an answer, to submit nothing twice."""
     jobs = Jobs(results)
     views = jobs.look()
     if any(view.answer != "yes" for view in views.values()):
         raise UsageError(
-            "The scheduler does not say how the jobs of this results folder stand; nothing was "
+            "The scheduler does not report the state of this results folder's jobs; nothing was "
             "submitted. Try again, on a machine that may ask it."
         )
     if jobs.left_out:
@@ -105,11 +105,11 @@ def _live(results: ResultsFolder) -> set[str]:
             f"{jobs.left_out[0]} Jobs of it may be under way, and nothing was submitted: move its "
             "folder aside once they are over."
         )
-    return {run_id for run_id, view in views.items() if view.standing is not None}
+    return {run_id for run_id, view in views.items() if view.state is not None}
 
 
 def _tasks(
-    results: ResultsFolder, launch: Submission, specs: list[RunSpec], places: list[int]
+    results: ResultsFolder, submission: Submission, specs: list[RunSpec], offsets: list[int]
 ) -> list[Task]:
     path = str(results.path.absolute())
     return [
@@ -119,28 +119,30 @@ def _tasks(
             implementation=spec.implementation.name,
             argv=(
                 *(sys.executable, "-P", "-m", "gan_bench.schedulers.task"),
-                *(path, launch.id, str(index), str(place)),
+                *(path, submission.id, str(index), str(offset)),
             ),
         )
-        for index, (spec, place) in enumerate(zip(specs, places, strict=True))
+        for index, (spec, offset) in enumerate(zip(specs, offsets, strict=True))
     ]
 
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let signals that ask for the end wait for it."""
-    # Noted, not blocked: an engine's own processes would be born with them blocked.
-    came: list[int] = []
-    before = {s: signal.signal(s, lambda number, _: came.append(number)) for s in ENDING_SIGNALS}
+    """Delay signals that ask for the end."""
+    # Recorded, not blocked: the scheduler's own child processes would inherit the block.
+    received: list[int] = []
+    before = {
+        s: signal.signal(s, lambda number, _: received.append(number)) for s in ENDING_SIGNALS
+    }
     try:
         yield
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-        for number in came:
+        for number in received:
             signal.raise_signal(number)
 
 
 def _is_wanted(results: ResultsFolder, spec: RunSpec, options: Options) -> bool:
     folder = results.run(spec.run_id)
-    return action(folder, options) == "run" or bool(unscored(folder, spec, options.scoring))
+    return action(folder, options) == "run" or not is_scored(folder, spec, options.scoring)

@@ -1,13 +1,12 @@
-"""What a scheduler's job does: one run of a launch, by the supervisor that every executor uses.
+"""The process of a scheduler's job: runs one task of a submission, supervised as on any machine.
 
-``python -P -m gan_bench.schedulers.task RESULTS LAUNCH INDEX PLACE``; see `base.Task` for its
-exit codes. All that it knows it reads from the results folder, and it writes there what it finds.
+``python -P -m gan_bench.schedulers.task RESULTS SUBMISSION INDEX OFFSET``; see `base.Task` for its
+exit codes. It communicates by files in the results folder only.
 """
 
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,44 +15,45 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gan_bench.errors import GanBenchError
-from gan_bench.launch.local import Interrupted, interruptible
-from gan_bench.launch.make_record import make_record
+from gan_bench.launch.local import Interrupted, RunProgress, interruptible
+from gan_bench.launch.make_record import make_record, provenance
 from gan_bench.launch.outcome import Outcome
-from gan_bench.launch.provenance import provenance
 from gan_bench.launch.run_one import Options, RunResult, run_one, start_over
 from gan_bench.launch.supervisor import SCHEDULERS_SIGNALS
 from gan_bench.plan.spec import RunSpec
-from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.record import Job, Record
+from gan_bench.results.training_files import last_checkpoint
 from gan_bench.schedulers.base import AGAIN_EXIT_CODE, JOB_VARIABLE, TETHER_VARIABLE
-from gan_bench.schedulers.submissions import LaunchFolder, Start, Submission
+from gan_bench.schedulers.submissions import Start, Submission, SubmissionFolder
 from gan_bench.system.disk import writing
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, Busy, device_lock, run_lock
 from gan_bench.system.processes import end_with_parent
 
+_LINE_EVERY_S = 60.0
 
-def main(results: ResultsFolder, folder: LaunchFolder, index: int, place: int) -> int:
+
+def main(results: ResultsFolder, folder: SubmissionFolder, index: int, offset: int) -> int:
     """Run one task, or continue it; return the process's exit code.
 
     Raises
     ------
     GanBenchError
-        It could not be tried.
+        The run could not start.
     Interrupted
-        A signal came while no worker was there to be told.
+        A signal arrived while no worker was running.
     """
-    launch, spec = folder.read(), folder.spec(place)
+    submission, spec = folder.read(), folder.spec(offset)
     if folder.cancelled.exists():
-        print(f"{launch.id} was cancelled; {spec.run_id} is not run", flush=True)
+        print(f"{submission.id} was cancelled; {spec.run_id} is not run", flush=True)
         return 0
-    options = replace(launch.options, job=_job(launch), force=False)
+    options = replace(submission.options, job=_job(submission), force=False)
     while True:
         with writing(results.path):
-            if launch.options.force:
+            if submission.options.force:
                 _start_over_once(results, folder, index, spec, options)
-            result = _attempt(results, folder, index, spec, options, launch.retries)
+            result = _attempt(results, folder, index, spec, options, submission.retries)
         if result is None:
             return 1
         print(_sentence(result), flush=True)
@@ -64,9 +64,9 @@ def main(results: ResultsFolder, folder: LaunchFolder, index: int, place: int) -
 
 
 def _start_over_once(
-    results: ResultsFolder, folder: LaunchFolder, index: int, spec: RunSpec, options: Options
+    results: ResultsFolder, folder: SubmissionFolder, index: int, spec: RunSpec, options: Options
 ) -> None:
-    """Remove what ``--force`` is to, but not what an earlier attempt of this task has made."""
+    """Remove earlier results for ``--force``, unless an earlier attempt has done so."""
     done = folder.started_over(index)
     if done.exists():
         return
@@ -78,39 +78,47 @@ def _start_over_once(
 
 def _attempt(
     results: ResultsFolder,
-    folder: LaunchFolder,
+    folder: SubmissionFolder,
     index: int,
     spec: RunSpec,
     options: Options,
     retries: int,
 ) -> RunResult | None:
-    """Run or continue the run, unless too many attempts came no further: then None."""
+    """Run or continue the run; return None if too many attempts made no progress."""
     run = results.run(spec.run_id)
     step = _checkpoint_step(run)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     earlier = folder.note_start(index, Start(time=now, host=os.uname().nodename, step=step))
-    vain = _in_vain([start.step for start in earlier], step)
-    if vain > retries:
+    futile = _without_progress([start.step for start in earlier], step)
+    if futile > retries:
         reason = (
-            f"{vain} attempts in a row came no further than step {step:,}, more than --retries "
-            "allows: they were killed, or their jobs need more time"
+            f"{futile} consecutive attempts made no progress after step {step:,}, more than "
+            "--retries allows: they were killed, or their jobs need more time"
         )
         _give_up(results, run, spec, options, reason)
         return None
     with _device(spec, options):
-        return run_one(results, spec, options, _Progress(spec))
+        progress = RunProgress(spec)
+        print(progress.first_line, flush=True)
+
+        def show(event: Event) -> None:
+            line = progress.line(event, _LINE_EVERY_S)
+            if line is not None:
+                print(line, flush=True)
+
+        return run_one(results, spec, options, show)
 
 
 @contextlib.contextmanager
 def _device(spec: RunSpec, options: Options) -> Iterator[None]:
-    """Hold the device; where the scheduler has given it to two jobs, the second one waits."""
+    """Lock the device; if the scheduler has given it to two jobs, the second one waits."""
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(device_lock(spec.device, options.command, wait=False))
         except Busy as busy:
             print(
                 f"The device {spec.device} is in use by {busy.holder}; this job waits, and its "
-                "time goes on.",
+                "time limit keeps running.",
                 flush=True,
             )
             held.enter_context(device_lock(spec.device, options.command, wait=True))
@@ -125,8 +133,8 @@ def _checkpoint_step(run: RunFolder) -> int:
     return found[0] if found else 0
 
 
-def _in_vain(earlier: list[int], step: int) -> int:
-    """Return how many attempts, the latest ones, came no further than where this one begins."""
+def _without_progress(earlier: list[int], step: int) -> int:
+    """Return the number of latest attempts that made no progress."""
     count = 0
     for start in reversed(earlier):
         if start < step:
@@ -135,21 +143,21 @@ def _in_vain(earlier: list[int], step: int) -> int:
     return count
 
 
-def _job(launch: Submission) -> Job:
-    """Return the job that this process is; an engine that does not tell leaves its name alone."""
+def _job(submission: Submission) -> Job:
+    """Return the job of this process; without an id if the scheduler does not set one."""
     with contextlib.suppress(ValidationError):
         return Job.model_validate_json(os.environ.get(JOB_VARIABLE, ""))
-    return Job(engine=launch.engine, job="")
+    return Job(engine=submission.engine, job="")
 
 
 def _give_up(
     results: ResultsFolder, run: RunFolder, spec: RunSpec, options: Options, reason: str
 ) -> None:
-    """Write the record of a run that is not tried again, unless it has one that says as much."""
+    """Write the record of a run that is not tried again, unless it has trained."""
     print(reason, flush=True)
     with run_lock(results.locks, spec.run_id, options.command, wait_s=JOBS_RUN_LOCK_S):
         with contextlib.suppress(GanBenchError, FileNotFoundError):
-            if Record.read(run).status != "killed":
+            if Record.read(run.record).status != "killed":
                 return  # trained, and killed while it was scored
         spec.write(run.spec)
         outcome = Outcome(status="killed", reason=reason, cpu_s=0.0)
@@ -160,40 +168,24 @@ def _give_up(
             other_load=None,
             job=options.job,
         )
-        make_record(run, spec, outcome, around).write(run)
-
-
-class _Progress:
-    """A line in the job's log now and then."""
-
-    EVERY_S = 60.0
-
-    def __init__(self, spec: RunSpec) -> None:
-        self._spec = spec
-        self._said = time.monotonic()
-        print(f"{spec.run_id}: {spec.steps:,} steps on {spec.device}", flush=True)
-
-    def __call__(self, event: Event) -> None:
-        if event["event"] == "chunk" and time.monotonic() - self._said > self.EVERY_S:
-            self._said = time.monotonic()
-            print(f"step {event['step']:,} of {self._spec.steps:,}", flush=True)
+        make_record(run, spec, outcome, around).write(run.record)
 
 
 def _sentence(result: RunResult) -> str:
     record = result.record
-    said = [record.run_id, record.status, record.reason, result.scoring_problem]
-    return ": ".join(word for word in said if word)
+    parts = [record.run_id, record.status, record.reason, result.scoring_problem]
+    return ": ".join(part for part in parts if part)
 
 
 def run(argv: list[str]) -> int:
-    """Read the arguments, do the work, and turn every end into an exit code."""
-    path, launch_id, index, place = argv
-    folder = LaunchFolder(ResultsFolder(Path(path)).jobs / launch_id)
+    """Parse the arguments, run the task, and return the exit code."""
+    path, submission_id, index, offset = argv
+    folder = SubmissionFolder(ResultsFolder(Path(path)).jobs / submission_id)
     if os.environ.pop(TETHER_VARIABLE, None):
         end_with_parent()
     try:
         with interruptible(SCHEDULERS_SIGNALS):
-            return main(open_results(Path(path), create=False), folder, int(index), int(place))
+            return main(open_results(Path(path), create=False), folder, int(index), int(offset))
     except Interrupted as interrupt:
         print(f"interrupted ({interrupt})", flush=True)
         return AGAIN_EXIT_CODE

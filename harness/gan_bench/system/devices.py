@@ -1,4 +1,4 @@
-"""Which devices there are, found without a framework, and what kind of machine this is."""
+"""Finds devices without a framework, and describes this machine."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ _DEVICE = re.compile(r"cpu|cuda(:\d+)?|auto")
 
 
 class Machine(Frozen):
-    """What a figure of time depends on."""
+    """Properties of a machine that timings depend on."""
 
     system: str
     cpu: str
@@ -94,10 +94,10 @@ def device_in_child(device: str) -> str:
 
 
 def device_parts(device: str) -> list[str]:
-    """Return names of what a run on the device occupies, the same for all processes here.
+    """Return the names of what a run on the device occupies, equal in all processes.
 
-    Of the CPU these are the processors that this process may use: where `taskset` or a scheduler
-    has given others to another run, both may go on at once.
+    For the CPU these are the processors that this process may use: runs that `taskset` or a
+    scheduler has given different processors can run at the same time.
     """
     gpu = gpu_of(device)
     if gpu is not None:
@@ -106,7 +106,7 @@ def device_parts(device: str) -> list[str]:
 
 
 def check_device(device: str) -> str:
-    """Return ``cpu`` or ``cuda:<index>`` for what the user asks for; ``auto`` takes a GPU if any.
+    """Return ``cpu`` or ``cuda:<index>`` for the user's choice; ``auto`` takes a GPU if any.
 
     Raises
     ------

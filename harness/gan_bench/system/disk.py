@@ -1,4 +1,4 @@
-"""Whether a disk is full, and what to say then."""
+"""Detects a full disk, and reports it."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ _TRIAL_BYTES = 1 << 16
 
 
 class DiskFull(GanBenchError):
-    """There is no space for results; what is written already stands."""
+    """There is no space for results; finished results are kept."""
 
     def __init__(self, where: Path) -> None:
         super().__init__(
@@ -24,10 +24,10 @@ class DiskFull(GanBenchError):
 
 
 def is_full(error: BaseException) -> bool:
-    """Tell by an exception, or by one that it came from."""
+    """Return whether an exception, or one of its causes, means a full disk."""
     link: BaseException | None = error
     seen: set[int] = set()
-    while link is not None and id(link) not in seen:  # `raise error from error` is a ring
+    while link is not None and id(link) not in seen:  # `raise error from error` makes a cycle
         seen.add(id(link))
         if isinstance(link, OSError) and link.errno in _ERRNOS:
             return True
@@ -37,7 +37,7 @@ def is_full(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def writing(results: Path) -> Iterator[None]:
-    """Say in a sentence that a results folder cannot be written, and why.
+    """Turn a failure to write to a results folder into one sentence.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def writing(results: Path) -> Iterator[None]:
 
 
 class NoSpace(OSError):
-    """A file of a run's could not be written for want of space."""
+    """A file of a run could not be written: no space."""
 
     def __init__(self, where: Path) -> None:
         super().__init__(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where))
@@ -64,7 +64,7 @@ class NoSpace(OSError):
 
 @contextlib.contextmanager
 def saving(where: Path) -> Iterator[None]:
-    """Tell that it is a run's own file which a full disk does not take, not one of a plugin's."""
+    """Raise `NoSpace` if a run's own file does not fit on the disk, in contrast to a plugin's."""
     try:
         yield
     except OSError as error:
@@ -74,15 +74,15 @@ def saving(where: Path) -> Iterator[None]:
 
 
 def is_full_for(folder: Path, error: BaseException) -> bool:
-    """Tell whether an error means that nothing can be written below a folder any more.
+    """Return whether an error means that nothing can be written to a folder any more.
 
-    A plugin may have filled another disk, such as the shared memory: that is its own error.
+    If a plugin has filled another disk, such as shared memory, that is the plugin's error.
     """
     return isinstance(error, NoSpace) or (is_full(error) and has_no_space(folder))
 
 
 def has_no_space(folder: Path) -> bool:
-    """Tell by trying: a framework's own error may not say why it could not write."""
+    """Try to write: a framework's own error may not say why it could not."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(os.urandom(_TRIAL_BYTES))

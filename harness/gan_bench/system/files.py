@@ -1,14 +1,17 @@
-"""Files: read within a limit, written whole or not at all, and the user's cache folder."""
+"""Files: read within a limit, written whole or not at all, hashed, downloaded; the user's cache."""
 
 import errno
 import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
+
+from gan_bench.errors import GanBenchError
 
 _LOG_TAIL_BYTES = 16_384
 
@@ -24,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     path
         The file; its folder must exist.
     content
-        All of it.
+        The whole content.
 
     Raises
     ------
@@ -36,7 +39,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            # mkstemp's files are for their owner alone; results are as readable as any other file.
+            # mkstemp restricts files to their owner; results are as readable as other files.
             os.fchmod(file.fileno(), 0o666 & ~_umask())
             file.flush()
             os.fsync(file.fileno())
@@ -44,7 +47,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    # Without this the rename itself may be lost with the machine's power.
+    # Without this, a power failure may undo the rename.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -60,7 +63,7 @@ def write_json_atomically(path: Path, value: Any) -> None:
     path
         The file; its folder must exist.
     value
-        What ``json`` can write.
+        A value that ``json`` can write.
 
     Raises
     ------
@@ -69,8 +72,13 @@ def write_json_atomically(path: Path, value: Any) -> None:
     OSError
         The file cannot be written.
     """
+    write_atomically(path, json_content(value))
+
+
+def json_content(value: Any) -> bytes:
+    """Return a value as indented JSON, and raise `ValueError` for NaN and infinity."""
     text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
-    write_atomically(path, f"{text}\n".encode())
+    return f"{text}\n".encode()
 
 
 def _umask() -> int:
@@ -85,7 +93,7 @@ def cache_folder() -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Tell a file that can be reached."""
+    """Return whether a path is an accessible file."""
     try:
         return path.is_file()
     except OSError:
@@ -93,7 +101,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell a folder that can be reached."""
+    """Return whether a path is an accessible folder."""
     try:
         return path.is_dir()
     except OSError:
@@ -135,3 +143,68 @@ def read_limited(path: Path, limit: int = LARGEST_BYTES) -> bytes:
     if len(content) > limit:
         raise OSError(errno.EINVAL, f"it is larger than {limit / 2**20:g} MiB", str(path))
     return content
+
+
+CONNECT_S = 10
+"""Seconds to wait for a connection before the next mirror is tried."""
+READ_S = 30
+"""Seconds to wait for the next bytes."""
+
+
+class DownloadError(GanBenchError):
+    """No mirror provided the file; the message has the reason for each."""
+
+
+def download(name: str, checksum: str, folder: Path, mirrors: Sequence[str]) -> Path:
+    """Put a file of this name and content into a folder.
+
+    Parameters
+    ----------
+    name
+        The file's name, on the mirrors and in the folder.
+    checksum
+        Of the file as the mirrors have it: ``md5:`` or ``sha256:`` and hexadecimal digits.
+    folder
+        Created if it is missing. The file appears in it complete and checked.
+    mirrors
+        Addresses of folders, each ending in a slash, tried in this order.
+
+    Raises
+    ------
+    DownloadError
+        No mirror could be reached, none sent the right content, or the folder cannot be written.
+    """
+    import pooch  # brings requests along, and only downloads need it
+
+    failures = []
+    for mirror in mirrors:
+        try:
+            path = pooch.retrieve(
+                mirror + name,
+                known_hash=checksum,
+                fname=name,
+                path=folder,
+                downloader=pooch.HTTPDownloader(timeout=(CONNECT_S, READ_S)),
+            )
+        # The errors of requests are OSErrors; a wrong checksum is pooch's ValueError.
+        except (OSError, ValueError) as error:
+            failures.append((mirror, error))
+        else:
+            return Path(path)
+    reasons = " or ".join(f"from {mirror} ({_reason(error)})" for mirror, error in failures)
+    raise DownloadError(f"{name} could not be downloaded to {folder} {reasons}") from (
+        failures[-1][1] if failures else None
+    )
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if not isinstance(error, OSError):
+        return "the checksum is wrong"
+    if isinstance(error, PermissionError):
+        return "the folder cannot be written"
+    if error.strerror:
+        return error.strerror
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP status {response.status_code}"
+    return f"no connection, {type(error).__name__}"

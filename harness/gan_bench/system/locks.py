@@ -1,4 +1,4 @@
-"""Locks that the kernel releases at any end of their holder: of a device, and of one run."""
+"""Locks of a device and of a run; the kernel releases them when their process ends."""
 
 import contextlib
 import json
@@ -13,13 +13,13 @@ from gan_bench.errors import UsageError
 from gan_bench.system.devices import device_parts
 
 RUN_LOCK_S = 2.0
-"""For so long a run's lock may be held by somebody who only looks whether it is."""
+"""`status` probes locks briefly; wait this long before reporting a run as busy."""
 JOBS_RUN_LOCK_S = 180.0
-"""For so long a file system may go on holding the lock of a machine that has died."""
+"""A shared file system may hold the lock of a dead machine for this long."""
 
 
 class Busy(UsageError):
-    """Another gan-bench holds what is asked for."""
+    """Another gan-bench process holds the lock."""
 
     def __init__(self, sentence: str, holder: str) -> None:
         super().__init__(sentence.format(holder=holder))
@@ -36,27 +36,27 @@ def _holder(path: Path) -> str:
 
 @contextlib.contextmanager
 def _held(path: Path, command: str, *, wait_s: float, busy: str) -> Iterator[None]:
-    """Hold a lock file, waiting for it so many seconds, for ever if -1.
+    """Hold a lock file; wait for it ``wait_s`` seconds, forever if -1.
 
-    ``busy`` is what to say, with ``{holder}``, where another holds it.
+    ``busy`` is the error message if another process holds it, with a ``{holder}``.
     """
-    said_by = path.with_suffix(".holder.json")
-    # Other users of the machine take turns too, hence a lock file that all may open.
+    holder_file = path.with_suffix(".holder.json")
+    # All users of the machine share the lock, so all may open the file.
     lock = FileLock(path, mode=0o666)
     try:
         lock.acquire(timeout=wait_s)
     except Timeout:
-        raise Busy(busy, _holder(said_by)) from None
+        raise Busy(busy, _holder(holder_file)) from None
     except OSError as error:
         raise UsageError(f"The lock {path} cannot be taken: {error.strerror}.") from error
     try:
         with contextlib.suppress(OSError):
             holder = {"pid": os.getpid(), "host": os.uname().nodename, "command": command}
-            said_by.write_text(json.dumps(holder), encoding="utf-8")
+            holder_file.write_text(json.dumps(holder), encoding="utf-8")
         yield
     finally:
         with contextlib.suppress(OSError):
-            said_by.unlink()
+            holder_file.unlink()
         lock.release()
 
 
@@ -67,16 +67,16 @@ def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
     Raises
     ------
     Busy
-        Another gan-bench holds it and ``wait`` is false.
+        Another gan-bench process holds it and ``wait`` is false.
     """
-    # The temporary folder is local where a home or results folder may be on a network.
+    # The temporary folder is local; the home or results folder may be on a network.
     folder = Path(tempfile.gettempdir())
     busy = (
         f"The device {device} is in use by {{holder}}; wait for it with --wait, or take another "
         "with --device."
     )
     with contextlib.ExitStack() as held:
-        # In one order for all, so that no two wait for each other.
+        # The same order in all processes prevents deadlocks.
         for part in device_parts(device):
             path = folder / f"gan-bench-{part}.lock"
             held.enter_context(_held(path, command, wait_s=-1 if wait else 0, busy=busy))
@@ -87,12 +87,12 @@ def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
 def run_lock(
     folder: Path, run_id: str, command: str, *, wait_s: float = RUN_LOCK_S
 ) -> Iterator[None]:
-    """Hold one run of a results folder, which two devices or machines may share.
+    """Hold one run of a results folder, which several devices or machines may share.
 
     Raises
     ------
     Busy
-        Another gan-bench holds it.
+        Another gan-bench process holds it.
     """
     folder.mkdir(exist_ok=True)
     busy = f"The run {run_id} is being run by {{holder}}; wait for its end and run again."
@@ -102,7 +102,7 @@ def run_lock(
 
 @contextlib.contextmanager
 def submission_lock(folder: Path, command: str) -> Iterator[None]:
-    """Let one command at a time submit jobs of a results folder: both would submit the same.
+    """Let one command at a time submit jobs: two would submit the same runs.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def submission_lock(folder: Path, command: str) -> Iterator[None]:
 
 
 def is_held(folder: Path, run_id: str) -> bool:
-    """Tell whether somebody is at a run; a lock file alone says nothing."""
+    """Return whether a process holds the run's lock; the file may exist without a holder."""
     path = folder / f"{run_id}.lock"
     if not path.exists():
         return False

@@ -1,8 +1,9 @@
-"""Processes: groups of them, dying with the parent, and the kernel's OOM killer."""
+"""Processes: their environment, groups of them, dying with the parent, and the OOM killer."""
 
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -13,56 +14,135 @@ from pathlib import Path
 
 import psutil
 
-from gan_bench.system.environment import RUN_MARK
+from gan_bench.system.devices import gpu_of
+
+SILENCE_VARIABLE = "GAN_BENCH_SILENCE_S"
+"""Seconds without a heartbeat after which the supervisor kills the worker."""
+RUN_MARK = "GAN_BENCH_RUN"
+"""The run's folder, in the environment of its worker and the worker's descendants."""
+
+
+def worker_environment(
+    *,
+    device: str,
+    threads: int,
+    deterministic: bool = False,
+    run: Path | None = None,
+    silence_s: float | None = None,
+) -> dict[str, str]:
+    """Return the environment variables of a worker, equal for all frameworks.
+
+    Parameters
+    ----------
+    device
+        ``cpu`` or ``cuda:<index>``; the worker sees this GPU only.
+    threads
+        Threads of each framework's operations.
+    deterministic
+        Whether frameworks use deterministic kernels.
+    run
+        The run's folder, which marks the worker's descendants.
+    silence_s
+        Seconds without a heartbeat after which the supervisor kills it.
+    """
+    intra_op = str(threads)
+    gpu = gpu_of(device)
+    environment = {
+        **os.environ,
+        "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
+        "KERAS_BACKEND": "tensorflow",
+        "MKL_NUM_THREADS": intra_op,
+        # Plain float32 in every framework: TensorFlow and cuDNN would take TF32, torch would not.
+        "NVIDIA_TF32_OVERRIDE": "0",
+        "OMP_NUM_THREADS": intra_op,
+        "OPENBLAS_NUM_THREADS": intra_op,
+        "PYTHONFAULTHANDLER": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": intra_op,
+    }
+    if silence_s is not None:
+        environment[SILENCE_VARIABLE] = str(silence_s)
+    if run is not None:
+        environment[RUN_MARK] = str(run.resolve())
+    if deterministic:
+        environment |= {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "GAN_BENCH_DETERMINISTIC": "1"}
+    else:
+        environment.pop("GAN_BENCH_DETERMINISTIC", None)
+    return environment
+
+
+DISK_FULL_EXIT_CODE = 74
+"""The worker found the disk full and could not write that to its journal (EX_IOERR)."""
+STOPPED_EXIT_CODE = 75
+"""The worker ended because it was asked to, after a checkpoint (EX_TEMPFAIL)."""
+STACKS_SIGNAL = signal.SIGUSR1
+"""Makes a worker write its threads' stacks to its log, even if it hangs."""
+DISK_FULL = "there is no space left for the results; free some, and the same command continues"
+
 
 _PR_SET_CHILD_SUBREAPER = 36
 _END_S = 10.0
-"""How long a killed process may take to be gone, in a driver's hands perhaps."""
+"""How long a killed process may take to end, for example in a driver call."""
+
+
+def peak_rss_mb() -> float:
+    """Return the largest resident memory of this process so far."""
+    with contextlib.suppress(OSError):
+        # The kernel's ru_maxrss starts at the value of the parent process.
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def become_subreaper() -> None:
-    """Let orphans of a worker become this process's children, so that none outlives its run."""
+    """Adopt orphans of a worker, so that none outlives its run."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def descendants() -> set[psutil.Process]:
-    """Return all that descend from this process."""
+    """Return all descendants of this process."""
     return set(psutil.Process().children(recursive=True))
 
 
 def signal_group(process: subprocess.Popen[bytes], signum: int) -> None:
-    """Send a signal to a child's process group, if there is still one."""
+    """Send a signal to a child's process group, if it still exists."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signum)
 
 
 def end_group(process: subprocess.Popen[bytes], earlier: set[psutil.Process]) -> None:
-    """Kill what is left of a worker's process group and of the orphans that it left behind.
+    """Kill the remaining processes of a worker's group, and its orphans.
 
     Parameters
     ----------
     process
         The worker, the leader of its group.
     earlier
-        The descendants of this process from before the worker; they are left alone.
+        Descendants of this process from before the worker; they are not killed.
     """
     signal_group(process, signal.SIGKILL)
     process.wait()
-    # As subreaper, this process has become the parent of those that left the group.
+    # This process, a subreaper, is now the parent of processes that left the group.
     end(descendants() - earlier)
 
 
 def left_behind(run: Path) -> list[psutil.Process]:
-    """Return the processes of a run's folder that live, this one excepted; see `by_run`."""
+    """Return the living processes of a run's folder except this one; see `by_run`."""
     return by_run().get(run.resolve(), [])
 
 
 def by_run() -> dict[Path, list[psutil.Process]]:
-    """Return the living processes of all runs by the run's folder, this process excepted.
+    """Return the living processes of all runs except this one, by the run's folder.
 
-    They carry its mark in their environment, which outlives the worker and its supervisor. Those
-    of other users, whose environment this process may not read, are not found.
+    Their environment names the folder, even after worker and supervisor have ended. Processes of
+    other users are not found: their environment cannot be read.
     """
     found: dict[Path, list[psutil.Process]] = {}
     for process in psutil.process_iter():
@@ -85,12 +165,12 @@ def end(processes: Iterable[psutil.Process]) -> None:
 def end_with_parent(run: Path | None = None) -> None:
     """End this process group when the parent's end of stdin, a pipe, closes.
 
-    Does nothing where stdin is no pipe: then a person started the process by hand.
+    Does nothing if stdin is not a pipe: then a user started the process.
 
     Parameters
     ----------
     run
-        The folder of the run that this process trains: all that carries its mark is ended, too.
+        The folder of the run that this process trains; all of its processes are killed, too.
     """
     if not stat.S_ISFIFO(os.fstat(0).st_mode):
         return
@@ -100,8 +180,6 @@ def end_with_parent(run: Path | None = None) -> None:
             while os.read(0, 1):
                 pass
         if run is not None:
-            from gan_bench.system.processes import end, left_behind
-
             with contextlib.suppress(Exception):
                 end(left_behind(run))
         if os.getpgrp() == os.getpid():
@@ -115,13 +193,13 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 class OomWatch:
-    """Notices what the kernel's out-of-memory killer does from now on."""
+    """Watches the kernel's out-of-memory killer."""
 
     def __init__(self) -> None:
         self._counters = {path: _count(path) for path in _counters()}
 
     def happened(self) -> str | None:
-        """Return a sentence where it has killed something since, None where it has not."""
+        """Return a sentence if it has killed a process since the start of the watch, else None."""
         for path, before in self._counters.items():
             now = _count(path)
             if before is not None and now is not None and now > before:
@@ -131,7 +209,7 @@ class OomWatch:
 
 
 def _counters() -> list[Path]:
-    """Return the files that count its kills: of this process's group, or of the machine."""
+    """Return the files that count its kills in this process's group or on the machine."""
     found = []
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
@@ -144,7 +222,7 @@ def _counters() -> list[Path]:
         elif "memory" in controllers.split(","):
             found.append(_CGROUPS / "memory" / path.lstrip("/") / "memory.oom_control")
     found = [path for path in found if _count(path) is not None]
-    # In a group of its own, what others on the machine do is no evidence.
+    # Kills outside of this process's own group are no evidence.
     return found or [Path("/proc/vmstat")]
 
 

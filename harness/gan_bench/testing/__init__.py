@@ -2,7 +2,6 @@
 
 from gan_bench.testing.check_result import CheckResult
 from gan_bench.testing.conformance import check_trainer
-from gan_bench.testing.fake import FakeTrainer
-from gan_bench.testing.fake_recipe import FakeRecipe
+from gan_bench.testing.fake import FakeRecipe, FakeTrainer
 
 __all__ = ["CheckResult", "FakeRecipe", "FakeTrainer", "check_trainer"]

@@ -1,18 +1,20 @@
-"""What a check says: passed, failed or skipped, and why, in one sentence."""
+"""The result of a check: passed, failed or skipped, and why, in one sentence."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from gan_bench.trainer import Unsupported
 
+T = TypeVar("T")
+
 
 class CheckFailed(Exception):
-    """Raised by a check that found what must not be; its text is the result's detail."""
+    """Raised by a check that found a violation; its text is the result's detail."""
 
 
 class CheckSkipped(Exception):
-    """Raised by a check that says nothing about this trainer; its text is the result's detail."""
+    """Raised by a check that does not apply to this trainer; its text is the result's detail."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,13 @@ class CheckResult:
     """The check's name: a few words, or ``field <name>`` for a field of the recipe."""
 
     status: Literal["passed", "failed", "skipped"]
-    """Skipped says that the check does not apply to this trainer or on this device."""
+    """Skipped: the check does not apply to this trainer or this device."""
 
     detail: str
-    """One sentence: what is so, what is wrong, or why nothing can be said."""
+    """One sentence: what the trainer does, what is wrong, or why the check was skipped."""
 
 
-def perform(name: str, promise: str, check: Callable[[], None]) -> CheckResult:
+def perform(name: str, promise: str, check: Callable[[], object]) -> CheckResult:
     """Run a check; whatever it raises becomes a result.
 
     Parameters
@@ -39,7 +41,7 @@ def perform(name: str, promise: str, check: Callable[[], None]) -> CheckResult:
     promise
         The sentence that is true of a trainer that passes.
     check
-        Returns None where the promise holds.
+        Raises unless the promise holds.
     """
     try:
         check()
@@ -52,6 +54,17 @@ def perform(name: str, promise: str, check: Callable[[], None]) -> CheckResult:
     except (Exception, SystemExit) as crash:  # noqa: BLE001 - a trainer may raise anything
         return CheckResult(name, "failed", f"{promise} It raised {describe(crash)}.")
     return CheckResult(name, "passed", promise)
+
+
+def attempt(make: Callable[[], T]) -> T | None:
+    """Return what ``make`` returns, None if it raises.
+
+    For probes only: a check of its own reports whatever the trainer raises.
+    """
+    try:
+        return make()
+    except (Exception, SystemExit):  # noqa: BLE001 - a trainer may raise anything
+        return None
 
 
 def expect(truth: object, finding: str) -> None:
@@ -70,10 +83,3 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     """Return an exception's text without line breaks, shortened to ``limit`` characters."""
     text = " ".join(str(error).split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def listed(words: Iterable[str], limit: int = 5) -> str:
-    """Return words as a list for a sentence, the first ``limit`` of them."""
-    every = sorted(words)
-    more = f" and {len(every) - limit} more" if len(every) > limit else ""
-    return ", ".join(every[:limit]) + more

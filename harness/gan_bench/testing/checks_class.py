@@ -1,15 +1,16 @@
-"""Checks of the class and of its recipe, before any training."""
+"""Checks of the class, of its recipe, and of ``weights`` and ``set_weights``."""
 
 import inspect
 import json
+import re
 
 import numpy as np
 from pydantic import ValidationError
 
 from gan_bench.recipe import Recipe
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, describe, expect
-from gan_bench.testing.checks_weights import NETWORKS
-from gan_bench.testing.subject import Subject, difference
+from gan_bench.testing.trainer_pool import HALF, Observed, TrainerPool, difference, weights_of
+from gan_bench.text import listed
 from gan_bench.trainer import Trainer, Unsupported
 
 ARGUMENTS = {
@@ -23,12 +24,12 @@ ARGUMENTS = {
 }
 
 
-def contract(subject: Subject) -> None:
-    """Have the contract's names, methods and signatures."""
-    check_class(subject.trainer_class)
+def contract(pool: TrainerPool) -> None:
+    """The class has the contract's attributes, methods and signatures."""
+    check_class(pool.trainer_class)
     expect(
-        isinstance(subject.recipe, subject.trainer_class.recipe_class),
-        f"The recipe is no {subject.trainer_class.recipe_class.__name__}, the class's own recipe.",
+        isinstance(pool.recipe, pool.trainer_class.recipe_class),
+        f"The recipe is no {pool.trainer_class.recipe_class.__name__}, the class's own recipe.",
     )
 
 
@@ -56,11 +57,11 @@ def check_class(trainer_class: type[Trainer]) -> None:
             raise CheckFailed(finding) from error
 
 
-def unknown_devices(subject: Subject) -> None:
-    """Raise Unsupported for a device that is not there instead of training elsewhere."""
+def unknown_devices(pool: TrainerPool) -> None:
+    """The constructor raises Unsupported for a missing device instead of using another."""
     for device in ("cuda:99", "tpu:99"):
         try:
-            subject.build(device)
+            pool.build(device)
         except Unsupported:
             continue
         except (Exception, SystemExit) as error:
@@ -69,26 +70,26 @@ def unknown_devices(subject: Subject) -> None:
         raise CheckFailed(f"Device {device} was accepted, and the trainer trains elsewhere.")
 
 
-def recipe_as_json(subject: Subject) -> None:
-    """Be the same recipe after being written as JSON and read again."""
-    text = json.dumps(subject.recipe.model_dump(mode="json"))
-    again = type(subject.recipe).model_validate(json.loads(text))
-    expect(again == subject.recipe, f"The recipe read from its own JSON differs: {text}.")
+def recipe_as_json(pool: TrainerPool) -> None:
+    """The recipe is unchanged after a round trip through JSON."""
+    text = json.dumps(pool.recipe.model_dump(mode="json"))
+    again = type(pool.recipe).model_validate(json.loads(text))
+    expect(again == pool.recipe, f"The recipe read from its own JSON differs: {text}.")
 
 
-def unknown_fields(subject: Subject) -> None:
-    """Refuse a field that the recipe does not have, so that typing errors surface."""
-    values = subject.recipe.model_dump() | {"no_such_field": 1}
+def unknown_fields(pool: TrainerPool) -> None:
+    """The recipe rejects unknown fields, so that typing errors are found."""
+    values = pool.recipe.model_dump() | {"no_such_field": 1}
     try:
-        type(subject.recipe).model_validate(values)
+        type(pool.recipe).model_validate(values)
     except ValidationError:
         return
     raise CheckFailed("The recipe accepts a field that it does not have; keep extra='forbid'.")
 
 
-def initial_weights_are_pure(subject: Subject) -> None:
-    """Make initial weights finite float32 and a function of the seed alone."""
-    first = subject.recipe.initial_weights(subject.seed)
+def initial_weights_are_pure(pool: TrainerPool) -> None:
+    """Initial weights are finite float32 and depend on the seed only."""
+    first = pool.recipe.initial_weights(pool.seed)
     if first is None:
         raise CheckSkipped("The recipe leaves initial weights to the implementation.")
     for name, tensor in first.items():
@@ -97,8 +98,8 @@ def initial_weights_are_pure(subject: Subject) -> None:
     kept = {name: tensor.copy() for name, tensor in first.items()}
     for tensor in first.values():
         tensor += 1
-    other = subject.recipe.initial_weights(subject.seed + 1) or {}
-    again = subject.recipe.initial_weights(subject.seed) or {}
+    other = pool.recipe.initial_weights(pool.seed + 1) or {}
+    again = pool.recipe.initial_weights(pool.seed) or {}
     gap = difference(kept, again)
     for name, tensor in first.items():
         # Were it the recipe's own array, all later checks would start from what this one wrote.
@@ -112,11 +113,11 @@ CHECKS = (contract, unknown_devices, recipe_as_json, unknown_fields, initial_wei
 STATISTICS = ("moving_mean", "moving_variance")
 
 
-def costs(subject: Subject) -> None:
-    """Have the parameters that the recipe states, and its multiply-adds where it counts them."""
-    trainer = subject.untrained
-    parameters = subject.recipe.parameter_counts()
-    multiply_adds = subject.recipe.forward_multiply_adds()
+def costs(pool: TrainerPool) -> None:
+    """Numbers of parameters and multiply-adds match the recipe's."""
+    trainer = pool.untrained
+    parameters = pool.recipe.parameter_counts()
+    multiply_adds = pool.recipe.forward_multiply_adds()
     if parameters is None and multiply_adds is None:
         raise CheckSkipped("The recipe states neither its parameters nor its multiply-adds.")
     if parameters is not None:
@@ -141,3 +142,108 @@ def costs(subject: Subject) -> None:
 
 
 COST_CHECKS = (costs,)
+
+NETWORKS = ("generator", "discriminator")
+CANONICAL = re.compile(
+    rf"({'|'.join(NETWORKS)})\.(0|[1-9][0-9]*)"
+    r"\.(kernel|bias|gamma|beta|moving_mean|moving_variance)"
+)
+
+
+def weight_names(pool: TrainerPool) -> None:
+    """Every tensor has a canonical name; the layers of each network are numbered from 0."""
+    layers: dict[str, set[int]] = {network: set() for network in NETWORKS}
+    for name in pool.untrained.weights():
+        match = CANONICAL.fullmatch(name)
+        expect(match, f"{name!r} is not `<network>.<layer>.<tensor>` as the contract names them.")
+        if match:
+            layers[match[1]].add(int(match[2]))
+    for network, indices in layers.items():
+        expect(indices, f"There is no tensor of the {network}.")
+        gapless = indices == set(range(len(indices)))
+        expect(gapless, f"The layers of the {network} are {sorted(indices)}, not 0, 1, 2, ...")
+
+
+def weights_of_the_recipe(pool: TrainerPool) -> None:
+    """Names and shapes of the tensors match the recipe's initial weights."""
+    planned = pool.initial
+    if planned is None:
+        raise CheckSkipped("The recipe leaves initial weights to the implementation.")
+    actual = weights_of(pool.untrained)
+    missing, surplus = planned.keys() - actual.keys(), actual.keys() - planned.keys()
+    expect(not missing, f"The trainer lacks {listed(sorted(missing), 5)}.")
+    expect(not surplus, f"The recipe knows nothing of {listed(sorted(surplus), 5)}.")
+    for name, tensor in planned.items():
+        got = actual[name].shape
+        expect(got == tensor.shape, f"{name} is {got}, {tensor.shape} in the recipe.")
+
+
+def weights_round_trip(pool: TrainerPool) -> None:
+    """``weights`` returns the arrays given to ``set_weights`` bit for bit in the recipe's dtype."""
+    trainer = pool.with_weights()
+    if pool.initial is not None:
+        _expect_weights(pool, trainer, pool.initial, "the recipe's initial weights")
+    other = _other_weights(pool, weights_of(trainer))
+    trainer.set_weights({name: tensor.copy() for name, tensor in other.items()})
+    _expect_weights(pool, trainer, other, "other weights")
+
+
+def weights_are_copies(pool: TrainerPool) -> None:
+    """``weights`` returns copies, independent of the trainer."""
+    trainer = pool.used()
+    taken = trainer.weights()
+    kept = {name: tensor.copy() for name, tensor in taken.items()}
+    trainer.train(pool.batches(1), pool.latents(1))
+    gap = difference(kept, taken)
+    expect(gap is None, f"Training changes what `weights` returned before: {gap}.")
+    before = pool.observe(trainer)
+    for tensor in trainer.weights().values():
+        if tensor.flags.writeable:
+            tensor[...] = 7
+    finding = "Changing what `weights` returned changes the trainer"
+    pool.expect_same(before, pool.observe(trainer), finding)
+
+
+def set_weights_copies(pool: TrainerPool) -> None:
+    """``set_weights`` copies the arrays that it is given."""
+    trainer = pool.with_weights()
+    given = _other_weights(pool, weights_of(trainer))
+    trainer.set_weights(given)
+    before = pool.observe(trainer)
+    for tensor in given.values():
+        tensor[...] = 7
+    finding = "Changing what `set_weights` was given changes the trainer"
+    pool.expect_same(before, pool.observe(trainer), finding)
+
+
+def set_weights_keeps_the_rest(pool: TrainerPool) -> None:
+    """``set_weights`` does not change optimisers, the step or random state."""
+    trainer, first = pool.halfway()
+    trainer.set_weights(weights_of(trainer))
+    second = trainer.train(pool.batches()[HALF:], pool.latents()[HALF:])
+    observed = pool.observe(trainer, first, second)
+    finding = "Setting a trainer's own weights changes how it goes on"
+    pool.expect_same(pool.reference, observed, finding)
+
+
+def _other_weights(pool: TrainerPool, weights: Observed) -> Observed:
+    """Return weights that differ in every element; moving variances stay positive."""
+    dtype = np.dtype(pool.recipe.dtype)
+    return {name: (tensor * 0.5 + 0.125).astype(dtype) for name, tensor in weights.items()}
+
+
+def _expect_weights(pool: TrainerPool, trainer: Trainer, given: Observed, what: str) -> None:
+    dtype = np.dtype(pool.recipe.dtype)
+    expected = {name: tensor.astype(dtype) for name, tensor in given.items()}
+    gap = difference(expected, weights_of(trainer))
+    expect(gap is None, f"Given {what} as {dtype}, `weights` returns others: {gap}.")
+
+
+WEIGHT_CHECKS = (
+    weight_names,
+    weights_of_the_recipe,
+    weights_round_trip,
+    weights_are_copies,
+    set_weights_copies,
+    set_weights_keeps_the_rest,
+)

@@ -1,4 +1,4 @@
-"""Checks that every field of the recipe changes something: no knob without a wire."""
+"""Checks that every field of the recipe has an effect."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,26 +9,26 @@ from pydantic import ValidationError
 
 from gan_bench.recipe import Recipe
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, describe, one_line
-from gan_bench.testing.checks_inputs import every_draw, every_real_batch
-from gan_bench.testing.subject import Subject, difference, revalidated
+from gan_bench.testing.checks_training import every_draw, every_real_batch
+from gan_bench.testing.trainer_pool import TrainerPool, difference, revalidated
 from gan_bench.trainer import Unsupported
 
 
-def check_field(field: str, subject: Subject) -> None:
+def check_field(field: str, pool: TrainerPool) -> None:
     """Raise `CheckFailed` unless other values of the field change what is trained.
 
     A value counts if it changes what a step consumes, the number of epochs, the splits trained on,
     the initial weights, or weights, losses or samples after a short training. A tuple's elements
     are tried one by one.
     """
-    subject = subject.precise
-    for place, candidates in _perturbations(subject.recipe, field).items():
+    pool = pool.small
+    for place, candidates in _perturbations(pool.recipe, field).items():
         tried: list[str] = []
         refusals: list[str] = []
-        for recipe in _valid(subject, field, candidates):
+        for recipe in _valid(pool, field, candidates):
             value = repr(getattr(recipe, field))
             try:
-                if _has_effect(subject, replace(subject, recipe=recipe)):
+                if _has_effect(pool, replace(pool, recipe=recipe)):
                     break
             except Unsupported as reason:
                 refusals.append(one_line(reason))
@@ -42,7 +42,7 @@ def check_field(field: str, subject: Subject) -> None:
             else:
                 tried.append(value)
         else:
-            _complain(place, repr(getattr(subject.recipe, field)), tried, refusals)
+            _complain(place, repr(getattr(pool.recipe, field)), tried, refusals)
 
 
 def _complain(place: str, current: str, tried: list[str], refusals: list[str]) -> None:
@@ -56,7 +56,7 @@ def _complain(place: str, current: str, tried: list[str], refusals: list[str]) -
     )
 
 
-def _has_effect(base: Subject, other: Subject) -> bool:
+def _has_effect(base: TrainerPool, other: TrainerPool) -> bool:
     if _inputs(base.recipe) != _inputs(other.recipe):
         every_draw(other)
         every_real_batch(other)
@@ -74,7 +74,7 @@ def _has_effect(base: Subject, other: Subject) -> bool:
     )
 
 
-def _starts_apart(base: Subject, other: Subject) -> bool:
+def _starts_apart(base: TrainerPool, other: TrainerPool) -> bool:
     first, second = base.initial, other.initial
     return first is not None and second is not None and difference(first, second) is not None
 
@@ -83,14 +83,14 @@ def _inputs(recipe: Recipe) -> tuple[int, int]:
     return recipe.real_batches_per_step, recipe.draws_per_step
 
 
-def _valid(subject: Subject, field: str, candidates: list[Any]) -> Iterator[Recipe]:
-    current = getattr(subject.recipe, field)
+def _valid(pool: TrainerPool, field: str, candidates: list[Any]) -> Iterator[Recipe]:
+    current = getattr(pool.recipe, field)
     for value in candidates:
         try:
-            recipe = revalidated(subject.recipe, **{field: value})
+            recipe = revalidated(pool.recipe, **{field: value})
         except ValidationError:
             continue
-        height, width, channels = subject.images.shape[1:]
+        height, width, channels = pool.images.shape[1:]
         if getattr(recipe, field) != current and not recipe.cannot_make(height, width, channels):
             yield recipe
 

@@ -7,30 +7,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, expect
-from gan_bench.testing.subject import SAMPLES, Observed, Subject, weights_of
+from gan_bench.testing.trainer_pool import SAMPLES, Observed, TrainerPool, weights_of
 from gan_bench.trainer import Trainer
 
 
-def sample_shape(subject: Subject) -> None:
-    """Return samples as uint8 in the images' shape, for one latent vector and for many."""
-    trainer = subject.untrained_with()
-    for count in (1, SAMPLES, 64, 3 * subject.recipe.batch_size + 1):
-        images = trainer.sample(subject.evaluation_latents(count))
+def sample_shape(pool: TrainerPool) -> None:
+    """``sample`` returns uint8 images of the data set's shape, for one latent vector or many."""
+    trainer = pool.with_weights()
+    for count in (1, SAMPLES, 64, 3 * pool.recipe.batch_size + 1):
+        images = trainer.sample(pool.evaluation_latents(count))
         if not isinstance(images, np.ndarray):
             raise CheckFailed(f"`sample` returns {type(images).__name__}, not a numpy array.")
         expect(images.dtype == np.uint8, f"Samples are {images.dtype}, not uint8.")
-        shape = (count, *subject.images.shape[1:])
+        shape = (count, *pool.images.shape[1:])
         expect(images.shape == shape, f"{count} samples have shape {images.shape}, not {shape}.")
 
 
-def sample_rows(subject: Subject) -> None:
-    """Make a sample of its own latent vector, whatever its place and its neighbours."""
-    trainer = _trained(subject)
-    latents = subject.evaluation_latents()
+def sample_rows(pool: TrainerPool) -> None:
+    """A sample depends on its own latent vector only, not on the rest of the batch."""
+    trainer = _trained(pool)
+    latents = pool.evaluation_latents()
     images = trainer.sample(latents)
     order = np.roll(np.arange(SAMPLES), 3)
     for rows, what in ((order, "in another order"), (order[:3], "three alone"), ([5], "one alone")):
-        subject.expect_same(
+        pool.expect_same(
             {"a sample": images[rows]},
             {"a sample": trainer.sample(latents[rows])},
             f"Samples of {SAMPLES} latent vectors are others {what}; "
@@ -38,49 +38,49 @@ def sample_rows(subject: Subject) -> None:
         )
 
 
-def sample_repeats(subject: Subject) -> None:
-    """Return the same samples for the same latents again."""
-    trainer = _trained(subject)
-    latents = subject.evaluation_latents(64)
+def sample_repeats(pool: TrainerPool) -> None:
+    """``sample`` returns the same images for the same latents."""
+    trainer = _trained(pool)
+    latents = pool.evaluation_latents(64)
     first = np.array(trainer.sample(latents))
     again = np.array(trainer.sample(latents))
     finding = "The same latents give other samples"
-    subject.expect_same({"a sample": first}, {"a sample": again}, finding)
+    pool.expect_same({"a sample": first}, {"a sample": again}, finding)
 
 
-def samples_differ(subject: Subject) -> None:
-    """Return different samples for different latents, before training or after."""
-    latents = subject.evaluation_latents(64)
+def samples_differ(pool: TrainerPool) -> None:
+    """Different latents give different samples, before or after training."""
+    latents = pool.evaluation_latents(64)
     for trained in (False, True):
-        trainer = _trained(subject) if trained else subject.untrained_with()
+        trainer = _trained(pool) if trained else pool.with_weights()
         images = trainer.sample(latents)
         if (images != images[:1]).any():
             return
     raise CheckFailed("64 different latents give 64 equal samples.")
 
 
-def sample_leaves_no_trace(subject: Subject) -> None:
-    """Change no weight by sampling, and train on as if nothing had been sampled."""
-    _expect_no_trace(subject, lambda trainer: trainer.sample(subject.evaluation_latents(64)))
+def sample_leaves_no_trace(pool: TrainerPool) -> None:
+    """Sampling changes neither weights nor the training that follows."""
+    _expect_no_trace(pool, lambda trainer: trainer.sample(pool.evaluation_latents(64)))
 
 
-def forward_leaves_no_trace(subject: Subject) -> None:
-    """Change nothing by ``forward``, in training mode too, and train on as if it had not been."""
+def forward_leaves_no_trace(pool: TrainerPool) -> None:
+    """``forward`` changes neither weights nor the training that follows, in both modes."""
 
     def disturb(trainer: Trainer) -> None:
         for training in (True, False):
-            _forward(subject, trainer, training)
+            _forward(pool, trainer, training)
 
-    _expect_no_trace(subject, disturb)
+    _expect_no_trace(pool, disturb)
 
 
-def forward_outputs(subject: Subject) -> None:
-    """Return from ``forward`` G as float NHWC in [-1, 1] and D as logits, no probabilities."""
-    trainer = _trained(subject)
-    count = subject.recipe.batch_size
+def forward_outputs(pool: TrainerPool) -> None:
+    """``forward`` returns G as float NHWC in [-1, 1] and D as logits, not probabilities."""
+    trainer = _trained(pool)
+    count = pool.recipe.batch_size
     for training in (True, False):
-        made, judged = _forward(subject, trainer, training)
-        shape = (count, *subject.images.shape[1:])
+        made, judged = _forward(pool, trainer, training)
+        shape = (count, *pool.images.shape[1:])
         expect(made.shape == shape, f"G(latents) has shape {made.shape}, not {shape}.")
         expect(judged.shape == (count,), f"D(images) has shape {judged.shape}, not {(count,)}.")
         for output in (made, judged):
@@ -89,63 +89,63 @@ def forward_outputs(subject: Subject) -> None:
             expect(np.isfinite(output).all(), "`forward` returns values that are not finite.")
         expect(np.abs(made).max() <= 1 + 1e-6, "G(latents) leaves [-1, 1].")
     trainer.set_weights(_amplified(weights_of(trainer), "discriminator"))
-    _, judged = _forward(subject, trainer, False)
+    _, judged = _forward(pool, trainer, False)
     expect(np.abs(judged).max() > 1, "D's last layer times 1000 keeps D within [-1, 1]: no logits.")
 
 
-def forward_modes(subject: Subject) -> None:
-    """Use the batch's statistics in training mode where there are moving ones, and no dropout."""
-    trainer = _trained(subject)
+def forward_modes(pool: TrainerPool) -> None:
+    """Training mode of ``forward`` uses the batch's statistics and no dropout."""
+    trainer = _trained(pool)
     names = trainer.weights().keys()
-    batch, again, moving = (_forward(subject, trainer, mode) for mode in (True, True, False))
+    batch, again, moving = (_forward(pool, trainer, mode) for mode in (True, True, False))
     for index, network in enumerate(("generator", "discriminator")):
         finding = f"`forward` in training mode is random in the {network}; turn dropout off"
-        subject.expect_same({"it": batch[index]}, {"it": again[index]}, finding)
+        pool.expect_same({"it": batch[index]}, {"it": again[index]}, finding)
         if any(name.startswith(network) and name.endswith("moving_mean") for name in names):
             other = not np.array_equal(batch[index], moving[index])
             expect(other, f"`forward` gives the same {network} in training and inference mode.")
 
 
-def forward_agrees_with_sample(subject: Subject) -> None:
-    """Sample inference mode's G, -1 at grey level 0 and 1 at 255, within one level."""
-    trainer = _trained(subject)
-    latents = subject.evaluation_latents(subject.recipe.batch_size)
+def forward_agrees_with_sample(pool: TrainerPool) -> None:
+    """Samples are G in inference mode, from -1 (grey level 0) to 1 (255), within one level."""
+    trainer = _trained(pool)
+    latents = pool.evaluation_latents(pool.recipe.batch_size)
     trained = weights_of(trainer)
     for weights in (trained, _amplified(trained, "generator")):
         trainer.set_weights(weights)
-        made, _ = _forward(subject, trainer, False)
+        made, _ = _forward(pool, trainer, False)
         levels = (made.astype(np.float64) + 1) * 127.5
         gap = np.abs(trainer.sample(latents) - levels).max()
         expect(gap <= 1, f"A sample is {gap:.1f} grey levels from (G + 1) * 127.5.")
 
 
-def _trained(subject: Subject) -> Trainer:
+def _trained(pool: TrainerPool) -> Trainer:
     """Return a trainer with the reference's weights, set because that takes no training."""
-    names = subject.untrained.weights().keys()
-    return subject.untrained_with({name: subject.reference[name] for name in names})
+    names = pool.untrained.weights().keys()
+    return pool.with_weights({name: pool.reference[name] for name in names})
 
 
 def _forward(
-    subject: Subject, trainer: Trainer, training: bool
+    pool: TrainerPool, trainer: Trainer, training: bool
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    count = subject.recipe.batch_size
-    images = np.resize(subject.images, (count, *subject.images.shape[1:]))
+    count = pool.recipe.batch_size
+    images = np.resize(pool.images, (count, *pool.images.shape[1:]))
     made, judged = trainer.forward(
-        subject.evaluation_latents(count), (images / 127.5 - 1).astype(np.float32), training
+        pool.evaluation_latents(count), (images / 127.5 - 1).astype(np.float32), training
     )
     return np.array(made), np.array(judged)
 
 
-def _expect_no_trace(subject: Subject, disturb: Callable[[Trainer], object]) -> None:
-    trainer = subject.start()
-    batches, latents = subject.batches(), subject.latents()
+def _expect_no_trace(pool: TrainerPool, disturb: Callable[[Trainer], object]) -> None:
+    trainer = pool.fresh()
+    batches, latents = pool.batches(), pool.latents()
     disturb(trainer)
     first = trainer.train(batches[:2], latents[:2])
     before = weights_of(trainer)
     disturb(trainer)
-    subject.expect_same(before, weights_of(trainer), "It changes weights")
-    observed = subject.observe(trainer, first, trainer.train(batches[2:], latents[2:]))
-    subject.expect_same(subject.reference, observed, "Training goes on otherwise than without")
+    pool.expect_same(before, weights_of(trainer), "It changes weights")
+    observed = pool.observe(trainer, first, trainer.train(batches[2:], latents[2:]))
+    pool.expect_same(pool.reference, observed, "Training goes on otherwise than without")
 
 
 def _amplified(weights: Observed, network: str) -> Observed:

@@ -1,4 +1,4 @@
-"""The conformance suite: whether a trainer does what the contract says."""
+"""The conformance suite: checks a trainer against the contract."""
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -13,29 +13,24 @@ from pydantic import ValidationError
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.streams import Stream, generator
-from gan_bench.testing import (
-    checks_class,
-    checks_inputs,
-    checks_sampling,
-    checks_training,
-    checks_weights,
-)
-from gan_bench.testing.check_result import CheckResult, describe, listed, one_line, perform
+from gan_bench.testing import checks_class, checks_sampling, checks_training
+from gan_bench.testing.check_result import CheckResult, describe, perform
 from gan_bench.testing.checks_fields import check_field
-from gan_bench.testing.subject import Subject, revalidated
-from gan_bench.trainer import Trainer, Unsupported
+from gan_bench.testing.trainer_pool import TrainerPool, revalidated
+from gan_bench.text import listed
+from gan_bench.trainer import Trainer
 
 BATCH_SIZE = 8
 IMAGES = 64
 SHAPES = ((28, 28, 1), (32, 32, 3), (32, 32, 1), (64, 64, 3))
-CHECKS: dict[str, Callable[[Subject], None]] = {
+CHECKS: dict[str, Callable[[TrainerPool], None]] = {
     check.__name__.replace("_", " "): check
     for checks in (
         checks_class.CHECKS,
-        checks_weights.CHECKS,
+        checks_class.WEIGHT_CHECKS,
         checks_class.COST_CHECKS,
         checks_training.CHECKS,
-        checks_inputs.CHECKS,
+        checks_training.INPUT_CHECKS,
         checks_sampling.CHECKS,
         checks_training.CHECKPOINT_CHECKS,
     )
@@ -56,29 +51,29 @@ def check_trainer(
 ) -> list[CheckResult]:
     """Check a trainer class against the contract, on small data and for a few steps.
 
-    Every check runs, whatever the others say; an exception inside a check is that check's failure.
-    Where the trainer raises `Unsupported` when built, every check is skipped with its reason. On a
-    device that does not give the same bits twice, checks that compare bits are skipped if they
-    would fail; make frameworks deterministic before calling this.
+    Every check runs, whatever the results of others; an exception inside a check fails that check.
+    If building the trainer raises `Unsupported`, every check is skipped with its reason. On a
+    nondeterministic device, checks that compare bits are skipped if they would fail; make
+    frameworks deterministic before calling this.
 
     Parameters
     ----------
     trainer_class
         A class that fulfils `gan_bench.trainer.Trainer`.
     recipe
-        Default: the class's recipe with its default values. The suite takes batches of 8 images
-        where the recipe allows that.
+        Default: the class's recipe with its default values. The suite uses batches of 8 images if
+        the recipe allows that.
     device
         ``cpu`` or ``cuda:<index>``.
     seed
-        Of everything that is drawn, 0 <= seed < 2**64 - 1.
+        Random seed, 0 <= seed < 2**64 - 1.
     images
         uint8 (n, height, width, channels), n >= 2; default: 64 synthetic ones, in the first of
         28x28x1, 32x32x3, 32x32x1 and 64x64x3 that the recipe can make.
     labels
         int64 (n,); default: 0 to 9 in turn.
     on_result
-        Called with each result as soon as it is there.
+        Called with each result as soon as it is known.
     only
         The names of the checks to run; default: all.
 
@@ -90,31 +85,31 @@ def check_trainer(
     Raises
     ------
     UsageError
-        Where ``only`` names a check that does not exist.
+        ``only`` names an unknown check.
     """
     with TemporaryDirectory(prefix="gan-bench-") as scratch:
-        subject: Subject | None = None
+        pool: TrainerPool | None = None
         checks = dict(CHECKS)
         try:
             chosen = default_recipe(trainer_class) if recipe is None else recipe
         except (AttributeError, TypeError, ValidationError) as error:
-            hindrance: str | None = f"There is no recipe to check with: {describe(error)}."
+            obstacle: str | None = f"There is no recipe to check with: {describe(error)}."
         else:
             folder = Path(scratch).resolve()
-            subject = _subject(trainer_class, chosen, device, seed, images, labels, folder)
-            hindrance = _hindrance(subject)
+            pool = _pool(trainer_class, chosen, device, seed, images, labels, folder)
+            obstacle = _obstacle(pool)
             for field in type(chosen).model_fields:
                 checks[f"field {field}"] = partial(check_field, field)
         results = []
         for name in _selected(checks, only):
-            if subject is None and name == "contract":
+            if pool is None and name == "contract":
                 result = perform(
                     name, promise(name), partial(_contract_without_recipe, trainer_class)
                 )
-            elif subject is None or hindrance is not None:
-                result = CheckResult(name, "skipped", hindrance or "")
+            elif pool is None or obstacle is not None:
+                result = CheckResult(name, "skipped", obstacle or "")
             else:
-                result = perform(name, promise(name), partial(checks[name], subject))
+                result = perform(name, promise(name), partial(checks[name], pool))
             results.append(result)
             if on_result is not None:
                 on_result(result)
@@ -122,9 +117,9 @@ def check_trainer(
 
 
 def promise(name: str) -> str:
-    """Return the sentence that says what a check asks of a trainer."""
+    """Return the sentence that is true if a trainer passes a check."""
     if name not in CHECKS:
-        return f"Let another value of `{name.removeprefix('field ')}` change the run."
+        return f"Another value of `{name.removeprefix('field ')}` changes the run."
     return (CHECKS[name].__doc__ or name).partition("\n")[0].replace("``", "`")
 
 
@@ -132,7 +127,9 @@ def _selected(checks: Iterable[str], only: Collection[str] | None) -> list[str]:
     names = list(checks)
     unknown = set(only or ()) - set(names)
     if unknown:
-        raise UsageError(f"There is no check {listed(unknown)}; there are {listed(names, 99)}.")
+        raise UsageError(
+            f"There is no check {listed(sorted(unknown))}; there are {listed(sorted(names))}."
+        )
     return names if only is None else [name for name in names if name in only]
 
 
@@ -146,7 +143,7 @@ def default_recipe(trainer_class: type[Trainer]) -> Recipe:
     return trainer_class.recipe_class.model_validate({})
 
 
-def _subject(
+def _pool(
     trainer_class: type[Trainer],
     recipe: Recipe,
     device: str,
@@ -154,27 +151,23 @@ def _subject(
     images: NDArray[np.uint8] | None,
     labels: NDArray[np.int64] | None,
     scratch: Path,
-) -> Subject:
+) -> TrainerPool:
     # A recipe that does not allow small batches is checked with its own.
     with suppress(ValidationError):
         recipe = revalidated(recipe, batch_size=BATCH_SIZE)
     images = synthetic_images(recipe, seed) if images is None else images
     labels = np.arange(len(images), dtype=np.int64) % 10 if labels is None else labels
-    return Subject(trainer_class, recipe, images, labels, device, seed, scratch)
+    return TrainerPool(trainer_class, recipe, images, labels, device, seed, scratch)
 
 
-def _hindrance(subject: Subject) -> str | None:
-    """Return why the trainer cannot be checked here, or None if it can."""
-    cannot = subject.recipe.cannot_make(*subject.images.shape[1:])
+def _obstacle(pool: TrainerPool) -> str | None:
+    """Return why the trainer cannot be checked on this device, or None."""
+    cannot = pool.recipe.cannot_make(*pool.images.shape[1:])
     if cannot is not None:
         return f"The recipe cannot make these images: {cannot}"
-    try:
-        subject.untrained  # noqa: B018 - is built now
-    except Unsupported as reason:
-        return f"Unsupported: {one_line(reason)}"
-    except (Exception, SystemExit):  # noqa: BLE001 - the checks report it, each in its place
-        return None
-    return None
+    built = perform("build", "", lambda: pool.untrained)
+    # Skipped means Unsupported. If building fails otherwise, each check reports it.
+    return built.detail if built.status == "skipped" else None
 
 
 def synthetic_images(recipe: Recipe, seed: int) -> NDArray[np.uint8]:

@@ -1,29 +1,249 @@
-"""A complete trainer in numpy: it fulfils the whole contract and trains in milliseconds."""
+"""A recipe and its trainer in NumPy, which fulfil the contract and train in milliseconds."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from gan_bench.recipe import Recipe
-from gan_bench.testing.fake_recipe import (
-    STATISTICS,
-    Array,
-    DiscriminatorPass,
-    FakeRecipe,
-    GeneratorPass,
-    Tensors,
-    area_matrix,
-    cross_entropy,
-    discriminate,
-    discriminator_gradients,
-    generate,
-    generator_gradients,
-    sigmoid,
-)
+from gan_bench.streams import Stream, generator
 from gan_bench.trainer import Losses, Unsupported, Weights
+
+
+class FakeRecipe(Recipe):
+    """A dense GAN on pictures of ``resolution`` squared pixels, resized to any image shape.
+
+    A step is ``discriminator_steps`` updates of the discriminator, each on a real batch and a draw
+    of its own, then ``generator_steps`` of the generator, each on a draw of its own.
+    """
+
+    name: ClassVar[str] = "fake"
+    origin: ClassVar[str] = "numpy"
+    source: ClassVar[str] = "gan_bench.testing"
+
+    batch_size: int = Field(default=16, ge=2, description="images in a batch")
+    latent_size: int = Field(default=8, ge=1, description="dimensions of a latent vector")
+    epochs: int = Field(default=2, ge=1, description="passes over the data in the source")
+    hidden: int = Field(default=16, ge=1, description="units of each network's hidden layer")
+    resolution: int = Field(default=14, ge=1, description="pixels a side of the picture within")
+    discriminator_steps: int = Field(default=2, ge=1, description="discriminator updates a step")
+    generator_steps: int = Field(default=1, ge=1, description="generator updates a step")
+    learning_rate: float = Field(default=0.02, gt=0, description="of both networks, at the start")
+    decay: float = Field(
+        default=0.5, ge=0, le=1, description="share of the rate lost, linearly, over planned_steps"
+    )
+    momentum: float = Field(default=0.5, ge=0, lt=1, description="of SGD, Polyak's form")
+    dropout: float = Field(default=0.25, ge=0, lt=1, description="rate in the discriminator")
+    leaky_slope: float = Field(default=0.2, ge=0, lt=1, description="of both leaky ReLUs")
+    batch_norm_momentum: float = Field(
+        default=0.9, ge=0, lt=1, description="weight of the old moving statistics"
+    )
+    batch_norm_epsilon: float = Field(default=1e-3, gt=0, description="added to the variance")
+
+    @property
+    def real_batches_per_step(self) -> int:
+        """One for each update of the discriminator."""
+        return self.discriminator_steps
+
+    @property
+    def draws_per_step(self) -> int:
+        """One for each update of either network."""
+        return self.discriminator_steps + self.generator_steps
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return every tensor's shape by canonical name."""
+        pixels = self.resolution**2
+        return {
+            "generator.0.kernel": (self.latent_size, self.hidden),
+            "generator.1.gamma": (self.hidden,),
+            "generator.1.beta": (self.hidden,),
+            "generator.1.moving_mean": (self.hidden,),
+            "generator.1.moving_variance": (self.hidden,),
+            "generator.2.kernel": (self.hidden, pixels),
+            "generator.2.bias": (pixels,),
+            "discriminator.0.kernel": (pixels, self.hidden),
+            "discriminator.0.bias": (self.hidden,),
+            "discriminator.1.kernel": (self.hidden, 1),
+            "discriminator.1.bias": (1,),
+        }
+
+    def initial_weights(self, seed: int) -> dict[str, NDArray[np.float32]]:
+        """Return normal kernels of variance 1 / inputs; the other tensors are zeros or ones."""
+        weights: dict[str, NDArray[np.float32]] = {}
+        for index, (name, shape) in enumerate(self.shapes().items()):
+            if name.endswith("kernel"):
+                numbers = generator(seed, Stream.INITIAL_WEIGHTS, index)
+                kernel = numbers.standard_normal(shape, dtype=np.float32)
+                weights[name] = kernel / np.float32(np.sqrt(shape[0]))
+            else:
+                one = name.endswith(("gamma", "moving_variance"))
+                weights[name] = np.full(shape, 1 if one else 0, dtype=np.float32)
+        return weights
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Return the trainable parameters of both networks."""
+        counts = {"generator": 0, "discriminator": 0}
+        for name, shape in self.shapes().items():
+            if "moving" not in name:
+                counts[name.partition(".")[0]] += int(np.prod(shape))
+        return counts
+
+    def without_dropout(self) -> Self:
+        """Return the recipe with dropout at rate 0."""
+        return self.model_copy(update={"dropout": 0.0})
+
+    def forward_multiply_adds(self) -> dict[str, int]:
+        """Return those of the dense layers, of a forward pass of one image."""
+        pixels = self.resolution**2
+        return {
+            "generator": self.latent_size * self.hidden + self.hidden * pixels,
+            "discriminator": pixels * self.hidden + self.hidden,
+        }
+
+    def multiply_adds_per_step(self) -> int:
+        """Return the multiply-adds of the dense layers, forwards and backwards."""
+        pixels = self.resolution**2
+        generate, discriminate = self.forward_multiply_adds().values()
+        # Backwards costs as much as forwards for the tensors, and again for what lies before them.
+        discriminator_update = generate + 2 * discriminate + 2 * (discriminate + self.hidden)
+        generator_update = generate + discriminate + discriminate + generate + self.hidden * pixels
+        return self.batch_size * (
+            self.discriminator_steps * discriminator_update
+            + self.generator_steps * generator_update
+        )
+
+
+Array = NDArray[np.floating[Any]]
+Tensors = dict[str, Array]
+STATISTICS = ("generator.1.moving_mean", "generator.1.moving_variance")
+
+
+@dataclass(frozen=True)
+class GeneratorPass:
+    """A batch's way through the generator; rows are (n, hidden), pictures (n, pixels)."""
+
+    latents: Array
+    mean: Array
+    variance: Array
+    normalised: Array
+    scale: Array
+    slopes: Array
+    activations: Array
+    pictures: Array
+
+
+@dataclass(frozen=True)
+class DiscriminatorPass:
+    """A batch's way through the discriminator; ``logits`` has shape (n,)."""
+
+    pictures: Array
+    slopes: Array
+    mask: Array | None
+    activations: Array
+    logits: Array
+
+
+def generate(
+    tensors: Tensors, latents: Array, *, training: bool, slope: float, epsilon: float
+) -> GeneratorPass:
+    """Turn latents (n, z) into pictures (n, pixels) in [-1, 1].
+
+    In training the batch's own mean and (biased) variance normalise it, else the moving ones.
+    """
+    raw = latents @ tensors["generator.0.kernel"]
+    if training:
+        mean, variance = raw.mean(axis=0), raw.var(axis=0)
+    else:
+        mean, variance = (tensors[name] for name in STATISTICS)
+    scale = 1 / np.sqrt(variance + epsilon)
+    normalised = (raw - mean) * scale
+    shifted = normalised * tensors["generator.1.gamma"] + tensors["generator.1.beta"]
+    slopes = leaky_slopes(shifted, slope)
+    activations = shifted * slopes
+    pictures = np.tanh(activations @ tensors["generator.2.kernel"] + tensors["generator.2.bias"])
+    return GeneratorPass(latents, mean, variance, normalised, scale, slopes, activations, pictures)
+
+
+def generator_gradients(tensors: Tensors, way: GeneratorPass, upstream: Array) -> Tensors:
+    """Return the gradients of the trainable tensors, given d loss / d pictures (n, pixels)."""
+    outer = upstream * (1 - way.pictures**2)
+    shifted = (outer @ tensors["generator.2.kernel"].T) * way.slopes
+    normalised = shifted * tensors["generator.1.gamma"]
+    # Mean and variance depend on the batch too (Ioffe and Szegedy 2015, section 3).
+    raw = way.scale * (
+        normalised
+        - normalised.mean(axis=0)
+        - way.normalised * (normalised * way.normalised).mean(axis=0)
+    )
+    return {
+        "generator.0.kernel": way.latents.T @ raw,
+        "generator.1.gamma": (shifted * way.normalised).sum(axis=0),
+        "generator.1.beta": shifted.sum(axis=0),
+        "generator.2.kernel": way.activations.T @ outer,
+        "generator.2.bias": outer.sum(axis=0),
+    }
+
+
+def discriminate(
+    tensors: Tensors, pictures: Array, *, slope: float, mask: Array | None
+) -> DiscriminatorPass:
+    """Turn pictures (n, pixels) into logits; ``mask`` (n, hidden) is dropout's, None without."""
+    raw = pictures @ tensors["discriminator.0.kernel"] + tensors["discriminator.0.bias"]
+    slopes = leaky_slopes(raw, slope)
+    activations = raw * slopes
+    if mask is not None:
+        activations = activations * mask
+    logits = activations @ tensors["discriminator.1.kernel"] + tensors["discriminator.1.bias"]
+    return DiscriminatorPass(pictures, slopes, mask, activations, logits[:, 0])
+
+
+def discriminator_gradients(
+    tensors: Tensors, way: DiscriminatorPass, upstream: Array
+) -> tuple[Tensors, Array]:
+    """Return the gradients of the tensors and d loss / d pictures, given d loss / d logits (n,)."""
+    outer = upstream[:, None]
+    raw = (outer @ tensors["discriminator.1.kernel"].T) * way.slopes
+    if way.mask is not None:
+        raw = raw * way.mask
+    gradients: Tensors = {
+        "discriminator.0.kernel": way.pictures.T @ raw,
+        "discriminator.0.bias": raw.sum(axis=0),
+        "discriminator.1.kernel": way.activations.T @ outer,
+        "discriminator.1.bias": outer.sum(axis=0),
+    }
+    return gradients, raw @ tensors["discriminator.0.kernel"].T
+
+
+def cross_entropy(logits: Array, real: bool) -> tuple[float, Array]:
+    """Return the mean binary cross-entropy of logits (n,) and its gradient (n,)."""
+    sign = -1 if real else 1
+    loss = np.logaddexp(0, sign * logits).mean()
+    return float(loss), sign * sigmoid(sign * logits) / len(logits)
+
+
+def sigmoid(logits: Array) -> Array:
+    """Return 1 / (1 + exp(-logits)) without overflow."""
+    probabilities: Array = 0.5 * (1 + np.tanh(0.5 * logits))
+    return probabilities
+
+
+def leaky_slopes(values: Array, slope: float) -> Array:
+    """Return leaky ReLU's derivative, in the dtype of ``values``."""
+    return np.where(values > 0, values.dtype.type(1), values.dtype.type(slope))
+
+
+def area_matrix(target: int, origin: int) -> NDArray[np.float64]:
+    """Return the matrix (target, origin) that resizes a line of pixels by the areas they share."""
+    edges = np.linspace(0, origin, target + 1)
+    pixels = np.arange(origin)
+    shared = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    weights = np.clip(shared, 0, None)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
 
 # One shape for every matrix product, so that a row's bits do not depend on how many there are.
 SAMPLE_ROWS = 64

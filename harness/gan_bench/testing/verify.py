@@ -4,16 +4,14 @@ import json
 from collections.abc import Iterator
 
 from gan_bench.errors import UsageError
-from gan_bench.plugins.describe import describe
+from gan_bench.plugins.describe import MNIST_SHAPE, describe
 from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.plugins.registry import Implementation, find
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import device_in_child
-from gan_bench.system.environment import worker_environment
 from gan_bench.system.models import Frozen
+from gan_bench.system.processes import worker_environment
 from gan_bench.testing import CheckResult
-
-_ANY_SHAPE = (28, 28, 1)
 
 
 class VerifyRequest(Frozen):
@@ -36,7 +34,7 @@ def verify(
         after ``limit_s`` seconds.
     """
     (target,) = find([target])
-    implementation = describe(target, {}, _ANY_SHAPE).implementation
+    implementation = describe(target, {}, MNIST_SHAPE).implementation
     absent = framework_problem(implementation)
     if absent is not None:
         raise UsageError(f"{implementation.name} cannot be verified: {absent}.")

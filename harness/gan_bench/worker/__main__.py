@@ -1,7 +1,7 @@
-"""The child process that trains one run: its signals, its journal, its log and its end.
+"""The process that trains one run: its signals, journal, log and exit code.
 
-``python -P -m gan_bench.worker RUN_DIR`` reads ``spec.json`` there, continues from the last
-checkpoint if there is one, and tells what happens in ``events.jsonl``.
+``python -P -m gan_bench.worker RUN_DIR`` reads ``spec.json``, continues from the last checkpoint
+if there is one, and writes its progress to ``events.jsonl``.
 """
 
 import contextlib
@@ -9,28 +9,69 @@ import faulthandler
 import os
 import signal
 import sys
+import threading
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
-from gan_bench.results.events import EventWriter
+from gan_bench.results.events import HEARTBEAT_S, EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.system.disk import is_full_for
-from gan_bench.system.environment import (
+from gan_bench.system.processes import (
     DISK_FULL,
     DISK_FULL_EXIT_CODE,
+    SILENCE_VARIABLE,
     STACKS_SIGNAL,
     STOPPED_EXIT_CODE,
+    end_with_parent,
+    peak_rss_mb,
 )
-from gan_bench.system.processes import end_with_parent
 from gan_bench.worker.failure import failure_kind, failure_reason
-from gan_bench.worker.heartbeat import heartbeat, peak_rss_mb
 from gan_bench.worker.training import Stopped, Training
+
+_EXTRA_SILENCE_S = 60.0
+"""A silent process ends itself this long after its supervisor should have killed it."""
+
+
+@contextlib.contextmanager
+def heartbeat(events: EventWriter, step: Callable[[], int], log: TextIO) -> Iterator[None]:
+    """Write heartbeats to the journal, even during a long chunk or import.
+
+    Parameters
+    ----------
+    events
+        The journal.
+    step
+        Returns the current step.
+    log
+        Receives the stacks of all threads if the process hangs for too long.
+    """
+    ended = threading.Event()
+    silence_s = float(os.environ.get(SILENCE_VARIABLE, "inf")) + _EXTRA_SILENCE_S
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_S):
+            if silence_s < threading.TIMEOUT_MAX:
+                # Implemented in C: it works even while another thread holds the GIL.
+                faulthandler.dump_traceback_later(silence_s, exit=True, file=log)
+            with contextlib.suppress(OSError):  # the next chunk reports a full disk
+                events.write("heartbeat", step=step())
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        faulthandler.cancel_dump_traceback_later()
 
 
 def main(run_dir: Path) -> int:
     """Train the run of a folder; return the process's exit code."""
-    # Of its own: a plugin may close stdout and stderr.
+    # A duplicate of stderr: a plugin may close stdout and stderr.
     with os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace") as log:
         faulthandler.enable(log)
         faulthandler.register(STACKS_SIGNAL, log, all_threads=True)
@@ -45,9 +86,9 @@ def main(run_dir: Path) -> int:
                 training.stop = True
 
         def listen() -> None:
-            # Before every chunk: a plugin may have taken the signals for itself. SIGINT and SIGHUP
-            # reach the supervisor, too, which decides.
-            # A scheduler may send its SIGUSR2 to all processes of a job.
+            # Before every chunk: a plugin may have installed its own handlers. SIGINT and SIGHUP
+            # also reach the supervisor, which decides. A scheduler may send SIGUSR2 to all
+            # processes of a job.
             for asking in (signal.SIGTERM, signal.SIGUSR2):
                 signal.signal(asking, ask_to_stop)
             for ignored in (signal.SIGINT, signal.SIGHUP):
@@ -65,16 +106,18 @@ def main(run_dir: Path) -> int:
             with contextlib.suppress(OSError):
                 events.write("stopped", step=training.step, peak_rss_mb=peak_rss_mb())
             return STOPPED_EXIT_CODE
-        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises becomes a status
+        except BaseException as error:  # noqa: BLE001 - any exception of a plugin becomes a status
             full = is_full_for(folder.path, error)
-            _tell(events, error, training.step if training else 0, full=full)
+            _report_failure(events, error, training.step if training else 0, full=full)
             with contextlib.suppress(Exception):
                 traceback.print_exc(file=log)
             return DISK_FULL_EXIT_CODE if full else 1
         return 0
 
 
-def _tell(events: EventWriter | None, error: BaseException, step: int, *, full: bool) -> None:
+def _report_failure(
+    events: EventWriter | None, error: BaseException, step: int, *, full: bool
+) -> None:
     if events is None:
         return
     with contextlib.suppress(OSError):
@@ -89,8 +132,8 @@ def _tell(events: EventWriter | None, error: BaseException, step: int, *, full: 
 
 if __name__ == "__main__":
     code = main(Path(sys.argv[1]))
-    with contextlib.suppress(Exception):  # which a plugin may have closed, or replaced
+    with contextlib.suppress(Exception):  # a plugin may have closed or replaced them
         sys.stdout.flush()
         sys.stderr.flush()
-    # Without running a framework's or plugin's exit handlers, which may hang or crash.
+    # Skip the exit handlers of frameworks and plugins: they may hang or crash.
     os._exit(code)

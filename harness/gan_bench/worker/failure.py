@@ -1,4 +1,4 @@
-"""What an exception in a worker means for the run: its status and a reason in one sentence."""
+"""Turns an exception in a worker into the run's status and a reason in one sentence."""
 
 import errno
 
@@ -14,7 +14,7 @@ _OUT_OF_MEMORY = (
     "std::bad_alloc",
 )
 LONGEST_REASON = 2_000
-"""Characters of an exception's text; the log has all of it."""
+"""Maximum length of an exception's text, in characters; the log has all of it."""
 
 
 class Diverged(GanBenchError):
@@ -22,7 +22,7 @@ class Diverged(GanBenchError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell by the exception's own words; nothing is guessed from a signal."""
+    """Return whether an exception reports a lack of memory."""
     name = type(error).__name__
     text = str(error)
     return (
@@ -45,12 +45,12 @@ def failure_kind(error: BaseException) -> str:
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return what to tell of an exception, on one line that is not too long."""
-    text = _in_words(error).encode(errors="replace").decode()
+    """Return an exception's message in one line of limited length."""
+    text = _message(error).encode(errors="replace").decode()
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
 
 
-def _in_words(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     if isinstance(error, GanBenchError | Unsupported):
         return str(error) or type(error).__name__
     if isinstance(error, ModuleNotFoundError):

@@ -1,4 +1,4 @@
-"""Trains one run from its last checkpoint to its end; the owner of the clock."""
+"""Trains one run from its last checkpoint to its end, and measures the time."""
 
 import os
 from collections.abc import Callable
@@ -8,45 +8,45 @@ from typing import NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench import data
 from gan_bench.contract import check_samples, loss_table, weights_sha256
 from gan_bench.data.draws import batches, evaluation_latents, training_latents
 from gan_bench.errors import GanBenchError
 from gan_bench.plan.spec import RunSpec
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.recipe import Recipe
-from gan_bench.results.checkpoints import (
+from gan_bench.results.events import EventWriter
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.training_files import (
     CHECKPOINT_EVERY_S,
     last_checkpoint,
     put_aside,
+    read_losses,
+    write_array,
     write_checkpoint,
+    write_images,
 )
-from gan_bench.results.events import EventWriter
-from gan_bench.results.layout import RunFolder
-from gan_bench.results.losses import read_losses, write_array, write_images
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.disk import is_full, saving
-from gan_bench.system.files import read_limited
+from gan_bench.system.processes import peak_rss_mb
 from gan_bench.trainer import LOSS_COLUMNS, Trainer
 from gan_bench.worker.failure import Diverged, failure_reason, is_out_of_memory
-from gan_bench.worker.heartbeat import peak_rss_mb
 
 T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """The end was asked for; raised after the checkpoint."""
+    """A signal requested the end; raised after the checkpoint."""
 
 
 class Training:
-    """One run on its way.
+    """One run in progress.
 
     Attributes
     ----------
     step
-        The steps done.
+        Number of finished steps.
     stop
-        Set from outside when the run is to end, with a checkpoint, after the chunk under way.
+        Set to True to stop with a checkpoint after the current chunk.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Training:
     ) -> None:
         self.folder = folder
         self.events = events
-        self.spec = RunSpec.model_validate_json(read_limited(folder.spec))
+        self.spec = RunSpec.read(folder.spec)
         self.step = 0
         self.stop = False
         self.losses = np.full((self.spec.steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
@@ -70,7 +70,7 @@ class Training:
         self._before_chunk = before_chunk
 
     def run(self) -> None:
-        """Do what is left of the run."""
+        """Train the remaining steps."""
         self.setup()
         self.snapshot_if_due()
         while self.step < self.spec.steps:
@@ -82,7 +82,7 @@ class Training:
             "done",
             step=self.step,
             peak_rss_mb=peak_rss_mb(),
-            weights_sha256=weights_sha256(self._in_one(self.trainer.weights)),
+            weights_sha256=weights_sha256(self._call(self.trainer.weights)),
         )
 
     def setup(self) -> None:
@@ -90,18 +90,13 @@ class Training:
         started = perf_counter()
         trainer_class = load_trainer(self.spec.implementation)
         imported = perf_counter()
-        dataset = data.load(self.spec.dataset)
-        if dataset.sha256 != self.spec.data_sha256:
-            raise GanBenchError(
-                f"the data set {self.spec.dataset_label} has changed since the run was planned "
-                f"(sha256 {dataset.sha256[:12]}, planned {self.spec.data_sha256[:12]})"
-            )
+        dataset = self.spec.load_dataset()
         loaded = perf_counter()
         recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
         self.recipe = recipe_class.model_validate(self.spec.recipe_values)
         train = dataset.training(self.spec.train_splits)
         self.images = train.images
-        self.trainer: Trainer = self._in_one(
+        self.trainer: Trainer = self._call(
             lambda: trainer_class(
                 self.recipe,
                 train.images,
@@ -126,7 +121,7 @@ class Training:
         )
 
     def _restore(self) -> None:
-        """Continue from the last checkpoint, if there is one and its losses are there too."""
+        """Continue from the last checkpoint if it and its losses exist."""
         try:
             found = last_checkpoint(self.folder.checkpoints)
         except GanBenchError as error:
@@ -137,24 +132,24 @@ class Training:
         try:
             losses = read_losses(self.folder.losses)
         except FileNotFoundError:
-            put_aside(self.folder.checkpoints)  # worth nothing without the losses until then
+            put_aside(self.folder.checkpoints)  # useless without the losses up to it
             return
         except GanBenchError as error:
             self._start_over("the losses until the last checkpoint are damaged", error)
         if step > self.spec.steps or step > len(losses):
             self._start_over(f"the last checkpoint is of step {step}, the run is shorter", None)
         try:
-            self._in_one(lambda: self.trainer.load(path))
+            self._call(lambda: self.trainer.load(path))
         except Exception as error:
             if is_full(error) or is_out_of_memory(error):
-                raise  # the checkpoint is whole, and will be read another time
+                raise  # the checkpoint is intact and can be read later
             self._start_over(f"the checkpoint of step {step} cannot be restored", error)
         self.losses[:step] = losses[:step]
         self.step = step
         broken = ~np.isfinite(self.losses[:step, :2]).all(axis=1)
         if broken.any():
             self._diverged = True
-            self._tell_of_divergence(int(np.argmax(broken)) + 1, "a loss was")
+            self._report_divergence(int(np.argmax(broken)) + 1, "a loss was")
 
     def _start_over(self, why: str, error: Exception | None) -> NoReturn:
         put_aside(self.folder.checkpoints)
@@ -162,7 +157,7 @@ class Training:
         raise GanBenchError(f"{why}{said}; it was put aside, and --retry starts over") from error
 
     def chunk(self) -> None:
-        """Train one chunk and time it; the draws and all bookkeeping stay outside the clock."""
+        """Train one chunk and measure its time, without drawing batches and bookkeeping."""
         steps = min(self.spec.chunk_steps, self.spec.steps - self.step)
         rows = batches(
             seed=self.spec.seed,
@@ -182,7 +177,7 @@ class Training:
             distribution=self.recipe.latent_distribution,
         )
         started = perf_counter()
-        losses = self._in_one(lambda: self.trainer.train(rows, latents))
+        losses = self._call(lambda: self.trainer.train(rows, latents))
         seconds = perf_counter() - started
         table = loss_table(losses, steps, self.recipe.dtype)
         self.losses[self.step : self.step + steps] = table
@@ -202,8 +197,8 @@ class Training:
         self._check_losses(table)
         self.step += steps
 
-    def _in_one(self, call: Callable[[], T]) -> T:
-        """Call the trainer; undo what it does to this process, and end copies made by forking."""
+    def _call(self, call: Callable[[], T]) -> T:
+        """Call the trainer, then restore the umask; exit if this is a fork made by the trainer."""
         answer = call()
         if os.getpid() != self._pid:
             os._exit(0)
@@ -217,7 +212,7 @@ class Training:
 
     def _check_weights(self) -> None:
         """Find what finite losses hide: samples of weights that are not would be mere noise."""
-        weights = self._in_one(self.trainer.weights)
+        weights = self._call(self.trainer.weights)
         broken = [
             name
             for name, tensor in sorted(weights.items())
@@ -233,9 +228,9 @@ class Training:
         if self.spec.on_divergence == "stop":
             self._write_losses()
             raise Diverged(f"{what} not finite at step {step}")
-        self._tell_of_divergence(step, what)
+        self._report_divergence(step, what)
 
-    def _tell_of_divergence(self, step: int, what: str) -> None:
+    def _report_divergence(self, step: int, what: str) -> None:
         reason = f"{what} not finite at step {step}; training went on as asked"
         self.events.write("diverged", step=step, reason=reason)
 
@@ -254,7 +249,7 @@ class Training:
             distribution=self.recipe.latent_distribution,
         )
         started = perf_counter()
-        images = self._in_one(lambda: self.trainer.sample(latents))
+        images = self._call(lambda: self.trainer.sample(latents))
         seconds = perf_counter() - started
         check_samples(images, (self.spec.samples, *self.images.shape[1:]))
         self.folder.snapshots.mkdir(exist_ok=True)
@@ -263,7 +258,7 @@ class Training:
         self.events.write("snapshot", step=self.step, seconds=seconds)
 
     def checkpoint_if_due(self) -> None:
-        """Write a checkpoint at evaluation points, once a minute, and when asked to stop."""
+        """Write a checkpoint at evaluation points, once a minute, and before stopping."""
         late = monotonic() - self._last_checkpoint > CHECKPOINT_EVERY_S
         if not (self.stop or late or self.step in self.spec.evaluation_steps):
             return
@@ -272,7 +267,7 @@ class Training:
         write_checkpoint(
             self.folder.checkpoints,
             self.step,
-            lambda path: self._in_one(lambda: self.trainer.save(path)),
+            lambda path: self._call(lambda: self.trainer.save(path)),
         )
         self._last_checkpoint = monotonic()
         self.events.write("checkpoint", step=self.step, seconds=perf_counter() - started)

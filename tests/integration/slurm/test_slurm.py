@@ -37,13 +37,6 @@ QUICK = (
 ARRAY = os.environ.get("GAN_BENCH_SLURM_ARRAY", "torch-dcgan keras-dcgan torch-decay").split()
 """What is run there and here; ``--all`` in `nox -s slurm`."""
 COUNT = len(registered()) if ARRAY == ["--all"] else len(ARRAY)
-SLOW = """
-def train(self, batches, latents):
-    import time
-    time.sleep({seconds} * len(batches))
-    return super().train(batches, latents)
-"""
-"""Takes so many seconds a step; a chunk is a tenth of a run here."""
 
 
 def _free_ports(count: int) -> list[int]:
@@ -125,8 +118,16 @@ class Cluster(Bench):
 
     def starts(self, index: int = 0) -> list[dict]:
         """Return the attempts of a task of the last launch."""
-        path = sorted(self.folder.glob("results/local/jobs/*/attempts"))[-1] / f"{index}.jsonl"
+        folders = sorted(self.folder.glob("results/local/jobs/*/attempts"))
+        path = folders[-1] / f"{index}.jsonl" if folders else None
+        if path is None or not path.exists():
+            return []
         return [json.loads(line) for line in path.read_text().splitlines() if line]
+
+    def hurry_after_attempt(self, count: int, index: int = 0, seconds: float = 90) -> None:
+        """Wait for so many attempts of a task; nothing more is to happen to it."""
+        self.wait_for(lambda: len(self.starts(index)) >= count, seconds)
+        self.hurry()
 
     def kill(self, word: str, task: str | None = None) -> None:
         """Kill the one process of this cluster's jobs, or of an array's task, with such a word."""
@@ -187,10 +188,13 @@ def test_an_array_gives_the_records_of_the_local_executor(cluster):
 
 def test_the_time_limit(cluster, plugin):
     """Slurm's own signal before the limit, a requeue, and the rest of the run."""
-    target = plugin("slow", SLOW.format(seconds=2.2))
+    target = plugin("slow", cluster.slow(2.2))
     what = (target, "--steps", "40", *QUICK)
-    done = cluster.run(*what, slurm="time=2m,signal=60")
-    assert done.code == 0, done.err + cluster.logs()
+    arguments = ("--executor", "slurm", "--slurm", "time=2m,signal=60")
+    with cluster.start("run", *what, *arguments) as watching:
+        cluster.hurry_after_attempt(2, seconds=180)
+        out, err = watching.communicate(timeout=120)
+    assert watching.returncode == 0, out + err + cluster.logs()
     (record,) = cluster.records().values()
     assert record["attempts"] >= 2
     assert cluster.starts()[1]["step"] > 0
@@ -202,12 +206,13 @@ def test_the_time_limit(cluster, plugin):
 
 @pytest.mark.parametrize("signals", [("USR2",), ("TERM", "USR2")])
 def test_a_preempted_run_checkpoints_is_requeued_and_continues(cluster, plugin, signals):
-    target = plugin("gan", SLOW.format(seconds=0.25))
+    target = plugin("gan", cluster.slow(0.25))
     what = (target, "--steps", "80", *QUICK)
     with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 4)
         for name in signals:
             cluster.slurm("scancel", "--signal", name, cluster.job("gan"))
+        cluster.hurry_after_attempt(2)
         out, err = watching.communicate(timeout=120)
     assert watching.returncode == 0, out + err + cluster.logs()
     assert cluster.starts()[-1]["step"] > 0
@@ -220,12 +225,13 @@ def test_a_preempted_run_checkpoints_is_requeued_and_continues(cluster, plugin, 
 
 @pytest.mark.parametrize("whom", ["worker", "supervisor", "task"])
 def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
-    target = plugin("gan", SLOW.format(seconds=0.25))
+    target = plugin("gan", cluster.slow(0.25))
     what = (target, "--steps", "80", *QUICK)
     with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 4)
         words = {"worker": "gan_bench.worker", "supervisor": "gan_bench.schedulers.task"}
         cluster.kill(words.get(whom, "submitit.core._submit"))
+        cluster.hurry_after_attempt(2)
         out, err = watching.communicate(timeout=120)
     assert watching.returncode == 0, out + err + cluster.logs()
     assert len(cluster.starts()) == 2
@@ -236,7 +242,7 @@ def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
 
 def test_the_task_that_has_its_arrays_number_is_killed_preempted_and_continues(cluster, plugin):
     """Of an array's tasks one has the number of the whole as its own: commands may hit all."""
-    targets = [plugin(f"gan{i}", SLOW.format(seconds=0.25)) for i in range(3)]
+    targets = [plugin(f"gan{i}", cluster.slow(0.25)) for i in range(3)]
     what = (*targets, "--steps", "80", *QUICK)
     with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
         cluster.wait_for(lambda: len(cluster.queue()) == 3)
@@ -250,6 +256,7 @@ def test_the_task_that_has_its_arrays_number_is_killed_preempted_and_continues(c
         cluster.wait_for(lambda: len(cluster.starts(int(name[3:]))) == 2)
         cluster.wait_for(lambda: cluster.rows()[name]["status"] == "running")
         cluster.slurm("scancel", "--signal", "USR2", its)
+        cluster.hurry_after_attempt(3, int(name[3:]))
         out, err = watching.communicate(timeout=180)
     assert watching.returncode == 0, out + err + cluster.logs()
     attempts = {name: record["attempts"] for name, record in cluster.records().items()}
@@ -258,10 +265,11 @@ def test_the_task_that_has_its_arrays_number_is_killed_preempted_and_continues(c
 
 
 def test_without_a_time_limit_jobs_get_the_partitions(cluster, plugin):
-    target = plugin("gan", SLOW.format(seconds=0.2))
+    target = plugin("gan", cluster.slow(0.2))
     with cluster.start("run", target, "--steps", "80", *QUICK, "--executor", "slurm") as watching:
         cluster.wait_for_step("gan", 4)
         cluster.slurm("scancel", "--signal", "USR2", cluster.job("gan"))
+        cluster.hurry_after_attempt(2)
         out, err = watching.communicate(timeout=120)
     assert watching.returncode == 0, out + err + cluster.logs()
     (record,) = cluster.records().values()
@@ -278,7 +286,7 @@ def test_a_scheduler_that_does_not_answer_is_waited_for_and_nothing_is_submitted
     (programs / "squeue").write_text(script)
     (programs / "squeue").chmod(0o755)
     cluster.environment["PATH"] = f"{programs}:{cluster.environment['PATH']}"
-    what = (plugin("gan", SLOW.format(seconds=0.2)), "--steps", "80", *QUICK, *cluster.ARGUMENTS)
+    what = (plugin("gan", cluster.slow(0.2)), "--steps", "80", *QUICK, *cluster.ARGUMENTS)
     with cluster.start("run", *what) as watching:
         cluster.wait_for_step("gan", 4)
         down.touch()
@@ -288,20 +296,24 @@ def test_a_scheduler_that_does_not_answer_is_waited_for_and_nothing_is_submitted
         assert watching.poll() is None
         assert "does not answer now" in cluster.rows()["gan"]["detail"]
         down.unlink()
+        cluster.hurry()
         out, err = watching.communicate(timeout=120)
     assert watching.returncode == 0, out + err
     assert cluster.records()["gan"]["attempts"] == 1
 
 
 def test_force_starts_over_once_and_not_before_the_job_begins(cluster, plugin):
-    target = plugin("gan", SLOW.format(seconds=0.25))
+    target = plugin("gan", cluster.slow(0.25))
     what = (target, "--steps", "80", *QUICK, *cluster.ARGUMENTS)
+    cluster.hurry()
     assert cluster("run", *what).code == 0
+    (cluster.folder / "hurry").unlink()
     with cluster.start("run", *what, "--force") as watching:
         cluster.wait_for(
             lambda: (row := cluster.rows()["gan"])["status"] == "running" and row["step"]
         )
         cluster.slurm("scancel", "--signal", "USR2", cluster.job("gan"))
+        cluster.hurry_after_attempt(2)
         out, err = watching.communicate(timeout=120)
     assert watching.returncode == 0, out + err + cluster.logs()
     assert cluster.records()["gan"]["attempts"] == 2
@@ -315,7 +327,7 @@ def test_a_task_that_is_killed_again_and_again_is_given_up(cluster, plugin):
     assert done.code == 1, done.err
     (record,) = cluster.records().values()
     assert record["status"] == "killed"
-    assert "2 attempts in a row came no further than step 0" in record["reason"]
+    assert "2 consecutive attempts made no progress after step 0" in record["reason"]
     assert len(cluster.starts()) == 3  # the last one only says so
 
 
@@ -351,8 +363,8 @@ def weights(self):
 
 def test_detached_looked_at_submitted_twice_cancelled_and_continued(cluster, plugin):
     targets = [
-        plugin("first", SLOW.format(seconds=0.5)),
-        plugin("second", SLOW.format(seconds=0.5)),
+        plugin("first", cluster.slow(0.5)),
+        plugin("second", cluster.slow(0.5)),
     ]
     what = (*targets, "--steps", "80", *QUICK)
     arguments = (*what, *cluster.ARGUMENTS, "--max-parallel", "1", "--detach")
@@ -378,6 +390,7 @@ def test_detached_looked_at_submitted_twice_cancelled_and_continued(cluster, plu
     watched = cluster("status", "--watch")
     assert watched.out.splitlines()[-1] == "2 runs: 1 killed, 1 pending"
 
+    cluster.hurry()
     done = cluster("run", *what, *cluster.ARGUMENTS)
     assert done.code == 0, done.err + cluster.logs()
     assert cluster("run", *what, *cluster.ARGUMENTS).err.startswith("0 runs submitted")
@@ -388,7 +401,7 @@ def test_detached_looked_at_submitted_twice_cancelled_and_continued(cluster, plu
 
 
 def test_scancel_from_outside_leaves_true_rows(cluster, plugin):
-    target = plugin("gan", SLOW.format(seconds=0.5))
+    target = plugin("gan", cluster.slow(0.5))
     with cluster.start("run", target, "--steps", "80", *QUICK, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 2)
         cluster.slurm("scancel", cluster.job("gan"))
@@ -400,13 +413,14 @@ def test_scancel_from_outside_leaves_true_rows(cluster, plugin):
 
 
 def test_ctrl_c_leaves_the_jobs_alone(cluster, plugin):
-    target = plugin("gan", SLOW.format(seconds=0.3))
+    target = plugin("gan", cluster.slow(0.3))
     with cluster.start("run", target, "--steps", "80", *QUICK, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 2)
         watching.send_signal(signal.SIGINT)
         _, err = watching.communicate(timeout=30)
     assert watching.returncode == 130
-    assert "The jobs go on; `gan-bench status --watch" in err
+    assert "The jobs continue; `gan-bench status --watch" in err
+    cluster.hurry()
     cluster.wait_for(lambda: cluster.rows()["gan"]["status"] == "ok")
 
 

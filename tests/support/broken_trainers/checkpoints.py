@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from broken_trainers.registry import CONTINUING, fails
 from gan_bench.testing import FakeTrainer
-from gan_bench.testing.fake_recipe import STATISTICS
+from gan_bench.testing.fake import STATISTICS
 
 
 class Forgetting(FakeTrainer):

@@ -10,67 +10,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from gan_bench.cli.views.tables import state, to_rich
+from gan_bench.launch.local import RunProgress
 from gan_bench.launch.run_one import RunResult
 from gan_bench.launch.status import RunStatus
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.events import Event
+from gan_bench.results.status import UNFINISHED
 from gan_bench.text import Column, Table, duration
 
 _LINE_EVERY_S = 10.0
 
 
-class _RunState:
-    """State of the current run, by its events so far."""
-
-    def __init__(self, spec: RunSpec) -> None:
-        self.spec = spec
-        self.step = 0
-        self.doing = "starting"
-        self.steady_s = 0.0
-        self.steady_steps = 0
-        self.means: dict[str, float | None] = {}
-
-    def update(self, event: Event) -> None:
-        kind = event["event"]
-        if kind == "ready":
-            self.step = event["step"]
-            self.doing = "warming up"
-        elif kind == "chunk":
-            self.step = event["step"]
-            self.means = event["means"]
-            self.doing = "training"
-            if not event["warmup"]:
-                self.steady_s += event["seconds"]
-                self.steady_steps += event["step"] - event["first_step"]
-        elif kind == "done":
-            self.doing = "scoring"
-
-    @property
-    def images_per_s(self) -> float | None:
-        if not self.steady_s:
-            return None
-        return self.steady_steps * self.spec.images_per_step / self.steady_s
-
-    @property
-    def left_s(self) -> float | None:
-        rate = self.images_per_s
-        return (self.spec.steps - self.step) * self.spec.images_per_step / rate if rate else None
-
-    def figures(self) -> str:
-        parts = [f"step {self.step:,} of {self.spec.steps:,}"]
-        for name, short in (("generator", "G"), ("discriminator", "D")):
-            mean = self.means.get(name)
-            if mean is not None:
-                parts.append(f"{short} {mean:.3f}")
-        if self.images_per_s is not None:
-            parts.append(f"{self.images_per_s:,.0f} images/s")
-        if self.doing == "training" and self.left_s is not None:
-            parts.append(f"{duration(self.left_s)} left")
-        return ", ".join(parts)
-
-
 def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
-    """Return a finished run's status and its details."""
+    """Return a finished run's status and its description."""
     record = result.record
     if record.status != "ok":
         return record.status, record.reason or ""
@@ -84,13 +36,12 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
 
 
 class PlainProgress:
-    """Prints a line when a run starts and ends, and every few seconds: for logs and CI."""
+    """One line when a run starts, ends, and now and then between: for logs and CI."""
 
     def __init__(self, console: Console, runs: int) -> None:
         self.console = console
         self.runs = runs
-        self._state: _RunState | None = None
-        self._said = 0.0
+        self._state: RunProgress | None = None
 
     def __enter__(self) -> "PlainProgress":
         return self
@@ -105,18 +56,16 @@ class PlainProgress:
 
     def run_started(self, index: int, spec: RunSpec, reused: bool) -> None:
         """See `gan_bench.launch.local.Observer`."""
-        self._state = _RunState(spec)
-        self._said = time.monotonic()
+        self._state = RunProgress(spec)
         if not reused:
-            self._line(index, f"{spec.run_id}: {spec.steps:,} steps on {spec.device}")
+            self._line(index, self._state.first_line)
 
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
         """See `gan_bench.launch.local.Observer`."""
         assert self._state is not None
-        self._state.update(event)
-        if event["event"] == "chunk" and time.monotonic() - self._said > _LINE_EVERY_S:
-            self._said = time.monotonic()
-            self._line(index, f"{spec.run_id}: {self._state.figures()}")
+        line = self._state.line(event, _LINE_EVERY_S)
+        if line is not None:
+            self._line(index, f"{spec.run_id}: {line}")
 
     def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
         """See `gan_bench.launch.local.Observer`."""
@@ -125,12 +74,12 @@ class PlainProgress:
 
 
 class LiveProgress:
-    """Shows a bar for the plan and a line for the current run, redrawn twice a second."""
+    """A bar over the plan and a line on the run under way, redrawn twice a second."""
 
     def __init__(self, console: Console, runs: int) -> None:
         self.console = console
         self.runs = runs
-        self._state: _RunState | None = None
+        self._state: RunProgress | None = None
         self._plan = Progress(
             TextColumn("runs"), BarColumn(bar_width=None), MofNCompleteColumn(), console=console
         )
@@ -151,12 +100,12 @@ class LiveProgress:
             return self._plan
         spec = self._state.spec
         head = Text(f"{spec.implementation.name} ", style="bold")
-        head.append(f"seed {spec.seed}, {self._state.doing}", style="default")
-        return Group(self._plan, head, Text(self._state.figures()))
+        head.append(f"seed {spec.seed}, {self._state.phase}", style="default")
+        return Group(self._plan, head, Text(str(self._state)))
 
     def run_started(self, index: int, spec: RunSpec, reused: bool) -> None:
         """See `gan_bench.launch.local.Observer`."""
-        self._state = _RunState(spec)
+        self._state = RunProgress(spec)
 
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
         """See `gan_bench.launch.local.Observer`."""
@@ -179,37 +128,36 @@ def progress_for(console: Console, runs: int) -> PlainProgress | LiveProgress:
     return LiveProgress(console, runs) if console.is_terminal else PlainProgress(console, runs)
 
 
-_UNFINISHED = ("running", "pending")
 _PLAIN_EVERY_S = 30.0
 _OTHER_LINES = 6
-"""Lines of the terminal that the list of running runs leaves free."""
+"""Of the terminal's height that the list of running runs does not get."""
 
 
 def summary(rows: Sequence[RunStatus]) -> str:
     """Return e.g. ``12 runs: 3 ok, 1 error, 4 running, 4 pending``."""
     counts = Counter(row.status for row in rows)
-    finished = sorted((s for s in counts if s not in _UNFINISHED), key=lambda s: (s != "ok", s))
-    parts = [f"{counts[s]:,} {s}" for s in (*finished, *_UNFINISHED) if counts[s]]
+    finished = sorted((s for s in counts if s not in UNFINISHED), key=lambda s: (s != "ok", s))
+    parts = [f"{counts[s]:,} {s}" for s in (*finished, *UNFINISHED) if counts[s]]
     return f"{len(rows):,} runs: {', '.join(parts) or 'none'}"
 
 
-def show(console: Console, updates: Iterator[list[RunStatus]]) -> list[RunStatus]:
-    """Show the statuses of runs each time they are read; return the last ones."""
-    return _live(console, updates) if console.is_terminal else _plain(console, updates)
+def show(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
+    """Show looks at runs as they come; return the last one."""
+    return _live(console, looks) if console.is_terminal else _plain(console, looks)
 
 
-def _live(console: Console, updates: Iterator[list[RunStatus]]) -> list[RunStatus]:
+def _live(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
     rows: list[RunStatus] = []
-    reported: dict[str, str] = {}
+    told: dict[str, str] = {}
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        for rows in updates:
-            for row in _news(rows, reported):
+        for rows in looks:
+            for row in _news(rows, told):
                 console.print(Text.assemble(f"{row.run_id}: ", state(row.status), f" {row.detail}"))
-            live.update(_frame(rows, max(3, console.height - _OTHER_LINES)), refresh=True)
+            live.update(_picture(rows, max(3, console.height - _OTHER_LINES)), refresh=True)
     return rows
 
 
-def _frame(rows: Sequence[RunStatus], most: int) -> RenderableType:
+def _picture(rows: Sequence[RunStatus], most: int) -> RenderableType:
     running = [row for row in rows if row.status == "running"]
     cells = [(row.run_id, f"{row.step:,}/{row.steps:,}", row.detail) for row in running[:most]]
     columns = (Column("running", "name"), Column("step", "number"), Column(""))
@@ -219,16 +167,16 @@ def _frame(rows: Sequence[RunStatus], most: int) -> RenderableType:
     return Group(*parts, *([table] if running else []), *([Text(more)] if more else []))
 
 
-def _plain(console: Console, updates: Iterator[list[RunStatus]]) -> list[RunStatus]:
+def _plain(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
     rows: list[RunStatus] = []
-    reported: dict[str, str] = {}
+    told: dict[str, str] = {}
     said, said_at = "", 0.0
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    for rows in updates:
-        for row in _news(rows, reported):
+    for rows in looks:
+        for row in _news(rows, told):
             say(f"{row.run_id}: {row.status}" + (f", {row.detail}" if row.detail else ""))
         now = summary(rows)
         if now != said and time.monotonic() - said_at > _PLAIN_EVERY_S:
@@ -237,11 +185,11 @@ def _plain(console: Console, updates: Iterator[list[RunStatus]]) -> list[RunStat
     return rows
 
 
-def _news(rows: Sequence[RunStatus], reported: dict[str, str]) -> list[RunStatus]:
-    """Return the runs that finished since the last call; none at the first call."""
-    finished = {row.run_id: row for row in rows if row.status not in _UNFINISHED}
-    first = not reported
-    new = [row for run_id, row in finished.items() if reported.get(run_id) != row.status]
-    reported.update({run_id: row.status for run_id, row in finished.items()})
-    reported.setdefault("", "")
+def _news(rows: Sequence[RunStatus], told: dict[str, str]) -> list[RunStatus]:
+    """Return the runs that finished since the last look; at the first look none did."""
+    finished = {row.run_id: row for row in rows if row.status not in UNFINISHED}
+    first = not told
+    new = [row for run_id, row in finished.items() if told.get(run_id) != row.status]
+    told.update({run_id: row.status for run_id, row in finished.items()})
+    told.setdefault("", "")
     return [] if first else new

@@ -1,6 +1,7 @@
 """Finished runs and their scores in the terminal."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,10 @@ from gan_bench.cli.views.tables import count, print_table, state
 from gan_bench.errors import GanBenchError
 from gan_bench.launch.rescore import Rescored
 from gan_bench.metrics import COUNTS
-from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.layout import RunFolder
-from gan_bench.results.losses import read_losses
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores
+from gan_bench.results.training_files import last_checkpoint, read_losses
 from gan_bench.text import MISSING, Column, Table, duration, figure, interval
 from gan_bench.trainer import LOSS_COLUMNS
 
@@ -179,7 +179,16 @@ def _last_checkpoint(folder: RunFolder) -> str:
     return f"{found[1].parent.relative_to(folder.path)}/" if found else MISSING
 
 
-def print_pairs(console: Console, scored: Sequence[Scores]) -> None:
+def rescored_as_dict(run: Rescored) -> dict[str, Any]:
+    """Return the outcome for a run as JSON values."""
+    return {
+        "run_id": run.run_id,
+        "problem": run.problem,
+        "scores": [scores.model_dump(mode="json") for scores in run.scores],
+    }
+
+
+def print_pair(console: Console, scored: Sequence[Scores]) -> None:
     """Print scores with interval, floor and number of images, and the protocol."""
     for scores in scored:
         rows = [(*_value(score), *_floor(scores, score)) for score in scores.scores]
@@ -190,7 +199,7 @@ def print_pairs(console: Console, scored: Sequence[Scores]) -> None:
             console.print(Text(f"Warning: {warning}", style="yellow"))
 
 
-def print_again(console: Console, runs: Sequence[Rescored]) -> None:
+def print_rescored(console: Console, runs: Sequence[Rescored]) -> None:
     """Print the scores of each run's last snapshot, and each protocol once."""
     by_protocol: dict[str, tuple[Scores, list[tuple[str, Score]]]] = {}
     for run in runs:
@@ -222,8 +231,8 @@ def _remarks(scores: Scores) -> Iterator[str]:
     for row in scores.scores:
         if row.bias is not None:
             yield (
-                f"{row.metric}: about {figure(row.bias, _DIGITS)} of it is bias from the number "
-                "of images; the interval is for the distance without this bias."
+                f"{row.metric}: the estimated bias is {figure(row.bias, _DIGITS)}; the interval is "
+                "for the distance without bias."
             )
         if row.rank_deficient:
             yield (

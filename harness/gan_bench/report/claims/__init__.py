@@ -1,1 +1,264 @@
-"""The claims of the recipes' sources, and what the runs say of them."""
+"""The claims of the recipes' sources beside what the runs show, and whether each holds."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pandas as pd
+
+from gan_bench.analysis.statistics import (
+    LEVEL,
+    Difference,
+    SeedValues,
+    compare,
+    holm,
+    mean_interval,
+)
+from gan_bench.analysis.summary import Group, Row
+from gan_bench.plan.spec import RunSpec
+from gan_bench.report.claims.measures import Measures
+from gan_bench.report.claims.sources import QUALITY, SCORES, Claim, sources_claims
+from gan_bench.text import figure, many
+
+Verdict = Literal["holds", "does not hold", "cannot be told"]
+_TOO_SHORT = "too short to rank quality"
+_ONE_SEED = "one seed"
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """A claim in one framework."""
+
+    claim: str
+    source: str
+    """The document's id."""
+    pair: str
+    """E.g. ``keras-enhanced against keras-baseline``."""
+    measured: str
+    """The measures, with the 95 % interval where there are seeds enough."""
+    verdict: Verdict
+    why: str
+
+
+@dataclass(frozen=True)
+class _Effect:
+    p: float
+    towards: Literal["lower", "higher"]
+    how: str
+
+
+@dataclass(frozen=True)
+class _Finding:
+    claim: Claim
+    pair: str
+    measured: str
+    effect: _Effect | None
+    reason: str = ""
+    """Why there is no effect."""
+
+
+def claims(group: Group, losses: pd.DataFrame, scores: pd.DataFrame) -> list[ClaimRow]:
+    """Return what the runs of a group say of the claims on the recipes that it holds.
+
+    Values are of the runs that trained to the end. Where two implementations have two seeds or
+    more in common these are compared pair by pair, as the harness gives equal seeds the same data
+    and noise, or else by Welch's test; p values are corrected by Holm over the claims of the group
+    that can be tested. The 95 % intervals are not.
+
+    Parameters
+    ----------
+    group
+        Runs that may be ranked together.
+    losses, scores
+        The frames of `gan_bench.results.load.Results`.
+
+    Returns
+    -------
+    list of ClaimRow
+        By claim, then by framework; none for a claim on recipes that the group does not hold.
+
+    Raises
+    ------
+    GanBenchError
+        The file of the claims is damaged.
+    """
+    measures = Measures.of(losses, scores, group.setting.protocol, group.features)
+    others = [Measures.of(losses, scores, one.fingerprint, one.features) for one in group.others]
+    findings = [
+        finding
+        for claim in sources_claims()
+        for finding in _findings(claim, group, measures, others)
+    ]
+    tested = [finding.effect for finding in findings if finding.effect]
+    corrected = iter(holm([effect.p for effect in tested]))
+    return [
+        _judged(finding, finding.effect, next(corrected), len(tested))
+        if finding.effect
+        else _row(finding, "cannot be told", finding.reason)
+        for finding in findings
+    ]
+
+
+def _judged(finding: _Finding, effect: _Effect, p: float, tested: int) -> ClaimRow:
+    said = "p < 0.001" if p < 0.001 else f"p = {figure(p)}"
+    test = f"{said} ({effect.how}, Holm over {many(tested, 'claim')})"
+    if p >= 1 - LEVEL:
+        return _row(finding, "cannot be told", f"{test}: it may be chance")
+    if effect.towards == finding.claim.direction:
+        return _row(finding, "holds", test)
+    if finding.claim.possibility:
+        why = f"not seen in these runs, which does not refute that it can happen; {test}"
+        return _row(finding, "cannot be told", why)
+    return _row(finding, "does not hold", f"{test}: it is {effect.towards}")
+
+
+def _row(finding: _Finding, verdict: Verdict, why: str) -> ClaimRow:
+    claim = finding.claim
+    return ClaimRow(claim.text, claim.source, finding.pair, finding.measured, verdict, why)
+
+
+def _findings(
+    claim: Claim, group: Group, measures: Measures, others: Sequence[Measures]
+) -> Iterator[_Finding]:
+    by_name = sorted(group.rows, key=lambda row: (row.framework, row.label))
+    for row in by_name:
+        if row.recipe != claim.recipe:
+            continue
+        if claim.than is not None:
+            for other in by_name:
+                if (other.recipe, other.framework) == (claim.than, row.framework):
+                    yield _against(claim, group, measures, row, other)
+        elif claim.since is not None:
+            yield _progress(claim, group, measures, row)
+        elif claim.value is not None:
+            yield _published(claim, [measures, *others], row)
+        else:
+            yield _correlation(claim, group, measures, row)
+
+
+def _against(claim: Claim, group: Group, measures: Measures, row: Row, other: Row) -> _Finding:
+    sides = {one.label: measures.final(one, claim.measure) for one in (row, other)}
+    pair = f"{row.label} against {other.label}"
+    missing = [label for label, side in sides.items() if not side]
+    found = _compared(claim, group, measures, pair, sides[row.label], sides[other.label], missing)
+    return _unless_seen(found, row, other)
+
+
+def _progress(claim: Claim, group: Group, measures: Measures, row: Row) -> _Finding:
+    spec = row.runs[0].spec
+    points = _two_points(claim, spec)
+    if points is None:
+        if claim.epochs is None:
+            reason = "there are too few evaluation points"
+        else:
+            epochs = spec.steps * spec.images_per_step / spec.train_images
+            reason = f"trained for {figure(epochs)} epochs, the claim is of {claim.epochs:g}"
+        return _Finding(claim, row.label, measures.describe(claim.measure), None, reason)
+    early, late = points
+    before, after = (
+        measures.at(row, claim.measure, {run.run_id: step for run in row.runs}) for step in points
+    )
+    pair = f"{row.label}, step {late:,} against step {early:,}"
+    missing = [f"step {step:,}" for step, side in ((late, after), (early, before)) if not side]
+    return _unless_seen(_compared(claim, group, measures, pair, after, before, missing), row)
+
+
+def _unless_seen(finding: _Finding, *rows: Row) -> _Finding:
+    """Judge no score of what saw the reference in training."""
+    seen = [row.label for row in rows if row.saw_reference]
+    if not seen or finding.claim.measure not in SCORES:
+        return finding
+    return replace(finding, effect=None, reason=f"the reference was seen in training by {seen[0]}")
+
+
+def _two_points(claim: Claim, spec: RunSpec) -> tuple[int, int] | None:
+    """Return the earlier and the later of the evaluation points that a claim compares."""
+    late = spec.steps
+    if claim.epochs is not None:
+        images = claim.epochs * spec.train_images
+        enough = [s for s in spec.evaluation_steps if s * spec.images_per_step >= images]
+        if not enough:
+            return None
+        late = min(enough)
+    earlier = [step for step in spec.evaluation_steps if step < late]
+    if claim.since == "half":
+        earlier = sorted(filter(None, earlier), key=lambda step: abs(step - late / 2))
+    return (earlier[0], late) if earlier else None
+
+
+def _compared(
+    claim: Claim,
+    group: Group,
+    measures: Measures,
+    pair: str,
+    a: Mapping[int, float],
+    b: Mapping[int, float],
+    missing: Sequence[str],
+) -> _Finding:
+    what = measures.describe(claim.measure)
+    x, y = SeedValues.by(a), SeedValues.by(b)
+    if missing or x is None or y is None:
+        reason = f"not measured: {' and '.join(missing)}"
+        return _Finding(claim, pair, what, None, reason)
+    difference = compare(x, y, measures.metric(claim.measure))
+    if difference and difference.paired:
+        x, y = x.of_seeds(y.seed_numbers), y.of_seeds(x.seed_numbers)
+    same = x.seeds == y.seeds
+    seeds = many(x.seeds, "seed") if same else f"{x.seeds} and {many(y.seeds, 'seed')}"
+    measured = f"{what}: {figure(x.mean)} against {figure(y.mean)}"
+    if difference is None:
+        return _Finding(claim, pair, f"{measured}, {seeds}", None, _untested(claim, group))
+    measured = f"{measured}, {_in_words(difference)}, {seeds}"
+    if group.too_short and claim.measure in QUALITY:
+        return _Finding(claim, pair, measured, None, _TOO_SHORT)
+    none = 1 if difference.scale == "ratio" else 0
+    how = f"paired, {seeds}" if difference.paired else f"Welch, {seeds}"
+    towards: Literal["lower", "higher"] = "lower" if difference.estimate < none else "higher"
+    p = difference.p if difference.same_order else 1.0
+    return _Finding(claim, pair, measured, _Effect(p, towards, how))
+
+
+def _published(claim: Claim, every: Sequence[Measures], row: Row) -> _Finding:
+    texts = []
+    for measures in every:
+        found = list(measures.final(row, claim.measure).values())
+        if found:
+            spread = f", {figure(min(found))} to {figure(max(found))}" if len(found) > 1 else ""
+            seeds = many(len(found), "seed")
+            what = measures.describe(claim.measure)
+            texts.append(f"{what}: {figure(statistics.fmean(found))}{spread}, {seeds}")
+    texts = texts or ["nothing was scored"]
+    measured = "; ".join([*texts, f"published: {claim.value:.2f}"])
+    return _Finding(claim, row.label, measured, None, claim.untestable or "")
+
+
+def _correlation(claim: Claim, group: Group, measures: Measures, row: Row) -> _Finding:
+    found = list(measures.final(row, claim.measure).values())
+    what = measures.describe(claim.measure)
+    if not found:
+        reason = "not measured: it needs losses, and FIDs of four points after the first"
+        return _Finding(claim, row.label, what, None, reason)
+    seeds = many(len(found), "seed")
+    interval = mean_interval(found)
+    if interval is None:
+        measured = f"{what}: {figure(found[0])}, {seeds}"
+        return _Finding(claim, row.label, measured, None, _untested(claim, group))
+    mean, low, high, p = interval
+    low, high = max(low, -1.0), min(high, 1.0)  # no correlation lies beyond
+    measured = f"{what}: {figure(mean)} ({figure(low)} to {figure(high)}), {seeds}"
+    if group.too_short:
+        return _Finding(claim, row.label, measured, None, _TOO_SHORT)
+    effect = _Effect(p, "lower" if mean < 0 else "higher", f"against zero, {seeds}")
+    return _Finding(claim, row.label, measured, effect)
+
+
+def _untested(claim: Claim, group: Group) -> str:
+    return _TOO_SHORT if group.too_short and claim.measure in QUALITY else _ONE_SEED
+
+
+def _in_words(difference: Difference) -> str:
+    low, high = figure(difference.low), figure(difference.high)
+    if difference.scale == "ratio":
+        return f"{figure(difference.estimate)} times ({low} to {high})"
+    return f"difference {figure(difference.estimate)} ({low} to {high})"

@@ -22,7 +22,7 @@ Measure = Literal[
     "confident_share",
     "loss_fid_correlation",
 ]
-"""What `gan_bench.report.claims.figures` measures."""
+"""What `gan_bench.report.claims.measures` measures."""
 SCORES = ("fid", "precision", "recall", "coverage", "confident_share")
 """The measures that are scores of a snapshot."""
 QUALITY = (*SCORES, "loss_fid_correlation")

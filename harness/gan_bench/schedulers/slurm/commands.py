@@ -1,4 +1,4 @@
-"""What Slurm's own commands answer: one question, one process, and no answer is an answer."""
+"""Runs Slurm's commands and parses their output."""
 
 import contextlib
 import os
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from gan_bench.schedulers.slurm.resources import minutes
 
 _ANSWER_S = 60.0
-"""A controller that takes longer is as good as not there."""
+"""A controller that takes longer counts as unavailable."""
 _OVERRIDING = ("SBATCH_", "SQUEUE_", "SINFO_", "SCANCEL_", "SLURM_CLUSTERS")
-"""Variables by which a user's shell would change what was asked for, or hide jobs."""
+"""Variables of a user's shell that would change requests or hide jobs."""
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment without what would change Slurm's commands."""
+    """Return this process's environment without variables that change Slurm's commands."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_OVERRIDING)}
 
 
 def ask(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run one of Slurm's commands; whatever goes wrong is in the exit code and stderr."""
+    """Run one of Slurm's commands; failures are in the exit code and stderr."""
     try:
         return subprocess.run(
             command,
@@ -36,55 +36,55 @@ def ask(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def last_error(text: str) -> str:
-    """Return what a command of Slurm's says went wrong, as a sentence's end."""
+    """Return the last error in a command's output, as the end of a sentence."""
     lines = [line.partition("error: ")[2] or line for line in text.strip().splitlines()]
     return (lines[-1] if lines else "it does not say why").rstrip(".") + "."
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long jobs may take, in minutes; None is without limit."""
+    """Time limits of jobs, in minutes; None: no limit."""
 
     usual: int | None
-    """Where a job asks for no time."""
+    """The limit of jobs that request no time."""
     most: int | None
 
 
 def limits(partition: str | None) -> Limits | None:
-    """Return the limits of a partition, the longest of several, or of the default one.
+    """Return the limits of partitions (the longest of several), by default the default partition's.
 
-    None where Slurm does not answer or knows no such partition.
+    None if Slurm does not answer or does not know the partition.
     """
     done = ask("sinfo", "--all", "--noheader", "--format", "%R|%P|%L|%l")
     wanted = None if partition is None else [name.strip() for name in partition.split(",")]
-    found = []
+    matching = []
     for line in done.stdout.splitlines():
         name, marked, usual, most = (*line.split("|"), "", "", "")[:4]
         if (marked.endswith("*") if wanted is None else name in wanted) and most:
-            found.append(Limits(_minutes(usual) or _minutes(most), _minutes(most)))
-    if not found:
+            matching.append(Limits(_minutes(usual) or _minutes(most), _minutes(most)))
+    if not matching:
         return None
-    most_of_all = [one.most for one in found]
-    longest = None if None in most_of_all else max(m for m in most_of_all if m is not None)
-    return Limits(found[0].usual, longest)
+    longest_times = [limits.most for limits in matching]
+    longest = None if None in longest_times else max(m for m in longest_times if m is not None)
+    return Limits(matching[0].usual, longest)
 
 
 def _minutes(text: str) -> int | None:
-    with contextlib.suppress(ValueError):  # such as infinite, or n/a
+    with contextlib.suppress(ValueError):  # for example "infinite" or "n/a"
         return minutes(text)
     return None
 
 
 def longest_array() -> int:
-    """Return how many tasks an array may have."""
+    """Return the maximum number of tasks in an array."""
     done = ask("scontrol", "show", "config")
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", done.stdout, re.MULTILINE)
-    # Slurm's own default; the largest index is one less.
-    return max(1, int(found.group(1)) if found else 1001)
+    size = re.search(r"^MaxArraySize\s*=\s*(\d+)", done.stdout, re.MULTILINE)
+    # 1001 is Slurm's default; the largest index is one less.
+    return max(1, int(size.group(1)) if size else 1001)
 
 
 def queue(jobs: Sequence[str]) -> list[tuple[str, str, str]] | None:
-    """Return id, state and reason of those jobs that are not over, None without an answer."""
+    """Return id, state and reason of unfinished jobs, None if Slurm does not answer."""
     arrays = sorted({job.partition("_")[0] for job in jobs})
     if not arrays:
         return []
@@ -93,7 +93,7 @@ def queue(jobs: Sequence[str]) -> list[tuple[str, str, str]] | None:
         *("--jobs", ",".join(arrays)),
     )
     if done.returncode != 0:
-        # So it says of a single job that it has forgotten.
+        # Slurm's answer about a single job that it has forgotten.
         return [] if "Invalid job id" in done.stderr else None
     rows = [(*line.split(" ", 2), "", "")[:3] for line in done.stdout.splitlines()]
     wanted = set(jobs)

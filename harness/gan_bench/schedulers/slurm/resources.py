@@ -1,6 +1,5 @@
-"""What Slurm may be asked for, as users write it: ``partition=gpu,gpus=1,time=4h,mem=16G``."""
+"""Parses and validates Slurm options: ``partition=gpu,gpus=1,time=4h,mem=16G``."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -8,22 +7,23 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from gan_bench.errors import UsageError, first_validation_error
-from gan_bench.results.checkpoints import CHECKPOINT_EVERY_S
+from gan_bench.results.training_files import CHECKPOINT_EVERY_S
 from gan_bench.system.models import Frozen
+from gan_bench.text import did_you_mean
 
 _WORDS = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?")
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d{2})(?::(\d{2}))?")
 _MEMORY = re.compile(r"\d+[KMGT]?")
 _LISTS = ("partition", "exclude", "nodelist", "constraint", "gres")
-"""Whose values may hold commas."""
+"""Options whose values may contain commas."""
 SIGNAL_S = 90
 """Slurm may send the signal up to a minute early."""
 NEEDED_S = CHECKPOINT_EVERY_S
-"""What a run needs between its start and the signal, to come any further."""
+"""Time between start and signal that a run needs to make progress."""
 
 
 class Resources(Frozen):
-    """What Slurm is asked for, for each run."""
+    """The resources of each run's job."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -31,11 +31,11 @@ class Resources(Frozen):
     account: str | None = None
     qos: str | None = None
     time: int | None = Field(default=None, ge=1)
-    """Minutes; None: what the partition gives."""
+    """Minutes (default: the partition's limit)."""
     mem: str | None = None
-    """Of the node, such as ``16G``; a plain number is in megabytes, as for Slurm."""
+    """Memory per node, such as ``16G``; a plain number is in megabytes, as in Slurm."""
     cpus: int | None = Field(default=None, ge=1, le=4096)
-    """Processors; None: one for each of the plan's threads."""
+    """Processors (default: the plan's threads)."""
     gpus: int | None = Field(default=None, ge=0, le=64)
     gres: str | None = None
     constraint: str | None = None
@@ -43,9 +43,9 @@ class Resources(Frozen):
     nodelist: str | None = None
     reservation: str | None = None
     signal: int = Field(default=SIGNAL_S, ge=15, le=65_535)
-    """Seconds before the time limit at which a run is asked for a checkpoint."""
+    """Seconds before the time limit at which Slurm signals the run to write a checkpoint."""
     setup: tuple[str, ...] = ()
-    """Lines of shell before the run, such as ``module load cuda``; in a plan file only."""
+    """Shell commands before the run, such as ``module load cuda``; only in plan files."""
 
     @field_validator("time", mode="before")
     @classmethod
@@ -72,7 +72,7 @@ class Resources(Frozen):
 
     @property
     def needs_gpu(self) -> bool:
-        """Whether a GPU is asked for."""
+        """Whether the job requests a GPU."""
         return bool(self.gpus) or (self.gres or "").startswith("gpu")
 
 
@@ -82,7 +82,7 @@ def minutes(text: str) -> int:
     Raises
     ------
     ValueError
-        It is none of these.
+        Another format.
     """
     text = text.strip().lower()
     if text.isdecimal() and text.isascii():
@@ -103,12 +103,12 @@ def minutes(text: str) -> int:
 
 
 def parse_words(text: str) -> dict[str, str]:
-    """Read ``key=value,key=value`` as it is typed.
+    """Parse ``key=value,key=value`` of the command line.
 
     Raises
     ------
     UsageError
-        A part has no ``=``, or a key comes twice.
+        A part has no ``=``, or a key is repeated.
     """
     found: dict[str, str] = {}
     last = None
@@ -128,31 +128,29 @@ def parse_words(text: str) -> dict[str, str]:
                 f"{part!r}."
             )
         else:
-            found[key] = value.strip()  # unknown, as `resources` says with the nearest known one
+            found[key] = value.strip()  # unknown: `resources` reports it
             last = key
     return found
 
 
 def resources(values: Mapping[str, Any], where: str) -> Resources:
-    """Check what is asked for.
+    """Validate Slurm options.
 
     Parameters
     ----------
     values
-        By key.
+        The options by key.
     where
-        Who asks, for the sentence: ``--slurm``, ``[slurm.keras-enhanced]``.
+        Their origin, for error messages: ``--slurm``, ``[slurm.keras-enhanced]``.
 
     Raises
     ------
     UsageError
-        An unknown key, with the nearest known one, or a value that cannot be.
+        An unknown key or an invalid value.
     """
     for key in values:
         if key not in Resources.model_fields:
-            near = difflib.get_close_matches(key, Resources.model_fields, n=1)
-            known = ", ".join(Resources.model_fields)
-            hint = f"did you mean {near[0]}?" if near else f"known: {known}."
+            hint = did_you_mean(key, Resources.model_fields)
             raise UsageError(f"{where} has the unknown key {key!r}; {hint}")
     try:
         found = Resources.model_validate(dict(values))

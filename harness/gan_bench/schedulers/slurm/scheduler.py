@@ -1,4 +1,4 @@
-"""Slurm as an engine, through submitit: one array task a run."""
+"""The scheduler Slurm, through submitit: each run is a task of a job array."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.launch.status import JobState
 from gan_bench.plan.spec import Place
-from gan_bench.schedulers.base import Asked, Task
+from gan_bench.schedulers.base import SchedulerOptions, Task
 from gan_bench.schedulers.slurm import commands
 from gan_bench.schedulers.slurm.resources import NEEDED_S, Resources, resources
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from submitit import SlurmExecutor
 
 _TIMEOUTS = 10**6
-"""How often submitit may requeue at the time limit: the task itself sees that it gets further."""
+"""How often submitit may requeue at the time limit: the task itself checks for progress."""
 _LONGEST_PART = 1000
 """submitit names each task's call after the array is submitted, and tasks wait a minute for it."""
 _EARLY_S = 30
-"""By so much Slurm's signal may come late, looking at its jobs as seldom as that."""
+"""Slurm's signal may come this much late: it checks its jobs at such intervals."""
 _YEAR_MIN = 365 * 24 * 60
 _RUNNING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT")
 _REQUEUE = """\
@@ -41,9 +41,9 @@ exit $code"""
 
 
 class Slurm:
-    """See `gan_bench.schedulers.base.Engine`."""
+    """See `gan_bench.schedulers.base.Scheduler`."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: SchedulerOptions) -> None:
         self._asked = asked
         self._common = resources(asked.common, "[slurm] or --slurm")
         self._own = {
@@ -53,9 +53,9 @@ class Slurm:
         self._limits: dict[str | None, commands.Limits | None] = {}
 
     def place(self) -> Place:
-        """Take a GPU where every run gets one, and as many threads as every run has processors."""
+        """Return a GPU if every run gets one, and the smallest number of processors as threads."""
         every = [self._common, *self._own.values()]
-        gpus = {one.needs_gpu for one in every}
+        gpus = {run.needs_gpu for run in every}
         device = self._asked.device
         if device == "auto":
             if len(gpus) > 1:
@@ -72,18 +72,18 @@ class Slurm:
             device = "cuda:0"
         elif device != "cpu":
             raise UsageError(f"A job's first GPU is cuda:0; there is no {device!r} to ask for.")
-        fewest = min((one.cpus for one in every if one.cpus is not None), default=None)
+        fewest = min((run.cpus for run in every if run.cpus is not None), default=None)
         threads = self._asked.threads or fewest or 1
         if fewest is not None and fewest < threads:
             raise UsageError(
                 f"Runs of {threads} threads need as many processors; give --slurm cpus={threads}, "
                 f"not {fewest}."
             )
-        shortest = min(one.signal for one in every)
+        shortest = min(run.signal for run in every)
         return Place(device=device, threads=threads, grace_s=max(10, shortest - _EARLY_S))
 
     def parameters(self, implementation: str) -> tuple[str, ...]:
-        """Return the batch script's parameters, as they will stand in there but for the array's.
+        """Return the parameters in the batch script, except those of the array.
 
         Raises
         ------
@@ -95,17 +95,17 @@ class Slurm:
 
         from gan_bench.schedulers.slurm.task import sbatch_parameters
 
-        # Not by an executor, which there is none of on a machine without Slurm.
+        # A submitit executor cannot be made on a machine without Slurm.
         asked = self._parameters(self._of(implementation))
         return sbatch_parameters(_make_sbatch_string(command="", folder="", **asked))
 
     def check(self, implementations: Sequence[str], folder: Path) -> None:
-        """Ask Slurm whether it would take such jobs, and would ever start them.
+        """Ask Slurm whether it would accept and start such jobs.
 
         Raises
         ------
         UsageError
-            There is no Slurm, no submitit, or it would not: its own words say why.
+            Slurm or submitit is missing, or Slurm refuses, with its reason.
         """
         _submitit()
         if shutil.which("sbatch") is None or shutil.which("srun") is None:
@@ -132,7 +132,7 @@ class Slurm:
             self._check_time(name)
 
     def _check_time(self, implementation: str) -> None:
-        """Refuse what Slurm may take and then never start, or end before it comes to anything."""
+        """Refuse jobs that Slurm would never start, or would end before their first checkpoint."""
         asked = self._of(implementation)
         of_partition = self._limits_of(asked.partition)
         most = of_partition.most if of_partition else None
@@ -152,14 +152,14 @@ class Slurm:
     def submit(
         self, tasks: Sequence[Task], folder: Path, *, retries: int, max_parallel: int | None
     ) -> Iterator[dict[int, str]]:
-        """Submit arrays, each of runs that are given the same and as long as Slurm allows.
+        """Submit job arrays, each of runs with equal resources and of the allowed size.
 
-        With ``max_parallel`` they go one after the other, so that the limit holds for all together.
+        With ``max_parallel`` the arrays run one after the other, to limit all runs together.
 
         Raises
         ------
         GanBenchError
-            Slurm does not take more of them.
+            Slurm accepts only some of them.
         """
         from gan_bench.schedulers.slurm.task import SlurmTask
 
@@ -181,7 +181,7 @@ class Slurm:
                         jobs = executor.submit_array(
                             [SlurmTask(task.argv, retries) for task in part]
                         )
-                except (RuntimeError, OSError) as error:  # all of submitit's own are the first
+                except (RuntimeError, OSError) as error:  # submitit's errors are RuntimeErrors
                     raise GanBenchError(
                         f"Slurm took {submitted:,} of {len(tasks):,} jobs and no more: "
                         f"{commands.last_error(str(error))} The same command submits the rest."
@@ -216,9 +216,9 @@ class Slurm:
         Raises
         ------
         UsageError
-            Slurm does not answer, or does not let this user.
+            Slurm does not answer, or refuses.
         """
-        for start in range(0, len(jobs), 500):  # a command line holds so many
+        for start in range(0, len(jobs), 500):  # the length of a command line is limited
             done = commands.ask("scancel", *jobs[start : start + 500])
             if done.returncode != 0 and "Invalid job id" not in done.stderr:
                 raise UsageError(
@@ -234,14 +234,14 @@ class Slurm:
         return self._limits[partition]
 
     def _minutes(self, asked: Resources) -> int | None:
-        """Return the time limit, the partition's own where none is asked for.
+        """Return the time limit (default: the partition's).
 
-        submitit needs a number, by which it tells a time limit from a preemption.
+        submitit needs a number to distinguish a time limit from a preemption.
         """
         if asked.time is not None:
             return asked.time
-        found = self._limits_of(asked.partition)
-        return None if found is None else found.usual or _YEAR_MIN
+        limits = self._limits_of(asked.partition)
+        return None if limits is None else limits.usual or _YEAR_MIN
 
     def _parameters(self, asked: Resources) -> dict[str, Any]:
         processors = asked.cpus or self.place().threads
@@ -265,13 +265,13 @@ class Slurm:
             "wckey": None,
             "setup": list(asked.setup) or None,
             "teardown": _REQUEUE.splitlines(),
-            # Which srun does not take from the job between Slurm 22.05 and 23.02.
+            # Between Slurm 22.05 and 23.02, srun does not inherit this from the job.
             "srun_args": [f"--cpus-per-task={processors}"],
             "additional_parameters": more,
         }
 
     def _executor(self, asked: Resources, folder: Path) -> "SlurmExecutor":
-        # -P: a file of the user's working directory must not pass for a module.
+        # -P: a file in the user's working directory must not shadow a module.
         python = f"{shlex.quote(sys.executable)} -P"
         executor: SlurmExecutor = _submitit().SlurmExecutor(
             folder, max_num_timeout=_TIMEOUTS, python=python
@@ -292,7 +292,7 @@ def _submitit() -> Any:
 
 @contextlib.contextmanager
 def _without_overriding() -> Iterator[None]:
-    """Submit what was asked for and is recorded, whatever the user's shell says."""
+    """Remove variables that would override the recorded parameters."""
     before, kept = dict(os.environ), commands.environment()
     try:
         for name in before.keys() - kept.keys():

@@ -1,4 +1,4 @@
-"""What submitit runs on a node: the task's process, started again where that continues it."""
+"""The function that submitit runs on a node: runs the task's process, and restarts it."""
 
 import os
 import shlex
@@ -19,15 +19,15 @@ from gan_bench.schedulers.slurm.commands import queue
 _POLL_S = 0.2
 _ASK_EVERY_S = 3.0
 _DECISION_S = 60.0
-"""So long Slurm may take from SIGTERM to SIGKILL: twice its default KillWait."""
+"""Maximum time from Slurm's SIGTERM to SIGKILL: twice its default KillWait."""
 
 
 @dataclass
 class SlurmTask:
     """A call without arguments for submitit, which pickles it.
 
-    The task is a process of its own, so that it gets Slurm's signals while this one waits for it:
-    on SIGUSR2 submitit calls `checkpoint` in a signal handler, and requeues what that returns.
+    The task is a separate process, which gets Slurm's signals while this one waits for it. On
+    SIGUSR2 submitit calls `checkpoint` in a signal handler, and requeues the returned call.
     """
 
     argv: tuple[str, ...]
@@ -35,8 +35,8 @@ class SlurmTask:
     _code: int | None = field(default=None, init=False)
 
     def __call__(self) -> None:
-        """Run the task to an end that counts; exits with its exit code."""
-        for _ in range(self.retries + 2):  # the last one may only say that there were too many
+        """Run the task until it has finished, and exit with its exit code."""
+        for _ in range(self.retries + 2):  # the last attempt may only report too many attempts
             code = self._run()
             while code == AGAIN_EXIT_CODE:
                 _await_decision()
@@ -46,23 +46,23 @@ class SlurmTask:
         sys.exit(1)
 
     def checkpoint(self) -> DelayedSubmission:
-        """Wait for the end of the task, which has had the same signal; called by submitit."""
+        """Wait for the task, which has received the same signal; called by submitit."""
         while self._code is None:
             time.sleep(_POLL_S)
         if self._code >= 0 and self._code != AGAIN_EXIT_CODE:
-            sys.exit(self._code)  # it was just finished: there is nothing to continue
-        # What a kill has left would keep submitit from writing it again.
+            sys.exit(self._code)  # it has finished: nothing to continue
+        # A file left by a kill would prevent submitit from writing it again.
         call = JobEnvironment().paths.submitted_pickle
         call.with_suffix(f"{call.suffix}.save_tmp").unlink(missing_ok=True)
         return DelayedSubmission(SlurmTask(self.argv, self.retries))
 
     def _run(self) -> int:
         variables = {**os.environ, JOB_VARIABLE: _job(), TETHER_VARIABLE: "1"}
-        # submitit's handler must not come between: it waits for what is started here.
+        # submitit's handler must not run here: it waits for the process that is started.
         early: list[int] = []
         handler = signal.signal(signal.SIGUSR2, lambda number, _: early.append(number))
         self._code = None
-        # The pipe is the task's sign that this process still lives.
+        # When the pipe closes, the task knows that this process has ended.
         process = subprocess.Popen(self.argv, stdin=subprocess.PIPE, env=variables)
 
         def wait() -> None:
@@ -80,9 +80,9 @@ class SlurmTask:
 
 
 def _await_decision() -> None:
-    """Wait for Slurm to end this job after a SIGTERM, and to start it again perhaps.
+    """Wait for Slurm to end or requeue this job after a SIGTERM.
 
-    Returns where it does not: then somebody has ended the task by hand.
+    Returns if Slurm does neither: a user has ended the task.
     """
     end = time.monotonic() + _DECISION_S
     job = JobEnvironment().job_id
@@ -102,7 +102,7 @@ def _job() -> str:
 
 
 def sbatch_parameters(script: str) -> tuple[str, ...]:
-    """Return the parameters in a batch script, such as ``--time=240``, but for where logs go."""
+    """Return the parameters in a batch script, such as ``--time=240``, without those of logs."""
     prefix = "#SBATCH "
     words = (
         " ".join(shlex.split(line.removeprefix(prefix)))

@@ -1,0 +1,187 @@
+"""What a claim is about, measured: one value a seed of an implementation's runs that succeeded."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from gan_bench.analysis.runs import Run
+from gan_bench.analysis.summary import Row
+from gan_bench.metrics import Metric, metric
+from gan_bench.report.claims.sources import SCORES, Measure
+
+WORDS: dict[Measure, str] = {
+    "generator_loss_roughness": "roughness of the generator's loss",
+    "discriminator_loss_roughness": "roughness of the discriminator's loss",
+    "generator_loss": "the generator's loss at the end",
+    "discriminator_loss": "the discriminator's loss at the end",
+    "images_per_s": "images/s",
+    "fid": "FID",
+    "precision": "precision",
+    "recall": "recall",
+    "coverage": "coverage",
+    "confident_share": "share of samples that the classifier is sure of",
+    "loss_fid_correlation": "rank correlation of the generator's loss with the FID",
+}
+_PROPORTIONAL: tuple[Measure, ...] = ("generator_loss_roughness", "discriminator_loss_roughness")
+"""Measures of losses that spread in proportion, and so are compared by their ratio."""
+_OF_FEATURES: tuple[Measure, ...] = ("fid", "precision", "recall", "coverage")
+
+
+LEVEL_PART = 0.1
+"""The part of the steps, the last, over which a loss's level is the mean."""
+ROUGHNESS_PART = 0.5
+"""The part of the steps, the last, over which its roughness is taken: the first ones fall."""
+FEWEST_POINTS = 4
+"""Evaluation points that a correlation needs: of three, one order in six is perfect by chance."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """The losses and scores of a group's runs, by run."""
+
+    losses: dict[str, pd.DataFrame]
+    scores: dict[tuple[str, str], dict[int, float]]
+    """By run id and metric: the values by step."""
+    features: str
+
+    @staticmethod
+    def of(
+        losses: pd.DataFrame, scores: pd.DataFrame, protocol: str | None, features: str
+    ) -> "Measures":
+        """Return what the frames of `gan_bench.results.load.Results` hold under one protocol."""
+        found: dict[tuple[str, str], dict[int, float]] = {}
+        kept = scores[(scores["protocol"] == protocol) & scores["value"].notna()]
+        columns = (kept[name] for name in ("run_id", "metric", "step", "value"))
+        for run_id, name, step, value in zip(*columns, strict=True):
+            found.setdefault((str(run_id), str(name)), {})[int(step)] = float(value)
+        by_run = {str(run_id): rows for run_id, rows in losses.groupby("run_id", sort=False)}
+        return Measures(by_run, found, features)
+
+    def describe(self, measure: Measure) -> str:
+        """Return what is measured in words, with the feature model where it matters."""
+        word = WORDS[measure]
+        return f"{word} ({self.features} features)" if measure in _OF_FEATURES else word
+
+    def metric(self, measure: Measure) -> Metric:
+        """Return the metric of a measure, with the scale on which it is compared."""
+        if measure in _PROPORTIONAL:
+            return Metric(measure, WORDS[measure], higher_is_better=False, scale="ratio")
+        return metric(self._name(measure))
+
+    def final(self, row: Row, measure: Measure) -> dict[int, float]:
+        """Return a measure at the end of training by seed, for the seeds that have it."""
+        if measure in SCORES:
+            return self.at(row, measure, {run.run_id: run.spec.steps for run in row.ok_runs})
+        return _known((run.spec.seed, self._of_run(run, measure)) for run in row.ok_runs)
+
+    def at(self, row: Row, measure: Measure, steps: dict[str, int]) -> dict[int, float]:
+        """Return a score by seed, each run's at the step given by its id."""
+        return _known(
+            (run.spec.seed, self._score(run, measure).get(steps[run.run_id]))
+            for run in row.ok_runs
+            if run.run_id in steps
+        )
+
+    def _of_run(self, run: Run, measure: Measure) -> float | None:
+        if measure == "images_per_s":
+            return run.record.images_per_s if run.record else None
+        frame = self.losses.get(run.run_id)
+        if frame is None:
+            return None
+        network = "discriminator" if measure.startswith("discriminator") else "generator"
+        values = every_step(frame, network, run.spec.steps)
+        if measure == "loss_fid_correlation":
+            return loss_fid_correlation(values, self._score(run, "fid"))
+        return roughness(values) if measure.endswith("roughness") else level(values)
+
+    def _score(self, run: Run, measure: Measure) -> dict[int, float]:
+        return self.scores.get((run.run_id, self._name(measure)), {})
+
+    def _name(self, measure: Measure) -> str:
+        return f"{measure}_{self.features}" if measure in _OF_FEATURES else measure
+
+
+def _known(figures: Iterable[tuple[int, float | None]]) -> dict[int, float]:
+    known = {seed: value for seed, value in figures if value is not None}
+    return dict(sorted(known.items()))
+
+
+def every_step(losses: pd.DataFrame, column: str, steps: int) -> NDArray[np.float64]:
+    """Return a run's loss of each step, float64 (steps,), NaN where it has none.
+
+    Parameters
+    ----------
+    losses
+        The rows of one run, as in `gan_bench.results.load.Results`.
+    column
+        ``generator`` or ``discriminator``.
+    steps
+        The planned ones.
+    """
+    values = np.full(steps, np.nan)
+    at = losses["step"].to_numpy(dtype=np.int64)
+    within = (at >= 1) & (at <= steps)
+    values[at[within] - 1] = losses[column].to_numpy(dtype=np.float64)[within]
+    return values
+
+
+def level(values: NDArray[np.float64]) -> float | None:
+    """Return the mean over the last tenth of the steps, None where one of them has no loss."""
+    last = _last(values, LEVEL_PART)
+    return float(last.mean()) if last.size and np.isfinite(last).all() else None
+
+
+def roughness(values: NDArray[np.float64]) -> float | None:
+    """Return how much a loss jumps from step to step, against how great it is.
+
+    The standard deviation of its change from one step to the next, divided by the magnitude of its
+    mean, both over the second half of the steps. None where one of them has no loss, where there
+    are fewer than two changes, or where the mean is zero.
+    """
+    last = _last(values, ROUGHNESS_PART)
+    if last.size < 3 or not np.isfinite(last).all() or last.mean() == 0:
+        return None
+    return float(np.diff(last).std(ddof=1) / abs(last.mean()))
+
+
+def loss_fid_correlation(values: NDArray[np.float64], fids: Mapping[int, float]) -> float | None:
+    """Return Spearman's rank correlation of a run's loss with its FID over evaluation points.
+
+    The loss of a point is the mean over the steps since the point before it. An untrained
+    generator has no loss, so the first point has no part in it.
+
+    Parameters
+    ----------
+    values
+        Of `every_step`.
+    fids
+        By step.
+
+    Returns
+    -------
+    float or None
+        Positive where a lower loss goes with a better FID; None where there are fewer than
+        `FEWEST_POINTS`, or no order among them.
+    """
+    losses, quality = [], []
+    steps = sorted(fids)
+    for before, step in zip([0, *steps], steps, strict=False):
+        between = values[before:step]
+        if between.size and np.isfinite(between).all() and np.isfinite(fids[step]):
+            losses.append(float(between.mean()))
+            quality.append(fids[step])
+    if len(losses) < FEWEST_POINTS or _flat(losses) or _flat(quality):
+        return None
+    return float(stats.spearmanr(losses, quality).statistic)
+
+
+def _last(values: NDArray[np.float64], part: float) -> NDArray[np.float64]:
+    return values[len(values) - max(1, round(part * len(values))) :] if len(values) else values
+
+
+def _flat(values: Sequence[float]) -> bool:
+    return min(values) == max(values)

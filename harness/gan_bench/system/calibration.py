@@ -1,0 +1,90 @@
+"""Measures how fast this machine is, and the load of other processes on a run's processors."""
+
+import statistics
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import psutil
+
+from gan_bench.errors import GanBenchError
+from gan_bench.system.child import ask, reply
+from gan_bench.system.devices import usable_processors
+from gan_bench.system.processes import worker_environment
+
+
+def _busy_s(processors: Sequence[int]) -> float | None:
+    """Return the seconds that all processes have used these processors, None if unknown."""
+    total = 0.0
+    every = psutil.cpu_times(percpu=True)
+    if len(every) <= max(processors):
+        return None  # some are offline or hidden: an index is not the processor's number
+    for times in (every[number] for number in processors):
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        # User time already includes guest time.
+        guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        total += sum(times) - idle - guests
+    return float(total)
+
+
+class LoadMeter:
+    """Measures the share of a run's processors that other processes use until ``stop``.
+
+    The run's processors are those that this process and its children may use.
+    """
+
+    def __init__(self) -> None:
+        self._processors = usable_processors()
+        self._busy = _busy_s(self._processors)
+        self._own = time.process_time()
+        self._started = time.monotonic()
+
+    def stop(self, worker_cpu_s: float) -> float | None:
+        """Return the share, 0 to 1, given the processor time of the run itself."""
+        wall = time.monotonic() - self._started
+        busy = _busy_s(self._processors)
+        if wall <= 0 or busy is None or self._busy is None:
+            return None
+        own = time.process_time() - self._own + worker_cpu_s
+        others = busy - self._busy - own
+        return min(1.0, max(0.0, others / (wall * len(self._processors))))
+
+
+SIZE = 1024
+DURATION_S = 0.25
+_LIMIT_S = 60.0
+
+
+def measure() -> float:
+    """Return the median GFLOP/s of float32 products of 1024 x 1024 within a quarter second."""
+    left = np.full((SIZE, SIZE), 0.5, dtype=np.float32)
+    right = np.full((SIZE, SIZE), 0.25, dtype=np.float32)
+    out = np.empty_like(left)
+    np.matmul(left, right, out=out)
+    seconds = []
+    end = time.perf_counter() + DURATION_S
+    while time.perf_counter() < end:
+        started = time.perf_counter()
+        np.matmul(left, right, out=out)
+        seconds.append(time.perf_counter() - started)
+    return 2 * SIZE**3 / statistics.median(seconds) / 1e9
+
+
+def probe(device: str, threads: int) -> float | None:
+    """Return the GFLOP/s with a run's threads; None on a GPU, which has no neutral probe."""
+    if device != "cpu":
+        return None
+    try:
+        answer = ask(
+            "gan_bench.system.calibration",
+            {},
+            environment=worker_environment(device=device, threads=threads),
+            limit_s=_LIMIT_S,
+        )
+    except (OSError, GanBenchError):
+        return None  # the run counts without this measurement
+    return float(answer)
+
+
+if __name__ == "__main__":
+    reply(lambda request, say: measure())

@@ -1,0 +1,343 @@
+"""The trainers that checks examine, and which of them they share."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.recipe import Recipe
+from gan_bench.streams import Stream, generator
+from gan_bench.testing.check_result import CheckFailed, CheckSkipped, attempt
+from gan_bench.trainer import Losses, Trainer
+
+STEPS: Final = 4
+PLANNED_STEPS: Final = 8
+SAMPLES: Final = 7
+Observed = dict[str, NDArray[Any]]
+"""Copies of what a trainer shows: weights by name, ``losses.<name>`` and ``samples``."""
+
+
+def copies(arrays: Mapping[str, NDArray[Any]]) -> Observed:
+    """Return copies of arrays by name."""
+    return {name: np.array(array) for name, array in arrays.items()}
+
+
+HALF: Final = STEPS // 2
+LOSSES: Final = ("generator", "discriminator", "d_real", "d_fake")
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """A trainer after one call of ``train``."""
+
+    trainer: Trainer
+    given: Observed
+    """The arrays (not copies) that it was built from and trained on."""
+    losses: Losses
+
+
+@dataclass(frozen=True)
+class InterruptedRun:
+    """A trainer that saved after half of the steps and then trained the other half."""
+
+    trainer: Trainer
+    checkpoint: Path
+    losses: Losses
+    """Copies of the losses of the first half."""
+    observed: Observed
+    """The trainer's state after the last step."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainerPool:
+    """Trainers of one class and recipe for the checks, which share them where that is safe.
+
+    Some frameworks take seconds to build a trainer, so checks that need the same state share one.
+    What a check may do to the trainer that it gets:
+
+    ====================  =============================================  =========================
+    from                  state of the trainer                           a check may
+    ====================  =============================================  =========================
+    ``build()``           new, with its own initial weights              do anything
+    ``fresh()``           new, with the recipe's initial weights         do anything
+    ``used()``            trained for all steps                          do anything
+    ``halfway()``         trained for half of the steps                  do anything
+    ``with_weights(w)``   shared, never trained, holds the weights w     set weights, sample,
+                                                                         ``forward``, save
+    ``untrained``         the same, holds any weights                    read its weights
+    ``first_run``         shared, trained for all steps in one call      sample
+    ``interrupted``       shared, saved after half of the steps          nothing: see ``load()``
+    ====================  =============================================  =========================
+
+    ``reference`` is the state of ``first_run``'s trainer, recorded before anything else happens.
+    ``repeat`` and ``small`` are pools with trainers of their own.
+    """
+
+    trainer_class: type[Trainer]
+    recipe: Recipe
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    device: str
+    seed: int
+    scratch: Path
+    """A folder for checkpoints."""
+    planned_steps: int = PLANNED_STEPS
+
+    def build(
+        self,
+        device: str | None = None,
+        images: NDArray[np.uint8] | None = None,
+        labels: NDArray[np.int64] | None = None,
+    ) -> Trainer:
+        """Build a trainer with its own initial weights."""
+        return self.trainer_class(
+            self.recipe,
+            self.images.copy() if images is None else images,
+            self.labels.copy() if labels is None else labels,
+            device=self.device if device is None else device,
+            planned_steps=self.planned_steps,
+            seed=self.seed,
+        )
+
+    def fresh(
+        self, images: NDArray[np.uint8] | None = None, labels: NDArray[np.int64] | None = None
+    ) -> Trainer:
+        """Build a trainer with the recipe's initial weights, if the recipe has any."""
+        trainer = self.build(images=images, labels=labels)
+        if self.initial is not None:
+            trainer.set_weights(copies(self.initial))
+        return trainer
+
+    @cached_property
+    def initial(self) -> Observed | None:
+        """A copy of the recipe's initial weights, None if the recipe has none."""
+        weights = self.recipe.initial_weights(self.seed)
+        return None if weights is None else copies(weights)
+
+    def batches(self, steps: int = STEPS) -> NDArray[np.int64]:
+        """Draw indices (steps, p, batch_size) into the first half of the images."""
+        shape = (steps, self.recipe.real_batches_per_step, self.recipe.batch_size)
+        numbers = generator(self.seed, Stream.CONFORMANCE, 1)
+        return numbers.integers(0, max(1, len(self.images) // 2), shape, dtype=np.int64)
+
+    def latents(self, steps: int = STEPS) -> NDArray[np.float32]:
+        """Draw latents (steps, draws, batch_size, z) for training."""
+        recipe = self.recipe
+        return self.noise(2, steps, recipe.draws_per_step, recipe.batch_size)
+
+    def evaluation_latents(self, count: int = SAMPLES) -> NDArray[np.float32]:
+        """Draw latents (count, z) for sampling."""
+        return self.noise(3, count)
+
+    def noise(self, index: int, *shape: int) -> NDArray[np.float32]:
+        """Draw latents of the recipe's size and distribution from stream ``index``."""
+        numbers = generator(self.seed, Stream.CONFORMANCE, index)
+        full = (*shape, self.recipe.latent_size)
+        if self.recipe.latent_distribution == "uniform":
+            return numbers.random(full, dtype=np.float32) * 2 - 1
+        return numbers.standard_normal(full, dtype=np.float32)
+
+    @cached_property
+    def untrained(self) -> Trainer:
+        """A trainer that no check trains; its weights are arbitrary."""
+        return self.build()
+
+    @cached_property
+    def _own_start(self) -> Observed:
+        return weights_of(self.untrained) if self.initial is None else self.initial
+
+    def with_weights(self, weights: Observed | None = None) -> Trainer:
+        """Return `untrained` with these weights (default: those that training starts from)."""
+        self.untrained.set_weights(copies(self._own_start if weights is None else weights))
+        return self.untrained
+
+    @cached_property
+    def first_run(self) -> FirstRun:
+        """A fresh trainer after one call of ``train`` with ``STEPS`` steps."""
+        given: Observed = {
+            "images": self.images.copy(),
+            "labels": self.labels.copy(),
+            "batches": self.batches(),
+            "latents": self.latents(),
+        }
+        trainer = self.fresh(given["images"], given["labels"])
+        return FirstRun(trainer, given, trainer.train(given["batches"], given["latents"]))
+
+    @cached_property
+    def reference(self) -> Observed:
+        """The state of the trainer after `first_run`."""
+        return self.observe(self.first_run.trainer, self.first_run.losses)
+
+    @cached_property
+    def repeat(self) -> "TrainerPool":
+        """The same pool with trainers of its own."""
+        return replace(self)
+
+    def used(self) -> Trainer:
+        """Return a trainer that has trained for ``STEPS`` steps or more."""
+        self.repeat.reference  # noqa: B018 - records the state before a check changes it
+        return self.repeat.first_run.trainer
+
+    @cached_property
+    def deterministic(self) -> bool:
+        """Whether the device gives the same bits twice; the CPU must."""
+        return self.device == "cpu" or difference(self.reference, self.repeat.reference) is None
+
+    @cached_property
+    def small(self) -> "TrainerPool":
+        """A pool for one short run: of the recipe's small form in float64, if that can be trained.
+
+        Otherwise in the recipe's own dtype, or of the recipe as it is; `check_field` for ``dtype``
+        reports why.
+        """
+        return (
+            attempt(lambda: self._short(dtype="float64"))
+            or attempt(self._short)
+            or replace(self, planned_steps=STEPS)
+        )
+
+    def _short(self, **changes: object) -> "TrainerPool":
+        recipe = revalidated(self.recipe.smaller(), **changes)
+        pool = replace(self, recipe=recipe, planned_steps=STEPS)
+        pool.reference  # noqa: B018 - trains, and raises if it cannot
+        return pool
+
+    @cached_property
+    def interrupted(self) -> InterruptedRun:
+        """A trainer that saved after half of the steps and went on, with its checkpoint."""
+        trainer = self.fresh()
+        batches, latents = self.batches(), self.latents()
+        first = trainer.train(batches[:HALF], latents[:HALF])
+        kept = deepcopy(first)
+        checkpoint = Path(mkdtemp(dir=self.scratch))
+        with empty_folder() as folder:
+            trainer.save(folder)
+            copytree(folder, checkpoint, symlinks=True, dirs_exist_ok=True)
+        second = trainer.train(batches[HALF:], latents[HALF:])
+        return InterruptedRun(trainer, checkpoint, kept, self.observe(trainer, first, second))
+
+    def load(self, trainer: Trainer) -> None:
+        """Load the checkpoint of `interrupted` from a folder that is removed afterwards."""
+        # From another folder than it was saved to: a run's checkpoints are renamed.
+        with empty_folder() as folder:
+            copytree(self.interrupted.checkpoint, folder, symlinks=True, dirs_exist_ok=True)
+            trainer.load(folder)
+
+    def continued(self, trainer: Trainer) -> Observed:
+        """Load the checkpoint of `interrupted`, train to the last step, and observe."""
+        self.load(trainer)
+        second = trainer.train(self.batches()[HALF:], self.latents()[HALF:])
+        return self.observe(trainer, self.interrupted.losses, second)
+
+    @cached_property
+    def reloaded(self) -> Observed:
+        """The state of `interrupted`'s trainer after training on other data and `continued`."""
+        trainer = self.interrupted.trainer
+        trainer.train(self.batches(3)[::-1].copy(), self.latents(3)[::-1].copy())
+        return self.continued(trainer)
+
+    @cached_property
+    def reloads(self) -> bool:
+        """Whether loading brings a used trainer back to the bits that it saved.
+
+        If loading fails, the checks of ``load`` report why.
+        """
+        return attempt(lambda: difference(self.reference, self.reloaded) is None) or False
+
+    def halfway(self) -> tuple[Trainer, Losses]:
+        """Return a trainer after half of the steps, and copies of their losses.
+
+        If reloading is exact, this is the trainer of `interrupted`: building one takes longer.
+        """
+        if self.reloads:
+            self.load(self.interrupted.trainer)
+            return self.interrupted.trainer, self.interrupted.losses
+        trainer = self.fresh()
+        return trainer, trainer.train(self.batches()[:HALF], self.latents()[:HALF])
+
+    def weights_after(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Observed:
+        """Return the weights after training; only the second half may differ from `reference`."""
+        if self.reloads:
+            trainer, _ = self.halfway()
+            trainer.train(batches[HALF:], latents[HALF:])
+        else:
+            # In one call like `reference`: splitting the call could change the weights, too.
+            trainer = self.fresh()
+            trainer.train(batches, latents)
+        return weights_of(trainer)
+
+    def observe(self, trainer: Trainer, *losses: Losses) -> Observed:
+        """Copy the trainer's weights and samples, and the losses of consecutive calls as one."""
+        return {
+            **(joined_losses(*losses) if losses else {}),
+            **weights_of(trainer),
+            "samples": np.array(trainer.sample(self.evaluation_latents())),
+        }
+
+    def expect_same(self, first: Observed, second: Observed, finding: str) -> None:
+        """Raise unless both are equal bit for bit; skip if the device is not deterministic."""
+        gap = difference(first, second)
+        if gap is None:
+            return
+        if not self.deterministic:
+            raise CheckSkipped(f"{self.device} does not give the same bits twice ({gap}).")
+        raise CheckFailed(f"{finding}: {gap}.")
+
+    def expect_other(self, first: Observed, second: Observed, finding: str) -> None:
+        """Raise if nothing differs; skip if the device is not deterministic."""
+        if difference(first, second) is None:
+            raise CheckFailed(finding)
+        if not self.deterministic:
+            raise CheckSkipped(f"{self.device} does not give the same bits twice.")
+
+
+def revalidated(recipe: Recipe, **changes: object) -> Recipe:
+    """Return the recipe with other values, validated like user input."""
+    return type(recipe).model_validate(recipe.model_dump() | changes)
+
+
+def weights_of(trainer: Trainer) -> Observed:
+    """Return copies of the trainer's weights."""
+    return copies(trainer.weights())
+
+
+@contextmanager
+def empty_folder() -> Iterator[Path]:
+    """Yield an empty folder inside a temporary working directory, which collects stray files."""
+    with TemporaryDirectory() as name, chdir(name):
+        folder = Path(name).resolve() / "checkpoint"
+        folder.mkdir()
+        yield folder
+
+
+def joined_losses(*pieces: Losses) -> Observed:
+    """Return the losses of consecutive calls as one array each, by ``losses.<name>``."""
+    joined: Observed = {}
+    for name in LOSSES:
+        arrays = [getattr(piece, name) for piece in pieces]
+        if all(array is not None for array in arrays):
+            joined[f"losses.{name}"] = np.concatenate([np.atleast_1d(array) for array in arrays])
+    return joined
+
+
+def difference(first: Mapping[str, NDArray[Any]], second: Mapping[str, NDArray[Any]]) -> str | None:
+    """Return how two mappings of arrays differ, in a few words, or None if no bit differs."""
+    if first.keys() != second.keys():
+        return f"only one has {', '.join(sorted(first.keys() ^ second.keys()))}"
+    for name, one in first.items():
+        other = second[name]
+        if one.shape != other.shape or one.dtype != other.dtype:
+            kinds = f"{one.dtype} {one.shape} and {other.dtype} {other.shape}"
+            return f"{name} is {kinds}"
+        if one.tobytes() != other.tobytes():
+            gap = np.abs(one.astype(np.float64) - other.astype(np.float64)).max()
+            return f"{name} differs by up to {gap:.2g}"
+    return None

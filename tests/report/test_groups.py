@@ -1,0 +1,158 @@
+"""Runs that cannot be compared stand in groups of their own, each with its figures."""
+
+import re
+
+import pytest
+
+from report_folder import (
+    MACHINE,
+    add_run,
+    protocol,
+    run_spec,
+)
+from written_report import (
+    FID,
+    GPU,
+    KEPT,
+    OTHER_MACHINE,
+    REFERENCES,
+    SECTIONS,
+    classes_of,
+    scores_with,
+    text_of,
+    texts,
+)
+
+
+def assert_that_groups_stand_apart(found, fids):
+    """Check groups of torch-dcgan and keras-dcgan with these FIDs by title: no word across."""
+    titles = found.titles("ranking")
+    assert set(titles) == set(fids)
+    for name in SECTIONS:
+        assert [title for title in found.titles(name) if title in titles] == titles, name
+    markdown = found.markdown_rankings()
+    answers = found.page.findall(".//div[@class='answer']")
+    assert len(markdown) == len(answers) == len(titles)
+    for group, title in enumerate(titles):
+        cells, names = found.ranking(group), ["torch-dcgan", "keras-dcgan"]
+        assert list(cells) == list(markdown[group]) == [*names, *REFERENCES]
+        for table in (markdown[group], {name: texts(cells[name]) for name in names}):
+            assert [table[name]["Rank"] for name in names] == ["1", "2"]
+            assert [table[name][FID].partition(" ")[0] for name in names] == fids[title]
+        assert {trace["meta"] for trace in found.chart(f"fid-images-{group}")} == set(names)
+        answer = text_of(answers[group])
+        assert title in answer
+        for other, figures in fids.items():
+            assert all((figure in answer) == (other == title) for figure in figures)
+    keys = [f"{name} ({title})" for title in titles for name in ("torch-dcgan", "keras-dcgan")]
+    for name in ("compare-a", "compare-b"):
+        options = found.page.findall(f".//select[@id='{name}']/option")
+        assert [option.get("value") for option in options] == keys
+        assert [text_of(option) for option in options] == keys
+    assert list(found.data["compare"]) == keys
+    for key in keys:
+        torch, keras = fids[key.partition(" (")[2].removesuffix(")")]
+        assert found.facts(key)[FID][0].startswith(torch if "torch" in key else keras)
+    # None of one group with one of the other.
+    assert list(found.data["sentences"]) == ["\n".join(keys[:2]), "\n".join(keys[2:])]
+
+
+@pytest.fixture
+def two_machines(results, train):
+    for cpu, machine, fids in (("X", MACHINE, (4.0, 7.0)), ("Y", OTHER_MACHINE, (5.0, 8.0))):
+        for name, fid in zip(("torch-dcgan", "keras-dcgan"), fids, strict=True):
+            spread = [fid, fid + 0.01, fid + 0.02]
+            first = 0 if cpu == "X" else 10
+            train(name, spread, seed=first, circumstances={"machine": machine})
+    return results
+
+
+def test_two_protocols_are_two_groups(train, report):
+    other = protocol(n_fake=500)
+    for under, first, fids in ((protocol(), 0, (4.0, 7.0)), (other, 10, (5.0, 8.0))):
+        for name, fid in zip(("torch-dcgan", "keras-dcgan"), fids, strict=True):
+            train(name, [fid, fid + 0.01, fid + 0.02], under=under, seed=first)
+    found = report()
+    fids = {
+        f"protocol {protocol().fingerprint}": ["4.01", "7.01"],
+        f"protocol {other.fingerprint}": ["5.01", "8.01"],
+    }
+    assert_that_groups_stand_apart(found, fids)
+    for text in found.both():
+        assert "fall into 2 groups that are not ranked together, as they differ in protocol" in text
+        assert "They differ in n fake, so their scores are not ranked together." in text
+
+
+def test_two_machines_are_two_groups(two_machines, report):
+    found = report()
+    fids = {"Model X, 2 cores": ["4.01", "7.01"], "Model Y, 2 cores": ["5.01", "8.01"]}
+    assert_that_groups_stand_apart(found, fids)
+    for text in found.both():
+        assert "fall into 2 groups that are not ranked together, as they differ in machine" in text
+        assert "Model X, 2 cores" in text
+        assert "Model Y, 2 cores" in text
+
+
+def test_pairs_that_markdown_compares_say_of_which_group_they_are(two_machines, report):
+    compared = report().markdown.partition("\n## Compared\n")[2].partition("\n## ")[0]
+    titles = re.findall("<summary>(.*?)</summary>", compared)
+    assert len(titles) == 2
+    for place in ("Model X", "Model Y"):
+        assert place in compared
+
+
+def test_curves_of_one_implementation_on_two_machines_are_two_lines(two_machines, report):
+    found = report()
+    for name in ("loss-generator", "d-fake"):
+        strong = [t for t in found.chart(name) if "name" in t and "opacity" not in t]
+        machines = ("Model X, 2 cores", "Model Y, 2 cores")
+        implementations = ("torch-dcgan", "keras-dcgan")
+        names = {f"{name} ({machine})" for name in implementations for machine in machines}
+        assert {trace["name"] for trace in strong} == names
+        assert len(strong) == len(names)
+        for trace in strong:
+            assert trace["x"] == sorted(set(trace["x"]))
+
+
+def test_samples_of_one_implementation_on_two_machines_say_which(two_machines, report):
+    found = report()
+    figures = found.page.findall(".//figure[@class='sample']")
+    captions = [text_of(figure.find("figcaption")) for figure in figures]
+    assert len(captions) == 4
+    assert len(set(captions)) == 4
+    for caption in captions:
+        assert ("(Model X, 2 cores)" in caption) != ("(Model Y, 2 cores)" in caption)
+
+
+def test_class_shares_of_one_implementation_on_two_machines_are_two_bars(results, report):
+    for seed, (machine, share) in enumerate(((MACHINE, 0.25), (OTHER_MACHINE, 0.75))):
+        scores = scores_with(classes_of(2.0, (share, 1 - share)))
+        circumstances = {"machine": machine}
+        add_run(
+            results, run_spec(seed=seed), scores=[scores], grids=KEPT, circumstances=circumstances
+        )
+    bars = [trace for trace in report().chart("shares-0") if trace["type"] == "bar"]
+    assert [trace["y"] for trace in bars] == [[25.0, 75.0], [75.0, 25.0]]
+    assert [trace["x"] for trace in bars] == [["0", "1"]] * 2
+    assert len({trace["name"] for trace in bars}) == 2
+
+
+def test_a_cpu_and_a_gpu_are_two_groups(train, report):
+    machine = {"circumstances": {"machine": GPU}}
+    gpu = {"device": "cuda:0"}
+    for name, fid in (("torch-dcgan", 4.0), ("keras-dcgan", 7.0)):
+        train(name, [fid, fid + 0.01, fid + 0.02], **machine)
+        on_gpu = {**machine, "multiply_adds_fraction": None}
+        train(name, [fid + 1, fid + 1.01, fid + 1.02], values=gpu, **on_gpu)
+    found = report()
+    cpu, gpu = "CPU, Model X, 2 cores", "GPU, GPU A with Model X, 2 cores"
+    fids = {cpu: ["4.01", "7.01"], gpu: ["5.01", "8.01"]}
+    assert_that_groups_stand_apart(found, fids)
+    rates = {
+        title: found.ranking(group)["torch-dcgan"]["Of machine rate (%)"].text
+        for group, title in enumerate(found.titles("ranking"))
+    }
+    assert rates == {cpu: "45.6", gpu: "—"}
+    for text in found.both():
+        assert "not ranked together, as they differ in device and machine" in text
+        assert "there is no framework-neutral probe on a GPU" in text

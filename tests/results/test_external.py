@@ -1,0 +1,61 @@
+"""Published figures stand beside the measured ones and are ranked with none."""
+
+import pytest
+
+from gan_bench.errors import GanBenchError
+from gan_bench.report import write_report
+from gan_bench.results.external import read_published
+from report_folder import add_run, empty_results, run_spec, scores_of
+
+ONE = """
+[[figure]]
+name = "A GAN | of somebody's"
+source = "Somebody et al. 2018"
+dataset = "MNIST"
+metric = "FID"
+value = "9.80 ± 0.9"
+protocol = "not stated"
+"""
+
+
+def report(tmp_path, text):
+    results = empty_results(tmp_path / "results")
+    add_run(tmp_path / "results", run_spec(), scores=[scores_of({0: 90.0, 600: 20.0})])
+    if text is not None:
+        results.joinpath("published.toml").write_text(text, encoding="utf-8")
+    files = write_report(tmp_path / "results", tmp_path / "report")
+    return files.markdown.read_text(encoding="utf-8"), files.html.read_text(encoding="utf-8")
+
+
+def test_they_are_shown_in_a_table_of_their_own(tmp_path):
+    markdown, html = report(tmp_path, ONE)
+    for text, name in ((markdown, "A GAN \\| of somebody's"), (html, "A GAN | of somebody&#39;s")):
+        before, heading, after = text.partition("Published elsewhere")
+        assert heading and name in after and "9.80 ± 0.9" in after
+        assert "none of these is ranked with the tables above" in after.replace("\n", " ")
+        assert "9.80" not in before and "somebody" not in before
+
+
+def test_without_the_file_nothing_is_said(tmp_path):
+    markdown, html = report(tmp_path, None)
+    assert "Published elsewhere" not in markdown and "Published elsewhere" not in html
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ONE.replace("value", "figure"), r"is not readable \(figure\.0\.value: field required"),
+        (ONE.replace('value = "9.80 ± 0.9"', "value = 9.8"), "figure.0.value: input should be a"),
+        (ONE + 'verdict = "better"\n', "figure.0.verdict: extra inputs are not permitted"),
+        ("figure = [", "is not readable"),
+        ("", "figure: field required"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_left_out_by_name(tmp_path, text, message):
+    path = tmp_path / "published.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(GanBenchError, match=message):
+        read_published(path)
+    markdown, _ = report(tmp_path, text)
+    assert "Published elsewhere" not in markdown
+    assert "published.toml" in markdown.partition("Left out")[2]

@@ -1,0 +1,229 @@
+"""A written report as a reader finds it: its tables, texts and pictures, in both forms."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import NamedTuple
+
+from markdown_it import MarkdownIt
+from PIL import Image
+
+from gan_bench.report import write_report
+from gan_bench.results.scores import Score, Scores
+from report_folder import (
+    MACHINE,
+    scores_of,
+)
+
+KEPT = (0, 300, 600)
+CURVE = {0: 150.0, 300: 20.0, 600: 4.0}
+OTHER_MACHINE = MACHINE.model_copy(update={"cpu": "Model Y"})
+GPU = MACHINE.model_copy(update={"gpus": ("GPU A",)})
+REFERENCES = ["Floor: real against real", "Ceiling: untrained generator"]
+SECTIONS = ("ranking", "crossed", "curves", "claims", "scores")
+"""Those that hold a part for each group, under its title."""
+FID, SPEED, FAILED = "Final FID (lenet)", "Images/s", "Failed"
+EVERYTHING_READ = "every file of the results folder could be read"
+HOSTILE = (
+    "</script><script>alert(1)</script> <!-- \"double\" 'single' & &amp; | `a` *b* [c](d) \\ "
+    "\N{DUCK} \N{HEBREW LETTER SHIN}\N{HEBREW LETTER LAMED} "
+    "\N{RIGHT-TO-LEFT OVERRIDE}abc\N{POP DIRECTIONAL FORMATTING} line one\nline two n\0ul"
+)
+
+
+class _Elements(HTMLParser):
+    """Builds elements; a tag that is not closed, or closed twice, is an error."""
+
+    VOID = frozenset({"meta", "link", "img", "br", "hr", "input"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.builder = ET.TreeBuilder()
+        self.open = ["page"]
+        self.builder.start("page", {})
+        self.feed(text)
+        self.close()
+        assert self.open == ["page"]
+        self.builder.end("page")
+        self.root = self.builder.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.builder.start(tag, {key: value or "" for key, value in attrs})
+        if tag in self.VOID:
+            self.builder.end(tag)
+        else:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+            self.builder.end(tag)
+
+    def handle_data(self, text):
+        self.builder.data(text)
+
+
+class Cell(NamedTuple):
+    """Of a ranking in HTML."""
+
+    text: str
+    range: str
+    sort: str | None
+
+
+class Report:
+    """A report that was written, as a reader finds it."""
+
+    def __init__(self, results: Path, out: Path, **options: object) -> None:
+        before = contents(results)
+        files = write_report(results, out, **options)
+        assert contents(results) == before  # a reader leaves no trace
+        self.out = out
+        self.html = files.html.read_text(encoding="utf-8")
+        self.markdown = files.markdown.read_text(encoding="utf-8")
+        self.page = _Elements(self.html).root
+        rendered = MarkdownIt("commonmark").enable("table").render(self.markdown)
+        self.rendered = _Elements(rendered).root
+        self.data = json.loads(self.page.find(".//script[@id='data']").text, parse_constant=refuse)
+        ids = [element.get("id") for element in self.page.iter() if element.get("id")]
+        assert len(ids) == len(set(ids))
+        for name in re.findall(r'src="figures/([^"]+)"', self.markdown):
+            with Image.open(out / "figures" / name) as picture:
+                picture.verify()
+
+    def both(self) -> tuple[str, str]:
+        """Return what can be read of HTML and of markdown."""
+        return text_of(self.page), text_of(self.rendered)
+
+    def section(self, name: str) -> ET.Element | None:
+        return self.page.find(f".//section[@id='{name}']")
+
+    def titles(self, name: str) -> list[str]:
+        return [text_of(title) for title in self.section(name).iter("h3")]
+
+    def columns(self, group: int = 0) -> list[str]:
+        head = self.page.find(f".//table[@id='ranking-{group}']/thead/tr")
+        return [text_of(cell) for cell in head][1:]
+
+    def ranking(self, group: int = 0) -> dict[str, dict[str, Cell]]:
+        """Return the cells of a group's table by implementation and column."""
+        table = self.page.find(f".//table[@id='ranking-{group}']")
+        columns = self.columns(group)
+        found = {}
+        for body in table.iter("tbody"):
+            for row in body.findall("tr"):
+                name, *cells = row
+                if name.tag == "th":
+                    cells = map(cell_of, cells)
+                    found[text_of(name, skip="range")] = dict(zip(columns, cells, strict=True))
+        return found
+
+    def markdown_rankings(self) -> list[dict[str, dict[str, str]]]:
+        """Return the same of markdown, a table a group."""
+        tables = [rows_of(table) for table in self.rendered.iter("table")]
+        return [table for table in tables if SPEED in next(iter(table.values()), {})]
+
+    def facts(self, label: str) -> dict[str, tuple[str, float | None]]:
+        """Return what the comparison of two knows of an implementation."""
+        return {name: (text, number) for _, name, text, number in self.data["compare"][label]}
+
+    def chart(self, name: str) -> list[dict]:
+        return self.data["charts"][name]["data"]
+
+    def left_out(self) -> list[str]:
+        """Return what is said to be left out, which both forms say alike."""
+        said = [
+            [text_of(li) for li in below(tree, "Left out")] for tree in (self.page, self.rendered)
+        ]
+        apart = [text_of(p) for p in self.section("method").findall("p")]
+        said[1] = [sentence for sentence in said[1] if sentence not in apart]
+        assert said[0] == said[1]
+        return said[0]
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def pieces(element: ET.Element, skip: str) -> list[str]:
+    if element.tag in ("script", "style") or element.get("class") == skip:
+        return []
+    found = [element.text or ""]
+    for child in element:
+        found += [*pieces(child, skip), child.tail or ""]
+    return found
+
+
+def text_of(element: ET.Element, skip: str = "-") -> str:
+    return " ".join(" ".join(pieces(element, skip)).split())
+
+
+def cell_of(element: ET.Element) -> Cell:
+    bounds = element.find("span[@class='range']")
+    text = text_of(element, skip="range").replace(" not measured", "")
+    return Cell(text, "" if bounds is None else text_of(bounds), element.get("data-sort"))
+
+
+def rows_of(table: ET.Element) -> dict[str, dict[str, str]]:
+    head, *rows = ([text_of(cell) for cell in row] for row in table.iter("tr"))
+    return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
+
+
+def below(tree: ET.Element, heading: str) -> list[ET.Element]:
+    """Return the list items between a heading and the next."""
+    for parent in tree.iter():
+        found, inside = [], False
+        for child in parent:
+            if re.fullmatch("h[1-6]", child.tag):
+                inside = text_of(child) == heading
+            elif inside:
+                found += child.iter("li")
+        if found:
+            return found
+    return []
+
+
+def shown(text: str) -> str:
+    """Return what is left of a hostile text: nothing that reorders its surroundings, no NUL."""
+    return re.sub("[\0\N{RIGHT-TO-LEFT OVERRIDE}\N{POP DIRECTIONAL FORMATTING}]", "", text)
+
+
+def visible(text: str) -> str:
+    return " ".join(shown(text).split())
+
+
+def outside(text: str) -> str:
+    """Return a factor as the report writes it."""
+    return f"{text:,.{2 if text < 2 else 1 if text < 10 else 0}f}"
+
+
+def figure_of(metric: str, value: float | None, *, step: int = 600, **more: object) -> Score:
+    fixed = {"features": "lenet", "n_real": 10_000, "n_fake": 1_000}
+    return Score(metric=metric, value=value, step=step, **fixed, **more)
+
+
+def classes_of(present: float, shares: tuple[float, ...]) -> Score:
+    real = [1 / len(shares)] * len(shares)
+    details = {"shares": list(shares), "real_shares": real}
+    return figure_of("classes_present", present, details=details)
+
+
+def scores_with(*rows: Score) -> Scores:
+    scores = scores_of(CURVE)
+    return scores.model_copy(update={"scores": [*scores.scores, *rows]})
+
+
+def texts(cells: dict[str, Cell]) -> dict[str, str]:
+    return {
+        column: f"{cell.text} ({cell.range})" if cell.range else cell.text
+        for column, cell in cells.items()
+    }

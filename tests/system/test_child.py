@@ -1,0 +1,102 @@
+"""Asking a child process: its answer, its death, its silence and its time limit."""
+
+import os
+import textwrap
+
+import psutil
+import pytest
+
+from gan_bench.system.child import Child, ChildDied, ChildError, ask
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def module(tmp_path):
+    """Write a module whose ``answer(request, say)`` has a body; return what `ask` needs."""
+
+    def write(body):
+        (tmp_path / "answering.py").write_text(
+            "import json, os, signal, subprocess, sys, threading\n"
+            "from gan_bench.errors import UsageError\n"
+            "from gan_bench.system.child import reply\n"
+            f"def answer(request, say):\n{textwrap.indent(body, '    ')}\n"
+            "reply(answer)\n"
+        )
+        path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+        return {"environment": {**os.environ, "PYTHONPATH": path}}
+
+    return write
+
+
+def test_a_child_answers_with_a_json_value_and_reports_progress(module):
+    said = []
+    asking = module('say("half"); return {"twice": 2 * json.loads(request)["number"]}')
+    assert ask("answering", {"number": 21}, say=said.append, **asking) == {"twice": 42}
+    assert said == ["half"]
+
+
+def test_what_a_child_prints_is_no_answer(module):
+    asking = module(
+        'print(\'{"answer": "printed"}\', flush=True); os.write(1, b"x"); return "sent"'
+    )
+    assert ask("answering", {}, **asking) == "sent"
+
+
+def test_a_users_error_in_the_child_is_an_error_of_the_same_words(module):
+    with pytest.raises(ChildError, match=r"^There is no such thing\.$"):
+        ask("answering", {}, **module('raise UsageError("There is no such thing.")'))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('raise ValueError("too odd")', "ended with exit code 1: ValueError: too odd"),
+        ("sys.exit(0)", "ended with exit code 1: SystemExit: 0"),
+        ('print("bye", flush=True); os._exit(7)', "ended with exit code 7: bye"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "ended with exit code -9: no output"),
+        ('print("bye", flush=True); os._exit(0)', "ended without an answer: bye"),
+        ("return object()", "ended with exit code 1: TypeError: Object of type object is not JSON"),
+    ],
+)
+def test_a_child_that_dies_or_stays_silent_is_an_error_with_its_last_line(module, body, said):
+    with pytest.raises(ChildDied) as death:
+        ask("answering", {}, **module(body))
+    assert said in str(death.value)
+
+
+@pytest.mark.parametrize("line", ["nonsense", "[1]", "{}", '{"a": 1, "b": 2}'])
+def test_an_answer_that_is_none_is_an_error(module, line):
+    body = f"os.write(int(sys.argv[1]), {line.encode() + bytes([10])!r}); return 0"
+    with pytest.raises(ChildDied, match="gave an invalid answer"):
+        ask("answering", {}, **module(body))
+
+
+def test_a_child_killed_while_it_answers_has_died(module):
+    body = "os.write(int(sys.argv[1]), b'{\"answer\": 4'); os.kill(os.getpid(), signal.SIGKILL)"
+    with pytest.raises(ChildDied, match="ended with exit code -9"):
+        ask("answering", {}, **module(body))
+
+
+def test_a_child_that_runs_into_its_time_limit_is_killed_with_its_own_children(module):
+    pids = []
+    body = (
+        "sleeper = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "say(sleeper.pid)\n"
+        "threading.Event().wait()"
+    )
+    with pytest.raises(ChildDied, match="was stopped, as it had not ended after 3 s"):
+        ask("answering", {}, limit_s=3, say=pids.append, **module(body))
+    assert len(pids) == 1 and not psutil.pid_exists(pids[0])
+
+
+def test_an_interpreter_that_is_not_there_is_an_oserror():
+    with pytest.raises(OSError, match="no/python"):
+        ask("json", {}, python="/no/python")
+
+
+def test_a_child_ends_when_its_context_is_left(module):
+    asking = module("threading.Event().wait()")
+    with Child("answering", {}, **asking) as child:
+        process = child._process
+    assert process.returncode == -9

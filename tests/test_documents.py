@@ -1,0 +1,58 @@
+"""README, CONTRIBUTING, CHANGELOG and docs/ name files, commands and options that exist."""
+
+import re
+
+import click
+import pytest
+
+from bench import ROOT
+from gan_bench.cli.main import main
+
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "results/reference/README.md"]
+)
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+_BLOCK = re.compile(r"^```\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_IN_LINE = re.compile(r"`gan-bench ([^`]+)`")
+_IN_BLOCK = re.compile(r"^(?:.*&& )?gan-bench ([^\n#&]*?)(?:  .*|#.*)?$", re.MULTILINE)
+
+
+def options_of(command):
+    """Every option of a command, and its own --help."""
+    names = [name for option in command.params for name in option.opts]
+    return {*names, "-h", "--help"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_links_lead_to_files(document):
+    targets = re.findall(r"\]\(([^)\s]+)\)", document.read_text())
+    local = [target.split("#")[0] for target in targets if "://" not in target]
+    assert [target for target in local if not (document.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_paths_of_code_and_tests_exist(document):
+    text = document.read_text()
+    paths = re.findall(
+        r"(?:harness|implementations|benchmarks|scripts|docs)/[\w/.-]*\w\.(?:py|md|onnx|toml)", text
+    )
+    paths += [f"tests/{path}" for path in re.findall(r"`(?:tests/)?([a-z]+/test_\w+\.py)`", text)]
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_commands_and_their_options_exist(document):
+    text = document.read_text().replace("\\\n", " ")
+    unknown = []
+    blocks = "".join(_BLOCK.findall(text))
+    for typed in _IN_LINE.findall(text) + _IN_BLOCK.findall(blocks):
+        name, *words = typed.split()
+        command = main.commands.get(name)
+        if isinstance(command, click.Group):
+            command = command.commands.get(words[0]) if words else command
+        options = {word.split("=")[0] for word in words if word.startswith("--")}
+        if command is None:
+            unknown.append(name)
+        else:
+            unknown += [f"{name} {option}" for option in options - options_of(command)]
+    assert [name for name in unknown if name not in ("COMMAND", "--version")] == []
