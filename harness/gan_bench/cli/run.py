@@ -292,7 +292,7 @@ def _next_commands(folder: "ResultsFolder") -> str:
 
 def _follow(folder: "ResultsFolder", plan: "Plan", how: "Options") -> int:
     """Follow the jobs to their end; return how many runs succeeded."""
-    from gan_bench.cli.views.jobs import show
+    from gan_bench.cli.views.progress import show
     from gan_bench.launch.local import Interrupted, interruptible
     from gan_bench.launch.score import is_scored
     from gan_bench.launch.status import Scan

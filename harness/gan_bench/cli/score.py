@@ -98,7 +98,7 @@ def _score_pair(
     row: "ExternalRow | None",
     as_json: bool,
 ) -> None:
-    from gan_bench.cli.views.scores import print_pair
+    from gan_bench.cli.views.results import print_pair
     from gan_bench.scoring.score_pair import score_pair
 
     scored = score_pair(
@@ -114,7 +114,7 @@ def _score_pair(
 def _score_results(
     path: Path, scoring: "Scoring", points: "Points", threads: int, as_json: bool
 ) -> None:
-    from gan_bench.cli.views.scores import as_dict, print_rescored
+    from gan_bench.cli.views.results import print_rescored, rescored_as_dict
     from gan_bench.launch.rescore import rescore
     from gan_bench.results.layout import open_results
 
@@ -126,7 +126,7 @@ def _score_results(
         if not as_json:
             click.echo(f"{run.run_id}: {run.problem or 'scored'}", err=True)
     if as_json:
-        print_json([as_dict(run) for run in outcomes])
+        print_json([rescored_as_dict(run) for run in outcomes])
     else:
         print_rescored(console(), outcomes)
     sys.exit(1 if any(run.problem for run in outcomes) else 0)
