@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from gan_bench.scoring.features.feature_file import FeatureFile
-from gan_bench.scoring.metrics import frechet_interval as interval
-from gan_bench.scoring.metrics.frechet import frechet_distance
-from gan_bench.scoring.metrics.frechet_interval import frechet_interval, gaussian
+from gan_bench.scoring.metrics import fid
+from gan_bench.scoring.metrics.fid import frechet_interval
+from gan_bench.scoring.metrics.frechet import frechet_distance, gaussian
 
 CASES = ((0.0, 1.0), (0.5, 1.0), (1.0, 1.5))
 """Shift of three means, and factor between the variances."""
@@ -51,10 +51,10 @@ def main() -> None:
     options = parser.parse_args()
     print("| images for each dimension | method | least coverage | mean | greatest |")
     print("| ---: | --- | ---: | ---: | ---: |")
-    enough = interval.ENOUGH
+    enough = fid.IMAGES_PER_DIMENSION
     with tempfile.TemporaryDirectory() as folder:
         for method, ratio in itertools.product(("jackknife", "bounds"), (1.5, 2, 4, 8, 16)):
-            interval.ENOUGH = enough if method == "jackknife" else np.inf
+            fid.IMAGES_PER_DIMENSION = enough if method == "jackknife" else np.inf
             shares = [
                 coverage(Path(folder), d, int(ratio * d), decay, case, options.trials)
                 for d, decay, case in itertools.product((16, 64), (0.5, 1.5), CASES)

@@ -23,8 +23,7 @@ from scipy.ndimage import zoom
 from gan_bench import data
 from gan_bench.data import Dataset
 from gan_bench.plan.request import PRESETS
-from gan_bench.plan.schedule import chunk_steps, evaluation_steps
-from gan_bench.plan.spec import Plan, RunSpec
+from gan_bench.plan.spec import Plan, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.results.certificate import (
     BOUNDS,
@@ -287,7 +286,7 @@ class _ResultsWriter:
                 for description, spec in twins
             )
             certificate = _certificate(recipe, parties, twins[0][1])
-            certificate.write(self.results)
+            certificate.write_in(self.results)
             ids |= {party.name: certificate.id for party in parties}
         return ids
 
@@ -313,7 +312,7 @@ class _ResultsWriter:
         }[status]
         if tail:
             folder.log.write_text(tail)
-        _record(spec, traits, random, status, reached, done, tail, certificate).write(folder)
+        _record(spec, traits, random, status, reached, done, tail, certificate).write(folder.record)
         shares = random.dirichlet(self.real_shares * traits.class_concentration)
         fids = {
             step: _fid(step / spec.steps, final_fid, traits.fid_rate, random) for step in reached
@@ -368,7 +367,7 @@ class _ResultsWriter:
             versions=self.versions,
             floor=FLOOR,
             scores=rows,
-        ).write(folder.scores)
+        ).write_in(folder.scores)
 
     def _row(self, step: int, metric: str, value: float, **more: Any) -> Score:
         features = "lenet" if metric not in _PIXEL_METRICS else "pixels"

@@ -23,8 +23,8 @@ from gan_bench.metrics import METRICS
 from gan_bench.scoring.features.by_name import load_features
 from gan_bench.scoring.features.feature_file import FeatureFile
 from gan_bench.scoring.images import open_images
-from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
-from gan_bench.scoring.metrics.frechet_interval import frechet_interval, gaussian
+from gan_bench.scoring.metrics.fid import frechet_interval
+from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance, gaussian
 from gan_bench.scoring.reference_cache import ReferenceCache
 from gan_bench.system.devices import default_threads, machine
 
@@ -37,7 +37,7 @@ def pytorch_fid_home(folder: Path) -> None:
     """Put the weights where pytorch-fid looks for its download, and let it look there."""
     import torch
 
-    from gan_bench.scoring.features.inception.weights import PUBLISHED, find_weights
+    from gan_bench.scoring.features.inception_weights import PUBLISHED, find_weights
     from gan_bench_torch.features.inception import read_tensors
 
     tensors = read_tensors(find_weights())

@@ -20,9 +20,9 @@ from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group, Row, Scored, Summary, summarise
 from gan_bench.results.export import export
+from gan_bench.results.external import PublishedFigure
 from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.results.load import load_results
-from gan_bench.results.published_figures import PublishedFigure
 from gan_bench.results.record import Record
 from gan_bench.text import duration, figure
 
@@ -54,7 +54,7 @@ def keep(results: tuple[Path, ...]) -> None:
     for path in results:
         source = open_results(path, create=False)
         for folder in source.run_folders():
-            record = Record.read(folder) if folder.record.exists() else None
+            record = Record.read(folder.record) if folder.record.exists() else None
             if record is None or record.status != "ok":
                 click.echo(f"{folder.path.name} has not finished; it is left out.", err=True)
                 continue

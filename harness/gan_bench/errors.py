@@ -15,13 +15,17 @@ class UsageError(GanBenchError):
     """Bad input: an unknown name, a value out of range, an unusable file (exit code 2)."""
 
 
-class DamagedFile(GanBenchError):
-    """A stored file that is damaged, or was written by an unknown version of gan-bench."""
+class UnreadableFile(UsageError):
+    """A stored file cannot be read, is damaged, or was written by another version of gan-bench."""
 
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(f"{problem}: {remedy}.")
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem}; {remedy}." if remedy else f"{problem}.")
         self.problem = problem
         """What is wrong with the file, without a full stop."""
+
+
+class MissingFile(UnreadableFile):
+    """A stored file does not exist."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,15 @@ import pytest
 from scipy import stats
 
 from gan_bench.analysis.ranks import AllPairs
-from gan_bench.analysis.statistics import holm, mean_interval, paired, welch
+from gan_bench.analysis.statistics import (
+    SeedValues,
+    compare,
+    holm,
+    mean_interval,
+    paired,
+    welch,
+)
+from gan_bench.metrics import metric
 
 A = (4.0, 4.1, 4.3, 3.9)
 B = (5.0, 5.6, 4.9)
@@ -115,3 +123,34 @@ def test_equal_implementations_are_seldom_told_apart():
     random = np.random.default_rng(0)
     wrong = sum((AllPairs(random.normal(0, 1, (6, 3)).tolist()).p < 0.05).any() for _ in range(300))
     assert wrong <= 15
+
+
+FID, RECALL = metric("fid_lenet"), metric("recall_lenet")
+
+
+def test_sides_are_paired_where_one_has_all_seeds_of_the_other():
+    a = SeedValues.by({0: 10.0, 1: 11.0, 2: 12.0})
+    more = SeedValues.by({0: 20.0, 1: 22.5, 2: 24.0, 3: 90.0})
+    found = compare(a, more, FID)
+    assert found.paired and found.seeds == (3, 3)
+    assert found == paired(a.values, more.values[:3], scale="ratio")
+    other = SeedValues.by({1: 20.0, 2: 22.0, 3: 24.0})
+    assert compare(a, other, FID) == welch(a.values, other.values, scale="ratio")
+    assert compare(a, SeedValues.by({0: 10.0}), FID) is None
+
+
+def test_the_metric_sets_scale_and_direction():
+    high, low = SeedValues.by({0: 0.8, 1: 0.82}), SeedValues.by({5: 0.5, 6: 0.51})
+    assert compare(high, low, RECALL).scale == "difference"
+    assert compare(high, low, RECALL).better(RECALL)
+    assert not compare(high, low, FID).better(FID)
+    # A value of 0 has no ratio.
+    assert compare(SeedValues.by({0: 0.0, 1: 1.0}), low, FID).scale == "difference"
+
+
+def test_a_difference_of_logarithms_against_the_order_of_the_means_is_not_clear():
+    odd = SeedValues.by(dict(enumerate([1.0] * 19 + [1_000.0])))
+    steady = SeedValues.by(dict(enumerate([10.0 + i / 100 for i in range(20)], start=100)))
+    found = compare(odd, steady, FID)
+    assert odd.mean > steady.mean and found.estimate < 1
+    assert found.p < 0.05 and not found.same_order and not found.clear

@@ -17,7 +17,7 @@ SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150")
     [
         (["torch-dcgam"], "no implementation named 'torch-dcgam'; did you mean torch-dcgan?"),
         (["./nowhere.py"], "There is no file ./nowhere.py"),
-        ([], "Say what to run: --all, or names from `gan-bench list`"),
+        ([], "No target given: pass --all or implementation names (see `gan-bench list`)"),
         (["GAN", "--dataset", "mnist5k"], "There is no data set 'mnist5k'"),
         (["GAN", "--dataset", "folder:" + 300 * "x"], "x is not a folder; folder:PATH takes"),
         (["GAN", "--dataset", 300 * "x"], "There is no data set 'xxx"),

@@ -63,7 +63,7 @@ def test_the_table_shows_counts_interval_floor_and_bias(bench):
     done = score(bench, "mnist-5k:test:200", "mnist-5k:train:150", "--metrics", "fid,kid")
     assert "200 / 150" in done.out
     assert " to " in done.out
-    assert "is the bias of so few images" in done.out
+    assert "the estimated bias is" in done.out
     assert "features lenet, sha256 b5f6e6ff5b68, reference mnist-5k:test" in done.out
     narrow = bench("score", "mnist-5k:test:200", "mnist-5k:train:150", COLUMNS="60")
     assert narrow.code == 0
@@ -135,9 +135,9 @@ REAL = "mnist-5k:test:50"
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "Say what to score: give REAL and FAKE, or --results"),
-        ((REAL,), "1 sets of images were named where two are needed"),
-        ((REAL, REAL, REAL), "3 sets of images were named"),
+        ((), "There is nothing to score: give REAL and FAKE, or --results"),
+        ((REAL,), "Two sets of images are needed, not 1"),
+        ((REAL, REAL, REAL), "Two sets of images are needed, not 3"),
         ((REAL, "float.npy"), "holds float32 (5, 28, 28, 1) instead of uint8"),
         ((REAL, "nan.npy"), "holds float64 (5, 28, 28, 1) instead of uint8"),
         ((REAL, "one.npy"), "holds 1 image; at least two"),
@@ -156,8 +156,8 @@ REAL = "mnist-5k:test:50"
         ((REAL, REAL, "--metrics", "fid,fud"), "There is no metric 'fud'; give some of fid, kid"),
         ((REAL, REAL, "--metrics", ""), "No metric was named"),
         ((REAL, REAL, "--weights", "x.pth"), "--weights are Inception's"),
-        ((REAL, REAL, "--as", "mine"), "wants --results, too"),
-        ((REAL, REAL, "--results", "results/local"), "wants --as, too"),
+        ((REAL, REAL, "--as", "mine"), "needs --results"),
+        ((REAL, REAL, "--results", "results/local"), "needs --as"),
         ((REAL, REAL, "--results", "r", "--as", "\t"), "--as takes a name"),
         (("--as", "mine"), "--as names the images FAKE"),
         ((REAL, REAL, "--points", "all"), "--points is for the snapshots"),
@@ -363,7 +363,7 @@ def test_images_of_no_known_data_set_have_a_warning_and_no_classes(bench, tmp_pa
     sides = (str(tmp_path / "a.npy"), str(tmp_path / "b.npy"))
     result = json.loads(score(bench, *sides, "--json").out)
     rows = {row["metric"]: row for row in result["scores"]}
-    assert "a.npy is no data set that is known here" in result["warnings"][0]
+    assert "a.npy is not a known data set" in result["warnings"][0]
     assert rows["classes_present"]["value"] is None
     assert rows["fid_lenet"]["value"] is not None
-    assert "Warning: a.npy is no data set" in score(bench, *sides).out
+    assert "Warning: a.npy is not a known data set" in score(bench, *sides).out

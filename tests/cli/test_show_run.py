@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_bench.cli.views.run import sparkline
+from gan_bench.cli.views.results import sparkline
 from report_folder import add_run, empty_results, run_spec, scores_of, some_losses
 
 

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from report_folder import add_run, empty_results, run_spec
+
 
 @pytest.mark.parametrize("columns", ["40", "60", "80", "200"])
 def test_names_are_never_cut(bench, columns):
@@ -43,4 +45,13 @@ def test_verdicts_and_figures_of_parity_are_whole(bench, plugin, columns):
     assert row.split()[:6] == ["one--two", "passed", "0", "0", "0", "0"]
     assert bounds.split()[:5] == ["bound", "0", "1e-04", "1e-10", "1e-09"]
     assert ("paired run" in header) is (columns > 60)
+    assert max(map(len, out.splitlines())) <= columns
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_the_steps_of_a_status_are_never_cut(bench, columns):
+    path = empty_results(bench.folder / "results/local")
+    add_run(path, run_spec("torch-upsampling-sgd", steps=18_750, evaluation_steps=(0, 18_750)))
+    out = bench("status", COLUMNS=str(columns)).out
+    assert "18,750/18,750" in out
     assert max(map(len, out.splitlines())) <= columns

@@ -131,7 +131,7 @@ def test_the_protocol_that_both_have_is_taken(two):
     fill(two[0], A, under=protocol(n_real=5_000))
     fill(two[1], BETTER)
     for run in (two[0] / "runs").iterdir():
-        scores_of({600: 20.0}).write(run / "scores")
+        scores_of({600: 20.0}).write_in(run / "scores")
     row = only_row(two)
     assert row.protocol == protocol().fingerprint
     assert row.a.figure.values == (20.0, 20.0, 20.0)
@@ -300,7 +300,7 @@ def test_by_default_it_is_the_fid_that_both_have(two):
     inception = protocol(features="inception", features_sha256="7" * 64)
     fill(two[0], A, under=inception)
     for run in (two[0] / "runs").iterdir():
-        scores_of({600: 15.0}).write(run / "scores")
+        scores_of({600: 15.0}).write_in(run / "scores")
     fill(two[1], BETTER, under=inception)
     assert compare(*two).metric.name == "fid_inception"
     assert compare(two[1], two[0]).metric.name == "fid_inception"

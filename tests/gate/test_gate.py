@@ -293,7 +293,8 @@ def test_a_baseline_with_two_budgets_judges_each(cli, tmp_path):
     assert found == {60_000: "pass", 30_000: "regression"}
     shown = cli("gate", "--baseline", str(path), "--results", str(after), "--junit", "g.xml")
     assert "torch-dcgan on mnist, 30,000 images" in shown.out
-    names = [case.get("name") for case in ElementTree.parse("g.xml").getroot().iter("testcase")]
+    cases = ElementTree.parse(tmp_path / "g.xml").getroot().iter("testcase")
+    names = [case.get("name") for case in cases]
     assert len(set(names)) == 2
 
 

@@ -463,7 +463,7 @@ def test_the_id_is_of_what_the_certificate_speaks_for(certificates):
 def test_certificates_of_a_gpu_lie_beside_those_of_the_cpu(tmp_path, certificates):
     folder = open_results(tmp_path, create=True)
     (one,) = certificates
-    paths = [c.write(folder) for c in (one, one.model_copy(update={"device": "cuda"}))]
+    paths = [c.write_in(folder) for c in (one, one.model_copy(update={"device": "cuda"}))]
     assert [path.name for path in paths] == ["one--two.json", "one--two.cuda.json"]
     assert len(read_certificates(folder)[0]) == 2
 
@@ -512,7 +512,7 @@ def test_records_of_before_there_were_certificates_are_read(results, spec):
     old = json.loads(folder.record.read_text())
     del old["parity"]
     folder.record.write_text(json.dumps(old))
-    assert Record.read(folder).parity is None
+    assert Record.read(folder.record).parity is None
 
 
 @pytest.fixture
@@ -525,7 +525,7 @@ def twin_runs(results, original, certificates, spec):
             implementation = renamed(original, name, framework=framework).implementation
             add_run(results.path, spec().model_copy(update={"implementation": implementation}))
         if certified:
-            certificates[0].model_copy(update=changes).write(results)
+            certificates[0].model_copy(update=changes).write_in(results)
 
     return add
 
@@ -574,7 +574,7 @@ def test_two_implementations_of_one_framework_are_twins_too(
     for name in ("one", "two"):
         implementation = renamed(original, name).implementation
         add_run(results.path, spec().model_copy(update={"implementation": implementation}))
-    certificates[0].write(results)
+    certificates[0].write_in(results)
     assert report().count("| parity-checked |") == 2
 
 

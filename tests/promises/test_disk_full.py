@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench import same_bits
-from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.events import EventWriter, read_events
+from gan_bench.results.training_files import last_checkpoint
 
 MANY = ("--steps", "300", "--evaluations", "3", "--samples", "150", "--keep-samples")
 FILLS = """

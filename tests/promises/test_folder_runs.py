@@ -97,7 +97,7 @@ def test_a_folder_that_changed_before_the_training_is_an_error_of_the_run(bench,
     assert done.code == 1
     record = bench.records()["gan"]
     assert record["status"] == "error"
-    assert "the data set folder:My Digits: 2 has changed since the run" in record["reason"]
+    assert "The data set folder:My Digits: 2 has changed since the run" in record["reason"]
 
 
 def test_colour_images_are_trained_on_and_have_grids_but_no_fid(bench, plugin):

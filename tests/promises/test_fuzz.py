@@ -23,14 +23,19 @@ from gan_bench.data import idx
 from gan_bench.errors import GanBenchError
 from gan_bench.gate.baseline import Baseline
 from gan_bench.plan.request import read_plan_file, request
-from gan_bench.results.checkpoints import last_checkpoint, write_checkpoint
 from gan_bench.results.events import EventTail, EventWriter, parse_event
+from gan_bench.results.external import read_published
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.load import load_results
-from gan_bench.results.losses import read_losses, write_array, write_images
-from gan_bench.results.published_figures import read_published
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
+from gan_bench.results.training_files import (
+    last_checkpoint,
+    read_losses,
+    write_array,
+    write_checkpoint,
+    write_images,
+)
 from gan_bench.schedulers.base import schedulers
 from gan_bench.scoring.images import open_images
 from report_folder import add_run, run_spec, scores_of
@@ -146,7 +151,7 @@ def whole(run, tmp_path) -> Path:
 def test_records(run, whole, data):
     run.record.write_bytes(data.draw(mutated_json((whole / "record.json").read_bytes())))
     with contextlib.suppress(GanBenchError):
-        assert finite(Record.read(run).model_dump(exclude={"spec"}))
+        assert finite(Record.read(run.record).model_dump(exclude={"spec"}))
     found = load_results(run.path.parents[1])
     assert len(found.runs) + len(found.left_out) >= 1
 

@@ -9,10 +9,11 @@ import tempfile
 import numpy as np
 import pytest
 
-from gan_bench.results.checkpoints import last_checkpoint, write_checkpoint
 from gan_bench.results.record import RECORD_SCHEMA_VERSION
-from gan_bench.scoring.score_run import score_run
-from gan_bench.scoring.scorer import Options
+from gan_bench.results.training_files import last_checkpoint, write_checkpoint
+from gan_bench.scoring import ScoringRequest, ScoringTask
+from gan_bench.scoring.__main__ import score_run
+from gan_bench.scoring.features.choice import FeatureChoice
 from gan_bench.system.locks import device_lock, run_lock
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
@@ -66,7 +67,10 @@ def test_a_second_scorer_never_replaces_a_figure_by_none(bench, plugin):
     expected = scores(folder)
     final = max((folder / "snapshots").glob("*.npz"))
     final.write_bytes(b"damaged")
-    score_run(folder, ["fid"], Options())
+    spec = json.loads((folder / "spec.json").read_text())
+    task = ScoringTask(features=FeatureChoice("lenet"), metrics=("fid",), steps=(int(final.stem),))
+    known = {name: spec[name] for name in ("dataset", "data_sha256", "samples")}
+    score_run(folder, ScoringRequest(tasks=(task,), **known))
     assert scores(folder) == expected
 
 

@@ -80,7 +80,7 @@ def test_two_protocols_are_two_groups(train, report):
     assert_that_groups_stand_apart(found, fids)
     for text in found.both():
         assert "fall into 2 groups that are not ranked together, as they differ in protocol" in text
-        assert "They differ in n fake, so their figures are not ranked together." in text
+        assert "They differ in n fake, so their scores are not ranked together." in text
 
 
 def test_two_machines_are_two_groups(two_machines, report):

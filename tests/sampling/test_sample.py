@@ -178,7 +178,7 @@ def test_a_checkpoint_that_cannot_be_restored(bench, run):
     state.write_text(json.dumps({"schema_version": 1, "step": step}))  # which had no checksums
     assert "cannot be sampled: the checkpoint of step" in complaint(bench("sample", run))
     state.write_text("{")
-    assert "its state.json is not readable" in complaint(bench("sample", run))
+    assert "state.json is not readable" in complaint(bench("sample", run))
     shutil.rmtree(folder / "checkpoints")
     assert "has no checkpoint in" in complaint(bench("sample", run))
 

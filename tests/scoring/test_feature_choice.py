@@ -70,7 +70,7 @@ def test_more_images_than_there_are_is_a_sentence(bench, plugin):
     assert early.code == 2 and "has 300 samples in this plan: ask for fewer" in early.err
     done = bench("score", "--results", "results/local", "--features", "lenet:400")
     assert done.code == 1
-    assert "400 images are to be scored, but the snapshots hold 300: ask for fewer." in done.err
+    assert "400 images cannot be scored, as the snapshots hold 300: ask for fewer." in done.err
 
 
 def test_a_count_that_is_that_of_the_samples_is_another_protocol(bench, plugin):

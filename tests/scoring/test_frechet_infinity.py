@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from gan_bench.scoring.features.feature_file import FeatureFile
-from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
-from gan_bench.scoring.metrics.frechet_infinity import frechet_at_infinity
-from gan_bench.scoring.metrics.frechet_interval import gaussian
+from gan_bench.scoring.metrics.fid import frechet_at_infinity
+from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance, gaussian
 
 DIMENSIONS = 12
 

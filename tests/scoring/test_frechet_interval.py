@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gan_bench.scoring.features.feature_file import FeatureFile
-from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
-from gan_bench.scoring.metrics.frechet_interval import frechet_interval, gaussian
+from gan_bench.scoring.metrics.fid import frechet_interval
+from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance, gaussian
 
 DIMENSIONS = 16
 

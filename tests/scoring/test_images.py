@@ -168,7 +168,7 @@ def no_image(folder):
 
 def other_file(folder):
     (folder / "notes.txt").write_text("hello")
-    return r"notes\.txt is no image by its name"
+    return r"notes\.txt has no suffix of an image"
 
 
 def other_size(folder):

@@ -15,23 +15,23 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.errors import UsageError
-from gan_bench.scoring.features.by_name import load_features, made_inception
-from gan_bench.scoring.features.inception import weights as module
-from gan_bench.scoring.features.inception.network import convolutions, graph, tensors_sha256
-from gan_bench.scoring.features.inception.weights import (
+from gan_bench.scoring.features import inception_weights as module
+from gan_bench.scoring.features.by_name import cached_inception, load_features
+from gan_bench.scoring.features.inception_network import convolutions, graph, tensors_sha256
+from gan_bench.scoring.features.inception_weights import (
     KNOWN,
     PACKAGED,
     PUBLISHED,
     TENSORS_SHA256,
     Weights,
     find_weights,
-    sha256_of,
 )
+from gan_bench.system.files import file_sha256
 from mirror import serving
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pytorch_fid")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.process]
 
 from gan_bench_torch.features.inception import read_tensors, reference  # noqa: E402
 
@@ -45,7 +45,7 @@ def packaged():
 def find_weights_in_package():
     found = module._packaged()
     assert found is not None
-    return Weights(found, sha256_of(found), KNOWN[sha256_of(found)].kind)
+    return Weights(found, file_sha256(found), KNOWN[file_sha256(found)].kind)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_the_fid_is_pytorch_fids_on_the_same_files(bench, tmp_path, state_dict):
     assert row["value"] == pytest.approx(theirs, rel=1e-4)
     assert (row["n_real"], row["n_fake"], row["rank_deficient"]) == (40, 40, True)
     assert row["low"] < row["value"] < row["high"]
-    assert "40 images is mostly the bias of so few" in result["warnings"][0]
+    assert "FID with Inception from 40 images is mostly bias" in result["warnings"][0]
 
 
 def test_a_state_dict_and_safetensors_of_the_same_weights_make_the_same_file(
@@ -158,7 +158,7 @@ def test_a_state_dict_and_safetensors_of_the_same_weights_make_the_same_file(
     for path in (tmp_path / "mine.safetensors", renamed):
         model = load_features("inception", weights=path)
         assert model.sha256 == inception.sha256
-        assert model.weights == f"FID's known tensors, from a file of sha256 {sha256_of(path)}"
+        assert model.weights == f"FID's known tensors, from a file of sha256 {file_sha256(path)}"
 
 
 def test_other_weights_are_recorded_as_unknown(tmp_path, tensors, monkeypatch, inception):
@@ -168,11 +168,11 @@ def test_other_weights_are_recorded_as_unknown(tmp_path, tensors, monkeypatch, i
     name = next(convolutions()).tensors[0]
     save_file({**tensors, name: tensors[name] * np.float32(1.01)}, tmp_path / "b.safetensors")
     model = load_features("inception", weights=tmp_path / "b.safetensors")
-    digest = sha256_of(tmp_path / "b.safetensors")
+    digest = file_sha256(tmp_path / "b.safetensors")
     assert model.weights == f"unknown weights, sha256 {digest}"
     assert model.sha256 != inception.sha256
     # The known ones have not been replaced.
-    assert made_inception(None) is None
+    assert cached_inception(None) is None
 
 
 class Touched:
@@ -199,7 +199,7 @@ def lacking(path):
         (no_weights, "a.pth", "no state dict of tensors alone"),
         (no_weights, "a.safetensors", "is no safetensors file"),
         (lacking, "a.pt", "lack 469 of the 470 tensors"),
-        (no_weights, "a.bin", "is no file of weights by its name"),
+        (no_weights, "a.bin", "is not a file of weights"),
         (no_weights, PUBLISHED, "is not the published"),
         (no_weights, PACKAGED, "is not the published"),
         (lambda path: None, "absent.pth", "cannot be read"),
@@ -221,9 +221,9 @@ def test_a_damaged_export_is_made_again(tmp_path, monkeypatch, packaged, incepti
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     said = []
     load_features("inception", say=said.append)
-    path, _ = made_inception(None)
+    path, _ = cached_inception(None)
     path.write_bytes(path.read_bytes()[:-1])
-    assert made_inception(None) is None
+    assert cached_inception(None) is None
     assert load_features("inception", say=said.append).sha256 == inception.sha256
     assert len(said) == 2
     load_features("inception", say=said.append)
@@ -240,7 +240,7 @@ def test_weights_are_looked_for_in_order_and_only_known_ones_are_taken(
     # Of another sha256 than the published file: a download cut short, for all that is known.
     (hub / PUBLISHED).write_bytes(state_dict.read_bytes())
     assert find_weights().path == packaged.path
-    digest = sha256_of(hub / PUBLISHED)
+    digest = file_sha256(hub / PUBLISHED)
     monkeypatch.setitem(module.KNOWN, digest, module.Known("a test's", "state-dict"))
     assert find_weights() == Weights(hub / PUBLISHED, digest, "state-dict")
 
@@ -260,7 +260,7 @@ def test_the_download_is_taken_only_if_it_is_the_published_file(tmp_path, monkey
         monkeypatch.setattr(module, "PUBLISHED_FOLDER", address)
         with pytest.raises(UsageError, match="the checksum is wrong"):
             find_weights()
-        digest = sha256_of(state_dict)
+        digest = file_sha256(state_dict)
         monkeypatch.setattr(module, "KNOWN", {digest: module.Known("a test's", "state-dict")})
         assert find_weights().sha256 == digest
         assert find_weights().path.is_relative_to(tmp_path)
@@ -293,5 +293,5 @@ def test_a_run_scored_with_inception_says_in_the_report_how_few_images_that_is(b
     assert bench("report").code == 0
     for name in ("report.md", "report.html"):
         text = (bench.folder / "reports/local" / name).read_text(encoding="utf-8")
-        assert "FID with Inception from 20 images is mostly the bias of so few" in text
+        assert "FID with Inception from 20 images is mostly bias" in text
         assert "bilinear to 299 x 299" in text

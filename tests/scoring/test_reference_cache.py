@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 
 from gan_bench import data
-from gan_bench.scoring.cache_folders import cache_sizes, reference_folder, scratch_folder
 from gan_bench.scoring.features.by_name import load_features
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import of_split
-from gan_bench.scoring.reference_cache import ReferenceCache
+from gan_bench.scoring.reference_cache import (
+    ReferenceCache,
+    cache_sizes,
+    reference_folder,
+    scratch_folder,
+)
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +169,8 @@ def test_without_a_folder_nothing_is_kept(tmp_path, lenet, images, monkeypatch):
         counted.batches = 0
         with ReferenceCache(None) as cache:
             cache.features(lenet, images, keep=True)
-            assert cache.figures({"a": "b"}) is None
-            cache.keep_figures({"a": "b"}, {"x": 1.0})
+            assert cache.values({"a": "b"}) is None
+            cache.keep_values({"a": "b"}, {"x": 1.0})
         assert counted.batches > 0
 
 
@@ -182,9 +186,9 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path, lenet, images)
 
 def test_figures_are_kept_by_all_of_their_key(tmp_path):
     with ReferenceCache(tmp_path) as cache:
-        cache.keep_figures({"a": "1"}, {"fid_lenet": 1.5, "kid_lenet": None})
-        assert cache.figures({"a": "1"}) == {"fid_lenet": 1.5, "kid_lenet": None}
-        assert cache.figures({"a": "2"}) is None
+        cache.keep_values({"a": "1"}, {"fid_lenet": 1.5, "kid_lenet": None})
+        assert cache.values({"a": "1"}) == {"fid_lenet": 1.5, "kid_lenet": None}
+        assert cache.values({"a": "2"}) is None
     assert [path.name[0] != "." for path in tmp_path.iterdir()] == [True]
 
 

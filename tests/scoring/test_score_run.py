@@ -1,6 +1,5 @@
-"""Scoring a run: from its snapshots to the scores, the grids and what is left of the samples."""
+"""The scoring process: from a run's snapshots to its scores."""
 
-import json
 import subprocess
 import sys
 
@@ -11,10 +10,11 @@ from onnx import TensorProto, helper
 
 from gan_bench import data
 from gan_bench.data import Dataset, Split
-from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.errors import GanBenchError
 from gan_bench.results.scores import Scores
-from gan_bench.scoring import score_run as run
-from gan_bench.scoring.scorer import Options
+from gan_bench.scoring import ScoringAnswer, ScoringRequest, ScoringTask
+from gan_bench.scoring import __main__ as child
+from gan_bench.scoring.features.choice import FeatureChoice
 
 SAMPLES = 500
 
@@ -34,21 +34,24 @@ def snapshots(mnist_5k):
 
 @pytest.fixture
 def run_dir(tmp_path, snapshots):
-    write_spec(tmp_path)
     (tmp_path / "snapshots").mkdir()
     for step, images in snapshots.items():
         np.savez(path_of(tmp_path, step), images=images)
     return tmp_path
 
 
-def score_run(folder, features="lenet", *, metrics=("fid",), cache=None, **how):
-    return run.score_run(folder, metrics, Options(features=features, cache=cache), **how)
+STEPS = (0, 50, 100)
 
 
-def write_spec(folder, **changes):
+def request(features="lenet", *, metrics=("fid",), steps=STEPS, **changes):
+    task = ScoringTask(features=FeatureChoice(features), metrics=metrics, steps=steps)
     values = {"dataset": "mnist-5k", "data_sha256": data.load("mnist-5k").sha256}
-    values |= {"samples": SAMPLES, "seed": 3, "steps": 100} | changes
-    (folder / "spec.json").write_text(json.dumps(values), encoding="utf-8")
+    values |= {"samples": SAMPLES, "cache": False} | changes
+    return ScoringRequest(tasks=(task,), **values)
+
+
+def score_run(folder, features="lenet", **how):
+    return child.score_run(folder, request(features, **how))
 
 
 def path_of(folder, step):
@@ -64,8 +67,16 @@ def written(folder):
     return path
 
 
-def command(folder, *options):
-    return [sys.executable, "-P", "-m", "gan_bench.scoring", str(folder), *options]
+def process(folder, sent, *program):
+    """Run the scoring process; its stdin stays open, as it ends when that closes."""
+    command = [sys.executable, "-P", *(program or ("-m", "gan_bench.scoring")), str(folder)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        running.stdin.write(sent.model_dump_json() + "\n")
+        running.stdin.flush()
+        out, err = running.stdout.read(), running.stderr.read()
+        return subprocess.CompletedProcess(command, running.wait(), out, err)
 
 
 def test_real_digits_are_near_the_floor_and_noise_is_far_above(run_dir):
@@ -104,25 +115,10 @@ def test_the_file_is_what_was_returned_and_bears_the_protocols_fingerprint(run_d
 
 
 def test_figures_are_the_same_to_the_bit_the_second_time(run_dir):
-    first = score_run(run_dir, keep_samples=True)
-    second = score_run(run_dir, keep_samples=True)
+    first = score_run(run_dir)
+    second = score_run(run_dir)
     assert second.scores == first.scores
     assert second.floor == first.floor
-
-
-def test_a_grid_of_every_snapshot_and_the_whole_last_one_stay(run_dir, snapshots):
-    score_run(run_dir)
-    assert kept(run_dir) == [100]
-    with np.load(path_of(run_dir, 100)) as archive:
-        np.testing.assert_array_equal(archive["images"], snapshots[100])
-    grids = sorted(path.name for path in (run_dir / "grids").iterdir())
-    assert grids == ["00000000.png", "00000050.png", "00000100.png"]
-
-
-def test_all_snapshots_stay_if_asked(run_dir):
-    score_run(run_dir, keep_samples=True)
-    assert kept(run_dir) == [0, 50, 100]
-    assert len(list((run_dir / "grids").iterdir())) == 3
 
 
 def test_nothing_is_deleted_before_the_scores_are_on_the_disk(run_dir, monkeypatch):
@@ -137,24 +133,26 @@ def test_nothing_is_deleted_before_the_scores_are_on_the_disk(run_dir, monkeypat
 
 def test_scoring_again_keeps_the_rows_of_snapshots_that_are_gone(run_dir):
     first = score_run(run_dir)
-    second = score_run(run_dir)
-    assert second.scores == first.scores
-    assert second.status == "ok"
+    path_of(run_dir, 0).unlink()
+    path_of(run_dir, 50).unlink()
+    for second in (score_run(run_dir, steps=(100,)), score_run(run_dir)):
+        assert second.scores == first.scores
+        assert second.status == "ok"
 
 
-def test_a_resumed_run_adds_its_later_snapshots_to_the_scores(run_dir, snapshots):
+def test_later_snapshots_are_added_to_the_scores(run_dir, snapshots):
     score_run(run_dir)
     np.savez(path_of(run_dir, 150), images=snapshots[100])
-    scores = score_run(run_dir)
+    scores = score_run(run_dir, steps=(150,))
     assert [row.step for row in scores.scores] == [0, 50, 100, 150]
     assert scores.scores[3].value == scores.scores[2].value
-    assert kept(run_dir) == [150]
 
 
-def test_half_written_snapshots_are_passed_over(run_dir):
-    (run_dir / "snapshots" / ".00000150.npz.abc.tmp").write_bytes(b"half")
-    (run_dir / "snapshots" / ".00000150.npz").write_bytes(b"half")
-    assert [row.step for row in score_run(run_dir).scores] == [0, 50, 100]
+def test_rows_are_ordered_by_step_and_metric_whenever_they_were_scored(run_dir):
+    score_run(run_dir, metrics=("kid",), steps=(100,))
+    scores = score_run(run_dir)
+    metrics = [(row.step, row.metric) for row in scores.scores]
+    assert metrics == [*((step, "fid_lenet") for step in STEPS), (100, "kid_lenet")]
 
 
 def damage_end(path):
@@ -229,31 +227,27 @@ def test_images_that_do_not_fit_the_features_are_an_error_on_record(run_dir, mon
     images = np.zeros((20, 32, 32, 3), dtype=np.uint8)
     split = Split.from_arrays(images, np.zeros(20, dtype=np.int64))
     colour = Dataset("colour", split, split, classes=10)
-    write_spec(run_dir, data_sha256=colour.sha256)
     for step in (0, 50, 100):
         np.savez(path_of(run_dir, step), images=np.zeros((SAMPLES, 32, 32, 3), dtype=np.uint8))
-    monkeypatch.setattr(run.data, "load", lambda name: colour)
-    scores = score_run(run_dir)
+    monkeypatch.setattr(child.data, "load", lambda name: colour)
+    scores = score_run(run_dir, data_sha256=colour.sha256)
     assert (scores.status, scores.floor) == ("error", {"fid_lenet": None})
     assert [row.value for row in scores.scores] == [None] * 3
     assert "There is no lenet for colour" in scores.reason
     assert scores.protocol.features_sha256 is None
     assert kept(run_dir) == [0, 50, 100]
-    assert len(list((run_dir / "grids").glob("*.png"))) == 3
 
 
 def test_data_that_changed_since_the_run_was_planned_are_no_reference(run_dir):
-    write_spec(run_dir, data_sha256="0" * 64)
     with pytest.raises(GanBenchError, match="mnist-5k has changed since the run was planned"):
-        score_run(run_dir)
+        score_run(run_dir, data_sha256="0" * 64)
     assert not (run_dir / "scores").exists()
 
 
 def test_more_samples_than_training_images_have_no_floor(tmp_path, mnist_5k):
-    write_spec(tmp_path, samples=4001)
     (tmp_path / "snapshots").mkdir()
     np.savez(path_of(tmp_path, 0), images=np.resize(mnist_5k.train.images, (4001, 28, 28, 1)))
-    scores = score_run(tmp_path)
+    scores = score_run(tmp_path, steps=(0,), samples=4001)
     assert scores.status == "ok"
     assert scores.floor == {"fid_lenet": None}
     assert "only 4000 are there" in scores.floor_reason
@@ -283,18 +277,17 @@ def test_features_without_a_finite_figure_are_null_with_a_reason(run_dir):
 
 
 def test_scores_under_two_protocols_stand_side_by_side(run_dir, snapshots):
-    score_run(run_dir, keep_samples=True)
-    write_spec(run_dir, samples=200)
+    score_run(run_dir)
     for step, images in snapshots.items():
         np.savez(path_of(run_dir, step), images=images[:200])
-    score_run(run_dir)
+    score_run(run_dir, samples=200)
     assert len(list((run_dir / "scores").iterdir())) == 2
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda text: text[:-20], "damaged"),
+        (lambda text: text[:-20], "is not readable"),
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 3'), "schema_version"),
         (lambda text: text.replace('"n_real": 1000,', '"n_real": 999,'), "fingerprint"),
         (lambda text: text.replace('"floor"', '"flor"'), "flor: extra inputs"),
@@ -313,27 +306,8 @@ def test_damaged_scores_are_an_error_and_are_not_overwritten(run_dir, damage, me
 
 
 def test_missing_scores_are_an_error(tmp_path):
-    with pytest.raises(GanBenchError, match="cannot be read"):
+    with pytest.raises(GanBenchError, match="does not exist"):
         Scores.read(tmp_path / "absent.json")
-
-
-def test_a_folder_that_is_no_run_is_an_error(tmp_path):
-    with pytest.raises(UsageError, match="not the folder of a run"):
-        score_run(tmp_path)
-
-
-@pytest.mark.parametrize("changes", [{"samples": 1}, {"samples": "many"}, {"dataset": None}])
-def test_a_damaged_specification_is_an_error(run_dir, changes):
-    write_spec(run_dir, **changes)
-    with pytest.raises(UsageError, match=next(iter(changes))):
-        score_run(run_dir)
-
-
-def test_a_run_without_a_snapshot_is_an_error(tmp_path):
-    write_spec(tmp_path)
-    with pytest.raises(UsageError, match="nothing to score"):
-        score_run(tmp_path)
-    assert not (tmp_path / "scores").exists()
 
 
 @pytest.mark.process
@@ -345,40 +319,39 @@ def test_the_process_writes_scores_and_imports_no_framework(run_dir):
         "assert not {'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
         "sys.exit(code)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", program, str(run_dir), "--threads", "1"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = process(run_dir, request(), "-c", program)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ScoringAnswer.model_validate_json(done.stdout) == ScoringAnswer(status="ok")
     assert Scores.read(written(run_dir)).status == "ok"
 
 
 @pytest.mark.process
-def test_the_process_ends_with_1_and_one_sentence_if_a_snapshot_has_no_score(run_dir):
+def test_the_process_answers_incomplete_with_one_sentence_if_a_snapshot_has_no_score(run_dir):
     damage_end(path_of(run_dir, 50))
-    done = subprocess.run(
-        command(run_dir, "--threads", "1"), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
+    done = process(run_dir, request())
+    answer = ScoringAnswer.model_validate_json(done.stdout)
+    assert (done.returncode, answer.status) == (1, "incomplete")
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("The snapshot 00000050.npz is damaged")
+    assert answer.problem == done.stderr.strip()
     assert Scores.read(written(run_dir)).status == "error"
 
 
-@pytest.mark.parametrize("options", [["--features", "nothing"], ["--threads", "0"]])
+@pytest.mark.parametrize("changes", [{"features": "nothing"}, {"threads": 0}])
 @pytest.mark.process
-def test_the_process_ends_with_2_and_one_sentence_on_a_users_mistake(run_dir, options):
-    done = subprocess.run(command(run_dir, *options), capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+def test_the_process_answers_failed_with_one_sentence_on_a_users_mistake(run_dir, changes):
+    done = process(run_dir, request(**changes))
+    answer = ScoringAnswer.model_validate_json(done.stdout)
+    assert (done.returncode, answer.status) == (2, "failed")
     assert done.stderr.count("\n") == 1
+    assert answer.problem == done.stderr.strip()
     assert not (run_dir / "scores").exists()
 
 
 @pytest.mark.process
-def test_the_process_ends_with_2_if_the_scores_cannot_be_written(run_dir):
+def test_the_process_answers_failed_if_the_scores_cannot_be_written(run_dir):
     # A file in the way of the folder: a mode would not stop root.
     (run_dir / "scores").write_text("in the way")
-    done = subprocess.run(command(run_dir), capture_output=True, text=True, check=False)
+    done = process(run_dir, request())
     assert done.returncode == 2
+    assert ScoringAnswer.model_validate_json(done.stdout).status == "failed"

@@ -7,9 +7,8 @@ import numpy as np
 from gan_bench.plan.spec import Budget, Plan, RunSpec
 from gan_bench.plugins.registry import Implementation
 from gan_bench.results.layout import RunFolder, open_results
-from gan_bench.results.protocol import Protocol
 from gan_bench.results.record import EvaluationPoint, Provenance, Record
-from gan_bench.results.scores import Score, Scores
+from gan_bench.results.scores import Protocol, Score, Scores
 from gan_bench.scoring.snapshots import write_grid
 from gan_bench.system.devices import Machine
 
@@ -156,10 +155,10 @@ def add_run(path, spec, *, scores=(), losses=None, grids=(), **changes) -> RunFo
     folder = open_results(path, create=True).run(spec.run_id)
     folder.path.mkdir()
     folder.spec.write_text(spec.model_dump_json())
-    record_of(spec, **changes).write(folder)
+    record_of(spec, **changes).write(folder.record)
     folder.scores.mkdir()
     for file in scores:
-        file.write(folder.scores)
+        file.write_in(folder.scores)
     if losses is not None:
         np.save(folder.losses, np.asarray(losses, dtype=np.float32))
     folder.grids.mkdir()

@@ -7,10 +7,8 @@ from gan_bench.analysis.statistics import SeedValues
 from gan_bench.metrics import SPEED, metric
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score
+from gan_bench.results.status import FAILED
 
-NOT_FAILED = ("ok", "pending", "missing", "unsupported", "skipped")
-"""Statuses of runs that did not fail. A framework that is not installed, or a recipe that cannot
-make images of the data set's shape, says nothing about training: such a run never started."""
 _COLLAPSED_SHARE = 1 / 4
 """Samples whose features fill less than this share of the real images' dimensions are collapsed.
 A few dimensions less say nothing: a feature may be 0 for all samples of a generator that only
@@ -19,7 +17,7 @@ makes bad ones."""
 
 def failed(run: Run) -> bool:
     """Return whether a run was started and did not succeed."""
-    return run.status not in NOT_FAILED
+    return run.status in FAILED
 
 
 def final_scores(run: Run, protocol: str | None) -> dict[str, Score]:

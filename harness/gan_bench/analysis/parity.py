@@ -14,12 +14,12 @@ UNCHECKED = "not parity-checked"
 
 @dataclass(frozen=True)
 class RowParity:
-    """What is known of a row of whose recipe there is another implementation."""
+    """What parity certificates say of a row whose recipe has another implementation."""
 
     certificates: tuple[str, ...]
-    """The ids of those that speak for the row and for another of its recipe in its group."""
+    """Ids of the certificates that passed for the row and for a twin in its group."""
     failed: tuple[str, ...]
-    """The ids of those that compared the row with such another and failed."""
+    """Ids of the certificates that compared the row with a twin and failed."""
 
     @property
     def label(self) -> str:
@@ -43,17 +43,17 @@ def row_parity(rows: Sequence[Row]) -> dict[str, RowParity]:
             and other.runs[0].spec.implementation.name != mine.name
         ]
         if twins:
-            passed = {one for twin in twins for run in twin.runs for one in run.parity}
-            failed = {one for twin in twins for run in twin.runs for one in run.parity_failed}
+            passed = {name for twin in twins for run in twin.runs for name in run.parity}
+            failed = {name for twin in twins for run in twin.runs for name in run.parity_failed}
             found[row.label] = RowParity(
-                _shared((one for run in row.runs for one in run.parity), passed),
-                _shared((one for run in row.runs for one in run.parity_failed), failed),
+                _shared((name for run in row.runs for name in run.parity), passed),
+                _shared((name for run in row.runs for name in run.parity_failed), failed),
             )
     return found
 
 
 def _shared(mine: Iterable[str], theirs: set[str]) -> tuple[str, ...]:
-    return tuple(one for one in dict.fromkeys(mine) if one in theirs)
+    return tuple(name for name in dict.fromkeys(mine) if name in theirs)
 
 
 def parity_facts(groups: Sequence[Group], certificates: Iterable[Certificate]) -> tuple[str, ...]:

@@ -43,16 +43,8 @@ class Run:
 
     @property
     def budget_images(self) -> int:
-        """The training images that were asked for; a run's last step may take it a little past."""
-        budget, spec = self.spec.budget, self.spec
-        epochs = spec.recipe_values.get("epochs")
-        if budget.unit == "images" and budget.amount is not None:
-            return budget.amount
-        if budget.unit == "epochs" and budget.amount is not None:
-            return budget.amount * spec.train_images
-        if budget.unit == "recipe" and isinstance(epochs, int):
-            return epochs * spec.train_images
-        return spec.steps * spec.images_per_step
+        """The number of training images in the budget; the last step may exceed it slightly."""
+        return self.spec.budget_images
 
     @property
     def device(self) -> str:

@@ -42,7 +42,7 @@ def show(name: str, results: Path, as_json: bool) -> None:
         else:
             tables.print_description(console(), description)
         return
-    from gan_bench.cli.views.run import print_record
+    from gan_bench.cli.views.results import print_record
     from gan_bench.results.layout import open_results
     from gan_bench.results.load import find_run
 
@@ -61,7 +61,7 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
     """Show the status of all planned runs and their jobs."""
     from dataclasses import asdict
 
-    from gan_bench.cli.views.jobs import show, summary
+    from gan_bench.cli.views.progress import show, summary
     from gan_bench.cli.views.tables import print_statuses
     from gan_bench.errors import UsageError
     from gan_bench.launch.status import Scan

@@ -29,7 +29,7 @@ _RETRIES = 2
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option("--all", "all_", is_flag=True, help="Run every registered implementation.")
+@click.option("--all", is_flag=True, help="Run every registered implementation.")
 @click.option(
     "--preset",
     metavar="NAME",
@@ -53,7 +53,6 @@ _RETRIES = 2
 @click.option("--threads", type=int, help="Number of CPU threads of each run.")
 @click.option(
     "--set",
-    "set_",
     multiple=True,
     metavar="IMPL.FIELD=VALUE",
     help="Change a field of an implementation's recipe; repeatable.",
@@ -107,18 +106,13 @@ _RETRIES = 2
 @click.option("--detach", is_flag=True, help="Submit the jobs and do not wait for them.")
 @click.option("--dry-run", is_flag=True, help="Print the plan without running anything.")
 def run(
-    targets: tuple[str, ...],
-    all_: bool,
     plan_file: Path | None,
-    set_: tuple[str, ...],
-    seeds: str | None,
     results: Path,
     timeout: float | None,
     silence: float | None,
     wait: bool,
     retry: bool,
     force: bool,
-    deterministic: bool,
     keep_samples: bool,
     features: str,
     metrics: str,
@@ -130,7 +124,7 @@ def run(
     retries: int | None,
     detach: bool,
     dry_run: bool,
-    **values: Any,
+    **plan_options: Any,
 ) -> None:
     """Train and score implementations.
 
@@ -139,47 +133,27 @@ def run(
 
     Exit code: 0 all runs succeeded, 1 at least one did not, 2 bad input.
     """
-    from gan_bench.cli.views.tables import print_parameters, print_plan
-    from gan_bench.launch.run_one import Options, action
+    from gan_bench.launch.run_one import Options
     from gan_bench.launch.score import check_counts
-    from gan_bench.launch.supervisor import FEWEST_SILENCE_S, SILENCE_S
+    from gan_bench.launch.supervisor import SILENCE_S
     from gan_bench.plan.expand import expand
-    from gan_bench.plan.request import request as validated
     from gan_bench.results.layout import open_results
 
-    if silence is not None and silence < FEWEST_SILENCE_S:
-        raise UsageError(
-            f"--silence takes {FEWEST_SILENCE_S:g} seconds or more, not {silence:g}: a worker "
-            "shows that it lives every two."
-        )
-    command = typed()
-    asked = _asked(
-        plan_file,
-        values,
-        targets=targets,
-        all_=all_,
-        deterministic=deterministic,
-        seeds=seeds,
-        set_=set_,
-    )
+    _check_silence(silence)
     scoring = options.scoring(features, metrics, weights, no_cache)
-    request = validated(asked)
+    request = _request(plan_file, plan_options)
     engine = engine_for(executor, request, slurm)
-    if wait and engine is not None:
-        raise UsageError("--wait is for this machine: a job waits for its device by itself.")
-    for_jobs = {
-        "--max-parallel": max_parallel is not None,
-        "--retries": retries is not None,
-        "--detach": detach,
-    }
-    for option, given in for_jobs.items():
-        if given and engine is None:
-            raise UsageError(f"{option} is for jobs of a scheduler: give --executor with it.")
-    plan = expand(request, command, engine.place() if engine else None)
-    names = list(dict.fromkeys(run.implementation.name for run in plan.runs))
-    _check_tables(request, executor, names)
+    _check_executor_options(
+        local={"--wait": wait},
+        jobs={
+            "--max-parallel": max_parallel is not None,
+            "--retries": retries is not None,
+            "--detach": detach,
+        },
+        engine=engine,
+    )
     how = Options(
-        command=command,
+        command=typed(),
         timeout_s=timeout,
         silence_s=silence or SILENCE_S,
         retry=retry,
@@ -187,46 +161,102 @@ def run(
         keep_samples=keep_samples,
         scoring=scoring,
     )
-    console = options.console()
+    plan = expand(request, how.command, engine.place() if engine else None)
+    _check_executor_tables(request, executor, plan)
     if dry_run:
-        folder = open_results(results, create=False) if results.exists() else None
-        actions = [action(folder.run(r.run_id), how) if folder else "run" for r in plan.runs]
-        print_plan(console, plan, actions)
-        if engine is not None:
-            print_parameters(console, {name: engine.parameters(name) for name in names})
+        _show_plan(plan, how, results, engine)
         return
     check_features(scoring)
     check_counts(scoring, plan.runs)
     folder = open_results(results, create=True)
     if engine is None:
-        ok: int | None = _here(folder, plan, how, wait=wait)
+        succeeded = _run_here(folder, plan, how, wait=wait)
     else:
         tries = _RETRIES if retries is None else retries
-        ok = _elsewhere(folder, plan, how, executor, engine, tries, max_parallel, detach=detach)
+        _submit(folder, plan, how, executor, engine, tries, max_parallel)
+        if detach:
+            click.echo(f"The jobs continue without this command; {_next_commands(folder)}")
+        else:
+            succeeded = _follow(folder, plan, how)
     for sentence in plan.left_out:
         click.echo(f"Left out: {sentence}", err=True)
-    if ok is None:
-        return
-    click.echo(f"{ok} of {len(plan.runs)} runs are ok; results in {results}.")
-    sys.exit(1 if ok < len(plan.runs) or plan.left_out else 0)
+    if engine is None or not detach:
+        click.echo(f"{succeeded} of {len(plan.runs)} runs are ok; results in {results}.")
+        sys.exit(1 if succeeded < len(plan.runs) or plan.left_out else 0)
 
 
-def _here(folder: "ResultsFolder", plan: "Plan", how: "Options", *, wait: bool) -> int:
-    """Run on this machine; return how many runs are ok."""
+def _request(plan_file: Path | None, plan_options: dict[str, Any]) -> "Request":
+    """Return what to run, from the plan file and the options, which take precedence."""
+    from gan_bench.plan import request
+    from gan_bench.schedulers.base import schedulers
+
+    content = request.read_plan_file(plan_file, schedulers()) if plan_file else {}
+    return request.request(request.with_options(content, plan_options))
+
+
+def _check_silence(silence: float | None) -> None:
+    from gan_bench.launch.supervisor import FEWEST_SILENCE_S
+    from gan_bench.results.events import HEARTBEAT_S
+
+    if silence is not None and silence < FEWEST_SILENCE_S:
+        raise UsageError(
+            f"--silence takes {FEWEST_SILENCE_S:g} seconds or more, not {silence:g}: a worker "
+            f"sends a heartbeat every {HEARTBEAT_S:g} seconds."
+        )
+
+
+def _check_executor_options(
+    local: dict[str, bool], jobs: dict[str, bool], engine: "Scheduler | None"
+) -> None:
+    for option, given in local.items():
+        if given and engine is not None:
+            raise UsageError(f"{option} is for this machine: a job waits for its device by itself.")
+    for option, given in jobs.items():
+        if given and engine is None:
+            raise UsageError(f"{option} is for jobs of a scheduler: give --executor with it.")
+
+
+def _check_executor_tables(request: "Request", executor: str, plan: "Plan") -> None:
+    from gan_bench.schedulers.base import split
+
+    _, by_implementation = split(request.executors.get(executor, {}))
+    names = plan.implementations
+    for name in by_implementation:
+        if name not in names:
+            raise UsageError(
+                f"[{executor}.{name}] is for no implementation of the plan: {', '.join(names)}."
+            )
+
+
+def _show_plan(plan: "Plan", how: "Options", results: Path, engine: "Scheduler | None") -> None:
+    from gan_bench.cli.views.tables import print_parameters, print_plan
+    from gan_bench.launch.run_one import action
+    from gan_bench.results.layout import open_results
+
+    console = options.console()
+    folder = open_results(results, create=False) if results.exists() else None
+    actions = [action(folder.run(spec.run_id), how) if folder else "run" for spec in plan.runs]
+    print_plan(console, plan, actions)
+    if engine is not None:
+        print_parameters(console, {name: engine.parameters(name) for name in plan.implementations})
+
+
+def _run_here(folder: "ResultsFolder", plan: "Plan", how: "Options", *, wait: bool) -> int:
+    """Run the plan on this machine; return how many runs succeeded."""
     from gan_bench.cli.views.progress import progress_for
     from gan_bench.launch.local import Interrupted, execute
 
     try:
         with progress_for(options.console(), len(plan.runs)) as observer:
-            done = execute(folder, plan, how, observer, wait=wait)
+            finished = execute(folder, plan, how, observer, wait=wait)
     except Interrupted as interrupt:
         again = "the same command without --force" if how.force else "the same command"
         click.echo(f"Interrupted ({interrupt}); {again} continues.", err=True)
         sys.exit(interrupt.exit_code)
-    return sum(result.ok for result in done)
+    return sum(result.ok for result in finished)
 
 
-def _elsewhere(
+def _submit(
     folder: "ResultsFolder",
     plan: "Plan",
     how: "Options",
@@ -234,18 +264,10 @@ def _elsewhere(
     engine: "Scheduler",
     retries: int,
     max_parallel: int | None,
-    *,
-    detach: bool,
-) -> int | None:
-    """Submit, and follow the jobs to their end; return how many runs are ok, None if detached."""
-    from gan_bench.cli.views.jobs import show
-    from gan_bench.launch.local import Interrupted, interruptible
-    from gan_bench.launch.score import unscored
-    from gan_bench.launch.status import Scan
-    from gan_bench.schedulers.jobs import Jobs, follow
+) -> None:
     from gan_bench.schedulers.submit import submit
 
-    done = submit(
+    counts = submit(
         folder,
         plan,
         how,
@@ -255,68 +277,38 @@ def _elsewhere(
         max_parallel=max_parallel,
     )
     click.echo(
-        f"{done.submitted:,} runs submitted to {executor}, {done.under_way:,} under way already, "
-        f"{done.finished:,} finished.",
+        f"{counts.submitted:,} runs submitted to {executor}, {counts.under_way:,} under way "
+        f"already, {counts.finished:,} finished.",
         err=True,
     )
-    look = (
+
+
+def _next_commands(folder: "ResultsFolder") -> str:
+    return (
         f"`gan-bench status --watch --results {folder.path}` looks at them, `gan-bench cancel "
         f"--results {folder.path}` ends them, and the same command follows them again."
     )
-    if detach:
-        click.echo(f"The jobs go on without this command; {look}")
-        return None
+
+
+def _follow(folder: "ResultsFolder", plan: "Plan", how: "Options") -> int:
+    """Follow the jobs to their end; return how many runs succeeded."""
+    from gan_bench.cli.views.progress import show
+    from gan_bench.launch.local import Interrupted, interruptible
+    from gan_bench.launch.score import is_scored
+    from gan_bench.launch.status import Scan
+    from gan_bench.schedulers.jobs import Jobs, follow
+
     specs = {spec.run_id: spec for spec in plan.runs}
     try:
         with interruptible():
             scan, jobs = Scan(folder), Jobs(folder)
             rows = show(options.console(), follow(scan, jobs, specs))
     except Interrupted as interrupt:
-        click.echo(f"The jobs go on; {look}", err=True)
+        click.echo(f"The jobs continue; {_next_commands(folder)}", err=True)
         sys.exit(interrupt.exit_code)
     for sentence in (*scan.left_out, *jobs.left_out):
         click.echo(sentence, err=True)
     return sum(
-        row.status == "ok" and not unscored(folder.run(row.run_id), specs[row.run_id], how.scoring)
+        row.status == "ok" and is_scored(folder.run(row.run_id), specs[row.run_id], how.scoring)
         for row in rows
     )
-
-
-def _check_tables(request: "Request", executor: str, names: list[str]) -> None:
-    from gan_bench.schedulers.base import split
-
-    _, own = split(request.executors.get(executor, {}))
-    for name in own:
-        if name not in names:
-            raise UsageError(
-                f"[{executor}.{name}] is for no implementation of the plan: {', '.join(names)}."
-            )
-
-
-def _asked(
-    plan_file: Path | None,
-    values: dict[str, Any],
-    *,
-    targets: tuple[str, ...],
-    all_: bool,
-    deterministic: bool,
-    seeds: str | None,
-    set_: tuple[str, ...],
-) -> dict[str, Any]:
-    """Return what the plan's file asks for, with what was typed in its place."""
-    from gan_bench.plan import request
-    from gan_bench.schedulers.base import schedulers
-
-    asked = request.read_plan_file(plan_file, schedulers()) if plan_file else {}
-    given = {name: value for name, value in values.items() if value is not None}
-    if given.keys() & request.BUDGETS:
-        asked = {name: value for name, value in asked.items() if name not in request.BUDGETS}
-    asked |= given
-    asked |= {"targets": targets} if targets else {}
-    asked |= {"all": True} if all_ else {}
-    asked |= {"deterministic": True} if deterministic else {}
-    asked |= {"seeds": request.parse_seeds(seeds)} if seeds is not None else {}
-    for name, fields in request.parse_set(set_).items():
-        asked["set"] = {**asked.get("set", {})}
-        asked["set"][name] = {**asked["set"].get(name, {}), **fields}
-    return asked

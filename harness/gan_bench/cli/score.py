@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,11 @@ from gan_bench.cli.options import (
     typed,
 )
 from gan_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from gan_bench.launch.score import Points
+    from gan_bench.scoring.features.choice import Scoring
+    from gan_bench.scoring.score_pair import ExternalRow
 
 
 @click.command()
@@ -63,47 +68,92 @@ def score(
     REAL and FAKE are each a folder of images, an .npz or .npy file (uint8, NHWC), or
     dataset:split[:count], such as mnist:test:1000.
     """
-    from gan_bench.cli.views.scores import again, as_dict, print_again, print_pairs
-    from gan_bench.scoring.score_pair import pairs
     from gan_bench.system.devices import default_threads
 
     scoring = options.scoring(features, metrics, weights, no_cache)
-    command = typed()
-    asked = check_arguments(
-        images,
-        results,
-        as_,
-        of_pairs=seed is not None or no_floor,
-        of_runs=points is not None,
-    )
     threads = threads or default_threads()
-    if asked == "again":
-        assert results is not None
-        check_features(scoring)
-        done = []
-        for run in again(results, scoring, points or "final", threads, command):
-            done.append(run)
-            if not as_json:
-                click.echo(f"{run.run_id}: {run.problem or 'scored'}", err=True)
-        if as_json:
-            print_json([as_dict(run) for run in done])
-        else:
-            print_again(console(), done)
-        sys.exit(1 if any(run.problem for run in done) else 0)
-    scored = pairs(
-        *(images[0], images[1], scoring),
-        seed=seed or 0,
-        threads=threads,
-        floor=not no_floor,
-        say=say,
-        place=(results, as_) if results is not None and as_ is not None else None,
-        command=command,
+    if images:
+        if points is not None:
+            raise UsageError("--points is for the snapshots of --results, not for REAL and FAKE.")
+        real, fake = _two(images)
+        row = _external_row(results, as_)
+        _score_pair(real, fake, scoring, seed or 0, threads, not no_floor, row, as_json)
+        return
+    if as_ is not None:
+        raise UsageError("--as names the images FAKE: give REAL and FAKE with it.")
+    if results is None:
+        raise UsageError(f"There is nothing to score: {_HOW}.")
+    if seed is not None or no_floor:
+        raise UsageError("--seed and --no-floor are for REAL and FAKE, not for runs.")
+    _score_results(results, scoring, "all" if points == "all" else "final", threads, as_json)
+
+
+def _score_pair(
+    real: str,
+    fake: str,
+    scoring: "Scoring",
+    seed: int,
+    threads: int,
+    floor: bool,
+    row: "ExternalRow | None",
+    as_json: bool,
+) -> None:
+    from gan_bench.cli.views.results import print_pair
+    from gan_bench.scoring.score_pair import score_pair
+
+    scored = score_pair(
+        real, fake, scoring, seed=seed, threads=threads, floor=floor, say=say, row=row
     )
     if as_json:
-        values = [one.model_dump(mode="json") for one in scored]
+        values = [scores.model_dump(mode="json") for scores in scored]
         print_json(values[0] if len(values) == 1 else values)
-        return
-    print_pairs(console(), scored)
+    else:
+        print_pair(console(), scored)
+
+
+def _score_results(
+    path: Path, scoring: "Scoring", points: "Points", threads: int, as_json: bool
+) -> None:
+    from gan_bench.cli.views.results import print_rescored, rescored_as_dict
+    from gan_bench.launch.rescore import rescore
+    from gan_bench.results.layout import open_results
+
+    check_features(scoring)
+    results = open_results(path, create=False)
+    outcomes = []
+    for run in rescore(results, scoring, points=points, threads=threads, command=typed()):
+        outcomes.append(run)
+        if not as_json:
+            click.echo(f"{run.run_id}: {run.problem or 'scored'}", err=True)
+    if as_json:
+        print_json([rescored_as_dict(run) for run in outcomes])
+    else:
+        print_rescored(console(), outcomes)
+    sys.exit(1 if any(run.problem for run in outcomes) else 0)
+
+
+_HOW = "give REAL and FAKE, or --results with a results folder to score its snapshots"
+
+
+def _two(images: Sequence[str]) -> tuple[str, str]:
+    if len(images) != 2:
+        raise UsageError(f"Two sets of images are needed, not {len(images)}: {_HOW}.")
+    return images[0], images[1]
+
+
+def _external_row(results: Path | None, name: str | None) -> "ExternalRow | None":
+    from gan_bench.results.external import check_name
+    from gan_bench.scoring.score_pair import ExternalRow
+
+    if (name is None) != (results is None):
+        missing, given = ("--results", "--as") if results is None else ("--as", "--results")
+        raise UsageError(
+            f"{given} with REAL and FAKE needs {missing}: together they name FAKE and the results "
+            "folder whose report shows it."
+        )
+    if results is None or name is None:
+        return None
+    return ExternalRow(results, check_name(name), typed())
 
 
 @click.group()
@@ -135,57 +185,7 @@ def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
 
     The cache keeps it, and `gan-bench run` and `score` use it as feature model.
     """
-    from gan_bench.scoring.features.train_classifier import train_classifier
+    from gan_bench.scoring.features.by_name import train_classifier
 
     path, facts = train_classifier(dataset, epochs=epochs, seed=seed, threads=threads, say=say)
     click.echo(f"{path}: accuracy {facts['accuracy']:.2%} on the test split.")
-
-
-_HOW = "give REAL and FAKE, or --results with a results folder to score its snapshots again"
-
-
-def check_arguments(
-    images: Sequence[str],
-    results: Path | None,
-    as_: str | None,
-    *,
-    of_pairs: bool,
-    of_runs: bool,
-) -> Literal["pair", "again"]:
-    """Say which of the two is asked for.
-
-    Parameters
-    ----------
-    images, results, as_
-        What was named.
-    of_pairs, of_runs
-        Whether an option was given that only the one or the other has.
-
-    Raises
-    ------
-    UsageError
-        Neither, or a mixture.
-    """
-    if not images:
-        if as_ is not None:
-            raise UsageError("--as names the images FAKE: give REAL and FAKE with it.")
-        if results is None:
-            raise UsageError(f"Say what to score: {_HOW}.")
-        if of_pairs:
-            raise UsageError("--seed and --no-floor are for REAL and FAKE; a run has its own.")
-        return "again"
-    if of_runs:
-        raise UsageError("--points is for the snapshots of --results, not for REAL and FAKE.")
-    if len(images) != 2:
-        raise UsageError(f"{len(images)} sets of images were named where two are needed: {_HOW}.")
-    if (as_ is None) != (results is None):
-        missing, given = ("--results", "--as") if results is None else ("--as", "--results")
-        raise UsageError(
-            f"{given} with REAL and FAKE wants {missing}, too: a name for FAKE and the folder "
-            "whose report is to show it."
-        )
-    if as_ is not None:
-        from gan_bench.results.external import check_name
-
-        check_name(as_)
-    return "pair"

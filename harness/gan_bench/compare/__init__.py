@@ -20,7 +20,7 @@ from gan_bench.compare.pairing import (
 from gan_bench.errors import UsageError
 from gan_bench.metrics import SPEED, Metric
 from gan_bench.metrics import metric as metric_of
-from gan_bench.results.protocol import Protocol, differences
+from gan_bench.results.scores import Protocol, differences
 from gan_bench.text import against, listed
 
 __all__ = ["ComparedRow", "Comparison", "Side", "compare"]

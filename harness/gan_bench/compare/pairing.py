@@ -17,11 +17,10 @@ from gan_bench.analysis.identity import (
 )
 from gan_bench.analysis.runs import Run, collect_runs
 from gan_bench.analysis.statistics import SeedValues
-from gan_bench.errors import UsageError
 from gan_bench.metrics import SPEED
 from gan_bench.results.load import Results, load_results
-from gan_bench.results.protocol import Protocol
 from gan_bench.results.record import Record
+from gan_bench.results.scores import Protocol
 from gan_bench.text import against
 
 
@@ -132,9 +131,7 @@ def read_folder(path: Path) -> Folder:
     results = load_results(path)
     runs = collect_runs(path, results)
     if not runs:
-        left = results.left_out
-        why = f" ({len(left)} unreadable: {left[0]})" if left else "; `gan-bench run` makes some."
-        raise UsageError(f"The results folder {path} holds no run to compare{why}")
+        raise results.no_run(path, "compare")
     groups = tuple(RunGroup(tuple(seeds)) for seeds in seeds_of_one_thing(runs))
     return Folder(path, results, groups)
 

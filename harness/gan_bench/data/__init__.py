@@ -3,7 +3,7 @@
 from gan_bench.data.dataset import Dataset, DatasetStatus, Split, SplitName
 from gan_bench.data.draws import LatentDistribution, batches, evaluation_latents, training_latents
 from gan_bench.data.folder_spec import label, slug
-from gan_bench.data.registry import describe, load, names
+from gan_bench.data.registry import describe, load, load_unchanged, names
 
 __all__ = [
     "Dataset",
@@ -16,6 +16,7 @@ __all__ = [
     "evaluation_latents",
     "label",
     "load",
+    "load_unchanged",
     "names",
     "slug",
     "training_latents",

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from gan_bench.data.dataset import Dataset, DatasetStatus
 from gan_bench.data.folder import FolderDataset
-from gan_bench.data.folder_spec import PREFIX, FolderName
+from gan_bench.data.folder_spec import PREFIX, FolderName, label
 from gan_bench.data.idx_dataset import (
     DebianPackage,
     EmbeddedDataset,
@@ -125,6 +125,24 @@ def load(name: str) -> Dataset:
         ones, or do not form one data set.
     """
     return _source(name).load()
+
+
+def load_unchanged(name: str, sha256: str) -> Dataset:
+    """Load the data set of a planned run.
+
+    Raises
+    ------
+    UsageError
+        It cannot be loaded, or its images are not those that were planned.
+    """
+    dataset = load(name)
+    if dataset.sha256 != sha256:
+        raise UsageError(
+            f"The data set {label(name)} has changed since the run was planned (sha256 "
+            f"{dataset.sha256[:12]}, planned {sha256[:12]}); restore it, or train on the new one "
+            "with `gan-bench run`."
+        )
+    return dataset
 
 
 def describe(name: str) -> DatasetStatus:

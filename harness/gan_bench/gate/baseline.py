@@ -3,16 +3,16 @@
 import json
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from gan_bench.analysis.identity import Setting
-from gan_bench.errors import UsageError, reason_of
-from gan_bench.results.protocol import Protocol
+from gan_bench.errors import MissingFile, UsageError
+from gan_bench.results.scores import Protocol
 from gan_bench.results.status import Status
-from gan_bench.system.files import read_limited, write_json_atomically
-from gan_bench.system.models import Frozen
+from gan_bench.system.files import json_content
+from gan_bench.system.models import Frozen, Stored
 
 BASELINE_SCHEMA_VERSION: Final = 1
 FEWEST_BASELINE: Final = 10
@@ -144,8 +144,11 @@ class Entry(Frozen):
         return f"{self.implementation} on {self.dataset}, {self.budget_images:,} images"
 
 
-class Baseline(Frozen):
+class Baseline(Stored):
     """The frozen entries that a gate compares with."""
+
+    KIND: ClassVar[str] = "baseline"
+    REMEDY: ClassVar[str] = "write a new one with `gan-bench baseline`"
 
     schema_version: Literal[1] = BASELINE_SCHEMA_VERSION
     gan_bench: str
@@ -166,7 +169,7 @@ class Baseline(Frozen):
         return tuple(dict.fromkeys(metric for entry in self.entries for metric in entry.metrics))
 
     def write(self, path: Path) -> None:
-        """Write the JSON file, whole or not at all, and make its folder.
+        """Write the file; see `Stored`.
 
         Raises
         ------
@@ -174,12 +177,26 @@ class Baseline(Frozen):
             It cannot be written.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_json_atomically(path, self.model_dump(mode="json"))
+            super().write(path)
         except OSError as error:
             raise UsageError(
                 f"The baseline {path} cannot be written ({error.strerror}); name another file."
             ) from error
+
+    def content(self) -> bytes:
+        """See `Stored`."""
+        return json_content(self.model_dump(mode="json"))
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """See `Stored`."""
+        value = json.loads(content)
+        version = value.get("schema_version") if isinstance(value, dict) else None
+        if version != BASELINE_SCHEMA_VERSION:
+            raise ValueError(
+                f"schema version {version!r}, this gan-bench reads {BASELINE_SCHEMA_VERSION}"
+            )
+        return super().parse(content)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -192,29 +209,11 @@ class Baseline(Frozen):
         UsageError
             It is damaged, of another schema version, or has too few seeds.
         """
-        again = "`gan-bench baseline` writes one"
         try:
-            content = read_limited(path)
-        except FileNotFoundError as error:
-            raise MissingBaseline(f"There is no baseline {path}; {again}.") from error
-        except OSError as error:
-            raise UsageError(f"The baseline {path} cannot be read ({error.strerror}).") from error
-        try:
-            value = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"The baseline {path} is not JSON ({error}); {again}.") from error
-        version = value.get("schema_version") if isinstance(value, dict) else None
-        if version != BASELINE_SCHEMA_VERSION:
-            raise UsageError(
-                f"The baseline {path} has schema version {version!r}, this gan-bench reads "
-                f"{BASELINE_SCHEMA_VERSION}; use the gan-bench that wrote it, or freeze it anew."
-            )
-        try:
-            baseline = cls.model_validate_json(content)
-        except (ValidationError, ValueError) as error:
-            raise UsageError(
-                f"The baseline {path} is damaged: {reason_of(error)}; freeze it anew with "
-                "`gan-bench baseline`."
+            baseline = super().read(path)
+        except MissingFile as error:
+            raise MissingBaseline(
+                f"There is no baseline {path}; `gan-bench baseline` writes one."
             ) from error
         for entry in baseline.entries:
             counts = {"seeds that are ok": len(entry.ok)}

@@ -6,7 +6,7 @@ from typing import Any
 from gan_bench.analysis.identity import MACHINE, SAME_FOR_QUALITY, SAME_FOR_SPEED
 from gan_bench.gate.baseline import Entry
 from gan_bench.metrics import SPEED
-from gan_bench.results.protocol import differences
+from gan_bench.results.scores import differences
 from gan_bench.text import against
 
 _SAME_TRAINING = ("recipe", "framework", "steps", "on_divergence")

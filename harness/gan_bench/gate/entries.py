@@ -12,11 +12,9 @@ from pydantic import ValidationError
 from gan_bench.analysis.final_scores import collapsed, final_values, protocols_of
 from gan_bench.analysis.identity import same_run, seeds_of_one_thing
 from gan_bench.analysis.runs import Run, collect_runs
-from gan_bench.errors import GanBenchError, UsageError, first_validation_error
+from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
-from gan_bench.results.layout import open_results
 from gan_bench.results.load import Results, load_results
-from gan_bench.results.plans import read_plan
 from gan_bench.version import __version__
 
 
@@ -57,10 +55,9 @@ def entries(
     left = list(results.left_out)
     finished = sorted((run for run in collect_runs(path, results) if run.record), key=_finished_at)
     counted = [run for run in finished if only is None or run.run_id in only]
-    planned = _planned(path)
     last: dict[str, tuple[float, str]] = {}
     for run in counted:
-        at = planned.get(run.run_id, 0.0), _finished_at(run)
+        at = results.planned_at.get(run.run_id, 0.0), _finished_at(run)
         last[same_run(run)] = max(at, last.get(same_run(run), at))
     found = []
     for runs in seeds_of_one_thing(counted):
@@ -174,20 +171,6 @@ def without(entry: Entry, metrics: Sequence[str]) -> Entry:
 
 def _finished_at(run: Run) -> str:
     return run.record.finished_at if run.record else ""
-
-
-def _planned(path: Path) -> dict[str, float]:
-    """Return when each run was last planned: each `gan-bench run` writes its plan's file."""
-    planned: dict[str, float] = {}
-    for file in open_results(path, create=False).plans.glob("*.json"):
-        try:
-            at = file.stat().st_mtime
-            runs = read_plan(file).runs
-        except (OSError, GanBenchError):
-            continue  # `load_results` reports it
-        for spec in runs:
-            planned[spec.run_id] = max(at, planned.get(spec.run_id, 0.0))
-    return planned
 
 
 def _entry(runs: list[Run], results: Results, prefer: Mapping[str, Collection[str]]) -> Entry:

@@ -17,7 +17,6 @@ from gan_bench.gate.verdict import GateRow, assess, confirmed, with_verdicts
 from gan_bench.metrics import DEFAULT, METRICS, SPEED, figure_names
 from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request as plan_request
-from gan_bench.plan.schedule import evaluation_steps
 from gan_bench.plan.spec import Plan, RunSpec
 from gan_bench.plugins.source_hash import sha256_of_harness
 from gan_bench.results.layout import open_results
@@ -182,7 +181,7 @@ class _Runs:
         if spec.run_id in self._ids or not folder.record.exists():
             return False
         try:
-            record = Record.read(folder)
+            record = Record.read(folder.record)
         except GanBenchError:
             return True
         # A killed run continues where it stopped.
@@ -221,23 +220,12 @@ def _as_planned(entry: Entry) -> dict[str, Any]:
         "dataset": entry.dataset,
         "images": entry.budget_images,
         "samples": entry.samples,
-        "evaluations": _evaluations(entry),
+        "evaluations": max(2, len(entry.evaluation_steps)),
         "device": entry.device,
         "threads": entry.threads,
         "deterministic": entry.deterministic,
         "on_divergence": entry.on_divergence,
     }
-
-
-def _evaluations(entry: Entry) -> int:
-    """Return the number that gives an entry's evaluation points; a short run has fewer of them."""
-    fewest = max(2, len(entry.evaluation_steps))
-    exact = (
-        number
-        for number in range(fewest, fewest + 100)
-        if evaluation_steps(entry.steps, number) == entry.evaluation_steps
-    )
-    return next(exact, fewest)
 
 
 def scoring_of(metric: str, chosen: Sequence[Entry]) -> Scoring:

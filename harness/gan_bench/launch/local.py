@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from types import FrameType
@@ -13,25 +14,90 @@ from gan_bench.plan.spec import Plan, RunSpec
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.disk import writing
-from gan_bench.system.files import write_atomically
 from gan_bench.system.locks import device_lock
+from gan_bench.text import duration
+
+
+class RunProgress:
+    """The progress of one run, from the events of its worker.
+
+    Attributes
+    ----------
+    step
+        Number of steps done.
+    phase
+        ``starting``, ``warming up``, ``training`` or ``scoring``.
+    """
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self.step = 0
+        self.phase = "starting"
+        self._steady_s = 0.0
+        self._steady_steps = 0
+        self._losses: dict[str, float | None] = {}
+        self._last_line = time.monotonic()
+
+    @property
+    def first_line(self) -> str:
+        """What is printed when the run starts."""
+        return f"{self.spec.run_id}: {self.spec.steps:,} steps on {self.spec.device}"
+
+    def update(self, event: Event) -> None:
+        """Add an event."""
+        kind = event["event"]
+        if kind == "ready":
+            self.step = event["step"]
+            self.phase = "warming up"
+        elif kind == "chunk":
+            self.step = event["step"]
+            self.phase = "training"
+            self._losses = event["means"]
+            if not event["warmup"]:
+                self._steady_s += event["seconds"]
+                self._steady_steps += event["step"] - event["first_step"]
+        elif kind == "done":
+            self.phase = "scoring"
+
+    def line(self, event: Event, every_s: float) -> str | None:
+        """Add an event; return a line to print after a chunk, at most one in ``every_s``."""
+        self.update(event)
+        now = time.monotonic()
+        if event["event"] != "chunk" or now - self._last_line <= every_s:
+            return None
+        self._last_line = now
+        return str(self)
+
+    def __str__(self) -> str:
+        """Return e.g. ``step 50 of 100, G 0.693, D 1.386, 1,234 images/s, 3 s left``."""
+        parts = [f"step {self.step:,} of {self.spec.steps:,}"]
+        for name, short in (("generator", "G"), ("discriminator", "D")):
+            loss = self._losses.get(name)
+            if loss is not None:
+                parts.append(f"{short} {loss:.3f}")
+        if self._steady_s:
+            steps_per_s = self._steady_steps / self._steady_s
+            parts.append(f"{steps_per_s * self.spec.images_per_step:,.0f} images/s")
+            if self.phase == "training":
+                parts.append(f"{duration((self.spec.steps - self.step) / steps_per_s)} left")
+        return ", ".join(parts)
 
 
 class Observer(Protocol):
-    """Is told what happens, to show it."""
+    """Shows the progress of a plan."""
 
     def run_started(self, index: int, spec: RunSpec, reused: bool) -> None:
-        """Tell that run ``index`` of the plan begins, or that its record is reused."""
+        """Show that run ``index`` starts, or that its record is reused."""
 
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
-        """Tell of an event of the worker."""
+        """Show an event of the worker of run ``index``."""
 
     def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
-        """Tell that run ``index`` has its record and its scores."""
+        """Show that run ``index`` has its record and its scores."""
 
 
 class Interrupted(Exception):
-    """A signal ended the plan; what was finished stands."""
+    """A signal ended the plan; finished runs are kept."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -54,9 +120,8 @@ def interruptible(signals: Sequence[signal.Signals] = ENDING_SIGNALS) -> Iterato
 
 
 def write_plan(results: ResultsFolder, plan: Plan) -> None:
-    """Write every planned row before the first run starts."""
-    path = results.plans / f"{plan.plan_id}.json"
-    write_atomically(path, plan.model_dump_json(indent=1).encode() + b"\n")
+    """Write the plan's file, which `status` reads."""
+    plan.write(results.plans / f"{plan.plan_id}.json")
 
 
 def execute(

@@ -1,19 +1,22 @@
-"""The record of a run, made from its specification, journal and outcome."""
+"""The record of a run, made from its specification, journal, outcome and provenance."""
 
 import contextlib
 import hashlib
 import statistics
+import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from gan_bench.launch.outcome import Outcome, log_tail
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.events import Event, read_events
 from gan_bench.results.layout import RunFolder
-from gan_bench.results.record import EvaluationPoint, Provenance, Record
+from gan_bench.results.record import EvaluationPoint, Job, Provenance, Record
+from gan_bench.system.devices import machine
 
 EXCLUSIVE_BELOW = 0.05
-"""The device counts as exclusive if others used less than this share of it during the run."""
+"""Load by other processes below which the device counts as exclusive."""
 
 
 class _Clock:
@@ -55,7 +58,7 @@ class _Clock:
         return steps * self.images_per_step / self.train_s if self.train_s else None
 
     def elapsed(self, step: int) -> float | None:
-        """Return warmup_s + train_s up to a step, or None where a part of it has no such time."""
+        """Return warmup_s + train_s up to a step, or None if a part of it was not timed."""
         if step == 0:
             return 0.0
         chunks = [event for event in self.steady.values() if event["step"] <= step]
@@ -85,11 +88,11 @@ def make_record(
     outcome
         How its worker ended.
     circumstances
-        What else was true of the machine.
+        Its provenance.
     parity
-        The id of the parity certificate that speaks for it, None if there is none.
+        Id of the parity certificate that covers it, None if there is none.
     """
-    # What a trainer may have written into the journal itself cannot be of this run.
+    # A trainer may have written into the journal itself.
     events = [e for e in read_events(folder.events) if e.get("step", 0) <= spec.steps]
     clock = _Clock(events, spec.images_per_step)
     probes = [
@@ -98,14 +101,14 @@ def make_record(
         if gflops
     ]
     fraction = None
-    # The probe runs before and after: beside other load it does not tell what the run could have.
+    # Under other load the probe does not measure what was available to the run.
     alone = circumstances.device_exclusive
     if alone and clock.images_per_s and spec.multiply_adds_per_step and probes:
         per_s = clock.images_per_s / spec.images_per_step * spec.multiply_adds_per_step
         fraction = 2 * per_s / (statistics.mean(probes) * 1e9)
     steps_done = max((e["step"] for e in events if e["event"] in ("chunk", "done")), default=0)
-    # A snapshot that was taken again after a kill is the same one; of one that was taken just
-    # before the kill, there is the file without the event.
+    # A snapshot taken again after a kill is the same one; one taken just before a kill may have a
+    # file and no event.
     taken = {event["step"]: event for event in events if event["event"] == "snapshot"}
     files = {int(path.stem) for path in folder.snapshots.glob("*.npz") if path.stem.isdigit()}
     snapshots = sorted(taken.keys() | files)
@@ -145,9 +148,45 @@ def make_record(
 
 
 def checksums(folder: RunFolder) -> dict[str, str]:
-    """Return the SHA-256 of the files that a record vouches for, of those that are there."""
+    """Return the SHA-256 of the run's final files, if they exist."""
     found = {}
     for path in (folder.losses,):
         with contextlib.suppress(OSError), path.open("rb") as file:
             found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
+
+
+@cache
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def provenance(
+    *,
+    command: str,
+    device: str,
+    probes: tuple[float | None, float | None],
+    other_load: float | None,
+    job: Job | None = None,
+) -> Provenance:
+    """Return the machine, its load, the repository and the command of a run."""
+    status = _git("status", "--porcelain")
+    # A GPU's other users do not show in the processors' load.
+    exclusive = None if other_load is None or device != "cpu" else other_load < EXCLUSIVE_BELOW
+    return Provenance(
+        machine=machine(),
+        probe_gflops_before=probes[0],
+        probe_gflops_after=probes[1],
+        other_load=other_load,
+        device_exclusive=exclusive,
+        git_commit=_git("rev-parse", "HEAD"),
+        git_dirty=None if status is None else bool(status),
+        command=command,
+        job=job,
+    )

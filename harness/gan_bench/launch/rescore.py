@@ -1,61 +1,66 @@
-"""Scores kept snapshots again, later, without training: ``gan-bench score --results DIR``."""
+"""Scores the snapshots of a results folder, without training: ``gan-bench score --results``."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.launch.score import score, scores_with
+from gan_bench.launch.score import (
+    Points,
+    has_value,
+    missing,
+    repeated_tasks,
+    score,
+    scores_with,
+    stored_scores,
+)
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.scores import Scores
+from gan_bench.scoring.features.by_name import model_sha256
 from gan_bench.scoring.features.choice import Scoring
-from gan_bench.system.files import read_limited
+from gan_bench.scoring.snapshots import snapshot_paths
 from gan_bench.system.locks import run_lock
 
 
 @dataclass(frozen=True)
 class Rescored:
-    """What came of one run."""
+    """The outcome for one run."""
 
     run_id: str
     scores: tuple[Scores, ...]
-    """All of its figures with each of the features, also those of before."""
+    """All its scores with each of the features, old and new."""
     problem: str | None
 
 
 def rescore(
-    results: ResultsFolder, scoring: Scoring, *, points: str, threads: int, command: str
+    results: ResultsFolder, scoring: Scoring, *, points: Points, threads: int, command: str
 ) -> Iterator[Rescored]:
-    """Score every run that has snapshots; what is scored already is kept.
+    """Compute the missing scores of every run that has snapshots.
 
     Parameters
     ----------
     results
         The results folder.
     scoring
-        Every one of its features is applied with all of its metrics.
+        Features and metrics; each of the features is used with all of its metrics.
     points
-        ``final`` or ``all``.
+        The snapshots to score.
     threads
-        For the feature model.
+        Number of threads of the feature model.
     command
-        For whoever meets the lock.
+        Shown to other processes that wait for a run's lock.
 
     Yields
     ------
     Rescored
-        One for each run, as soon as it is done; what is wrong with one does not stop the others.
+        The outcome for each run as soon as it is known; a problem does not stop the other runs.
 
     Raises
     ------
     UsageError
         No run has snapshots.
     """
-    folders = [
-        folder for folder in results.run_folders() if any(folder.snapshots.glob("[0-9]*.npz"))
-    ]
+    folders = [folder for folder in results.run_folders() if snapshot_paths(folder)]
     if not folders:
         raise UsageError(
             f"No run in {results.path} has a snapshot to score; `gan-bench run` makes them."
@@ -64,34 +69,21 @@ def rescore(
         run_id = folder.path.name
         try:
             with run_lock(results.locks, run_id, command):
-                yield _one(folder, scoring, points, threads)
+                yield _rescore_run(folder, scoring, points, threads)
         except GanBenchError as error:
             yield Rescored(run_id, (), str(error))
 
 
-def _one(folder: RunFolder, scoring: Scoring, points: str, threads: int) -> Rescored:
-    problems, found = [], []
-    for features in scoring.features:
-        problems.append(
-            score(
-                folder,
-                features,
-                scoring.metrics_of(features),
-                scoring=scoring,
-                threads=threads,
-                points=points,
-                thin=False,
-            )
-        )
-        scores = scores_with(folder, _spec(folder), features, scoring)
-        if scores is not None:
-            found.append(scores)
-    problem = next((problem for problem in problems if problem is not None), None)
-    return Rescored(folder.path.name, tuple(found), problem)
-
-
-def _spec(folder: RunFolder) -> RunSpec:
-    try:
-        return RunSpec.model_validate_json(read_limited(folder.spec))
-    except (OSError, ValidationError) as error:
-        raise GanBenchError(f"{folder.spec} is not readable: run the training again.") from error
+def _rescore_run(folder: RunFolder, scoring: Scoring, points: Points, threads: int) -> Rescored:
+    spec = RunSpec.read(folder.spec)
+    tasks = missing(
+        repeated_tasks(scoring, list(snapshot_paths(folder)), points),
+        stored_scores(folder, spec, scoring),
+        has_value(
+            model_sha256("lenet", dataset=spec.dataset, data_sha256=spec.data_sha256, weights=None)
+        ),
+    )
+    problems = score(folder, spec, scoring, tasks, threads=threads)
+    files = [scores_with(folder, spec, features, scoring) for features in scoring.features]
+    scores = tuple(file for file in files if file is not None)
+    return Rescored(folder.path.name, scores, problems[0] if problems else None)

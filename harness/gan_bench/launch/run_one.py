@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.launch.make_record import make_record
+from gan_bench.launch.make_record import make_record, provenance
 from gan_bench.launch.outcome import Outcome
-from gan_bench.launch.provenance import provenance
-from gan_bench.launch.score import score_all
+from gan_bench.launch.score import score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
 from gan_bench.plan.spec import RunSpec
 from gan_bench.plugins.frameworks import framework_problem
@@ -19,15 +17,12 @@ from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import Job, Record
-from gan_bench.results.status import Status
+from gan_bench.results.status import FINISHED, RETRIED_ON_REQUEST, Status
 from gan_bench.scoring.features.choice import Scoring
 from gan_bench.system.calibration import LoadMeter, probe
 from gan_bench.system.disk import DiskFull, is_full
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
 
-RETRIED = frozenset({"error", "oom", "timeout", "diverged"})
-"""Statuses that ``--retry`` tries again; killed, missing and skipped are tried on any run."""
-FINAL = frozenset({"ok", "unsupported"}) | RETRIED
 Action = Literal["reuse", "run"]
 
 
@@ -74,17 +69,12 @@ def action(folder: RunFolder, options: Options) -> Action:
     """
     if options.force or not folder.record.exists():
         return "run"
-    try:
-        record = Record.read(folder)
-    except GanBenchError as error:
-        raise UsageError(
-            f"{error} Move {folder.path} aside, or start the run over with --force."
-        ) from error
-    if record.status in RETRIED and options.retry:
+    record = Record.read(folder.record)
+    if record.status in RETRIED_ON_REQUEST and options.retry:
         return "run"
     # What a hand or a full disk has removed from a finished run is made again.
     whole = folder.spec.exists() and (record.status != "ok" or folder.losses.exists())
-    return "reuse" if record.status in FINAL and whole else "run"
+    return "reuse" if record.status in FINISHED and whole else "run"
 
 
 def start_over(results: ResultsFolder, folder: RunFolder) -> None:
@@ -143,7 +133,7 @@ def _train(
     record = make_record(folder, spec, outcome, around, parity)
     try:
         spec.write(folder.spec)
-        record.write(folder)
+        record.write(folder.record)
     except OSError as error:
         if is_full(error):
             raise DiskFull(folder.path) from error
@@ -182,7 +172,7 @@ def run_one(
     with run_lock(results.locks, spec.run_id, options.command, wait_s=wait_s):
         interrupt = None
         if action(folder, options) == "reuse":
-            record = Record.read(folder)
+            record = Record.read(folder.record)
         else:
             if options.force:
                 start_over(results, folder)
@@ -190,5 +180,7 @@ def run_one(
             record, interrupt = _train(results, spec, options, on_event)
         problem = None
         if interrupt is None:
-            problem = score_all(folder, spec, options.scoring, keep_samples=options.keep_samples)
+            problem = score_missing(
+                folder, spec, options.scoring, keep_samples=options.keep_samples
+            )
     return RunResult(record=record, scoring_problem=problem, interrupt=interrupt)

@@ -1,85 +1,269 @@
-"""Has a run's snapshots scored, in processes of their own, when they are not scored yet."""
+"""Says which scores of a run are missing, and has them computed in child processes."""
 
+import contextlib
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from typing import Literal
+
+from pydantic import ValidationError
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.metrics import figure_names
+from gan_bench.metrics import METRICS, figure_names
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.layout import RunFolder
-from gan_bench.results.protocol import FORMULA_VERSION, LARGEST_REFERENCE
-from gan_bench.results.scores import Score, Scores
+from gan_bench.results.scores import FORMULA_VERSION, LARGEST_REFERENCE, Score, Scores
+from gan_bench.scoring import ScoringAnswer, ScoringRequest, ScoringTask
 from gan_bench.scoring.features.by_name import model_sha256
 from gan_bench.scoring.features.choice import FeatureChoice, Scoring
-from gan_bench.system.files import last_lines
+from gan_bench.scoring.snapshots import keep_grids, snapshot_paths
+
+Points = Literal["final", "all"]
+"""Snapshots that are scored again: the last one, or all."""
+ScoreIndex = Mapping[tuple[int, str], Score]
+"""The stored scores of a run with one feature model, by step and metric name."""
 
 
-def unscored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[FeatureChoice]:
-    """Return the features for which figures are missing that `score` could add.
+def planned_tasks(
+    scoring: Scoring, snapshots: Sequence[int], *, last_step: int
+) -> list[ScoringTask]:
+    """Return all scores that a run should have.
+
+    The first features score FID at every snapshot, even if it was not asked for: snapshots before
+    the last are deleted afterwards. The other features score FID of the untrained generator. All
+    metrics are computed at the end of training.
+
+    Parameters
+    ----------
+    scoring
+        Features and metrics.
+    snapshots
+        Steps of the snapshots on the disk.
+    last_step
+        The step at which training ends.
+    """
+    tasks = []
+    for features in scoring.features:
+        asked = scoring.metrics_of(features)
+        is_main = features == scoring.features[0]
+        for step in snapshots:
+            fid = is_main or (step in (0, last_step) and "fid" in asked)
+            metrics = tuple(
+                name
+                for name in METRICS
+                if (fid if name == "fid" else step == last_step and name in asked)
+            )
+            if metrics:
+                tasks.append(ScoringTask(features=features, metrics=metrics, steps=(step,)))
+    return tasks
+
+
+def repeated_tasks(scoring: Scoring, snapshots: Sequence[int], points: Points) -> list[ScoringTask]:
+    """Return all scores that `gan-bench score --results` asks for."""
+    steps = tuple(snapshots if points == "all" else snapshots[-1:])
+    return [
+        ScoringTask(features=features, metrics=scoring.metrics_of(features), steps=steps)
+        for features in scoring.features
+    ]
+
+
+IsStored = Callable[[ScoreIndex, FeatureChoice, int, str], bool]
+
+
+def missing(
+    tasks: Iterable[ScoringTask], stored: Mapping[FeatureChoice, ScoreIndex], is_stored: IsStored
+) -> list[ScoringTask]:
+    """Return the part of the tasks that is not stored; steps with the same metrics are one task.
+
+    Parameters
+    ----------
+    tasks
+        All scores that a run should have.
+    stored
+        The scores that it has.
+    is_stored
+        Whether the scores of (index, features, step, metric) count as stored.
+    """
+    steps: dict[tuple[FeatureChoice, tuple[str, ...]], list[int]] = {}
+    for task in tasks:
+        index = stored.get(task.features, {})
+        for step in task.steps:
+            metrics = tuple(m for m in task.metrics if not is_stored(index, task.features, step, m))
+            if metrics:
+                steps.setdefault((task.features, metrics), []).append(step)
+    return [
+        ScoringTask(features=features, metrics=metrics, steps=tuple(of_metrics))
+        for (features, metrics), of_metrics in steps.items()
+    ]
+
+
+def was_tried(index: ScoreIndex, features: FeatureChoice, step: int, metric: str) -> bool:
+    """Whether a run needs no further attempt at a metric.
+
+    Some metrics have no value for good, such as classes of images without labels. One attempt is
+    enough for these, if the snapshot and its features could be read then; FID shows whether.
+    """
+    rows = [index.get((step, name)) for name in figure_names(metric, features.name)]
+    fid = index.get((step, f"fid_{features.name}"))
+    has_values = all(row is not None and row.value is not None for row in rows)
+    was_readable = all(row is not None and row.all_equal is not None for row in rows)
+    has_features = fid is None or fid.value is not None
+    return has_values or (metric != "fid" and was_readable and has_features)
+
+
+def has_value(classifier_sha256: str | None) -> IsStored:
+    """Return the check of `gan-bench score --results`, which tries metrics without values again.
+
+    The classes are computed again also if the data set has another classifier now.
+    """
+
+    def check(index: ScoreIndex, features: FeatureChoice, step: int, metric: str) -> bool:
+        rows = [index.get((step, name)) for name in figure_names(metric, features.name)]
+        if metric != "modes":
+            return all(row is not None and row.value is not None for row in rows)
+        classes = index.get((step, "classes_present"))
+        if classes is None or None in rows or classes.all_equal is None:
+            return False
+        if classes.value is None:
+            return classifier_sha256 is None
+        own = classes.features == features.name
+        return own or classes.details.get("classifier_sha256") == classifier_sha256
+
+    return check
+
+
+def is_scored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> bool:
+    """Whether nothing is left to score or to draw of the snapshots that a run has."""
+    return not _missing(folder, spec, scoring) and not _undrawn(folder)
+
+
+def score_missing(
+    folder: RunFolder, spec: RunSpec, scoring: Scoring, *, keep_samples: bool
+) -> str | None:
+    """Compute the missing scores and grids of a run; return the first problem, or None.
+
+    Once the first features have scored every snapshot, it deletes the snapshots before the last,
+    except those that other features still miss.
 
     Parameters
     ----------
     folder, spec
         The run.
     scoring
-        What it is to be scored with.
+        Features and metrics.
+    keep_samples
+        Whether to delete no snapshot.
     """
-    steps = sorted(int(path.stem) for path in folder.snapshots.glob("*.npz") if path.stem.isdigit())
-    if not steps:
-        return []
-    finished = steps[-1] == spec.steps
-    wanted = []
-    for features in scoring.features:
-        first = features == scoring.features[0]
-        if not first and not finished:
-            continue
-        rows = _rows(folder, spec, features, scoring)
-        name, metrics = features.name, scoring.metrics_of(features)
-        fids = steps if first else [s for s in (0, steps[-1]) if s in steps and "fid" in metrics]
-        complete = all(
-            (row := rows.get((step, f"fid_{name}"))) is not None and row.value is not None
-            for step in fids
+    main = scoring.features[0]
+    tasks = _missing(folder, spec, scoring)
+    curve_is_new = any(task.features == main for task in tasks) or bool(_undrawn(folder))
+    problems = score(folder, spec, scoring, tasks, threads=spec.threads)
+    if curve_is_new:
+        left = _missing(folder, spec, scoring)
+        incomplete = any(task.features == main for task in left)
+        steps = set(snapshot_paths(folder))
+        needed = {step for task in left for step in task.steps}
+        try:
+            keep_grids(folder, keep=steps if keep_samples or incomplete else needed)
+        except (GanBenchError, OSError) as error:
+            problems.append(str(error))
+    return problems[0] if problems else None
+
+
+def score(
+    folder: RunFolder,
+    spec: RunSpec,
+    scoring: Scoring,
+    tasks: Sequence[ScoringTask],
+    *,
+    threads: int,
+) -> list[str]:
+    """Compute scores, with one child process for each feature model; return what went wrong."""
+    problems = []
+    for features in dict.fromkeys(task.features for task in tasks):
+        request = ScoringRequest(
+            tasks=tuple(task for task in tasks if task.features == features),
+            dataset=spec.dataset,
+            data_sha256=spec.data_sha256,
+            train_splits=spec.train_splits,
+            samples=spec.samples,
+            weights=scoring.weights,
+            threads=threads,
+            cache=scoring.cache,
         )
-        # Of the others some have no figure for good: it is enough that they were tried.
-        names = [n for metric in metrics for n in figure_names(metric, name)]
-        tried = not finished or all((spec.steps, one) in rows for one in names)
-        # A scorer that was killed may have left figures without grids.
-        drawn = all((folder.grids / f"{step:08d}.png").exists() for step in steps)
-        if not (complete and tried and (drawn or not first)):
-            wanted.append(features)
-    return wanted
+        answer = _ask(folder, request)
+        if answer.problem is not None:
+            problems.append(answer.problem)
+    return problems
 
 
-def _rows(
-    folder: RunFolder, spec: RunSpec, features: FeatureChoice, scoring: Scoring
-) -> dict[tuple[int, str], Score]:
-    found = scores_with(folder, spec, features, scoring)
-    return {row.key: row for row in found.scores} if found else {}
+def _ask(folder: RunFolder, request: ScoringRequest) -> ScoringAnswer:
+    command = [sys.executable, "-P", "-m", "gan_bench.scoring", str(folder.path)]
+    with (
+        (folder.path / "score.log").open("ab") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        ) as process,
+    ):
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            # The pipe stays open: the scorer ends when it closes, because this process is gone.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(request.model_dump_json().encode() + b"\n")
+                process.stdin.flush()
+            answer = process.stdout.read()
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            raise
+    try:
+        return ScoringAnswer.model_validate_json(answer)
+    except ValidationError:
+        problem = f"the scorer ended with exit code {code}; see {folder.path / 'score.log'}"
+        return ScoringAnswer(status="failed", problem=problem)
+
+
+def _missing(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[ScoringTask]:
+    tasks = planned_tasks(scoring, list(snapshot_paths(folder)), last_step=spec.steps)
+    return missing(tasks, stored_scores(folder, spec, scoring), was_tried) if tasks else []
+
+
+def _undrawn(folder: RunFolder) -> list[int]:
+    """Return the snapshots without a grid; a process that was killed may leave some."""
+    return [step for step in snapshot_paths(folder) if not folder.grid(step).exists()]
+
+
+def stored_scores(
+    folder: RunFolder, spec: RunSpec, scoring: Scoring
+) -> dict[FeatureChoice, ScoreIndex]:
+    """Return the scores that a run has with each of the features."""
+    files = {
+        features: scores_with(folder, spec, features, scoring) for features in scoring.features
+    }
+    return {features: file.rows for features, file in files.items() if file is not None}
 
 
 def scores_with(
     folder: RunFolder, spec: RunSpec, features: FeatureChoice, scoring: Scoring
 ) -> Scores | None:
-    """Return a run's scores with what the features stand for now, by today's formulas, or None."""
+    """Return a run's scores with the current feature model and formulas; None if it has none."""
     sha256 = model_sha256(
         features.model, dataset=spec.dataset, data_sha256=spec.data_sha256, weights=scoring.weights
     )
-    wanted = (features.name, sha256, FORMULA_VERSION, features.images or spec.samples)
+    n_fake = features.images or spec.samples
+    n_real = features.images or reference_size(spec)
     for path in sorted(folder.scores.glob("*.json")):
         try:
-            file = Scores.read(path)
+            scores = Scores.read(path)
         except GanBenchError:
             continue
-        protocol = file.protocol
+        protocol = scores.protocol
         model = (protocol.features, protocol.features_sha256, protocol.formula_version)
-        if (*model, protocol.n_fake) != wanted:
-            continue
-        # A word without a count takes all of the reference, however many these are.
-        if protocol.n_real == (features.images or reference_size(spec)):
-            return file
+        counts = (protocol.n_real, protocol.n_fake)
+        if model == (features.name, sha256, FORMULA_VERSION) and counts == (n_real, n_fake):
+            return scores
     return None
 
 
@@ -89,16 +273,17 @@ def check_counts(scoring: Scoring, specs: Iterable[RunSpec]) -> None:
     Raises
     ------
     UsageError
-        There are fewer samples, or images to compare with.
+        There are fewer samples or fewer test images.
     """
-    for word in scoring.features:
-        for spec in specs if word.images is not None else ():
-            there = {"samples": spec.samples, "test images": reference_size(spec)}
-            few = min(there, key=lambda what: there[what])
-            if word.images is not None and word.images > there[few]:
+    counted = [features for features in scoring.features if features.images is not None]
+    for features in counted:
+        for spec in specs:
+            available = {"samples": spec.samples, "test images": reference_size(spec)}
+            fewest = min(available, key=lambda what: available[what])
+            if features.images is not None and features.images > available[fewest]:
                 raise UsageError(
-                    f"{word} takes {word.images:,} images, but {spec.dataset_label} has "
-                    f"{there[few]:,} {few} in this plan: ask for fewer."
+                    f"{features} takes {features.images:,} images, but {spec.dataset_label} has "
+                    f"{available[fewest]:,} {fewest} in this plan: ask for fewer."
                 )
 
 
@@ -108,84 +293,5 @@ def _test_images(dataset: str) -> int:
 
 
 def reference_size(spec: RunSpec) -> int:
-    """Return how many images of the test split a run is scored against."""
+    """Return the number of test images that a run is scored against."""
     return min(_test_images(spec.dataset), LARGEST_REFERENCE)
-
-
-def score(
-    folder: RunFolder,
-    features: FeatureChoice,
-    metrics: tuple[str, ...],
-    *,
-    scoring: Scoring,
-    threads: int,
-    points: str,
-    thin: bool = True,
-    keep_samples: bool = False,
-) -> str | None:
-    """Score a run's snapshots; return why that did not give every figure, None if it did.
-
-    Parameters
-    ----------
-    folder
-        The run.
-    features, metrics
-        What to score with.
-    scoring
-        Says how else.
-    threads
-        For the feature model.
-    points, thin, keep_samples
-        See `gan_bench.scoring.score_run.score_run`.
-    """
-    with_weights = scoring.weights is not None and features.model == "inception"
-    command = [
-        *(sys.executable, "-P", "-m", "gan_bench.scoring", str(folder.path)),
-        *("--features", str(features), "--metrics", ",".join(metrics), "--points", points),
-        *("--threads", str(threads)),
-        *(("--weights", str(scoring.weights)) if with_weights else ()),
-        *(("--no-cache",) if not scoring.cache else ()),
-        *(("--no-thin",) if not thin else ()),
-        *(("--keep-samples",) if keep_samples else ()),
-    ]
-    with (
-        (folder.path / "score.log").open("ab") as log,
-        # The pipe is the scorer's sign that this process still lives.
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log) as process,
-    ):
-        try:
-            code = process.wait()
-        except BaseException:
-            process.kill()
-            raise
-    if code == 0:
-        return None
-    lines = last_lines(folder.path / "score.log")
-    return (
-        lines[0].strip() if lines and code in (1, 2) else f"the scorer ended with exit code {code}"
-    )
-
-
-def score_all(
-    folder: RunFolder, spec: RunSpec, scoring: Scoring, *, keep_samples: bool
-) -> str | None:
-    """Score a run's snapshots with all features; return the first problem, None if there is none.
-
-    The features that score the last snapshot alone come first: only then are the others deleted.
-    """
-    problems = []
-    for features in reversed(unscored(folder, spec, scoring)):
-        first = features == scoring.features[0]
-        problems.append(
-            score(
-                folder,
-                features,
-                scoring.metrics_of(features),
-                scoring=scoring,
-                threads=spec.threads,
-                points="planned" if first else "ends",
-                thin=first,
-                keep_samples=keep_samples,
-            )
-        )
-    return next((problem for problem in problems if problem is not None), None)

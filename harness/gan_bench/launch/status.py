@@ -1,4 +1,4 @@
-"""Where every planned run stands; ``pending`` and ``running`` are derived from its files."""
+"""The status of every planned run; ``pending`` and ``running`` are derived from its files."""
 
 import contextlib
 import os
@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from gan_bench.errors import GanBenchError
+from gan_bench.errors import MissingFile, UnreadableFile
 from gan_bench.results.events import HEARTBEAT_S, parse_event
 from gan_bench.results.layout import ResultsFolder, RunFolder
-from gan_bench.results.plans import read_plans
-from gan_bench.results.record import RecordHead
+from gan_bench.results.record import RecordHead, read_plans
 
 
 class JobState(NamedTuple):
-    """How a job stands that is not over."""
+    """The state of a job that has not ended."""
 
     state: Literal["waiting", "running"]
     why: str = ""
-    """What it waits for, in the scheduler's word."""
+    """The scheduler's reason for waiting."""
 
 
 Answer = Literal["yes", "not now", "never"]
@@ -31,21 +30,21 @@ class JobView:
     """One run's job."""
 
     job: str
-    standing: JobState | None
-    """None: it is over, or its scheduler does not answer."""
+    state: JobState | None
+    """None if it has ended or its scheduler does not answer."""
     cancelled: bool
     problem: Path
-    """In which the job says why it could not try the run, if so."""
+    """File in which the job writes why it could not start the run."""
     answer: Answer = "yes"
-    """Whether its scheduler answers here."""
+    """Whether its scheduler answers on this machine."""
 
     @property
     def ended(self) -> str:
-        """Say how it went without a record."""
+        """How it ended without a record."""
         if self.cancelled:
             return f"job {self.job} was cancelled"
         if self.answer == "never":
-            return f"of job {self.job} nothing is known here"
+            return f"job {self.job}: unknown on this machine"
         try:
             return f"job {self.job}: {self.problem.read_text(encoding='utf-8').rstrip('.')}"
         except OSError:
@@ -53,9 +52,9 @@ class JobView:
 
 
 _SILENT_S = 5 * HEARTBEAT_S
-"""A worker that has said nothing for so long is not running any more."""
+"""A worker without a heartbeat for this long is not running any more."""
 _TAIL_BYTES = 8192
-"""The latest events of a journal; each is shorter than a few hundred bytes."""
+"""Size of the part of a journal that has its latest events."""
 
 
 @dataclass(frozen=True)
@@ -70,35 +69,34 @@ class RunStatus:
 
 
 class Scan:
-    """Looks at the files of all planned runs, as often as it is asked to.
+    """Reads the status of all planned runs from their files, repeatedly.
 
-    Each look lists the folder of runs once, and then opens only what may have changed: no record
-    twice that was final, and no more than the end of a journal.
+    Each look lists the folder of runs once and opens only files that may have changed: a final
+    record is read once, and only the end of a journal.
     """
 
     def __init__(self, results: ResultsFolder) -> None:
-        """Read the plans; ``left_out`` gets a sentence for what cannot be read."""
+        """Read the plans; ``left_out`` has a sentence for each file that cannot be read."""
         self._results = results
-        self.left_out: list[str] = []
-        specs, _ = read_plans(results, self.left_out)
-        self._steps = {run_id: spec.steps for run_id, spec in specs.items()}
+        planned, self.left_out = read_plans(results)
+        self._steps = {run_id: run.spec.steps for run_id, run in planned.items()}
         self._heads: dict[str, RecordHead] = {}
 
     def look(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
-        """Return where every run stands, in the order of the plans.
+        """Return the status of every run, in the order of the plans.
 
         Parameters
         ----------
         jobs
             The scheduler's job of each run that has one.
         """
-        there = self._folders()
-        for run_id in sorted(there - self._steps.keys()):
-            head = self._head(run_id)  # of no plan, as where a folder was brought from elsewhere
+        folders = self._folders()
+        for run_id in sorted(folders - self._steps.keys()):
+            head = self._head(run_id)  # a run without a plan, such as a copied folder
             if head is not None:
                 self._steps[run_id] = head.spec.steps
         return [
-            self._row(run_id, steps, run_id in there, (jobs or {}).get(run_id))
+            self._row(run_id, steps, run_id in folders, (jobs or {}).get(run_id))
             for run_id, steps in self._steps.items()
         ]
 
@@ -109,28 +107,18 @@ class Scan:
         except FileNotFoundError:
             return set()
 
-    def _row(self, run_id: str, steps: int, there: bool, job: JobView | None) -> RunStatus:
-        standing = job.standing if job is not None else None
-        head = self._head(run_id, changing=standing is not None) if there else None
-        if head is not None and (job is None or standing is None or _is_of(head, job)):
+    def _row(self, run_id: str, steps: int, has_folder: bool, job: JobView | None) -> RunStatus:
+        job_state = job.state if job is not None else None
+        head = self._head(run_id, changing=job_state is not None) if has_folder else None
+        if head is not None and (job is None or job_state is None or _is_of(head, job)):
             return RunStatus(run_id, head.status, head.steps_done, steps, head.reason or "")
-        # The journal of a run that is to start over is of what it was.
-        old = head is not None and head.status != "killed"
-        journal = _Journal.read(self._results.run(run_id)) if there and not old else _Journal()
-        if job is not None and standing is not None:
-            return _with_job(run_id, steps, journal, job.job, standing)
-        if job is not None and job.answer == "not now":
-            detail = f"job {job.job}, whose scheduler does not answer now"
-            return RunStatus(run_id, "pending", journal.step, steps, detail)
-        if journal.silent_s is None:
-            detail = f"{job.ended}; `gan-bench run` starts it again" if job else ""
-            return RunStatus(run_id, "pending", 0, steps, detail)
-        if journal.silent_s < _SILENT_S and not journal.ended:
-            detail = f"attempt {journal.attempt}"
-            return RunStatus(run_id, "running", journal.step, steps, detail)
-        why = job.ended if job else "interrupted"
-        detail = f"{why}; `gan-bench run` continues it"
-        return RunStatus(run_id, "pending", journal.step, steps, detail)
+        # The journal of a run that starts over describes the earlier attempt.
+        starts_over = head is not None and head.status != "killed"
+        journal = _Journal()
+        if has_folder and not starts_over:
+            journal = _Journal.read(self._results.run(run_id))
+        status, detail = _without_record(journal, job)
+        return RunStatus(run_id, status, journal.step, steps, detail)
 
     def _head(self, run_id: str, *, changing: bool = False) -> RecordHead | None:
         known = self._heads.get(run_id)
@@ -138,14 +126,14 @@ class Scan:
             return known
         path = self._results.run(run_id).record
         with contextlib.suppress(OSError):
-            # Or a network's file system may not look for what is new.
+            # Makes a network file system look for new files.
             list(path.parent.iterdir())
         try:
             head = RecordHead.read(path)
-        except FileNotFoundError:
+        except MissingFile:
             self._heads.pop(run_id, None)
             return None
-        except GanBenchError as error:
+        except UnreadableFile as error:
             self._leave_out(str(error))
             return None
         if head.run_id != run_id:
@@ -161,11 +149,11 @@ class Scan:
 
 @dataclass(frozen=True)
 class _Journal:
-    """What the end of a journal says."""
+    """The end of a worker's journal."""
 
     step: int = 0
     silent_s: float | None = None
-    """Since the last event; None: there is none."""
+    """Seconds since the last event; None without events."""
     ended: bool = False
     attempt: int = 0
 
@@ -183,20 +171,36 @@ class _Journal:
 
 
 def _is_of(head: RecordHead, job: JobView) -> bool:
-    """Tell whether a record is the last word of a job that is not over."""
+    """Return whether a job that has not ended has already written its final record."""
     written = head.circumstances.job
     return head.status != "killed" and written is not None and written.job == job.job
 
 
+def _without_record(
+    journal: _Journal, job: JobView | None
+) -> tuple[Literal["running", "pending"], str]:
+    """Return the status and detail of a run that has no record, or an old one."""
+    if job is not None and job.state is not None:
+        return _with_job(journal, job.job, job.state)
+    if job is not None and job.answer == "not now":
+        return "pending", f"job {job.job}, whose scheduler does not answer now"
+    if journal.silent_s is None:
+        return "pending", f"{job.ended}; `gan-bench run` starts it again" if job else ""
+    if journal.silent_s < _SILENT_S and not journal.ended:
+        return "running", f"attempt {journal.attempt}"
+    return "pending", f"{job.ended if job else 'interrupted'}; `gan-bench run` continues it"
+
+
 def _with_job(
-    run_id: str, steps: int, journal: _Journal, job: str, standing: JobState
-) -> RunStatus:
-    if standing.state == "running":
-        detail = f"job {job}, attempt {journal.attempt}" if journal.attempt else f"job {job} starts"
-        return RunStatus(run_id, "running", journal.step, steps, detail)
-    what = "waits to continue" if journal.attempt else "waits"
-    what += f" ({standing.why})" if standing.why else ""
-    return RunStatus(run_id, "pending", journal.step, steps, f"job {job} {what}")
+    journal: _Journal, job: str, job_state: JobState
+) -> tuple[Literal["running", "pending"], str]:
+    """Return the status and detail of a run whose job waits or runs."""
+    if job_state.state == "running":
+        attempt = f"job {job}, attempt {journal.attempt}"
+        return "running", attempt if journal.attempt else f"job {job} starts"
+    waits = "waits to continue" if journal.attempt else "waits"
+    why = f" ({job_state.why})" if job_state.why else ""
+    return "pending", f"job {job} {waits}{why}"
 
 
 def _tail(path: Path) -> list[bytes]:

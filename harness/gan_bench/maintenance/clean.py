@@ -42,14 +42,15 @@ def removable(results: ResultsFolder, kinds: Sequence[Kind]) -> list[Removable]:
 
 def _removable_of(folder: RunFolder, kinds: Sequence[Kind]) -> list[Removable]:
     try:
-        record = Record.read(folder)
+        record = Record.read(folder.record)
         files = [Scores.read(path) for path in sorted(folder.scores.glob("*.json"))]
     except GanBenchError:
         return []
     if record.status != "ok":
         return []
     folders: dict[Kind, Path] = {"checkpoints": folder.checkpoints}
-    if any(_is_complete(file, record) for file in files):
+    steps = [point.step for point in record.evaluation_points]
+    if any(file.has_fid_of(steps) for file in files):
         folders["snapshots"] = folder.snapshots
     items = []
     for kind in kinds:
@@ -58,13 +59,6 @@ def _removable_of(folder: RunFolder, kinds: Sequence[Kind]) -> list[Removable]:
             size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
             items += [Removable(folder.path.name, kind, path, size)] if size else []
     return items
-
-
-def _is_complete(file: Scores, record: Record) -> bool:
-    """Return whether a file has the FID of every evaluation point."""
-    name = f"fid_{file.protocol.features}"
-    scored = {row.step for row in file.scores if row.metric == name and row.value is not None}
-    return file.status == "ok" and {point.step for point in record.evaluation_points} <= scored
 
 
 def remove(results: ResultsFolder, items: Sequence[Removable], command: str) -> None:

@@ -10,25 +10,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from pydantic import TypeAdapter, ValidationError
+from typing import ClassVar, Literal
 
 from gan_bench import data
 from gan_bench.data.image_file import SUFFIXES
-from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.errors import GanBenchError, MissingFile, UsageError
 from gan_bench.launch.status import JobState
 from gan_bench.plugins.frameworks import FRAMEWORKS, import_framework, missing, versions_of
 from gan_bench.plugins.registry import registered
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
-from gan_bench.scoring.cache_folders import cache_sizes
+from gan_bench.scoring.reference_cache import cache_sizes
 from gan_bench.system.child import ChildDied
 from gan_bench.system.devices import gpus, machine, usable_processors
 from gan_bench.system.disk import writing
-from gan_bench.system.files import read_limited, write_atomically
-from gan_bench.system.models import Frozen
+from gan_bench.system.models import Stored
 from gan_bench.version import __version__
 
 _POLL_S = 1.0
@@ -45,11 +42,18 @@ class Finding:
     detail: str
 
 
-_FINDINGS = TypeAdapter(list[Finding])
+class NodeFindings(Stored):
+    """What a job found on its node."""
+
+    KIND: ClassVar[str] = "file of findings"
+
+    findings: tuple[Finding, ...]
 
 
-class NodeCheck(Frozen):
+class NodeCheck(Stored):
     """What a job is to check on its node."""
+
+    KIND: ClassVar[str] = "order of the node check"
 
     results: str
     datasets: tuple[str, ...]
@@ -139,7 +143,7 @@ def check_node(
     folder = (results.jobs / f"preflight-{new_id()}").absolute()
     with writing(results.path):
         folder.mkdir(parents=True)
-        write_atomically(folder / "order.json", order.model_dump_json().encode())
+        order.write(folder / "order.json")
     argv = (sys.executable, "-P", "-m", "gan_bench.maintenance.machine_check", str(folder))
     task = Task(index=0, run_id="preflight", implementation="preflight", argv=argv)
     jobs: list[str] = []
@@ -159,11 +163,9 @@ def _wait(
     last_state: JobState | None = None
     while True:
         try:
-            return _FINDINGS.validate_json(read_limited(folder / "findings.json"))
-        except FileNotFoundError:
+            return list(NodeFindings.read(folder / "findings.json").findings)
+        except MissingFile:
             pass
-        except (OSError, ValidationError) as error:
-            raise UsageError(f"The job's findings in {folder} are not readable.") from error
         states = engine.states(jobs)
         for job, state in (states or {}).items():
             if state != last_state:
@@ -231,8 +233,8 @@ def _dataset(name: str) -> Finding:
 
 def main(folder: Path) -> None:
     """Check this node as ``order.json`` says."""
-    order = NodeCheck.model_validate_json(read_limited(folder / "order.json"))
-    write_atomically(folder / "findings.json", _FINDINGS.dump_json(_check_this_node(order)))
+    order = NodeCheck.read(folder / "order.json")
+    NodeFindings(findings=tuple(_check_this_node(order))).write(folder / "findings.json")
 
 
 if __name__ == "__main__":

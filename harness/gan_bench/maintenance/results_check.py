@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
 from gan_bench.maintenance.run_check import (
     INTERRUPTED_WRITE,
     NOTHING_LOST,
@@ -15,9 +15,9 @@ from gan_bench.maintenance.run_check import (
     check_run,
     is_old,
 )
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan.spec import Plan, RunSpec
 from gan_bench.results.certificate import Certificate
-from gan_bench.results.external import read_facts
+from gan_bench.results.external import FACTS, Facts, read_published
 from gan_bench.results.layout import (
     MARKER,
     RESULTS_SCHEMA_VERSION,
@@ -26,13 +26,10 @@ from gan_bench.results.layout import (
     open_results,
     write_marker,
 )
-from gan_bench.results.plans import read_plan
-from gan_bench.results.published_figures import read_published
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
 from gan_bench.schedulers.submissions import submissions
 from gan_bench.system.disk import writing
-from gan_bench.system.files import read_limited
 from gan_bench.system.locks import is_held, run_lock
 from gan_bench.system.processes import by_run
 
@@ -86,12 +83,12 @@ def check(path: Path) -> ResultsCheck:
 def _runs_and_plans(results: ResultsFolder) -> Iterator[Path]:
     """Yield readable runs and plans: they show that a folder without a marker holds results."""
     for folder in results.run_folders():
-        with contextlib.suppress(ValueError, OSError):
-            RunSpec.model_validate_json(read_limited(folder.spec))
+        with contextlib.suppress(UnreadableFile):
+            RunSpec.read(folder.spec)
             yield folder.path
     for path in results.plans.glob("*.json"):
-        with contextlib.suppress(GanBenchError):
-            read_plan(path)
+        with contextlib.suppress(UnreadableFile):
+            Plan.read(path)
             yield path
 
 
@@ -115,28 +112,28 @@ def _marker(path: Path) -> Iterator[Problem]:
 def _shared_files(results: ResultsFolder) -> Iterator[Problem]:
     """Yield the problems of files that belong to no run."""
     kinds: tuple[tuple[Path, Callable[[Path], object], str], ...] = (
-        (results.plans, read_plan, "the same command plans its pending runs again"),
+        (results.plans, Plan.read, "the same command plans its pending runs again"),
         (results.parity, Certificate.read, "`gan-bench parity` writes a new one"),
     )
     for folder, read, consequence in kinds:
         for path in sorted(folder.glob("*.json")):
             try:
                 read(path)
-            except GanBenchError as error:
-                yield Problem(path, str(error).rstrip("."), "aside", consequence)
+            except UnreadableFile as error:
+                yield Problem(path, error.problem, "aside", consequence)
     for path in sorted(results.external.glob("*")):
         if not is_old(path):
             continue  # another process may be writing it
         try:
-            read_facts(path)
+            Facts.read(path / FACTS)
             for file in path.glob("scores/*.json"):
                 Scores.read(file)
-        except GanBenchError as error:
-            yield Problem(path, str(error).rstrip("."), "aside", "score the images again")
+        except UnreadableFile as error:
+            yield Problem(path, error.problem, "aside", "score the images again")
     try:
         read_published(results.published)
-    except GanBenchError as error:
-        yield Problem(results.published, str(error).rstrip("."), "none", "edit the file")
+    except UnreadableFile as error:
+        yield Problem(results.published, error.problem, "none", "edit the file")
     for launch in submissions(results):
         try:
             launch.read()
@@ -183,7 +180,7 @@ def _apply(results: ResultsFolder, problem: Problem, aside: Path) -> str:
         return "rewritten"
     if problem.remedy == "spec":
         folder = RunFolder(problem.path.parent)
-        spec = Record.read(folder).spec
+        spec = Record.read(folder.record).spec
         if folder.spec.exists():
             _move(results, folder.spec, aside)
         spec.write(folder.spec)

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from PIL import Image
-from pydantic import ValidationError
 
-from gan_bench.errors import DamagedFile, GanBenchError
+from gan_bench.errors import GanBenchError, UnreadableFile
 from gan_bench.plan.spec import RunSpec
-from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.layout import RunFolder
-from gan_bench.results.losses import read_losses
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
+from gan_bench.results.training_files import last_checkpoint, read_losses
 from gan_bench.scoring.images import of_snapshot
 from gan_bench.system.files import read_limited
 
@@ -100,20 +98,18 @@ _Arguments = tuple[Path, str, Remedy, str]
 
 def _spec(folder: RunFolder) -> RunSpec | str:
     try:
-        return RunSpec.model_validate_json(read_limited(folder.spec))
-    except FileNotFoundError:
-        return "the file is missing"
-    except (OSError, ValidationError):
-        return "the file is not readable"
+        return RunSpec.read(folder.spec)
+    except UnreadableFile as error:
+        return error.problem
 
 
 def _record(folder: RunFolder) -> Record | str | None:
     if not folder.record.exists():
         return None
     try:
-        return Record.read(folder)
-    except GanBenchError as error:
-        return str(error)
+        return Record.read(folder.record)
+    except UnreadableFile as error:
+        return error.problem
 
 
 def _losses(folder: RunFolder, record: Record | str | None) -> Iterator[_Arguments]:
@@ -148,9 +144,8 @@ def _scored(folder: RunFolder) -> Iterator[_Arguments]:
     for path in sorted(folder.scores.glob("*.json")):
         try:
             Scores.read(path)
-        except GanBenchError as error:
-            what = error.problem if isinstance(error, DamagedFile) else str(error)
-            yield path, what, "aside", "the same command scores the remaining snapshots"
+        except UnreadableFile as error:
+            yield path, error.problem, "aside", "the same command scores the remaining snapshots"
     for path in sorted(folder.snapshots.glob("*.npz")):
         try:
             for _ in of_snapshot(path).read(_BLOCK):

@@ -173,7 +173,7 @@ def certify_all(
     with device_lock(setup.device, command, wait=wait):
         for pair in found:
             certificate = certify(pair, setup)
-            certificate.write(folder)
+            certificate.write_in(folder)
             yield certificate
 
 

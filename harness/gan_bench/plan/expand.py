@@ -1,4 +1,4 @@
-"""From what the user asks for to the plan: preset, plan file and options, expanded into runs."""
+"""Expands a request into a plan: chooses the preset, describes the targets, makes the runs."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -6,146 +6,165 @@ from datetime import UTC, datetime
 from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.plan.request import BUDGETS, PRESETS, Preset, Request
-from gan_bench.plan.schedule import chunk_steps, evaluation_steps
-from gan_bench.plan.spec import Budget, Place, Plan, RunSpec
+from gan_bench.plan.spec import Budget, Place, Plan, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
-from gan_bench.plugins.registry import find, is_path, path_name, registered
+from gan_bench.plugins.registry import RecipeFacts, find, is_path, path_name, registered
 from gan_bench.system.devices import check_device, default_threads
 from gan_bench.text import did_you_mean
 
 
-def _budget(asked: Request, preset: Preset) -> Budget:
+def expand(request: Request, command: str, place: Place | None = None) -> Plan:
+    """Return all requested runs: seed by seed, and within a seed the frameworks interleaved.
+
+    Parameters
+    ----------
+    request
+        What to run.
+    command
+        The command line, for the plan's file.
+    place
+        Where the runs will be executed; None: on this machine.
+
+    Raises
+    ------
+    UsageError
+        A name is unknown or a value out of range.
+    """
+    place = place or Place(
+        device=check_device(request.device), threads=request.threads or default_threads()
+    )
+    preset_name = request.preset or ("quick" if place.device == "cpu" else "standard")
+    preset = PRESETS[preset_name]
+    targets = find([*(registered() if request.all else ()), *request.targets])
+    if not targets:
+        raise UsageError(
+            "No target given: pass --all or implementation names (see `gan-bench list`)."
+        )
+    dataset = data.load(request.dataset or preset.dataset)
+    _check_pythons(request)
+    descriptions, left_out = _describe_all(targets, request, preset, dataset)
+    _check(descriptions, targets, request, dataset)
+    return Plan(
+        command=command,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        runs=tuple(
+            _run(description, seed, request, preset_name, place, dataset)
+            for seed in request.seeds or preset.seeds
+            for description in descriptions
+        ),
+        left_out=tuple(left_out),
+    )
+
+
+def _run(
+    description: Description,
+    seed: int,
+    request: Request,
+    preset_name: str,
+    place: Place,
+    dataset: data.Dataset,
+) -> RunSpec:
+    preset = PRESETS[preset_name]
+    budget = _budget(request, preset)
+    train_images = dataset.images_in(description.train_splits)
+    steps = budget.steps(
+        images_per_step=description.images_per_step,
+        train_images=train_images,
+        recipe_epochs=description.epochs,
+    )
+    evaluations = request.evaluations or preset.evaluations
+    framework = description.implementation.framework
+    python = request.python.get(framework)
+    return RunSpec(
+        **{name: getattr(description, name) for name in RecipeFacts.model_fields},
+        recipe_values=description.recipe_values,
+        dataset=dataset.name,
+        data_sha256=dataset.sha256,
+        train_images=train_images,
+        image_shape=_shape(dataset),
+        preset=preset_name,
+        budget=budget,
+        steps=steps,
+        seed=seed,
+        chunk_steps=chunk_steps(steps, evaluations),
+        evaluation_steps=evaluation_steps(steps, evaluations),
+        samples=request.samples or preset.samples,
+        device=place.device,
+        threads=place.threads,
+        deterministic=request.deterministic,
+        on_divergence=request.on_divergence,
+        python=python,
+        versions=frameworks.identifying_versions(framework, frameworks.versions_of(python)),
+    )
+
+
+def _budget(request: Request, preset: Preset) -> Budget:
     for unit in BUDGETS:
-        amount = getattr(asked, unit)
+        amount = getattr(request, unit)
         if amount is not None:
             return Budget(unit=unit, amount=amount)
     return preset.budget
 
 
-def _check_fits(description: Description, dataset: data.Dataset) -> None:
-    name = description.implementation.name
-    train_images = dataset.images_in(description.train_splits)
-    if description.batch_size > train_images:
-        raise UsageError(
-            f"{name}.batch_size is {description.batch_size:,}, more than the {train_images:,} "
-            f"training images of {data.label(dataset.name)}; set a smaller one."
-        )
-
-
-def _check_pythons(asked: Request) -> None:
-    known = {implementation.framework for implementation in registered().values()}
-    known |= frameworks.FRAMEWORKS.keys()
-    for framework in asked.python:
-        if framework not in known:
-            hint = did_you_mean(framework, sorted(known))
-            raise UsageError(f"[python] names the unknown framework {framework!r}; {hint}")
+def _shape(dataset: data.Dataset) -> tuple[int, int, int]:
+    _, height, width, channels = dataset.train.images.shape
+    return height, width, channels
 
 
 def _describe_all(
-    targets: Sequence[str], asked: Request, preset: Preset, shape: tuple[int, int, int]
+    targets: Sequence[str], request: Request, preset: Preset, dataset: data.Dataset
 ) -> tuple[list[Description], list[str]]:
-    """Describe every target; one that --all brought and that cannot be described is left out."""
+    """Describe every target, and say why a target of --all cannot be described."""
     descriptions, left_out = [], []
     for target in targets:
-        # A path's name is known once its file has been described, its values are needed before.
+        # The values are needed before the file is described, which gives the final name.
         name = path_name(target) if is_path(target) else target
-        values = {**asked.set.get(target, {}), **asked.set.get(name, {})}
-        usual = {"batch_size": preset.batch_size} if preset.batch_size else {}
+        values = {**request.set.get(target, {}), **request.set.get(name, {})}
+        defaults = {"batch_size": preset.batch_size} if preset.batch_size else {}
         try:
-            descriptions.append(describe(target, usual | values, shape, asked.python))
+            description = describe(target, defaults | values, _shape(dataset), request.python)
         except UsageError as error:
-            if target in asked.targets or values:
+            if target in request.targets or values:
                 raise
             left_out.append(f"{target}: {error}")
+        else:
+            descriptions.append(description)
     if not descriptions:
         raise UsageError(" ".join(left_out))
     return descriptions, left_out
 
 
-def expand(asked: Request, command: str, place: Place | None = None) -> Plan:
-    """Return every run that was asked for, seed by seed, the frameworks interleaved within each.
+def _check_pythons(request: Request) -> None:
+    known = {implementation.framework for implementation in registered().values()}
+    known |= frameworks.FRAMEWORKS.keys()
+    for framework in request.python:
+        if framework not in known:
+            hint = did_you_mean(framework, sorted(known))
+            raise UsageError(f"[python] names the unknown framework {framework!r}; {hint}")
 
-    Parameters
-    ----------
-    asked
-        What to run.
-    command
-        As it was typed.
-    place
-        Where the runs will be, where that is not this machine.
 
-    Raises
-    ------
-    UsageError
-        Anything unknown or out of range, in one sentence.
-    """
-    device = place.device if place else check_device(asked.device)
-    threads = place.threads if place else asked.threads or default_threads()
-    preset_name = asked.preset or ("quick" if device == "cpu" else "standard")
-    preset = PRESETS[preset_name]
-    targets = list(registered()) if asked.all else []
-    targets = find([*targets, *asked.targets])
-    if not targets:
-        raise UsageError("Say what to run: --all, or names from `gan-bench list`.")
-    dataset = data.load(asked.dataset or preset.dataset)
-    _, height, width, channels = dataset.train.images.shape
-    _check_pythons(asked)
-    descriptions, left_out = _describe_all(targets, asked, preset, (height, width, channels))
-    for description in descriptions:
-        _check_fits(description, dataset)
+def _check(
+    descriptions: Sequence[Description],
+    targets: Sequence[str],
+    request: Request,
+    dataset: data.Dataset,
+) -> None:
     names = [description.implementation.name for description in descriptions]
-    for name in {name for name in names if names.count(name) > 1}:
-        raise UsageError(f"Two of the targets are called {name}; rename one file.")
-    for name in asked.set:
+    for description in descriptions:
+        train_images = dataset.images_in(description.train_splits)
+        if description.batch_size > train_images:
+            raise UsageError(
+                f"{description.implementation.name}.batch_size is {description.batch_size:,}, "
+                f"more than the {train_images:,} training images of "
+                f"{data.label(dataset.name)}; set a smaller one."
+            )
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"Two of the targets are called {name}; rename one file.")
+    for name in request.set:
         if name not in names and name not in targets:
             raise UsageError(
                 f"{name!r} has values to set but is not among the implementations to run: "
                 f"{', '.join(names)}."
             )
-    budget = _budget(asked, preset)
-    evaluations = asked.evaluations or preset.evaluations
-    runs = []
-    for seed in asked.seeds or preset.seeds:
-        for description in descriptions:
-            python = asked.python.get(description.implementation.framework)
-            train_images = dataset.images_in(description.train_splits)
-            steps = budget.steps(
-                images_per_step=description.images_per_step,
-                train_images=train_images,
-                recipe_epochs=description.epochs,
-            )
-            runs.append(
-                RunSpec(
-                    implementation=description.implementation,
-                    source_sha256=description.source_sha256,
-                    recipe_values=description.recipe_values,
-                    conventions=description.conventions,
-                    dataset=dataset.name,
-                    data_sha256=dataset.sha256,
-                    train_splits=description.train_splits,
-                    train_images=train_images,
-                    image_shape=(height, width, channels),
-                    preset=preset_name,
-                    budget=budget,
-                    steps=steps,
-                    images_per_step=description.images_per_step,
-                    parameters=description.parameters,
-                    multiply_adds_per_step=description.multiply_adds_per_step,
-                    cannot_make=description.cannot_make,
-                    seed=seed,
-                    chunk_steps=chunk_steps(steps, evaluations),
-                    evaluation_steps=evaluation_steps(steps, evaluations),
-                    samples=asked.samples or preset.samples,
-                    device=device,
-                    threads=threads,
-                    deterministic=asked.deterministic,
-                    on_divergence=asked.on_divergence,
-                    python=python,
-                    versions=frameworks.identifying_versions(
-                        description.implementation.framework, frameworks.versions_of(python)
-                    ),
-                )
-            )
-    created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Plan(command=command, created_at=created_at, runs=tuple(runs), left_out=tuple(left_out))

@@ -192,6 +192,40 @@ def parse_set(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
     return values
 
 
+def with_options(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plan file's content, overridden by the options of the command line.
+
+    Parameters
+    ----------
+    content
+        What `read_plan_file` returned.
+    options
+        Options by their key of a plan file; ``seeds`` and ``set`` as they were typed, and None,
+        False or () for an option that was not given.
+
+    Raises
+    ------
+    UsageError
+        ``seeds`` or ``set`` has another form.
+    """
+    given = {
+        name: value
+        for name, value in options.items()
+        if value is not None and value is not False and value != ()
+    }
+    merged = {**content}
+    if given.keys() & set(BUDGETS):
+        merged = {name: value for name, value in merged.items() if name not in BUDGETS}
+    if "seeds" in given:
+        given["seeds"] = parse_seeds(given["seeds"])
+    if "set" in given:
+        fields = dict(merged.get("set", {}))
+        for name, values in parse_set(given["set"]).items():
+            fields[name] = {**fields.get(name, {}), **values}
+        given["set"] = fields
+    return merged | given
+
+
 def request(values: Mapping[str, Any], where: str = "") -> Request:
     """Validate what a user asks for.
 

@@ -1,39 +1,50 @@
-"""What is to be run: implementation, budget, run, as frozen and validated values."""
+"""What to run: budget, run and plan as validated values, and the schedule of a run."""
 
 import hashlib
 import json
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gan_bench import data
-from gan_bench.plugins.registry import Implementation
-from gan_bench.system.files import write_atomically
-from gan_bench.system.models import Frozen
+from gan_bench.plugins.registry import RecipeFacts
+from gan_bench.system.models import Frozen, Stored
 
 SPEC_SCHEMA_VERSION: Final = 1
+LONGEST_CHUNK_STEPS = 50
+"""Limits the memory for a chunk's latents and the time between two progress lines."""
+FEWEST_CHUNKS = 4
+"""The first chunk is warm-up, so measuring throughput takes more than one."""
 
 
 class Budget(Frozen):
     """How long a run trains, in one unit."""
 
     unit: Literal["images", "epochs", "steps", "recipe"]
-    """``recipe`` stands for the recipe's own number of epochs."""
+    """``recipe``: the recipe's own number of epochs."""
     amount: int | None = Field(default=None, ge=1)
 
-    def steps(self, *, images_per_step: int, train_images: int, recipe_epochs: int) -> int:
-        """Return the steps of a run; a part of a step counts as a whole one."""
-        if self.unit == "recipe":
-            images = recipe_epochs * train_images
-        elif self.amount is None:
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.unit != "recipe" and self.amount is None:
             raise ValueError(f"a budget in {self.unit} needs an amount")
-        elif self.unit == "steps":
-            return self.amount
-        elif self.unit == "epochs":
-            images = self.amount * train_images
-        else:
-            images = self.amount
+        return self
+
+    def images(self, *, images_per_step: int, train_images: int, recipe_epochs: int) -> int:
+        """Return the number of training images; the last step may exceed it slightly."""
+        if self.unit == "recipe" or self.amount is None:
+            return recipe_epochs * train_images
+        return (
+            self.amount * {"images": 1, "epochs": train_images, "steps": images_per_step}[self.unit]
+        )
+
+    def steps(self, *, images_per_step: int, train_images: int, recipe_epochs: int) -> int:
+        """Return the number of training steps, rounded up."""
+        images = self.images(
+            images_per_step=images_per_step,
+            train_images=train_images,
+            recipe_epochs=recipe_epochs,
+        )
         return -(-images // images_per_step)
 
     def __str__(self) -> str:
@@ -43,69 +54,88 @@ class Budget(Frozen):
         return f"{self.amount:,} {self.unit}"
 
 
-class RunSpec(Frozen):
-    """One implementation, data set, seed and budget: all that a run's bits depend on.
+def chunk_steps(steps: int, evaluations: int) -> int:
+    """Return the number of steps that are trained and timed as one chunk."""
+    return max(1, min(LONGEST_CHUNK_STEPS, steps // max(FEWEST_CHUNKS, evaluations - 1)))
 
-    Where and under which limits the run is launched is not in here.
+
+def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:
+    """Return the steps after which a snapshot is taken.
+
+    They are evenly spread over the budget, rounded to chunk boundaries, and include the untrained
+    generator (0) and the end (``steps``). There are fewer than ``evaluations`` only if the run has
+    too few steps; as many evaluations as there are points always give the same points.
+    """
+    chunk = chunk_steps(steps, evaluations)
+    points = {0, steps}
+    for i in range(1, evaluations - 1):
+        points.add(min(steps, round(i * steps / (evaluations - 1) / chunk) * chunk))
+    return tuple(sorted(points))
+
+
+class RunSpec(RecipeFacts, Stored):
+    """One implementation, data set, seed and budget: everything that determines a run's results.
+
+    Where and under which limits the run is launched is not part of it.
     """
 
+    KIND: ClassVar[str] = "run specification"
+    REMEDY: ClassVar[str] = "restore it with `gan-bench doctor --repair`, or train again"
+    NOT_IN_RUN_ID: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("preset", "python", "budget", "cannot_make", "train_splits", "conventions"),
+            *("parameters", "multiply_adds_per_step", "image_shape"),
+        }
+    )
+    """Fields that follow from the others, or do not change a run's results."""
+
     schema_version: Literal[1] = SPEC_SCHEMA_VERSION
-    implementation: Implementation
-    source_sha256: str
-    """Over the source files of the implementation and its recipe."""
     recipe_values: dict[str, Any]
-    conventions: dict[str, str] = Field(default_factory=dict)
-    """What is pinned and no recipe value, by what it concerns."""
     dataset: str
-    """As `gan_bench.data.load` takes it; a folder's with its absolute path."""
+    """Name as `gan_bench.data.load` takes it; for a folder with its absolute path."""
     data_sha256: str
-    train_splits: tuple[data.SplitName, ...] = ("train",)
-    """The data set's splits that are trained on, one after the other, by the recipe."""
     train_images: int
-    """In these splits together."""
+    """Number of images in `train_splits`."""
     image_shape: tuple[int, int, int] | None = None
     """(height, width, channels) of the data set's images."""
     preset: str | None = None
     budget: Budget
     steps: int = Field(ge=1)
-    images_per_step: int = Field(ge=1)
-    parameters: dict[str, int] | None = None
-    """Trainable parameters of the generator and the discriminator, by the recipe."""
-    multiply_adds_per_step: int | None = None
-    """Of a training step's matrix products and convolutions, by the recipe."""
     seed: int = Field(ge=0, lt=2**63)
     chunk_steps: int = Field(ge=1)
     evaluation_steps: tuple[int, ...]
     samples: int = Field(ge=2)
+    """Number of images in each snapshot."""
     device: str
     threads: int = Field(ge=1)
     deterministic: bool = False
     on_divergence: Literal["stop", "continue"] = "stop"
-    cannot_make: str | None = None
-    """Why the recipe cannot make images of the data set's shape; the run is then unsupported."""
     python: str | None = None
-    """The framework's own interpreter, where the plan names one."""
+    """The framework's own interpreter, if the plan names one."""
     versions: dict[str, str]
-    """Of Python, gan-bench, NumPy and the framework's packages."""
-
-    def write(self, path: Path) -> None:
-        """Write it as JSON, whole or not at all, and the folder that it is to lie in."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, self.model_dump_json(indent=1).encode() + b"\n")
+    """Versions of Python, gan-bench, NumPy and the framework's packages."""
 
     @property
     def dataset_label(self) -> str:
-        """The data set's name for readers, which says nothing of where a folder lies."""
+        """The data set's name for readers, without the path of a folder."""
         return data.label(self.dataset)
 
     @property
+    def budget_images(self) -> int:
+        """The number of training images in the budget; the last step may exceed it slightly."""
+        epochs = self.recipe_values.get("epochs")
+        if self.budget.unit == "recipe" and not isinstance(epochs, int):
+            return self.steps * self.images_per_step
+        return self.budget.images(
+            images_per_step=self.images_per_step,
+            train_images=self.train_images,
+            recipe_epochs=epochs if isinstance(epochs, int) else 0,
+        )
+
+    @property
     def identity(self) -> dict[str, Any]:
-        """All that a run's bits depend on, as JSON values; where files lie is not in it."""
-        derived = {
-            *("preset", "python", "budget", "cannot_make", "train_splits", "conventions"),
-            *("parameters", "multiply_adds_per_step", "image_shape"),
-        }
-        identity = self.model_dump(mode="json", exclude=derived)
+        """Everything that determines a run's results as JSON values, without paths."""
+        identity = self.model_dump(mode="json", exclude=set(self.NOT_IN_RUN_ID))
         identity["dataset"] = self.dataset_label
         identity["implementation"].pop("path")
         identity["implementation"].pop("distribution")
@@ -113,19 +143,33 @@ class RunSpec(Frozen):
 
     @property
     def run_id(self) -> str:
-        """Readable and unique: implementation, data set, seed and a hash of all that matters.
+        """A readable, unique file name: implementation, data set, seed and a hash of `identity`.
 
-        Safe as a file's name. Of a folder of images, its own name, the options and the content
-        matter: it may be moved.
+        A folder of images enters with its name, options and content: it may be moved.
         """
         identity = json.dumps(self.identity, sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()
         dataset = data.slug(self.dataset)
         return f"{self.implementation.name}-{dataset}-s{self.seed}-{digest[:10]}"
 
+    def load_dataset(self) -> data.Dataset:
+        """Load the data set, and check that it is the one that was planned.
 
-class Plan(Frozen):
+        Raises
+        ------
+        UsageError
+            It cannot be loaded, or has changed since the run was planned.
+        """
+        return data.load_unchanged(self.dataset, self.data_sha256)
+
+
+class Plan(Stored):
     """The matrix of runs, in the order in which they run."""
+
+    KIND: ClassVar[str] = "plan"
+    REMEDY: ClassVar[str] = "its pending runs are not shown; the same command writes it again"
+    LARGEST_BYTES: ClassVar[int] = 1 << 30
+    """A plan of 10,000 runs takes 30 MB."""
 
     schema_version: Literal[1] = SPEC_SCHEMA_VERSION
     command: str
@@ -135,6 +179,11 @@ class Plan(Frozen):
     """A sentence for each implementation that could not be described, and so has no runs."""
 
     @property
+    def implementations(self) -> tuple[str, ...]:
+        """The names of the implementations, in the order in which they run first."""
+        return tuple(dict.fromkeys(spec.implementation.name for spec in self.runs))
+
+    @property
     def plan_id(self) -> str:
         """A hash of the runs' ids: the same matrix has the same id."""
         ids = "\n".join(run.run_id for run in self.runs)
@@ -142,12 +191,12 @@ class Plan(Frozen):
 
 
 class Place(Frozen):
-    """Where runs will be, as far as a run's specification depends on it."""
+    """Where the runs will be executed, as far as their specifications depend on it."""
 
     device: str
     threads: int
     grace_s: float = 10
-    """Seconds from a scheduler's request to end to the end itself: for a chunk and a checkpoint."""
+    """Seconds that a scheduler leaves a job between asking it to stop and killing it."""
 
 
 IDENTITY: Final = (

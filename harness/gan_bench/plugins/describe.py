@@ -12,6 +12,7 @@ from gan_bench.plugins import source_hash
 from gan_bench.plugins.frameworks import PINNED, framework_problem
 from gan_bench.plugins.registry import (
     Implementation,
+    RecipeFacts,
     is_path,
     recipe_entry_point,
     registered,
@@ -37,27 +38,16 @@ class RecipeField(Frozen):
     """``source``, ``chosen``, ``framework default pinned``, or empty (unknown)."""
 
 
-class Description(Frozen):
+class Description(RecipeFacts):
     """An implementation and its validated recipe, as plain values."""
 
-    implementation: Implementation
-    source_sha256: str
     recipe_origin: str
     """The framework in which the recipe's source was written."""
     recipe_source: str
     summary: str
     fields: tuple[RecipeField, ...]
-    conventions: dict[str, str]
-    """Settings fixed by the recipe or the harness that are not fields, by topic."""
-    images_per_step: int
     batch_size: int
     epochs: int
-    train_splits: tuple[SplitName, ...]
-    """The data set's splits that the recipe trains on, concatenated."""
-    parameters: dict[str, int] | None
-    multiply_adds_per_step: int | None
-    cannot_make: str | None
-    """Why the recipe cannot make images of the data set's shape."""
 
     @property
     def recipe_values(self) -> dict[str, Any]:

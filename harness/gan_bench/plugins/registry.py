@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from gan_bench.data import SplitName
 from gan_bench.errors import UsageError
 from gan_bench.system.files import is_file
 from gan_bench.system.models import Frozen
@@ -28,6 +29,26 @@ class Implementation(Frozen):
     """The file, for a plugin given by its path."""
     distribution: str | None = None
     """The installed distribution that registered the entry point, with its version."""
+
+
+class RecipeFacts(Frozen):
+    """What an implementation's description and the specification of its runs both state."""
+
+    implementation: Implementation
+    source_sha256: str
+    """SHA-256 of the source files of the implementation and its recipe."""
+    conventions: dict[str, str] = Field(default_factory=dict)
+    """Settings that are fixed by the recipe or the harness and are no recipe field, by topic."""
+    images_per_step: int = Field(ge=1)
+    """Number of real images that one training step consumes."""
+    train_splits: tuple[SplitName, ...] = ("train",)
+    """Splits of the data set that the recipe trains on, concatenated."""
+    parameters: dict[str, int] | None = None
+    """Number of trainable parameters of the generator and of the discriminator."""
+    multiply_adds_per_step: int | None = None
+    """Multiply-adds in the matrix products and convolutions of one training step."""
+    cannot_make: str | None = None
+    """Why the recipe does not support the image shape of the data set; None if it does."""
 
 
 IMPLEMENTATIONS_GROUP = "gan_bench.implementations"

@@ -49,9 +49,7 @@ def write_report(
     results = load_results(results_path)
     runs = collect_runs(results_path, results)
     if not runs:
-        left = results.left_out
-        why = f" ({len(left)} unreadable: {left[0]})" if left else "; `gan-bench run` makes some."
-        raise UsageError(f"The results folder {results_path} holds no run to report{why}")
+        raise results.no_run(results_path, "report")
     summary = summarise(runs, results)
     page = build_page(results_path, results, summary, title, target_fid)
     files = ReportFiles(markdown=out / "report.md", html=out / "report.html")

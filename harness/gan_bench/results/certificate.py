@@ -5,16 +5,13 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from pydantic import ValidationError
-
-from gan_bench.errors import GanBenchError, reason_of
+from gan_bench.errors import UnreadableFile
 from gan_bench.plan.spec import TRAINING_STEP, RunSpec, device_kind
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.devices import Machine
-from gan_bench.system.files import read_limited, write_atomically
-from gan_bench.system.models import Frozen
+from gan_bench.system.models import Frozen, Stored
 
 Level = Literal["held weights", "forward", "losses", "updates"]
 LEVELS: Final[tuple[Level, ...]] = ("held weights", "forward", "losses", "updates")
@@ -156,8 +153,11 @@ class Party(Frozen):
     """Whether it held the recipe's initial weights to the bit; None where it did not come to it."""
 
 
-class Certificate(Frozen):
+class Certificate(Stored):
     """What a comparison of two implementations of one recipe came to."""
+
+    KIND: ClassVar[str] = "parity certificate"
+    REMEDY: ClassVar[str] = "write a new one with `gan-bench parity`"
 
     schema_version: Literal[1] = CERTIFICATE_SCHEMA_VERSION
     id: str
@@ -188,12 +188,11 @@ class Certificate(Frozen):
     created_at: str
     machine: Machine
 
-    def write(self, folder: ResultsFolder) -> Path:
-        """Write it, whole or not at all, in place of an earlier one of its pair and device."""
-        folder.parity.mkdir(exist_ok=True)
+    def write_in(self, results: ResultsFolder) -> Path:
+        """Write it into a results folder, in place of an earlier one of its pair and device."""
         device = "" if self.device == "cpu" else f".{self.device}"
-        path = folder.parity / f"{self.pair}{device}.json"
-        write_atomically(path, self.model_dump_json(indent=1).encode() + b"\n")
+        path = results.parity / f"{self.pair}{device}.json"
+        self.write(path)
         return path
 
     def concerns(self, spec: RunSpec) -> bool:
@@ -220,23 +219,6 @@ class Certificate(Frozen):
     def speaks_for(self, spec: RunSpec) -> bool:
         """Whether it passed and concerns the run."""
         return self.passed and self.concerns(spec)
-
-    @staticmethod
-    def read(path: Path) -> "Certificate":
-        """Read a certificate.
-
-        Raises
-        ------
-        GanBenchError
-            It is damaged, or of another schema version.
-        """
-        try:
-            return Certificate.model_validate_json(read_limited(path))
-        except (OSError, ValidationError, ValueError) as error:
-            raise GanBenchError(
-                f"The parity certificate {path} is not readable ({reason_of(error)}); make it "
-                "again with `gan-bench parity`."
-            ) from error
 
 
 def certificate_id(
@@ -266,7 +248,7 @@ def read_certificates(folder: ResultsFolder) -> tuple[list[Certificate], list[st
     for path in sorted(folder.parity.glob("*.json")):
         try:
             found.append(Certificate.read(path))
-        except GanBenchError as error:
+        except UnreadableFile as error:
             problems.append(str(error))
     # Those of the recipes before those of pairs that someone chose.
     return sorted(found, key=lambda certificate: certificate.pair != certificate.recipe), problems

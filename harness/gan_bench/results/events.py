@@ -8,6 +8,8 @@ from pathlib import Path
 from time import time
 from typing import Any
 
+from gan_bench.results.status import FAILED
+
 Event = dict[str, Any]
 HEARTBEAT_S = 2.0
 """How often a worker shows that it lives."""
@@ -112,11 +114,12 @@ def _means(value: Any) -> bool:
     )
 
 
-_KINDS = frozenset({"error", "oom", "diverged", "unsupported", "missing", "killed"})
+_FAILURE_KINDS = (FAILED | {"missing", "unsupported"}) - {"timeout"}
+"""Statuses that a worker can give itself; the supervisor finds that it timed out."""
 
 
 def _kind(value: Any) -> bool:
-    return isinstance(value, str) and value in _KINDS
+    return isinstance(value, str) and value in _FAILURE_KINDS
 
 
 Check = Callable[[Any], bool]

@@ -57,9 +57,7 @@ def export(results_path: Path, out: Path, file_format: Format) -> Exported:
     results = load_results(results_path)
     frames = {"runs": results.runs, "losses": results.losses, "scores": results.scores}
     if all(frame.empty for frame in frames.values()):
-        left = results.left_out
-        why = f" ({len(left)} unreadable: {left[0]})" if left else "; `gan-bench run` makes some."
-        raise UsageError(f"The results folder {results_path} holds no run to export{why}")
+        raise results.no_run(results_path, "export")
     contents = {
         out / f"{name}.{file_format}": _content(_typed(frame), file_format)
         for name, frame in frames.items()

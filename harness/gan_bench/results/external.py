@@ -1,29 +1,32 @@
-"""Samples from elsewhere in a results folder: scored, with a grid, and a row of the report."""
+"""External samples that were scored into a results folder, and figures of publications."""
 
 import hashlib
 import re
+import tomllib
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.errors import MissingFile, UnreadableFile, UsageError
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.scores import Scores
-from gan_bench.system.files import read_limited, write_atomically
+from gan_bench.system.files import write_atomically
+from gan_bench.system.models import Frozen, Stored
 
 EXTERNAL_SCHEMA_VERSION: Final = 1
 FACTS = "external.json"
 _LONGEST_NAME = 60
 
 
-class Facts(BaseModel):
+class Facts(Stored):
     """What is known of samples from elsewhere."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    KIND: ClassVar[str] = "description of external samples"
+    REMEDY: ClassVar[str] = "remove its folder and score the images again"
 
     schema_version: Literal[1] = EXTERNAL_SCHEMA_VERSION
     name: str = Field(min_length=1)
@@ -72,7 +75,7 @@ def check_external(results: ResultsFolder, name: str, sha256: str, count: int) -
     folder = results.external / _slug(name)
     if not (folder / FACTS).exists():
         return
-    known = read_facts(folder)
+    known = Facts.read(folder / FACTS)
     if (known.name, known.sha256, known.count) != (name, sha256, count):
         raise UsageError(
             f"{results.path} has other images under the name {known.name!r} ({known.images}); "
@@ -108,8 +111,8 @@ def add_external(
     (folder / "scores").mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "grid.png", grid)
     before = folder / "scores" / f"{scores.fingerprint}.json"
-    (scores.merged(Scores.read(before)) if before.exists() else scores).write(folder / "scores")
-    write_atomically(folder / FACTS, facts.model_dump_json(indent=1).encode() + b"\n")
+    (scores.merged(Scores.read(before)) if before.exists() else scores).write_in(folder / "scores")
+    facts.write(folder / FACTS)
     return folder
 
 
@@ -118,31 +121,57 @@ def read_externals(results: ResultsFolder) -> tuple[list[External], list[str]]:
     found, left = [], []
     for path in sorted(results.external.glob(f"*/{FACTS}")):
         try:
-            facts = read_facts(path.parent)
+            facts = Facts.read(path)
             scores = tuple(Scores.read(p) for p in sorted((path.parent / "scores").glob("*.json")))
-        except GanBenchError as error:
+        except UnreadableFile as error:
             left.append(str(error))
             continue
         found.append(External(facts, path.parent, scores))
     return found, left
 
 
-def read_facts(folder: Path) -> Facts:
-    """Read what is known of samples from elsewhere.
-
-    Raises
-    ------
-    GanBenchError
-        It cannot be read.
-    """
-    try:
-        return Facts.model_validate_json(read_limited(folder / FACTS))
-    except (OSError, ValidationError) as error:
-        raise GanBenchError(
-            f"{folder / FACTS} is not readable; remove {folder} and score the images again."
-        ) from error
-
-
 def _slug(name: str) -> str:
     readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "samples"
     return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+class PublishedFigure(Frozen):
+    """One figure of a publication."""
+
+    name: str = Field(min_length=1)
+    """What was measured, such as the GAN's name."""
+    source: str = Field(min_length=1)
+    """The publication, as one cites it."""
+    dataset: str = Field(min_length=1)
+    metric: str = Field(min_length=1)
+    value: str = Field(min_length=1)
+    """In the source's own digits, with its plus and minus."""
+    protocol: str = Field(min_length=1)
+    """All that the source says of how it was measured, in words."""
+
+
+class _PublishedFigures(Stored):
+    KIND: ClassVar[str] = "file of published figures"
+    REMEDY: ClassVar[str] = "edit it by hand"
+
+    figure: tuple[PublishedFigure, ...]
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        return cls.model_validate(tomllib.loads(content.decode()))
+
+
+def read_published(path: Path) -> tuple[PublishedFigure, ...]:
+    """Return the published figures of ``published.toml`` in their order; none without the file.
+
+    They were measured under other protocols, so they are shown beside the runs and not ranked.
+
+    Raises
+    ------
+    UnreadableFile
+        The file is not TOML, or a figure has missing or unknown keys.
+    """
+    try:
+        return _PublishedFigures.read(path).figure
+    except MissingFile:
+        return ()

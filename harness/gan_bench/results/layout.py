@@ -62,6 +62,10 @@ class RunFolder:
         """One file for each protocol."""
         return self.path / "scores"
 
+    def grid(self, step: int) -> Path:
+        """Return the picture of one evaluation point's samples."""
+        return self.grids / f"{step:08d}.png"
+
     def snapshot(self, step: int) -> Path:
         """Return the file of one evaluation point's samples."""
         return self.snapshots / f"{step:08d}.npz"

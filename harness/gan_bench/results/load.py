@@ -1,5 +1,6 @@
 """A results folder as pandas frames: runs, losses and scores."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,16 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.certificate import Certificate, certificate_for, read_certificates
-from gan_bench.results.external import External, read_externals
+from gan_bench.results.external import External, PublishedFigure, read_externals, read_published
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
-from gan_bench.results.losses import read_losses
-from gan_bench.results.plans import read_plans
-from gan_bench.results.published_figures import PublishedFigure, read_published
-from gan_bench.results.record import Record
+from gan_bench.results.record import Record, read_plans
 from gan_bench.results.scores import Score, Scores
+from gan_bench.results.training_files import read_losses
 from gan_bench.trainer import LOSS_COLUMNS
 
 SCORE_COLUMNS = (
@@ -28,36 +27,53 @@ SCORE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Results:
-    """What a results folder holds.
+    """The content of a results folder.
 
-    ``runs`` has one row a run, ``losses`` one a training step, ``scores`` one a run, evaluation
-    point, metric and protocol. Units stand in the names; what is missing is null.
+    ``runs`` has one row per run, ``losses`` one per training step, ``scores`` one per run,
+    evaluation point, metric and protocol. Column names end in the unit; missing values are null.
     """
 
     runs: pd.DataFrame
     losses: pd.DataFrame
     scores: pd.DataFrame
     specs: dict[str, RunSpec]
-    """Every planned or finished run by id, in the order of the plans."""
+    """Every planned or finished run by run id, in the order of the plans."""
     commands: dict[str, str]
-    """What planned or ran it."""
+    """Command line that planned or started each run, by run id."""
+    planned_at: dict[str, float]
+    """When each run was planned last, in seconds since the epoch, by run id."""
     records: dict[str, Record]
-    """The finished ones."""
+    """Records of finished runs by run id."""
     protocols: dict[str, Scores]
-    """One score file of each protocol by fingerprint, for its text, and with all floors."""
+    """One score file per protocol, by fingerprint, with the floors of all of them."""
     left_out: tuple[str, ...]
     """A sentence for each file that could not be read."""
     score_files: dict[str, tuple[Scores, ...]]
     """The score files of each finished run, one for each protocol."""
     certificates: tuple[Certificate, ...]
-    """Of parity, those that did not pass too."""
+    """Parity certificates, including failed ones."""
     externals: tuple[External, ...] = ()
-    """Samples from elsewhere; in ``scores`` their run id is ``external-`` and their name."""
+    """External samples; in ``scores`` their run id is ``external-`` and their name."""
     published: tuple[PublishedFigure, ...] = ()
-    """Figures of publications, which stand beside the others and are compared with none."""
+    """Figures of publications, which are shown and not ranked."""
+
+    def no_run(self, path: Path, action: str) -> UsageError:
+        """Return the error of a command that found no run, such as ``report``."""
+        unreadable = len(self.left_out)
+        why = (
+            f" ({unreadable} unreadable: {self.left_out[0]})"
+            if unreadable
+            else "; `gan-bench run` makes some."
+        )
+        return UsageError(f"The results folder {path} holds no run to {action}{why}")
 
 
-_ROW = ("run_id", "implementation", "recipe", "framework", "dataset", "seed", "steps", "images")
+_ROW = (
+    *("run_id", "implementation", "recipe", "framework", "dataset", "seed", "steps", "images"),
+    *("status", "reason", "score_status", "score_reason", "parity"),
+)
+"""Columns of ``runs`` in a folder without runs."""
+_UNSCORED = {"score_status": None, "score_reason": None}
 
 
 def _row(spec: RunSpec) -> dict[str, Any]:
@@ -122,29 +138,65 @@ def _losses(folder: RunFolder, run_id: str) -> pd.DataFrame | None:
     return frame.dropna(how="all", subset=list(LOSS_COLUMNS))
 
 
-def _scores(folder: RunFolder, left: list[str]) -> list[Scores]:
-    found = []
+def _read_scores(folder: RunFolder) -> tuple[list[Scores], list[str]]:
+    files, left_out = [], []
     for path in sorted(folder.scores.glob("*.json")):
         try:
-            found.append(Scores.read(path))
-        except GanBenchError as error:
-            left.append(str(error))
-    return found
+            files.append(Scores.read(path))
+        except UnreadableFile as error:
+            left_out.append(str(error))
+    return files, left_out
 
 
-def _not_a_runs(folder: RunFolder, record: Record) -> str | None:
-    """Say why a folder's record is not that of a run of its name, if so."""
-    if record.run_id != folder.path.name:
-        return (
-            f"The run folder {folder.path} holds the record of {record.run_id}, as a copy would; "
-            "it is not shown."
-        )
-    if record.run_id != record.spec.run_id:
-        return (
-            f"The run {folder.path} was named by another version of gan-bench, which this one "
-            f"would name {record.spec.run_id}; it is not shown."
-        )
-    return None
+def _read_records(results: ResultsFolder) -> tuple[dict[str, Record], list[str]]:
+    records, left_out = {}, []
+    for path in sorted(results.runs.glob("*/record.json")):
+        if not RunFolder(path.parent).spec.exists():
+            left_out.append(f"The run {path.parent} has no spec.json; it is not shown.")
+            continue
+        try:
+            record = Record.read(path)
+        except UnreadableFile as error:
+            left_out.append(str(error))
+            continue
+        if record.run_id != path.parent.name:
+            left_out.append(
+                f"The run folder {path.parent} holds the record of {record.run_id}, as a copy "
+                "would; it is not shown."
+            )
+        elif record.run_id != record.spec.run_id:
+            left_out.append(
+                f"The run {path.parent} was named by another version of gan-bench, which this one "
+                f"would name {record.spec.run_id}; it is not shown."
+            )
+        else:
+            records[record.run_id] = record
+    return records, left_out
+
+
+def _score_rows(
+    run_id: str, files: Iterable[Scores], record: Record | None
+) -> list[dict[str, Any]]:
+    points = {point.step: point for point in record.evaluation_points} if record else {}
+    rows = []
+    for file in files:
+        for score in file.scores:
+            point = points.get(score.step)
+            row = {name: getattr(score, name, None) for name in SCORE_COLUMNS}
+            row |= {"run_id": run_id, "protocol": file.fingerprint}
+            row |= {"images": point.images, "train_s": point.train_s} if point else {}
+            rows.append(row)
+    return rows
+
+
+def _scoring(files: Sequence[Scores]) -> dict[str, Any]:
+    """Return the part of a run's row that its score files add."""
+    statuses = {file.status for file in files}
+    return {
+        "score_status": next(iter(statuses), None) if len(statuses) < 2 else "error",
+        "score_reason": next((file.reason for file in files if file.reason), None),
+        "score_s": sum(file.score_s for file in files) if files else None,
+    }
 
 
 def _note_protocol(protocols: dict[str, Scores], file: Scores) -> None:
@@ -160,7 +212,7 @@ def load_results(path: Path | str) -> Results:
     """Read a results folder.
 
     Planned runs without a record have the status ``pending``. A file that cannot be read leaves
-    its run out, or its part of it, with a sentence in ``left_out``.
+    out its run, or its part of the run, with a sentence in ``left_out``.
 
     Raises
     ------
@@ -168,121 +220,91 @@ def load_results(path: Path | str) -> Results:
         There is no such folder, or it is of another schema version.
     """
     results = open_results(Path(path), create=False)
-    left: list[str] = []
-    rows, losses, scores = [], [], []
-    records: dict[str, Record] = {}
+    planned, left_out = read_plans(results)
+    certificates, unreadable = read_certificates(results)
+    left_out += unreadable
+    failed = {certificate.id for certificate in certificates if not certificate.passed}
+    records, unreadable = _read_records(results)
+    left_out += unreadable
+    specs = {run_id: run.spec for run_id, run in planned.items()}
+    specs |= {run_id: record.spec for run_id, record in records.items() if run_id not in specs}
+    runs, losses, scores = [], [], []
     protocols: dict[str, Scores] = {}
     score_files: dict[str, tuple[Scores, ...]] = {}
-    specs, commands = read_plans(results, left)
-    certificates, unreadable = read_certificates(results)
-    left += unreadable
-    refuted = {certificate.id for certificate in certificates if not certificate.passed}
-    for record_path in sorted(results.runs.glob("*/record.json")):
-        if not RunFolder(record_path.parent).spec.exists():
-            left.append(f"The run {record_path.parent} has no spec.json; it is not shown.")
-    for folder in results.run_folders():
-        if not folder.record.exists():
-            continue
+    for run_id in records:
         try:
-            record = Record.read(folder)
+            losses.append(_losses(results.run(run_id), run_id))
         except GanBenchError as error:
-            left.append(str(error))
-            continue
-        odd = _not_a_runs(folder, record)
-        if odd:
-            left.append(odd)
-            continue
-        try:
-            table = _losses(folder, record.run_id)
-        except GanBenchError as error:
-            left.append(str(error))
-            table = None
-        specs.setdefault(record.run_id, record.spec)
-        records[record.run_id] = record
-        commands[record.run_id] = record.circumstances.command
-        if table is not None:
-            losses.append(table)
+            left_out.append(str(error))
     for run_id, spec in specs.items():
-        record_or_none = records.get(run_id)
         certificate = certificate_for(spec, certificates)
-        parity = {"parity": certificate.id if certificate else None}
-        if record_or_none is None:
-            unscored = {"score_status": None, "score_reason": None}
-            rows.append({**_row(spec), "status": "pending", **unscored, **parity})
+        parity = certificate.id if certificate else None
+        if run_id not in records:
+            runs.append({**_row(spec), "status": "pending", **_UNSCORED, "parity": parity})
             continue
-        points = {point.step: point for point in record_or_none.evaluation_points}
-        found = _scores(results.run(run_id), left)
-        score_files[run_id] = tuple(found)
-        for file in found:
+        record = records[run_id]
+        files, unreadable = _read_scores(results.run(run_id))
+        left_out += unreadable
+        score_files[run_id] = tuple(files)
+        for file in files:
             _note_protocol(protocols, file)
-            for score in file.scores:
-                point = points.get(score.step)
-                row = {name: getattr(score, name, None) for name in SCORE_COLUMNS}
-                row |= {"run_id": run_id, "protocol": file.fingerprint}
-                row |= {"images": point.images, "train_s": point.train_s} if point else {}
-                scores.append(row)
-        statuses = {file.status for file in found}
-        scored = {
-            "score_status": next(iter(statuses), None) if len(statuses) < 2 else "error",
-            "score_reason": next((file.reason for file in found if file.reason), None),
-            "score_s": sum(file.score_s for file in found) if found else None,
-        }
-        # The record's own, unless a later comparison of the same pair did not pass.
-        if record_or_none.parity not in refuted and record_or_none.parity is not None:
-            parity = {"parity": record_or_none.parity}
-        rows.append({**_row(spec), **_measured(record_or_none), **scored, **parity})
+        scores += _score_rows(run_id, files, record)
+        # The record names its certificate, unless a later comparison of that pair failed.
+        if record.parity is not None and record.parity not in failed:
+            parity = record.parity
+        runs.append({**_row(spec), **_measured(record), **_scoring(files), "parity": parity})
     externals, unreadable = read_externals(results)
-    left += unreadable
+    left_out += unreadable
     for external in externals:
         for file in external.scores:
             _note_protocol(protocols, file)
-            for score in file.scores:
-                row = {name: getattr(score, name, None) for name in SCORE_COLUMNS}
-                scores.append(
-                    row
-                    | {"run_id": f"external-{external.facts.name}", "protocol": file.fingerprint}
-                )
+        scores += _score_rows(f"external-{external.facts.name}", external.scores, None)
+    published: tuple[PublishedFigure, ...] = ()
     try:
-        figures = read_published(results.published)
-    except GanBenchError as error:
-        figures = ()
-        left.append(str(error))
-    empty_losses = pd.DataFrame(columns=["run_id", "step", *LOSS_COLUMNS])
-    names = (*_ROW, "status", "reason", "score_status", "score_reason", "parity")
+        published = read_published(results.published)
+    except UnreadableFile as error:
+        left_out.append(str(error))
+    tables = [table for table in losses if table is not None]
     return Results(
-        runs=pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(names)),
-        losses=pd.concat(losses, ignore_index=True) if losses else empty_losses,
+        runs=pd.DataFrame(runs) if runs else pd.DataFrame(columns=list(_ROW)),
+        losses=(
+            pd.concat(tables, ignore_index=True)
+            if tables
+            else pd.DataFrame(columns=["run_id", "step", *LOSS_COLUMNS])
+        ),
         scores=pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
         specs=specs,
-        commands=commands,
+        commands={run_id: run.command for run_id, run in planned.items()}
+        | {run_id: record.circumstances.command for run_id, record in records.items()},
+        planned_at={run_id: run.planned_at for run_id, run in planned.items()},
         records=records,
         protocols=protocols,
-        left_out=tuple(left),
+        left_out=tuple(left_out),
         score_files=score_files,
         certificates=tuple(certificates),
         externals=tuple(externals),
-        published=figures,
+        published=published,
     )
 
 
 def find_run(results: ResultsFolder, name: str) -> tuple[RunFolder, Record, list[Score]]:
-    """Return a run by its id or a part of it, its record, and its figures in step order.
+    """Return the run with an id or a part of one, its record, and its scores in step order.
 
     Raises
     ------
     UsageError
         No finished run has such an id, or several have.
     """
-    found = [folder for folder in results.run_folders() if name in folder.path.name]
-    exact = [folder for folder in found if folder.path.name == name]
-    if len(exact or found) != 1:
-        many = f"{len(found)} runs match" if found else "there is no implementation or run"
+    matching = [folder for folder in results.run_folders() if name in folder.path.name]
+    exact = [folder for folder in matching if folder.path.name == name]
+    if len(exact or matching) != 1:
+        many = f"{len(matching)} runs match" if matching else "there is no implementation or run"
         raise UsageError(
             f"{name!r}: {many}; `gan-bench list` shows implementations, `gan-bench status` runs."
         )
-    (folder,) = exact or found
+    (folder,) = exact or matching
     if not folder.record.exists():
         raise UsageError(f"The run {folder.path.name} has not finished; see `gan-bench status`.")
-    record = Record.read(folder)
-    scores = [score for file in _scores(folder, []) for score in file.scores]
+    record = Record.read(folder.record)
+    scores = [score for file in _read_scores(folder)[0] for score in file.scores]
     return folder, record, sorted(scores, key=lambda score: score.step)

@@ -1,16 +1,17 @@
-"""What is known of a finished run: the record's schema, and how it is made from the events."""
+"""The record of a finished run, and the planned runs of a results folder."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from gan_bench.errors import GanBenchError, reason_of
-from gan_bench.plan.spec import RunSpec
-from gan_bench.results.layout import RunFolder
+from gan_bench.errors import UnreadableFile
+from gan_bench.plan.spec import Plan, RunSpec
+from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.status import Status
 from gan_bench.system.devices import Machine
-from gan_bench.system.files import read_limited, write_atomically
+from gan_bench.system.models import Stored
 
 RECORD_SCHEMA_VERSION: Final = 2
 """Version 1 had no ``files``; it is still read."""
@@ -58,10 +59,11 @@ class Provenance(BaseModel):
     """None where no scheduler was in between."""
 
 
-class Record(BaseModel):
+class Record(Stored):
     """One run, one row; a figure that was not measured is None. Times in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    KIND: ClassVar[str] = "record"
+    REMEDY: ClassVar[str] = "move the run's folder aside, or start the run over with --force"
 
     schema_version: Literal[2] = RECORD_SCHEMA_VERSION
     run_id: str
@@ -110,27 +112,6 @@ class Record(BaseModel):
             return {**values, "schema_version": RECORD_SCHEMA_VERSION, "files": None}
         return values
 
-    def write(self, folder: RunFolder) -> None:
-        """Write the record, whole or not at all."""
-        folder.path.mkdir(parents=True, exist_ok=True)  # which a trainer may have removed
-        write_atomically(folder.record, self.model_dump_json(indent=1).encode() + b"\n")
-
-    @staticmethod
-    def read(folder: RunFolder) -> "Record":
-        """Read a run's record.
-
-        Raises
-        ------
-        GanBenchError
-            It is damaged, or of another schema version.
-        """
-        try:
-            return Record.model_validate_json(read_limited(folder.record))
-        except (OSError, ValidationError, ValueError) as error:
-            raise GanBenchError(
-                f"The record {folder.record} is not readable ({reason_of(error)})."
-            ) from error
-
 
 class _Steps(BaseModel):
     steps: int
@@ -144,10 +125,12 @@ class _Around(BaseModel):
     job: _JobName | None = None
 
 
-class RecordHead(BaseModel):
-    """The head of a record of either version; much quicker to read than all of it."""
+class RecordHead(Stored):
+    """The part of a record, of either version, that `status` shows; much quicker to read."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
+    KIND: ClassVar[str] = Record.KIND
+    REMEDY: ClassVar[str] = Record.REMEDY
 
     schema_version: Literal[1, 2]
     run_id: str
@@ -157,20 +140,43 @@ class RecordHead(BaseModel):
     spec: _Steps
     circumstances: _Around = _Around()
 
-    @classmethod
-    def read(cls, path: Path) -> "RecordHead":
-        """Read the head of a record's file.
 
-        Raises
-        ------
-        GanBenchError
-            It is damaged or another version's.
-        FileNotFoundError
-            There is none.
-        """
+@dataclass(frozen=True)
+class Planned:
+    """One run of the plans of a results folder."""
+
+    spec: RunSpec
+    command: str
+    """Command line that planned it last."""
+    planned_at: float
+    """When it was planned last, in seconds since the epoch."""
+
+
+def read_plans(results: ResultsFolder) -> tuple[dict[str, Planned], list[str]]:
+    """Return every planned run by run id, in the order of the plans.
+
+    Returns
+    -------
+    planned, left_out
+        A sentence for each plan that cannot be read and for each implementation without runs.
+    """
+    planned: dict[str, Planned] = {}
+    left_out: list[str] = []
+    for path in sorted(results.plans.glob("*.json"), key=_changed_at):
+        planned_at = _changed_at(path)  # each `gan-bench run` writes its plan's file
         try:
-            return cls.model_validate_json(read_limited(path))
-        except FileNotFoundError:
-            raise
-        except (OSError, ValidationError, ValueError) as error:
-            raise GanBenchError(f"The record {path} is not readable.") from error
+            plan = Plan.read(path)
+        except UnreadableFile as error:
+            left_out.append(str(error))
+            continue
+        left_out += [sentence for sentence in plan.left_out if sentence not in left_out]
+        for spec in plan.runs:
+            planned[spec.run_id] = Planned(spec, plan.command, planned_at)
+    return planned, left_out
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0  # a dangling link; reading it gives the error

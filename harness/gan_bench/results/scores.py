@@ -1,22 +1,71 @@
-"""What scoring came to: the schema of ``scores/<fingerprint>.json`` and of ``score --json``."""
+"""Scores of a run or of a set of images: the protocol, the metric values, and their files."""
 
+import hashlib
+import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from gan_bench.errors import DamagedFile, GanBenchError, first_validation_error
-from gan_bench.results.protocol import Protocol
-from gan_bench.system.files import read_limited, write_json_atomically
+from gan_bench.system.files import json_content
+from gan_bench.system.models import Frozen, Stored
+
+FORMULA_VERSION = 2
+"""Goes up whenever the code computes another figure from the same images."""
+LARGEST_REFERENCE = 10_000
+"""Images of a data set's test split that are the reference at most."""
+SCORES_SCHEMA_VERSION: Final = 2
 
 
-class Result(BaseModel):
-    """Base of what is written: immutable, and an unknown key is an error."""
+class Protocol(Frozen):
+    """How a snapshot is scored; figures of different protocols are never put in one ranking.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    The versions of ONNX Runtime and NumPy stand beside the scores instead: they change a figure by
+    rounding only, and a ranking should not fall apart with every update.
+    """
+
+    features: str
+    """The feature model's short name."""
+    features_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """Of the model's file; None where there is no such model for the data set, so no figure."""
+    resize: str = "none"
+    """What is done to images of another size than the model's; ``none``: they are refused."""
+    channels: str = "none"
+    """What is done to images with other channels than the model's."""
+    dataset: str
+    """The data set whose images are the reference, or the name of their file or folder."""
+    split: Literal["train", "test"] | None = "test"
+    """The reference's; None where it is a file or folder."""
+    reference_sha256: str
+    """Of the reference split, as ``gan_bench.data`` counts it, or of the images of a file."""
+    n_real: int = Field(ge=2)
+    """The first so many images are the reference."""
+    n_fake: int = Field(ge=2)
+    """The samples of every snapshot: the Frechet distance depends on how many there are."""
+    seed: int = Field(default=0, ge=0)
+    """Of the scorer's own draws, the same for every run."""
+    formula_version: int = FORMULA_VERSION
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 12 hexadecimal digits of the SHA-256 over all fields."""
+        fields = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(fields.encode()).hexdigest()[:12]
 
 
-class MetricValue(Result):
+def differences(first: Protocol, second: Protocol) -> list[str]:
+    """Return the names of the fields in which two protocols differ, in the order of the class.
+
+    The same reference images under another name are the same reference.
+    """
+    names = [
+        name for name in Protocol.model_fields if getattr(first, name) != getattr(second, name)
+    ]
+    return [n for n in names if n != "dataset" or "reference_sha256" in names]
+
+
+class MetricValue(Frozen):
     """A metric's value, with what it was computed from."""
 
     metric: str
@@ -60,9 +109,6 @@ class MetricValue(Result):
         )
 
 
-SCORES_SCHEMA_VERSION: Final = 2
-
-
 class Score(MetricValue):
     """One figure of one snapshot."""
 
@@ -76,7 +122,7 @@ class Score(MetricValue):
         return self.step, self.metric
 
 
-class Source(Result):
+class Source(Frozen):
     """One of the two sides, where a user named both."""
 
     images: str
@@ -85,8 +131,11 @@ class Source(Result):
     count: int
 
 
-class Scores(Result):
+class Scores(Stored):
     """All figures of a run, or of one set of images, under one protocol."""
+
+    KIND: ClassVar[str] = "score file"
+    REMEDY: ClassVar[str] = "delete the file and score the run again"
 
     schema_version: Literal[2] = SCORES_SCHEMA_VERSION
     status: Literal["ok", "error"]
@@ -113,12 +162,22 @@ class Scores(Result):
     scores: list[Score]
     """By step, then in the order of the metrics."""
 
+    @property
+    def rows(self) -> dict[tuple[int, str], Score]:
+        """The scores by step and metric."""
+        return {row.key: row for row in self.scores}
+
+    def has_fid_of(self, steps: Iterable[int]) -> bool:
+        """Whether there is a FID of each of these steps."""
+        name, rows = f"fid_{self.protocol.features}", self.rows
+        return all((row := rows.get((s, name))) and row.value is not None for s in steps)
+
     def merged(self, earlier: "Scores") -> Self:
         """Return these with the figures of an earlier scoring under the same protocol added.
 
         A figure that both have is this one's, unless this one is None.
         """
-        rows = {row.key: row for row in earlier.scores}
+        rows = earlier.rows
         for row in self.scores:
             if row.value is not None or row.key not in rows:
                 rows[row.key] = row
@@ -137,40 +196,20 @@ class Scores(Result):
             }
         )
 
-    def write(self, folder: Path) -> Path:
-        """Write ``<fingerprint>.json`` into an existing folder, whole or not at all.
-
-        Raises
-        ------
-        OSError
-            The file cannot be written.
-        """
+    def write_in(self, folder: Path) -> Path:
+        """Write ``<fingerprint>.json`` into a folder."""
         path = folder / f"{self.fingerprint}.json"
-        write_json_atomically(path, self.model_dump(mode="json"))
+        self.write(path)
         return path
 
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read what `write` wrote.
+    def content(self) -> bytes:
+        """See `Stored`."""
+        return json_content(self.model_dump(mode="json"))
 
-        Raises
-        ------
-        GanBenchError
-            The file is missing, damaged, or of a schema that this version does not know.
-        """
-        try:
-            scores = cls.model_validate_json(read_limited(path))
-        except OSError as error:
-            raise GanBenchError(f"The scores {path} cannot be read: {error}.") from error
-        except ValidationError as error:
-            raise DamagedFile(
-                f"The scores {path} are damaged or of another version of gan-bench "
-                f"({first_validation_error(error)})",
-                "delete the file and score the run again",
-            ) from error
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """See `Stored`."""
+        scores = super().parse(content)
         if scores.fingerprint != scores.protocol.fingerprint:
-            raise DamagedFile(
-                f"The scores {path} are damaged (the fingerprint is not that of the protocol)",
-                "delete the file and score the run again",
-            )
+            raise ValueError("the fingerprint is not that of the protocol")
         return scores

@@ -1,7 +1,18 @@
-"""The statuses of a finished run."""
+"""The statuses of a run, and what each means for running it again and for counting it."""
 
-from typing import Literal
+from typing import Final, Literal
 
-Status = Literal[
-    "ok", "diverged", "timeout", "oom", "killed", "error", "missing", "unsupported", "skipped"
-]
+Status = Literal["ok", "diverged", "timeout", "oom", "killed", "error", "missing", "unsupported"]
+"""Status in the record of a run that has ended."""
+
+RETRIED_ON_REQUEST: Final = frozenset({"error", "oom", "timeout", "diverged"})
+"""Failures that ``--retry`` runs again."""
+RETRIED_ALWAYS: Final = frozenset({"killed", "missing"})
+"""Statuses that every `gan-bench run` continues or tries again."""
+FINISHED: Final = RETRIED_ON_REQUEST | {"ok", "unsupported"}
+"""Statuses that are not run again without ``--retry`` or ``--force``."""
+FAILED: Final = RETRIED_ON_REQUEST | {"killed"}
+"""Statuses of runs that started and did not succeed. A run whose framework is not installed, or
+whose recipe does not support the image shape, never started."""
+UNFINISHED: Final = ("running", "pending")
+"""Statuses of planned runs without a record, which `launch.status` derives from their files."""

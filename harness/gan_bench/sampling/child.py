@@ -7,7 +7,6 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench import data
 from gan_bench.contract import check_samples
 from gan_bench.data.draws import evaluation_latents
 from gan_bench.errors import GanBenchError
@@ -26,12 +25,7 @@ def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
     """Yield the samples in batches, from a trainer built as for training."""
     spec = request.spec
     trainer_class = load_trainer(spec.implementation)
-    dataset = data.load(spec.dataset)
-    if dataset.sha256 != spec.data_sha256:
-        raise GanBenchError(
-            f"the data set {spec.dataset_label} has changed since the run was planned "
-            f"(sha256 {dataset.sha256[:12]}, planned {spec.data_sha256[:12]})"
-        )
+    dataset = spec.load_dataset()
     recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
     recipe = recipe_class.model_validate(spec.recipe_values)
     train = dataset.training(spec.train_splits)

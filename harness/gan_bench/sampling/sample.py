@@ -16,10 +16,9 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.plugins import source_hash
 from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.plugins.registry import Implementation, recipe_entry_point
-from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import find_run
-from gan_bench.results.losses import write_images
+from gan_bench.results.training_files import last_checkpoint, write_images
 from gan_bench.sampling import SampleRequest
 from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.child import Child, ChildDied

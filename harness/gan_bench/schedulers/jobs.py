@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.launch.status import Answer, JobState, JobView, RunStatus, Scan
 from gan_bench.results.layout import ResultsFolder
+from gan_bench.results.status import UNFINISHED
 from gan_bench.schedulers.base import Scheduler, SchedulerOptions, find_scheduler
 from gan_bench.schedulers.submissions import SubmissionFolder, submissions
 
@@ -122,7 +123,7 @@ def follow(
         rows = [row for row in scan.look(views) if run_ids is None or row.run_id in run_ids]
         for row in rows:
             view = views.get(row.run_id)
-            if view is not None and view.answer == "yes" and view.standing is None:
+            if view is not None and view.answer == "yes" and view.state is None:
                 gone.setdefault(row.run_id, started)
         over = not any(_under_way(row, views.get(row.run_id), gone) for row in rows)
         yield rows
@@ -133,11 +134,11 @@ def follow(
 
 
 def _under_way(row: RunStatus, view: JobView | None, gone: dict[str, float]) -> bool:
-    unfinished = row.status in ("pending", "running")
+    unfinished = row.status in UNFINISHED
     if view is None or view.answer == "never":
         return row.status == "running"
     if view.answer == "not now":
         return unfinished
-    if view.standing is not None:
+    if view.state is not None:
         return True
     return unfinished and time.monotonic() - gone[row.run_id] < _FILE_DELAY_S

@@ -12,23 +12,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar
-
-from pydantic import ValidationError
+from typing import ClassVar, Literal, TypeVar
 
 from gan_bench.errors import GanBenchError
 from gan_bench.launch.run_one import Options
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.layout import ResultsFolder
-from gan_bench.system.files import read_limited, write_atomically
-from gan_bench.system.models import Frozen
+from gan_bench.system.files import read_limited
+from gan_bench.system.models import Frozen, Stored
 
 _LONGEST_LINE_BYTES = 1 << 20
 Line = TypeVar("Line", bound=Frozen)
 
 
-class Submission(Frozen):
+class Submission(Stored):
     """Options of all tasks that one command submitted."""
+
+    KIND: ClassVar[str] = "submission"
+    REMEDY: ClassVar[str] = "use the scheduler's own commands for its jobs"
 
     schema_version: Literal[1] = 1
     id: str
@@ -95,7 +96,7 @@ class SubmissionFolder:
                 file.write(spec.model_dump_json().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        write_atomically(self._options, submission.model_dump_json(indent=1).encode() + b"\n")
+        submission.write(self._options)
         return offsets
 
     def read(self) -> Submission:
@@ -106,10 +107,7 @@ class SubmissionFolder:
         GanBenchError
             The file is missing, damaged, or of another version.
         """
-        try:
-            return Submission.model_validate_json(read_limited(self._options))
-        except (OSError, ValidationError, ValueError) as error:
-            raise GanBenchError(f"The submission {self._options} is not readable.") from error
+        return Submission.read(self._options)
 
     def spec(self, offset: int) -> RunSpec:
         """Read the specification at a byte offset of ``tasks.jsonl``.
@@ -122,8 +120,8 @@ class SubmissionFolder:
         try:
             with self._tasks.open("rb") as file:
                 file.seek(offset)
-                return RunSpec.model_validate_json(file.readline(_LONGEST_LINE_BYTES))
-        except (OSError, ValidationError, ValueError) as error:
+                return RunSpec.parse(file.readline(_LONGEST_LINE_BYTES))
+        except (OSError, ValueError) as error:
             raise GanBenchError(f"{self._tasks} has no task at byte {offset}.") from error
 
     def note_jobs(self, jobs: Sequence[Submitted]) -> None:

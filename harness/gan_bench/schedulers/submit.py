@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from gan_bench.errors import UsageError
 from gan_bench.launch.local import write_plan
 from gan_bench.launch.run_one import Options, action
-from gan_bench.launch.score import unscored
+from gan_bench.launch.score import is_scored
 from gan_bench.launch.supervisor import ENDING_SIGNALS
 from gan_bench.plan.spec import Plan, RunSpec
 from gan_bench.results.layout import ResultsFolder
@@ -105,7 +105,7 @@ def _live(results: ResultsFolder) -> set[str]:
             f"{jobs.left_out[0]} Jobs of it may be under way, and nothing was submitted: move its "
             "folder aside once they are over."
         )
-    return {run_id for run_id, view in views.items() if view.standing is not None}
+    return {run_id for run_id, view in views.items() if view.state is not None}
 
 
 def _tasks(
@@ -145,4 +145,4 @@ def _undisturbed() -> Iterator[None]:
 
 def _is_wanted(results: ResultsFolder, spec: RunSpec, options: Options) -> bool:
     folder = results.run(spec.run_id)
-    return action(folder, options) == "run" or bool(unscored(folder, spec, options.scoring))
+    return action(folder, options) == "run" or not is_scored(folder, spec, options.scoring)

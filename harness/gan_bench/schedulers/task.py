@@ -7,7 +7,6 @@ exit codes. It communicates by files in the results folder only.
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,22 +15,23 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gan_bench.errors import GanBenchError
-from gan_bench.launch.local import Interrupted, interruptible
-from gan_bench.launch.make_record import make_record
+from gan_bench.launch.local import Interrupted, RunProgress, interruptible
+from gan_bench.launch.make_record import make_record, provenance
 from gan_bench.launch.outcome import Outcome
-from gan_bench.launch.provenance import provenance
 from gan_bench.launch.run_one import Options, RunResult, run_one, start_over
 from gan_bench.launch.supervisor import SCHEDULERS_SIGNALS
 from gan_bench.plan.spec import RunSpec
-from gan_bench.results.checkpoints import last_checkpoint
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.record import Job, Record
+from gan_bench.results.training_files import last_checkpoint
 from gan_bench.schedulers.base import AGAIN_EXIT_CODE, JOB_VARIABLE, TETHER_VARIABLE
 from gan_bench.schedulers.submissions import Start, Submission, SubmissionFolder
 from gan_bench.system.disk import writing
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, Busy, device_lock, run_lock
 from gan_bench.system.processes import end_with_parent
+
+_LINE_EVERY_S = 60.0
 
 
 def main(results: ResultsFolder, folder: SubmissionFolder, index: int, offset: int) -> int:
@@ -98,7 +98,15 @@ def _attempt(
         _give_up(results, run, spec, options, reason)
         return None
     with _device(spec, options):
-        return run_one(results, spec, options, _Progress(spec))
+        progress = RunProgress(spec)
+        print(progress.first_line, flush=True)
+
+        def show(event: Event) -> None:
+            line = progress.line(event, _LINE_EVERY_S)
+            if line is not None:
+                print(line, flush=True)
+
+        return run_one(results, spec, options, show)
 
 
 @contextlib.contextmanager
@@ -149,7 +157,7 @@ def _give_up(
     print(reason, flush=True)
     with run_lock(results.locks, spec.run_id, options.command, wait_s=JOBS_RUN_LOCK_S):
         with contextlib.suppress(GanBenchError, FileNotFoundError):
-            if Record.read(run).status != "killed":
+            if Record.read(run.record).status != "killed":
                 return  # trained, and killed while it was scored
         spec.write(run.spec)
         outcome = Outcome(status="killed", reason=reason, cpu_s=0.0)
@@ -160,23 +168,7 @@ def _give_up(
             other_load=None,
             job=options.job,
         )
-        make_record(run, spec, outcome, around).write(run)
-
-
-class _Progress:
-    """Prints progress to the job's log once a minute."""
-
-    EVERY_S = 60.0
-
-    def __init__(self, spec: RunSpec) -> None:
-        self._spec = spec
-        self._printed_at = time.monotonic()
-        print(f"{spec.run_id}: {spec.steps:,} steps on {spec.device}", flush=True)
-
-    def __call__(self, event: Event) -> None:
-        if event["event"] == "chunk" and time.monotonic() - self._printed_at > self.EVERY_S:
-            self._printed_at = time.monotonic()
-            print(f"step {event['step']:,} of {self._spec.steps:,}", flush=True)
+        make_record(run, spec, outcome, around).write(run.record)
 
 
 def _sentence(result: RunResult) -> str:

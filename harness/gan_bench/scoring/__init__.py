@@ -1,4 +1,48 @@
-"""Scoring: how good the samples of a run are, from the saved uint8 images alone.
+"""Scoring: how good the samples of a run are, computed from the saved uint8 images alone.
 
-A process of its own that imports no framework: ``python -P -m gan_bench.scoring RUN_DIR``.
+It runs in a child process that imports no framework: ``python -P -m gan_bench.scoring RUN_DIR``
+reads a `ScoringRequest` from stdin and writes a `ScoringAnswer` to stdout.
 """
+
+from pathlib import Path
+from typing import Literal
+
+from gan_bench.data import SplitName
+from gan_bench.scoring.features.choice import FeatureChoice
+from gan_bench.system.models import Frozen
+
+
+class ScoringTask(Frozen):
+    """Metrics to compute with a feature model on the snapshots of some steps."""
+
+    features: FeatureChoice
+    metrics: tuple[str, ...]
+    """Words of `gan_bench.metrics.METRICS`."""
+    steps: tuple[int, ...]
+
+
+class ScoringRequest(Frozen):
+    """The work of one scoring process, with all that it needs to know about the run."""
+
+    tasks: tuple[ScoringTask, ...]
+    """Tasks with the same features."""
+    dataset: str
+    data_sha256: str
+    """The sha256 of the data set when the run was planned."""
+    train_splits: tuple[SplitName, ...] = ("train",)
+    samples: int
+    """Number of images in a snapshot."""
+    weights: Path | None = None
+    """File of Inception's weights; None: the known ones."""
+    threads: int = 1
+    cache: bool = True
+    """Whether to use the reference cache."""
+
+
+class ScoringAnswer(Frozen):
+    """The outcome of a scoring process."""
+
+    status: Literal["ok", "incomplete", "failed"]
+    """``incomplete``: a score has no value; ``failed``: nothing was written."""
+    problem: str | None = None
+    """One sentence that says why the status is not ``ok``."""

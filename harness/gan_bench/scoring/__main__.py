@@ -1,68 +1,198 @@
-"""The scoring process of a run: ``python -P -m gan_bench.scoring RUN_DIR --features lenet``."""
+"""The scoring process: scores snapshots of one run against the data set's test split.
 
-import argparse
+``python -P -m gan_bench.scoring RUN_DIR`` computes the tasks of its request, and nothing else.
+"""
+
+import os
 import sys
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
 
-from gan_bench.errors import GanBenchError
-from gan_bench.metrics import DEFAULT, parse_metrics
-from gan_bench.scoring.cache_folders import reference_folder
-from gan_bench.scoring.features.choice import parse_features
-from gan_bench.scoring.score_run import Points, score_run
-from gan_bench.scoring.scorer import Options
-from gan_bench.system.devices import default_threads
+from gan_bench import data
+from gan_bench.data import Dataset
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.metrics import METRICS, figure_names
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.scores import LARGEST_REFERENCE, Score, Scores
+from gan_bench.scoring import ScoringAnswer, ScoringRequest
+from gan_bench.scoring.images import of_snapshot, of_split
+from gan_bench.scoring.reference_cache import reference_folder
+from gan_bench.scoring.scorer import Options, Scorer
 from gan_bench.system.processes import end_with_parent
 
 
-def _say(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
+def score_run(
+    run_dir: Path, request: ScoringRequest, say: Callable[[str], None] = lambda sentence: None
+) -> Scores:
+    """Score snapshots of a run and add the scores to ``scores/<fingerprint>.json``.
+
+    Scores in the file stay unless there is a new value.
+
+    Parameters
+    ----------
+    run_dir
+        The run's folder.
+    request
+        What to score.
+    say
+        Called with a sentence for the log.
+
+    Returns
+    -------
+    Scores
+        The content of the file. Its status is ``error`` if a snapshot cannot be read or has no FID.
+
+    Raises
+    ------
+    GanBenchError
+        These features and this data set cannot be scored; nothing was written.
+    OSError
+        The scores cannot be written.
+    """
+    began = time.perf_counter()
+    folder = RunFolder(run_dir)
+    dataset = _dataset(request)
+    features = request.tasks[0].features
+    n_fake = _count(features.images, request, dataset)
+    n_real = features.images or min(len(dataset.test.images), LARGEST_REFERENCE)
+    options = Options(
+        features=features.model,
+        weights=request.weights if features.model == "inception" else None,
+        threads=request.threads,
+        cache=reference_folder() if request.cache else None,
+        say=say,
+    )
+    metrics = [name for name in METRICS if any(name in task.metrics for task in request.tasks)]
+    reference = of_split(dataset, "test", n_real)
+    with Scorer(reference, n_fake, options, train_splits=request.train_splits) as scorer:
+        path = folder.scores / f"{scorer.protocol.fingerprint}.json"
+        # A damaged file is an error: it may have the only scores of deleted snapshots.
+        if path.exists():
+            Scores.read(path)
+        rows = [
+            row
+            for task in request.tasks
+            for step in task.steps
+            for row in _score(step, folder.snapshot(step), task.metrics, scorer, request.samples)
+        ]
+        floor = scorer.floor(metrics)
+        for sentence in scorer.notices():
+            say(sentence)
+    names = [name for metric in METRICS for name in figure_names(metric, scorer.name)]
+    result = Scores(
+        status="ok",
+        warnings=scorer.warnings,
+        score_s=time.perf_counter() - began,
+        protocol=scorer.protocol,
+        fingerprint=scorer.protocol.fingerprint,
+        versions=scorer.versions,
+        weights=scorer.weights,
+        floor=floor.values,
+        floor_reason=floor.reason,
+        scores=rows,
+    )
+    # Read only now: a scorer whose parent was killed may have written meanwhile.
+    if path.exists():
+        result = result.merged(Scores.read(path))
+    rows = sorted(result.scores, key=lambda row: (row.step, names.index(row.metric)))
+    problem = scorer.no_features if set(metrics) - {"modes"} else None
+    problem = problem or _problem(result)
+    status = "ok" if problem is None else "error"
+    result = result.model_copy(update={"scores": rows, "status": status, "reason": problem})
+    folder.scores.mkdir(exist_ok=True)
+    result.write(folder.scores)
+    _remove_superseded(folder, result)
+    return result
+
+
+def _problem(scores: Scores) -> str | None:
+    """Return why a score has no value, unless it can have none, like the classes without labels."""
+    fid = f"fid_{scores.protocol.features}"
+    for row in scores.scores:
+        if row.value is None and (row.metric == fid or row.all_equal is None):
+            return row.reason
+    return None
+
+
+def _count(images: int | None, request: ScoringRequest, dataset: Dataset) -> int:
+    """Return the number of samples to score; refuse more than there are on either side."""
+    if images is None:
+        return request.samples
+    available = {
+        "the snapshots hold": request.samples,
+        f"{data.label(dataset.name)}:test holds": len(dataset.test.images),
+    }
+    for holder, count in available.items():
+        if images > count:
+            raise UsageError(
+                f"{images:,} images cannot be scored, as {holder} {count:,}: ask for fewer."
+            )
+    return images
+
+
+def _dataset(request: ScoringRequest) -> Dataset:
+    dataset = data.load(request.dataset)
+    if dataset.sha256 != request.data_sha256:
+        raise GanBenchError(
+            f"The data set {data.label(dataset.name)} has changed since the run was planned "
+            f"(sha256 {dataset.sha256[:12]}, planned {request.data_sha256[:12]}): its test images "
+            "are no reference for this run."
+        )
+    return dataset
+
+
+def _remove_superseded(folder: RunFolder, scores: Scores) -> None:
+    """Delete the file that says that there is no feature model, now that there is one."""
+    if scores.protocol.features_sha256 is None:
+        return
+    absent = scores.protocol.model_copy(
+        update={"features_sha256": None, "resize": "none", "channels": "none"}
+    )
+    (folder.scores / f"{absent.fingerprint}.json").unlink(missing_ok=True)
+
+
+def _score(
+    step: int, path: Path, metrics: Sequence[str], scorer: Scorer, planned: int
+) -> list[Score]:
+    n_fake = scorer.protocol.n_fake
+    all_equal, count = None, 0
+    try:
+        samples = of_snapshot(path)
+        count = samples.count
+        # A snapshot may have been cut to fewer images that are enough for these features.
+        if count != planned and (n_fake == planned or count < n_fake):
+            raise GanBenchError(
+                f"The snapshot {path.name} holds {count:,} images instead of the planned "
+                f"{planned:,}: run the training again."
+            )
+        samples, count = samples.head(n_fake), n_fake
+        rows = scorer.score(samples, metrics)
+        all_equal = samples.all_equal()
+    except GanBenchError as error:
+        rows = scorer.missing(metrics, count, str(error))
+    return [Score(step=step, all_equal=all_equal, **row.model_dump()) for row in rows]
 
 
 def main() -> int:
-    """Score one run; return 0, 1 where a snapshot has no score, 2 where nothing was written."""
-    parser = argparse.ArgumentParser(
-        prog="python -P -m gan_bench.scoring",
-        description="Score the snapshots of one run and thin them out.",
-    )
-    parser.add_argument("run_dir", type=Path, help="the run's folder, with spec.json and snapshots")
-    parser.add_argument(
-        "--features", default="lenet", help="a feature model: lenet, inception:2500, ./mine.onnx"
-    )
-    parser.add_argument("--metrics", default=",".join(DEFAULT), help="with commas between them")
-    parser.add_argument("--weights", type=Path, help="Inception's")
-    parser.add_argument("--points", choices=get_args(Points), default="planned")
-    parser.add_argument("--threads", type=int, default=None, help="for the feature model")
-    parser.add_argument("--no-cache", action="store_true", help="keep nothing of the reference")
-    parser.add_argument("--no-thin", action="store_true", help="write no grids, delete nothing")
-    parser.add_argument(
-        "--keep-samples", action="store_true", help="keep all snapshots, not the last only"
-    )
-    options = parser.parse_args()
+    """Score a run; return 0, 1 if a score has no value, 2 if nothing was written."""
+    # Everything that a library prints goes to the log, and only the answer to the parent.
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    request = ScoringRequest.model_validate_json(sys.stdin.buffer.readline())
     end_with_parent()
     try:
-        (features,) = parse_features(options.features)
-        scores = score_run(
-            options.run_dir,
-            parse_metrics(options.metrics),
-            Options(
-                features=features.model,
-                weights=options.weights,
-                threads=default_threads() if options.threads is None else options.threads,
-                cache=None if options.no_cache else reference_folder(),
-                say=_say,
-            ),
-            images=features.images,
-            points=options.points,
-            thin=not options.no_thin,
-            keep_samples=options.keep_samples,
-        )
+        scores = score_run(Path(sys.argv[1]), request, lambda sentence: print(sentence, flush=True))
     except (GanBenchError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    if scores.reason is not None:
-        sys.stderr.write(f"{scores.reason}\n")
-    return 0 if scores.status == "ok" else 1
+        answer = ScoringAnswer(status="failed", problem=str(error))
+    else:
+        status = "ok" if scores.status == "ok" else "incomplete"
+        answer = ScoringAnswer(status=status, problem=scores.reason)
+    if answer.problem is not None:
+        sys.stderr.write(f"{answer.problem}\n")
+    with os.fdopen(answers, "w") as file:
+        file.write(answer.model_dump_json())
+    return {"ok": 0, "incomplete": 1, "failed": 2}[answer.status]
 
 
 if __name__ == "__main__":

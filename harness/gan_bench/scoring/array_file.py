@@ -1,4 +1,4 @@
-"""Arrays of images in ``.npy`` and ``.npz`` files, read in parts."""
+"""Arrays of images in ``.npy`` and ``.npz`` files, checked and read in blocks."""
 
 import zipfile
 import zlib
@@ -10,53 +10,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import UsageError
-from gan_bench.results.losses import read_header
+from gan_bench.results.training_files import read_header
 
 T = TypeVar("T")
 Images = NDArray[np.uint8]
-
-
-def header(path: Path, label: str, remedy: str) -> tuple[int, tuple[int, int, int]]:
-    """Return the count and the (height, width, channels) of a file's images."""
-    with ArrayFile(path, label, remedy) as file:
-        count, *rest = file.shape
-    return enough(count, label), shape_of(tuple(rest))
-
-
-def enough(count: int, where: str) -> int:
-    """Return the count, or refuse fewer than two images."""
-    if count < 2:
-        raise UsageError(
-            f"{where} holds {count or 'no'} image{'' if count == 1 else 's'}; at least two are "
-            "needed for a distance."
-        )
-    return count
-
-
-def shape_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return (height, width, channels) as plain integers."""
-    height, width, channels = shape
-    return int(height), int(width), int(channels)
-
-
-def size_text(shape: tuple[int, ...]) -> str:
-    """Return e.g. ``28 x 28``."""
-    return " x ".join(map(str, shape))
+"""uint8 (n, height, width, channels)."""
 
 
 class ArrayFile:
-    """A uint8 NHWC array on the disk, read from its beginning to its end."""
+    """An open uint8 NHWC array, read from its beginning to its end.
+
+    Every error is a `UsageError`.
+
+    Attributes
+    ----------
+    shape
+        (count, height, width, channels), with 1 or 3 channels.
+    """
 
     def __init__(self, path: Path, label: str, remedy: str) -> None:
+        """Open nothing yet.
+
+        Parameters
+        ----------
+        path
+            The file; an ``.npz`` must have one array, or one named ``images``.
+        label
+            Subject of the sentences about errors.
+        remedy
+            What the user can do about a damaged file.
+        """
         self.path = path
         self._label = label
         self._remedy = remedy
         self._archive: zipfile.ZipFile | None = None
 
     def __enter__(self) -> "ArrayFile":
-        self._file = self._sound(self._open)
+        self._file = self._checked(self._open)
         try:
-            self.shape = self._sound(self._read_shape)
+            self.shape = self._checked(self._read_shape)
         except BaseException:
             self.__exit__()
             raise
@@ -70,11 +62,11 @@ class ArrayFile:
     def blocks(self, size: int) -> Iterator[Images]:
         """Yield the images in blocks of at most this many."""
         count, *rest = self.shape
-        each = int(np.prod(rest))
+        image_bytes = int(np.prod(rest))
         for start in range(0, count, size):
             number = min(size, count - start)
-            content = self._sound(lambda: self._file.read(number * each))  # noqa: B023
-            if len(content) < number * each:
+            content = self._checked(lambda: self._file.read(number * image_bytes))  # noqa: B023
+            if len(content) < number * image_bytes:
                 raise UsageError(f"{self._label} is cut short: {self._remedy}.")
             yield np.frombuffer(content, dtype=np.uint8).reshape(number, *rest)
 
@@ -85,17 +77,17 @@ class ArrayFile:
         names = [n.removesuffix(".npy") for n in self._archive.namelist() if n.endswith(".npy")]
         name = "images" if "images" in names else names[0] if len(names) == 1 else None
         if name is None:
-            held = ", ".join(names) or "none"
+            listed = ", ".join(names) or "none"
             self._archive.close()
             raise UsageError(
-                f"{self._label} must hold one array, or one called 'images'; it holds {held}."
+                f"{self._label} must hold one array, or one called 'images'; it holds {listed}."
             )
         return self._archive.open(f"{name}.npy")  # type: ignore[return-value]
 
     def _read_shape(self) -> tuple[int, ...]:
         shape, fortran, dtype = read_header(self._file)
-        flat = len(shape) == 4 and 0 in shape[1:3]
-        if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or fortran or flat:
+        empty = len(shape) == 4 and 0 in shape[1:3]
+        if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or fortran or empty:
             order = " in Fortran's order" if fortran and len(shape) > 1 else ""
             raise UsageError(
                 f"{self._label} holds {dtype} {shape}{order} instead of uint8 (n, height, width, "
@@ -103,7 +95,7 @@ class ArrayFile:
             )
         return shape
 
-    def _sound(self, action: Callable[[], T]) -> T:
+    def _checked(self, action: Callable[[], T]) -> T:
         try:
             return action()
         except UsageError:

@@ -1,6 +1,6 @@
-"""Sets of images to be scored: what a user's word names, read in blocks and never whole.
+"""Image sets: opened by what a user types, read in blocks and never whole.
 
-A word is a folder of images, an ``.npz`` or ``.npy`` file of uint8 NHWC, or
+A user types a folder of images, an ``.npz`` or ``.npy`` file of uint8 NHWC, or
 ``dataset:split[:count]`` such as ``mnist:test:1000``.
 """
 
@@ -17,7 +17,7 @@ from gan_bench.data import Dataset, Split, SplitName
 from gan_bench.data.folder import visible_files
 from gan_bench.data.image_file import SUFFIXES, read_picture, shown
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.scoring.array_file import ArrayFile, Images, enough, header, shape_of, size_text
+from gan_bench.scoring.array_file import ArrayFile, Images
 from gan_bench.streams import Stream, generator
 from gan_bench.system.files import is_folder
 
@@ -27,25 +27,25 @@ _SPLITS: tuple[SplitName, ...] = ("train", "test")
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images in an order, all of one shape; they are read again whenever they are wanted."""
+    """Ordered images of one shape; every use reads them again."""
 
     name: str
-    """For readers and protocols: a data set's name, or that of a file or folder."""
+    """Name of the data set, file or folder."""
     shape: tuple[int, int, int]
-    """(height, width, channels), of 1 or 3 channels."""
+    """(height, width, channels), with 1 or 3 channels."""
     count: int
     sha256: str
-    """Of the split that they are of, or of their shape and pixels."""
+    """sha256 of the data set's split, or of the shape and pixels; empty for snapshots."""
     selection: str
-    """Which of these: with the sha256 it names the content."""
+    """Which images of the split or file; with the sha256 it identifies the content."""
     read: Callable[[int], Iterator[Images]] = field(repr=False)
-    """Yields uint8 (at most so many, height, width, channels)."""
+    """Yields blocks of at most the given number of images."""
     split: SplitName | None = None
     dataset: Dataset | None = field(default=None, repr=False)
-    """That they are a part of."""
+    """The data set that the images come from; None for files and folders."""
 
     def first(self, count: int) -> Images:
-        """Return the first images, at most so many."""
+        """Return the first images, at most ``count``."""
         blocks = []
         for block in self.read(count):
             blocks.append(block)
@@ -53,12 +53,12 @@ class ImageSet:
         return np.concatenate(blocks)[:count]
 
     def head(self, count: int) -> "ImageSet":
-        """Return the first images only, or the set itself where it has no more.
+        """Return a set of the first ``count`` images.
 
         Raises
         ------
         UsageError
-            It has fewer.
+            There are fewer.
         """
         if count == self.count:
             return self
@@ -79,50 +79,51 @@ class ImageSet:
         return replace(self, count=count, selection=f"{self.selection}, first {count}", read=first)
 
     def all_equal(self) -> bool:
-        """Whether all are one and the same image."""
-        one = self.first(1)
-        return all(bool((block == one).all()) for block in self.read(256))
+        """Whether all images are equal."""
+        first = self.first(1)
+        return all(bool((block == first).all()) for block in self.read(256))
 
 
-def open_images(word: str) -> ImageSet:
-    """Return the images that a word names; files are read once to the end, so that all is well.
+def open_images(text: str) -> ImageSet:
+    """Open a folder, an array file or a data set's split; files are read once, to check them.
 
     Raises
     ------
     UsageError
-        The word names nothing, or what it names cannot be scored: too few images, damaged, of
-        different sizes, not uint8.
+        ``text`` is not a folder, array file or data set, or its images cannot be scored: too few,
+        damaged, of different sizes, or not uint8.
     """
-    path = Path(word)
+    path = Path(text)
     if is_folder(path):
         return of_folder(path)
     if path.suffix.lower() in (".npz", ".npy"):
         return of_file(path)
-    name, split, count = _parts(word)
+    name, split, count = _parse_split(text)
     if split is None:
         raise UsageError(
-            f"There are no images {word!r}: give a folder, an .npz or .npy file, or "
+            f"There are no images {text!r}: give a folder, an .npz or .npy file, or "
             "dataset:split[:count] such as mnist:test:1000."
         )
     return of_split(data.load(name), split, count)
 
 
-def _parts(word: str) -> tuple[str, SplitName | None, int | None]:
-    head, _, last = word.rpartition(":")
+def _parse_split(text: str) -> tuple[str, SplitName | None, int | None]:
+    """Read ``dataset:split[:count]``; the split is None if there is none."""
+    head, _, last = text.rpartition(":")
     count = None
     if head and last not in _SPLITS:
         before, _, maybe = head.rpartition(":")
         if maybe in _SPLITS:
             if not (last.isdecimal() and last.isascii() and int(last) > 0):
                 raise UsageError(
-                    f"{word!r}: the count {last!r} is no whole number above 0; such as {head}:1000."
+                    f"{text!r}: the count {last!r} is no whole number above 0; write {head}:1000."
                 )
             head, last, count = before, maybe, int(last)
     return head, next((split for split in _SPLITS if split == last and head), None), count
 
 
 def of_split(dataset: Dataset, split: SplitName, count: int | None = None) -> ImageSet:
-    """Return a split's first images, all of them without a count.
+    """Return the first images of a split, by default all.
 
     Raises
     ------
@@ -130,23 +131,23 @@ def of_split(dataset: Dataset, split: SplitName, count: int | None = None) -> Im
         There are fewer.
     """
     part: Split = getattr(dataset, split)
-    there = len(part.images)
-    if count is not None and count > there:
+    available = len(part.images)
+    if count is not None and count > available:
         raise UsageError(
-            f"{data.label(dataset.name)}:{split} has {there:,} images, not {count:,}; ask for "
+            f"{data.label(dataset.name)}:{split} has {available:,} images, not {count:,}; ask for "
             "fewer."
         )
-    count = there if count is None else count
+    count = available if count is None else count
     return _of_array(dataset, split, part, slice(0, count), count, f"first {count}")
 
 
 def drawn(dataset: Dataset, split: SplitName, count: int, *, seed: int) -> ImageSet:
-    """Return so many images of a split, drawn without replacement.
+    """Return images of a split, drawn at random without replacement.
 
     Raises
     ------
     GanBenchError
-        There are fewer: drawing some twice would not be the same count.
+        There are fewer than ``count``.
     """
     part: Split = getattr(dataset, split)
     available = len(part.images)
@@ -170,8 +171,8 @@ def _of_array(
     images = part.images[chosen]
     return ImageSet(
         name=data.label(dataset.name),
-        shape=shape_of(images.shape[1:]),
-        count=enough(count, f"{data.label(dataset.name)}:{split}"),
+        shape=_shape(images.shape[1:]),
+        count=_at_least_two(count, f"{data.label(dataset.name)}:{split}"),
         sha256=part.sha256,
         selection=selection,
         read=lambda size: (images[start : start + size] for start in range(0, count, size)),
@@ -181,7 +182,7 @@ def _of_array(
 
 
 def of_folder(path: Path) -> ImageSet:
-    """Return the images of a folder, at any depth, in the order of their paths.
+    """Return the images of a folder and its subfolders, in the order of their paths.
 
     Raises
     ------
@@ -192,11 +193,11 @@ def of_folder(path: Path) -> ImageSet:
     for file in files:
         if file.suffix.lower() not in SUFFIXES:
             raise UsageError(
-                f"{shown(file)} is no image by its name ({' '.join(SUFFIXES)}); move it out of the "
-                "folder."
+                f"{shown(file)} has no suffix of an image ({' '.join(SUFFIXES)}); move it out of "
+                "the folder."
             )
-    count = enough(len(files), str(path))
-    shape = shape_of(read_picture(files[0], size=None, channels=None).shape)
+    count = _at_least_two(len(files), str(path))
+    shape = _shape(read_picture(files[0], size=None, channels=None).shape)
 
     def pictures() -> Iterator[Images]:
         for file in files:
@@ -208,41 +209,41 @@ def of_folder(path: Path) -> ImageSet:
                 )
             yield pixels[np.newaxis]
 
-    return _of_files(path.resolve().name, shape, count, lambda size: _gathered(pictures(), size))
+    return _of_files(path.resolve().name, shape, count, lambda size: _in_blocks(pictures(), size))
 
 
 def of_file(path: Path) -> ImageSet:
-    """Return the images of an ``.npy`` file, or of an ``.npz``'s array ``images`` or only array.
+    """Return the images of an ``.npy`` or ``.npz`` file.
 
     Raises
     ------
     UsageError
-        The file is not there, damaged, or holds something else than uint8 NHWC of 1 or 3 channels.
+        The file does not exist, is damaged, or is not uint8 NHWC with 1 or 3 channels.
     """
-    count, shape = header(path, shown(path), _MAKE_AGAIN)
+    count, shape = _count_and_shape(path, shown(path), _MAKE_AGAIN)
     return _of_files(path.name, shape, count, lambda size: _read_file(path, size))
 
 
 def of_snapshot(path: Path) -> ImageSet:
-    """Return the samples of an evaluation point, as a worker saved them; without a sha256.
+    """Return the samples that a worker saved at an evaluation point, without a sha256.
 
     Raises
     ------
     UsageError
-        As `of_file`; while they are read, too.
+        See `of_file`; reading the images raises it too, because only the header is checked here.
     """
-    count, shape = header(path, _as_snapshot(path), _TRAIN_AGAIN)
+    count, shape = _count_and_shape(path, _snapshot_label(path), _TRAIN_AGAIN)
     name = f"the snapshot {path.name}"
     return ImageSet(name, shape, count, "", "all", lambda size: read_snapshot(path, size))
 
 
 def read_snapshot(path: Path, size: int) -> Iterator[Images]:
-    """Yield the samples of an evaluation point, so many at a time; see `of_snapshot`."""
-    with ArrayFile(path, _as_snapshot(path), _TRAIN_AGAIN) as file:
+    """Yield the samples of an evaluation point in blocks of ``size``; see `of_snapshot`."""
+    with ArrayFile(path, _snapshot_label(path), _TRAIN_AGAIN) as file:
         yield from file.blocks(size)
 
 
-def _as_snapshot(path: Path) -> str:
+def _snapshot_label(path: Path) -> str:
     return f"The snapshot {path.name}"
 
 
@@ -263,12 +264,37 @@ def _of_files(
     return ImageSet(name, shape, count, digest.hexdigest(), "all", read)
 
 
-def _gathered(images: Iterable[Images], size: int) -> Iterator[Images]:
-    held: list[Images] = []
+def _in_blocks(images: Iterable[Images], size: int) -> Iterator[Images]:
+    block: list[Images] = []
     for image in images:
-        held.append(image)
-        if len(held) == size:
-            yield np.concatenate(held)
-            held = []
-    if held:
-        yield np.concatenate(held)
+        block.append(image)
+        if len(block) == size:
+            yield np.concatenate(block)
+            block = []
+    if block:
+        yield np.concatenate(block)
+
+
+def _count_and_shape(path: Path, label: str, remedy: str) -> tuple[int, tuple[int, int, int]]:
+    with ArrayFile(path, label, remedy) as file:
+        count, *rest = file.shape
+    return _at_least_two(count, label), _shape(tuple(rest))
+
+
+def _at_least_two(count: int, source: str) -> int:
+    if count < 2:
+        raise UsageError(
+            f"{source} holds {count or 'no'} image{'' if count == 1 else 's'}; at least two are "
+            "needed for a distance."
+        )
+    return count
+
+
+def _shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    height, width, channels = shape
+    return int(height), int(width), int(channels)
+
+
+def size_text(shape: tuple[int, ...]) -> str:
+    """Return e.g. ``28 x 28 x 1``."""
+    return " x ".join(map(str, shape))

@@ -1,8 +1,8 @@
-"""The cache of what scoring computes of real images: features, statistics and floors.
+"""The reference cache: features, statistics and floors of real images.
 
-An entry is a folder named by what its content depends on: data, selection, feature model and ONNX
-Runtime. It appears whole by a rename, so processes may read and write at once, and its sha256s are
-compared whenever it is read.
+An entry is a folder named after everything that its content depends on: data, selection, feature
+model and ONNX Runtime. A rename makes it appear complete, so several processes may read and write
+at once. Its checksums are verified whenever it is read.
 """
 
 import contextlib
@@ -13,40 +13,43 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+import psutil
 
 from gan_bench.errors import GanBenchError
-from gan_bench.scoring.cache_folders import scratch_folder
 from gan_bench.scoring.features.feature_file import FeatureFile
+from gan_bench.scoring.features.model_cache import features_folder
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet
-from gan_bench.scoring.metrics.frechet import GaussianStatistics
-from gan_bench.scoring.metrics.frechet_interval import gaussian
-from gan_bench.system.files import file_sha256
+from gan_bench.scoring.metrics.frechet import GaussianStatistics, gaussian
+from gan_bench.system.files import cache_folder, file_sha256
 
 _LAYOUT = 1
 _NEW, _OLD = ".new-", ".old-"
-_LEFT_BEHIND_S = 24 * 3600
-_ENTRY, _FEATURES, _STATISTICS, _FIGURES = (
-    *("entry.json", "features.f32", "statistics.npz"),
-    "figures.json",
-)
+_ABANDONED_S = 24 * 3600
+"""Age from which unfinished entries are leftovers of killed processes."""
+_ENTRY = "entry.json"
+_FEATURES, _STATISTICS, _VALUES = "features.f32", "statistics.npz", "figures.json"
+_SCRATCH_PREFIX = "gan-bench-score-"
+_SCRATCH_OLD_S = 3600.0
+"""Younger folders stay: their process may run in a container where this one cannot see it."""
 
 
 class ReferenceCache:
-    """Entries in a folder; without one nothing is kept beyond the process.
+    """Entries in a folder; without a folder nothing is cached beyond the process.
 
-    Whatever it returns lies in a folder of the process's own, so that no other process can change
-    or remove it.
+    All files that it returns are in a temporary folder of this process, so that no other process
+    can change or delete them.
 
     Attributes
     ----------
     notices
-        Sentences on entries that were damaged and have been made again.
+        Sentences about entries that were damaged and have been computed again.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -64,16 +67,16 @@ class ReferenceCache:
     def features(
         self, model: FeatureModel, images: ImageSet, *, keep: bool
     ) -> tuple[FeatureFile, GaussianStatistics]:
-        """Return the features of images and their statistics, from the cache where they are.
+        """Return the features of images and their statistics, cached or computed.
 
         Parameters
         ----------
         model
-            Makes the features.
+            The feature model.
         images
-            Of real images.
+            The images.
         keep
-            Whether to keep them for other processes.
+            Whether to read and write the cache; this makes sense for real images.
 
         Raises
         ------
@@ -81,43 +84,44 @@ class ReferenceCache:
             The images do not fit the model, a feature is NaN or infinite, or a disk is full.
         """
         if not keep or self._folder is None:
-            made = self._extract(model, images, self._new_folder())
-            return made, gaussian(made)
-        # To the bit the same only on the same provider, runtime and kind of machine.
+            features = self._extract(model, images, self._new_folder())
+            return features, gaussian(features)
+        # Features have the same bits only with the same provider, runtime and architecture.
         key = {
             "images": f"{images.sha256} {images.selection} {images.shape}",
             "model": model.sha256,
             "runtime": f"{onnxruntime.__version__} {model.provider} {os.uname().machine}",
         }
-        held = self._fetch(key)
-        if held is None:
-            held = self._new_folder()
-            made = self._extract(model, images, held)
-            _save(held / _STATISTICS, gaussian(made))
-            self._publish(key, held, {"count": made.count, "dimensions": made.dimensions})
-        facts = _read_entry(held, key)
+        entry = self._fetch(key)
+        if entry is None:
+            entry = self._new_folder()
+            features = self._extract(model, images, entry)
+            state: dict[str, Any] = gaussian(features).state()
+            np.savez(entry / _STATISTICS, **state)
+            self._publish(key, entry, {"count": features.count, "dimensions": features.dimensions})
+        facts = _read_entry(entry, key)
         assert facts is not None
-        features = FeatureFile(held / _FEATURES, facts["count"], facts["dimensions"])
+        features = FeatureFile(entry / _FEATURES, facts["count"], facts["dimensions"])
         if features.count <= features.dimensions:
             return features, gaussian(features)
-        with np.load(held / _STATISTICS, allow_pickle=False) as state:
-            return features, GaussianStatistics.of_state(dict(state))
+        with np.load(entry / _STATISTICS, allow_pickle=False) as archive:
+            return features, GaussianStatistics.of_state(dict(archive))
 
-    def figures(self, key: Mapping[str, str]) -> dict[str, Any] | None:
-        """Return figures that `keep_figures` kept, None where there are none."""
-        held = None if self._folder is None else self._fetch(key)
-        if held is None:
+    def values(self, key: Mapping[str, str]) -> dict[str, Any] | None:
+        """Return the values that `keep_values` cached; None if there are none."""
+        entry = None if self._folder is None else self._fetch(key)
+        if entry is None:
             return None
-        figures: dict[str, Any] = json.loads((held / _FIGURES).read_text())
-        return figures
+        values: dict[str, Any] = json.loads((entry / _VALUES).read_text())
+        return values
 
-    def keep_figures(self, key: Mapping[str, str], figures: dict[str, Any]) -> None:
-        """Keep figures of real images for other processes."""
+    def keep_values(self, key: Mapping[str, str], values: dict[str, Any]) -> None:
+        """Cache values of real images for other processes."""
         if self._folder is None:
             return
-        held = self._new_folder()
-        (held / _FIGURES).write_text(json.dumps(figures, allow_nan=False))
-        self._publish(key, held, {})
+        entry = self._new_folder()
+        (entry / _VALUES).write_text(json.dumps(values, allow_nan=False))
+        self._publish(key, entry, {})
 
     def _new_folder(self) -> Path:
         self._number += 1
@@ -136,61 +140,61 @@ class ReferenceCache:
                 "there, or name another folder with TMPDIR."
             ) from error
 
-    def _place(self, key: Mapping[str, str]) -> Path:
+    def _path(self, key: Mapping[str, str]) -> Path:
         assert self._folder is not None
         return self._folder / hashlib.sha256(_text(key).encode()).hexdigest()[:24]
 
     def _fetch(self, key: Mapping[str, str]) -> Path | None:
-        """Return a copy of an entry whose sha256s are right, None where there is none."""
-        place = self._place(key)
-        if not place.exists():
+        """Return a copy of an entry with correct checksums; None if there is none."""
+        entry = self._path(key)
+        if not entry.exists():
             return None
-        held = self._new_folder()
-        # Another process may be replacing it: then a file of it is missing, or of the other one.
+        copy = self._new_folder()
+        # Another process may be replacing the entry: then the copy is incomplete or mixed.
         with contextlib.suppress(OSError):
-            for path in place.iterdir():
-                shutil.copyfile(path, held / path.name)
-        if _read_entry(held, key) is not None:
-            return held
-        shutil.rmtree(held)
-        self._remove_damaged(place, key)
+            for path in entry.iterdir():
+                shutil.copyfile(path, copy / path.name)
+        if _read_entry(copy, key) is not None:
+            return copy
+        shutil.rmtree(copy)
+        self._remove_damaged(entry, key)
         return None
 
-    def _remove_damaged(self, place: Path, key: Mapping[str, str]) -> None:
+    def _remove_damaged(self, entry: Path, key: Mapping[str, str]) -> None:
         try:
-            aside = Path(tempfile.mkdtemp(dir=place.parent, prefix=_OLD))
+            aside = Path(tempfile.mkdtemp(dir=entry.parent, prefix=_OLD))
         except OSError:
             return
         try:
-            # Looked at once more: it may have been repaired meanwhile.
-            if place.exists() and _read_entry(place, key) is None:
-                place.rename(aside / place.name)
-                self.notices.append(f"The cache entry {place} was damaged; it is computed again.")
+            # Check again: another process may have replaced it meanwhile.
+            if entry.exists() and _read_entry(entry, key) is None:
+                entry.rename(aside / entry.name)
+                self.notices.append(f"The cache entry {entry} was damaged; it is computed again.")
         except OSError:
             pass  # another process was faster
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
-    def _publish(self, key: Mapping[str, str], held: Path, facts: dict[str, Any]) -> None:
-        """Complete what was made, and put a copy of it where other processes find it."""
-        sums = {path.name: file_sha256(path) for path in sorted(held.iterdir())}
-        content = {"key": _text(key), "facts": facts, "sha256": sums}
+    def _publish(self, key: Mapping[str, str], entry: Path, facts: dict[str, Any]) -> None:
+        """Add checksums to a new entry and copy it into the cache."""
+        checksums = {path.name: file_sha256(path) for path in sorted(entry.iterdir())}
+        content = {"key": _text(key), "facts": facts, "sha256": checksums}
         content["check"] = _check(content)
-        (held / _ENTRY).write_text(json.dumps(content, indent=1), encoding="utf-8")
+        (entry / _ENTRY).write_text(json.dumps(content, indent=1), encoding="utf-8")
         assert self._folder is not None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
             new = Path(tempfile.mkdtemp(dir=self._folder, prefix=_NEW))
             try:
-                for path in held.iterdir():
+                for path in entry.iterdir():
                     shutil.copyfile(path, new / path.name)
                     with (new / path.name).open("rb") as file:
                         os.fsync(file.fileno())
                 new.chmod(0o755)
                 # Another process may have been faster: then its entry stays.
                 with contextlib.suppress(OSError):
-                    new.rename(self._place(key))
+                    new.rename(self._path(key))
             finally:
                 shutil.rmtree(new, ignore_errors=True)
         except OSError as error:
@@ -200,11 +204,11 @@ class ReferenceCache:
             ) from error
 
     def _sweep(self) -> None:
-        """Remove what processes that were killed have left behind."""
+        """Delete unfinished entries of killed processes."""
         assert self._folder is not None
         for path in self._folder.glob(".*"):
             with contextlib.suppress(OSError):
-                old = time.time() - path.stat().st_mtime > _LEFT_BEHIND_S
+                old = time.time() - path.stat().st_mtime > _ABANDONED_S
                 if old and path.name.startswith((_NEW, _OLD)):
                     shutil.rmtree(path, ignore_errors=True)
 
@@ -219,20 +223,69 @@ def _check(content: Mapping[str, Any]) -> str:
 
 
 def _read_entry(folder: Path, key: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return the facts of an entry that is whole and of this key, else None."""
+    """Return the facts of an entry; None if it is damaged or has another key."""
     try:
         content = json.loads((folder / _ENTRY).read_text(encoding="utf-8"))
-        whole = (
+        is_sound = (
             content["key"] == _text(key)
             and content["check"] == _check(content)
-            and all(file_sha256(folder / name) == sum_ for name, sum_ in content["sha256"].items())
+            and all(
+                file_sha256(folder / name) == sha256 for name, sha256 in content["sha256"].items()
+            )
         )
         facts: dict[str, Any] = content["facts"]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return facts if whole else None
+    return facts if is_sound else None
 
 
-def _save(path: Path, statistics: GaussianStatistics) -> None:
-    arrays: dict[str, Any] = statistics.state()
-    np.savez(path, **arrays)
+def reference_folder() -> Path:
+    """Return the folder of the cached features, statistics and floors."""
+    return cache_folder() / "reference"
+
+
+@dataclass(frozen=True)
+class CacheSize:
+    """The size of one cache."""
+
+    what: str
+    folder: Path
+    entries: int
+    bytes: int
+
+    def __str__(self) -> str:
+        """Return e.g. ``3 entries, 12.3 MB in ~/.cache/gan-bench/reference``."""
+        entries = "1 entry" if self.entries == 1 else f"{self.entries:,} entries"
+        return f"{entries}, {self.bytes / 1e6:,.1f} MB in {self.folder}"
+
+
+def cache_sizes() -> list[CacheSize]:
+    """Return the sizes of both caches."""
+    return [
+        _size("reference features", reference_folder(), "*"),
+        _size("feature models", features_folder(), "*.onnx"),
+    ]
+
+
+def _size(what: str, folder: Path, pattern: str) -> CacheSize:
+    entries = sum(not path.name.startswith(".") for path in folder.glob(pattern))
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return CacheSize(what, folder, entries, total)
+
+
+def scratch_folder() -> "tempfile.TemporaryDirectory[str]":
+    """Return a temporary folder named after this process.
+
+    Features of 10,000 images take 80 MB: folders of this user's killed processes are deleted.
+    """
+    for folder in Path(tempfile.gettempdir()).glob(f"{_SCRATCH_PREFIX}*"):
+        number = folder.name.removeprefix(_SCRATCH_PREFIX).partition("-")[0]
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            with contextlib.suppress(OSError):
+                facts = folder.stat()
+                if facts.st_uid == os.getuid() and time.time() - facts.st_mtime > _SCRATCH_OLD_S:
+                    shutil.rmtree(folder, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=f"{_SCRATCH_PREFIX}{os.getpid()}-")

@@ -1,7 +1,8 @@
-"""Snapshots on the disk: the samples of a run's evaluation points, as its worker saved them."""
+"""Snapshots, the saved samples of a run's evaluation points, and grids of their first images."""
 
 import io
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from gan_bench.scoring.images import read_snapshot
 from gan_bench.system.files import write_atomically
 
 SIDE = 8
-"""Images in a row and in a column."""
+"""Images per row and per column of a grid."""
 GAP = 2
 """Pixels between two images."""
 _GAP_VALUE = 128
@@ -28,7 +29,7 @@ def grid(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> ND
     images
         uint8 (n, height, width, channels).
     columns, rows
-        How many there are in a row and in a column.
+        Number of images per row and per column.
 
     Returns
     -------
@@ -58,7 +59,7 @@ def grid_png(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -
     Raises
     ------
     GanBenchError
-        There are other numbers of channels.
+        There are neither 1 nor 3 channels.
     """
     channels = images.shape[3]
     if channels not in (1, 3):
@@ -79,26 +80,26 @@ _NAME = re.compile(r"(\d{8,})\.npz")
 
 
 def snapshot_paths(folder: RunFolder) -> dict[int, Path]:
-    """Return the whole snapshots of a run by step, ascending; other files are passed over."""
-    found = {
+    """Return the snapshots of a run by step, ascending; other files are ignored."""
+    paths = {
         int(match.group(1)): path
         for path in folder.snapshots.glob("*.npz")
         if (match := _NAME.fullmatch(path.name))
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(paths.items()))
 
 
-def keep_grids(folder: RunFolder, *, keep_samples: bool) -> None:
-    """Write a grid of every snapshot and delete the snapshots before the last.
+def keep_grids(folder: RunFolder, *, keep: Collection[int]) -> None:
+    """Write a grid of every snapshot, and delete the snapshots before the last.
 
-    Call it only when their scores are safely on the disk.
+    Call it only when the scores of what it deletes are on the disk.
 
     Parameters
     ----------
     folder
         The run's files.
-    keep_samples
-        Whether to delete nothing.
+    keep
+        Steps of further snapshots that are not deleted.
 
     Raises
     ------
@@ -108,8 +109,8 @@ def keep_grids(folder: RunFolder, *, keep_samples: bool) -> None:
     paths = snapshot_paths(folder)
     folder.grids.mkdir(exist_ok=True)
     for step, path in paths.items():
-        grid = folder.grids / f"{step:08d}.png"
+        grid = folder.grid(step)
         if not grid.exists():
             write_grid(grid, next(read_snapshot(path, SIDE * SIDE)))
-        if not keep_samples and step != max(paths):
+        if step not in keep and step != max(paths):
             path.unlink()

@@ -72,8 +72,13 @@ def write_json_atomically(path: Path, value: Any) -> None:
     OSError
         The file cannot be written.
     """
+    write_atomically(path, json_content(value))
+
+
+def json_content(value: Any) -> bytes:
+    """Return a value as indented JSON, and raise `ValueError` for NaN and infinity."""
     text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
-    write_atomically(path, f"{text}\n".encode())
+    return f"{text}\n".encode()
 
 
 def _umask() -> int:

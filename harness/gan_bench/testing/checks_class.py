@@ -25,7 +25,7 @@ ARGUMENTS = {
 
 
 def contract(pool: TrainerPool) -> None:
-    """Have the contract's names, methods and signatures."""
+    """The class has the contract's attributes, methods and signatures."""
     check_class(pool.trainer_class)
     expect(
         isinstance(pool.recipe, pool.trainer_class.recipe_class),
@@ -58,7 +58,7 @@ def check_class(trainer_class: type[Trainer]) -> None:
 
 
 def unknown_devices(pool: TrainerPool) -> None:
-    """Raise Unsupported for a device that is not there instead of training elsewhere."""
+    """The constructor raises Unsupported for a missing device instead of using another."""
     for device in ("cuda:99", "tpu:99"):
         try:
             pool.build(device)
@@ -71,14 +71,14 @@ def unknown_devices(pool: TrainerPool) -> None:
 
 
 def recipe_as_json(pool: TrainerPool) -> None:
-    """Be the same recipe after being written as JSON and read again."""
+    """The recipe is unchanged after a round trip through JSON."""
     text = json.dumps(pool.recipe.model_dump(mode="json"))
     again = type(pool.recipe).model_validate(json.loads(text))
     expect(again == pool.recipe, f"The recipe read from its own JSON differs: {text}.")
 
 
 def unknown_fields(pool: TrainerPool) -> None:
-    """Refuse a field that the recipe does not have, so that typing errors surface."""
+    """The recipe rejects unknown fields, so that typing errors are found."""
     values = pool.recipe.model_dump() | {"no_such_field": 1}
     try:
         type(pool.recipe).model_validate(values)
@@ -88,7 +88,7 @@ def unknown_fields(pool: TrainerPool) -> None:
 
 
 def initial_weights_are_pure(pool: TrainerPool) -> None:
-    """Make initial weights finite float32 and a function of the seed alone."""
+    """Initial weights are finite float32 and depend on the seed only."""
     first = pool.recipe.initial_weights(pool.seed)
     if first is None:
         raise CheckSkipped("The recipe leaves initial weights to the implementation.")
@@ -114,7 +114,7 @@ STATISTICS = ("moving_mean", "moving_variance")
 
 
 def costs(pool: TrainerPool) -> None:
-    """Have the parameters that the recipe states, and its multiply-adds where it counts them."""
+    """Numbers of parameters and multiply-adds match the recipe's."""
     trainer = pool.untrained
     parameters = pool.recipe.parameter_counts()
     multiply_adds = pool.recipe.forward_multiply_adds()
@@ -151,7 +151,7 @@ CANONICAL = re.compile(
 
 
 def weight_names(pool: TrainerPool) -> None:
-    """Name every tensor canonically, each network's layers counting from 0."""
+    """Every tensor has a canonical name; the layers of each network are numbered from 0."""
     layers: dict[str, set[int]] = {network: set() for network in NETWORKS}
     for name in pool.untrained.weights():
         match = CANONICAL.fullmatch(name)
@@ -165,7 +165,7 @@ def weight_names(pool: TrainerPool) -> None:
 
 
 def weights_of_the_recipe(pool: TrainerPool) -> None:
-    """Have tensors of the names and shapes of the recipe's initial weights."""
+    """Names and shapes of the tensors match the recipe's initial weights."""
     planned = pool.initial
     if planned is None:
         raise CheckSkipped("The recipe leaves initial weights to the implementation.")
@@ -179,7 +179,7 @@ def weights_of_the_recipe(pool: TrainerPool) -> None:
 
 
 def weights_round_trip(pool: TrainerPool) -> None:
-    """Return from ``weights`` what ``set_weights`` was given, to the bit, in the recipe's dtype."""
+    """``weights`` returns the arrays given to ``set_weights`` bit for bit in the recipe's dtype."""
     trainer = pool.with_weights()
     if pool.initial is not None:
         _expect_weights(pool, trainer, pool.initial, "the recipe's initial weights")
@@ -189,7 +189,7 @@ def weights_round_trip(pool: TrainerPool) -> None:
 
 
 def weights_are_copies(pool: TrainerPool) -> None:
-    """Return from ``weights`` arrays that do not change with the trainer, nor it with them."""
+    """``weights`` returns copies, independent of the trainer."""
     trainer = pool.used()
     taken = trainer.weights()
     kept = {name: tensor.copy() for name, tensor in taken.items()}
@@ -205,7 +205,7 @@ def weights_are_copies(pool: TrainerPool) -> None:
 
 
 def set_weights_copies(pool: TrainerPool) -> None:
-    """Keep no reference to the arrays that ``set_weights`` is given."""
+    """``set_weights`` copies the arrays that it is given."""
     trainer = pool.with_weights()
     given = _other_weights(pool, weights_of(trainer))
     trainer.set_weights(given)
@@ -217,7 +217,7 @@ def set_weights_copies(pool: TrainerPool) -> None:
 
 
 def set_weights_keeps_the_rest(pool: TrainerPool) -> None:
-    """Leave optimisers, the step and random state alone in ``set_weights``."""
+    """``set_weights`` does not change optimisers, the step or random state."""
     trainer, first = pool.halfway()
     trainer.set_weights(weights_of(trainer))
     second = trainer.train(pool.batches()[HALF:], pool.latents()[HALF:])

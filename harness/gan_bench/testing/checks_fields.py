@@ -1,4 +1,4 @@
-"""Checks that every field of the recipe changes something: no knob without a wire."""
+"""Checks that every field of the recipe has an effect."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -12,7 +12,7 @@ from gan_bench.trainer import Trainer
 
 
 def sample_shape(pool: TrainerPool) -> None:
-    """Return samples as uint8 in the images' shape, for one latent vector and for many."""
+    """``sample`` returns uint8 images of the data set's shape, for one latent vector or many."""
     trainer = pool.with_weights()
     for count in (1, SAMPLES, 64, 3 * pool.recipe.batch_size + 1):
         images = trainer.sample(pool.evaluation_latents(count))
@@ -24,7 +24,7 @@ def sample_shape(pool: TrainerPool) -> None:
 
 
 def sample_rows(pool: TrainerPool) -> None:
-    """Make a sample of its own latent vector, whatever its place and its neighbours."""
+    """A sample depends on its own latent vector only, not on the rest of the batch."""
     trainer = _trained(pool)
     latents = pool.evaluation_latents()
     images = trainer.sample(latents)
@@ -39,7 +39,7 @@ def sample_rows(pool: TrainerPool) -> None:
 
 
 def sample_repeats(pool: TrainerPool) -> None:
-    """Return the same samples for the same latents again."""
+    """``sample`` returns the same images for the same latents."""
     trainer = _trained(pool)
     latents = pool.evaluation_latents(64)
     first = np.array(trainer.sample(latents))
@@ -49,7 +49,7 @@ def sample_repeats(pool: TrainerPool) -> None:
 
 
 def samples_differ(pool: TrainerPool) -> None:
-    """Return different samples for different latents, before training or after."""
+    """Different latents give different samples, before or after training."""
     latents = pool.evaluation_latents(64)
     for trained in (False, True):
         trainer = _trained(pool) if trained else pool.with_weights()
@@ -60,12 +60,12 @@ def samples_differ(pool: TrainerPool) -> None:
 
 
 def sample_leaves_no_trace(pool: TrainerPool) -> None:
-    """Change no weight by sampling, and train on as if nothing had been sampled."""
+    """Sampling changes neither weights nor the training that follows."""
     _expect_no_trace(pool, lambda trainer: trainer.sample(pool.evaluation_latents(64)))
 
 
 def forward_leaves_no_trace(pool: TrainerPool) -> None:
-    """Change nothing by ``forward``, in training mode too, and train on as if it had not been."""
+    """``forward`` changes neither weights nor the training that follows, in both modes."""
 
     def disturb(trainer: Trainer) -> None:
         for training in (True, False):
@@ -75,7 +75,7 @@ def forward_leaves_no_trace(pool: TrainerPool) -> None:
 
 
 def forward_outputs(pool: TrainerPool) -> None:
-    """Return from ``forward`` G as float NHWC in [-1, 1] and D as logits, no probabilities."""
+    """``forward`` returns G as float NHWC in [-1, 1] and D as logits, not probabilities."""
     trainer = _trained(pool)
     count = pool.recipe.batch_size
     for training in (True, False):
@@ -94,7 +94,7 @@ def forward_outputs(pool: TrainerPool) -> None:
 
 
 def forward_modes(pool: TrainerPool) -> None:
-    """Use the batch's statistics in training mode where there are moving ones, and no dropout."""
+    """Training mode of ``forward`` uses the batch's statistics and no dropout."""
     trainer = _trained(pool)
     names = trainer.weights().keys()
     batch, again, moving = (_forward(pool, trainer, mode) for mode in (True, True, False))
@@ -107,7 +107,7 @@ def forward_modes(pool: TrainerPool) -> None:
 
 
 def forward_agrees_with_sample(pool: TrainerPool) -> None:
-    """Sample inference mode's G, -1 at grey level 0 and 1 at 255, within one level."""
+    """Samples are G in inference mode, from -1 (grey level 0) to 1 (255), within one level."""
     trainer = _trained(pool)
     latents = pool.evaluation_latents(pool.recipe.batch_size)
     trained = weights_of(trainer)

@@ -22,7 +22,7 @@ from gan_bench.trainer import Losses
 
 
 def losses(pool: TrainerPool) -> None:
-    """Return finite losses in the recipe's dtype, one a step, and probabilities in [0, 1]."""
+    """``train`` returns finite losses for each step, in the recipe's dtype; d_* are in [0, 1]."""
     returned = pool.first_run.losses
     if not isinstance(returned, Losses):
         raise CheckFailed(f"`train` returns {type(returned).__name__}, not gan_bench's Losses.")
@@ -42,7 +42,7 @@ def losses(pool: TrainerPool) -> None:
 
 
 def losses_are_copies(pool: TrainerPool) -> None:
-    """Leave losses that were returned alone in a later call of ``train``."""
+    """A later call of ``train`` does not change losses returned before."""
     trainer = pool.used()
     batches, latents = pool.batches(), pool.latents()
     first = trainer.train(batches[:2], latents[:2])
@@ -53,7 +53,7 @@ def losses_are_copies(pool: TrainerPool) -> None:
 
 
 def everything_learns(pool: TrainerPool) -> None:
-    """Change every kernel and every moving statistic of both networks by training."""
+    """Training changes every kernel and every moving statistic of both networks."""
     before = weights_of(pool.with_weights())
     after = pool.reference
     still = [
@@ -66,13 +66,13 @@ def everything_learns(pool: TrainerPool) -> None:
 
 
 def same_seed(pool: TrainerPool) -> None:
-    """End in the same bits in two trainers built with the same arguments."""
+    """Two trainers built with the same arguments end with the same bits."""
     finding = "Two trainers built with the same arguments end in other bits"
     pool.expect_same(pool.reference, pool.repeat.reference, finding)
 
 
 def pieces(pool: TrainerPool) -> None:
-    """End in the same bits after calls of one, two and one steps as after one of four."""
+    """Calls of one, two and one steps end with the same bits as one call of four."""
     trainer = pool.fresh()
     batches, latents = pool.batches(), pool.latents()
     parts = [
@@ -84,14 +84,14 @@ def pieces(pool: TrainerPool) -> None:
 
 
 def waits(pool: TrainerPool) -> None:
-    """Return from ``train`` when training is over, so that nothing changes afterwards."""
+    """``train`` returns when training has finished: nothing changes afterwards."""
     first = {name: array for name, array in pool.reference.items() if "losses" not in name}
     later = pool.observe(pool.first_run.trainer)
     pool.expect_same(first, later, "The trainer changes after `train` has returned")
 
 
 def arguments_untouched(pool: TrainerPool) -> None:
-    """Write to no array that the constructor or ``train`` is given."""
+    """The trainer does not write to arrays that it is given."""
     meant: Observed = {
         "images": pool.images,
         "labels": pool.labels,
@@ -103,7 +103,7 @@ def arguments_untouched(pool: TrainerPool) -> None:
 
 
 def arguments_copied(pool: TrainerPool) -> None:
-    """Keep no reference to batches and latents after ``train`` has returned."""
+    """``train`` keeps no reference to batches and latents."""
     trainer, first = pool.halfway()
     parts = [first]
     for start in range(HALF, STEPS):
@@ -129,25 +129,25 @@ CHECKS = (
 
 
 def save_and_load(pool: TrainerPool) -> None:
-    """Go on with the same bits in a new trainer that loads what another saved, from any folder."""
+    """A new trainer that loads a checkpoint continues with the same bits, from any folder."""
     finding = "A new trainer that loaded goes on otherwise than without"
     pool.expect_same(pool.reference, pool.continued(pool.build()), finding)
 
 
 def load_into_a_used_trainer(pool: TrainerPool) -> None:
-    """Replace everything on ``load`` in a trainer that has trained on something else."""
+    """``load`` replaces the whole state of a trainer that has trained on other data."""
     finding = "A used trainer that loaded goes on otherwise than without"
     pool.expect_same(pool.reference, pool.reloaded, finding)
 
 
 def save_leaves_no_trace(pool: TrainerPool) -> None:
-    """Train on after saving as if nothing had been saved."""
+    """Saving does not change the training that follows."""
     finding = "A trainer that saved goes on otherwise than without"
     pool.expect_same(pool.reference, pool.interrupted.observed, finding)
 
 
 def save_stays_in_its_folder(pool: TrainerPool) -> None:
-    """Write on ``save`` below the given folder, and only there."""
+    """``save`` writes to the given folder only."""
     with empty_folder() as folder:
         pool.with_weights().save(folder)
         strays = [path.name for path in folder.parent.iterdir() if path != folder]
@@ -164,7 +164,7 @@ CHECKPOINT_CHECKS = (
 
 
 def every_draw(pool: TrainerPool) -> None:
-    """Train on each of a step's draws of latents, to its last row."""
+    """Training uses each of a step's draws of latents, including the last row."""
     for draw in range(pool.recipe.draws_per_step):
         latents = pool.latents()
         latents[-1, draw, -1] = pool.noise(4)
@@ -177,7 +177,7 @@ def every_draw(pool: TrainerPool) -> None:
 
 
 def every_real_batch(pool: TrainerPool) -> None:
-    """Train on each of a step's real batches, to its last image."""
+    """Training uses each of a step's real batches, including the last image."""
     for batch in range(pool.recipe.real_batches_per_step):
         batches = pool.batches()
         batches[-1, batch, -1] = _different_image(pool, int(batches[-1, batch, -1]))
@@ -190,7 +190,7 @@ def every_real_batch(pool: TrainerPool) -> None:
 
 
 def unused_images(pool: TrainerPool) -> None:
-    """Train on the images of the batches alone."""
+    """Training uses the images of the batches only."""
     unused = len(pool.images) // 2
     if unused == 0:
         raise CheckSkipped("There is no image to leave out.")

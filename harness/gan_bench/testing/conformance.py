@@ -1,4 +1,4 @@
-"""The conformance suite: whether a trainer does what the contract says."""
+"""The conformance suite: checks a trainer against the contract."""
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -51,29 +51,29 @@ def check_trainer(
 ) -> list[CheckResult]:
     """Check a trainer class against the contract, on small data and for a few steps.
 
-    Every check runs, whatever the others say; an exception inside a check is that check's failure.
-    Where the trainer raises `Unsupported` when built, every check is skipped with its reason. On a
-    device that does not give the same bits twice, checks that compare bits are skipped if they
-    would fail; make frameworks deterministic before calling this.
+    Every check runs, whatever the results of others; an exception inside a check fails that check.
+    If building the trainer raises `Unsupported`, every check is skipped with its reason. On a
+    nondeterministic device, checks that compare bits are skipped if they would fail; make
+    frameworks deterministic before calling this.
 
     Parameters
     ----------
     trainer_class
         A class that fulfils `gan_bench.trainer.Trainer`.
     recipe
-        Default: the class's recipe with its default values. The suite takes batches of 8 images
-        where the recipe allows that.
+        Default: the class's recipe with its default values. The suite uses batches of 8 images if
+        the recipe allows that.
     device
         ``cpu`` or ``cuda:<index>``.
     seed
-        Of everything that is drawn, 0 <= seed < 2**64 - 1.
+        Random seed, 0 <= seed < 2**64 - 1.
     images
         uint8 (n, height, width, channels), n >= 2; default: 64 synthetic ones, in the first of
         28x28x1, 32x32x3, 32x32x1 and 64x64x3 that the recipe can make.
     labels
         int64 (n,); default: 0 to 9 in turn.
     on_result
-        Called with each result as soon as it is there.
+        Called with each result as soon as it is known.
     only
         The names of the checks to run; default: all.
 
@@ -85,7 +85,7 @@ def check_trainer(
     Raises
     ------
     UsageError
-        Where ``only`` names a check that does not exist.
+        ``only`` names an unknown check.
     """
     with TemporaryDirectory(prefix="gan-bench-") as scratch:
         pool: TrainerPool | None = None
@@ -93,11 +93,11 @@ def check_trainer(
         try:
             chosen = default_recipe(trainer_class) if recipe is None else recipe
         except (AttributeError, TypeError, ValidationError) as error:
-            hindrance: str | None = f"There is no recipe to check with: {describe(error)}."
+            obstacle: str | None = f"There is no recipe to check with: {describe(error)}."
         else:
             folder = Path(scratch).resolve()
             pool = _pool(trainer_class, chosen, device, seed, images, labels, folder)
-            hindrance = _hindrance(pool)
+            obstacle = _obstacle(pool)
             for field in type(chosen).model_fields:
                 checks[f"field {field}"] = partial(check_field, field)
         results = []
@@ -106,8 +106,8 @@ def check_trainer(
                 result = perform(
                     name, promise(name), partial(_contract_without_recipe, trainer_class)
                 )
-            elif pool is None or hindrance is not None:
-                result = CheckResult(name, "skipped", hindrance or "")
+            elif pool is None or obstacle is not None:
+                result = CheckResult(name, "skipped", obstacle or "")
             else:
                 result = perform(name, promise(name), partial(checks[name], pool))
             results.append(result)
@@ -117,9 +117,9 @@ def check_trainer(
 
 
 def promise(name: str) -> str:
-    """Return the sentence that says what a check asks of a trainer."""
+    """Return the sentence that is true if a trainer passes a check."""
     if name not in CHECKS:
-        return f"Let another value of `{name.removeprefix('field ')}` change the run."
+        return f"Another value of `{name.removeprefix('field ')}` changes the run."
     return (CHECKS[name].__doc__ or name).partition("\n")[0].replace("``", "`")
 
 
@@ -160,8 +160,8 @@ def _pool(
     return TrainerPool(trainer_class, recipe, images, labels, device, seed, scratch)
 
 
-def _hindrance(pool: TrainerPool) -> str | None:
-    """Return why the trainer cannot be checked here, or None if it can."""
+def _obstacle(pool: TrainerPool) -> str | None:
+    """Return why the trainer cannot be checked on this device, or None."""
     cannot = pool.recipe.cannot_make(*pool.images.shape[1:])
     if cannot is not None:
         return f"The recipe cannot make these images: {cannot}"

@@ -8,25 +8,25 @@ from typing import NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench import data
 from gan_bench.contract import check_samples, loss_table, weights_sha256
 from gan_bench.data.draws import batches, evaluation_latents, training_latents
 from gan_bench.errors import GanBenchError
 from gan_bench.plan.spec import RunSpec
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.recipe import Recipe
-from gan_bench.results.checkpoints import (
+from gan_bench.results.events import EventWriter
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.training_files import (
     CHECKPOINT_EVERY_S,
     last_checkpoint,
     put_aside,
+    read_losses,
+    write_array,
     write_checkpoint,
+    write_images,
 )
-from gan_bench.results.events import EventWriter
-from gan_bench.results.layout import RunFolder
-from gan_bench.results.losses import read_losses, write_array, write_images
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.disk import is_full, saving
-from gan_bench.system.files import read_limited
 from gan_bench.system.processes import peak_rss_mb
 from gan_bench.trainer import LOSS_COLUMNS, Trainer
 from gan_bench.worker.failure import Diverged, failure_reason, is_out_of_memory
@@ -58,7 +58,7 @@ class Training:
     ) -> None:
         self.folder = folder
         self.events = events
-        self.spec = RunSpec.model_validate_json(read_limited(folder.spec))
+        self.spec = RunSpec.read(folder.spec)
         self.step = 0
         self.stop = False
         self.losses = np.full((self.spec.steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
@@ -90,12 +90,7 @@ class Training:
         started = perf_counter()
         trainer_class = load_trainer(self.spec.implementation)
         imported = perf_counter()
-        dataset = data.load(self.spec.dataset)
-        if dataset.sha256 != self.spec.data_sha256:
-            raise GanBenchError(
-                f"the data set {self.spec.dataset_label} has changed since the run was planned "
-                f"(sha256 {dataset.sha256[:12]}, planned {self.spec.data_sha256[:12]})"
-            )
+        dataset = self.spec.load_dataset()
         loaded = perf_counter()
         recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
         self.recipe = recipe_class.model_validate(self.spec.recipe_values)

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from pytorch_fid import inception as pytorch_fid
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.scoring.features.inception.network import convolutions, graph, tensors_sha256
-from gan_bench.scoring.features.inception.weights import TENSORS_SHA256, Weights, weights_of
+from gan_bench.scoring.features.inception_network import convolutions, graph, tensors_sha256
+from gan_bench.scoring.features.inception_weights import TENSORS_SHA256, Weights, weights_of
 from gan_bench.system.child import reply
 
 TOLERANCE = 1e-4

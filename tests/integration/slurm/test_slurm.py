@@ -419,7 +419,7 @@ def test_ctrl_c_leaves_the_jobs_alone(cluster, plugin):
         watching.send_signal(signal.SIGINT)
         _, err = watching.communicate(timeout=30)
     assert watching.returncode == 130
-    assert "The jobs go on; `gan-bench status --watch" in err
+    assert "The jobs continue; `gan-bench status --watch" in err
     cluster.hurry()
     cluster.wait_for(lambda: cluster.rows()["gan"]["status"] == "ok")
 

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from gan_bench.cli.views.tables import simple_table
+from gan_bench.cli.views.tables import WIDE, print_table, state
 from gan_bench.compare import Comparison
 from gan_bench.compare.output import (
     answer,
@@ -14,43 +14,34 @@ from gan_bench.compare.output import (
     method,
     notes,
 )
-
-_WIDE = 110
-"""Columns of a terminal from which on intervals have their place."""
-_WIDE_ONLY = ("95 % interval", "peak MB")
-_STYLES = {"better": "green", "worse": "red", "no figure": "red", "cannot be told apart": "default"}
+from gan_bench.text import Column, Kind, Table
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
     """Print the answer, the verdicts, what they cost, and what else differs."""
     console.print(Text(answer(comparison), style="bold"))
     console.print(Text(f"A: {comparison.a}\nB: {comparison.b}"))
-    wide = console.width >= _WIDE
-    label = "name" if max(len(row.label) for row in comparison.rows) <= 24 else "text"
-    columns = [("implementation", label), ("A", "number"), ("B", "number")]
-    columns += [(difference_title(comparison), "number")]
-    columns += [("95 % interval", "number"), ("p", "number")] if wide else []
-    cells: list[list[str | Text]] = []
-    for row in comparison.rows:
-        known = difference_cells(row.difference)
-        cells.append(
-            [
-                *(
-                    row.label,
-                    *(mean_and_spread(side.figure if side else None) for side in (row.a, row.b)),
-                ),
-                *(known if wide else known[:1]),
-                Text(row.verdict, style=_STYLES.get(row.kind, "yellow")),
-            ]
+    label: Kind = "name" if max(len(row.label) for row in comparison.rows) <= 24 else "text"
+    first = Column("implementation", label)
+    verdicts = [
+        (
+            row.label,
+            *(mean_and_spread(side.figure if side else None) for side in (row.a, row.b)),
+            *difference_cells(row.difference),
+            state(row.kind, row.verdict),
         )
-    console.print(simple_table([*columns, ("verdict", "text")], cells))
+        for row in comparison.rows
+    ]
+    numbers = (Column(t, "number") for t in ("A", "B", difference_title(comparison)))
+    further = (Column(title, "number", WIDE) for title in ("95 % interval", "p"))
+    print_table(console, Table((first, *numbers, *further, Column("verdict")), verdicts))
     console.print()
-    columns = [("implementation", label), ("images/s A", "number"), ("B", "number")]
-    columns += [("B / A", "number"), ("95 % interval", "number"), ("finish s", "number")]
-    columns += [("peak MB", "number"), ("runs A", "text"), ("runs B", "text")]
-    # A narrow terminal has no place for intervals and memory.
-    shown = [i for i, (title, _) in enumerate(columns) if wide or title not in _WIDE_ONLY]
-    rows = [[[row.label, *costs(row)][i] for i in shown] for row in comparison.rows]
-    console.print(simple_table([columns[i] for i in shown], rows))
+    columns = (
+        *(first, Column("images/s A", "number"), Column("B", "number"), Column("B / A", "number")),
+        *(Column("95 % interval", "number", WIDE), Column("finish s", "number")),
+        *(Column("peak MB", "number", WIDE), Column("runs A"), Column("runs B")),
+    )
+    rows = [(row.label, *costs(row)) for row in comparison.rows]
+    print_table(console, Table(columns, rows))
     for sentence in (*notes(comparison), *method(comparison)):
         console.print(Text(sentence))

@@ -3,14 +3,10 @@
 from rich.console import Console
 from rich.text import Text
 
-from gan_bench.cli.views.tables import simple_table
-from gan_bench.gate.output import answer, cells, percent
+from gan_bench.cli.views.tables import WIDE, print_table, state
+from gan_bench.gate.output import answer, cells
 from gan_bench.gate.stored import Gate
-from gan_bench.text import listed
-
-_WIDE = 110
-"""Columns of a terminal from which on every column of the table has its place."""
-_STYLES = {"pass": "green", "improvement": "green", "regression": "red", "diverged": "red"}
+from gan_bench.text import Column, Table, listed, percent
 
 
 def print_gate(console: Console, gate: Gate) -> None:
@@ -22,17 +18,16 @@ def print_gate(console: Console, gate: Gate) -> None:
             f"{gate.baseline.gan_bench}; margin {percent(gate.margin)}."
         )
     )
-    wide = console.width >= _WIDE
-    columns = [("implementation", "name"), ("baseline", "number"), ("candidate", "number")]
-    columns += [("spread", "number"), ("seeds", "number")] if wide else []
-    columns += [("bound", "number"), ("verdict", "text")]
-    rows: list[list[str | Text]] = []
+    columns = (
+        *(Column("implementation", "name"), Column("baseline", "number")),
+        *(Column("candidate", "number"), Column("spread", "number", WIDE)),
+        *(Column("seeds", "number", WIDE), Column("bound", "number"), Column("verdict")),
+    )
+    rows = []
     for row in gate.rows:
         before, after, spread, seeds, bound = cells(row)
-        middle = [spread, seeds] if wide else []
-        verdict = Text(row.verdict, style=_STYLES.get(row.verdict, "yellow"))
-        rows.append([row.label, before, after, *middle, bound, verdict])
-    console.print(simple_table(columns, rows))
+        rows.append((row.label, before, after, spread, seeds, bound, state(row.verdict)))
+    print_table(console, Table(columns, rows))
     for row in gate.rows:
         console.print(Text(f"{row.label}: {row.why}."))
         if row.notes:

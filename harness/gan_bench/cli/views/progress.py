@@ -1,73 +1,28 @@
-"""What a user sees while a plan runs: a live view in a terminal, plain lines elsewhere."""
+"""Progress of local runs and of jobs elsewhere: live in a terminal, otherwise plain lines."""
 
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from gan_bench.cli.views.tables import state, to_rich
+from gan_bench.launch.local import RunProgress
 from gan_bench.launch.run_one import RunResult
+from gan_bench.launch.status import RunStatus
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.events import Event
-from gan_bench.text import duration
+from gan_bench.results.status import UNFINISHED
+from gan_bench.text import Column, Table, duration
 
 _LINE_EVERY_S = 10.0
-_STYLES = {"ok": "green", "killed": "yellow", "missing": "yellow", "unsupported": "yellow"}
-
-
-class _RunState:
-    """What the events of the run under way have told so far."""
-
-    def __init__(self, spec: RunSpec) -> None:
-        self.spec = spec
-        self.step = 0
-        self.doing = "starting"
-        self.steady_s = 0.0
-        self.steady_steps = 0
-        self.means: dict[str, float | None] = {}
-
-    def take(self, event: Event) -> None:
-        kind = event["event"]
-        if kind == "ready":
-            self.step = event["step"]
-            self.doing = "warming up"
-        elif kind == "chunk":
-            self.step = event["step"]
-            self.means = event["means"]
-            self.doing = "training"
-            if not event["warmup"]:
-                self.steady_s += event["seconds"]
-                self.steady_steps += event["step"] - event["first_step"]
-        elif kind == "done":
-            self.doing = "scoring"
-
-    @property
-    def images_per_s(self) -> float | None:
-        if not self.steady_s:
-            return None
-        return self.steady_steps * self.spec.images_per_step / self.steady_s
-
-    @property
-    def left_s(self) -> float | None:
-        rate = self.images_per_s
-        return (self.spec.steps - self.step) * self.spec.images_per_step / rate if rate else None
-
-    def figures(self) -> str:
-        parts = [f"step {self.step:,} of {self.spec.steps:,}"]
-        for name, short in (("generator", "G"), ("discriminator", "D")):
-            mean = self.means.get(name)
-            if mean is not None:
-                parts.append(f"{short} {mean:.3f}")
-        if self.images_per_s is not None:
-            parts.append(f"{self.images_per_s:,.0f} images/s")
-        if self.doing == "training" and self.left_s is not None:
-            parts.append(f"{duration(self.left_s)} left")
-        return ", ".join(parts)
 
 
 def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
-    """Return a finished run's status and what there is to say of it."""
+    """Return a finished run's status and its description."""
     record = result.record
     if record.status != "ok":
         return record.status, record.reason or ""
@@ -86,8 +41,7 @@ class PlainProgress:
     def __init__(self, console: Console, runs: int) -> None:
         self.console = console
         self.runs = runs
-        self._state: _RunState | None = None
-        self._said = 0.0
+        self._state: RunProgress | None = None
 
     def __enter__(self) -> "PlainProgress":
         return self
@@ -102,18 +56,16 @@ class PlainProgress:
 
     def run_started(self, index: int, spec: RunSpec, reused: bool) -> None:
         """See `gan_bench.launch.local.Observer`."""
-        self._state = _RunState(spec)
-        self._said = time.monotonic()
+        self._state = RunProgress(spec)
         if not reused:
-            self._line(index, f"{spec.run_id}: {spec.steps:,} steps on {spec.device}")
+            self._line(index, self._state.first_line)
 
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
         """See `gan_bench.launch.local.Observer`."""
         assert self._state is not None
-        self._state.take(event)
-        if event["event"] == "chunk" and time.monotonic() - self._said > _LINE_EVERY_S:
-            self._said = time.monotonic()
-            self._line(index, f"{spec.run_id}: {self._state.figures()}")
+        line = self._state.line(event, _LINE_EVERY_S)
+        if line is not None:
+            self._line(index, f"{spec.run_id}: {line}")
 
     def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
         """See `gan_bench.launch.local.Observer`."""
@@ -127,7 +79,7 @@ class LiveProgress:
     def __init__(self, console: Console, runs: int) -> None:
         self.console = console
         self.runs = runs
-        self._state: _RunState | None = None
+        self._state: RunProgress | None = None
         self._plan = Progress(
             TextColumn("runs"), BarColumn(bar_width=None), MofNCompleteColumn(), console=console
         )
@@ -148,17 +100,17 @@ class LiveProgress:
             return self._plan
         spec = self._state.spec
         head = Text(f"{spec.implementation.name} ", style="bold")
-        head.append(f"seed {spec.seed}, {self._state.doing}", style="default")
-        return Group(self._plan, head, Text(self._state.figures()))
+        head.append(f"seed {spec.seed}, {self._state.phase}", style="default")
+        return Group(self._plan, head, Text(str(self._state)))
 
     def run_started(self, index: int, spec: RunSpec, reused: bool) -> None:
         """See `gan_bench.launch.local.Observer`."""
-        self._state = _RunState(spec)
+        self._state = RunProgress(spec)
 
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
         """See `gan_bench.launch.local.Observer`."""
         assert self._state is not None
-        self._state.take(event)
+        self._state.update(event)
         self._plan.update(self._plan_task, completed=index + self._state.step / spec.steps)
 
     def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
@@ -166,7 +118,7 @@ class LiveProgress:
         self._plan.update(self._plan_task, completed=index + 1)
         status, text = _outcome(result, reused)
         line = Text(f"{spec.implementation.name} seed {spec.seed}: ")
-        line.append(status, style=_STYLES.get(status, "red"))
+        line.append(state(status))
         line.append(f" {text}" if text else "")
         self.console.print(line)
 
@@ -174,3 +126,70 @@ class LiveProgress:
 def progress_for(console: Console, runs: int) -> PlainProgress | LiveProgress:
     """Return the live view where the output is a terminal, plain lines elsewhere."""
     return LiveProgress(console, runs) if console.is_terminal else PlainProgress(console, runs)
+
+
+_PLAIN_EVERY_S = 30.0
+_OTHER_LINES = 6
+"""Of the terminal's height that the list of running runs does not get."""
+
+
+def summary(rows: Sequence[RunStatus]) -> str:
+    """Return e.g. ``12 runs: 3 ok, 1 error, 4 running, 4 pending``."""
+    counts = Counter(row.status for row in rows)
+    finished = sorted((s for s in counts if s not in UNFINISHED), key=lambda s: (s != "ok", s))
+    parts = [f"{counts[s]:,} {s}" for s in (*finished, *UNFINISHED) if counts[s]]
+    return f"{len(rows):,} runs: {', '.join(parts) or 'none'}"
+
+
+def show(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
+    """Show looks at runs as they come; return the last one."""
+    return _live(console, looks) if console.is_terminal else _plain(console, looks)
+
+
+def _live(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
+    rows: list[RunStatus] = []
+    told: dict[str, str] = {}
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        for rows in looks:
+            for row in _news(rows, told):
+                console.print(Text.assemble(f"{row.run_id}: ", state(row.status), f" {row.detail}"))
+            live.update(_picture(rows, max(3, console.height - _OTHER_LINES)), refresh=True)
+    return rows
+
+
+def _picture(rows: Sequence[RunStatus], most: int) -> RenderableType:
+    running = [row for row in rows if row.status == "running"]
+    cells = [(row.run_id, f"{row.step:,}/{row.steps:,}", row.detail) for row in running[:most]]
+    columns = (Column("running", "name"), Column("step", "number"), Column(""))
+    table = to_rich(Table(columns, cells))
+    more = f"and {len(running) - most:,} more running" if len(running) > most else ""
+    parts: list[RenderableType] = [Text(summary(rows), style="bold")]
+    return Group(*parts, *([table] if running else []), *([Text(more)] if more else []))
+
+
+def _plain(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
+    rows: list[RunStatus] = []
+    told: dict[str, str] = {}
+    said, said_at = "", 0.0
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    for rows in looks:
+        for row in _news(rows, told):
+            say(f"{row.run_id}: {row.status}" + (f", {row.detail}" if row.detail else ""))
+        now = summary(rows)
+        if now != said and time.monotonic() - said_at > _PLAIN_EVERY_S:
+            say(now)
+            said, said_at = now, time.monotonic()
+    return rows
+
+
+def _news(rows: Sequence[RunStatus], told: dict[str, str]) -> list[RunStatus]:
+    """Return the runs that finished since the last look; at the first look none did."""
+    finished = {row.run_id: row for row in rows if row.status not in UNFINISHED}
+    first = not told
+    new = [row for run_id, row in finished.items() if told.get(run_id) != row.status]
+    told.update({run_id: row.status for run_id, row in finished.items()})
+    told.setdefault("", "")
+    return [] if first else new

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Final, Group, Scored
 from gan_bench.metrics import COUNTS, FAMILIES, SPEED, metric
-from gan_bench.results.published_figures import PublishedFigure
+from gan_bench.results.external import PublishedFigure
 from gan_bench.results.scores import Scores
 from gan_bench.text import MISSING, Column, Table, figure, interval
 

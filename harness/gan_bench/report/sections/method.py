@@ -9,9 +9,8 @@ from gan_bench.analysis.parity import parity_facts
 from gan_bench.analysis.summary import Row, Summary
 from gan_bench.plan.spec import RunSpec
 from gan_bench.results.certificate import Certificate
-from gan_bench.results.protocol import Protocol, differences
 from gan_bench.results.record import Record
-from gan_bench.results.scores import Scores
+from gan_bench.results.scores import Protocol, Scores, differences
 from gan_bench.text import MISSING, Column, Table, figure, interval, listed, many
 
 T = TypeVar("T", bound=Hashable)

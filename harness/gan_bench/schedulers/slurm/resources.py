@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from gan_bench.errors import UsageError, first_validation_error
-from gan_bench.results.checkpoints import CHECKPOINT_EVERY_S
+from gan_bench.results.training_files import CHECKPOINT_EVERY_S
 from gan_bench.system.models import Frozen
 from gan_bench.text import did_you_mean
 

@@ -1,54 +1,49 @@
 """Feature models by name: ``lenet``, ``inception``, or the path of an ``.onnx`` file."""
 
-import hashlib
+import tempfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gan_bench import data
 from gan_bench.data import Dataset
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.scoring.features.inception.weights import (
-    GRAPH_VERSION,
-    Weights,
-    find_weights,
-    sha256_of,
-)
-from gan_bench.scoring.features.model_cache import made_model, make_model
+from gan_bench.scoring.features.inception_weights import GRAPH_VERSION, Weights, find_weights
+from gan_bench.scoring.features.model_cache import cached_model, make_model
 from gan_bench.scoring.features.onnx_model import FeatureModel
+from gan_bench.system.files import file_sha256
 
 MODELS = Path(__file__).parent / "models"
-_KNOWN = f"inception-{GRAPH_VERSION}"
 NAMES = ("lenet", "inception")
 DIGITS = ("mnist", "mnist-5k")
-"""The data sets that the shipped lenet was trained for."""
+"""Data sets that the shipped lenet knows."""
+_LENET = MODELS / "lenet.onnx"
+_INCEPTION = f"inception-{GRAPH_VERSION}"
+_SMALLEST_SIDE = 8
+"""Pixels that the classifier's three halvings need."""
 
 
-def shipped_lenet() -> Path:
-    """Return the digits' lenet."""
-    return MODELS / "lenet.onnx"
-
-
-def classifier_name(data_sha256: str) -> str:
-    """Return the name under which a data set's own lenet is kept."""
+def _classifier_name(data_sha256: str) -> str:
     return f"lenet-{data_sha256[:16]}"
 
 
-def made_inception(weights: Path | None) -> tuple[Path, dict[str, Any]] | None:
-    """Return the export of these weights, or of the known ones; None if there is none yet.
+def _inception_name(weights: Weights) -> str:
+    # All known files hold the same weights.
+    return _INCEPTION if weights.kind != "unknown" else f"{_INCEPTION}-{weights.sha256[:16]}"
+
+
+def cached_inception(weights: Path | None) -> tuple[Path, dict[str, Any]] | None:
+    """Return the model exported from these weights, or from the known ones; None if there is none.
 
     Raises
     ------
     UsageError
         The weights cannot be used.
     """
-    return made_model(_KNOWN if weights is None else inception_name(find_weights(weights)))
-
-
-def inception_name(weights: Weights) -> str:
-    """Return the name under which an export of weights is kept: known ones are all the same."""
-    return _KNOWN if weights.kind != "unknown" else f"{_KNOWN}-{weights.sha256[:16]}"
+    return cached_model(_INCEPTION if weights is None else _inception_name(find_weights(weights)))
 
 
 def model_sha256(
@@ -59,33 +54,33 @@ def model_sha256(
     Parameters
     ----------
     features
-        As users name it.
+        ``lenet``, ``inception`` or the path of an ``.onnx`` file.
     dataset, data_sha256
-        The data set's name and content.
+        Name and sha256 of the data set.
     weights
-        Inception's, unless they are to be looked for.
+        File of Inception's weights; None: the known ones.
     """
     try:
         if features == "lenet":
             if dataset in DIGITS:
-                return _digest(shipped_lenet())
-            made = made_model(classifier_name(data_sha256))
+                return _lenet_sha256()
+            cached = cached_model(_classifier_name(data_sha256))
         elif features == "inception":
-            made = made_inception(weights)
+            cached = cached_inception(weights)
         else:
-            return sha256_of(Path(features))
-    except UsageError:
+            return file_sha256(Path(features))
+    except (UsageError, OSError):
         return None
-    return None if made is None else str(made[1]["sha256"])
+    return None if cached is None else str(cached[1]["sha256"])
 
 
 @lru_cache
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _lenet_sha256() -> str:
+    return file_sha256(_LENET)
 
 
 class NoFeatures(GanBenchError):
-    """A data set has no model of this name."""
+    """The data set has no lenet."""
 
 
 def load_features(
@@ -97,22 +92,24 @@ def load_features(
     cuda: bool = True,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> FeatureModel:
-    """Return a feature model by its name, or by the path of an ``.onnx`` file.
+    """Load a feature model by its name, or by the path of an ``.onnx`` file.
 
     Parameters
     ----------
     name
-        ``lenet`` is the classifier of the data set, which comes with the package for digits.
+        ``lenet`` (the data set's classifier; the one for digits is shipped), ``inception``, or the
+        path of an ``.onnx`` file.
     threads
-        For the model.
+        Number of threads.
     dataset
-        What the images are of; of images that are of none, ``lenet`` is the digits' one.
+        The data set of the images; None if they belong to none: then ``lenet`` is the one for
+        digits.
     weights
-        Inception's, unless they are to be looked for.
+        File of Inception's weights; None: search for the known ones, then download them.
     cuda
-        Whether a GPU may compute it, where ONNX Runtime can use one.
+        Whether to use a GPU if ONNX Runtime can.
     say
-        Is told a sentence where something takes long or was made again.
+        Called with a sentence before something takes long.
 
     Raises
     ------
@@ -122,7 +119,7 @@ def load_features(
         There is no such model, or it cannot be used or made.
     """
     if weights is not None and name != "inception":
-        raise UsageError(f"--weights are for the features inception, not {name}.")
+        raise UsageError(f"--weights is for the features inception, not {name}.")
     if name == "lenet":
         path, origin = _lenet(dataset)
     elif name == "inception":
@@ -136,7 +133,7 @@ def load_features(
             )
         if path.stem in (*NAMES, "pixels"):
             raise UsageError(
-                f"The name of {path} means something else in gan-bench: rename the file."
+                f"{path} has the name of features that gan-bench knows: rename the file."
             )
         name = path.stem
     return FeatureModel(path, name=name, threads=threads, weights=origin, cuda=cuda)
@@ -144,9 +141,9 @@ def load_features(
 
 def _lenet(dataset: Dataset | None) -> tuple[Path, str | None]:
     if dataset is None or dataset.name in DIGITS:
-        return shipped_lenet(), None
-    made = made_model(classifier_name(dataset.sha256))
-    if made is None:
+        return _LENET, None
+    cached = cached_model(_classifier_name(dataset.sha256))
+    if cached is None:
         label = data.label(dataset.name)
         raise NoFeatures(
             f"There is no lenet for {label}, the one that is shipped knows digits: run "
@@ -155,21 +152,73 @@ def _lenet(dataset: Dataset | None) -> tuple[Path, str | None]:
             else f"There is no lenet for {label}, which has no labels: score with --features "
             "inception or a model of your own."
         )
-    path, facts = made
+    path, facts = cached
     return path, str(facts["weights"])
 
 
 def _inception(weights: Path | None, say: Callable[[str], None]) -> tuple[Path, str]:
-    made = made_inception(weights)
-    if made is None:
-        found = find_weights(weights)
-        say("Exporting the Inception network, once; it is kept in the cache.")
-        made = make_model(
-            inception_name(found),
+    model = cached_inception(weights)
+    if model is None:
+        file = find_weights(weights)
+        say("Exporting the Inception network to the cache, once.")
+        model = make_model(
+            _inception_name(file),
             "gan_bench_torch.features.inception",
-            {"weights": str(found.path)},
+            {"weights": str(file.path)},
             needs=("torch", "torchvision", "pytorch_fid", "onnx"),
             extra="inception",
         )
-    path, facts = made
+    path, facts = model
     return path, str(facts["weights"])
+
+
+def train_classifier(
+    name: str, *, epochs: int, seed: int, threads: int, say: Callable[[str], None]
+) -> tuple[Path, dict[str, Any]]:
+    """Train the lenet of a data set and add it to the cache; return its file and facts.
+
+    Parameters
+    ----------
+    name
+        Name of the data set.
+    epochs, seed, threads
+        How to train.
+    say
+        Called with a line after every epoch.
+
+    Raises
+    ------
+    UsageError
+        The data set does not exist, has no labels or too small images, or PyTorch is missing.
+    """
+    dataset = data.load(name)
+    label = data.label(dataset.name)
+    if dataset.name in DIGITS:
+        raise UsageError(f"The lenet of {label} comes with gan-bench; there is nothing to train.")
+    if dataset.classes < 2:
+        raise UsageError(f"{label} has no labels, so no classifier can be trained on it.")
+    if min(dataset.train.images.shape[1:3]) < _SMALLEST_SIDE:
+        raise UsageError(f"The images of {label} are smaller than {_SMALLEST_SIDE} pixels.")
+    with tempfile.TemporaryDirectory(prefix="gan-bench-train-") as scratch:
+        path = Path(scratch) / "data.npz"
+        np.savez(
+            path,
+            train_images=dataset.train.images,
+            train_labels=dataset.train.labels,
+            test_images=dataset.test.images,
+            test_labels=dataset.test.labels,
+        )
+        return make_model(
+            _classifier_name(dataset.sha256),
+            "gan_bench_torch.features.classifier",
+            {
+                "data": str(path),
+                "classes": dataset.classes,
+                "epochs": epochs,
+                "seed": seed,
+                "threads": threads,
+            },
+            needs=("torch", "onnx"),
+            extra="torch",
+            say=say,
+        )

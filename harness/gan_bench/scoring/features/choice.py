@@ -9,20 +9,20 @@ from gan_bench.metrics import DEFAULT
 
 @dataclass(frozen=True)
 class FeatureChoice:
-    """A feature model, and of how many images."""
+    """A feature model, and the number of images to score with it."""
 
     model: str
     """``lenet``, ``inception`` or the path of an ``.onnx`` file."""
     images: int | None = None
-    """The first so many of the samples and of the reference; None: all that there are."""
+    """Number of samples and of reference images, the first ones; None: all."""
 
     @property
     def name(self) -> str:
-        """What protocols call the model."""
+        """The name of the model in protocols."""
         return Path(self.model).stem if self.model.endswith(".onnx") else self.model
 
     def __str__(self) -> str:
-        """Return it as it is typed."""
+        """Return what a user types, e.g. ``inception:2500``."""
         return self.model if self.images is None else f"{self.model}:{self.images}"
 
 
@@ -32,19 +32,19 @@ def parse_features(text: str) -> tuple[FeatureChoice, ...]:
     Raises
     ------
     UsageError
-        None was named, or one twice, or a count is no whole number above 1.
+        There is none, one is given twice, or a count is no whole number above 1.
     """
-    words = tuple(_word(word.strip()) for word in text.split(",") if word.strip())
-    if not words:
+    choices = tuple(_parse(item.strip()) for item in text.split(",") if item.strip())
+    if not choices:
         raise UsageError("No features were named; give lenet, inception or an .onnx file's path.")
-    names = [word.name for word in words]
+    names = [choice.name for choice in choices]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"The features {twice} were named twice; give each once.")
-    return words
+    return choices
 
 
-def _word(text: str) -> FeatureChoice:
+def _parse(text: str) -> FeatureChoice:
     model, colon, count = text.rpartition(":")
     if not colon or text.endswith(".onnx"):
         return FeatureChoice(text)
@@ -58,18 +58,19 @@ def _word(text: str) -> FeatureChoice:
 
 @dataclass(frozen=True)
 class Scoring:
-    """What a run's snapshots are scored with."""
+    """The features and metrics that a run's snapshots are scored with."""
 
     features: tuple[FeatureChoice, ...] = (FeatureChoice("lenet"),)
-    """The first for every evaluation point, the others for the last one only."""
+    """The first scores every evaluation point, the others only the first and the last."""
     metrics: tuple[str, ...] = DEFAULT
     """FID at every evaluation point, the others at the last one."""
     weights: Path | None = None
-    """Inception's."""
+    """File of Inception's weights; None: the known ones."""
     cache: bool = True
+    """Whether to use the reference cache."""
 
     def metrics_of(self, features: FeatureChoice) -> tuple[str, ...]:
-        """Return the metrics under these features; the classes and pixels count once."""
+        """Return the metrics with these features; ``modes``, which needs none, only once."""
         if features == self.features[0]:
             return self.metrics
         return tuple(metric for metric in self.metrics if metric != "modes")

@@ -1,4 +1,4 @@
-"""Features on the disk: computed once, read in blocks, so that memory does not grow with them."""
+"""Features on disk, read in blocks, so that memory does not grow with the number of images."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ class FeatureFile:
 
     @staticmethod
     def write(path: Path, batches: Iterable[NDArray[np.float32]]) -> "FeatureFile":
-        """Write what comes in batches of float32 (any n, dimensions), at least one.
+        """Write batches of float32 (any n, dimensions), at least one.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class FeatureFile:
             yield self.rows(start, start + size)
 
     def chosen(self, mask: NDArray[np.bool_]) -> Iterator[NDArray[np.float32]]:
-        """Yield, in blocks, the features of the images that a mask of bool (count,) marks."""
+        """Yield the features of the images in a mask, bool (count,), in blocks."""
         start = 0
         for block in self.blocks():
             yield block[mask[start : start + len(block)]]
@@ -73,11 +73,11 @@ class FeatureFile:
 def pairs_of_blocks(
     first: FeatureFile, second: FeatureFile, size: int
 ) -> Iterator[tuple[int, int, NDArray[np.float32], NDArray[np.float32]]]:
-    """Yield every pair of blocks with the numbers of their first images, row of blocks by row."""
+    """Yield every pair of blocks with the indices of their first images, row by row."""
     starts = itertools.product(range(0, first.count, size), range(0, second.count, size))
-    held = -1
+    current = -1
     block = np.empty((0, first.dimensions), dtype=np.float32)
     for top, left in starts:
-        if top != held:
-            held, block = top, first.rows(top, top + size)
+        if top != current:
+            current, block = top, first.rows(top, top + size)
         yield top, left, block, second.rows(left, left + size)

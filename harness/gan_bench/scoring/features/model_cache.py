@@ -1,4 +1,4 @@
-"""Feature models that are made on this machine by a framework, in a process of its own."""
+"""The cache of feature models that a framework made on this machine, in a child process."""
 
 import importlib.util
 import json
@@ -8,18 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.scoring.cache_folders import features_folder
 from gan_bench.system.child import ChildDied, ChildError, ask
-from gan_bench.system.files import file_sha256, write_atomically, write_json_atomically
+from gan_bench.system.files import (
+    cache_folder,
+    file_sha256,
+    write_atomically,
+    write_json_atomically,
+)
 
 
-def made_model(name: str) -> tuple[Path, dict[str, Any]] | None:
-    """Return a model's file and what is known of it, None if it is not there whole."""
+def features_folder() -> Path:
+    """Return the folder of the cached feature models."""
+    return cache_folder() / "features"
+
+
+def cached_model(name: str) -> tuple[Path, dict[str, Any]] | None:
+    """Return a model's file and facts; None if it is missing or damaged."""
     path = features_folder() / f"{name}.onnx"
     try:
         facts: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         sound = facts["sha256"] == file_sha256(path)
-    except (OSError, ValueError, TypeError, KeyError, UsageError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
     return (path, facts) if sound else None
 
@@ -33,28 +42,28 @@ def make_model(
     extra: str,
     say: Callable[[str], None] | None = None,
 ) -> tuple[Path, dict[str, Any]]:
-    """Make a model and keep it in the cache; return its file and what is known of it.
+    """Make a model and add it to the cache; return its file and facts.
 
     Parameters
     ----------
     name
-        The file's name without its suffix.
+        Name of the file without its suffix.
     module
         Asked by `gan_bench.system.child.ask` to write an ONNX file to ``out``; its answer is a
         JSON object of facts about the model.
     arguments
         The rest of the request.
     needs
-        Packages that it imports.
+        Packages that the module imports.
     extra
-        Of gan-bench, that brings them.
+        The extra of gan-bench that installs them.
     say
         Called with each line of progress.
 
     Raises
     ------
     UsageError
-        A package is missing, or the model cannot be made; nothing was kept.
+        A package is missing, or the model cannot be made; the cache is unchanged.
     """
     missing = [package for package in needs if importlib.util.find_spec(package) is None]
     if missing:

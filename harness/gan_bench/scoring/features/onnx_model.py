@@ -31,7 +31,7 @@ _RUN_ERRORS = (
 )
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _BATCH_SIZE = 256
-"""Of models that name none in their metadata."""
+"""Batch size of models without one in their metadata."""
 _INPUT_TYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 
 
@@ -44,28 +44,28 @@ class FeatureModel:
     grey images (``gan_bench.resize``, ``gan_bench.channels``), and the batch size that suits it
     (``gan_bench.batch``).
 
-    Several threads share the batches, each computing whole ones: two cores come further so than
-    together in one operation, and the features are the same bits with any number of threads. Where
-    ONNX Runtime's CUDA provider is installed, it computes them instead.
+    Each thread computes whole batches: this is faster than sharing one operation, and the features
+    have the same bits with any number of threads. If ONNX Runtime's CUDA provider is installed, it
+    computes them instead.
 
     Attributes
     ----------
     name
-        What protocols and metrics call it.
+        Name in protocols and metrics.
     sha256
-        Of the file, hexadecimal.
+        The sha256 of the file, hexadecimal.
     dimensions
-        d.
+        Number of features, d.
     resize, channels
-        What is done to images of another size, and of one channel; ``none``: they are refused.
+        How images of another size or with one channel are converted; ``none``: they are refused.
     batch_size
-        Images that it takes at a time.
+        Preferred number of images per batch.
     outputs
-        Names of its outputs.
+        Names of the outputs.
     provider
-        ONNX Runtime's, that computes.
+        ONNX Runtime's execution provider.
     weights
-        Where they come from, of a model that was made on this machine.
+        Origin of the weights, if the model was made on this machine.
     """
 
     def __init__(
@@ -84,18 +84,18 @@ class FeatureModel:
         path
             The ``.onnx`` file.
         name
-            The file's name without its suffix unless given.
+            Name of the model (default: the file's name without its suffix).
         threads
-            That compute, at least 1.
+            Number of threads, at least 1.
         weights
-            Where they come from, of a model that was made on this machine.
+            Origin of the weights, if the model was made on this machine.
         cuda
-            Whether a GPU may compute, where ONNX Runtime can use one.
+            Whether to use a GPU if ONNX Runtime can.
 
         Raises
         ------
         UsageError
-            The file cannot be read, is no ONNX model, or is not one of the kind above.
+            The file cannot be read, is no ONNX model, or does not have these inputs and outputs.
         """
         if threads < 1:
             raise UsageError(f"A feature model needs at least one thread, not {threads}.")
@@ -112,10 +112,10 @@ class FeatureModel:
         options.use_deterministic_compute = True
         options.log_severity_level = 3
         use_cuda = cuda and _CUDA in onnxruntime.get_available_providers()
-        # In full float32: with TF32 the features would be others than a CPU's.
+        # Full float32: with TF32 the features would differ from a CPU's.
         providers = [(_CUDA, {"use_tf32": "0"}), _CPU] if use_cuda else [_CPU]
         try:
-            # From the bytes that were hashed, not from the path a second time.
+            # Load the bytes that were hashed: the file may have changed since.
             self._session = onnxruntime.InferenceSession(content, options, providers=providers)
         except _LOAD_ERRORS as error:
             raise UsageError(
@@ -149,12 +149,12 @@ class FeatureModel:
         self._repeats_grey = self.channels != "none" and self._image_shape[2] == 3
 
     def check(self, shape: tuple[int, int, int]) -> None:
-        """Return if images of this (height, width, channels) fit the model.
+        """Refuse images of a (height, width, channels) that does not fit the model.
 
         Raises
         ------
         GanBenchError
-            They are of another size or other channels than the model's.
+            The size or the number of channels does not fit.
         """
         if self._repeats_grey and shape[2] == 1:
             shape = (*shape[:2], 3)

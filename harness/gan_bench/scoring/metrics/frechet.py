@@ -1,4 +1,4 @@
-"""The Frechet distance of two sets of features, and the statistics it is computed from."""
+"""The Frechet distance between two sets of features, and the statistics behind it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +9,20 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from gan_bench.errors import GanBenchError
+from gan_bench.scoring.features.feature_file import FeatureFile
 
 _WELL_CONDITIONED = 1e-7
-"""Least over greatest pivot above which squaring loses no digit that matters."""
+"""Smallest over largest pivot above which squaring loses no digit that matters."""
 
 
 @dataclass(frozen=True)
 class Factor:
-    """F with F^T F = S, of a covariance S."""
+    """A factor F of a covariance S, with F^T F = S."""
 
     matrix: NDArray[np.float64]
     """F, float64 (r, dimensions)."""
     rank: int
-    """Of S. Smaller than r where what is left is no more than the rounding of float32 features."""
+    """Rank of S. Smaller than r if the rest is no more than the rounding of float32 features."""
     well_conditioned: bool
     """Whether S is far from singular."""
 
@@ -29,10 +30,10 @@ class Factor:
 class GaussianStatistics:
     """Mean and covariance of features that arrive in batches, in float64 and constant memory.
 
-    How the features are cut into batches changes the results by rounding only. Source: Chan, Golub
-    and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances",
-    equations 2.1a and 2.1b, for matrices. As long as there are no more images than dimensions the
-    features themselves are kept, which then tell more exactly what the covariance does.
+    The batch size changes the results by rounding only. Source: Chan, Golub and LeVeque 1979,
+    "Updating formulae and a pairwise algorithm for computing sample variances", equations 2.1a and
+    2.1b, for matrices. While there are no more images than dimensions, the features themselves are
+    kept, because they give a more exact factor than the covariance.
     """
 
     def __init__(self, dimensions: int) -> None:
@@ -45,7 +46,7 @@ class GaussianStatistics:
         self._rows: list[NDArray[np.float64]] | None = []
 
     def update(self, features: NDArray[np.floating]) -> None:
-        """Take a batch in.
+        """Add a batch.
 
         Parameters
         ----------
@@ -55,7 +56,7 @@ class GaussianStatistics:
         Raises
         ------
         GanBenchError
-            The shape is another one, or a feature is NaN or infinite; nothing was taken in.
+            The shape does not fit, or a feature is NaN or infinite; nothing was added.
         """
         if features.ndim != 2 or features.shape[1] != self.dimensions:
             raise GanBenchError(
@@ -76,12 +77,12 @@ class GaussianStatistics:
         self._keep([batch])
 
     def merge(self, other: "GaussianStatistics") -> None:
-        """Take in all that another one has taken in.
+        """Add the images of other statistics.
 
         Raises
         ------
         GanBenchError
-            The other one has another number of dimensions.
+            The other statistics have a different number of dimensions.
         """
         if other.dimensions != self.dimensions:
             raise GanBenchError(
@@ -93,23 +94,23 @@ class GaussianStatistics:
             self._keep(other._rows)
 
     def without(self, part: "GaussianStatistics") -> "GaussianStatistics":
-        """Return the statistics of the images that are not among ``part``'s.
+        """Return the statistics of the images that are not in ``part``.
 
         Parameters
         ----------
         part
-            Statistics of some of the images, so few that more than ``dimensions`` are left.
+            Statistics of some of the images; more than ``dimensions`` images must remain.
 
         Raises
         ------
         GanBenchError
-            Fewer are left, for which the features themselves are wanted.
+            Fewer remain: compute their statistics from their features instead.
         """
         left = self.count - part.count
         if left <= self.dimensions:
             raise GanBenchError(
-                f"{left} images are too few to be told from a covariance of {self.dimensions} "
-                "dimensions: take their features."
+                f"{left} images are too few for a covariance of {self.dimensions} dimensions "
+                "without their features: compute it from the features."
             )
         result = GaussianStatistics(self.dimensions)
         result.count, result._rows = left, None
@@ -123,12 +124,12 @@ class GaussianStatistics:
         return result
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return what `of_state` takes: count, mean and scatter matrix."""
+        """Return count, mean and scatter matrix, from which `of_state` restores the statistics."""
         return {"count": np.array(self.count), "mean": self._mean, "scatter": self._scatter}
 
     @staticmethod
     def of_state(state: dict[str, NDArray[Any]]) -> "GaussianStatistics":
-        """Return the statistics of a state; of no more images than dimensions, take features."""
+        """Restore statistics of more images than dimensions; fewer need their features."""
         result = GaussianStatistics(len(state["mean"]))
         result.count, result._rows = int(state["count"]), None
         result._mean = state["mean"].astype(np.float64)
@@ -154,7 +155,7 @@ class GaussianStatistics:
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """The mean, float64 (dimensions,), of at least one image."""
+        """The mean, float64 (dimensions,)."""
         return self._mean.copy()
 
     @property
@@ -164,7 +165,7 @@ class GaussianStatistics:
         Raises
         ------
         GanBenchError
-            Fewer than two images were taken in.
+            There are fewer than two images.
         """
         if self.count < 2:
             raise GanBenchError(
@@ -176,14 +177,14 @@ class GaussianStatistics:
     def factor(self) -> Factor:
         """Return a factor of the covariance.
 
-        The centred features over the root of n - 1 where there are no more images than dimensions,
-        else a Cholesky factor with pivots (Higham 2002, "Accuracy and stability of numerical
+        The centred features over the root of n - 1 if there are no more images than dimensions,
+        else a pivoted Cholesky factor (Higham 2002, "Accuracy and stability of numerical
         algorithms", section 10.3).
 
         Raises
         ------
         GanBenchError
-            Fewer than two images were taken in, or the covariance overflows.
+            There are fewer than two images, or the covariance overflows.
         """
         covariance = self.covariance
         if not (np.isfinite(covariance).all() and np.isfinite(self._mean).all()):
@@ -201,16 +202,24 @@ class GaussianStatistics:
         )
 
     def _rank(self, pivots: NDArray[np.float64]) -> int:
-        # Of every feature, rounding leaves a variance of about (eps * value)^2.
+        # Rounding gives every feature a variance of about (eps * value)^2.
         rounding = float(np.finfo(np.float32).eps) ** 2 * float(
             self._mean @ self._mean + pivots.max(initial=0.0)
         )
         return int((pivots > self.dimensions * rounding).sum())
 
 
+def gaussian(features: FeatureFile) -> GaussianStatistics:
+    """Return the statistics of all features in a file."""
+    result = GaussianStatistics(features.dimensions)
+    for block in features.blocks():
+        result.update(block)
+    return result
+
+
 @dataclass(frozen=True)
 class FrechetDistance:
-    """A Frechet distance with what it was computed from."""
+    """A Frechet distance with the counts and ranks behind it."""
 
     value: float
     n_real: int

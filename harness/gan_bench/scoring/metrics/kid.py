@@ -1,18 +1,22 @@
-"""The kernel inception distance: the squared maximum mean discrepancy of two sets of features."""
+"""KID: the kernel inception distance, the squared maximum mean discrepancy of two feature sets."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.results.scores import MetricValue
 from gan_bench.scoring.features.feature_file import FeatureFile, pairs_of_blocks
+from gan_bench.scoring.metrics import MetricFamily, Side, check_count
 
 _BLOCK = 1024
+_Z = 1.959963984540054
+"""The 97.5 % quantile of the standard normal distribution."""
 
 
 @dataclass(frozen=True)
 class KernelDistance:
-    """An unbiased estimate; it may come out a little below zero where the two are alike."""
+    """An unbiased estimate; it may be slightly negative if the two sets are alike."""
 
     value: float
     standard_error: float
@@ -75,3 +79,22 @@ def _sums(
         rows[top : top + len(a)] += kernel.sum(axis=1)
         columns[left : left + len(b)] += kernel.sum(axis=0)
     return rows, columns
+
+
+class Kid(MetricFamily):
+    """KID with its interval."""
+
+    word = "kid"
+
+    def compute(self, real: Side, fake: Side) -> list[MetricValue]:
+        """Return one value."""
+        check_count(3, real, fake, "A kernel distance with its error")
+        distance = kernel_distance(real.features, fake.features)
+        return [
+            self.value(
+                *(self.names[0], distance.value, real, fake),
+                low=distance.value - _Z * distance.standard_error,
+                high=distance.value + _Z * distance.standard_error,
+                standard_error=distance.standard_error,
+            )
+        ]

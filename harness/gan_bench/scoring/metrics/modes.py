@@ -1,18 +1,21 @@
-"""Modes: which classes the samples show, and how sure the classifier is of them."""
+"""Modes: which classes the samples show, and how confident the classifier is."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.errors import GanBenchError
+from gan_bench.results.scores import MetricValue
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet
+from gan_bench.scoring.metrics import MetricFamily, Side
 
 CONFIDENT = 0.9
 """A sample counts as confident if a class has at least this probability."""
 PRESENT = 0.1
-"""A class counts as present with at least this part of its share of the real images: a classifier
-that errs now and then finds a few samples of any class."""
+"""A class counts as present with at least this fraction of its share of the real images, because a
+classifier that errs occasionally finds a few samples of any class."""
 
 
 @dataclass(frozen=True)
@@ -26,25 +29,25 @@ class Classes:
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Of each class, float64 (classes,), with the sum 1."""
+        """Share of the images in each class, float64 (classes,), with the sum 1."""
         return np.asarray(self.counts / self.counts.sum(), dtype=np.float64)
 
 
 def classify(classifier: FeatureModel, images: ImageSet) -> Classes:
-    """Return what a model with an output ``logits`` sees.
+    """Count the classes that a model with an output ``logits`` sees.
 
     Raises
     ------
     GanBenchError
-        The images do not fit it.
+        The images do not fit the model.
     """
     counts, confident = None, 0
     batches = images.read(classifier.batch_size)
     for logits in classifier.batches(batches, output="logits"):
         scores = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
         probabilities = scores / scores.sum(axis=1, keepdims=True)
-        found = np.bincount(probabilities.argmax(axis=1), minlength=logits.shape[1])
-        counts = found if counts is None else counts + found
+        batch = np.bincount(probabilities.argmax(axis=1), minlength=logits.shape[1])
+        counts = batch if counts is None else counts + batch
         confident += int((probabilities.max(axis=1) >= CONFIDENT).sum())
     assert counts is not None
     return Classes(counts.astype(np.int64), confident / images.count)
@@ -65,3 +68,48 @@ def divergence(fake: Classes, real: Classes) -> float:
 def present(fake: Classes, real: Classes) -> int:
     """Return how many of the real images' classes are present among the samples."""
     return int(((fake.shares >= PRESENT * real.shares) & (real.counts > 0)).sum())
+
+
+class ClassModes(MetricFamily):
+    """How many classes the samples show, how even they are, and how confident the classifier is."""
+
+    word = "modes"
+    needs = "classifier"
+
+    def __init__(self, classifier: FeatureModel | None, reason: str) -> None:
+        """Compute nothing yet.
+
+        Parameters
+        ----------
+        classifier
+            A model with an output ``logits``.
+        reason
+            Why there is none.
+        """
+        super().__init__(self.needs, ("classes_present", "class_kl", "confident_share"))
+        self._classifier = classifier
+        self._reason = reason
+        self._real: Classes | None = None
+
+    def compute(self, real: Side, fake: Side) -> list[MetricValue]:
+        """Return three values; the first has the share of each class in its details."""
+        if self._classifier is None:
+            raise GanBenchError(self._reason)
+        if self._real is None:
+            self._real = classify(self._classifier, real.images)
+        seen = classify(self._classifier, fake.images)
+        values = (present(seen, self._real), divergence(seen, self._real), seen.confident)
+        details = {
+            "classifier_sha256": self._classifier.sha256,
+            "shares": seen.shares.tolist(),
+            "real_shares": self._real.shares.tolist(),
+            "real_confident_share": self._real.confident,
+        }
+        return [
+            self.value(
+                *(name, value, real, fake),
+                features=self._classifier.name,
+                details=details if name == "classes_present" else {},
+            )
+            for name, value in zip(self.names, values, strict=True)
+        ]

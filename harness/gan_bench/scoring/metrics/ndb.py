@@ -1,4 +1,4 @@
-"""The number of statistically different bins: which parts of the data the samples over- or miss."""
+"""NDB: the number of statistically different bins, with too many or too few samples."""
 
 import warnings
 from dataclasses import dataclass
@@ -8,16 +8,18 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2, vq
 from scipy.special import ndtri, rel_entr
 
+from gan_bench.results.scores import MetricValue
 from gan_bench.scoring.images import ImageSet
+from gan_bench.scoring.metrics import MetricFamily, Side
 from gan_bench.streams import Stream, generator
 
 BINS = 100
 SIGNIFICANCE = 0.05
 _ITERATIONS = 40
 _LARGEST_FIT = 5_000
-"""Real images that the bins are made from, at most."""
+"""Maximum number of real images that the bins are made from."""
 _FIT_BYTES = 2**28
-"""Of their pixels in float32, at most."""
+"""Maximum size of their pixels in float32."""
 
 
 @dataclass(frozen=True)
@@ -30,36 +32,36 @@ class Bins:
 
 @dataclass(frozen=True)
 class DifferentBins:
-    """How samples fall into the bins of real images."""
+    """How the samples are distributed over the bins of real images."""
 
     different: int
-    """NDB: the bins in which the two shares differ significantly; by chance 5 in 100."""
+    """NDB: number of bins whose two shares differ significantly; 5 in 100 do so by chance."""
     bins: int
     divergence: float
-    """The Jensen-Shannon divergence of the two distributions over the bins, in nats."""
+    """Jensen-Shannon divergence of the two distributions over the bins, in nats."""
     shares: NDArray[np.float64]
-    """Of the samples in each bin."""
+    """Share of the samples in each bin, float64 (bins,)."""
 
 
 def make_bins(real: ImageSet, *, seed: int) -> Bins:
     """Cluster real images by their pixels.
 
     Richardson and Weiss 2018, "On GANs and GMMs", section 3: K-means with 100 bins, fewer where
-    there are fewer than ten images for each. At most the first 5,000 images make the bins; all
-    are counted in them.
+    there are fewer than ten images for each. The bins are made from the first 5,000 images at
+    most; all images are counted.
     """
     each = int(np.prod(real.shape))
     most = min(real.count, _LARGEST_FIT, max(BINS, _FIT_BYTES // (4 * each)))
     images = real.first(most)
     wanted = max(2, min(BINS, most // 10))
     random = generator(seed, Stream.SCORING, 2)
-    # As many different images as bins, so that none begins empty.
+    # Start from different images, so that no bin begins empty.
     different = np.unique(images, axis=0)
     wanted = min(wanted, len(different))
     start = _pixels(different[random.choice(len(different), wanted, replace=False)])
     pixels = _pixels(images)
     with warnings.catch_warnings():
-        # A bin that empties on the way stays where it is, and counts nothing.
+        # A bin may become empty: its centre stays, and its count is 0.
         warnings.simplefilter("ignore", UserWarning)
         centres, _ = kmeans2(pixels, start, iter=_ITERATIONS, minit="matrix", missing="warn")
     return Bins(centres, _counts(centres, real))
@@ -93,3 +95,25 @@ def _counts(centres: NDArray[np.float32], images: ImageSet) -> NDArray[np.int64]
 def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return pixels of 0 to 1, float32 (n, height * width * channels)."""
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+
+
+class PixelBins(MetricFamily):
+    """NDB and the divergence of samples and real images over bins of pixels."""
+
+    word = "modes"
+    needs = "pixels"
+
+    def __init__(self, *, seed: int) -> None:
+        super().__init__(self.needs, ("ndb", "ndb_js"))
+        self._seed = seed
+        self._bins: Bins | None = None
+
+    def compute(self, real: Side, fake: Side) -> list[MetricValue]:
+        """Return two values; the first has the number of bins in its details."""
+        if self._bins is None:
+            self._bins = make_bins(real.images, seed=self._seed)
+        found = different_bins(self._bins, fake.images)
+        return [
+            self.value("ndb", found.different, real, fake, details={"bins": found.bins}),
+            self.value("ndb_js", found.divergence, real, fake),
+        ]

@@ -1,11 +1,13 @@
-"""Precision, recall, density and coverage: how the samples lie among the real images."""
+"""Precision, recall, density and coverage: how well samples and real images cover each other."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.results.scores import MetricValue
 from gan_bench.scoring.features.feature_file import FeatureFile, pairs_of_blocks
+from gan_bench.scoring.metrics import MetricFamily, Side, check_count
 
 BALL = 3
 """The neighbour whose distance is the radius for precision and recall."""
@@ -16,27 +18,27 @@ _BLOCK = 1024
 
 @dataclass(frozen=True)
 class Manifold:
-    """Shares of 0 to 1, but the density, which may be greater."""
+    """The four values; all are shares of 0 to 1 except the density, which may be larger."""
 
     precision: float
-    """Of the samples that lie in the ball of some real image."""
+    """Share of the samples inside the ball of some real image."""
     recall: float
-    """Of the real images that lie in the ball of some sample."""
+    """Share of the real images inside the ball of some sample."""
     density: float
-    """In how many balls of real images a sample lies, over the `DENSE_BALL` that it would be."""
+    """Mean number of real images' balls that contain a sample, divided by `DENSE_BALL`."""
     coverage: float
-    """Of the real images that have a sample in their ball."""
+    """Share of the real images with a sample inside their ball."""
 
 
 def manifold(real: FeatureFile, fake: FeatureFile) -> Manifold:
-    """Return the four figures of two sets of features.
+    """Return the four values for two sets of features.
 
     An image's ball reaches to its k-th nearest neighbour in its own set. Precision and recall, k =
     3: Kynkaanniemi et al. 2019, "Improved precision and recall metric for assessing generative
     models", equations 1 and 2. Density and coverage, k = 5: Naeem et al. 2020, "Reliable fidelity
     and diversity metrics for generative models", equations 4 and 5. Both sources count a point on a
     ball's edge as inside or outside by floating-point chance; here it is inside. Memory does not
-    grow with the number of images beyond a few figures for each.
+    grow with the number of images beyond a few numbers for each.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def manifold(real: FeatureFile, fake: FeatureFile) -> Manifold:
 
 
 def _squared_radii(features: FeatureFile, neighbours: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return, for each number of neighbours, the squared distance to the last, (k, count)."""
+    """Return the squared distance to the k-th neighbour for each k, (number of ks, count)."""
     most = max(neighbours)
     radii = np.empty((len(neighbours), features.count))
     nearest = np.empty((0, most))
@@ -95,3 +97,19 @@ def _squared_distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArra
     squared += np.square(first).sum(axis=1)[:, None]
     squared += np.square(second).sum(axis=1)[None, :]
     return np.maximum(squared, 0, out=squared)
+
+
+class Prdc(MetricFamily):
+    """Precision, recall, density and coverage."""
+
+    word = "prdc"
+
+    def compute(self, real: Side, fake: Side) -> list[MetricValue]:
+        """Return four values."""
+        check_count(DENSE_BALL + 1, real, fake, f"A neighbourhood of {DENSE_BALL} images")
+        found = manifold(real.features, fake.features)
+        values = (found.precision, found.recall, found.density, found.coverage)
+        return [
+            self.value(name, value, real, fake)
+            for name, value in zip(self.names, values, strict=True)
+        ]

@@ -1,16 +1,25 @@
-"""Checkpoints: written whole or not at all, with checksums, only the last one kept."""
+"""What a worker writes while it trains: losses and snapshots without pickle, and checkpoints.
 
+A checkpoint is written whole or not at all, with checksums; only the last one is kept.
+"""
+
+import io
 import os
 import shutil
+import tokenize
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, BinaryIO, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
 
 from gan_bench.errors import GanBenchError
 from gan_bench.system.disk import NoSpace, has_no_space, is_full
-from gan_bench.system.files import file_sha256, read_limited, write_atomically
+from gan_bench.system.files import file_sha256, write_atomically
+from gan_bench.system.models import Stored
+from gan_bench.trainer import LOSS_COLUMNS
 
 CHECKPOINT_SCHEMA_VERSION = 2
 CHECKPOINT_EVERY_S = 60.0
@@ -20,12 +29,90 @@ TRAINER = "trainer"
 _HALF = ".half"
 """Ends the name of what is being written or removed."""
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
-class _State(BaseModel):
-    """What a checkpoint says of itself."""
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write one array as .npy."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_atomically(path, buffer.getvalue())
 
-    model_config = ConfigDict(frozen=True)
+
+def write_images(path: Path, images: NDArray[np.uint8]) -> None:
+    """Write images as .npz under the name ``images``."""
+    buffer = io.BytesIO()
+    np.savez(buffer, images=images)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_losses(path: Path) -> NDArray[np.float32]:
+    """Read a run's losses.
+
+    Nothing is believed of the header that the file's size does not bear out, so that no more
+    memory is taken than the file has bytes.
+
+    Returns
+    -------
+    float32 (steps, 4), in the order of `LOSS_COLUMNS`.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    GanBenchError
+        The file cannot be read, is damaged, or is no table of losses.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read_losses(file)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, EOFError) as error:
+        said = " ".join(str(error).split())
+        raise GanBenchError(f"The losses {path} are not readable ({said}).") from error
+
+
+def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether it is in Fortran's order, and dtype of an .npy file at its beginning.
+
+    Raises
+    ------
+    ValueError
+        It is none, of another format version, or damaged.
+    """
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"its format version is {version}")
+    try:
+        shape, fortran, dtype = _HEADERS[version](file)
+    # NumPy parses the header as Python, and lets through what the parser says.
+    except (tokenize.TokenError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise ValueError(f"its header is damaged: {error}") from error
+    return tuple(shape), bool(fortran), dtype
+
+
+def _read_losses(file: BinaryIO) -> NDArray[np.float32]:
+    shape, fortran, dtype = read_header(file)
+    if dtype.kind != "f" or len(shape) != 2 or fortran:
+        raise ValueError(f"they are {dtype} {shape}, no table of figures")
+    if shape[1] != len(LOSS_COLUMNS):
+        raise ValueError(f"they have {shape[1]} columns, not {len(LOSS_COLUMNS)}")
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    if left != shape[0] * shape[1] * dtype.itemsize:
+        raise ValueError(f"{left} bytes are no {shape[0]} steps")
+    content = np.frombuffer(file.read(), dtype=dtype)
+    return content.reshape(shape).astype(np.float32)
+
+
+class _State(Stored):
+    """Step and checksums of a checkpoint."""
+
+    model_config = ConfigDict(extra="ignore")
+    KIND: ClassVar[str] = "checkpoint"
 
     schema_version: Literal[1, 2]
     step: int = Field(ge=0)
@@ -80,7 +167,7 @@ def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> P
         state = _State(
             schema_version=CHECKPOINT_SCHEMA_VERSION, step=step, files=_checksums(half / TRAINER)
         )
-        write_atomically(half / _STATE, state.model_dump_json(indent=1).encode() + b"\n")
+        state.write(half / _STATE)
         _flush(half)
     except Exception as error:
         # A framework's own error may not say why it could not write.
@@ -116,14 +203,7 @@ def last_checkpoint(folder: Path) -> tuple[int, Path] | None:
 
 
 def _read(checkpoint: Path) -> tuple[int, Path]:
-    path = checkpoint / _STATE
-    try:
-        state = _State.model_validate_json(read_limited(path))
-    except (OSError, ValidationError) as error:
-        raise GanBenchError(
-            f"The checkpoint {checkpoint} is damaged, or of another version of gan-bench: "
-            f"its {_STATE} is not readable."
-        ) from error
+    state = _State.read(checkpoint / _STATE)
     if state.step != int(checkpoint.name):
         raise GanBenchError(f"The checkpoint {checkpoint} says that it is of step {state.step}.")
     trainer = checkpoint / TRAINER

