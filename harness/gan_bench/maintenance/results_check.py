@@ -15,7 +15,7 @@ from gan_bench.maintenance.run_check import (
     check_run,
     is_old,
 )
-from gan_bench.plan.spec import Plan, RunSpec
+from gan_bench.plan import Plan, RunSpec
 from gan_bench.results.certificate import Certificate
 from gan_bench.results.external import FACTS, Facts, read_published
 from gan_bench.results.layout import (

@@ -28,8 +28,7 @@ from gan_bench.system.processes import (
     end_with_parent,
     peak_rss_mb,
 )
-from gan_bench.worker.failure import failure_kind, failure_reason
-from gan_bench.worker.training import Stopped, Training
+from gan_bench.worker.training import Stopped, Training, failure_kind, failure_reason
 
 _EXTRA_SILENCE_S = 60.0
 """A silent process ends itself this long after its supervisor should have killed it."""
