@@ -19,7 +19,7 @@ from gan_bench.results.record import Job, Record
 from gan_bench.results.status import FINISHED, RETRIED_ON_REQUEST, Status
 from gan_bench.scoring.features import Scoring
 from gan_bench.system.calibration import LoadMeter, probe
-from gan_bench.system.disk import DiskFull, is_full
+from gan_bench.system.files import DiskFull, is_full
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
 
 Action = Literal["reuse", "run"]

@@ -17,7 +17,7 @@ from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.jobs import Jobs
 from gan_bench.schedulers.submissions import Submission, SubmissionFolder, Submitted, new_id
-from gan_bench.system.disk import writing
+from gan_bench.system.files import writing
 from gan_bench.system.locks import submission_lock
 
 

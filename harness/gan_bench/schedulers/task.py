@@ -26,7 +26,7 @@ from gan_bench.results.record import Job, Record
 from gan_bench.results.training_files import last_checkpoint
 from gan_bench.schedulers.base import AGAIN_EXIT_CODE, JOB_VARIABLE, TETHER_VARIABLE
 from gan_bench.schedulers.submissions import Start, Submission, SubmissionFolder
-from gan_bench.system.disk import writing
+from gan_bench.system.files import writing
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, Busy, device_lock, run_lock
 from gan_bench.system.processes import end_with_parent
 

@@ -18,7 +18,7 @@ from typing import TextIO
 
 from gan_bench.results.events import HEARTBEAT_S, EventWriter
 from gan_bench.results.layout import RunFolder
-from gan_bench.system.disk import is_full_for
+from gan_bench.system.files import is_full_for
 from gan_bench.system.processes import (
     DISK_FULL,
     DISK_FULL_EXIT_CODE,

@@ -27,7 +27,7 @@ from gan_bench.results.training_files import (
     write_images,
 )
 from gan_bench.system.devices import device_in_child
-from gan_bench.system.disk import is_full, saving
+from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb
 from gan_bench.trainer import LOSS_COLUMNS, Trainer, Unsupported
 
