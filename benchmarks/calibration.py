@@ -17,7 +17,7 @@ from scipy import stats
 from gan_bench import load_results
 from gan_bench.analysis.statistics import holm
 from gan_bench.gate.bounds import LEAST_SPREAD, LEVEL, paired_bound
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 
 FOLDER = Path(__file__).resolve().parent.parent / "baselines" / "calibration"
 RUNS, TABLE = FOLDER / "runs.csv", FOLDER / "table.md"

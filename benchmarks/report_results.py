@@ -22,8 +22,8 @@ from scipy.ndimage import zoom
 
 from gan_bench import data
 from gan_bench.data import Dataset
+from gan_bench.plan import Plan, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plan.request import PRESETS
-from gan_bench.plan.spec import Plan, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.results.certificate import (
     BOUNDS,
@@ -304,7 +304,7 @@ class _ResultsWriter:
         done = spec.steps if failed_at is None else failed_at // spec.chunk_steps * spec.chunk_steps
         reached = [step for step in spec.evaluation_steps if step <= done and status != "error"]
         step = (failed_at or 0) + 1
-        last = f"gan_bench.worker.failure.Diverged: a loss was not finite at step {step}"
+        last = f"gan_bench.worker.training.Diverged: a loss was not finite at step {step}"
         tail = {
             "ok": None,
             "diverged": LOG_TAIL.format(last=last),
@@ -515,7 +515,7 @@ def _record(
         run_id=spec.run_id,
         spec=spec,
         status=status,
-        reason=tail.strip().splitlines()[-1].removeprefix("gan_bench.worker.failure.Diverged: ")
+        reason=tail.strip().splitlines()[-1].removeprefix("gan_bench.worker.training.Diverged: ")
         if tail
         else None,
         log_tail=tail,

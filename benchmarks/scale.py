@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_bench.launch.status import JobState
-from gan_bench.plan.spec import Place
-from gan_bench.schedulers.base import Asked, Task
+from gan_bench.plan import Place
+from gan_bench.schedulers.base import SchedulerOptions, Task
 
 HERE = Path(__file__).resolve().parent
 ENTRY_POINT = "[gan_bench.executors]\npatient = scale:Patient\n"
@@ -27,7 +27,7 @@ ENTRY_POINT = "[gan_bench.executors]\npatient = scale:Patient\n"
 class Patient:
     """A scheduler whose jobs wait for ever."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: SchedulerOptions) -> None:
         pass
 
     def place(self) -> Place:

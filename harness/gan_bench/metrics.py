@@ -60,7 +60,6 @@ _OTHERS = {
     "ndb_js": Metric("ndb_js", "NDB JS", False, "difference"),
     SPEED: Metric(SPEED, "Images/s", True, "ratio"),
 }
-
 COUNTS: Final = ("classes_present", "ndb")
 """Metrics whose values are counts."""
 FAMILIES: Final = (*_NEED_FEATURES, *_OTHERS)

@@ -4,14 +4,9 @@ import json
 
 import pytest
 
-from gan_bench.analysis.identity import (
-    identity,
-    same_run,
-    seeds_of_one_thing,
-    setting_of,
-)
+from gan_bench.analysis.identity import identity, same_run, seeds_of_one_thing, setting_of
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.plan.spec import IDENTITY, NOTED, SETTING, TRAINING_STEP, Budget, RunSpec
+from gan_bench.plan import IDENTITY, NOTED, SETTING, TRAINING_STEP, Budget, RunSpec
 from gan_bench.results.load import load_results
 from report_folder import add_plan, empty_results, run_spec
 

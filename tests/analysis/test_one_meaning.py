@@ -5,7 +5,7 @@ import pytest
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.compare import compare
-from gan_bench.compare.output import answer
+from gan_bench.compare.output import comparison_answer
 from gan_bench.gate.entries import entries
 from gan_bench.report.sections.answer import standings
 from gan_bench.results.load import load_results
@@ -112,7 +112,7 @@ def test_a_framework_that_is_not_there_is_no_failure_of_training_anywhere(tmp_pa
     for seed in range(3):
         add_run(a, run_spec(seed=seed), scores=[scores_of({600: 15.0})])
         add_run(b, run_spec(seed=seed), status=status, reason="it cannot run here")
-    assert "failed" not in answer(compare(a, b))
+    assert "failed" not in comparison_answer(compare(a, b))
     (row,) = summary_of(b).groups[0].rows
     assert row.failed_runs == ()
     (entry,) = entries(b).entries
@@ -124,7 +124,7 @@ def test_a_crash_is_a_failure_in_report_and_compare(tmp_path):
     for seed in range(3):
         add_run(a, run_spec(seed=seed), scores=[scores_of({600: 15.0})])
         add_run(b, run_spec(seed=seed), status="oom", reason="memory")
-    assert "3 of 3 runs failed in B" in answer(compare(a, b))
+    assert "3 of 3 runs failed in B" in comparison_answer(compare(a, b))
     assert len(summary_of(b).groups[0].rows[0].failed_runs) == 3
 
 

@@ -5,14 +5,7 @@ import pytest
 from scipy import stats
 
 from gan_bench.analysis.ranks import AllPairs
-from gan_bench.analysis.statistics import (
-    SeedValues,
-    compare,
-    holm,
-    mean_interval,
-    paired,
-    welch,
-)
+from gan_bench.analysis.statistics import SeedValues, compare, holm, mean_interval, paired, welch
 from gan_bench.metrics import metric
 
 A = (4.0, 4.1, 4.3, 3.9)

@@ -4,7 +4,7 @@ import pytest
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
-from gan_bench.plan.spec import Budget
+from gan_bench.plan import Budget
 from gan_bench.report.pictures import looks
 from gan_bench.report.sections.answer import answer, caveats, standings
 from gan_bench.results.load import load_results

@@ -7,8 +7,8 @@ import pytest
 
 from bench import complaint
 from gan_bench.compare import compare
-from gan_bench.compare.output import answer, as_dict
-from gan_bench.plan.spec import Budget
+from gan_bench.compare.output import as_dict, comparison_answer
+from gan_bench.plan import Budget
 from report_folder import (
     MACHINE,
     add_plan,
@@ -55,14 +55,14 @@ def test_a_lower_fid_on_the_same_seeds_is_better_and_compared_in_pairs(two):
     assert row.difference.scale == "ratio"
     assert row.difference.estimate == pytest.approx((math.prod(BETTER) / math.prod(A)) ** (1 / 3))
     assert row.difference.low < row.difference.estimate < row.difference.high < 1
-    assert answer(compare(*two)) == "By fid_lenet, B is better than A in torch-dcgan."
+    assert comparison_answer(compare(*two)) == "By fid_lenet, B is better than A in torch-dcgan."
 
 
 def test_a_higher_fid_is_worse(two):
     fill(two[0], BETTER)
     fill(two[1], A)
     assert only_row(two).verdict == "worse"
-    assert answer(compare(*two)) == "By fid_lenet, B is worse than A in torch-dcgan."
+    assert comparison_answer(compare(*two)) == "By fid_lenet, B is worse than A in torch-dcgan."
 
 
 def test_other_seeds_are_compared_by_welch(two):
@@ -78,7 +78,7 @@ def test_figures_within_their_spread_cannot_be_told_apart(two):
     row = only_row(two)
     assert row.verdict == "cannot be told apart"
     assert row.difference.low < 1 < row.difference.high
-    assert "A and B cannot be told apart in torch-dcgan" in answer(compare(*two))
+    assert "A and B cannot be told apart in torch-dcgan" in comparison_answer(compare(*two))
 
 
 def test_the_same_runs_differ_by_nothing_and_are_the_same_to_the_bit(two):
@@ -115,7 +115,7 @@ def test_one_seed_is_nothing_certain(two, seeds_a, seeds_b):
     fill(two[1], BETTER[:seeds_b])
     row = only_row(two)
     assert row.verdict == "one seed: nothing certain" and row.difference is None
-    assert "nothing can be said of A and B (one seed" in answer(compare(*two))
+    assert "nothing can be said of A and B (one seed" in comparison_answer(compare(*two))
 
 
 def test_another_protocol_is_incomparable_and_the_field_is_named(two):
@@ -208,7 +208,7 @@ def test_what_only_one_folder_has_is_shown(two):
         "keras-dcgan": "only in A",
         "torch-decay": "only in B",
     }
-    assert answer(compare(*two)).endswith("; 2 more rows cannot be compared.")
+    assert comparison_answer(compare(*two)).endswith("; 2 more rows cannot be compared.")
 
 
 def test_runs_that_all_failed_leave_no_figure_and_are_counted(two):
@@ -218,7 +218,7 @@ def test_runs_that_all_failed_leave_no_figure_and_are_counted(two):
     row = only_row(two)
     assert row.verdict == "no figure in B"
     assert (row.a.status, row.b.status) == ("3 ok", "3 diverged")
-    assert "3 of 3 runs failed in B against 0 of 3 in A" in answer(compare(*two))
+    assert "3 of 3 runs failed in B against 0 of 3 in A" in comparison_answer(compare(*two))
 
 
 def test_where_everything_failed_there_is_still_a_table(cli):

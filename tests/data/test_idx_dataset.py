@@ -12,11 +12,7 @@ import pytest
 
 from gan_bench import data
 from gan_bench.data import idx
-from gan_bench.data.idx_dataset import (
-    DebianPackage,
-    IdxDataset,
-    IdxFile,
-)
+from gan_bench.data.idx_dataset import DebianPackage, IdxDataset, IdxFile
 from gan_bench.data.registry import MNIST
 from gan_bench.errors import UsageError
 from mirror import Quiet, serving

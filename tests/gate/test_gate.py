@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from gan_bench.gate import Gate, compare_stored
 from gan_bench.gate.baseline import Baseline
 from gan_bench.gate.entries import freeze
-from gan_bench.gate.stored import Gate, compare_stored
 from gate_folder import baseline_of, edited, log_normal, results_of
 from report_folder import protocol
 

@@ -3,8 +3,9 @@
 import pytest
 
 from bench import ROOT, STORED_GATE
+from gan_bench.gate import compare_stored
 from gan_bench.gate.baseline import Baseline
-from gan_bench.gate.stored import compare_stored, exit_code
+from gan_bench.gate.verdict import exit_code
 
 CAUGHT = ("generator_rate_tenth", "learning_rate_x100", "no_batch_norm")
 """Which changes make FID worse at the preset's budget, by baselines/calibration/table.md."""

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gan_bench.errors import UsageError
+from gan_bench.gate import chosen_targets
 from gan_bench.gate.entries import entries, freeze
-from gan_bench.gate.stored import chosen_targets
 from gan_bench.gate.train import Request, train_and_compare
 from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request as plan_request

@@ -6,9 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from bench import STORED_GATE
-from gan_bench.launch.make_record import make_record
-from gan_bench.launch.outcome import Outcome
-from gan_bench.plan.spec import Budget, RunSpec
+from gan_bench.launch.outcome import Outcome, make_record
+from gan_bench.plan import Budget, RunSpec
 from gan_bench.plugins.registry import Implementation
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder

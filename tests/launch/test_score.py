@@ -18,10 +18,10 @@ from gan_bench.launch.score import (
     score_missing,
     was_tried,
 )
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.scores import Score, Scores
-from gan_bench.scoring.features.choice import FeatureChoice, Scoring
+from gan_bench.scoring.features import FeatureChoice, Scoring
 
 SAMPLES = 500
 STORED = Path(__file__).parents[1] / "support" / "stored_gate"

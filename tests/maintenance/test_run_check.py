@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from bench import ROOT
-from gan_bench.errors import DamagedFile
+from gan_bench.errors import UnreadableFile
 from gan_bench.maintenance.run_check import Problem, check_run
 from gan_bench.results.scores import Scores
 
@@ -28,9 +28,9 @@ def test_a_damaged_scores_file_is_moved_aside_and_nobody_is_asked_to_delete_it(r
     scores = json.loads(path.read_text())
     changes = {"schema_version": 99} if damage == "another schema" else {"fingerprint": "0" * 16}
     path.write_text(json.dumps(scores | changes))
-    with pytest.raises(DamagedFile) as raised:
+    with pytest.raises(UnreadableFile) as raised:
         Scores.read(path)
-    assert str(raised.value) == f"{raised.value.problem}: delete the file and score the run again."
+    assert str(raised.value) == f"{raised.value.problem}; delete the file and score the run again."
     assert check_run(run) == [
         Problem(
             path=path,

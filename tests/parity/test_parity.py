@@ -15,10 +15,9 @@ from gan_bench.parity.compare import (
     compare_held,
     compare_step,
 )
-from gan_bench.parity.inputs import marks, perturbed
-from gan_bench.parity.messages import Message
+from gan_bench.parity.messages import Message, marks, perturbed
 from gan_bench.parity.verdict import Comparison
-from gan_bench.plan.spec import Budget
+from gan_bench.plan import Budget
 from gan_bench.plugins.loader import describe_here
 from gan_bench.report import write_report
 from gan_bench.results.certificate import (

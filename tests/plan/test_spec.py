@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
 from gan_bench.launch.run_one import Options
 from gan_bench.maintenance.run_check import check_run
-from gan_bench.plan.spec import (
-    LONGEST_CHUNK_STEPS,
-    Budget,
-    RunSpec,
-    chunk_steps,
-    evaluation_steps,
-)
+from gan_bench.plan import LONGEST_CHUNK_STEPS, Budget, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.schedulers.submissions import Submission, SubmissionFolder

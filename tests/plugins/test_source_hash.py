@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from gan_bench.plugins.source_hash import sha256_of_modules
+from gan_bench.plugins.registry import sha256_of_modules
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from gan_bench.results.record import RECORD_SCHEMA_VERSION
 from gan_bench.results.training_files import last_checkpoint, write_checkpoint
 from gan_bench.scoring import ScoringRequest, ScoringTask
 from gan_bench.scoring.__main__ import score_run
-from gan_bench.scoring.features.choice import FeatureChoice
+from gan_bench.scoring.features import FeatureChoice
 from gan_bench.system.locks import device_lock, run_lock
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")

@@ -9,7 +9,7 @@ import pytest
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.errors import GanBenchError
-from gan_bench.plan.spec import Budget
+from gan_bench.plan import Budget
 from gan_bench.report.claims import claims
 from gan_bench.report.claims.measures import every_step, level, loss_fid_correlation, roughness
 from gan_bench.report.claims.sources import parse_claims, sources_claims

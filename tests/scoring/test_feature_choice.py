@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_bench.errors import UsageError
-from gan_bench.scoring.features.choice import FeatureChoice, parse_features
+from gan_bench.scoring.features import FeatureChoice, parse_features
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "300")
 

@@ -14,7 +14,7 @@ from gan_bench.errors import GanBenchError
 from gan_bench.results.scores import Scores
 from gan_bench.scoring import ScoringAnswer, ScoringRequest, ScoringTask
 from gan_bench.scoring import __main__ as child
-from gan_bench.scoring.features.choice import FeatureChoice
+from gan_bench.scoring.features import FeatureChoice
 
 SAMPLES = 500
 
@@ -314,7 +314,7 @@ def test_missing_scores_are_an_error(tmp_path):
 def test_the_process_writes_scores_and_imports_no_framework(run_dir):
     program = (
         "import sys\n"
-        "from gan_bench.scoring.__main__ import main\n"
+        "from gan_bench.scoring import main\n"
         "code = main()\n"
         "assert not {'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
         "sys.exit(code)\n"

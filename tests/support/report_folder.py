@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_bench.plan.spec import Budget, Plan, RunSpec
+from gan_bench.plan import Budget, Plan, RunSpec
 from gan_bench.plugins.registry import Implementation
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.record import EvaluationPoint, Provenance, Record

@@ -7,12 +7,7 @@ import stat
 
 import pytest
 
-from gan_bench.system.files import (
-    file_sha256,
-    last_lines,
-    write_atomically,
-    write_json_atomically,
-)
+from gan_bench.system.files import file_sha256, last_lines, write_atomically, write_json_atomically
 
 
 def test_writes_a_new_file_and_replaces_an_old_one(tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gan_bench.analysis.identity import Setting, identity, seeds_of_one_thing, setting_of
 from gan_bench.analysis.runs import Run
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 
 
 def comparable_groups(runs: Sequence[Run], features: Mapping[str, str]) -> dict[Setting, list[Run]]:

@@ -1,7 +1,7 @@
 """Which runs are seeds of one thing, and which are comparable in quality and in speed.
 
 Report, compare and gate ask here, and nowhere else. A run's specification has three kinds of
-fields (`gan_bench.plan.spec`): those that say what was trained (identity), those that say on what
+fields (`gan_bench.plan`): those that say what was trained (identity), those that say on what
 and where (setting), and those that are only noted.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gan_bench.analysis.runs import Run
-from gan_bench.plan.spec import IDENTITY, RunSpec
+from gan_bench.plan import IDENTITY, RunSpec
 from gan_bench.text import against
 
 SAME_FOR_QUALITY = ("data_sha256", "train_splits", "budget_images")

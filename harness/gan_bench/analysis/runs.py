@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record

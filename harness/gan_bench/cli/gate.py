@@ -18,8 +18,8 @@ from gan_bench.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from gan_bench.gate import Gate
     from gan_bench.gate.baseline import Entry
-    from gan_bench.gate.stored import Gate
     from gan_bench.gate.verdict import GateRow
 
 
@@ -142,17 +142,11 @@ def gate(
     Exit code: 0 all pass, 1 a regression, 2 bad input, 3 no baseline or not comparable, 4 too few
     measurements. If several apply, the order of precedence is 2, 1, 3, 4, 0.
     """
-    from gan_bench.cli.views.gate import print_gate
+    from gan_bench.cli.views.results import print_gate
     from gan_bench.errors import UsageError
+    from gan_bench.gate import Gate, choose_metric, chosen_targets, compare_stored, with_labels
     from gan_bench.gate import output as page
     from gan_bench.gate.baseline import Baseline, MissingBaseline
-    from gan_bench.gate.stored import (
-        Gate,
-        choose_metric,
-        chosen_targets,
-        compare_stored,
-        with_labels,
-    )
 
     given = [name.rstrip("_") for name, value in training.items() if value]
     if given and not train:
@@ -201,8 +195,8 @@ def _train(
     from gan_bench.gate.train import Request, scoring_of, train_and_compare
     from gan_bench.launch.local import Interrupted, execute
     from gan_bench.launch.run_one import Options
+    from gan_bench.plan import Plan
     from gan_bench.plan.request import parse_set
-    from gan_bench.plan.spec import Plan
     from gan_bench.results.layout import open_results
 
     command, scoring = typed(), scoring_of(metric, entries)

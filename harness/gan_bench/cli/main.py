@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gan_bench.cli import check, gate, inspect, maintenance, report, run, sample, score
+from gan_bench.cli import check, gate, inspect, maintenance, report, run, score
 from gan_bench.errors import GanBenchError
 from gan_bench.version import __version__
 
@@ -53,6 +53,6 @@ for _command in (
     maintenance.clean,
     check.verify,
     check.parity,
-    sample.sample,
+    score.sample,
 ):
     main.add_command(_command)

@@ -156,7 +156,7 @@ def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from gan_bench.maintenance.clean import KINDS, removable, remove
+    from gan_bench.maintenance.results_check import KINDS, removable, remove
     from gan_bench.results.layout import open_results
     from gan_bench.text import many
 

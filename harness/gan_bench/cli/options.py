@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gan_bench.plan.request import Request
     from gan_bench.schedulers.base import Scheduler
-    from gan_bench.scoring.features.choice import Scoring
+    from gan_bench.scoring.features import Scoring
 
 DEFAULT_RESULTS = Path("results/local")
 DEFAULT_REPORTS = Path("reports/local")
@@ -95,7 +95,7 @@ def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -
     """Return the validated values of `scoring_options`."""
     from gan_bench.errors import UsageError
     from gan_bench.metrics import parse_metrics
-    from gan_bench.scoring.features.choice import Scoring, parse_features
+    from gan_bench.scoring.features import Scoring, parse_features
 
     words = parse_features(features)
     if weights is not None and "inception" not in [word.model for word in words]:

@@ -98,7 +98,7 @@ def export(file_format: "Format", results: Path, out: Path) -> None:
 @json_option
 def compare(a: Path, b: Path, metric: str | None, out: Path, as_json: bool) -> None:
     """Compare two results folders and say whether B is better than A."""
-    from gan_bench.cli.views.compare import print_comparison
+    from gan_bench.cli.views.results import print_comparison
     from gan_bench.compare import compare as compare_folders
     from gan_bench.compare.output import as_dict, write_markdown
 

@@ -19,8 +19,8 @@ from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from gan_bench.launch.run_one import Options
+    from gan_bench.plan import Plan
     from gan_bench.plan.request import Request
-    from gan_bench.plan.spec import Plan
     from gan_bench.results.layout import ResultsFolder
     from gan_bench.schedulers.base import Scheduler
 

@@ -24,7 +24,6 @@ from gan_bench.results.scores import Protocol, differences
 from gan_bench.text import against, listed
 
 __all__ = ["ComparedRow", "Comparison", "Side", "compare"]
-
 Kind = Literal[
     "better", "worse", "cannot be told apart", "incomparable", "one seed", "no figure", "only"
 ]

@@ -15,7 +15,7 @@ from gan_bench.system.files import write_atomically
 from gan_bench.text import MISSING, figure, listed, many, markdown_text
 
 
-def answer(comparison: Comparison) -> str:
+def comparison_answer(comparison: Comparison) -> str:
     """Return the comparison in one sentence."""
     rows = comparison.rows
     compared = [row for row in rows if row.comparable]
@@ -76,7 +76,7 @@ def write_markdown(comparison: Comparison, out: Path) -> Path:
     differing = list(notes(comparison))
     lines = [
         "# B against A",
-        answer(comparison),
+        comparison_answer(comparison),
         f"- A: `{comparison.a}`\n- B: `{comparison.b}`",
         _markdown((*columns, "95 % interval", "p", "Test", "Verdict"), verdicts),
         _markdown((*of_costs, "Time to finish (s)", "Peak memory (MB)", "A", "B"), cost_rows),
@@ -98,7 +98,7 @@ def write_markdown(comparison: Comparison, out: Path) -> Path:
 def as_dict(comparison: Comparison) -> dict[str, Any]:
     """Return the comparison as plain values."""
     return {
-        "answer": answer(comparison),
+        "answer": comparison_answer(comparison),
         "a": str(comparison.a),
         "b": str(comparison.b),
         "metric": comparison.metric.name,

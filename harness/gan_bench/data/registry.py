@@ -6,12 +6,7 @@ from typing import Protocol
 from gan_bench.data.dataset import Dataset, DatasetStatus
 from gan_bench.data.folder import FolderDataset
 from gan_bench.data.folder_spec import PREFIX, FolderName, label
-from gan_bench.data.idx_dataset import (
-    DebianPackage,
-    EmbeddedDataset,
-    IdxDataset,
-    files_like_mnist,
-)
+from gan_bench.data.idx_dataset import DebianPackage, EmbeddedDataset, IdxDataset, files_like_mnist
 from gan_bench.errors import UsageError
 from gan_bench.system.files import is_folder
 from gan_bench.text import did_you_mean
@@ -39,10 +34,8 @@ MNIST = IdxDataset(
     ),
 )
 """60,000 training and 10,000 test digits (LeCun and Cortes), uint8 (n, 28, 28, 1)."""
-
 MNIST_5K = EmbeddedDataset(name="mnist-5k", classes=10, folder=Path(__file__).with_name("mnist_5k"))
 """4,000 training and 1,000 test digits of MNIST's training set, uint8 (n, 28, 28, 1)."""
-
 FASHION_MNIST = IdxDataset(
     name="fashion-mnist",
     classes=10,
@@ -69,7 +62,6 @@ FASHION_MNIST = IdxDataset(
     ),
 )
 """60,000 training and 10,000 test articles of clothing, uint8 (n, 28, 28, 1)."""
-
 KMNIST = IdxDataset(
     name="kmnist",
     classes=10,

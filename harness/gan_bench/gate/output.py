@@ -9,8 +9,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from gan_bench.errors import UsageError
+from gan_bench.gate import Gate
 from gan_bench.gate.baseline import Entry
-from gan_bench.gate.stored import Gate
 from gan_bench.gate.verdict import EXIT_CODES, GateRow
 from gan_bench.metrics import SPEED
 from gan_bench.text import MISSING, figure, listed, many, markdown_text
@@ -62,7 +62,7 @@ def _marks(columns: Sequence[int], bound: int) -> str:
 UNIT = "images/s for each GFLOP/s that the probe found"
 
 
-def answer(gate: Gate) -> str:
+def gate_answer(gate: Gate) -> str:
     """Return the outcome in one sentence."""
     counts = Counter(row.verdict for row in gate.rows)
     word = {0: "passes", 1: "fails", 3: "cannot compare", 4: "measured too little"}[gate.exit_code]
@@ -79,7 +79,7 @@ def answer(gate: Gate) -> str:
 def markdown(gate: Gate) -> str:
     """Return the page for a pull request or a job's summary."""
     # The comment lets a workflow find the page that it wrote before.
-    lines = ["<!-- gan-bench gate -->", f"### {_text(answer(gate))}", ""]
+    lines = ["<!-- gan-bench gate -->", f"### {_text(gate_answer(gate))}", ""]
     titles = ("implementation", "baseline", "spread", "candidate", "bound", "seeds", "verdict")
     lines += [f"| {' | '.join(titles)} |", "|---|--:|--:|--:|--:|--:|---|"]
     for row in gate.rows:
@@ -111,7 +111,7 @@ def as_dict(gate: Gate) -> dict[str, Any]:
         "unit": UNIT if gate.metric == SPEED else None,
         "margin": gate.margin,
         "exit_code": gate.exit_code,
-        "answer": answer(gate),
+        "answer": gate_answer(gate),
         "rows": [_row(row) for row in gate.rows],
         "left_out": list(gate.left_out),
     }

@@ -15,13 +15,13 @@ from gan_bench.gate.comparability import incomparable, untimed
 from gan_bench.gate.entries import entries, preferred_protocols
 from gan_bench.gate.verdict import GateRow, assess, confirmed, with_verdicts
 from gan_bench.metrics import DEFAULT, METRICS, SPEED, figure_names
+from gan_bench.plan import Plan, RunSpec
 from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request as plan_request
-from gan_bench.plan.spec import Plan, RunSpec
-from gan_bench.plugins.source_hash import sha256_of_harness
+from gan_bench.plugins.registry import sha256_of_harness
 from gan_bench.results.layout import open_results
 from gan_bench.results.record import Record
-from gan_bench.scoring.features.choice import FeatureChoice, Scoring
+from gan_bench.scoring.features import FeatureChoice, Scoring
 from gan_bench.system.files import write_json_atomically
 from gan_bench.text import listed
 

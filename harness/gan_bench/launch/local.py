@@ -10,10 +10,10 @@ from typing import Protocol
 
 from gan_bench.launch.run_one import Options, RunResult, action, run_one
 from gan_bench.launch.supervisor import ENDING_SIGNALS
-from gan_bench.plan.spec import Plan, RunSpec
+from gan_bench.plan import Plan, RunSpec
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder
-from gan_bench.system.disk import writing
+from gan_bench.system.files import writing
 from gan_bench.system.locks import device_lock
 from gan_bench.text import duration
 

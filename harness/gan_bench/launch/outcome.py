@@ -1,12 +1,22 @@
-"""How a worker's process ended, and what that means for the run: by evidence only."""
+"""What the end of a worker's process means, and the record made from it."""
 
+import contextlib
+import hashlib
 import signal
+import statistics
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
-from gan_bench.results.events import Event
+from gan_bench.plan import RunSpec
+from gan_bench.results.events import Event, read_events
 from gan_bench.results.layout import RunFolder
+from gan_bench.results.record import EvaluationPoint, Job, Provenance, Record
 from gan_bench.results.status import Status
+from gan_bench.system.devices import machine
 from gan_bench.system.files import last_lines
 from gan_bench.system.processes import DISK_FULL, DISK_FULL_EXIT_CODE
 
@@ -102,3 +112,180 @@ def signal_name(number: int) -> str:
 def log_tail(folder: RunFolder) -> str | None:
     """Return the last lines of the worker's log, however long it is."""
     return "\n".join(last_lines(folder.log, LOG_TAIL_LINES)) or None
+
+
+EXCLUSIVE_BELOW = 0.05
+"""Load by other processes below which the device counts as exclusive."""
+
+
+class _Clock:
+    """The times of a run's chunks, each counted once however often it was trained."""
+
+    def __init__(self, events: list[Event], images_per_step: int) -> None:
+        self.images_per_step = images_per_step
+        self.steady: dict[int, Event] = {}
+        self.warmups: dict[int, Event] = {}
+        self.first: Event | None = None
+        for event in events:
+            if event["event"] != "chunk":
+                continue
+            if not event["warmup"]:
+                self.steady[event["first_step"]] = event
+            elif event["first_step"] == 0 and self.first is None:
+                self.first = event
+            else:
+                self.warmups[event["first_step"]] = event
+        # A chunk that a kill made the harness repeat was timed when it was trained first.
+        later = {start for start in self.warmups if start not in self.steady}
+        self.untimed = sum(self.warmups[start]["step"] - start for start in later if start > 0)
+
+    @property
+    def train_s(self) -> float | None:
+        if not self.steady:
+            return None
+        return float(sum(event["seconds"] for event in self.steady.values()))
+
+    @property
+    def resume_s(self) -> float | None:
+        if not self.warmups:
+            return None
+        return float(sum(event["seconds"] for event in self.warmups.values()))
+
+    @property
+    def images_per_s(self) -> float | None:
+        steps = sum(event["step"] - event["first_step"] for event in self.steady.values())
+        return steps * self.images_per_step / self.train_s if self.train_s else None
+
+    def elapsed(self, step: int) -> float | None:
+        """Return warmup_s + train_s up to a step, or None if a part of it was not timed."""
+        if step == 0:
+            return 0.0
+        chunks = [event for event in self.steady.values() if event["step"] <= step]
+        if self.first is not None:
+            chunks.append(self.first)
+        covered = sum(event["step"] - event["first_step"] for event in chunks)
+        return sum(event["seconds"] for event in chunks) if covered == step else None
+
+
+def _first(events: list[Event], kind: str, key: str) -> Any:
+    return next((event[key] for event in events if event["event"] == kind), None)
+
+
+def make_record(
+    folder: RunFolder,
+    spec: RunSpec,
+    outcome: Outcome,
+    circumstances: Provenance,
+    parity: str | None = None,
+) -> Record:
+    """Make the record of a run whose worker has ended.
+
+    Parameters
+    ----------
+    folder, spec
+        The run.
+    outcome
+        How its worker ended.
+    circumstances
+        Its provenance.
+    parity
+        Id of the parity certificate that covers it, None if there is none.
+    """
+    # A trainer may have written into the journal itself.
+    events = [e for e in read_events(folder.events) if e.get("step", 0) <= spec.steps]
+    clock = _Clock(events, spec.images_per_step)
+    probes = [
+        gflops
+        for gflops in (circumstances.probe_gflops_before, circumstances.probe_gflops_after)
+        if gflops
+    ]
+    fraction = None
+    # Under other load the probe does not measure what was available to the run.
+    alone = circumstances.device_exclusive
+    if alone and clock.images_per_s and spec.multiply_adds_per_step and probes:
+        per_s = clock.images_per_s / spec.images_per_step * spec.multiply_adds_per_step
+        fraction = 2 * per_s / (statistics.mean(probes) * 1e9)
+    steps_done = max((e["step"] for e in events if e["event"] in ("chunk", "done")), default=0)
+    # A snapshot taken again after a kill is the same one; one taken just before a kill may have a
+    # file and no event.
+    taken = {event["step"]: event for event in events if event["event"] == "snapshot"}
+    files = {int(path.stem) for path in folder.snapshots.glob("*.npz") if path.stem.isdigit()}
+    snapshots = sorted(taken.keys() | files)
+    peaks = [event["peak_rss_mb"] for event in events if event.get("peak_rss_mb") is not None]
+    return Record(
+        run_id=spec.run_id,
+        spec=spec,
+        status=outcome.status,
+        reason=outcome.reason,
+        log_tail=None if outcome.status == "ok" else log_tail(folder),
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        attempts=max((event["attempt"] for event in events), default=0),
+        steps_done=steps_done,
+        paired=_first(events, "ready", "paired"),
+        import_s=_first(events, "ready", "import_s"),
+        data_s=_first(events, "ready", "data_s"),
+        setup_s=_first(events, "ready", "setup_s"),
+        warmup_s=clock.first["seconds"] if clock.first else None,
+        resume_s=clock.resume_s,
+        train_s=clock.train_s,
+        sample_s=sum(event["seconds"] for event in taken.values()) if taken else None,
+        untimed_steps=clock.untimed,
+        images_per_s=clock.images_per_s,
+        multiply_adds_fraction=fraction,
+        peak_rss_mb=max(peaks, default=None),
+        weights_sha256=_first(events, "done", "weights_sha256"),
+        parity=parity,
+        evaluation_points=tuple(
+            EvaluationPoint(
+                step=step, images=step * spec.images_per_step, train_s=clock.elapsed(step)
+            )
+            for step in snapshots
+        ),
+        circumstances=circumstances,
+        files=checksums(folder),
+    )
+
+
+def checksums(folder: RunFolder) -> dict[str, str]:
+    """Return the SHA-256 of the run's final files, if they exist."""
+    found = {}
+    for path in (folder.losses,):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+@cache
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def provenance(
+    *,
+    command: str,
+    device: str,
+    probes: tuple[float | None, float | None],
+    other_load: float | None,
+    job: Job | None = None,
+) -> Provenance:
+    """Return the machine, its load, the repository and the command of a run."""
+    status = _git("status", "--porcelain")
+    # A GPU's other users do not show in the processors' load.
+    exclusive = None if other_load is None or device != "cpu" else other_load < EXCLUSIVE_BELOW
+    return Provenance(
+        machine=machine(),
+        probe_gflops_before=probes[0],
+        probe_gflops_after=probes[1],
+        other_load=other_load,
+        device_exclusive=exclusive,
+        git_commit=_git("rev-parse", "HEAD"),
+        git_dirty=None if status is None else bool(status),
+        command=command,
+        job=job,
+    )

@@ -13,11 +13,11 @@ from gan_bench.launch.score import (
     scores_with,
     stored_scores,
 )
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.scores import Scores
+from gan_bench.scoring.features import Scoring
 from gan_bench.scoring.features.by_name import model_sha256
-from gan_bench.scoring.features.choice import Scoring
 from gan_bench.scoring.snapshots import snapshot_paths
 from gan_bench.system.locks import run_lock
 

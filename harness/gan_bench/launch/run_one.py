@@ -7,20 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gan_bench.launch.make_record import make_record, provenance
-from gan_bench.launch.outcome import Outcome
+from gan_bench.launch.outcome import Outcome, make_record, provenance
 from gan_bench.launch.score import score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import Job, Record
 from gan_bench.results.status import FINISHED, RETRIED_ON_REQUEST, Status
-from gan_bench.scoring.features.choice import Scoring
+from gan_bench.scoring.features import Scoring
 from gan_bench.system.calibration import LoadMeter, probe
-from gan_bench.system.disk import DiskFull, is_full
+from gan_bench.system.files import DiskFull, is_full
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
 
 Action = Literal["reuse", "run"]

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.metrics import METRICS, figure_names
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.scores import FORMULA_VERSION, LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring import ScoringAnswer, ScoringRequest, ScoringTask
+from gan_bench.scoring.features import FeatureChoice, Scoring
 from gan_bench.scoring.features.by_name import model_sha256
-from gan_bench.scoring.features.choice import FeatureChoice, Scoring
 from gan_bench.scoring.snapshots import keep_grids, snapshot_paths
 
 Points = Literal["final", "all"]

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from gan_bench.launch.outcome import ExitEvidence, Outcome, status_of
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event, EventTail
 from gan_bench.results.layout import RunFolder
-from gan_bench.system.disk import has_no_space
+from gan_bench.system.files import has_no_space
 from gan_bench.system.processes import (
     DISK_FULL_EXIT_CODE,
     STACKS_SIGNAL,

@@ -24,7 +24,7 @@ from gan_bench.schedulers.submissions import new_id
 from gan_bench.scoring.reference_cache import cache_sizes
 from gan_bench.system.child import ChildDied
 from gan_bench.system.devices import gpus, machine, usable_processors
-from gan_bench.system.disk import writing
+from gan_bench.system.files import writing
 from gan_bench.system.models import Stored
 from gan_bench.version import __version__
 

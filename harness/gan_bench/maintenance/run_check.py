@@ -11,7 +11,7 @@ from typing import Literal
 from PIL import Image
 
 from gan_bench.errors import GanBenchError, UnreadableFile
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores

@@ -8,7 +8,7 @@ from pathlib import Path
 from gan_bench.errors import UsageError
 from gan_bench.parity.messages import Message, ObserveRequest, receive
 from gan_bench.parity.verdict import Comparison
-from gan_bench.plan.spec import device_kind
+from gan_bench.plan import device_kind
 from gan_bench.plugins.describe import MNIST_SHAPE, Description, describe
 from gan_bench.plugins.frameworks import framework_problem, identifying_versions, versions_of
 from gan_bench.plugins.registry import Implementation, find, registered

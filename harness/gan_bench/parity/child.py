@@ -11,8 +11,18 @@ from gan_bench import data
 from gan_bench.contract import check_samples, loss_table
 from gan_bench.data import Split
 from gan_bench.errors import first_validation_error
-from gan_bench.parity.inputs import DATASET, TEN_STEPS, Inputs, marks, observed_recipe, perturbed
-from gan_bench.parity.messages import Message, ObserveRequest, Stage, send
+from gan_bench.parity.messages import (
+    DATASET,
+    TEN_STEPS,
+    Inputs,
+    Message,
+    ObserveRequest,
+    Stage,
+    marks,
+    observed_recipe,
+    perturbed,
+    send,
+)
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.recipe import Recipe
 from gan_bench.system.child import run

@@ -12,8 +12,7 @@ from gan_bench.parity.compare import (
     compare_held,
     compare_step,
 )
-from gan_bench.parity.inputs import TEN_STEPS
-from gan_bench.parity.messages import Message, Tensors
+from gan_bench.parity.messages import TEN_STEPS, Message, Tensors
 from gan_bench.results.certificate import LEVELS, Figure, PairedRun, Verdict, worst, worst_of_level
 from gan_bench.system.child import ChildDied
 

@@ -1,1 +1,225 @@
-"""What to run: the request, the specification of each run, and the plan made of them."""
+"""What to run: budget, run and plan, as frozen and validated values."""
+
+import hashlib
+import json
+from typing import Any, ClassVar, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from gan_bench import data
+from gan_bench.plugins.registry import RecipeFacts
+from gan_bench.system.models import Frozen, Stored
+
+SPEC_SCHEMA_VERSION: Final = 1
+LONGEST_CHUNK_STEPS = 50
+"""Limits the memory for a chunk's latents and the time between two progress lines."""
+FEWEST_CHUNKS = 4
+"""The first chunk is warm-up, so measuring throughput takes more than one."""
+
+
+class Budget(Frozen):
+    """How long a run trains, in one unit."""
+
+    unit: Literal["images", "epochs", "steps", "recipe"]
+    """``recipe``: the recipe's own number of epochs."""
+    amount: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.unit != "recipe" and self.amount is None:
+            raise ValueError(f"a budget in {self.unit} needs an amount")
+        return self
+
+    def images(self, *, images_per_step: int, train_images: int, recipe_epochs: int) -> int:
+        """Return the number of training images; the last step may exceed it slightly."""
+        if self.unit == "recipe" or self.amount is None:
+            return recipe_epochs * train_images
+        return (
+            self.amount * {"images": 1, "epochs": train_images, "steps": images_per_step}[self.unit]
+        )
+
+    def steps(self, *, images_per_step: int, train_images: int, recipe_epochs: int) -> int:
+        """Return the number of training steps, rounded up."""
+        images = self.images(
+            images_per_step=images_per_step,
+            train_images=train_images,
+            recipe_epochs=recipe_epochs,
+        )
+        return -(-images // images_per_step)
+
+    def __str__(self) -> str:
+        """Return e.g. ``4,000 images``."""
+        if self.unit == "recipe" or self.amount is None:
+            return "the recipe's own epochs"
+        return f"{self.amount:,} {self.unit}"
+
+
+def chunk_steps(steps: int, evaluations: int) -> int:
+    """Return the number of steps that are trained and timed as one chunk."""
+    return max(1, min(LONGEST_CHUNK_STEPS, steps // max(FEWEST_CHUNKS, evaluations - 1)))
+
+
+def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:
+    """Return the steps after which a snapshot is taken.
+
+    They are evenly spread over the budget, rounded to chunk boundaries, and include the untrained
+    generator (0) and the end (``steps``). There are fewer than ``evaluations`` only if the run has
+    too few steps; as many evaluations as there are points always give the same points.
+    """
+    chunk = chunk_steps(steps, evaluations)
+    points = {0, steps}
+    for i in range(1, evaluations - 1):
+        points.add(min(steps, round(i * steps / (evaluations - 1) / chunk) * chunk))
+    return tuple(sorted(points))
+
+
+class RunSpec(RecipeFacts, Stored):
+    """One implementation, data set, seed and budget: everything that determines a run's results.
+
+    Where and under which limits the run is launched is not part of it.
+    """
+
+    KIND: ClassVar[str] = "run specification"
+    REMEDY: ClassVar[str] = "restore it with `gan-bench doctor --repair`, or train again"
+    NOT_IN_RUN_ID: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("preset", "python", "budget", "cannot_make", "train_splits", "conventions"),
+            *("parameters", "multiply_adds_per_step", "image_shape"),
+        }
+    )
+    """Fields that follow from the others, or do not change a run's results."""
+
+    schema_version: Literal[1] = SPEC_SCHEMA_VERSION
+    recipe_values: dict[str, Any]
+    dataset: str
+    """Name as `gan_bench.data.load` takes it; for a folder with its absolute path."""
+    data_sha256: str
+    train_images: int
+    """Number of images in `train_splits`."""
+    image_shape: tuple[int, int, int] | None = None
+    """(height, width, channels) of the data set's images."""
+    preset: str | None = None
+    budget: Budget
+    steps: int = Field(ge=1)
+    seed: int = Field(ge=0, lt=2**63)
+    chunk_steps: int = Field(ge=1)
+    evaluation_steps: tuple[int, ...]
+    samples: int = Field(ge=2)
+    """Number of images in each snapshot."""
+    device: str
+    threads: int = Field(ge=1)
+    deterministic: bool = False
+    on_divergence: Literal["stop", "continue"] = "stop"
+    python: str | None = None
+    """The framework's own interpreter, if the plan names one."""
+    versions: dict[str, str]
+    """Versions of Python, gan-bench, NumPy and the framework's packages."""
+
+    @property
+    def dataset_label(self) -> str:
+        """The data set's name for readers, without the path of a folder."""
+        return data.label(self.dataset)
+
+    @property
+    def budget_images(self) -> int:
+        """The number of training images in the budget; the last step may exceed it slightly."""
+        epochs = self.recipe_values.get("epochs")
+        if self.budget.unit == "recipe" and not isinstance(epochs, int):
+            return self.steps * self.images_per_step
+        return self.budget.images(
+            images_per_step=self.images_per_step,
+            train_images=self.train_images,
+            recipe_epochs=epochs if isinstance(epochs, int) else 0,
+        )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that determines a run's results as JSON values, without paths."""
+        identity = self.model_dump(mode="json", exclude=set(self.NOT_IN_RUN_ID))
+        identity["dataset"] = self.dataset_label
+        identity["implementation"].pop("path")
+        identity["implementation"].pop("distribution")
+        return identity
+
+    @property
+    def run_id(self) -> str:
+        """A readable, unique file name: implementation, data set, seed and a hash of `identity`.
+
+        A folder of images enters with its name, options and content: it may be moved.
+        """
+        identity = json.dumps(self.identity, sort_keys=True)
+        digest = hashlib.sha256(identity.encode()).hexdigest()
+        dataset = data.slug(self.dataset)
+        return f"{self.implementation.name}-{dataset}-s{self.seed}-{digest[:10]}"
+
+    def load_dataset(self) -> data.Dataset:
+        """Load the data set, and check that it is the one that was planned.
+
+        Raises
+        ------
+        UsageError
+            It cannot be loaded, or has changed since the run was planned.
+        """
+        return data.load_unchanged(self.dataset, self.data_sha256)
+
+
+class Plan(Stored):
+    """The matrix of runs, in the order in which they run."""
+
+    KIND: ClassVar[str] = "plan"
+    REMEDY: ClassVar[str] = "its pending runs are not shown; the same command writes it again"
+    LARGEST_BYTES: ClassVar[int] = 1 << 30
+    """A plan of 10,000 runs takes 30 MB."""
+
+    schema_version: Literal[1] = SPEC_SCHEMA_VERSION
+    command: str
+    created_at: str
+    runs: tuple[RunSpec, ...]
+    left_out: tuple[str, ...] = ()
+    """A sentence for each implementation that could not be described, and so has no runs."""
+
+    @property
+    def implementations(self) -> tuple[str, ...]:
+        """The names of the implementations, in the order in which they run first."""
+        return tuple(dict.fromkeys(spec.implementation.name for spec in self.runs))
+
+    @property
+    def plan_id(self) -> str:
+        """A hash of the runs' ids: the same matrix has the same id."""
+        ids = "\n".join(run.run_id for run in self.runs)
+        return hashlib.sha256(ids.encode()).hexdigest()[:12]
+
+
+class Place(Frozen):
+    """Where the runs will be executed, as far as their specifications depend on it."""
+
+    device: str
+    threads: int
+    grace_s: float = 10
+    """Seconds that a scheduler leaves a job between asking it to stop and killing it."""
+
+
+IDENTITY: Final = (
+    *("implementation", "source_sha256", "steps", "images_per_step"),
+    *("deterministic", "on_divergence", "chunk_steps", "evaluation_steps", "samples"),
+    *("versions", "recipe_values"),
+)
+"""Fields of `RunSpec` that say what was trained and how. Where one of them differs, two runs are
+not seeds of the same thing. They are listed here, below both of their users: `analysis.identity`,
+for report, compare and gate, and the parity certificates in `results`."""
+SETTING: Final = ("data_sha256", "train_splits", "budget", "device", "threads")
+"""Fields that say on what data, for how long and where. Of the device only its kind counts: the
+GPU's number is where a run happened to be, and its model is part of the machine."""
+NOTED: Final = (
+    *("schema_version", "seed", "dataset", "preset", "python"),
+    *("train_images", "image_shape", "conventions", "cannot_make"),
+    *("parameters", "multiply_adds_per_step"),
+)
+"""The other fields: the seed itself, names and paths, and what follows from the fields above."""
+TRAINING_STEP: Final = ("source_sha256", "versions", "recipe_values", "device", "image_shape")
+"""Beside the trainer's class, the fields on which one training step depends."""
+
+
+def device_kind(device: str) -> Literal["cpu", "cuda"]:
+    """Return ``cpu``, or ``cuda`` for any GPU."""
+    return "cpu" if device == "cpu" else "cuda"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from gan_bench import data
 from gan_bench.errors import UsageError
+from gan_bench.plan import Budget, Place, Plan, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plan.request import BUDGETS, PRESETS, Preset, Request
-from gan_bench.plan.spec import Budget, Place, Plan, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.registry import RecipeFacts, find, is_path, path_name, registered

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, ValidationError
 
 from gan_bench.errors import UsageError, first_validation_error
-from gan_bench.plan.spec import Budget
+from gan_bench.plan import Budget
 from gan_bench.system.files import read_limited
 from gan_bench.system.models import Frozen
 from gan_bench.text import did_you_mean
@@ -65,7 +65,6 @@ PRESETS: dict[str, Preset] = {
         ranks_quality=False,
     ),
 }
-
 BUDGETS = ("images", "epochs", "steps")
 Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Several = Annotated[int, Field(strict=True, ge=2, le=10**6)]

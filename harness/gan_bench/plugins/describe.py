@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from gan_bench.data import SplitName
 from gan_bench.errors import UsageError, first_validation_error
-from gan_bench.plugins import source_hash
 from gan_bench.plugins.frameworks import PINNED, framework_problem
 from gan_bench.plugins.registry import (
     Implementation,
@@ -16,6 +15,7 @@ from gan_bench.plugins.registry import (
     is_path,
     recipe_entry_point,
     registered,
+    sha256_of_modules,
 )
 from gan_bench.recipe import Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
@@ -149,7 +149,7 @@ def describe_own(
     point = recipe_entry_point(implementation.recipe)
     if point is None or point.module.split(".")[0] != _OWN_RECIPES:
         return None
-    digest = source_hash.sha256_of_modules([str(implementation.module), point.module])
+    digest = sha256_of_modules([str(implementation.module), point.module])
     return describe_recipe(implementation, point.load(), digest, values, shape)
 
 

@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 from gan_bench.errors import UsageError
-from gan_bench.plugins import source_hash
 from gan_bench.plugins.describe import Description, describe_recipe
 from gan_bench.plugins.registry import (
     Implementation,
@@ -18,6 +17,8 @@ from gan_bench.plugins.registry import (
     path_name,
     recipe_entry_point,
     registered,
+    sha256_of_file,
+    sha256_of_modules,
     split_path,
 )
 from gan_bench.recipe import Recipe
@@ -139,7 +140,7 @@ def describe_here(
         path, attribute = split_path(target)
         implementation = plugin_in(path, attribute)
         recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
-        digest = source_hash.sha256_of_file(path)
+        digest = sha256_of_file(path)
     else:
         implementation = registered()[target]
         point = recipe_entry_point(implementation.recipe)
@@ -149,7 +150,7 @@ def describe_here(
         else:
             recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
             modules = [str(implementation.module)]
-        digest = source_hash.sha256_of_modules(modules)
+        digest = sha256_of_modules(modules)
     return describe_recipe(implementation, recipe_class, digest, values, shape)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
 from gan_bench.errors import UnreadableFile
-from gan_bench.plan.spec import TRAINING_STEP, RunSpec, device_kind
+from gan_bench.plan import TRAINING_STEP, RunSpec, device_kind
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.devices import Machine
 from gan_bench.system.models import Frozen, Stored

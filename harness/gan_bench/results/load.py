@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.certificate import Certificate, certificate_for, read_certificates
 from gan_bench.results.external import External, PublishedFigure, read_externals, read_published
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Literal
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from gan_bench.errors import UnreadableFile
-from gan_bench.plan.spec import Plan, RunSpec
+from gan_bench.plan import Plan, RunSpec
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.status import Status
 from gan_bench.system.devices import Machine

@@ -4,7 +4,6 @@ from typing import Final, Literal
 
 Status = Literal["ok", "diverged", "timeout", "oom", "killed", "error", "missing", "unsupported"]
 """Status in the record of a run that has ended."""
-
 RETRIED_ON_REQUEST: Final = frozenset({"error", "oom", "timeout", "diverged"})
 """Failures that ``--retry`` runs again."""
 RETRIED_ALWAYS: Final = frozenset({"killed", "missing"})

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from gan_bench.errors import GanBenchError
-from gan_bench.system.disk import NoSpace, has_no_space, is_full
-from gan_bench.system.files import file_sha256, write_atomically
+from gan_bench.system.files import NoSpace, file_sha256, has_no_space, is_full, write_atomically
 from gan_bench.system.models import Stored
 from gan_bench.trainer import LOSS_COLUMNS
 

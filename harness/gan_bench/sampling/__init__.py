@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.system.models import Frozen
 
 

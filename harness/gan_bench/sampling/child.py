@@ -15,7 +15,7 @@ from gan_bench.recipe import Recipe
 from gan_bench.sampling import SampleRequest
 from gan_bench.system.child import run
 from gan_bench.trainer import Trainer, Unsupported
-from gan_bench.worker.failure import failure_reason
+from gan_bench.worker.training import failure_reason
 
 _BATCH = 1_024
 """Number of samples in memory at a time."""

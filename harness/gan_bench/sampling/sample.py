@@ -13,9 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.plugins import source_hash
 from gan_bench.plugins.frameworks import framework_problem
-from gan_bench.plugins.registry import Implementation, recipe_entry_point
+from gan_bench.plugins.registry import (
+    Implementation,
+    recipe_entry_point,
+    sha256_of_file,
+    sha256_of_modules,
+)
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import find_run
 from gan_bench.results.training_files import last_checkpoint, write_images
@@ -142,10 +146,10 @@ def source_now(implementation: Implementation) -> str | None:
     """Return the sha256 that a run of this implementation would record now, None if none can."""
     try:
         if implementation.path is not None:
-            return source_hash.sha256_of_file(Path(implementation.path))
+            return sha256_of_file(Path(implementation.path))
         point = recipe_entry_point(implementation.recipe)
         modules = [str(implementation.module), *([point.module] if point else [])]
-        return source_hash.sha256_of_modules(modules)
+        return sha256_of_modules(modules)
     except (OSError, SyntaxError, ValueError):
         return None  # the child process reports the problem
 

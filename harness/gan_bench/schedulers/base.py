@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from gan_bench.errors import UsageError
 from gan_bench.launch.status import JobState
-from gan_bench.plan.spec import Place
+from gan_bench.plan import Place
 from gan_bench.text import did_you_mean
 
 GROUP = "gan_bench.executors"

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from gan_bench.errors import GanBenchError
 from gan_bench.launch.run_one import Options
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.files import read_limited
 from gan_bench.system.models import Frozen, Stored

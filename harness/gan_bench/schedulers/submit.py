@@ -12,12 +12,12 @@ from gan_bench.launch.local import write_plan
 from gan_bench.launch.run_one import Options, action
 from gan_bench.launch.score import is_scored
 from gan_bench.launch.supervisor import ENDING_SIGNALS
-from gan_bench.plan.spec import Plan, RunSpec
+from gan_bench.plan import Plan, RunSpec
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.jobs import Jobs
 from gan_bench.schedulers.submissions import Submission, SubmissionFolder, Submitted, new_id
-from gan_bench.system.disk import writing
+from gan_bench.system.files import writing
 from gan_bench.system.locks import submission_lock
 
 

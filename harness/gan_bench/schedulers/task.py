@@ -16,18 +16,17 @@ from pydantic import ValidationError
 
 from gan_bench.errors import GanBenchError
 from gan_bench.launch.local import Interrupted, RunProgress, interruptible
-from gan_bench.launch.make_record import make_record, provenance
-from gan_bench.launch.outcome import Outcome
+from gan_bench.launch.outcome import Outcome, make_record, provenance
 from gan_bench.launch.run_one import Options, RunResult, run_one, start_over
 from gan_bench.launch.supervisor import SCHEDULERS_SIGNALS
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.record import Job, Record
 from gan_bench.results.training_files import last_checkpoint
 from gan_bench.schedulers.base import AGAIN_EXIT_CODE, JOB_VARIABLE, TETHER_VARIABLE
 from gan_bench.schedulers.submissions import Start, Submission, SubmissionFolder
-from gan_bench.system.disk import writing
+from gan_bench.system.files import writing
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, Busy, device_lock, run_lock
 from gan_bench.system.processes import end_with_parent
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from gan_bench.data import SplitName
-from gan_bench.scoring.features.choice import FeatureChoice
+from gan_bench.scoring.features import FeatureChoice
 from gan_bench.system.models import Frozen
 
 

@@ -22,9 +22,8 @@ import onnxruntime
 import psutil
 
 from gan_bench.errors import GanBenchError
-from gan_bench.scoring.features.feature_file import FeatureFile
 from gan_bench.scoring.features.model_cache import features_folder
-from gan_bench.scoring.features.onnx_model import FeatureModel
+from gan_bench.scoring.features.onnx_model import FeatureFile, FeatureModel
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, gaussian
 from gan_bench.system.files import cache_folder, file_sha256

@@ -15,8 +15,7 @@ from gan_bench.data import SplitName
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.results.scores import MetricValue, Protocol
 from gan_bench.scoring.features.by_name import DIGITS, NoFeatures, load_features
-from gan_bench.scoring.features.feature_file import FeatureFile
-from gan_bench.scoring.features.onnx_model import FeatureModel
+from gan_bench.scoring.features.onnx_model import FeatureFile, FeatureModel
 from gan_bench.scoring.images import ImageSet, drawn, size_text
 from gan_bench.scoring.metrics import MetricFamily, Side
 from gan_bench.scoring.metrics.fid import Fid, FidInfinity

@@ -109,7 +109,6 @@ def initial_weights_are_pure(pool: TrainerPool) -> None:
 
 
 CHECKS = (contract, unknown_devices, recipe_as_json, unknown_fields, initial_weights_are_pure)
-
 STATISTICS = ("moving_mean", "moving_variance")
 
 
@@ -142,7 +141,6 @@ def costs(pool: TrainerPool) -> None:
 
 
 COST_CHECKS = (costs,)
-
 NETWORKS = ("generator", "discriminator")
 CANONICAL = re.compile(
     rf"({'|'.join(NETWORKS)})\.(0|[1-9][0-9]*)"

@@ -18,7 +18,7 @@ from typing import TextIO
 
 from gan_bench.results.events import HEARTBEAT_S, EventWriter
 from gan_bench.results.layout import RunFolder
-from gan_bench.system.disk import is_full_for
+from gan_bench.system.files import is_full_for
 from gan_bench.system.processes import (
     DISK_FULL,
     DISK_FULL_EXIT_CODE,
@@ -28,8 +28,7 @@ from gan_bench.system.processes import (
     end_with_parent,
     peak_rss_mb,
 )
-from gan_bench.worker.failure import failure_kind, failure_reason
-from gan_bench.worker.training import Stopped, Training
+from gan_bench.worker.training import Stopped, Training, failure_kind, failure_reason
 
 _EXTRA_SILENCE_S = 60.0
 """A silent process ends itself this long after its supervisor should have killed it."""

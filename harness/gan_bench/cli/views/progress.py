@@ -13,7 +13,7 @@ from gan_bench.cli.views.tables import state, to_rich
 from gan_bench.launch.local import RunProgress
 from gan_bench.launch.run_one import RunResult
 from gan_bench.launch.status import RunStatus
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event
 from gan_bench.results.status import UNFINISHED
 from gan_bench.text import Column, Table, duration

@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from gan_bench.launch.status import RunStatus
-from gan_bench.plan.spec import Plan
+from gan_bench.plan import Plan
 from gan_bench.plugins.describe import Description
 from gan_bench.results.certificate import BOUNDS, LEVELS, Certificate, worst_of_level
 from gan_bench.testing import CheckResult

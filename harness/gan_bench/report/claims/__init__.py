@@ -16,7 +16,7 @@ from gan_bench.analysis.statistics import (
     mean_interval,
 )
 from gan_bench.analysis.summary import Group, Row
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.report.claims.measures import Measures
 from gan_bench.report.claims.sources import QUALITY, SCORES, Claim, sources_claims
 from gan_bench.text import figure, many

@@ -29,8 +29,6 @@ WORDS: dict[Measure, str] = {
 _PROPORTIONAL: tuple[Measure, ...] = ("generator_loss_roughness", "discriminator_loss_roughness")
 """Measures of losses that spread in proportion, and so are compared by their ratio."""
 _OF_FEATURES: tuple[Measure, ...] = ("fid", "precision", "recall", "coverage")
-
-
 LEVEL_PART = 0.1
 """The part of the steps, the last, over which a loss's level is the mean."""
 ROUGHNESS_PART = 0.5

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from gan_bench.analysis.parity import parity_facts
 from gan_bench.analysis.summary import Row, Summary
-from gan_bench.plan.spec import RunSpec
+from gan_bench.plan import RunSpec
 from gan_bench.results.certificate import Certificate
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Protocol, Scores, differences

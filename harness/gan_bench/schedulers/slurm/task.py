@@ -14,7 +14,7 @@ from submitit.helpers import DelayedSubmission
 
 from gan_bench.results.record import Job
 from gan_bench.schedulers.base import AGAIN_EXIT_CODE, JOB_VARIABLE, TETHER_VARIABLE
-from gan_bench.schedulers.slurm.commands import queue
+from gan_bench.schedulers.slurm.resources import queue
 
 _POLL_S = 0.2
 _ASK_EVERY_S = 3.0

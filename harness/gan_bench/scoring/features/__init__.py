@@ -1,1 +1,76 @@
-"""Feature models: found by name, made, loaded and run."""
+"""Feature models: chosen by name, made, loaded and run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gan_bench.errors import UsageError
+from gan_bench.metrics import DEFAULT
+
+
+@dataclass(frozen=True)
+class FeatureChoice:
+    """A feature model, and the number of images to score with it."""
+
+    model: str
+    """``lenet``, ``inception`` or the path of an ``.onnx`` file."""
+    images: int | None = None
+    """Number of samples and of reference images, the first ones; None: all."""
+
+    @property
+    def name(self) -> str:
+        """The name of the model in protocols."""
+        return Path(self.model).stem if self.model.endswith(".onnx") else self.model
+
+    def __str__(self) -> str:
+        """Return what a user types, e.g. ``inception:2500``."""
+        return self.model if self.images is None else f"{self.model}:{self.images}"
+
+
+def parse_features(text: str) -> tuple[FeatureChoice, ...]:
+    """Read a list of feature models such as ``lenet,inception:2500``.
+
+    Raises
+    ------
+    UsageError
+        There is none, one is given twice, or a count is no whole number above 1.
+    """
+    choices = tuple(_parse(item.strip()) for item in text.split(",") if item.strip())
+    if not choices:
+        raise UsageError("No features were named; give lenet, inception or an .onnx file's path.")
+    names = [choice.name for choice in choices]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"The features {twice} were named twice; give each once.")
+    return choices
+
+
+def _parse(text: str) -> FeatureChoice:
+    model, colon, count = text.rpartition(":")
+    if not colon or text.endswith(".onnx"):
+        return FeatureChoice(text)
+    if not (count.isdecimal() and count.isascii() and int(count) > 1):
+        raise UsageError(
+            f"{text!r}: the count of images {count!r} is no whole number above 1; such as "
+            f"{model}:2500."
+        )
+    return FeatureChoice(model, int(count))
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The features and metrics that a run's snapshots are scored with."""
+
+    features: tuple[FeatureChoice, ...] = (FeatureChoice("lenet"),)
+    """The first scores every evaluation point, the others only the first and the last."""
+    metrics: tuple[str, ...] = DEFAULT
+    """FID at every evaluation point, the others at the last one."""
+    weights: Path | None = None
+    """File of Inception's weights; None: the known ones."""
+    cache: bool = True
+    """Whether to use the reference cache."""
+
+    def metrics_of(self, features: FeatureChoice) -> tuple[str, ...]:
+        """Return the metrics with these features; ``modes``, which needs none, only once."""
+        if features == self.features[0]:
+            return self.metrics
+        return tuple(metric for metric in self.metrics if metric != "modes")
