@@ -126,7 +126,7 @@ def _train(
         other_load=other_load,
         job=options.job,
     )
-    # A certificate that cannot be read is named by the report; it speaks for no run.
+    # A certificate that cannot be read is named by the report; it covers no run.
     certificate = certificate_for(spec, read_certificates(results)[0])
     parity = certificate.id if certificate else None
     record = make_record(folder, spec, outcome, around, parity)

@@ -1,4 +1,4 @@
-"""A parity certificate: what was compared, the figures, and which runs it speaks for."""
+"""A parity certificate: what was compared, the measured differences, and the runs it covers."""
 
 import hashlib
 import json
@@ -15,47 +15,47 @@ from gan_bench.system.models import Frozen, Stored
 
 Level = Literal["held weights", "forward", "losses", "updates"]
 LEVELS: Final[tuple[Level, ...]] = ("held weights", "forward", "losses", "updates")
-"""In the order in which a deviation shows; losses and updates are of the ten steps."""
+"""The order in which a deviation becomes visible; losses and updates are those of ten steps."""
 
 
 class Bounds(Frozen):
-    """What two implementations may differ by and still count as twins."""
+    """The largest differences at which two implementations still count as equivalent."""
 
     held_weights: float = 0.0
-    """Of max |difference|: the recipe's initial weights to the bit."""
+    """Largest max |difference| to the recipe's initial weights: they are held bit for bit."""
     forward: float = 1e-4
-    """Of max |difference|, of G(z) and of D(x), float32."""
+    """Largest max |difference| of G(z) and of D(x), in float32."""
     samples: float = 1.0
-    """Of max |difference| in grey levels."""
+    """Largest max |difference| of samples, in grey levels."""
     losses: float = 1e-10
-    """Of |difference| / max(1, |loss|), float64."""
+    """Largest |difference| / max(1, |loss|), in float64."""
     updates: float = 1e-9
-    """Of ||Da - Db|| / ||Da|| for each tensor's update D since the start, float64."""
+    """Largest ||Da - Db|| / ||Da|| of a tensor's update D since the start, in float64."""
     zero_updates: float = 1e-12
-    """Updates below this share of the network's greatest count as zero."""
+    """An update counts as zero if it is below this share of the network's largest update."""
 
 
 BOUNDS: Final = Bounds()
 
 
 class Figure(Frozen):
-    """How far two implementations are apart in one thing, at its worst."""
+    """The largest difference between two implementations in one compared quantity."""
 
     level: Level
     of: str
-    """A network and mode, a loss, a tensor."""
+    """The compared quantity: a network and its mode, a loss or a tensor."""
     step: int | None = None
-    """The step at which it was worst."""
+    """The step with the largest difference."""
     value: float | None
-    """None where there is no finite figure."""
+    """None if the difference is not a finite number."""
     bound: float
     passed: bool
     note: str = ""
-    """What is to be said beside the figure."""
+    """A remark to print beside the value."""
 
     @property
     def share(self) -> float:
-        """How much of the bound it takes; more than 1 fails."""
+        """The value divided by its bound; more than 1 fails."""
         if self.value is None or (self.value == 0 and not self.passed):
             return math.inf
         return self.value / self.bound if self.bound else (0.0 if self.value == 0 else math.inf)
@@ -77,7 +77,7 @@ class Figure(Frozen):
 def measured(
     level: Level, of: str, value: float, bound: float, *, step: int | None = None, note: str = ""
 ) -> Figure:
-    """Return the figure of a difference, which fails where it is not a number."""
+    """Return the figure of a difference, which fails if it is not a number."""
     finite = math.isfinite(value)
     return Figure(
         level=level,
@@ -91,41 +91,41 @@ def measured(
 
 
 def incomparable(level: Level, of: str, why: str, bound: float, step: int | None = None) -> Figure:
-    """Return the figure of two things that cannot be subtracted."""
+    """Return the figure of two arrays that cannot be subtracted."""
     return Figure(level=level, of=of, step=step, value=None, bound=bound, passed=False, note=why)
 
 
 def worst(figures: Iterable[Figure]) -> tuple[Figure, ...]:
-    """Return the worst figure of each thing, in the order in which the things first come."""
-    found: dict[tuple[Level, str], Figure] = {}
+    """Return the worst figure of each compared quantity, in the order of first appearance."""
+    worst_figures: dict[tuple[Level, str], Figure] = {}
     for figure in figures:
         key = figure.level, figure.of
-        if key not in found or figure.share > found[key].share:
-            found[key] = figure
-    return tuple(found.values())
+        if key not in worst_figures or figure.share > worst_figures[key].share:
+            worst_figures[key] = figure
+    return tuple(worst_figures.values())
 
 
 def worst_of_level(figures: Iterable[Figure], level: Level) -> Figure | None:
-    """Return the figure that takes most of its bound, None where the level was not reached."""
-    ours = [figure for figure in figures if figure.level == level]
-    return max(ours, key=lambda figure: figure.share, default=None)
+    """Return the level's figure with the largest share of its bound, None if it has no figure."""
+    of_level = (figure for figure in figures if figure.level == level)
+    return max(of_level, key=lambda figure: figure.share, default=None)
 
 
 class PairedRun(Frozen):
-    """A run of both in float32 with the recipe's dropout, from the same weights, data and noise.
+    """A float32 run of both implementations from the same weights, data and latents.
 
-    Rounding separates twins sooner or later, dropout at the first step: the masks are the
-    frameworks' own.
+    It includes the recipe's dropout. Rounding separates twins sooner or later; dropout separates
+    them at the first step, because each framework draws its own masks.
     """
 
     steps: int
     batch_size: int
     dropout: bool
-    """Whether the recipe has any."""
+    """Whether the recipe has dropout."""
     losses_apart: dict[str, int | None]
-    """By relative difference: the first step at which a loss has more, None if there is none."""
+    """The first step at which a loss exceeds each relative difference, None if none does."""
     weights_apart: dict[int, float | None]
-    """By step: ||Wa - Wb|| / ||Wa|| of all trained weights; None where that is no number."""
+    """||Wa - Wb|| / ||Wa|| of all trained weights, by step; None if it is not a finite number."""
 
 
 CERTIFICATE_SCHEMA_VERSION: Final = 1
@@ -146,31 +146,31 @@ class Party(Frozen):
     name: str
     framework: str
     attribute: str
-    """The trainer class's name: a file may hold several."""
+    """The trainer class's name; a file may have several."""
     source_sha256: str
     versions: dict[str, str]
     holds_initial_weights: bool | None = None
-    """Whether it held the recipe's initial weights to the bit; None where it did not come to it."""
+    """Whether it held the recipe's initial weights bit for bit; None if that was not compared."""
 
 
 class Certificate(Stored):
-    """What a comparison of two implementations of one recipe came to."""
+    """The result of comparing two implementations of one recipe."""
 
     KIND: ClassVar[str] = "parity certificate"
     REMEDY: ClassVar[str] = "write a new one with `gan-bench parity`"
 
     schema_version: Literal[1] = CERTIFICATE_SCHEMA_VERSION
     id: str
-    """A hash of what the certificate speaks for."""
+    """A hash of the conditions under which the certificate covers a run."""
     pair: str
-    """The recipe's name where it is of the original and its only twin, else ``<a>--<b>``."""
+    """The recipe's name for an original and its only twin, otherwise ``<a>--<b>``."""
     recipe: str
     reference: Party
-    """The recipe's original, or the implementation that was named first."""
+    """The recipe's original, or the implementation named first."""
     other: Party
     device: Literal["cpu", "cuda"]
     recipe_values: dict[str, Any]
-    """As runs have them; the comparison took smaller batches where `batch_size` says so."""
+    """The values in runs; the comparison itself used batches of `batch_size` images."""
     dtypes: dict[str, str] = DTYPES
     image_shape: tuple[int, int, int]
     """(height, width, channels) of the images."""
@@ -178,28 +178,28 @@ class Certificate(Stored):
     seed: int
     bounds: Bounds
     figures: tuple[Figure, ...]
-    """The worst of each network and mode, loss and tensor."""
+    """The worst figure for each network and mode, loss and tensor."""
     paired_run: PairedRun | None
     verdict: Verdict
-    """``not checked`` where an implementation cannot do what the comparison asks."""
+    """``not checked`` if an implementation cannot do what the comparison needs."""
     passed: bool
     problems: tuple[str, ...]
-    """Why it did not pass, a sentence each."""
+    """Why it did not pass, one sentence each."""
     created_at: str
     machine: Machine
 
     def write_in(self, results: ResultsFolder) -> Path:
-        """Write it into a results folder, in place of an earlier one of its pair and device."""
+        """Write it to a results folder; it replaces an earlier one for the same pair and device."""
         device = "" if self.device == "cpu" else f".{self.device}"
         path = results.parity / f"{self.pair}{device}.json"
         self.write(path)
         return path
 
-    def concerns(self, spec: RunSpec) -> bool:
-        """Whether one of its implementations is the run's, with the same values.
+    def matches(self, spec: RunSpec) -> bool:
+        """Whether the run uses one of the two implementations under the same conditions.
 
-        The comparison covers neither another device nor other versions, source or recipe values;
-        how long a run trains is no matter.
+        The kind of device, versions, source, image shape and recipe values have to be the same;
+        the run's length and seed do not matter.
         """
         run = {name: getattr(spec, name) for name in TRAINING_STEP} | {
             "device": device_kind(spec.device),
@@ -213,12 +213,14 @@ class Certificate(Stored):
         )
 
     def _training_step(self, party: Party) -> dict[str, Any]:
-        values = {name: getattr(party, name, getattr(self, name, None)) for name in TRAINING_STEP}
+        values = {
+            name: getattr(party if hasattr(party, name) else self, name) for name in TRAINING_STEP
+        }
         return values | {"recipe_values": without_budget(self.recipe_values)}
 
-    def speaks_for(self, spec: RunSpec) -> bool:
-        """Whether it passed and concerns the run."""
-        return self.passed and self.concerns(spec)
+    def covers(self, spec: RunSpec) -> bool:
+        """Whether it passed and matches the run."""
+        return self.passed and self.matches(spec)
 
 
 def certificate_id(
@@ -228,7 +230,7 @@ def certificate_id(
     image_shape: tuple[int, int, int],
     recipe_values: Mapping[str, Any],
 ) -> str:
-    """Return the hash of what a certificate speaks for: `Certificate.concerns`' conditions."""
+    """Return the hash of the conditions of `Certificate.matches`."""
     identity = {
         "schema_version": CERTIFICATE_SCHEMA_VERSION,
         "parties": [
@@ -244,21 +246,21 @@ def certificate_id(
 
 def read_certificates(folder: ResultsFolder) -> tuple[list[Certificate], list[str]]:
     """Return a results folder's certificates, and a sentence for each that cannot be read."""
-    found, problems = [], []
+    certificates, problems = [], []
     for path in sorted(folder.parity.glob("*.json")):
         try:
-            found.append(Certificate.read(path))
+            certificates.append(Certificate.read(path))
         except UnreadableFile as error:
             problems.append(str(error))
-    # Those of the recipes before those of pairs that someone chose.
-    return sorted(found, key=lambda certificate: certificate.pair != certificate.recipe), problems
+    # A recipe's own certificate comes before those of pairs that a user chose.
+    return sorted(certificates, key=lambda c: c.pair != c.recipe), problems
 
 
 def certificate_for(spec: RunSpec, certificates: Sequence[Certificate]) -> Certificate | None:
-    """Return the first certificate that speaks for a run, None if none does."""
-    return next((one for one in certificates if one.speaks_for(spec)), None)
+    """Return the first certificate that covers a run, None if none does."""
+    return next((certificate for certificate in certificates if certificate.covers(spec)), None)
 
 
 def without_budget(recipe_values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values on which a training step depends: all but how long a run is."""
+    """Return the values on which a training step depends, without the run's length."""
     return {name: value for name, value in recipe_values.items() if name not in _BUDGET_FIELDS}
