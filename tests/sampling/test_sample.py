@@ -38,6 +38,13 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
+def run_of_own_file(bench, plugin):
+    """A finished run whose plugin the test may change: a run names its plugin by its full path."""
+    assert bench("run", plugin("gan"), *SHORT).code == 0
+    return "gan-"
+
+
+@pytest.fixture
 def run(bench, trained):
     """A copy of the finished run, by the name that its file gives it."""
     shutil.copytree(trained, bench.folder, dirs_exist_ok=True)
@@ -106,9 +113,9 @@ def test_images_in_colour_have_a_picture_in_colour(bench, plugin):
         assert picture.mode == "RGB" and picture.size == (14, 18)
 
 
-def test_a_source_that_has_changed_is_told_and_used(bench, plugin, run):
+def test_a_source_that_has_changed_is_told_and_used(bench, plugin, run_of_own_file):
     plugin("gan", "marker = 1")
-    done = bench("sample", run, "-n", "4")
+    done = bench("sample", run_of_own_file, "-n", "4")
     assert done.code == 0
     assert "The source of gan has changed since the run" in done.err
 
@@ -133,9 +140,9 @@ def broken(method):
     return f"def {method}(self, *_, **__): raise RuntimeError('it broke in {method}')"
 
 
-def test_a_trainer_that_fails_is_told_by_its_last_line(bench, plugin, run):
+def test_a_trainer_that_fails_is_told_by_its_last_line(bench, plugin, run_of_own_file):
     plugin("gan", broken("sample"))
-    said = complaint(bench("sample", run))
+    said = complaint(bench("sample", run_of_own_file))
     assert (
         "could not be sampled: its process ended with exit code 1: RuntimeError: it broke in sample"
         in said
@@ -143,7 +150,7 @@ def test_a_trainer_that_fails_is_told_by_its_last_line(bench, plugin, run):
     assert not list((bench.folder / "reports/local/samples").iterdir())
 
 
-def test_a_trainer_that_fails_after_the_first_images_leaves_no_file(bench, plugin, run):
+def test_a_trainer_that_fails_after_the_first_images_leaves_no_file(bench, plugin, run_of_own_file):
     body = """
     def sample(self, latents, labels=None):
         self.calls = getattr(self, "calls", 0) + 1
@@ -152,13 +159,13 @@ def test_a_trainer_that_fails_after_the_first_images_leaves_no_file(bench, plugi
         return super().sample(latents, labels)
     """
     plugin("gan", body)
-    assert "exit code 3" in complaint(bench("sample", run, "-n", "2000"))
+    assert "exit code 3" in complaint(bench("sample", run_of_own_file, "-n", "2000"))
     assert not list((bench.folder / "reports/local/samples").iterdir())
 
 
-def test_samples_that_break_the_contract_are_refused(bench, plugin, run):
+def test_samples_that_break_the_contract_are_refused(bench, plugin, run_of_own_file):
     plugin("gan", "def sample(self, latents, labels=None): return latents")
-    assert "cannot be sampled: sample returned (64, " in complaint(bench("sample", run))
+    assert "cannot be sampled: sample returned (64, " in complaint(bench("sample", run_of_own_file))
 
 
 def test_a_checkpoint_that_cannot_be_restored(bench, run):
@@ -176,9 +183,9 @@ def test_a_checkpoint_that_cannot_be_restored(bench, run):
     assert "has no checkpoint in" in complaint(bench("sample", run))
 
 
-def test_a_trainer_whose_file_is_gone(bench, run):
+def test_a_trainer_whose_file_is_gone(bench, run_of_own_file):
     (bench.folder / "gan.py").unlink()
-    said = complaint(bench("sample", run))
+    said = complaint(bench("sample", run_of_own_file))
     assert "its trainer's file" in said and "gan.py is gone; put it back" in said
 
 

@@ -101,7 +101,7 @@ def score_run(
     status = "ok" if problem is None else "error"
     result = result.model_copy(update={"scores": rows, "status": status, "reason": problem})
     folder.scores.mkdir(exist_ok=True)
-    result.write(folder.scores)
+    result.write_in(folder.scores)
     _remove_superseded(folder, result)
     return result
 

@@ -68,7 +68,7 @@ def _start(ports: int) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # other modules' tests may come between
 def slurm_conf() -> Iterator[Path]:
     yield from _start(2)
 
