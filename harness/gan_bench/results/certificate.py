@@ -1,4 +1,4 @@
-"""A parity certificate: what was compared, the measured differences, and the runs it covers."""
+"""A parity certificate: what was compared, the figures, and which runs it covers."""
 
 import hashlib
 import json
@@ -15,47 +15,47 @@ from gan_bench.system.models import Frozen, Stored
 
 Level = Literal["held weights", "forward", "losses", "updates"]
 LEVELS: Final[tuple[Level, ...]] = ("held weights", "forward", "losses", "updates")
-"""The order in which a deviation becomes visible; losses and updates are those of ten steps."""
+"""In the order in which a deviation becomes visible; losses and updates cover ten steps."""
 
 
 class Bounds(Frozen):
-    """The largest differences at which two implementations still count as equivalent."""
+    """The largest differences at which two implementations still count as twins."""
 
     held_weights: float = 0.0
-    """Largest max |difference| to the recipe's initial weights: they are held bit for bit."""
+    """Bound of max |difference| of the initial weights: they must be bit-identical."""
     forward: float = 1e-4
-    """Largest max |difference| of G(z) and of D(x), in float32."""
+    """Bound of max |difference| of G(z) and of D(x), in float32."""
     samples: float = 1.0
-    """Largest max |difference| of samples, in grey levels."""
+    """Bound of max |difference| of pixels, in grey levels."""
     losses: float = 1e-10
-    """Largest |difference| / max(1, |loss|), in float64."""
+    """Bound of |difference| / max(1, |loss|), in float64."""
     updates: float = 1e-9
-    """Largest ||Da - Db|| / ||Da|| of a tensor's update D since the start, in float64."""
+    """Bound of ||Da - Db|| / ||Da|| for each tensor's update D since the start, in float64."""
     zero_updates: float = 1e-12
-    """An update counts as zero if it is below this share of the network's largest update."""
+    """Updates below this share of the network's largest update count as zero."""
 
 
 BOUNDS: Final = Bounds()
 
 
 class Figure(Frozen):
-    """The largest difference between two implementations in one compared quantity."""
+    """The largest difference of two implementations in one quantity."""
 
     level: Level
     of: str
-    """The compared quantity: a network and its mode, a loss or a tensor."""
+    """The quantity: a network and mode, a loss, or a tensor."""
     step: int | None = None
     """The step with the largest difference."""
     value: float | None
-    """None if the difference is not a finite number."""
+    """None if the difference is not finite."""
     bound: float
     passed: bool
     note: str = ""
-    """A remark to print beside the value."""
+    """A remark to show beside the figure."""
 
     @property
     def share(self) -> float:
-        """The value divided by its bound; more than 1 fails."""
+        """The value as a share of the bound; more than 1 fails."""
         if self.value is None or (self.value == 0 and not self.passed):
             return math.inf
         return self.value / self.bound if self.bound else (0.0 if self.value == 0 else math.inf)
@@ -77,7 +77,7 @@ class Figure(Frozen):
 def measured(
     level: Level, of: str, value: float, bound: float, *, step: int | None = None, note: str = ""
 ) -> Figure:
-    """Return the figure of a difference, which fails if it is not a number."""
+    """Return the figure of a difference; it fails if the difference is not finite."""
     finite = math.isfinite(value)
     return Figure(
         level=level,
@@ -91,41 +91,41 @@ def measured(
 
 
 def incomparable(level: Level, of: str, why: str, bound: float, step: int | None = None) -> Figure:
-    """Return the figure of two arrays that cannot be subtracted."""
+    """Return the figure of two things that cannot be subtracted."""
     return Figure(level=level, of=of, step=step, value=None, bound=bound, passed=False, note=why)
 
 
 def worst(figures: Iterable[Figure]) -> tuple[Figure, ...]:
-    """Return the worst figure of each compared quantity, in the order of first appearance."""
-    worst_figures: dict[tuple[Level, str], Figure] = {}
+    """Return the worst figure of each quantity, in the order of first appearance."""
+    found: dict[tuple[Level, str], Figure] = {}
     for figure in figures:
         key = figure.level, figure.of
-        if key not in worst_figures or figure.share > worst_figures[key].share:
-            worst_figures[key] = figure
-    return tuple(worst_figures.values())
+        if key not in found or figure.share > found[key].share:
+            found[key] = figure
+    return tuple(found.values())
 
 
 def worst_of_level(figures: Iterable[Figure], level: Level) -> Figure | None:
-    """Return the level's figure with the largest share of its bound, None if it has no figure."""
-    of_level = (figure for figure in figures if figure.level == level)
+    """Return the figure with the largest share of its bound; None if the level was not reached."""
+    of_level = [figure for figure in figures if figure.level == level]
     return max(of_level, key=lambda figure: figure.share, default=None)
 
 
 class PairedRun(Frozen):
-    """A float32 run of both implementations from the same weights, data and latents.
+    """A training of both in float32, with dropout, from the same weights, data and noise.
 
-    It includes the recipe's dropout. Rounding separates twins sooner or later; dropout separates
-    them at the first step, because each framework draws its own masks.
+    Rounding separates twins sooner or later. Dropout separates them at the first step, because
+    each framework draws its own masks.
     """
 
     steps: int
     batch_size: int
     dropout: bool
-    """Whether the recipe has dropout."""
+    """Whether the recipe uses dropout."""
     losses_apart: dict[str, int | None]
-    """The first step at which a loss exceeds each relative difference, None if none does."""
+    """By relative difference: the first step at which a loss exceeds it; None if none does."""
     weights_apart: dict[int, float | None]
-    """||Wa - Wb|| / ||Wa|| of all trained weights, by step; None if it is not a finite number."""
+    """By step: ||Wa - Wb|| / ||Wa|| of all trained weights; None if not finite."""
 
 
 CERTIFICATE_SCHEMA_VERSION: Final = 1
@@ -146,11 +146,11 @@ class Party(Frozen):
     name: str
     framework: str
     attribute: str
-    """The trainer class's name; a file may have several."""
+    """The trainer class's name: a file may define several."""
     source_sha256: str
     versions: dict[str, str]
     holds_initial_weights: bool | None = None
-    """Whether it held the recipe's initial weights bit for bit; None if that was not compared."""
+    """Whether its initial weights were bit-identical to the recipe's; None if not checked."""
 
 
 class Certificate(Stored):
@@ -161,16 +161,16 @@ class Certificate(Stored):
 
     schema_version: Literal[1] = CERTIFICATE_SCHEMA_VERSION
     id: str
-    """A hash of the conditions under which the certificate covers a run."""
+    """A hash of everything that the certificate covers."""
     pair: str
-    """The recipe's name for an original and its only twin, otherwise ``<a>--<b>``."""
+    """The recipe's name for the original and its only twin, else ``<a>--<b>``."""
     recipe: str
     reference: Party
-    """The recipe's original, or the implementation named first."""
+    """The recipe's original, or the implementation that was named first."""
     other: Party
     device: Literal["cpu", "cuda"]
     recipe_values: dict[str, Any]
-    """The values in runs; the comparison itself used batches of `batch_size` images."""
+    """The values that runs use; the comparison may use smaller batches, see `batch_size`."""
     dtypes: dict[str, str] = DTYPES
     image_shape: tuple[int, int, int]
     """(height, width, channels) of the images."""
@@ -178,28 +178,28 @@ class Certificate(Stored):
     seed: int
     bounds: Bounds
     figures: tuple[Figure, ...]
-    """The worst figure for each network and mode, loss and tensor."""
+    """The worst figure of each network and mode, loss and tensor."""
     paired_run: PairedRun | None
     verdict: Verdict
-    """``not checked`` if an implementation cannot do what the comparison needs."""
+    """``not checked`` if an implementation does not support the comparison."""
     passed: bool
     problems: tuple[str, ...]
-    """Why it did not pass, one sentence each."""
+    """The reasons why it did not pass, one sentence each."""
     created_at: str
     machine: Machine
 
     def write_in(self, results: ResultsFolder) -> Path:
-        """Write it to a results folder; it replaces an earlier one for the same pair and device."""
+        """Write it into a results folder; replace an earlier one of the same pair and device."""
         device = "" if self.device == "cpu" else f".{self.device}"
         path = results.parity / f"{self.pair}{device}.json"
         self.write(path)
         return path
 
     def matches(self, spec: RunSpec) -> bool:
-        """Whether the run uses one of the two implementations under the same conditions.
+        """Whether it compared the run's implementation on the same kind of device.
 
-        The kind of device, versions, source, image shape and recipe values have to be the same;
-        the run's length and seed do not matter.
+        Versions, source and recipe values must be equal, too; only the length of the training
+        may differ.
         """
         run = {name: getattr(spec, name) for name in TRAINING_STEP} | {
             "device": device_kind(spec.device),
@@ -230,7 +230,7 @@ def certificate_id(
     image_shape: tuple[int, int, int],
     recipe_values: Mapping[str, Any],
 ) -> str:
-    """Return the hash of the conditions of `Certificate.matches`."""
+    """Return the hash of everything that a certificate covers, see `Certificate.matches`."""
     identity = {
         "schema_version": CERTIFICATE_SCHEMA_VERSION,
         "parties": [
@@ -246,21 +246,21 @@ def certificate_id(
 
 def read_certificates(folder: ResultsFolder) -> tuple[list[Certificate], list[str]]:
     """Return a results folder's certificates, and a sentence for each that cannot be read."""
-    certificates, problems = [], []
+    found, problems = [], []
     for path in sorted(folder.parity.glob("*.json")):
         try:
-            certificates.append(Certificate.read(path))
+            found.append(Certificate.read(path))
         except UnreadableFile as error:
             problems.append(str(error))
-    # A recipe's own certificate comes before those of pairs that a user chose.
-    return sorted(certificates, key=lambda c: c.pair != c.recipe), problems
+    # Certificates of a recipe come before those of a chosen pair.
+    return sorted(found, key=lambda certificate: certificate.pair != certificate.recipe), problems
 
 
 def certificate_for(spec: RunSpec, certificates: Sequence[Certificate]) -> Certificate | None:
     """Return the first certificate that covers a run, None if none does."""
-    return next((certificate for certificate in certificates if certificate.covers(spec)), None)
+    return next((c for c in certificates if c.covers(spec)), None)
 
 
 def without_budget(recipe_values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values on which a training step depends, without the run's length."""
+    """Return the recipe values on which a training step depends: all but the budget."""
     return {name: value for name, value in recipe_values.items() if name not in _BUDGET_FIELDS}
