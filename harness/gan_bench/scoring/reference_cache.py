@@ -38,7 +38,7 @@ _SCRATCH_OLD_S = 3600.0
 
 
 class ReferenceCache:
-    """Entries in a folder; without a folder nothing is cached beyond the process.
+    """Entries in a folder; without a folder nothing outlives the process.
 
     All files that it returns are in a temporary folder of this process, so that no other process
     can change or delete them.
@@ -46,7 +46,7 @@ class ReferenceCache:
     Attributes
     ----------
     notices
-        Sentences about entries that were damaged and have been computed again.
+        Sentences about damaged entries that were computed again.
     """
 
     def __init__(self, folder: Path | None) -> None:

@@ -75,8 +75,8 @@ def make_model(
     missing = [package for package in needs if importlib.util.find_spec(package) is None]
     if missing:
         raise UsageError(
-            f"To make the features {name} {' and '.join(missing)} must be installed: pip install "
-            f"'gan-bench[{extra}]'."
+            f"The features {name} need {' and '.join(missing)}, which must be installed first: "
+            f"pip install 'gan-bench[{extra}]'."
         )
     with tempfile.TemporaryDirectory(prefix="gan-bench-features-") as scratch:
         out = Path(scratch) / "model.onnx"
@@ -96,7 +96,7 @@ def make_model(
             write_json_atomically(path.with_suffix(".json"), facts)
         except OSError as error:
             raise GanBenchError(
-                f"The features {name} cannot be kept in {path.parent} ({error.strerror}); free "
+                f"The features {name} cannot be saved in {path.parent} ({error.strerror}); free "
                 "space or correct its permissions."
             ) from error
     return path, facts
