@@ -189,7 +189,7 @@ def test_without_slurm_it_says_so(bench, plugin, tmp_path):
             "The table [slurm.keras-dcgan] names no implementation",
         ),
         ('[slurm.gan]\nmem = "lots"', "[slurm.gan]: mem: memory is a number"),
-        ("slurm = 3", "slurm is a table; write [slurm] above it"),
+        ("slurm = 3", "slurm must be a table; write [slurm] above its keys"),
         ('[slrum]\ntime = "4h"', "has the unknown key 'slrum'; did you mean slurm?"),
     ],
 )

@@ -190,7 +190,7 @@ def test_a_run_that_another_process_is_at_is_refused(bench, plugin):
     with run_lock(bench.folder / "results/local/locks", folder.name, "another"):
         done = bench("run", target, *SHORT, "--force")
     assert done.code == 2
-    assert "is being run by process" in done.err and "`another`" in done.err
+    assert "is in use by process" in done.err and "`another`" in done.err
     assert (folder / "record.json").exists()
 
 

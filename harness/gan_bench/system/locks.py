@@ -72,7 +72,7 @@ def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
     # The temporary folder is local; the home or results folder may be on a network.
     folder = Path(tempfile.gettempdir())
     busy = (
-        f"The device {device} is in use by {{holder}}; wait for it with --wait, or take another "
+        f"The device {device} is in use by {{holder}}; wait for it with --wait, or choose another "
         "with --device."
     )
     with contextlib.ExitStack() as held:
@@ -95,7 +95,7 @@ def run_lock(
         Another gan-bench process holds it.
     """
     folder.mkdir(exist_ok=True)
-    busy = f"The run {run_id} is being run by {{holder}}; wait for its end and run again."
+    busy = f"The run {run_id} is in use by {{holder}}; wait until it ends and run again."
     with _held(folder / f"{run_id}.lock", command, wait_s=wait_s, busy=busy):
         yield
 
