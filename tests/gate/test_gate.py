@@ -358,6 +358,17 @@ def test_speed_of_a_shared_or_another_device_is_refused(
     assert named in outcome["of"]["torch-dcgan"]["why"]
 
 
+def test_speed_is_not_compared_with_a_baseline_that_names_no_machine(gate, baseline, tmp_path):
+    frozen = json.loads(baseline.read_text())
+    for entry in frozen["entries"]:
+        for run in entry["seeds"]:
+            del run["machine"]
+    baseline.write_text(json.dumps(frozen))
+    _, outcome = gate(both(tmp_path / "after"), "--metric", "images_per_s", code=3)
+    assert "machine (none against " in outcome["of"]["torch-dcgan"]["why"]
+    gate(both(tmp_path / "after"), code=0)
+
+
 def test_files_for_ci_servers(cli, baseline, tmp_path):
     results = both(tmp_path / "after", torch=40.0)
     summary = tmp_path / "summary.md"
