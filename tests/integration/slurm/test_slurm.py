@@ -164,7 +164,7 @@ def cluster(slurm_conf: Path, tmp_path: Path) -> Iterator[Cluster]:
         cluster.wait_for_end()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of an undisturbed run of `LONG` of the plugin `gan`, made once."""
     bench = Bench(tmp_path_factory.mktemp("calm"))
@@ -473,6 +473,7 @@ def test_bad_requests_are_refused_before_anything_is_submitted(cluster, plugin, 
     assert not cluster.queue()
 
 
+@pytest.mark.process
 def test_with_accounts_one_without_rights_is_refused(tmp_path, plugin):
     absent = [name for name in ("slurmdbd", "mariadbd") if shutil.which(name) is None]
     if absent:
