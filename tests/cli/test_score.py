@@ -87,7 +87,7 @@ def test_files_folders_and_data_sets_score_alike(bench, tmp_path, digits):
     assert len({one["fake"]["sha256"] for one in found[1:]}) == 1
     reference = json.loads(score(bench, str(folder), "mnist-5k:test:150", "--json").out)
     assert (reference["protocol"]["dataset"], reference["protocol"]["split"]) == ("pngs", None)
-    assert "is no data set with another split" in reference["floor_reason"]
+    assert "is not a data set with another split" in reference["floor_reason"]
     rows = {row["metric"]: row for row in reference["scores"]}
     assert "no training images" in rows["nearest_train"]["reason"]
     assert rows["fid_lenet"]["value"] > 0

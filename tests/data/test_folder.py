@@ -73,7 +73,7 @@ class TestLabels:
         write_images(pictures, 10, start=10)
         said = complaint(pictures)
         assert str(pictures / "00") in said
-        assert "lies beside the folders of classes such as 'a'; move it into one" in said
+        assert "is not in a class folder such as 'a'; move it into one" in said
 
     def test_classes_are_those_of_both_splits(self, pictures):
         write_images(pictures / "train" / "b", 3)
@@ -92,13 +92,13 @@ class TestSplits:
         dataset = load(pictures)
         assert dataset.train.images.shape == (5, 6, 5, 1)
         assert dataset.test.images.shape == (3, 6, 5, 1)
-        assert "holds train/ and test/ already; leave out test=" in complaint(pictures, ",test=2")
+        assert "already has train/ and test/; leave out test=" in complaint(pictures, ",test=2")
 
     @pytest.mark.parametrize(("only", "other"), [("train", "test"), ("test", "train")])
     def test_one_of_them_alone_is_refused(self, pictures, only, other):
         write_images(pictures / only, 5)
         said = complaint(pictures)
-        assert f"holds {only}/ but no {other}/; add it, or name {pictures / only}" in said
+        assert f"has {only}/ but no {other}/; add it, or use {pictures / only}" in said
         assert len(load(pictures / only, ",test=2").train.images) == 3
 
     @pytest.mark.parametrize(("options", "share"), [("", 1 / 7), (",test=0.5", 0.5)])
@@ -369,14 +369,14 @@ class TestRefusedPixels:
         odd = pictures / name
         image = Image.fromarray(GREY if mode == "F" else RGB).convert(mode)
         image.save(odd)
-        assert f"{odd} is of Pillow's mode {mode}; convert it" in complaint(pictures)
+        assert f"{odd} has Pillow's mode {mode}; convert it" in complaint(pictures)
 
     @pytest.mark.parametrize("name", ["odd.png", "odd.tif", "odd.webp"])
     def test_several_frames_are_refused(self, pictures, name):
         odd = pictures / name
         frames = [Image.fromarray(pixels(seed, (6, 5, 3))) for seed in range(3)]
         frames[0].save(odd, save_all=True, append_images=frames[1:])
-        assert f"{odd} holds 3 frames or pages" in complaint(pictures)
+        assert f"{odd} has 3 frames or pages" in complaint(pictures)
 
     @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif", "webp"])
     @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"no"])

@@ -86,7 +86,7 @@ DAMAGED = {
     "gzip of nothing": (gzip.compress(b""), "ends after 0 bytes, within the header of 16"),
     "cut in the header": (whole(IMAGES)[:9], "ends after 9 bytes, within the header of 16"),
     "one byte too few": (whole(IMAGES)[:-1], "announces 60 bytes .* holds only 59"),
-    "one byte too many": (whole(IMAGES) + b"\0", "announces 60 bytes .* holds more"),
+    "one byte too many": (whole(IMAGES) + b"\0", "announces 60 bytes .* has more"),
     "gzip, one byte too few": (gzip.compress(whole(IMAGES)[:-1]), "holds only 59"),
     "gzip, one byte too many": (gzip.compress(whole(IMAGES) + b"\0"), "holds more"),
     "labels": (whole(LABELS), "magic number 2049, which is that of labels, not with 2051"),
@@ -114,7 +114,7 @@ def test_a_decompression_bomb_is_not_decompressed(write):
     path = write(bomb)
     tracemalloc.start()
     try:
-        with pytest.raises(UsageError, match=r"announces 1568 bytes .* holds more"):
+        with pytest.raises(UsageError, match=r"announces 1568 bytes .* has more"):
             idx.read_images(path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -143,7 +143,7 @@ def test_a_label_out_of_range_is_named_with_its_position(write):
 
 def test_images_and_labels_of_different_counts_are_refused(write):
     images, labels = write(whole(IMAGES), "images"), write(whole(LABELS[:2]), "labels")
-    with pytest.raises(UsageError, match=r"images holds 3 images but .*labels holds 2 labels"):
+    with pytest.raises(UsageError, match=r"images has 3 images but .*labels has 2 labels"):
         idx.read_pair(images, labels, classes=10)
 
 

@@ -151,7 +151,7 @@ class TestLocalFiles:
         put(root / "tiny", {name: CONTENTS[name] for name in NAMES[:2]})
         with pytest.raises(UsageError) as caught:
             tiny().load(cache=cache)
-        assert "holds only some of the four files of tiny" in str(caught.value)
+        assert "has only some of the four files of tiny" in str(caught.value)
         assert f"{NAMES[2]} and {NAMES[3]} are missing" in str(caught.value)
         put(root / "tiny", {NAMES[2]: CONTENTS[NAMES[2]]})
         with pytest.raises(UsageError, match=f": {NAMES[3]} is missing"):
