@@ -1,4 +1,4 @@
-"""Runs that another executor submissions: the example of docs/clusters.md, installed and used."""
+"""Runs submitted by a plugin: installs and uses the scheduler of docs/clusters.md."""
 
 import json
 import os
@@ -146,7 +146,7 @@ def test_retries_and_force(background, plugin):
         ),
         (
             ("--executor", "slurm", "--slurm", "cpus=1", "--threads", "2"),
-            "Runs of 2 threads need as many processors",
+            "Runs with 2 threads need 2 CPUs",
         ),
         (
             ("--executor", "slurm", "--slurm", "time=4h", "--device", "cuda"),

@@ -460,7 +460,7 @@ def test_doctor_looks_at_a_node(cluster):
         ("time=1m", "less than a checkpoint needs"),
         ("signal=580", "Without a time limit, jobs get the 10 min of the default partition"),
         ("partitoin=test", "did you mean partition?"),
-        ("time=soon", "a time limit is such as 4h"),
+        ("time=soon", "write the time limit as 4h"),
         ("mem=much", "memory is a number with K, M, G or T"),
         ("gpus=1,cpus=2,gpus=2", "has gpus twice"),
         ("partition", "takes KEY=VALUE"),
