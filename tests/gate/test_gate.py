@@ -324,7 +324,7 @@ def test_two_names_of_one_data_set_with_the_same_seeds_are_told(cli, tmp_path):
 @pytest.mark.parametrize("option", ["--seeds=3", "--wait", "--dataset=mnist", "--set=a.b=1"])
 def test_options_of_training_need_run(cli, baseline, option):
     done = cli("gate", "--baseline", str(baseline), option)
-    assert done.code == 2 and "is for training: give --run with it" in done.err
+    assert done.code == 2 and "applies to training: add --run" in done.err
 
 
 def test_speed_is_gated_as_a_ratio_to_the_probe(gate, tmp_path):
@@ -476,8 +476,8 @@ def test_other_mistakes_are_one_sentence_and_code_2(cli, baseline, tmp_path):
     for more, said in (
         (["--metric", "fid_inception"], "no metric 'fid_inception'; it has fid_lenet and"),
         (["torch-dcgam"], "'torch-dcgam' is not in the baseline; did you mean torch-dcgan?"),
-        (["--margin", "5"], "'5' is no margin; give e.g. 5% or 0.05"),
-        (["--margin", "nan"], "is no margin"),
+        (["--margin", "5"], "'5' is not a margin; use for example 5% or 0.05"),
+        (["--margin", "nan"], "is not a margin"),
         (["--junit", f"{baseline}/x"], "cannot be written"),
     ):
         done = cli("gate", *options, *more)

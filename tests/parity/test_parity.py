@@ -500,7 +500,7 @@ def test_a_damaged_certificate_is_named_and_stops_nothing(results, report, spec,
     loaded = load_results(results.path)
     (sentence,) = loaded.left_out
     assert "fake.json is not readable" in sentence
-    assert "make it again with `gan-bench parity`" in sentence
+    assert "write a new one with `gan-bench parity`" in sentence
     assert loaded.runs["parity"].tolist() == [None]
     if damage == b"{}":
         assert "parity/fake.json is not readable" in " ".join(report().split())

@@ -49,12 +49,14 @@ def test_the_same_records_as_here(background, plugin):
     what = (plugin("one"), plugin("two"), "--steps", "8", *QUICK, "--keep-samples")
     done = background("run", *what, "--executor", "background")
     assert done.code == 0, done.err
-    assert done.out.splitlines()[-1] == "2 of 2 runs are ok; results in results/local."
+    assert done.out.splitlines()[-1] == "2 of 2 runs succeeded; results in results/local."
     assert background("run", *what, "--results", "here").code == 0
     for path in background.run_folders():
         same_bits(path, background.folder / "here" / "runs" / path.name)
     again = background("run", *what, "--executor", "background")
-    assert again.err.startswith("0 runs submitted to background, 0 under way already, 2 finished.")
+    assert again.err.startswith(
+        "0 runs submitted to background, 0 already waiting or running, 2 finished."
+    )
     assert again.code == 0
 
 
@@ -145,12 +147,15 @@ def test_retries_and_force(background, plugin):
     [
         (("--executor", "slrum"), "There is no executor 'slrum'; did you mean slurm?"),
         (("--slurm", "time=4h"), "--slurm is for --executor slurm"),
-        (("--detach",), "--detach is for jobs of a scheduler"),
-        (("--retries", "3"), "--retries is for jobs of a scheduler"),
-        (("--max-parallel", "3"), "--max-parallel is for jobs of a scheduler"),
+        (("--detach",), "--detach is only for jobs of a scheduler"),
+        (("--retries", "3"), "--retries is only for jobs of a scheduler"),
+        (("--max-parallel", "3"), "--max-parallel is only for jobs of a scheduler"),
         (("--executor", "slurm", "--slurm", "tiem=4h"), "did you mean time?"),
         (("--executor", "slurm", "--slurm", "exclude=n1,tiem=4h"), "did you mean time?"),
-        (("--executor", "slurm", "--slurm", "time=4h", "--wait"), "--wait is for this machine"),
+        (
+            ("--executor", "slurm", "--slurm", "time=4h", "--wait"),
+            "--wait is only for runs on this machine",
+        ),
         (
             ("--executor", "slurm", "--slurm", "cpus=1", "--threads", "2"),
             "Runs of 2 threads need as many processors",
@@ -179,7 +184,10 @@ def test_without_slurm_it_says_so(bench, plugin, tmp_path):
     ("content", "sentence"),
     [
         ('[slurm]\ntime = "4h"\nmemory = "3G"', "[slurm] or --slurm has the unknown key 'memory'"),
-        ('[slurm.keras-dcgan]\nmem = "3G"', "[slurm.keras-dcgan] is for no implementation"),
+        (
+            '[slurm.keras-dcgan]\nmem = "3G"',
+            "The table [slurm.keras-dcgan] names no implementation",
+        ),
         ('[slurm.gan]\nmem = "lots"', "[slurm.gan]: mem: memory is a number"),
         ("slurm = 3", "slurm is a table; write [slurm] above it"),
         ('[slrum]\ntime = "4h"', "has the unknown key 'slrum'; did you mean slurm?"),

@@ -172,7 +172,7 @@ def test_a_checkpoint_that_cannot_be_restored(bench, run):
     (folder,) = bench.run_folders()
     for path in (folder / "checkpoints").glob("*/trainer/*"):
         path.write_bytes(b"nothing")
-    assert "is damaged: its checksums do not fit" in complaint(bench("sample", run))
+    assert "is damaged: its checksums do not match" in complaint(bench("sample", run))
     state = next((folder / "checkpoints").glob("*/state.json"))
     step = json.loads(state.read_text())["step"]
     state.write_text(json.dumps({"schema_version": 1, "step": step}))  # which had no checksums

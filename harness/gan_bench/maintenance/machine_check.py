@@ -21,7 +21,7 @@ from gan_bench.plugins.registry import registered
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
-from gan_bench.scoring.reference_cache import cache_sizes
+from gan_bench.scoring.features.model_cache import cache_sizes
 from gan_bench.system.child import ChildDied
 from gan_bench.system.devices import gpus, machine, usable_processors
 from gan_bench.system.files import writing

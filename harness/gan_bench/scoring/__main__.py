@@ -16,8 +16,8 @@ from gan_bench.metrics import METRICS, figure_names
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.scores import LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring import ScoringAnswer, ScoringRequest
+from gan_bench.scoring.features.model_cache import reference_folder
 from gan_bench.scoring.images import of_snapshot, of_split
-from gan_bench.scoring.reference_cache import reference_folder
 from gan_bench.scoring.scorer import Options, Scorer
 from gan_bench.system.processes import end_with_parent
 

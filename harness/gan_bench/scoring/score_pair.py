@@ -11,8 +11,8 @@ from gan_bench.results.external import add_external, check_external, check_name
 from gan_bench.results.layout import open_results
 from gan_bench.results.scores import Score, Scores, Source
 from gan_bench.scoring.features import Scoring
+from gan_bench.scoring.features.model_cache import reference_folder
 from gan_bench.scoring.images import ImageSet, open_images
-from gan_bench.scoring.reference_cache import reference_folder
 from gan_bench.scoring.scorer import Floor, Options, Scorer, check_sizes
 from gan_bench.scoring.snapshots import SIDE, grid_png
 

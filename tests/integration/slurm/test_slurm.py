@@ -170,7 +170,7 @@ def test_an_array_gives_the_records_of_the_local_executor(cluster):
     done = cluster("run", *what, "--executor", "slurm")
     assert (done.code, done.out.splitlines()[-1]) == (
         0,
-        f"{COUNT} of {COUNT} runs are ok; results in results/local.",
+        f"{COUNT} of {COUNT} runs succeeded; results in results/local.",
     ), done.err + cluster.logs()
     assert cluster("run", *what, "--results", "here").code == 0
     here = cluster.records("here")
@@ -371,14 +371,16 @@ def test_detached_looked_at_submitted_twice_cancelled_and_continued(cluster, plu
     done = cluster("run", *arguments)
     assert (done.code, done.err.splitlines()[0]) == (
         0,
-        "2 runs submitted to slurm, 0 under way already, 0 finished.",
+        "2 runs submitted to slurm, 0 already waiting or running, 0 finished.",
     )
     cluster.wait_for_step("first", 4)
     rows = cluster.rows()
     assert (rows["first"]["status"], rows["second"]["status"]) == ("running", "pending")
     assert rows["second"]["detail"].endswith("waits (JobArrayTaskLimit)")
     again = cluster("run", *arguments)
-    assert again.err.startswith("0 runs submitted to slurm, 2 under way already, 0 finished.")
+    assert again.err.startswith(
+        "0 runs submitted to slurm, 2 already waiting or running, 0 finished."
+    )
 
     assert cluster("cancel").out == "2 jobs cancelled.\n"
     cluster.wait_for_end()
@@ -407,7 +409,7 @@ def test_scancel_from_outside_leaves_true_rows(cluster, plugin):
         cluster.slurm("scancel", cluster.job("gan"))
         out, _ = watching.communicate(timeout=90)
     assert watching.returncode == 1
-    assert out.endswith("0 of 1 runs are ok; results in results/local.\n")
+    assert out.endswith("0 of 1 runs succeeded; results in results/local.\n")
     row = cluster.rows()["gan"]
     assert (row["status"], row["detail"]) == ("killed", "interrupted by SIGTERM")
 

@@ -261,7 +261,7 @@ def _remarks(scores: Scores) -> Iterator[str]:
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Print the answer, the verdicts, what they cost, and what else differs."""
+    """Print the answer, the verdicts, their cost, and other differences."""
     console.print(Text(comparison_answer(comparison), style="bold"))
     console.print(Text(f"A: {comparison.a}\nB: {comparison.b}"))
     label: Kind = "name" if max(len(row.label) for row in comparison.rows) <= 24 else "text"
@@ -291,7 +291,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
 
 
 def print_gate(console: Console, gate: Gate) -> None:
-    """Print the answer, one row an implementation, and why each is what it is."""
+    """Print the answer, one row per implementation, and the reason for each verdict."""
     console.print(Text(gate_answer(gate), style="bold"))
     console.print(
         Text(

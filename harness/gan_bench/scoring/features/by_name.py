@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from gan_bench.data import Dataset
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.scoring.features.inception_weights import GRAPH_VERSION, Weights, find_weights
 from gan_bench.scoring.features.model_cache import cached_model, make_model
-from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.system.files import file_sha256
+
+if TYPE_CHECKING:
+    from gan_bench.scoring.features.onnx_model import FeatureModel
 
 MODELS = Path(__file__).parent / "models"
 NAMES = ("lenet", "inception")
@@ -91,7 +93,7 @@ def load_features(
     weights: Path | None = None,
     cuda: bool = True,
     say: Callable[[str], None] = lambda sentence: None,
-) -> FeatureModel:
+) -> "FeatureModel":
     """Load a feature model by its name, or by the path of an ``.onnx`` file.
 
     Parameters
@@ -135,6 +137,9 @@ def load_features(
         if path.stem in (*NAMES, "pixels"):
             raise UsageError(f"{path} has the name of built-in features: rename the file.")
         name = path.stem
+    # Imports ONNX Runtime, which commands that only choose a model do not need.
+    from gan_bench.scoring.features.onnx_model import FeatureModel
+
     return FeatureModel(path, name=name, threads=threads, weights=origin, cuda=cuda)
 
 
