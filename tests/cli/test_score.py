@@ -87,7 +87,7 @@ def test_files_folders_and_data_sets_score_alike(bench, tmp_path, digits):
     assert len({one["fake"]["sha256"] for one in found[1:]}) == 1
     reference = json.loads(score(bench, str(folder), "mnist-5k:test:150", "--json").out)
     assert (reference["protocol"]["dataset"], reference["protocol"]["split"]) == ("pngs", None)
-    assert "is no data set with another split" in reference["floor_reason"]
+    assert "is not a data set with another split" in reference["floor_reason"]
     rows = {row["metric"]: row for row in reference["scores"]}
     assert "no training images" in rows["nearest_train"]["reason"]
     assert rows["fid_lenet"]["value"] > 0
@@ -138,16 +138,16 @@ REAL = "mnist-5k:test:50"
         ((), "There is nothing to score: give REAL and FAKE, or --results"),
         ((REAL,), "Two sets of images are needed, not 1"),
         ((REAL, REAL, REAL), "Two sets of images are needed, not 3"),
-        ((REAL, "float.npy"), "holds float32 (5, 28, 28, 1) instead of uint8"),
-        ((REAL, "nan.npy"), "holds float64 (5, 28, 28, 1) instead of uint8"),
-        ((REAL, "one.npy"), "holds 1 image; at least two"),
-        ((REAL, "empty"), "holds no images; at least two"),
-        ((REAL, "absent.npz"), "absent.npz is not there"),
-        ((REAL, "large.npy"), "The two sides must be of one size"),
-        (("large.npy", "large.npy"), "takes images of 28 x 28 x 1"),
+        ((REAL, "float.npy"), "has float32 (5, 28, 28, 1) instead of uint8"),
+        ((REAL, "nan.npy"), "has float64 (5, 28, 28, 1) instead of uint8"),
+        ((REAL, "one.npy"), "has 1 image; at least two"),
+        ((REAL, "empty"), "has no images; at least two"),
+        ((REAL, "absent.npz"), "absent.npz does not exist"),
+        ((REAL, "large.npy"), "Both sides must have the same size"),
+        (("large.npy", "large.npy"), "needs images of 28 x 28 x 1"),
         ((REAL, REAL, "--features", "none.onnx"), "is not an ONNX model"),
         ((REAL, REAL, "--features", "absent.onnx"), "cannot be read"),
-        ((REAL, REAL, "--features", "colour.onnx"), "takes images of 28 x 28 x 3"),
+        ((REAL, REAL, "--features", "colour.onnx"), "needs images of 28 x 28 x 3"),
         ((REAL, REAL, "--features", "flat.onnx"), "must have one input"),
         ((REAL, "black.npy", "--features", "log.onnx"), "A feature is NaN or infinite"),
         ((REAL, REAL, "--features", "lenett"), "There are no features 'lenett'"),
@@ -163,7 +163,7 @@ REAL = "mnist-5k:test:50"
         ((REAL, REAL, "--points", "all"), "--points is for the snapshots"),
         (("--results", "nowhere", "--seed", "1"), "--seed and --no-floor are for REAL and FAKE"),
         (("--results", "nowhere", "--no-floor"), "--seed and --no-floor are for REAL and FAKE"),
-        ((REAL, "float.npy", "--results", "results/new", "--as", "mine"), "holds float32"),
+        ((REAL, "float.npy", "--results", "results/new", "--as", "mine"), "has float32"),
         (("thin.npy", "thin.npy", "--metrics", "modes"), "(5, 0, 0, 1) instead of uint8"),
         (("--results", "nowhere"), "There is no results folder nowhere"),
         (("fashion:test", REAL), "There is no data set 'fashion'"),

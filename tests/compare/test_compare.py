@@ -351,7 +351,7 @@ def test_what_cannot_be_compared_is_refused_in_one_sentence(cli):
     (cli.folder / "taken").write_text("mine")
     for arguments, said in (
         (("a", "nowhere"), "There is no results folder nowhere"),
-        (("a", "empty"), "The results folder empty holds no run to compare; `gan-bench run`"),
+        (("a", "empty"), "The results folder empty has no run to compare; `gan-bench run`"),
         (("a", "taken"), "taken is a file"),
         (("a", "a", "--metric", "fid"), "has the metric 'fid' for a finished run; they have"),
         (("a", "a", "--out", "taken"), "The comparison cannot be written to taken"),

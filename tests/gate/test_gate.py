@@ -324,7 +324,7 @@ def test_two_names_of_one_data_set_with_the_same_seeds_are_told(cli, tmp_path):
 @pytest.mark.parametrize("option", ["--seeds=3", "--wait", "--dataset=mnist", "--set=a.b=1"])
 def test_options_of_training_need_run(cli, baseline, option):
     done = cli("gate", "--baseline", str(baseline), option)
-    assert done.code == 2 and "--wait needs --run" in done.err
+    assert done.code == 2 and "applies to training: add --run" in done.err
 
 
 def test_speed_is_gated_as_a_ratio_to_the_probe(gate, tmp_path):
@@ -356,6 +356,17 @@ def test_speed_of_a_shared_or_another_device_is_refused(
     results = both(tmp_path / "after", record={"circumstances": circumstances}, **changes)
     _, outcome = gate(results, "--metric", "images_per_s", code=3)
     assert named in outcome["of"]["torch-dcgan"]["why"]
+
+
+def test_speed_is_not_compared_with_a_baseline_that_names_no_machine(gate, baseline, tmp_path):
+    frozen = json.loads(baseline.read_text())
+    for entry in frozen["entries"]:
+        for run in entry["seeds"]:
+            del run["machine"]
+    baseline.write_text(json.dumps(frozen))
+    _, outcome = gate(both(tmp_path / "after"), "--metric", "images_per_s", code=3)
+    assert "machine (none against " in outcome["of"]["torch-dcgan"]["why"]
+    gate(both(tmp_path / "after"), code=0)
 
 
 def test_files_for_ci_servers(cli, baseline, tmp_path):
@@ -476,7 +487,7 @@ def test_other_mistakes_are_one_sentence_and_code_2(cli, baseline, tmp_path):
     for more, said in (
         (["--metric", "fid_inception"], "no metric 'fid_inception'; it has fid_lenet and"),
         (["torch-dcgam"], "'torch-dcgam' is not in the baseline; did you mean torch-dcgan?"),
-        (["--margin", "5"], "'5' is not a margin; give e.g. 5% or 0.05"),
+        (["--margin", "5"], "'5' is not a margin; use for example 5% or 0.05"),
         (["--margin", "nan"], "is not a margin"),
         (["--junit", f"{baseline}/x"], "cannot be written"),
     ):

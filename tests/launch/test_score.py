@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from damaged_snapshots import DAMAGES, cut_end
 from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.launch.rescore import rescore
@@ -212,14 +213,21 @@ def test_nothing_is_deleted_before_the_scores_are_on_the_disk(folder, spec):
     assert kept(folder) == [0, 50, 100]
 
 
+@pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.process
-def test_a_damaged_snapshot_is_a_problem_and_nothing_is_deleted(folder, spec):
-    content = folder.snapshot(50).read_bytes()
-    folder.snapshot(50).write_bytes(content[:-100])
-    problem = score_missing(folder, spec, FID, keep_samples=False)
-    assert "00000050.npz is damaged" in problem
+def test_a_damaged_snapshot_is_a_problem_and_nothing_is_deleted(folder, spec, damage):
+    damage(folder.snapshot(50))
+    assert "00000050.npz" in score_missing(folder, spec, FID, keep_samples=False)
     assert not is_scored(folder, spec, FID)
     assert kept(folder) == [0, 50, 100]
+
+
+@pytest.mark.process
+def test_a_repaired_snapshot_is_scored_and_the_earlier_ones_are_deleted(folder, spec):
+    content = folder.snapshot(50).read_bytes()
+    cut_end(folder.snapshot(50))
+    problem = score_missing(folder, spec, FID, keep_samples=False)
+    assert "00000050.npz is damaged" in problem
     folder.snapshot(50).write_bytes(content)
     assert score_missing(folder, spec, FID, keep_samples=False) is None
     assert kept(folder) == [100]
@@ -266,6 +274,14 @@ def again(results):
 def test_a_results_folder_without_a_snapshot_is_an_error(tmp_path):
     with pytest.raises(UsageError, match="has a snapshot to score"):
         list(again(open_results(tmp_path, create=True)))
+
+
+def test_a_folder_that_is_no_run_is_not_scored(tmp_path, folder):
+    results = open_results(tmp_path / "results", create=True)
+    folder.path.rename(results.run("other").path)
+    with pytest.raises(UsageError, match="has a snapshot to score"):
+        list(again(results))
+    assert [path.name for path in results.run("other").path.iterdir()] == ["snapshots"]
 
 
 @pytest.mark.parametrize("changes", [{"samples": 1}, {"samples": "many"}, {"dataset": None}])

@@ -1,7 +1,6 @@
 """Budgets, chunks and evaluation points; and a specification that is damaged."""
 
 import pytest
-from gan_bench.scoring.score_run import score_run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from gan_bench.plan import LONGEST_CHUNK_STEPS, Budget, RunSpec, chunk_steps, ev
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.schedulers.submissions import Submission, SubmissionFolder
+from gan_bench.scoring.__main__ import score_run
 from gan_bench.scoring.scorer import Options as ScoringOptions
 from gan_bench.worker.training import Training
 from report_folder import run_spec

@@ -17,7 +17,7 @@ FAULTS = {
     ),
     "exits": (
         "def train(self, batches, latents): os._exit(7)",
-        *("error", "the worker ended with exit code 7 and without saying why"),
+        *("error", "the worker ended with exit code 7 and without giving a reason"),
     ),
     "leaves": (
         "def train(self, batches, latents): sys.exit(0)",
@@ -101,7 +101,7 @@ def test_each_fault_has_its_status_and_the_plan_goes_on(bench, plugin):
         assert records[name]["reason"].startswith(reason), name
     assert "the loss exploded" in records["crashes"]["log_tail"]
     assert "Segmentation fault" in records["segfaults"]["log_tail"]
-    assert f"1 of {len(FAULTS) + 1} runs are ok" in done.out
+    assert f"1 of {len(FAULTS) + 1} runs succeeded" in done.out
 
 
 def test_a_hang_ends_at_the_time_limit_also_when_it_ignores_sigterm(bench, plugin):

@@ -1,4 +1,4 @@
-"""A worker that shows no sign of life is ended, and its log says where it hung."""
+"""A worker that sends no heartbeat is ended, and its log says where it hung."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def test_silence_ends_a_run_and_leaves_the_stack_in_its_log(bench, plugin, body)
     assert done.code == 1
     records = bench.records()
     assert records["hangs"]["status"] == "timeout"
-    assert records["hangs"]["reason"].startswith("no sign of life for ")
+    assert records["hangs"]["reason"].startswith("no heartbeat for ")
     assert records["sound"]["status"] == "ok"
     folder = next(f for f in bench.run_folders() if f.name.startswith("hangs"))
     log = (folder / "worker.log").read_text()

@@ -69,7 +69,7 @@ STILL_OK = {
 }
 
 FAILS = {
-    "exits": ("def train(self, *a): os._exit(0)", "error", "exit code 0 and without saying"),
+    "exits": ("def train(self, *a): os._exit(0)", "error", "exit code 0 without giving a reason"),
     "raises": (
         """
         def train(self, *a):
@@ -132,7 +132,7 @@ def test_each_failure_has_its_row_and_the_next_run_is_unaffected(bench, plugin):
     targets = [plugin(name, body) for name, (body, _, _) in FAILS.items()]
     done = bench("run", *targets, plugin("polite"), *SHORT)
     assert done.code == 1
-    assert f"1 of {len(FAILS) + 1} runs are ok" in done.out
+    assert f"1 of {len(FAILS) + 1} runs succeeded" in done.out
     paths = (bench.folder / "results/local/runs").glob("*/record.json")
     records = [json.loads(path.read_text()) for path in paths if path.is_file()]
     by_name = {record["spec"]["implementation"]["name"]: record for record in records}

@@ -40,7 +40,7 @@ def test_scoring_that_fails_is_told_and_made_up_for(bench, plugin):
     (folder / "scores").write_text("in the way")
     done = bench("run", target, *SHORT)
     assert done.code == 1
-    assert "not scored" in done.out and "0 of 1 runs are ok" in done.out
+    assert "not scored" in done.out and "0 of 1 runs succeeded" in done.out
     (folder / "scores").unlink()
     assert bench("run", target, *SHORT).code == 0
     last = max(expected)
@@ -132,7 +132,8 @@ def test_a_checkpoint_that_cannot_be_restored_is_put_aside(bench, plugin):
     (folder / "record.json").unlink()
     done = bench("run", target, *SHORT)
     assert done.code == 1
-    assert "its checksums do not fit; it was put aside" in bench.records()["gan"]["reason"]
+    reason = bench.records()["gan"]["reason"]
+    assert "its checksums do not match; the checkpoints were moved aside" in reason
     assert bench("run", target, *SHORT, "--retry").code == 0
     assert bench.records()["gan"]["weights_sha256"] == before
 
@@ -180,7 +181,7 @@ def test_a_busy_device_leaves_no_plan_behind_and_can_be_waited_for(bench, plugin
         assert not list((bench.folder / "results/local/plans").iterdir())
         waiting = bench.start("run", target, *SHORT, "--device", "cpu", "--wait")
     out, _ = waiting.communicate(timeout=120)
-    assert waiting.returncode == 0 and "1 of 1 runs are ok" in out
+    assert waiting.returncode == 0 and "1 of 1 runs succeeded" in out
 
 
 def test_a_run_that_another_process_is_at_is_refused(bench, plugin):
@@ -190,7 +191,7 @@ def test_a_run_that_another_process_is_at_is_refused(bench, plugin):
     with run_lock(bench.folder / "results/local/locks", folder.name, "another"):
         done = bench("run", target, *SHORT, "--force")
     assert done.code == 2
-    assert "is being run by process" in done.err and "`another`" in done.err
+    assert "is in use by process" in done.err and "`another`" in done.err
     assert (folder / "record.json").exists()
 
 

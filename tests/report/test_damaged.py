@@ -54,9 +54,9 @@ def a_file(path):
 @pytest.mark.parametrize(
     ("make", "part"),
     [
-        (an_empty_folder, "holds no run to report"),
-        (a_folder_without_runs, "holds no run to report"),
-        (a_folder_of_foreign_files, "holds no run to report"),
+        (an_empty_folder, "has no run to report"),
+        (a_folder_without_runs, "has no run to report"),
+        (a_folder_of_foreign_files, "has no run to report"),
         (a_later_version, "has schema version 2, this gan-bench reads 1"),
         (a_damaged_marker, "gan-bench.json is damaged"),
         (a_file, "is a file"),

@@ -536,10 +536,10 @@ def test_only_failed_runs_are_a_report(results, report):
 
 
 def test_nothing_to_report_is_an_error_of_one_sentence(results, tmp_path):
-    with pytest.raises(UsageError, match="holds no run to report; `gan-bench run` makes some"):
+    with pytest.raises(UsageError, match="has no run to report; `gan-bench run` creates runs"):
         write_report(results, tmp_path / "out")
     (results / "plans" / "x.json").write_text("{")
-    with pytest.raises(UsageError, match=r"holds no run to report \(1 unreadable: The plan"):
+    with pytest.raises(UsageError, match=r"has no run to report \(1 unreadable: The plan"):
         write_report(results, tmp_path / "out")
     with pytest.raises(UsageError, match="There is no results folder"):
         write_report(tmp_path / "nowhere", tmp_path / "out")

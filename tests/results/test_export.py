@@ -151,7 +151,7 @@ def test_what_cannot_be_read_is_left_out_and_told(cli, results):
     ("arguments", "said"),
     [
         (("--results", "nowhere"), "There is no results folder nowhere"),
-        (("--results", "empty"), "The results folder empty holds no run to export"),
+        (("--results", "empty"), "The results folder empty has no run to export"),
         (("--results", "taken"), "taken is a file"),
         (("--out", "taken"), "The tables cannot be written to taken"),
         (("--format", "xlsx"), "'xlsx' is not one of 'csv', 'parquet', 'json'"),
@@ -182,7 +182,7 @@ def test_report_opens_the_browser_or_says_that_there_is_none(bench, results):
     assert opened == (bench.folder / "reports/local/report.html").as_uri()
     done = bench("report", "--open", BROWSER="/no/such/browser %s", PATH="", DISPLAY="")
     assert done.code == 0
-    assert "There is no browser to open reports/local/report.html with" in done.err
+    assert "No browser was found to open reports/local/report.html" in done.err
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "low"])

@@ -27,7 +27,7 @@ def test_features_are_read_as_they_are_written(text, words):
 
 @pytest.mark.parametrize("text", ["lenet:", "lenet:1", "lenet:-5", "lenet:2k", "lenet:²"])
 def test_a_count_that_is_none_is_refused(text):
-    with pytest.raises(UsageError, match="is no whole number above 1; such as lenet:2500"):
+    with pytest.raises(UsageError, match="not an integer above 1; write, for example, lenet:2500"):
         parse_features(text)
 
 
@@ -70,7 +70,7 @@ def test_more_images_than_there_are_is_a_sentence(bench, plugin):
     assert early.code == 2 and "has 300 samples in this plan: ask for fewer" in early.err
     done = bench("score", "--results", "results/local", "--features", "lenet:400")
     assert done.code == 1
-    assert "400 images cannot be scored, as the snapshots hold 300: ask for fewer." in done.err
+    assert "400 images cannot be scored, as the snapshots have 300: ask for fewer." in done.err
 
 
 def test_a_count_that_is_that_of_the_samples_is_another_protocol(bench, plugin):

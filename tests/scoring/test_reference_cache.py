@@ -12,14 +12,10 @@ import pytest
 
 from gan_bench import data
 from gan_bench.scoring.features.by_name import load_features
+from gan_bench.scoring.features.model_cache import cache_sizes, reference_folder
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import of_split
-from gan_bench.scoring.reference_cache import (
-    ReferenceCache,
-    cache_sizes,
-    reference_folder,
-    scratch_folder,
-)
+from gan_bench.scoring.reference_cache import ReferenceCache, scratch_folder
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ class Margin(click.ParamType[float]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the share, or refuse the value."""
+        """Return the share, or fail."""
         if isinstance(value, float):
             return value
         text = str(value).strip()
@@ -40,7 +40,7 @@ class Margin(click.ParamType[float]):
         except ValueError:
             share = -1.0
         if not 0 <= share < 1:
-            self.fail(f"{value!r} is not a margin; give e.g. 5% or 0.05.", param, ctx)
+            self.fail(f"{value!r} is not a margin; use for example 5% or 0.05.", param, ctx)
         return share
 
 
@@ -150,7 +150,7 @@ def gate(
 
     given = [name.rstrip("_") for name, value in training.items() if value]
     if given and not train:
-        raise UsageError(f"--{given[0]} needs --run.")
+        raise UsageError(f"--{given[0]} applies to training: add --run.")
     try:
         frozen = Baseline.read(baseline_path)
     except MissingBaseline as error:
@@ -160,7 +160,7 @@ def gate(
     names = list(dict.fromkeys(entry.implementation for entry in frozen.entries))
     chosen = chosen_targets(targets, names, run=train)
     for path in filter(None, (junit, markdown)):
-        page.write_text(path, "", append=True)  # fail before anything runs
+        page.write_text(path, "", append=True)  # fails before anything runs
     entries = [entry for entry in frozen.entries if entry.implementation in chosen]
     if train:
         rows, left_out = _train(entries, chosen, results, metric, margin, **training)
@@ -218,7 +218,7 @@ def _train(
 
 
 def _write(outcome: "Gate", junit: Path | None, markdown: Path | None) -> None:
-    """Write the requested files, and on GitHub Actions the job summary and annotations."""
+    """Write the requested files, and the summary of a GitHub Actions job."""
     from gan_bench.errors import UsageError
     from gan_bench.gate import output as page
 
@@ -230,7 +230,7 @@ def _write(outcome: "Gate", junit: Path | None, markdown: Path | None) -> None:
     if summary:
         try:
             page.write_text(Path(summary), page.markdown(outcome), append=True)
-        except UsageError as error:  # the verdict does not depend on it
+        except UsageError as error:  # the verdict does not need it
             say(str(error))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in page.annotations(outcome):

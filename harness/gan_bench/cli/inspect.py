@@ -70,7 +70,7 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
 
     folder = open_results(results, create=False)
     if watch and as_json:
-        raise UsageError("--watch and --json exclude each other: give one of them.")
+        raise UsageError("--watch and --json exclude each other: use one of them.")
     scan, jobs = Scan(folder), Jobs(folder)
     if watch:
         click.echo(summary(show(console(), follow(scan, jobs))))

@@ -1,4 +1,4 @@
-"""``gan-bench report``, ``export`` and ``compare``."""
+"""``gan-bench report``, ``export`` and ``compare``, which read finished results."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,7 @@ def report(
         import webbrowser
 
         if not webbrowser.open(files.html.resolve().as_uri()):
-            say(f"No browser was found to open {files.html}; set BROWSER to one.")
+            say(f"No browser was found to open {files.html}; name one in the variable BROWSER.")
 
 
 @click.command()

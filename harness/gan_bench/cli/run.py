@@ -181,7 +181,7 @@ def run(
     for sentence in plan.left_out:
         click.echo(f"Left out: {sentence}", err=True)
     if engine is None or not detach:
-        click.echo(f"{succeeded} of {len(plan.runs)} runs are ok; results in {results}.")
+        click.echo(f"{succeeded} of {len(plan.runs)} runs succeeded; results in {results}.")
         sys.exit(1 if succeeded < len(plan.runs) or plan.left_out else 0)
 
 
@@ -210,10 +210,12 @@ def _check_executor_options(
 ) -> None:
     for option, given in local.items():
         if given and engine is not None:
-            raise UsageError(f"{option} is for this machine: a job waits for its device by itself.")
+            raise UsageError(
+                f"{option} is only for runs on this machine: a job always waits for its device."
+            )
     for option, given in jobs.items():
         if given and engine is None:
-            raise UsageError(f"{option} is for jobs of a scheduler: give --executor with it.")
+            raise UsageError(f"{option} is only for jobs of a scheduler: add --executor.")
 
 
 def _check_executor_tables(request: "Request", executor: str, plan: "Plan") -> None:
@@ -224,7 +226,8 @@ def _check_executor_tables(request: "Request", executor: str, plan: "Plan") -> N
     for name in by_implementation:
         if name not in names:
             raise UsageError(
-                f"[{executor}.{name}] is for no implementation of the plan: {', '.join(names)}."
+                f"The table [{executor}.{name}] names no implementation of the plan: "
+                f"{', '.join(names)}."
             )
 
 
@@ -277,16 +280,16 @@ def _submit(
         max_parallel=max_parallel,
     )
     click.echo(
-        f"{counts.submitted:,} runs submitted to {executor}, {counts.under_way:,} under way "
-        f"already, {counts.finished:,} finished.",
+        f"{counts.submitted:,} runs submitted to {executor}, {counts.under_way:,} already waiting "
+        f"or running, {counts.finished:,} finished.",
         err=True,
     )
 
 
 def _next_commands(folder: "ResultsFolder") -> str:
     return (
-        f"`gan-bench status --watch --results {folder.path}` looks at them, `gan-bench cancel "
-        f"--results {folder.path}` ends them, and the same command follows them again."
+        f"`gan-bench status --watch --results {folder.path}` shows their status, `gan-bench "
+        f"cancel --results {folder.path}` cancels them, and the same command follows them again."
     )
 
 

@@ -5,7 +5,7 @@ files and folders (names that start with a dot) and all other files are ignored.
 folders of the first level, sorted by name; without such folders there is one class.
 
 *Splits*: if the folder has ``train`` and ``test``, these are the splits, each with or without
-folders of classes, and nothing else is read. Otherwise the SHA-256 of a file's bytes decides: as a
+class folders, and nothing else is read. Otherwise the SHA-256 of a file's bytes decides: as a
 fraction of its range it is uniform in [0, 1), and the image is in the test split if the fraction is
 below the test share. Adding, removing or renaming a file therefore moves no other file, and copies
 of an image are always in the same split. If the test split is given as a number of images, those
@@ -60,20 +60,20 @@ class FolderDataset:
         """
         root = self.name.path
         if not is_folder(root):
-            raise UsageError(f"{root} is not a folder; folder:PATH takes the path of one.")
+            raise UsageError(f"{root} is not a folder; give folder:PATH the path of a folder.")
         train, test = self._splits()
         categories = sorted({p.category for p in (*train, *test) if p.category is not None})
         for side, pictures in zip(_SIDES, (train, test), strict=True):
             if len(pictures) < FEWEST:
                 raise UsageError(
-                    f"{root} has too few images for the {side} split, {len(pictures)} where "
-                    f"{FEWEST} are needed; add some ({', '.join(SUFFIXES)}) or change the split."
+                    f"{root} has too few images for the {side} split ({len(pictures)}, at least "
+                    f"{FEWEST} are needed); add some ({', '.join(SUFFIXES)}) or change the split."
                 )
         loose = next((p for p in (*train, *test) if p.category is None), None)
         if categories and loose is not None:
             raise UsageError(
-                f"{shown(loose.path)} lies beside the folders of classes such as "
-                f"{categories[0]!r}; move it into one, so that it has a label."
+                f"{shown(loose.path)} is not in a class folder such as {categories[0]!r}; move it "
+                "into one, so that it has a label."
             )
         reader = _Reader(self.name, train[0].path)
         reader.check_memory(len(train) + len(test))
@@ -89,23 +89,23 @@ class FolderDataset:
         """Say whether the folder exists; its content is only read when it is loaded."""
         if is_folder(self.name.path):
             return DatasetStatus(True, str(self.name.path), "")
-        how_to_get = "it is your own: make the folder, or correct its path"
+        how_to_get = "make the folder, or correct its path"
         return DatasetStatus(False, str(self.name.path), how_to_get)
 
     def _splits(self) -> tuple[list[_Picture], list[_Picture]]:
         root = self.name.path
-        there = [side for side in _SIDES if is_folder(root / side)]
-        if len(there) == 1:
-            (only,) = there
+        present = [side for side in _SIDES if is_folder(root / side)]
+        if len(present) == 1:
+            (only,) = present
             (other,) = set(_SIDES) - {only}
             raise UsageError(
-                f"{root} holds {only}/ but no {other}/; add it, or name {root / only} to have its "
-                "images split."
+                f"{root} has {only}/ but no {other}/; add it, or use {root / only} to split its "
+                "images."
             )
-        if not there:
+        if not present:
             return self._cut(_pictures(root))
         if self.name.test is not None:
-            raise UsageError(f"{root} holds train/ and test/ already; leave out test=.")
+            raise UsageError(f"{root} already has train/ and test/; leave out test=.")
         return _pictures(root / "train"), _pictures(root / "test")
 
     def _cut(self, pictures: list[_Picture]) -> tuple[list[_Picture], list[_Picture]]:

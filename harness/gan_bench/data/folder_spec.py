@@ -138,7 +138,9 @@ def _absolute(text: str, name: str) -> Path:
         path = Path(text).expanduser().resolve()
         str(path).encode()
     except UnicodeEncodeError as error:
-        raise UsageError(f"The folder {text!r} has a path that is no UTF-8; rename it.") from error
+        raise UsageError(
+            f"The folder {text!r} has a path that is not valid UTF-8; rename it."
+        ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"The folder {text!r} cannot be found ({error}); correct it.") from error
     return path
@@ -149,8 +151,8 @@ def _size(value: str) -> tuple[int, int]:
     sides = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not all(1 <= side <= LARGEST_SIDE for side in sides):
         raise UsageError(
-            f"size is the pixels of a side, such as 28, or HEIGHTxWIDTH, such as 28x32, of 1 to "
-            f"{LARGEST_SIDE}; not {value!r}."
+            "size must be the pixels of a side, such as 28, or HEIGHTxWIDTH, such as 28x32, from 1 "
+            f"to {LARGEST_SIDE}; not {value!r}."
         )
     return sides
 
@@ -160,7 +162,7 @@ def _channels(value: str) -> Literal[1, 3]:
         return 1
     if value == "3":
         return 3
-    raise UsageError(f"channels is 1 for grey or 3 for RGB; not {value!r}.")
+    raise UsageError(f"channels must be 1 for grey or 3 for RGB; not {value!r}.")
 
 
 def _test(value: str) -> int | float:
@@ -169,6 +171,6 @@ def _test(value: str) -> int | float:
     if _SHARE.fullmatch(value) and float(value) > 0:
         return float(value)
     raise UsageError(
-        "test is the number of images to test with, such as 1000 (2 at least), or their share, "
+        "test must be the number of test images, such as 1000 (at least 2), or their share, "
         f"such as 0.2; not {value!r}."
     )

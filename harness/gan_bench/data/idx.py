@@ -67,7 +67,7 @@ def read_labels(path: Path, classes: int) -> NDArray[np.int64]:
     if labels.max() >= classes:
         position = int(np.argmax(labels >= classes))
         raise UsageError(
-            f"{path} holds the label {labels[position]} at position {position}, outside of "
+            f"{path} has the label {labels[position]} at position {position}, outside of "
             f"0..{classes - 1}; use the labels that belong to this data set."
         )
     return labels
@@ -91,7 +91,7 @@ def read_pair(
     labels = read_labels(labels_path, classes)
     if len(images) != len(labels):
         raise UsageError(
-            f"{images_path} holds {len(images)} images but {labels_path} holds {len(labels)} "
+            f"{images_path} has {len(images)} images but {labels_path} has {len(labels)} "
             "labels; use two files that belong together."
         )
     return images, labels
@@ -140,11 +140,11 @@ def _decode(stream: BinaryIO | gzip.GzipFile, path: Path, magic: int) -> NDArray
     if announced > LARGEST_BYTES:
         raise UsageError(
             f"{path} announces {announced} bytes in its header, more than the {LARGEST_BYTES} that "
-            "gan-bench reads; the file is damaged or not one to benchmark on, so use another."
+            "gan-bench reads; the file is damaged or too large; use another."
         )
     if announced == 0:
         raise UsageError(
-            f"{path} holds no {_KINDS[magic]}: its header announces the shape {shape}; "
+            f"{path} has no {_KINDS[magic]}: its header announces the shape {shape}; "
             "use a file that is not empty."
         )
     # Reading one byte more detects longer files, and makes gzip verify its checksum.
@@ -152,7 +152,7 @@ def _decode(stream: BinaryIO | gzip.GzipFile, path: Path, magic: int) -> NDArray
     if len(content) != announced:
         amount = "more" if len(content) > announced else f"only {len(content)}"
         raise UsageError(
-            f"{path} announces {announced} bytes of {_KINDS[magic]} in its header but holds "
+            f"{path} announces {announced} bytes of {_KINDS[magic]} in its header but has "
             f"{amount}; copy or download it again."
         )
     array = np.frombuffer(content, dtype=np.uint8).reshape(shape)
@@ -168,7 +168,7 @@ def _shape(stream: BinaryIO | gzip.GzipFile, path: Path, magic: int) -> tuple[in
         other = f", which is that of {_KINDS[found]}" if found in _KINDS else ""
         raise UsageError(
             f"{path} starts with the magic number {found}{other}, not with {magic}, that of IDX "
-            f"{_KINDS[magic]}; use the file that holds the {_KINDS[magic]}."
+            f"{_KINDS[magic]}; use the file with the {_KINDS[magic]}."
         )
     if len(start) < size:
         raise UsageError(
@@ -179,7 +179,7 @@ def _shape(stream: BinaryIO | gzip.GzipFile, path: Path, magic: int) -> tuple[in
 
 
 def _at_most(stream: BinaryIO | gzip.GzipFile, size: int) -> bytearray:
-    # In chunks, so that a header that lies costs no more memory than the file has content.
+    # In chunks, so that a false header costs no more memory than the file's content.
     content = bytearray()
     while len(content) < size:
         chunk = stream.read(min(size - len(content), _CHUNK_BYTES))

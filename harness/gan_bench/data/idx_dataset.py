@@ -65,8 +65,8 @@ class IdxFile:
         with path.open("rb") as file:
             if not idx.is_gzipped(file):
                 raise UsageError(
-                    f"{path} is not gzipped, and of {self.name} only the md5 of the gzipped file "
-                    f"is known; put the published {self.name}.gz in its place."
+                    f"{path} is not gzipped, but only the md5 of the gzipped file is known; "
+                    f"replace it with the published {self.name}.gz."
                 )
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
         if digest.hexdigest() != self.download_md5:
@@ -171,7 +171,7 @@ class IdxDataset:
         missing = [file.name for file in self.files if file not in paths]
         if paths and missing:
             raise UsageError(
-                f"{folder} ({DATA_VARIABLE}) holds only some of the four files of {self.name}: "
+                f"{folder} ({DATA_VARIABLE}) has only some of the four files of {self.name}: "
                 f"{_enumeration(missing)} missing; add what is missing or unset {DATA_VARIABLE}."
             )
         return paths or self._installed()
@@ -189,8 +189,8 @@ class IdxDataset:
                     paths[file] = download(name, f"md5:{file.download_md5}", cache, self.mirrors)
         except DownloadError as error:
             raise UsageError(
-                f"The data set {self.name} is not here: {self._looked_at(cache)}, and {error}; "
-                f"connect to a network, {self._by_hand()}, {_ALTERNATIVE}."
+                f"The data set {self.name} is not on this machine: {self._looked_at(cache)}, "
+                f"and {error}; connect to a network, {self._by_hand()}, {_ALTERNATIVE}."
             ) from error
         return paths
 
@@ -213,8 +213,8 @@ class IdxDataset:
     def _by_hand(self) -> str:
         install = f"install Debian's package {self.package.name} or " if self.package else ""
         return (
-            f"{install}put the four files into a folder {self.name}/ and let {DATA_VARIABLE} name "
-            "its parent"
+            f"{install}put the four files into a folder {self.name}/ and set {DATA_VARIABLE} to "
+            "its parent folder"
         )
 
 

@@ -1,4 +1,4 @@
-"""Reads one image file into an array, or refuses it."""
+"""Reads one image file into an array, or raises an error that says why not."""
 
 import re
 import warnings
@@ -16,13 +16,13 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 _PLAIN = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "RGB": "RGB", "RGBA": "RGB"}
 _SIXTEEN_BITS = re.compile(r"\bI;16|;16[BLN]")
-"""Raw modes with 16 bits a channel, of which Pillow would silently drop eight."""
+"""Raw modes with 16 bits per channel, of which Pillow would silently drop eight."""
 
 
 def read_picture(
     path: Path, *, size: tuple[int, int] | None, channels: Literal[1, 3] | None
 ) -> NDArray[np.uint8]:
-    """Read an image of 8 bits a channel, grey or RGB.
+    """Read an image of 8 bits per channel, grey or RGB.
 
     Lossless conversions are always done: black and white becomes grey of 0 and 255, palette indices
     become RGB colours, an alpha channel that is opaque everywhere is dropped, and the orientation
@@ -48,7 +48,7 @@ def read_picture(
     ------
     UsageError
         The file cannot be read, is damaged, or is not supported, such as an image with
-        transparency, 16 bits a channel, CMYK colours or several frames.
+        transparency, 16 bits per channel, CMYK colours or several frames.
     """
     try:
         with warnings.catch_warnings(), path.open("rb") as file:
@@ -64,8 +64,7 @@ def read_picture(
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UsageError(
-            f"{shown(path)} has more pixels than Pillow takes for harmless; make it smaller or "
-            "move it away."
+            f"{shown(path)} has more pixels than Pillow's limit; make it smaller or move it away."
         ) from error
     except Exception as error:
         # Decoders raise anything on damaged files; only errors of the system have a reason to show.
@@ -74,7 +73,7 @@ def read_picture(
                 f"{shown(path)} cannot be read ({error.strerror}); check it and its permissions."
             ) from error
         raise UsageError(
-            f"{shown(path)} is damaged or no image that is read here (PNG, JPEG, BMP, WebP, TIFF); "
+            f"{shown(path)} is damaged or not a supported image (PNG, JPEG, BMP, WebP, TIFF); "
             "replace it or move it away."
         ) from error
     if channels is not None:
@@ -94,15 +93,14 @@ def _check_frames(image: Image.Image, path: Path) -> None:
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise UsageError(
-            f"{shown(path)} holds {frames} frames or pages; save the one that is meant as an image "
-            "of its own."
+            f"{shown(path)} has {frames} frames or pages; save the one to use as a separate file."
         )
 
 
 def _check_depth(image: Image.Image, path: Path) -> None:
     if any(_SIXTEEN_BITS.search(str(tile[3])) for tile in getattr(image, "tile", ())):
         raise UsageError(
-            f"{shown(path)} has 16 bits a channel; convert it to 8 bits, as only you know which "
+            f"{shown(path)} has 16 bits per channel; convert it to 8 bits, as only you know which "
             "range of values matters."
         )
 
@@ -111,12 +109,12 @@ def _grey_or_rgb(image: Image.Image, path: Path) -> Image.Image:
     plain = _PLAIN.get(image.mode)
     if plain is None:
         raise UsageError(
-            f"{shown(path)} is of Pillow's mode {image.mode}; convert it to grey or RGB of 8 bits."
+            f"{shown(path)} has Pillow's mode {image.mode}; convert it to grey or RGB of 8 bits."
         )
     if image.has_transparency_data:
         alpha = np.asarray(image.convert("RGBA").getchannel("A"))
         if alpha.min() < 255:
             raise UsageError(
-                f"{shown(path)} is transparent in places; put it on a background of one colour."
+                f"{shown(path)} has transparent pixels; put it on an opaque background."
             )
     return image.convert(plain)

@@ -25,6 +25,7 @@ def incomparable(baseline: Entry, candidate: Entry, metric: str) -> list[str]:
     if baseline.recipe == candidate.recipe:
         found += _mapping("recipe value", baseline.recipe_values, candidate.recipe_values)
     if metric == SPEED:
+        found += _unknown_machine(baseline, candidate)
         found += _differing(baseline, candidate, ("deterministic", "evaluation_steps"))
         return found + untimed(baseline, "baseline") + untimed(candidate, "candidate")
     of_baseline, of_candidate = baseline.protocol(metric), candidate.protocol(metric)
@@ -70,6 +71,12 @@ def untimed(entry: Entry, name: str) -> list[str]:
     if len({run.machine for run in timed}) > 1:
         found.append(f"the {name} comes from several machines")
     return found
+
+
+def _unknown_machine(baseline: Entry, candidate: Entry) -> list[str]:
+    """Return the machine if one side alone names it: unlike a planned run, an entry has run."""
+    machines = baseline.setting.hardware, candidate.setting.hardware
+    return [against("machine", *machines)] if machines.count(None) == 1 else []
 
 
 def _differing(baseline: Entry, candidate: Entry, names: tuple[str, ...]) -> list[str]:

@@ -40,7 +40,7 @@ class RunProgress:
 
     @property
     def first_line(self) -> str:
-        """What is printed when the run starts."""
+        """The line to print when the run starts."""
         return f"{self.spec.run_id}: {self.spec.steps:,} steps on {self.spec.device}"
 
     def update(self, event: Event) -> None:
@@ -132,16 +132,16 @@ def execute(
     *,
     wait: bool = False,
 ) -> Sequence[RunResult]:
-    """Run what is not finished yet and return every row's result, in the plan's order.
+    """Run all unfinished runs; return the result of every run in the plan's order.
 
     Raises
     ------
     UsageError
-        The device or a run is in use, or a record of another version stands in the way.
+        The device or a run is in use, or a record is from another version.
     GanBenchError
-        The results folder cannot be written (any more); what is finished stands.
+        The results folder cannot be written; finished runs are kept.
     Interrupted
-        SIGINT, SIGTERM or SIGHUP came; what was not finished is continued by the same plan.
+        SIGINT, SIGTERM or SIGHUP arrived; the same plan continues the unfinished runs.
     """
     done = []
     with (
@@ -149,7 +149,7 @@ def execute(
         writing(results.path),
         device_lock(plan.runs[0].device, options.command, wait=wait),
     ):
-        # What cannot be continued stops the command before anything has changed.
+        # Fails for an unreadable record before anything has changed.
         for spec in plan.runs:
             action(results.run(spec.run_id), options)
         write_plan(results, plan)

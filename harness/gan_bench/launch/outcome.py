@@ -1,7 +1,5 @@
-"""What the end of a worker's process means, and the record made from it."""
+"""Derives the status of a run from the end of its worker, and makes its record."""
 
-import contextlib
-import hashlib
 import signal
 import statistics
 import subprocess
@@ -17,7 +15,7 @@ from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import EvaluationPoint, Job, Provenance, Record
 from gan_bench.results.status import Status
 from gan_bench.system.devices import machine
-from gan_bench.system.files import last_lines
+from gan_bench.system.files import file_sha256, last_lines
 from gan_bench.system.processes import DISK_FULL, DISK_FULL_EXIT_CODE
 
 LOG_TAIL_LINES = 30
@@ -32,33 +30,33 @@ class Outcome:
     cpu_s: float
     """Processor seconds of the worker and the children that it waited for."""
     interrupt: int | None = None
-    """The signal by which the user asked for the end, of the rest of the plan too."""
+    """The signal with which the user interrupted the run and the rest of the plan."""
     disk_full: bool = False
-    """Whether the run ended for want of space, as every other would."""
+    """Whether the run ended because the disk is full, as every other run would."""
 
 
 @dataclass(frozen=True)
 class ExitEvidence:
-    """What is known of the end of a worker's process."""
+    """The facts about the end of a worker's process."""
 
     code: int
-    """Its exit code, or minus the signal that it died of."""
+    """Exit code, or the negative number of the signal that killed it."""
     last: Mapping[str, Event]
-    """The last event of each kind, of this attempt."""
+    """The last event of each kind in this attempt."""
     interrupts: Sequence[int]
-    """The signals by which the user asked for the end."""
+    """The signals with which the user interrupted it."""
     timeout_s: float | None
     """The time limit, if it was reached."""
     silent_s: float | None
-    """How long the worker had shown no sign of life when it was ended for that."""
+    """Seconds without a heartbeat, if the worker was ended for that."""
     out_of_memory: str | None
-    """What the kernel's out-of-memory killer did meanwhile, None if nothing."""
+    """A sentence if the kernel's out-of-memory killer was active, else None."""
     no_space: bool = False
-    """Whether nothing can be written into the run's folder any more."""
+    """Whether the run's folder cannot be written any more."""
 
     @property
     def disk_full(self) -> bool:
-        """Whether the worker ended for want of space."""
+        """Whether the worker ended because the disk is full."""
         failed = self.last.get("failed")
         if failed is None:
             return self.code == DISK_FULL_EXIT_CODE and self.no_space
@@ -81,18 +79,18 @@ def status_of(found: ExitEvidence) -> tuple[Status, str | None]:
         return "timeout", f"not finished within the time limit of {found.timeout_s:g} s"
     if found.silent_s is not None:
         return "timeout", (
-            f"no sign of life for {found.silent_s:.0f} s; worker.log has the stacks of its threads"
+            f"no heartbeat for {found.silent_s:.0f} s; worker.log has the stacks of its threads"
         )
     if failed is not None:
         return "error", failed["reason"]
     if "stopped" in found.last:
-        return "killed", "asked to stop by a SIGTERM from outside"
+        return "killed", "stopped by a SIGTERM from outside"
     return _of_code(found)
 
 
 def _of_code(found: ExitEvidence) -> tuple[Status, str]:
     if found.code >= 0:
-        return "error", f"the worker ended with exit code {found.code} and without saying why"
+        return "error", f"the worker ended with exit code {found.code} without giving a reason"
     name = signal_name(-found.code)
     if -found.code == signal.SIGKILL and found.out_of_memory:
         return "oom", found.out_of_memory
@@ -119,7 +117,7 @@ EXCLUSIVE_BELOW = 0.05
 
 
 class _Clock:
-    """The times of a run's chunks, each counted once however often it was trained."""
+    """The times of a run's chunks, each counted once even if it was trained repeatedly."""
 
     def __init__(self, events: list[Event], images_per_step: int) -> None:
         self.images_per_step = images_per_step
@@ -135,7 +133,7 @@ class _Clock:
                 self.first = event
             else:
                 self.warmups[event["first_step"]] = event
-        # A chunk that a kill made the harness repeat was timed when it was trained first.
+        # A chunk that was repeated after a kill keeps the time of its first training.
         later = {start for start in self.warmups if start not in self.steady}
         self.untimed = sum(self.warmups[start]["step"] - start for start in later if start > 0)
 
@@ -191,7 +189,7 @@ def make_record(
     parity
         Id of the parity certificate that covers it, None if there is none.
     """
-    # A trainer may have written into the journal itself.
+    # A trainer may have written to the journal itself.
     events = [e for e in read_events(folder.events) if e.get("step", 0) <= spec.steps]
     clock = _Clock(events, spec.images_per_step)
     probes = [
@@ -200,14 +198,13 @@ def make_record(
         if gflops
     ]
     fraction = None
-    # Under other load the probe does not measure what was available to the run.
+    # Under other load the probe does not measure the speed available to the run.
     alone = circumstances.device_exclusive
     if alone and clock.images_per_s and spec.multiply_adds_per_step and probes:
         per_s = clock.images_per_s / spec.images_per_step * spec.multiply_adds_per_step
         fraction = 2 * per_s / (statistics.mean(probes) * 1e9)
     steps_done = max((e["step"] for e in events if e["event"] in ("chunk", "done")), default=0)
-    # A snapshot taken again after a kill is the same one; one taken just before a kill may have a
-    # file and no event.
+    # A snapshot repeated after a kill counts once. A kill may leave a snapshot without its event.
     taken = {event["step"]: event for event in events if event["event"] == "snapshot"}
     files = {int(path.stem) for path in folder.snapshots.glob("*.npz") if path.stem.isdigit()}
     snapshots = sorted(taken.keys() | files)
@@ -248,11 +245,10 @@ def make_record(
 
 def checksums(folder: RunFolder) -> dict[str, str]:
     """Return the SHA-256 of the run's final files, if they exist."""
-    found = {}
-    for path in (folder.losses,):
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    try:
+        return {folder.losses.name: file_sha256(folder.losses)}
+    except OSError:
+        return {}
 
 
 @cache

@@ -63,7 +63,7 @@ def rescore(
     folders = [folder for folder in results.run_folders() if snapshot_paths(folder)]
     if not folders:
         raise UsageError(
-            f"No run in {results.path} has a snapshot to score; `gan-bench run` makes them."
+            f"No run in {results.path} has a snapshot to score; `gan-bench run` creates snapshots."
         )
     for folder in folders:
         run_id = folder.path.name

@@ -1,4 +1,4 @@
-"""One planned run from launch to score; every executor calls exactly this."""
+"""One planned run from launch to score; every executor calls `run_one`."""
 
 import shutil
 import tempfile
@@ -27,7 +27,7 @@ Action = Literal["reuse", "run"]
 
 @dataclass(frozen=True)
 class Options:
-    """How runs are launched; nothing in here changes their bits."""
+    """How runs are launched; none of these options changes a run's results."""
 
     command: str
     timeout_s: float | None = None
@@ -38,18 +38,18 @@ class Options:
     keep_samples: bool = False
     scoring: Scoring = field(default_factory=Scoring)
     job: Job | None = None
-    """The scheduler's job that runs it, None where a person does."""
+    """The scheduler's job that executes the run; None without a scheduler."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of one planned run."""
+    """The result of one planned run."""
 
     record: Record
     scoring_problem: str | None = None
-    """Why not every evaluation point has a score, None where each has."""
+    """Why a score is missing; None if every evaluation point has its scores."""
     interrupt: int | None = None
-    """The signal that ended the run, and is to end the plan."""
+    """The signal that ended the run and should end the plan."""
 
     @property
     def ok(self) -> bool:
@@ -58,28 +58,28 @@ class RunResult:
 
 
 def action(folder: RunFolder, options: Options) -> Action:
-    """Say whether a planned run is to be run, given what is there of it.
+    """Return whether to run a planned run or to reuse its record.
 
     Raises
     ------
     UsageError
-        There is a record that cannot be read, of another version of gan-bench perhaps: it is
-        neither believed nor overwritten.
+        Its record cannot be read, for example because it is from another version of gan-bench;
+        it is not overwritten.
     """
     if options.force or not folder.record.exists():
         return "run"
     record = Record.read(folder.record)
     if record.status in RETRIED_ON_REQUEST and options.retry:
         return "run"
-    # What a hand or a full disk has removed from a finished run is made again.
-    whole = folder.spec.exists() and (record.status != "ok" or folder.losses.exists())
-    return "reuse" if record.status in FINISHED and whole else "run"
+    # A finished run whose files were deleted runs again.
+    complete = folder.spec.exists() and (record.status != "ok" or folder.losses.exists())
+    return "reuse" if record.status in FINISHED and complete else "run"
 
 
 def start_over(results: ResultsFolder, folder: RunFolder) -> None:
-    """Remove what there is of a run; the caller holds its lock."""
+    """Remove a run's folder, if it exists; the caller holds the run's lock."""
     if folder.path.exists():
-        # Renamed first: a removal cut short must not leave half a run that looks like one.
+        # Rename it first: an interrupted removal must not leave half a run.
         results.removing.mkdir(exist_ok=True)
         gone = Path(tempfile.mkdtemp(prefix=f"{folder.path.name}-", dir=results.removing))
         folder.path.rename(gone / folder.path.name)
@@ -89,12 +89,12 @@ def start_over(results: ResultsFolder, folder: RunFolder) -> None:
 def _train(
     results: ResultsFolder, spec: RunSpec, options: Options, on_event: Callable[[Event], None]
 ) -> tuple[Record, int | None]:
-    """Launch the worker unless it is known that it cannot run; write the record.
+    """Launch the worker, unless it cannot run; write the record.
 
     Raises
     ------
     DiskFull
-        The run ended for want of space, or its record cannot be written for that.
+        The disk is full: the run ended for that, or its record cannot be written.
     """
     folder = results.run(spec.run_id)
     before = after = other_load = None
@@ -126,7 +126,7 @@ def _train(
         other_load=other_load,
         job=options.job,
     )
-    # A certificate that cannot be read is named by the report; it speaks for no run.
+    # The report names certificates that cannot be read.
     certificate = certificate_for(spec, read_certificates(results)[0])
     parity = certificate.id if certificate else None
     record = make_record(folder, spec, outcome, around, parity)
@@ -136,7 +136,7 @@ def _train(
     except OSError as error:
         if is_full(error):
             raise DiskFull(folder.path) from error
-        # A trainer may have put something in its place; the plan goes on.
+        # The trainer may have put something in its place; the plan continues.
         reason = f"its record cannot be written ({error.strerror or error})"
         return record.model_copy(update={"status": "error", "reason": reason}), outcome.interrupt
     if outcome.disk_full:
@@ -154,19 +154,19 @@ def run_one(
     options: Options,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> RunResult:
-    """Launch, record and score one run; what is finished of it already is reused (see `action`).
+    """Launch, record and score one run; reuse its record if possible (see `action`).
 
     Raises
     ------
     UsageError
-        Another process is at this run, or its record cannot be read.
+        Another process is using this run, or its record cannot be read.
     DiskFull
         There is no space for its files.
     OSError
         Its folder cannot be written for another reason.
     """
     folder = results.run(spec.run_id)
-    # A file system of many machines may take a while to release what a dead one held.
+    # A shared file system may take a while to release the lock of a dead machine.
     wait_s = RUN_LOCK_S if options.job is None else JOBS_RUN_LOCK_S
     with run_lock(results.locks, spec.run_id, options.command, wait_s=wait_s):
         interrupt = None

@@ -1,4 +1,4 @@
-"""Says which scores of a run are missing, and has them computed in child processes."""
+"""Finds the missing scores of a run and computes them in child processes."""
 
 import contextlib
 import subprocess
@@ -31,7 +31,7 @@ def planned_tasks(
 ) -> list[ScoringTask]:
     """Return all scores that a run should have.
 
-    The first features score FID at every snapshot, even if it was not asked for: snapshots before
+    The first features score FID at every snapshot, even if it was not requested: snapshots before
     the last are deleted afterwards. The other features score FID of the untrained generator. All
     metrics are computed at the end of training.
 
@@ -46,14 +46,14 @@ def planned_tasks(
     """
     tasks = []
     for features in scoring.features:
-        asked = scoring.metrics_of(features)
+        requested = scoring.metrics_of(features)
         is_main = features == scoring.features[0]
         for step in snapshots:
-            fid = is_main or (step in (0, last_step) and "fid" in asked)
+            fid = is_main or (step in (0, last_step) and "fid" in requested)
             metrics = tuple(
                 name
                 for name in METRICS
-                if (fid if name == "fid" else step == last_step and name in asked)
+                if (fid if name == "fid" else step == last_step and name in requested)
             )
             if metrics:
                 tasks.append(ScoringTask(features=features, metrics=metrics, steps=(step,)))
@@ -135,7 +135,7 @@ def has_value(classifier_sha256: str | None) -> IsStored:
 
 
 def is_scored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> bool:
-    """Whether nothing is left to score or to draw of the snapshots that a run has."""
+    """Whether all snapshots of a run have their scores and grids."""
     return not _missing(folder, spec, scoring) and not _undrawn(folder)
 
 
@@ -180,7 +180,7 @@ def score(
     *,
     threads: int,
 ) -> list[str]:
-    """Compute scores, with one child process for each feature model; return what went wrong."""
+    """Compute scores, with one child process for each feature model; return the problems."""
     problems = []
     for features in dict.fromkeys(task.features for task in tasks):
         request = ScoringRequest(
@@ -268,7 +268,7 @@ def scores_with(
 
 
 def check_counts(scoring: Scoring, specs: Iterable[RunSpec]) -> None:
-    """Refuse features of more images than a run has, before it is trained.
+    """Check, before training, that runs have as many images as the features need.
 
     Raises
     ------

@@ -40,7 +40,7 @@ class JobView:
 
     @property
     def ended(self) -> str:
-        """How it ended without a record."""
+        """How the job ended, if it left no record."""
         if self.cancelled:
             return f"job {self.job} was cancelled"
         if self.answer == "never":
@@ -54,7 +54,7 @@ class JobView:
 _SILENT_S = 5 * HEARTBEAT_S
 """A worker without a heartbeat for this long is not running any more."""
 _TAIL_BYTES = 8192
-"""Size of the part of a journal that has its latest events."""
+"""Number of bytes at the end of a journal that are read for the latest events."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class RunStatus:
 class Scan:
     """Reads the status of all planned runs from their files, repeatedly.
 
-    Each look lists the folder of runs once and opens only files that may have changed: a final
-    record is read once, and only the end of a journal.
+    Each call of `look` lists the folder of runs once and opens only files that may have changed.
+    It reads a final record once, and only the end of a journal.
     """
 
     def __init__(self, results: ResultsFolder) -> None:

@@ -1,4 +1,4 @@
-"""Supervises one worker process: starts it, follows it, and ends it when it is time."""
+"""Supervises one worker process: starts it, follows its events and enforces its limits."""
 
 import contextlib
 import os
@@ -28,22 +28,22 @@ from gan_bench.system.processes import (
 )
 
 GRACE_S = 10.0
-"""Between SIGTERM and SIGKILL, unless a scheduler gives more: for a chunk and a checkpoint."""
+"""Default time between SIGTERM and SIGKILL: enough for a chunk and a checkpoint."""
 POLL_S = 0.1
 _GAP_S = 5.0
-"""A supervisor that did not look for so long was stopped, or its machine was."""
+"""After a pause of this length, the supervisor or its machine must have been suspended."""
 SILENCE_S = 300.0
-"""A worker beats every two seconds, in a thread; one that has not for so long hangs."""
+"""A worker without a heartbeat for this long hangs; a thread sends one every two seconds."""
 FEWEST_SILENCE_S = 5.0
-"""Two beats and a little."""
+"""A little more than two heartbeats."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""By which a user or a closed terminal asks for the end."""
+"""Signals with which a user or a closed terminal interrupts a run."""
 SCHEDULERS_SIGNALS = (*ENDING_SIGNALS, signal.SIGUSR2)
-"""By which a scheduler does: one may send several to ask once."""
+"""Signals with which a scheduler interrupts a run; it may send several for one interrupt."""
 
 
 class _Signals:
-    """While the worker runs, the ending signals are counted instead of raising anywhere."""
+    """Records the ending signals, while the worker runs, instead of raising an exception."""
 
     def __init__(self, numbers: Sequence[signal.Signals]) -> None:
         self._numbers = numbers
@@ -62,7 +62,7 @@ class _Signals:
 
 
 class _Limits:
-    """When a worker is to end, and the steps of ending it."""
+    """The limits of a worker, and the steps of ending it."""
 
     def __init__(
         self, timeout_s: float | None, silence_s: float, grace_s: float, by_scheduler: bool
@@ -70,28 +70,28 @@ class _Limits:
         self._timeout_s = timeout_s
         self._silence_s = silence_s
         self._grace_s = grace_s
-        self._insistence = sys.maxsize if by_scheduler else 1
+        self._tolerated = sys.maxsize if by_scheduler else 1
         self._started = self._last_sign = self._looked = time.monotonic()
-        self._asked: float | None = None
+        self._terminated: float | None = None
         self.timed_out = False
         self.silent_s: float | None = None
 
     def heard(self) -> None:
-        """Note a sign of life."""
+        """Note an event of the worker."""
         self._last_sign = time.monotonic()
 
     def enforce(self, process: subprocess.Popen[bytes], interrupts: int) -> None:
-        """Ask for the end where it is time, and make it happen where asking did not help."""
+        """Send SIGTERM if a limit is reached, and SIGKILL if that did not help."""
         now = time.monotonic()
         if now - self._looked > _GAP_S:
-            self._last_sign = now  # this process slept itself, and the worker perhaps with it
+            self._last_sign = now  # this process was suspended, and perhaps the worker, too
         self._looked = now
-        if self._asked is None:
+        if self._terminated is None:
             self._look(process, now)
             if interrupts or self.timed_out or self.silent_s is not None:
-                self._asked = now
+                self._terminated = now
                 signal_group(process, signal.SIGTERM)
-        elif now - self._asked > self._grace_s or interrupts > self._insistence:
+        elif now - self._terminated > self._grace_s or interrupts > self._tolerated:
             signal_group(process, signal.SIGKILL)
 
     def _look(self, process: subprocess.Popen[bytes], now: float) -> None:
@@ -99,7 +99,7 @@ class _Limits:
         if now - self._last_sign > self._silence_s:
             self.silent_s = now - self._last_sign
         if self.timed_out or self.silent_s is not None:
-            # A stopped process sees the first when it gets the second.
+            # A suspended process receives the first signal only after the second.
             for signum in (STACKS_SIGNAL, signal.SIGCONT):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(process.pid, signum)
@@ -116,30 +116,30 @@ def launch(
     by_scheduler: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> Outcome:
-    """Run the worker of a folder to its end, whatever that is.
+    """Run the worker of a run's folder until it ends.
 
     Parameters
     ----------
     folder
-        Holds ``spec.json``.
+        The run's folder, with ``spec.json``.
     spec
-        What stands in there.
+        The content of ``spec.json``.
     timeout_s
-        Seconds after which the worker is asked to end, and soon made to.
+        Seconds after which the worker gets SIGTERM.
     silence_s
-        Seconds without an event, heartbeats included, after which it counts as hanging.
+        Seconds without any event, including heartbeats, after which the worker gets SIGTERM.
     grace_s
-        Seconds that the worker has, once asked to end, before it is made to.
+        Seconds between SIGTERM and SIGKILL.
     by_scheduler
-        Whether a scheduler, and no person, sends the signals: SIGUSR2 is one of them, and a second
-        one means no more than the first.
+        Whether a scheduler, not a person, sends the signals: then SIGUSR2 interrupts, too, and a
+        second signal means no more than the first.
     on_event
-        Called with each of the worker's events, at most ten times a second in batches.
+        Called with each of the worker's events, in batches, at most ten times a second.
 
-    An interrupt while it runs ends the worker, and the outcome says so; nothing is raised.
+    A signal ends the worker and is part of the outcome; no exception is raised.
     """
     become_subreaper()
-    # Of an earlier attempt whose supervisor was killed; the caller's lock tells that it is over.
+    # Left by an attempt whose supervisor was killed; the caller holds the run's lock.
     end(left_behind(folder.path))
     earlier = descendants()
     tail = EventTail(folder.events)

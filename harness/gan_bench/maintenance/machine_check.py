@@ -1,4 +1,4 @@
-"""Checks what this machine, or a cluster node, offers to gan-bench: ``gan-bench doctor``.
+"""Checks this machine or a cluster node: ``gan-bench doctor``.
 
 ``python -P -m gan_bench.maintenance.machine_check FOLDER`` runs in a job on the node: it reads
 ``order.json`` and writes ``findings.json`` beside it.
@@ -21,7 +21,7 @@ from gan_bench.plugins.registry import registered
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
-from gan_bench.scoring.reference_cache import cache_sizes
+from gan_bench.scoring.features.model_cache import cache_sizes
 from gan_bench.system.child import ChildDied
 from gan_bench.system.devices import gpus, machine, usable_processors
 from gan_bench.system.files import writing
@@ -43,7 +43,7 @@ class Finding:
 
 
 class NodeFindings(Stored):
-    """What a job found on its node."""
+    """The findings of a job on its node."""
 
     KIND: ClassVar[str] = "file of findings"
 
@@ -51,7 +51,7 @@ class NodeFindings(Stored):
 
 
 class NodeCheck(Stored):
-    """What a job is to check on its node."""
+    """The request to a job that checks its node."""
 
     KIND: ClassVar[str] = "order of the node check"
 

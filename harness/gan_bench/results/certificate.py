@@ -1,4 +1,4 @@
-"""A parity certificate: what was compared, the figures, and which runs it speaks for."""
+"""A parity certificate: what was compared, the figures, and which runs it covers."""
 
 import hashlib
 import json
@@ -15,47 +15,47 @@ from gan_bench.system.models import Frozen, Stored
 
 Level = Literal["held weights", "forward", "losses", "updates"]
 LEVELS: Final[tuple[Level, ...]] = ("held weights", "forward", "losses", "updates")
-"""In the order in which a deviation shows; losses and updates are of the ten steps."""
+"""In the order in which a deviation becomes visible; losses and updates cover ten steps."""
 
 
 class Bounds(Frozen):
-    """What two implementations may differ by and still count as twins."""
+    """The largest differences at which two implementations still count as twins."""
 
     held_weights: float = 0.0
-    """Of max |difference|: the recipe's initial weights to the bit."""
+    """Bound of max |difference| of the initial weights: they must be bit-identical."""
     forward: float = 1e-4
-    """Of max |difference|, of G(z) and of D(x), float32."""
+    """Bound of max |difference| of G(z) and of D(x), in float32."""
     samples: float = 1.0
-    """Of max |difference| in grey levels."""
+    """Bound of max |difference| of pixels, in grey levels."""
     losses: float = 1e-10
-    """Of |difference| / max(1, |loss|), float64."""
+    """Bound of |difference| / max(1, |loss|), in float64."""
     updates: float = 1e-9
-    """Of ||Da - Db|| / ||Da|| for each tensor's update D since the start, float64."""
+    """Bound of ||Da - Db|| / ||Da|| for each tensor's update D since the start, in float64."""
     zero_updates: float = 1e-12
-    """Updates below this share of the network's greatest count as zero."""
+    """Updates below this share of the network's largest update count as zero."""
 
 
 BOUNDS: Final = Bounds()
 
 
 class Figure(Frozen):
-    """How far two implementations are apart in one thing, at its worst."""
+    """The largest difference of two implementations in one quantity."""
 
     level: Level
     of: str
-    """A network and mode, a loss, a tensor."""
+    """The quantity: a network and mode, a loss, or a tensor."""
     step: int | None = None
-    """The step at which it was worst."""
+    """The step with the largest difference."""
     value: float | None
-    """None where there is no finite figure."""
+    """None if the difference is not finite."""
     bound: float
     passed: bool
     note: str = ""
-    """What is to be said beside the figure."""
+    """A remark to show beside the figure."""
 
     @property
     def share(self) -> float:
-        """How much of the bound it takes; more than 1 fails."""
+        """The value as a share of the bound; more than 1 fails."""
         if self.value is None or (self.value == 0 and not self.passed):
             return math.inf
         return self.value / self.bound if self.bound else (0.0 if self.value == 0 else math.inf)
@@ -77,7 +77,7 @@ class Figure(Frozen):
 def measured(
     level: Level, of: str, value: float, bound: float, *, step: int | None = None, note: str = ""
 ) -> Figure:
-    """Return the figure of a difference, which fails where it is not a number."""
+    """Return the figure of a difference; it fails if the difference is not finite."""
     finite = math.isfinite(value)
     return Figure(
         level=level,
@@ -96,7 +96,7 @@ def incomparable(level: Level, of: str, why: str, bound: float, step: int | None
 
 
 def worst(figures: Iterable[Figure]) -> tuple[Figure, ...]:
-    """Return the worst figure of each thing, in the order in which the things first come."""
+    """Return the worst figure of each quantity, in the order of first appearance."""
     found: dict[tuple[Level, str], Figure] = {}
     for figure in figures:
         key = figure.level, figure.of
@@ -106,26 +106,26 @@ def worst(figures: Iterable[Figure]) -> tuple[Figure, ...]:
 
 
 def worst_of_level(figures: Iterable[Figure], level: Level) -> Figure | None:
-    """Return the figure that takes most of its bound, None where the level was not reached."""
-    ours = [figure for figure in figures if figure.level == level]
-    return max(ours, key=lambda figure: figure.share, default=None)
+    """Return the figure with the largest share of its bound; None if the level was not reached."""
+    of_level = [figure for figure in figures if figure.level == level]
+    return max(of_level, key=lambda figure: figure.share, default=None)
 
 
 class PairedRun(Frozen):
-    """A run of both in float32 with the recipe's dropout, from the same weights, data and noise.
+    """A training of both in float32, with dropout, from the same weights, data and noise.
 
-    Rounding separates twins sooner or later, dropout at the first step: the masks are the
-    frameworks' own.
+    Rounding separates twins sooner or later. Dropout separates them at the first step, because
+    each framework draws its own masks.
     """
 
     steps: int
     batch_size: int
     dropout: bool
-    """Whether the recipe has any."""
+    """Whether the recipe uses dropout."""
     losses_apart: dict[str, int | None]
-    """By relative difference: the first step at which a loss has more, None if there is none."""
+    """By relative difference: the first step at which a loss exceeds it; None if none does."""
     weights_apart: dict[int, float | None]
-    """By step: ||Wa - Wb|| / ||Wa|| of all trained weights; None where that is no number."""
+    """By step: ||Wa - Wb|| / ||Wa|| of all trained weights; None if not finite."""
 
 
 CERTIFICATE_SCHEMA_VERSION: Final = 1
@@ -146,31 +146,31 @@ class Party(Frozen):
     name: str
     framework: str
     attribute: str
-    """The trainer class's name: a file may hold several."""
+    """The trainer class's name: a file may define several."""
     source_sha256: str
     versions: dict[str, str]
     holds_initial_weights: bool | None = None
-    """Whether it held the recipe's initial weights to the bit; None where it did not come to it."""
+    """Whether its initial weights were bit-identical to the recipe's; None if not checked."""
 
 
 class Certificate(Stored):
-    """What a comparison of two implementations of one recipe came to."""
+    """The result of comparing two implementations of one recipe."""
 
     KIND: ClassVar[str] = "parity certificate"
     REMEDY: ClassVar[str] = "write a new one with `gan-bench parity`"
 
     schema_version: Literal[1] = CERTIFICATE_SCHEMA_VERSION
     id: str
-    """A hash of what the certificate speaks for."""
+    """A hash of everything that the certificate covers."""
     pair: str
-    """The recipe's name where it is of the original and its only twin, else ``<a>--<b>``."""
+    """The recipe's name for the original and its only twin, else ``<a>--<b>``."""
     recipe: str
     reference: Party
     """The recipe's original, or the implementation that was named first."""
     other: Party
     device: Literal["cpu", "cuda"]
     recipe_values: dict[str, Any]
-    """As runs have them; the comparison took smaller batches where `batch_size` says so."""
+    """The values that runs use; the comparison may use smaller batches, see `batch_size`."""
     dtypes: dict[str, str] = DTYPES
     image_shape: tuple[int, int, int]
     """(height, width, channels) of the images."""
@@ -178,28 +178,28 @@ class Certificate(Stored):
     seed: int
     bounds: Bounds
     figures: tuple[Figure, ...]
-    """The worst of each network and mode, loss and tensor."""
+    """The worst figure of each network and mode, loss and tensor."""
     paired_run: PairedRun | None
     verdict: Verdict
-    """``not checked`` where an implementation cannot do what the comparison asks."""
+    """``not checked`` if an implementation does not support the comparison."""
     passed: bool
     problems: tuple[str, ...]
-    """Why it did not pass, a sentence each."""
+    """The reasons why it did not pass, one sentence each."""
     created_at: str
     machine: Machine
 
     def write_in(self, results: ResultsFolder) -> Path:
-        """Write it into a results folder, in place of an earlier one of its pair and device."""
+        """Write it into a results folder; replace an earlier one of the same pair and device."""
         device = "" if self.device == "cpu" else f".{self.device}"
         path = results.parity / f"{self.pair}{device}.json"
         self.write(path)
         return path
 
-    def concerns(self, spec: RunSpec) -> bool:
-        """Whether one of its implementations is the run's, with the same values.
+    def matches(self, spec: RunSpec) -> bool:
+        """Whether it compared the run's implementation on the same kind of device.
 
-        The comparison covers neither another device nor other versions, source or recipe values;
-        how long a run trains is no matter.
+        Versions, source and recipe values must be equal, too; only the length of the training
+        may differ.
         """
         run = {name: getattr(spec, name) for name in TRAINING_STEP} | {
             "device": device_kind(spec.device),
@@ -213,12 +213,14 @@ class Certificate(Stored):
         )
 
     def _training_step(self, party: Party) -> dict[str, Any]:
-        values = {name: getattr(party, name, getattr(self, name, None)) for name in TRAINING_STEP}
+        values = {
+            name: getattr(party if hasattr(party, name) else self, name) for name in TRAINING_STEP
+        }
         return values | {"recipe_values": without_budget(self.recipe_values)}
 
-    def speaks_for(self, spec: RunSpec) -> bool:
-        """Whether it passed and concerns the run."""
-        return self.passed and self.concerns(spec)
+    def covers(self, spec: RunSpec) -> bool:
+        """Whether it passed and matches the run."""
+        return self.passed and self.matches(spec)
 
 
 def certificate_id(
@@ -228,7 +230,7 @@ def certificate_id(
     image_shape: tuple[int, int, int],
     recipe_values: Mapping[str, Any],
 ) -> str:
-    """Return the hash of what a certificate speaks for: `Certificate.concerns`' conditions."""
+    """Return the hash of everything that a certificate covers, see `Certificate.matches`."""
     identity = {
         "schema_version": CERTIFICATE_SCHEMA_VERSION,
         "parties": [
@@ -250,15 +252,15 @@ def read_certificates(folder: ResultsFolder) -> tuple[list[Certificate], list[st
             found.append(Certificate.read(path))
         except UnreadableFile as error:
             problems.append(str(error))
-    # Those of the recipes before those of pairs that someone chose.
+    # Certificates of a recipe come before those of a chosen pair.
     return sorted(found, key=lambda certificate: certificate.pair != certificate.recipe), problems
 
 
 def certificate_for(spec: RunSpec, certificates: Sequence[Certificate]) -> Certificate | None:
-    """Return the first certificate that speaks for a run, None if none does."""
-    return next((one for one in certificates if one.speaks_for(spec)), None)
+    """Return the first certificate that covers a run, None if none does."""
+    return next((c for c in certificates if c.covers(spec)), None)
 
 
 def without_budget(recipe_values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values on which a training step depends: all but how long a run is."""
+    """Return the recipe values on which a training step depends: all but the budget."""
     return {name: value for name, value in recipe_values.items() if name not in _BUDGET_FIELDS}

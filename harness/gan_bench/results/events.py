@@ -5,26 +5,26 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import time
+from time import time  # by name: a plugin may replace that of the module
 from typing import Any
 
 from gan_bench.results.status import FAILED
 
 Event = dict[str, Any]
 HEARTBEAT_S = 2.0
-"""How often a worker shows that it lives."""
+"""Time between two heartbeats of a worker."""
 LONGEST_LINE_BYTES = 1 << 16
-"""Longer lines are none of ours, and are passed over."""
+"""Longer lines are not gan-bench's and are ignored."""
 _BLOCK_BYTES = 1 << 22
 
 
 class EventWriter:
-    """Appends events of one attempt; safe to call from several threads."""
+    """Appends the events of one attempt; safe to call from several threads."""
 
     def __init__(self, path: Path) -> None:
         self.attempt = 1 + max((event["attempt"] for event in read_events(path)), default=0)
-        # A line cut short by an earlier kill must not swallow the first line of this attempt.
-        cut = path.exists() and not _ends_whole(path)
+        # An earlier kill may have left half a line; it must not merge with this attempt's first.
+        cut = path.exists() and not _ends_with_newline(path)
         self._file = path.open("ab", buffering=0)
         if cut:
             self._file.write(b"\n")
@@ -37,15 +37,15 @@ class EventWriter:
         content = json.dumps(line, allow_nan=False).encode() + b"\n"
         with self._lock:
             if self._cut:
-                content = b"\n" + content  # ends what an earlier write could not
+                content = b"\n" + content  # ends the line of an earlier write that failed
             self._cut = True
             written = self._file.write(content)
-            while written < len(content):  # a disk that fills up takes a part, and then says so
+            while written < len(content):  # a disk that fills up takes only a part
                 written += self._file.write(content[written:])
             self._cut = False
 
 
-def _ends_whole(path: Path) -> bool:
+def _ends_with_newline(path: Path) -> bool:
     with path.open("rb") as file:
         if file.seek(0, 2) == 0:
             return True
@@ -61,13 +61,13 @@ class EventTail:
         self._offset = 0
 
     def new(self) -> Iterator[Event]:
-        """Yield the events that were completed since the last call."""
+        """Yield the events completed since the last call."""
         while content := self._block():
             end = content.rfind(b"\n") + 1
             if end == 0:
                 if len(content) < _BLOCK_BYTES:
                     return  # a line that is still being written
-                end = len(content)  # no line of ours is so long
+                end = len(content)  # no line of gan-bench is this long
             self._offset += end
             for line in content[:end].split(b"\n"):
                 event = parse_event(line)
@@ -80,7 +80,7 @@ class EventTail:
         try:
             with self._path.open("rb") as file:
                 if file.seek(0, 2) < self._offset:
-                    self._offset = 0  # somebody has cut the file; what it holds now counts
+                    self._offset = 0  # the file was truncated: start at its beginning
                 file.seek(self._offset)
                 return file.read(_BLOCK_BYTES)
         except OSError:
@@ -148,11 +148,11 @@ _VALUES: dict[str, dict[str, Check]] = {
     "failed": {"kind": _kind, "reason": _text, "step": _count, "peak_rss_mb": _megabytes},
     "done": {"step": _count, "peak_rss_mb": _megabytes, "weights_sha256": _text},
 }
-"""What an event of each kind must have, beside its attempt and time."""
+"""The required values of each kind of event, beside attempt and time."""
 
 
 def parse_event(line: bytes) -> Event | None:
-    """Return the event of a line, or None where it is none: cut short, damaged or foreign."""
+    """Return the event on a line; None if the line is truncated, damaged or no event."""
     if not line or len(line) > LONGEST_LINE_BYTES:
         return None
     try:
@@ -164,12 +164,12 @@ def parse_event(line: bytes) -> Event | None:
     checks = _VALUES.get(event["event"])
     if checks is None:
         return None
-    sound = all(name in event and check(event[name]) for name, check in (_ALL | checks).items())
-    if sound and event["event"] == "chunk":
-        sound = event["first_step"] < event["step"]
-    return event if sound else None
+    valid = all(name in event and check(event[name]) for name, check in (_ALL | checks).items())
+    if valid and event["event"] == "chunk":
+        valid = event["first_step"] < event["step"]
+    return event if valid else None
 
 
 def read_events(path: Path) -> list[Event]:
-    """Return all complete events of a file, none where there is no file."""
+    """Return all complete events of a file, none if there is no file."""
     return list(EventTail(path).new())

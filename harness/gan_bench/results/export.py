@@ -16,43 +16,43 @@ from gan_bench.system.files import write_atomically
 
 Format = Literal["csv", "parquet", "json"]
 _TEXT = frozenset({"reason", "log_tail", "score_reason", "parity"})
-"""Columns of words, also where no row has any: another folder's export has the same types."""
+"""Columns of text, even if all values are missing: every export has the same types."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and what could not be."""
+    """The result of an export."""
 
     files: tuple[Path, ...]
     left_out: tuple[str, ...]
-    """A sentence for each file of the results folder that could not be read."""
+    """One sentence for each file of the results folder that could not be read."""
 
 
 def export(results_path: Path, out: Path, file_format: Format) -> Exported:
     """Write ``runs``, ``losses`` and ``scores`` of `gan_bench.load_results` as files.
 
-    What is missing is empty in CSV and null in JSON and Parquet; NaN is missing, too. JSON holds
-    a list with one object a row.
+    A missing value is empty in CSV and null in JSON and Parquet; NaN is missing, too. JSON is a
+    list with one object per row.
 
     Parameters
     ----------
     results_path
         A results folder.
     out
-        The folder to write to, made if it is not there; earlier files of these names are replaced.
+        The folder to write to; created if needed. Earlier files of these names are replaced.
     file_format
-        Also the files' suffix.
+        The format, which is also the files' suffix.
 
     Raises
     ------
     UsageError
-        There is no such results folder, there is nothing in it, ``out`` cannot be written, or
-        Parquet was asked for where pyarrow is not installed.
+        The results folder does not exist or is empty, ``out`` cannot be written, or the format is
+        Parquet and pyarrow is not installed.
     """
     if file_format == "parquet" and importlib.util.find_spec("pyarrow") is None:
         raise UsageError(
-            'Parquet files are written by pyarrow, which is not installed: `pip install "gan-bench'
-            '[parquet]"`, or take --format csv or json.'
+            'Parquet needs pyarrow, which is not installed: `pip install "gan-bench[parquet]"`, or '
+            "use --format csv or json."
         )
     results = load_results(results_path)
     frames = {"runs": results.runs, "losses": results.losses, "scores": results.scores}
@@ -75,7 +75,7 @@ def export(results_path: Path, out: Path, file_format: Format) -> Exported:
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give one type to each column in which pandas could only see objects."""
+    """Give a type to each column of dtype object."""
     columns = {
         name: column.astype(_dtype(str(name), column))
         if column.dtype == object or name in _TEXT
@@ -105,7 +105,7 @@ def _content(frame: pd.DataFrame, file_format: Format) -> bytes:
 
 
 def _json(frame: pd.DataFrame) -> bytes:
-    """Return one object a line; pandas' own writer would round to 15 digits."""
+    """Return one object per line; pandas' own writer would round to 15 digits."""
     names = list(map(str, frame.columns))
     columns = [_plain(frame[name]) for name in names]
     rows = (
@@ -116,7 +116,7 @@ def _json(frame: pd.DataFrame) -> bytes:
 
 
 def _plain(column: "pd.Series[Any]") -> list[object]:
-    """Return Python values, None for what is missing or infinite, which JSON cannot say."""
+    """Return Python values, with None for missing and infinite ones: JSON has neither."""
     return [
         None if missing or value in (math.inf, -math.inf) else value
         for value, missing in zip(column.tolist(), column.isna(), strict=True)

@@ -1,4 +1,4 @@
-"""External samples that were scored into a results folder, and figures of publications."""
+"""External samples in a results folder, and figures of publications."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ _LONGEST_NAME = 60
 
 
 class Facts(Stored):
-    """What is known of samples from elsewhere."""
+    """Description of external samples."""
 
     KIND: ClassVar[str] = "description of external samples"
     REMEDY: ClassVar[str] = "remove its folder and score the images again"
@@ -31,7 +31,7 @@ class Facts(Stored):
     schema_version: Literal[1] = EXTERNAL_SCHEMA_VERSION
     name: str = Field(min_length=1)
     images: str
-    """As they were named."""
+    """The images as named on the command line."""
     sha256: str
     count: int
     command: str
@@ -40,7 +40,7 @@ class Facts(Stored):
 
 @dataclass(frozen=True)
 class External:
-    """Samples that no run of this folder made."""
+    """Samples that no run of this folder made, with their scores."""
 
     facts: Facts
     folder: Path
@@ -48,12 +48,12 @@ class External:
 
 
 def check_name(name: str) -> str:
-    """Return a name that can stand in a table and be found on a disk.
+    """Return a name for external samples with its white space normalised.
 
     Raises
     ------
     UsageError
-        It is empty, too long, or holds characters that cannot be printed.
+        It is empty, too long, or has characters that cannot be printed.
     """
     name = " ".join(name.split())
     printable = all(unicodedata.category(character)[0] != "C" for character in name)
@@ -65,12 +65,12 @@ def check_name(name: str) -> str:
 
 
 def check_external(results: ResultsFolder, name: str, sha256: str, count: int) -> None:
-    """Return if a name is free in a results folder, or belongs to these images.
+    """Check that a name in a results folder is free, or belongs to these images.
 
     Raises
     ------
     GanBenchError
-        It belongs to others, or what is there is damaged.
+        It belongs to other images, or their description is damaged.
     """
     folder = results.external / _slug(name)
     if not (folder / FACTS).exists():
@@ -79,21 +79,21 @@ def check_external(results: ResultsFolder, name: str, sha256: str, count: int) -
     if (known.name, known.sha256, known.count) != (name, sha256, count):
         raise UsageError(
             f"{results.path} has other images under the name {known.name!r} ({known.images}); "
-            f"take another name with --as, or remove {folder}."
+            f"choose another name with --as, or remove {folder}."
         )
 
 
 def add_external(
     results: ResultsFolder, name: str, scores: Scores, grid: bytes, *, command: str
 ) -> Path:
-    """Write samples' scores and grid into a results folder; return where.
+    """Write the scores and grid of samples into a results folder; return their folder.
 
-    The same name again adds figures to those of the same protocol, or another protocol's.
+    Figures under a name that exists are added to the earlier ones.
 
     Raises
     ------
     GanBenchError
-        The name belongs to other images there, or what is there is damaged.
+        The name belongs to other images, or their files are damaged.
     OSError
         It cannot be written.
     """
@@ -117,17 +117,17 @@ def add_external(
 
 
 def read_externals(results: ResultsFolder) -> tuple[list[External], list[str]]:
-    """Return all samples from elsewhere by name, and a sentence for each that cannot be read."""
-    found, left = [], []
+    """Return all external samples by name, and a sentence for each that cannot be read."""
+    externals, left_out = [], []
     for path in sorted(results.external.glob(f"*/{FACTS}")):
         try:
             facts = Facts.read(path)
             scores = tuple(Scores.read(p) for p in sorted((path.parent / "scores").glob("*.json")))
         except UnreadableFile as error:
-            left.append(str(error))
+            left_out.append(str(error))
             continue
-        found.append(External(facts, path.parent, scores))
-    return found, left
+        externals.append(External(facts, path.parent, scores))
+    return externals, left_out
 
 
 def _slug(name: str) -> str:
@@ -139,15 +139,15 @@ class PublishedFigure(Frozen):
     """One figure of a publication."""
 
     name: str = Field(min_length=1)
-    """What was measured, such as the GAN's name."""
+    """The name of the model, such as a GAN's."""
     source: str = Field(min_length=1)
-    """The publication, as one cites it."""
+    """The publication, as it is cited."""
     dataset: str = Field(min_length=1)
     metric: str = Field(min_length=1)
     value: str = Field(min_length=1)
-    """In the source's own digits, with its plus and minus."""
+    """The value as the source prints it, including its uncertainty."""
     protocol: str = Field(min_length=1)
-    """All that the source says of how it was measured, in words."""
+    """Everything that the source states about the measurement."""
 
 
 class _PublishedFigures(Stored):

@@ -1,4 +1,4 @@
-"""Where everything lies below a results folder, and the check that a folder is one."""
+"""The paths of the files in a results folder, and the check that a folder is one."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class RunFolder:
 
     @property
     def events(self) -> Path:
-        """The worker's journal, one JSON object a line."""
+        """The worker's journal, one JSON object per line."""
         return self.path / "events.jsonl"
 
     @property
@@ -34,17 +34,17 @@ class RunFolder:
 
     @property
     def losses(self) -> Path:
-        """float32 (steps, 4): generator, discriminator, d_real, d_fake; NaN where there is none."""
+        """float32 (steps, 4): generator, discriminator, d_real, d_fake; NaN if missing."""
         return self.path / "losses.npy"
 
     @property
     def record(self) -> Path:
-        """What is known of the finished run."""
+        """The record of the finished run."""
         return self.path / "record.json"
 
     @property
     def checkpoints(self) -> Path:
-        """The last whole checkpoint, named by its step."""
+        """The last complete checkpoint, named by its step."""
         return self.path / "checkpoints"
 
     @property
@@ -59,7 +59,7 @@ class RunFolder:
 
     @property
     def scores(self) -> Path:
-        """One file for each protocol."""
+        """One score file for each protocol."""
         return self.path / "scores"
 
     def grid(self, step: int) -> Path:
@@ -79,7 +79,7 @@ class ResultsFolder:
 
     @property
     def plans(self) -> Path:
-        """One file for each plan: every planned row."""
+        """One file for each plan, with all of its runs."""
         return self.path / "plans"
 
     @property
@@ -94,31 +94,31 @@ class ResultsFolder:
 
     @property
     def parity(self) -> Path:
-        """One certificate for each pair of implementations that was compared."""
+        """One certificate for each compared pair of implementations."""
         return self.path / "parity"
 
     @property
     def jobs(self) -> Path:
-        """One folder for each time that runs were submitted to a scheduler."""
+        """One folder for each submission of runs to a scheduler."""
         return self.path / "jobs"
 
     @property
     def external(self) -> Path:
-        """Samples from elsewhere that were scored into it, one folder each."""
+        """External samples that were scored, one folder each."""
         return self.path / "external"
 
     @property
     def published(self) -> Path:
-        """Figures of publications, which a person wrote down to stand beside the runs'."""
+        """Figures of publications, written by hand, which the report shows beside the runs."""
         return self.path / "published.toml"
 
     @property
     def removing(self) -> Path:
-        """Runs on their way out."""
+        """Runs that are being removed."""
         return self.path / "removing"
 
     def relative(self, text: str) -> str:
-        """Return a message in which this folder's files are named relative to it."""
+        """Return a message with the paths of this folder's files relative to it."""
         return text.replace(f"{self.path.resolve()}/", "").replace(f"{self.path}/", "")
 
     def run(self, run_id: str) -> RunFolder:
@@ -136,23 +136,23 @@ def open_results(path: Path, *, create: bool) -> ResultsFolder:
     Raises
     ------
     UsageError
-        It is a file, cannot be written, does not exist, or was written by another version.
+        It is a file, cannot be written, does not exist, or has another schema version.
     """
     if path.exists() and not path.is_dir():
         raise UsageError(f"The results folder {path} is a file; name a folder with --results.")
     if not create and not path.is_dir():
-        raise UsageError(f"There is no results folder {path}; `gan-bench run` makes one.")
+        raise UsageError(f"There is no results folder {path}; `gan-bench run` creates one.")
     marker = path / MARKER
     if marker.exists():
         try:
             version = json.loads(marker.read_text(encoding="utf-8"))["schema_version"]
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise UsageError(
-                f"{marker} is damaged; `gan-bench doctor --results {path} --repair` mends it."
+                f"{marker} is damaged; `gan-bench doctor --results {path} --repair` fixes it."
             ) from error
         if version != RESULTS_SCHEMA_VERSION:
             raise UsageError(
-                f"The results folder {path} has schema version {version}, this gan-bench reads "
+                f"The results folder {path} has schema version {version}, but this gan-bench reads "
                 f"{RESULTS_SCHEMA_VERSION}; name another folder with --results, or use the "
                 "gan-bench that wrote it."
             )
@@ -164,12 +164,12 @@ def open_results(path: Path, *, create: bool) -> ResultsFolder:
                 write_marker(path)
         except OSError as error:
             raise UsageError(
-                f"The results folder {path} cannot be written ({error.strerror}); name another "
-                "with --results."
+                f"The results folder {path} cannot be written ({error.strerror}); name "
+                "another with --results."
             ) from error
     return ResultsFolder(path)
 
 
 def write_marker(path: Path) -> None:
-    """Mark a folder as one of results, of this schema version."""
+    """Mark a folder as a results folder of this schema version."""
     write_json_atomically(path / MARKER, {"schema_version": RESULTS_SCHEMA_VERSION})

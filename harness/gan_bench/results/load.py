@@ -47,7 +47,7 @@ class Results:
     protocols: dict[str, Scores]
     """One score file per protocol, by fingerprint, with the floors of all of them."""
     left_out: tuple[str, ...]
-    """A sentence for each file that could not be read."""
+    """One sentence for each file that could not be read."""
     score_files: dict[str, tuple[Scores, ...]]
     """The score files of each finished run, one for each protocol."""
     certificates: tuple[Certificate, ...]
@@ -63,9 +63,9 @@ class Results:
         why = (
             f" ({unreadable} unreadable: {self.left_out[0]})"
             if unreadable
-            else "; `gan-bench run` makes some."
+            else "; `gan-bench run` creates runs."
         )
-        return UsageError(f"The results folder {path} holds no run to {action}{why}")
+        return UsageError(f"The results folder {path} has no run to {action}{why}")
 
 
 _ROW = (
@@ -161,13 +161,13 @@ def _read_records(results: ResultsFolder) -> tuple[dict[str, Record], list[str]]
             continue
         if record.run_id != path.parent.name:
             left_out.append(
-                f"The run folder {path.parent} holds the record of {record.run_id}, as a copy "
-                "would; it is not shown."
+                f"The run folder {path.parent} has the record of {record.run_id}: it is a copy "
+                "and is not shown."
             )
         elif record.run_id != record.spec.run_id:
             left_out.append(
-                f"The run {path.parent} was named by another version of gan-bench, which this one "
-                f"would name {record.spec.run_id}; it is not shown."
+                f"The run {path.parent} is from another version of gan-bench: this version names "
+                f"it {record.spec.run_id}. It is not shown."
             )
         else:
             records[record.run_id] = record
@@ -200,7 +200,7 @@ def _scoring(files: Sequence[Scores]) -> dict[str, Any]:
 
 
 def _note_protocol(protocols: dict[str, Scores], file: Scores) -> None:
-    """Keep one file of each protocol; its floors are those that any of them has."""
+    """Keep one file of each protocol, with the floors of all of them."""
     known = protocols.setdefault(file.fingerprint, file)
     missing = {name: value for name, value in file.floor.items() if known.floor.get(name) is None}
     if missing:
@@ -211,13 +211,13 @@ def _note_protocol(protocols: dict[str, Scores], file: Scores) -> None:
 def load_results(path: Path | str) -> Results:
     """Read a results folder.
 
-    Planned runs without a record have the status ``pending``. A file that cannot be read leaves
-    out its run, or its part of the run, with a sentence in ``left_out``.
+    Planned runs without a record have the status ``pending``. If a file cannot be read, its run,
+    or its part of the run, is missing, and ``left_out`` has a sentence.
 
     Raises
     ------
     UsageError
-        There is no such folder, or it is of another schema version.
+        There is no such folder, or it has another schema version.
     """
     results = open_results(Path(path), create=False)
     planned, left_out = read_plans(results)
@@ -293,7 +293,7 @@ def find_run(results: ResultsFolder, name: str) -> tuple[RunFolder, Record, list
     Raises
     ------
     UsageError
-        No finished run has such an id, or several have.
+        No finished run, or more than one, has such an id.
     """
     matching = [folder for folder in results.run_folders() if name in folder.path.name]
     exact = [folder for folder in matching if folder.path.name == name]

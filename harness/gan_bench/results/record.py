@@ -18,31 +18,31 @@ RECORD_SCHEMA_VERSION: Final = 2
 
 
 class EvaluationPoint(BaseModel):
-    """When a snapshot was taken, on each of the axes against which scores are drawn."""
+    """When a snapshot was taken, in steps, images and seconds."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     step: int
     images: int
-    """Real images consumed until then."""
+    """Number of real images consumed so far."""
     train_s: float | None
-    """warmup_s and train_s until then; None where a chunk's only time includes a re-warm-up."""
+    """warmup_s and train_s so far; None if a chunk was timed only during a later warm-up."""
 
 
 class Job(BaseModel):
-    """What a scheduler ran a run as."""
+    """The scheduler's job that ran a run."""
 
     model_config = ConfigDict(frozen=True)
 
     engine: str
     job: str
-    """As the scheduler numbers it."""
+    """The scheduler's id of the job."""
     parameters: tuple[str, ...] = ()
-    """Exactly what the scheduler was asked for."""
+    """The resources requested from the scheduler, exactly as passed to it."""
 
 
 class Provenance(BaseModel):
-    """What was true of the machine while the run went on."""
+    """The circumstances of a run: machine, load, source and command."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -56,11 +56,11 @@ class Provenance(BaseModel):
     git_dirty: bool | None = None
     command: str = ""
     job: Job | None = None
-    """None where no scheduler was in between."""
+    """None for a run without a scheduler."""
 
 
 class Record(Stored):
-    """One run, one row; a figure that was not measured is None. Times in seconds."""
+    """The outcome of one run; a figure that was not measured is None. Times are in seconds."""
 
     KIND: ClassVar[str] = "record"
     REMEDY: ClassVar[str] = "move the run's folder aside, or start the run over with --force"
@@ -75,39 +75,39 @@ class Record(Stored):
     attempts: int
     steps_done: int
     paired: bool | None
-    """Whether the harness gave the initial weights, so that equal seeds make a pair."""
+    """Whether the harness set the initial weights, so that runs with equal seeds are paired."""
     import_s: float | None
     data_s: float | None
     setup_s: float | None
     warmup_s: float | None
-    """The first chunk of the first attempt, with tracing and compilation."""
+    """Time of the first chunk of the first attempt, including tracing and compilation."""
     resume_s: float | None
-    """The first chunks of later attempts."""
+    """Time of the first chunks of later attempts."""
     train_s: float | None
-    """The other chunks, each once."""
+    """Time of all other chunks, each counted once."""
     sample_s: float | None
     untimed_steps: int
-    """Steps of which the only time is a later attempt's warm-up; 0 in an undisturbed run."""
+    """Number of steps timed only during a later attempt's warm-up; 0 without interruptions."""
     images_per_s: float | None
-    """Training images per second over the chunks in train_s."""
+    """Throughput: training images per second over the chunks in train_s."""
     multiply_adds_fraction: float | None
-    """The recipe's multiply-adds per second over the machine's, as the probe found it.
+    """The recipe's multiply-adds per second as a fraction of the probe's.
 
-    None where the device was not exclusive.
+    None if the device was not exclusive.
     """
     peak_rss_mb: float | None
     weights_sha256: str | None
     parity: str | None = None
-    """The id of the certificate that spoke for the run when it was recorded."""
+    """Id of the certificate that covered the run when it was recorded."""
     evaluation_points: tuple[EvaluationPoint, ...]
     circumstances: Provenance
     files: dict[str, str] | None = None
-    """SHA-256 of the run's files that never change any more; None before version 2."""
+    """SHA-256 of the run's files that do not change any more; None before version 2."""
 
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, values: Any) -> Any:
-        """Read what version 1 wrote."""
+        """Read a record of version 1."""
         if isinstance(values, dict) and values.get("schema_version") == 1:
             return {**values, "schema_version": RECORD_SCHEMA_VERSION, "files": None}
         return values

@@ -12,39 +12,39 @@ from gan_bench.system.files import json_content
 from gan_bench.system.models import Frozen, Stored
 
 FORMULA_VERSION = 2
-"""Goes up whenever the code computes another figure from the same images."""
+"""Increases whenever the code computes a different figure from the same images."""
 LARGEST_REFERENCE = 10_000
-"""Images of a data set's test split that are the reference at most."""
+"""Maximum number of test images in the reference."""
 SCORES_SCHEMA_VERSION: Final = 2
 
 
 class Protocol(Frozen):
     """How a snapshot is scored; figures of different protocols are never put in one ranking.
 
-    The versions of ONNX Runtime and NumPy stand beside the scores instead: they change a figure by
-    rounding only, and a ranking should not fall apart with every update.
+    The versions of ONNX Runtime and NumPy are not part of it: they change a figure by rounding
+    only, and an update should not split a ranking.
     """
 
     features: str
     """The feature model's short name."""
     features_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-    """Of the model's file; None where there is no such model for the data set, so no figure."""
+    """SHA-256 of the model's file; None if there is no such model for the data set."""
     resize: str = "none"
-    """What is done to images of another size than the model's; ``none``: they are refused."""
+    """How images are resized to the model's size; ``none``: other sizes are an error."""
     channels: str = "none"
-    """What is done to images with other channels than the model's."""
+    """How channels are converted to the model's."""
     dataset: str
     """The data set whose images are the reference, or the name of their file or folder."""
     split: Literal["train", "test"] | None = "test"
-    """The reference's; None where it is a file or folder."""
+    """The split of the reference; None if it is a file or folder."""
     reference_sha256: str
-    """Of the reference split, as ``gan_bench.data`` counts it, or of the images of a file."""
+    """SHA-256 of the reference split, see `gan_bench.data`, or of the images of a file."""
     n_real: int = Field(ge=2)
-    """The first so many images are the reference."""
+    """Number of reference images: the first ones of the split."""
     n_fake: int = Field(ge=2)
-    """The samples of every snapshot: the Frechet distance depends on how many there are."""
+    """Number of samples of each snapshot: the Frechet distance depends on it."""
     seed: int = Field(default=0, ge=0)
-    """Of the scorer's own draws, the same for every run."""
+    """Seed of the scorer's random draws, equal for all runs."""
     formula_version: int = FORMULA_VERSION
 
     @property
@@ -66,39 +66,42 @@ def differences(first: Protocol, second: Protocol) -> list[str]:
 
 
 class MetricValue(Frozen):
-    """A metric's value, with what it was computed from."""
+    """A metric's value, with the number of images and the features behind it."""
 
     metric: str
     """E.g. ``fid_lenet``."""
     features: str
     """The model's name; ``pixels`` for figures of the images themselves."""
     value: float | None
-    """None where there is no figure; then ``reason`` says why."""
+    """None if it cannot be computed; then ``reason`` says why."""
     low: float | None = None
-    """The lower end of the 95 % interval, where the metric has one. Of a FID it is for the distance
-    of the two distributions, so without the bias of few images, and the value itself may lie above
-    it; of a FID at infinity it is over draws of the samples alone."""
+    """Lower end of the 95 % interval, if the metric has one.
+
+    The interval of a FID is for the distance between the two distributions, without the bias of
+    few images, so the value itself may be above it. The interval of a FID at infinity covers draws
+    of the samples only.
+    """
     high: float | None = None
-    """The upper end."""
+    """Upper end of the interval."""
     standard_error: float | None = None
-    """Of the value, over other draws of as many images."""
+    """Standard error of the value over draws of this many images."""
     bias: float | None = None
-    """By how much the value is too great, as estimated, for its number of images."""
+    """Estimated bias of the value due to the limited number of images."""
     n_real: int
     n_fake: int
     rank_real: int | None = None
-    """The rank of the covariance of the real images' features."""
+    """Rank of the covariance of the real images' features."""
     rank_fake: int | None = None
-    """The same of the samples: a small one is a sign of collapse, or of few samples."""
+    """Rank of the covariance of the samples' features: a low one means collapse or few samples."""
     rank_deficient: bool | None = None
-    """Whether one of the two is less than full."""
+    """Whether one of the two ranks is not full."""
     reason: str | None = None
     details: dict[str, Any] = Field(default_factory=dict)
-    """What else the metric found, e.g. the share of each class."""
+    """Further values of the metric, such as the share of each class."""
 
     @classmethod
     def missing(cls, metric: str, features: str, n_real: int, n_fake: int, reason: str) -> Self:
-        """Return a row without a figure."""
+        """Return a metric value that could not be computed."""
         return cls(
             metric=metric,
             features=features,
@@ -114,19 +117,19 @@ class Score(MetricValue):
 
     step: int = Field(ge=0)
     all_equal: bool | None = None
-    """Whether all samples are one and the same image; None where they cannot be read."""
+    """Whether all samples are the same image; None if they cannot be read."""
 
     @property
     def key(self) -> tuple[int, str]:
-        """What it is of: step and metric."""
+        """Step and metric."""
         return self.step, self.metric
 
 
 class Source(Frozen):
-    """One of the two sides, where a user named both."""
+    """The real or the fake images of a comparison of two sets."""
 
     images: str
-    """As it was named."""
+    """The images as named on the command line."""
     sha256: str
     count: int
 
@@ -139,24 +142,24 @@ class Scores(Stored):
 
     schema_version: Literal[2] = SCORES_SCHEMA_VERSION
     status: Literal["ok", "error"]
-    """``ok`` if there is every figure that was asked for."""
+    """``ok`` if every requested figure was computed."""
     reason: str | None = None
-    """What went wrong, in one sentence, where the status is ``error``."""
+    """One sentence that says what went wrong, for the status ``error``."""
     warnings: tuple[str, ...] = ()
-    """What a reader of the figures must know."""
+    """Warnings to show beside the figures."""
     score_s: float = Field(ge=0)
-    """Wall-clock seconds of the scoring that wrote the file."""
+    """Wall-clock seconds that the scoring took."""
     protocol: Protocol
     fingerprint: str
     versions: dict[str, str]
-    """Of what computed the figures: ``gan_bench``, ``numpy``, ``scipy``, ``onnxruntime`` (with its
-    provider), ``python``."""
+    """Versions of the software that computed the figures: ``gan_bench``, ``numpy``, ``scipy``,
+    ``onnxruntime`` (with its provider) and ``python``."""
     weights: str | None = None
-    """Where the feature model's weights come from, if it was made here."""
+    """Origin of the feature model's weights, if it was made on this machine."""
     real: Source | None = None
     fake: Source | None = None
     floor: dict[str, float | None] = Field(default_factory=dict)
-    """By metric: real images of the other split, as many as there are samples, scored like them."""
+    """By metric: the score of real images of the other split, as many as there are samples."""
     floor_reason: str | None = None
     """Why a floor is None."""
     scores: list[Score]
@@ -168,14 +171,14 @@ class Scores(Stored):
         return {row.key: row for row in self.scores}
 
     def has_fid_of(self, steps: Iterable[int]) -> bool:
-        """Whether there is a FID of each of these steps."""
+        """Whether there is a FID at each of these steps."""
         name, rows = f"fid_{self.protocol.features}", self.rows
         return all((row := rows.get((s, name))) and row.value is not None for s in steps)
 
     def merged(self, earlier: "Scores") -> Self:
-        """Return these with the figures of an earlier scoring under the same protocol added.
+        """Return these scores together with those of an earlier scoring under the same protocol.
 
-        A figure that both have is this one's, unless this one is None.
+        Of a figure in both, this one counts unless it is None.
         """
         rows = earlier.rows
         for row in self.scores:

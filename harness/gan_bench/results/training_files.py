@@ -1,6 +1,6 @@
-"""What a worker writes while it trains: losses and snapshots without pickle, and checkpoints.
+"""The files that a worker writes while it trains: losses, snapshots and checkpoints.
 
-A checkpoint is written whole or not at all, with checksums; only the last one is kept.
+A checkpoint is written completely or not at all, with checksums; only the last one is kept.
 """
 
 import io
@@ -26,7 +26,7 @@ CHECKPOINT_EVERY_S = 60.0
 _STATE = "state.json"
 TRAINER = "trainer"
 _HALF = ".half"
-"""Ends the name of what is being written or removed."""
+"""Suffix of a checkpoint that is being written or removed."""
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -51,8 +51,8 @@ def write_images(path: Path, images: NDArray[np.uint8]) -> None:
 def read_losses(path: Path) -> NDArray[np.float32]:
     """Read a run's losses.
 
-    Nothing is believed of the header that the file's size does not bear out, so that no more
-    memory is taken than the file has bytes.
+    The header must fit the size of the file, so that reading takes no more memory than the file
+    has bytes.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def read_losses(path: Path) -> NDArray[np.float32]:
     FileNotFoundError
         There is none.
     GanBenchError
-        The file cannot be read, is damaged, or is no table of losses.
+        The file cannot be read, is damaged, or is not a table of losses.
     """
     try:
         with path.open("rb") as file:
@@ -71,24 +71,24 @@ def read_losses(path: Path) -> NDArray[np.float32]:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, EOFError) as error:
-        said = " ".join(str(error).split())
-        raise GanBenchError(f"The losses {path} are not readable ({said}).") from error
+        reason = " ".join(str(error).split())
+        raise GanBenchError(f"The losses {path} are not readable ({reason}).") from error
 
 
 def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape, whether it is in Fortran's order, and dtype of an .npy file at its beginning.
+    """Return shape, whether the order is Fortran's, and dtype from the header of an .npy file.
 
     Raises
     ------
     ValueError
-        It is none, of another format version, or damaged.
+        It is not an .npy file, has another format version, or is damaged.
     """
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
         raise ValueError(f"its format version is {version}")
     try:
         shape, fortran, dtype = _HEADERS[version](file)
-    # NumPy parses the header as Python, and lets through what the parser says.
+    # NumPy parses the header as Python and does not catch the parser's errors.
     except (tokenize.TokenError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise ValueError(f"its header is damaged: {error}") from error
     return tuple(shape), bool(fortran), dtype
@@ -97,12 +97,12 @@ def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 def _read_losses(file: BinaryIO) -> NDArray[np.float32]:
     shape, fortran, dtype = read_header(file)
     if dtype.kind != "f" or len(shape) != 2 or fortran:
-        raise ValueError(f"they are {dtype} {shape}, no table of figures")
+        raise ValueError(f"an array of {dtype} {shape} is not a table of losses")
     if shape[1] != len(LOSS_COLUMNS):
-        raise ValueError(f"they have {shape[1]} columns, not {len(LOSS_COLUMNS)}")
+        raise ValueError(f"it has {shape[1]} columns instead of {len(LOSS_COLUMNS)}")
     left = os.fstat(file.fileno()).st_size - file.tell()
     if left != shape[0] * shape[1] * dtype.itemsize:
-        raise ValueError(f"{left} bytes are no {shape[0]} steps")
+        raise ValueError(f"it has {left} bytes, which do not make {shape[0]} steps")
     content = np.frombuffer(file.read(), dtype=dtype)
     return content.reshape(shape).astype(np.float32)
 
@@ -116,11 +116,11 @@ class _State(Stored):
     schema_version: Literal[1, 2]
     step: int = Field(ge=0)
     files: dict[str, Sha256] | None = None
-    """SHA-256 of the trainer's files by their path below its folder; None before version 2."""
+    """SHA-256 of the trainer's files by relative path; None before version 2."""
 
 
 def _flush(folder: Path) -> None:
-    """Bring a folder's files and names to the disk, so that the rename that follows is the end."""
+    """Flush a folder's files and names to the disk before it is renamed."""
     for path in [*folder.rglob("*"), folder]:
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -130,11 +130,11 @@ def _flush(folder: Path) -> None:
 
 
 def _checksums(trainer: Path) -> dict[str, str]:
-    found = {}
+    checksums = {}
     for path in sorted(trainer.rglob("*")):
         if path.is_file():
-            found[path.relative_to(trainer).as_posix()] = file_sha256(path)
-    return found
+            checksums[path.relative_to(trainer).as_posix()] = file_sha256(path)
+    return checksums
 
 
 def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> Path:
@@ -145,14 +145,14 @@ def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> P
     folder
         The run's checkpoints.
     step
-        The steps done.
+        Number of steps done.
     save
-        The trainer's ``save``.
+        The trainer's ``save`` method.
 
     Raises
     ------
     OSError
-        It cannot be written, for want of space perhaps; the earlier one stands.
+        It cannot be written, for example to a full disk; the earlier checkpoint is kept.
     """
     final = folder / f"{step:08d}"
     if final.exists():
@@ -179,7 +179,7 @@ def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> P
     _flush(folder)
     for other in folder.iterdir():
         if other != final:
-            # Out of the way by its name first: a removal cut short must not look like a damage.
+            # Rename it first: an interrupted removal must not look like a damaged checkpoint.
             gone = other if other.suffix == _HALF else other.with_name(f"{other.name}{_HALF}")
             other.rename(gone)
             shutil.rmtree(gone)
@@ -187,32 +187,32 @@ def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> P
 
 
 def last_checkpoint(folder: Path) -> tuple[int, Path] | None:
-    """Return the step and the trainer's folder of the last whole checkpoint, or None.
+    """Return the step and the trainer's folder of the last complete checkpoint, or None.
 
     Raises
     ------
     GanBenchError
-        What is there is damaged, or of another version.
+        The checkpoint is damaged, or from another version.
     """
     if not folder.is_dir():
         return None
     names = [path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()]
-    # Earlier ones are on their way out, and perhaps not whole any more.
+    # Earlier ones are being removed and may be incomplete.
     return _read(max(names, key=lambda path: int(path.name))) if names else None
 
 
 def _read(checkpoint: Path) -> tuple[int, Path]:
     state = _State.read(checkpoint / _STATE)
     if state.step != int(checkpoint.name):
-        raise GanBenchError(f"The checkpoint {checkpoint} says that it is of step {state.step}.")
+        raise GanBenchError(f"The checkpoint {checkpoint} is damaged: it is of step {state.step}.")
     trainer = checkpoint / TRAINER
     if state.files is not None and _checksums(trainer) != state.files:
-        raise GanBenchError(f"The checkpoint {checkpoint} is damaged: its checksums do not fit.")
+        raise GanBenchError(f"The checkpoint {checkpoint} is damaged: its checksums do not match.")
     return state.step, trainer
 
 
 def put_aside(folder: Path) -> None:
-    """Keep checkpoints that cannot be restored under another name, so that a run starts over."""
+    """Rename checkpoints that cannot be restored, so that the run starts over."""
     target, number = folder.with_name(f"{folder.name}.damaged"), 1
     while target.exists():
         number += 1

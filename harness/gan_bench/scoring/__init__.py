@@ -33,7 +33,7 @@ class ScoringRequest(Frozen):
     samples: int
     """Number of images in a snapshot."""
     weights: Path | None = None
-    """File of Inception's weights; None: the known ones."""
+    """File of Inception's weights; None: the published ones."""
     threads: int = 1
     cache: bool = True
     """Whether to use the reference cache."""

@@ -16,8 +16,8 @@ from gan_bench.metrics import METRICS, figure_names
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.scores import LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring import ScoringAnswer, ScoringRequest
+from gan_bench.scoring.features.model_cache import reference_folder
 from gan_bench.scoring.images import of_snapshot, of_split
-from gan_bench.scoring.reference_cache import reference_folder
 from gan_bench.scoring.scorer import Options, Scorer
 from gan_bench.system.processes import end_with_parent
 
@@ -52,7 +52,12 @@ def score_run(
     """
     began = time.perf_counter()
     folder = RunFolder(run_dir)
-    dataset = _dataset(request)
+    if not folder.snapshots.is_dir():
+        raise UsageError(
+            f"{run_dir} is not the folder of a run: it has no {folder.snapshots.name}/. Give "
+            "another folder."
+        )
+    dataset = data.load_unchanged(request.dataset, request.data_sha256)
     features = request.tasks[0].features
     n_fake = _count(features.images, request, dataset)
     n_real = features.images or min(len(dataset.test.images), LARGEST_REFERENCE)
@@ -107,7 +112,7 @@ def score_run(
 
 
 def _problem(scores: Scores) -> str | None:
-    """Return why a score has no value, unless it can have none, like the classes without labels."""
+    """Return why a snapshot has no scores or no FID; other metrics may lack a value."""
     fid = f"fid_{scores.protocol.features}"
     for row in scores.scores:
         if row.value is None and (row.metric == fid or row.all_equal is None):
@@ -116,30 +121,19 @@ def _problem(scores: Scores) -> str | None:
 
 
 def _count(images: int | None, request: ScoringRequest, dataset: Dataset) -> int:
-    """Return the number of samples to score; refuse more than there are on either side."""
+    """Return the number of samples to score; raise an error if a side has fewer."""
     if images is None:
         return request.samples
     available = {
-        "the snapshots hold": request.samples,
-        f"{data.label(dataset.name)}:test holds": len(dataset.test.images),
+        "the snapshots have": request.samples,
+        f"{data.label(dataset.name)}:test has": len(dataset.test.images),
     }
-    for holder, count in available.items():
+    for side, count in available.items():
         if images > count:
             raise UsageError(
-                f"{images:,} images cannot be scored, as {holder} {count:,}: ask for fewer."
+                f"{images:,} images cannot be scored, as {side} {count:,}: ask for fewer."
             )
     return images
-
-
-def _dataset(request: ScoringRequest) -> Dataset:
-    dataset = data.load(request.dataset)
-    if dataset.sha256 != request.data_sha256:
-        raise GanBenchError(
-            f"The data set {data.label(dataset.name)} has changed since the run was planned "
-            f"(sha256 {dataset.sha256[:12]}, planned {request.data_sha256[:12]}): its test images "
-            "are no reference for this run."
-        )
-    return dataset
 
 
 def _remove_superseded(folder: RunFolder, scores: Scores) -> None:
@@ -163,7 +157,7 @@ def _score(
         # A snapshot may have been cut to fewer images that are enough for these features.
         if count != planned and (n_fake == planned or count < n_fake):
             raise GanBenchError(
-                f"The snapshot {path.name} holds {count:,} images instead of the planned "
+                f"The snapshot {path.name} has {count:,} images instead of the planned "
                 f"{planned:,}: run the training again."
             )
         samples, count = samples.head(n_fake), n_fake

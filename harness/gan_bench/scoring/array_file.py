@@ -13,6 +13,9 @@ from gan_bench.errors import UsageError
 from gan_bench.results.training_files import read_header
 
 T = TypeVar("T")
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, RuntimeError)
+"""What damage makes zipfile and NumPy raise; a wrong header gives a RuntimeError, such as for an
+unknown compression or an encrypted file."""
 Images = NDArray[np.uint8]
 """uint8 (n, height, width, channels)."""
 
@@ -80,7 +83,7 @@ class ArrayFile:
             listed = ", ".join(names) or "none"
             self._archive.close()
             raise UsageError(
-                f"{self._label} must hold one array, or one called 'images'; it holds {listed}."
+                f"{self._label} must have one array, or one named 'images'; it has {listed}."
             )
         return self._archive.open(f"{name}.npy")  # type: ignore[return-value]
 
@@ -88,10 +91,10 @@ class ArrayFile:
         shape, fortran, dtype = read_header(self._file)
         empty = len(shape) == 4 and 0 in shape[1:3]
         if dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or fortran or empty:
-            order = " in Fortran's order" if fortran and len(shape) > 1 else ""
+            order = " in Fortran order" if fortran and len(shape) > 1 else ""
             raise UsageError(
-                f"{self._label} holds {dtype} {shape}{order} instead of uint8 (n, height, width, "
-                f"channels) of 0 to 255 in 1 or 3 channels: {self._remedy}."
+                f"{self._label} has {dtype} {shape}{order} instead of uint8 (n, height, width, "
+                f"channels) with 1 or 3 channels: {self._remedy}."
             )
         return shape
 
@@ -101,7 +104,7 @@ class ArrayFile:
         except UsageError:
             raise
         except FileNotFoundError as error:
-            raise UsageError(f"{self._label} is not there: correct its name.") from error
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-            raise UsageError(f"{self._label} is damaged ({said}): {self._remedy}.") from error
+            raise UsageError(f"{self._label} does not exist: correct its name.") from error
+        except _DAMAGED as error:
+            reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+            raise UsageError(f"{self._label} is damaged ({reason}): {self._remedy}.") from error

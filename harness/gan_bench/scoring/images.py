@@ -1,4 +1,4 @@
-"""Image sets: opened by what a user types, read in blocks and never whole.
+"""Sets of images: opened from what a user types, and read in blocks.
 
 A user types a folder of images, an ``.npz`` or ``.npy`` file of uint8 NHWC, or
 ``dataset:split[:count]`` such as ``mnist:test:1000``.
@@ -64,7 +64,7 @@ class ImageSet:
             return self
         if count > self.count:
             raise UsageError(
-                f"{self.name} holds {self.count:,} images, not {count:,}: ask for fewer."
+                f"{self.name} has {self.count:,} images, not {count:,}: ask for fewer."
             )
         read = self.read
 
@@ -116,7 +116,7 @@ def _parse_split(text: str) -> tuple[str, SplitName | None, int | None]:
         if maybe in _SPLITS:
             if not (last.isdecimal() and last.isascii() and int(last) > 0):
                 raise UsageError(
-                    f"{text!r}: the count {last!r} is no whole number above 0; write {head}:1000."
+                    f"The number {last!r} in {text!r} is not a positive integer; write {head}:1000."
                 )
             head, last, count = before, maybe, int(last)
     return head, next((split for split in _SPLITS if split == last and head), None), count
@@ -153,8 +153,8 @@ def drawn(dataset: Dataset, split: SplitName, count: int, *, seed: int) -> Image
     available = len(part.images)
     if available < count:
         raise GanBenchError(
-            f"There is no floor of {count} real images: only {available} are there to draw from; "
-            "take fewer samples."
+            f"There is no floor: it needs {count} real images, but "
+            f"{data.label(dataset.name)}:{split} has only {available}; use fewer samples."
         )
     chosen = generator(seed, Stream.SCORING).choice(available, count, replace=False)
     return _of_array(dataset, split, part, chosen, count, f"drawn {count} seed {seed}")
@@ -193,8 +193,8 @@ def of_folder(path: Path) -> ImageSet:
     for file in files:
         if file.suffix.lower() not in SUFFIXES:
             raise UsageError(
-                f"{shown(file)} has no suffix of an image ({' '.join(SUFFIXES)}); move it out of "
-                "the folder."
+                f"{shown(file)} does not have an image suffix ({' '.join(SUFFIXES)}); move it out "
+                "of the folder."
             )
     count = _at_least_two(len(files), str(path))
     shape = _shape(read_picture(files[0], size=None, channels=None).shape)
@@ -204,8 +204,8 @@ def of_folder(path: Path) -> ImageSet:
             pixels = read_picture(file, size=None, channels=None)
             if pixels.shape != shape:
                 raise UsageError(
-                    f"{shown(file)} is of {size_text(pixels.shape)} but {shown(files[0])} of "
-                    f"{size_text(shape)} (height x width x channels); make all alike."
+                    f"{shown(file)} is {size_text(pixels.shape)} but {shown(files[0])} is "
+                    f"{size_text(shape)} (height x width x channels); resize them to one size."
                 )
             yield pixels[np.newaxis]
 
@@ -284,7 +284,7 @@ def _count_and_shape(path: Path, label: str, remedy: str) -> tuple[int, tuple[in
 def _at_least_two(count: int, source: str) -> int:
     if count < 2:
         raise UsageError(
-            f"{source} holds {count or 'no'} image{'' if count == 1 else 's'}; at least two are "
+            f"{source} has {count or 'no'} image{'' if count == 1 else 's'}; at least two are "
             "needed for a distance."
         )
     return count

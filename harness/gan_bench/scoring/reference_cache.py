@@ -13,7 +13,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,10 @@ import onnxruntime
 import psutil
 
 from gan_bench.errors import GanBenchError
-from gan_bench.scoring.features.model_cache import features_folder
 from gan_bench.scoring.features.onnx_model import FeatureFile, FeatureModel
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, gaussian
-from gan_bench.system.files import cache_folder, file_sha256
+from gan_bench.system.files import file_sha256
 
 _LAYOUT = 1
 _NEW, _OLD = ".new-", ".old-"
@@ -40,7 +38,7 @@ _SCRATCH_OLD_S = 3600.0
 
 
 class ReferenceCache:
-    """Entries in a folder; without a folder nothing is cached beyond the process.
+    """Entries in a folder; without a folder nothing outlives the process.
 
     All files that it returns are in a temporary folder of this process, so that no other process
     can change or delete them.
@@ -48,7 +46,7 @@ class ReferenceCache:
     Attributes
     ----------
     notices
-        Sentences about entries that were damaged and have been computed again.
+        Sentences about damaged entries that were computed again.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -236,43 +234,6 @@ def _read_entry(folder: Path, key: Mapping[str, str]) -> dict[str, Any] | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return facts if is_sound else None
-
-
-def reference_folder() -> Path:
-    """Return the folder of the cached features, statistics and floors."""
-    return cache_folder() / "reference"
-
-
-@dataclass(frozen=True)
-class CacheSize:
-    """The size of one cache."""
-
-    what: str
-    folder: Path
-    entries: int
-    bytes: int
-
-    def __str__(self) -> str:
-        """Return e.g. ``3 entries, 12.3 MB in ~/.cache/gan-bench/reference``."""
-        entries = "1 entry" if self.entries == 1 else f"{self.entries:,} entries"
-        return f"{entries}, {self.bytes / 1e6:,.1f} MB in {self.folder}"
-
-
-def cache_sizes() -> list[CacheSize]:
-    """Return the sizes of both caches."""
-    return [
-        _size("reference features", reference_folder(), "*"),
-        _size("feature models", features_folder(), "*.onnx"),
-    ]
-
-
-def _size(what: str, folder: Path, pattern: str) -> CacheSize:
-    entries = sum(not path.name.startswith(".") for path in folder.glob(pattern))
-    total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            total += path.stat().st_size if path.is_file() else 0
-    return CacheSize(what, folder, entries, total)
 
 
 def scratch_folder() -> "tempfile.TemporaryDirectory[str]":

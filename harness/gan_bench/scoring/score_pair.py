@@ -11,8 +11,8 @@ from gan_bench.results.external import add_external, check_external, check_name
 from gan_bench.results.layout import open_results
 from gan_bench.results.scores import Score, Scores, Source
 from gan_bench.scoring.features import Scoring
+from gan_bench.scoring.features.model_cache import reference_folder
 from gan_bench.scoring.images import ImageSet, open_images
-from gan_bench.scoring.reference_cache import reference_folder
 from gan_bench.scoring.scorer import Floor, Options, Scorer, check_sizes
 from gan_bench.scoring.snapshots import SIDE, grid_png
 
@@ -43,7 +43,7 @@ def score_pair(
     Parameters
     ----------
     real, fake
-        Images as `open_images` takes them.
+        Images in a form that `open_images` accepts.
     scoring
         Features and metrics.
     seed
@@ -55,14 +55,14 @@ def score_pair(
     say
         Called with a sentence for the user.
     row
-        The results folder that the scores are added to; None: none.
+        Row of a report to add; None: none.
 
     Raises
     ------
     UsageError
         A side or the features cannot be used, or the row belongs to other images.
     """
-    # Everything unusable is found before the long work, and files are written only after it.
+    # Check everything before the long work, and write files only after it.
     sides = open_images(real), open_images(fake)
     check_sizes(*sides)
     if row is not None and row.results.exists():
@@ -131,5 +131,6 @@ def _add_row(row: ExternalRow, fake: ImageSet, scored: Sequence[Scores]) -> None
             add_external(results, check_name(row.name), scores, grid, command=row.command)
     except OSError as error:
         raise GanBenchError(
-            f"The results folder {results.path} cannot be written ({error.strerror})."
+            f"The results folder {results.path} cannot be written ({error.strerror}); free space "
+            "or correct its permissions."
         ) from error

@@ -34,7 +34,7 @@ FEW_FOR_INCEPTION = 10_000
 
 @dataclass(frozen=True)
 class Options:
-    """How to score. Features, weights and seed change values; the rest does not."""
+    """How to score. Only features, weights and seed change values."""
 
     features: str = "lenet"
     weights: Path | None = None
@@ -135,7 +135,7 @@ class Scorer:
 
     @property
     def classifier_sha256(self) -> str | None:
-        """The sha256 of the model that sees the classes; None if there is none."""
+        """The sha256 of the classifier; None if there is none."""
         return self._classifier.sha256 if self._classifier else None
 
     @property
@@ -157,7 +157,7 @@ class Scorer:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences that a reader of the values must know."""
+        """Warnings to show with the values."""
         fewest = min(self.protocol.n_real, self.protocol.n_fake)
         if self.name == "lenet" and self._real.dataset is None:
             return (
@@ -209,8 +209,8 @@ class Scorer:
         dataset, split = self._real.dataset, self._real.split
         if dataset is None or split is None:
             reason = (
-                f"There is no floor: {self._real.name} is no data set with another split of real "
-                "images."
+                f"There is no floor: {self._real.name} is not a data set with another split of "
+                "real images."
             )
             return Floor(dict.fromkeys(names), reason)
         other: SplitName = "test" if split == "train" else "train"
@@ -311,13 +311,13 @@ class Scorer:
     def _no_classifier(self) -> str:
         dataset = self._real.dataset
         if dataset is None:
-            return f"{self._real.name} is no data set, so there is no classifier of its classes."
+            return f"{self._real.name} is not a data set, so it has no classifier."
         label = data.label(dataset.name)
         if dataset.classes < 2:
-            return f"{label} has no labels, so there is no classifier of its classes."
+            return f"{label} has no labels, so it has no classifier."
         return (
-            f"There is no classifier of {label}'s classes, the one that is shipped knows "
-            f"{' and '.join(DIGITS)}: run `gan-bench features train {label}` once."
+            f"There is no classifier for {label} (the built-in one is for {' and '.join(DIGITS)}): "
+            f"run `gan-bench features train {label}` once."
         )
 
 
@@ -331,6 +331,6 @@ def check_sizes(real: ImageSet, fake: ImageSet) -> None:
     """
     if real.shape != fake.shape:
         raise UsageError(
-            f"The two sides must be of one size: {real.name} is of {size_text(real.shape)}, "
-            f"{fake.name} of {size_text(fake.shape)} (height x width x channels)."
+            f"Both sides must have the same size: {real.name} has {size_text(real.shape)}, "
+            f"{fake.name} has {size_text(fake.shape)} (height x width x channels)."
         )

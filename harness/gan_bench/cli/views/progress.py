@@ -36,7 +36,7 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
 
 
 class PlainProgress:
-    """One line when a run starts, ends, and now and then between: for logs and CI."""
+    """Plain lines for logs and CI: when a run starts, when it ends, and regularly between."""
 
     def __init__(self, console: Console, runs: int) -> None:
         self.console = console
@@ -74,7 +74,7 @@ class PlainProgress:
 
 
 class LiveProgress:
-    """A bar over the plan and a line on the run under way, redrawn twice a second."""
+    """A progress bar for the plan and a line for the current run, redrawn twice a second."""
 
     def __init__(self, console: Console, runs: int) -> None:
         self.console = console
@@ -124,13 +124,13 @@ class LiveProgress:
 
 
 def progress_for(console: Console, runs: int) -> PlainProgress | LiveProgress:
-    """Return the live view where the output is a terminal, plain lines elsewhere."""
+    """Return the live view if the output is a terminal, else plain lines."""
     return LiveProgress(console, runs) if console.is_terminal else PlainProgress(console, runs)
 
 
 _PLAIN_EVERY_S = 30.0
 _OTHER_LINES = 6
-"""Of the terminal's height that the list of running runs does not get."""
+"""Lines of the terminal reserved for everything but the list of running runs."""
 
 
 def summary(rows: Sequence[RunStatus]) -> str:
@@ -142,7 +142,7 @@ def summary(rows: Sequence[RunStatus]) -> str:
 
 
 def show(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
-    """Show looks at runs as they come; return the last one."""
+    """Show statuses of the runs as they arrive; return the last ones."""
     return _live(console, looks) if console.is_terminal else _plain(console, looks)
 
 

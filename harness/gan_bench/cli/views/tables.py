@@ -1,4 +1,4 @@
-"""Tables in the terminal: how all are drawn, and those of plans, recipes, runs and machines."""
+"""Tables in the terminal: their layout, and those of plans, recipes, runs and machines."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -127,7 +127,7 @@ def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> N
 
 
 def print_description(console: Console, description: Description) -> None:
-    """Print a recipe's values, each with where it comes from."""
+    """Print a recipe's values, each with its origin."""
     implementation = description.implementation
     console.print(Text(f"{implementation.name}: {description.summary}", style="bold"))
     for line in (
@@ -173,7 +173,7 @@ def print_statuses(console: Console, rows: Sequence[RunStatus]) -> None:
 
 
 def print_findings(console: Console, findings: "Sequence[Finding]") -> None:
-    """Print what the machine has and what it lacks."""
+    """Print the findings of `gan-bench doctor`."""
     cells = [(finding.what, state(finding.state), finding.detail) for finding in findings]
     print_table(console, Table((Column("what", "name"), Column("state"), Column("")), cells))
 

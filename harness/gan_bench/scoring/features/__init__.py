@@ -32,11 +32,13 @@ def parse_features(text: str) -> tuple[FeatureChoice, ...]:
     Raises
     ------
     UsageError
-        There is none, one is given twice, or a count is no whole number above 1.
+        There is none, one is given twice, or a count is not an integer above 1.
     """
     choices = tuple(_parse(item.strip()) for item in text.split(",") if item.strip())
     if not choices:
-        raise UsageError("No features were named; give lenet, inception or an .onnx file's path.")
+        raise UsageError(
+            "No features were named; give lenet, inception or the path of an .onnx file."
+        )
     names = [choice.name for choice in choices]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -50,8 +52,8 @@ def _parse(text: str) -> FeatureChoice:
         return FeatureChoice(text)
     if not (count.isdecimal() and count.isascii() and int(count) > 1):
         raise UsageError(
-            f"{text!r}: the count of images {count!r} is no whole number above 1; such as "
-            f"{model}:2500."
+            f"The number of images {count!r} in {text!r} is not an integer above 1; write, for "
+            f"example, {model}:2500."
         )
     return FeatureChoice(model, int(count))
 
@@ -65,7 +67,7 @@ class Scoring:
     metrics: tuple[str, ...] = DEFAULT
     """FID at every evaluation point, the others at the last one."""
     weights: Path | None = None
-    """File of Inception's weights; None: the known ones."""
+    """File of Inception's weights; None: the published ones."""
     cache: bool = True
     """Whether to use the reference cache."""
 

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,17 +13,19 @@ from gan_bench.data import Dataset
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.scoring.features.inception_weights import GRAPH_VERSION, Weights, find_weights
 from gan_bench.scoring.features.model_cache import cached_model, make_model
-from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.system.files import file_sha256
+
+if TYPE_CHECKING:
+    from gan_bench.scoring.features.onnx_model import FeatureModel
 
 MODELS = Path(__file__).parent / "models"
 NAMES = ("lenet", "inception")
 DIGITS = ("mnist", "mnist-5k")
-"""Data sets that the shipped lenet knows."""
+"""Data sets of the built-in lenet."""
 _LENET = MODELS / "lenet.onnx"
 _INCEPTION = f"inception-{GRAPH_VERSION}"
 _SMALLEST_SIDE = 8
-"""Pixels that the classifier's three halvings need."""
+"""Smallest height and width that the classifier can halve three times, in pixels."""
 
 
 def _classifier_name(data_sha256: str) -> str:
@@ -31,12 +33,12 @@ def _classifier_name(data_sha256: str) -> str:
 
 
 def _inception_name(weights: Weights) -> str:
-    # All known files hold the same weights.
+    # All known files contain the same weights.
     return _INCEPTION if weights.kind != "unknown" else f"{_INCEPTION}-{weights.sha256[:16]}"
 
 
 def cached_inception(weights: Path | None) -> tuple[Path, dict[str, Any]] | None:
-    """Return the model exported from these weights, or from the known ones; None if there is none.
+    """Return the cached model of these weights, or of the published ones; None if there is none.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def model_sha256(
     dataset, data_sha256
         Name and sha256 of the data set.
     weights
-        File of Inception's weights; None: the known ones.
+        File of Inception's weights; None: the published ones.
     """
     try:
         if features == "lenet":
@@ -91,21 +93,22 @@ def load_features(
     weights: Path | None = None,
     cuda: bool = True,
     say: Callable[[str], None] = lambda sentence: None,
-) -> FeatureModel:
+) -> "FeatureModel":
     """Load a feature model by its name, or by the path of an ``.onnx`` file.
 
     Parameters
     ----------
     name
-        ``lenet`` (the data set's classifier; the one for digits is shipped), ``inception``, or the
+        ``lenet`` (the data set's classifier; the one for digits is built in), ``inception``, or the
         path of an ``.onnx`` file.
     threads
         Number of threads.
     dataset
-        The data set of the images; None if they belong to none: then ``lenet`` is the one for
+        The data set of the images; None if they are not from one: then ``lenet`` is the one for
         digits.
     weights
-        File of Inception's weights; None: search for the known ones, then download them.
+        File of Inception's weights; None: search for the published ones, then download
+        them.
     cuda
         Whether to use a GPU if ONNX Runtime can.
     say
@@ -132,10 +135,11 @@ def load_features(
                 "or the path of an .onnx file."
             )
         if path.stem in (*NAMES, "pixels"):
-            raise UsageError(
-                f"{path} has the name of features that gan-bench knows: rename the file."
-            )
+            raise UsageError(f"{path} has the name of built-in features: rename the file.")
         name = path.stem
+    # Imports ONNX Runtime, which commands that only choose a model do not need.
+    from gan_bench.scoring.features.onnx_model import FeatureModel
+
     return FeatureModel(path, name=name, threads=threads, weights=origin, cuda=cuda)
 
 
@@ -146,7 +150,7 @@ def _lenet(dataset: Dataset | None) -> tuple[Path, str | None]:
     if cached is None:
         label = data.label(dataset.name)
         raise NoFeatures(
-            f"There is no lenet for {label}, the one that is shipped knows digits: run "
+            f"There is no lenet for {label} (the built-in one is for digits): run "
             f"`gan-bench features train {label}` once, or score with --features inception."
             if dataset.classes > 1
             else f"There is no lenet for {label}, which has no labels: score with --features "
@@ -189,7 +193,7 @@ def train_classifier(
     Raises
     ------
     UsageError
-        The data set does not exist, has no labels or too small images, or PyTorch is missing.
+        The data set does not exist, or has no labels or too small images, or PyTorch is missing.
     """
     dataset = data.load(name)
     label = data.label(dataset.name)
@@ -198,7 +202,10 @@ def train_classifier(
     if dataset.classes < 2:
         raise UsageError(f"{label} has no labels, so no classifier can be trained on it.")
     if min(dataset.train.images.shape[1:3]) < _SMALLEST_SIDE:
-        raise UsageError(f"The images of {label} are smaller than {_SMALLEST_SIDE} pixels.")
+        raise UsageError(
+            f"The images of {label} are too small for the classifier, which needs at least "
+            f"{_SMALLEST_SIDE} x {_SMALLEST_SIDE} pixels."
+        )
     with tempfile.TemporaryDirectory(prefix="gan-bench-train-") as scratch:
         path = Path(scratch) / "data.npz"
         np.savez(

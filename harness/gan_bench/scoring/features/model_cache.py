@@ -1,9 +1,11 @@
-"""The cache of feature models that a framework made on this machine, in a child process."""
+"""The cache of feature models that a child process made here, and the sizes of both caches."""
 
+import contextlib
 import importlib.util
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,11 @@ from gan_bench.system.files import (
 def features_folder() -> Path:
     """Return the folder of the cached feature models."""
     return cache_folder() / "features"
+
+
+def reference_folder() -> Path:
+    """Return the folder of the cached features, statistics and floors."""
+    return cache_folder() / "reference"
 
 
 def cached_model(name: str) -> tuple[Path, dict[str, Any]] | None:
@@ -68,8 +75,8 @@ def make_model(
     missing = [package for package in needs if importlib.util.find_spec(package) is None]
     if missing:
         raise UsageError(
-            f"To make the features {name} {' and '.join(missing)} must be installed: pip install "
-            f"'gan-bench[{extra}]'."
+            f"The features {name} need {' and '.join(missing)}, which must be installed first: "
+            f"pip install 'gan-bench[{extra}]'."
         )
     with tempfile.TemporaryDirectory(prefix="gan-bench-features-") as scratch:
         out = Path(scratch) / "model.onnx"
@@ -89,7 +96,39 @@ def make_model(
             write_json_atomically(path.with_suffix(".json"), facts)
         except OSError as error:
             raise GanBenchError(
-                f"The features {name} cannot be kept in {path.parent} ({error.strerror}); free "
+                f"The features {name} cannot be saved in {path.parent} ({error.strerror}); free "
                 "space or correct its permissions."
             ) from error
     return path, facts
+
+
+@dataclass(frozen=True)
+class CacheSize:
+    """The size of one cache."""
+
+    what: str
+    folder: Path
+    entries: int
+    bytes: int
+
+    def __str__(self) -> str:
+        """Return e.g. ``3 entries, 12.3 MB in ~/.cache/gan-bench/reference``."""
+        entries = "1 entry" if self.entries == 1 else f"{self.entries:,} entries"
+        return f"{entries}, {self.bytes / 1e6:,.1f} MB in {self.folder}"
+
+
+def cache_sizes() -> list[CacheSize]:
+    """Return the sizes of both caches."""
+    return [
+        _size("reference features", reference_folder(), "*"),
+        _size("feature models", features_folder(), "*.onnx"),
+    ]
+
+
+def _size(what: str, folder: Path, pattern: str) -> CacheSize:
+    entries = sum(not path.name.startswith(".") for path in folder.glob(pattern))
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return CacheSize(what, folder, entries, total)

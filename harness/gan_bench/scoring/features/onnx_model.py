@@ -1,4 +1,4 @@
-"""Features on disk, read in blocks, so that memory does not grow with the number of images."""
+"""Feature models, and features on disk, read in blocks to limit the memory needed."""
 
 import hashlib
 import itertools
@@ -114,9 +114,9 @@ class FeatureModel:
     """A feature extractor in one ``.onnx`` file.
 
     Its only input takes pixels of 0 to 255, uint8 or float32 (n, height, width, channels), with any
-    n; what scaling it needs is part of the graph. Its output ``features`` is float32 (n, d), and it
-    may have an output ``logits``. Metadata of the file may say how it resizes and what is done to
-    grey images (``gan_bench.resize``, ``gan_bench.channels``), and the batch size that suits it
+    n; any scaling is part of the graph. Its output ``features`` is float32 (n, d), and it
+    may have an output ``logits``. The file's metadata may say how it resizes images and converts
+    grey ones (``gan_bench.resize``, ``gan_bench.channels``), and the batch size that suits it
     (``gan_bench.batch``).
 
     Each thread computes whole batches: this is faster than sharing one operation, and the features
@@ -134,7 +134,7 @@ class FeatureModel:
     resize, channels
         How images of another size or with one channel are converted; ``none``: they are refused.
     batch_size
-        Preferred number of images per batch.
+        Batch size that suits the model.
     outputs
         Names of the outputs.
     provider
@@ -236,9 +236,9 @@ class FeatureModel:
         pairs = zip(self._image_shape, shape, strict=True)
         if any(isinstance(wanted, int) and wanted != given for wanted, given in pairs):
             raise GanBenchError(
-                f"The feature model {self.name} takes images of {_size(self._image_shape)} "
-                f"(height x width x channels), these have {_size(list(shape))}: choose features "
-                "made for them."
+                f"The feature model {self.name} needs images of {_size(self._image_shape)} "
+                f"(height x width x channels), these are {_size(list(shape))}: choose other "
+                "features."
             )
 
     def batches(
@@ -253,7 +253,7 @@ class FeatureModel:
         images
             Batches of uint8 (any n, height, width, channels); `batch_size` suits the model.
         output
-            The model's output to take: ``features``, or another one that it has.
+            The model's output to take: ``features``, or another one of its outputs.
 
         Yields
         ------

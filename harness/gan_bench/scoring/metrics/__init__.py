@@ -63,7 +63,7 @@ class MetricFamily(ABC):
     """
 
     word: ClassVar[str]
-    """The word of ``--metrics`` that asks for it."""
+    """Its name in ``--metrics``."""
     needs: ClassVar[Literal["features", "classifier", "pixels"]] = "features"
     """What it compares."""
     has_floor: ClassVar[bool] = True
@@ -108,5 +108,5 @@ def check_count(needed: int, real: Side, fake: Side, what: str) -> None:
     fewest = min(real.images.count, fake.images.count)
     if fewest < needed:
         raise GanBenchError(
-            f"{what} needs at least {needed} images on both sides; there are {fewest}: take more."
+            f"{what} needs at least {needed} images on both sides; there are {fewest}: use more."
         )

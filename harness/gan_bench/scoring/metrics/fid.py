@@ -1,7 +1,8 @@
 """FID: the Frechet distance with its interval, and its extrapolation to infinitely many samples.
 
-From n images the distance is too large by about 1/n. An interval around it, or a bootstrap's
-percentiles, which add the same bias again, would miss the distance between the two distributions.
+The distance of n images is biased upwards, by an amount that falls like 1/n. An interval around it,
+or a bootstrap's percentiles, which add the same bias again, would miss the distance between the two
+distributions.
 The jackknife over groups (Quenouille 1956, "Notes on bias in estimation"; Efron and Tibshirani
 1993, "An introduction to the bootstrap", chapter 11) estimates bias and standard error at once.
 """
@@ -22,9 +23,9 @@ from gan_bench.streams import Stream, generator
 
 CONFIDENCE = 0.95
 IMAGES_PER_DIMENSION = 1.5
-"""With at least this many images per dimension the bias falls like 1/n, so it can be removed."""
+"""Images per dimension from which the bias falls like 1/n, so that it can be removed."""
 SAMPLES_PER_DIMENSION = 3
-"""Samples per dimension that the extrapolation needs, so that its line is one."""
+"""Samples per dimension from which the distance is linear in 1/n, as the extrapolation needs."""
 _MANY_DIMENSIONS = 512
 """With more dimensions a single distance takes seconds, so fewer are computed."""
 _GROUPS, _GROUPS_OF_MANY_DIMENSIONS = 20, 10
@@ -59,10 +60,10 @@ def frechet_interval(
     With at least `IMAGES_PER_DIMENSION` images per dimension on both sides: the jackknife's
     estimate without the bias, not below zero, and Student's t with its standard error.
 
-    With fewer, the bias cannot be separated from the distance. Then the upper end is the distance
+    With fewer, the bias cannot be separated from the distance. The upper end is then the distance
     plus its error: the distance is too large on average, as it is convex in means and covariances.
-    The lower end follows from means and traces alone: the squared distance of the means, without
-    its bias, and the squared difference of the roots of the traces, less its error.
+    The lower end is a lower bound from means and traces alone, minus its error: the squared
+    distance of the means without its bias, plus the squared difference of the traces' roots.
 
     Parameters
     ----------
@@ -148,11 +149,12 @@ def frechet_at_infinity(
 ) -> FrechetAtInfinity:
     """Extrapolate the distance to infinitely many samples.
 
-    Chong and Forsyth 2020, "Effectively unbiased FID and Inception score and where to find them",
-    section 3: a line through the distances at evenly spaced sample sizes against 1 / size, at 0.
-    As there, the real images' statistics do not change: only the samples' bias is removed. The
-    sizes go from half of the samples to all of them; each subset extends the one before it in
-    one random order. The standard error is that of the jackknife over groups of samples.
+    The distances at evenly spaced sample sizes are fitted by a line in 1 / size; the result is its
+    value at 0 (Chong and Forsyth 2020, "Effectively unbiased FID and Inception score and where to
+    find them", section 3). As in the paper, the real images' statistics do not change: only the
+    samples' bias is removed. The sizes go from half of the samples to all of them; each subset
+    extends the one before it in one random order. The standard error is that of the jackknife over
+    groups of samples.
 
     Parameters
     ----------
@@ -181,7 +183,7 @@ def _at_infinity(
     real: GaussianStatistics, fake: FeatureFile, order: np.ndarray, points: int
 ) -> float:
     sizes = np.linspace(len(order) // 2, len(order), points).astype(int)
-    # The first size that includes an image; none for images that are left out.
+    # Index of the first size that includes an image; `points` for images that are left out.
     turn = np.full(fake.count, points)
     for point in range(points - 1, -1, -1):
         turn[order[: sizes[point]]] = point
@@ -238,19 +240,18 @@ class FidInfinity(MetricFamily):
         needed = SAMPLES_PER_DIMENSION * fake.features.dimensions
         if fake.features.count < needed:
             raise GanBenchError(
-                "An extrapolation to infinitely many samples of "
-                f"{fake.features.dimensions} features needs at least {needed:,}, there are "
-                f"{fake.features.count:,}: take more."
+                f"The extrapolation of FID with {fake.features.dimensions} features needs at least "
+                f"{needed:,} samples, there are {fake.features.count:,}: use more."
             )
-        found = frechet_at_infinity(real.statistics, fake.features, seed=self._seed)
+        result = frechet_at_infinity(real.statistics, fake.features, seed=self._seed)
         return [
             self.value(
-                *(self.names[0], found.value, real, fake),
-                low=found.low,
-                high=found.high,
-                standard_error=found.standard_error,
+                *(self.names[0], result.value, real, fake),
+                low=result.low,
+                high=result.high,
+                standard_error=result.standard_error,
                 details={
-                    "smallest_subset": found.smallest,
+                    "smallest_subset": result.smallest,
                     "removes": "the bias of the number of samples alone, not that of the real "
                     "images",
                     "interval": "over draws of the samples alone, against these real images",

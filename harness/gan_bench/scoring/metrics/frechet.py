@@ -12,7 +12,7 @@ from gan_bench.errors import GanBenchError
 from gan_bench.scoring.features.onnx_model import FeatureFile
 
 _WELL_CONDITIONED = 1e-7
-"""Smallest over largest pivot above which squaring loses no digit that matters."""
+"""Ratio of smallest to largest pivot above which squaring costs no relevant precision."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Factor:
     matrix: NDArray[np.float64]
     """F, float64 (r, dimensions)."""
     rank: int
-    """Rank of S. Smaller than r if the rest is no more than the rounding of float32 features."""
+    """Rank of S; smaller than r if the other pivots are within the rounding of float32 features."""
     well_conditioned: bool
     """Whether S is far from singular."""
 
@@ -33,7 +33,7 @@ class GaussianStatistics:
     The batch size changes the results by rounding only. Source: Chan, Golub and LeVeque 1979,
     "Updating formulae and a pairwise algorithm for computing sample variances", equations 2.1a and
     2.1b, for matrices. While there are no more images than dimensions, the features themselves are
-    kept, because they give a more exact factor than the covariance.
+    kept, because they give a more accurate factor than the covariance.
     """
 
     def __init__(self, dimensions: int) -> None:
@@ -42,7 +42,7 @@ class GaussianStatistics:
         self._mean = np.zeros(dimensions)
         # Sum of outer products of the deviations from the mean.
         self._scatter = np.zeros((dimensions, dimensions))
-        # None once there are more than dimensions.
+        # None once there are more images than dimensions.
         self._rows: list[NDArray[np.float64]] | None = []
 
     def update(self, features: NDArray[np.floating]) -> None:
@@ -177,9 +177,9 @@ class GaussianStatistics:
     def factor(self) -> Factor:
         """Return a factor of the covariance.
 
-        The centred features over the root of n - 1 if there are no more images than dimensions,
-        else a pivoted Cholesky factor (Higham 2002, "Accuracy and stability of numerical
-        algorithms", section 10.3).
+        If there are no more images than dimensions, the factor is the centred features divided by
+        the root of n - 1; otherwise it is a pivoted Cholesky factor (Higham 2002, "Accuracy and
+        stability of numerical algorithms", section 10.3).
 
         Raises
         ------
@@ -219,11 +219,9 @@ def gaussian(features: FeatureFile) -> GaussianStatistics:
 
 @dataclass(frozen=True)
 class FrechetDistance:
-    """A Frechet distance with the counts and ranks behind it."""
+    """A Frechet distance and the ranks of both covariances."""
 
     value: float
-    n_real: int
-    n_fake: int
     rank_real: int
     """The rank of the real images' covariance."""
     rank_fake: int
@@ -235,14 +233,16 @@ class FrechetDistance:
 def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> FrechetDistance:
     r"""Return the Frechet distance of the Gaussians with the two means and covariances.
 
-    :math:`|\mu_1 - \mu_2|^2 + \mathrm{tr}\,S_1 + \mathrm{tr}\,S_2
-    - 2\,\mathrm{tr}\,(S_1 S_2)^{1/2}`: Dowson and Landau 1982, "The Frechet distance between
-    multivariate normal distributions", equation 4; as a score of GANs, the square is called the
-    Frechet distance: Heusel et al. 2017, "GANs trained by a two time-scale update rule", equation
-    6. With :math:`S = F^T F` the last trace is the sum of the singular values of
-    :math:`F_1 F_2^T`, whose squares are the eigenvalues of :math:`S_1 S_2`: no complex numbers and
-    no regularisation. They come from the eigenvalues of :math:`F_1 S_2 F_1^T`, which is faster,
-    where both covariances are far from singular, so that squaring costs no digit that matters.
+    The value is :math:`|\mu_1 - \mu_2|^2 + \mathrm{tr}\,S_1 + \mathrm{tr}\,S_2
+    - 2\,\mathrm{tr}\,(S_1 S_2)^{1/2}`. Dowson and Landau 1982, "The Frechet distance between
+    multivariate normal distributions", equation 4, call it the squared distance; for GANs the
+    square itself is called the Frechet distance (Heusel et al. 2017, "GANs trained by a two
+    time-scale update rule", equation 6).
+
+    With :math:`S = F^T F` the last trace is the sum of the singular values of :math:`F_1 F_2^T`,
+    whose squares are the eigenvalues of :math:`S_1 S_2`. This needs neither complex numbers nor
+    regularisation. If both covariances are far from singular, squaring costs no relevant precision,
+    and the eigenvalues of :math:`F_1 S_2 F_1^T` are used instead, which is faster.
 
     Parameters
     ----------
@@ -277,8 +277,6 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> Frec
         raise GanBenchError("The Frechet distance is too large for float64.")
     return FrechetDistance(
         value=max(value, 0.0),
-        n_real=real.count,
-        n_fake=fake.count,
         rank_real=factor_real.rank,
         rank_fake=factor_fake.rank,
         rank_deficient=min(factor_real.rank, factor_fake.rank) < real.dimensions,

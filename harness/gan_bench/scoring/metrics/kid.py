@@ -28,7 +28,7 @@ def kernel_distance(real: FeatureFile, fake: FeatureFile) -> KernelDistance:
     Binkowski et al. 2018, "Demystifying MMD GANs", section 4; the unbiased estimate of Gretton et
     al. 2012, "A kernel two-sample test", equation 3, over all images at once instead of a mean
     over random blocks. The standard error is that of the jackknife that leaves out one image of
-    either side at a time, which needs the kernel's row sums alone. Memory does not grow with the
+    either side at a time, which needs only the kernel's row sums. Memory does not grow with the
     number of images beyond these sums.
 
     Parameters
@@ -44,7 +44,7 @@ def kernel_distance(real: FeatureFile, fake: FeatureFile) -> KernelDistance:
         + within_fake.sum() / (n * (n - 1))
         - 2 * across_real.sum() / (m * n)
     )
-    # The same with image i left out, for every i.
+    # The distance without image i, for every i.
     left_real = (
         (within_real.sum() - 2 * within_real) / ((m - 1) * (m - 2))
         + within_fake.sum() / (n * (n - 1))
@@ -88,7 +88,7 @@ class Kid(MetricFamily):
 
     def compute(self, real: Side, fake: Side) -> list[MetricValue]:
         """Return one value."""
-        check_count(3, real, fake, "A kernel distance with its error")
+        check_count(3, real, fake, "KID")
         distance = kernel_distance(real.features, fake.features)
         return [
             self.value(

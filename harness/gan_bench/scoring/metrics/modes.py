@@ -15,12 +15,12 @@ CONFIDENT = 0.9
 """A sample counts as confident if a class has at least this probability."""
 PRESENT = 0.1
 """A class counts as present with at least this fraction of its share of the real images, because a
-classifier that errs occasionally finds a few samples of any class."""
+classifier's errors put a few samples into any class."""
 
 
 @dataclass(frozen=True)
 class Classes:
-    """What a classifier sees in a set of images."""
+    """The classes that a classifier finds in a set of images."""
 
     counts: NDArray[np.int64]
     """Images of each class, int64 (classes,)."""
@@ -34,7 +34,7 @@ class Classes:
 
 
 def classify(classifier: FeatureModel, images: ImageSet) -> Classes:
-    """Count the classes that a model with an output ``logits`` sees.
+    """Count the images of each class by a model with an output ``logits``.
 
     Raises
     ------
@@ -57,7 +57,8 @@ def divergence(fake: Classes, real: Classes) -> float:
     """Return the Kullback-Leibler divergence of the samples' shares from the real ones, in nats.
 
     KL(fake || real), as "mode KL" in Metz et al. 2017, "Unrolled generative adversarial networks",
-    section 3.3.1. A class without a real image has half an image's share, so that it is finite.
+    section 3.3.1. A class without a real image has half an image's share, which keeps
+    the divergence finite.
     """
     p = fake.shares
     q = np.maximum(real.counts, 0.5) / np.maximum(real.counts, 0.5).sum()

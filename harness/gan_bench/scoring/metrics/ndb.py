@@ -70,7 +70,8 @@ def make_bins(real: ImageSet, *, seed: int) -> Bins:
 def different_bins(bins: Bins, fake: ImageSet) -> DifferentBins:
     """Compare the shares of samples and real images in each bin.
 
-    The two-proportion z test of Richardson and Weiss at 0.05, with the pooled proportion.
+    The test is the two-proportion z test of Richardson and Weiss at 0.05, with the pooled
+    proportion.
     """
     counts = _counts(bins.centres, fake)
     m, n = int(bins.counts.sum()), int(counts.sum())
@@ -112,8 +113,8 @@ class PixelBins(MetricFamily):
         """Return two values; the first has the number of bins in its details."""
         if self._bins is None:
             self._bins = make_bins(real.images, seed=self._seed)
-        found = different_bins(self._bins, fake.images)
+        result = different_bins(self._bins, fake.images)
         return [
-            self.value("ndb", found.different, real, fake, details={"bins": found.bins}),
-            self.value("ndb_js", found.divergence, real, fake),
+            self.value("ndb", result.different, real, fake, details={"bins": result.bins}),
+            self.value("ndb_js", result.divergence, real, fake),
         ]

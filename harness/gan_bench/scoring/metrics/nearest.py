@@ -14,7 +14,7 @@ from gan_bench.scoring.metrics import MetricFamily, Side
 MOST = 2_000
 """Maximum number of samples compared with the training images."""
 COPIED = 0.01
-"""Share of the held-out images that are closer to a training image than a copy may be."""
+"""Share of the held-out images that would count as copies."""
 _LISTED = 64
 """Samples whose nearest training image is listed in the details."""
 _BLOCK = 2_048
@@ -33,7 +33,7 @@ class Nearest:
 def nearest_training_images(images: ImageSet, training: NDArray[np.uint8]) -> Nearest:
     """Return the nearest training image of each of the first `MOST` images.
 
-    The search is in float32; the distances that are returned are computed in float64.
+    The search uses float32; the returned distances are computed in float64.
 
     Parameters
     ----------
@@ -106,8 +106,8 @@ class NearestTraining(MetricFamily):
         """Return two values; the first lists the nearest training images in its details."""
         if self._dataset is None:
             reason = (
-                f"{real.images.name} is no data set, so there are no training images to compare "
-                "with."
+                f"{real.images.name} is not a data set, so there are no training images to "
+                "compare with."
             )
             return self.missing(0, fake.images.count, reason)
         if self._training is None:

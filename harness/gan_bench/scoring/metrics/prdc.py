@@ -78,7 +78,7 @@ def _squared_radii(features: FeatureFile, neighbours: tuple[int, ...]) -> NDArra
         squared = _squared_distances(a, b)
         if top == left:
             np.fill_diagonal(squared, np.inf)
-        # Most rows of a later block hold nothing nearer.
+        # Most rows of a later block have no nearer image.
         rows = np.flatnonzero((squared < nearest.max(axis=1, keepdims=True)).any(axis=1))
         candidates = np.concatenate([nearest[rows], squared[rows]], axis=1)
         nearest[rows] = np.partition(candidates, most - 1, axis=1)[:, :most]
@@ -106,9 +106,9 @@ class Prdc(MetricFamily):
 
     def compute(self, real: Side, fake: Side) -> list[MetricValue]:
         """Return four values."""
-        check_count(DENSE_BALL + 1, real, fake, f"A neighbourhood of {DENSE_BALL} images")
-        found = manifold(real.features, fake.features)
-        values = (found.precision, found.recall, found.density, found.coverage)
+        check_count(DENSE_BALL + 1, real, fake, "prdc")
+        result = manifold(real.features, fake.features)
+        values = (result.precision, result.recall, result.density, result.coverage)
         return [
             self.value(name, value, real, fake)
             for name, value in zip(self.names, values, strict=True)

@@ -8,9 +8,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from damaged_snapshots import DAMAGES, cut_end
 from gan_bench import data
 from gan_bench.data import Dataset, Split
-from gan_bench.errors import GanBenchError
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.results.scores import Scores
 from gan_bench.scoring import ScoringAnswer, ScoringRequest, ScoringTask
 from gan_bench.scoring import __main__ as child
@@ -155,55 +156,7 @@ def test_rows_are_ordered_by_step_and_metric_whenever_they_were_scored(run_dir):
     assert metrics == [*((step, "fid_lenet") for step in STEPS), (100, "kid_lenet")]
 
 
-def damage_end(path):
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def damage_middle(path):
-    content = bytearray(path.read_bytes())
-    content[5000:5100] = bytes(range(100))
-    path.write_bytes(content)
-
-
-def damage_name(path):
-    content = np.zeros((SAMPLES, 28, 28, 1), dtype=np.uint8)
-    np.savez(path, samples=content, others=content)
-
-
-def damage_type(path):
-    np.savez(path, images=np.zeros((SAMPLES, 28, 28, 1), dtype=np.float32))
-
-
-def damage_pickle(path):
-    np.savez(path, images=np.array([{}], dtype=object))
-
-
-def damage_count(path):
-    np.savez(path, images=np.zeros((SAMPLES - 1, 28, 28, 1), dtype=np.uint8))
-
-
-def damage_size(path):
-    np.savez(path, images=np.zeros((SAMPLES, 32, 32, 1), dtype=np.uint8))
-
-
-def damage_format(path):
-    with path.open("wb") as file:
-        np.save(file, np.zeros((SAMPLES, 28, 28, 1), dtype=np.uint8))
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        damage_end,
-        damage_middle,
-        damage_name,
-        damage_type,
-        damage_pickle,
-        damage_count,
-        damage_size,
-        damage_format,
-    ],
-)
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_snapshot_is_a_row_with_its_reason_and_nothing_is_deleted(run_dir, damage):
     damage(path_of(run_dir, 50))
     scores = score_run(run_dir)
@@ -217,7 +170,7 @@ def test_a_damaged_snapshot_is_a_row_with_its_reason_and_nothing_is_deleted(run_
 
 
 def test_a_repaired_snapshot_turns_the_error_into_scores(run_dir, snapshots):
-    damage_end(path_of(run_dir, 50))
+    cut_end(path_of(run_dir, 50))
     score_run(run_dir)
     np.savez(path_of(run_dir, 50), images=snapshots[50])
     assert score_run(run_dir).status == "ok"
@@ -229,7 +182,7 @@ def test_images_that_do_not_fit_the_features_are_an_error_on_record(run_dir, mon
     colour = Dataset("colour", split, split, classes=10)
     for step in (0, 50, 100):
         np.savez(path_of(run_dir, step), images=np.zeros((SAMPLES, 32, 32, 3), dtype=np.uint8))
-    monkeypatch.setattr(child.data, "load", lambda name: colour)
+    monkeypatch.setattr(child.data, "load_unchanged", lambda name, sha256: colour)
     scores = score_run(run_dir, data_sha256=colour.sha256)
     assert (scores.status, scores.floor) == ("error", {"fid_lenet": None})
     assert [row.value for row in scores.scores] == [None] * 3
@@ -250,7 +203,7 @@ def test_more_samples_than_training_images_have_no_floor(tmp_path, mnist_5k):
     scores = score_run(tmp_path, steps=(0,), samples=4001)
     assert scores.status == "ok"
     assert scores.floor == {"fid_lenet": None}
-    assert "only 4000 are there" in scores.floor_reason
+    assert "mnist-5k:train has only 4000" in scores.floor_reason
 
 
 def test_features_without_a_finite_figure_are_null_with_a_reason(run_dir):
@@ -305,6 +258,12 @@ def test_damaged_scores_are_an_error_and_are_not_overwritten(run_dir, damage, me
     assert path.read_text(encoding="utf-8") == damaged
 
 
+def test_a_folder_that_is_no_run_is_an_error(tmp_path):
+    with pytest.raises(UsageError, match="not the folder of a run"):
+        score_run(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_missing_scores_are_an_error(tmp_path):
     with pytest.raises(GanBenchError, match="does not exist"):
         Scores.read(tmp_path / "absent.json")
@@ -314,7 +273,7 @@ def test_missing_scores_are_an_error(tmp_path):
 def test_the_process_writes_scores_and_imports_no_framework(run_dir):
     program = (
         "import sys\n"
-        "from gan_bench.scoring import main\n"
+        "from gan_bench.scoring.__main__ import main\n"
         "code = main()\n"
         "assert not {'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
         "sys.exit(code)\n"
@@ -327,7 +286,7 @@ def test_the_process_writes_scores_and_imports_no_framework(run_dir):
 
 @pytest.mark.process
 def test_the_process_answers_incomplete_with_one_sentence_if_a_snapshot_has_no_score(run_dir):
-    damage_end(path_of(run_dir, 50))
+    cut_end(path_of(run_dir, 50))
     done = process(run_dir, request())
     answer = ScoringAnswer.model_validate_json(done.stdout)
     assert (done.returncode, answer.status) == (1, "incomplete")

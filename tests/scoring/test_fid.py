@@ -1,13 +1,20 @@
-"""The interval of a Frechet distance covers the distance of the distributions themselves."""
+"""FID: its interval covers the true distance, and its extrapolation removes the samples' bias."""
 
 import numpy as np
 import pytest
 
 from gan_bench.scoring.features.onnx_model import FeatureFile
-from gan_bench.scoring.metrics.fid import frechet_interval
+from gan_bench.scoring.metrics.fid import frechet_at_infinity, frechet_interval
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance, gaussian
 
 DIMENSIONS = 16
+FEWER_DIMENSIONS = 12
+
+
+def statistics_of(features):
+    result = GaussianStatistics(features.shape[1])
+    result.update(features)
+    return result
 
 
 def scored(folder, real, fake):
@@ -32,28 +39,19 @@ def draws(seed, count, *, shift=0.5, scale=1.5):
     return real, fake, known
 
 
-def percentiles(real, fake, resamples=100):
-    """A naive bootstrap's interval."""
+def bootstrap_interval(real, fake, resamples=100):
     random = np.random.default_rng(0)
 
-    def fid(a, b):
-        sides = []
-        for side in (a, b):
-            statistics = GaussianStatistics(DIMENSIONS)
-            statistics.update(side)
-            sides.append(statistics)
-        return frechet_distance(*sides).value
-
-    values = [
-        fid(*(side[random.integers(0, len(side), len(side))] for side in (real, fake)))
-        for _ in range(resamples)
-    ]
+    values = []
+    for _ in range(resamples):
+        sides = (side[random.integers(0, len(side), len(side))] for side in (real, fake))
+        values.append(frechet_distance(*map(statistics_of, sides)).value)
     return np.percentile(values, [2.5, 97.5])
 
 
 @pytest.mark.parametrize("count", [24, 48, 160])
 @pytest.mark.parametrize(("shift", "scale"), [(0.5, 1.0), (1.0, 1.5)])
-def test_covers_the_known_distance_as_often_as_it_says(tmp_path, count, shift, scale):
+def test_the_interval_covers_the_known_distance_as_often_as_it_says(tmp_path, count, shift, scale):
     trials, covered = 200, 0
     values, widths = [], []
     for seed in range(trials):
@@ -63,13 +61,13 @@ def test_covers_the_known_distance_as_often_as_it_says(tmp_path, count, shift, s
         widths.append(interval.high - interval.low)
         assert interval.method == "jackknife"
         covered += interval.low <= known <= interval.high
-    # Of 200 trials at 95 %, 182 or more are within three standard deviations; and it is no wider
-    # than such an interval must be.
+    # At 95 %, 182 of 200 is three standard deviations below the mean. The interval must also not
+    # be much wider than necessary.
     assert covered >= 182
     assert np.mean(widths) < 1.5 * 2 * 1.96 * np.std(values)
 
 
-def test_of_equal_distributions_it_reaches_down_to_zero(tmp_path):
+def test_the_interval_of_equal_distributions_reaches_zero(tmp_path):
     trials, covered = 100, 0
     for seed in range(trials):
         real, fake, known = draws(seed, 64, shift=0.0, scale=1.0)
@@ -79,15 +77,15 @@ def test_of_equal_distributions_it_reaches_down_to_zero(tmp_path):
     assert covered >= 93
 
 
-def test_a_naive_bootstrap_would_exclude_its_own_estimate_and_the_truth(tmp_path):
+def test_a_bootstrap_interval_excludes_its_own_estimate_and_the_truth(tmp_path):
     real, fake, known = draws(0, 64, shift=0.0, scale=1.0)
     value, interval = scored(tmp_path, real, fake)
-    low, _ = percentiles(real, fake)
+    low, _ = bootstrap_interval(real, fake)
     assert low > value > known
     assert interval.low <= known <= interval.high
 
 
-def test_with_few_images_for_the_dimensions_it_is_wide_and_right(tmp_path):
+def test_the_interval_of_few_images_for_the_dimensions_is_wide_and_right(tmp_path):
     lows = []
     for seed in range(60):
         real, fake, known = draws(seed, 20, shift=1.0)
@@ -109,7 +107,7 @@ def test_the_bias_is_what_more_images_would_take_away(tmp_path):
     assert np.mean(found) == pytest.approx(1.0, abs=0.1)
 
 
-def test_an_order_of_the_images_does_not_matter(tmp_path):
+def test_the_order_of_the_images_does_not_matter(tmp_path):
     """Class by class in turn, as many data sets are: every twentieth image is of one class."""
     real, fake, _ = draws(0, 400)
     means = np.random.default_rng(9).normal(size=(10, DIMENSIONS)) * 3
@@ -121,7 +119,7 @@ def test_an_order_of_the_images_does_not_matter(tmp_path):
     assert in_turn == pytest.approx(shuffled, rel=0.5)
 
 
-def test_sides_of_different_sizes_have_one_too(tmp_path):
+def test_sides_of_different_sizes_have_an_interval_too(tmp_path):
     covered = 0
     for seed in range(60):
         real, fake, known = draws(seed, 400)
@@ -130,8 +128,40 @@ def test_sides_of_different_sizes_have_one_too(tmp_path):
     assert covered >= 52
 
 
-def test_a_handful_of_images_has_none(tmp_path):
+def test_five_images_have_no_interval(tmp_path):
     real, fake, _ = draws(0, 5)
     assert scored(tmp_path, real, fake)[1] is None
     real, fake, _ = draws(0, 6)
     assert scored(tmp_path, real, fake)[1] is not None
+
+
+def test_the_extrapolation_removes_the_samples_bias_and_leaves_that_of_the_real_images(tmp_path):
+    values, distances, errors, covered = [], [], [], 0
+    real = statistics_of(np.random.default_rng(1).normal(size=(60, FEWER_DIMENSIONS)))
+    many = statistics_of(np.random.default_rng(2).normal(size=(400_000, FEWER_DIMENSIONS)))
+    limit = frechet_distance(real, many).value
+    for seed in range(40):
+        sample = np.random.default_rng(seed + 10).normal(size=(120, FEWER_DIMENSIONS))
+        fake = FeatureFile.write(tmp_path / "fake", [sample.astype(np.float32)])
+        found = frechet_at_infinity(real, fake, seed=seed)
+        values.append(found.value)
+        covered += found.low <= limit <= found.high
+        errors.append(found.standard_error)
+        distances.append(frechet_distance(real, gaussian(fake)).value)
+    # The limit is the distance of very many samples from the same 60 real images.
+    spread = np.std(values) / np.sqrt(40)
+    assert np.mean(values) == pytest.approx(limit, abs=4 * spread)
+    assert np.mean(distances) > limit + 10 * spread
+    assert limit > 0.1
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.5)
+    assert covered >= 34
+
+
+def test_the_extrapolation_is_the_same_with_the_same_seed(tmp_path):
+    random = np.random.default_rng(0)
+    real = statistics_of(random.normal(size=(100, FEWER_DIMENSIONS)))
+    sample = random.normal(size=(90, FEWER_DIMENSIONS)).astype(np.float32)
+    fake = FeatureFile.write(tmp_path / "fake", [sample])
+    first, second = (frechet_at_infinity(real, fake, seed=5) for _ in range(2))
+    assert first == second
+    assert frechet_at_infinity(real, fake, seed=6).value != first.value
