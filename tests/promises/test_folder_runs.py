@@ -161,7 +161,7 @@ def test_the_registered_recipes_say_so_too(bench):
 @pytest.mark.parametrize(
     ("dataset", "said"),
     [
-        ("folder:nowhere", "nowhere is not a folder; folder:PATH takes the path of one."),
+        ("folder:nowhere", "nowhere is not a folder; give folder:PATH the path of a folder."),
         ("folder:", "names no folder; write folder:PATH"),
         ("folder:mixed,sise=28", "has no option 'sise'; did you mean size?"),
         ("folder:mixed,size=many", "size is the pixels of a side, such as 28"),

@@ -107,7 +107,7 @@ _FILE_DELAY_S = 30.0
 def follow(
     scan: Scan, jobs: Jobs, run_ids: Collection[str] | None = None
 ) -> Iterator[list[RunStatus]]:
-    """Yield the status of runs repeatedly, for the last time when none is under way.
+    """Yield the status of runs repeatedly, for the last time when all have finished.
 
     Parameters
     ----------

@@ -98,12 +98,12 @@ def _live(results: ResultsFolder) -> set[str]:
     if any(view.answer != "yes" for view in views.values()):
         raise UsageError(
             "The scheduler does not report the state of this results folder's jobs; nothing was "
-            "submitted. Try again, on a machine that may ask it."
+            "submitted. Try again, on a machine that can reach it."
         )
     if jobs.left_out:
         raise UsageError(
-            f"{jobs.left_out[0]} Jobs of it may be under way, and nothing was submitted: move its "
-            "folder aside once they are over."
+            f"{jobs.left_out[0]} Its jobs may still run, so nothing was submitted: move its folder "
+            "aside once they have ended."
         )
     return {run_id for run_id, view in views.items() if view.state is not None}
 

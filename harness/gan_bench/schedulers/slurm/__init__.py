@@ -53,12 +53,12 @@ exit $code"""
 class Slurm:
     """See `gan_bench.schedulers.base.Scheduler`."""
 
-    def __init__(self, asked: SchedulerOptions) -> None:
-        self._asked = asked
-        self._common = resources(asked.common, "[slurm] or --slurm")
+    def __init__(self, requested: SchedulerOptions) -> None:
+        self._requested = requested
+        self._common = resources(requested.common, "[slurm] or --slurm")
         self._own = {
-            name: resources({**asked.common, **values}, f"[slurm.{name}]")
-            for name, values in asked.by_implementation.items()
+            name: resources({**requested.common, **values}, f"[slurm.{name}]")
+            for name, values in requested.by_implementation.items()
         }
         self._limits: dict[str | None, Limits | None] = {}
 
@@ -66,7 +66,7 @@ class Slurm:
         """Return a GPU if every run gets one, and the smallest number of processors as threads."""
         every = [self._common, *self._own.values()]
         gpus = {run.needs_gpu for run in every}
-        device = self._asked.device
+        device = self._requested.device
         if device == "auto":
             if len(gpus) > 1:
                 raise UsageError(
@@ -81,12 +81,12 @@ class Slurm:
                 )
             device = "cuda:0"
         elif device != "cpu":
-            raise UsageError(f"A job's first GPU is cuda:0; there is no {device!r} to ask for.")
+            raise UsageError(f"A job's first GPU is cuda:0; {device!r} cannot be requested.")
         fewest = min((run.cpus for run in every if run.cpus is not None), default=None)
-        threads = self._asked.threads or fewest or 1
+        threads = self._requested.threads or fewest or 1
         if fewest is not None and fewest < threads:
             raise UsageError(
-                f"Runs of {threads} threads need as many processors; give --slurm cpus={threads}, "
+                f"Runs of {threads} threads need as many processors; use --slurm cpus={threads}, "
                 f"not {fewest}."
             )
         shortest = min(run.signal for run in every)
@@ -106,8 +106,8 @@ class Slurm:
         from gan_bench.schedulers.slurm.task import sbatch_parameters
 
         # A submitit executor cannot be made on a machine without Slurm.
-        asked = self._parameters(self._of(implementation))
-        return sbatch_parameters(_make_sbatch_string(command="", folder="", **asked))
+        requested = self._parameters(self._of(implementation))
+        return sbatch_parameters(_make_sbatch_string(command="", folder="", **requested))
 
     def check(self, implementations: Sequence[str], folder: Path) -> None:
         """Ask Slurm whether it would accept and start such jobs.
@@ -125,7 +125,7 @@ class Slurm:
             )
         if "%" in str(folder.absolute()):
             raise UsageError(
-                f"Slurm takes the % in {folder.absolute()} for a pattern; name another --results."
+                f"Slurm reads the % in {folder.absolute()} as a pattern; choose another --results."
             )
         tried = set()
         for name in implementations:
@@ -136,24 +136,28 @@ class Slurm:
             done = ask("sbatch", "--test-only", *parameters, "--wrap", "true")
             if done.returncode != 0:
                 raise UsageError(
-                    f"Slurm would not take {name}'s jobs ({' '.join(parameters)}): "
+                    f"Slurm would not accept {name}'s jobs ({' '.join(parameters)}): "
                     f"{last_error(done.stderr)}"
                 )
             self._check_time(name)
 
     def _check_time(self, implementation: str) -> None:
         """Refuse jobs that Slurm would never start, or would end before their first checkpoint."""
-        asked = self._of(implementation)
-        of_partition = self._limits_of(asked.partition)
+        requested = self._of(implementation)
+        of_partition = self._limits_of(requested.partition)
         most = of_partition.most if of_partition else None
-        where = f"the partition {asked.partition}" if asked.partition else "the default partition"
-        minutes = self._minutes(asked)
-        if asked.time is not None and most is not None and asked.time > most:
+        where = (
+            f"the partition {requested.partition}"
+            if requested.partition
+            else "the default partition"
+        )
+        minutes = self._minutes(requested)
+        if requested.time is not None and most is not None and requested.time > most:
             raise UsageError(
-                f"{implementation}'s time limit of {asked.time:,} min is more than the {most:,} "
-                f"min of {where}: ask for less, or for another partition."
+                f"{implementation}'s time limit of {requested.time:,} min exceeds the {most:,} min of "
+                f"{where}: request less, or another partition."
             )
-        if minutes is not None and minutes * 60 < asked.signal + NEEDED_S:
+        if minutes is not None and minutes * 60 < requested.signal + NEEDED_S:
             raise UsageError(
                 f"Without a time limit, jobs get the {minutes:,} min of {where}, less than a "
                 "checkpoint needs: give time=, such as time=4h."
@@ -179,10 +183,10 @@ class Slurm:
             groups.setdefault(self._of(task.implementation), []).append(task)
         before: str | None = None
         submitted = 0
-        for asked, group in groups.items():
+        for requested, group in groups.items():
             for start in range(0, len(group), longest):
                 part = group[start : start + longest]
-                executor = self._executor(asked, folder / "slurm")
+                executor = self._executor(requested, folder / "slurm")
                 executor.update_parameters(array_parallelism=max_parallel or len(part))
                 if before is not None and max_parallel is not None:
                     executor.update_parameters(dependency=f"afterany:{before}")
@@ -193,7 +197,7 @@ class Slurm:
                         )
                 except (RuntimeError, OSError) as error:  # submitit's errors are RuntimeErrors
                     raise GanBenchError(
-                        f"Slurm took {submitted:,} of {len(tasks):,} jobs and no more: "
+                        f"Slurm accepted only {submitted:,} of {len(tasks):,} jobs: "
                         f"{last_error(str(error))} The same command submits the rest."
                     ) from error
                 before = jobs[0].job_id.partition("_")[0]
@@ -241,50 +245,50 @@ class Slurm:
             self._limits[partition] = limits(partition)
         return self._limits[partition]
 
-    def _minutes(self, asked: Resources) -> int | None:
+    def _minutes(self, requested: Resources) -> int | None:
         """Return the time limit (default: the partition's).
 
         submitit needs a number to distinguish a time limit from a preemption.
         """
-        if asked.time is not None:
-            return asked.time
-        limits = self._limits_of(asked.partition)
+        if requested.time is not None:
+            return requested.time
+        limits = self._limits_of(requested.partition)
         return None if limits is None else limits.usual or _YEAR_MIN
 
-    def _parameters(self, asked: Resources) -> dict[str, Any]:
-        processors = asked.cpus or self.place().threads
+    def _parameters(self, requested: Resources) -> dict[str, Any]:
+        processors = requested.cpus or self.place().threads
         more: dict[str, Any] = {"requeue": True}
-        if asked.reservation is not None:
-            more["reservation"] = asked.reservation
+        if requested.reservation is not None:
+            more["reservation"] = requested.reservation
         return {
             "job_name": "gan-bench",
-            "partition": asked.partition,
-            "account": asked.account,
-            "qos": asked.qos,
-            "time": self._minutes(asked),
-            "mem": asked.mem,
+            "partition": requested.partition,
+            "account": requested.account,
+            "qos": requested.qos,
+            "time": self._minutes(requested),
+            "mem": requested.mem,
             "cpus_per_task": processors,
-            "gpus_per_node": asked.gpus or None,
-            "gres": asked.gres,
-            "constraint": asked.constraint,
-            "exclude": asked.exclude,
-            "nodelist": asked.nodelist,
-            "signal_delay_s": asked.signal,
+            "gpus_per_node": requested.gpus or None,
+            "gres": requested.gres,
+            "constraint": requested.constraint,
+            "exclude": requested.exclude,
+            "nodelist": requested.nodelist,
+            "signal_delay_s": requested.signal,
             "wckey": None,
-            "setup": list(asked.setup) or None,
+            "setup": list(requested.setup) or None,
             "teardown": _REQUEUE.splitlines(),
             # Between Slurm 22.05 and 23.02, srun does not inherit this from the job.
             "srun_args": [f"--cpus-per-task={processors}"],
             "additional_parameters": more,
         }
 
-    def _executor(self, asked: Resources, folder: Path) -> "SlurmExecutor":
+    def _executor(self, requested: Resources, folder: Path) -> "SlurmExecutor":
         # -P: a file in the user's working directory must not shadow a module.
         python = f"{shlex.quote(sys.executable)} -P"
         executor: SlurmExecutor = _submitit().SlurmExecutor(
             folder, max_num_timeout=_TIMEOUTS, python=python
         )
-        executor.update_parameters(**self._parameters(asked))
+        executor.update_parameters(**self._parameters(requested))
         return executor
 
 
