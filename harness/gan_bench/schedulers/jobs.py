@@ -107,11 +107,7 @@ _FILE_DELAY_S = 30.0
 def follow(
     scan: Scan, jobs: Jobs, run_ids: Collection[str] | None = None
 ) -> Iterator[list[RunStatus]]:
-<<<<<<< HEAD
-    """Yield the status of runs repeatedly, for the last time when all have finished.
-=======
     """Yield the status of runs repeatedly, until no run is under way.
->>>>>>> house
 
     Parameters
     ----------

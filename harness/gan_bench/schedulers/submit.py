@@ -98,21 +98,12 @@ def _live(results: ResultsFolder) -> set[str]:
     if any(view.answer != "yes" for view in views.values()):
         raise UsageError(
             "The scheduler does not report the state of this results folder's jobs; nothing was "
-<<<<<<< HEAD
-            "submitted. Try again, on a machine that can reach it."
-        )
-    if jobs.left_out:
-        raise UsageError(
-            f"{jobs.left_out[0]} Its jobs may still run, so nothing was submitted: move its folder "
-            "aside once they have ended."
-=======
             "submitted. Try again on a machine that has access to the scheduler."
         )
     if jobs.left_out:
         raise UsageError(
             f"{jobs.left_out[0]} Its jobs may still be under way, so nothing was submitted; "
             "move its folder away once they have finished."
->>>>>>> house
         )
     return {run_id for run_id, view in views.items() if view.state is not None}
 

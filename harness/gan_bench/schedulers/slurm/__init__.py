@@ -53,21 +53,12 @@ exit $code"""
 class Slurm:
     """A `gan_bench.schedulers.base.Scheduler`."""
 
-<<<<<<< HEAD
-    def __init__(self, requested: SchedulerOptions) -> None:
-        self._requested = requested
-        self._common = resources(requested.common, "[slurm] or --slurm")
-        self._own = {
-            name: resources({**requested.common, **values}, f"[slurm.{name}]")
-            for name, values in requested.by_implementation.items()
-=======
     def __init__(self, options: SchedulerOptions) -> None:
         self._options = options
         self._common = parse_resources(options.common, "[slurm] or --slurm")
         self._own = {
             name: parse_resources({**options.common, **values}, f"[slurm.{name}]")
             for name, values in options.by_implementation.items()
->>>>>>> house
         }
         self._limits: dict[str | None, Limits | None] = {}
 
@@ -75,11 +66,7 @@ class Slurm:
         """Return a GPU if every run gets one, and the smallest number of CPUs as threads."""
         every = [self._common, *self._own.values()]
         gpus = {run.needs_gpu for run in every}
-<<<<<<< HEAD
-        device = self._requested.device
-=======
         device = self._options.device
->>>>>>> house
         if device == "auto":
             if len(gpus) > 1:
                 raise UsageError(
@@ -94,15 +81,6 @@ class Slurm:
                 )
             device = "cuda:0"
         elif device != "cpu":
-<<<<<<< HEAD
-            raise UsageError(f"A job's first GPU is cuda:0; {device!r} cannot be requested.")
-        fewest = min((run.cpus for run in every if run.cpus is not None), default=None)
-        threads = self._requested.threads or fewest or 1
-        if fewest is not None and fewest < threads:
-            raise UsageError(
-                f"Runs of {threads} threads need as many processors; use --slurm cpus={threads}, "
-                f"not {fewest}."
-=======
             raise UsageError(
                 f"Jobs cannot use --device {device}; use cpu, or cuda:0 for a job's GPU."
             )
@@ -112,7 +90,6 @@ class Slurm:
             raise UsageError(
                 f"Runs with {threads} threads need {threads} CPUs; set --slurm cpus={threads} "
                 f"instead of {fewest}."
->>>>>>> house
             )
         shortest = min(run.signal for run in every)
         return Place(device=device, threads=threads, grace_s=max(10, shortest - _EARLY_S))
@@ -130,15 +107,9 @@ class Slurm:
 
         from gan_bench.schedulers.slurm.task import sbatch_parameters
 
-<<<<<<< HEAD
-        # A submitit executor cannot be made on a machine without Slurm.
-        requested = self._parameters(self._of(implementation))
-        return sbatch_parameters(_make_sbatch_string(command="", folder="", **requested))
-=======
         # Not by a submitit executor: creating one fails on a machine without Slurm.
         parameters = self._parameters(self._of(implementation))
         return sbatch_parameters(_make_sbatch_string(command="", folder="", **parameters))
->>>>>>> house
 
     def check(self, implementations: Sequence[str], folder: Path) -> None:
         """Ask Slurm whether it would accept and start such jobs.
@@ -156,11 +127,7 @@ class Slurm:
             )
         if "%" in str(folder.absolute()):
             raise UsageError(
-<<<<<<< HEAD
-                f"Slurm reads the % in {folder.absolute()} as a pattern; choose another --results."
-=======
                 f"Slurm treats the % in {folder.absolute()} as a pattern; use --results without %."
->>>>>>> house
             )
         tried = set()
         for name in implementations:
@@ -171,34 +138,13 @@ class Slurm:
             done = ask("sbatch", "--test-only", *parameters, "--wrap", "true")
             if done.returncode != 0:
                 raise UsageError(
-<<<<<<< HEAD
-                    f"Slurm would not accept {name}'s jobs ({' '.join(parameters)}): "
-=======
                     f"Slurm rejects jobs of {name} ({' '.join(parameters)}): "
->>>>>>> house
                     f"{last_error(done.stderr)}"
                 )
             self._check_time(name)
 
     def _check_time(self, implementation: str) -> None:
         """Refuse jobs that Slurm would never start, or would end before their first checkpoint."""
-<<<<<<< HEAD
-        requested = self._of(implementation)
-        of_partition = self._limits_of(requested.partition)
-        most = of_partition.most if of_partition else None
-        where = (
-            f"the partition {requested.partition}"
-            if requested.partition
-            else "the default partition"
-        )
-        minutes = self._minutes(requested)
-        if requested.time is not None and most is not None and requested.time > most:
-            raise UsageError(
-                f"{implementation}'s time limit of {requested.time:,} min is more than the "
-                f"{most:,} min of {where}: request less, or another partition."
-            )
-        if minutes is not None and minutes * 60 < requested.signal + NEEDED_S:
-=======
         job = self._of(implementation)
         limits = self._limits_of(job.partition)
         longest = limits.longest if limits else None
@@ -210,7 +156,6 @@ class Slurm:
                 f"min of {where}; reduce it, or use another partition."
             )
         if minutes is not None and minutes * 60 < job.signal + NEEDED_S:
->>>>>>> house
             raise UsageError(
                 f"Without a time limit, jobs get the {minutes:,} min of {where}, less than a "
                 "checkpoint needs; set a limit, such as time=4h."
@@ -236,17 +181,10 @@ class Slurm:
             groups.setdefault(self._of(task.implementation), []).append(task)
         before: str | None = None
         submitted = 0
-<<<<<<< HEAD
-        for requested, group in groups.items():
-            for start in range(0, len(group), longest):
-                part = group[start : start + longest]
-                executor = self._executor(requested, folder / "slurm")
-=======
         for job_resources, group in groups.items():
             for start in range(0, len(group), longest):
                 part = group[start : start + longest]
                 executor = self._executor(job_resources, folder / "slurm")
->>>>>>> house
                 executor.update_parameters(array_parallelism=max_parallel or len(part))
                 if before is not None and max_parallel is not None:
                     executor.update_parameters(dependency=f"afterany:{before}")
@@ -305,39 +243,6 @@ class Slurm:
             self._limits[partition] = partition_limits(partition)
         return self._limits[partition]
 
-<<<<<<< HEAD
-    def _minutes(self, requested: Resources) -> int | None:
-        """Return the time limit (default: the partition's).
-
-        submitit needs a number to distinguish a time limit from a preemption.
-        """
-        if requested.time is not None:
-            return requested.time
-        limits = self._limits_of(requested.partition)
-        return None if limits is None else limits.usual or _YEAR_MIN
-
-    def _parameters(self, requested: Resources) -> dict[str, Any]:
-        processors = requested.cpus or self.place().threads
-        more: dict[str, Any] = {"requeue": True}
-        if requested.reservation is not None:
-            more["reservation"] = requested.reservation
-        return {
-            "job_name": "gan-bench",
-            "partition": requested.partition,
-            "account": requested.account,
-            "qos": requested.qos,
-            "time": self._minutes(requested),
-            "mem": requested.mem,
-            "cpus_per_task": processors,
-            "gpus_per_node": requested.gpus or None,
-            "gres": requested.gres,
-            "constraint": requested.constraint,
-            "exclude": requested.exclude,
-            "nodelist": requested.nodelist,
-            "signal_delay_s": requested.signal,
-            "wckey": None,
-            "setup": list(requested.setup) or None,
-=======
     def _minutes(self, job: Resources) -> int | None:
         """Return the time limit of a job (default: the partition's).
 
@@ -369,28 +274,19 @@ class Slurm:
             "signal_delay_s": job.signal,
             "wckey": None,
             "setup": list(job.setup) or None,
->>>>>>> house
             "teardown": _REQUEUE.splitlines(),
             # Between Slurm 22.05 and 23.02, srun does not inherit this from the job.
             "srun_args": [f"--cpus-per-task={processors}"],
             "additional_parameters": additional,
         }
 
-<<<<<<< HEAD
-    def _executor(self, requested: Resources, folder: Path) -> "SlurmExecutor":
-=======
     def _executor(self, job: Resources, folder: Path) -> "SlurmExecutor":
->>>>>>> house
         # -P: a file in the user's working directory must not shadow a module.
         python = f"{shlex.quote(sys.executable)} -P"
         executor: SlurmExecutor = _submitit().SlurmExecutor(
             folder, max_num_timeout=_TIMEOUTS, python=python
         )
-<<<<<<< HEAD
-        executor.update_parameters(**self._parameters(requested))
-=======
         executor.update_parameters(**self._parameters(job))
->>>>>>> house
         return executor
 
 
