@@ -146,7 +146,7 @@ def test_retries_and_force(background, plugin):
     ("arguments", "sentence"),
     [
         (("--executor", "slrum"), "There is no executor 'slrum'; did you mean slurm?"),
-        (("--slurm", "time=4h"), "--slurm is for --executor slurm"),
+        (("--slurm", "time=4h"), "--slurm needs --executor slurm"),
         (("--detach",), "--detach is only for jobs of a scheduler"),
         (("--retries", "3"), "--retries is only for jobs of a scheduler"),
         (("--max-parallel", "3"), "--max-parallel is only for jobs of a scheduler"),
@@ -158,7 +158,7 @@ def test_retries_and_force(background, plugin):
         ),
         (
             ("--executor", "slurm", "--slurm", "cpus=1", "--threads", "2"),
-            "Runs with 2 threads need 2 CPUs",
+            "Runs with 2 threads need 2 processors",
         ),
         (
             ("--executor", "slurm", "--slurm", "time=4h", "--device", "cuda"),
