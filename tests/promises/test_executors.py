@@ -15,6 +15,8 @@ from gan_bench.schedulers.submissions import Start, SubmissionFolder
 DOCS = ROOT / "docs" / "clusters.md"
 QUICK = ("--dataset", "mnist-5k", "--samples", "64", "--threads", "1", "--seeds", "0,")
 QUICK += ("--evaluations", "11")
+LONG = ("--steps", "2000", *QUICK)
+"""With 0.04 s a step, chunks of 2 s and of 80 s together: time enough on a busy machine."""
 
 
 @pytest.fixture
@@ -61,14 +63,7 @@ def test_the_same_records_as_here(background, plugin):
 
 
 def test_detach_cancel_and_continue(background, plugin):
-    what = (
-        plugin("gan", background.slow(0.1)),
-        "--steps",
-        "300",
-        *QUICK,
-        "--executor",
-        "background",
-    )
+    what = (plugin("gan", background.slow(0.04)), *LONG, "--executor", "background")
     assert background("run", *what, "--detach").code == 0
     _wait(lambda: _rows(background)[0]["step"] > 0)
     assert _rows(background)[0]["status"] == "running"
@@ -81,14 +76,7 @@ def test_detach_cancel_and_continue(background, plugin):
 
 @pytest.mark.long
 def test_status_reports_a_job_that_was_killed(background, plugin):
-    what = (
-        plugin("gan", background.slow(0.1)),
-        "--steps",
-        "200",
-        *QUICK,
-        "--executor",
-        "background",
-    )
+    what = (plugin("gan", background.slow(0.04)), *LONG, "--executor", "background")
     with background.start("run", *what) as watching:
         _wait(lambda: (rows := _rows_or_none(background)) and rows[0]["step"] > 0)
         (jobs,) = background.folder.glob("results/local/jobs/*/jobs.jsonl")
@@ -106,7 +94,7 @@ def _rows_or_none(bench):
 
 
 def test_runs_of_an_unreadable_launch_get_no_second_job(background, plugin):
-    what = (plugin("gan", background.slow(0.1)), "--steps", "200", *QUICK)
+    what = (plugin("gan", background.slow(0.04)), *LONG)
     arguments = (*what, "--executor", "background", "--detach")
     assert background("run", *arguments).code == 0
     _wait(lambda: _rows(background)[0]["status"] == "running")
@@ -189,7 +177,7 @@ def test_an_error_says_that_slurm_is_not_installed(bench, plugin, tmp_path):
             "The table [slurm.keras-dcgan] names no implementation",
         ),
         ('[slurm.gan]\nmem = "lots"', "[slurm.gan]: mem: memory is a number"),
-        ("slurm = 3", "slurm is a table; write [slurm] above it"),
+        ("slurm = 3", "slurm must be a table; write [slurm] above its keys"),
         ('[slrum]\ntime = "4h"', "has the unknown key 'slrum'; did you mean slurm?"),
     ],
 )

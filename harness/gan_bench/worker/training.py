@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter  # by name: a plugin may replace those of the module
 from typing import NoReturn, TypeVar
 
 import numpy as np
