@@ -4,7 +4,7 @@
 
 The framework's own profiler records some steps after the warm-up, in a process with a run's
 environment. An operation's time is its own, without those that it calls; what it does on several
-threads counts once. ``--apart`` tells operations of one kind apart, by the shapes that enter them
+threads counts once. ``--apart`` lists operations of one kind separately, by the shapes of their inputs
 (PyTorch) or by their names in the graph (TensorFlow); ``--kinds`` sums over what they are for, the
 row of docs/benchmarks.md. Recording costs time, too: take shares from here, seconds from
 throughput.py.
