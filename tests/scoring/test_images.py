@@ -133,7 +133,28 @@ def overwrite(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [cut_short, overwrite, lambda path: path.write_bytes(b"")])
+def empty(path):
+    path.write_bytes(b"")
+
+
+def in_the_directory(offset, value):
+    def damage(path):
+        content = bytearray(path.read_bytes())
+        content[content.rindex(b"PK\x01\x02") + offset] = value
+        path.write_bytes(content)
+
+    return damage
+
+
+encrypted = in_the_directory(8, 1)
+unknown_zip_version = in_the_directory(6, 99)
+unknown_compression = in_the_directory(10, 99)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [cut_short, overwrite, empty, encrypted, unknown_zip_version, unknown_compression],
+)
 def test_a_damaged_file_is_found_before_anything_is_scored(tmp_path, digits, damage):
     np.savez(tmp_path / "a.npz", images=digits)
     damage(tmp_path / "a.npz")

@@ -239,7 +239,7 @@ def _removable_of(folder: RunFolder, kinds: Sequence[Kind]) -> list[Removable]:
         return []
     folders: dict[Kind, Path] = {"checkpoints": folder.checkpoints}
     steps = [point.step for point in record.evaluation_points]
-    if any(file.has_fid_of(steps) for file in files):
+    if any(file.status == "ok" and file.has_fid_of(steps) for file in files):
         folders["snapshots"] = folder.snapshots
     items = []
     for kind in kinds:

@@ -5,7 +5,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import time
+from time import time  # by name: a plugin may replace that of the module
 from typing import Any
 
 from gan_bench.results.status import FAILED

@@ -13,6 +13,9 @@ from gan_bench.errors import UsageError
 from gan_bench.results.training_files import read_header
 
 T = TypeVar("T")
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, RuntimeError)
+"""What damage makes zipfile and NumPy raise; a wrong header gives a RuntimeError, such as for an
+unknown compression or an encrypted file."""
 Images = NDArray[np.uint8]
 """uint8 (n, height, width, channels)."""
 
@@ -102,6 +105,6 @@ class ArrayFile:
             raise
         except FileNotFoundError as error:
             raise UsageError(f"{self._label} does not exist: correct its name.") from error
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except _DAMAGED as error:
             reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             raise UsageError(f"{self._label} is damaged ({reason}): {self._remedy}.") from error
