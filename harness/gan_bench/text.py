@@ -139,6 +139,8 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
 
 
 Kind = Literal["text", "name", "number"]
+MEDIUM, WIDE, WIDEST = 78, 110, 140
+"""Widths of a terminal, in characters, from which further columns are shown."""
 
 
 @dataclass(frozen=True)
@@ -178,10 +180,13 @@ class Table:
         )
 
     def to_markdown(self) -> Markup:
-        """Return the table, without title and note, as escaped markdown."""
+        """Return the table, without title and note, as Markdown; `Markup` is not escaped."""
         marks = ("---:" if column.kind == "number" else ":---" for column in self.columns)
         titles = (markdown_text(column.title) for column in self.columns)
-        body = ([markdown_text(str(cell)) for cell in row] for row in self.rows)
+        body = (
+            [cell if isinstance(cell, Markup) else markdown_text(str(cell)) for cell in row]
+            for row in self.rows
+        )
         lines: Iterable[Iterable[str]] = (titles, marks, *body)
         return Markup("\n".join(f"| {' | '.join(line)} |" for line in lines))
 

@@ -55,7 +55,7 @@ def test_other_conventions_of_the_same_source_are_the_same_thing_everywhere(fold
 
 FEW = (20.0, 21.0, 30.0)
 MANY = (38.0, 45.0, 70.0)
-"""By differences these two cannot be told apart, by ratios they can."""
+"""By differences these two cannot be distinguished, by ratios they can."""
 
 
 def test_report_and_compare_give_the_same_answer_to_six_fids(tmp_path):

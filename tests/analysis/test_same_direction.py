@@ -75,7 +75,7 @@ def test_no_tool_calls_better_what_another_calls_worse(folders, fids, speeds, sh
             ranked.clearly("torch-b", "torch-a"): "better",
             ranked.clearly("torch-a", "torch-b"): "worse",
         }.get(True)
-        assert row.kind == (clear or "cannot be told apart")
+        assert row.kind == (clear or "indistinguishable")
         ratio = row.difference.estimate
         assert ratio == pytest.approx(verdict.measured.mean[1] / verdict.measured.mean[0])
         better = (ratio > 1) == (name == "images_per_s")
@@ -95,4 +95,4 @@ def test_equal_values_are_equal_everywhere(folders):
         set_values(folder, same, same)
     (row,) = compare(a, b).rows
     (verdict,) = compare_stored(entries(a).entries, b, "fid_lenet", 0.05)[0]
-    assert (row.kind, verdict.verdict) == ("cannot be told apart", "pass")
+    assert (row.kind, verdict.verdict) == ("indistinguishable", "pass")

@@ -72,26 +72,26 @@ def test_other_seeds_are_compared_by_welch(two):
     assert row.verdict == "better" and not row.difference.paired
 
 
-def test_figures_within_their_spread_cannot_be_told_apart(two):
+def test_figures_within_their_spread_cannot_be_distinguished(two):
     fill(two[0], (15.0, 12.0, 13.5))
     fill(two[1], (14.8, 12.6, 13.3))
     row = only_row(two)
-    assert row.verdict == "cannot be told apart"
+    assert row.verdict == "cannot be distinguished"
     assert row.difference.low < 1 < row.difference.high
-    assert "A and B cannot be told apart in torch-dcgan" in comparison_answer(compare(*two))
+    assert "A and B cannot be distinguished in torch-dcgan" in comparison_answer(compare(*two))
 
 
 def test_the_same_runs_differ_by_nothing_and_are_the_same_to_the_bit(two):
     for path in two:
         fill(path, A)
     row = only_row(two)
-    assert row.verdict == "cannot be told apart" and row.difference.estimate == 1
+    assert row.verdict == "cannot be distinguished" and row.difference.estimate == 1
     assert any("same to the bit" in note for note in row.notes)
 
 
 def test_a_folder_compares_with_itself(two):
     fill(two[0], A)
-    assert only_row((two[0], two[0])).verdict == "cannot be told apart"
+    assert only_row((two[0], two[0])).verdict == "cannot be distinguished"
 
 
 def test_of_many_comparisons_a_lucky_one_is_no_verdict(two):
@@ -105,7 +105,7 @@ def test_of_many_comparisons_a_lucky_one_is_no_verdict(two):
         fill(two[0], (15.0, 12.0, 13.5), name)
         fill(two[1], (14.8, 12.6, 13.3), name)
     verdicts = {row.label: row for row in compare(*two).rows}
-    assert verdicts["torch-dcgan"].verdict == "cannot be told apart"
+    assert verdicts["torch-dcgan"].verdict == "cannot be distinguished"
     assert verdicts["torch-dcgan"].difference.adjusted
 
 
@@ -115,7 +115,7 @@ def test_one_seed_is_nothing_certain(two, seeds_a, seeds_b):
     fill(two[1], BETTER[:seeds_b])
     row = only_row(two)
     assert row.verdict == "one seed: nothing certain" and row.difference is None
-    assert "nothing can be said of A and B (one seed" in comparison_answer(compare(*two))
+    assert "A and B cannot be compared (one seed" in comparison_answer(compare(*two))
 
 
 def test_another_protocol_is_incomparable_and_the_field_is_named(two):
@@ -185,7 +185,7 @@ def test_of_several_recipes_each_stands_with_its_like(two):
     rows = {row.label: row.verdict for row in compare(*two).rows}
     assert rows == {
         "torch-dcgan (learning_rate 0.0001)": "better",
-        "torch-dcgan (learning_rate 0.0004)": "cannot be told apart",
+        "torch-dcgan (learning_rate 0.0004)": "cannot be distinguished",
     }
 
 
@@ -216,7 +216,7 @@ def test_runs_that_all_failed_leave_no_figure_and_are_counted(two):
     for seed in range(3):
         add_run(two[1], run_spec(seed=seed), status="diverged", reason="a loss was not finite")
     row = only_row(two)
-    assert row.verdict == "no figure in B"
+    assert row.verdict == "no value in B"
     assert (row.a.status, row.b.status) == ("3 ok", "3 diverged")
     assert "3 of 3 runs failed in B against 0 of 3 in A" in comparison_answer(compare(*two))
 
@@ -227,7 +227,7 @@ def test_where_everything_failed_there_is_still_a_table(cli):
         add_run(cli.folder / name, run_spec(), status="error", reason="broken")
     done = cli("compare", "a", "b")
     assert done.code == 0
-    assert "no figure in A and B" in done.out and "1 error" in done.out
+    assert "no value in A and B" in done.out and "1 error" in done.out
 
 
 def test_failed_and_planned_runs_are_no_seeds(two):
@@ -260,7 +260,7 @@ def test_higher_precision_is_better(two):
             add_run(path, run_spec(seed=seed), scores=[scores])
     assert only_row(two, "precision_lenet").verdict == "better"
     assert only_row((two[1], two[0]), "precision_lenet").verdict == "worse"
-    assert only_row(two).verdict == "cannot be told apart"
+    assert only_row(two).verdict == "cannot be distinguished"
 
 
 def speeds(path, values, **circumstances):
@@ -286,7 +286,7 @@ def test_speed_on_another_machine_is_incomparable_and_quality_is_not(two):
     apart = "machine (Model X, 2 cores against Model Y, 2 cores)"
     assert only_row(two, "images_per_s").verdict == f"incomparable: {apart}"
     row = only_row(two)
-    assert row.verdict == "cannot be told apart" and row.speed is None
+    assert row.verdict == "cannot be distinguished" and row.speed is None
     assert apart in row.notes
 
 
@@ -322,7 +322,7 @@ def test_the_tables_fit_the_terminal_and_say_the_answer_first(cli, columns):
         "By fid_lenet, B is better than A in keras-upsampling-sgd and torch-dcgan;"
     )
     row = next(line for line in lines if line.startswith("torch-dcgan"))
-    assert ("runs B" in done.out) and ("peak MB" in done.out) is (columns == 160)
+    assert ("runs B" in done.out) and ("peak (MB)" in done.out) is (columns == 160)
     assert row.split()[1:4] == ["15.0", "±", "0.153"] and "12.1 ± 0.208" in row and "0.803" in row
     assert ("95 % interval" in done.out) is (columns == 160)
     assert any(line.startswith("keras-upsampling-sgd ") for line in lines)
@@ -353,7 +353,7 @@ def test_what_cannot_be_compared_is_refused_in_one_sentence(cli):
         (("a", "nowhere"), "There is no results folder nowhere"),
         (("a", "empty"), "The results folder empty has no run to compare; `gan-bench run`"),
         (("a", "taken"), "taken is a file"),
-        (("a", "a", "--metric", "fid"), "has a metric 'fid' of a finished run; recorded are"),
+        (("a", "a", "--metric", "fid"), "has the metric 'fid' for a finished run; they have"),
         (("a", "a", "--out", "taken"), "The comparison cannot be written to taken"),
     ):
         assert said in complaint(cli("compare", *arguments))

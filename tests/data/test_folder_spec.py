@@ -72,14 +72,14 @@ def test_a_relative_path_becomes_absolute(tmp_path, monkeypatch):
         (",Channel=1", "no option 'Channel'; did you mean channels?"),
         (",colour=1", "there are size, channels, test, and a path that ends like an option"),
         (",size=28,size=28", "gives size twice"),
-        (",size=0", "size is the pixels of a side, such as 28"),
+        (",size=0", "size must be the pixels of a side, such as 28"),
         (",size=-1", "not '-1'"),
         (",size=28x", "not '28x'"),
-        (",size=5000", "of 1 to 4096; not '5000'"),
+        (",size=5000", "from 1 to 4096; not '5000'"),
         (",size=28x28x3", "not '28x28x3'"),
         (",size=", "not ''"),
-        (",channels=2", "channels is 1 for grey or 3 for RGB; not '2'"),
-        (",test=1", "2 at least"),
+        (",channels=2", "channels must be 1 for grey or 3 for RGB; not '2'"),
+        (",test=1", "at least 2"),
         (",test=0", "not '0'"),
         (",test=1.5", "not '1.5'"),
         (",test=0.0", "not '0.0'"),
@@ -102,7 +102,7 @@ def test_no_path_is_refused(text):
 
 @pytest.mark.parametrize("path", ["/a\0b", "/a\udcffb", "~no-such-user/x"])
 def test_a_path_that_is_none_is_refused(path):
-    with pytest.raises(UsageError, match=r"cannot be found|no UTF-8"):
+    with pytest.raises(UsageError, match=r"cannot be found|not valid UTF-8"):
         data.load(f"folder:{path}")
 
 

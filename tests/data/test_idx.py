@@ -85,17 +85,17 @@ DAMAGED = {
     "empty": (b"", "ends after 0 bytes, within the header of 16"),
     "gzip of nothing": (gzip.compress(b""), "ends after 0 bytes, within the header of 16"),
     "cut in the header": (whole(IMAGES)[:9], "ends after 9 bytes, within the header of 16"),
-    "one byte too few": (whole(IMAGES)[:-1], "announces 60 bytes .* holds only 59"),
+    "one byte too few": (whole(IMAGES)[:-1], "announces 60 bytes .* has only 59"),
     "one byte too many": (whole(IMAGES) + b"\0", "announces 60 bytes .* has more"),
-    "gzip, one byte too few": (gzip.compress(whole(IMAGES)[:-1]), "holds only 59"),
-    "gzip, one byte too many": (gzip.compress(whole(IMAGES) + b"\0"), "holds more"),
+    "gzip, one byte too few": (gzip.compress(whole(IMAGES)[:-1]), "has only 59"),
+    "gzip, one byte too many": (gzip.compress(whole(IMAGES) + b"\0"), "has more"),
     "labels": (whole(LABELS), "magic number 2049, which is that of labels, not with 2051"),
     "a picture": (b"\x89PNG\r\n\x1a\n" * 4, "magic number 2303741511, not with 2051"),
     "more than 2 GiB": (images_header(2**16, 2**8, 2**8), "announces 4294967296 bytes"),
     "the most a header can say": (images_header(*[2**32 - 1] * 3), "more than the 2147483648"),
-    "2 GiB announced, nothing there": (images_header(2**15, 2**8, 2**8), "holds only 0"),
-    "no images": (images_header(0, 28, 28), r"holds no images: .* \(0, 28, 28\)"),
-    "images of no width": (images_header(7, 28, 0), "holds no images"),
+    "2 GiB announced, nothing there": (images_header(2**15, 2**8, 2**8), "has only 0"),
+    "no images": (images_header(0, 28, 28), r"has no images: .* \(0, 28, 28\)"),
+    "images of no width": (images_header(7, 28, 0), "has no images"),
 }
 
 

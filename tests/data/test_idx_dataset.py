@@ -198,10 +198,8 @@ class TestGzippedOnly:
         path = root / "tiny" / spelling.format(NAMES[0])
         with pytest.raises(UsageError) as caught:
             only.load(cache=cache)
-        assert str(caught.value).startswith(
-            f"{path} is not gzipped, and of {NAMES[0]} only the md5"
-        )
-        assert str(caught.value).endswith(f"put the published {NAMES[0]}.gz in its place.")
+        assert str(caught.value).startswith(f"{path} is not gzipped, but only the md5")
+        assert str(caught.value).endswith(f"replace it with the published {NAMES[0]}.gz.")
 
     def test_other_bytes_are_refused_with_both_sums(self, only, root, cache):
         other = gzip.compress(CONTENTS[NAMES[3]], mtime=1)
@@ -296,13 +294,13 @@ class TestDownload:
         sentence = str(caught.value)
         assert "\n" not in sentence
         for part in (
-            "The data set tiny is not here",
+            "The data set tiny is not on this machine",
             f"{root / 'tiny'} has no files",
             str(cache),
             f"from {closed} (no connection, ConnectionError)",
             f"from {closed}second/ (no connection, ConnectionError)",
             "--dataset mnist-5k",
-            "let GAN_BENCH_DATA name its parent",
+            "set GAN_BENCH_DATA to its parent folder",
         ):
             assert part in sentence
         assert list(cache.iterdir()) == []

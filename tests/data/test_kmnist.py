@@ -23,7 +23,7 @@ def root(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("suffix", "pack", "said"),
     [
-        ("", bytes, r"put the published train-images-idx3-ubyte\.gz in its place"),
+        ("", bytes, r"replace it with the published train-images-idx3-ubyte\.gz"),
         (".gz", gzip.compress, "its md5 is .*, not bdb82020997e1d708af4cf47b453dcf7; replace"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Parity: comparison, certificates and which runs they speak for, with twins in numpy."""
+"""Parity: comparison, certificates and the runs that they cover, with twins in numpy."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
+from bench import ROOT
 from gan_bench.errors import UsageError
 from gan_bench.parity.certify import Pair, Setup, certify, observed, observer, pairs
 from gan_bench.parity.compare import (
@@ -15,9 +16,9 @@ from gan_bench.parity.compare import (
     compare_held,
     compare_step,
 )
-from gan_bench.parity.messages import Message, marks, perturbed
+from gan_bench.parity.messages import Message, measured_steps, perturbed
 from gan_bench.parity.verdict import Comparison
-from gan_bench.plan import Budget
+from gan_bench.plan import Budget, RunSpec
 from gan_bench.plugins.loader import describe_here
 from gan_bench.report import write_report
 from gan_bench.results.certificate import (
@@ -291,14 +292,18 @@ def test_a_recipe_without_initial_weights_is_not_checked(bench, plugin):
     [
         (["baselin"], "There is no recipe named 'baselin'; did you mean baseline?"),
         (["nonsense"], "There is no recipe named 'nonsense'; there are baseline, "),
-        (["torch-dcgan"], "To compare torch-dcgan, name a second implementation beside it."),
-        (["./one.py"], "To compare ./one.py, name a second implementation beside it."),
-        (["./one.py", "./one.py"], "./one.py is always equal to itself"),
+        (["torch-dcgan"], "To compare torch-dcgan, name a second implementation too."),
+        (["./one.py"], "To compare ./one.py, name a second implementation too."),
+        (["./one.py", "./one.py"], "./one.py was named twice; name two different implementations."),
         (["./one.py", "./nowhere.py"], "There is no file ./nowhere.py"),
         (["./one.py", "torch-dcgam"], "no implementation named 'torch-dcgam'; did you mean"),
-        (["./one.py", "torch-dcgan"], "one implements the recipe fake and torch-dcgan dcgan"),
-        (["./one.py", "./there/one.py"], "Both are called one; rename one file."),
-        (["./one.py", "./slow.py"], "other recipe values (learning_rate: 0.02 and 0.01)"),
+        (
+            ["./one.py", "torch-dcgan"],
+            "one implements the recipe fake, and torch-dcgan implements dcgan; only "
+            "implementations of the same recipe can be compared.",
+        ),
+        (["./one.py", "./there/one.py"], "Both implementations are called one; rename one file."),
+        (["./one.py", "./slow.py"], "different recipe values (learning_rate: 0.02 and 0.01)"),
         (["a", "b", "c"], "Name one recipe, or two implementations to compare"),
     ],
 )
@@ -372,10 +377,10 @@ def test_a_twin_that_cannot_be_imported_is_named_and_stops_no_other_pair(bench):
 def test_a_recipe_with_one_implementation_cannot_be_compared(bench):
     done = bench("parity", "fake", **register(bench.folder, "numpy"))
     assert done.code == 2
-    assert "The recipe fake has one implementation, numpy-fake; to compare yours" in done.err
+    assert "The recipe fake has one implementation, numpy-fake; compare yours" in done.err
 
 
-# Which runs a certificate speaks for.
+# Which runs a certificate covers.
 
 
 @pytest.fixture(scope="module")
@@ -401,7 +406,7 @@ def spec(original, certificates):
     return make
 
 
-def test_a_certificate_speaks_for_runs_of_the_same_values_whatever_their_budget(certificates, spec):
+def test_a_certificate_covers_runs_with_the_same_values_and_any_budget(certificates, spec):
     assert certificate_for(spec(), certificates) == certificates[0]
     assert certificate_for(spec(budget=5), certificates) == certificates[0]
     assert certificate_for(spec(epochs=9), certificates) == certificates[0]
@@ -424,23 +429,23 @@ def test_anything_else_voids_it(certificates, spec, change):
     assert certificate_for(spec().model_copy(update=change), certificates) is None
 
 
-def test_it_speaks_for_no_third_implementation(original, certificates, spec):
+def test_it_covers_no_third_implementation(original, certificates, spec):
     third = {"implementation": renamed(original, "three").implementation}
     assert certificate_for(spec().model_copy(update=third), certificates) is None
 
 
-def test_it_speaks_for_no_other_class_of_the_file(certificates, spec):
+def test_it_covers_no_other_class_in_the_file(certificates, spec):
     run = spec()
     other = run.implementation.model_copy(update={"attribute": "Other"})
     assert certificate_for(run.model_copy(update={"implementation": other}), certificates) is None
 
 
-def test_a_certificate_that_did_not_pass_speaks_for_no_run(certificates, spec):
+def test_a_certificate_that_did_not_pass_covers_no_run(certificates, spec):
     failed = [one.model_copy(update={"passed": False}) for one in certificates]
     assert certificate_for(spec(), failed) is None
 
 
-def test_the_id_is_of_what_the_certificate_speaks_for(certificates):
+def test_the_id_depends_on_the_conditions_that_the_certificate_covers(certificates):
     (one,) = certificates
 
     def key(**changes):
@@ -459,7 +464,18 @@ def test_the_id_is_of_what_the_certificate_speaks_for(certificates):
         assert (certificate_id(*parties, "cpu", one.image_shape, changed) == one.id) is same
 
 
-def test_certificates_of_a_gpu_lie_beside_those_of_the_cpu(tmp_path, certificates):
+def test_the_stored_certificates_cover_the_reference_runs():
+    folder = open_results(ROOT / "results" / "reference", create=False)
+    stored, problems = read_certificates(folder)
+    assert problems == []
+    specs = [RunSpec.read(run.spec) for run in folder.run_folders()]
+    assert len(specs) > 20
+    covering = [certificate_for(spec, stored) for spec in specs]
+    recipes = [spec.implementation.recipe for spec in specs]
+    assert [certificate and certificate.pair for certificate in covering] == recipes
+
+
+def test_gpu_certificates_are_stored_beside_those_of_the_cpu(tmp_path, certificates):
     folder = open_results(tmp_path, create=True)
     (one,) = certificates
     paths = [c.write_in(folder) for c in (one, one.model_copy(update={"device": "cuda"}))]
@@ -622,7 +638,7 @@ def test_rounding_noise_in_place_of_a_zero_gradient_counts_as_zero():
     kernel, mean = [1.1, 2.0], [0.5, 0.5]
     found = updates(weights(kernel, [3e-15, 0], mean), weights(kernel, [0, -2e-15], mean))
     assert found["generator.0.bias"].passed
-    assert "zero in both" in found["generator.0.bias"].note
+    assert "zero in both: the exact gradient is zero" in found["generator.0.bias"].note
 
 
 @pytest.mark.parametrize(
@@ -677,7 +693,7 @@ def test_samples_may_differ_by_one_grey_level():
     assert not next(compare_forward(outputs(0), outputs(255))).passed
 
 
-def test_a_paired_run_tells_when_losses_part_and_how_far_weights_are():
+def test_a_paired_run_records_when_losses_differ_and_how_far_weights_are_apart():
     def part(last, generator, kernel):
         losses = {"losses.generator": generator, "losses.discriminator": np.ones(len(generator))}
         tensors = {"weights.generator.0.kernel": kernel, "weights.generator.1.moving_mean": kernel}
@@ -696,9 +712,9 @@ def test_a_paired_run_tells_when_losses_part_and_how_far_weights_are():
 
 
 def test_weights_of_a_paired_run_are_compared_at_a_handful_of_steps():
-    assert list(marks(1)) == [1]
-    assert list(marks(20)) == [1, 10, 20]
-    assert list(marks(400)) == [1, 10, 20, 50, 100, 200, 300, 400]
+    assert list(measured_steps(1)) == [1]
+    assert list(measured_steps(20)) == [1, 10, 20]
+    assert list(measured_steps(400)) == [1, 10, 20, 50, 100, 200, 300, 400]
 
 
 def test_perturbed_weights_are_a_pure_function_and_leave_nothing_trivial():

@@ -1,4 +1,4 @@
-"""Runs that another executor submissions: the example of docs/clusters.md, installed and used."""
+"""Runs submitted by a plugin: installs and uses the scheduler of docs/clusters.md."""
 
 import json
 import os
@@ -15,6 +15,8 @@ from gan_bench.schedulers.submissions import Start, SubmissionFolder
 DOCS = ROOT / "docs" / "clusters.md"
 QUICK = ("--dataset", "mnist-5k", "--samples", "64", "--threads", "1", "--seeds", "0,")
 QUICK += ("--evaluations", "11")
+LONG = ("--steps", "2000", *QUICK)
+"""With 0.04 s a step, chunks of 2 s and of 80 s together: time enough on a busy machine."""
 
 
 @pytest.fixture
@@ -61,14 +63,7 @@ def test_the_same_records_as_here(background, plugin):
 
 
 def test_detach_cancel_and_continue(background, plugin):
-    what = (
-        plugin("gan", background.slow(0.1)),
-        "--steps",
-        "300",
-        *QUICK,
-        "--executor",
-        "background",
-    )
+    what = (plugin("gan", background.slow(0.04)), *LONG, "--executor", "background")
     assert background("run", *what, "--detach").code == 0
     _wait(lambda: _rows(background)[0]["step"] > 0)
     assert _rows(background)[0]["status"] == "running"
@@ -81,14 +76,7 @@ def test_detach_cancel_and_continue(background, plugin):
 
 @pytest.mark.long
 def test_a_supervisor_that_is_killed_leaves_a_row_that_says_so(background, plugin):
-    what = (
-        plugin("gan", background.slow(0.1)),
-        "--steps",
-        "200",
-        *QUICK,
-        "--executor",
-        "background",
-    )
+    what = (plugin("gan", background.slow(0.04)), *LONG, "--executor", "background")
     with background.start("run", *what) as watching:
         _wait(lambda: (rows := _rows_or_none(background)) and rows[0]["step"] > 0)
         (jobs,) = background.folder.glob("results/local/jobs/*/jobs.jsonl")
@@ -106,7 +94,7 @@ def _rows_or_none(bench):
 
 
 def test_a_launch_that_cannot_be_read_keeps_its_runs_from_a_second_job(background, plugin):
-    what = (plugin("gan", background.slow(0.1)), "--steps", "200", *QUICK)
+    what = (plugin("gan", background.slow(0.04)), *LONG)
     arguments = (*what, "--executor", "background", "--detach")
     assert background("run", *arguments).code == 0
     _wait(lambda: _rows(background)[0]["status"] == "running")
@@ -158,7 +146,7 @@ def test_retries_and_force(background, plugin):
         ),
         (
             ("--executor", "slurm", "--slurm", "cpus=1", "--threads", "2"),
-            "Runs of 2 threads need as many processors",
+            "Runs with 2 threads need 2 CPUs",
         ),
         (
             ("--executor", "slurm", "--slurm", "time=4h", "--device", "cuda"),
@@ -189,7 +177,7 @@ def test_without_slurm_it_says_so(bench, plugin, tmp_path):
             "The table [slurm.keras-dcgan] names no implementation",
         ),
         ('[slurm.gan]\nmem = "lots"', "[slurm.gan]: mem: memory is a number"),
-        ("slurm = 3", "slurm is a table; write [slurm] above it"),
+        ("slurm = 3", "slurm must be a table; write [slurm] above its keys"),
         ('[slrum]\ntime = "4h"', "has the unknown key 'slrum'; did you mean slurm?"),
     ],
 )

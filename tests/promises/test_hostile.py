@@ -69,7 +69,7 @@ STILL_OK = {
 }
 
 FAILS = {
-    "exits": ("def train(self, *a): os._exit(0)", "error", "exit code 0 and without saying"),
+    "exits": ("def train(self, *a): os._exit(0)", "error", "exit code 0 without giving a reason"),
     "raises": (
         """
         def train(self, *a):

@@ -132,7 +132,8 @@ def test_a_checkpoint_that_cannot_be_restored_is_put_aside(bench, plugin):
     (folder / "record.json").unlink()
     done = bench("run", target, *SHORT)
     assert done.code == 1
-    assert "its checksums do not match; it was put aside" in bench.records()["gan"]["reason"]
+    reason = bench.records()["gan"]["reason"]
+    assert "its checksums do not match; the checkpoints were moved aside" in reason
     assert bench("run", target, *SHORT, "--retry").code == 0
     assert bench.records()["gan"]["weights_sha256"] == before
 
@@ -190,7 +191,7 @@ def test_a_run_that_another_process_is_at_is_refused(bench, plugin):
     with run_lock(bench.folder / "results/local/locks", folder.name, "another"):
         done = bench("run", target, *SHORT, "--force")
     assert done.code == 2
-    assert "is being run by process" in done.err and "`another`" in done.err
+    assert "is in use by process" in done.err and "`another`" in done.err
     assert (folder / "record.json").exists()
 
 

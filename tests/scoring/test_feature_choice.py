@@ -27,7 +27,7 @@ def test_features_are_read_as_they_are_written(text, words):
 
 @pytest.mark.parametrize("text", ["lenet:", "lenet:1", "lenet:-5", "lenet:2k", "lenet:²"])
 def test_a_count_that_is_none_is_refused(text):
-    with pytest.raises(UsageError, match="is not an integer above 1; write, for example, lenet:2500"):
+    with pytest.raises(UsageError, match="not an integer above 1; write, for example, lenet:2500"):
         parse_features(text)
 
 

@@ -99,7 +99,7 @@ def test_batches_come_one_at_a_time_and_in_order(lenet, mnist_5k):
 @pytest.mark.parametrize("shape", [(3, 32, 32, 1), (3, 28, 28, 3), (3, 28, 30, 1)])
 def test_images_of_another_size_are_an_error_that_names_both(lenet, shape):
     given = " x ".join(str(size) for size in shape[1:])
-    with pytest.raises(GanBenchError, match=f"28 x 28 x 1 .*these have {given}"):
+    with pytest.raises(GanBenchError, match=f"28 x 28 x 1 .*these are {given}"):
         lenet.features(np.zeros(shape, dtype=np.uint8))
 
 

@@ -62,7 +62,7 @@ def test_is_symmetric():
     first, second = statistics(features(0, 300, 16)), statistics(features(1, 200, 16, scale=1.3))
     there, back = frechet_distance(first, second), frechet_distance(second, first)
     assert there.value == pytest.approx(back.value, rel=1e-12)
-    assert (there.n_real, there.n_fake) == (back.n_fake, back.n_real) == (300, 200)
+    assert (there.rank_real, there.rank_fake) == (back.rank_fake, back.rank_real) == (16, 16)
 
 
 @pytest.mark.parametrize("count", [10, 500])

@@ -82,12 +82,12 @@ def test_files_with_many_images_are_never_read_whole(tmp_path, digits):
     [
         ("nothing", "There are no images 'nothing': give a folder"),
         ("mnist-5k:validation", "There are no images 'mnist-5k:validation'"),
-        ("mnist-5k:test:many", "the count 'many' is no whole number above 0"),
-        ("mnist-5k:test:0", "the count '0' is no whole number above 0"),
+        ("mnist-5k:test:many", "'many' in 'mnist-5k:test:many' is not a positive integer"),
+        ("mnist-5k:test:0", "The number '0' in 'mnist-5k:test:0' is not a positive integer"),
         ("mnist-5k:test:1001", "has 1,000 images, not 1,001"),
-        ("mnist-5k:test:1", "holds 1 image; at least two"),
+        ("mnist-5k:test:1", "has 1 image; at least two"),
         ("mnits:test", "did you mean mnist"),
-        ("absent.npz", "absent.npz is not there"),
+        ("absent.npz", "absent.npz does not exist"),
         (":test", "There are no images ':test'"),
     ],
 )
@@ -104,14 +104,14 @@ def zeros(dtype=np.uint8, shape=(10, 28, 28, 1)):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (zeros(np.float32), "holds float32 .* instead of uint8"),
-        (np.full((10, 28, 28, 1), np.nan), "holds float64 .* instead of uint8"),
-        (zeros(shape=(10, 28, 28)), r"holds uint8 \(10, 28, 28\) instead of"),
+        (zeros(np.float32), "has float32 .* instead of uint8"),
+        (np.full((10, 28, 28, 1), np.nan), "has float64 .* instead of uint8"),
+        (zeros(shape=(10, 28, 28)), r"has uint8 \(10, 28, 28\) instead of"),
         (zeros(shape=(10, 28, 28, 2)), "in 1 or 3 channels"),
         (np.asfortranarray(np.zeros((10, 28, 28, 3), np.uint8)), "Fortran"),
-        (zeros(shape=(1, 28, 28, 1)), "holds 1 image; at least two"),
-        (zeros(shape=(0, 28, 28, 1)), "holds no images; at least two"),
-        (np.array([{}] * 3, dtype=object), "holds object"),
+        (zeros(shape=(1, 28, 28, 1)), "has 1 image; at least two"),
+        (zeros(shape=(0, 28, 28, 1)), "has no images; at least two"),
+        (np.array([{}] * 3, dtype=object), "has object"),
     ],
 )
 def test_an_array_of_another_kind_is_one_sentence(tmp_path, array, message):
@@ -184,28 +184,28 @@ def corrupt(folder):
 
 def no_image(folder):
     (folder / "0003.png").write_text("no picture")
-    return r"0003\.png is damaged or no image"
+    return r"0003\.png is damaged or not a supported image"
 
 
 def other_file(folder):
     (folder / "notes.txt").write_text("hello")
-    return r"notes\.txt has no suffix of an image"
+    return r"notes\.txt does not have an image suffix"
 
 
 def other_size(folder):
     Image.new("L", (30, 28)).save(folder / "0003.png")
-    return r"0003\.png is of 28 x 30 x 1 but .*0000\.png of 28 x 28 x 1"
+    return r"0003\.png is 28 x 30 x 1 but .*0000\.png is 28 x 28 x 1"
 
 
 def colour(folder):
     Image.new("RGB", (28, 28)).save(folder / "0003.png")
-    return r"0003\.png is of 28 x 28 x 3 but"
+    return r"0003\.png is 28 x 28 x 3 but"
 
 
 def empty(folder):
     for path in folder.iterdir():
         path.unlink()
-    return "holds no images; at least two"
+    return "has no images; at least two"
 
 
 @pytest.mark.parametrize("harm", [corrupt, no_image, other_file, other_size, colour, empty])

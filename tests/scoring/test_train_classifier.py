@@ -38,7 +38,7 @@ def test_null_with_a_reason_until_it_is_trained_and_scored_afterwards(
     run = ("run", target, "--dataset", DATASET, *SHORT)
     done = bench(*run, **cache)
     assert done.code == 1
-    reason = "There is no lenet for folder:digits, the one that is shipped knows digits: run"
+    reason = "There is no lenet for folder:digits (the built-in one is for digits): run"
     assert reason in done.out
     (before,) = scores_of(bench)
     rows = {row["metric"]: row for row in before["scores"]}
@@ -73,7 +73,7 @@ def test_null_with_a_reason_until_it_is_trained_and_scored_afterwards(
     [
         ("mnist-5k", "The lenet of mnist-5k comes with gan-bench; there is nothing to train."),
         ("folder:plain", "folder:plain has no labels, so no classifier can be trained on it."),
-        ("folder:small", "are smaller than 8 pixels"),
+        ("folder:small", "too small for the classifier, which needs at least 8 x 8 pixels"),
         ("nothing", "There is no data set 'nothing'"),
     ],
 )

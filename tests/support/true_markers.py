@@ -39,7 +39,13 @@ def pytest_runtest_protocol(item):
     try:
         return (yield)
     finally:
-        _running.pop()
+        _running.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown():
+    _running.clear()  # fixtures that earlier tests shared may end here, and start a process for it
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -59,7 +59,7 @@ def test_a_worker_sees_the_one_gpu_that_it_is_to_use(ask):
 def test_what_the_user_made_visible_is_what_there_is(ask, visible):
     said = ask(visible)
     assert said["cuda"] == ["cuda:0", ["GPU-bbb2"], "GPU-bbb2"]
-    assert "The device cuda:1 is not there; nvidia-smi shows cuda:0 (Second)" in said["cuda:1"]
+    assert "There is no device cuda:1; nvidia-smi shows cuda:0 (Second)" in said["cuda:1"]
 
 
 @pytest.mark.process

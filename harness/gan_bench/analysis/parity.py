@@ -30,7 +30,7 @@ class RowParity:
 def row_parity(rows: Sequence[Row]) -> dict[str, RowParity]:
     """Return it by label, of the rows whose recipe another implementation's row has too.
 
-    A pair is checked by one certificate that speaks for both: changed values, another source or
+    A pair is checked by one certificate that covers both: changed values, another source or
     other versions on one side alone leave it unchecked.
     """
     found = {}

@@ -78,12 +78,12 @@ class RankedGroup:
 
     @cached_property
     def equals(self) -> list[str]:
-        """Labels that cannot be told apart from the best, though both sides have enough seeds."""
+        """Labels with enough seeds that cannot be distinguished from the best."""
         return [label for label in self._unclear if label not in self.unknown]
 
     @cached_property
     def unknown(self) -> list[str]:
-        """Labels that cannot be told apart from the best, where one side has too few seeds."""
+        """Labels that cannot be distinguished from the best because a side has too few seeds."""
         few = [label for label, spread in self.spreads.items() if spread.seeds < FEWEST_SEEDS]
         return [label for label in self._unclear if label in few or self.best in few]
 

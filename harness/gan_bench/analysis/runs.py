@@ -121,8 +121,8 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
     runs = []
     for run_id, spec in results.specs.items():
         record = results.records.get(run_id)
-        concerning = [c for c in results.certificates if c.concerns(spec)]
-        passed = [certificate.id for certificate in concerning if certificate.passed]
+        matching = [c for c in results.certificates if c.matches(spec)]
+        passed = [certificate.id for certificate in matching if certificate.passed]
         if record and record.parity and record.parity not in refuted:
             passed.append(record.parity)  # perhaps one whose file is gone
         files = results.score_files.get(run_id, ())
@@ -134,7 +134,7 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
                 scores=tuple(sorted(files, key=lambda f: -len({s.step for s in f.scores}))),
                 command=results.commands[run_id],
                 parity=tuple(dict.fromkeys(passed)),
-                parity_failed=tuple(c.id for c in concerning if c.verdict == "failed"),
+                parity_failed=tuple(c.id for c in matching if c.verdict == "failed"),
             )
         )
     return runs

@@ -1,4 +1,4 @@
-"""Values over seeds, and the one way in which report, compare, gate and claims compare them."""
+"""Values over seeds, and how report, compare, gate and claims compare them."""
 
 import math
 import statistics
@@ -15,9 +15,9 @@ from gan_bench.text import factor, figure
 LEVEL = 0.95
 """Confidence level of every interval."""
 FEWEST_SEEDS: Final = 3
-"""Fewer seeds say too little of how much seeds vary. From three on, "cannot be told apart" says
-something about the two sides and not about their number, values that are equal in every seed are
-taken for the truth and not for chance, and the gate judges a candidate."""
+"""Fewer seeds say too little about how much seeds vary. From three on, "cannot be distinguished" is
+a statement about the two sides and not about the number of seeds, values that are equal in all
+seeds count as certain, and the gate judges a candidate."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class SeedValues:
         return SeedValues(tuple(kept.values()), tuple(kept)) if kept else None
 
     def of_seeds(self, seeds: Iterable[int]) -> "SeedValues":
-        """Return the values of those seeds that are there, at least one."""
+        """Return the values of some seeds, of which at least one has a value."""
         kept = {seed: value for seed, value in self.by_seed.items() if seed in set(seeds)}
         return SeedValues(tuple(kept.values()), tuple(kept))
 
@@ -62,12 +62,12 @@ class SeedValues:
 
     @property
     def low(self) -> float:
-        """The least."""
+        """The lowest value."""
         return min(self.values)
 
     @property
     def high(self) -> float:
-        """The greatest."""
+        """The highest value."""
         return max(self.values)
 
     @property
@@ -78,7 +78,7 @@ class SeedValues:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much greater one mean is than another, with its uncertainty."""
+    """The difference of two means with its uncertainty."""
 
     estimate: float
     """a - b, or on the ratio scale the ratio of the geometric means, a / b."""
@@ -92,15 +92,15 @@ class Difference:
     """Number of seeds of each side."""
     scale: Scale = "difference"
     paired: bool = False
-    """Whether the two sides were compared seed by seed."""
+    """True if the two sides were compared seed by seed."""
     adjusted: bool = False
     same_order: bool = True
-    """False where the arithmetic means are in the other order than the geometric means, as one
-    collapsed seed can cause. Such a difference is never clear."""
+    """False if the arithmetic means contradict the order of the geometric means, as one collapsed
+    seed can cause. Such a difference is never clear."""
 
     @property
     def clear(self) -> bool:
-        """Whether the two can be told apart."""
+        """True if the two sides can be distinguished."""
         return self.p < 1 - LEVEL and self.same_order
 
     def better(self, metric: Metric) -> bool:
@@ -126,7 +126,7 @@ def compare(a: SeedValues, b: SeedValues, metric: Metric) -> Difference | None:
     Returns
     -------
     Difference or None
-        a against b, with p not corrected yet; None where a side has fewer than two seeds.
+        a against b, with an uncorrected p; None if a side has fewer than two seeds.
     """
     common = sorted(a.by_seed.keys() & b.by_seed.keys())
     in_pairs = 1 < len(common) == min(a.seeds, b.seeds)
@@ -149,20 +149,21 @@ def welch(
     Parameters
     ----------
     a, b
-        One figure a seed.
+        One value for each seed.
     scale
-        ``ratio`` compares logarithms, for figures that are positive and spread in proportion.
+        ``ratio`` compares logarithms, for values that are positive and vary in proportion to their
+        size.
 
     Returns
     -------
     Difference or None
-        None where a side has fewer than two seeds, or a ratio a figure that is not positive.
+        None if a side has fewer than two seeds, or if a ratio has a value that is not positive.
 
     Notes
     -----
     Welch 1947, "The generalization of Student's problem when several different population
-    variances are involved". Two sides without any spread differ for certain from three
-    seeds on; of two, as counts may have them, they say nothing of how much seeds vary.
+    variances are involved". From three seeds on, two sides without any spread differ with
+    certainty. Two seeds with equal values, which counts may have, show nothing about the spread.
     """
     x, y = on_scale(a, scale), on_scale(b, scale)
     if x is None or y is None or len(x) < 2 or len(y) < 2:
@@ -185,14 +186,14 @@ def paired(
     Parameters
     ----------
     a, b
-        Figures of the same seeds in the same order.
+        Values of the same seeds in the same order.
     scale
         See `welch`.
 
     Returns
     -------
     Difference or None
-        None where there are fewer than two seeds, or a ratio has a figure that is not positive.
+        None if there are fewer than two seeds, or if a ratio has a value that is not positive.
 
     Raises
     ------
@@ -200,7 +201,7 @@ def paired(
         The sides have different lengths.
     """
     if len(a) != len(b):
-        raise ValueError(f"paired figures need equal lengths, not {len(a)} and {len(b)}")
+        raise ValueError(f"paired values need equal lengths, not {len(a)} and {len(b)}")
     x, y = on_scale(a, scale), on_scale(b, scale)
     if x is None or y is None or len(x) < 2:
         return None
@@ -214,12 +215,12 @@ def paired(
 def mean_interval(
     values: Sequence[float], *, of: float = 0.0
 ) -> tuple[float, float, float, float] | None:
-    """Return a mean, its 95 % interval by Student's t, and p of its being zero.
+    """Return a mean, its 95 % interval by Student's t, and the p value of a mean of zero.
 
-    None where there are fewer than two values. Values that are equal but for the rounding of
-    numbers as large as ``of``, from which they were made, have no spread to judge by, and the
-    interval is the mean: shares of 10,000 images may differ by one image in every seed. Then p is
-    that of the sign test, 2 * 0.5**n.
+    None if there are fewer than two values. Values may be equal up to the rounding of numbers as
+    large as ``of``, from which they were calculated: shares of 10,000 images may differ by one
+    image in every seed. Such values show no spread: the interval is the mean, and p is that of the
+    sign test, 2 * 0.5**n.
     """
     x = np.asarray(values, dtype=np.float64)
     if len(x) < 2:
@@ -261,7 +262,7 @@ def holm_levels(p_values: Sequence[float], level: float) -> list[float]:
 
 
 def geometric_or_mean(values: Sequence[float], scale: Scale) -> float:
-    """Return the mean on a metric's scale: the geometric mean where it is compared as a ratio."""
+    """Return the mean on a metric's scale: the geometric mean if it is compared as a ratio."""
     x = np.asarray(values, dtype=np.float64)
     return float(np.exp(np.log(x).mean())) if scale == "ratio" and x.min() > 0 else float(x.mean())
 
@@ -273,7 +274,7 @@ def _without_spread(difference: float, seeds: int) -> float:
 def on_scale(
     values: Sequence[float], scale: Scale
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
-    """Return values or their logarithms as float64 (n,), None where one has no logarithm."""
+    """Return values or their logarithms as float64 (n,); None if one has no logarithm."""
     x = np.asarray(values, dtype=np.float64)
     if scale == "difference":
         return x
@@ -292,7 +293,12 @@ def as_difference(
 
 
 def interval(difference: Difference) -> str:
-    """Return e.g. ``95 % interval 1.2 to 3.4, p 0.003``."""
+    """Return e.g. ``95 % interval 1.2 to 3.4, p = 0.0030``."""
     show = factor if difference.scale == "ratio" else figure
-    p = "p < 0.001" if difference.p < 0.001 else f"p {difference.p:.2g}"
-    return f"95 % interval {show(difference.low)} to {show(difference.high)}, {p}"
+    low, high = show(difference.low), show(difference.high)
+    return f"95 % interval {low} to {high}, {p_value(difference.p)}"
+
+
+def p_value(p: float) -> str:
+    """Return e.g. ``p = 0.035`` or ``p < 0.001``."""
+    return "p < 0.001" if p < 0.001 else f"p = {figure(p, 2)}"

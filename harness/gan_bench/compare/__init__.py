@@ -1,9 +1,9 @@
-"""``gan-bench compare``: whether the second of two results folders is better than the first."""
+"""``gan-bench compare``: whether the second of two results folders is better."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 from gan_bench.analysis import statistics
 from gan_bench.analysis.identity import MACHINE, SAME_FOR_QUALITY, SAME_FOR_SPEED
@@ -23,15 +23,29 @@ from gan_bench.metrics import metric as metric_of
 from gan_bench.results.scores import Protocol, differences
 from gan_bench.text import against, listed
 
-__all__ = ["ComparedRow", "Comparison", "Side", "compare"]
-Kind = Literal[
-    "better", "worse", "cannot be told apart", "incomparable", "one seed", "no figure", "only"
-]
+__all__ = ["ComparedRow", "Comparison", "Kind", "Side", "compare"]
+
+
+class Kind(StrEnum):
+    """The result of comparing B with A; its value is the ``kind`` in JSON."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    INDISTINGUISHABLE = "indistinguishable"
+    INCOMPARABLE = "incomparable"
+    ONE_SEED = "one seed"
+    NO_VALUE = "no value"
+    ONLY = "only"
+
+    @property
+    def label(self) -> str:
+        """The kind in words."""
+        return "cannot be distinguished" if self is Kind.INDISTINGUISHABLE else self.value
 
 
 @dataclass(frozen=True)
 class Side:
-    """An implementation in one of the folders, over the seeds that succeeded."""
+    """The runs of one implementation in one folder, with the values of those that succeeded."""
 
     figure: SeedValues | None
     """Values of the metric."""
@@ -41,13 +55,13 @@ class Side:
     peak_rss_mb: SeedValues | None
     runs: int
     failures: int
-    """Number of runs that were started and did not succeed."""
+    """Number of runs that failed."""
     not_ok: dict[str, int]
     """Number of runs that did not succeed, by status."""
 
     @staticmethod
     def of(group: RunGroup, metric: str, protocol: str | None) -> "Side":
-        """Return the values of a group of runs."""
+        """Return the values of a group of runs under one protocol."""
         return Side(
             figure=group.values(metric, protocol),
             images_per_s=group.values(SPEED, None),
@@ -78,28 +92,28 @@ class ComparedRow:
     """The kind in words, with its reason."""
     protocol: str | None = None
     difference: Difference | None = None
-    """B against A; its p is corrected for the number of rows."""
+    """B relative to A, with p corrected for the number of rows."""
     speed: Difference | None = None
-    """Throughput, B / A; None where the machines differ."""
+    """Ratio of the throughputs, B / A; None if the machines differ."""
     notes: tuple[str, ...] = ()
-    """What else differs between the two, in words."""
+    """Other differences between the two, in words."""
 
     @property
     def comparable(self) -> bool:
-        """Whether values were compared."""
-        return self.kind in ("better", "worse", "cannot be told apart")
+        """True if values were compared."""
+        return self.kind in (Kind.BETTER, Kind.WORSE, Kind.INDISTINGUISHABLE)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The second folder, B, against the first, A."""
+    """The comparison of the second folder, B, with the first, A."""
 
     a: Path
     b: Path
     metric: Metric
     rows: tuple[ComparedRow, ...]
     left_out: tuple[str, ...]
-    """A sentence for each file of the two folders that could not be read."""
+    """One sentence for each file that could not be read."""
 
 
 def compare(a: Path, b: Path, metric: str | None = None) -> Comparison:
@@ -110,13 +124,13 @@ def compare(a: Path, b: Path, metric: str | None = None) -> Comparison:
     a, b
         The results before and after a change.
     metric
-        The name of a recorded metric such as ``fid_lenet``, or ``images_per_s``; by default the
-        FID that both folders have, for most implementations.
+        Name of a recorded metric such as ``fid_lenet``, or ``images_per_s``; by default the FID
+        that both folders have for the most implementations.
 
     Raises
     ------
     UsageError
-        One is no results folder or holds no run, or neither has the metric.
+        A folder is no results folder or has no runs, or neither folder has the metric.
     """
     folders = read_folder(a), read_folder(b)
     chosen = metric_of(_metric(folders, metric))
@@ -134,16 +148,16 @@ def _metric(folders: tuple[Folder, Folder], name: str | None) -> str:
     recorded = list(dict.fromkeys((*folders[0].metrics, *folders[1].metrics)))
     if name is not None:
         if name not in recorded and name != SPEED:
-            have = f"recorded are {listed(recorded)}" if recorded else "no figure is recorded"
+            have = f"they have {listed(recorded)}" if recorded else "they have no metrics"
             raise UsageError(
-                f"Neither {folders[0].path} nor {folders[1].path} has a metric {name!r} of a "
+                f"Neither {folders[0].path} nor {folders[1].path} has the metric {name!r} for a "
                 f"finished run; {have}."
             )
         return name
 
     def rank(fid: str) -> tuple[bool, int]:
-        having = [sum(bool(g.protocols(fid)) for g in folder.groups) for folder in folders]
-        return all(having), sum(having)
+        counts = [sum(bool(g.protocols(fid)) for g in folder.groups) for folder in folders]
+        return all(counts), sum(counts)
 
     return max((n for n in recorded if metric_of(n).is_fid), key=rank, default=SPEED)
 
@@ -154,14 +168,14 @@ def _row(
     folders: tuple[Folder, Folder],
     metric: Metric,
 ) -> ComparedRow:
-    """Compare one implementation; `_with_verdicts` says what follows from a difference."""
+    """Compare one implementation; `_with_verdicts` decides on the differences."""
     a, b = groups
     if a is None or b is None:
         in_a, in_b = (
             Side.of(group, metric.name, _first(group.protocols(metric.name))) if group else None
             for group in groups
         )
-        return ComparedRow(label, in_a, in_b, "only", f"only in {'A' if a else 'B'}")
+        return ComparedRow(label, in_a, in_b, Kind.ONLY, f"only in {'A' if a else 'B'}")
     of_b = b.protocols(metric.name)
     of_a = a.protocols(metric.name, prefer=of_b)
     common = of_a[0] if of_a and of_a[0] in of_b else None
@@ -172,30 +186,31 @@ def _row(
         label,
         side_a,
         side_b,
-        kind="cannot be told apart",
-        verdict="cannot be told apart",
+        kind=Kind.INDISTINGUISHABLE,
+        verdict=Kind.INDISTINGUISHABLE.label,
         protocol=common,
         speed=_compared(side_b.images_per_s, side_a.images_per_s, metric_of(SPEED))
         if same_machine
         else None,
         notes=tuple(_notes(a, b)),
     )
-    apart = _incomparable(a, b, metric)
-    if not apart and of_a and of_b and common is None:
-        apart = _differing_protocols(folders[0].protocol(of_a[0]), folders[1].protocol(of_b[0]))
-    if apart:
-        return replace(row, kind="incomparable", verdict=f"incomparable: {', '.join(apart)}")
+    obstacles = _incomparable(a, b, metric)
+    if not obstacles and of_a and of_b and common is None:
+        obstacles = _differing_protocols(folders[0].protocol(of_a[0]), folders[1].protocol(of_b[0]))
+    if obstacles:
+        verdict = f"incomparable: {', '.join(obstacles)}"
+        return replace(row, kind=Kind.INCOMPARABLE, verdict=verdict)
     if side_a.figure is None or side_b.figure is None:
         missing = [name for name, side in (("A", side_a), ("B", side_b)) if side.figure is None]
-        return replace(row, kind="no figure", verdict=f"no figure in {' and '.join(missing)}")
+        return replace(row, kind=Kind.NO_VALUE, verdict=f"no value in {' and '.join(missing)}")
     difference = _compared(side_b.figure, side_a.figure, metric)
     if difference is None:
-        return replace(row, kind="one seed", verdict="one seed: nothing certain")
+        return replace(row, kind=Kind.ONE_SEED, verdict="one seed: nothing certain")
     return replace(row, difference=difference)
 
 
 def _with_verdicts(rows: Sequence[ComparedRow], metric: Metric) -> list[ComparedRow]:
-    """Correct the rows' p values for their number, and say which difference is clear."""
+    """Correct the rows' p values for their number, and decide which differences are clear."""
     corrected = iter(holm([row.difference.p for row in rows if row.difference]))
     decided = []
     for row in rows:
@@ -203,10 +218,10 @@ def _with_verdicts(rows: Sequence[ComparedRow], metric: Metric) -> list[Compared
             decided.append(row)
             continue
         difference = replace(row.difference, p=next(corrected), adjusted=True)
-        kind: Kind = "cannot be told apart"
+        kind = Kind.INDISTINGUISHABLE
         if difference.clear:
-            kind = "better" if difference.better(metric) else "worse"
-        decided.append(replace(row, difference=difference, kind=kind, verdict=kind))
+            kind = Kind.BETTER if difference.better(metric) else Kind.WORSE
+        decided.append(replace(row, difference=difference, kind=kind, verdict=kind.label))
     return decided
 
 
@@ -219,7 +234,7 @@ def _first(protocols: Sequence[str]) -> str | None:
 
 
 def _incomparable(a: RunGroup, b: RunGroup, metric: Metric) -> list[str]:
-    """Return what keeps the two from being compared, each with both values."""
+    """Return the fields that make the two incomparable, each with both values."""
     if metric.name != SPEED:
         return a.setting.differences(b.setting, SAME_FOR_QUALITY)
     return a.setting.differences(b.setting, SAME_FOR_SPEED) + [
@@ -234,12 +249,12 @@ def _differing_protocols(a: Protocol, b: Protocol) -> list[str]:
 
 
 def _notes(a: RunGroup, b: RunGroup) -> list[str]:
-    """Return what differs and is no reason not to compare, in words."""
+    """Return the differences that do not prevent the comparison, in words."""
     notes = a.setting.differences(b.setting, MACHINE)
     notes += [fact_against(name, a, b) for name in differing_facts(a, b)]
     seeds = a.weights.keys() & b.weights.keys()
     if seeds and all(a.weights[s] == b.weights[s] is not None for s in seeds):
-        notes.append("the final weights are the same to the bit, seed by seed")
+        notes.append("the final weights are bit-identical, seed by seed")
     for letter, group in (("A", a), ("B", b)):
         if any(r.record and r.record.circumstances.device_exclusive is False for r in group.ok):
             notes.append(f"the device was not exclusive in {letter}, so its times are less certain")

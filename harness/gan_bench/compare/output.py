@@ -1,4 +1,4 @@
-"""A comparison as one sentence, as cells of tables, as markdown and as JSON."""
+"""A comparison as a sentence, as cells of tables, as Markdown and as JSON."""
 
 import math
 import statistics
@@ -8,11 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from gan_bench.analysis.statistics import Difference, SeedValues
-from gan_bench.compare import ComparedRow, Comparison, Side
+from gan_bench.compare import ComparedRow, Comparison, Kind, Side
 from gan_bench.errors import UsageError
 from gan_bench.metrics import SPEED
 from gan_bench.system.files import write_atomically
-from gan_bench.text import MISSING, figure, listed, many, markdown_text
+from gan_bench.text import (
+    MISSING,
+    WIDE,
+    WIDEST,
+    Column,
+    Table,
+    figure,
+    interval,
+    listed,
+    many,
+)
+
+_LONGEST_NAME = 24
+"""Longer names of implementations may wrap in the terminal."""
 
 
 def comparison_answer(comparison: Comparison) -> str:
@@ -20,18 +33,17 @@ def comparison_answer(comparison: Comparison) -> str:
     rows = comparison.rows
     compared = [row for row in rows if row.comparable]
     parts = []
-    for kind in ("better", "worse"):
+    for kind in (Kind.BETTER, Kind.WORSE):
         names = [row.label for row in compared if row.kind == kind]
         if names:
             parts.append(f"B is {kind} than A in {listed(names, 4)}")
-    same = [row.label for row in compared if row.kind == "cannot be told apart"]
-    if same and parts:
-        parts.append(f"they cannot be told apart in {listed(same, 4)}")
-    elif same:
-        parts.append(f"A and B cannot be told apart in {listed(same, 4)}")
+    unclear = [row.label for row in compared if row.kind == Kind.INDISTINGUISHABLE]
+    if unclear:
+        who = "they" if parts else "A and B"
+        parts.append(f"{who} {Kind.INDISTINGUISHABLE.label} in {listed(unclear, 4)}")
     if not compared:
         reasons = list(dict.fromkeys(row.verdict for row in rows))
-        parts.append(f"nothing can be said of A and B ({listed(reasons, 3)})")
+        parts.append(f"A and B cannot be compared ({listed(reasons, 3)})")
     elif len(compared) < len(rows):
         parts.append(f"{many(len(rows) - len(compared), 'more row')} cannot be compared")
     failed = _failures(rows)
@@ -41,7 +53,7 @@ def comparison_answer(comparison: Comparison) -> str:
 
 
 def _failures(rows: Sequence[ComparedRow]) -> str | None:
-    """Return how many runs failed where both sides were run, if the numbers differ."""
+    """Return how many runs of implementations in both folders failed, if the shares differ."""
     both = [(row.a, row.b) for row in rows if row.a and row.b]
     (in_a, of_a), (in_b, of_b) = (
         (sum(pair[side].failures for pair in both), sum(pair[side].runs for pair in both))
@@ -53,40 +65,27 @@ def _failures(rows: Sequence[ComparedRow]) -> str | None:
 
 
 def write_markdown(comparison: Comparison, out: Path) -> Path:
-    """Write ``compare.md`` into a folder, which is made if it is not there.
+    """Write ``compare.md`` into a folder, which is created if necessary.
 
     Raises
     ------
     UsageError
-        It cannot be written.
+        The file cannot be written.
     """
-    verdicts = [
-        (
-            row.label,
-            *(mean_and_spread(side.figure if side else None) for side in (row.a, row.b)),
-            *difference_cells(row.difference),
-            _test(row.difference),
-            row.verdict,
-        )
-        for row in comparison.rows
-    ]
-    columns = ("Implementation", f"{comparison.metric.name}, A", "B", difference_title(comparison))
-    cost_rows = [(row.label, *costs(row)) for row in comparison.rows]
-    of_costs = ("Implementation", "Images/s, A", "B", "B / A", "95 % interval")
-    differing = list(notes(comparison))
-    lines = [
+    differing = [f"- {sentence}" for sentence in notes(comparison)]
+    parts = [
         "# B against A",
         comparison_answer(comparison),
         f"- A: `{comparison.a}`\n- B: `{comparison.b}`",
-        _markdown((*columns, "95 % interval", "p", "Test", "Verdict"), verdicts),
-        _markdown((*of_costs, "Time to finish (s)", "Peak memory (MB)", "A", "B"), cost_rows),
-        *(["\n".join(f"- {sentence}" for sentence in differing)] if differing else []),
+        verdict_table(comparison).to_markdown(),
+        cost_table(comparison).to_markdown(),
+        "\n".join(differing),
         " ".join(method(comparison)),
     ]
     path = out / "compare.md"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, ("\n\n".join(lines) + "\n").encode())
+        write_atomically(path, ("\n\n".join(filter(None, parts)) + "\n").encode())
     except OSError as error:
         raise UsageError(
             f"The comparison cannot be written to {out} ({error.strerror}); name another folder "
@@ -140,8 +139,43 @@ def _side(side: Side | None) -> dict[str, Any] | None:
     return {**by_seed, "runs": side.runs, "not_ok": side.not_ok}
 
 
-def difference_title(comparison: Comparison) -> str:
-    """Return the column's title: what is shown of B and A."""
+def verdict_table(comparison: Comparison) -> Table:
+    """Return the table of values, differences and verdicts; the last column is the verdict."""
+    rows = [
+        (
+            row.label,
+            *(_mean_and_spread(side.figure if side else None) for side in (row.a, row.b)),
+            *_difference_cells(row.difference),
+            _test(row.difference),
+            row.verdict,
+        )
+        for row in comparison.rows
+    ]
+    numbers = (Column(title, "number") for title in ("A", "B", _difference_title(comparison)))
+    columns = (
+        *(_label_column(comparison), *numbers, Column("95 % interval", "number", WIDE)),
+        *(Column("p", "number", WIDE), Column("test", "name", WIDEST), Column("verdict")),
+    )
+    return Table(columns, rows)
+
+
+def cost_table(comparison: Comparison) -> Table:
+    """Return the table of throughput, time to finish, memory and statuses of both sides."""
+    columns = (
+        *(_label_column(comparison), Column("images/s A", "number"), Column("B", "number")),
+        *(Column("B / A", "number"), Column("95 % interval", "number", WIDE)),
+        *(Column("finish (s)", "number"), Column("peak (MB)", "number", WIDE)),
+        *(Column("runs A"), Column("runs B")),
+    )
+    return Table(columns, [(row.label, *_costs(row)) for row in comparison.rows])
+
+
+def _label_column(comparison: Comparison) -> Column:
+    short = max(len(row.label) for row in comparison.rows) <= _LONGEST_NAME
+    return Column("implementation", "name" if short else "text")
+
+
+def _difference_title(comparison: Comparison) -> str:
     differences = [row.difference for row in comparison.rows if row.difference]
     scales = {difference.scale for difference in differences} or {comparison.metric.scale}
     if len(scales) > 1:  # a value of 0 has no ratio
@@ -149,8 +183,7 @@ def difference_title(comparison: Comparison) -> str:
     return "B / A" if scales == {"ratio"} else "B - A"
 
 
-def mean_and_spread(spread: SeedValues | None) -> str:
-    """Return e.g. ``12.3 ± 0.41``, a mean and a standard deviation."""
+def _mean_and_spread(spread: SeedValues | None) -> str:
     if spread is None:
         return MISSING
     if spread.seeds < 2:
@@ -158,13 +191,13 @@ def mean_and_spread(spread: SeedValues | None) -> str:
     return f"{figure(spread.mean)} ± {figure(statistics.stdev(spread.values))}"
 
 
-def difference_cells(difference: Difference | None) -> tuple[str, str, str]:
+def _difference_cells(difference: Difference | None) -> tuple[str, str, str]:
     """Return the estimate, its interval, and p."""
     if difference is None:
         return MISSING, MISSING, MISSING
     sign = "+" if difference.scale == "difference" and difference.estimate > 0 else ""
-    interval = f"{figure(difference.low)} to {figure(difference.high)}"
-    return f"{sign}{figure(difference.estimate)}", interval, figure(difference.p)
+    bounds = interval(difference.low, difference.high)
+    return f"{sign}{figure(difference.estimate)}", bounds, figure(difference.p)
 
 
 def _test(difference: Difference | None) -> str:
@@ -173,29 +206,25 @@ def _test(difference: Difference | None) -> str:
     return "paired" if difference.paired else "Welch"
 
 
-def costs(row: ComparedRow) -> list[str]:
-    """Return throughput, time to finish, memory and statuses of both sides."""
+def _costs(row: ComparedRow) -> list[str]:
     sides = (row.a, row.b)
     changes = []
     for name in ("finish_s", "peak_rss_mb"):
         spreads = [getattr(side, name) if side else None for side in sides]
-        # As the report has them.
-        means = [figure(s and (s.median if name == "finish_s" else s.high)) for s in spreads]
-        changes.append(" → ".join(means) if set(means) != {MISSING} else MISSING)
+        # As in the report: the median time, the highest memory.
+        values = [figure(s and (s.median if name == "finish_s" else s.high)) for s in spreads]
+        changes.append(" → ".join(values) if set(values) != {MISSING} else MISSING)
+    rates = [side.images_per_s if side else None for side in sides]
     return [
-        *(_mean(side.images_per_s if side else None) for side in sides),
-        *difference_cells(row.speed)[:2],
+        *(figure(rate.mean if rate else None) for rate in rates),
+        *_difference_cells(row.speed)[:2],
         *changes,
         *(side.status if side else MISSING for side in sides),
     ]
 
 
-def _mean(spread: SeedValues | None) -> str:
-    return figure(spread.mean if spread else None)
-
-
 def notes(comparison: Comparison) -> Iterable[str]:
-    """Name what differs between A and B and is not in the verdicts, once for equal rows."""
+    """Return sentences on other differences between A and B; rows with the same ones share one."""
     labels: dict[str, list[str]] = {}
     for row in comparison.rows:
         for note in row.notes:
@@ -203,31 +232,28 @@ def notes(comparison: Comparison) -> Iterable[str]:
     together: dict[tuple[str, ...], list[str]] = {}
     for note, names in labels.items():
         together.setdefault(tuple(names), []).append(note)
-    for having, notes in together.items():
-        yield f"{listed(having, 4)}: {'; '.join(notes)}."
+    for shared_by, shared in together.items():
+        yield f"{listed(shared_by, 4)}: {'; '.join(shared)}."
 
 
 def method(comparison: Comparison) -> Iterable[str]:
-    """Return sentences on what is compared, and how."""
-    yield (
-        f"{comparison.metric.name}: mean ± standard deviation over the seeds that are ok, of "
-        f"{'steady training' if comparison.metric.name == SPEED else 'the final snapshots'}; "
-        f"{'higher' if comparison.metric.higher_is_better else 'lower'} is better."
+    """Return sentences on the values that are compared and on the test."""
+    measured = (
+        "training after the warm-up" if comparison.metric.name == SPEED else "final snapshots"
     )
     yield (
-        f"{_SCALES[comparison.metric.scale]} The test is paired where one side has all seeds of "
-        "the other, else it is Welch's. p is corrected by Holm for the number of rows, and below "
-        "0.05 it is a verdict."
+        f"{comparison.metric.name}: mean ± standard deviation over the seeds that succeeded, from "
+        f"{measured}; {'higher' if comparison.metric.higher_is_better else 'lower'} is better."
     )
-    yield "Images/s are compared where device, threads and machine are the same."
+    yield (
+        f"{_SCALES[comparison.metric.scale]} The test is paired if one side has all seeds of the "
+        "other; otherwise it is Welch's. p is corrected by Holm's method for the number of rows; "
+        "below 0.05, B is called better or worse."
+    )
+    yield "Images/s are compared only if device, threads and machine are the same."
 
 
 _SCALES = {
     "ratio": "Logarithms are compared: B / A is the ratio of the geometric means.",
     "difference": "B - A is the difference of the means.",
 }
-
-
-def _markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(markdown_text(cell) for cell in line)} |" for line in lines)

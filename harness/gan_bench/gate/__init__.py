@@ -28,7 +28,7 @@ class Gate:
     margin: float
     rows: tuple[GateRow, ...]
     left_out: tuple[str, ...] = ()
-    """A sentence for each thing in the results folder that was not compared."""
+    """One sentence for each thing in the results folder that was not compared."""
 
     @property
     def exit_code(self) -> int:
@@ -37,18 +37,18 @@ class Gate:
 
 
 def with_labels(rows: Sequence[GateRow]) -> tuple[GateRow, ...]:
-    """Return rows with labels that differ."""
+    """Return the rows with distinct labels."""
     names = Counter(row.baseline.implementation for row in rows)
     return tuple(replace(r, distinct=names[r.baseline.implementation] == 1) for r in rows)
 
 
 def choose_metric(baseline: Baseline, name: str | None) -> str:
-    """Return the name of the metric to compare: by default fid_lenet, else another FID.
+    """Return the name of the metric to compare; by default fid_lenet, otherwise another FID.
 
     Raises
     ------
     UsageError
-        The baseline does not have the metric, or has no FID if none is named.
+        The baseline does not have the metric, or no metric is named and it has no FID.
     """
     known = baseline.metrics
     timed = any(run.images_per_s is not None for e in baseline.entries for run in e.seeds)
@@ -56,8 +56,10 @@ def choose_metric(baseline: Baseline, name: str | None) -> str:
     if name is None:
         fids = [n for n in known if metric(n).is_fid]
         if not fids:
-            have = f"give --metric {listed(everything, last='or')}" if everything else "nor another"
-            raise UsageError(f"The baseline has no FID; {have}.")
+            if not everything:
+                raise UsageError("The baseline has no metric; freeze one from scored runs.")
+            names = listed(everything, last="or")
+            raise UsageError(f"The baseline has no FID; give --metric {names}.")
         return "fid_lenet" if "fid_lenet" in fids else fids[0]
     if name not in everything:
         raise UsageError(f"The baseline has no metric {name!r}; it has {listed(everything)}.")
@@ -74,17 +76,17 @@ def chosen_targets(targets: Sequence[str], known: Sequence[str], *, run: bool) -
     known
         The baseline's implementations.
     run
-        Whether they will be trained.
+        True if they will be trained.
 
     Raises
     ------
     UsageError
-        One is not in the baseline, is named twice, or cannot be trained.
+        A target is not in the baseline, is named twice, or cannot be trained.
     """
     found: dict[str, str] = {}
     for target in targets:
         if is_path(target) and not run:
-            raise UsageError(f"{target}: a path is trained, give --run; or name an implementation.")
+            raise UsageError(f"{target}: a path needs --run; without it, name an implementation.")
         name = path_name(target) if is_path(target) else target
         if name not in known:
             hint = did_you_mean(name, known, f"it has {listed(known)}.")
@@ -107,13 +109,13 @@ def compare_stored(
 ) -> tuple[list[GateRow], tuple[str, ...]]:
     """Compare entries of a baseline with the runs of a results folder.
 
-    Where there are twice as many fresh seeds as needed, one half is tested first, and if it trips,
-    the other half alone decides, as with ``--run``.
+    With twice as many fresh seeds as needed, the first half is tested first, and if it fails, the
+    second half alone decides, as with ``--run``.
 
     Returns
     -------
     rows, left_out
-        One row for each entry; a sentence for each thing of the folder that was not compared.
+        One row for each entry; one sentence for each thing in the folder that was not compared.
 
     Raises
     ------
@@ -129,7 +131,7 @@ def compare_stored(
         rows[i] = confirmed(rows[i], rerun)
     for i, row in enumerate(rows):
         if row.tripped and not compared[i].rerun:
-            why = f"{row.why}; unconfirmed, which takes {2 * FEWEST_SEEDS} fresh seeds"
+            why = f"{row.why}; unconfirmed, as that needs {2 * FEWEST_SEEDS} fresh seeds"
             rows[i] = replace(row, why=why)
     return rows, found.left_out
 
@@ -145,7 +147,7 @@ class _Compared:
     first: list[int] | None
     """Seeds of the first test; None for all."""
     rerun: list[int] | None
-    """Seeds of the test that confirms a trip; None where there are too few."""
+    """Seeds of the test that confirms a failure; None if there are too few."""
     notes: tuple[str, ...]
     """Sentences on other runs of the implementation."""
 
@@ -175,8 +177,7 @@ def _partner(
 ) -> tuple[Entry | None, tuple[str, ...]]:
     """Return the entry to compare with, and sentences on the others of its implementation.
 
-    One that is comparable, else one of the same data and budget; of several the one that was
-    planned last.
+    A comparable one is preferred, then one with the same data and budget.
     """
     same = [entry for entry in candidates if entry.implementation == baseline.implementation]
 

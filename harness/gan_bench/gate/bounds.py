@@ -14,29 +14,29 @@ from gan_bench.metrics import Metric, Scale, metric
 from gan_bench.text import listed
 
 LEVEL: Final = 0.05
-"""Chance that a gate over all its implementations trips although nothing is worse (one-sided)."""
+"""Chance that the first test fails for any implementation although nothing is worse (one-sided)."""
 LEAST_SPREAD: Final = 0.02
-"""Least standard deviation that a baseline is taken to have, as a share of its mean."""
+"""Minimum standard deviation assumed for a baseline, as a share of its mean."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A candidate's seeds against a baseline's, before the rows are corrected for their number.
+    """A candidate's seeds against a baseline's, before the correction for the number of rows.
 
-    Means and bounds are those of the logarithms where ``scale`` is ``ratio``. Where higher is
-    better, their sign is turned, so that greater is always worse.
+    Means are those of the logarithms if ``scale`` is ``ratio``. If higher is better, their sign is
+    reversed: greater always means worse.
     """
 
     baseline: tuple[float, ...]
-    """One value a seed, as it was measured."""
+    """One measured value for each seed."""
     candidate: tuple[float, ...]
     scale: Scale
     sign: int
-    """1 where lower is better, -1 where higher is."""
+    """1 if lower is better, -1 if higher is better."""
     baseline_mean: float
     candidate_mean: float
     error: float
-    """The standard error of the difference of the means, s_b sqrt(1/n + 1/m)."""
+    """Standard error of the difference of the means, s_b sqrt(1/n + 1/m)."""
     margin: float
     p_worse: float
     """One-sided p value for the candidate being worse by more than the margin."""
@@ -72,17 +72,17 @@ class Measured:
 def measure(
     name: str, baseline: Sequence[float], candidate: Sequence[float], margin: float
 ) -> Measured:
-    """Compare the mean of a candidate's seeds with what the baseline's seeds let expect.
+    """Compare the mean of a candidate's seeds with a prediction from the baseline's seeds.
 
     Parameters
     ----------
     name
         Name of the metric.
     baseline, candidate
-        At least two values of the baseline and one of the candidate; greater than 0 where the
-        metric is compared as a ratio.
+        At least two values of the baseline and one of the candidate; greater than 0 if the metric
+        is compared as a ratio.
     margin
-        By how much a mean may be worse before it matters, as a share of the baseline's.
+        How much worse a mean may be, as a share of the baseline's.
 
     Raises
     ------
@@ -93,13 +93,13 @@ def measure(
     -----
     The bound is that of the mean of m further observations of a normal distribution of which n
     are known (Hahn and Meeker 1991, "Statistical Intervals", section 4.7):
-    mean + t(1 - level, n - 1) s sqrt(1/n + 1/m). Only the baseline's spread counts: the few seeds
-    of a candidate say little of theirs.
+    mean + t(1 - level, n - 1) s sqrt(1/n + 1/m). Only the baseline's spread counts, because the
+    few seeds of a candidate say little about theirs.
     """
     scale, sign = metric(name).scale, metric(name).sign
     if len(baseline) < 2 or len(candidate) < 1:
-        counts = f"{len(baseline)} seeds of the baseline and {len(candidate)} of the candidate"
-        raise ValueError(counts)
+        counts = f"{len(baseline)} of the baseline and {len(candidate)} of the candidate"
+        raise ValueError(f"too few seeds: {counts}")
     x, y = on_scale(baseline, scale), on_scale(candidate, scale)
     if x is None or y is None:
         raise ValueError("a ratio needs values greater than 0")
@@ -125,7 +125,7 @@ def measure(
 
 
 def paired_bound(name: str, baseline: Sequence[float], candidate: Sequence[float]) -> float | None:
-    """Return how much worse a candidate is at most, seed by seed, with a confidence of 95 %.
+    """Return how much worse a candidate is at most, paired by seed, with 95 % confidence.
 
     Parameters
     ----------
@@ -137,14 +137,14 @@ def paired_bound(name: str, baseline: Sequence[float], candidate: Sequence[float
     Returns
     -------
     float or None
-        A share of the baseline: the upper end of the one-sided interval by Student's t of the mean
-        difference. None below two pairs, and where a ratio has a value that is not positive.
+        A share of the baseline: the upper end of the one-sided interval of the mean difference by
+        Student's t. None with fewer than two pairs, or if a ratio has a value that is not positive.
 
     Notes
     -----
-    Runs of one seed share start, data and noise. As long as they differ by rounding only, their
-    FIDs nearly agree, and this bound is far below that of fresh seeds. Where a change sends them
-    another way it is above, and says nothing.
+    Runs with the same seed share initial weights, data and noise. If they differ by rounding alone,
+    their FIDs are nearly equal, and this bound is much tighter than that of fresh seeds. After a
+    larger change it is wider, and decides nothing.
     """
     compared: Metric = metric(name)
     x, y = on_scale(baseline, compared.scale), on_scale(candidate, compared.scale)
@@ -160,7 +160,7 @@ def paired_bound(name: str, baseline: Sequence[float], candidate: Sequence[float
 
 
 def _p(apart: float, error: float, freedom: int) -> float:
-    if error == 0:  # all figures of the baseline are 0
+    if error == 0:  # all values of the baseline are 0
         return 0.0 if apart > 0 else 1.0
     return float(stats.t.sf(apart / error, freedom))
 
@@ -170,57 +170,57 @@ class PairedSeeds:
     """The candidate's runs on the baseline's own seeds, compared seed by seed."""
 
     seeds: tuple[int, ...] = ()
-    """Seeds that succeeded on both sides; none where one failed on the candidate's side only."""
-    bits: bool = False
-    """Whether all weights and values are equal to the bit."""
+    """Seeds that succeeded on both sides; empty if one failed on the candidate's side only."""
+    identical: bool = False
+    """True if all weights and values are bit-identical."""
     bound: float | None = None
-    """How much worse the candidate is at most, with a confidence of 95 %, as a share."""
+    """How much worse the candidate is at most, with 95 % confidence, as a share."""
     margin: float = 0.0
     means: tuple[float, float] | None = None
-    """Means of baseline and candidate; geometric where the metric is compared as a ratio."""
+    """Means of baseline and candidate; geometric if the metric is compared as a ratio."""
 
     @property
     def within_margin(self) -> bool:
-        """Whether the seeds so far do not rule out a pass."""
-        return self.bits or (self.bound is not None and self.bound <= self.margin)
+        """True if these seeds would pass."""
+        return self.identical or (self.bound is not None and self.bound <= self.margin)
 
     def settles(self, candidate: Entry, fresh: Sequence[int]) -> bool:
         """Return whether these seeds are enough to pass the candidate.
 
-        Fresh seeds, where there are some, decide instead, unless the own seeds have the same bits
-        and no fresh seed failed.
+        If there are fresh seeds, they decide, unless the own seeds are bit-identical and no fresh
+        seed failed.
         """
         enough = len(self.seeds) >= FEWEST_SEEDS and self.within_margin
         runs = [run for run in candidate.seeds if run.seed in fresh]
-        fine = self.bits and all(run.status == "ok" and not run.failed for run in runs)
+        fine = self.identical and all(run.status == "ok" and not run.failed for run in runs)
         return enough and (fine or not runs)
 
     @property
     def improvement(self) -> bool:
-        """Whether the candidate is better by more than the margin."""
+        """True if the candidate is better by more than the margin."""
         better = self.bound is not None and self.bound <= -self.margin / (1 + self.margin)
-        return better and not self.bits
+        return better and not self.identical
 
     @property
     def why(self) -> str:
         """The reason, in words."""
         seeds = listed([str(seed) for seed in self.seeds], 6)
-        if self.bits:
-            return f"the same weights and figures to the bit on the baseline's seeds {seeds}"
+        if self.identical:
+            return f"weights and values are bit-identical on the baseline's seeds {seeds}"
         bound = self.bound or 0.0
         much = f"at most {bound:.1%} worse" if bound > 0 else f"at least {-bound:.1%} better"
         less = "more" if self.improvement else "less"
         than = "" if not self.improvement and bound <= 0 else f", {less} than the margin"
-        return f"paired with the baseline's own seeds {seeds} it is {much} (95 % bound){than}"
+        return f"paired with the baseline's own seeds {seeds}, it is {much} (95 % bound){than}"
 
 
 def paired_seeds(baseline: Entry, candidate: Entry, name: str, margin: float) -> PairedSeeds:
-    """Compare what both sides ran on the same seeds: the same start, data and noise.
+    """Compare both sides on the seeds that they share.
 
     Returns
     -------
     PairedSeeds
-        Without any seed where none is common, or one of the candidate's has no value.
+        Without seeds if none is shared, or if one of the candidate's has no value.
     """
     known = {run.seed: run for run in baseline.ok}
     both = [(known[run.seed], run) for run in candidate.seeds if run.seed in known]
@@ -230,21 +230,21 @@ def paired_seeds(baseline: Entry, candidate: Entry, name: str, margin: float) ->
     complete = len(after) == len(both)
     if not both or not complete or any(b.failed and not a.failed for a, b in both):
         return PairedSeeds()
-    bits = all(
+    identical = all(
         a.weights_sha256 is not None
         and a.weights_sha256 == b.weights_sha256
         and a.figures[name] == b.figures[name]
         for a, b in both
     )
     bound = paired_bound(name, before, after)
-    if len(both) == 1 and not bits:  # one pair has no interval: its own difference must do
+    if len(both) == 1 and not identical:  # one pair has no interval: take its difference
         bound = paired_bound(name, before * 2, after * 2)
     scale = metric(name).scale
     means = geometric_or_mean(before, scale), geometric_or_mean(after, scale)
-    return PairedSeeds(tuple(b.seed for _, b in both), bits, bound, margin, means)
+    return PairedSeeds(tuple(b.seed for _, b in both), identical, bound, margin, means)
 
 
 def fresh_seeds(baseline: Entry, candidate: Entry) -> list[int]:
-    """Return the candidate's seeds that are not the baseline's own, in their order."""
+    """Return the candidate's seeds that the baseline does not have, in their order."""
     own = {run.seed for run in baseline.seeds}
     return [run.seed for run in candidate.seeds if run.seed not in own]

@@ -1,4 +1,4 @@
-"""Whether two entries may be compared: what must be equal, and what is only noted."""
+"""Which fields of two entries must be equal to compare them, and which differences are noted."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,14 +10,14 @@ from gan_bench.results.scores import differences
 from gan_bench.text import against
 
 _SAME_TRAINING = ("recipe", "framework", "steps", "on_divergence")
-"""What a gate asks for beside an equal setting: that the same thing was trained."""
+"""Fields that must be equal besides those of the setting."""
 
 
 def incomparable(baseline: Entry, candidate: Entry, metric: str) -> list[str]:
-    """Return what keeps a metric from being compared, each with both values.
+    """Return the fields that make a metric incomparable, each with both values.
 
-    Data, training splits, budget, recipe and protocol must be equal. For speed the machine must be
-    equal too, and exclusive on both sides.
+    Data, training splits, budget, recipe and protocol must be equal. For speed, the machine
+    must also be equal, and exclusive on both sides.
     """
     names = SAME_FOR_SPEED if metric == SPEED else SAME_FOR_QUALITY
     found = baseline.setting.differences(candidate.setting, names)
@@ -38,7 +38,7 @@ def incomparable(baseline: Entry, candidate: Entry, metric: str) -> list[str]:
 
 
 def noted(baseline: Entry, candidate: Entry) -> list[str]:
-    """Return what differs and is no reason not to compare: versions, machine, source and such."""
+    """Return differences that do not prevent a comparison: versions, machine, source and others."""
     names = dict.fromkeys((*baseline.conventions, *candidate.conventions))
     found = [
         f"conventions: {name} is pinned otherwise"
@@ -53,21 +53,21 @@ def noted(baseline: Entry, candidate: Entry) -> list[str]:
 
 
 def untimed(entry: Entry, name: str) -> list[str]:
-    """Return what keeps the speed of one side from being compared.
+    """Return the reasons why the speed of one side cannot be compared.
 
     Parameters
     ----------
     entry
-        The side.
+        One side.
     name
         ``baseline`` or ``candidate``.
     """
     found = []
     timed = [run for run in entry.ok if run.images_per_s is not None]
     if any(run.device_exclusive is not True for run in timed):
-        found.append(f"the device was not exclusive in the {name}, so its speed is no figure")
+        found.append(f"the device was not exclusive in the {name}, so its speed is not reliable")
     if any(run.probe_gflops is None for run in timed):
-        found.append(f"the {name} has no calibration probe of its device, so its speed is no ratio")
+        found.append(f"the {name} has no calibration probe of its device")
     if len({run.machine for run in timed}) > 1:
         found.append(f"the {name} comes from several machines")
     return found

@@ -1,29 +1,41 @@
-"""A gate as one sentence, cells of a table, markdown, JSON, JUnit XML and annotations."""
+"""The outcome of a gate as a sentence, a table, Markdown, JSON, JUnit XML and annotations."""
 
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+
+from markupsafe import Markup
 
 from gan_bench.errors import UsageError
 from gan_bench.gate import Gate
 from gan_bench.gate.baseline import Entry
 from gan_bench.gate.verdict import EXIT_CODES, GateRow
 from gan_bench.metrics import SPEED
-from gan_bench.text import MISSING, figure, listed, many, markdown_text
+from gan_bench.text import (
+    MISSING,
+    WIDE,
+    Column,
+    Table,
+    figure,
+    listed,
+    many,
+    markdown_text,
+    percent,
+)
 
 _COLUMNS = 56
 _BOUND, _ONE, _SEVERAL = "|", "o", "8"
 
 
 def seed_plot(row: GateRow) -> str:
-    """Return a plot in text: the axis, the seeds of baseline and candidate, and the bound.
+    """Return a text plot of the seeds of baseline and candidate.
 
-    An ``o`` is a seed, an ``8`` several at one place, ``|`` the bound that the candidate's
-    mean, ``^``, may not cross. The axis is logarithmic where the metric is compared as a ratio.
+    ``o`` is one seed and ``8`` several; ``^`` is the candidate's mean, which must not cross the
+    bound, ``|``. The axis is logarithmic if the metric is compared as a ratio.
     """
     measured = row.measured
     if measured is None:
@@ -59,15 +71,15 @@ def _marks(columns: Sequence[int], bound: int) -> str:
     return "".join(marks)
 
 
-UNIT = "images/s for each GFLOP/s that the probe found"
+UNIT = "images/s for each GFLOP/s of the calibration probe"
 
 
 def gate_answer(gate: Gate) -> str:
     """Return the outcome in one sentence."""
     counts = Counter(row.verdict for row in gate.rows)
-    word = {0: "passes", 1: "fails", 3: "cannot compare", 4: "measured too little"}[gate.exit_code]
+    word = {0: "passes", 1: "fails", 3: "cannot compare", 4: "has too few values"}[gate.exit_code]
     parts = []
-    for verdict in (*EXIT_CODES,):
+    for verdict in EXIT_CODES:
         names = [row.label for row in gate.rows if row.verdict == verdict]
         if names and (verdict != "pass" or len(counts) > 1):
             parts.append(f"{verdict} in {listed(names, 4)}")
@@ -78,16 +90,9 @@ def gate_answer(gate: Gate) -> str:
 
 def markdown(gate: Gate) -> str:
     """Return the page for a pull request or a job's summary."""
-    # The comment lets a workflow find the page that it wrote before.
+    # A workflow finds its earlier page by this comment.
     lines = ["<!-- gan-bench gate -->", f"### {_text(gate_answer(gate))}", ""]
-    titles = ("implementation", "baseline", "spread", "candidate", "bound", "seeds", "verdict")
-    lines += [f"| {' | '.join(titles)} |", "|---|--:|--:|--:|--:|--:|---|"]
-    for row in gate.rows:
-        before, after, spread, seeds, bound = cells(row)
-        verdict = row.verdict if row.verdict in ("pass", "improvement") else f"**{row.verdict}**"
-        values = (row.label, before, spread, after, bound, seeds)
-        lines.append(f"| {' | '.join(_text(value) for value in values)} | {verdict} |")
-    lines.append("")
+    lines += [_quiet(gate_table(gate, _emphasised).to_markdown()), ""]
     for row in gate.rows:
         lines.append(f"- {_text(row.label)}: {_text(row.why)}.")
     plots = [f"{row.label}\n{plot}" for row in gate.rows if (plot := seed_plot(row))]
@@ -96,7 +101,7 @@ def markdown(gate: Gate) -> str:
         lines += ["", "```text", *"\n\n".join(plots).replace("`", "'").splitlines(), legend, "```"]
     notes = [f"{row.label}: {listed(row.notes)}." for row in gate.rows if row.notes]
     if notes:
-        lines += ["", "What else differs from the baseline, and was compared all the same:", ""]
+        lines += ["", "Differences from the baseline that do not count:", ""]
         lines += [f"- {_text(note)}" for note in notes]
     lines += ["", _protocol(gate), ""]
     return "\n".join(lines)
@@ -140,8 +145,22 @@ def _row(row: GateRow) -> dict[str, Any]:
     }
 
 
-def cells(row: GateRow) -> tuple[str, str, str, str, str]:
-    """Return baseline, candidate, spread, seeds and bound."""
+def gate_table(gate: Gate, verdict: Callable[[GateRow], object]) -> Table:
+    """Return one row for each implementation; `verdict` makes the last cell."""
+    columns = (
+        *(Column("implementation", "name"), Column("baseline", "number")),
+        *(Column("candidate", "number"), Column("spread", "number", WIDE)),
+        *(Column("seeds", "number", WIDE), Column("bound", "number"), Column("verdict")),
+    )
+    return Table(columns, [(row.label, *_cells(row), verdict(row)) for row in gate.rows])
+
+
+def _emphasised(row: GateRow) -> str:
+    good = row.verdict in ("pass", "improvement")
+    return row.verdict if good else Markup("**{}**").format(row.verdict)
+
+
+def _cells(row: GateRow) -> tuple[str, str, str, str, str]:
     measured = row.measured
     if measured is None and row.paired is not None:
         before, after = row.paired
@@ -163,36 +182,37 @@ def _protocol(gate: Gate) -> str:
         for p in protocols
     )
     return (
-        f"Trained on {_text(data)}. {scored + '. ' if scored else ''}A mean over seeds "
-        f"beyond the bound is a regression: a one-sided prediction bound, corrected for the number "
-        f"of implementations, and a margin of {percent(gate.margin)} on top."
+        f"Trained on {_text(data)}. {scored + '. ' if scored else ''}A mean over the seeds that is "
+        "worse than the bound is a regression. The bound is a one-sided prediction bound, "
+        f"corrected for the number of implementations, plus a margin of {percent(gate.margin)}."
     )
 
 
 def _text(text: str) -> str:
-    """Return text for a line of markdown, which also notifies nobody."""
-    return str(markdown_text(text)).replace("@", "&#64;")
+    """Return text for a line of Markdown in which @ mentions nobody."""
+    return _quiet(markdown_text(text))
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage without needless zeros, e.g. ``5%``, ``2.5%``."""
-    return f"{100 * share:.4g}%"
+def _quiet(markdown: str) -> str:
+    return str(markdown).replace("@", "&#64;")
 
 
 def write_text(path: Path, text: str, *, append: bool = False) -> None:
-    """Write a file of the gate's, or add to one that a CI server keeps.
+    """Write a file, or append to it.
 
     Raises
     ------
     UsageError
-        It cannot be written.
+        The file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a" if append else "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error.strerror}).") from error
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); name another file."
+        ) from error
 
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -205,7 +225,7 @@ _KINDS = {
 
 
 def junit(gate: Gate) -> bytes:
-    """Return the XML file; what is no pass is a failure, or where nothing was compared an error."""
+    """Return the XML file: a bad verdict is a failure, or an error if nothing was compared."""
     kinds = [_KINDS.get(row.verdict) for row in gate.rows]
     counts = {
         "tests": str(len(gate.rows)),
@@ -230,7 +250,7 @@ def junit(gate: Gate) -> bytes:
 
 
 def _clean(text: str) -> str:
-    """Return a text without the characters that XML cannot hold."""
+    """Return a text in which characters that XML does not allow are replaced."""
     return _NOT_XML.sub("\ufffd", text)
 
 
@@ -244,7 +264,7 @@ _ANNOTATION_KINDS = {
 
 
 def annotations(gate: Gate) -> list[str]:
-    """Return one line for each implementation that did not just pass."""
+    """Return one line for each implementation with another verdict than pass."""
     return [
         f"::{kind} title={_property(f'gan-bench gate: {row.label}')}::"
         f"{_data(f'{gate.metric}: {row.verdict}. {row.why}')}"

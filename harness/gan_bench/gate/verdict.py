@@ -1,4 +1,4 @@
-"""The verdict on each implementation of a baseline, and the exit code of all together."""
+"""The verdict on each implementation of a baseline, and the exit code."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -14,7 +14,7 @@ from gan_bench.gate.bounds import LEVEL, Measured, fresh_seeds, measure, paired_
 from gan_bench.gate.comparability import incomparable, noted
 from gan_bench.metrics import SPEED
 from gan_bench.metrics import metric as metric_of
-from gan_bench.text import listed, many, sanitize
+from gan_bench.text import figure, listed, many, sanitize
 
 Verdict = Literal["pass", "improvement", "regression", "incomparable", "diverged", "not measured"]
 EXIT_CODES: Final[dict[Verdict, int]] = {
@@ -27,7 +27,7 @@ EXIT_CODES: Final[dict[Verdict, int]] = {
 }
 """Earlier ones take precedence."""
 _TRAINED = ("ok", "diverged")
-"""Statuses that say how training went; the others concern the program or the machine."""
+"""Statuses that are a result of training; the others concern the program or the machine."""
 
 
 @dataclass(frozen=True)
@@ -40,41 +40,41 @@ class GateRow:
     """The reason, in words."""
     candidate: Entry | None = None
     measured: Measured | None = None
-    """The test of the seeds that decided; None where no values were tested."""
+    """The test of the seeds that decided; None if no values were tested."""
     paired: tuple[float, float] | None = None
-    """Means of both sides over the baseline's own seeds, where these decided."""
+    """Means of both sides over the baseline's own seeds, if these decided."""
     level: float = LEVEL
     """Level of the test of the values, after Holm's correction."""
     p_failures: float | None = None
     """One-sided p value for the candidate failing more often, before Holm's correction."""
     failures: str = ""
-    """How often training went wrong, in words; empty where it never did."""
+    """How many runs diverged or collapsed, in words; empty if none did."""
     unmeasured: str = ""
-    """Which runs have no value, in words; empty where each has one."""
+    """The runs without a value, in words; empty if there are none."""
     crashed: bool = False
-    """Whether a run ended early for another reason than its losses."""
+    """True if a run ended early for another reason than divergence."""
     notes: tuple[str, ...] = ()
-    """What else differs between the two."""
+    """Differences between the two that do not count."""
     seeds: tuple[int, ...] = ()
     """The candidate's seeds that decided."""
     first: "GateRow | None" = None
-    """The verdict before the rerun, where there was one."""
+    """The verdict before the rerun; None if there was no rerun."""
     distinct: bool = True
-    """Whether the baseline has the implementation once."""
+    """False if the baseline has the implementation more than once."""
 
     @property
     def label(self) -> str:
-        """The implementation's name, with data and budget where the baseline repeats it."""
+        """The implementation's name, with data and budget if the baseline has it more than once."""
         return self.baseline.implementation if self.distinct else self.baseline.label
 
     @property
     def tripped(self) -> bool:
-        """Whether it fails, unless a rerun says otherwise."""
+        """True if the row fails, unless a rerun passes."""
         return EXIT_CODES[self.verdict] == 1
 
 
 def exit_code(rows: Sequence[GateRow]) -> int:
-    """Return the gate's exit code: the precedence is that of `EXIT_CODES`."""
+    """Return the gate's exit code, by the precedence in `EXIT_CODES`."""
     codes = {EXIT_CODES[row.verdict] for row in rows}
     return next((code for code in EXIT_CODES.values() if code in codes), 0)
 
@@ -92,21 +92,21 @@ def assess(
     Parameters
     ----------
     baseline, candidate
-        The two sides; no candidate where there is no run of it.
+        The two sides; the candidate is None if it has no runs.
     metric
         Name of the metric.
     margin
-        By how much it may be worse, as a share.
+        How much worse the candidate may be, as a share.
     seeds
         The candidate's seeds that count; by default all fresh ones, unless the baseline's own seeds
-        settle it.
+        are enough.
     """
     if candidate is None:
-        return GateRow(baseline, "not measured", "there is no finished run of it")
+        return GateRow(baseline, "not measured", "it has no finished run")
     row = GateRow(baseline, "not measured", "", candidate, notes=tuple(noted(baseline, candidate)))
-    apart = incomparable(baseline, candidate, metric)
-    if apart:
-        return replace(row, verdict="incomparable", why=listed(apart))
+    obstacles = incomparable(baseline, candidate, metric)
+    if obstacles:
+        return replace(row, verdict="incomparable", why=listed(obstacles))
     fresh = fresh_seeds(baseline, candidate)
     if metric != SPEED and seeds is None:
         own = paired_seeds(baseline, candidate, metric, margin)
@@ -126,13 +126,15 @@ def assess(
         crashed=any(run.status not in _TRAINED for run in counted),
     )
     if metric_of(metric).scale == "ratio" and any(value <= 0 for value in (*before, *after)):
-        return replace(row, why=f"{metric} is 0: cannot compare on a log scale")
+        return replace(row, why=f"a value of {metric} is 0 and has no logarithm")
     if len(before) < FEWEST_BASELINE:
         why = f"the baseline has {many(len(before), 'seed')} with {metric}"
-        return replace(row, why=f"{why}, it takes {FEWEST_BASELINE}")
+        return replace(row, why=f"{why}, but needs {FEWEST_BASELINE}")
     if len(after) < FEWEST_SEEDS:
         own_runs = len(candidate.seeds) - len(fresh) if seeds is None else 0
-        ignored = f", {own_runs} on the baseline's own seeds do not count" if own_runs else ""
+        ignored = (
+            f", {many(own_runs, 'run')} on the baseline's own seeds not counted" if own_runs else ""
+        )
         why = f"{many(len(after), 'seed')} of {FEWEST_SEEDS} needed{row.unmeasured}{ignored}"
         return replace(row, why=why)
     return replace(row, measured=measure(metric, before, after, margin))
@@ -145,9 +147,9 @@ class _Test:
 
 
 def with_verdicts(rows: Sequence[GateRow]) -> list[GateRow]:
-    """Give every row that was measured its verdict, with Holm's correction over all tests.
+    """Decide the rows that have values, with Holm's correction over all tests.
 
-    Each row may make two tests, of its values and of how often training failed; both count.
+    A row may have two tests: of its values and of the number of failures. Both count.
     """
     worse = [row.measured.p_worse if row.measured else None for row in rows]
     failing = [row.p_failures if row.failures else None for row in rows]
@@ -159,7 +161,7 @@ def with_verdicts(rows: Sequence[GateRow]) -> list[GateRow]:
 
 
 def _tests(p_values: Sequence[float | None]) -> list[_Test | None]:
-    """Test hypotheses together; None where there is no p value."""
+    """Test hypotheses together; None if there is no p value."""
     known = [p for p in p_values if p is not None]
     corrected, levels = iter(holm(known)), iter(holm_levels(known, LEVEL))
     return [
@@ -169,20 +171,20 @@ def _tests(p_values: Sequence[float | None]) -> list[_Test | None]:
 
 
 def confirmed(first: GateRow, rerun: GateRow) -> GateRow:
-    """Return the verdict of the rerun, which alone counts, with what tripped before."""
+    """Return the verdict of the rerun, which alone counts, with the reason of both tests."""
     seeds = listed([str(seed) for seed in first.seeds], 6)
-    words = f"seeds {seeds} tripped ({first.why})"
+    words = f"seeds {seeds} failed ({first.why})"
     if rerun.tripped:
         why = f"{words}, and so did the fresh seeds: {rerun.why}"
     elif EXIT_CODES[rerun.verdict] == 0:
-        why = f"{words}, the fresh seeds alone did not: {rerun.why}"
+        why = f"{words}, but the fresh seeds alone passed: {rerun.why}"
     else:
-        why = f"{words}, which the fresh seeds could not confirm: {rerun.why}"
+        why = f"{words}, and the fresh seeds cannot confirm it: {rerun.why}"
     return replace(rerun, why=why, first=first)
 
 
 def values_of(seeds: Sequence[SeedFigures], metric: str) -> list[float]:
-    """Return a metric of the seeds that succeeded; speed as images/s for each GFLOP/s probed."""
+    """Return a metric of the seeds that succeeded; speed is divided by the probe's GFLOP/s."""
     found = []
     for run in seeds:
         value = run.figures.get(metric)
@@ -205,15 +207,15 @@ def _with_verdict(
     row = replace(row, level=worse.level)
     before, after = measured.mean
     also = f"; {row.failures}" if row.failures else ""
-    change = f"{_change(measured)} ({before:.4g} to {after:.4g})"
+    change = f"{_change(measured)} ({figure(before, 4)} to {figure(after, 4)})"
     if worse.rejected:
         return replace(row, verdict="regression", why=f"{change}, beyond the bound{also}")
     if row.crashed:
-        return replace(row, why=f"{change}, but not every run came to its end{row.unmeasured}")
+        return replace(row, why=f"{change}, but not every run finished{row.unmeasured}")
     if better.rejected:
-        why = f"{change}, better than chance and margin{also}"
+        why = f"{change}, better by more than chance and the margin allow{also}"
         return replace(row, verdict="improvement", why=why)
-    why = f"{change}, within what seeds and margin allow{also}"
+    why = f"{change}, within the bound{also}"
     return replace(row, verdict="pass", why=why)
 
 
@@ -221,11 +223,11 @@ def _change(measured: Measured) -> str:
     before, after = measured.mean
     if measured.scale == "ratio" or before > 0:
         return f"{after / before - 1:+.1%}"
-    return f"{after - before:+.3g}"
+    return f"{'+' * (after > before)}{figure(after - before)}"
 
 
 def _failures(baseline: Entry, counted: Sequence[SeedFigures]) -> tuple[float | None, str]:
-    """Compare how often training went wrong: Fisher's exact test, one-sided."""
+    """Compare the numbers of diverged and collapsed runs by Fisher's exact test, one-sided."""
     tried = [run for run in baseline.seeds if run.status in _TRAINED]
     trying = [run for run in counted if run.status in _TRAINED]
     failed = [run for run in trying if run.failed]
@@ -240,7 +242,7 @@ def _failures(baseline: Entry, counted: Sequence[SeedFigures]) -> tuple[float | 
 
 
 def _unmeasured(counted: Sequence[SeedFigures], able: int, metric: str) -> str:
-    """Return which runs have no value, each after a comma."""
+    """Return the runs without a value, each after a comma."""
     statuses = Counter(run.status for run in counted if run.status != "ok")
     words = "".join(f", {count} ended as {status}" for status, count in statuses.items())
     unscored = sum(run.status == "ok" for run in counted) - able

@@ -1,4 +1,4 @@
-"""Checks what this machine, or a cluster node, offers to gan-bench: ``gan-bench doctor``.
+"""Checks this machine or a cluster node: ``gan-bench doctor``.
 
 ``python -P -m gan_bench.maintenance.machine_check FOLDER`` runs in a job on the node: it reads
 ``order.json`` and writes ``findings.json`` beside it.
@@ -43,7 +43,7 @@ class Finding:
 
 
 class NodeFindings(Stored):
-    """What a job found on its node."""
+    """The findings of a job on its node."""
 
     KIND: ClassVar[str] = "file of findings"
 
@@ -51,7 +51,7 @@ class NodeFindings(Stored):
 
 
 class NodeCheck(Stored):
-    """What a job is to check on its node."""
+    """The request to a job that checks its node."""
 
     KIND: ClassVar[str] = "order of the node check"
 

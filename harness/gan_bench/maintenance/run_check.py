@@ -1,4 +1,4 @@
-"""Finds what is wrong in the folder of one run."""
+"""Finds the problems in the folder of one run."""
 
 import hashlib
 import io

@@ -1,1 +1,1 @@
-"""Parity certificates: that two implementations of one recipe compute the same thing."""
+"""Parity: whether two implementations of one recipe compute the same thing."""

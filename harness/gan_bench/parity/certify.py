@@ -1,4 +1,4 @@
-"""Finds pairs of implementations, has both of a pair observed, and certifies the comparison."""
+"""Finds pairs of implementations, compares each pair, and certifies the result."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,28 +36,28 @@ class Pair:
         return self.reference.implementation.recipe
 
 
-def pairs(words: Sequence[str]) -> tuple[list[Pair], list[str]]:
+def pairs(targets: Sequence[str]) -> tuple[list[Pair], list[str]]:
     """Return the pairs to compare, and a sentence for each implementation that cannot be compared.
 
     Parameters
     ----------
-    words
-        Empty: all recipes with several registered implementations. One recipe, or two
-        implementations by name or path.
+    targets
+        A recipe, or two implementations as names or paths. If empty, all recipes with several
+        registered implementations.
 
     Raises
     ------
     UsageError
-        Something is unknown or there is no pair; or, of two that were named, one cannot be
-        imported, its framework is not installed, or they are of different recipes or values.
+        A target is unknown or there is no pair; or one of two named implementations cannot be
+        imported or lacks its framework, or their recipes or recipe values differ.
     """
-    if len(words) > 2:
+    if len(targets) > 2:
         raise UsageError("Name one recipe, or two implementations to compare, or nothing for all.")
-    if len(words) == 2:
-        return [_chosen(words[0], words[1])], []
-    found: list[Pair] = []
+    if len(targets) == 2:
+        return [_chosen(*targets)], []
+    comparable: list[Pair] = []
     left_out: list[str] = []
-    for name, implementations in _with_twins(*words).items():
+    for name, implementations in _with_twins(*targets).items():
         descriptions = []
         for implementation in implementations:
             try:
@@ -70,12 +70,14 @@ def pairs(words: Sequence[str]) -> tuple[list[Pair], list[str]]:
         reference = (origins or descriptions)[0]
         for other in [description for description in descriptions if description is not reference]:
             try:
-                found.append(_pair(reference, other, name if len(implementations) == 2 else None))
+                comparable.append(
+                    _pair(reference, other, name if len(implementations) == 2 else None)
+                )
             except UsageError as error:
                 left_out.append(str(error))
-    if not found:
+    if not comparable:
         raise UsageError(" ".join(left_out))
-    return found, left_out
+    return comparable, left_out
 
 
 def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
@@ -88,11 +90,11 @@ def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
             raise UsageError(_unknown(recipe, by_recipe))
         if len(by_recipe[recipe]) == 1:
             raise UsageError(
-                f"The recipe {recipe} has one implementation, {by_recipe[recipe][0].name}; to "
-                f"compare yours with it: gan-bench parity {by_recipe[recipe][0].name} ./yours.py"
+                f"The recipe {recipe} has one implementation, {by_recipe[recipe][0].name}; compare "
+                f"yours with it: gan-bench parity {by_recipe[recipe][0].name} ./yours.py"
             )
         by_recipe = {recipe: by_recipe[recipe]}
-    several = {name: found for name, found in by_recipe.items() if len(found) > 1}
+    several = {name: twins for name, twins in by_recipe.items() if len(twins) > 1}
     if not several:
         raise UsageError(
             "No recipe has several implementations; name two to compare: gan-bench parity A ./b.py"
@@ -102,16 +104,16 @@ def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
 
 def _described(target: str) -> Description:
     description = describe(target, {}, MNIST_SHAPE)
-    absent = framework_problem(description.implementation)
-    if absent is not None:
-        raise UsageError(f"{description.implementation.name} cannot be compared: {absent}.")
+    problem = framework_problem(description.implementation)
+    if problem is not None:
+        raise UsageError(f"{description.implementation.name} cannot be compared: {problem}.")
     return description
 
 
-def _chosen(one: str, other: str) -> Pair:
-    first, second = find([one, other]) if one != other else (one, other)
+def _chosen(reference: str, other: str) -> Pair:
+    first, second = find([reference, other]) if reference != other else (reference, other)
     if first == second:
-        raise UsageError(f"{one} is always equal to itself; name two implementations.")
+        raise UsageError(f"{reference} was named twice; name two different implementations.")
     return _pair(_described(first), _described(second), None)
 
 
@@ -119,40 +121,40 @@ def _pair(reference: Description, other: Description, name: str | None) -> Pair:
     names = reference.implementation.name, other.implementation.name
     recipes = reference.implementation.recipe, other.implementation.recipe
     if names[0] == names[1]:
-        raise UsageError(f"Both are called {names[0]}; rename one file.")
+        raise UsageError(f"Both implementations are called {names[0]}; rename one file.")
     if recipes[0] != recipes[1]:
         raise UsageError(
-            f"{names[0]} implements the recipe {recipes[0]} and {names[1]} {recipes[1]}; only two "
-            "of one recipe can be compared."
+            f"{names[0]} implements the recipe {recipes[0]}, and {names[1]} implements "
+            f"{recipes[1]}; only implementations of the same recipe can be compared."
         )
-    ours, theirs = (without_budget(found.recipe_values) for found in (reference, other))
-    apart = [field for field in ours | theirs if ours.get(field) != theirs.get(field)]
-    if apart:
-        values = [str(found.get(apart[0], "no such field")) for found in (ours, theirs)]
+    values = [without_budget(description.recipe_values) for description in (reference, other)]
+    differing = [f for f in values[0] | values[1] if values[0].get(f) != values[1].get(f)]
+    if differing:
+        first, second = (str(side.get(differing[0], "no such field")) for side in values)
         raise UsageError(
-            f"{names[0]} and {names[1]} have other recipe values ({apart[0]}: {values[0]} and "
-            f"{values[1]}); only two with the same can be compared."
+            f"{names[0]} and {names[1]} have different recipe values ({differing[0]}: {first} and "
+            f"{second}); only implementations with the same values can be compared."
         )
     return Pair(name or f"{names[0]}--{names[1]}", reference, other)
 
 
 def _unknown(recipe: str, known: dict[str, list[Implementation]]) -> str:
     if recipe in registered() or ".py" in recipe:
-        return f"To compare {recipe}, name a second implementation beside it."
+        return f"To compare {recipe}, name a second implementation too."
     return f"There is no recipe named {recipe!r}; {did_you_mean(recipe, known)}"
 
 
 @dataclass(frozen=True)
 class Setup:
-    """Options of the comparison."""
+    """Options of a comparison."""
 
     device: str = "cpu"
     threads: int = max(1, default_threads() // 2)
-    """Threads of each of the two processes, which run at the same time."""
+    """Threads for each of the two processes, which run at the same time."""
     seed: int = 0
     """Seed of initial weights, batches, latents and the perturbation."""
     batch_size: int = 32
-    """Maximum batch size; a recipe that does not allow it keeps its own."""
+    """Maximum batch size; a recipe that does not allow a smaller one keeps its own."""
     paired_steps: int = 20
     """Number of steps of the paired run."""
     limit_s: float = 3600.0
@@ -160,9 +162,9 @@ class Setup:
 
 
 def certify_all(
-    found: Sequence[Pair], setup: Setup, results: Path, *, command: str, wait: bool
+    chosen: Sequence[Pair], setup: Setup, results: Path, *, command: str, wait: bool
 ) -> Iterator[Certificate]:
-    """Compare the pairs, and write each certificate.
+    """Compare the pairs; write and yield each certificate.
 
     Raises
     ------
@@ -171,7 +173,7 @@ def certify_all(
     """
     folder = open_results(results, create=True)
     with device_lock(setup.device, command, wait=wait):
-        for pair in found:
+        for pair in chosen:
             certificate = certify(pair, setup)
             certificate.write_in(folder)
             yield certificate
@@ -186,10 +188,10 @@ def certify(pair: Pair, setup: Setup) -> Certificate:
         comparison.cannot_check(pair.reference.cannot_make)
     else:
         with (
-            observer(pair.reference, setup) as one,
+            observer(pair.reference, setup) as reference,
             observer(pair.other, setup) as other,
         ):
-            comparison.run(observed(one, first), observed(other, second))
+            comparison.run(observed(reference, first), observed(other, second))
     return _certificate(pair, comparison, setup)
 
 
@@ -219,7 +221,7 @@ def observed(child: Child, name: str) -> Iterator[Message]:
     Raises
     ------
     ChildDied
-        The implementation of this name ended its process, or did not end in time.
+        The process of the implementation ``name`` failed, or did not end in time.
     """
     yield from receive(child.answers)
     try:

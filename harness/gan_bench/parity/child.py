@@ -1,4 +1,4 @@
-"""The child process that runs one implementation on shared inputs and sends its results."""
+"""The child process that runs one implementation on shared inputs and sends the results."""
 
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
@@ -18,7 +18,7 @@ from gan_bench.parity.messages import (
     Message,
     ObserveRequest,
     Stage,
-    marks,
+    measured_steps,
     observed_recipe,
     perturbed,
     send,
@@ -30,7 +30,7 @@ from gan_bench.trainer import LOSS_COLUMNS, Trainer, Unsupported
 
 
 class Observation:
-    """One implementation at work, in the order in which it is compared."""
+    """The stages of one implementation, in the order in which they are compared."""
 
     def __init__(
         self, trainer_class: type[Trainer], recipe: Recipe, split: Split, request: ObserveRequest
@@ -40,8 +40,8 @@ class Observation:
         self.split = split
         self.request = request
 
-    def parts(self) -> Iterator[Message]:
-        """Yield everything that it does, and at the end why it cannot do more, if so."""
+    def messages(self) -> Iterator[Message]:
+        """Yield the results of each stage; the last message may say why the others are missing."""
         try:
             single = self._recipe("float32")
             if single.initial_weights(self.request.seed) is None:
@@ -57,7 +57,7 @@ class Observation:
             )
 
     def _in_float32(self, recipe: Recipe) -> Iterator[Message]:
-        """Show what it holds, its forward passes and its part of the paired run."""
+        """Yield the weights that it holds, its forward passes and its steps of the paired run."""
         inputs = Inputs(recipe, self.request.seed, self.split.images)
         trainer = self._build(recipe, self.request.paired_steps)
         trainer.set_weights(self._initial(recipe))
@@ -67,27 +67,33 @@ class Observation:
             "dropout": np.array(recipe.without_dropout() != recipe),
         }
         yield Message(
-            "held", {**_named("held", held), **_named("recipe", initial), **_named("facts", facts)}
+            "held",
+            {
+                **_prefixed("held", held),
+                **_prefixed("recipe", initial),
+                **_prefixed("facts", facts),
+            },
         )
 
         trainer.set_weights(perturbed(initial, self.request.seed))
         outputs: dict[str, NDArray[Any]] = {}
         latents, images = inputs.evaluation_latents(), inputs.first_images()
         for training, mode in ((True, "training"), (False, "inference")):
-            made, logits = trainer.forward(latents, images, training)
-            outputs |= {f"G(z) in {mode}": np.array(made), f"D(x) in {mode}": np.array(logits)}
+            generated, logits = trainer.forward(latents, images, training)
+            outputs[f"G(z) in {mode}"] = np.array(generated)
+            outputs[f"D(x) in {mode}"] = np.array(logits)
         outputs["samples"] = trainer.sample(latents)
         check_samples(outputs["samples"], (len(latents), *self.split.images.shape[1:]))
         yield Message("forward", outputs)
 
         trainer.set_weights(self._initial(recipe))
         done = 0
-        for mark in marks(self.request.paired_steps):
-            yield _trained("paired", trainer, inputs, done, mark)
-            done = mark
+        for step in measured_steps(self.request.paired_steps):
+            yield _trained("paired", trainer, inputs, done, step)
+            done = step
 
     def _in_float64(self, recipe: Recipe) -> Iterator[Message]:
-        """Show ten steps, each by itself."""
+        """Yield the results of ten single steps."""
         inputs = Inputs(recipe, self.request.seed, self.split.images)
         trainer = self._build(recipe, TEN_STEPS)
         trainer.set_weights(self._initial(recipe))
@@ -108,7 +114,7 @@ class Observation:
         )
 
     def _initial(self, recipe: Recipe) -> dict[str, NDArray[np.float32]]:
-        """Draw the recipe's initial weights, which a trainer may keep or change."""
+        """Return new arrays each time, because a trainer may keep or change them."""
         weights = recipe.initial_weights(self.request.seed)
         assert weights is not None
         return weights
@@ -119,10 +125,13 @@ def _trained(
 ) -> Message:
     steps = last_step - first_step
     losses = trainer.train(inputs.batches(first_step, steps), inputs.latents(first_step, steps))
-    loss_table(losses, steps, inputs.recipe.dtype)  # refuses what the contract does not allow
+    loss_table(losses, steps, inputs.recipe.dtype)  # raises if they violate the contract
     columns = {name: getattr(losses, name) for name in LOSS_COLUMNS}
-    had = {name: values for name, values in columns.items() if values is not None}
-    arrays = {**_named("losses", _copied(had)), **_named("weights", _copied(trainer.weights()))}
+    reported = {name: values for name, values in columns.items() if values is not None}
+    arrays = {
+        **_prefixed("losses", _copied(reported)),
+        **_prefixed("weights", _copied(trainer.weights())),
+    }
     return Message(stage, arrays, step=last_step)
 
 
@@ -130,19 +139,19 @@ def _copied(tensors: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     return {name: np.array(tensor) for name, tensor in tensors.items()}
 
 
-def _named(kind: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def _prefixed(kind: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {f"{kind}.{name}": tensor for name, tensor in tensors.items()}
 
 
 def observe(content: bytes, answers: IO[bytes]) -> None:
-    """Send everything that one implementation does."""
+    """Run one implementation and send the results of each stage."""
     request = ObserveRequest.model_validate_json(content)
     trainer_class = load_trainer(request.implementation)
     recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
     recipe = recipe_class.model_validate(request.recipe_values)
     observation = Observation(trainer_class, recipe, data.load(DATASET).train, request)
-    for part in observation.parts():
-        send(answers, part)
+    for message in observation.messages():
+        send(answers, message)
 
 
 if __name__ == "__main__":

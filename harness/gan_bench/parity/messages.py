@@ -1,8 +1,8 @@
-"""What the sides of a parity check are given, and what they answer."""
+"""The inputs of the two processes of a parity check, and the messages that they send."""
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, Final, Literal, cast
@@ -23,7 +23,7 @@ Stage = Literal["held", "forward", "paired", "step", "unsupported"]
 
 
 class ObserveRequest(Frozen):
-    """What the child process observes."""
+    """The request to a child process."""
 
     implementation: Implementation
     recipe_values: dict[str, Any]
@@ -31,29 +31,29 @@ class ObserveRequest(Frozen):
     """The device's name in the child process."""
     seed: int
     batch_size: int = Field(ge=2)
-    """Maximum batch size; a recipe that does not allow it keeps its own."""
+    """Maximum batch size; a recipe that does not allow a smaller one keeps its own."""
     paired_steps: int = Field(ge=1)
 
 
 @dataclass(frozen=True)
 class Message:
-    """Results of one stage."""
+    """The results of one stage."""
 
     stage: Stage
-    """``unsupported`` is the last one, with a ``reason``."""
+    """``unsupported`` is always the last stage and has a ``reason``."""
     arrays: Tensors = field(default_factory=dict)
     """Arrays by name, or by ``<kind>.<name>`` if there are several kinds."""
     step: int = 0
     """Number of training steps so far."""
     reason: str = ""
 
-    def of(self, kind: str) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a kind, by name without the kind."""
-        start = f"{kind}."
+    def group(self, kind: str) -> dict[str, NDArray[Any]]:
+        """Return the arrays of one kind, by name without the kind."""
+        prefix = f"{kind}."
         return {
-            name.removeprefix(start): array
+            name.removeprefix(prefix): array
             for name, array in self.arrays.items()
-            if name.startswith(start)
+            if name.startswith(prefix)
         }
 
 
@@ -74,8 +74,8 @@ def send(pipe: IO[bytes], message: Message) -> None:
 def receive(pipe: IO[bytes]) -> Iterator[Message]:
     """Yield messages until the sender ends; drop an incomplete one.
 
-    A sender waits until its messages are read: two senders that are read in turn stay within one
-    message of each other.
+    A sender waits until its messages are read, so two senders that are read in turn stay within
+    one message of each other.
     """
     while (line := pipe.readline()).endswith(b"\n"):
         head = json.loads(line)
@@ -95,12 +95,12 @@ def _bytes(array: NDArray[Any]) -> memoryview:
 
 DATASET: Final = "mnist-5k"
 TEN_STEPS: Final = 10
-_MARKS = (1, 10, 20, 50, 100, 200, 300)
+_MEASURED_STEPS = (1, 10, 20, 50, 100, 200, 300)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Batches and latents as the harness draws them for a recipe."""
+    """The batches and latents that the harness draws for a recipe."""
 
     recipe: Recipe
     seed: int
@@ -151,7 +151,7 @@ def observed_recipe(recipe: Recipe, dtype: str, batch_size: int) -> Recipe:
     Raises
     ------
     ValidationError
-        It does not allow the dtype.
+        The recipe does not allow the dtype.
     """
     with suppress(ValidationError):
         recipe = _changed(recipe, batch_size=min(batch_size, recipe.batch_size))
@@ -163,12 +163,12 @@ def _changed(recipe: Recipe, **changes: object) -> Recipe:
 
 
 def perturbed(weights: Weights, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Return weights without trivial tensors, such as initial zeros.
+    """Return weights in which no tensor has trivial values, such as initial zeros.
 
-    Biases of 0, gammas of 1 and the moving statistics of a network that never trained hide that an
-    implementation leaves one out or takes one for the other. Kernels stay as they are.
+    Biases of 0, gammas of 1 and initial moving statistics would hide that an implementation omits
+    or swaps them. Kernels stay as they are.
     """
-    moved = {}
+    changed = {}
     for index, name in enumerate(sorted(weights)):
         random = generator(seed, Stream.PARITY, index)
         tensor = np.asarray(weights[name], dtype=np.float32)
@@ -178,10 +178,10 @@ def perturbed(weights: Weights, seed: int) -> dict[str, NDArray[np.float32]]:
                 tensor = tensor + np.float32(0.1) * shift
             case "gamma" | "moving_variance":
                 tensor = tensor * random.uniform(0.5, 1.5, tensor.shape).astype(np.float32)
-        moved[name] = tensor
-    return moved
+        changed[name] = tensor
+    return changed
 
 
-def marks(steps: int) -> Iterable[int]:
+def measured_steps(steps: int) -> list[int]:
     """Return the steps of a paired run at which weights are compared, including the last."""
-    return sorted({mark for mark in _MARKS if mark < steps} | {steps})
+    return sorted({step for step in _MEASURED_STEPS if step < steps} | {steps})

@@ -1,4 +1,4 @@
-"""Compares the observations of a pair message by message, and decides the verdict."""
+"""Compares the messages of a pair one by one, and decides the verdict."""
 
 from collections.abc import Iterable
 from itertools import zip_longest
@@ -18,17 +18,17 @@ from gan_bench.system.child import ChildDied
 
 
 class _CannotCheck(GanBenchError):
-    """An implementation cannot do what the comparison asks."""
+    """An implementation cannot do what the comparison needs."""
 
 
 class Comparison:
-    """The comparison of two implementations' observations."""
+    """The comparison of two implementations, from the messages of their processes."""
 
     def __init__(self, names: tuple[str, str]) -> None:
         self.names = names
         self.batch_size: int | None = None
         self.problem: str | None = None
-        """Why the observations ended early."""
+        """Why the comparison ended early."""
         self.verdict: Verdict = "failed"
         self._figures: list[Figure] = []
         self._initial: Tensors = {}
@@ -37,7 +37,7 @@ class Comparison:
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """The worst figure of each thing that was compared."""
+        """The worst figure of each compared quantity."""
         return worst(self._figures)
 
     @property
@@ -47,20 +47,20 @@ class Comparison:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why the pair did not pass: the worst figure of each failed level, and an early end."""
+        """Each failed level's worst figure, and why the comparison ended early if it did."""
         worst_figures = [worst_of_level(self._figures, level) for level in LEVELS]
         failed = [str(figure) for figure in worst_figures if figure and not figure.passed]
         return (*failed, self.problem) if self.problem else tuple(failed)
 
     def held(self, name: str) -> bool | None:
-        """Whether an implementation held the initial weights."""
+        """Whether an implementation held the initial weights; None if that was not compared."""
         passed = [f.passed for f in self._figures if f.level == "held weights" and f.of == name]
         return passed[0] if passed else None
 
     def run(self, reference: Iterable[Message], other: Iterable[Message]) -> None:
-        """Compare two observations; failures of a trainer are recorded, not raised."""
+        """Compare two streams of messages; failures of a trainer are recorded, not raised."""
         try:
-            # NaN in losses and weights shows in the figures.
+            # The figures record NaN in losses and weights.
             with np.errstate(invalid="ignore", over="ignore"):
                 for first, second in zip_longest(reference, other):
                     if first is None or second is None:
@@ -91,9 +91,9 @@ class Comparison:
                 raise _CannotCheck(f"{name} cannot be checked: {message.reason}")
         match reference.stage:
             case "held":
-                facts = reference.of("facts")
+                facts = reference.group("facts")
                 self.batch_size = int(facts["batch_size"])
-                initial = reference.of("recipe")
+                initial = reference.group("recipe")
                 self._initial = {name: t.astype(np.float64) for name, t in initial.items()}
                 self._paired = PairedRunComparison(
                     batch_size=self.batch_size, dropout=bool(facts["dropout"])

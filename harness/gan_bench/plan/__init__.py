@@ -62,9 +62,9 @@ def chunk_steps(steps: int, evaluations: int) -> int:
 def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:
     """Return the steps after which a snapshot is taken.
 
-    They are evenly spread over the budget, rounded to chunk boundaries, and include the untrained
+    They are spread evenly over the budget, rounded to chunk boundaries, and include the untrained
     generator (0) and the end (``steps``). There are fewer than ``evaluations`` only if the run has
-    too few steps; as many evaluations as there are points always give the same points.
+    too few steps. Calling this with the number of returned steps returns the same steps.
     """
     chunk = chunk_steps(steps, evaluations)
     points = {0, steps}
@@ -76,7 +76,7 @@ def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:
 class RunSpec(RecipeFacts, Stored):
     """One implementation, data set, seed and budget: everything that determines a run's results.
 
-    Where and under which limits the run is launched is not part of it.
+    The results folder and the limits of a run are not part of it.
     """
 
     KIND: ClassVar[str] = "run specification"
@@ -92,7 +92,7 @@ class RunSpec(RecipeFacts, Stored):
     schema_version: Literal[1] = SPEC_SCHEMA_VERSION
     recipe_values: dict[str, Any]
     dataset: str
-    """Name as `gan_bench.data.load` takes it; for a folder with its absolute path."""
+    """Name for `gan_bench.data.load`; a folder of images has its absolute path in it."""
     data_sha256: str
     train_images: int
     """Number of images in `train_splits`."""
@@ -145,7 +145,7 @@ class RunSpec(RecipeFacts, Stored):
     def run_id(self) -> str:
         """A readable, unique file name: implementation, data set, seed and a hash of `identity`.
 
-        A folder of images enters with its name, options and content: it may be moved.
+        For a folder of images, its name, options and content count, so it may be moved.
         """
         identity = json.dumps(self.identity, sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()
@@ -158,7 +158,7 @@ class RunSpec(RecipeFacts, Stored):
         Raises
         ------
         UsageError
-            It cannot be loaded, or has changed since the run was planned.
+            The data set cannot be loaded, or has changed since the run was planned.
         """
         return data.load_unchanged(self.dataset, self.data_sha256)
 
@@ -176,27 +176,27 @@ class Plan(Stored):
     created_at: str
     runs: tuple[RunSpec, ...]
     left_out: tuple[str, ...] = ()
-    """A sentence for each implementation that could not be described, and so has no runs."""
+    """One sentence for each implementation that has no runs because it cannot be described."""
 
     @property
     def implementations(self) -> tuple[str, ...]:
-        """The names of the implementations, in the order in which they run first."""
+        """The names of the implementations, in the order of their first runs."""
         return tuple(dict.fromkeys(spec.implementation.name for spec in self.runs))
 
     @property
     def plan_id(self) -> str:
-        """A hash of the runs' ids: the same matrix has the same id."""
+        """A hash of the runs' ids: equal matrices have equal ids."""
         ids = "\n".join(run.run_id for run in self.runs)
         return hashlib.sha256(ids.encode()).hexdigest()[:12]
 
 
 class Place(Frozen):
-    """Where the runs will be executed, as far as their specifications depend on it."""
+    """The part of where runs are executed on which their specifications depend."""
 
     device: str
     threads: int
     grace_s: float = 10
-    """Seconds that a scheduler leaves a job between asking it to stop and killing it."""
+    """Seconds between a scheduler's signal to stop and its kill."""
 
 
 IDENTITY: Final = (
@@ -204,20 +204,20 @@ IDENTITY: Final = (
     *("deterministic", "on_divergence", "chunk_steps", "evaluation_steps", "samples"),
     *("versions", "recipe_values"),
 )
-"""Fields of `RunSpec` that say what was trained and how. Where one of them differs, two runs are
-not seeds of the same thing. They are listed here, below both of their users: `analysis.identity`,
-for report, compare and gate, and the parity certificates in `results`."""
+"""Fields of `RunSpec` that say what was trained and how: runs that differ in one of them are not
+seeds of one implementation. They are in this module because both `analysis.identity` and the parity
+certificates in `results` use them."""
 SETTING: Final = ("data_sha256", "train_splits", "budget", "device", "threads")
-"""Fields that say on what data, for how long and where. Of the device only its kind counts: the
-GPU's number is where a run happened to be, and its model is part of the machine."""
+"""Fields that say on which data, for how long and where a run trained. Only the kind of device
+counts: the number of a GPU is accidental, and its model is part of the machine."""
 NOTED: Final = (
     *("schema_version", "seed", "dataset", "preset", "python"),
     *("train_images", "image_shape", "conventions", "cannot_make"),
     *("parameters", "multiply_adds_per_step"),
 )
-"""The other fields: the seed itself, names and paths, and what follows from the fields above."""
+"""The other fields: seed, names, paths, and values that follow from the fields above."""
 TRAINING_STEP: Final = ("source_sha256", "versions", "recipe_values", "device", "image_shape")
-"""Beside the trainer's class, the fields on which one training step depends."""
+"""Fields on which one training step depends, beside the trainer's class."""
 
 
 def device_kind(device: str) -> Literal["cpu", "cuda"]:

@@ -1,4 +1,4 @@
-"""Expands a request into a plan: chooses the preset, describes the targets, makes the runs."""
+"""Expands a request into a plan: chooses the preset, describes the targets, lists the runs."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,9 +22,9 @@ def expand(request: Request, command: str, place: Place | None = None) -> Plan:
     request
         What to run.
     command
-        The command line, for the plan's file.
+        The command line, which the plan's file records.
     place
-        Where the runs will be executed; None: on this machine.
+        Where the runs will be executed (default: on this machine).
 
     Raises
     ------
@@ -115,10 +115,10 @@ def _shape(dataset: data.Dataset) -> tuple[int, int, int]:
 def _describe_all(
     targets: Sequence[str], request: Request, preset: Preset, dataset: data.Dataset
 ) -> tuple[list[Description], list[str]]:
-    """Describe every target, and say why a target of --all cannot be described."""
+    """Describe all targets; also return a sentence for each of --all that cannot be described."""
     descriptions, left_out = [], []
     for target in targets:
-        # The values are needed before the file is described, which gives the final name.
+        # Only the description gives the final name, and it needs the values.
         name = path_name(target) if is_path(target) else target
         values = {**request.set.get(target, {}), **request.set.get(name, {})}
         defaults = {"batch_size": preset.batch_size} if preset.batch_size else {}
@@ -165,6 +165,6 @@ def _check(
     for name in request.set:
         if name not in names and name not in targets:
             raise UsageError(
-                f"{name!r} has values to set but is not among the implementations to run: "
+                f"{name!r} has values to set, but is not one of the implementations to run: "
                 f"{', '.join(names)}."
             )

@@ -1,4 +1,4 @@
-"""What the user asks for: presets, plan files and options, validated."""
+"""The user's request: presets, plan files and options, validated."""
 
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from gan_bench.text import did_you_mean
 
 
 class Preset(Frozen):
-    """The values that a plan takes where the user names none."""
+    """Default values of a plan."""
 
     dataset: str
     budget: Budget
@@ -23,7 +23,7 @@ class Preset(Frozen):
     evaluations: int
     samples: int
     batch_size: int | None = None
-    """Of every recipe in place of its own; None leaves each its own."""
+    """Batch size of all recipes; None: each recipe's own."""
     ranks_quality: bool
     """Whether the budget is long enough for the report to rank by FID."""
 
@@ -54,8 +54,8 @@ PRESETS: dict[str, Preset] = {
         ranks_quality=True,
     ),
     "ci": Preset(
-        # Small batches: four times the updates that dcgan's own 128 makes of as many images, so
-        # that a run of half a minute comes to where a change of the training shows; docs/ci.md.
+        # Small batches make four times as many updates as dcgan's own 128, so that a run of half a
+        # minute is long enough to show a change of the training; see docs/ci.md.
         dataset="mnist-5k",
         budget=Budget(unit="images", amount=12_800),
         seeds=(0, 1, 2),
@@ -73,7 +73,7 @@ _LARGEST_PLAN_BYTES = 1 << 20
 
 
 class Request(Frozen):
-    """What a user asks for; None stands for the preset's value. Also the keys of a plan file."""
+    """A user's request, which has the keys of a plan file; None stands for the preset's value."""
 
     targets: tuple[str, ...] = ()
     all: StrictBool = False
@@ -95,7 +95,7 @@ class Request(Frozen):
     python: dict[str, str] = Field(default_factory=dict)
     """Interpreters by framework: ``[python]`` in a plan file."""
     executors: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """What schedulers are asked for: in a plan file, a table of each's name such as ``[slurm]``."""
+    """Resources to request, by scheduler: a table such as ``[slurm]`` in a plan file."""
 
 
 def read_plan_file(path: Path, executors: Collection[str]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def read_plan_file(path: Path, executors: Collection[str]) -> dict[str, Any]:
     Raises
     ------
     UsageError
-        No such file, not TOML, an unknown key (with the nearest known one), a value out of range.
+        The file does not exist or is not TOML, a key is unknown, or a value is not valid.
     """
     try:
         content = tomllib.loads(read_limited(path, _LARGEST_PLAN_BYTES).decode())
@@ -127,7 +127,9 @@ def read_plan_file(path: Path, executors: Collection[str]) -> dict[str, Any]:
     tables = {name: content.pop(name) for name in executors if name in content}
     for name, table in tables.items():
         if not isinstance(table, dict):
-            raise UsageError(f"The plan file {path}: {name} is a table; write [{name}] above it.")
+            raise UsageError(
+                f"The plan file {path}: {name} must be a table; write [{name}] above its keys."
+            )
     if tables:
         content["executors"] = tables
     if "seeds" in content:
@@ -137,12 +139,12 @@ def read_plan_file(path: Path, executors: Collection[str]) -> dict[str, Any]:
 
 
 def parse_seeds(value: object) -> tuple[int, ...]:
-    """Read ``3`` as the seeds 0, 1, 2 and ``0,5`` or a list as just those.
+    """Return the seeds of a count (``3``: 0, 1, 2) or of a list (``0,5``).
 
     Raises
     ------
     UsageError
-        Not numbers, negative, repeated, or none at all.
+        There is none, or one is not a number, negative or repeated.
     """
     problem = UsageError(
         "Seeds are a count such as 3, or different numbers from 0 such as 0,1,5, at most "
@@ -176,7 +178,7 @@ def parse_set(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
     Raises
     ------
     UsageError
-        An option of another form.
+        An option has another form.
     """
     values: dict[str, dict[str, Any]] = {}
     for pair in pairs:
@@ -197,10 +199,10 @@ def with_options(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict
     Parameters
     ----------
     content
-        What `read_plan_file` returned.
+        The return value of `read_plan_file`.
     options
-        Options by their key of a plan file; ``seeds`` and ``set`` as they were typed, and None,
-        False or () for an option that was not given.
+        Options by their key in a plan file; ``seeds`` and ``set`` as typed, and None, False or ()
+        for an option that was not given.
 
     Raises
     ------
@@ -226,22 +228,24 @@ def with_options(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict
 
 
 def request(values: Mapping[str, Any], where: str = "") -> Request:
-    """Validate what a user asks for.
+    """Validate a user's request.
 
     Raises
     ------
     UsageError
-        A value out of range or of the wrong kind, named.
+        A value is out of range or has the wrong type.
     """
     try:
-        asked = Request.model_validate(dict(values))
+        requested = Request.model_validate(dict(values))
     except ValidationError as error:
         wrong = first_validation_error(error)
         raise UsageError(f"{where}{wrong} (got {wrong.given!r}).") from error
-    if asked.preset is not None and asked.preset not in PRESETS:
+    if requested.preset is not None and requested.preset not in PRESETS:
         raise UsageError(
-            f"{where}There is no preset {asked.preset!r}; there are {', '.join(PRESETS)}."
+            f"{where}There is no preset {requested.preset!r}; use one of {', '.join(PRESETS)}."
         )
-    if sum(getattr(asked, unit) is not None for unit in BUDGETS) > 1:
-        raise UsageError(f"{where}Give one of images, epochs and steps; they all set the budget.")
-    return asked
+    if sum(getattr(requested, unit) is not None for unit in BUDGETS) > 1:
+        raise UsageError(
+            f"{where}Give only one of images, epochs and steps: each of them sets the budget."
+        )
+    return requested

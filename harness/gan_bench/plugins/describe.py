@@ -22,7 +22,7 @@ from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
 
 MNIST_SHAPE = (28, 28, 1)
-"""The image shape to describe an implementation for where no data set is chosen."""
+"""Image shape for describing an implementation if no data set is chosen."""
 _OWN_RECIPES = "gan_bench_recipes"
 _IMPORT_LIMIT_S = 300.0
 
@@ -82,7 +82,7 @@ def _train_splits(name: str, recipe: Recipe) -> tuple[SplitName, ...]:
     if splits in (("train",), ("train", "test")):
         return splits
     raise UsageError(
-        f"The recipe of {name} wants to train on the splits {splits!r}; its train_splits must be "
+        f"The recipe of {name} has the train_splits {splits!r}; they must be "
         "('train',) or ('train', 'test')."
     )
 

@@ -55,7 +55,10 @@ PINNED = {
     "GPU memory": "grows on demand",
     "threads": "as many for every framework",
 }
-"""Settings that are equal in all frameworks' workers; see `gan_bench.system.processes`."""
+"""Settings that are equal in all frameworks' workers; see `gan_bench.system.processes`.
+
+`gan-bench gate` compares these texts with those of stored baselines, so a new wording would count
+as a difference."""
 
 
 def installed_versions() -> dict[str, str]:

@@ -48,19 +48,20 @@ def load_trainer(implementation: Implementation) -> type:
     Raises
     ------
     UsageError
-        The module has no such class, or the class says another framework or recipe than its name.
+        The module has no such class, or the class has another framework or recipe than its name.
     """
     trainer = getattr(load_module(implementation), implementation.attribute, None)
     where = implementation.path or implementation.module
     if not isinstance(trainer, type):
         raise UsageError(f"{where} has no class {implementation.attribute}.")
-    said = (getattr(trainer, "framework", None), getattr(trainer, "recipe_class", None))
-    if said[0] != implementation.framework:
+    framework = getattr(trainer, "framework", None)
+    recipe = getattr(trainer, "recipe_class", None)
+    if framework != implementation.framework:
         raise UsageError(
-            f"{where}: {implementation.attribute}.framework is {said[0]!r}, but the "
-            f"implementation's name says {implementation.framework!r}; make them agree."
+            f"{where}: {implementation.attribute}.framework is {framework!r}, but the "
+            f"implementation's name starts with {implementation.framework!r}; make them equal."
         )
-    if not (isinstance(said[1], type) and issubclass(said[1], Recipe)):
+    if not (isinstance(recipe, type) and issubclass(recipe, Recipe)):
         raise UsageError(
             f"{where}: {implementation.attribute}.recipe_class must be a subclass of "
             "gan_bench.recipe.Recipe."
@@ -155,16 +156,17 @@ def describe_here(
 
 
 def _describe(request: bytes) -> dict[str, Any]:
-    """Describe the target of the parent's request."""
-    asked = json.loads(request)
+    question = json.loads(request)
     try:
-        description = describe_here(asked["target"], asked["values"], tuple(asked["shape"]))
+        description = describe_here(
+            question["target"], question["values"], tuple(question["shape"])
+        )
     except UsageError:
         raise
     except BaseException as error:  # a plugin may raise anything, even SystemExit
-        said = " ".join(str(error).split())
-        what = f"{type(error).__name__}: {said}" if said else type(error).__name__
-        raise UsageError(f"{asked['target']} cannot be imported: {what}.") from error
+        message = " ".join(str(error).split())
+        reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
+        raise UsageError(f"{question['target']} cannot be imported: {reason}.") from error
     return description.model_dump(mode="json")
 
 

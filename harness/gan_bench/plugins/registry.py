@@ -35,13 +35,13 @@ class Implementation(Frozen):
 
 
 class RecipeFacts(Frozen):
-    """What an implementation's description and the specification of its runs both state."""
+    """The facts that an implementation's description and its runs' specifications share."""
 
     implementation: Implementation
     source_sha256: str
     """SHA-256 of the source files of the implementation and its recipe."""
     conventions: dict[str, str] = Field(default_factory=dict)
-    """Settings that are fixed by the recipe or the harness and are no recipe field, by topic."""
+    """Settings, by topic, that the recipe or the harness fixes and that are not recipe fields."""
     images_per_step: int = Field(ge=1)
     """Number of real images that one training step consumes."""
     train_splits: tuple[SplitName, ...] = ("train",)
@@ -105,7 +105,7 @@ def find(targets: Iterable[str]) -> list[str]:
     Raises
     ------
     UsageError
-        An unknown name (with the nearest known one) or a missing file.
+        A name is unknown or a file is missing.
     """
     known = registered()
     chosen: list[str] = []
@@ -126,16 +126,18 @@ def split_path(target: str) -> tuple[Path, str | None]:
     Raises
     ------
     UsageError
-        There is no such file, or it is no Python file.
+        There is no such file, or it is not a Python file.
     """
     text, attribute = target, ""
     if not target.endswith(".py") and ".py:" in target:
         text, _, attribute = target.rpartition(":")
     path = Path(text)
     if not is_file(path):
-        raise UsageError(f"There is no file {text}; give the path of your implementation's .py.")
+        raise UsageError(
+            f"There is no file {text}; give the path of your implementation's .py file."
+        )
     if path.suffix != ".py":
-        raise UsageError(f"{text} is no Python file; an implementation is a .py file.")
+        raise UsageError(f"{text} is not a Python file; an implementation is a .py file.")
     return path.resolve(), attribute or None
 
 
@@ -145,7 +147,7 @@ def path_name(target: str) -> str:
     Raises
     ------
     UsageError
-        The file's name makes no name for an implementation.
+        The file's name cannot be the name of an implementation.
     """
     stem = split_path(target)[0].stem
     name = stem.replace("_", "-").replace(" ", "-").lower()
@@ -209,7 +211,7 @@ def _imports(path: Path, module: str) -> set[str]:
 
 
 def _counts(module: str, path: Path, own: frozenset[str]) -> bool:
-    """Return whether code may change without a change of version, unlike installed packages."""
+    """Return whether a module may change without a change of version, unlike installed ones."""
     top = module.split(".")[0]
     if top == "gan_bench" or top in sys.stdlib_module_names:
         return False
@@ -236,9 +238,9 @@ def _sha256(files: dict[str, Path], own: frozenset[str]) -> str:
 
 
 def sha256_of_modules(modules: list[str]) -> str:
-    """Hash modules and all that they import from their own packages or from no package.
+    """Hash modules and everything that they import, except installed packages of others.
 
-    The files are read, not imported. A run's specification has the versions of other packages.
+    The files are read, not imported. A run's specification records the versions of packages.
     """
     own = frozenset(module.split(".")[0] for module in modules)
     files = {module: file for module in modules if (file := _file_of(module)) is not None}
@@ -255,5 +257,5 @@ def sha256_of_harness() -> str:
 
 
 def sha256_of_file(path: Path) -> str:
-    """Hash a plugin's file and all that it imports from outside of installed packages."""
+    """Hash a plugin's file and everything that it imports from outside installed packages."""
     return _sha256({"__plugin__": path}, frozenset())

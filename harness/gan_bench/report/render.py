@@ -192,7 +192,7 @@ def _facts(group: GroupPage) -> list[tuple[str, list[list[Any]]]]:
 
 
 def _small(png: bytes) -> str:
-    """Return a grid on the way to the last one, with less than can be told apart by eye."""
+    """Return a grid before the last one with few grey levels, as a data URI."""
     content = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
         if image.mode == "L":

@@ -195,7 +195,7 @@ class Certificate(Stored):
         self.write(path)
         return path
 
-    def concerns(self, spec: RunSpec) -> bool:
+    def matches(self, spec: RunSpec) -> bool:
         """Whether it compared the run's implementation on the same kind of device.
 
         Versions, source and recipe values must be equal, too; only the length of the training
@@ -213,12 +213,14 @@ class Certificate(Stored):
         )
 
     def _training_step(self, party: Party) -> dict[str, Any]:
-        values = {name: getattr(party, name, getattr(self, name, None)) for name in TRAINING_STEP}
+        values = {
+            name: getattr(party if hasattr(party, name) else self, name) for name in TRAINING_STEP
+        }
         return values | {"recipe_values": without_budget(self.recipe_values)}
 
     def covers(self, spec: RunSpec) -> bool:
-        """Whether it passed and concerns the run."""
-        return self.passed and self.concerns(spec)
+        """Whether it passed and matches the run."""
+        return self.passed and self.matches(spec)
 
 
 def certificate_id(
@@ -228,7 +230,7 @@ def certificate_id(
     image_shape: tuple[int, int, int],
     recipe_values: Mapping[str, Any],
 ) -> str:
-    """Return the hash of everything that a certificate covers, see `Certificate.concerns`."""
+    """Return the hash of everything that a certificate covers, see `Certificate.matches`."""
     identity = {
         "schema_version": CERTIFICATE_SCHEMA_VERSION,
         "parties": [

@@ -1,4 +1,4 @@
-"""Images from the weights of a finished run."""
+"""Sampling images from a finished run's checkpoint."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ from gan_bench.system.models import Frozen
 
 
 class SampleRequest(Frozen):
-    """What the child process samples."""
+    """The request to the child process."""
 
     spec: RunSpec
     checkpoint: Path
-    """The folder of the checkpoint that the trainer wrote."""
+    """The folder that the trainer wrote for the checkpoint."""
     step: int
     device: str
     """The device's name in the child process."""

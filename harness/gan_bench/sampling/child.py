@@ -1,4 +1,4 @@
-"""The child process that samples from a checkpoint: only child processes import trainers."""
+"""The child process that samples from a checkpoint; the parent imports no trainer."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _BATCH = 1_024
 
 
 def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
-    """Yield the samples in batches, from a trainer built as for training."""
+    """Yield the samples in batches, from a trainer that is built as for training."""
     spec = request.spec
     trainer_class = load_trainer(spec.implementation)
     dataset = spec.load_dataset()
@@ -60,18 +60,18 @@ def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
 
 
 def sample(content: bytes, answers: IO[bytes]) -> None:
-    """Write one line of JSON, the shape of all images or an error, then the images' bytes."""
+    """Write a line of JSON with the shape of all images or an error, then the images' bytes."""
     request = SampleRequest.model_validate_json(content)
-    begun = False
+    started = False
     try:
         for images in _sampled(request):
-            if not begun:
+            if not started:
                 shape = (request.count, *images.shape[1:])
                 answers.write(json.dumps({"shape": shape}).encode() + b"\n")
-                begun = True
+                started = True
             answers.write(np.ascontiguousarray(images).data)
     except (GanBenchError, Unsupported) as error:
-        if begun:
+        if started:
             raise
         answers.write(json.dumps({"error": failure_reason(error)}).encode() + b"\n")
 

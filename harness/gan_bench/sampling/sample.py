@@ -30,18 +30,18 @@ from gan_bench.system.devices import check_device, device_in_child
 from gan_bench.system.files import write_atomically
 from gan_bench.system.processes import worker_environment
 
-MOST = 100_000
+MAX_IMAGES = 100_000
 """Maximum number of images."""
 _GRID_SIDE = 32
-"""Maximum images on a side of the picture; the other file has all images."""
+"""Maximum number of images on a side of the picture; the other file has all images."""
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampleFiles:
     """The written files."""
 
     images: Path
-    """``images``, uint8 (n, height, width, channels)."""
+    """An ``.npz`` file with ``images``, uint8 (n, height, width, channels)."""
     grid: Path
     """A picture of the first 1,024 images."""
 
@@ -55,7 +55,7 @@ def sample(
     seed: int | None = None,
     device: str | None = None,
     say: Callable[[str], None] = lambda sentence: None,
-) -> Sampled:
+) -> SampleFiles:
     """Sample from a run's last checkpoint.
 
     Without a seed, the latents are those of the run's evaluation points: on the CPU, the first
@@ -68,7 +68,7 @@ def sample(
     name
         The run's id or a part of it.
     count
-        Number of images, from 1 to `MOST`.
+        Number of images, from 1 to `MAX_IMAGES`.
     out
         The output folder, created if missing.
     seed
@@ -76,42 +76,43 @@ def sample(
     device
         See `gan_bench.system.devices.check_device` (default: the run's).
     say
-        Called with warnings.
+        Called with each warning.
 
     Raises
     ------
     UsageError
-        The run is unknown, has no checkpoint, its trainer or data set is missing or has changed, or
-        ``out`` cannot be written.
+        The run is unknown or has no checkpoint, its trainer is missing, its data set is missing or
+        has changed, or ``out`` cannot be written.
     """
-    if not 1 <= count <= MOST:
-        raise UsageError(f"1 to {MOST:,} images can be sampled at once, not {count:,}.")
+    if not 1 <= count <= MAX_IMAGES:
+        raise UsageError(f"The number of images has to be from 1 to {MAX_IMAGES:,}, not {count:,}.")
     folder, record, _ = find_run(open_results(results, create=False), name)
     spec = record.spec
     step, checkpoint = _checkpoint(folder)
     implementation = spec.implementation
     _check_available(implementation, spec.python, record.run_id)
-    now = source_now(implementation)
-    if now is not None and now != spec.source_sha256:
+    current = current_source_sha256(implementation)
+    if current is not None and current != spec.source_sha256:
         say(
-            f"The source of {implementation.name} has changed since the run (sha256 {now[:12]}, "
-            f"then {spec.source_sha256[:12]}): its weights are loaded into the current code."
+            f"The source of {implementation.name} has changed since the run (sha256 "
+            f"{spec.source_sha256[:12]} then, {current[:12]} now); the run's weights are loaded "
+            "into the current code."
         )
-    chosen = check_device(device or spec.device)
+    sampling_device = check_device(device or spec.device)
     stem = f"{record.run_id}-step{step}" + (f"-seed{seed}" if seed is not None else "")
-    files = Sampled(images=out / f"{stem}.npz", grid=out / f"{stem}.png")
+    files = SampleFiles(images=out / f"{stem}.npz", grid=out / f"{stem}.png")
     request = SampleRequest(
         spec=spec,
         checkpoint=checkpoint.resolve(),
         step=step,
-        device=device_in_child(chosen),
+        device=device_in_child(sampling_device),
         seed=spec.seed if seed is None else seed,
         count=count,
     )
     try:
         # Fail before the long work if the folder cannot be written.
         out.mkdir(parents=True, exist_ok=True)
-        images = _sampled(request, record.run_id, chosen)
+        images = _sample_in_child(request, record.run_id, sampling_device)
         write_images(files.images, images)
         write_atomically(files.grid, grid_png(images, *_square(count)))
     except OSError as error:
@@ -122,7 +123,7 @@ def sample(
     return files
 
 
-def _sampled(request: SampleRequest, run_id: str, device: str) -> NDArray[np.uint8]:
+def _sample_in_child(request: SampleRequest, run_id: str, device: str) -> NDArray[np.uint8]:
     spec = request.spec
     try:
         child = Child(
@@ -142,8 +143,8 @@ def _sampled(request: SampleRequest, run_id: str, device: str) -> NDArray[np.uin
         return _received(child, run_id)
 
 
-def source_now(implementation: Implementation) -> str | None:
-    """Return the sha256 that a run of this implementation would record now, None if none can."""
+def current_source_sha256(implementation: Implementation) -> str | None:
+    """Return the sha256 that a new run would record, None if the source cannot be read."""
     try:
         if implementation.path is not None:
             return sha256_of_file(Path(implementation.path))
@@ -156,26 +157,26 @@ def source_now(implementation: Implementation) -> str | None:
 
 def _checkpoint(folder: RunFolder) -> tuple[int, Path]:
     try:
-        found = last_checkpoint(folder.checkpoints)
+        checkpoint = last_checkpoint(folder.checkpoints)
     except (GanBenchError, OSError) as error:
         raise UsageError(f"{str(error).rstrip('.')}; start the run over with --force.") from error
-    if found is None:
+    if checkpoint is None:
         raise UsageError(
             f"The run {folder.path.name} has no checkpoint in {folder.checkpoints} (it failed "
             "before the first, or it was removed); start it over with --force."
         )
-    return found
+    return checkpoint
 
 
 def _check_available(implementation: Implementation, python: str | None, run_id: str) -> None:
     if implementation.path is not None and not Path(implementation.path).is_file():
         raise UsageError(
             f"The run {run_id} cannot be sampled: its trainer's file {implementation.path} is "
-            "gone; put it back."
+            "missing; restore it."
         )
-    absent = framework_problem(implementation, python)
-    if absent is not None:
-        raise UsageError(f"The run {run_id} cannot be sampled: {absent}.")
+    problem = framework_problem(implementation, python)
+    if problem is not None:
+        raise UsageError(f"The run {run_id} cannot be sampled: {problem}.")
 
 
 def _received(child: Child, run_id: str) -> NDArray[np.uint8]:

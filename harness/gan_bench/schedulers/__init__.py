@@ -1,1 +1,1 @@
-"""Where runs are launched."""
+"""Runs of a plan as jobs of a scheduler."""

@@ -1,4 +1,4 @@
-"""The interface of a scheduler, and how installed schedulers are found.
+"""The interface of schedulers; finds the installed ones.
 
 Other packages add schedulers by an entry point in the group ``gan_bench.executors``;
 docs/clusters.md has a working example.
@@ -19,23 +19,23 @@ from gan_bench.text import did_you_mean
 GROUP = "gan_bench.executors"
 LOCAL = "local"
 JOB_VARIABLE = "GAN_BENCH_JOB"
-"""Tells a task which job it is: a `gan_bench.results.record.Job` as JSON."""
+"""Environment variable with the job of a task: a `gan_bench.results.record.Job` as JSON."""
 TETHER_VARIABLE = "GAN_BENCH_TETHERED"
-"""Set by a scheduler that holds the other end of a task's stdin: the task ends when it closes."""
+"""Environment variable; if set, the task ends when the scheduler closes the task's stdin."""
 AGAIN_EXIT_CODE = 75
-"""A signal ended the task before its run was finished; the same task continues it (EX_TEMPFAIL)."""
+"""EX_TEMPFAIL: a signal ended the task before its run finished; the same task continues it."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One run, to be run on some machine."""
+    """One run to submit."""
 
     index: int
     """Position in its submission."""
     run_id: str
     implementation: str
     argv: tuple[str, ...]
-    """Command that runs it on any machine that sees the results folder and this interpreter.
+    """Command for any machine that has access to the results folder and this interpreter.
 
     It exits with 0 if the run succeeded, 1 if it failed, 2 if it could not start, and with
     `AGAIN_EXIT_CODE` if a signal (SIGTERM, SIGINT, SIGHUP, SIGUSR2) ended it after a checkpoint.
@@ -44,35 +44,35 @@ class Task:
 
 @dataclass(frozen=True)
 class SchedulerOptions:
-    """What a user requests: the scheduler's table in the plan file, and command-line options."""
+    """Options of a user: the scheduler's table in the plan file, and the command line."""
 
     common: Mapping[str, Any] = field(default_factory=dict)
     by_implementation: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """``[slurm.keras-enhanced]`` in a plan file."""
+    """Options of single implementations: ``[slurm.keras-enhanced]`` in a plan file."""
     device: str = "auto"
     threads: int | None = None
-    """Threads of each run; None: the scheduler decides."""
+    """Number of threads of each run; None: the scheduler decides."""
 
 
 class Scheduler(Protocol):
     """A scheduler with the options for its jobs."""
 
-    def __init__(self, asked: SchedulerOptions) -> None:
+    def __init__(self, options: SchedulerOptions) -> None:
         """Validate the options; raise `UsageError` if one is invalid."""
 
     def place(self) -> Place:
         """Return the device and the number of threads of every run."""
 
     def parameters(self, implementation: str) -> tuple[str, ...]:
-        """Return the exact parameters of a job, one on each line, for users to read."""
+        """Return the exact parameters of an implementation's jobs, for users to read."""
 
     def check(self, implementations: Sequence[str], folder: Path) -> None:
-        """Raise `UsageError` for problems that can be found before submitting."""
+        """Raise `UsageError` if the scheduler would refuse the jobs or never start them."""
 
     def submit(
         self, tasks: Sequence[Task], folder: Path, *, retries: int, max_parallel: int | None
     ) -> Iterator[dict[int, str]]:
-        """Submit tasks, all at once or in parts; yield the jobs of each part by task index.
+        """Submit tasks, all at once or in parts; yield each part's jobs by task index.
 
         Parameters
         ----------
@@ -81,13 +81,13 @@ class Scheduler(Protocol):
         folder
             The submission's own folder on the shared file system, for the scheduler's logs.
         retries
-            How many times to restart a job that was killed.
+            Maximum number of restarts of a job that was killed.
         max_parallel
-            How many jobs may run at once; None: no limit.
+            Maximum number of jobs that run at once; None: no limit.
         """
 
     def states(self, jobs: Sequence[str]) -> dict[str, JobState] | None:
-        """Return the states of unfinished jobs, None if the scheduler does not answer now.
+        """Return the states of unfinished jobs; None if the scheduler does not answer now.
 
         Raise `UsageError` if this machine cannot reach the scheduler at all.
         """
@@ -121,7 +121,7 @@ def find_scheduler(name: str) -> type[Scheduler]:
 
 
 def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
-    """Split a scheduler's table of a plan file into options of all runs and of implementations."""
+    """Split a scheduler's table into options of all runs and options by implementation."""
     own: dict[str, Mapping[str, Any]] = {
         name: table for name, table in values.items() if isinstance(table, dict)
     }

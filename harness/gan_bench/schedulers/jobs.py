@@ -1,4 +1,4 @@
-"""The scheduler's jobs of a results folder: the state of each run's job, and how to follow them."""
+"""The jobs of a results folder: reads their state, cancels them and follows them."""
 
 import time
 from collections import defaultdict
@@ -25,7 +25,7 @@ class Jobs:
     """The latest job of each submitted run."""
 
     def __init__(self, results: ResultsFolder) -> None:
-        """Read all submissions; ``left_out`` gets a sentence for each that cannot be read."""
+        """Read all submissions; ``left_out`` has a sentence for each unreadable one."""
         self.left_out: list[str] = []
         self._job_of_run: dict[str, _Job] = {}
         self._schedulers: dict[str, Scheduler] = {}
@@ -40,13 +40,13 @@ class Jobs:
                 continue
             for job in jobs:
                 self._job_of_run[job.run_id] = _Job(name, job.job, job.index, folder)
-        self._over: set[str] = set()
+        self._finished: set[str] = set()
 
     def look(self) -> dict[str, JobView]:
         """Return the job of each run; ask each scheduler once."""
         unfinished: dict[str, list[str]] = defaultdict(list)
         for run_id, job in self._job_of_run.items():
-            if run_id not in self._over:
+            if run_id not in self._finished:
                 unfinished[job.scheduler].append(job.job)
         answers: dict[str, Answer] = dict.fromkeys(self._schedulers, "yes")
         states: dict[str, dict[str, JobState]] = {}
@@ -60,15 +60,15 @@ class Jobs:
                 states[name] = states_now or {}
         views = {}
         for run_id, job in self._job_of_run.items():
-            over = run_id in self._over
-            standing = None if over else states.get(job.scheduler, {}).get(job.job)
-            answer = "yes" if over else answers[job.scheduler]
-            if answer == "yes" and standing is None:
-                self._over.add(run_id)
-            # A finished job was not necessarily cancelled, but one that never started was.
-            cancelled = standing is None and job.folder.cancelled.exists()
+            finished = run_id in self._finished
+            state = None if finished else states.get(job.scheduler, {}).get(job.job)
+            answer = "yes" if finished else answers[job.scheduler]
+            if answer == "yes" and state is None:
+                self._finished.add(run_id)
+            # Also set for a job that had finished before; the run's record says so.
+            cancelled = state is None and job.folder.cancelled.exists()
             problem = job.folder.problem(job.index)
-            views[run_id] = JobView(job.job, standing, cancelled, problem, answer)
+            views[run_id] = JobView(job.job, state, cancelled, problem, answer)
         return views
 
     def cancel(self) -> int:
@@ -99,20 +99,20 @@ class Jobs:
 
 POLL_S = 2.0
 _PAUSE_FACTOR = 10
-"""Pause at least this many times longer than a look at the files took."""
+"""The pause is at least this many times as long as reading the files took."""
 _FILE_DELAY_S = 30.0
-"""A shared file system may show a job's last files some time after the job has ended."""
+"""A shared file system may show a job's last files this long after the job has ended."""
 
 
 def follow(
     scan: Scan, jobs: Jobs, run_ids: Collection[str] | None = None
 ) -> Iterator[list[RunStatus]]:
-    """Yield the status of runs repeatedly, for the last time when none is under way.
+    """Yield the status of runs repeatedly, until no run is under way.
 
     Parameters
     ----------
     scan, jobs
-        The runs and the jobs of a results folder; their ``left_out`` lists unreadable files.
+        The runs and jobs of a results folder; ``left_out`` of each lists unreadable files.
     run_ids
         The runs to follow (default: all planned runs).
     """
@@ -125,12 +125,12 @@ def follow(
             view = views.get(row.run_id)
             if view is not None and view.answer == "yes" and view.state is None:
                 gone.setdefault(row.run_id, started)
-        over = not any(_under_way(row, views.get(row.run_id), gone) for row in rows)
+        finished = not any(_under_way(row, views.get(row.run_id), gone) for row in rows)
         yield rows
-        if over:
+        if finished:
             return
-        took = time.monotonic() - started
-        time.sleep(max(POLL_S, _PAUSE_FACTOR * took))
+        elapsed = time.monotonic() - started
+        time.sleep(max(POLL_S, _PAUSE_FACTOR * elapsed))
 
 
 def _under_way(row: RunStatus, view: JobView | None, gone: dict[str, float]) -> bool:

@@ -1,8 +1,8 @@
 """The files of one submission to a scheduler, in ``results/.../jobs/<submission>/``.
 
-``launch.json`` has the options, ``tasks.jsonl`` each task's specification, ``jobs.jsonl`` each
-task's job, ``attempts/`` the starts of each task. The submitting command, the tasks and ``status``
-communicate by these files only.
+``launch.json`` has the options, ``tasks.jsonl`` the run specification of each task, ``jobs.jsonl``
+the job of each task, and ``attempts/`` the starts of each task. The submitting command, the tasks
+and ``status`` communicate only through these files.
 """
 
 import json
@@ -38,7 +38,7 @@ class Submission(Stored):
     plan_id: str
     options: Options
     retries: int
-    """How many consecutive attempts may make no progress."""
+    """Maximum number of consecutive attempts without progress."""
 
 
 class Submitted(Frozen):
@@ -55,7 +55,7 @@ class Start(Frozen):
     time: str
     host: str
     step: int
-    """Step of the last checkpoint, 0 without one."""
+    """Step of the last checkpoint; 0 if there is none."""
 
 
 def new_id() -> str:
@@ -71,7 +71,7 @@ class SubmissionFolder:
 
     @property
     def cancelled(self) -> Path:
-        """Exists once the submission was cancelled: tasks that start later end at once."""
+        """File that exists once the submission was cancelled; tasks that start later do nothing."""
         return self.path / "cancelled"
 
     @property
@@ -87,7 +87,7 @@ class SubmissionFolder:
         return self.path / "jobs.jsonl"
 
     def create(self, submission: Submission, specs: Sequence[RunSpec]) -> list[int]:
-        """Write what tasks need; return the byte offset of each task's specification."""
+        """Write the options and specifications; return each specification's byte offset."""
         self.path.mkdir(parents=True)
         offsets = []
         with self._tasks.open("wb") as file:
@@ -142,7 +142,7 @@ class SubmissionFolder:
         return list(_lines(self._jobs, Submitted))
 
     def problem(self, index: int) -> Path:
-        """Return the file in which a task says why it could not start."""
+        """Return the file with the reason why a task could not start."""
         return self.path / "problems" / f"{index}.txt"
 
     def note_problem(self, index: int, sentence: str) -> None:
@@ -152,11 +152,11 @@ class SubmissionFolder:
         path.write_text(sentence, encoding="utf-8")
 
     def started_over(self, index: int) -> Path:
-        """Return the file that exists once a task of ``--force`` has removed earlier results."""
+        """Return the file that exists once a task has removed earlier results for ``--force``."""
         return self.path / "attempts" / f"{index}.over"
 
     def note_start(self, index: int, start: Start) -> list[Start]:
-        """Record an attempt of a task; return earlier attempts, and forget their problem."""
+        """Record an attempt of a task, remove the problem of earlier ones, and return those."""
         self.problem(index).unlink(missing_ok=True)
         path = self.path / "attempts" / f"{index}.jsonl"
         path.parent.mkdir(exist_ok=True)

@@ -23,13 +23,13 @@ from gan_bench.system.locks import submission_lock
 
 @dataclass(frozen=True)
 class SubmitCounts:
-    """Numbers of a plan's runs by what submitting did with them."""
+    """Numbers of a plan's runs, by what `submit` did with them."""
 
     submitted: int
     finished: int
-    """Runs that need not run again."""
+    """Number of runs that need not run again."""
     under_way: int
-    """Runs that an earlier command submitted and that are not finished."""
+    """Number of runs with an unfinished job of an earlier command."""
 
 
 def submit(
@@ -49,8 +49,8 @@ def submit(
     Raises
     ------
     UsageError
-        The scheduler would refuse the jobs, or cannot be asked for earlier jobs; another command
-        is submitting; a record has another version.
+        The scheduler would refuse the jobs, or does not report the state of earlier jobs; another
+        command is submitting; a record has another version.
     GanBenchError
         The scheduler accepted only some jobs, or the results folder cannot be written.
     """
@@ -58,14 +58,14 @@ def submit(
     with writing(results.path), submission_lock(results.locks, options.command):
         live = _live(results)
         specs = [spec for spec in plan.runs if spec.run_id not in live]
-        wanted = [spec for spec in specs if _is_wanted(results, spec, options)]
+        to_submit = [spec for spec in specs if _needs_job(results, spec, options)]
         write_plan(results, plan)
         done = SubmitCounts(
-            submitted=len(wanted),
-            finished=len(specs) - len(wanted),
+            submitted=len(to_submit),
+            finished=len(specs) - len(to_submit),
             under_way=len(plan.runs) - len(specs),
         )
-        if not wanted:
+        if not to_submit:
             return done
         submission = Submission(
             id=new_id(),
@@ -76,7 +76,7 @@ def submit(
             retries=retries,
         )
         folder = SubmissionFolder((results.jobs / submission.id).absolute())
-        tasks = _tasks(results, submission, wanted, folder.create(submission, wanted))
+        tasks = _tasks(results, submission, to_submit, folder.create(submission, to_submit))
         parts = engine.submit(tasks, folder.path, retries=retries, max_parallel=max_parallel)
         while True:
             with _undisturbed():  # an accepted job must be recorded
@@ -92,18 +92,18 @@ def submit(
 
 
 def _live(results: ResultsFolder) -> set[str]:
-    """Return the runs with an unfinished job; fail without an answer, to submit nothing twice."""
+    """Return the runs with an unfinished job; fail if that is unknown, to submit nothing twice."""
     jobs = Jobs(results)
     views = jobs.look()
     if any(view.answer != "yes" for view in views.values()):
         raise UsageError(
             "The scheduler does not report the state of this results folder's jobs; nothing was "
-            "submitted. Try again, on a machine that may ask it."
+            "submitted. Try again on a machine that has access to the scheduler."
         )
     if jobs.left_out:
         raise UsageError(
-            f"{jobs.left_out[0]} Jobs of it may be under way, and nothing was submitted: move its "
-            "folder aside once they are over."
+            f"{jobs.left_out[0]} Its jobs may still be under way, so nothing was submitted; "
+            "move its folder away once they have finished."
         )
     return {run_id for run_id, view in views.items() if view.state is not None}
 
@@ -128,8 +128,8 @@ def _tasks(
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Delay signals that ask for the end."""
-    # Recorded, not blocked: the scheduler's own child processes would inherit the block.
+    """Delay signals that would end this command."""
+    # Not blocked, because child processes of the scheduler would inherit the block.
     received: list[int] = []
     before = {
         s: signal.signal(s, lambda number, _: received.append(number)) for s in ENDING_SIGNALS
@@ -143,6 +143,6 @@ def _undisturbed() -> Iterator[None]:
             signal.raise_signal(number)
 
 
-def _is_wanted(results: ResultsFolder, spec: RunSpec, options: Options) -> bool:
+def _needs_job(results: ResultsFolder, spec: RunSpec, options: Options) -> bool:
     folder = results.run(spec.run_id)
     return action(folder, options) == "run" or not is_scored(folder, spec, options.scoring)

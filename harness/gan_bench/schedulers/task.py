@@ -1,7 +1,7 @@
-"""The process of a scheduler's job: runs one task of a submission, supervised as on any machine.
+"""The process of a scheduler's job: runs and supervises one task of a submission.
 
 ``python -P -m gan_bench.schedulers.task RESULTS SUBMISSION INDEX OFFSET``; see `base.Task` for its
-exit codes. It communicates by files in the results folder only.
+exit codes. It communicates only through files in the results folder.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def main(results: ResultsFolder, folder: SubmissionFolder, index: int, offset: i
     """
     submission, spec = folder.read(), folder.spec(offset)
     if folder.cancelled.exists():
-        print(f"{submission.id} was cancelled; {spec.run_id} is not run", flush=True)
+        print(f"{submission.id} was cancelled; {spec.run_id} is not started", flush=True)
         return 0
     options = replace(submission.options, job=_job(submission), force=False)
     while True:
@@ -65,7 +65,7 @@ def main(results: ResultsFolder, folder: SubmissionFolder, index: int, offset: i
 def _start_over_once(
     results: ResultsFolder, folder: SubmissionFolder, index: int, spec: RunSpec, options: Options
 ) -> None:
-    """Remove earlier results for ``--force``, unless an earlier attempt has done so."""
+    """Remove earlier results for ``--force``, unless an earlier attempt of this task did."""
     done = folder.started_over(index)
     if done.exists():
         return
@@ -88,10 +88,10 @@ def _attempt(
     step = _checkpoint_step(run)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     earlier = folder.note_start(index, Start(time=now, host=os.uname().nodename, step=step))
-    futile = _without_progress([start.step for start in earlier], step)
-    if futile > retries:
+    failures = _without_progress([start.step for start in earlier], step)
+    if failures > retries:
         reason = (
-            f"{futile} consecutive attempts made no progress after step {step:,}, more than "
+            f"{failures} consecutive attempts made no progress after step {step:,}, more than "
             "--retries allows: they were killed, or their jobs need more time"
         )
         _give_up(results, run, spec, options, reason)
@@ -126,10 +126,10 @@ def _device(spec: RunSpec, options: Options) -> Iterator[None]:
 
 def _checkpoint_step(run: RunFolder) -> int:
     try:
-        found = last_checkpoint(run.checkpoints)
+        checkpoint = last_checkpoint(run.checkpoints)
     except GanBenchError:
-        return 0  # damaged: the worker says so
-    return found[0] if found else 0
+        return 0  # damaged: the worker reports it
+    return checkpoint[0] if checkpoint else 0
 
 
 def _without_progress(earlier: list[int], step: int) -> int:
@@ -143,7 +143,7 @@ def _without_progress(earlier: list[int], step: int) -> int:
 
 
 def _job(submission: Submission) -> Job:
-    """Return the job of this process; without an id if the scheduler does not set one."""
+    """Return the job of this process, with an empty id if the scheduler does not pass one."""
     with contextlib.suppress(ValidationError):
         return Job.model_validate_json(os.environ.get(JOB_VARIABLE, ""))
     return Job(engine=submission.engine, job="")
@@ -152,22 +152,22 @@ def _job(submission: Submission) -> Job:
 def _give_up(
     results: ResultsFolder, run: RunFolder, spec: RunSpec, options: Options, reason: str
 ) -> None:
-    """Write the record of a run that is not tried again, unless it has trained."""
+    """Write a record with status ``killed``, unless the run has finished training."""
     print(reason, flush=True)
     with run_lock(results.locks, spec.run_id, options.command, wait_s=JOBS_RUN_LOCK_S):
         with contextlib.suppress(GanBenchError, FileNotFoundError):
             if Record.read(run.record).status != "killed":
-                return  # trained, and killed while it was scored
+                return  # killed during scoring, after training
         spec.write(run.spec)
         outcome = Outcome(status="killed", reason=reason, cpu_s=0.0)
-        around = provenance(
+        circumstances = provenance(
             command=options.command,
             device=spec.device,
             probes=(None, None),
             other_load=None,
             job=options.job,
         )
-        make_record(run, spec, outcome, around).write(run.record)
+        make_record(run, spec, outcome, circumstances).write(run.record)
 
 
 def _sentence(result: RunResult) -> str:

@@ -37,7 +37,7 @@ class Gpu(Frozen):
 def gpus() -> tuple[Gpu, ...]:
     """Return the NVIDIA GPUs as nvidia-smi lists them, those in CUDA_VISIBLE_DEVICES if it is set.
 
-    ``cuda:<index>`` counts in this tuple, as it does for a framework in this environment.
+    ``cuda:<index>`` is an index into this tuple, as for a framework in this environment.
     """
     if shutil.which("nvidia-smi") is None:
         return ()
@@ -66,7 +66,7 @@ def gpus() -> tuple[Gpu, ...]:
             if word.strip() == str(index) or (word.strip() and gpu.uuid.startswith(word.strip()))
         ]
         if len(matches) != 1:
-            break  # as CUDA does: what follows an invalid entry is not visible
+            break  # as in CUDA: entries after an invalid one are not visible
         chosen += matches
     return tuple(chosen)
 
@@ -83,8 +83,8 @@ def gpu_of(device: str) -> Gpu | None:
         return None
     index, found = int(device.partition(":")[2]), gpus()
     if index >= len(found):
-        has = ", ".join(f"cuda:{i} ({gpu.name})" for i, gpu in enumerate(found)) or "no GPU"
-        raise UsageError(f"The device cuda:{index} is not there; nvidia-smi shows {has}.")
+        available = ", ".join(f"cuda:{i} ({gpu.name})" for i, gpu in enumerate(found)) or "no GPU"
+        raise UsageError(f"There is no device cuda:{index}; nvidia-smi shows {available}.")
     return found[index]
 
 
@@ -94,7 +94,7 @@ def device_in_child(device: str) -> str:
 
 
 def device_parts(device: str) -> list[str]:
-    """Return the names of what a run on the device occupies, equal in all processes.
+    """Return the names of the parts that a run occupies, equal in all processes.
 
     For the CPU these are the processors that this process may use: runs that `taskset` or a
     scheduler has given different processors can run at the same time.
@@ -111,10 +111,10 @@ def check_device(device: str) -> str:
     Raises
     ------
     UsageError
-        Another word, or a GPU that this machine does not have.
+        The word is not a device, or this machine does not have the GPU.
     """
     if not _DEVICE.fullmatch(device):
-        raise UsageError(f"There is no device {device!r}; take cpu, cuda, cuda:1 or auto.")
+        raise UsageError(f"There is no device {device!r}; use cpu, cuda, cuda:1 or auto.")
     found = gpus()
     if device == "auto":
         return "cuda:0" if found else "cpu"

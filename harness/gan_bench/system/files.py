@@ -33,7 +33,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises
     ------
     OSError
-        The file cannot be written; nothing is left behind and an old file stays as it was.
+        The file cannot be written; an old file is unchanged and no temporary file remains.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     temporary = Path(name)
@@ -69,7 +69,7 @@ def write_json_atomically(path: Path, value: Any) -> None:
     Raises
     ------
     ValueError
-        A figure is NaN or infinite: a missing figure is None.
+        A value is NaN or infinite; a missing value must be None.
     OSError
         The file cannot be written.
     """
@@ -89,7 +89,7 @@ def _umask() -> int:
 
 
 def cache_folder() -> Path:
-    """Return the folder, which need not exist; ``$XDG_CACHE_HOME`` moves it."""
+    """Return the folder of the user's cache, which may not exist; ``$XDG_CACHE_HOME`` moves it."""
     return user_cache_path("gan-bench")
 
 
@@ -128,7 +128,7 @@ def file_sha256(path: Path) -> str:
 
 
 LARGEST_BYTES = 1 << 26
-"""64 MiB, far more than anything that gan-bench writes as text."""
+"""64 MiB, much more than the largest text file that gan-bench writes."""
 
 
 def read_limited(path: Path, limit: int = LARGEST_BYTES) -> bytes:
@@ -137,7 +137,7 @@ def read_limited(path: Path, limit: int = LARGEST_BYTES) -> bytes:
     Raises
     ------
     OSError
-        It cannot be read, or is larger than the limit; its ``strerror`` says so.
+        The file cannot be read, or is larger than the limit, see ``strerror``.
     """
     with path.open("rb") as file:
         content = file.read(limit + 1)
@@ -164,7 +164,7 @@ def download(name: str, checksum: str, folder: Path, mirrors: Sequence[str]) -> 
     name
         The file's name, on the mirrors and in the folder.
     checksum
-        Of the file as the mirrors have it: ``md5:`` or ``sha256:`` and hexadecimal digits.
+        Checksum of the file: ``md5:`` or ``sha256:`` and hexadecimal digits.
     folder
         Created if it is missing. The file appears in it complete and checked.
     mirrors
@@ -175,7 +175,7 @@ def download(name: str, checksum: str, folder: Path, mirrors: Sequence[str]) -> 
     DownloadError
         No mirror could be reached, none sent the right content, or the folder cannot be written.
     """
-    import pooch  # brings requests along, and only downloads need it
+    import pooch  # imports requests; only downloads need it
 
     failures = []
     for mirror in mirrors:
@@ -221,7 +221,7 @@ class DiskFull(GanBenchError):
     def __init__(self, where: Path) -> None:
         super().__init__(
             f"There is no space left for {where}: free some, or raise your quota or file limit, "
-            "and the same command continues; what is finished stands."
+            "and the same command continues; finished runs are kept."
         )
 
 
@@ -244,7 +244,7 @@ def writing(results: Path) -> Iterator[None]:
     Raises
     ------
     GanBenchError
-        In place of an OSError; a `DiskFull` where there is no space.
+        Replaces an OSError; `DiskFull` if there is no space.
     """
     try:
         yield
@@ -253,7 +253,7 @@ def writing(results: Path) -> Iterator[None]:
             raise DiskFull(results) from error
         raise GanBenchError(
             f"The results folder {results} cannot be written ({error.strerror or error}: "
-            f"{error.filename}); what is finished stands, and the same command continues."
+            f"{error.filename}); finished runs are kept, and the same command continues."
         ) from error
 
 
@@ -266,7 +266,7 @@ class NoSpace(OSError):
 
 @contextlib.contextmanager
 def saving(where: Path) -> Iterator[None]:
-    """Raise `NoSpace` if a run's own file does not fit on the disk, in contrast to a plugin's."""
+    """Raise `NoSpace` if the disk is too full for a file of the run, rather than of a plugin."""
     try:
         yield
     except OSError as error:
@@ -278,13 +278,13 @@ def saving(where: Path) -> Iterator[None]:
 def is_full_for(folder: Path, error: BaseException) -> bool:
     """Return whether an error means that nothing can be written to a folder any more.
 
-    If a plugin has filled another disk, such as shared memory, that is the plugin's error.
+    A plugin that fills another disk, such as shared memory, is an error of the plugin.
     """
     return isinstance(error, NoSpace) or (is_full(error) and has_no_space(folder))
 
 
 def has_no_space(folder: Path) -> bool:
-    """Try to write: a framework's own error may not say why it could not."""
+    """Return whether a trial write fails: a framework's error may not name the cause."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(os.urandom(_TRIAL_BYTES))

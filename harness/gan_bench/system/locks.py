@@ -1,4 +1,4 @@
-"""Locks of a device and of a run; the kernel releases them when their process ends."""
+"""Locks on devices and runs; the kernel releases them when their process ends."""
 
 import contextlib
 import json
@@ -13,9 +13,9 @@ from gan_bench.errors import UsageError
 from gan_bench.system.devices import device_parts
 
 RUN_LOCK_S = 2.0
-"""`status` probes locks briefly; wait this long before reporting a run as busy."""
+"""How long to wait for a run's lock: longer than `status` takes to probe it."""
 JOBS_RUN_LOCK_S = 180.0
-"""A shared file system may hold the lock of a dead machine for this long."""
+"""How long a job waits: a shared file system may keep the lock of a dead machine."""
 
 
 class Busy(UsageError):
@@ -36,9 +36,9 @@ def _holder(path: Path) -> str:
 
 @contextlib.contextmanager
 def _held(path: Path, command: str, *, wait_s: float, busy: str) -> Iterator[None]:
-    """Hold a lock file; wait for it ``wait_s`` seconds, forever if -1.
+    """Hold a lock file; wait for it at most ``wait_s`` seconds, or forever if -1.
 
-    ``busy`` is the error message if another process holds it, with a ``{holder}``.
+    ``busy`` is the error message, with a ``{holder}``, if another process holds it.
     """
     holder_file = path.with_suffix(".holder.json")
     # All users of the machine share the lock, so all may open the file.
@@ -48,7 +48,7 @@ def _held(path: Path, command: str, *, wait_s: float, busy: str) -> Iterator[Non
     except Timeout:
         raise Busy(busy, _holder(holder_file)) from None
     except OSError as error:
-        raise UsageError(f"The lock {path} cannot be taken: {error.strerror}.") from error
+        raise UsageError(f"The lock file {path} cannot be locked: {error.strerror}.") from error
     try:
         with contextlib.suppress(OSError):
             holder = {"pid": os.getpid(), "host": os.uname().nodename, "command": command}
@@ -62,7 +62,7 @@ def _held(path: Path, command: str, *, wait_s: float, busy: str) -> Iterator[Non
 
 @contextlib.contextmanager
 def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
-    """Hold a device of this machine for the duration of a plan.
+    """Hold the lock on a device of this machine.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
     # The temporary folder is local; the home or results folder may be on a network.
     folder = Path(tempfile.gettempdir())
     busy = (
-        f"The device {device} is in use by {{holder}}; wait for it with --wait, or take another "
+        f"The device {device} is in use by {{holder}}; wait for it with --wait, or use another "
         "with --device."
     )
     with contextlib.ExitStack() as held:
@@ -87,7 +87,7 @@ def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
 def run_lock(
     folder: Path, run_id: str, command: str, *, wait_s: float = RUN_LOCK_S
 ) -> Iterator[None]:
-    """Hold one run of a results folder, which several devices or machines may share.
+    """Hold the lock on a run; several devices or machines may share its results folder.
 
     Raises
     ------
@@ -95,22 +95,22 @@ def run_lock(
         Another gan-bench process holds it.
     """
     folder.mkdir(exist_ok=True)
-    busy = f"The run {run_id} is being run by {{holder}}; wait for its end and run again."
+    busy = f"The run {run_id} is in use by {{holder}}; wait until it ends, and try again."
     with _held(folder / f"{run_id}.lock", command, wait_s=wait_s, busy=busy):
         yield
 
 
 @contextlib.contextmanager
 def submission_lock(folder: Path, command: str) -> Iterator[None]:
-    """Let one command at a time submit jobs: two would submit the same runs.
+    """Let only one command at a time submit jobs: two would submit the same runs.
 
     Raises
     ------
     Busy
-        Another gan-bench is submitting.
+        Another gan-bench process is submitting jobs.
     """
     folder.mkdir(exist_ok=True)
-    busy = "Jobs of this results folder are being submitted by {holder}; wait, and run again."
+    busy = "Jobs of this results folder are being submitted by {holder}; try again later."
     with _held(folder / "submission.lock", command, wait_s=RUN_LOCK_S, busy=busy):
         yield
 

@@ -1,4 +1,4 @@
-"""Processes: their environment, groups of them, dying with the parent, and the OOM killer."""
+"""Processes: their environment, their groups, their end, and the out-of-memory killer."""
 
 import contextlib
 import ctypes
@@ -39,7 +39,7 @@ def worker_environment(
     threads
         Threads of each framework's operations.
     deterministic
-        Whether frameworks use deterministic kernels.
+        Whether frameworks must use deterministic kernels.
     run
         The run's folder, which marks the worker's descendants.
     silence_s
@@ -52,7 +52,7 @@ def worker_environment(
         "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
         "KERAS_BACKEND": "tensorflow",
         "MKL_NUM_THREADS": intra_op,
-        # Plain float32 in every framework: TensorFlow and cuDNN would take TF32, torch would not.
+        # Plain float32 in every framework: TensorFlow and cuDNN would use TF32, torch would not.
         "NVIDIA_TF32_OVERRIDE": "0",
         "OMP_NUM_THREADS": intra_op,
         "OPENBLAS_NUM_THREADS": intra_op,
@@ -78,7 +78,7 @@ def worker_environment(
 DISK_FULL_EXIT_CODE = 74
 """The worker found the disk full and could not write that to its journal (EX_IOERR)."""
 STOPPED_EXIT_CODE = 75
-"""The worker ended because it was asked to, after a checkpoint (EX_TEMPFAIL)."""
+"""The worker was interrupted and ended after a checkpoint (EX_TEMPFAIL)."""
 STACKS_SIGNAL = signal.SIGUSR1
 """Makes a worker write its threads' stacks to its log, even if it hangs."""
 DISK_FULL = "there is no space left for the results; free some, and the same command continues"
@@ -90,7 +90,7 @@ _END_S = 10.0
 def peak_rss_mb() -> float:
     """Return the largest resident memory of this process so far."""
     with contextlib.suppress(OSError):
-        # The kernel's ru_maxrss starts at the value of the parent process.
+        # ru_maxrss would start at the value of the parent process.
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 2**10

@@ -1,4 +1,4 @@
-"""The result of a check: passed, failed or skipped, and why, in one sentence."""
+"""The result of a check, and the functions with which checks report it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 class CheckFailed(Exception):
-    """Raised by a check that found a violation; its text is the result's detail."""
+    """Raised by a check that found a violation; the text becomes the result's detail."""
 
 
 class CheckSkipped(Exception):
-    """Raised by a check that does not apply to this trainer; its text is the result's detail."""
+    """Raised by a check that does not apply to this trainer; the text becomes the detail."""
 
 
 @dataclass(frozen=True)
@@ -22,26 +22,26 @@ class CheckResult:
     """The outcome of one check."""
 
     name: str
-    """The check's name: a few words, or ``field <name>`` for a field of the recipe."""
+    """A few words, or ``field <name>`` for a field of the recipe."""
 
     status: Literal["passed", "failed", "skipped"]
-    """Skipped: the check does not apply to this trainer or this device."""
+    """``skipped`` if the check does not apply to this trainer or device."""
 
     detail: str
-    """One sentence: what the trainer does, what is wrong, or why the check was skipped."""
+    """One sentence: what the check confirmed, what is wrong, or why it was skipped."""
 
 
 def perform(name: str, promise: str, check: Callable[[], object]) -> CheckResult:
-    """Run a check; whatever it raises becomes a result.
+    """Run a check and turn any exception into a result.
 
     Parameters
     ----------
     name
         The result's name.
     promise
-        The sentence that is true of a trainer that passes.
+        The sentence that is true if a trainer passes.
     check
-        Raises unless the promise holds.
+        Raises if the promise is broken.
     """
     try:
         check()
@@ -57,9 +57,9 @@ def perform(name: str, promise: str, check: Callable[[], object]) -> CheckResult
 
 
 def attempt(make: Callable[[], T]) -> T | None:
-    """Return what ``make`` returns, None if it raises.
+    """Return the result of ``make``, None if it raises.
 
-    For probes only: a check of its own reports whatever the trainer raises.
+    Only for cases in which another check reports the exception.
     """
     try:
         return make()
@@ -67,9 +67,9 @@ def attempt(make: Callable[[], T]) -> T | None:
         return None
 
 
-def expect(truth: object, finding: str) -> None:
-    """Raise `CheckFailed` with the sentence ``finding`` unless ``truth`` holds."""
-    if not truth:
+def expect(condition: object, finding: str) -> None:
+    """Raise `CheckFailed` with the sentence ``finding`` unless the condition is true."""
+    if not condition:
         raise CheckFailed(finding)
 
 

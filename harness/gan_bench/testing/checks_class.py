@@ -29,19 +29,21 @@ def contract(pool: TrainerPool) -> None:
     check_class(pool.trainer_class)
     expect(
         isinstance(pool.recipe, pool.trainer_class.recipe_class),
-        f"The recipe is no {pool.trainer_class.recipe_class.__name__}, the class's own recipe.",
+        f"The recipe is not a {pool.trainer_class.recipe_class.__name__}, the `recipe_class`.",
     )
 
 
 def check_class(trainer_class: type[Trainer]) -> None:
-    """Raise `CheckFailed` where the class lacks something of the contract."""
+    """Raise `CheckFailed` if the class lacks a part of the contract."""
     framework = getattr(trainer_class, "framework", None)
     expect(isinstance(framework, str) and framework, "`framework` is not a non-empty string.")
     recipe_class = getattr(trainer_class, "recipe_class", None)
     if not (isinstance(recipe_class, type) and issubclass(recipe_class, Recipe)):
         raise CheckFailed("`recipe_class` is not a subclass of gan_bench.recipe.Recipe.")
     name = getattr(recipe_class, "name", None)
-    expect(isinstance(name, str) and name, f"{recipe_class.__name__}.name is no string.")
+    expect(
+        isinstance(name, str) and name, f"`{recipe_class.__name__}.name` is not a non-empty string."
+    )
     try:
         build = inspect.signature(trainer_class)
         build.bind(None, None, None, device="cpu", planned_steps=1, seed=0)
@@ -65,9 +67,9 @@ def unknown_devices(pool: TrainerPool) -> None:
         except Unsupported:
             continue
         except (Exception, SystemExit) as error:
-            finding = f"Device {device} raised {describe(error)} where Unsupported is due."
+            finding = f"Device {device} raised {describe(error)} instead of Unsupported."
             raise CheckFailed(finding) from error
-        raise CheckFailed(f"Device {device} was accepted, and the trainer trains elsewhere.")
+        raise CheckFailed(f"Device {device} was accepted, although it does not exist.")
 
 
 def recipe_as_json(pool: TrainerPool) -> None:
@@ -78,20 +80,20 @@ def recipe_as_json(pool: TrainerPool) -> None:
 
 
 def unknown_fields(pool: TrainerPool) -> None:
-    """The recipe rejects unknown fields, so that typing errors are found."""
+    """The recipe rejects unknown fields, so that misspelled ones are found."""
     values = pool.recipe.model_dump() | {"no_such_field": 1}
     try:
         type(pool.recipe).model_validate(values)
     except ValidationError:
         return
-    raise CheckFailed("The recipe accepts a field that it does not have; keep extra='forbid'.")
+    raise CheckFailed("The recipe accepts an unknown field; keep `extra='forbid'`.")
 
 
 def initial_weights_are_pure(pool: TrainerPool) -> None:
-    """Initial weights are finite float32 and depend on the seed only."""
+    """Initial weights are finite float32 and depend only on the seed."""
     first = pool.recipe.initial_weights(pool.seed)
     if first is None:
-        raise CheckSkipped("The recipe leaves initial weights to the implementation.")
+        raise CheckSkipped("The recipe has no initial weights of its own.")
     for name, tensor in first.items():
         expect(tensor.dtype == np.float32, f"Initial {name} is {tensor.dtype}, not float32.")
         expect(np.isfinite(tensor).all(), f"Initial {name} has values that are not finite.")
@@ -102,10 +104,10 @@ def initial_weights_are_pure(pool: TrainerPool) -> None:
     again = pool.recipe.initial_weights(pool.seed) or {}
     gap = difference(kept, again)
     for name, tensor in first.items():
-        # Were it the recipe's own array, all later checks would start from what this one wrote.
+        # If it is the recipe's own array, later checks would start from the changed values.
         tensor[...] = kept[name]
-    expect(gap is None, f"The same seed gives other initial weights: {gap}.")
-    expect(difference(kept, other) is not None, "Other seeds give the same initial weights.")
+    expect(gap is None, f"The same seed gives different initial weights: {gap}.")
+    expect(difference(kept, other) is not None, "Different seeds give the same initial weights.")
 
 
 CHECKS = (contract, unknown_devices, recipe_as_json, unknown_fields, initial_weights_are_pure)
@@ -113,7 +115,7 @@ STATISTICS = ("moving_mean", "moving_variance")
 
 
 def costs(pool: TrainerPool) -> None:
-    """Numbers of parameters and multiply-adds match the recipe's."""
+    """The numbers of parameters and multiply-adds match the recipe's."""
     trainer = pool.untrained
     parameters = pool.recipe.parameter_counts()
     multiply_adds = pool.recipe.forward_multiply_adds()
@@ -135,7 +137,7 @@ def costs(pool: TrainerPool) -> None:
         counted = count()
         expect(
             multiply_adds == counted,
-            f"The trainer counts {counted} multiply-adds of an image's forward pass, the recipe "
+            f"The trainer counts {counted} multiply-adds in an image's forward pass, the recipe "
             f"says {multiply_adds}.",
         )
 
@@ -153,31 +155,34 @@ def weight_names(pool: TrainerPool) -> None:
     layers: dict[str, set[int]] = {network: set() for network in NETWORKS}
     for name in pool.untrained.weights():
         match = CANONICAL.fullmatch(name)
-        expect(match, f"{name!r} is not `<network>.<layer>.<tensor>` as the contract names them.")
+        expect(match, f"{name!r} is not a canonical name, `<network>.<layer>.<tensor>`.")
         if match:
             layers[match[1]].add(int(match[2]))
     for network, indices in layers.items():
-        expect(indices, f"There is no tensor of the {network}.")
+        expect(indices, f"The {network} has no tensors.")
         gapless = indices == set(range(len(indices)))
         expect(gapless, f"The layers of the {network} are {sorted(indices)}, not 0, 1, 2, ...")
 
 
 def weights_of_the_recipe(pool: TrainerPool) -> None:
     """Names and shapes of the tensors match the recipe's initial weights."""
-    planned = pool.initial
-    if planned is None:
-        raise CheckSkipped("The recipe leaves initial weights to the implementation.")
+    initial = pool.initial
+    if initial is None:
+        raise CheckSkipped("The recipe has no initial weights of its own.")
     actual = weights_of(pool.untrained)
-    missing, surplus = planned.keys() - actual.keys(), actual.keys() - planned.keys()
+    missing, surplus = initial.keys() - actual.keys(), actual.keys() - initial.keys()
     expect(not missing, f"The trainer lacks {listed(sorted(missing), 5)}.")
-    expect(not surplus, f"The recipe knows nothing of {listed(sorted(surplus), 5)}.")
-    for name, tensor in planned.items():
-        got = actual[name].shape
-        expect(got == tensor.shape, f"{name} is {got}, {tensor.shape} in the recipe.")
+    expect(not surplus, f"The recipe lacks {listed(sorted(surplus), 5)}.")
+    for name, tensor in initial.items():
+        shape = actual[name].shape
+        expect(
+            shape == tensor.shape,
+            f"{name} has shape {shape} in the trainer and {tensor.shape} in the recipe.",
+        )
 
 
 def weights_round_trip(pool: TrainerPool) -> None:
-    """``weights`` returns the arrays given to ``set_weights`` bit for bit in the recipe's dtype."""
+    """``weights`` returns bit for bit what ``set_weights`` got, in the recipe's dtype."""
     trainer = pool.with_weights()
     if pool.initial is not None:
         _expect_weights(pool, trainer, pool.initial, "the recipe's initial weights")
@@ -189,38 +194,38 @@ def weights_round_trip(pool: TrainerPool) -> None:
 def weights_are_copies(pool: TrainerPool) -> None:
     """``weights`` returns copies, independent of the trainer."""
     trainer = pool.used()
-    taken = trainer.weights()
-    kept = {name: tensor.copy() for name, tensor in taken.items()}
+    returned = trainer.weights()
+    kept = {name: tensor.copy() for name, tensor in returned.items()}
     trainer.train(pool.batches(1), pool.latents(1))
-    gap = difference(kept, taken)
-    expect(gap is None, f"Training changes what `weights` returned before: {gap}.")
+    gap = difference(kept, returned)
+    expect(gap is None, f"Training changes the arrays that `weights` returned before: {gap}.")
     before = pool.observe(trainer)
     for tensor in trainer.weights().values():
         if tensor.flags.writeable:
             tensor[...] = 7
-    finding = "Changing what `weights` returned changes the trainer"
+    finding = "Changing the arrays that `weights` returned changes the trainer"
     pool.expect_same(before, pool.observe(trainer), finding)
 
 
 def set_weights_copies(pool: TrainerPool) -> None:
-    """``set_weights`` copies the arrays that it is given."""
+    """``set_weights`` copies the arrays that it gets."""
     trainer = pool.with_weights()
     given = _other_weights(pool, weights_of(trainer))
     trainer.set_weights(given)
     before = pool.observe(trainer)
     for tensor in given.values():
         tensor[...] = 7
-    finding = "Changing what `set_weights` was given changes the trainer"
+    finding = "Changing the arrays that `set_weights` got changes the trainer"
     pool.expect_same(before, pool.observe(trainer), finding)
 
 
 def set_weights_keeps_the_rest(pool: TrainerPool) -> None:
-    """``set_weights`` does not change optimisers, the step or random state."""
+    """``set_weights`` changes neither optimisers nor the step nor random state."""
     trainer, first = pool.halfway()
     trainer.set_weights(weights_of(trainer))
     second = trainer.train(pool.batches()[HALF:], pool.latents()[HALF:])
     observed = pool.observe(trainer, first, second)
-    finding = "Setting a trainer's own weights changes how it goes on"
+    finding = "Setting a trainer's own weights changes the training that follows"
     pool.expect_same(pool.reference, observed, finding)
 
 
@@ -230,11 +235,14 @@ def _other_weights(pool: TrainerPool, weights: Observed) -> Observed:
     return {name: (tensor * 0.5 + 0.125).astype(dtype) for name, tensor in weights.items()}
 
 
-def _expect_weights(pool: TrainerPool, trainer: Trainer, given: Observed, what: str) -> None:
+def _expect_weights(pool: TrainerPool, trainer: Trainer, given: Observed, description: str) -> None:
     dtype = np.dtype(pool.recipe.dtype)
     expected = {name: tensor.astype(dtype) for name, tensor in given.items()}
     gap = difference(expected, weights_of(trainer))
-    expect(gap is None, f"Given {what} as {dtype}, `weights` returns others: {gap}.")
+    expect(
+        gap is None,
+        f"After setting {description} as {dtype}, `weights` returns different ones: {gap}.",
+    )
 
 
 WEIGHT_CHECKS = (

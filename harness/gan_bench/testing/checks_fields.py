@@ -15,11 +15,11 @@ from gan_bench.trainer import Unsupported
 
 
 def check_field(field: str, pool: TrainerPool) -> None:
-    """Raise `CheckFailed` unless other values of the field change what is trained.
+    """Raise `CheckFailed` unless other values of the field change the run.
 
-    A value counts if it changes what a step consumes, the number of epochs, the splits trained on,
-    the initial weights, or weights, losses or samples after a short training. A tuple's elements
-    are tried one by one.
+    A value has an effect if it changes the inputs of a step, the number of epochs, the training
+    splits, the initial weights, or weights, losses or samples after a short training. Elements of
+    a tuple are tried one by one.
     """
     pool = pool.small
     for place, candidates in _perturbations(pool.recipe, field).items():
@@ -42,15 +42,17 @@ def check_field(field: str, pool: TrainerPool) -> None:
             else:
                 tried.append(value)
         else:
-            _complain(place, repr(getattr(pool.recipe, field)), tried, refusals)
+            _raise_finding(place, repr(getattr(pool.recipe, field)), tried, refusals)
 
 
-def _complain(place: str, current: str, tried: list[str], refusals: list[str]) -> None:
+def _raise_finding(place: str, current: str, tried: list[str], refusals: list[str]) -> None:
     if tried:
-        finding = f"`{place}` changes nothing: {' and '.join(tried)} train what {current} trains."
-        raise CheckFailed(finding)
+        raise CheckFailed(
+            f"`{place}` has no effect: training with {' or '.join(tried)} gives the same result as "
+            f"with {current}."
+        )
     if refusals:
-        raise CheckSkipped(f"The trainer takes no other value of `{place}`: {refusals[0]}")
+        raise CheckSkipped(f"The trainer supports no other value of `{place}`: {refusals[0]}")
     raise CheckFailed(
         f"No other valid value of `{place}` was found; name one with Field(examples=[...])."
     )
@@ -61,20 +63,20 @@ def _has_effect(base: TrainerPool, other: TrainerPool) -> bool:
         every_draw(other)
         every_real_batch(other)
         return True
-    # These two are the harness's to obey, which it does for every trainer.
+    # The harness applies these two itself, for every trainer.
     if base.recipe.epochs != other.recipe.epochs:
         return True
     if base.recipe.train_splits != other.recipe.train_splits:
         return True
-    # Trained even where the initial weights differ: the trainer has to take them.
+    # Train even if the initial weights differ: the trainer has to accept them.
     return (
         difference(base.reference, other.reference) is not None
         or base.recipe.images_per_step != other.recipe.images_per_step
-        or _starts_apart(base, other)
+        or _initial_weights_differ(base, other)
     )
 
 
-def _starts_apart(base: TrainerPool, other: TrainerPool) -> bool:
+def _initial_weights_differ(base: TrainerPool, other: TrainerPool) -> bool:
     first, second = base.initial, other.initial
     return first is not None and second is not None and difference(first, second) is not None
 

@@ -1,4 +1,4 @@
-"""Checks of what ``sample`` and ``forward`` return and leave alone."""
+"""Checks of the results and side effects of ``sample`` and ``forward``."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,17 +24,21 @@ def sample_shape(pool: TrainerPool) -> None:
 
 
 def sample_rows(pool: TrainerPool) -> None:
-    """A sample depends on its own latent vector only, not on the rest of the batch."""
+    """A sample depends only on its own latent vector, not on the rest of the batch."""
     trainer = _trained(pool)
     latents = pool.evaluation_latents()
     images = trainer.sample(latents)
     order = np.roll(np.arange(SAMPLES), 3)
-    for rows, what in ((order, "in another order"), (order[:3], "three alone"), ([5], "one alone")):
+    for rows, how in (
+        (order, "in another order"),
+        (order[:3], "three at a time"),
+        ([5], "one at a time"),
+    ):
         pool.expect_same(
             {"a sample": images[rows]},
             {"a sample": trainer.sample(latents[rows])},
-            f"Samples of {SAMPLES} latent vectors are others {what}; "
-            "compute them in inference mode and in batches of one fixed shape",
+            f"Samples of {SAMPLES} latent vectors change if generated {how}; compute them in "
+            "inference mode and in batches of one fixed shape",
         )
 
 
@@ -44,7 +48,7 @@ def sample_repeats(pool: TrainerPool) -> None:
     latents = pool.evaluation_latents(64)
     first = np.array(trainer.sample(latents))
     again = np.array(trainer.sample(latents))
-    finding = "The same latents give other samples"
+    finding = "The same latents give different samples"
     pool.expect_same({"a sample": first}, {"a sample": again}, finding)
 
 
@@ -56,7 +60,7 @@ def samples_differ(pool: TrainerPool) -> None:
         images = trainer.sample(latents)
         if (images != images[:1]).any():
             return
-    raise CheckFailed("64 different latents give 64 equal samples.")
+    raise CheckFailed("64 different latent vectors give 64 equal samples.")
 
 
 def sample_leaves_no_trace(pool: TrainerPool) -> None:
@@ -67,11 +71,11 @@ def sample_leaves_no_trace(pool: TrainerPool) -> None:
 def forward_leaves_no_trace(pool: TrainerPool) -> None:
     """``forward`` changes neither weights nor the training that follows, in both modes."""
 
-    def disturb(trainer: Trainer) -> None:
+    def use(trainer: Trainer) -> None:
         for training in (True, False):
             _forward(pool, trainer, training)
 
-    _expect_no_trace(pool, disturb)
+    _expect_no_trace(pool, use)
 
 
 def forward_outputs(pool: TrainerPool) -> None:
@@ -79,18 +83,21 @@ def forward_outputs(pool: TrainerPool) -> None:
     trainer = _trained(pool)
     count = pool.recipe.batch_size
     for training in (True, False):
-        made, judged = _forward(pool, trainer, training)
+        generated, logits = _forward(pool, trainer, training)
         shape = (count, *pool.images.shape[1:])
-        expect(made.shape == shape, f"G(latents) has shape {made.shape}, not {shape}.")
-        expect(judged.shape == (count,), f"D(images) has shape {judged.shape}, not {(count,)}.")
-        for output in (made, judged):
+        expect(generated.shape == shape, f"G(latents) has shape {generated.shape}, not {shape}.")
+        expect(logits.shape == (count,), f"D(images) has shape {logits.shape}, not {(count,)}.")
+        for output in (generated, logits):
             floating = np.issubdtype(output.dtype, np.floating)
             expect(floating, f"`forward` returns {output.dtype}, not a floating dtype.")
             expect(np.isfinite(output).all(), "`forward` returns values that are not finite.")
-        expect(np.abs(made).max() <= 1 + 1e-6, "G(latents) leaves [-1, 1].")
+        expect(np.abs(generated).max() <= 1 + 1e-6, "G(latents) is not within [-1, 1].")
     trainer.set_weights(_amplified(weights_of(trainer), "discriminator"))
-    _, judged = _forward(pool, trainer, False)
-    expect(np.abs(judged).max() > 1, "D's last layer times 1000 keeps D within [-1, 1]: no logits.")
+    _, logits = _forward(pool, trainer, False)
+    finding = (
+        "With D's last layer times 1000, D stays within [-1, 1]; `forward` has to return logits."
+    )
+    expect(np.abs(logits).max() > 1, finding)
 
 
 def forward_modes(pool: TrainerPool) -> None:
@@ -99,11 +106,13 @@ def forward_modes(pool: TrainerPool) -> None:
     names = trainer.weights().keys()
     batch, again, moving = (_forward(pool, trainer, mode) for mode in (True, True, False))
     for index, network in enumerate(("generator", "discriminator")):
-        finding = f"`forward` in training mode is random in the {network}; turn dropout off"
-        pool.expect_same({"it": batch[index]}, {"it": again[index]}, finding)
+        finding = (
+            f"The {network}'s output in training mode is random; turn dropout off in `forward`"
+        )
+        pool.expect_same({"the output": batch[index]}, {"the output": again[index]}, finding)
         if any(name.startswith(network) and name.endswith("moving_mean") for name in names):
-            other = not np.array_equal(batch[index], moving[index])
-            expect(other, f"`forward` gives the same {network} in training and inference mode.")
+            differs = not np.array_equal(batch[index], moving[index])
+            expect(differs, f"The {network}'s output is the same in training and inference mode.")
 
 
 def forward_agrees_with_sample(pool: TrainerPool) -> None:
@@ -113,14 +122,14 @@ def forward_agrees_with_sample(pool: TrainerPool) -> None:
     trained = weights_of(trainer)
     for weights in (trained, _amplified(trained, "generator")):
         trainer.set_weights(weights)
-        made, _ = _forward(pool, trainer, False)
-        levels = (made.astype(np.float64) + 1) * 127.5
+        generated, _ = _forward(pool, trainer, False)
+        levels = (generated.astype(np.float64) + 1) * 127.5
         gap = np.abs(trainer.sample(latents) - levels).max()
-        expect(gap <= 1, f"A sample is {gap:.1f} grey levels from (G + 1) * 127.5.")
+        expect(gap <= 1, f"A sample differs by {gap:.1f} grey levels from (G + 1) * 127.5.")
 
 
 def _trained(pool: TrainerPool) -> Trainer:
-    """Return a trainer with the reference's weights, set because that takes no training."""
+    """Return a trainer with trained weights; setting them is faster than training."""
     names = pool.untrained.weights().keys()
     return pool.with_weights({name: pool.reference[name] for name in names})
 
@@ -130,26 +139,26 @@ def _forward(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     count = pool.recipe.batch_size
     images = np.resize(pool.images, (count, *pool.images.shape[1:]))
-    made, judged = trainer.forward(
+    generated, logits = trainer.forward(
         pool.evaluation_latents(count), (images / 127.5 - 1).astype(np.float32), training
     )
-    return np.array(made), np.array(judged)
+    return np.array(generated), np.array(logits)
 
 
-def _expect_no_trace(pool: TrainerPool, disturb: Callable[[Trainer], object]) -> None:
+def _expect_no_trace(pool: TrainerPool, use: Callable[[Trainer], object]) -> None:
     trainer = pool.fresh()
     batches, latents = pool.batches(), pool.latents()
-    disturb(trainer)
+    use(trainer)
     first = trainer.train(batches[:2], latents[:2])
     before = weights_of(trainer)
-    disturb(trainer)
-    pool.expect_same(before, weights_of(trainer), "It changes weights")
+    use(trainer)
+    pool.expect_same(before, weights_of(trainer), "The call changes weights")
     observed = pool.observe(trainer, first, trainer.train(batches[2:], latents[2:]))
-    pool.expect_same(pool.reference, observed, "Training goes on otherwise than without")
+    pool.expect_same(pool.reference, observed, "The call changes the training that follows")
 
 
 def _amplified(weights: Observed, network: str) -> Observed:
-    """Return weights with the network's last layer a thousandfold, to drive it to its limits."""
+    """Return weights with the network's last layer times 1000, to drive it to its limits."""
     layers = [int(name.split(".")[1]) for name in weights if name.startswith(network)]
     if not layers:
         raise CheckSkipped(f"The {network} has no tensors.")

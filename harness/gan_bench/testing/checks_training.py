@@ -1,4 +1,4 @@
-"""Checks of ``train``: what it returns, what it learns from, and how checkpoints continue it."""
+"""Checks of ``train``, of its inputs, and of checkpoints."""
 
 from dataclasses import replace
 
@@ -34,72 +34,75 @@ def losses(pool: TrainerPool) -> None:
             raise CheckFailed(f"{name} is {type(values).__name__}, not a numpy array.")
         dtype = pool.recipe.dtype
         expect(values.dtype == dtype, f"{name} is {values.dtype}, not {dtype}.")
-        expect(values.shape == (STEPS,), f"{name} of {STEPS} steps has shape {values.shape}.")
+        expect(
+            values.shape == (STEPS,),
+            f"{name} has shape {values.shape} after {STEPS} steps, not {(STEPS,)}.",
+        )
         expect(np.isfinite(values).all(), f"{name} is not finite: {values}.")
         if name.startswith("d_"):
             inside = (values >= 0).all() and (values <= 1).all()
-            expect(inside, f"{name} is a mean of probabilities, but it is {values}.")
+            expect(inside, f"{name} has to be a mean of probabilities, but is {values}.")
 
 
 def losses_are_copies(pool: TrainerPool) -> None:
-    """A later call of ``train`` does not change losses returned before."""
+    """A later call of ``train`` does not change losses that it returned before."""
     trainer = pool.used()
     batches, latents = pool.batches(), pool.latents()
     first = trainer.train(batches[:2], latents[:2])
     kept = {name: values.copy() for name, values in joined_losses(first).items()}
     trainer.train(batches[2:], latents[2:])
     gap = difference(kept, joined_losses(first))
-    expect(gap is None, f"A later call of `train` changes losses returned before: {gap}.")
+    expect(gap is None, f"A later call of `train` changes losses that it returned before: {gap}.")
 
 
 def everything_learns(pool: TrainerPool) -> None:
     """Training changes every kernel and every moving statistic of both networks."""
     before = weights_of(pool.with_weights())
     after = pool.reference
-    still = [
+    unchanged = [
         name
         for name, tensor in before.items()
         if name.endswith(("kernel", "moving_mean", "moving_variance"))
         and np.array_equal(tensor, after[name])
     ]
-    expect(not still, f"{STEPS} steps of training do not change {listed(still, 5)}.")
+    expect(not unchanged, f"{STEPS} steps of training do not change {listed(unchanged, 5)}.")
 
 
 def same_seed(pool: TrainerPool) -> None:
-    """Two trainers built with the same arguments end with the same bits."""
-    finding = "Two trainers built with the same arguments end in other bits"
+    """Two trainers built with the same arguments are bit-identical after training."""
+    finding = "Two trainers built with the same arguments differ after training"
     pool.expect_same(pool.reference, pool.repeat.reference, finding)
 
 
 def pieces(pool: TrainerPool) -> None:
-    """Calls of one, two and one steps end with the same bits as one call of four."""
+    """Calls of 1, 2 and 1 steps give bit for bit the same result as one call of 4 steps."""
     trainer = pool.fresh()
     batches, latents = pool.batches(), pool.latents()
     parts = [
         trainer.train(batches[start:end], latents[start:end])
         for start, end in ((0, 1), (1, 3), (3, STEPS))
     ]
-    finding = f"Calls of 1, 2 and 1 steps end in other bits than one call of {STEPS}"
+    finding = f"Calls of 1, 2 and 1 steps give a different result than one call of {STEPS} steps"
     pool.expect_same(pool.reference, pool.observe(trainer, *parts), finding)
 
 
 def waits(pool: TrainerPool) -> None:
-    """``train`` returns when training has finished: nothing changes afterwards."""
+    """``train`` returns only when training has finished: nothing changes afterwards."""
     first = {name: array for name, array in pool.reference.items() if "losses" not in name}
     later = pool.observe(pool.first_run.trainer)
     pool.expect_same(first, later, "The trainer changes after `train` has returned")
 
 
 def arguments_untouched(pool: TrainerPool) -> None:
-    """The trainer does not write to arrays that it is given."""
-    meant: Observed = {
+    """The trainer does not write to the arrays that it gets."""
+    expected: Observed = {
         "images": pool.images,
         "labels": pool.labels,
         "batches": pool.batches(),
         "latents": pool.latents(),
     }
-    gap = difference(meant, pool.first_run.given)
-    expect(gap is None, f"The trainer writes to an array that it was given: {gap}.")
+    gap = difference(expected, pool.first_run.given)
+    expect(gap is None, f"The trainer writes to an array that it got: {gap}.")
 
 
 def arguments_copied(pool: TrainerPool) -> None:
@@ -129,20 +132,24 @@ CHECKS = (
 
 
 def save_and_load(pool: TrainerPool) -> None:
-    """A new trainer that loads a checkpoint continues with the same bits, from any folder."""
-    finding = "A new trainer that loaded goes on otherwise than without"
+    """A new trainer that loads a checkpoint from any folder continues bit for bit."""
+    finding = (
+        "A new trainer that loaded a checkpoint continues differently from an uninterrupted one"
+    )
     pool.expect_same(pool.reference, pool.continued(pool.build()), finding)
 
 
 def load_into_a_used_trainer(pool: TrainerPool) -> None:
     """``load`` replaces the whole state of a trainer that has trained on other data."""
-    finding = "A used trainer that loaded goes on otherwise than without"
+    finding = (
+        "A used trainer that loaded a checkpoint continues differently from an uninterrupted one"
+    )
     pool.expect_same(pool.reference, pool.reloaded, finding)
 
 
 def save_leaves_no_trace(pool: TrainerPool) -> None:
     """Saving does not change the training that follows."""
-    finding = "A trainer that saved goes on otherwise than without"
+    finding = "Saving changes the training that follows"
     pool.expect_same(pool.reference, pool.interrupted.observed, finding)
 
 
@@ -151,8 +158,8 @@ def save_stays_in_its_folder(pool: TrainerPool) -> None:
     with empty_folder() as folder:
         pool.with_weights().save(folder)
         strays = [path.name for path in folder.parent.iterdir() if path != folder]
-        expect(not strays, f"`save` writes outside its folder: {listed(strays, 5)}.")
-        expect(any(folder.iterdir()), "`save` writes nothing below its folder.")
+        expect(not strays, f"`save` writes outside the given folder: {listed(strays, 5)}.")
+        expect(any(folder.iterdir()), "`save` writes nothing to the given folder.")
 
 
 CHECKPOINT_CHECKS = (
@@ -164,7 +171,7 @@ CHECKPOINT_CHECKS = (
 
 
 def every_draw(pool: TrainerPool) -> None:
-    """Training uses each of a step's draws of latents, including the last row."""
+    """Training uses every draw of latents of a step, including the last row."""
     for draw in range(pool.recipe.draws_per_step):
         latents = pool.latents()
         latents[-1, draw, -1] = pool.noise(4)
@@ -177,7 +184,7 @@ def every_draw(pool: TrainerPool) -> None:
 
 
 def every_real_batch(pool: TrainerPool) -> None:
-    """Training uses each of a step's real batches, including the last image."""
+    """Training uses every real batch of a step, including the last image."""
     for batch in range(pool.recipe.real_batches_per_step):
         batches = pool.batches()
         batches[-1, batch, -1] = _different_image(pool, int(batches[-1, batch, -1]))
@@ -185,19 +192,19 @@ def every_real_batch(pool: TrainerPool) -> None:
             pool,
             batches,
             pool.latents(),
-            f"Another last image in real batch {batch} of step {STEPS - 1} changes no weight.",
+            f"A different last image in real batch {batch} of step {STEPS - 1} changes no weight.",
         )
 
 
 def unused_images(pool: TrainerPool) -> None:
-    """Training uses the images of the batches only."""
+    """Training uses only the images in the batches."""
     unused = len(pool.images) // 2
     if unused == 0:
-        raise CheckSkipped("There is no image to leave out.")
+        raise CheckSkipped("There are too few images to leave one out.")
     images = pool.images.copy()
     images[unused:] = 255 - images[unused:]
     other = replace(pool, images=images)
-    finding = "Other images, in no batch that was trained on, end in other bits"
+    finding = "Images that are in no batch change the result of training"
     pool.expect_same(pool.reference, other.reference, finding)
 
 
@@ -210,7 +217,7 @@ def _expect_effect(
 
 
 def _different_image(pool: TrainerPool, index: int) -> int:
-    """Return the index of the image least like the one at ``index``."""
+    """Return the index of the image that differs most from the one at ``index``."""
     images = pool.images.astype(np.int16)
     distances = np.abs(images - images[index]).sum(axis=(1, 2, 3), dtype=np.int64)
     if not distances.any():

@@ -20,8 +20,8 @@ def verify(content: bytes, answers: IO[bytes]) -> None:
         answers.flush()
 
     trainer = load_trainer(request.implementation)
-    # A trainer is a cycle of many objects. Without the framework's own objects the collector is
-    # quick, and runs before many trainers fill the memory.
+    # Trainers are freed only by the garbage collector. Freezing the framework's many objects makes
+    # it fast, so that it runs before unused trainers fill the memory.
     gc.collect()
     gc.freeze()
     check_trainer(trainer, device=request.device, seed=request.seed, on_result=send)

@@ -51,10 +51,10 @@ def check_trainer(
 ) -> list[CheckResult]:
     """Check a trainer class against the contract, on small data and for a few steps.
 
-    Every check runs, whatever the results of others; an exception inside a check fails that check.
-    If building the trainer raises `Unsupported`, every check is skipped with its reason. On a
-    nondeterministic device, checks that compare bits are skipped if they would fail; make
-    frameworks deterministic before calling this.
+    All checks run, even if others fail; an exception inside a check fails that check.
+    If building the trainer raises `Unsupported`, every check is skipped with that reason. On a
+    nondeterministic device, checks that compare bits are skipped if they would fail; configure
+    the framework to be deterministic before calling this.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def check_trainer(
     on_result
         Called with each result as soon as it is known.
     only
-        The names of the checks to run; default: all.
+        Names of the checks to run; default: all.
 
     Returns
     -------
@@ -93,7 +93,9 @@ def check_trainer(
         try:
             chosen = default_recipe(trainer_class) if recipe is None else recipe
         except (AttributeError, TypeError, ValidationError) as error:
-            obstacle: str | None = f"There is no recipe to check with: {describe(error)}."
+            obstacle: str | None = (
+                f"The class's recipe has no valid default values: {describe(error)}."
+            )
         else:
             folder = Path(scratch).resolve()
             pool = _pool(trainer_class, chosen, device, seed, images, labels, folder)
@@ -128,7 +130,7 @@ def _selected(checks: Iterable[str], only: Collection[str] | None) -> list[str]:
     unknown = set(only or ()) - set(names)
     if unknown:
         raise UsageError(
-            f"There is no check {listed(sorted(unknown))}; there are {listed(sorted(names))}."
+            f"Unknown checks: {listed(sorted(unknown))}; choose from {listed(sorted(names))}."
         )
     return names if only is None else [name for name in names if name in only]
 
@@ -152,7 +154,7 @@ def _pool(
     labels: NDArray[np.int64] | None,
     scratch: Path,
 ) -> TrainerPool:
-    # A recipe that does not allow small batches is checked with its own.
+    # A recipe that does not allow this batch size keeps its own.
     with suppress(ValidationError):
         recipe = revalidated(recipe, batch_size=BATCH_SIZE)
     images = synthetic_images(recipe, seed) if images is None else images
@@ -162,22 +164,22 @@ def _pool(
 
 def _obstacle(pool: TrainerPool) -> str | None:
     """Return why the trainer cannot be checked on this device, or None."""
-    cannot = pool.recipe.cannot_make(*pool.images.shape[1:])
-    if cannot is not None:
-        return f"The recipe cannot make these images: {cannot}"
+    reason = pool.recipe.cannot_make(*pool.images.shape[1:])
+    if reason is not None:
+        return f"The recipe cannot make these images: {reason}"
     built = perform("build", "", lambda: pool.untrained)
-    # Skipped means Unsupported. If building fails otherwise, each check reports it.
+    # Skipped means Unsupported. Each check reports other exceptions itself.
     return built.detail if built.status == "skipped" else None
 
 
 def synthetic_images(recipe: Recipe, seed: int) -> NDArray[np.uint8]:
-    """Draw blobs of light of any place and size, in a shape that the recipe can make."""
+    """Draw blobs of random position and size, in a shape that the recipe can make."""
     shapes = [shape for shape in SHAPES if recipe.cannot_make(*shape) is None] or SHAPES[:1]
     height, width, channels = shapes[0]
     numbers = generator(seed, Stream.CONFORMANCE, 0)
     rows, columns = np.arange(height)[:, None, None], np.arange(width)[:, None]
     down, right, size = numbers.uniform(0.2, 0.8, (3, IMAGES, 1, 1, channels))
     distances = (rows / height - down) ** 2 + (columns / width - right) ** 2
-    light = np.exp(-distances / (0.2 * size) ** 2)
-    noise = numbers.uniform(0, 0.1, light.shape)
-    return np.asarray(np.clip(255 * (light + noise), 0, 255).astype(np.uint8))
+    blobs = np.exp(-distances / (0.2 * size) ** 2)
+    noise = numbers.uniform(0, 0.1, blobs.shape)
+    return np.asarray(np.clip(255 * (blobs + noise), 0, 255).astype(np.uint8))

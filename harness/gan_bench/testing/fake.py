@@ -17,8 +17,8 @@ from gan_bench.trainer import Losses, Unsupported, Weights
 class FakeRecipe(Recipe):
     """A dense GAN on pictures of ``resolution`` squared pixels, resized to any image shape.
 
-    A step is ``discriminator_steps`` updates of the discriminator, each on a real batch and a draw
-    of its own, then ``generator_steps`` of the generator, each on a draw of its own.
+    A step is ``discriminator_steps`` updates of the discriminator, each with its own real batch and
+    draw of latents, then ``generator_steps`` updates of the generator, each with its own draw.
     """
 
     name: ClassVar[str] = "fake"
@@ -97,7 +97,7 @@ class FakeRecipe(Recipe):
         return self.model_copy(update={"dropout": 0.0})
 
     def forward_multiply_adds(self) -> dict[str, int]:
-        """Return those of the dense layers, of a forward pass of one image."""
+        """Return the multiply-adds of the dense layers in a forward pass of one image."""
         pixels = self.resolution**2
         return {
             "generator": self.latent_size * self.hidden + self.hidden * pixels,
@@ -108,7 +108,7 @@ class FakeRecipe(Recipe):
         """Return the multiply-adds of the dense layers, forwards and backwards."""
         pixels = self.resolution**2
         generate, discriminate = self.forward_multiply_adds().values()
-        # Backwards costs as much as forwards for the tensors, and again for what lies before them.
+        # The gradients of the weights and those of the inputs each cost as much as a forward pass.
         discriminator_update = generate + 2 * discriminate + 2 * (discriminate + self.hidden)
         generator_update = generate + discriminate + discriminate + generate + self.hidden * pixels
         return self.batch_size * (
@@ -124,7 +124,7 @@ STATISTICS = ("generator.1.moving_mean", "generator.1.moving_variance")
 
 @dataclass(frozen=True)
 class GeneratorPass:
-    """A batch's way through the generator; rows are (n, hidden), pictures (n, pixels)."""
+    """The values of a forward pass: most are (n, hidden), ``pictures`` is (n, pixels)."""
 
     latents: Array
     mean: Array
@@ -138,7 +138,7 @@ class GeneratorPass:
 
 @dataclass(frozen=True)
 class DiscriminatorPass:
-    """A batch's way through the discriminator; ``logits`` has shape (n,)."""
+    """The values of a forward pass; ``logits`` has shape (n,)."""
 
     pictures: Array
     slopes: Array
@@ -152,7 +152,7 @@ def generate(
 ) -> GeneratorPass:
     """Turn latents (n, z) into pictures (n, pixels) in [-1, 1].
 
-    In training the batch's own mean and (biased) variance normalise it, else the moving ones.
+    Training normalises with the batch's mean and (biased) variance, otherwise the moving ones.
     """
     raw = latents @ tensors["generator.0.kernel"]
     if training:
@@ -168,22 +168,22 @@ def generate(
     return GeneratorPass(latents, mean, variance, normalised, scale, slopes, activations, pictures)
 
 
-def generator_gradients(tensors: Tensors, way: GeneratorPass, upstream: Array) -> Tensors:
+def generator_gradients(tensors: Tensors, cache: GeneratorPass, upstream: Array) -> Tensors:
     """Return the gradients of the trainable tensors, given d loss / d pictures (n, pixels)."""
-    outer = upstream * (1 - way.pictures**2)
-    shifted = (outer @ tensors["generator.2.kernel"].T) * way.slopes
+    outer = upstream * (1 - cache.pictures**2)
+    shifted = (outer @ tensors["generator.2.kernel"].T) * cache.slopes
     normalised = shifted * tensors["generator.1.gamma"]
     # Mean and variance depend on the batch too (Ioffe and Szegedy 2015, section 3).
-    raw = way.scale * (
+    raw = cache.scale * (
         normalised
         - normalised.mean(axis=0)
-        - way.normalised * (normalised * way.normalised).mean(axis=0)
+        - cache.normalised * (normalised * cache.normalised).mean(axis=0)
     )
     return {
-        "generator.0.kernel": way.latents.T @ raw,
-        "generator.1.gamma": (shifted * way.normalised).sum(axis=0),
+        "generator.0.kernel": cache.latents.T @ raw,
+        "generator.1.gamma": (shifted * cache.normalised).sum(axis=0),
         "generator.1.beta": shifted.sum(axis=0),
-        "generator.2.kernel": way.activations.T @ outer,
+        "generator.2.kernel": cache.activations.T @ outer,
         "generator.2.bias": outer.sum(axis=0),
     }
 
@@ -191,7 +191,7 @@ def generator_gradients(tensors: Tensors, way: GeneratorPass, upstream: Array) -
 def discriminate(
     tensors: Tensors, pictures: Array, *, slope: float, mask: Array | None
 ) -> DiscriminatorPass:
-    """Turn pictures (n, pixels) into logits; ``mask`` (n, hidden) is dropout's, None without."""
+    """Turn pictures (n, pixels) into logits; ``mask`` (n, hidden) is for dropout."""
     raw = pictures @ tensors["discriminator.0.kernel"] + tensors["discriminator.0.bias"]
     slopes = leaky_slopes(raw, slope)
     activations = raw * slopes
@@ -202,17 +202,17 @@ def discriminate(
 
 
 def discriminator_gradients(
-    tensors: Tensors, way: DiscriminatorPass, upstream: Array
+    tensors: Tensors, cache: DiscriminatorPass, upstream: Array
 ) -> tuple[Tensors, Array]:
     """Return the gradients of the tensors and d loss / d pictures, given d loss / d logits (n,)."""
     outer = upstream[:, None]
-    raw = (outer @ tensors["discriminator.1.kernel"].T) * way.slopes
-    if way.mask is not None:
-        raw = raw * way.mask
+    raw = (outer @ tensors["discriminator.1.kernel"].T) * cache.slopes
+    if cache.mask is not None:
+        raw = raw * cache.mask
     gradients: Tensors = {
-        "discriminator.0.kernel": way.pictures.T @ raw,
+        "discriminator.0.kernel": cache.pictures.T @ raw,
         "discriminator.0.bias": raw.sum(axis=0),
-        "discriminator.1.kernel": way.activations.T @ outer,
+        "discriminator.1.kernel": cache.activations.T @ outer,
         "discriminator.1.bias": outer.sum(axis=0),
     }
     return gradients, raw @ tensors["discriminator.0.kernel"].T
@@ -237,7 +237,7 @@ def leaky_slopes(values: Array, slope: float) -> Array:
 
 
 def area_matrix(target: int, origin: int) -> NDArray[np.float64]:
-    """Return the matrix (target, origin) that resizes a line of pixels by the areas they share."""
+    """Return the matrix (target, origin) that resizes a row of pixels by their shared areas."""
     edges = np.linspace(0, origin, target + 1)
     pixels = np.arange(origin)
     shared = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
@@ -245,7 +245,7 @@ def area_matrix(target: int, origin: int) -> NDArray[np.float64]:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-# One shape for every matrix product, so that a row's bits do not depend on how many there are.
+# A fixed shape, so that the bits of a row do not depend on the number of rows.
 SAMPLE_ROWS = 64
 
 
@@ -314,7 +314,7 @@ class FakeTrainer:
     def sample(
         self, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None
     ) -> NDArray[np.uint8]:
-        """Return G(latents) as uint8 (n, height, width, channels); ``labels`` do not matter."""
+        """Return G(latents) as uint8 (n, height, width, channels); ``labels`` are ignored."""
         count = len(latents)
         padded = np.zeros((-(-count // SAMPLE_ROWS) * SAMPLE_ROWS, *latents.shape[1:]), self._dtype)
         padded[:count] = latents
@@ -330,11 +330,11 @@ class FakeTrainer:
         """Return G(latents) as float NHWC and D(images) as logits, dropout off."""
         fakes = self._images(latents.astype(self._dtype), training)
         slope = self.recipe.leaky_slope
-        way = discriminate(self._tensors, self._shrink(images), slope=slope, mask=None)
-        return fakes, way.logits
+        cache = discriminate(self._tensors, self._shrink(images), slope=slope, mask=None)
+        return fakes, cache.logits
 
     def multiply_adds(self) -> dict[str, int]:
-        """Return those of a forward pass of one image, each kernel being that of a dense layer."""
+        """Return the multiply-adds of a forward pass of one image; all layers are dense."""
         counts = {"generator": 0, "discriminator": 0}
         for name, tensor in self._tensors.items():
             if name.endswith("kernel"):
@@ -378,29 +378,29 @@ class FakeTrainer:
         loss = 0.0
         means = []
         for pictures, real in ((reals, True), (fakes, False)):
-            way = self._judge(pictures)
-            part, upstream = cross_entropy(way.logits, real)
-            gradients, _ = discriminator_gradients(self._tensors, way, upstream)
+            cache = self._judge(pictures)
+            part, upstream = cross_entropy(cache.logits, real)
+            gradients, _ = discriminator_gradients(self._tensors, cache, upstream)
             totals = {name: totals.get(name, 0) + gradients[name] for name in gradients}
             loss += part
-            means.append(float(sigmoid(way.logits).mean()))
+            means.append(float(sigmoid(cache.logits).mean()))
         self._descend(totals)
         return loss, means[0], means[1]
 
     def _update_generator(self, latents: Array) -> float:
-        way = self._pass(latents)
-        judged = self._judge(way.pictures)
+        cache = self._pass(latents)
+        judged = self._judge(cache.pictures)
         loss, upstream = cross_entropy(judged.logits, True)
         _, towards_pictures = discriminator_gradients(self._tensors, judged, upstream)
-        self._descend(generator_gradients(self._tensors, way, towards_pictures))
+        self._descend(generator_gradients(self._tensors, cache, towards_pictures))
         return loss
 
     def _pass(self, latents: Array) -> GeneratorPass:
-        way = self._generate(latents, True)
+        cache = self._generate(latents, True)
         keep = self.recipe.batch_norm_momentum
-        for name, batch in zip(STATISTICS, (way.mean, way.variance), strict=True):
+        for name, batch in zip(STATISTICS, (cache.mean, cache.variance), strict=True):
             self._tensors[name] = keep * self._tensors[name] + (1 - keep) * batch
-        return way
+        return cache
 
     def _generate(self, latents: Array, training: bool) -> GeneratorPass:
         slope, epsilon = self.recipe.leaky_slope, self.recipe.batch_norm_epsilon

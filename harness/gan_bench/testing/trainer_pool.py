@@ -1,4 +1,4 @@
-"""The trainers that checks examine, and which of them they share."""
+"""The trainers that the checks use, some of them shared."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
@@ -22,7 +22,7 @@ STEPS: Final = 4
 PLANNED_STEPS: Final = 8
 SAMPLES: Final = 7
 Observed = dict[str, NDArray[Any]]
-"""Copies of what a trainer shows: weights by name, ``losses.<name>`` and ``samples``."""
+"""Copies of a trainer's results: weights by name, ``losses.<name>`` and ``samples``."""
 
 
 def copies(arrays: Mapping[str, NDArray[Any]]) -> Observed:
@@ -58,10 +58,10 @@ class InterruptedRun:
 
 @dataclass(frozen=True, eq=False)
 class TrainerPool:
-    """Trainers of one class and recipe for the checks, which share them where that is safe.
+    """Trainers of one class and recipe for the checks, which share them if that is safe.
 
     Some frameworks take seconds to build a trainer, so checks that need the same state share one.
-    What a check may do to the trainer that it gets:
+    A check may do the following with the trainer that it gets:
 
     ====================  =============================================  =========================
     from                  state of the trainer                           a check may
@@ -178,7 +178,7 @@ class TrainerPool:
 
     @cached_property
     def repeat(self) -> "TrainerPool":
-        """The same pool with trainers of its own."""
+        """A pool with the same settings and its own trainers."""
         return replace(self)
 
     def used(self) -> Trainer:
@@ -193,10 +193,10 @@ class TrainerPool:
 
     @cached_property
     def small(self) -> "TrainerPool":
-        """A pool for one short run: of the recipe's small form in float64, if that can be trained.
+        """A pool for a short run of the recipe's small form in float64.
 
-        Otherwise in the recipe's own dtype, or of the recipe as it is; `check_field` for ``dtype``
-        reports why.
+        If that cannot be trained, it has the recipe's own dtype, or else the recipe as it is;
+        `check_field` for ``dtype`` reports why.
         """
         return (
             attempt(lambda: self._short(dtype="float64"))
@@ -212,7 +212,7 @@ class TrainerPool:
 
     @cached_property
     def interrupted(self) -> InterruptedRun:
-        """A trainer that saved after half of the steps and went on, with its checkpoint."""
+        """A trainer that saved after half of the steps and then trained the rest."""
         trainer = self.fresh()
         batches, latents = self.batches(), self.latents()
         first = trainer.train(batches[:HALF], latents[:HALF])
@@ -226,7 +226,7 @@ class TrainerPool:
 
     def load(self, trainer: Trainer) -> None:
         """Load the checkpoint of `interrupted` from a folder that is removed afterwards."""
-        # From another folder than it was saved to: a run's checkpoints are renamed.
+        # Not the folder that it was saved to, because a run renames its checkpoints.
         with empty_folder() as folder:
             copytree(self.interrupted.checkpoint, folder, symlinks=True, dirs_exist_ok=True)
             trainer.load(folder)
@@ -246,7 +246,7 @@ class TrainerPool:
 
     @cached_property
     def reloads(self) -> bool:
-        """Whether loading brings a used trainer back to the bits that it saved.
+        """Whether loading restores a used trainer bit for bit.
 
         If loading fails, the checks of ``load`` report why.
         """
@@ -255,7 +255,7 @@ class TrainerPool:
     def halfway(self) -> tuple[Trainer, Losses]:
         """Return a trainer after half of the steps, and copies of their losses.
 
-        If reloading is exact, this is the trainer of `interrupted`: building one takes longer.
+        If reloading is exact, this is the trainer of `interrupted`, because building one is slow.
         """
         if self.reloads:
             self.load(self.interrupted.trainer)
@@ -269,7 +269,7 @@ class TrainerPool:
             trainer, _ = self.halfway()
             trainer.train(batches[HALF:], latents[HALF:])
         else:
-            # In one call like `reference`: splitting the call could change the weights, too.
+            # In one call like `reference`, because splitting it could change the weights, too.
             trainer = self.fresh()
             trainer.train(batches, latents)
         return weights_of(trainer)
@@ -311,7 +311,7 @@ def weights_of(trainer: Trainer) -> Observed:
 
 @contextmanager
 def empty_folder() -> Iterator[Path]:
-    """Yield an empty folder inside a temporary working directory, which collects stray files."""
+    """Yield an empty folder in a temporary working directory, which collects stray files."""
     with TemporaryDirectory() as name, chdir(name):
         folder = Path(name).resolve() / "checkpoint"
         folder.mkdir()
@@ -319,7 +319,7 @@ def empty_folder() -> Iterator[Path]:
 
 
 def joined_losses(*pieces: Losses) -> Observed:
-    """Return the losses of consecutive calls as one array each, by ``losses.<name>``."""
+    """Join the losses of consecutive calls to one array each, by ``losses.<name>``."""
     joined: Observed = {}
     for name in LOSSES:
         arrays = [getattr(piece, name) for piece in pieces]
@@ -332,12 +332,11 @@ def difference(first: Mapping[str, NDArray[Any]], second: Mapping[str, NDArray[A
     """Return how two mappings of arrays differ, in a few words, or None if no bit differs."""
     if first.keys() != second.keys():
         return f"only one has {', '.join(sorted(first.keys() ^ second.keys()))}"
-    for name, one in first.items():
-        other = second[name]
-        if one.shape != other.shape or one.dtype != other.dtype:
-            kinds = f"{one.dtype} {one.shape} and {other.dtype} {other.shape}"
-            return f"{name} is {kinds}"
-        if one.tobytes() != other.tobytes():
-            gap = np.abs(one.astype(np.float64) - other.astype(np.float64)).max()
+    for name, a in first.items():
+        b = second[name]
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return f"{name} is {a.dtype} {a.shape} and {b.dtype} {b.shape}"
+        if a.tobytes() != b.tobytes():
+            gap = np.abs(a.astype(np.float64) - b.astype(np.float64)).max()
             return f"{name} differs by up to {gap:.2g}"
     return None

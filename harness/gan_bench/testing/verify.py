@@ -1,4 +1,4 @@
-"""Runs the conformance suite on one implementation, in a child process with a run's environment."""
+"""Runs the conformance suite on an implementation, in a child process like that of a run."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from gan_bench.testing import CheckResult
 
 
 class VerifyRequest(Frozen):
-    """What the child is to check; its stdin."""
+    """The request to the child process."""
 
     implementation: Implementation
     device: str
@@ -25,19 +25,19 @@ class VerifyRequest(Frozen):
 def verify(
     target: str, *, device: str, threads: int, seed: int = 0, limit_s: float | None = None
 ) -> Iterator[CheckResult]:
-    """Yield the result of each check of `gan_bench.testing.check_trainer` as it comes.
+    """Yield each result of `gan_bench.testing.check_trainer` as soon as it is known.
 
     Raises
     ------
     UsageError
-        No such implementation, its framework is not installed, the process died, or it was not done
-        after ``limit_s`` seconds.
+        There is no such implementation, its framework is not installed, or its process died or did
+        not finish in ``limit_s`` seconds.
     """
     (target,) = find([target])
     implementation = describe(target, {}, MNIST_SHAPE).implementation
-    absent = framework_problem(implementation)
-    if absent is not None:
-        raise UsageError(f"{implementation.name} cannot be verified: {absent}.")
+    problem = framework_problem(implementation)
+    if problem is not None:
+        raise UsageError(f"{implementation.name} cannot be verified: {problem}.")
     request = VerifyRequest(
         implementation=implementation, device=device_in_child(device), seed=seed
     )
@@ -47,7 +47,7 @@ def verify(
     ) as child:
         for line in child.answers:
             if not line.endswith(b"\n"):
-                break  # it was killed while it wrote
+                break  # the process was killed while it wrote
             yield CheckResult(**json.loads(line))
         try:
             child.finish()

@@ -31,7 +31,7 @@ from gan_bench.system.processes import (
 from gan_bench.worker.training import Stopped, Training, failure_kind, failure_reason
 
 _EXTRA_SILENCE_S = 60.0
-"""A silent process ends itself this long after its supervisor should have killed it."""
+"""A worker without heartbeats ends itself this long after its supervisor should have killed it."""
 
 
 @contextlib.contextmanager
@@ -80,24 +80,24 @@ def main(run_dir: Path) -> int:
         training: Training | None = None
         events: EventWriter | None = None
 
-        def ask_to_stop(signum: int, frame: FrameType | None) -> None:
+        def request_stop(signum: int, frame: FrameType | None) -> None:
             if training is not None:
                 training.stop = True
 
-        def listen() -> None:
+        def install_handlers() -> None:
             # Before every chunk: a plugin may have installed its own handlers. SIGINT and SIGHUP
             # also reach the supervisor, which decides. A scheduler may send SIGUSR2 to all
             # processes of a job.
-            for asking in (signal.SIGTERM, signal.SIGUSR2):
-                signal.signal(asking, ask_to_stop)
+            for stopping in (signal.SIGTERM, signal.SIGUSR2):
+                signal.signal(stopping, request_stop)
             for ignored in (signal.SIGINT, signal.SIGHUP):
                 signal.signal(ignored, signal.SIG_IGN)
 
         try:
             events = EventWriter(folder.events)
             events.write("start", pid=os.getpid())
-            training = running = Training(folder, events, before_chunk=listen)
-            listen()
+            training = running = Training(folder, events, before_chunk=install_handlers)
+            install_handlers()
             with heartbeat(events, lambda: running.step, log):
                 training.run()
         except Stopped:

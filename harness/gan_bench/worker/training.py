@@ -1,4 +1,4 @@
-"""Turns an exception in a worker into the run's status and a reason in one sentence."""
+"""Trains one run in chunks; writes its losses, snapshots and checkpoints."""
 
 import errno
 import os
@@ -40,7 +40,7 @@ _OUT_OF_MEMORY = (
     "std::bad_alloc",
 )
 LONGEST_REASON = 2_000
-"""Maximum length of an exception's text, in characters; the log has all of it."""
+"""Maximum length of a reason, in characters; the log has the whole exception."""
 
 
 class Diverged(GanBenchError):
@@ -85,11 +85,17 @@ def _message(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def _first_not_finite(losses: NDArray[np.float32]) -> int | None:
+    """Return the first row in which the generator's or discriminator's loss is not finite."""
+    rows = np.flatnonzero(~np.isfinite(losses[:, :2]).all(axis=1))
+    return int(rows[0]) if len(rows) else None
+
+
 T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """A signal requested the end; raised after the checkpoint."""
+    """Training ended early, after a checkpoint, because a signal asked for it."""
 
 
 class Training:
@@ -177,41 +183,44 @@ class Training:
     def _restore(self) -> None:
         """Continue from the last checkpoint if it and its losses exist."""
         try:
-            found = last_checkpoint(self.folder.checkpoints)
+            checkpoint = last_checkpoint(self.folder.checkpoints)
         except GanBenchError as error:
-            self._start_over(str(error).rstrip("."), None)
-        if found is None:
+            self._refuse_checkpoint(str(error).rstrip("."), None)
+        if checkpoint is None:
             return
-        step, path = found
+        step, path = checkpoint
         try:
             losses = read_losses(self.folder.losses)
         except FileNotFoundError:
             put_aside(self.folder.checkpoints)  # useless without the losses up to it
             return
         except GanBenchError as error:
-            self._start_over("the losses until the last checkpoint are damaged", error)
+            self._refuse_checkpoint("the losses up to the last checkpoint are damaged", error)
         if step > self.spec.steps or step > len(losses):
-            self._start_over(f"the last checkpoint is of step {step}, the run is shorter", None)
+            self._refuse_checkpoint(f"the last checkpoint, of step {step}, is beyond the run", None)
         try:
             self._call(lambda: self.trainer.load(path))
         except Exception as error:
             if is_full(error) or is_out_of_memory(error):
                 raise  # the checkpoint is intact and can be read later
-            self._start_over(f"the checkpoint of step {step} cannot be restored", error)
+            self._refuse_checkpoint(f"the checkpoint of step {step} cannot be restored", error)
         self.losses[:step] = losses[:step]
         self.step = step
-        broken = ~np.isfinite(self.losses[:step, :2]).all(axis=1)
-        if broken.any():
+        first = _first_not_finite(self.losses[:step])
+        if first is not None:
             self._diverged = True
-            self._report_divergence(int(np.argmax(broken)) + 1, "a loss was")
+            self._report_divergence(first + 1, "a loss was")
 
-    def _start_over(self, why: str, error: Exception | None) -> NoReturn:
+    def _refuse_checkpoint(self, why: str, error: Exception | None) -> NoReturn:
+        """Move the checkpoints aside, so that the next attempt starts from step 0, and fail."""
         put_aside(self.folder.checkpoints)
-        said = f" ({failure_reason(error)})" if error is not None else ""
-        raise GanBenchError(f"{why}{said}; it was put aside, and --retry starts over") from error
+        details = f" ({failure_reason(error)})" if error is not None else ""
+        raise GanBenchError(
+            f"{why}{details}; the checkpoints were moved aside, and --retry starts over"
+        ) from error
 
     def chunk(self) -> None:
-        """Train one chunk and measure its time, without drawing batches and bookkeeping."""
+        """Train one chunk; measure its time, excluding the drawing of batches and bookkeeping."""
         steps = min(self.spec.chunk_steps, self.spec.steps - self.step)
         rows = batches(
             seed=self.spec.seed,
@@ -248,32 +257,29 @@ class Training:
                 for name, mean in zip(LOSS_COLUMNS, means, strict=True)
             },
         )
-        self._check_losses(table)
+        first = _first_not_finite(table)
+        if first is not None:
+            self._diverge(self.step + first + 1, "a loss was")
         self.step += steps
 
     def _call(self, call: Callable[[], T]) -> T:
         """Call the trainer, then restore the umask; exit if this is a fork made by the trainer."""
-        answer = call()
+        result = call()
         if os.getpid() != self._pid:
             os._exit(0)
         os.umask(self._umask)
-        return answer
-
-    def _check_losses(self, table: NDArray[np.float32]) -> None:
-        broken = ~np.isfinite(table[:, :2]).all(axis=1)
-        if broken.any():
-            self._diverge(self.step + int(np.argmax(broken)) + 1, "a loss was")
+        return result
 
     def _check_weights(self) -> None:
-        """Find what finite losses hide: samples of weights that are not would be mere noise."""
+        """Check the weights before a snapshot: finite losses do not imply finite weights."""
         weights = self._call(self.trainer.weights)
-        broken = [
+        not_finite = [
             name
             for name, tensor in sorted(weights.items())
             if tensor.dtype.kind == "f" and not np.isfinite(tensor).all()
         ]
-        if broken:
-            self._diverge(self.step, f"the weights {broken[0]} were")
+        if not_finite:
+            self._diverge(self.step, f"the weights {not_finite[0]} were")
 
     def _diverge(self, step: int, what: str) -> None:
         if self._diverged:
@@ -285,7 +291,7 @@ class Training:
         self._report_divergence(step, what)
 
     def _report_divergence(self, step: int, what: str) -> None:
-        reason = f"{what} not finite at step {step}; training went on as asked"
+        reason = f"{what} not finite at step {step}; training continued, as requested"
         self.events.write("diverged", step=step, reason=reason)
 
     def snapshot_if_due(self) -> None:

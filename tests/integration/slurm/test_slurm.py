@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -16,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import Bench, same_bits
+from bench import PLUGIN, Bench, same_bits
 from gan_bench.plugins.registry import registered
 
 HERE = Path(__file__).parent
@@ -33,6 +34,9 @@ QUICK = (
     "0,",
     "--keep-samples",
 )
+SLOW_S = 0.04
+LONG = ("--steps", "2000", *QUICK)
+"""Chunks of 50 steps, so of 2 s, and of 80 s together: time enough on a busy machine."""
 
 ARRAY = os.environ.get("GAN_BENCH_SLURM_ARRAY", "torch-dcgan keras-dcgan torch-decay").split()
 """What is run there and here; ``--all`` in `nox -s slurm`."""
@@ -82,8 +86,9 @@ class Cluster(Bench):
         return self("run", *arguments, "--executor", "slurm", "--slurm", slurm)
 
     def rows(self) -> dict[str, dict]:
-        """Return the rows of ``status`` by implementation."""
-        rows = json.loads(self("status", "--json").out or "[]")  # no results folder yet
+        """Return the rows of ``status`` by implementation; no process of its own: it is polled."""
+        slurm = {name: self.environment[name] for name in ("SLURM_CONF", "PATH")}
+        rows = json.loads(self.here("status", "--json", **slurm).out or "[]")  # no folder yet
         return {row["run_id"].partition("-mnist")[0]: row for row in rows}
 
     def wait_for(self, true: Callable[[], object], seconds: float = 90) -> None:
@@ -159,6 +164,19 @@ def cluster(slurm_conf: Path, tmp_path: Path) -> Iterator[Cluster]:
         cluster.wait_for_end()
 
 
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an undisturbed run of `LONG` of the plugin `gan`, made once."""
+    bench = Bench(tmp_path_factory.mktemp("calm"))
+    body = textwrap.indent(textwrap.dedent(bench.slow(SLOW_S)), "    ")
+    source = PLUGIN.format(module="gan_bench.testing", base="FakeTrainer", body=body)
+    (bench.folder / "gan.py").write_text(source)
+    bench.hurry()
+    assert bench("run", "./gan.py", *LONG).code == 0
+    (path,) = bench.run_folders()
+    return path
+
+
 @pytest.mark.torch
 @pytest.mark.keras
 def test_an_array_gives_the_records_of_the_local_executor(cluster):
@@ -205,10 +223,9 @@ def test_the_time_limit(cluster, plugin):
 
 
 @pytest.mark.parametrize("signals", [("USR2",), ("TERM", "USR2")])
-def test_a_preempted_run_checkpoints_is_requeued_and_continues(cluster, plugin, signals):
-    target = plugin("gan", cluster.slow(0.25))
-    what = (target, "--steps", "80", *QUICK)
-    with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
+def test_a_preempted_run_checkpoints_is_requeued_and_continues(cluster, plugin, calm, signals):
+    target = plugin("gan", cluster.slow(SLOW_S))
+    with cluster.start("run", target, *LONG, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 4)
         for name in signals:
             cluster.slurm("scancel", "--signal", name, cluster.job("gan"))
@@ -218,16 +235,14 @@ def test_a_preempted_run_checkpoints_is_requeued_and_continues(cluster, plugin, 
     assert cluster.starts()[-1]["step"] > 0
     (record,) = cluster.records().values()
     assert record["attempts"] == 2
-    assert cluster("run", *what, "--results", "calm").code == 0
     (path,) = cluster.run_folders()
-    same_bits(path, cluster.folder / "calm" / "runs" / path.name)
+    same_bits(path, calm)
 
 
 @pytest.mark.parametrize("whom", ["worker", "supervisor", "task"])
-def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
-    target = plugin("gan", cluster.slow(0.25))
-    what = (target, "--steps", "80", *QUICK)
-    with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
+def test_a_killed_process_of_a_task_is_retried(cluster, plugin, calm, whom):
+    target = plugin("gan", cluster.slow(SLOW_S))
+    with cluster.start("run", target, *LONG, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 4)
         words = {"worker": "gan_bench.worker", "supervisor": "gan_bench.schedulers.task"}
         cluster.kill(words.get(whom, "submitit.core._submit"))
@@ -235,15 +250,14 @@ def test_a_killed_process_of_a_task_is_retried(cluster, plugin, whom):
         out, err = watching.communicate(timeout=120)
     assert watching.returncode == 0, out + err + cluster.logs()
     assert len(cluster.starts()) == 2
-    assert cluster("run", *what, "--results", "calm").code == 0
     (path,) = cluster.run_folders()
-    same_bits(path, cluster.folder / "calm" / "runs" / path.name)
+    same_bits(path, calm)
 
 
 def test_the_task_that_has_its_arrays_number_is_killed_preempted_and_continues(cluster, plugin):
     """Of an array's tasks one has the number of the whole as its own: commands may hit all."""
-    targets = [plugin(f"gan{i}", cluster.slow(0.25)) for i in range(3)]
-    what = (*targets, "--steps", "80", *QUICK)
+    targets = [plugin(f"gan{i}", cluster.slow(SLOW_S)) for i in range(3)]
+    what = (*targets, *LONG)
     with cluster.start("run", *what, *cluster.ARGUMENTS) as watching:
         cluster.wait_for(lambda: len(cluster.queue()) == 3)
         own = dict(
@@ -265,8 +279,8 @@ def test_the_task_that_has_its_arrays_number_is_killed_preempted_and_continues(c
 
 
 def test_without_a_time_limit_jobs_get_the_partitions(cluster, plugin):
-    target = plugin("gan", cluster.slow(0.2))
-    with cluster.start("run", target, "--steps", "80", *QUICK, "--executor", "slurm") as watching:
+    target = plugin("gan", cluster.slow(SLOW_S))
+    with cluster.start("run", target, *LONG, "--executor", "slurm") as watching:
         cluster.wait_for_step("gan", 4)
         cluster.slurm("scancel", "--signal", "USR2", cluster.job("gan"))
         cluster.hurry_after_attempt(2)
@@ -286,7 +300,7 @@ def test_a_scheduler_that_does_not_answer_is_waited_for_and_nothing_is_submitted
     (programs / "squeue").write_text(script)
     (programs / "squeue").chmod(0o755)
     cluster.environment["PATH"] = f"{programs}:{cluster.environment['PATH']}"
-    what = (plugin("gan", cluster.slow(0.2)), "--steps", "80", *QUICK, *cluster.ARGUMENTS)
+    what = (plugin("gan", cluster.slow(SLOW_S)), *LONG, *cluster.ARGUMENTS)
     with cluster.start("run", *what) as watching:
         cluster.wait_for_step("gan", 4)
         down.touch()
@@ -303,8 +317,8 @@ def test_a_scheduler_that_does_not_answer_is_waited_for_and_nothing_is_submitted
 
 
 def test_force_starts_over_once_and_not_before_the_job_begins(cluster, plugin):
-    target = plugin("gan", cluster.slow(0.25))
-    what = (target, "--steps", "80", *QUICK, *cluster.ARGUMENTS)
+    target = plugin("gan", cluster.slow(SLOW_S))
+    what = (target, *LONG, *cluster.ARGUMENTS)
     cluster.hurry()
     assert cluster("run", *what).code == 0
     (cluster.folder / "hurry").unlink()
@@ -362,11 +376,8 @@ def weights(self):
 
 
 def test_detached_looked_at_submitted_twice_cancelled_and_continued(cluster, plugin):
-    targets = [
-        plugin("first", cluster.slow(0.5)),
-        plugin("second", cluster.slow(0.5)),
-    ]
-    what = (*targets, "--steps", "80", *QUICK)
+    targets = [plugin(name, cluster.slow(SLOW_S)) for name in ("first", "second")]
+    what = (*targets, *LONG)
     arguments = (*what, *cluster.ARGUMENTS, "--max-parallel", "1", "--detach")
     done = cluster("run", *arguments)
     assert (done.code, done.err.splitlines()[0]) == (
@@ -403,8 +414,8 @@ def test_detached_looked_at_submitted_twice_cancelled_and_continued(cluster, plu
 
 
 def test_scancel_from_outside_leaves_true_rows(cluster, plugin):
-    target = plugin("gan", cluster.slow(0.5))
-    with cluster.start("run", target, "--steps", "80", *QUICK, *cluster.ARGUMENTS) as watching:
+    target = plugin("gan", cluster.slow(SLOW_S))
+    with cluster.start("run", target, *LONG, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 2)
         cluster.slurm("scancel", cluster.job("gan"))
         out, _ = watching.communicate(timeout=90)
@@ -415,8 +426,8 @@ def test_scancel_from_outside_leaves_true_rows(cluster, plugin):
 
 
 def test_ctrl_c_leaves_the_jobs_alone(cluster, plugin):
-    target = plugin("gan", cluster.slow(0.3))
-    with cluster.start("run", target, "--steps", "80", *QUICK, *cluster.ARGUMENTS) as watching:
+    target = plugin("gan", cluster.slow(SLOW_S))
+    with cluster.start("run", target, *LONG, *cluster.ARGUMENTS) as watching:
         cluster.wait_for_step("gan", 2)
         watching.send_signal(signal.SIGINT)
         _, err = watching.communicate(timeout=30)
@@ -449,7 +460,7 @@ def test_doctor_looks_at_a_node(cluster):
         ("time=1m", "less than a checkpoint needs"),
         ("signal=580", "Without a time limit, jobs get the 10 min of the default partition"),
         ("partitoin=test", "did you mean partition?"),
-        ("time=soon", "a time limit is such as 4h"),
+        ("time=soon", "write the time limit as 4h"),
         ("mem=much", "memory is a number with K, M, G or T"),
         ("gpus=1,cpus=2,gpus=2", "has gpus twice"),
         ("partition", "takes KEY=VALUE"),
@@ -464,6 +475,7 @@ def test_bad_requests_are_refused_before_anything_is_submitted(cluster, plugin, 
     assert not cluster.queue()
 
 
+@pytest.mark.process
 def test_with_accounts_one_without_rights_is_refused(tmp_path, plugin):
     absent = [name for name in ("slurmdbd", "mariadbd") if shutil.which(name) is None]
     if absent:

@@ -1,6 +1,7 @@
 """Finished runs and their scores in the terminal."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,27 +9,25 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from gan_bench.cli.views.tables import WIDE, count, print_table, state
+from gan_bench.cli.views.tables import count, print_table, state
 from gan_bench.compare import Comparison
 from gan_bench.compare.output import (
     comparison_answer,
-    costs,
-    difference_cells,
-    difference_title,
-    mean_and_spread,
+    cost_table,
     method,
     notes,
+    verdict_table,
 )
 from gan_bench.errors import GanBenchError
 from gan_bench.gate import Gate
-from gan_bench.gate.output import cells, gate_answer
+from gan_bench.gate.output import gate_answer, gate_table
 from gan_bench.launch.rescore import Rescored
 from gan_bench.metrics import COUNTS
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores
 from gan_bench.results.training_files import last_checkpoint, read_losses
-from gan_bench.text import MISSING, Column, Kind, Table, duration, figure, interval, listed, percent
+from gan_bench.text import MISSING, Column, Table, duration, figure, interval, listed, percent
 from gan_bench.trainer import LOSS_COLUMNS
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -261,37 +260,23 @@ def _remarks(scores: Scores) -> Iterator[str]:
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Print the answer, the verdicts, their cost, and other differences."""
+    """Print the answer, the verdicts, the costs, and other differences."""
     console.print(Text(comparison_answer(comparison), style="bold"))
     console.print(Text(f"A: {comparison.a}\nB: {comparison.b}"))
-    label: Kind = "name" if max(len(row.label) for row in comparison.rows) <= 24 else "text"
-    first = Column("implementation", label)
-    verdicts = [
-        (
-            row.label,
-            *(mean_and_spread(side.figure if side else None) for side in (row.a, row.b)),
-            *difference_cells(row.difference),
-            state(row.kind, row.verdict),
-        )
-        for row in comparison.rows
+    verdicts = verdict_table(comparison)
+    coloured = [
+        (*cells[:-1], state(row.kind, row.verdict))
+        for cells, row in zip(verdicts.rows, comparison.rows, strict=True)
     ]
-    numbers = (Column(t, "number") for t in ("A", "B", difference_title(comparison)))
-    further = (Column(title, "number", WIDE) for title in ("95 % interval", "p"))
-    print_table(console, Table((first, *numbers, *further, Column("verdict")), verdicts))
+    print_table(console, replace(verdicts, rows=coloured))
     console.print()
-    columns = (
-        *(first, Column("images/s A", "number"), Column("B", "number"), Column("B / A", "number")),
-        *(Column("95 % interval", "number", WIDE), Column("finish s", "number")),
-        *(Column("peak MB", "number", WIDE), Column("runs A"), Column("runs B")),
-    )
-    rows = [(row.label, *costs(row)) for row in comparison.rows]
-    print_table(console, Table(columns, rows))
+    print_table(console, cost_table(comparison))
     for sentence in (*notes(comparison), *method(comparison)):
         console.print(Text(sentence))
 
 
 def print_gate(console: Console, gate: Gate) -> None:
-    """Print the answer, one row per implementation, and the reason for each verdict."""
+    """Print the answer, one row for each implementation, and the reason for each verdict."""
     console.print(Text(gate_answer(gate), style="bold"))
     console.print(
         Text(
@@ -299,17 +284,8 @@ def print_gate(console: Console, gate: Gate) -> None:
             f"{gate.baseline.gan_bench}; margin {percent(gate.margin)}."
         )
     )
-    columns = (
-        *(Column("implementation", "name"), Column("baseline", "number")),
-        *(Column("candidate", "number"), Column("spread", "number", WIDE)),
-        *(Column("seeds", "number", WIDE), Column("bound", "number"), Column("verdict")),
-    )
-    rows = []
-    for row in gate.rows:
-        before, after, spread, seeds, bound = cells(row)
-        rows.append((row.label, before, after, spread, seeds, bound, state(row.verdict)))
-    print_table(console, Table(columns, rows))
+    print_table(console, gate_table(gate, lambda row: state(row.verdict)))
     for row in gate.rows:
         console.print(Text(f"{row.label}: {row.why}."))
         if row.notes:
-            console.print(Text(f"  differs, and is compared all the same: {listed(row.notes)}."))
+            console.print(Text(f"  Differences that do not count: {listed(row.notes)}."))

@@ -12,20 +12,18 @@ from gan_bench.plan import Plan
 from gan_bench.plugins.describe import Description
 from gan_bench.results.certificate import BOUNDS, LEVELS, Certificate, worst_of_level
 from gan_bench.testing import CheckResult
-from gan_bench.text import MISSING, Column, Table
+from gan_bench.text import MEDIUM, MISSING, WIDE, WIDEST, Column, Table
 
 if TYPE_CHECKING:
     from gan_bench.maintenance.machine_check import Finding
 
-MEDIUM, WIDE, WIDEST = 78, 110, 140
-"""Widths of a terminal, in characters, from which further columns are shown."""
 STYLES = {
     **dict.fromkeys(("ok", "passed", "pass", "improvement", "better"), "green"),
     **dict.fromkeys(("pending", "info", "skipped", "not checked"), "dim"),
     **dict.fromkeys(("running",), "cyan"),
     **dict.fromkeys(("killed", "missing", "unsupported"), "yellow"),
     **dict.fromkeys(("not measured", "incomparable", "one seed", "only"), "yellow"),
-    "cannot be told apart": "default",
+    "indistinguishable": "default",
 }
 """Colours of statuses and verdicts; all others are red."""
 _DETAIL_COLUMNS = 42

@@ -1,4 +1,4 @@
-"""The scheduler Slurm, by submitit."""
+"""The Slurm scheduler; submitit submits the jobs."""
 
 import contextlib
 import os
@@ -20,27 +20,27 @@ from gan_bench.schedulers.slurm.resources import (
     ask,
     environment,
     last_error,
-    limits,
     longest_array,
+    parse_resources,
+    partition_limits,
     queue,
-    resources,
 )
 
 if TYPE_CHECKING:
     from submitit import SlurmExecutor
 
 _TIMEOUTS = 10**6
-"""How often submitit may requeue at the time limit: the task itself checks for progress."""
+"""Maximum number of times submitit requeues at the time limit; the task checks for progress."""
 _LONGEST_PART = 1000
-"""submitit names each task's call after the array is submitted, and tasks wait a minute for it."""
+"""submitit writes each task's call after it submits the array; tasks wait a minute for it."""
 _EARLY_S = 30
-"""Slurm's signal may come this much late: it checks its jobs at such intervals."""
+"""Slurm's signal may come this late: Slurm checks its jobs at such intervals."""
 _YEAR_MIN = 365 * 24 * 60
 _RUNNING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT")
 _REQUEUE = """\
 code=$?
-# A step that was killed, and no job that was cancelled or is requeued already: start again. A
-# task's own id, as one of an array's tasks has the number of the array, which stands for all.
+# Requeue the job if a step was killed, unless the job was cancelled or is requeued already. Use
+# the task's own id: the number of its array would mean all tasks of the array.
 job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
 job=${job:-$SLURM_JOB_ID}
 if [ $code -ge 128 ] && [ "$(squeue --noheader --jobs "$job" --format %T)" = RUNNING ]; then
@@ -51,43 +51,45 @@ exit $code"""
 
 
 class Slurm:
-    """See `gan_bench.schedulers.base.Scheduler`."""
+    """A `gan_bench.schedulers.base.Scheduler`."""
 
-    def __init__(self, asked: SchedulerOptions) -> None:
-        self._asked = asked
-        self._common = resources(asked.common, "[slurm] or --slurm")
+    def __init__(self, options: SchedulerOptions) -> None:
+        self._options = options
+        self._common = parse_resources(options.common, "[slurm] or --slurm")
         self._own = {
-            name: resources({**asked.common, **values}, f"[slurm.{name}]")
-            for name, values in asked.by_implementation.items()
+            name: parse_resources({**options.common, **values}, f"[slurm.{name}]")
+            for name, values in options.by_implementation.items()
         }
         self._limits: dict[str | None, Limits | None] = {}
 
     def place(self) -> Place:
-        """Return a GPU if every run gets one, and the smallest number of processors as threads."""
+        """Return a GPU if every run gets one, and the smallest number of CPUs as threads."""
         every = [self._common, *self._own.values()]
         gpus = {run.needs_gpu for run in every}
-        device = self._asked.device
+        device = self._options.device
         if device == "auto":
             if len(gpus) > 1:
                 raise UsageError(
-                    "Some implementations are given a GPU and some are not; all runs of a plan "
-                    "take the same device: give [slurm] or --slurm gpus=1, or name --device cpu."
+                    "Some implementations get a GPU and others do not, but all runs of a plan use "
+                    "the same device; set gpus=1 in [slurm] or --slurm, or use --device cpu."
                 )
             device = "cuda:0" if gpus == {True} else "cpu"
         elif device in ("cuda", "cuda:0"):
             if gpus != {True}:
                 raise UsageError(
-                    f"--device {device} needs a GPU for every run: give --slurm gpus=1."
+                    f"--device {device} needs a GPU for every run; set --slurm gpus=1."
                 )
             device = "cuda:0"
         elif device != "cpu":
-            raise UsageError(f"A job's first GPU is cuda:0; there is no {device!r} to ask for.")
+            raise UsageError(
+                f"Jobs cannot use --device {device}; use cpu, or cuda:0 for a job's GPU."
+            )
         fewest = min((run.cpus for run in every if run.cpus is not None), default=None)
-        threads = self._asked.threads or fewest or 1
+        threads = self._options.threads or fewest or 1
         if fewest is not None and fewest < threads:
             raise UsageError(
-                f"Runs of {threads} threads need as many processors; give --slurm cpus={threads}, "
-                f"not {fewest}."
+                f"Runs with {threads} threads need {threads} CPUs; set --slurm cpus={threads} "
+                f"instead of {fewest}."
             )
         shortest = min(run.signal for run in every)
         return Place(device=device, threads=threads, grace_s=max(10, shortest - _EARLY_S))
@@ -105,9 +107,9 @@ class Slurm:
 
         from gan_bench.schedulers.slurm.task import sbatch_parameters
 
-        # A submitit executor cannot be made on a machine without Slurm.
-        asked = self._parameters(self._of(implementation))
-        return sbatch_parameters(_make_sbatch_string(command="", folder="", **asked))
+        # Not by a submitit executor: creating one fails on a machine without Slurm.
+        parameters = self._parameters(self._of(implementation))
+        return sbatch_parameters(_make_sbatch_string(command="", folder="", **parameters))
 
     def check(self, implementations: Sequence[str], folder: Path) -> None:
         """Ask Slurm whether it would accept and start such jobs.
@@ -125,7 +127,7 @@ class Slurm:
             )
         if "%" in str(folder.absolute()):
             raise UsageError(
-                f"Slurm takes the % in {folder.absolute()} for a pattern; name another --results."
+                f"Slurm treats the % in {folder.absolute()} as a pattern; use --results without %."
             )
         tried = set()
         for name in implementations:
@@ -136,40 +138,40 @@ class Slurm:
             done = ask("sbatch", "--test-only", *parameters, "--wrap", "true")
             if done.returncode != 0:
                 raise UsageError(
-                    f"Slurm would not take {name}'s jobs ({' '.join(parameters)}): "
+                    f"Slurm rejects jobs of {name} ({' '.join(parameters)}): "
                     f"{last_error(done.stderr)}"
                 )
             self._check_time(name)
 
     def _check_time(self, implementation: str) -> None:
         """Refuse jobs that Slurm would never start, or would end before their first checkpoint."""
-        asked = self._of(implementation)
-        of_partition = self._limits_of(asked.partition)
-        most = of_partition.most if of_partition else None
-        where = f"the partition {asked.partition}" if asked.partition else "the default partition"
-        minutes = self._minutes(asked)
-        if asked.time is not None and most is not None and asked.time > most:
+        job = self._of(implementation)
+        limits = self._limits_of(job.partition)
+        longest = limits.longest if limits else None
+        where = f"the partition {job.partition}" if job.partition else "the default partition"
+        minutes = self._minutes(job)
+        if job.time is not None and longest is not None and job.time > longest:
             raise UsageError(
-                f"{implementation}'s time limit of {asked.time:,} min is more than the {most:,} "
-                f"min of {where}: ask for less, or for another partition."
+                f"{implementation}'s time limit of {job.time:,} min is more than the {longest:,} "
+                f"min of {where}; reduce it, or use another partition."
             )
-        if minutes is not None and minutes * 60 < asked.signal + NEEDED_S:
+        if minutes is not None and minutes * 60 < job.signal + NEEDED_S:
             raise UsageError(
                 f"Without a time limit, jobs get the {minutes:,} min of {where}, less than a "
-                "checkpoint needs: give time=, such as time=4h."
+                "checkpoint needs; set a limit, such as time=4h."
             )
 
     def submit(
         self, tasks: Sequence[Task], folder: Path, *, retries: int, max_parallel: int | None
     ) -> Iterator[dict[int, str]]:
-        """Submit job arrays, each of runs with equal resources and of the allowed size.
+        """Submit job arrays of the allowed size, each of runs with equal resources.
 
-        With ``max_parallel`` the arrays run one after the other, to limit all runs together.
+        With ``max_parallel`` the arrays run one after the other, so that it limits all runs.
 
         Raises
         ------
         GanBenchError
-            Slurm accepts only some of them.
+            Slurm accepts only some of the jobs.
         """
         from gan_bench.schedulers.slurm.task import SlurmTask
 
@@ -179,10 +181,10 @@ class Slurm:
             groups.setdefault(self._of(task.implementation), []).append(task)
         before: str | None = None
         submitted = 0
-        for asked, group in groups.items():
+        for job_resources, group in groups.items():
             for start in range(0, len(group), longest):
                 part = group[start : start + longest]
-                executor = self._executor(asked, folder / "slurm")
+                executor = self._executor(job_resources, folder / "slurm")
                 executor.update_parameters(array_parallelism=max_parallel or len(part))
                 if before is not None and max_parallel is not None:
                     executor.update_parameters(dependency=f"afterany:{before}")
@@ -193,7 +195,7 @@ class Slurm:
                         )
                 except (RuntimeError, OSError) as error:  # submitit's errors are RuntimeErrors
                     raise GanBenchError(
-                        f"Slurm took {submitted:,} of {len(tasks):,} jobs and no more: "
+                        f"Slurm accepted only {submitted:,} of {len(tasks):,} jobs: "
                         f"{last_error(str(error))} The same command submits the rest."
                     ) from error
                 before = jobs[0].job_id.partition("_")[0]
@@ -201,7 +203,7 @@ class Slurm:
                 yield {task.index: job.job_id for task, job in zip(part, jobs, strict=True)}
 
     def states(self, jobs: Sequence[str]) -> dict[str, JobState] | None:
-        """Ask squeue once.
+        """Return the states of unfinished jobs, by one call of squeue.
 
         Raises
         ------
@@ -238,53 +240,53 @@ class Slurm:
 
     def _limits_of(self, partition: str | None) -> Limits | None:
         if partition not in self._limits:
-            self._limits[partition] = limits(partition)
+            self._limits[partition] = partition_limits(partition)
         return self._limits[partition]
 
-    def _minutes(self, asked: Resources) -> int | None:
-        """Return the time limit (default: the partition's).
+    def _minutes(self, job: Resources) -> int | None:
+        """Return the time limit of a job (default: the partition's).
 
         submitit needs a number to distinguish a time limit from a preemption.
         """
-        if asked.time is not None:
-            return asked.time
-        limits = self._limits_of(asked.partition)
-        return None if limits is None else limits.usual or _YEAR_MIN
+        if job.time is not None:
+            return job.time
+        limits = self._limits_of(job.partition)
+        return None if limits is None else limits.default or _YEAR_MIN
 
-    def _parameters(self, asked: Resources) -> dict[str, Any]:
-        processors = asked.cpus or self.place().threads
-        more: dict[str, Any] = {"requeue": True}
-        if asked.reservation is not None:
-            more["reservation"] = asked.reservation
+    def _parameters(self, job: Resources) -> dict[str, Any]:
+        processors = job.cpus or self.place().threads
+        additional: dict[str, Any] = {"requeue": True}
+        if job.reservation is not None:
+            additional["reservation"] = job.reservation
         return {
             "job_name": "gan-bench",
-            "partition": asked.partition,
-            "account": asked.account,
-            "qos": asked.qos,
-            "time": self._minutes(asked),
-            "mem": asked.mem,
+            "partition": job.partition,
+            "account": job.account,
+            "qos": job.qos,
+            "time": self._minutes(job),
+            "mem": job.mem,
             "cpus_per_task": processors,
-            "gpus_per_node": asked.gpus or None,
-            "gres": asked.gres,
-            "constraint": asked.constraint,
-            "exclude": asked.exclude,
-            "nodelist": asked.nodelist,
-            "signal_delay_s": asked.signal,
+            "gpus_per_node": job.gpus or None,
+            "gres": job.gres,
+            "constraint": job.constraint,
+            "exclude": job.exclude,
+            "nodelist": job.nodelist,
+            "signal_delay_s": job.signal,
             "wckey": None,
-            "setup": list(asked.setup) or None,
+            "setup": list(job.setup) or None,
             "teardown": _REQUEUE.splitlines(),
             # Between Slurm 22.05 and 23.02, srun does not inherit this from the job.
             "srun_args": [f"--cpus-per-task={processors}"],
-            "additional_parameters": more,
+            "additional_parameters": additional,
         }
 
-    def _executor(self, asked: Resources, folder: Path) -> "SlurmExecutor":
+    def _executor(self, job: Resources, folder: Path) -> "SlurmExecutor":
         # -P: a file in the user's working directory must not shadow a module.
         python = f"{shlex.quote(sys.executable)} -P"
         executor: SlurmExecutor = _submitit().SlurmExecutor(
             folder, max_num_timeout=_TIMEOUTS, python=python
         )
-        executor.update_parameters(**self._parameters(asked))
+        executor.update_parameters(**self._parameters(job))
         return executor
 
 
@@ -300,7 +302,7 @@ def _submitit() -> Any:
 
 @contextlib.contextmanager
 def _without_overriding() -> Iterator[None]:
-    """Remove variables that would override the recorded parameters."""
+    """Remove environment variables that would override the recorded parameters."""
     before, kept = dict(os.environ), environment()
     try:
         for name in before.keys() - kept.keys():

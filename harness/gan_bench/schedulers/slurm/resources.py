@@ -21,7 +21,7 @@ _MEMORY = re.compile(r"\d+[KMGT]?")
 _LISTS = ("partition", "exclude", "nodelist", "constraint", "gres")
 """Options whose values may contain commas."""
 SIGNAL_S = 90
-"""Slurm may send the signal up to a minute early."""
+"""Default of `Resources.signal`; Slurm may send the signal up to a minute early."""
 NEEDED_S = CHECKPOINT_EVERY_S
 """Time between start and signal that a run needs to make progress."""
 
@@ -37,9 +37,9 @@ class Resources(Frozen):
     time: int | None = Field(default=None, ge=1)
     """Minutes (default: the partition's limit)."""
     mem: str | None = None
-    """Memory per node, such as ``16G``; a plain number is in megabytes, as in Slurm."""
+    """Memory per node, such as ``16G``; the unit of a plain number is megabytes, as in Slurm."""
     cpus: int | None = Field(default=None, ge=1, le=4096)
-    """Processors (default: the plan's threads)."""
+    """Number of CPUs (default: the plan's threads)."""
     gpus: int | None = Field(default=None, ge=0, le=64)
     gres: str | None = None
     constraint: str | None = None
@@ -71,7 +71,7 @@ class Resources(Frozen):
     @classmethod
     def _one_line(cls, value: str | None) -> str | None:
         if value is not None and (not value.strip() or not value.isprintable()):
-            raise ValueError("it is empty or has characters that do not print")
+            raise ValueError("the value is empty or has characters that cannot be printed")
         return value
 
     @property
@@ -98,12 +98,13 @@ def minutes(text: str) -> int:
     if clock:
         day_count, first, second, third = clock.groups()
         numbers = [int(first), int(second), int(third or 0)]
-        # Slurm's own: minutes:seconds, hours:minutes:seconds, days-hours:minutes.
+        # Slurm reads 1:30 as minutes:seconds, 1:30:00 as hours:minutes:seconds, and 1-2:30 as
+        # days-hours:minutes.
         if third is None and day_count is None:
             numbers = [0, numbers[0], numbers[1]]
         seconds = numbers[0] * 3600 + numbers[1] * 60 + numbers[2]
         return int(day_count or 0) * 24 * 60 + -(-seconds // 60)
-    raise ValueError("a time limit is such as 4h, 90m, 1d12h or Slurm's 1-12:00:00")
+    raise ValueError("write the time limit as 4h, 90m, 1d12h or in Slurm's format, 1-12:00:00")
 
 
 def parse_words(text: str) -> dict[str, str]:
@@ -114,30 +115,30 @@ def parse_words(text: str) -> dict[str, str]:
     UsageError
         A part has no ``=``, or a key is repeated.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     last = None
     for part in text.split(","):
         key, equals, value = part.partition("=")
         key = key.strip()
         if key in Resources.model_fields and equals:
-            if key in found:
-                raise UsageError(f"--slurm has {key} twice; give each once.")
-            found[key] = value.strip()
+            if key in values:
+                raise UsageError(f"--slurm has {key} twice; set each option once.")
+            values[key] = value.strip()
             last = key
         elif not equals and last in _LISTS:
-            found[last] += f",{part.strip()}"
+            values[last] += f",{part.strip()}"
         elif not equals:
             raise UsageError(
-                "--slurm takes KEY=VALUE,KEY=VALUE such as partition=gpu,gpus=1,time=4h; not "
-                f"{part!r}."
+                "--slurm takes KEY=VALUE,KEY=VALUE, such as partition=gpu,gpus=1,time=4h; "
+                f"{part!r} has no value."
             )
         else:
-            found[key] = value.strip()  # unknown: `resources` reports it
+            values[key] = value.strip()  # unknown: `parse_resources` reports it
             last = key
-    return found
+    return values
 
 
-def resources(values: Mapping[str, Any], where: str) -> Resources:
+def parse_resources(values: Mapping[str, Any], where: str) -> Resources:
     """Validate Slurm options.
 
     Parameters
@@ -157,23 +158,23 @@ def resources(values: Mapping[str, Any], where: str) -> Resources:
             hint = did_you_mean(key, Resources.model_fields)
             raise UsageError(f"{where} has the unknown key {key!r}; {hint}")
     try:
-        found = Resources.model_validate(dict(values))
+        parsed = Resources.model_validate(dict(values))
     except ValidationError as error:
         wrong = first_validation_error(error)
         raise UsageError(f"{where}: {wrong} (got {wrong.given!r}).") from error
-    if found.time is not None and found.time * 60 < found.signal + NEEDED_S:
+    if parsed.time is not None and parsed.time * 60 < parsed.signal + NEEDED_S:
         raise UsageError(
-            f"{where}: time: {found.time} min is less than a checkpoint needs: they come once in "
-            f"{CHECKPOINT_EVERY_S:.0f} s, and Slurm's signal {found.signal} s before the end "
-            f"(signal={found.signal}); give more."
+            f"{where}: time: {parsed.time} min is less than a checkpoint needs; set at least "
+            f"{-(-(parsed.signal + NEEDED_S) // 60):.0f} min, the time between two checkpoints "
+            f"({CHECKPOINT_EVERY_S:.0f} s) plus signal ({parsed.signal} s)."
         )
-    return found
+    return parsed
 
 
 _ANSWER_S = 60.0
-"""A controller that takes longer counts as unavailable."""
+"""Slurm counts as unavailable if a command takes longer."""
 _OVERRIDING = ("SBATCH_", "SQUEUE_", "SINFO_", "SCANCEL_", "SLURM_CLUSTERS")
-"""Variables of a user's shell that would change requests or hide jobs."""
+"""Environment variables of users that would change requests or hide jobs."""
 
 
 def environment() -> dict[str, str]:
@@ -182,7 +183,7 @@ def environment() -> dict[str, str]:
 
 
 def ask(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run one of Slurm's commands; failures are in the exit code and stderr."""
+    """Run a Slurm command; the exit code and stderr report failures, also to start it."""
     try:
         return subprocess.run(
             command,
@@ -204,30 +205,32 @@ def last_error(text: str) -> str:
 
 @dataclass(frozen=True)
 class Limits:
-    """Time limits of jobs, in minutes; None: no limit."""
+    """Time limits of a partition's jobs, in minutes; None: no limit."""
 
-    usual: int | None
+    default: int | None
     """The limit of jobs that request no time."""
-    most: int | None
+    longest: int | None
+    """The longest time that a job may request."""
 
 
-def limits(partition: str | None) -> Limits | None:
-    """Return the limits of partitions (the longest of several), by default the default partition's.
+def partition_limits(partition: str | None) -> Limits | None:
+    """Return the time limits of a partition (of several: the longest; None: the default one).
 
-    None if Slurm does not answer or does not know the partition.
+    Returns None if Slurm does not answer or does not know the partition.
     """
     done = ask("sinfo", "--all", "--noheader", "--format", "%R|%P|%L|%l")
-    wanted = None if partition is None else [name.strip() for name in partition.split(",")]
+    names = None if partition is None else [name.strip() for name in partition.split(",")]
     matching = []
     for line in done.stdout.splitlines():
-        name, marked, usual, most = (*line.split("|"), "", "", "")[:4]
-        if (marked.endswith("*") if wanted is None else name in wanted) and most:
-            matching.append(Limits(_minutes(usual) or _minutes(most), _minutes(most)))
+        name, marked, default, longest_time = (*line.split("|"), "", "", "")[:4]
+        if (marked.endswith("*") if names is None else name in names) and longest_time:
+            most = _minutes(longest_time)
+            matching.append(Limits(_minutes(default) or most, most))
     if not matching:
         return None
-    longest_times = [limits.most for limits in matching]
-    longest = None if None in longest_times else max(m for m in longest_times if m is not None)
-    return Limits(matching[0].usual, longest)
+    times = [limits.longest for limits in matching]
+    longest = None if None in times else max(time for time in times if time is not None)
+    return Limits(matching[0].default, longest)
 
 
 def _minutes(text: str) -> int | None:
@@ -245,7 +248,7 @@ def longest_array() -> int:
 
 
 def queue(jobs: Sequence[str]) -> list[tuple[str, str, str]] | None:
-    """Return id, state and reason of unfinished jobs, None if Slurm does not answer."""
+    """Return id, state and reason of unfinished jobs; None if Slurm does not answer."""
     arrays = sorted({job.partition("_")[0] for job in jobs})
     if not arrays:
         return []

@@ -1,4 +1,4 @@
-"""The function that submitit runs on a node: runs the task's process, and restarts it."""
+"""The function that submitit runs on a node: starts the task's process, and restarts it."""
 
 import os
 import shlex
@@ -24,9 +24,9 @@ _DECISION_S = 60.0
 
 @dataclass
 class SlurmTask:
-    """A call without arguments for submitit, which pickles it.
+    """A function without arguments; submitit pickles it.
 
-    The task is a separate process, which gets Slurm's signals while this one waits for it. On
+    The task is a separate process, which gets Slurm's signals while this process waits. On
     SIGUSR2 submitit calls `checkpoint` in a signal handler, and requeues the returned call.
     """
 
@@ -46,23 +46,23 @@ class SlurmTask:
         sys.exit(1)
 
     def checkpoint(self) -> DelayedSubmission:
-        """Wait for the task, which has received the same signal; called by submitit."""
+        """Wait for the task, which has received the same signal, and return the call to requeue."""
         while self._code is None:
             time.sleep(_POLL_S)
         if self._code >= 0 and self._code != AGAIN_EXIT_CODE:
-            sys.exit(self._code)  # it has finished: nothing to continue
-        # A file left by a kill would prevent submitit from writing it again.
+            sys.exit(self._code)  # the run has finished
+        # submitit cannot write this file if a killed attempt has left one.
         call = JobEnvironment().paths.submitted_pickle
         call.with_suffix(f"{call.suffix}.save_tmp").unlink(missing_ok=True)
         return DelayedSubmission(SlurmTask(self.argv, self.retries))
 
     def _run(self) -> int:
         variables = {**os.environ, JOB_VARIABLE: _job(), TETHER_VARIABLE: "1"}
-        # submitit's handler must not run here: it waits for the process that is started.
+        # submitit's handler waits for the task, so it must not run before the task has started.
         early: list[int] = []
         handler = signal.signal(signal.SIGUSR2, lambda number, _: early.append(number))
         self._code = None
-        # When the pipe closes, the task knows that this process has ended.
+        # The task ends itself when this process has ended and the pipe is closed.
         process = subprocess.Popen(self.argv, stdin=subprocess.PIPE, env=variables)
 
         def wait() -> None:
@@ -82,7 +82,7 @@ class SlurmTask:
 def _await_decision() -> None:
     """Wait for Slurm to end or requeue this job after a SIGTERM.
 
-    Returns if Slurm does neither: a user has ended the task.
+    Return if Slurm does neither: a user has ended the task.
     """
     end = time.monotonic() + _DECISION_S
     job = JobEnvironment().job_id
@@ -102,7 +102,7 @@ def _job() -> str:
 
 
 def sbatch_parameters(script: str) -> tuple[str, ...]:
-    """Return the parameters in a batch script, such as ``--time=240``, without those of logs."""
+    """Return the parameters in a batch script, such as ``--time=240``, except paths of logs."""
     prefix = "#SBATCH "
     words = (
         " ".join(shlex.split(line.removeprefix(prefix)))

@@ -37,12 +37,12 @@ def parse_features(text: str) -> tuple[FeatureChoice, ...]:
     choices = tuple(_parse(item.strip()) for item in text.split(",") if item.strip())
     if not choices:
         raise UsageError(
-            "No features are given; give lenet, inception or the path of an .onnx file."
+            "No features were named; give lenet, inception or the path of an .onnx file."
         )
     names = [choice.name for choice in choices]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise UsageError(f"The features {twice} are given twice; give each once.")
+        raise UsageError(f"The features {twice} were named twice; give each once.")
     return choices
 
 

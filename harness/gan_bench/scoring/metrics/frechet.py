@@ -219,11 +219,9 @@ def gaussian(features: FeatureFile) -> GaussianStatistics:
 
 @dataclass(frozen=True)
 class FrechetDistance:
-    """A Frechet distance with the counts and ranks behind it."""
+    """A Frechet distance and the ranks of both covariances."""
 
     value: float
-    n_real: int
-    n_fake: int
     rank_real: int
     """The rank of the real images' covariance."""
     rank_fake: int
@@ -279,8 +277,6 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> Frec
         raise GanBenchError("The Frechet distance is too large for float64.")
     return FrechetDistance(
         value=max(value, 0.0),
-        n_real=real.count,
-        n_fake=fake.count,
         rank_real=factor_real.rank,
         rank_fake=factor_fake.rank,
         rank_deficient=min(factor_real.rank, factor_fake.rank) < real.dimensions,
