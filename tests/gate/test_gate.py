@@ -364,9 +364,10 @@ def test_speed_is_not_compared_with_a_baseline_that_names_no_machine(gate, basel
         for run in entry["seeds"]:
             del run["machine"]
     baseline.write_text(json.dumps(frozen))
-    _, outcome = gate(both(tmp_path / "after"), "--metric", "images_per_s", code=3)
+    results = both(tmp_path / "after")
+    _, outcome = gate(results, "--metric", "images_per_s", code=3)
     assert "machine (none against " in outcome["of"]["torch-dcgan"]["why"]
-    gate(both(tmp_path / "after"), code=0)
+    gate(results, code=0)
 
 
 def test_files_for_ci_servers(cli, baseline, tmp_path):

@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
+from gan_bench.launch.rescore import rescore
 from gan_bench.launch.run_one import Options
 from gan_bench.maintenance.run_check import check_run
 from gan_bench.plan import LONGEST_CHUNK_STEPS, Budget, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.results.events import EventWriter
-from gan_bench.results.layout import RunFolder
+from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.schedulers.submissions import Submission, SubmissionFolder
-from gan_bench.scoring.__main__ import score_run
-from gan_bench.scoring.scorer import Options as ScoringOptions
+from gan_bench.scoring.features import Scoring
 from gan_bench.worker.training import Training
 from report_folder import run_spec
 
@@ -106,7 +106,11 @@ def by_the_worker(folder):
 
 
 def by_the_scorer(folder):
-    score_run(folder.path, ("fid",), ScoringOptions())
+    folder.snapshots.mkdir()
+    folder.snapshot(0).touch()
+    results = ResultsFolder(folder.path.parents[1])
+    (run,) = rescore(results, Scoring(), points="final", threads=1, command="test")
+    raise UsageError(run.problem)
 
 
 def by_itself(folder):
@@ -125,7 +129,7 @@ def by_itself(folder):
 def test_a_damaged_specification_is_one_sentence_wherever_it_is_read(
     tmp_path, read, damage, reason
 ):
-    folder = RunFolder(tmp_path)
+    folder = ResultsFolder(tmp_path).run("damaged")
     run_spec().write(folder.spec)
     folder.spec.write_text(damage(folder.spec.read_text()))
     with pytest.raises(UsageError) as raised:

@@ -148,10 +148,10 @@ def show(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
 
 def _live(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
     rows: list[RunStatus] = []
-    told: dict[str, str] = {}
+    shown: dict[str, str] = {}
     with Live(console=console, auto_refresh=False, transient=True) as live:
         for rows in looks:
-            for row in _news(rows, told):
+            for row in _newly_finished(rows, shown):
                 console.print(Text.assemble(f"{row.run_id}: ", state(row.status), f" {row.detail}"))
             live.update(_picture(rows, max(3, console.height - _OTHER_LINES)), refresh=True)
     return rows
@@ -169,14 +169,14 @@ def _picture(rows: Sequence[RunStatus], most: int) -> RenderableType:
 
 def _plain(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
     rows: list[RunStatus] = []
-    told: dict[str, str] = {}
+    shown: dict[str, str] = {}
     said, said_at = "", 0.0
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     for rows in looks:
-        for row in _news(rows, told):
+        for row in _newly_finished(rows, shown):
             say(f"{row.run_id}: {row.status}" + (f", {row.detail}" if row.detail else ""))
         now = summary(rows)
         if now != said and time.monotonic() - said_at > _PLAIN_EVERY_S:
@@ -185,11 +185,11 @@ def _plain(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus
     return rows
 
 
-def _news(rows: Sequence[RunStatus], told: dict[str, str]) -> list[RunStatus]:
+def _newly_finished(rows: Sequence[RunStatus], shown: dict[str, str]) -> list[RunStatus]:
     """Return the runs that finished since the last look; at the first look none did."""
     finished = {row.run_id: row for row in rows if row.status not in UNFINISHED}
-    first = not told
-    new = [row for run_id, row in finished.items() if told.get(run_id) != row.status]
-    told.update({run_id: row.status for run_id, row in finished.items()})
-    told.setdefault("", "")
+    first = not shown
+    new = [row for run_id, row in finished.items() if shown.get(run_id) != row.status]
+    shown.update({run_id: row.status for run_id, row in finished.items()})
+    shown.setdefault("", "")
     return [] if first else new
