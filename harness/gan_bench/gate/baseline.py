@@ -223,7 +223,7 @@ class Baseline(Stored):
             for what, count in counts.items():
                 if count < FEWEST_BASELINE:
                     raise UsageError(
-                        f"The baseline {path} has {count} {what} for {entry.label} but needs "
-                        f"{FEWEST_BASELINE}; run more seeds and freeze it again."
+                        f"The baseline {path} has too few {what} for {entry.label} ({count} of "
+                        f"{FEWEST_BASELINE} needed); run more seeds and freeze it again."
                     )
         return baseline
