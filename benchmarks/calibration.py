@@ -1,4 +1,4 @@
-"""What the gate's calibration study says: its table, from the runs that `calibrate.py` made.
+"""Makes the table of the gate's calibration study from the runs that `calibrate.py` made.
 
 The figures of all runs are kept in ``baselines/calibration/runs.csv``, and the table beside it is
 made from that file alone: with ``--results`` the file is written anew first.
@@ -65,7 +65,7 @@ def _images(runs: pd.DataFrame) -> list[int]:
 
 
 def logs(runs: pd.DataFrame, change: str, implementation: str, images: int) -> dict[int, float]:
-    """Return the logarithms of the FIDs after so many images, by seed."""
+    """Return the logarithms of the FIDs after a number of images, by seed."""
     rows = runs[(runs["change"] == change) & (runs["implementation"] == implementation)]
     rows = rows[(rows["images"] == images) & (rows["status"] == "ok")]
     return {int(s): math.log(v) for s, v in zip(rows["seed"], rows["fid_lenet"], strict=True)}
@@ -92,7 +92,7 @@ def p_worse(baseline: Floats, candidate: Floats, margin: float = MARGIN, sign: i
 def alarms(draw: Callable[[int], Floats], n: int, m: int, margin: float) -> tuple[float, float]:
     """Return how often a gate trips, and how often its rerun on fresh seeds trips, too.
 
-    ``draw`` gives so many rows of seeds' logarithms; the rerun has the same baseline.
+    ``draw(count)`` returns rows of ``count`` seeds' logarithms; the rerun has the same baseline.
     """
     x = draw(n + 2 * m)
     first = p_worse(x[:, :n], x[:, n : n + m], margin) <= LEVEL
@@ -152,7 +152,7 @@ def family(spreads: Iterable[float], n: int, m: int, random: np.random.Generator
         x = random.normal(0, spread, (DRAWS, n + 2 * m))
         pairs = (x[:, n : n + m], x[:, n + m :])
         p.append([p_worse(x[:, :n], candidate) for candidate in pairs])
-    first, again = np.array([one[0] for one in p]).T, np.array([one[1] for one in p]).T
+    first, again = np.array([pair[0] for pair in p]).T, np.array([pair[1] for pair in p]).T
     failed = 0
     for row, rerun in zip(first, again, strict=True):
         if row.min() > LEVEL / len(row):
@@ -165,7 +165,7 @@ def family(spreads: Iterable[float], n: int, m: int, random: np.random.Generator
 def caught(before: Floats, after: Floats, m: int, sign: int = 1) -> tuple[float, float | None]:
     """Return how often a change is caught, at once and with its rerun, over subsets of its seeds.
 
-    The rerun needs m more seeds; where there are not so many there is no such figure.
+    The rerun needs m more seeds; without them the second share is None.
     """
     first, both = [], []
     for chosen in itertools.combinations(range(len(after)), m):
@@ -188,9 +188,9 @@ def unlucky(spread: float, n: int, m: int, random: np.random.Generator) -> float
     baselines = random.normal(0, spread, (500, n))
     means = random.normal(0, spread / math.sqrt(m), (4_000, 2))
     rates = []
-    for one in baselines:
-        reach = max(one.std(ddof=1), LEAST_SPREAD) * math.sqrt(1 / n + 1 / m)
-        bound = one.mean() + math.log1p(MARGIN) + stats.t.isf(LEVEL, n - 1) * reach
+    for baseline in baselines:
+        reach = max(baseline.std(ddof=1), LEAST_SPREAD) * math.sqrt(1 / n + 1 / m)
+        bound = baseline.mean() + math.log1p(MARGIN) + stats.t.isf(LEVEL, n - 1) * reach
         # The rerun is independent of the first candidate, given the baseline.
         rates.append(float((means > bound).mean()) ** 2)
     return float(np.quantile(rates, 0.95))
@@ -305,11 +305,11 @@ def sizes(runs: pd.DataFrame) -> list[str]:
         "implementations, fails this often, the rerun on as many fresh seeds included, were the "
         "logarithms normal:",
         "",
-        f"| baseline seeds | candidate seeds | {' | '.join(f'x {one}' for one in times)} |",
+        f"| baseline seeds | candidate seeds | {' | '.join(f'x {factor}' for factor in times)} |",
         f"|--:|--:|{'--:|' * len(times)}",
     ]
     for n, m in SIZES:
-        shown = [percent(power(spread, n, m, one, random)) for one in times]
+        shown = [percent(power(spread, n, m, factor, random)) for factor in times]
         lines.append(f"| {n} | {m} | {' | '.join(shown)} |")
     return lines
 

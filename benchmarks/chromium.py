@@ -1,7 +1,7 @@
 """The Chromium of this machine under Playwright, for the benchmark and the tests of the report.
 
-Playwright's package drives a browser and holds none; ``playwright install``, which downloads one,
-is never called.
+Playwright's package contains no browser, and ``playwright install``, which downloads one, is never
+called.
 """
 
 import shutil

@@ -24,7 +24,7 @@ CASES = ((0.0, 1.0), (0.5, 1.0), (1.0, 1.5))
 def coverage(
     folder: Path, dimensions: int, count: int, decay: float, case: tuple[float, float], trials: int
 ) -> float:
-    """Return the share of trials whose interval holds the known distance."""
+    """Return the share of trials whose interval contains the known distance."""
     shift, scale = case
     variances = (1.0 + np.arange(dimensions)) ** -decay
     mean = np.zeros(dimensions)

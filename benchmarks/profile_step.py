@@ -3,11 +3,11 @@
 ``python benchmarks/profile_step.py NAME [--steps 3] [--top 15] [--apart | --kinds]``
 
 The framework's own profiler records some steps after the warm-up, in a process with a run's
-environment. An operation's time is its own, without those that it calls; what it does on several
-threads counts once. ``--apart`` tells operations of one kind apart, by the shapes that enter them
-(PyTorch) or by their names in the graph (TensorFlow); ``--kinds`` sums over what they are for, the
-row of docs/benchmarks.md. Recording costs time, too: take shares from here, seconds from
-throughput.py.
+environment. An operation's time is its own, without those that it calls; its work on several
+threads counts once. ``--apart`` lists operations of one kind separately, by the shapes of their
+inputs (PyTorch) or by their names in the graph (TensorFlow); ``--kinds`` sums over what they are
+for, the row of docs/benchmarks.md. Recording takes time too: take shares from here, and seconds
+from throughput.py.
 """
 
 import argparse

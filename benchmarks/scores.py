@@ -62,9 +62,9 @@ def in_turns(*actions: Callable[[], object], rounds: int = ROUNDS) -> list[list[
     return seconds
 
 
-def ratio(ours: list[float], theirs: list[float]) -> str:
-    """Return the median over rounds of how many times faster ours is, with the range."""
-    ratios = sorted(their / our for our, their in zip(ours, theirs, strict=True))
+def speedup(own: list[float], other: list[float]) -> str:
+    """Return the median speedup over the other code, with the range over rounds."""
+    ratios = sorted(slow / fast for fast, slow in zip(own, other, strict=True))
     return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
 
 
@@ -85,22 +85,22 @@ def inception(folder: Path, count: int) -> list[Row]:
     model = load_features("inception", threads=default_threads())
     features: dict[str, NDArray[np.float64]] = {}
 
-    def theirs() -> None:
-        features["theirs"] = get_activations(files, network, 50, 2048, "cpu", workers)
+    def pytorch_fid() -> None:
+        features["pytorch_fid"] = get_activations(files, network, 50, 2048, "cpu", workers)
 
     def without_workers() -> None:
         get_activations(files, network, 50, 2048, "cpu", 0)
 
-    def ours() -> None:
+    def own() -> None:
         images = open_images(str(pictures))
-        features["ours"] = np.concatenate(list(model.batches(images.read(model.batch_size))))
+        features["own"] = np.concatenate(list(model.batches(images.read(model.batch_size))))
 
-    our, their, alone = in_turns(ours, theirs, without_workers)
-    apart = float(np.abs(features["ours"] - features["theirs"]).max())
-    rate, other, third = (f"{count / statistics.median(s):.1f}" for s in (our, their, alone))
+    own_s, other_s, alone_s = in_turns(own, pytorch_fid, without_workers)
+    apart = float(np.abs(features["own"] - features["pytorch_fid"]).max())
+    rate, other, third = (f"{count / statistics.median(s):.1f}" for s in (own_s, other_s, alone_s))
     return [
-        (f"Inception, {count} PNG files, images/s", rate, other, ratio(our, their)),
-        ("the same, pytorch-fid with --num-workers 0", rate, third, ratio(our, alone)),
+        (f"Inception, {count} PNG files, images/s", rate, other, speedup(own_s, other_s)),
+        ("the same, pytorch-fid with --num-workers 0", rate, third, speedup(own_s, alone_s)),
         ("largest difference in a feature", f"{apart:.1e}", "", ""),
     ]
 
@@ -125,16 +125,16 @@ def frechet(folder: Path) -> list[Row]:
     moments = (real.mean, real.covariance, fake.mean, fake.covariance)
     values: dict[str, float] = {}
 
-    def ours() -> None:
-        values["ours"] = frechet_distance(real, fake).value
+    def own() -> None:
+        values["own"] = frechet_distance(real, fake).value
 
-    def theirs() -> None:
-        values["theirs"] = float(calculate_frechet_distance(*moments))
+    def pytorch_fid() -> None:
+        values["pytorch_fid"] = float(calculate_frechet_distance(*moments))
 
-    our, their = in_turns(ours, theirs)
-    apart = abs(values["ours"] - values["theirs"]) / values["theirs"]
+    own_s, other_s = in_turns(own, pytorch_fid)
+    apart = abs(values["own"] - values["pytorch_fid"]) / values["pytorch_fid"]
     began = time.perf_counter()
-    frechet_interval(*sides, (real, fake), values["ours"])
+    frechet_interval(*sides, (real, fake), values["own"])
     interval_s = time.perf_counter() - began
     few = [GaussianStatistics(2048) for _ in sides]
     for statistic, side in zip(few, sides, strict=True):
@@ -143,9 +143,9 @@ def frechet(folder: Path) -> list[Row]:
     return [
         (
             "Fréchet distance, 2,048 dimensions, s",
-            f"{statistics.median(our):.2f}",
-            f"{statistics.median(their):.2f}",
-            ratio(our, their),
+            f"{statistics.median(own_s):.2f}",
+            f"{statistics.median(other_s):.2f}",
+            speedup(own_s, other_s),
         ),
         ("relative difference in the distance", f"{apart:.1e}", "", ""),
         ("its interval (6,144 images a side), s", f"{interval_s:.1f}", "", ""),
@@ -160,11 +160,11 @@ def lenet(folder: Path, count: int) -> list[Row]:
     digits = open_images(str(folder / "digits.npy"))
     model = load_features("lenet", threads=default_threads())
 
-    def ours() -> None:
+    def own() -> None:
         with ReferenceCache(None) as cache:
             cache.features(model, digits, keep=False)
 
-    (seconds,) = in_turns(ours)
+    (seconds,) = in_turns(own)
     rate = f"{count / statistics.median(seconds):,.0f}"
     return [(f"lenet, {count:,} images, images/s", rate, "", "")]
 

@@ -80,17 +80,17 @@ def main() -> None:
         run_folders = (folder / "results" / "local" / "runs").iterdir()
         sleeping = [process for run in run_folders for process in left_behind(run)]
     seeds = {int(row["run_id"].split("-s")[1].split("-")[0]): row["status"] for row in rows}
-    wrong = {seed: found for seed, found in seeds.items() if found != expected(seed)}
+    wrong = {seed: status for seed, status in seeds.items() if status != expected(seed)}
     third = len(sizes) // 3
     print(f"{len(rows)} rows of {runs} in {minutes:.0f} min: {dict(Counter(seeds.values()))}")
     print(f"rows with the wrong status: {wrong or 'none'}; children left: {len(sleeping)}")
     for what, values in (("resident MB", sizes), ("open files", files)):
         parts = {"second": values[third : 2 * third], "last": values[2 * third :]}
-        found = (
+        medians = (
             f"{statistics.median(part):.1f} in the median and at most {max(part):.1f} in the {name}"
             for name, part in parts.items()
         )
-        print(f"launcher's {what}: {', '.join(found)} third")
+        print(f"launcher's {what}: {', '.join(medians)} third")
     sys.exit(1 if wrong or len(rows) != runs or sleeping else 0)
 
 

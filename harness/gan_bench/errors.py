@@ -58,10 +58,3 @@ def first_validation_error(error: "ValidationError") -> ValidationProblem:
     return ValidationProblem(
         first["loc"], message[:1].lower() + message[1:], first["input"], first["type"]
     )
-
-
-def reason_of(error: Exception) -> str:
-    """Return the first problem of a validation error, or the text of any other error."""
-    from pydantic import ValidationError  # not at the top: `gan-bench --help` does not load it
-
-    return str(first_validation_error(error) if isinstance(error, ValidationError) else error)

@@ -86,7 +86,7 @@ def test_the_same_runs_differ_by_nothing_and_are_the_same_to_the_bit(two):
         fill(path, A)
     row = only_row(two)
     assert row.verdict == "cannot be distinguished" and row.difference.estimate == 1
-    assert any("same to the bit" in note for note in row.notes)
+    assert any("bit-identical" in note for note in row.notes)
 
 
 def test_a_folder_compares_with_itself(two):

@@ -364,9 +364,10 @@ def test_speed_is_not_compared_with_a_baseline_that_names_no_machine(gate, basel
         for run in entry["seeds"]:
             del run["machine"]
     baseline.write_text(json.dumps(frozen))
-    _, outcome = gate(both(tmp_path / "after"), "--metric", "images_per_s", code=3)
+    results = both(tmp_path / "after")
+    _, outcome = gate(results, "--metric", "images_per_s", code=3)
     assert "machine (none against " in outcome["of"]["torch-dcgan"]["why"]
-    gate(both(tmp_path / "after"), code=0)
+    gate(results, code=0)
 
 
 def test_files_for_ci_servers(cli, baseline, tmp_path):
@@ -441,7 +442,7 @@ SEED = ("entries", 0, "seeds", 0)
 @pytest.mark.parametrize(
     "change, said",
     [
-        (lambda v: v.update(schema_version=2), "schema version 2, this gan-bench reads 1"),
+        (lambda v: v.update(schema_version=2), "schema version 2; this gan-bench reads 1"),
         (lambda v: v.pop("schema_version"), "schema version None"),
         (lambda v: v.update(entries=[]), "entries"),
         (lambda v: broken(v, *SEED, "figures", "fid_lenet", to=float("nan")), "finite number"),
@@ -500,7 +501,7 @@ def test_other_mistakes_are_one_sentence_and_code_2(cli, baseline, tmp_path):
 def test_a_folder_with_too_few_seeds_makes_no_baseline(cli, tmp_path):
     results = results_of(tmp_path / "few", log_normal(20.0, range(9)))
     done = cli("baseline", "--results", str(results), "--out", "b.json")
-    assert done.code == 2 and "9 seeds are ok, a baseline takes 10" in done.err
+    assert done.code == 2 and "9 seeds succeeded, but a baseline needs 10" in done.err
     assert not (tmp_path / "b.json").exists()
 
 
@@ -510,7 +511,7 @@ def test_a_baseline_says_what_it_leaves_out(cli, tmp_path):
     done = cli("baseline", "--results", str(results), "--out", "b.json")
     assert done.code == 0
     assert "torch-dcgan on mnist, 60,000 images: 10 seeds, fid_lenet" in done.out
-    assert "Left out: keras-dcgan on mnist, 60,000 images: 3 seeds are ok" in done.err
+    assert "Left out: keras-dcgan on mnist, 60,000 images: 3 seeds succeeded" in done.err
     assert str(tmp_path) not in (tmp_path / "b.json").read_text().replace(str(results), "")
 
 

@@ -293,7 +293,6 @@ def test_a_damaged_specification_is_a_problem_of_its_run(tmp_path, folder, chang
     results.run("broken").spec.write_text(json.dumps(json.loads(sound) | changes))
     (outcome,) = again(results)
     assert outcome.run_id == "broken"
-    assert "spec.json is not readable" in outcome.problem
-    assert "`gan-bench doctor --repair`, or train again" in outcome.problem
+    assert "spec.json is not readable" in outcome.problem and "train again" in outcome.problem
     assert next(iter(changes)) in outcome.problem
     assert not results.run("broken").scores.exists()

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING tells a newcomer to do works when it is done literally."""
+"""The instructions in CONTRIBUTING.md work as written."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A disk that fills up: a sentence, the last checkpoint intact, and on once there is space."""
+"""A full disk gives an error of one sentence; the last checkpoint stays, and the run can resume."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_a_full_disk_ends_the_plan_and_the_same_command_continues(bench, plugin,
     same_bits(Path(results) / "runs" / name, bench.folder / "calm" / "runs" / name)
 
 
-def test_scoring_on_a_full_disk_is_told_and_made_up_for(bench, plugin, disk):
+def test_scoring_on_a_full_disk_is_reported_and_repeated(bench, plugin, disk):
     results = str(disk / "results")
     target = plugin("gan")
     assert bench("run", target, *MANY, "--results", results).code == 0

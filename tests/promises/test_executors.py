@@ -75,7 +75,7 @@ def test_detach_cancel_and_continue(background, plugin):
 
 
 @pytest.mark.long
-def test_a_supervisor_that_is_killed_leaves_a_row_that_says_so(background, plugin):
+def test_status_reports_a_job_that_was_killed(background, plugin):
     what = (plugin("gan", background.slow(0.04)), *LONG, "--executor", "background")
     with background.start("run", *what) as watching:
         _wait(lambda: (rows := _rows_or_none(background)) and rows[0]["step"] > 0)
@@ -93,7 +93,7 @@ def _rows_or_none(bench):
     return json.loads(out) if out else None
 
 
-def test_a_launch_that_cannot_be_read_keeps_its_runs_from_a_second_job(background, plugin):
+def test_runs_of_an_unreadable_launch_get_no_second_job(background, plugin):
     what = (plugin("gan", background.slow(0.04)), *LONG)
     arguments = (*what, "--executor", "background", "--detach")
     assert background("run", *arguments).code == 0
@@ -110,7 +110,7 @@ def test_a_launch_that_cannot_be_read_keeps_its_runs_from_a_second_job(backgroun
     _wait(lambda: _rows(background)[0]["status"] == "ok")
 
 
-def test_an_attempt_forgets_why_an_earlier_one_could_not_be_tried(tmp_path):
+def test_an_attempt_removes_the_problem_of_earlier_ones(tmp_path):
     folder = SubmissionFolder(tmp_path)
     for index in (0, 1):
         folder.note_problem(index, "The results folder cannot be written.")
@@ -146,7 +146,7 @@ def test_retries_and_force(background, plugin):
         ),
         (
             ("--executor", "slurm", "--slurm", "cpus=1", "--threads", "2"),
-            "Runs with 2 threads need 2 CPUs",
+            "Runs with 2 threads need 2 processors",
         ),
         (
             ("--executor", "slurm", "--slurm", "time=4h", "--device", "cuda"),
@@ -161,7 +161,7 @@ def test_bad_requests(bench, plugin, arguments, sentence):
     assert len(done.err.splitlines()) == 1
 
 
-def test_without_slurm_it_says_so(bench, plugin, tmp_path):
+def test_an_error_says_that_slurm_is_not_installed(bench, plugin, tmp_path):
     arguments = ("--steps", "4", "--executor", "slurm", "--slurm", "time=1h")
     done = bench("run", plugin("gan"), *arguments, PATH=str(tmp_path))
     assert done.code == 2
@@ -189,13 +189,13 @@ def test_bad_tables_of_a_plan_file(bench, plugin, content, sentence):
     assert sentence in done.err
 
 
-def test_a_plan_file_with_a_table_for_slurm_runs_here_too(bench, plugin):
+def test_a_plan_file_with_a_slurm_table_runs_here_too(bench, plugin):
     (bench.folder / "plan.toml").write_text('[slurm]\ntime = "4h"\n')
     done = bench("run", plugin("gan"), "--steps", "4", *QUICK, "--plan", "plan.toml")
     assert done.code == 0, done.err
 
 
-def test_a_dry_run_prints_what_slurm_would_be_asked_for(bench, plugin, tmp_path):
+def test_a_dry_run_prints_the_parameters_of_slurm(bench, plugin, tmp_path):
     (bench.folder / "plan.toml").write_text(
         textwrap.dedent(
             """

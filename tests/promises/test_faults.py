@@ -1,4 +1,4 @@
-"""Trainers that misbehave: each becomes the right status with its reason, and the plan goes on."""
+"""Each fault of a trainer gives the right status and reason, and the plan continues."""
 
 import json
 import signal
@@ -152,7 +152,7 @@ def test_children_that_a_trainer_leaves_behind_are_ended(bench, plugin):
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
 
 
-def test_divergence_can_be_continued_and_is_still_told(bench, plugin):
+def test_training_can_continue_after_divergence_and_still_reports_it(bench, plugin):
     body = FAULTS["nan"][0]
     done = bench("run", plugin("nan", body), *SHORT, "--on-divergence", "continue")
     assert done.code == 1

@@ -148,7 +148,7 @@ def test_a_recipe_that_cannot_make_the_images_is_unsupported_before_training(ben
     assert fitting.code == 0, fitting.out
 
 
-def test_the_registered_recipes_say_so_too(bench):
+def test_registered_recipes_report_unsupported_images_too(bench):
     write_images(bench.folder / "colours", 200, (12, 10, 3))
     done = bench("run", "torch-dcgan", "--dataset", "folder:colours", *SHORT, "--results", "r")
     assert done.code == 1
@@ -176,7 +176,7 @@ def test_the_registered_recipes_say_so_too(bench):
         ("mixed", "did you mean folder:mixed?"),
     ],
 )
-def test_a_folder_that_is_no_data_set_is_refused(bench, plugin, dataset, said):
+def test_a_folder_that_is_not_a_data_set_is_refused(bench, plugin, dataset, said):
     write_images(bench.folder / "mixed", 20)
     write_image(bench.folder / "mixed" / "odd.png", pixels(0, (6, 4)))
     write_image(bench.folder / "mixed" / "rgb.png", pixels(0, (6, 5, 3)))
@@ -198,7 +198,7 @@ def test_a_plan_file_may_name_a_folder(bench, plugin, digits):
     assert "My Digits: 2,size=14" in " ".join(done.out.split())
 
 
-def test_the_doctor_tells_of_folders(bench):
+def test_doctor_lists_folders(bench):
     done = bench("doctor", "--json")
     findings = {finding["what"]: finding for finding in json.loads(done.out)}
     assert "folder:pictures,size=28" in findings["data folder:PATH"]["detail"]

@@ -1,4 +1,4 @@
-"""Mutated files from elsewhere: an error of ours or a sound result, never anything else.
+"""Mutated files give a `GanBenchError` or a valid result, nothing else.
 
 `nox -s fuzz` tries 10,000 of each kind.
 """
@@ -281,7 +281,7 @@ def test_plan_files(tmp_path, data):
 
 @fuzzed
 @given(data=st.data())
-def test_lists_of_published_figures(tmp_path, data):
+def test_published_scores(tmp_path, data):
     path = tmp_path / "published.toml"
     path.write_bytes(data.draw(mutated_bytes(PUBLISHED)))
     with contextlib.suppress(GanBenchError):

@@ -24,7 +24,7 @@ def train(self, batches, latents):
 
 
 @pytest.mark.parametrize("body", [HOLDS_THE_LOCK, STOPPED])
-def test_silence_ends_a_run_and_leaves_the_stack_in_its_log(bench, plugin, body):
+def test_silence_ends_a_run_and_its_log_has_the_stacks(bench, plugin, body):
     done = bench("run", plugin("hangs", body), plugin("sound"), *SHORT, "--silence", "5")
     assert done.code == 1
     records = bench.records()
@@ -36,7 +36,7 @@ def test_silence_ends_a_run_and_leaves_the_stack_in_its_log(bench, plugin, body)
     assert "hangs.py" in log and "in train" in log
 
 
-def test_a_long_chunk_is_no_silence(bench, plugin):
+def test_a_long_chunk_is_not_a_hang(bench, plugin):
     body = """
     def train(self, batches, latents):
         import time
@@ -48,14 +48,14 @@ def test_a_long_chunk_is_no_silence(bench, plugin):
     assert bench("run", plugin("slow", body), *SHORT, "--silence", "5").code == 0
 
 
-def test_the_time_limit_leaves_the_stack_in_the_log_too(bench, plugin):
+def test_at_the_time_limit_the_log_has_the_stacks_too(bench, plugin):
     assert bench("run", plugin("hangs", WAITS), *SHORT, "--timeout", "4").code == 1
     assert bench.records()["hangs"]["status"] == "timeout"
     (folder,) = bench.run_folders()
     assert "in train" in (folder / "worker.log").read_text()
 
 
-def test_a_worker_whose_lock_hangs_is_ended_by_the_next_command(bench, plugin):
+def test_the_next_command_ends_a_worker_that_holds_the_gil(bench, plugin):
     target = plugin("hangs", HOLDS_THE_LOCK)
     process = bench.start("run", target, *SHORT)
     worker = wait_for_worker(process.pid, bench.folder)

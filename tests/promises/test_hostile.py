@@ -1,4 +1,4 @@
-"""Plugins that behave as none should: the rest of the plan is unaffected, statuses are true."""
+"""Misbehaving plugins get true statuses and do not affect the rest of the plan."""
 
 import json
 import signal
@@ -114,7 +114,7 @@ FAILS = {
 }
 
 
-def test_the_bits_of_a_rude_but_sound_trainer_are_those_of_a_polite_one(bench, plugin):
+def test_a_misbehaving_trainer_gives_the_bits_of_a_well_behaved_one(bench, plugin):
     targets = [plugin(name, body) for name, body in STILL_OK.items()]
     done = bench("run", plugin("polite"), *targets, *SHORT, "--keep-samples")
     records = bench.records()
@@ -128,7 +128,7 @@ def test_the_bits_of_a_rude_but_sound_trainer_are_those_of_a_polite_one(bench, p
         assert (snapshots[name] / last).read_bytes() == expected, name
 
 
-def test_each_failure_has_its_row_and_the_next_run_is_unaffected(bench, plugin):
+def test_each_failure_has_its_record_and_the_next_run_is_unaffected(bench, plugin):
     targets = [plugin(name, body) for name, (body, _, _) in FAILS.items()]
     done = bench("run", *targets, plugin("polite"), *SHORT)
     assert done.code == 1
@@ -147,7 +147,7 @@ def test_each_failure_has_its_row_and_the_next_run_is_unaffected(bench, plugin):
     assert bench("report").code == 0 and bench("status").code == 0
 
 
-def test_a_trainer_that_cuts_its_journal_is_still_followed(bench, plugin):
+def test_a_trainer_may_truncate_its_journal(bench, plugin):
     body = """
     def train(self, batches, latents):
         if not hasattr(self, "cut"):

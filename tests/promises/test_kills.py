@@ -1,4 +1,4 @@
-"""SIGKILL at random moments: the same command continues, to the same bits, and leaves no orphan.
+"""After SIGKILL at random moments the same command gives the same bits and leaves no process.
 
 `nox -s kills` does it more often, and to real implementations.
 """
@@ -12,7 +12,7 @@ from kills import Disturbed
 KILLS = int(os.environ.get("GAN_BENCH_KILLS", "20"))
 REAL_KILLS = int(os.environ.get("GAN_BENCH_REAL_KILLS", "2"))
 EACH = 5
-"""Kills between two looks at the bits."""
+"""Number of kills before the bits are compared."""
 LONG = ("--steps", "600", "--evaluations", "4", "--samples", "150")
 SLOW = """
 def train(self, batches, latents):
@@ -20,14 +20,14 @@ def train(self, batches, latents):
     time.sleep(0.25)
     return super().train(batches, latents)
 """
-"""A chunk of 50 steps takes milliseconds; kills are to fall into training, too."""
+"""Without it a chunk takes milliseconds, and no kill would happen during training."""
 
 
 @pytest.mark.parametrize(
     "round_",
     [0, *(pytest.param(i, marks=pytest.mark.long) for i in range(1, -(-KILLS // EACH)))],
 )
-def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_a_calm_one(
+def test_a_run_that_is_killed_repeatedly_gives_the_bits_of_an_undisturbed_one(
     bench, plugin, round_
 ):
     run = Disturbed(bench, plugin("gan", SLOW), LONG, seed=round_)
@@ -40,7 +40,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_a_calm_one(
 @pytest.mark.long
 @pytest.mark.torch
 @pytest.mark.skipif(REAL_KILLS == 0, reason="GAN_BENCH_REAL_KILLS is 0")
-def test_a_real_implementation_ends_with_the_bits_of_a_calm_one(bench):
+def test_a_killed_real_implementation_gives_the_bits_of_an_undisturbed_run(bench):
     arguments = ("--images", "1600", "--evaluations", "3", "--samples", "150", "--threads", "1")
     arguments += ("--set", "torch-dcgan.batch_size=16")
     run = Disturbed(bench, "torch-dcgan", arguments, seed=1)

@@ -1,4 +1,4 @@
-"""Reports and tables are read while a run writes: never a traceback, never half a file."""
+"""Commands that read results during a run show no traceback and no partial file."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What was lost, damaged or cut short is told, made again, or refused; never believed."""
+"""Lost, damaged and truncated files are reported, recreated or refused, never used."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def scores(folder):
     }
 
 
-def test_scoring_that_fails_is_told_and_made_up_for(bench, plugin):
+def test_scoring_that_fails_is_reported_and_repeated(bench, plugin):
     target = plugin("gan")
     assert bench("run", target, *SHORT).code == 0
     (folder,) = bench.run_folders()
@@ -60,7 +60,7 @@ def test_points_that_an_earlier_scoring_did_not_reach_are_scored_later(bench, pl
     assert scores(folder) == expected
 
 
-def test_a_second_scorer_never_replaces_a_figure_by_none(bench, plugin):
+def test_a_second_scorer_never_removes_a_score(bench, plugin):
     target = plugin("gan")
     assert bench("run", target, *SHORT).code == 0
     (folder,) = bench.run_folders()
@@ -74,7 +74,7 @@ def test_a_second_scorer_never_replaces_a_figure_by_none(bench, plugin):
     assert scores(folder) == expected
 
 
-def test_divergence_is_still_told_after_a_retry(bench, plugin):
+def test_divergence_is_still_reported_after_a_retry(bench, plugin):
     body = """
     def train(self, batches, latents):
         losses = super().train(batches, latents)
@@ -92,7 +92,7 @@ def test_divergence_is_still_told_after_a_retry(bench, plugin):
     assert bench.records()["nan"]["attempts"] == 2
 
 
-def test_a_record_of_another_version_is_neither_believed_nor_overwritten(bench, plugin):
+def test_a_record_of_another_version_is_neither_used_nor_overwritten(bench, plugin):
     target = plugin("gan")
     bench("run", target, *SHORT)
     (folder,) = bench.run_folders()
@@ -138,7 +138,7 @@ def test_a_checkpoint_that_cannot_be_restored_is_put_aside(bench, plugin):
     assert bench.records()["gan"]["weights_sha256"] == before
 
 
-def test_a_snapshot_whose_event_was_lost_keeps_its_place_on_the_axes(bench, plugin):
+def test_a_snapshot_whose_event_was_lost_is_an_evaluation_point(bench, plugin):
     body = """
     def sample(self, latents, labels=None):
         self.samples = getattr(self, "samples", 0) + 1
@@ -161,7 +161,7 @@ def test_a_snapshot_whose_event_was_lost_keeps_its_place_on_the_axes(bench, plug
     assert [p["step"] for p in record["evaluation_points"]] == record["spec"]["evaluation_steps"]
 
 
-def test_foreign_lines_in_the_journal_are_passed_over(bench, plugin):
+def test_unknown_lines_in_the_journal_are_skipped(bench, plugin):
     target = plugin("gan")
     bench("run", target, *SHORT)
     (folder,) = bench.run_folders()
@@ -184,7 +184,7 @@ def test_a_busy_device_leaves_no_plan_behind_and_can_be_waited_for(bench, plugin
     assert waiting.returncode == 0 and "1 of 1 runs succeeded" in out
 
 
-def test_a_run_that_another_process_is_at_is_refused(bench, plugin):
+def test_a_run_in_use_by_another_process_is_refused(bench, plugin):
     target = plugin("gan")
     assert bench("run", target, *SHORT).code == 0
     (folder,) = bench.run_folders()
@@ -195,7 +195,7 @@ def test_a_run_that_another_process_is_at_is_refused(bench, plugin):
     assert (folder / "record.json").exists()
 
 
-def test_a_death_by_an_unnamed_signal_is_an_error(bench, plugin):
+def test_death_by_an_unnamed_signal_is_an_error(bench, plugin):
     body = "def train(self, batches, latents): os.kill(os.getpid(), 40)"
     assert bench("run", plugin("gan", body), *SHORT).code == 1
     assert bench.records()["gan"]["reason"] == "the worker died of signal 40"
@@ -210,7 +210,7 @@ def test_a_trainer_may_change_the_working_directory(bench, plugin):
     assert bench("run", plugin("gan", body), *SHORT).code == 0
 
 
-def test_images_of_a_shape_that_a_recipe_cannot_make_give_an_unsupported_row(bench):
+def test_a_recipe_that_cannot_make_the_images_is_unsupported(bench):
     (bench.folder / "gan.py").write_text(
         "from gan_bench.testing import FakeRecipe, FakeTrainer\n"
         "class Recipe(FakeRecipe):\n"
@@ -223,7 +223,7 @@ def test_images_of_a_shape_that_a_recipe_cannot_make_give_an_unsupported_row(ben
     assert (record["status"], record["reason"]) == ("unsupported", "only 64 x 64")
 
 
-def test_a_change_in_what_a_plugin_builds_on_is_another_run(bench, plugin):
+def test_a_change_in_a_module_that_a_plugin_imports_is_another_run(bench, plugin):
     (bench.folder / "gan_bench_base_of_a_test.py").write_text("factor = 1\n")
     target = plugin("gan", "import gan_bench_base_of_a_test")
     path = {"PYTHONPATH": str(bench.folder)}
@@ -279,7 +279,7 @@ def test_a_closed_terminal_ends_a_plan_like_an_interrupt(bench, plugin):
     assert bench.records()["gan"]["reason"] == "interrupted by SIGHUP"
 
 
-def test_the_losses_of_a_killed_run_are_there_up_to_its_checkpoint(bench, plugin):
+def test_a_killed_run_has_the_losses_up_to_its_checkpoint(bench, plugin):
     body = """
     def train(self, batches, latents):
         self.calls = getattr(self, "calls", 0) + 1
@@ -294,7 +294,7 @@ def test_the_losses_of_a_killed_run_are_there_up_to_its_checkpoint(bench, plugin
     assert np.isnan(losses[int(checkpoint.name) :]).all()
 
 
-def test_a_removal_of_checkpoints_that_was_cut_short_is_no_damage(tmp_path):
+def test_an_interrupted_removal_of_checkpoints_does_no_damage(tmp_path):
     folder = tmp_path / "checkpoints"
     for step in (50, 100):
         write_checkpoint(folder, step, lambda path: (path / "weights").write_bytes(b"0"))
@@ -306,7 +306,7 @@ def test_a_removal_of_checkpoints_that_was_cut_short_is_no_damage(tmp_path):
     assert found is not None and found[0] == 100
 
 
-def test_a_raised_error_that_caused_itself_is_told(bench, plugin):
+def test_an_error_that_is_its_own_cause_is_reported(bench, plugin):
     body = """
     def train(self, batches, latents):
         try: raise ValueError("a ring")
@@ -329,7 +329,7 @@ def test_another_full_disk_is_the_plugins_own_error_and_the_plan_goes_on(bench, 
     assert statuses == {"fills": "error", "ends": "error", "sound": "ok"}
 
 
-def test_a_checkpoint_that_could_not_be_read_this_time_stands(bench, plugin):
+def test_a_checkpoint_stays_if_memory_ran_out_while_reading_it(bench, plugin):
     body = """
     def load(self, path):
         if not Path(MARKER).exists():

@@ -1,4 +1,4 @@
-"""A plan from the command line to records, scores and frames, with a plugin given by its path."""
+"""A plan with a plugin file, from the command line to records, scores and data frames."""
 
 import json
 
@@ -11,7 +11,7 @@ from gan_bench import load_results
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
 
 
-def test_a_run_by_path_leaves_a_whole_run_folder(bench, plugin):
+def test_a_run_of_a_plugin_file_writes_a_complete_run_folder(bench, plugin):
     done = bench("run", plugin("my_gan"), *SHORT)
     assert done.code == 0, done.err
     (folder,) = bench.run_folders()
@@ -75,7 +75,7 @@ def test_the_plan_interleaves_implementations_within_each_seed(bench, plugin):
     assert not (bench.folder / "results").exists()
 
 
-def test_the_frames_hold_one_row_a_run_a_step_and_a_score(bench, plugin):
+def test_frames_have_a_row_for_each_run_step_and_score(bench, plugin):
     bench("run", plugin("my_gan"), *SHORT, "--seeds", "2")
     results = load_results(bench.folder / "results/local")
     assert list(results.runs["status"]) == ["ok", "ok"]
@@ -90,7 +90,7 @@ def test_the_frames_hold_one_row_a_run_a_step_and_a_score(bench, plugin):
     assert results.left_out == ()
 
 
-def test_a_plan_file_gives_what_the_options_do_not(bench, plugin):
+def test_options_override_a_plan_file(bench, plugin):
     target = plugin("my_gan")
     (bench.folder / "plan.toml").write_text(
         f'targets = ["{target}"]\nimages = 256\nevaluations = 2\nsamples = 150\nseeds = 2\n'
@@ -103,7 +103,7 @@ def test_a_plan_file_gives_what_the_options_do_not(bench, plugin):
     assert record["spec"]["recipe_values"]["learning_rate"] == 0.01
 
 
-def test_status_and_show_tell_of_a_run(bench, plugin):
+def test_status_and_show_report_a_run(bench, plugin):
     bench("run", plugin("my_gan"), *SHORT)
     (row,) = json.loads(bench("status", "--json").out)
     assert (row["status"], row["step"]) == ("ok", row["steps"])
@@ -111,7 +111,7 @@ def test_status_and_show_tell_of_a_run(bench, plugin):
     assert row["run_id"] in shown and "fid_lenet" in shown
 
 
-def test_scores_that_were_lost_are_made_again(bench, plugin):
+def test_lost_scores_are_computed_again(bench, plugin):
     target = plugin("my_gan")
     bench("run", target, *SHORT)
     (folder,) = bench.run_folders()

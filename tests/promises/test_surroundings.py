@@ -1,4 +1,4 @@
-"""Odd surroundings: a home that cannot be written, none, odd paths, locales, clocks, terminals."""
+"""Unusual environments: unwritable or missing homes, odd paths, locales, clocks, terminals."""
 
 import fcntl
 import json
@@ -20,7 +20,7 @@ def without(bench, *names):
         bench.environment.pop(name, None)
 
 
-def test_a_home_that_cannot_be_written_is_named_and_can_be_done_without(bench, plugin):
+def test_an_error_names_an_unwritable_home_and_no_cache_avoids_it(bench, plugin):
     (bench.folder / "home").write_text("no folder, so nobody may write below it")
     without(bench, "XDG_CACHE_HOME")
     home = {"HOME": str(bench.folder / "home")}
@@ -55,7 +55,7 @@ def test_folders_of_any_name(bench, plugin, name):
     assert target == "./gan.py"
 
 
-def test_a_clock_that_jumps_leaves_clocks_of_a_run_alone(bench, plugin):
+def test_a_clock_that_jumps_does_not_change_measured_times(bench, plugin):
     body = """
     def train(self, batches, latents):
         import gan_bench.results.events as events
@@ -71,7 +71,7 @@ def test_a_clock_that_jumps_leaves_clocks_of_a_run_alone(bench, plugin):
     assert bench("status").code == 0
 
 
-def test_times_that_are_none_are_no_events():
+def test_events_with_impossible_times_are_skipped():
     line = {"event": "heartbeat", "attempt": 1, "step": 1, "time": 1.0}
     assert parse_event(json.dumps(line).encode()) == line
     for time in (-1.0, None, "1", True):

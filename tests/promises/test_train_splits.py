@@ -1,4 +1,4 @@
-"""Recipes that train on the test split too: what they are given, and that it is told."""
+"""Recipes that also train on the test split get both splits, and the report says so."""
 
 import hashlib
 import json
@@ -104,7 +104,7 @@ def test_a_batch_may_be_as_large_as_both(bench, gan):
 
 
 @pytest.mark.parametrize("splits", ["()", "('test',)", "('train', 'valid')", "'train'"])
-def test_splits_that_are_none_are_refused(bench, gan, splits):
+def test_unknown_splits_are_refused(bench, gan, splits):
     said = complaint(bench("run", gan(splits), "--dry-run"))
     assert "its train_splits must be ('train',) or ('train', 'test')" in said
 
@@ -127,7 +127,7 @@ def test_an_old_specification_trains_on_the_training_split():
     assert run_spec(train_splits=("train", "test")).run_id == run_spec().run_id
 
 
-def test_the_report_tells_that_the_reference_was_seen(tmp_path):
+def test_the_report_names_runs_that_trained_on_the_reference(tmp_path):
     results = empty_results(tmp_path / "results")
     both = {"recipe_values": {"epochs": 15, "train_split": "train+test"}}
     both |= {"train_splits": ("train", "test"), "train_images": 70_000}
@@ -149,7 +149,7 @@ def test_the_report_tells_that_the_reference_was_seen(tmp_path):
         assert text.count("torch-dcgan saw") == 0
 
 
-def test_a_report_of_others_does_not_speak_of_it(tmp_path):
+def test_a_report_without_such_runs_does_not_mention_it(tmp_path):
     results = empty_results(tmp_path / "results")
     add_run(results, run_spec(), scores=[scores_of({0: 150.0, 300: 9.0, 600: 5.0})])
     text = write_report(results, tmp_path / "out").markdown.read_text(encoding="utf-8")

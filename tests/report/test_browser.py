@@ -1,5 +1,6 @@
 """The report in a browser: it needs nothing, everything answers, and everybody can use it."""
 
+import json
 import re
 from statistics import mean, median
 
@@ -7,10 +8,11 @@ import pytest
 
 from gan_bench.report import write_report
 from gan_bench.results.load import load_results
+from gan_bench.text import factor
 from report_results import make_results
 
 pytest_plugins = ("browser",)
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 LABELS = ["torch-dcgan", "keras-dcgan", "torch-dcgan-3g", "keras-dcgan-3g"]
 POINTS = 4
@@ -214,6 +216,41 @@ def test_two_implementations_are_compared_line_by_line(page):
     different, _ = compare("torch-dcgan", "torch-dcgan-3g")
     assert list(different.values()).count("false") > 0
     assert different.keys() != twins.keys()
+
+
+@pytest.mark.parametrize("ratio", [0.0996, 0.5, 1.994, 1.996, 9.96, 31.4])
+def test_ratios_are_rounded_as_in_the_markdown(open_page, html, tmp_path, ratio):
+    text = html.read_text(encoding="utf-8")
+    [start, data, end] = re.split(r'(?<=id="data">)(.*?)(?=</script>)', text, maxsplit=1)
+    values = json.loads(data)
+    for label, value in (("torch-dcgan", 1.0), ("keras-dcgan", ratio)):
+        fact = next(fact for fact in values["compare"][label] if fact[1] == "Images/s")
+        fact[2:] = [str(value), value]
+    changed = tmp_path / "report.html"
+    content = json.dumps(values).replace("<", "\\u003c")
+    changed.write_text(start + content + end, encoding="utf-8")
+    page = open_page(changed).page
+    page.locator("select#compare-a").select_option("torch-dcgan")
+    page.locator("select#compare-b").select_option("keras-dcgan")
+    settle(page)
+    row = page.locator("#compare-table tr[data-same]", has_text="Images/s")
+    assert row.locator("td").last.inner_text() == f"\N{MULTIPLICATION SIGN}{factor(ratio)}"
+
+
+def test_real_images_are_drawn_as_wide_as_the_bars_in_any_window(open_page, html):
+    for width in WIDTHS:
+        shapes = open_page(html, width=width).page.evaluate(
+            "document.getElementById('chart-shares-0').layout.shapes"
+        )
+        assert [shape["x1"] - shape["x0"] for shape in shapes] == [pytest.approx(0.8)] * 10
+
+
+def test_a_logarithmic_axis_names_whole_numbers(open_page, html):
+    page = open_page(html).page
+    ticks = page.locator("#chart-fid-images-0 .ytick").all_inner_texts()
+    assert page.evaluate("document.getElementById('chart-fid-images-0').layout.yaxis.type") == "log"
+    values = [float(tick.replace(",", "")) for tick in ticks]
+    assert values == sorted(values) and len(values) > 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -85,11 +85,13 @@ def test_a_claim_that_the_seeds_confirm_holds(results, found):
     row = found()[SLOWER]
     assert (row.verdict, row.source) == ("holds", "002_acf7b40444659e4f")
     assert row.pair == "torch-enhanced against torch-baseline"
-    assert row.measured.startswith("images/s: 505 against 1,008, 0.501 times (0.49")
+    assert row.measured.startswith("images/s: 505 against 1,008, ratio 0.501 (0.49")
     assert row.measured.endswith(", 3 seeds")
     assert row.why == "p < 0.001 (paired, 3 seeds, Holm over 2 claims)"
     assert found()[BETTER].verdict == "holds"
-    assert found()[BETTER].measured.startswith("FID (lenet features): 4.10 against 8.20, 0.500 ")
+    assert found()[BETTER].measured.startswith(
+        "FID (lenet features): 4.10 against 8.20, ratio 0.500 "
+    )
 
 
 def test_a_claim_that_the_seeds_contradict_does_not_hold(results, found):
@@ -100,12 +102,12 @@ def test_a_claim_that_the_seeds_contradict_does_not_hold(results, found):
         assert found()[claim].why.endswith(": it is higher")
 
 
-def test_a_difference_that_may_be_chance_cannot_be_told(results, found):
+def test_a_difference_that_may_be_chance_is_undecided(results, found):
     add(results, "torch-enhanced", [4.0, 8.0, 6.0], images_per_s=[500.0, 900.0, 600.0])
     add(results, "torch-baseline", [5.0, 6.0, 7.0], images_per_s=[600.0, 500.0, 800.0])
     for claim in (SLOWER, BETTER):
-        assert found()[claim].verdict == "cannot be told"
-        assert found()[claim].why.endswith("it may be chance")
+        assert found()[claim].verdict == "undecided"
+        assert found()[claim].why.endswith("may be chance")
 
 
 def test_what_one_claim_alone_would_show_many_do_not(results, found):
@@ -115,7 +117,7 @@ def test_what_one_claim_alone_would_show_many_do_not(results, found):
     better = found()[BETTER]
     low, high = better.measured.split("(")[2].split(")")[0].split(" to ")
     assert float(low) < float(high) < 1
-    assert better.verdict == "cannot be told"
+    assert better.verdict == "undecided"
 
 
 def test_seeds_that_are_not_common_are_compared_by_welch(results, found):
@@ -137,7 +139,7 @@ def test_one_seed_tells_nothing(results, found):
     add(results, "torch-enhanced", [4.0], images_per_s=500.0)
     add(results, "torch-baseline", [8.0], images_per_s=1_000.0)
     row = found()[BETTER]
-    assert row.verdict == "cannot be told"
+    assert row.verdict == "undecided"
     assert row.why == "one seed"
     assert row.measured == "FID (lenet features): 4.00 against 8.00, 1 seed"
 
@@ -149,8 +151,8 @@ def test_runs_that_are_too_short_tell_of_speed_and_losses_alone(results, found):
         speeds = [speed, speed + 5, speed + 11]
         add(results, name, fids, spec=quick_spec, losses=tables, images_per_s=speeds)
     rows = found()
-    assert rows[BETTER].verdict == "cannot be told"
-    assert rows[BETTER].why == "too short to rank quality"
+    assert rows[BETTER].verdict == "undecided"
+    assert rows[BETTER].why == "the budget is too short to rank quality"
     assert "4.10 against 8.10" in rows[BETTER].measured
     assert rows[SLOWER].verdict == "holds"
     assert rows[LOWER].verdict == "holds"
@@ -163,14 +165,14 @@ def test_losses_are_compared_in_roughness_and_level(results, found):
     rows = found()
     assert rows[SMOOTHER].verdict == "holds"
     assert rows[SMOOTHER].measured.startswith(
-        "roughness of the generator's loss: 0.00692 against 0.138, 0.0502 "
+        "roughness of the generator's loss: 0.00692 against 0.138, ratio 0.0502 "
     )
     assert rows[LOWER].verdict == "does not hold"
     assert rows[LOWER].measured.startswith(
         "the generator's loss at the end: 2.01 against 0.998, difference 1.01 "
     )
     discriminator = rows["Enhanced model shows smoother [...] loss: the discriminator's"]
-    assert discriminator.verdict == "cannot be told"
+    assert discriminator.verdict == "undecided"
 
 
 def test_sharpness_and_variety_are_precision_recall_coverage_and_confidence(results, found):
@@ -187,7 +189,7 @@ def test_sharpness_and_variety_are_precision_recall_coverage_and_confidence(resu
     assert rows["Enhanced model images are [...] clearer"].verdict == "holds"
     assert rows["Enhanced model generates more varied [...] images"].verdict == "does not hold"
     coverage = rows["Enhanced model generates more varied, realistic images"]
-    assert coverage.verdict == "cannot be told"
+    assert coverage.verdict == "undecided"
     assert coverage.why == "not measured: torch-enhanced and torch-baseline"
 
 
@@ -217,7 +219,7 @@ def test_recipes_without_a_partner_or_a_claim_give_no_row(results, found):
 def test_planned_and_failed_runs_are_not_measured(results, found):
     add_plan(results, [run_spec("torch-enhanced")])
     add_run(results, run_spec("torch-baseline"), status="error", reason="why")
-    assert {row.verdict for row in found().values()} == {"cannot be told"}
+    assert {row.verdict for row in found().values()} == {"undecided"}
     assert found()[BETTER].why == "not measured: torch-enhanced and torch-baseline"
 
 
@@ -226,7 +228,7 @@ def test_a_published_figure_is_shown_beside_the_measured_one(results, found):
     row = found()["Fréchet Inception Distance (FID): 16.80"]
     assert row.pair == "keras-upsampling-sgd"
     assert row.measured == ("FID (lenet features): 22.0, 20.0 to 25.0, 3 seeds; published: 16.80")
-    assert row.verdict == "cannot be told"
+    assert row.verdict == "undecided"
     assert row.why == "the protocol of the published figure is not stated"
 
 
@@ -245,14 +247,14 @@ def test_a_generator_that_improves_confirms_that_training_helps(results, found):
     [row] = found().values()
     assert row.verdict == "holds"
     assert row.pair == "torch-dcgan, step 600 against step 0"
-    assert row.measured.startswith("FID (lenet features): 4.10 against 150, 0.0273 times (")
+    assert row.measured.startswith("FID (lenet features): 4.10 against 150, ratio 0.0273 (")
 
 
 def test_what_a_source_says_of_15_epochs_needs_15_epochs(results, found):
     add(results, "torch-upsampling-sgd", [20.0, 21.0, 22.0])
     row = found()["Realism and diversity improve significantly after 15 epochs"]
-    assert row.verdict == "cannot be told"
-    assert row.why == "trained for 1.00 epochs, the claim is of 15"
+    assert row.verdict == "undecided"
+    assert row.why == "trained for 1.00 epochs; the claim is about 15"
 
 
 def test_after_15_epochs_the_first_evaluation_point_is_compared_with_the_untrained(results, found):
@@ -311,9 +313,9 @@ def test_what_can_happen_is_not_refuted_by_runs_in_which_it_does_not(results, fo
     recalls = {300: 0.3, 600: 0.6}
     with_points(results, [150.0, 60.0, 50.0, 40.0, 30.0, 20.0, 10.0], [6, 5, 4, 3, 2, 1], recalls)
     for claim in (LOSS_SAYS_LITTLE, LESS_DIVERSE):
-        assert found()[claim].verdict == "cannot be told"
+        assert found()[claim].verdict == "undecided"
         assert found()[claim].why.startswith(
-            "not seen in these runs, which does not refute that it can happen; p < 0.001"
+            "not seen in these runs, which does not refute that it is possible; p < 0.001"
         )
 
 
@@ -388,5 +390,5 @@ def test_a_malformed_claim_is_refused_with_a_sentence(change, sentence):
         parse_claims(VALID.replace(*change), "claims.toml")
     text = str(caught.value)
     assert text.startswith("The claims claims.toml are no")
-    assert text.endswith("; mend the file.")
+    assert text.endswith("; fix the file.")
     assert "\n" not in text

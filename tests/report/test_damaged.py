@@ -218,7 +218,7 @@ def test_foreign_files_do_no_harm_and_those_that_pass_for_results_are_named(resu
     assert rows["torch-dcgan"][FID].text == "4.00"
     assert rows["keras-dcgan"][FID].text == "7.00"
     for text in found.both():
-        assert f"notes.txt in the grids of {folder.path.name} is no grid" in text
+        assert f"notes.txt in the grids of {folder.path.name} is not a grid" in text
 
 
 def test_a_link_to_nowhere_among_the_plans_is_named(results, train, report):

@@ -149,7 +149,7 @@ def test_a_cpu_and_a_gpu_are_two_groups(train, report):
     fids = {cpu: ["4.01", "7.01"], gpu: ["5.01", "8.01"]}
     assert_that_groups_stand_apart(found, fids)
     rates = {
-        title: found.ranking(group)["torch-dcgan"]["Of machine rate (%)"].text
+        title: found.ranking(group)["torch-dcgan"]["Share of machine rate (%)"].text
         for group, title in enumerate(found.titles("ranking"))
     }
     assert rates == {cpu: "45.6", gpu: "—"}

@@ -128,7 +128,7 @@ EXPECTED = {  # by hand from the figures above
         "Parameters G": "1,234,567",
         "Parameters D": "138,817",
         "Multiply-adds per image (M)": "45.6",
-        "Of machine rate (%)": "41.0",
+        "Share of machine rate (%)": "41.0",
         FAILED: "0 of 3",
         "Parity": "not parity-checked",
         "Status": "ok",
@@ -150,7 +150,7 @@ EXPECTED = {  # by hand from the figures above
         "Parameters G": "1,234,567",
         "Parameters D": "138,817",
         "Multiply-adds per image (M)": "45.6",
-        "Of machine rate (%)": "41.0",
+        "Share of machine rate (%)": "41.0",
         FAILED: "1 of 4",
         "Parity": "not parity-checked",
         "Status": "3 ok, 1 error",
@@ -184,7 +184,7 @@ def test_cells_sort_by_the_whole_figure(known):
             (FID, statistics.fmean(fids)),
             (SPEED, statistics.fmean(SPEEDS[name])),
             ("Precision", statistics.fmean(OTHERS[name]["precision_lenet"])),
-            ("Of machine rate (%)", 0.41),
+            ("Share of machine rate (%)", 0.41),
         ):
             assert float(cells[column].sort) == pytest.approx(value), (name, column)
     torch, keras = (known.ranking()[name]["Time to FID 30 (s)"].sort for name in FIDS)
@@ -218,7 +218,7 @@ def welch_of(greater, less):
     """Return the ratio of two, its interval and p, straight from scipy."""
     found = stats.ttest_ind(np.log(greater), np.log(less), equal_var=False)
     low, high = (outside(math.exp(bound)) for bound in found.confidence_interval(0.95))
-    p = "p < 0.001" if found.pvalue < 0.001 else f"p {found.pvalue:.2g}"
+    p = "p < 0.001" if found.pvalue < 0.001 else f"p = {found.pvalue:#.2g}"
     ratio = math.exp(np.mean(np.log(greater)) - np.mean(np.log(less)))
     return outside(ratio), f"95 % interval {low} to {high}, {p}"
 
@@ -231,16 +231,17 @@ def test_the_answer_holds_ratios_and_intervals_as_scipy_computes_them(known):
     assert quality[0] == "1.76"
     assert speed[0] == "2.3"
     assert equal[0] == "15"
-    assert "p 0.0" in speed[1]  # three seeds that spread: clear, and only just
+    assert "p = 0.0" in speed[1]  # three seeds that spread: clear, and only just
     for text in known.both():
         for sentence in (
             "torch-dcgan has the lowest final FID (lenet features): 4.10 (mean of 3 seeds, 4.00 to "
-            f"4.20); keras-dcgan (7.20) is clearly higher, {quality[0]} times ({quality[1]}).",
-            "torch-dcgan trains fastest: 1,170 images/s (mean of 3 seeds, 1,000 to 1,500); that is "
-            f"clearly faster than keras-dcgan (510), {speed[0]} times ({speed[1]}).",
+            "4.20); keras-dcgan (7.20) is clearly higher, "
+            f"by a factor of {quality[0]} ({quality[1]}).",
+            "torch-dcgan trains fastest: 1,170 images/s (mean of 3 seeds, 1,000 to 1,500); it is "
+            f"clearly faster than keras-dcgan (510), by a factor of {speed[0]} ({speed[1]}).",
             "After 62.5 s, when torch-dcgan has finished, torch-dcgan has the lowest FID: 4.10 "
             "(mean of 3 seeds, 4.00 to 4.20); keras-dcgan (62.0) is clearly higher, "
-            f"{equal[0]} times ({equal[1]}).",
+            f"by a factor of {equal[0]} ({equal[1]}).",
             "Use torch-dcgan: it has the lowest FID, and the lead is clear.",
             "1 run failed: see the ranking.",
             "6 of 7 planned runs ok",

@@ -142,7 +142,7 @@ def test_the_ranking_holds_the_known_figures(two_implementations, report):
         "Parameters G",
         "Parameters D",
         "Multiply-adds per image (M)",
-        "Of machine rate (%)",
+        "Share of machine rate (%)",
         "Failed",
         "Parity",
         "Status",
@@ -409,7 +409,7 @@ def test_failed_skipped_and_pending_runs_are_listed_with_their_reasons(results, 
         "138,817",
         "45.6",
         "—",
-        "1 of 1",
+        "—",  # it never started, so it did not fail
         "not parity-checked",
         "missing",
     ]
@@ -482,7 +482,7 @@ def test_points_without_a_time_are_left_out_of_the_curve_and_named(results, repo
     add_run(results, spec, scores=scores, evaluation_points=points, untimed_steps=300, resume_s=3.0)
     found = report()
     assert found.row("torch-dcgan")[4] == "—"
-    assert "torch-dcgan: 2 of 3 points are missing against seconds" in found.page.text
+    assert "torch-dcgan: 2 of 3 points are missing in the chart against seconds" in found.page.text
     assert "seed 0 was resumed" in found.page.text
 
 
@@ -494,7 +494,7 @@ def test_real_images_stand_beside_the_samples_if_they_are_the_same_data(results,
     add_run(results, other, grids=(0, 40))
     found = report()
     assert found.page.text.count("Real test images of mnist-5k") == 1
-    assert "mnist-5k has other content on this machine" in found.page.text
+    assert "mnist-5k on this machine differs from the data of the runs" in found.page.text
     with Image.open(found.files.markdown.parent / "figures/real-mnist-5k.png") as picture:
         pixels = np.asarray(picture)
     np.testing.assert_array_equal(pixels[:28, :28], dataset.test.images[0, :, :, 0])

@@ -107,7 +107,7 @@ def zeros(dtype=np.uint8, shape=(10, 28, 28, 1)):
         (zeros(np.float32), "has float32 .* instead of uint8"),
         (np.full((10, 28, 28, 1), np.nan), "has float64 .* instead of uint8"),
         (zeros(shape=(10, 28, 28)), r"has uint8 \(10, 28, 28\) instead of"),
-        (zeros(shape=(10, 28, 28, 2)), "in 1 or 3 channels"),
+        (zeros(shape=(10, 28, 28, 2)), "with 1 or 3 channels"),
         (np.asfortranarray(np.zeros((10, 28, 28, 3), np.uint8)), "Fortran"),
         (zeros(shape=(1, 28, 28, 1)), "has 1 image; at least two"),
         (zeros(shape=(0, 28, 28, 1)), "has no images; at least two"),

@@ -1,4 +1,4 @@
-"""Two results folders, and which runs of one are compared with which runs of the other."""
+"""Two results folders, and which of their runs are compared with each other."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -26,7 +26,7 @@ from gan_bench.text import against
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Runs of one folder that are seeds of one thing, perhaps on several machines."""
+    """Runs of one folder that differ only in the seed, perhaps on several machines."""
 
     runs: tuple[Run, ...]
 
@@ -37,23 +37,23 @@ class RunGroup:
 
     @cached_property
     def setting(self) -> Setting:
-        """On what data, for how long and where the runs trained."""
+        """Data, budget and machine of the runs."""
         return setting_of(self.runs)
 
     @cached_property
     def facts(self) -> dict[str, str]:
-        """What was trained and how, and what is only noted, by name in words."""
+        """Facts about recipe, source, versions and conventions, by name in words."""
         spec = self.runs[0].spec
         values = identity(spec)
         del values["implementation"]  # pairs have one name
         recipe, versions = values.pop("recipe_values"), values.pop("versions")
-        found = {name.replace("_", " "): str(value) for name, value in values.items()}
-        found["source"] = found.pop("source sha256")[:7]
-        found["evaluation points"] = ", ".join(map(str, spec.evaluation_steps))
-        del found["evaluation steps"]
-        found |= {f"version of {name}": version for name, version in versions.items()}
-        found |= {f"recipe {name}": str(value) for name, value in recipe.items()}
-        return found | {f"convention {name}": text for name, text in spec.conventions.items()}
+        facts = {name.replace("_", " "): str(value) for name, value in values.items()}
+        facts["source"] = facts.pop("source sha256")[:7]
+        facts["evaluation points"] = ", ".join(map(str, spec.evaluation_steps))
+        del facts["evaluation steps"]
+        facts |= {f"version of {name}": version for name, version in versions.items()}
+        facts |= {f"recipe {name}": str(value) for name, value in recipe.items()}
+        return facts | {f"convention {name}": text for name, text in spec.conventions.items()}
 
     @property
     def ok(self) -> tuple[Run, ...]:
@@ -62,17 +62,17 @@ class RunGroup:
 
     @property
     def not_ok(self) -> dict[str, int]:
-        """Number of runs by any other status."""
+        """Number of runs by status, without ``ok``."""
         return dict(Counter(run.status for run in self.runs if run.status != "ok"))
 
     @property
     def failures(self) -> int:
-        """Number of runs that were started and did not succeed."""
+        """Number of runs that failed."""
         return sum(failed(run) for run in self.runs)
 
     @property
     def collapsed(self) -> int:
-        """Number of runs that succeeded with samples that are one image, or next to it."""
+        """Number of runs that succeeded but whose samples are nearly one image."""
         return sum(collapsed(run) for run in self.ok)
 
     @property
@@ -85,11 +85,11 @@ class RunGroup:
         return protocols_of(self.runs, metric, prefer)
 
     def values(self, metric: str, protocol: str | None) -> SeedValues | None:
-        """Return a metric over the seeds, None where nothing was measured."""
+        """Return a metric over the seeds, None if no seed has it."""
         return final_values(self.runs, metric, protocol)
 
     def measured(self, of: Callable[[Record], float | None]) -> SeedValues | None:
-        """Return a figure of the records over the seeds."""
+        """Return a value of the records over the seeds."""
         return measured(self.runs, of)
 
 
@@ -103,7 +103,7 @@ class Folder:
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
-        """Metrics of which a run has a final value, and the throughput."""
+        """Metrics for which a run has a final value, and the throughput."""
         names = dict.fromkeys(
             score.metric
             for group in self.groups
@@ -126,7 +126,7 @@ def read_folder(path: Path) -> Folder:
     Raises
     ------
     UsageError
-        There is none, or it holds no run.
+        There is no such folder, or it has no runs.
     """
     results = load_results(path)
     runs = collect_runs(path, results)
@@ -139,10 +139,10 @@ def read_folder(path: Path) -> Folder:
 def partners(
     a: Sequence[RunGroup], b: Sequence[RunGroup]
 ) -> list[tuple[RunGroup | None, RunGroup | None]]:
-    """Return the pairs that are compared, by name, in the order in which names and groups occur.
+    """Return the pairs to compare, by name, in the order of names and groups.
 
-    Where a name has several groups, those are paired that differ least. Groups with other data or
-    another budget are paired only if there is no choice: one on each side.
+    If a name has several groups, the most similar ones are paired. Groups with different data or
+    budgets are paired only if there is one on each side.
     """
     pairs: list[tuple[RunGroup | None, RunGroup | None]] = []
     for name in dict.fromkeys(group.name for group in (*a, *b)):
@@ -173,7 +173,7 @@ def fact_against(name: str, a: RunGroup, b: RunGroup) -> str:
     """Return a fact that differs, with both values."""
     kind, _, what = name.partition(" ")
     if kind == "convention":
-        return f"{what} is pinned otherwise"
+        return f"convention {what} differs"
     return against(name, a.facts.get(name), b.facts.get(name))
 
 
@@ -186,7 +186,7 @@ def _distance(a: RunGroup, b: RunGroup) -> tuple[int, int, int, int]:
 
 
 def label(group: RunGroup, groups: Sequence[RunGroup]) -> str:
-    """Return the implementation's name, with what tells it from other groups of that name.
+    """Return the implementation's name, with its differences from other groups of that name.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The baseline's schema: what the gate knows of each implementation's runs, and its JSON file."""
+"""The baseline: its schema and its JSON file."""
 
 import json
 from itertools import pairwise
@@ -16,7 +16,7 @@ from gan_bench.system.models import Frozen, Stored
 
 BASELINE_SCHEMA_VERSION: Final = 1
 FEWEST_BASELINE: Final = 10
-"""A baseline with fewer seeds says too little of how much seeds vary."""
+"""Minimum number of seeds; fewer say too little about how much seeds vary."""
 
 
 class MissingBaseline(UsageError):
@@ -30,12 +30,12 @@ class SeedFigures(Frozen):
     status: Status
     reason: str | None = None
     collapsed: bool = False
-    """Whether all samples are one image, or next to it: `analysis.final_scores.collapsed`."""
+    """True if all samples are nearly one image: `analysis.final_scores.collapsed`."""
     weights_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-    """Hash of the final weights: equal bits are an equal run."""
+    """Hash of the final weights."""
     images_per_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     probe_gflops: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Mean of what the calibration probe measured before and after the run."""
+    """Mean speed of the calibration probe before and after the run."""
     device_exclusive: bool | None = None
     machine: str | None = None
     """Models of GPU, if the run used one, and processor, and the number of cores."""
@@ -44,16 +44,16 @@ class SeedFigures(Frozen):
 
     @property
     def failed(self) -> bool:
-        """Whether training itself went wrong: a loss that is not finite, or a collapse.
+        """True if training diverged or collapsed.
 
-        A crash is no such failure, and neither is a framework that is not installed: they say
-        something about the program or the machine, and the gate calls them not measured.
+        A crash or a missing framework does not count: it concerns the program or the machine, and
+        the gate calls it not measured.
         """
         return self.status == "diverged" or self.collapsed
 
 
 class Entry(Frozen):
-    """Runs that are seeds of one thing, all of one implementation, data set and budget."""
+    """Runs of one implementation, data set and budget that differ only in the seed."""
 
     implementation: str = Field(min_length=1, max_length=100)
     recipe: str
@@ -63,7 +63,7 @@ class Entry(Frozen):
     data_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     train_splits: tuple[str, ...]
     budget_images: int = Field(ge=1)
-    """Training images that were asked for."""
+    """Planned number of training images."""
     steps: int = Field(ge=1)
     evaluation_steps: tuple[int, ...]
     samples: int = Field(ge=2)
@@ -86,7 +86,9 @@ class Entry(Frozen):
     def _check(self) -> Self:
         points = self.evaluation_steps
         if not points or points[-1] != self.steps or any(a >= b for a, b in pairwise(points)):
-            raise ValueError(f"{self.implementation}: the evaluation points do not lead to the end")
+            raise ValueError(
+                f"{self.implementation}: the evaluation points do not end with the last step"
+            )
         numbers = [run.seed for run in self.seeds]
         if len(set(numbers)) < len(numbers):
             raise ValueError(f"{self.implementation} has a seed twice")
@@ -103,12 +105,12 @@ class Entry(Frozen):
         return self
 
     def protocol(self, metric: str) -> Protocol | None:
-        """Return how a metric was scored, None where it was not."""
+        """Return the protocol of a metric, None if it was not scored."""
         return self.protocols.get(self.scored_by.get(metric, ""))
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Metrics of which a seed has a value."""
+        """Metrics for which a seed has a value."""
         return tuple(dict.fromkeys(metric for run in self.seeds for metric in run.figures))
 
     @property
@@ -123,7 +125,7 @@ class Entry(Frozen):
 
     @property
     def setting(self) -> Setting:
-        """On what data, for how long and where the runs trained."""
+        """Data, budget and machine of the runs."""
         return Setting(
             dataset=self.dataset,
             data_sha256=self.data_sha256,
@@ -160,12 +162,12 @@ class Baseline(Stored):
     def _check(self) -> Self:
         keys = [entry.key for entry in self.entries]
         if len(set(keys)) < len(keys):
-            raise ValueError("it has an implementation twice with one data set and budget")
+            raise ValueError("it has two entries for one implementation, data set and budget")
         return self
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Metrics of which an entry has a value."""
+        """Metrics for which an entry has a value."""
         return tuple(dict.fromkeys(metric for entry in self.entries for metric in entry.metrics))
 
     def write(self, path: Path) -> None:
@@ -174,7 +176,7 @@ class Baseline(Stored):
         Raises
         ------
         UsageError
-            It cannot be written.
+            The file cannot be written.
         """
         try:
             super().write(path)
@@ -194,7 +196,7 @@ class Baseline(Stored):
         version = value.get("schema_version") if isinstance(value, dict) else None
         if version != BASELINE_SCHEMA_VERSION:
             raise ValueError(
-                f"schema version {version!r}, this gan-bench reads {BASELINE_SCHEMA_VERSION}"
+                f"it has schema version {version!r}; this gan-bench reads {BASELINE_SCHEMA_VERSION}"
             )
         return super().parse(content)
 
@@ -207,7 +209,7 @@ class Baseline(Stored):
         MissingBaseline
             There is no such file.
         UsageError
-            It is damaged, of another schema version, or has too few seeds.
+            It is damaged, has another schema version, or has too few seeds.
         """
         try:
             baseline = super().read(path)
@@ -216,12 +218,12 @@ class Baseline(Stored):
                 f"There is no baseline {path}; `gan-bench baseline` writes one."
             ) from error
         for entry in baseline.entries:
-            counts = {"seeds that are ok": len(entry.ok)}
-            counts |= {f"figures of {metric}": entry.having(metric) for metric in entry.metrics}
+            counts = {"seeds that succeeded": len(entry.ok)}
+            counts |= {f"values of {metric}": entry.having(metric) for metric in entry.metrics}
             for what, count in counts.items():
                 if count < FEWEST_BASELINE:
                     raise UsageError(
-                        f"The baseline {path} has {count} {what} for {entry.label}; it takes "
-                        f"{FEWEST_BASELINE} to know their spread. Run more and freeze it anew."
+                        f"The baseline {path} has {count} {what} for {entry.label} but needs "
+                        f"{FEWEST_BASELINE}; run more seeds and freeze it again."
                     )
         return baseline

@@ -41,7 +41,7 @@ def noted(baseline: Entry, candidate: Entry) -> list[str]:
     """Return differences that do not prevent a comparison: versions, machine, source and others."""
     names = dict.fromkeys((*baseline.conventions, *candidate.conventions))
     found = [
-        f"conventions: {name} is pinned otherwise"
+        f"convention {name} differs"
         for name in names
         if baseline.conventions.get(name) != candidate.conventions.get(name)
     ]

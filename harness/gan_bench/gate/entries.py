@@ -1,4 +1,4 @@
-"""Entries: runs that are seeds of one thing with their final values, and a frozen baseline."""
+"""Entries: runs that differ only in the seed, with their final values; freezing a baseline."""
 
 import math
 import statistics
@@ -23,9 +23,9 @@ class Entries:
     """The entries of a results folder."""
 
     entries: tuple[Entry, ...]
-    """One for all runs that are seeds of one thing, those that were planned last first."""
+    """One entry for runs that differ only in the seed; those planned last come first."""
     left_out: tuple[str, ...]
-    """A sentence for each file that could not be read, and each run without an entry."""
+    """One sentence for each file that could not be read, and for each run without an entry."""
 
 
 def entries(
@@ -41,8 +41,7 @@ def entries(
     path
         The results folder.
     prefer
-        Fingerprints of the preferred protocols by metric, where there are several; otherwise those
-        of most seeds are taken.
+        Fingerprints of the preferred protocols by metric; by default the one with the most seeds.
     only
         Ids of the runs that count; by default all.
 
@@ -64,9 +63,9 @@ def entries(
         try:
             entry = _entry(runs, results, prefer or {})
         except ValidationError as error:
-            left.append(f"{runs[0].run_id} and its like: {first_validation_error(error)}")
+            left.append(f"{runs[0].run_id} and its other seeds: {first_validation_error(error)}")
             continue
-        # Where seeds ran twice, the larger part counts, of equal ones that which finished last.
+        # If seeds ran twice, the larger group comes first, then the one that finished last.
         found.append((last[same_run(runs[0])], len(runs), _finished_at(runs[-1]), entry))
     found.sort(key=lambda item: item[:3], reverse=True)
     return Entries(tuple(entry for *_, entry in found), tuple(left))
@@ -75,10 +74,10 @@ def entries(
 def freeze(
     path: Path, command: str, seeds: Collection[int] | None = None
 ) -> tuple[Baseline, tuple[str, ...]]:
-    """Return the baseline of a results folder, and a sentence for each thing left out of it.
+    """Return the baseline of a results folder, and one sentence for each thing left out.
 
-    Of several sources, recipe values or versions of one implementation, those count that were
-    planned last.
+    If an implementation has several sources, recipe values or versions, the last planned one
+    counts.
 
     Parameters
     ----------
@@ -87,7 +86,7 @@ def freeze(
     command
         The command line, for the file.
     seeds
-        The seeds that count; by default all.
+        Seeds to include; by default all.
 
     Raises
     ------
@@ -108,15 +107,16 @@ def freeze(
     for entry in chosen.values():
         if len(entry.ok) < FEWEST_BASELINE:
             left.append(
-                f"{entry.label}: {len(entry.ok)} seeds are ok, a baseline takes {FEWEST_BASELINE}."
+                f"{entry.label}: {len(entry.ok)} seeds succeeded, but a baseline needs "
+                f"{FEWEST_BASELINE}."
             )
             continue
         few = [metric for metric in entry.metrics if entry.having(metric) < FEWEST_BASELINE]
         left += [f"{entry.label}: {entry.having(m)} seeds have {m}, too few." for m in few]
         enough.append(without(entry, few))
     if not enough:
-        why = " ".join(left) or "It holds no finished run."
-        raise UsageError(f"The results folder {path} makes no baseline. {why}")
+        why = " ".join(left) or "It has no finished run."
+        raise UsageError(f"The results folder {path} cannot become a baseline. {why}")
     enough.sort(key=lambda entry: (entry.implementation, entry.dataset, entry.budget_images))
     baseline = Baseline(
         gan_bench=__version__,
@@ -150,7 +150,7 @@ def not_compared(chosen: Entry, other: Entry) -> str:
             f"{len(other.seeds)} runs repeat seeds, on another device or with the data under "
             "another name, and do not count"
         )
-    what = " and ".join(names) or "what they are"
+    what = " and ".join(names) or "other fields"
     return f"{len(other.seeds)} runs that were planned earlier differ in {what} and do not count"
 
 

@@ -1,4 +1,4 @@
-"""``gate --run``: trains the candidate runs that a gate needs, and no more."""
+"""``gate --run``: train the candidate runs that a gate needs, and no others."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ _MARKER = "gate.json"
 
 @dataclass(frozen=True)
 class Request:
-    """What ``gate --run`` is asked for."""
+    """The arguments of ``gate --run``."""
 
     results: Path
     targets: Mapping[str, str]
@@ -45,7 +45,7 @@ class Request:
     metric: str
     margin: float
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What the plan takes in place of the baseline's: ``dataset``, ``set``."""
+    """Values of the plan that replace the baseline's: ``dataset``, ``set``."""
 
 
 def train_and_compare(
@@ -53,16 +53,16 @@ def train_and_compare(
 ) -> tuple[list[GateRow], tuple[str, ...]]:
     """Train the runs that a gate needs, and compare them with entries of a baseline.
 
-    1. Entries whose runs would be comparable with nothing are refused, and nothing is trained.
-    2. The baseline's own seeds: an unchanged implementation gives the same bits there, or nearly
-       the same values on another machine. The first seed tells whether the others are worth it.
-    3. Fresh seeds for the rest.
-    4. Other fresh seeds for what tripped: only what trips twice fails.
+    1. Refuse entries whose runs would not be comparable; they are not trained.
+    2. Train the baseline's own seeds: an unchanged implementation gives bit-identical weights, or
+       nearly the same values on another machine. If the first seed differs more, skip the others.
+    3. Train fresh seeds for the remaining entries.
+    4. Train other fresh seeds for entries that fail; an entry must fail twice.
 
     Returns
     -------
     rows, left_out
-        One row for each entry; a sentence for each file that could not be read.
+        One row for each entry; one sentence for each file that could not be read.
     """
     own = {run.seed for entry in baseline for run in entry.seeds}
     unused = [seed for seed in range(len(own) + 2 * request.seeds) if seed not in own]
@@ -83,7 +83,7 @@ def train_and_compare(
 
 
 def _refuse(baseline: Sequence[Entry], runs: "_Runs") -> dict[_Key, GateRow]:
-    """Return the rows of entries whose runs would be comparable with nothing."""
+    """Return the rows of entries whose runs would not be comparable."""
     metric = runs.request.metric
     refused = {}
     for entry in baseline:
@@ -92,17 +92,17 @@ def _refuse(baseline: Sequence[Entry], runs: "_Runs") -> dict[_Key, GateRow]:
         planned = {name: getattr(spec, name) for name in names}
         planned |= {"recipe": spec.implementation.recipe, "dataset": spec.dataset_label}
         planned |= {"framework": spec.implementation.framework}
-        apart = incomparable(entry, entry.model_copy(update=planned), "")
+        obstacles = incomparable(entry, entry.model_copy(update=planned), "")
         if metric == SPEED:
-            apart += untimed(entry, "baseline")
-        if apart:
-            why = f"{listed(apart)}; nothing was trained"
+            obstacles += untimed(entry, "baseline")
+        if obstacles:
+            why = f"{listed(obstacles)}; nothing was trained"
             refused[entry.key] = GateRow(entry, "incomparable", why)
     return refused
 
 
 def _decide_by_own_seeds(baseline: Sequence[Entry], runs: "_Runs") -> dict[_Key, GateRow]:
-    """Return the rows of entries that the baseline's own seeds pass."""
+    """Return the rows of entries that pass with the baseline's own seeds."""
     metric, margin = runs.request.metric, runs.request.margin
     for number in (1, runs.request.seeds):
         own = {e.key: [run.seed for run in e.ok[:number]] for e in baseline}
@@ -129,11 +129,10 @@ def _decide_by_fresh_seeds(
 
 
 class _Runs:
-    """The candidates' runs, which are trained when they are asked for.
+    """The candidates' runs, which are trained when needed.
 
-    Runs that were in the results folder before are trained again, because a run's id does not
-    depend on the harness's source. Only those of an earlier, interrupted gate of the very same
-    gan-bench count.
+    Earlier runs in the results folder are trained again, because a run's id does not depend on the
+    harness's source. Only runs of an earlier gate with the same gan-bench source are reused.
     """
 
     def __init__(
@@ -144,14 +143,14 @@ class _Runs:
         self._began = _began(request.results)
         self._ids: set[str] = set()
         self.left_out: tuple[str, ...] = ()
-        """A sentence for each file of the results folder that could not be read."""
+        """One sentence for each file of the results folder that could not be read."""
         self.planned = {entry.key: self._plan(entry, fresh) for entry in baseline}
-        """All runs that may be needed by entry and seed; each is described once."""
+        """All runs that may be needed, by entry and seed."""
 
     def train(
         self, baseline: Sequence[Entry], seeds: Mapping[_Key, Sequence[int]]
     ) -> dict[_Key, Entry]:
-        """Return the candidates of some entries, after training seeds that are not there yet.
+        """Return the candidates of some entries, after training their missing seeds.
 
         The first seed of all entries is trained before the second seed of any.
         """
@@ -199,7 +198,7 @@ class _Runs:
 
 
 def _began(results: Path) -> str:
-    """Return when this gate began, or an interrupted one of this gan-bench that it continues."""
+    """Return when this gate began, or an earlier one with the same gan-bench source."""
     marker = open_results(results, create=True).path / _MARKER
     harness = sha256_of_harness()
     try:
@@ -207,7 +206,7 @@ def _began(results: Path) -> str:
         if known["harness_sha256"] == harness:
             return str(known["began_at"])
     except (OSError, ValueError, TypeError, KeyError):
-        pass  # there was none that could be continued
+        pass  # there is no earlier gate to continue
     began = datetime.now(UTC).isoformat(timespec="seconds")
     write_json_atomically(marker, {"harness_sha256": harness, "began_at": began})
     return began
@@ -234,14 +233,14 @@ def scoring_of(metric: str, chosen: Sequence[Entry]) -> Scoring:
     Raises
     ------
     UsageError
-        It needs a feature model in a file of the user's.
+        The metric needs a feature model from a file of the user.
     """
     names = {p.features for entry in chosen if (p := entry.protocol(metric))} - {"pixels"}
     own = sorted(names - {"lenet", "inception"})
     if own:
         raise UsageError(
-            f"{metric} takes the features {own[0]}, a file of yours: train and score the "
-            "candidates with `gan-bench run --features FILE.onnx`, and compare them without --run."
+            f"{metric} needs your feature model {own[0]}: train and score the candidates with "
+            "`gan-bench run --features FILE.onnx`, then compare them without --run."
         )
     metrics = tuple(
         family

@@ -1,4 +1,4 @@
-"""The report: a results folder as markdown with figures beside it, and as one HTML file."""
+"""The report of a results folder: one HTML file, and Markdown with images beside it."""
 
 import re
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ __all__ = ["ReportFiles", "write_report"]
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """What was written."""
+    """The files of a report."""
 
     markdown: Path
-    """Its figures lie beside it in ``figures/``."""
+    """Its images are beside it, in ``figures/``."""
     html: Path
-    """Self-contained: it may be moved, mailed and opened without a network."""
+    """One file without external resources."""
 
 
 def write_report(
@@ -33,18 +33,18 @@ def write_report(
     Parameters
     ----------
     results_path
-        A results folder; what cannot be read in it is named in the report.
+        A results folder; the report names files that cannot be read.
     out
-        The folder to write to, made if it is not there; earlier files of these names are replaced.
+        Folder to write to, created if necessary; earlier files of these names are replaced.
     title
-        The report's heading, made from what was run unless given.
+        Title of the report; by default made from the runs.
     target_fid
-        The FID whose time is shown; without it each data set has its own, if any.
+        FID for "time to FID"; by default that of the data set, if it has one.
 
     Raises
     ------
     UsageError
-        There is no such results folder, there is no run in it, or ``out`` cannot be written.
+        There is no such results folder, it has no runs, or ``out`` cannot be written.
     """
     results = load_results(results_path)
     runs = collect_runs(results_path, results)
@@ -59,7 +59,7 @@ def write_report(
         (out / "figures").mkdir(parents=True, exist_ok=True)
         for picture in page.pictures:
             write_atomically(out / "figures" / picture.name, picture.png)
-        # Last, so that neither page is there before its figures.
+        # Last, so that neither page exists without its images.
         write_atomically(files.markdown, markdown)
         write_atomically(files.html, html)
         for name in earlier - {picture.name for picture in page.pictures}:
@@ -73,7 +73,7 @@ def write_report(
 
 
 def _pictures_of(markdown: Path) -> set[str]:
-    """Return the names of the figures that an earlier report shows."""
+    """Return the names of the images in an earlier report."""
     if not markdown.is_file():
         return set()
     text = markdown.read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""All that a report says and shows, before it takes a form."""
+"""The content of a report, before it becomes HTML or Markdown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from gan_bench.version import __version__
 
 @dataclass(frozen=True)
 class GroupPage:
-    """What is said and shown of one comparable group."""
+    """The content on one group of comparable runs."""
 
     title: str
     setting: str
@@ -39,21 +39,21 @@ class GroupPage:
     verdicts: list[Verdict]
     ranking: Ranking
     quality: list[Table]
-    """All scores of the final snapshot, a table a protocol."""
+    """All scores of the final snapshot, one table for each protocol."""
     crossed: Crossed | None
     fid: FidCharts
     fid_pictures: list[Picture]
     run_ids: Mapping[str, frozenset[str]]
-    """By label."""
+    """Run ids by label."""
     pairs: Pairs
     chosen_pairs: list[Table]
-    """The pairs that markdown compares."""
+    """Comparisons for the Markdown report."""
     claims: list[ClaimRow]
 
 
 @dataclass(frozen=True)
 class SamplesPage:
-    """What is shown of one data set's samples."""
+    """The content on one data set's samples."""
 
     samples: Samples
     shares: Shares | None
@@ -62,34 +62,34 @@ class SamplesPage:
 
 @dataclass(frozen=True)
 class Page:
-    """What both templates draw from."""
+    """The content for both templates."""
 
     title: str
     byline: str
     apart: str
     """Why there are several groups; empty if there is one."""
     looks: Mapping[str, Look]
-    """By label, of every implementation."""
+    """Look of each implementation by label."""
     groups: list[GroupPage]
     caveats: list[str]
     reading: tuple[str, ...]
-    """What the ranking's columns mean."""
+    """Explanations of the ranking's columns."""
     losses: list[Curves]
     loss_pictures: list[Picture]
     losses_note: str
-    """What they do not show; empty if they show all."""
+    """A sentence on implementations that are not drawn; empty if all are."""
     samples: list[SamplesPage]
     elsewhere: Table | None
-    """Samples from elsewhere that compare with no run."""
+    """External samples that are comparable with no run."""
     published: Table | None
-    """Figures of publications."""
+    """Published scores."""
     method: Method
     left_out: list[str]
     version: str
 
     @property
     def pictures(self) -> list[Picture]:
-        """Every file that lies beside the markdown, in the order of the page."""
+        """All images of the Markdown report, in its order."""
         found = [picture for group in self.groups for picture in group.fid_pictures]
         found += self.loss_pictures
         for page in self.samples:
@@ -108,13 +108,13 @@ def build_page(
     path
         The results folder.
     results
-        What was read from it.
+        Its content.
     summary
         Its runs in comparable groups.
     title
-        The heading, or None for one made from what was run.
+        Title; None for one made from the runs.
     target_fid
-        The FID whose time is shown, or None for that of each data set.
+        FID for "time to FID"; None for that of each data set.
     """
     by_label = looks([(label, row.recipe, row.framework) for label, row in summary.rows.items()])
     names = Names()
@@ -222,7 +222,7 @@ def _apart(summary: Summary) -> str:
 
 
 def _rows_once(summary: Summary) -> list[tuple[str, Row]]:
-    """Return each row with its caption; runs scored under two protocols are trained once."""
+    """Return each row once, with its caption; scored under two protocols, it is in two groups."""
     found: dict[tuple[str, ...], tuple[str, Row]] = {}
     for group in summary.groups:
         for row in group.rows:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito 2008, "Color universal design", less black and yellow: those vanish on a page."""
+"""Okabe and Ito 2008, "Color universal design"; black and yellow are hard to see on a page."""
 NEUTRAL = "#7a8089"
 """Text and the other line of a pair: about 4:1 against white and against a dark page."""
 _STYLES: tuple[tuple[Literal["-", "--", ":", "-."], str], ...] = (
@@ -54,7 +54,7 @@ def looks(rows: Sequence[tuple[str, str, str]]) -> dict[str, Look]:
         first = recipes.index(recipe) % len(COLOURS), frameworks.index(framework) % len(_STYLES)
         colour, style = next(
             (place for place in _places(first) if place not in taken),
-            first,  # all are taken: past 24 only the names tell them apart
+            first,  # all are taken: after 24, only the names differ
         )
         taken.add((colour, style))
         line, marker = _STYLES[style]

@@ -196,8 +196,9 @@ class Training:
             return
         except GanBenchError as error:
             self._refuse_checkpoint("the losses up to the last checkpoint are damaged", error)
-        if step > self.spec.steps or step > len(losses):
-            self._refuse_checkpoint(f"the last checkpoint, of step {step}, is beyond the run", None)
+        if step > (steps := min(self.spec.steps, len(losses))):
+            why = f"the last checkpoint is of step {step}, but the run has only {steps} steps"
+            self._refuse_checkpoint(why, None)
         try:
             self._call(lambda: self.trainer.load(path))
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Charts: what each one shows. `png` and `web` draw them."""
+"""The content of the charts; `png` and `web` draw them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ import pandas as pd
 from gan_bench.report.samples import Samples
 
 MOST_ROWS = 24
-"""Implementations in one chart: as many as have a look of their own."""
+"""Maximum number of implementations in a chart: there are no more distinct colours and styles."""
 COLUMNS = ("label", "name", "part", "line", "x", "y", "low", "high")
-"""Of `Curves.frame`: the implementation and its name in the legend; ``strong`` (mean over seeds, or
-the only one, with the least and the greatest in low and high) or ``faint`` (one seed, or as
-measured); what separates lines of one implementation; the point."""
+"""Columns of `Curves.frame`: the implementation and its name in the legend; ``strong`` (mean over
+the seeds, with the lowest and the highest in low and high) or ``faint`` (one seed, or raw values);
+an id for each line of an implementation; the point."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Curves:
     """A line chart."""
 
     id: str
-    """Of the element in the page, after ``chart-``."""
+    """Id of the element in the page, after ``chart-``."""
     title: str
     frame: pd.DataFrame
     """See `COLUMNS`."""
@@ -30,13 +30,13 @@ class Curves:
     log_x: bool = False
     log_y: bool = False
     floor: float | None = None
-    """A line across, where real images stand."""
+    """Score of real images, drawn as a horizontal line."""
     y_range: tuple[float, float] | None = None
-    """None to show everything."""
+    """None for all values."""
 
 
 def frame_of(points: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the frames one after the other with the columns of a chart."""
+    """Return the frames, concatenated, with the columns of a chart."""
     if not points:
         return pd.DataFrame(columns=list(COLUMNS))
     return pd.concat(points, ignore_index=True)[list(COLUMNS)]
@@ -47,17 +47,17 @@ class Shares:
     """A bar chart."""
 
     id: str
-    """Of the element in the page, after ``chart-``."""
+    """Id of the element in the page, after ``chart-``."""
     title: str
     frame: pd.DataFrame
-    """label, name (the label, and the group where there are several), class, share (0 to 1)."""
+    """label, name (the label, and the group if there are several), class, share (0 to 1)."""
     real: pd.DataFrame | None
-    """class, share: of the reference."""
+    """Shares of the reference: class, share."""
     alt: str
 
 
 def class_shares(samples: Samples, number: int) -> Shares | None:
-    """Return the bars of a data set's implementations, None where no classes are known."""
+    """Return the class shares of a data set's implementations, None if none are known."""
     rows = [(row.caption, row.shares) for row in samples.rows if row.shares]
     if not rows:
         return None

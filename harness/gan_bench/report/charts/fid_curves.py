@@ -1,4 +1,4 @@
-"""FID curves: against the images seen and against the seconds of training."""
+"""FID curves against the images seen and against the seconds of training."""
 
 import math
 from collections.abc import Sequence
@@ -14,33 +14,33 @@ from gan_bench.text import figure, many
 Axis = Literal["images", "train_s"]
 _AXES: dict[Axis, tuple[str, str, str]] = {
     "images": ("images", "training images seen", "images seen"),
-    "train_s": ("seconds", "seconds of training, warm-up included", "seconds of training"),
+    "train_s": ("seconds", "seconds of training, including warm-up", "seconds of training"),
 }
 _FLOOR_NEAR = 4.0
-"""A floor this many times below the least FID is told instead of drawn."""
-_LOG_FROM = 6.0
-"""With values this many times apart, a linear axis would squash the least."""
+"""A floor this many times below the lowest FID is written in the title instead of drawn."""
+LOG_FROM = 6.0
+"""An axis is logarithmic if the ratio of its values is higher."""
 
 
 @dataclass(frozen=True)
 class FidCharts:
-    """The charts of a group, and what they do not show."""
+    """The charts of a group, and sentences on what they do not show."""
 
     charts: list[Curves] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 def fid_charts(group: Group, points: pd.DataFrame, number: int) -> FidCharts:
-    """Return both charts of a group, none where it has no scores.
+    """Return both charts of a group; none if it has no scores.
 
     Parameters
     ----------
     group
-        Its metric and floor.
+        The group.
     points
         From `gan_bench.analysis.time_to_quality.fid_points`.
     number
-        The group's, for the charts' ids.
+        Number of the group, for the ids of the charts.
     """
     labels = list(dict.fromkeys(points["label"]))
     drawn = points[points["label"].isin(labels[:MOST_ROWS])]
@@ -57,8 +57,8 @@ def _notes(points: pd.DataFrame) -> list[str]:
         untimed = int(mine["train_s"].isna().sum())
         if untimed:
             notes.append(
-                f"{label}: {untimed} of {many(len(mine), 'point')} are missing against seconds, as "
-                "a resumption hides the time until then."
+                f"{label}: {untimed} of {many(len(mine), 'point')} are missing in the chart "
+                "against seconds, because the run was resumed and their time is unknown."
             )
     return notes
 
@@ -68,14 +68,14 @@ def _chart(group: Group, points: pd.DataFrame, axis: Axis, number: int) -> Curve
     if points.empty:
         return None
     longest = points.groupby("label")[axis].max()
-    log = axis == "train_s" and longest.min() > 0 and longest.max() / longest.min() > _LOG_FROM
+    log = axis == "train_s" and longest.min() > 0 and longest.max() / longest.min() > LOG_FROM
     if log:
         points = points[points[axis] > 0]
     by_label = {str(label): mine for label, mine in points.groupby("label", sort=False)}
     lines = [frame for label, mine in by_label.items() for frame in _lines(label, mine, axis)]
     lowest = points["value"].min()
     floor = group.floor
-    # Far below every curve, it would press them together.
+    # A floor far below all curves would compress them.
     shown = floor is not None and floor * _FLOOR_NEAR > lowest
     word, x_title, against = _AXES[axis]
     caption = f"FID ({group.features} features) against {against}"
@@ -86,7 +86,7 @@ def _chart(group: Group, points: pd.DataFrame, axis: Axis, number: int) -> Curve
     where = f", {group.title}" if group.title else ""
     note = "; logarithmic, so the untrained generator at 0 s is not shown" if log else ""
     if floor is not None and not shown:
-        note += f"; the floor of real images, {figure(floor)}, lies below the chart"
+        note += f"; the floor of real images, {figure(floor)}, is below the chart"
     return Curves(
         id=f"fid-{word}-{number}",
         title=f"{caption}{note}",
@@ -95,16 +95,16 @@ def _chart(group: Group, points: pd.DataFrame, axis: Axis, number: int) -> Curve
         y_title=f"FID ({group.features})",
         alt=f"Line chart of {caption}{where}: {ends}.",
         log_x=bool(log),
-        log_y=bool(lowest > 0 and points["value"].max() / lowest > _LOG_FROM),
+        log_y=bool(lowest > 0 and points["value"].max() / lowest > LOG_FROM),
         floor=floor if shown else None,
     )
 
 
 def _lines(label: str, points: pd.DataFrame, axis: Axis) -> Sequence[pd.DataFrame]:
-    """Return the mean over the whole seeds, and each other seed as a faint line."""
+    """Return the mean over the complete seeds, and each other seed as a faint line."""
     size = points.groupby("run_id")["step"].transform("size")
     ok = points["ok"]
-    # A mean over other seeds at every point would have jumps that no seed took.
+    # With other seeds at each point, the mean would have jumps that no seed has.
     whole = points[ok & (size == size[ok].max())] if ok.any() else points.iloc[:0]
     rest = points[~points["run_id"].isin(whole["run_id"])]
     lines = []

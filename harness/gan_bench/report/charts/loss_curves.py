@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gan_bench.analysis.summary import Row
 from gan_bench.report.charts import MOST_ROWS, Curves, frame_of
+from gan_bench.report.charts.fid_curves import LOG_FROM
 from gan_bench.results.record import Record
 from gan_bench.text import figure, many
 from gan_bench.trainer import LOSS_COLUMNS
@@ -17,17 +18,17 @@ from gan_bench.trainer import LOSS_COLUMNS
 _CHARTS: dict[str, tuple[str, str, str]] = {
     "generator": ("loss-generator", "Generator's loss", "loss"),
     "discriminator": ("loss-discriminator", "Discriminator's loss", "loss"),
-    "d_real": ("d-real", "D(x): what the discriminator makes of real images", "D(x)"),
-    "d_fake": ("d-fake", "D(G(z)): what it makes of generated images", "D(G(z))"),
+    "d_real": ("d-real", "D(x): the discriminator's output for real images", "D(x)"),
+    "d_fake": ("d-fake", "D(G(z)): the discriminator's output for generated images", "D(G(z))"),
 }
 _WINDOWS = 30
-"""A smoothed curve averages over this part of the steps."""
+"""A smoothed curve averages over one part of so many of the steps."""
 _SMOOTH_POINTS = 100
-"""Of a smoothed curve: about three for each width of its window."""
+"""Points of a smoothed curve: about three in each window."""
 _RAW_BINS = 200
-"""Of a raw curve, each with its least and greatest value, so that no spike is lost."""
+"""Bins of a raw curve, each with its lowest and highest value, so that no spike is lost."""
 _SHOWN = (0.005, 0.995)
-"""The quantiles of the raw values that the axis covers: one spike must not flatten the rest."""
+"""Quantiles of the raw values that limit the axis, as one spike would flatten the rest."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,18 @@ class Losses:
     label: str
     name: str
     runs: frozenset[str]
-    """The ids of those that are shown."""
+    """Ids of the runs."""
     frames: Mapping[str, pd.DataFrame]
-    """By column of the losses that the implementation reports; points as
-    `gan_bench.report.charts.COLUMNS` says."""
+    """Points by column of the losses that the implementation reports, with the columns
+    `gan_bench.report.charts.COLUMNS`."""
     ends: Mapping[str, float]
-    """By column, the last smoothed value, mean over the seeds."""
+    """Last smoothed value by column, mean over the seeds."""
     broken_from: int | None
-    """The first step without a finite loss."""
+    """First step without a finite loss; None if all are finite."""
 
     @property
     def note(self) -> str:
-        """For captions; empty where every loss is finite."""
+        """Text for captions; empty if all losses are finite."""
         return "" if self.broken_from is None else f"; not finite from step {self.broken_from:,}"
 
 
@@ -78,7 +79,7 @@ def loss_curves(rows: Sequence[tuple[str, Row]], losses: pd.DataFrame) -> list[L
 
 
 def not_drawn(rows: Sequence[tuple[str, Row]], curves: Sequence[Losses]) -> str:
-    """Return a sentence on the implementations past the most that are drawn, or nothing."""
+    """Return a sentence if there are more implementations than are drawn."""
     if len(curves) < MOST_ROWS or len(rows) <= MOST_ROWS:
         return ""
     return f"Only the first {MOST_ROWS} of {len(rows)} implementations are drawn."
@@ -93,14 +94,17 @@ def loss_charts(curves: Sequence[Losses]) -> list[Curves]:
             continue
         ends = "; ".join(f"{one.name} ends at {figure(one.ends[column])}" for one in shown)
         frame = frame_of([one.frames[column] for one in shown])
+        longest = frame.groupby("name")["x"].max()
+        log = longest.max() / longest.min() > LOG_FROM  # budgets may differ much
         charts.append(
             Curves(
                 id=name,
-                title=title,
+                title=f"{title}; images seen on a logarithmic axis" if log else title,
                 frame=frame,
                 x_title="training images seen",
                 y_title=y_title,
                 alt=f"Line chart of {title} by training images seen: {ends}.",
+                log_x=bool(log),
                 y_range=(-0.03, 1.03) if column.startswith("d_") else range_shown(frame),
             )
         )
@@ -108,7 +112,7 @@ def loss_charts(curves: Sequence[Losses]) -> list[Curves]:
 
 
 def loss_alt(curves: Losses) -> str:
-    """Return what a chart of one implementation's losses shows."""
+    """Return the alternative text for a chart of one implementation's losses."""
     ends = ", ".join(
         f"{name} ends at {figure(curves.ends[name])}"
         for name in ("generator", "discriminator")
@@ -121,7 +125,7 @@ def loss_alt(curves: Losses) -> str:
 
 
 def range_shown(frame: pd.DataFrame) -> tuple[float, float] | None:
-    """Return the part of the axis that holds nearly all points."""
+    """Return the range of the axis with nearly all points."""
     values = frame["y"].to_numpy(dtype=float)
     values = values[np.isfinite(values)]
     if not values.size:
@@ -132,10 +136,10 @@ def range_shown(frame: pd.DataFrame) -> tuple[float, float] | None:
 
 
 def every_step(frame: pd.DataFrame, record: Record) -> pd.DataFrame:
-    """Return the frame with a row for each step whose loss is known, finite or not.
+    """Return the frame with rows for the steps without any finite loss, which it leaves out.
 
-    The frame leaves out a step without any finite loss. Where a run ended otherwise than by
-    divergence, steps after its last checkpoint have no rows because their losses were not written.
+    If a run did not diverge, steps after its last checkpoint have no rows, because their losses
+    were not written.
     """
     last = int(frame["step"].max())
     if record.status == "diverged":
@@ -173,7 +177,7 @@ def _curves(caption: str, label: str, runs: Sequence[tuple[Record, pd.DataFrame,
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     window = max(1, math.ceil(len(values) / _WINDOWS))
     mean = pd.Series(values).rolling(window, min_periods=1, center=True).mean().to_numpy()
-    # Where there is no loss, there is no curve either.
+    # The curve has the gaps of the losses.
     return np.where(np.isfinite(values), mean, np.nan)
 
 
@@ -197,7 +201,7 @@ def _strong(smooth: Sequence[NDArray[np.float64]], per_step: int) -> pd.DataFram
 
 
 def _faint(values: NDArray[np.float64], per_step: int) -> pd.DataFrame:
-    """Return one seed as measured, thinned to the least and the greatest of each bin."""
+    """Return the raw values of one seed, reduced to the lowest and the highest of each bin."""
     at = np.arange(len(values))
     if len(values) > 2 * _RAW_BINS:
         width = math.ceil(len(values) / _RAW_BINS)

@@ -1,4 +1,4 @@
-"""The charts as PNG, drawn by matplotlib: what the markdown shows."""
+"""The charts as PNG for the Markdown report, drawn by matplotlib."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -59,7 +59,7 @@ def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
                 look,
             )
             lower.set_ylim(-0.03, 1.03)
-            lower.set_ylabel("output")
+            lower.set_ylabel("D(x), D(G(z))")
         else:
             upper = lower = drawn.subplots()
         _pair(upper, curves, {"generator": "generator", "discriminator": "discriminator"}, look)
@@ -81,7 +81,7 @@ def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
 
 
 def shares_picture(shares: Shares, looks: Mapping[str, Look], names: Names) -> Picture:
-    """Return the share of each class, a panel an implementation, real images as a line across."""
+    """Return a panel for each implementation with the shares of classes; dashes: real images."""
     members = [(str(name), mine) for name, mine in shares.frame.groupby("name", sort=False)]
     columns = min(3, len(members))
     rows = -(-len(members) // columns)
@@ -100,7 +100,8 @@ def shares_picture(shares: Shares, looks: Mapping[str, Look], names: Names) -> P
                     markersize=9,
                     linewidth=0,
                 )
-            panel.set_title(f" {name}" if name.startswith("_") else name)
+            # Names with their group are longer than a panel is wide.
+            panel.set_title(name.replace(" (", "\n("), fontsize=8)
         for panel in panels[len(members) :]:
             panel.set_visible(False)
         drawn.supylabel("share of the samples (%)", color=NEUTRAL, fontsize=9)
@@ -165,4 +166,4 @@ def _legend(
     if floor:
         handles.append(Line2D([], [], color=NEUTRAL, linewidth=1, linestyle=_FLOOR))
         words.append("floor: real images")
-    drawn.legend(handles, words, loc="outside lower center", ncols=2, fontsize=9)
+    drawn.legend(handles, words, loc="outside lower center", ncols=2, fontsize=9, handlelength=4)

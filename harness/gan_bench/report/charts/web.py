@@ -1,4 +1,4 @@
-"""The charts as Plotly takes them: plain values that the page's script draws."""
+"""The charts as plain values for Plotly, which draws them in the page."""
 
 import html
 from collections.abc import Mapping
@@ -13,13 +13,16 @@ from gan_bench.report.pictures import NEUTRAL, Look
 _DASHES = {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
 _DIGITS = 5
-"""Significant ones of a point: more than a screen shows, and less to load."""
+"""Significant digits of a point: more than a screen shows, and less to load."""
 _MARKERS_BELOW = 40
-"""Points of a line from which on markers would only thicken it."""
+"""Lines with as many points or more have no markers, which would only make them thicker."""
+
+_TICKS_BETWEEN = 500
+"""Ratio of the values up to which a logarithmic axis has ticks between powers of ten."""
 
 
 def line_chart(curves: Curves, looks: Mapping[str, Look]) -> dict[str, Any]:
-    """Return traces and layout; each trace's ``meta`` is its implementation."""
+    """Return traces and layout; the ``meta`` of each trace is its implementation."""
     traces: list[dict[str, Any]] = []
     for (name, part, _), line in curves.frame.groupby(["name", "part", "line"], sort=False):
         label = line["label"].iloc[0]
@@ -48,13 +51,16 @@ def line_chart(curves: Curves, looks: Mapping[str, Look]) -> dict[str, Any]:
                 },
             }
         )
-    y_axis: dict[str, Any] = {"title": {"text": curves.y_title}, **_scale(curves.log_y)}
+    y_axis: dict[str, Any] = {
+        "title": {"text": curves.y_title},
+        **_scale(curves.frame["y"], curves.log_y),
+    }
     if curves.y_range:
         y_axis["range"] = list(curves.y_range)
     return {
         "data": traces,
         "layout": {
-            "xaxis": {"title": {"text": curves.x_title}, **_scale(curves.log_x)},
+            "xaxis": {"title": {"text": curves.x_title}, **_scale(curves.frame["x"], curves.log_x)},
             "yaxis": y_axis,
             "shapes": shapes,
         },
@@ -62,7 +68,7 @@ def line_chart(curves: Curves, looks: Mapping[str, Look]) -> dict[str, Any]:
 
 
 def bar_chart(shares: Shares, looks: Mapping[str, Look]) -> dict[str, Any]:
-    """Return a bar of each class and implementation, and the real images' shares as marks."""
+    """Return a bar for each class and implementation, and dashes for the real images."""
     traces: list[dict[str, Any]] = [
         {
             "type": "bar",
@@ -75,6 +81,7 @@ def bar_chart(shares: Shares, looks: Mapping[str, Look]) -> dict[str, Any]:
         }
         for name, mine in shares.frame.groupby("name", sort=False)
     ]
+    shapes: list[dict[str, Any]] = []
     if shares.real is not None:
         traces.append(
             {
@@ -83,21 +90,26 @@ def bar_chart(shares: Shares, looks: Mapping[str, Look]) -> dict[str, Any]:
                 "name": "real images",
                 "x": shares.real["class"].tolist(),
                 "y": _numbers(100 * shares.real["share"]),
-                "marker": {
-                    "color": NEUTRAL,
-                    "symbol": "line-ew-open",
-                    "size": 60,
-                    "line": {"width": 2},
-                },
+                "marker": {"color": NEUTRAL, "symbol": "line-ew-open", "size": 4},
                 "hovertemplate": "%{y:.1f} % of class %{x}",
             }
         )
+        # A marker's size is in pixels; these are as wide as the bars in any window.
+        shapes = [
+            {
+                "type": "line",
+                **{"x0": place - 0.4, "x1": place + 0.4, "y0": share, "y1": share},
+                "line": {"color": NEUTRAL, "width": 2},
+            }
+            for place, share in enumerate(_numbers(100 * shares.real["share"]))
+        ]
     return {
         "data": traces,
         "layout": {
             "barmode": "group",
             "xaxis": {"title": {"text": "class"}, "type": "category"},
-            "yaxis": {"title": {"text": "share of the samples (%)"}},
+            "yaxis": {"title": {"text": "share of the samples (%)"}, "rangemode": "nonnegative"},
+            "shapes": shapes,
         },
     }
 
@@ -156,8 +168,12 @@ def _band(label: str, look: Look, line: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _scale(logarithmic: bool) -> dict[str, Any]:
-    return {"type": "log", "dtick": "D2"} if logarithmic else {"type": "linear"}
+def _scale(values: pd.Series, logarithmic: bool) -> dict[str, Any]:
+    if not logarithmic:
+        return {"type": "linear"}
+    several = values.max() > _TICKS_BETWEEN * values[values > 0].min()
+    # Without a format, Plotly labels the ticks between powers of ten 2 and 5 instead of 20 and 50.
+    return {"type": "log", "dtick": 1 if several else "D2", "tickformat": ",.10~g"}
 
 
 def _numbers(values: pd.Series) -> list[float | None]:

@@ -1,4 +1,4 @@
-"""The claims of the recipes' sources beside what the runs show, and whether each holds."""
+"""The claims of the recipes' sources, what the runs show, and whether each claim holds."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from gan_bench.analysis.statistics import (
     compare,
     holm,
     mean_interval,
+    p_value,
 )
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.plan import RunSpec
@@ -21,8 +22,8 @@ from gan_bench.report.claims.measures import Measures
 from gan_bench.report.claims.sources import QUALITY, SCORES, Claim, sources_claims
 from gan_bench.text import figure, many
 
-Verdict = Literal["holds", "does not hold", "cannot be told"]
-_TOO_SHORT = "too short to rank quality"
+Verdict = Literal["holds", "does not hold", "undecided"]
+_TOO_SHORT = "the budget is too short to rank quality"
 _ONE_SEED = "one seed"
 
 
@@ -36,7 +37,7 @@ class ClaimRow:
     pair: str
     """E.g. ``keras-enhanced against keras-baseline``."""
     measured: str
-    """The measures, with the 95 % interval where there are seeds enough."""
+    """The values, with the 95 % interval if there are enough seeds."""
     verdict: Verdict
     why: str
 
@@ -55,16 +56,16 @@ class _Finding:
     measured: str
     effect: _Effect | None
     reason: str = ""
-    """Why there is no effect."""
+    """Why no effect was tested."""
 
 
 def claims(group: Group, losses: pd.DataFrame, scores: pd.DataFrame) -> list[ClaimRow]:
-    """Return what the runs of a group say of the claims on the recipes that it holds.
+    """Return the verdict on each claim about the recipes of a group.
 
-    Values are of the runs that trained to the end. Where two implementations have two seeds or
-    more in common these are compared pair by pair, as the harness gives equal seeds the same data
-    and noise, or else by Welch's test; p values are corrected by Holm over the claims of the group
-    that can be tested. The 95 % intervals are not.
+    Values are those of the runs that succeeded. Implementations with two or more common seeds are
+    compared seed by seed, because the harness gives equal seeds the same data and noise; others by
+    Welch's test. The p values are corrected by Holm's method over the claims of the group that can
+    be tested; the 95 % intervals are not corrected.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def claims(group: Group, losses: pd.DataFrame, scores: pd.DataFrame) -> list[Cla
     Returns
     -------
     list of ClaimRow
-        By claim, then by framework; none for a claim on recipes that the group does not hold.
+        By claim, then by framework; none for claims about recipes that the group does not have.
 
     Raises
     ------
@@ -95,21 +96,20 @@ def claims(group: Group, losses: pd.DataFrame, scores: pd.DataFrame) -> list[Cla
     return [
         _judged(finding, finding.effect, next(corrected), len(tested))
         if finding.effect
-        else _row(finding, "cannot be told", finding.reason)
+        else _row(finding, "undecided", finding.reason)
         for finding in findings
     ]
 
 
 def _judged(finding: _Finding, effect: _Effect, p: float, tested: int) -> ClaimRow:
-    said = "p < 0.001" if p < 0.001 else f"p = {figure(p)}"
-    test = f"{said} ({effect.how}, Holm over {many(tested, 'claim')})"
+    test = f"{p_value(p)} ({effect.how}, Holm over {many(tested, 'claim')})"
     if p >= 1 - LEVEL:
-        return _row(finding, "cannot be told", f"{test}: it may be chance")
+        return _row(finding, "undecided", f"{test}: may be chance")
     if effect.towards == finding.claim.direction:
         return _row(finding, "holds", test)
     if finding.claim.possibility:
-        why = f"not seen in these runs, which does not refute that it can happen; {test}"
-        return _row(finding, "cannot be told", why)
+        why = f"not seen in these runs, which does not refute that it is possible; {test}"
+        return _row(finding, "undecided", why)
     return _row(finding, "does not hold", f"{test}: it is {effect.towards}")
 
 
@@ -150,10 +150,10 @@ def _progress(claim: Claim, group: Group, measures: Measures, row: Row) -> _Find
     points = _two_points(claim, spec)
     if points is None:
         if claim.epochs is None:
-            reason = "there are too few evaluation points"
+            reason = "too few evaluation points"
         else:
             epochs = spec.steps * spec.images_per_step / spec.train_images
-            reason = f"trained for {figure(epochs)} epochs, the claim is of {claim.epochs:g}"
+            reason = f"trained for {figure(epochs)} epochs; the claim is about {claim.epochs:g}"
         return _Finding(claim, row.label, measures.describe(claim.measure), None, reason)
     early, late = points
     before, after = (
@@ -165,15 +165,15 @@ def _progress(claim: Claim, group: Group, measures: Measures, row: Row) -> _Find
 
 
 def _unless_seen(finding: _Finding, *rows: Row) -> _Finding:
-    """Judge no score of what saw the reference in training."""
+    """Leave scores undecided if a row was trained on the reference images."""
     seen = [row.label for row in rows if row.saw_reference]
     if not seen or finding.claim.measure not in SCORES:
         return finding
-    return replace(finding, effect=None, reason=f"the reference was seen in training by {seen[0]}")
+    return replace(finding, effect=None, reason=f"{seen[0]} was trained on the reference images")
 
 
 def _two_points(claim: Claim, spec: RunSpec) -> tuple[int, int] | None:
-    """Return the earlier and the later of the evaluation points that a claim compares."""
+    """Return the earlier and the later evaluation point that a claim compares."""
     late = spec.steps
     if claim.epochs is not None:
         images = claim.epochs * spec.train_images
@@ -237,7 +237,7 @@ def _correlation(claim: Claim, group: Group, measures: Measures, row: Row) -> _F
     found = list(measures.final(row, claim.measure).values())
     what = measures.describe(claim.measure)
     if not found:
-        reason = "not measured: it needs losses, and FIDs of four points after the first"
+        reason = "not measured: this needs losses, and FIDs of four points after the first"
         return _Finding(claim, row.label, what, None, reason)
     seeds = many(len(found), "seed")
     interval = mean_interval(found)
@@ -245,7 +245,7 @@ def _correlation(claim: Claim, group: Group, measures: Measures, row: Row) -> _F
         measured = f"{what}: {figure(found[0])}, {seeds}"
         return _Finding(claim, row.label, measured, None, _untested(claim, group))
     mean, low, high, p = interval
-    low, high = max(low, -1.0), min(high, 1.0)  # no correlation lies beyond
+    low, high = max(low, -1.0), min(high, 1.0)  # the limits of a correlation
     measured = f"{what}: {figure(mean)} ({figure(low)} to {figure(high)}), {seeds}"
     if group.too_short:
         return _Finding(claim, row.label, measured, None, _TOO_SHORT)
@@ -260,5 +260,5 @@ def _untested(claim: Claim, group: Group) -> str:
 def _in_words(difference: Difference) -> str:
     low, high = figure(difference.low), figure(difference.high)
     if difference.scale == "ratio":
-        return f"{figure(difference.estimate)} times ({low} to {high})"
+        return f"ratio {figure(difference.estimate)} ({low} to {high})"
     return f"difference {figure(difference.estimate)} ({low} to {high})"

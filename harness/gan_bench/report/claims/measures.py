@@ -1,4 +1,4 @@
-"""What a claim is about, measured: one value a seed of an implementation's runs that succeeded."""
+"""The measures of claims: one value for each seed of an implementation that succeeded."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ WORDS: dict[Measure, str] = {
     "precision": "precision",
     "recall": "recall",
     "coverage": "coverage",
-    "confident_share": "share of samples that the classifier is sure of",
+    "confident_share": "share of samples that the classifier is confident about",
     "loss_fid_correlation": "rank correlation of the generator's loss with the FID",
 }
 _PROPORTIONAL: tuple[Measure, ...] = ("generator_loss_roughness", "discriminator_loss_roughness")
-"""Measures of losses that spread in proportion, and so are compared by their ratio."""
+"""Measures of losses that vary in proportion to their size and are compared by their ratio."""
 _OF_FEATURES: tuple[Measure, ...] = ("fid", "precision", "recall", "coverage")
 LEVEL_PART = 0.1
-"""The part of the steps, the last, over which a loss's level is the mean."""
+"""The level of a loss is its mean over this last part of the steps."""
 ROUGHNESS_PART = 0.5
-"""The part of the steps, the last, over which its roughness is taken: the first ones fall."""
+"""The roughness of a loss is measured over this last part of the steps, after its initial fall."""
 FEWEST_POINTS = 4
-"""Evaluation points that a correlation needs: of three, one order in six is perfect by chance."""
+"""Evaluation points that a correlation needs; with three, one order in six is perfect by chance."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Measures:
 
     losses: dict[str, pd.DataFrame]
     scores: dict[tuple[str, str], dict[int, float]]
-    """By run id and metric: the values by step."""
+    """Values by step, by run id and metric."""
     features: str
 
     @staticmethod
     def of(
         losses: pd.DataFrame, scores: pd.DataFrame, protocol: str | None, features: str
     ) -> "Measures":
-        """Return what the frames of `gan_bench.results.load.Results` hold under one protocol."""
+        """Return the measures under one protocol, from frames of `results.load.Results`."""
         found: dict[tuple[str, str], dict[int, float]] = {}
         kept = scores[(scores["protocol"] == protocol) & scores["value"].notna()]
         columns = (kept[name] for name in ("run_id", "metric", "step", "value"))
@@ -60,24 +60,24 @@ class Measures:
         return Measures(by_run, found, features)
 
     def describe(self, measure: Measure) -> str:
-        """Return what is measured in words, with the feature model where it matters."""
+        """Return the measure in words, with the feature model if it has one."""
         word = WORDS[measure]
         return f"{word} ({self.features} features)" if measure in _OF_FEATURES else word
 
     def metric(self, measure: Measure) -> Metric:
-        """Return the metric of a measure, with the scale on which it is compared."""
+        """Return the metric of a measure, which has the scale for comparisons."""
         if measure in _PROPORTIONAL:
             return Metric(measure, WORDS[measure], higher_is_better=False, scale="ratio")
         return metric(self._name(measure))
 
     def final(self, row: Row, measure: Measure) -> dict[int, float]:
-        """Return a measure at the end of training by seed, for the seeds that have it."""
+        """Return a measure at the end of training by seed."""
         if measure in SCORES:
             return self.at(row, measure, {run.run_id: run.spec.steps for run in row.ok_runs})
         return _known((run.spec.seed, self._of_run(run, measure)) for run in row.ok_runs)
 
     def at(self, row: Row, measure: Measure, steps: dict[str, int]) -> dict[int, float]:
-        """Return a score by seed, each run's at the step given by its id."""
+        """Return a score by seed, at a step given by run id."""
         return _known(
             (run.spec.seed, self._score(run, measure).get(steps[run.run_id]))
             for run in row.ok_runs
@@ -109,7 +109,7 @@ def _known(figures: Iterable[tuple[int, float | None]]) -> dict[int, float]:
 
 
 def every_step(losses: pd.DataFrame, column: str, steps: int) -> NDArray[np.float64]:
-    """Return a run's loss of each step, float64 (steps,), NaN where it has none.
+    """Return a run's loss at each step, float64 (steps,), NaN where it is missing.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def every_step(losses: pd.DataFrame, column: str, steps: int) -> NDArray[np.floa
     column
         ``generator`` or ``discriminator``.
     steps
-        The planned ones.
+        Number of planned steps.
     """
     values = np.full(steps, np.nan)
     at = losses["step"].to_numpy(dtype=np.int64)
@@ -128,17 +128,17 @@ def every_step(losses: pd.DataFrame, column: str, steps: int) -> NDArray[np.floa
 
 
 def level(values: NDArray[np.float64]) -> float | None:
-    """Return the mean over the last tenth of the steps, None where one of them has no loss."""
+    """Return the mean over the last tenth of the steps, None if one of them has no loss."""
     last = _last(values, LEVEL_PART)
     return float(last.mean()) if last.size and np.isfinite(last).all() else None
 
 
 def roughness(values: NDArray[np.float64]) -> float | None:
-    """Return how much a loss jumps from step to step, against how great it is.
+    """Return how much a loss varies from step to step, relative to its size.
 
-    The standard deviation of its change from one step to the next, divided by the magnitude of its
-    mean, both over the second half of the steps. None where one of them has no loss, where there
-    are fewer than two changes, or where the mean is zero.
+    The standard deviation of the change from one step to the next, divided by the absolute mean,
+    both over the second half of the steps. None if one of these steps has no loss, if there are
+    fewer than two changes, or if the mean is zero.
     """
     last = _last(values, ROUGHNESS_PART)
     if last.size < 3 or not np.isfinite(last).all() or last.mean() == 0:
@@ -149,21 +149,21 @@ def roughness(values: NDArray[np.float64]) -> float | None:
 def loss_fid_correlation(values: NDArray[np.float64], fids: Mapping[int, float]) -> float | None:
     """Return Spearman's rank correlation of a run's loss with its FID over evaluation points.
 
-    The loss of a point is the mean over the steps since the point before it. An untrained
-    generator has no loss, so the first point has no part in it.
+    The loss of a point is the mean over the steps since the previous point. The first point is left
+    out, because an untrained generator has no loss.
 
     Parameters
     ----------
     values
-        Of `every_step`.
+        Losses from `every_step`.
     fids
-        By step.
+        FID by step.
 
     Returns
     -------
     float or None
-        Positive where a lower loss goes with a better FID; None where there are fewer than
-        `FEWEST_POINTS`, or no order among them.
+        Positive if a lower loss goes with a better FID; None with fewer than `FEWEST_POINTS`
+        points, or if all losses or all FIDs are equal.
     """
     losses, quality = [], []
     steps = sorted(fids)

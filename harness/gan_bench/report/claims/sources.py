@@ -1,4 +1,4 @@
-"""What the recipes' sources claim: ``claims.toml`` beside the recipes, checked."""
+"""The claims of the recipes' sources, from ``claims.toml`` beside the recipes."""
 
 import tomllib
 from functools import cache
@@ -22,38 +22,38 @@ Measure = Literal[
     "confident_share",
     "loss_fid_correlation",
 ]
-"""What `gan_bench.report.claims.measures` measures."""
+"""Names of the measures in `gan_bench.report.claims.measures`."""
 SCORES = ("fid", "precision", "recall", "coverage", "confident_share")
-"""The measures that are scores of a snapshot."""
+"""Measures that are scores of a snapshot."""
 QUALITY = (*SCORES, "loss_fid_correlation")
-"""The measures that runs which are too short say nothing of."""
+"""Measures of quality, on which runs with a short budget are not judged."""
 
 
 class Claim(BaseModel):
-    """One sentence of a source that a figure can confirm or refute."""
+    """One sentence of a source that a measurement can confirm or refute."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     text: str = Field(min_length=1)
-    """The source's words."""
+    """Quotation from the source."""
     source: str = Field(min_length=1)
-    """The document's id."""
+    """Id of the document."""
     recipe: str = Field(min_length=1)
     than: str | None = None
-    """The recipe that it is compared with, in the same framework."""
+    """Recipe to compare with, in the same framework."""
     since: Literal["start", "half"] | None = None
-    """The evaluation point that its own last one is compared with: the first, or the one in the
-    middle of the planned steps."""
+    """Evaluation point with which the last one is compared: the first, or the one in the middle of
+    the planned steps."""
     epochs: float | None = Field(default=None, gt=0)
-    """With `since`: instead of the last evaluation point, the first after so many epochs."""
+    """With `since`: compare the first evaluation point after this many epochs, not the last one."""
     value: float | None = None
-    """The published figure that it is shown beside."""
+    """Published value to show beside the measured one."""
     untestable: str | None = None
-    """Why no measurement can tell, as a part of a sentence."""
+    """Why no measurement can decide, as a part of a sentence."""
     measure: Measure
     direction: Literal["lower", "higher"]
     possibility: bool = False
-    """Whether the source says that it can happen: if it is not seen, that refutes nothing."""
+    """True if the source only says that it can happen, which runs without it do not refute."""
 
     @model_validator(mode="after")
     def _compares_with_one_thing(self) -> Self:
@@ -82,7 +82,7 @@ class _Claims(BaseModel):
 
 @cache
 def sources_claims() -> tuple[Claim, ...]:
-    """Return the claims in their order; no recipe is imported.
+    """Return the claims in their order, without importing a recipe.
 
     Raises
     ------
@@ -105,24 +105,24 @@ def parse_claims(text: str, name: str) -> tuple[Claim, ...]:
     Parameters
     ----------
     text
-        A table ``[[claim]]`` for each.
+        TOML with a table ``[[claim]]`` for each claim.
     name
-        The file's, for the error.
+        Name of the file, for the error.
 
     Raises
     ------
     GanBenchError
-        It is no TOML, or a claim says too little, too much or what cannot be measured.
+        The text is no TOML, or a claim lacks a key, has too many, or has an unknown measure.
     """
     try:
         return _Claims.model_validate(tomllib.loads(text)).claim
     except tomllib.TOMLDecodeError as error:
-        raise GanBenchError(f"The claims {name} are no TOML ({error}); mend the file.") from error
+        raise GanBenchError(f"The claims {name} are no TOML ({error}); fix the file.") from error
     except ValidationError as error:
         wrong = first_validation_error(error)
         numbers = [f"claim {part + 1}" for part in wrong.keys if isinstance(part, int)]
         keys = [str(part) for part in wrong.keys[2 if numbers else 0 :]]
         where = ": ".join([*numbers, *keys])
         raise GanBenchError(
-            f"The claims {name} are not usable ({where}: {wrong.message}); mend the file."
+            f"The claims {name} are not usable ({where}: {wrong.message}); fix the file."
         ) from error

@@ -1,4 +1,4 @@
-"""Samples: real images, every implementation's grids over its training, copies and classes."""
+"""Samples: real images, grids during training, nearest training images and classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from gan_bench.report.samples.nearest import class_shares, nearest_pairs, neares
 from gan_bench.text import many
 
 MOST_ROWS = 24
-"""Of one data set: more make a page that no browser likes."""
+"""Maximum number of rows for a data set; more would make the page slow."""
 _LARGER = 2
-"""Pixels of the page for one of the neighbours: two digits are compared closely."""
+"""Scale of nearest training images on the page, where details count."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Point:
 
     step: int
     images: int
-    """Training images seen until then."""
+    """Number of training images seen."""
     fraction: float
-    """Of the planned steps."""
+    """Fraction of the planned steps."""
     png: bytes
-    """64 images, 8 by 8, in greys where the run's are."""
+    """64 images, 8 by 8."""
     alt: str
     caption: str
     """E.g. ``step 300 (30,000 images)``."""
@@ -44,48 +44,48 @@ class Point:
 
 @dataclass(frozen=True)
 class SampleRow:
-    """What one run of an implementation made."""
+    """The samples of one run of an implementation."""
 
     label: str
     caption: str
     run_id: str
     seed: int
     unfinished: str
-    """Why the last grid is not of the end of training; empty where it is."""
+    """Why the last grid is not from the end of training; empty if it is."""
     points: tuple[Point, ...]
-    """By step, at least one."""
+    """Grids by step, at least one."""
     width: int
-    """Of a grid, in pixels."""
+    """Width of a grid in pixels."""
     height: int
     final: Picture
-    """The last point's grid."""
+    """Grid of the last point."""
     animation: Picture | None
-    """All points one after the other as a GIF, None where there is one."""
+    """GIF of all points; None if there is only one."""
     nearest: Picture | None
-    """The samples nearest to a training image, each above it; None where it cannot be shown."""
+    """The samples nearest to a training image, each above it; None if they cannot be shown."""
     nearest_text: str
-    """How near they are, empty where it is not known."""
+    """Distances to the training images in words; empty if unknown."""
     shares: dict[str, float] | None
-    """By class, among the final samples."""
+    """Share of each class among the final samples."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What is shown of one data set."""
+    """The samples of one data set."""
 
     dataset: str
     real: Picture | None
     rows: tuple[SampleRow, ...]
     fractions: tuple[float, ...]
-    """The slider's positions: the points of the row that came furthest, and has most of them."""
+    """Positions of the slider: the points of the row with the longest training."""
     real_shares: dict[str, float] | None
-    """By class, among the real images that the samples are scored against."""
+    """Share of each class in the reference."""
     notes: tuple[str, ...]
     damaged: tuple[str, ...]
-    """A sentence for each grid that could not be read; they are among the notes too."""
+    """One sentence for each grid that could not be read; also in the notes."""
 
     def pictures(self) -> list[Picture]:
-        """Return every picture that lies beside the markdown."""
+        """Return all pictures of the Markdown report."""
         found = [self.real] if self.real else []
         found += [row.final for row in self.rows]
         found += [row.animation for row in self.rows if row.animation]
@@ -99,10 +99,10 @@ def sample_pages(rows: Sequence[tuple[str, Row]], names: Names) -> list[Samples]
     Parameters
     ----------
     rows
-        The rows with their captions; of each, the first seed that ended well is shown, or else
-        the first that left a grid.
+        The rows with their captions. The first seed that succeeded is shown, or if none did, the
+        first one with a grid.
     names
-        Gives out file names.
+        Source of file names.
     """
     by_data: dict[tuple[str, str], list[tuple[str, Row]]] = {}
     for caption, row in rows:
@@ -125,13 +125,13 @@ def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names
             continue
         run = _shown_run(row)
         if run is None:
-            notes.append(f"{caption}: no grid, as no run of it was scored.")
+            notes.append(f"{caption}: no grid, because no run was scored.")
             continue
         kept, reasons = grids(run)
         damaged += [f"{caption}: {reason}." for reason in reasons]
         if not kept:
             continue
-        if not found:  # a data set is loaded once, and only for something to stand beside it
+        if not found:  # load a data set once, and only if there are samples
             loaded = data_on_this_machine(dataset, data_sha256, notes)
             real = real_grid(loaded, names) if loaded else None
         classes = class_shares(run) if kept[-1].step == run.spec.steps else None
@@ -141,8 +141,8 @@ def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names
         found.append(_row(caption, row.label, run, kept, loaded, shares, names))
     if left:
         notes.append(
-            f"{many(left, 'more implementation')} {'is' if left == 1 else 'are'} not shown, only "
-            f"the first {MOST_ROWS}."
+            f"Only the first {MOST_ROWS} implementations are shown; "
+            f"{many(left, 'more implementation')} {'is' if left == 1 else 'are'} not."
         )
     return Samples(
         dataset=data.label(dataset),
@@ -218,7 +218,7 @@ def _point(label: str, run: Run, one: Grid) -> Point:
         images=images,
         fraction=one.step / run.spec.steps,
         png=png_of(one.image),
-        alt=f"64 images made by {label}, seed {run.spec.seed}, {when}, 8 by 8.",
+        alt=f"64 images generated by {label}, seed {run.spec.seed}, {when}, 8 by 8.",
         caption=when,
     )
 
@@ -229,8 +229,9 @@ def _animation(caption: str, label: str, run: Run, kept: Sequence[Grid], names: 
         name=names("training", label, suffix=".gif"),
         png=animation([one.image for one in kept]),
         alt=(
-            f"Animation of 64 images made by {label}, seed {run.spec.seed}, at {len(kept)} points "
-            f"from step {first.step:,} to step {last.step:,}, of the same noise."
+            f"Animation of 64 images generated by {label} from the same latents, seed "
+            f"{run.spec.seed}, at {len(kept)} points from step {first.step:,} to step "
+            f"{last.step:,}."
         ),
         width=last.image.width,
         height=last.image.height,
@@ -244,12 +245,12 @@ def _nearest(caption: str, label: str, pairs: Image.Image, names: Names) -> Pict
         name=names("nearest", label),
         png=png_of(pairs),
         alt=(
-            f"Above, the samples of {label} that are nearest to a training image; below each, that "
+            f"Top: the samples of {label} that are nearest to a training image. Bottom: that "
             "training image."
         ),
         width=_LARGER * pairs.width,
         height=_LARGER * pairs.height,
-        caption=f"{caption}: samples above, the nearest training images below",
+        caption=f"{caption}: samples at the top, their nearest training images at the bottom",
     )
 
 

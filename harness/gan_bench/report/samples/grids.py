@@ -1,4 +1,4 @@
-"""The sample grids of a run, as its folder keeps them."""
+"""The sample grids of a run."""
 
 import io
 from collections.abc import Sequence
@@ -24,34 +24,34 @@ class Grid:
 
     step: int
     image: Image.Image
-    """Of mode L or RGB."""
+    """Image of mode L or RGB."""
 
 
 def grids(run: Run) -> tuple[list[Grid], list[str]]:
-    """Return a run's grids by step, all of one size, and why others are left out.
+    """Return a run's grids by step, all of one size, and why other files are left out.
 
     Returns
     -------
     list of Grid
-        Perhaps none.
+        May be empty.
     list of str
-        A part of a sentence for each file that is no grid of this run.
+        A part of a sentence for each file that is no valid grid of this run.
     """
     found: list[Grid] = []
     notes: list[str] = []
     for path in grid_paths(run):
         step = int(path.stem) if path.stem.isdecimal() else None
         if step is None or path.name != f"{step:08d}.png":
-            notes.append(f"{path.name} in the grids of {run.run_id} is no grid")
+            notes.append(f"{path.name} in the grids of {run.run_id} is not a grid")
         elif step > run.spec.steps:
-            notes.append(f"the grid {path.name} of {run.run_id} is of a step after its last")
+            notes.append(f"the step of the grid {path.name} of {run.run_id} is after the last one")
         else:
             try:
                 found.append(Grid(step, _read(path)))
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
                 notes.append(f"the grid {path.name} of {run.run_id} is not readable")
     found.sort(key=lambda grid: grid.step)
-    # The last one counts: its size is that of the images that the run makes.
+    # The last grid has the size of the images that the run generates.
     sizes = [grid.image.size for grid in found]
     notes += [
         f"the grid of step {grid.step:,} of {run.run_id} has another size than the last"
@@ -62,10 +62,10 @@ def grids(run: Run) -> tuple[list[Grid], list[str]]:
 
 
 def grid_paths(run: Run) -> list[Path]:
-    """Return what lies among a run's grids, readable or not; files on their way are not there."""
+    """Return the files in a run's folder of grids, without temporary ones."""
     try:
         found = sorted(run.folder.grids.iterdir())
-    except OSError:  # there is no such folder before a run is scored
+    except OSError:  # before a run is scored, there is no such folder
         return []
     return [path for path in found if not path.name.startswith(".")]
 
@@ -73,31 +73,30 @@ def grid_paths(run: Run) -> list[Path]:
 def _read(path: Path) -> Image.Image:
     with Image.open(io.BytesIO(read_limited(path)), formats=("PNG",)) as image:
         if image.width * image.height > _LARGEST_PIXELS:
-            raise ValueError("no grid is so large")
+            raise ValueError("too large for a grid")
         image.load()
         return image.convert("L" if image.mode == "L" else "RGB")
 
 
 FRAME_MS = 500
-"""How long a frame is shown."""
+"""Duration of a frame."""
 LAST_MS = 2_000
-"""How long the last one is shown, before it begins again."""
+"""Duration of the last frame."""
 _GREYS = 16
-"""Shades of a greyscale animation: an untrained generator's noise does not compress, and a fifth
-of the shades halves its size at no loss that is seen."""
+"""Grey levels of an animation. The noise of an untrained generator compresses badly; so few levels
+halve the file without a visible loss."""
 _COLOURS = 256
 
 
 def animation(frames: Sequence[Image.Image]) -> bytes:
-    """Return images as a GIF that runs for ever: the same bytes for the same images.
+    """Return images as an endless GIF; equal images give equal bytes.
 
-    Where animation is off, the first one is seen. Equal neighbours become one frame that is shown
-    as long as they would be.
+    Viewers without animation show the first image. Equal neighbours become one longer frame.
 
     Parameters
     ----------
     frames
-        At least one, all of one size, and each of mode L or RGB.
+        At least one image, all of one size, of mode L or RGB.
     """
     grey = all(frame.mode == "L" for frame in frames)
     first, *later = map(_grey, frames) if grey else _coloured(frames)
@@ -109,7 +108,7 @@ def animation(frames: Sequence[Image.Image]) -> bytes:
         append_images=later,
         duration=[FRAME_MS] * len(later) + [LAST_MS],
         loop=0,
-        # The palettes are made here, each image's own would let colours flicker.
+        # All frames have one palette, since colours would flicker otherwise.
         optimize=False,
     )
     return content.getvalue()
@@ -135,7 +134,7 @@ def _coloured(frames: Sequence[Image.Image]) -> list[Image.Image]:
 
 
 def data_on_this_machine(dataset: str, data_sha256: str, notes: list[str]) -> data.Dataset | None:
-    """Return the data that runs were trained on, or None with a note why it cannot be shown.
+    """Return the training data of runs, or None and a note if it cannot be shown.
 
     A report downloads nothing.
     """
@@ -149,13 +148,15 @@ def data_on_this_machine(dataset: str, data_sha256: str, notes: list[str]) -> da
         notes.append(f"No real images are shown: {error}")
         return None
     if loaded.sha256 != data_sha256:
-        notes.append(f"No real images are shown: {label} has other content on this machine.")
+        notes.append(
+            f"No real images are shown: {label} on this machine differs from the data of the runs."
+        )
         return None
     return loaded
 
 
 def real_grid(loaded: data.Dataset, names: Names) -> Picture:
-    """Return the first 64 test images as a grid like those of the samples."""
+    """Return the first 64 test images as a grid."""
     label = data.label(loaded.name)
     canvas = np.ascontiguousarray(grid(loaded.test.images))
     image = Image.fromarray(canvas[:, :, 0] if canvas.shape[2] == 1 else canvas)

@@ -1,4 +1,4 @@
-"""Samples beside the training images that are nearest to them, which tells copies."""
+"""Samples and their nearest training images, which show copies; and class shares."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -21,27 +21,27 @@ class _Details(BaseModel):
 
 
 class Neighbours(_Details):
-    """Of the first samples, the nearest training image of each."""
+    """The nearest training image of each of the first samples."""
 
     nearest_index: tuple[int, ...]
-    """Into the images that the run trained on."""
+    """Index of each nearest image in the training data."""
     distance: tuple[float, ...]
-    """Euclidean over pixels of 0 to 1."""
+    """Euclidean distances, with pixels from 0 to 1."""
     held_out: float | None = None
-    """The median distance of real images that were not trained on."""
+    """Median distance of real images that are not in the training data."""
 
 
 class ClassShares(_Details):
-    """The share of each class, by the classifier's own count."""
+    """The share of each class, as counted by the classifier."""
 
     shares: tuple[float, ...]
-    """Among the samples."""
+    """Shares among the samples."""
     real_shares: tuple[float, ...]
-    """Among the real images."""
+    """Shares among the real images."""
 
 
 def neighbours(run: Run) -> Neighbours | None:
-    """Return the neighbours of a run's final samples, None where no score file knows them."""
+    """Return the neighbours of a run's final samples, None if no score file has them."""
     for details in _of(run, "nearest_train"):
         try:
             found = Neighbours.model_validate(details)
@@ -53,7 +53,7 @@ def neighbours(run: Run) -> Neighbours | None:
 
 
 def class_shares(run: Run) -> ClassShares | None:
-    """Return the classes of a run's final samples, None where no score file knows them."""
+    """Return the classes of a run's final samples, None if no score file has them."""
     for details in _of(run, "classes_present"):
         try:
             found = ClassShares.model_validate(details)
@@ -65,7 +65,7 @@ def class_shares(run: Run) -> ClassShares | None:
 
 
 def _of(run: Run, metric: str) -> Iterator[dict[str, Any]]:
-    """Yield a metric's details of the final snapshot, of the run's main protocol first."""
+    """Yield a metric's details for the final snapshot, those of the run's main protocol first."""
     order = {f"{protocol}.json": place for place, protocol in enumerate(run.protocols)}
     paths = sorted(
         run.folder.scores.glob("*.json"),
@@ -75,47 +75,48 @@ def _of(run: Run, metric: str) -> Iterator[dict[str, Any]]:
         try:
             scores = Scores.read(path)
         except GanBenchError:
-            continue  # `load_results` names it
+            continue  # `load_results` reports it
         for score in scores.scores:
             if score.metric == metric and score.step == run.spec.steps and score.details:
                 yield score.details
 
 
 SHOWN = 8
-"""Samples, those that are nearest to a training image."""
+"""Number of samples shown."""
 _BETWEEN = 128
 
 
 def nearest_text(neighbours: Neighbours) -> str:
-    """Return the distances in words; pixels count from 0 to 1."""
+    """Return the distances in words."""
     distances = neighbours.distance
-    looked_at = f"{figure(min(distances))}, median {figure(statistics.median(distances))}"
+    lowest, middle = figure(min(distances)), figure(statistics.median(distances))
     held_out = (
         ""
         if neighbours.held_out is None
-        else f"; median of real images not trained on {figure(neighbours.held_out)}"
+        else f"; median of real images that were not trained on: {figure(neighbours.held_out)}"
     )
-    return f"nearest distance {looked_at} of {many(len(distances), 'sample')}{held_out}"
+    samples = many(len(distances), "sample")
+    return f"lowest distance {lowest}, median {middle}, over {samples}{held_out}"
 
 
 def nearest_pairs(
     grid: Image.Image, training: NDArray[np.uint8], neighbours: Neighbours
 ) -> Image.Image | None:
-    """Return the samples nearest to a training image, each above that training image.
+    """Return the samples that are nearest to a training image, each above that image.
 
     Parameters
     ----------
     grid
-        Of the samples that the neighbours were looked for.
+        Grid of the samples.
     training
-        uint8 (n, height, width, channels), the images that the run trained on.
+        Training images of the run, uint8 (n, height, width, channels).
     neighbours
-        Of the grid's samples, in its order.
+        Neighbours of the samples, in the order of the grid.
 
     Returns
     -------
     PIL.Image.Image or None
-        Nearest first, two rows of up to eight; None where the three do not belong together.
+        Nearest first, two rows of up to eight; None if the arguments do not fit together.
     """
     height, width, channels = training.shape[1:]
     size = (SIDE * (width + GAP) - GAP, SIDE * (height + GAP) - GAP)

@@ -42,8 +42,8 @@ READING = (
     "without evaluation. Time to a FID: when the curve, a straight line between evaluation points, "
     "first crosses it; median over the seeds that reach it.",
     "Peak memory: of the host, the highest value of all seeds. Multiply-adds: in matrix products "
-    "and convolutions of a training step, per real image, as counted by the recipe. Of machine "
-    "rate: training's multiply-adds per second as a share of the rate that a matrix product "
+    "and convolutions of a training step, per real image, as counted by the recipe. Share of "
+    "machine rate: training's multiply-adds per second, relative to the rate that a matrix product "
     "reached on the same machine just before and after.",
     "Parity, for a recipe with several implementations: whether a certificate confirms that this "
     "implementation and a twin in the table compute the same thing.",
@@ -116,7 +116,7 @@ def ranking(
     measure("Parameters G", "Size", lambda row: counted(row.parameters.get("generator")))
     measure("Parameters D", "Size", lambda row: counted(row.parameters.get("discriminator")))
     measure("Multiply-adds per image (M)", "Size", multiply_adds)
-    measure("Of machine rate (%)", "Speed", utilisation)
+    measure("Share of machine rate (%)", "Speed", utilisation)
     failures = RankingColumn("Failed", section="Reliability", has_ratio=False)
     add(failures, {row.label: failed(row) for row in rows})
     if parity:

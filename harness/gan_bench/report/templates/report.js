@@ -5,7 +5,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const every = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-  /* Sorting: each implementation is a tbody, whose first row holds the figures. */
+  /* Sorting: each implementation is a tbody; its first row has the values. */
   const value = (body, column) => {
     const cell = body.rows[0].cells[column];
     const text = cell.dataset.sort ?? (column ? "" : body.dataset.label);
@@ -24,7 +24,7 @@
         header.setAttribute("aria-sort", up ? "ascending" : "descending");
         const bodies = every("tbody[data-label]", table).map((body) => [value(body, column), body]);
         bodies.sort(([a], [b]) => {
-          // What was not measured stands last in either direction.
+          // Missing values come last in both directions.
           if (a === null || b === null) return (a === null) - (b === null);
           return up ? compare(a, b) : compare(b, a);
         });
@@ -34,7 +34,7 @@
     });
   }
 
-  /* Filtering: every word must stand in the row's name, recipe, framework, parity or status. */
+  /* Filtering: every word must occur in the row's name, recipe, framework, parity or status. */
   const filter = document.getElementById("filter");
   const count = document.getElementById("filter-count");
   const rows = every("table.ranking tbody[data-label]");
@@ -83,7 +83,7 @@
   };
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   const redraw = () => charts.forEach((layout, element) => {
-    // Half a landscape page, whatever the window's width was.
+    // Half a landscape page, for any width of the window.
     const wide = element.closest(".wide") ? 960 : 470;
     Plotly.relayout(element, { ...theme(layout), ...(printing ? { width: wide } : { width: null }) });
   });
@@ -92,7 +92,7 @@
     addEventListener(event, () => { printing = state; redraw(); });
   }
 
-  /* Show and hide an implementation in every chart and among the samples. */
+  /* Show and hide an implementation in all charts and samples. */
   const toggles = every("#legend input[data-toggle]");
   const apply = () => {
     const shown = new Map(toggles.map((box) => [box.dataset.toggle, box.checked]));
@@ -114,7 +114,7 @@
 
   const finals = every("figure.sample img").map(({ src, alt }) => ({ src, alt }));
 
-  /* Samples: one slider moves every grid to its evaluation point nearest to the place. */
+  /* Samples: one slider shows the evaluation point that is nearest to its place in training. */
   data.samples.forEach(({ fractions, rows: grids }, number) => {
     const slider = document.getElementById(`slider-${number}`);
     if (!slider) return;
@@ -126,7 +126,7 @@
     const show = () => {
       const fraction = fractions[slider.value];
       figures.forEach((figure, index) => {
-        // Other batch sizes have other steps: the nearest point is the same place in training.
+        // Batch sizes may differ, so points are compared by their fraction of training.
         const [, caption, alt, source] = grids[index].reduce((best, point) =>
           Math.abs(point[0] - fraction) < Math.abs(best[0] - fraction) ? point : best);
         images[index].src = source ?? last[index];
@@ -164,16 +164,18 @@
   };
   const factor = (number) => {
     const size = Math.abs(number);
-    const digits = size < 2 ? 2 : size < 10 ? 1 : 0;
-    const form = size < 0.1
+    // As gan_bench.text.factor: round before counting digits, so 1.996 is 2.0 and not 2.00.
+    const rounded = (places) => Number(size.toFixed(places));
+    const digits = rounded(2) < 2 ? 2 : rounded(1) < 10 ? 1 : 0;
+    const form = Number(size.toPrecision(2)) < 0.1
       ? { maximumSignificantDigits: 2 }
       : { minimumFractionDigits: digits, maximumFractionDigits: digits };
     return `×${number.toLocaleString("en", form)}`;
   };
   const sentence = (a, b) => {
-    if (a === b) return "Choose two different ones.";
+    if (a === b) return "Choose two different implementations.";
     return data.sentences[`${a}\n${b}`] ?? data.sentences[`${b}\n${a}`] ??
-      "These two are not in one ranking: see How it was measured for what differs, or there are too many to compare each with each.";
+      "There is no sentence on these two: they are in different rankings, or their ranking has too many pairs.";
   };
   const against = () => {
     const [a, b] = [left.value, right.value];
@@ -185,7 +187,7 @@
       new Map(data.compare[key].map((fact) => [`${fact[0]}\n${fact[1]}`, fact])));
     const names = new Set([...facts[0].keys(), ...facts[1].keys()]);
     const made = [...names].map((name) => {
-      const [x, y] = facts.map((of) => of.get(name));
+      const [x, y] = facts.map((known) => known.get(name));
       const row = document.createElement("tr");
       const texts = [x, y].map((fact) => fact?.[2] ?? "—");
       const same = texts[0] === texts[1];
@@ -227,11 +229,11 @@
     against();
   }
 
-  /* Plotly's script stands last, so that everything above works while it loads. */
+  /* Plotly's script comes last, so that everything above works while it loads. */
   document.addEventListener("DOMContentLoaded", async () => {
-    // At once: to paint the page in between would cost more than it shows.
+    // All at once: painting the page after each chart would take longer.
     await Promise.all(every(".chart").map(draw));
-    if (toggles.some((one) => !one.checked)) apply();
+    if (toggles.some((box) => !box.checked)) apply();
     root.dataset.ready = "true";
   });
 })();

@@ -63,7 +63,7 @@ class Slurm:
         self._limits: dict[str | None, Limits | None] = {}
 
     def place(self) -> Place:
-        """Return a GPU if every run gets one, and the smallest number of CPUs as threads."""
+        """Return a GPU if every run gets one, and the smallest number of processors as threads."""
         every = [self._common, *self._own.values()]
         gpus = {run.needs_gpu for run in every}
         device = self._options.device
@@ -88,8 +88,8 @@ class Slurm:
         threads = self._options.threads or fewest or 1
         if fewest is not None and fewest < threads:
             raise UsageError(
-                f"Runs with {threads} threads need {threads} CPUs; set --slurm cpus={threads} "
-                f"instead of {fewest}."
+                f"Runs with {threads} threads need {threads} processors; set --slurm "
+                f"cpus={threads} instead of {fewest}."
             )
         shortest = min(run.signal for run in every)
         return Place(device=device, threads=threads, grace_s=max(10, shortest - _EARLY_S))

@@ -39,7 +39,7 @@ class Resources(Frozen):
     mem: str | None = None
     """Memory per node, such as ``16G``; the unit of a plain number is megabytes, as in Slurm."""
     cpus: int | None = Field(default=None, ge=1, le=4096)
-    """Number of CPUs (default: the plan's threads)."""
+    """Number of processors (default: the plan's threads)."""
     gpus: int | None = Field(default=None, ge=0, le=64)
     gres: str | None = None
     constraint: str | None = None
