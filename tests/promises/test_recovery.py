@@ -265,7 +265,7 @@ def test_a_framework_may_have_an_interpreter_of_its_own(bench, plugin):
     assert bench.records()["gan"]["spec"]["python"] == str(python)
     assert (
         len((bench.folder / "used").read_text().split()) >= 2
-    )  # for the versions, and for training
+    )  # for versions and for training
 
 
 def test_a_closed_terminal_ends_a_plan_like_an_interrupt(bench, plugin):
