@@ -17,7 +17,7 @@ FAULTS = {
     ),
     "exits": (
         "def train(self, batches, latents): os._exit(7)",
-        *("error", "the worker ended with exit code 7 and without giving a reason"),
+        *("error", "the worker ended with exit code 7 without giving a reason"),
     ),
     "leaves": (
         "def train(self, batches, latents): sys.exit(0)",
