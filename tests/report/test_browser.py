@@ -247,7 +247,7 @@ def test_real_images_are_drawn_as_wide_as_the_bars_in_any_window(open_page, html
 
 def test_a_logarithmic_axis_names_whole_numbers(open_page, html):
     page = open_page(html).page
-    ticks = page.locator("#chart-fid-images-0 .ytick").all_inner_texts()
+    ticks = page.locator("#chart-fid-images-0 .ytick text").all_text_contents()
     assert page.evaluate("document.getElementById('chart-fid-images-0').layout.yaxis.type") == "log"
     values = [float(tick.replace(",", "")) for tick in ticks]
     assert values == sorted(values) and len(values) > 1

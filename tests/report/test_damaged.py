@@ -57,7 +57,7 @@ def a_file(path):
         (an_empty_folder, "has no run to report"),
         (a_folder_without_runs, "has no run to report"),
         (a_folder_of_foreign_files, "has no run to report"),
-        (a_later_version, "has schema version 2, this gan-bench reads 1"),
+        (a_later_version, "has schema version 2, but this gan-bench reads 1"),
         (a_damaged_marker, "gan-bench.json is damaged"),
         (a_file, "is a file"),
         (lambda path: None, "There is no results folder"),

@@ -2,8 +2,10 @@
 
 import re
 
+import pandas as pd
 import pytest
 
+from gan_bench.report.charts.loss_curves import Losses, loss_charts
 from report_folder import (
     MACHINE,
     add_run,
@@ -156,3 +158,15 @@ def test_a_cpu_and_a_gpu_are_two_groups(train, report):
     for text in found.both():
         assert "not ranked together, as they differ in device and machine" in text
         assert "there is no framework-neutral probe on a GPU" in text
+
+
+@pytest.mark.parametrize(("longest", "logarithmic"), [(5_000, False), (100_000, True)])
+def test_losses_of_very_different_budgets_share_a_logarithmic_axis(longest, logarithmic):
+    def curves(label, images):
+        points = {"x": [100, images], "y": [1.0, 2.0], "low": [1.0, 2.0], "high": [1.0, 2.0]}
+        names = {"label": label, "name": label, "part": "strong", "line": "mean"}
+        frame = pd.DataFrame({**points, **{key: [text] * 2 for key, text in names.items()}})
+        return Losses(label, label, frozenset(), {"generator": frame}, {"generator": 2.0}, None)
+
+    [chart] = loss_charts([curves("short", 1_000), curves("long", longest)])
+    assert (chart.log_x, "logarithmic" in chart.title) == (logarithmic, logarithmic)

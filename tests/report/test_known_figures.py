@@ -239,7 +239,7 @@ def test_the_answer_holds_ratios_and_intervals_as_scipy_computes_them(known):
             f"by a factor of {quality[0]} ({quality[1]}).",
             "torch-dcgan trains fastest: 1,170 images/s (mean of 3 seeds, 1,000 to 1,500); it is "
             f"clearly faster than keras-dcgan (510), by a factor of {speed[0]} ({speed[1]}).",
-            "After 62.5 s, when torch-dcgan has finished, torch-dcgan has the lowest FID: 4.10 "
+            "After 1 min 02 s, when torch-dcgan has finished, torch-dcgan has the lowest FID: 4.10 "
             "(mean of 3 seeds, 4.00 to 4.20); keras-dcgan (62.0) is clearly higher, "
             f"by a factor of {equal[0]} ({equal[1]}).",
             "Use torch-dcgan: it has the lowest FID, and the lead is clear.",
