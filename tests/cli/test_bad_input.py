@@ -236,3 +236,10 @@ def test_help_loads_neither_frames_nor_figures_nor_frameworks(bench):
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("module", ["maintenance.machine_check", "launch.local"])
+@pytest.mark.process
+def test_doctor_and_run_do_not_load_onnx_runtime(module):
+    code = f"import sys, gan_bench.{module}; sys.exit('onnxruntime' in sys.modules)"
+    assert subprocess.run([sys.executable, "-P", "-c", code]).returncode == 0

@@ -71,7 +71,7 @@ def test_a_run_without_losses_checkpoint_and_outputs_of_d_is_shown(cli):
     done = cli("show", folder.path.name)
     assert done.code == 0 and "it broke" in done.out and "last words" in done.out
     assert "▁" not in done.out
-    assert "last checkpoint  - " in done.out
+    assert "last checkpoint  — " in done.out
     losses = some_losses(600)
     losses[:, 2:] = np.nan
     np.save(folder.losses, losses.astype(np.float32))

@@ -41,7 +41,7 @@ def sample(self, latents, labels=None):
 
 @pytest.fixture
 def disk(tmp_path):
-    """Mount a small file system of its own."""
+    """Mount a separate small file system."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
@@ -128,7 +128,7 @@ def test_a_journal_that_cannot_be_written_raises_and_keeps_whole_lines(tmp_path)
             events.write("heartbeat", step=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    events.write("heartbeat", step=2)  # the same writer goes on, once there is space
+    events.write("heartbeat", step=2)  # the same writer continues once there is space
     EventWriter(path).write("start", pid=2)
     found = [(event["event"], event.get("step")) for event in read_events(path)]
     assert found == [("start", None), ("heartbeat", 2), ("start", None)]

@@ -21,7 +21,7 @@ LONG = ("--steps", "2000", *QUICK)
 
 @pytest.fixture
 def background(bench):
-    """Install the documentation's executor beside the command."""
+    """Install the scheduler of the documentation where the command finds it."""
     (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
     assert len(code.splitlines()) <= 35
     site = bench.folder / "site"

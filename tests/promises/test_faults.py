@@ -17,7 +17,7 @@ FAULTS = {
     ),
     "exits": (
         "def train(self, batches, latents): os._exit(7)",
-        *("error", "the worker ended with exit code 7 and without giving a reason"),
+        *("error", "the worker ended with exit code 7 without giving a reason"),
     ),
     "leaves": (
         "def train(self, batches, latents): sys.exit(0)",
@@ -179,7 +179,7 @@ def test_failures_are_kept_until_they_are_retried(bench, plugin):
 
 @pytest.mark.parametrize("chunk", [1, 4, 5])
 def test_a_killed_worker_continues_to_the_same_bits(bench, plugin, chunk):
-    # Six chunks of 50 steps, checkpoints after the third and the last: kills at and between these.
+    # Six chunks of 50 steps, with checkpoints after the third and the last; kills at and between.
     many = ("--steps", "300", "--evaluations", "3", "--samples", "150", "--keep-samples")
     marker = bench.folder / "marker"
     act = "os.kill(os.getpid(), signal.SIGKILL)"
@@ -200,7 +200,7 @@ def test_an_interrupt_ends_with_a_checkpoint_and_the_same_command_continues(
 ):
     marker = bench.folder / "marker"
     body = KILLS_ONCE.format(chunk=2, marker=str(marker), act="self.interrupt()")
-    # The chunk in which the signal comes ends once the supervisor has passed the signal on.
+    # The chunk that gets the signal ends only when the supervisor has passed it on.
     body += f"""
 def interrupt(self):
     asked = []

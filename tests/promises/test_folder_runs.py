@@ -15,12 +15,12 @@ SHORT = ("--images", "64", "--evaluations", "2", "--samples", "20")
 
 @pytest.fixture
 def digits(bench):
-    """Images that the lenet features take."""
+    """Write images of the size that the lenet features need."""
     return write_images(bench.folder / "My Digits: 2", 60, (28, 28))
 
 
 def own_features(bench):
-    """A user's model: the shipped one's network under another name."""
+    """Return the options of a user's feature model: the built-in one under another name."""
     (bench.folder / "own.onnx").write_bytes((MODELS / "lenet.onnx").read_bytes())
     return "--features", "own.onnx"
 
@@ -90,7 +90,7 @@ def test_a_folder_that_changed_before_the_training_is_an_error_of_the_run(bench,
     import shutil
     shutil.copy({str(digits / "0000.png")!r}, {str(digits / "more.png")!r})
     """
-    # Imported to be described and to be trained: the folder changes in between.
+    # The plugin is imported for its description and for training; the folder changes in between.
     target = plugin("gan", body)
     (bench.folder / "plan.toml").write_text(f"targets = ['{target}']\n")
     done = bench("run", "--plan", "plan.toml", "--dataset", f"folder:{digits}", *SHORT)

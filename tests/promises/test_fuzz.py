@@ -55,12 +55,12 @@ ODD = st.sampled_from(
         *(None, True, -1, 0, 2**31, 2**63, -(2**70), 1e308, -0.0, "", "x" * 5000, "\x00", "\ud800"),
         *(float("nan"), float("inf"), [], {}, [[]], {"": None}, "../../etc/passwd", "0", "1e999"),
     ]
-).map(copy.deepcopy)  # what is drawn is put into what another draw may change
+).map(copy.deepcopy)  # later draws may change earlier ones
 
 
 @st.composite
 def mutated_bytes(draw, content: bytes) -> bytes:
-    """Some of: flipped bits, ranges that are cut out, doubled or replaced, an early end."""
+    """Draw mutations: bits flipped; ranges removed, doubled or replaced; the end cut off."""
     value = bytearray(content)
     for _ in range(draw(st.integers(1, 6))):
         if not value:
@@ -82,7 +82,7 @@ def mutated_bytes(draw, content: bytes) -> bytes:
 
 
 def places(value, path=()):
-    """Every place in a JSON value, as a path."""
+    """Yield the path of every place in a JSON value."""
     yield path
     children = (
         value.items()
@@ -97,7 +97,7 @@ def places(value, path=()):
 
 @st.composite
 def mutated_json(draw, content: bytes) -> bytes:
-    """Some places replaced by odd values, removed, or given a new neighbour; or mere bytes."""
+    """Draw mutations of places (replaced, removed, with a new neighbour) or of bytes."""
     if draw(st.booleans()):
         return draw(mutated_bytes(content))
     value = json.loads(content)
@@ -125,7 +125,7 @@ def mutated_json(draw, content: bytes) -> bytes:
 
 
 def finite(value) -> bool:
-    """Whether every number in a JSON value is one."""
+    """Return whether every number in a JSON value is finite."""
     if isinstance(value, dict):
         return all(finite(child) for child in value.values())
     if isinstance(value, list | tuple):
@@ -142,7 +142,7 @@ def run(tmp_path) -> RunFolder:
 
 @pytest.fixture
 def whole(run, tmp_path) -> Path:
-    """A copy of the run's folder, in which nothing is mutated."""
+    """A copy of the run's folder without mutations."""
     return shutil.copytree(run.path, tmp_path / "whole")
 
 
@@ -183,7 +183,7 @@ IDX = idx.header(IMAGES) + IMAGES.tobytes()
 @fuzzed
 @given(data=st.data(), zipped=st.booleans(), inside=st.booleans())
 def test_idx_files(tmp_path, data, zipped, inside):
-    """Mutated before it is zipped, or after."""
+    """Mutate the file before or after it is compressed."""
     content = data.draw(mutated_bytes(IDX)) if inside else IDX
     content = gzip.compress(content, mtime=0) if zipped else content
     content = content if inside else data.draw(mutated_bytes(content))

@@ -9,7 +9,7 @@ import pytest
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
 
-# Python's lock is held for ever: not even the heartbeat's thread runs.
+# The GIL is held forever, so not even the thread of the heartbeat runs.
 HOLDS_THE_LOCK = """
 def train(self, batches, latents):
     import re
@@ -61,7 +61,7 @@ def test_the_next_command_ends_a_worker_that_holds_the_gil(bench, plugin):
     worker = wait_for_worker(process.pid, bench.folder)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
-    assert worker.is_running()  # nothing in it can run, so nothing in it can end it
+    assert worker.is_running()  # no Python code in it runs, so it cannot end itself
     done = bench("run", target, *SHORT, "--timeout", "3")
     assert done.code == 1
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE

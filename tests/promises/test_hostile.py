@@ -162,7 +162,7 @@ def test_a_trainer_may_truncate_its_journal(bench, plugin):
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_a_trainer_that_ignores_it(bench, plugin, signum, times):
-    """After a grace of ten seconds; a second one, at once."""
+    """The first signal gives it ten seconds; a second one ends it at once."""
     body = """
     def train(self, batches, latents):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -37,7 +37,7 @@ def test_status_show_export_and_report_read_while_a_run_writes(bench, plugin):
 def test_a_second_run_on_the_same_results_waits_or_is_refused(bench, plugin):
     target = plugin("gan", SLOW)
     process = bench.start("run", target, *MANY, "--device", "cpu")
-    # Once its plan lies there, it holds the device.
+    # Once its plan is written, it holds the lock on the device.
     while process.poll() is None and not list(bench.folder.glob("results/local/plans/*.json")):
         pass
     refused = bench("run", target, *MANY, "--device", "cpu")

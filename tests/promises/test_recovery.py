@@ -36,7 +36,7 @@ def test_scoring_that_fails_is_reported_and_repeated(bench, plugin):
     expected = scores(folder)
     path.unlink()
     (folder / "scores").rmdir()
-    # The scorer cannot write where a file stands in the way of its folder.
+    # The scorer cannot create its folder because a file has its name.
     (folder / "scores").write_text("in the way")
     done = bench("run", target, *SHORT)
     assert done.code == 1
@@ -252,7 +252,7 @@ def test_epochs_and_determinism_reach_the_run(bench, plugin):
 
 
 def test_a_framework_may_have_an_interpreter_of_its_own(bench, plugin):
-    # Another path to the same environment is another interpreter as far as the plan can tell.
+    # For the plan, another path to the same environment is another interpreter.
     python = bench.folder / "python"
     python.write_text(f'#!/bin/sh\necho used >> {bench.folder}/used\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
@@ -263,7 +263,9 @@ def test_a_framework_may_have_an_interpreter_of_its_own(bench, plugin):
     )
     assert bench("run", "--plan", "plan.toml").code == 0
     assert bench.records()["gan"]["spec"]["python"] == str(python)
-    assert len((bench.folder / "used").read_text().split()) >= 2  # asked for versions, and trained
+    assert (
+        len((bench.folder / "used").read_text().split()) >= 2
+    )  # for versions and for training
 
 
 def test_a_closed_terminal_ends_a_plan_like_an_interrupt(bench, plugin):
