@@ -187,7 +187,7 @@ def test_a_real_change_fails_and_the_unchanged_plugin_passes_by_its_bits(bench, 
     done = bench("gate", target, "--run", "--baseline", "b.json", "--json")
     assert done.code == 0, (done.out, done.err)
     (row,) = json.loads(done.out)["rows"]
-    assert row["verdict"] == "pass" and "to the bit" in row["why"]
+    assert row["verdict"] == "pass" and "bit-identical" in row["why"]
 
     plugin("fake_gan", COLLAPSING)
     done = bench("gate", target, "--run", "--baseline", "b.json", "--json")
