@@ -263,9 +263,7 @@ def test_a_framework_may_have_an_interpreter_of_its_own(bench, plugin):
     )
     assert bench("run", "--plan", "plan.toml").code == 0
     assert bench.records()["gan"]["spec"]["python"] == str(python)
-    assert (
-        len((bench.folder / "used").read_text().split()) >= 2
-    )  # for versions and for training
+    assert len((bench.folder / "used").read_text().split()) >= 2  # for versions and for training
 
 
 def test_a_closed_terminal_ends_a_plan_like_an_interrupt(bench, plugin):
