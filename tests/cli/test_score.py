@@ -192,7 +192,7 @@ def test_few_images_give_what_they_can(bench):
     assert rows["kid_lenet"]["value"] is not None
     assert "needs at least 6 images on both sides; there are 4" in rows["recall_lenet"]["reason"]
     done = score(bench, "mnist-5k:test:100", "mnist-5k:train:100", "--metrics", "fid,fid-infinity")
-    assert "needs at least 192, there are 100: take more" in done.out
+    assert "needs at least 192 samples, there are 100: use more" in done.out
 
 
 def test_infinitely_many_samples_where_there_are_enough(bench):
