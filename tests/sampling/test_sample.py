@@ -217,7 +217,7 @@ def test_data_that_is_missing_or_has_changed(bench, plugin):
         (("gan-", "-n", "many"), "'many' is not a valid integer"),
         (("gan-", "--seed", "-1"), "-1 is not in the range"),
         (("gan-", "--device", "gpu0"), "There is no device 'gpu0'"),
-        (("gan-", "--device", "cuda:63"), "The device cuda:63 is not there"),
+        (("gan-", "--device", "cuda:63"), "There is no device cuda:63; nvidia-smi shows"),
         (("gan-", "--out", "gan.py"), "The samples cannot be written to gan.py"),
         (("gan-", "--results", "nowhere"), "There is no results folder nowhere"),
     ],
