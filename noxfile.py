@@ -45,7 +45,7 @@ def core(session: nox.Session) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Run the tests that start no process and import no framework: under a minute."""
+    """Run the tests that start no process and import no framework."""
     session.install(*CONSTRAINTS, "--editable", ".[parquet]", *UNIT_TOOLS)
     session.run("pytest", *SHARED, "-m", UNIT, "--ignore", "tests/frameworks", *session.posargs)
 

@@ -104,7 +104,7 @@ class Damage(NamedTuple):
 
     do: Callable
     sentence: str
-    """A part of what is told, with the file's name."""
+    """A part of the message, with the file's name."""
     fid: str | None = "9.00"
     """What is left to say of the run; None where its row is gone."""
 

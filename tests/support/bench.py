@@ -129,7 +129,7 @@ class Bench(CommandLine):
         return super().__call__(*arguments, **environment)
 
     def slow(self, seconds: float) -> str:
-        """Return the body of a plugin whose steps take so many seconds until `hurry`."""
+        """Return the body of a plugin whose steps take this many seconds until `hurry`."""
         return SLOW.format(seconds=seconds, hurry=str(self.folder / "hurry"))
 
     def hurry(self) -> None:

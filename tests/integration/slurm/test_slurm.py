@@ -130,7 +130,7 @@ class Cluster(Bench):
         return [json.loads(line) for line in path.read_text().splitlines() if line]
 
     def hurry_after_attempt(self, count: int, index: int = 0, seconds: float = 90) -> None:
-        """Wait for so many attempts of a task; nothing more is to happen to it."""
+        """Wait until a task has begun this many attempts, then let it finish quickly."""
         self.wait_for(lambda: len(self.starts(index)) >= count, seconds)
         self.hurry()
 

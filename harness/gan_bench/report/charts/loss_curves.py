@@ -22,7 +22,7 @@ _CHARTS: dict[str, tuple[str, str, str]] = {
     "d_fake": ("d-fake", "D(G(z)): the discriminator's output for generated images", "D(G(z))"),
 }
 _WINDOWS = 30
-"""A smoothed curve averages over one part of so many of the steps."""
+"""A smoothed curve averages over windows of the number of steps divided by this."""
 _SMOOTH_POINTS = 100
 """Points of a smoothed curve: about three in each window."""
 _RAW_BINS = 200
