@@ -80,7 +80,7 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
     type=click.IntRange(2, 65_536),
     default=32,
     show_default=True,
-    help="Batch size, limited to the recipe's.",
+    help="Batch size; the recipe's own if that is smaller.",
 )
 @click.option(
     "--paired-steps",

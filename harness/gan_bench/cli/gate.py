@@ -104,7 +104,8 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
 @click.option(
     "--metric",
     metavar="NAME",
-    help="A recorded metric, or images_per_s (default: fid_lenet).",
+    help="A recorded metric, or images_per_s (default: fid_lenet, or else another FID of the "
+    "baseline).",
 )
 @click.option(
     "--margin",

@@ -189,7 +189,7 @@ def features() -> None:
 def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
     """Train a lenet for a labelled DATASET.
 
-    The cache keeps it, and `gan-bench run` and `score` use it as feature model.
+    It is stored in the cache, where `gan-bench run` and `score` find it.
     """
     from gan_bench.scoring.features.by_name import train_classifier
 
