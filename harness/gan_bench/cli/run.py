@@ -269,6 +269,7 @@ def _submit(
     max_parallel: int | None,
 ) -> None:
     from gan_bench.schedulers.submit import submit
+    from gan_bench.text import many
 
     counts = submit(
         folder,
@@ -280,8 +281,8 @@ def _submit(
         max_parallel=max_parallel,
     )
     click.echo(
-        f"{counts.submitted:,} runs submitted to {executor}, {counts.under_way:,} already waiting "
-        f"or running, {counts.finished:,} finished.",
+        f"{many(counts.submitted, 'run')} submitted to {executor}, {counts.under_way:,} already "
+        f"waiting or running, {counts.finished:,} finished.",
         err=True,
     )
 
