@@ -11,6 +11,7 @@ from gan_bench.cli.options import (
     check_features,
     console,
     json_option,
+    path_option,
     print_json,
     results_option,
     say,
@@ -75,10 +76,9 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option(
+@path_option(
     "--baseline",
     "baseline_path",
-    type=click.Path(path_type=Path),
     required=True,
     help="Baseline file written by `gan-bench baseline`.",
 )
@@ -102,25 +102,13 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
 )
 @click.option("--wait", is_flag=True, help="With --run: wait for the device if it is in use.")
 @click.option(
-    "--metric",
-    metavar="NAME",
-    help="A recorded metric, or images_per_s (default: fid_lenet).",
+    "--metric", metavar="NAME", help="A recorded metric, or images_per_s (default: fid_lenet)."
 )
 @click.option(
-    "--margin",
-    type=Margin(),
-    default="5%",
-    show_default=True,
-    help="Tolerance: how much worse the mean may be.",
+    "--margin", type=Margin(), default="5%", help="Tolerance: how much worse the mean may be."
 )
-@click.option(
-    "--junit", type=click.Path(path_type=Path), help="Write JUnit XML for a CI server to this file."
-)
-@click.option(
-    "--markdown",
-    type=click.Path(path_type=Path),
-    help="Write a Markdown page for a pull request to this file.",
-)
+@path_option("--junit", help="Write JUnit XML for a CI server to this file.")
+@path_option("--markdown", help="Write a Markdown page for a pull request to this file.")
 @json_option
 def gate(
     targets: tuple[str, ...],

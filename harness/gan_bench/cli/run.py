@@ -11,9 +11,11 @@ from gan_bench.cli.options import (
     PositiveNumber,
     check_features,
     engine_for,
+    path_option,
     results_option,
     scoring_options,
     typed,
+    wait_option,
 )
 from gan_bench.errors import UsageError
 
@@ -36,12 +38,7 @@ _RETRIES = 2
     help="Data set, budget and seeds: quick (default without a GPU), standard (default with one), "
     "paper or ci; see docs/measuring.md.",
 )
-@click.option(
-    "--plan",
-    "plan_file",
-    type=click.Path(path_type=Path),
-    help="Plan file (TOML); options override it.",
-)
+@path_option("--plan", "plan_file", help="Plan file (TOML); options override it.")
 @click.option("--dataset", help="Data set: a name from `gan-bench doctor`, or folder:PATH.")
 @click.option(
     "--images", type=int, help="Budget in training images, equal for all implementations."
@@ -68,7 +65,7 @@ _RETRIES = 2
     type=PositiveNumber(),
     help="Kill a run that sends no heartbeat for this many seconds (default: 300, minimum: 5).",
 )
-@click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
+@wait_option
 @click.option("--retry", is_flag=True, help="Run failed runs again.")
 @click.option("--force", is_flag=True, help="Start all runs over, including finished ones.")
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
@@ -87,7 +84,6 @@ _RETRIES = 2
     "--executor",
     metavar="NAME",
     default="local",
-    show_default=True,
     help="Where to run: local, slurm, or another installed executor.",
 )
 @click.option(
