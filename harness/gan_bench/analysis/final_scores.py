@@ -27,13 +27,8 @@ def final_scores(run: Run, protocol: str | None) -> dict[str, Score]:
     """
     if run.status != "ok":
         return {}
-    return {
-        score.metric: score
-        for file in run.scores
-        if file.fingerprint == protocol
-        for score in file.scores
-        if score.step == run.spec.steps
-    }
+    last = run.spec.steps
+    return {score.metric: score for score in run.scores_under(protocol) if score.step == last}
 
 
 def final_values(runs: Iterable[Run], name: str, protocol: str | None) -> SeedValues | None:

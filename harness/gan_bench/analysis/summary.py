@@ -263,8 +263,7 @@ def _scored(protocol: str, by_label: Mapping[str, Sequence[Run]], results: Resul
 
 
 def _untrained(run: Run, protocol: str, fid: str) -> float | None:
-    files = [file for file in run.scores if file.fingerprint == protocol]
-    scores = [score for file in files for score in file.scores if score.key == (0, fid)]
+    scores = [score for score in run.scores_under(protocol) if score.key == (0, fid)]
     return scores[-1].value if scores and run.spec.steps else None
 
 

@@ -158,7 +158,7 @@ def _group_page(
     target_fid: float | None,
     names: Names,
 ) -> GroupPage:
-    points = fid_points(group, results.scores)
+    points = fid_points(group)
     equal = equal_time(group, points)
     ranks = standings(group, equal)
     verdicts = answer(group, ranks, equal)
@@ -179,7 +179,7 @@ def _group_page(
         run_ids={row.label: frozenset(run.run_id for run in row.runs) for row in group.rows},
         pairs=found,
         chosen_pairs=chosen_pairs(group, found),
-        claims=claims(group, results.losses, results.scores),
+        claims=claims(group, results.losses),
     )
 
 

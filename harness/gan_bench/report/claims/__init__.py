@@ -59,7 +59,7 @@ class _Finding:
     """Why no effect was tested."""
 
 
-def claims(group: Group, losses: pd.DataFrame, scores: pd.DataFrame) -> list[ClaimRow]:
+def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
     """Return the verdict on each claim about the recipes of a group.
 
     Values are those of the runs that succeeded. Implementations with two or more common seeds are
@@ -71,8 +71,8 @@ def claims(group: Group, losses: pd.DataFrame, scores: pd.DataFrame) -> list[Cla
     ----------
     group
         Runs that may be ranked together.
-    losses, scores
-        The frames of `gan_bench.results.load.Results`.
+    losses
+        The frame of `gan_bench.results.load.Results`.
 
     Returns
     -------
@@ -84,8 +84,9 @@ def claims(group: Group, losses: pd.DataFrame, scores: pd.DataFrame) -> list[Cla
     GanBenchError
         The file of the claims is damaged.
     """
-    measures = Measures.of(losses, scores, group.setting.protocol, group.features)
-    others = [Measures.of(losses, scores, one.fingerprint, one.features) for one in group.others]
+    by_run = {str(run_id): rows for run_id, rows in losses.groupby("run_id", sort=False)}
+    measures = Measures(by_run, group.setting.protocol, group.features)
+    others = [Measures(by_run, one.fingerprint, one.features) for one in group.others]
     findings = [
         finding
         for claim in sources_claims()
