@@ -122,14 +122,7 @@ def markdown_text(text: str) -> Markup:
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
     """Return the end of an error message about an unknown word.
 
-    Parameters
-    ----------
-    word
-        The unknown word.
-    known
-        The words that are known.
-    otherwise
-        What to say if no known word resembles it (default: a list of the known words).
+    ``otherwise`` is said if no known word resembles it (default: a list of the known words).
     """
     names = list(known)
     nearest = difflib.get_close_matches(word, names, n=1)

@@ -34,14 +34,7 @@ def final_scores(run: Run, protocol: str | None) -> dict[str, Score]:
 def final_values(runs: Iterable[Run], name: str, protocol: str | None) -> SeedValues | None:
     """Return a metric's final values over the seeds that succeeded and have one.
 
-    Parameters
-    ----------
-    runs
-        Seeds of one thing.
-    name
-        The metric's name; ``images_per_s`` needs no protocol.
-    protocol
-        The fingerprint of the protocol.
+    ``images_per_s`` needs no protocol.
     """
     if name == SPEED:
         return measured(runs, lambda record: record.images_per_s)

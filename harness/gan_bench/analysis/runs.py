@@ -112,15 +112,7 @@ class Run:
 
 
 def collect_runs(path: Path, results: Results) -> list[Run]:
-    """Return every run of a results folder, in the order of its frames.
-
-    Parameters
-    ----------
-    path
-        The results folder.
-    results
-        What was read from it.
-    """
+    """Return every run of a results folder, in the order of its frames."""
     folder = open_results(path, create=False)
     refuted = {certificate.id for certificate in results.certificates if not certificate.passed}
     runs = []

@@ -196,15 +196,7 @@ class Summary:
 
 
 def summarise(runs: Sequence[Run], results: Results) -> Summary:
-    """Return the comparable groups with their rows.
-
-    Parameters
-    ----------
-    runs
-        All runs of a results folder.
-    results
-        What was read from it, for the protocols and the external samples.
-    """
+    """Return the comparable groups with their rows."""
     features = {name: file.protocol.features for name, file in results.protocols.items()}
     grouped = comparable_groups(runs, features)
     apart = differing(list(grouped))

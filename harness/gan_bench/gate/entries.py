@@ -36,14 +36,8 @@ def entries(
 ) -> Entries:
     """Return the entries of a results folder.
 
-    Parameters
-    ----------
-    path
-        The results folder.
-    prefer
-        Fingerprints of the preferred protocols by metric; by default the one with the most seeds.
-    only
-        Ids of the runs that count; by default all.
+    ``prefer`` has the fingerprints of the preferred protocols by metric; by default the one with
+    the most seeds is chosen. ``only`` has the ids of the runs that count.
 
     Raises
     ------
@@ -78,15 +72,6 @@ def freeze(
 
     If an implementation has several sources, recipe values or versions, the last planned one
     counts.
-
-    Parameters
-    ----------
-    path
-        The results folder.
-    command
-        The command line, for the file.
-    seeds
-        Seeds to include; by default all.
 
     Raises
     ------

@@ -176,19 +176,7 @@ def make_record(
     circumstances: Provenance,
     parity: str | None = None,
 ) -> Record:
-    """Make the record of a run whose worker has ended.
-
-    Parameters
-    ----------
-    folder, spec
-        The run.
-    outcome
-        How its worker ended.
-    circumstances
-        Its provenance.
-    parity
-        Id of the parity certificate that covers it, None if there is none.
-    """
+    """Make the record of a run whose worker has ended."""
     # A trainer may have written to the journal itself.
     events = [e for e in read_events(folder.events) if e.get("step", 0) <= spec.steps]
     clock = _Clock(events, spec.images_per_step)

@@ -37,18 +37,7 @@ def rescore(
 ) -> Iterator[Rescored]:
     """Compute the missing scores of every run that has snapshots.
 
-    Parameters
-    ----------
-    results
-        The results folder.
-    scoring
-        Features and metrics; each of the features is used with all of its metrics.
-    points
-        The snapshots to score.
-    threads
-        Number of threads of the feature model.
-    command
-        Shown to other processes that wait for a run's lock.
+    Each of the features is used with all of its metrics.
 
     Yields
     ------

@@ -30,15 +30,6 @@ def planned_tasks(
     The first features score FID at every snapshot, even if it was not requested: snapshots before
     the last are deleted afterwards. The other features score FID of the untrained generator. All
     metrics are computed at the end of training.
-
-    Parameters
-    ----------
-    scoring
-        Features and metrics.
-    snapshots
-        Steps of the snapshots on the disk.
-    last_step
-        The step at which training ends.
     """
     tasks = []
     for features in scoring.features:
@@ -66,22 +57,13 @@ def repeated_tasks(scoring: Scoring, snapshots: Sequence[int], points: Points) -
 
 
 IsStored = Callable[[ScoreIndex, FeatureChoice, int, str], bool]
+"""Whether the scores of (index, features, step, metric) count as stored."""
 
 
 def missing(
     tasks: Iterable[ScoringTask], stored: Mapping[FeatureChoice, ScoreIndex], is_stored: IsStored
 ) -> list[ScoringTask]:
-    """Return the part of the tasks that is not stored; steps with the same metrics are one task.
-
-    Parameters
-    ----------
-    tasks
-        All scores that a run should have.
-    stored
-        The scores that it has.
-    is_stored
-        Whether the scores of (index, features, step, metric) count as stored.
-    """
+    """Return the part of the tasks that is not stored; steps with the same metrics are one task."""
     steps: dict[tuple[FeatureChoice, tuple[str, ...]], list[int]] = {}
     for task in tasks:
         index = stored.get(task.features, {})
@@ -142,15 +124,6 @@ def score_missing(
 
     Once the first features have scored every snapshot, it deletes the snapshots before the last,
     except those that other features still miss.
-
-    Parameters
-    ----------
-    folder, spec
-        The run.
-    scoring
-        Features and metrics.
-    keep_samples
-        Whether to delete no snapshot.
     """
     main = scoring.features[0]
     tasks = _missing(folder, spec, scoring)

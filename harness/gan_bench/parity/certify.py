@@ -39,11 +39,8 @@ class Pair:
 def pairs(targets: Sequence[str]) -> tuple[list[Pair], list[str]]:
     """Return the pairs to compare, and a sentence for each implementation that cannot be compared.
 
-    Parameters
-    ----------
-    targets
-        A recipe, or two implementations as names or paths. If empty, all recipes with several
-        registered implementations.
+    The targets are a recipe, or two implementations as names or paths, or none: then all recipes
+    with several registered implementations.
 
     Raises
     ------

@@ -17,14 +17,7 @@ from gan_bench.text import did_you_mean
 def expand(request: Request, command: str, place: Place | None = None) -> Plan:
     """Return all requested runs: seed by seed, and within a seed the frameworks interleaved.
 
-    Parameters
-    ----------
-    request
-        What to run.
-    command
-        The command line, which the plan's file records.
-    place
-        Where the runs will be executed (default: on this machine).
+    Without a place they will be executed on this machine.
 
     Raises
     ------

@@ -101,12 +101,7 @@ class Request(Frozen):
 def read_plan_file(path: Path, executors: Collection[str]) -> dict[str, Any]:
     """Read a plan's TOML file and check its keys.
 
-    Parameters
-    ----------
-    path
-        The file.
-    executors
-        The names of the installed schedulers; each may have a table in the file.
+    Each of the installed schedulers may have a table in the file.
 
     Raises
     ------

@@ -103,18 +103,7 @@ def build_page(
 ) -> Page:
     """Return the content of a report.
 
-    Parameters
-    ----------
-    path
-        The results folder.
-    results
-        Its content.
-    summary
-        Its runs in comparable groups.
-    title
-        Title; None for one made from the runs.
-    target_fid
-        FID for "time to FID"; None for that of each data set.
+    By default the title is made from the runs, and the target FID is that of the data set.
     """
     by_label = looks([(label, row.recipe, row.framework) for label, row in summary.rows.items()])
     names = Names()

@@ -34,14 +34,7 @@ def export(results_path: Path, out: Path, file_format: Format) -> Exported:
     A missing value is empty in CSV and null in JSON and Parquet; NaN is missing, too. JSON is a
     list with one object per row.
 
-    Parameters
-    ----------
-    results_path
-        A results folder.
-    out
-        The folder to write to; created if needed. Earlier files of these names are replaced.
-    file_format
-        The format, which is also the files' suffix.
+    ``out`` is created if needed; earlier files of these names are replaced.
 
     Raises
     ------

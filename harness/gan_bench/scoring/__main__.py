@@ -29,15 +29,6 @@ def score_run(
 
     Scores in the file stay unless there is a new value.
 
-    Parameters
-    ----------
-    run_dir
-        The run's folder.
-    request
-        What to score.
-    say
-        Called with a sentence for the log.
-
     Returns
     -------
     Scores

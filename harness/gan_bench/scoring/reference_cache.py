@@ -66,14 +66,7 @@ class ReferenceCache:
     ) -> tuple[FeatureFile, GaussianStatistics]:
         """Return the features of images and their statistics, cached or computed.
 
-        Parameters
-        ----------
-        model
-            The feature model.
-        images
-            The images.
-        keep
-            Whether to read and write the cache; this makes sense for real images.
+        ``keep`` reads and writes the cache, which makes sense for real images.
 
         Raises
         ------

@@ -40,22 +40,7 @@ def score_pair(
 ) -> list[Scores]:
     """Score FAKE against REAL with each of the features.
 
-    Parameters
-    ----------
-    real, fake
-        Images in a form that `open_images` accepts.
-    scoring
-        Features and metrics.
-    seed
-        Random seed for scoring.
-    threads
-        Number of threads of the feature model.
-    floor
-        Whether to score real images of the reference's other split too.
-    say
-        Called with a sentence for the user.
-    row
-        Row of a report to add; None: none.
+    ``floor`` also scores real images of the other split of the reference.
 
     Raises
     ------

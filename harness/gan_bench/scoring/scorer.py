@@ -75,17 +75,6 @@ class Scorer:
     ) -> None:
         """Load the feature model.
 
-        Parameters
-        ----------
-        real
-            The reference.
-        n_fake
-            Number of samples in each set.
-        options
-            How to score.
-        train_splits
-            The splits of the data set that the generator was trained on.
-
         Raises
         ------
         UsageError
@@ -177,14 +166,7 @@ class Scorer:
     ) -> list[MetricValue]:
         """Return the values of a set of images.
 
-        Parameters
-        ----------
-        fake
-            Images of the reference's shape.
-        metrics
-            Words of `gan_bench.metrics.METRICS`.
-        keep
-            Whether to cache their features; this makes sense for real images.
+        ``keep`` caches their features, which makes sense for real images.
 
         Raises
         ------

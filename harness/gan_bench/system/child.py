@@ -183,12 +183,7 @@ def ask(
 ) -> Any:
     """Ask a child process one question and return its answer, a JSON value.
 
-    Parameters
-    ----------
-    module, request, environment, python, limit_s, log
-        See `Child`; the module calls `reply`.
-    say
-        Called with each line of progress that the child reports.
+    The other parameters are those of `Child`; ``say`` is called with each line of progress.
 
     Raises
     ------

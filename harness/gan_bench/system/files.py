@@ -23,12 +23,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     A temporary file beside it is flushed to the disk and then renamed; its name starts with a dot
     and ends in ``.tmp``.
 
-    Parameters
-    ----------
-    path
-        The file; its folder must exist.
-    content
-        The whole content.
+    Its folder must exist.
 
     Raises
     ------
@@ -58,13 +53,6 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def write_json_atomically(path: Path, value: Any) -> None:
     """Write a value as indented JSON, whole or not at all.
-
-    Parameters
-    ----------
-    path
-        The file; its folder must exist.
-    value
-        A value that ``json`` can write.
 
     Raises
     ------

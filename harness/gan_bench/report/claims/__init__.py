@@ -67,13 +67,6 @@ def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
     Welch's test. The p values are corrected by Holm's method over the claims of the group that can
     be tested; the 95 % intervals are not corrected.
 
-    Parameters
-    ----------
-    group
-        Runs that may be ranked together.
-    losses
-        The frame of `gan_bench.results.load.Results`.
-
     Returns
     -------
     list of ClaimRow

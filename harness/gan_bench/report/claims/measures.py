@@ -98,17 +98,7 @@ def _known(figures: Iterable[tuple[int, float | None]]) -> dict[int, float]:
 
 
 def every_step(losses: pd.DataFrame, column: str, steps: int) -> NDArray[np.float64]:
-    """Return a run's loss at each step, float64 (steps,), NaN where it is missing.
-
-    Parameters
-    ----------
-    losses
-        The rows of one run, as in `gan_bench.results.load.Results`.
-    column
-        ``generator`` or ``discriminator``.
-    steps
-        Number of planned steps.
-    """
+    """Return a run's loss at each step, float64 (steps,), NaN where it is missing."""
     values = np.full(steps, np.nan)
     at = losses["step"].to_numpy(dtype=np.int64)
     within = (at >= 1) & (at <= steps)
@@ -140,13 +130,6 @@ def loss_fid_correlation(values: NDArray[np.float64], fids: Mapping[int, float])
 
     The loss of a point is the mean over the steps since the previous point. The first point is left
     out, because an untrained generator has no loss.
-
-    Parameters
-    ----------
-    values
-        Losses from `every_step`.
-    fids
-        FID by step.
 
     Returns
     -------

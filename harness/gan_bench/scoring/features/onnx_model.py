@@ -154,18 +154,7 @@ class FeatureModel:
     ) -> None:
         """Load a model.
 
-        Parameters
-        ----------
-        path
-            The ``.onnx`` file.
-        name
-            Name of the model (default: the file's name without its suffix).
-        threads
-            Number of threads, at least 1.
-        weights
-            Origin of the weights, if the model was made on this machine.
-        cuda
-            Whether to use a GPU if ONNX Runtime can.
+        Its name is by default the file's name without suffix. ``cuda`` allows a GPU.
 
         Raises
         ------

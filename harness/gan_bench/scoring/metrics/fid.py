@@ -65,15 +65,6 @@ def frechet_interval(
     The lower end is a lower bound from means and traces alone, minus its error: the squared
     distance of the means without its bias, plus the squared difference of the traces' roots.
 
-    Parameters
-    ----------
-    real, fake
-        Features of both sides.
-    statistics
-        Statistics of both sides.
-    value
-        The Frechet distance between them.
-
     Returns
     -------
     Interval | None
@@ -156,14 +147,7 @@ def frechet_at_infinity(
     extends the one before it in one random order. The standard error is that of the jackknife over
     groups of samples.
 
-    Parameters
-    ----------
-    real
-        Statistics of the real images.
-    fake
-        Features of at least `SAMPLES_PER_DIMENSION` samples per dimension.
-    seed
-        Random seed of the order.
+    ``fake`` needs at least `SAMPLES_PER_DIMENSION` samples per dimension.
     """
     small = fake.dimensions <= _MANY_DIMENSIONS
     points = POINTS if small else POINTS_OF_MANY_DIMENSIONS

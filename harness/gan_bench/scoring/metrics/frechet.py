@@ -96,11 +96,6 @@ class GaussianStatistics:
     def without(self, part: "GaussianStatistics") -> "GaussianStatistics":
         """Return the statistics of the images that are not in ``part``.
 
-        Parameters
-        ----------
-        part
-            Statistics of some of the images; more than ``dimensions`` images must remain.
-
         Raises
         ------
         GanBenchError
@@ -243,11 +238,6 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> Frec
     whose squares are the eigenvalues of :math:`S_1 S_2`. This needs neither complex numbers nor
     regularisation. If both covariances are far from singular, squaring costs no relevant precision,
     and the eigenvalues of :math:`F_1 S_2 F_1^T` are used instead, which is faster.
-
-    Parameters
-    ----------
-    real, fake
-        Statistics of the same features, of at least two images each.
 
     Returns
     -------

@@ -31,10 +31,7 @@ def kernel_distance(real: FeatureFile, fake: FeatureFile) -> KernelDistance:
     either side at a time, which needs only the kernel's row sums. Memory does not grow with the
     number of images beyond these sums.
 
-    Parameters
-    ----------
-    real, fake
-        Features of at least three images each.
+    Each side needs at least three images.
     """
     m, n = real.count, fake.count
     within_real, within_fake = _within(real), _within(fake)
