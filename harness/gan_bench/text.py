@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal
 
 from markupsafe import Markup
@@ -117,6 +118,11 @@ def markdown_text(text: str) -> Markup:
     """Return text for one line of markdown, where none of it is markup."""
     line = " ".join(sanitize(text).split())
     return Markup(html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False))
+
+
+def timestamp() -> str:
+    """Return the present time in UTC, to the second, as files have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:

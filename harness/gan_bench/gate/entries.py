@@ -4,7 +4,6 @@ import math
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,6 +14,7 @@ from gan_bench.analysis.runs import Run, collect_runs
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
 from gan_bench.results.load import Results, load_results
+from gan_bench.text import timestamp
 from gan_bench.version import __version__
 
 
@@ -105,7 +105,7 @@ def freeze(
     enough.sort(key=lambda entry: (entry.implementation, entry.dataset, entry.budget_images))
     baseline = Baseline(
         gan_bench=__version__,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=timestamp(),
         command=command,
         entries=tuple(enough),
     )

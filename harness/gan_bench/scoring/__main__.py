@@ -76,18 +76,7 @@ def score_run(
         for sentence in scorer.notices():
             say(sentence)
     names = [name for metric in METRICS for name in figure_names(metric, scorer.name)]
-    result = Scores(
-        status="ok",
-        warnings=scorer.warnings,
-        score_s=time.perf_counter() - began,
-        protocol=scorer.protocol,
-        fingerprint=scorer.protocol.fingerprint,
-        versions=scorer.versions,
-        weights=scorer.weights,
-        floor=floor.values,
-        floor_reason=floor.reason,
-        scores=rows,
-    )
+    result = scorer.scores(rows, floor, began)
     # Read only now: a scorer whose parent was killed may have written meanwhile.
     if path.exists():
         result = result.merged(Scores.read(path))

@@ -21,7 +21,8 @@ import onnxruntime
 import psutil
 
 from gan_bench.errors import GanBenchError
-from gan_bench.scoring.features.onnx_model import FeatureFile, FeatureModel
+from gan_bench.scoring.array_file import FeatureFile
+from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, gaussian
 from gan_bench.system.files import file_sha256

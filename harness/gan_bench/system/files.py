@@ -12,7 +12,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from gan_bench.errors import GanBenchError
+from gan_bench.errors import GanBenchError, UsageError
 
 _LOG_TAIL_BYTES = 16_384
 
@@ -242,6 +242,25 @@ def writing(results: Path) -> Iterator[None]:
         raise GanBenchError(
             f"The results folder {results} cannot be written ({error.strerror or error}: "
             f"{error.filename}); finished runs are kept, and the same command continues."
+        ) from error
+
+
+@contextlib.contextmanager
+def writing_to(out: Path, what: str) -> Iterator[None]:
+    """Create the folder of ``--out``, and turn a failure to write to it into one sentence.
+
+    Raises
+    ------
+    UsageError
+        Replaces an OSError.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"The {what} cannot be written to {out} ({error.strerror}); name another folder with "
+            "--out."
         ) from error
 
 

@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 
 from gan_bench.errors import GanBenchError
 from gan_bench.results.scores import MetricValue
-from gan_bench.scoring.features.onnx_model import FeatureFile
+from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.metrics import MetricFamily, Side
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
 from gan_bench.streams import Stream, generator

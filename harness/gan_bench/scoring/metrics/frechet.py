@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from gan_bench.errors import GanBenchError
-from gan_bench.scoring.features.onnx_model import FeatureFile
+from gan_bench.scoring.array_file import FeatureFile
 
 _WELL_CONDITIONED = 1e-7
 """Ratio of smallest to largest pivot above which squaring costs no relevant precision."""

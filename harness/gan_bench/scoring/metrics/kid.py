@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.results.scores import MetricValue
-from gan_bench.scoring.features.onnx_model import FeatureFile, pairs_of_blocks
+from gan_bench.scoring.array_file import FeatureFile, pairs_of_blocks
 from gan_bench.scoring.metrics import MetricFamily, Side, check_count
 
 _BLOCK = 1024
