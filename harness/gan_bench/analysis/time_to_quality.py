@@ -15,7 +15,7 @@ DEFAULT_TARGETS = {("mnist", "lenet"): 30.0, ("mnist-5k", "lenet"): 30.0}
 be read. Others have no target unless the user names one."""
 _POINTS = ("label", "run_id", "seed", "ok", "step", "images", "train_s", "value")
 _LEAST_POINTS = 4
-"""With fewer evaluation points a straight line between two says nothing of what lies between."""
+"""Linear interpolation between fewer evaluation points would be too coarse."""
 
 
 @dataclass(frozen=True)

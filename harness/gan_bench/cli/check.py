@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gan_bench.cli.options import (
-    PositiveNumber,
+    POSITIVE,
     console,
     device_and_seed,
     json_option,
@@ -23,7 +23,7 @@ from gan_bench.cli.options import (
 @click.argument("target")
 @device_and_seed
 @click.option(
-    "--timeout", type=PositiveNumber(), default=3600, help="Stop the suite after this many seconds."
+    "--timeout", type=POSITIVE, default=3600, help="Stop the suite after this many seconds."
 )
 @json_option
 def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -> None:
@@ -62,7 +62,7 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
     "--batch-size",
     type=click.IntRange(2, 65_536),
     default=32,
-    help="Batch size, limited to the recipe's.",
+    help="Batch size; the recipe's own if that is smaller.",
 )
 @click.option(
     "--paired-steps",
@@ -73,7 +73,7 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
 @click.option(
     "--timeout",
     "limit_s",
-    type=PositiveNumber(),
+    type=POSITIVE,
     default=3600,
     help="Stop the comparison of a pair after this many seconds.",
 )
