@@ -41,7 +41,7 @@ def read_images(path: Path) -> NDArray[np.uint8]:
 
 
 def read_labels(path: Path, classes: int) -> NDArray[np.int64]:
-    """Read an IDX file of labels.
+    """Read an IDX file of labels, all of which must be below ``classes``.
 
     It may be gzipped; its name does not matter.
 

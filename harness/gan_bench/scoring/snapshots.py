@@ -47,7 +47,7 @@ def grid(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> ND
 
 
 def grid_png(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> bytes:
-    """Return `grid` as a lossless PNG.
+    """Return `grid` of uint8 (n, height, width, channels) as a lossless PNG.
 
     Raises
     ------

@@ -33,7 +33,8 @@ class Nearest:
 def nearest_training_images(images: ImageSet, training: NDArray[np.uint8]) -> Nearest:
     """Return the nearest training image of each of the first `MOST` images.
 
-    The search uses float32; the returned distances are computed in float64.
+    All images are uint8 (n, height, width, channels) of one shape. The search uses float32; the
+    returned distances are computed in float64.
     """
     compared = _flat(images.first(MOST))
     mean = training[: 10 * _BLOCK].mean(axis=0, dtype=np.float64).astype(np.float32).ravel() / 255
