@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 
 from gan_bench import data
+from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.registry import registered
-from gan_bench.system.processes import worker_environment
 
 SHORT = ("--steps", "4", "--evaluations", "2", "--samples", "1000", "--device", "cpu")
 

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request
+from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.registry import registered
-from gan_bench.system.processes import worker_environment
 
 
 def measure(name: str, rounds: int, steps: int) -> None:

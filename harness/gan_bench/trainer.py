@@ -5,7 +5,7 @@ order, latents, seeds, the clock, evaluation points, checkpoints. A trainer cont
 fast: the input pipeline on the device, compilation, memory layout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
@@ -160,3 +160,28 @@ class Trainer(Protocol):
 
 
 LOSS_COLUMNS = ("generator", "discriminator", "d_real", "d_fake")
+
+
+def _no_environment(*, threads: int, deterministic: bool) -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What the harness must know of a framework before a process imports it.
+
+    An entry point of the group ``gan_bench.frameworks``, named as in implementations' names, leads
+    to an instance, in a module that does not import the framework.
+    """
+
+    packages: tuple[str, ...]
+    """Distributions that must be installed; their versions are part of a run's identity."""
+    install: str
+    """The command that installs them."""
+    module: str
+    """The module whose import fails if the installation is broken."""
+    environment: Callable[..., dict[str, str]] = _no_environment
+    """Called with ``threads=`` and ``deterministic=``; returns environment variables of a worker:
+    the threads of each operation, float32 as it is, no more GPU memory than is used."""
+    gpus: Callable[[], int] = lambda: 0
+    """Imports the framework and returns the number of GPUs that it can use."""

@@ -9,14 +9,18 @@ from gan_bench.parity.messages import Message, ObserveRequest, receive
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plan import device_kind
 from gan_bench.plugins.describe import MNIST_SHAPE, Description, describe
-from gan_bench.plugins.frameworks import framework_problem, identifying_versions, versions_of
+from gan_bench.plugins.frameworks import (
+    framework_problem,
+    identifying_versions,
+    versions_of,
+    worker_environment,
+)
 from gan_bench.plugins.registry import Implementation, find, registered
 from gan_bench.results.certificate import BOUNDS, Certificate, Party, certificate_id, without_budget
 from gan_bench.results.layout import open_results
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import default_threads, device_in_child, machine
 from gan_bench.system.locks import device_lock
-from gan_bench.system.processes import worker_environment
 from gan_bench.text import did_you_mean, timestamp
 
 

@@ -129,7 +129,7 @@ def _describe_all(
 
 def _check_pythons(request: Request) -> None:
     known = {implementation.framework for implementation in registered().values()}
-    known |= frameworks.FRAMEWORKS.keys()
+    known |= frameworks.frameworks().keys()
     for framework in request.python:
         if framework not in known:
             hint = did_you_mean(framework, sorted(known))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.plugins.frameworks import framework_problem
+from gan_bench.plugins.frameworks import framework_problem, worker_environment
 from gan_bench.plugins.registry import (
     Implementation,
     recipe_entry_point,
@@ -28,7 +28,6 @@ from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import check_device, device_in_child
 from gan_bench.system.files import write_atomically, writing_to
-from gan_bench.system.processes import worker_environment
 
 MAX_IMAGES = 100_000
 """Maximum number of images."""
