@@ -111,10 +111,10 @@ def _described(target: str) -> Description:
 
 
 def _chosen(reference: str, other: str) -> Pair:
-    first, second = find([reference, other]) if reference != other else (reference, other)
-    if first == second:
+    chosen = find([reference, other])
+    if len(chosen) == 1:
         raise UsageError(f"{reference} was named twice; name two different implementations.")
-    return _pair(_described(first), _described(second), None)
+    return _pair(_described(chosen[0]), _described(chosen[1]), None)
 
 
 def _pair(reference: Description, other: Description, name: str | None) -> Pair:
@@ -122,6 +122,10 @@ def _pair(reference: Description, other: Description, name: str | None) -> Pair:
     recipes = reference.implementation.recipe, other.implementation.recipe
     if names[0] == names[1]:
         raise UsageError(f"Both implementations are called {names[0]}; rename one file.")
+    if reference.implementation.is_same_class(other.implementation):
+        raise UsageError(
+            f"{names[0]} and {names[1]} are the same class; name two different implementations."
+        )
     if recipes[0] != recipes[1]:
         raise UsageError(
             f"{names[0]} implements the recipe {recipes[0]}, and {names[1]} implements "
@@ -135,7 +139,8 @@ def _pair(reference: Description, other: Description, name: str | None) -> Pair:
             f"{names[0]} and {names[1]} have different recipe values ({differing[0]}: {first} and "
             f"{second}); only implementations with the same values can be compared."
         )
-    return Pair(name or f"{names[0]}--{names[1]}", reference, other)
+    files = reference.implementation.file_name, other.implementation.file_name
+    return Pair(name or f"{files[0]}--{files[1]}", reference, other)
 
 
 def _unknown(recipe: str, known: dict[str, list[Implementation]]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import combinations
 
 from gan_bench import data
 from gan_bench.errors import UsageError
@@ -159,9 +160,18 @@ def _check(
                 f"more than the {train_images:,} training images of "
                 f"{data.label(dataset.name)}; set a smaller one."
             )
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"Two of the targets are called {name}; rename one file.")
+    for first, second in combinations(descriptions, 2):
+        one, other = first.implementation, second.implementation
+        if one.name == other.name:
+            places = [i.path or "the registered implementation" for i in (one, other)]
+            raise UsageError(
+                f"{one.name} is the name of both {places[0]} and {places[1]}; rename one file."
+            )
+        if one.is_same_class(other):
+            raise UsageError(
+                f"{one.name} and {other.name} are both the class {one.attribute} of {one.path}; "
+                "name it once."
+            )
     for name in request.set:
         if name not in names and name not in targets:
             raise UsageError(

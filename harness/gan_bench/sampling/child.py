@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gan_bench.contract import check_samples
 from gan_bench.data.draws import evaluation_latents
 from gan_bench.errors import GanBenchError
-from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.loader import load_trainer, source_sha256
 from gan_bench.recipe import Recipe
 from gan_bench.sampling import SampleRequest
 from gan_bench.system.child import run
@@ -21,12 +21,11 @@ _BATCH = 1_024
 """Number of samples in memory at a time."""
 
 
-def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
+def _sampled(request: SampleRequest, trainer_class: type[Trainer]) -> Iterator[NDArray[np.uint8]]:
     """Yield the samples in batches, from a trainer that is built as for training."""
     spec = request.spec
-    trainer_class = load_trainer(spec.implementation)
     dataset = spec.load_dataset()
-    recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
+    recipe_class: type[Recipe] = trainer_class.recipe_class
     recipe = recipe_class.model_validate(spec.recipe_values)
     train = dataset.training(spec.train_splits)
     trainer: Trainer = trainer_class(
@@ -60,20 +59,24 @@ def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
 
 
 def sample(content: bytes, answers: IO[bytes]) -> None:
-    """Write a line of JSON with the shape of all images or an error, then the images' bytes."""
+    """Write a line of JSON with the source's hash and the shape or an error, then the images."""
     request = SampleRequest.model_validate_json(content)
+    head: dict[str, Any] = {}
     started = False
     try:
-        for images in _sampled(request):
+        trainer_class = load_trainer(request.spec.implementation)
+        head["source_sha256"] = source_sha256(request.spec.implementation)
+        for images in _sampled(request, trainer_class):
             if not started:
-                shape = (request.count, *images.shape[1:])
-                answers.write(json.dumps({"shape": shape}).encode() + b"\n")
+                head["shape"] = (request.count, *images.shape[1:])
+                answers.write(json.dumps(head).encode() + b"\n")
                 started = True
             answers.write(np.ascontiguousarray(images).data)
     except (GanBenchError, Unsupported) as error:
         if started:
             raise
-        answers.write(json.dumps({"error": failure_reason(error)}).encode() + b"\n")
+        head["error"] = failure_reason(error)
+        answers.write(json.dumps(head).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.plan import RunSpec
 from gan_bench.plugins.frameworks import framework_problem
-from gan_bench.plugins.registry import (
-    Implementation,
-    recipe_entry_point,
-    sha256_of_file,
-    sha256_of_modules,
-)
+from gan_bench.plugins.registry import Implementation
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import find_run
 from gan_bench.results.training_files import last_checkpoint, write_images
@@ -91,13 +87,6 @@ def sample(
     step, checkpoint = _checkpoint(folder)
     implementation = spec.implementation
     _check_available(implementation, spec.python, record.run_id)
-    current = current_source_sha256(implementation)
-    if current is not None and current != spec.source_sha256:
-        say(
-            f"The source of {implementation.name} has changed since the run (sha256 "
-            f"{spec.source_sha256[:12]} then, {current[:12]} now); the run's weights are loaded "
-            "into the current code."
-        )
     sampling_device = check_device(device or spec.device)
     stem = f"{record.run_id}-step{step}" + (f"-seed{seed}" if seed is not None else "")
     files = SampleFiles(images=out / f"{stem}.npz", grid=out / f"{stem}.png")
@@ -112,7 +101,7 @@ def sample(
     try:
         # Fail before the long work if the folder cannot be written.
         out.mkdir(parents=True, exist_ok=True)
-        images = _sample_in_child(request, record.run_id, sampling_device)
+        images = _sample_in_child(request, record.run_id, sampling_device, say)
         write_images(files.images, images)
         write_atomically(files.grid, grid_png(images, *_square(count)))
     except OSError as error:
@@ -123,7 +112,9 @@ def sample(
     return files
 
 
-def _sample_in_child(request: SampleRequest, run_id: str, device: str) -> NDArray[np.uint8]:
+def _sample_in_child(
+    request: SampleRequest, run_id: str, device: str, say: Callable[[str], None]
+) -> NDArray[np.uint8]:
     spec = request.spec
     try:
         child = Child(
@@ -140,19 +131,7 @@ def _sample_in_child(request: SampleRequest, run_id: str, device: str) -> NDArra
             f"does not start ({error.strerror})."
         ) from error
     with child:
-        return _received(child, run_id)
-
-
-def current_source_sha256(implementation: Implementation) -> str | None:
-    """Return the sha256 that a new run would record, None if the source cannot be read."""
-    try:
-        if implementation.path is not None:
-            return sha256_of_file(Path(implementation.path))
-        point = recipe_entry_point(implementation.recipe)
-        modules = [str(implementation.module), *([point.module] if point else [])]
-        return sha256_of_modules(modules)
-    except (OSError, SyntaxError, ValueError):
-        return None  # the child process reports the problem
+        return _received(child, run_id, spec, say)
 
 
 def _checkpoint(folder: RunFolder) -> tuple[int, Path]:
@@ -179,9 +158,18 @@ def _check_available(implementation: Implementation, python: str | None, run_id:
         raise UsageError(f"The run {run_id} cannot be sampled: {problem}.")
 
 
-def _received(child: Child, run_id: str) -> NDArray[np.uint8]:
+def _received(
+    child: Child, run_id: str, spec: RunSpec, say: Callable[[str], None]
+) -> NDArray[np.uint8]:
     line = child.answers.readline()
     head = json.loads(line) if line else {}
+    current = head.get("source_sha256", spec.source_sha256)
+    if current != spec.source_sha256:
+        say(
+            f"The source of {spec.implementation.name} has changed since the run (sha256 "
+            f"{spec.source_sha256[:12]} then, {current[:12]} now); the run's weights are loaded "
+            "into the current code."
+        )
     if "error" in head:
         raise UsageError(f"The run {run_id} cannot be sampled: {head['error'].rstrip('.')}.")
     images = np.empty(head.get("shape", 0), dtype=np.uint8)

@@ -13,7 +13,7 @@ from gan_bench.contract import check_samples, loss_table, weights_sha256
 from gan_bench.data.draws import batches, evaluation_latents, training_latents
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import RunSpec
-from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.loader import load_trainer, source_sha256
 from gan_bench.recipe import Recipe
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
@@ -149,6 +149,7 @@ class Training:
         """Import the trainer, load the data, build, and restore the last checkpoint."""
         started = perf_counter()
         trainer_class = load_trainer(self.spec.implementation)
+        self._check_source()
         imported = perf_counter()
         dataset = self.spec.load_dataset()
         loaded = perf_counter()
@@ -179,6 +180,16 @@ class Training:
             setup_s=perf_counter() - loaded,
             paired=initial is not None,
         )
+
+    def _check_source(self) -> None:
+        """Refuse code that is not the planned one: the run's id names the planned source."""
+        implementation = self.spec.implementation
+        # Another environment may have other packages that are not identified by a version.
+        if self.spec.python is None and source_sha256(implementation) != self.spec.source_sha256:
+            raise GanBenchError(
+                f"the source of {implementation.name} has changed since the run was planned; the "
+                "same command plans a new run of it"
+            )
 
     def _restore(self) -> None:
         """Continue from the last checkpoint if it and its losses exist."""
