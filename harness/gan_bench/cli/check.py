@@ -9,6 +9,7 @@ import click
 from gan_bench.cli.options import (
     PositiveNumber,
     console,
+    dataset_option,
     json_option,
     print_json,
     results_option,
@@ -31,8 +32,11 @@ from gan_bench.cli.options import (
     show_default=True,
     help="Stop the suite after this many seconds.",
 )
+@dataset_option("synthetic images of a shape that the recipe can make")
 @json_option
-def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -> None:
+def verify(
+    target: str, device: str, seed: int, timeout: float, dataset: str | None, as_json: bool
+) -> None:
     """Check that an implementation keeps the trainer contract.
 
     TARGET is a name from `gan-bench list`, or a path to a .py file.
@@ -51,6 +55,7 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
         threads=default_threads(),
         seed=seed,
         limit_s=timeout,
+        dataset=dataset,
     )
     for check in results:
         done.append(check)
@@ -97,11 +102,18 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
     show_default=True,
     help="Stop the comparison of a pair after this many seconds.",
 )
+@dataset_option("mnist-5k")
 @results_option
 @click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
 @json_option
 def parity(
-    what: tuple[str, ...], device: str, results: Path, wait: bool, as_json: bool, **values: Any
+    what: tuple[str, ...],
+    device: str,
+    results: Path,
+    wait: bool,
+    dataset: str | None,
+    as_json: bool,
+    **values: Any,
 ) -> None:
     """Certify that implementations are numerically equivalent.
 
@@ -113,8 +125,10 @@ def parity(
     from gan_bench.system.devices import check_device
 
     setup = Setup(device=check_device(device), **values)
+    if dataset is not None:
+        setup = setup.on(dataset)
     command = typed()
-    pairs_to_certify, left_out = pairs(what)
+    pairs_to_certify, left_out = pairs(what, setup.image_shape)
     for sentence in left_out:
         click.echo(sentence, err=True)
     certificates = []

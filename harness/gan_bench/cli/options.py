@@ -1,12 +1,15 @@
 """What commands share: options, the terminal, and the command line as typed."""
 
+import contextlib
+import errno
+import io
 import math
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -54,6 +57,15 @@ def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="Results folder.",
     )(command)
+
+
+def dataset_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``--dataset`` to a command that checks implementations."""
+    return click.option(
+        "--dataset",
+        metavar="NAME",
+        help=f"Data set whose images are used, such as folder:faces,size=64 (default: {default}).",
+    )
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -131,6 +143,65 @@ def engine_for(executor: str, request: "Request", slurm: str | None) -> "Schedul
     return find_scheduler(executor)(SchedulerOptions(common, own, request.device, request.threads))
 
 
+class OutputLost(Exception):
+    """stdout or stderr takes no more: its reader has left, or its disk is full.
+
+    It is no OSError, so nothing takes it for a fault of the results folder.
+    """
+
+    def __init__(self, descriptor: int, error: OSError) -> None:
+        super().__init__(f"The output cannot be written ({error.strerror}).")
+        self.reader_left = error.errno == errno.EPIPE
+        """Whether it is a pipe such as that of ``gan-bench list | head -1``."""
+        self._descriptor = descriptor
+
+    def discard(self) -> None:
+        """Discard what is still buffered and all further output, which would fail again."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._descriptor)
+        os.close(nowhere)
+
+
+class _Output(io.FileIO):
+    """The file behind stdout or stderr."""
+
+    def write(self, content: Any, /) -> int:
+        """Write bytes; raise `OutputLost` if that fails."""
+        try:
+            return super().write(content)
+        except OSError as error:
+            raise OutputLost(self.fileno(), error) from error
+
+
+@contextlib.contextmanager
+def output() -> Iterator[None]:
+    """Let stdout and stderr replace what they cannot encode, and raise `OutputLost`."""
+    kept = sys.stdin, sys.stdout, sys.stderr
+    for name in ("stdin", "stdout", "stderr"):
+        stream: TextIO | None = getattr(sys, name)
+        if stream is None:  # closed: the next file that is opened would take its number
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, _guarded(stream))
+    try:
+        yield
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = kept
+
+
+def _guarded(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    errors = "replace" if stream.errors == "strict" else stream.errors
+    try:
+        file = _Output(stream.fileno(), "wb", closefd=False)
+    except OSError:  # it is in memory
+        stream.reconfigure(errors=errors)
+        return stream
+    return io.TextIOWrapper(
+        io.BufferedWriter(file), stream.encoding, errors, line_buffering=stream.line_buffering
+    )
+
+
 def say(sentence: str) -> None:
     """Print a message to stderr, beside the output."""
     click.echo(sentence, err=True)
@@ -138,7 +209,8 @@ def say(sentence: str) -> None:
 
 def typed() -> str:
     """Return the command line as typed, for records."""
-    return shlex.join(["gan-bench", *sys.argv[1:]])
+    words = shlex.join(["gan-bench", *sys.argv[1:]])
+    return os.fsencode(words).decode("utf-8", "replace")  # a locale may not have decoded it
 
 
 def console() -> "Console":

@@ -1,6 +1,7 @@
 """Finds the missing scores of a run and computes them in child processes."""
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from gan_bench.scoring import ScoringAnswer, ScoringRequest, ScoringTask
 from gan_bench.scoring.features import FeatureChoice, Scoring
 from gan_bench.scoring.features.by_name import model_sha256
 from gan_bench.scoring.snapshots import keep_grids, snapshot_paths
+from gan_bench.system.processes import UTF8_OUTPUT
 
 Points = Literal["final", "all"]
 """Snapshots that are scored again: the last one, or all."""
@@ -204,7 +206,11 @@ def _ask(folder: RunFolder, request: ScoringRequest) -> ScoringAnswer:
     with (
         (folder.path / "score.log").open("ab") as log,
         subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, **UTF8_OUTPUT},
         ) as process,
     ):
         assert process.stdin is not None and process.stdout is not None

@@ -198,7 +198,9 @@ def _check_this_node(order: NodeCheck) -> list[Finding]:
 
 def _results(results: Path) -> Finding:
     try:
-        ResultsFolder(results).jobs.joinpath(".preflight").write_text(os.uname().nodename)
+        ResultsFolder(results).jobs.joinpath(".preflight").write_text(
+            os.uname().nodename, encoding="utf-8"
+        )
         ResultsFolder(results).jobs.joinpath(".preflight").unlink()
     except OSError as error:
         return Finding("results", "missing", f"{results} cannot be written ({error.strerror})")

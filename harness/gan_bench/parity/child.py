@@ -12,7 +12,6 @@ from gan_bench.contract import check_samples, loss_table
 from gan_bench.data import Split
 from gan_bench.errors import first_validation_error
 from gan_bench.parity.messages import (
-    DATASET,
     TEN_STEPS,
     Inputs,
     Message,
@@ -149,7 +148,7 @@ def observe(content: bytes, answers: IO[bytes]) -> None:
     trainer_class = load_trainer(request.implementation)
     recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
     recipe = recipe_class.model_validate(request.recipe_values)
-    observation = Observation(trainer_class, recipe, data.load(DATASET).train, request)
+    observation = Observation(trainer_class, recipe, data.load(request.dataset).train, request)
     for message in observation.messages():
         send(answers, message)
 

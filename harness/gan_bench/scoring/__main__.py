@@ -184,7 +184,7 @@ def main() -> int:
         answer = ScoringAnswer(status=status, problem=scores.reason)
     if answer.problem is not None:
         sys.stderr.write(f"{answer.problem}\n")
-    with os.fdopen(answers, "w") as file:
+    with os.fdopen(answers, "w", encoding="utf-8") as file:
         file.write(answer.model_dump_json())
     return {"ok": 0, "incomplete": 1, "failed": 2}[answer.status]
 

@@ -117,7 +117,7 @@ class ReferenceCache:
         if self._folder is None:
             return
         entry = self._new_folder()
-        (entry / _VALUES).write_text(json.dumps(values, allow_nan=False))
+        (entry / _VALUES).write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
         self._publish(key, entry, {})
 
     def _new_folder(self) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from gan_bench.errors import GanBenchError
+from gan_bench.errors import GanBenchError, UsageError
 
 _LOG_TAIL_BYTES = 16_384
 
@@ -35,18 +35,15 @@ def write_atomically(path: Path, content: bytes) -> None:
     OSError
         The file cannot be written; an old file is unchanged and no temporary file remains.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            # mkstemp restricts files to their owner; results are as readable as other files.
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        temporary = _written_beside(path, content)
+        try:
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # not the temporary file
         raise
     # Without this, a power failure may undo the rename.
     folder = os.open(path.parent, os.O_RDONLY)
@@ -54,6 +51,65 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _written_beside(path: Path, content: bytes) -> Path:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            # mkstemp restricts files to their owner; results are as readable as other files.
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that the user named, whole or not at all; create its folder if needed.
+
+    A device or a pipe, such as ``/dev/stdout``, is written as it is, and a link keeps its target.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(content)
+        else:
+            write_atomically(path.resolve(), content)
+
+
+def check_output(path: Path) -> None:
+    """Check that `write_output` will be able to write a file, and leave nothing behind.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not path.exists() or path.is_file():
+            _written_beside(path.resolve(), b"").unlink()
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); name another file."
+        ) from error
 
 
 def write_json_atomically(path: Path, value: Any) -> None:

@@ -22,7 +22,10 @@ from gan_bench.trainer import Trainer
 
 BATCH_SIZE = 8
 IMAGES = 64
-SHAPES = ((28, 28, 1), (32, 32, 3), (32, 32, 1), (64, 64, 3))
+SHAPES = tuple(
+    (side, side, channels)
+    for side, channels in ((28, 1), (32, 3), (32, 1), (64, 3), (64, 1), (128, 3), (128, 1))
+)
 CHECKS: dict[str, Callable[[TrainerPool], None]] = {
     check.__name__.replace("_", " "): check
     for checks in (
@@ -69,7 +72,8 @@ def check_trainer(
         Random seed, 0 <= seed < 2**64 - 1.
     images
         uint8 (n, height, width, channels), n >= 2; default: 64 synthetic ones, in the first of
-        28x28x1, 32x32x3, 32x32x1 and 64x64x3 that the recipe can make.
+        28x28x1, 32x32x3, 32x32x1, 64x64x3, 64x64x1, 128x128x3 and 128x128x1 that the recipe can
+        make.
     labels
         int64 (n,); default: 0 to 9 in turn.
     on_result
