@@ -191,7 +191,7 @@ def output() -> Iterator[None]:
 
 
 def _guarded(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    errors = "replace" if stream.errors == "strict" else stream.errors
+    errors = "backslashreplace" if stream.errors == "backslashreplace" else "replace"
     try:
         file = _Output(stream.fileno(), "wb", closefd=False)
     except OSError:  # it is in memory
