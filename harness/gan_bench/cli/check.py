@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gan_bench.cli.options import (
-    PositiveNumber,
+    POSITIVE,
     console,
     dataset_option,
     json_option,
@@ -27,7 +27,7 @@ from gan_bench.cli.options import (
 )
 @click.option(
     "--timeout",
-    type=PositiveNumber(),
+    type=POSITIVE,
     default=3600,
     show_default=True,
     help="Stop the suite after this many seconds.",
@@ -85,7 +85,7 @@ def verify(
     type=click.IntRange(2, 65_536),
     default=32,
     show_default=True,
-    help="Batch size, limited to the recipe's.",
+    help="Batch size; the recipe's own if that is smaller.",
 )
 @click.option(
     "--paired-steps",
@@ -97,7 +97,7 @@ def verify(
 @click.option(
     "--timeout",
     "limit_s",
-    type=PositiveNumber(),
+    type=POSITIVE,
     default=3600,
     show_default=True,
     help="Stop the comparison of a pair after this many seconds.",
