@@ -43,8 +43,9 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        error.filename, error.filename2 = str(path), None  # not the temporary file
-        raise
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # not the temporary file
     # Without this, a power failure may undo the rename.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
