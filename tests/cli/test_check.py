@@ -36,7 +36,10 @@ def test_parity_takes_the_images_of_a_data_set(bench, target, plugin):
     assert done.code == 0, done.out + done.err
     path = bench.folder / "results/local/parity/colour--twin.8x6x3.json"
     certificate = json.loads(path.read_text())
-    assert (certificate["image_shape"], certificate["dataset"]) == ([8, 6, 3], "folder:pictures")
+    assert (certificate["image_shape"], certificate["dataset"]) == (
+        [8, 6, 3],
+        "folder:pictures test=16",
+    )
     assert bench("parity", target, twin, *quick).code == 1
 
 

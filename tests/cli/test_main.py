@@ -1,6 +1,7 @@
 """What every command does with an output that takes no more, and with a fault of its own."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -153,7 +154,7 @@ OUT = {
 
 
 @pytest.mark.parametrize("name", OUT)
-@pytest.mark.parametrize("place", ["base.json/in-a-file", "/proc/nowhere/file", "/dev/full"])
+@pytest.mark.parametrize("place", ["base.json/in-a-file", "/proc/nowhere/file"])
 def test_a_place_that_cannot_be_written_is_one_sentence(cli, folders, name, place):
     done = cli(*OUT[name], place)
     assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
@@ -161,9 +162,27 @@ def test_a_place_that_cannot_be_written_is_one_sentence(cli, folders, name, plac
     assert not list(folders.glob(".*"))
 
 
+@pytest.mark.parametrize("name", OUT)
+def test_a_full_disk_behind_a_file_is_one_sentence(cli, folders, name):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        done = cli(*OUT[name], "new")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
+    assert "cannot be written" in done.err and "new" in done.err
+    assert not [path for path in folders.rglob("new/**/*") if path.is_file()]
+    assert not list(folders.rglob("*.tmp"))
+
+
 @pytest.mark.parametrize("name", ["junit", "markdown", "baseline"])
-def test_a_device_is_written_and_a_link_keeps_its_target(cli, folders, name):
-    assert cli(*OUT[name], "/dev/null").code == 0
+def test_a_pipe_is_written_and_a_link_keeps_its_target(cli, folders, name):
+    reading, writing = os.pipe()  # no device: a rename would replace it
+    with os.fdopen(reading, "rb") as file:
+        done = cli(*OUT[name], f"/dev/fd/{writing}")
+        os.close(writing)
+        assert (done.code, file.read(1) != b"") == (0, True)
     (folders / "target").write_text("before")
     (folders / "link").symlink_to("target")
     assert cli(*OUT[name], "link").code == 0
@@ -206,3 +225,18 @@ def test_exit_codes_of_exceptions(error, code):
 
     done = CliRunner().invoke(group, ["command"])
     assert (done.exit_code, "Traceback" in done.stderr) == (code, code == 70)
+
+
+def test_a_run_whose_output_is_lost_blames_no_results_folder_and_continues(bench, plugin):
+    command = ("run", plugin("gan"), "--images", "256", "--evaluations", "2", "--samples", "100")
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            bench.command(*command),
+            cwd=bench.folder,
+            env=bench.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (2, f"{LOST}\n")
+    assert bench(*command).code == 0

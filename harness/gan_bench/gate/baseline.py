@@ -55,7 +55,9 @@ class SeedFigures(Frozen):
 class Entry(Frozen):
     """Runs of one implementation, data set and budget that differ only in the seed."""
 
-    implementation: str = Field(min_length=1, max_length=100)
+    implementation: str = Field(min_length=1, max_length=200)
+    attribute: str | None = None
+    """The trainer class's name; None if an earlier gan-bench wrote the baseline."""
     recipe: str
     framework: str
     dataset: str

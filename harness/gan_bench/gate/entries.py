@@ -194,6 +194,7 @@ def _entry(runs: list[Run], results: Results, prefer: Mapping[str, Collection[st
     return Entry(
         **{name: getattr(spec, name) for name in same},
         implementation=spec.implementation.name,
+        attribute=spec.implementation.attribute,
         recipe=spec.implementation.recipe,
         framework=spec.implementation.framework,
         dataset=spec.dataset_label,
