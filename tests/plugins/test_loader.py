@@ -107,18 +107,19 @@ def test_an_import_inside_a_function_counts(write):
     assert sha256(root / "gan.py") != before
 
 
-def test_what_its_helpers_import_counts(write):
+@pytest.mark.parametrize("folder", ["", "site-packages/"])
+def test_what_its_helpers_import_counts(write, folder):
     root = write(
         {
-            "package/__init__.py": "",
-            "package/gan.py": plugin("from .layers import RATE"),
-            "package/layers.py": "from .deep import RATE",
-            "package/deep.py": "RATE = 1",
+            f"{folder}package/__init__.py": "",
+            f"{folder}package/gan.py": plugin("from .layers import RATE"),
+            f"{folder}package/layers.py": "from .deep import RATE",
+            f"{folder}package/deep.py": "RATE = 1",
         }
     )
-    before = sha256(root / "package/gan.py")
-    write({"package/deep.py": "RATE = 2 # changed"})
-    assert sha256(root / "package/gan.py") != before
+    before = sha256(root / f"{folder}package/gan.py")
+    write({f"{folder}package/deep.py": "RATE = 2 # changed"})
+    assert sha256(root / f"{folder}package/gan.py") != before
 
 
 def test_two_plugins_get_their_own_modules_of_one_name(write):

@@ -348,4 +348,4 @@ def sha256_of_file(path: Path, module: str, folder: Path) -> str:
         if Path(file).is_relative_to(folder) and _counts(name, Path(file), frozenset()):
             files.setdefault(name, Path(file))
     existing = {name: file for name, file in files.items() if file.is_file()}
-    return _sha256(existing, frozenset(), module)
+    return _sha256(existing, frozenset({module.partition(".")[0]}), module)
