@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gan_bench.system.files import json_content
 from gan_bench.system.models import Frozen, Stored
@@ -75,11 +75,11 @@ class MetricValue(Frozen):
     value: float | None
     """None if it cannot be computed; then ``reason`` says why."""
     low: float | None = None
-    """Lower end of the 95 % interval, if the metric has one.
+    """Lower end of the 95 % interval, if the metric has one; it always contains the value.
 
-    The interval of a FID is for the distance between the two distributions, without the bias of
-    few images, so the value itself may be above it. The interval of a FID at infinity covers draws
-    of the samples only.
+    The interval of a FID is for the distance between the two distributions. The value is too large
+    by the bias of few images, so an interval without the bias may end below the value: it is
+    extended to it. The interval of a FID at infinity covers draws of the samples only.
     """
     high: float | None = None
     """Upper end of the interval."""
@@ -98,6 +98,17 @@ class MetricValue(Frozen):
     reason: str | None = None
     details: dict[str, Any] = Field(default_factory=dict)
     """Further values of the metric, such as the share of each class."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _include_value(cls, values: Any) -> Any:
+        """Extend the interval to the value; earlier versions stored intervals beside it."""
+        if not isinstance(values, dict):
+            return values
+        ends = [values.get(name) for name in ("value", "low", "high")]
+        if any(not isinstance(end, int | float) for end in ends):
+            return values
+        return {**values, "low": min(ends), "high": max(ends)}
 
     @classmethod
     def missing(cls, metric: str, features: str, n_real: int, n_fake: int, reason: str) -> Self:

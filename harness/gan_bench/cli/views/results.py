@@ -240,10 +240,11 @@ def _protocol(scores: Scores) -> str:
 def _remarks(scores: Scores) -> Iterator[str]:
     yield _protocol(scores)
     for row in scores.scores:
-        if row.bias is not None:
+        if row.bias is not None and row.value is not None:
             yield (
-                f"{row.metric}: the estimated bias is {figure(row.bias, _DIGITS)}; the interval is "
-                "for the distance without bias."
+                f"{row.metric}: the estimated bias is {figure(row.bias, _DIGITS)}, so without it "
+                f"the value is {figure(max(0.0, row.value - row.bias), _DIGITS)}. The interval is "
+                "for the distance of the two distributions; it includes the value with its bias."
             )
         if row.rank_deficient:
             yield (
