@@ -12,6 +12,7 @@ from PIL import Image
 
 from gan_bench import data, load_results
 from gan_bench.results.scores import Scores
+from gan_bench.scoring.images import open_images
 
 RUN = ("--images", "256", "--evaluations", "3", "--samples", "150")
 
@@ -73,10 +74,11 @@ def test_the_table_shows_counts_interval_floor_and_bias(bench):
 def test_files_folders_and_data_sets_score_alike(bench, tmp_path, digits):
     folder = tmp_path / "pngs"
     folder.mkdir()
-    for index, image in enumerate(digits[:150]):
+    drawn = open_images("mnist-5k:train:150").first(150)
+    for index, image in enumerate(drawn):
         Image.fromarray(image[:, :, 0]).save(folder / f"{index:04d}.png")
-    np.savez(tmp_path / "a.npz", images=digits[:150])
-    np.save(tmp_path / "a.npy", digits[:150])
+    np.savez(tmp_path / "a.npz", images=drawn)
+    np.save(tmp_path / "a.npy", drawn)
     words = ("mnist-5k:train:150", str(folder), str(tmp_path / "a.npz"), str(tmp_path / "a.npy"))
     found = [
         json.loads(score(bench, "mnist-5k:test:200", word, "--json", "--no-floor").out)

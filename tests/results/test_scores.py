@@ -33,6 +33,8 @@ CHANGES = {
     "n_fake": 1_000,
     "seed": 1,
     "formula_version": 99,
+    "selection": "drawn",
+    "conversion": "grey",
 }
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.scoring.images import drawn, of_split, open_images
+from gan_bench.scoring.images import Conversion, drawn, of_snapshot, of_split, open_images
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +41,82 @@ def test_a_folder_an_npz_and_an_npy_of_the_same_images_are_the_same(tmp_path, di
     assert [images.name for images in sets] == ["d", "a.npz", "b.npz", "c.npy"]
 
 
-def test_a_data_set_gives_its_first_images_or_all():
+def test_a_data_set_gives_all_of_its_images_or_some_that_are_drawn():
     split = data.load("mnist-5k").test
     some, every = open_images("mnist-5k:test:30"), open_images("mnist-5k:test")
     assert (some.count, every.count) == (30, 1000)
     assert some.sha256 == every.sha256 == split.sha256
     assert some.selection != every.selection
-    np.testing.assert_array_equal(whole(some), split.images[:30])
+    np.testing.assert_array_equal(whole(every), split.images)
+    chosen = places(whole(some), split.images)
+    assert len(set(chosen)) == 30 and chosen == sorted(chosen)
+    assert chosen != list(range(30))
     assert (some.name, some.split) == ("mnist-5k", "test")
+
+
+def places(images, among):
+    """Return the index of each image, of which there is only one."""
+    index = {image.tobytes(): place for place, image in enumerate(among)}
+    return [index[image.tobytes()] for image in images]
+
+
+@pytest.fixture(scope="module")
+def by_class(tmp_path_factory):
+    """2,000 digits in the order of their classes, as a folder with a folder for each class."""
+    folder = tmp_path_factory.mktemp("by_class")
+    split = data.load("mnist-5k").train
+    for index in range(2000):
+        home = folder / str(split.labels[index])
+        home.mkdir(exist_ok=True)
+        Image.fromarray(split.images[index][..., 0]).save(home / f"{index:04d}.png")
+    return folder
+
+
+def test_a_draw_takes_all_classes_of_images_in_the_order_of_their_classes(by_class, tmp_path):
+    split = data.load("mnist-5k").train
+    images = open_images(str(by_class))
+    np.save(tmp_path / "same.npy", whole(images))
+    for source in (images, open_images(str(tmp_path / "same.npy"))):
+        some = source.draw(300, seed=0)
+        labels = split.labels[places(whole(some), split.images)]
+        # About 30 of each; 15 would be three standard deviations away.
+        assert np.bincount(labels, minlength=10).min() > 12
+        assert [len(block) for block in some.read(128)] == [128, 128, 44]
+        assert some.draw(300, seed=0) is some
+
+
+def test_a_draw_depends_on_content_and_seed_alone(by_class, tmp_path):
+    images = open_images(str(by_class))
+    np.save(tmp_path / "same.npy", whole(images))
+    np.save(tmp_path / "other.npy", 255 - whole(images))
+    same, other = (open_images(str(tmp_path / name)) for name in ("same.npy", "other.npy"))
+    some = whole(images.draw(200, seed=0))
+    np.testing.assert_array_equal(whole(same.draw(200, seed=0)), some)
+    np.testing.assert_array_equal(whole(images.draw(200, seed=0)), some)
+    assert (whole(images.draw(200, seed=1)) != some).any()
+    # Of another set, other places.
+    assert (255 - whole(other.draw(200, seed=0)) != some).any()
+
+
+def test_a_smaller_draw_is_a_part_of_a_larger_one(by_class):
+    images = open_images(str(by_class))
+    large, small = images.draw(500, seed=3), images.draw(100, seed=3)
+    again = large.draw(100, seed=3)
+    np.testing.assert_array_equal(whole(again), whole(small))
+    assert again.selection == small.selection
+    assert set(places(whole(small), whole(images))) < set(places(whole(large), whole(images)))
+    for wrong in (large, images):
+        with pytest.raises(UsageError, match="images, not 2,001: ask for fewer"):
+            wrong.draw(2001, seed=0)
+
+
+def test_of_a_runs_samples_the_first_are_taken(tmp_path, digits):
+    """They are independent draws, and a snapshot may have been cut to the first ones."""
+    for name, images in (("whole", digits), ("cut", digits[:20])):
+        np.savez(tmp_path / f"{name}.npz", images=images)
+    some = [of_snapshot(tmp_path / f"{name}.npz").draw(10, seed=0) for name in ("whole", "cut")]
+    for images in some:
+        np.testing.assert_array_equal(whole(images), digits[:10])
 
 
 def test_a_folder_as_a_data_set_is_named_with_its_split(tmp_path, digits):

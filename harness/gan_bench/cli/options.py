@@ -84,7 +84,7 @@ def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Feature models, comma-separated: lenet, inception, or a path to an .onnx file. "
             "The first one scores all evaluation points, the others the final samples. "
-            "inception:2500 scores only the first 2,500 images.",
+            "inception:2500 scores only 2,500 images of each side.",
         ),
     ):
         command = option(command)

@@ -230,10 +230,13 @@ def _protocol(scores: Scores) -> str:
     protocol = scores.protocol
     sha256 = f", sha256 {protocol.features_sha256[:12]}" if protocol.features_sha256 else ""
     where = f":{protocol.split}" if protocol.split else ""
+    real = " drawn" if protocol.selection == "drawn" else ""
+    fake = " drawn" if scores.fake and scores.fake.drawn else ""
     return (
         f"Protocol {scores.fingerprint}: features {protocol.features}{sha256}, reference "
-        f"{protocol.dataset}{where}, {protocol.n_real:,} real and {protocol.n_fake:,} fake "
-        f"images, resize {protocol.resize}, channels {protocol.channels}, seed {protocol.seed}."
+        f"{protocol.dataset}{where}, {protocol.n_real:,}{real} real and {protocol.n_fake:,}{fake} "
+        f"fake images, conversion {protocol.conversion}, resize {protocol.resize}, channels "
+        f"{protocol.channels}, seed {protocol.seed}."
     )
 
 
