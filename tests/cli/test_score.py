@@ -369,3 +369,63 @@ def test_images_of_no_known_data_set_have_a_warning_and_no_classes(bench, tmp_pa
     assert rows["classes_present"]["value"] is None
     assert rows["fid_lenet"]["value"] is not None
     assert "Warning: a.npy is not a known data set" in score(bench, *sides).out
+
+
+@pytest.fixture
+def kinds(bench, digits):
+    """The same digits in grey, in RGB, larger, and some in RGB."""
+    for index, digit in enumerate(digits[:40]):
+        grey = Image.fromarray(digit[..., 0])
+        large = grey.resize((56, 56))
+        pictures = {"grey": grey, "rgb": grey.convert("RGB"), "large": large}
+        pictures["mixed"] = grey if index % 5 else pictures["rgb"]
+        for name, picture in pictures.items():
+            (bench.folder / name).mkdir(exist_ok=True)
+            picture.save(bench.folder / name / f"{index:03d}.png")
+
+
+def test_sides_of_different_kinds_are_compared_by_options_that_the_protocol_states(bench, kinds):
+    words = ("--metrics", "fid,modes", "--json")
+    plain = json.loads(score(bench, "grey", "grey", *words).out)
+    assert plain["protocol"]["conversion"] == "none"
+    for fake, options in (
+        ("rgb", ("--channels", "1")),
+        ("mixed", ("--channels", "1")),
+        ("large", ("--size", "28")),
+        ("rgb", ("--channels", "1", "--size", "28x28")),
+    ):
+        refused = score(bench, "grey", fake, *words, code=2)
+        assert f"give {options[0]} " in refused.err and "Traceback" not in refused.err
+        found = json.loads(score(bench, "grey", fake, *words, *options).out)
+        assert found["scores"][0]["value"] is not None
+        stated = found["protocol"]["conversion"]
+        assert ("grey" in stated) is ("--channels" in options)
+        assert ("28 x 28 pixels" in stated) is ("--size" in options)
+        assert found["fingerprint"] != plain["fingerprint"]
+        shown = score(bench, "grey", fake, "--metrics", "fid", *options)
+        assert f"conversion {stated}" in " ".join(shown.out.split())
+    same = json.loads(score(bench, "grey", "rgb", *words, "--channels", "1").out)
+    assert same["scores"][0]["value"] == pytest.approx(plain["scores"][0]["value"], abs=1e-9)
+
+
+def test_a_data_set_is_converted_too_with_its_floor(bench, kinds):
+    words = ("mnist-5k:test:100", "rgb", "--channels", "1", "--metrics", "fid,modes", "--json")
+    found = json.loads(score(bench, *words).out)
+    assert found["floor"]["fid_lenet"] is not None
+    rows = {row["metric"]: row for row in found["scores"]}
+    assert rows["fid_lenet"]["value"] is not None and rows["classes_present"]["value"] is not None
+    assert "converted" not in (rows["ndb"]["reason"] or "")
+    refused = score(bench, *words[:2], "--channels", "3", "--metrics", "fid", code=2)
+    assert "needs images of 28 x 28 x 1" in " ".join(refused.err.split())
+
+
+def test_conversions_that_make_no_sense_are_refused_in_one_sentence(bench, kinds):
+    for options, message in (
+        (("--size", "0"), "size must be"),
+        (("--size", "28by28"), "size must be"),
+        (("--channels", "2"), "'2' is not one of '1', '3'"),
+    ):
+        done = score(bench, "grey", "rgb", *options, code=2)
+        assert message in done.err and "Traceback" not in done.err
+    done = score(bench, "--results", ".", "--size", "28", code=2)
+    assert "--size and --channels are for REAL and FAKE" in done.err

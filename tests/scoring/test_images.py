@@ -283,3 +283,69 @@ def test_a_folder_that_cannot_be_scored_is_one_sentence(tmp_path, digits, harm):
     with pytest.raises(UsageError, match=message) as error:
         open_images(str(folder))
     assert "\n" not in str(error.value)
+
+
+def modes(folder, digits):
+    """The same digits in grey, RGB and both, and larger."""
+    for index, digit in enumerate(digits):
+        grey = Image.fromarray(digit[..., 0])
+        rgb = grey.convert("RGB")
+        pictures = {"grey": grey, "rgb": rgb, "mixed": grey if index % 5 else rgb}
+        pictures["large"] = grey.resize((56, 56))
+        for name, picture in pictures.items():
+            (folder / name).mkdir(exist_ok=True)
+            picture.save(folder / name / f"{index:03d}.png")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_and_rgb_images_are_converted_on_request(tmp_path, digits, channels):
+    modes(tmp_path, digits)
+    conversion = Conversion(channels=channels)
+    np.save(tmp_path / "grey.npy", digits)
+    np.savez(tmp_path / "rgb.npz", images=np.repeat(digits, 3, axis=3))
+    names = ("grey", "rgb", "mixed", "grey.npy", "rgb.npz")
+    sets = [open_images(str(tmp_path / name), conversion) for name in names]
+    for images in sets:
+        assert images.shape == (28, 28, channels)
+        np.testing.assert_array_equal(whole(images), np.repeat(digits, channels, axis=3))
+    assert len({images.sha256 for images in sets}) == 1
+    split = open_images("mnist-5k:test:50", conversion)
+    assert split.shape == (28, 28, channels)
+    drawn_first = open_images("mnist-5k:test:50").converted(conversion)
+    np.testing.assert_array_equal(whole(split), whole(drawn_first))
+
+
+def test_sizes_are_converted_on_request_in_every_kind_of_source(tmp_path, digits):
+    modes(tmp_path, digits)
+    conversion = Conversion(size=(20, 24), channels=3)
+    np.save(tmp_path / "grey.npy", digits)
+    found = [open_images(str(tmp_path / name), conversion) for name in ("grey", "grey.npy")]
+    for images in found:
+        assert images.shape == (20, 24, 3)
+        assert images.draw(10, seed=0).shape == (20, 24, 3)
+        np.testing.assert_array_equal(whole(images), whole(found[0]))
+    wanted = Image.fromarray(digits[0][..., 0]).convert("RGB").resize((24, 20), Image.BICUBIC)
+    np.testing.assert_array_equal(whole(found[0])[0], np.asarray(wanted))
+    assert whole(open_images(str(tmp_path / "large"), conversion)).shape == (50, 20, 24, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mixed", r"001.png is 28 x 28 x 1 but .*000.png is 28 x 28 x 3 .*; give --channels 1 or"),
+        ("sizes", r"is 56 x 56 x 1 but .* is 28 x 28 x 1 .*; give --size 28x28 to convert all"),
+        (".", r"is 28 x 28 x 1 but .*; give --size 56x56"),
+    ],
+)
+def test_a_folder_of_several_kinds_says_which_option_takes_it(tmp_path, digits, name, message):
+    modes(tmp_path, digits[:10])
+    (tmp_path / "sizes").mkdir()
+    for index, kind in enumerate(("grey", "large")):
+        (tmp_path / kind / "000.png").rename(tmp_path / "sizes" / f"{index}.png")
+    if name == ".":
+        for kind in ("grey", "mixed", "rgb", "sizes"):
+            (tmp_path / kind).rename(tmp_path / f"z-{kind}")
+        (tmp_path / "large").rename(tmp_path / "a-large")
+    with pytest.raises(UsageError, match=message):
+        open_images(str(tmp_path / name))
+    assert open_images(str(tmp_path / name), Conversion((14, 14), 1)).shape == (14, 14, 1)

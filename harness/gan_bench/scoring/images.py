@@ -1,8 +1,8 @@
 """Sets of images: opened from what a user types, and read in blocks.
 
 A user types a folder of images, an ``.npz`` or ``.npy`` file of uint8 NHWC, or
-``dataset:split[:count]`` such as ``mnist:test:1000``. If only some images of a set are used, they are
-drawn at random: many sets are in an order, say class by class.
+``dataset:split[:count]`` such as ``mnist:test:1000``. If only some images of a set are used, they
+are drawn at random: many sets are in an order, say class by class.
 """
 
 import hashlib

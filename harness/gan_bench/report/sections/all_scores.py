@@ -10,12 +10,12 @@ from gan_bench.results.scores import Scores
 from gan_bench.text import MISSING, Column, Table, figure, interval
 
 _NOTE = (
-    "All values are means over the seeds. The 95 % interval of an implementation with several seeds "
-    "is that of its mean FID over the seeds (Student's t). That of a single seed or of external "
-    "samples is for the distance of the two distributions; the FID, which is too large by the bias "
-    "of a finite number of images, is near its upper end. Lower is better for KID, class KL, copied "
-    "(0.01 by chance), NDB (of 100 bins, 5 by chance) and NDB JS; higher is better for the rest. "
-    "The distance to the nearest training image is Euclidean, over pixels from 0 to 1."
+    "All values are means over the seeds. The 95 % interval of an implementation with several "
+    "seeds is that of its mean FID over the seeds (Student's t). That of a single seed or of "
+    "external samples is for the distance of the two distributions; the FID, which is too large by "
+    "the bias of a finite number of images, is near its upper end. Lower is better for KID, class "
+    "KL, copied (0.01 by chance), NDB (of 100 bins, 5 by chance) and NDB JS; higher is better for "
+    "the rest. The distance to the nearest training image is Euclidean, over pixels from 0 to 1."
 )
 
 
