@@ -114,6 +114,8 @@ class Scored:
     """Samples from elsewhere by name, under the same protocol."""
     warnings: tuple[str, ...]
     """What a reader of the scores must know."""
+    weights: str | None = None
+    """Origin of the feature model's weights, with the accuracy of a lenet that was trained here."""
 
     @property
     def metric(self) -> str:
@@ -260,6 +262,7 @@ def _scored(protocol: str, by_label: Mapping[str, Sequence[Run]], results: Resul
         ceiling=SeedValues.of(_untrained(run, protocol, fid_name(features)) for run in runs),
         externals=tuple((name, file) for name, file in externals if file.fingerprint == protocol),
         warnings=example.warnings,
+        weights=example.weights,
     )
 
 

@@ -222,6 +222,8 @@ def print_rescored(console: Console, runs: Sequence[Rescored]) -> None:
         cells = [(run_id, *_value(score), *_floor(scores, score)) for run_id, score in rows]
         print_table(console, Table([Column("run", "name"), *_VALUE, *_FLOOR], cells))
         console.print(Text(_protocol(scores)))
+        if scores.weights is not None:
+            console.print(Text(f"Weights: {scores.weights}."))
         for warning in scores.warnings:
             console.print(Text(f"Warning: {warning}", style="yellow"))
 

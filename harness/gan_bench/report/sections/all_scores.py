@@ -38,13 +38,14 @@ def _table(group: Group, scored: Scored) -> Table | None:
     floor = (_text(name, scored.floors.get(name)) for name in names)
     floor_fid = figure(scored.floors.get(scored.metric))
     rows.append(("Floor: real against real", floor_fid, MISSING, MISSING, *floor))
+    weights = f"; {scored.features}: {scored.weights}" if scored.weights else ""
     titles = [f"FID ({scored.features})", "95 % interval", "N real / fake"]
     titles += [metric(name).label for name in names]
     return Table(
         [Column("Implementation"), *(Column(title, "number") for title in titles)],
         rows,
         title=f"All scores of the final snapshot ({scored.features})",
-        note=f"Protocol {scored.fingerprint}. {_NOTE}",
+        note=f"Protocol {scored.fingerprint}{weights}. {_NOTE}",
     )
 
 
@@ -64,6 +65,7 @@ def elsewhere(externals: Sequence[tuple[str, Scores]]) -> Table | None:
     if not rows:
         return None
     warnings = dict.fromkeys(sentence for _, file in externals for sentence in file.warnings)
+    warnings |= {f"{f.protocol.features}: {f.weights}.": None for _, f in externals if f.weights}
     note = "No run was scored under these protocols: these values are not comparable with the runs."
     titles = ("Name", "Protocol", "Metric", "Value", "95 % interval", "Floor", "N real / fake")
     return Table(
