@@ -49,7 +49,7 @@ def _table(group: Group, scored: Scored) -> Table | None:
     )
 
 
-def elsewhere(externals: Sequence[tuple[str, Scores]]) -> Table | None:
+def elsewhere(externals: Sequence[tuple[str, Scores]], *, beside_runs: bool = True) -> Table | None:
     """Return the table of external samples that share no protocol with a run, or None."""
     rows = [
         (
@@ -66,12 +66,16 @@ def elsewhere(externals: Sequence[tuple[str, Scores]]) -> Table | None:
         return None
     warnings = dict.fromkeys(sentence for _, file in externals for sentence in file.warnings)
     warnings |= {f"{f.protocol.features}: {f.weights}.": None for _, f in externals if f.weights}
-    note = "No run was scored under these protocols: these values are not comparable with the runs."
+    note = "Values under different protocols are not comparable."
+    if beside_runs:
+        note = "No run was scored under these protocols: the values do not compare with the runs."
     titles = ("Name", "Protocol", "Metric", "Value", "95 % interval", "Floor", "N real / fake")
     return Table(
         [Column(title) for title in titles],
         rows,
-        title="External samples under protocols of their own",
+        title="External samples under protocols of their own"
+        if beside_runs
+        else "External samples",
         note=" ".join((note, *warnings)),
     )
 
