@@ -429,3 +429,33 @@ def test_conversions_that_make_no_sense_are_refused_in_one_sentence(bench, kinds
         assert message in done.err and "Traceback" not in done.err
     done = score(bench, "--results", ".", "--size", "28", code=2)
     assert "--size and --channels are for REAL and FAKE" in done.err
+
+
+def test_a_folder_of_external_samples_alone_is_read_by_every_command(bench, digits):
+    np.savez(bench.folder / "samples.npz", images=digits[:300])
+    words = ("mnist-5k:test", "samples.npz", "--metrics", "fid", "--results", "new")
+    score(bench, *words, "--as", "Their GAN")
+    score(bench, *words, "--as", "Another", code=0)
+    only = "only external samples (Another and Their GAN), which `gan-bench report` shows."
+    reported = bench("report", "--results", "new", "--out", "pages")
+    assert reported.code == 0, reported.err
+    for page in ("report.md", "report.html"):
+        text = (bench.folder / "pages" / page).read_text()
+        assert "There is no run to rank." in text
+        assert text.count("Their GAN") >= 2 and "Another" in text
+        assert "mnist-5k" in text and "score mnist-5k:test samples.npz" in text
+    exported = bench("export", "--results", "new", "--out", "tables")
+    assert exported.code == 0
+    assert "external-Their GAN" in (bench.folder / "tables" / "scores.csv").read_text()
+    status = bench("status", "--results", "new")
+    assert status.code == 0 and only in " ".join(status.err.split())
+    assert json.loads(bench("status", "--results", "new", "--json").out) == []
+    assert bench("list").code == 0
+    shown = bench("show", "Their GAN", "--results", "new")
+    assert shown.code == 0 and "fid_lenet" in shown.out
+    [stored] = json.loads(bench("show", "Their GAN", "--results", "new", "--json").out)
+    assert Scores.model_validate(stored).fake.images == "samples.npz"
+    compared = bench("compare", "new", "new")
+    assert compared.code == 2
+    assert f"The results folder new has no run to compare, {only}" in compared.err
+    assert bench("doctor", "--results", "new").code == 0
