@@ -157,6 +157,7 @@ def test_files_with_many_images_are_never_read_whole(tmp_path, digits):
         ("mnits:test", "did you mean mnist"),
         ("absent.npz", "absent.npz does not exist"),
         (":test", "There are no images ':test'"),
+        ("folder:a,channels=1", "'folder:a,channels=1' needs a split, .* give its path alone, and"),
     ],
 )
 def test_a_word_that_names_nothing_is_one_sentence(word, message):

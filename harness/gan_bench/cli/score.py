@@ -103,10 +103,10 @@ def score(
         raise UsageError("--as names the images FAKE: give REAL and FAKE with it.")
     if results is None:
         raise UsageError(f"There is nothing to score: {_HOW}.")
-    if seed is not None or no_floor or size is not None or channels is not None:
-        raise UsageError(
-            "--seed, --no-floor, --size and --channels are for REAL and FAKE, not for runs."
-        )
+    if seed is not None or no_floor:
+        raise UsageError("--seed and --no-floor are for REAL and FAKE, not for runs.")
+    if size is not None or channels is not None:
+        raise UsageError("--size and --channels are for REAL and FAKE, not for runs.")
     _score_results(results, scoring, "all" if points == "all" else "final", threads, as_json)
 
 

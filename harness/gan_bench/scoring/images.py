@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gan_bench import data
 from gan_bench.data import Dataset, Split, SplitName
 from gan_bench.data.folder import visible_files
+from gan_bench.data.folder_spec import PREFIX
 from gan_bench.data.image_file import SUFFIXES, convert, read_picture, shown
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.scoring.array_file import ArrayFile, Images
@@ -165,6 +166,11 @@ def open_images(text: str, conversion: Conversion = AS_THEY_ARE, *, seed: int = 
     if path.suffix.lower() in (".npz", ".npy"):
         return of_file(path, conversion)
     name, split, count = _parse_split(text)
+    if split is None and text.startswith(PREFIX):
+        raise UsageError(
+            f"The data set {text!r} needs a split, such as {text}:test; for all images of a "
+            "folder, give its path alone, and --size or --channels to convert them."
+        )
     if split is None:
         raise UsageError(
             f"There are no images {text!r}: give a folder, an .npz or .npy file, or "
