@@ -402,8 +402,8 @@ def test_sides_of_different_kinds_are_compared_by_options_that_the_protocol_stat
         assert ("grey" in stated) is ("--channels" in options)
         assert ("28 x 28 pixels" in stated) is ("--size" in options)
         assert found["fingerprint"] != plain["fingerprint"]
-        shown = score(bench, "grey", fake, "--metrics", "fid", *options)
-        assert f"conversion {stated}" in " ".join(shown.out.split())
+    shown = score(bench, "grey", fake, "--metrics", "fid", *options)
+    assert f"conversion {stated}" in " ".join(shown.out.split())
     same = json.loads(score(bench, "grey", "rgb", *words, "--channels", "1").out)
     assert same["scores"][0]["value"] == pytest.approx(plain["scores"][0]["value"], abs=1e-9)
 

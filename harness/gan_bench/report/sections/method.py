@@ -26,15 +26,7 @@ class Method:
 
 
 def method(summary: Summary, results: Results) -> Method:
-    """Return what a reader needs to judge the results and to repeat them.
-
-    Parameters
-    ----------
-    summary
-        All runs in their groups.
-    results
-        The content of the results folder.
-    """
+    """Return what a reader needs to judge the results and to repeat them."""
     records = [run.record for run in summary.runs if run.record]
     tables = [_protocols(results.protocols)] if results.protocols else []
     commands = [run.command for run in summary.runs if run.command]

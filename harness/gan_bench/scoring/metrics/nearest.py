@@ -35,16 +35,8 @@ def nearest_training_images(
 ) -> Nearest:
     """Return the nearest training image of each image, of `MOST` images drawn if there are more.
 
-    The search uses float32; the returned distances are computed in float64.
-
-    Parameters
-    ----------
-    images
-        Images of the training images' shape.
-    training
-        uint8 (n, height, width, channels).
-    seed
-        Random seed of the draw.
+    All images are uint8 (n, height, width, channels) of one shape. The search uses float32; the
+    returned distances are computed in float64.
     """
     compared = _flat(images.draw(min(MOST, images.count), seed=seed).first(MOST))
     mean = training[: 10 * _BLOCK].mean(axis=0, dtype=np.float64).astype(np.float32).ravel() / 255
@@ -95,14 +87,7 @@ class NearestTraining(MetricFamily):
     ) -> None:
         """Compute nothing yet.
 
-        Parameters
-        ----------
-        dataset
-            The data set of the reference; None if the reference is a file or folder.
-        train_splits
-            The splits that the generator was trained on.
-        seed
-            Random seed of the images to compare, if there are many.
+        ``dataset`` is None if the reference is a file or folder.
         """
         super().__init__(self.needs, ("nearest_train", "copied_share"))
         self._dataset = dataset
