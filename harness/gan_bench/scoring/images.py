@@ -145,14 +145,7 @@ class ImageSet:
 def open_images(text: str, conversion: Conversion = AS_THEY_ARE, *, seed: int = 0) -> ImageSet:
     """Open a folder, an array file or a data set's split; files are read once, to check them.
 
-    Parameters
-    ----------
-    text
-        What the user typed.
-    conversion
-        What every image is converted to.
-    seed
-        Random seed of the draw, if the text has a number of images.
+    The seed draws the images, if the text has a number of them.
 
     Raises
     ------
