@@ -105,7 +105,7 @@ def scoring_options(which_images: str) -> Decorator:
             "--features",
             default="lenet",
             help="Feature models, comma-separated: lenet, inception, or a path to an .onnx file. "
-            f"{which_images}inception:2500 scores only the first 2,500 images.",
+            f"{which_images}inception:2500 scores only 2,500 images of each side.",
         ),
     )
 

@@ -201,6 +201,7 @@ def scores_with(
     )
     n_fake = features.images or spec.samples
     n_real = features.images or reference_size(spec)
+    selection = "drawn" if n_real < _test_images(spec.dataset) else "first"
     for path in sorted(folder.scores.glob("*.json")):
         try:
             scores = Scores.read(path)
@@ -208,8 +209,9 @@ def scores_with(
             continue
         protocol = scores.protocol
         model = (protocol.features, protocol.features_sha256, protocol.formula_version)
-        counts = (protocol.n_real, protocol.n_fake)
-        if model == (features.name, sha256, FORMULA_VERSION) and counts == (n_real, n_fake):
+        images = (protocol.n_real, protocol.n_fake, protocol.selection)
+        same_images = images == (n_real, n_fake, selection)
+        if model == (features.name, sha256, FORMULA_VERSION) and same_images:
             return scores
     return None
 

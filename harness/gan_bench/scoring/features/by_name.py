@@ -1,12 +1,13 @@
 """Feature models by name: ``lenet``, ``inception``, or the path of an ``.onnx`` file."""
 
 import tempfile
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import bdtrc
 
 from gan_bench import data
 from gan_bench.data import Dataset
@@ -24,6 +25,8 @@ DIGITS = ("mnist", "mnist-5k")
 """Data sets of the built-in lenet."""
 _LENET = MODELS / "lenet.onnx"
 _INCEPTION = f"inception-{GRAPH_VERSION}"
+_CHANCE_LEVEL = 0.01
+"""A lenet is used if guessing would be as accurate with less than this probability."""
 _SMALLEST_SIDE = 8
 """Smallest height and width that the classifier can halve three times, in pixels."""
 
@@ -147,7 +150,30 @@ def _lenet(dataset: Dataset | None) -> tuple[Path, str | None]:
             "inception or a model of your own."
         )
     path, facts = cached
+    problem = _no_better_than_chance(dataset, facts)
+    if problem is not None:
+        raise NoFeatures(problem)
     return path, str(facts["weights"])
+
+
+def _no_better_than_chance(dataset: Dataset, facts: Mapping[str, Any]) -> str | None:
+    """Return why a lenet of a data set must not be used; None if it may be.
+
+    The binomial test compares its accuracy on the test split with that of always naming the
+    largest class.
+    """
+    labels = dataset.test.labels
+    chance = float(np.bincount(labels).max()) / len(labels)
+    accuracy = float(facts["accuracy"])
+    right = round(accuracy * len(labels))
+    if bdtrc(right - 1, len(labels), chance) < _CHANCE_LEVEL:
+        return None
+    label = data.label(dataset.name)
+    return (
+        f"The lenet of {label} is no better than chance: it recognises {accuracy:.1%} of "
+        f"{len(labels):,} test images, and {chance:.1%} are of the largest class. Check the "
+        "labels, train it with more --epochs or images, or score with --features inception."
+    )
 
 
 def _inception(weights: Path | None, say: Callable[[str], None]) -> tuple[Path, str]:
@@ -176,7 +202,8 @@ def train_classifier(
     Raises
     ------
     UsageError
-        The data set does not exist, or has no labels or too small images, or PyTorch is missing.
+        The data set does not exist, or has no labels or too small images, PyTorch is missing, or
+        the classifier is no better than chance.
     """
     dataset = data.load(name)
     label = data.label(dataset.name)
@@ -211,4 +238,5 @@ def train_classifier(
             needs=("torch", "onnx"),
             extra="torch",
             say=say,
+            problem=partial(_no_better_than_chance, dataset),
         )

@@ -48,6 +48,7 @@ def make_model(
     needs: Sequence[str],
     extra: str,
     say: Callable[[str], None] | None = None,
+    problem: Callable[[dict[str, Any]], str | None] = lambda facts: None,
 ) -> tuple[Path, dict[str, Any]]:
     """Make a model and add it to the cache; return its file and facts.
 
@@ -66,11 +67,13 @@ def make_model(
         The extra of gan-bench that installs them.
     say
         Called with each line of progress.
+    problem
+        Returns why a model with these facts must not be used; None if it may be.
 
     Raises
     ------
     UsageError
-        A package is missing, or the model cannot be made; the cache is unchanged.
+        A package is missing, or the model cannot be made or used; the cache is unchanged.
     """
     missing = [package for package in needs if importlib.util.find_spec(package) is None]
     if missing:
@@ -88,6 +91,9 @@ def make_model(
             ) from death
         except ChildError as error:
             raise UsageError(f"The features {name} could not be made: {error}") from error
+        reason = problem(facts)
+        if reason is not None:
+            raise UsageError(reason)
         facts["sha256"] = file_sha256(out)
         path = features_folder() / f"{name}.onnx"
         try:
