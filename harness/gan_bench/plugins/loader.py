@@ -1,5 +1,6 @@
 """Imports trainer classes, in child processes only; as a program, describes one to its parent."""
 
+import contextlib
 import importlib.util
 import inspect
 import json
@@ -11,6 +12,7 @@ from typing import Any
 
 from gan_bench.errors import UsageError
 from gan_bench.plugins.describe import Description, describe_recipe
+from gan_bench.plugins.frameworks import FRAMEWORKS
 from gan_bench.plugins.registry import (
     Implementation,
     is_path,
@@ -22,6 +24,7 @@ from gan_bench.plugins.registry import (
     split_path,
 )
 from gan_bench.recipe import Recipe
+from gan_bench.streams import seeded
 from gan_bench.system.child import reply
 
 _CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
@@ -66,6 +69,23 @@ def load_trainer(implementation: Implementation) -> type:
             f"{where}: {implementation.attribute}.recipe_class must be a subclass of "
             "gan_bench.recipe.Recipe."
         )
+    return trainer
+
+
+def load_seeded(implementation: Implementation, seed: int) -> type:
+    """Import a trainer class, and its framework, with the global generators seeded.
+
+    Raises
+    ------
+    UsageError
+        See `load_trainer`.
+    """
+    with seeded(seed):  # a module may draw when it is imported
+        trainer = load_trainer(implementation)
+    known = FRAMEWORKS.get(implementation.framework)
+    if known is not None and known.module:
+        with contextlib.suppress(ImportError):  # the trainer reports it, if it needs the framework
+            importlib.import_module(known.module)
     return trainer
 
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from gan_bench.contract import check_samples
 from gan_bench.data.draws import evaluation_latents
 from gan_bench.errors import GanBenchError
-from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.loader import load_seeded
 from gan_bench.recipe import Recipe
 from gan_bench.sampling import SampleRequest
+from gan_bench.streams import seeded
 from gan_bench.system.child import run
 from gan_bench.trainer import Trainer, Unsupported
 from gan_bench.worker.training import failure_reason
@@ -24,19 +25,20 @@ _BATCH = 1_024
 def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
     """Yield the samples in batches, from a trainer that is built as for training."""
     spec = request.spec
-    trainer_class = load_trainer(spec.implementation)
+    trainer_class = load_seeded(spec.implementation, spec.seed)
     dataset = spec.load_dataset()
     recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
     recipe = recipe_class.model_validate(spec.recipe_values)
     train = dataset.training(spec.train_splits)
-    trainer: Trainer = trainer_class(
-        recipe,
-        train.images,
-        train.labels,
-        device=request.device,
-        planned_steps=spec.steps,
-        seed=spec.seed,
-    )
+    with seeded(spec.seed):
+        trainer: Trainer = trainer_class(
+            recipe,
+            train.images,
+            train.labels,
+            device=request.device,
+            planned_steps=spec.steps,
+            seed=spec.seed,
+        )
     initial = recipe.initial_weights(spec.seed)
     if initial is not None:
         trainer.set_weights(initial)
