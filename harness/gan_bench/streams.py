@@ -99,8 +99,9 @@ class GlobalState:
                 for state in self.values["torch"]
             ]
             torch.set_rng_state(states[0])
-            for device, state in zip(range(torch.cuda.device_count()), states[1:], strict=False):
-                torch.cuda.set_rng_state(state, device)
+            if states[1:] and torch.cuda.is_available():
+                for device in range(min(torch.cuda.device_count(), len(states) - 1)):
+                    torch.cuda.set_rng_state(states[1 + device], device)
         if "tensorflow" in self.values:
             self._restore_tensorflow(importlib.import_module("tensorflow"))
         keras = _imported(_KERAS_STATE)
@@ -153,6 +154,7 @@ def seeded(seed: int) -> Iterator[None]:
         tensorflow.random.set_global_generator(generator)
 
 
+_STATEFUL_OPS = "tensorflow.python.ops.stateful_random_ops"
 _KERAS_STATE = "keras.src.backend.common.global_state"
 _KERAS_GENERATOR = "global_seed_generator"
 
@@ -169,12 +171,14 @@ def _imported(name: str) -> Any:
 
 def _tensorflow() -> Any:
     """Return TensorFlow's context, None if it is not imported."""
-    module = _imported("tensorflow.python.eager.context")
-    return None if module is None else module.context()
+    # Of an import that failed, only some modules are there.
+    if not {"tensorflow", _STATEFUL_OPS} <= sys.modules.keys():
+        return None
+    return sys.modules["tensorflow.python.eager.context"].context()
 
 
 def _stateful_ops() -> Any:
-    return sys.modules["tensorflow.python.ops.stateful_random_ops"]
+    return sys.modules[_STATEFUL_OPS]
 
 
 def _operations(context: Any) -> Any:

@@ -1,5 +1,6 @@
 """What plugins build on `TorchTrainer`: every tensor has a name, further networks, few losses."""
 
+import json
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations  # noqa: E402
 
 from gan_bench.errors import UsageError  # noqa: E402
+from gan_bench.streams import GlobalState, seeded  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
 from gan_bench_recipes.base import LayeredRecipe, knob  # noqa: E402
@@ -414,3 +416,36 @@ def test_a_checkpoint_of_another_kind_of_device_is_loaded(tmp_path, held):
     np.testing.assert_array_equal(other.sample(latents), tested.sample(latents))
     for name, tensor in tested.weights().items():
         np.testing.assert_array_equal(other.weights()[name], tensor)
+
+
+@pytest.fixture
+def kept():
+    """Leave the generators of the test session as they are."""
+    state = GlobalState.now()
+    yield
+    state.restore()
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32, 2**64 - 1])
+def test_a_seed_determines_pytorchs_draws_and_a_state_goes_on(seed, kept):
+    def sums():
+        layer = torch.nn.Linear(3, 4)  # a default initialiser
+        shuffled = torch.utils.data.DataLoader(list(range(50)), batch_size=50, shuffle=True)
+        return torch.rand(5).tolist(), layer.weight.tolist(), next(iter(shuffled)).tolist()
+
+    with seeded(seed):
+        first = sums()
+    text = json.dumps(GlobalState.now().values)
+    second = sums()
+    with seeded(seed):
+        assert sums() == first != second
+    GlobalState(json.loads(text)).restore()
+    assert sums() == second
+
+
+def test_a_state_with_more_generators_than_this_machine_has_is_restored(kept):
+    # PyTorch's of a machine with two GPUs; their states have 16 bytes.
+    values = GlobalState.now().values
+    expected = torch.rand(3).tolist()
+    GlobalState({**values, "torch": [values["torch"][0], "00" * 16, "00" * 16]}).restore()
+    assert torch.rand(3).tolist() == expected
