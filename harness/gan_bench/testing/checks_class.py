@@ -232,7 +232,7 @@ def set_weights_keeps_the_rest(pool: TrainerPool) -> None:
 def _other_weights(pool: TrainerPool, weights: Observed) -> Observed:
     """Return weights that differ in every element; moving variances stay positive."""
     dtype = np.dtype(pool.recipe.dtype)
-    return {name: (tensor * 0.5 + 0.125).astype(dtype) for name, tensor in weights.items()}
+    return {name: np.array(tensor * 0.5 + 0.125, dtype) for name, tensor in weights.items()}
 
 
 def _expect_weights(pool: TrainerPool, trainer: Trainer, given: Observed, description: str) -> None:

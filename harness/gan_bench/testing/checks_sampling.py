@@ -165,10 +165,10 @@ def _amplified(weights: Observed, network: str) -> Observed:
         raise CheckSkipped(f"The {network} has no tensors.")
     last = f"{network}.{max(layers)}."
     factors = dict.fromkeys((name for name in weights if name.startswith(last)), 1000.0)
-    if f"{last}u" in weights:  # spectral normalisation divides the kernel by u K v
+    if f"{last}v" in weights:  # spectral normalisation divides the kernel by u K v
         factors |= {f"{last}kernel": 1.0, f"{last}v": 1.0, f"{last}u": 0.001}
     return {
-        name: (tensor * factors.get(name, 1.0)).astype(tensor.dtype)
+        name: np.asarray(tensor * factors.get(name, 1.0), tensor.dtype)
         for name, tensor in weights.items()
     }
 

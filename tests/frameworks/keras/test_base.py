@@ -293,7 +293,7 @@ class Critic(Small):
             [
                 keras.Input((28, 28, 1)),
                 layers.SpectralNormalization(layers.Conv2D(1, 5, 2)),
-                layers.LayerNormalization(),
+                layers.LayerNormalization(axis=[1, 2, 3]),
                 layers.Flatten(),
                 layers.SpectralNormalization(layers.Dense(1)),
                 layers.Reshape(()),
