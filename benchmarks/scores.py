@@ -148,13 +148,13 @@ def frechet(folder: Path) -> list[Row]:
             speedup(own_s, other_s),
         ),
         ("relative difference in the distance", f"{apart:.1e}", "", ""),
-        ("its interval (6,144 images a side), s", f"{interval_s:.1f}", "", ""),
+        ("its interval (6,144 images on each side), s", f"{interval_s:.1f}", "", ""),
         ("distance of 1,000 images on each side, s", f"{few_s:.2f}", "", ""),
     ]
 
 
 def lenet(folder: Path, count: int) -> list[Row]:
-    """Features of the shipped classifier, from a file to a file."""
+    """Features of the included classifier, from a file to a file."""
     images = np.resize(data.load("mnist-5k").train.images, (count, 28, 28, 1))
     np.save(folder / "digits.npy", images)
     digits = open_images(str(folder / "digits.npy"))

@@ -98,7 +98,7 @@ def labelled(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Return runs that are seeds of one thing by label.
 
     The label is the implementation's name, with what differs where there are several versions.
-    A results folder holds several versions of one implementation after a change of its source,
+    A results folder has several versions of one implementation after a change of its source,
     recipe values or versions of packages.
     """
     by_name: dict[str, list[list[Run]]] = {}

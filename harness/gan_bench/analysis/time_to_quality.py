@@ -13,7 +13,7 @@ DEFAULT_TARGETS = {("mnist", "lenet"): 30.0, ("mnist-5k", "lenet"): 30.0}
 """By data set and feature model: about a third of an untrained generator's FID, where digits can
 be read. Others have no target unless the user names one."""
 _LEAST_POINTS = 4
-"""With fewer evaluation points a straight line between two says nothing of what lies between."""
+"""Linear interpolation between fewer evaluation points would be too coarse."""
 
 
 @dataclass(frozen=True)

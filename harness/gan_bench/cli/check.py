@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gan_bench.cli.options import (
-    PositiveNumber,
+    POSITIVE,
     console,
     json_option,
     print_json,
@@ -26,7 +26,7 @@ from gan_bench.cli.options import (
 )
 @click.option(
     "--timeout",
-    type=PositiveNumber(),
+    type=POSITIVE,
     default=3600,
     show_default=True,
     help="Stop the suite after this many seconds.",
@@ -80,7 +80,7 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
     type=click.IntRange(2, 65_536),
     default=32,
     show_default=True,
-    help="Batch size, limited to the recipe's.",
+    help="Batch size; the recipe's own if that is smaller.",
 )
 @click.option(
     "--paired-steps",
@@ -92,7 +92,7 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
 @click.option(
     "--timeout",
     "limit_s",
-    type=PositiveNumber(),
+    type=POSITIVE,
     default=3600,
     show_default=True,
     help="Stop the comparison of a pair after this many seconds.",

@@ -149,9 +149,10 @@ def _check_results(path: Path, *, repair: bool, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @json_option
 def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
-    """Remove the snapshots and checkpoints of finished runs.
+    """Remove the snapshots and checkpoints of runs that succeeded.
 
-    Shows their size and asks first. Reports need neither. A run without snapshots cannot be
+    Shows their size and asks first. Keeps the snapshots of a run until every evaluation point has
+    a FID. Reports need neither snapshots nor checkpoints. A run without snapshots cannot be
     rescored; a run without checkpoints cannot generate more images.
     """
     from dataclasses import asdict
@@ -167,8 +168,7 @@ def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
         print_json([asdict(item) for item in items])
     for kind in kinds if not as_json else ():
         sizes = [item.size_bytes for item in items if item.kind == kind]
-        runs = many(len(sizes), "finished run")
-        click.echo(f"{kind} of {runs}: {sum(sizes) / 1e6:,.1f} MB")
+        click.echo(f"{kind} of {many(len(sizes), 'run')}: {sum(sizes) / 1e6:,.1f} MB")
     if not items:
         return
     if not yes:

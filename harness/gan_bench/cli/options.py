@@ -27,13 +27,10 @@ _PIPED_COLUMNS = 160
 """Width of the output when it is not a terminal."""
 
 
-class PositiveNumber(click.FloatRange):
-    """A finite number greater than 0; click's own range accepts NaN and infinity."""
+class FiniteNumber(click.FloatRange):
+    """A finite number in a range; click's own range accepts NaN and infinity."""
 
     name = "number"
-
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -41,8 +38,11 @@ class PositiveNumber(click.FloatRange):
         """Return the number, or fail."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number greater than 0.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+POSITIVE = FiniteNumber(min=0, min_open=True)
 
 
 def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,9 +59,11 @@ def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that `scoring` parses to a command."""
-    for option in (
+def scoring_options(
+    which_images: str,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options that `scoring` parses to a command; say what its feature models score."""
+    options = (
         click.option(
             "--no-cache",
             is_flag=True,
@@ -83,12 +85,16 @@ def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default="lenet",
             show_default=True,
             help="Feature models, comma-separated: lenet, inception, or a path to an .onnx file. "
-            "The first one scores all evaluation points, the others the final samples. "
-            "inception:2500 scores only the first 2,500 images.",
+            f"{which_images}inception:2500 scores only the first 2,500 images.",
         ),
-    ):
-        command = option(command)
-    return command
+    )
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in options:
+            command = option(command)
+        return command
+
+    return add
 
 
 def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -> "Scoring":

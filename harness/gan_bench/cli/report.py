@@ -8,7 +8,7 @@ import click
 from gan_bench.cli.options import (
     DEFAULT_REPORTS,
     DEFAULT_TABLES,
-    PositiveNumber,
+    POSITIVE,
     console,
     json_option,
     print_json,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--title", help="Title of the report.")
 @click.option(
     "--target-fid",
-    type=PositiveNumber(),
+    type=POSITIVE,
     help="Show the time that each implementation takes to reach this FID.",
 )
 @click.option("--open", "open_", is_flag=True, help="Open report.html in a browser.")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("images", nargs=-1, metavar="[REAL FAKE]")
-@scoring_options
+@scoring_options("")
 @click.option(
     "--no-floor", is_flag=True, help="Do not compute the floor (the score of real images)."
 )
@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 1024),
     help="Number of threads (default: all available cores).",
 )
-@click.option("--results", type=click.Path(path_type=Path), help="Results folder.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Results folder: score its snapshots, or add FAKE to its report (--as).",
+)
 @click.option(
     "--as", "as_", metavar="NAME", help="Add FAKE to the report of --results, under this name."
 )
@@ -185,7 +189,7 @@ def features() -> None:
 def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
     """Train a lenet for a labelled DATASET.
 
-    The cache keeps it, and `gan-bench run` and `score` use it as feature model.
+    It is stored in the cache, where `gan-bench run` and `score` find it.
     """
     from gan_bench.scoring.features.by_name import train_classifier
 

@@ -15,6 +15,7 @@ from gan_bench.analysis.runs import Run, collect_runs
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
 from gan_bench.results.load import Results, load_results
+from gan_bench.text import many
 from gan_bench.version import __version__
 
 
@@ -107,7 +108,7 @@ def freeze(
     for entry in chosen.values():
         if len(entry.ok) < FEWEST_BASELINE:
             left.append(
-                f"{entry.label}: {len(entry.ok)} seeds succeeded, but a baseline needs "
+                f"{entry.label}: {many(len(entry.ok), 'seed')} succeeded, but a baseline needs "
                 f"{FEWEST_BASELINE}."
             )
             continue
@@ -147,11 +148,11 @@ def not_compared(chosen: Entry, other: Entry) -> str:
     same_seeds = {run.seed for run in chosen.seeds} & {run.seed for run in other.seeds}
     if same_seeds and set(names) <= {"device"}:
         return (
-            f"{len(other.seeds)} runs repeat seeds, on another device or with the data under "
-            "another name, and do not count"
+            f"{many(len(other.seeds), 'run')} with repeated seeds, on another device or with the "
+            "data under another name, not counted"
         )
     what = " and ".join(names) or "other fields"
-    return f"{len(other.seeds)} runs that were planned earlier differ in {what} and do not count"
+    return f"{many(len(other.seeds), 'run')} planned earlier, with a different {what}, not counted"
 
 
 def without(entry: Entry, metrics: Sequence[str]) -> Entry:

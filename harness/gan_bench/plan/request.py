@@ -73,7 +73,7 @@ _LARGEST_PLAN_BYTES = 1 << 20
 
 
 class Request(Frozen):
-    """A user's request, which has the keys of a plan file; None stands for the preset's value."""
+    """A user's request, which has the keys of a plan file; None means the preset's value."""
 
     targets: tuple[str, ...] = ()
     all: StrictBool = False

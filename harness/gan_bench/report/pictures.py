@@ -129,11 +129,11 @@ class Names:
 
 
 def draw(plot: Callable[[Figure], None], width: float, height: float) -> bytes:
-    """Return a figure of so many inches as PNG, with a transparent background."""
+    """Return a figure as PNG, with a transparent background; width and height are in inches."""
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
-        # A name may hold characters that matplotlib's font has not; a box stands for them.
+        # A name may have characters that matplotlib's font lacks; it draws a box instead.
         warnings.filterwarnings("ignore", message="Glyph")
         drawn = Figure(figsize=(width, height), dpi=2 * CSS_DPI, layout="constrained")
         FigureCanvasAgg(drawn)
