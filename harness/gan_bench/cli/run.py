@@ -69,7 +69,7 @@ _FEWEST_SILENCE_S = 5
 @click.option(
     "--silence",
     type=FiniteNumber(min=_FEWEST_SILENCE_S),
-    help="Kill a run that sends no heartbeat for this many seconds (default: 300).",
+    help="Kill a run without a heartbeat or progress for this many seconds (default: 300).",
 )
 @click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
 @click.option(

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from gan_bench.errors import UsageError
+from gan_bench.plugins import announce
 from gan_bench.plugins.describe import Description, describe_recipe
 from gan_bench.plugins.frameworks import FRAMEWORKS
 from gan_bench.plugins.registry import (
@@ -36,7 +37,9 @@ def load_module(implementation: Implementation) -> ModuleType:
         assert implementation.module is not None
         return importlib.import_module(implementation.module)
     path = Path(implementation.path)
-    name = f"gan_bench_plugin_{path.stem}"
+    # In this package, which makes it importable in the processes that the plugin starts.
+    name = f"gan_bench.plugins.file_{path.stem.replace('.', '_')}"
+    announce(name, str(path.resolve()))
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
