@@ -26,6 +26,10 @@ def loss_table(losses: Losses, steps: int, dtype: str) -> NDArray[np.float32]:
     ContractError
         A required column is missing, or a column has the wrong shape or dtype.
     """
+    if not all(hasattr(losses, name) for name in LOSS_COLUMNS):
+        raise ContractError(
+            f"train returned {_kind(losses)}, the contract says gan_bench.trainer.Losses"
+        )
     table = np.full((steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
     for column, name in enumerate(LOSS_COLUMNS):
         values = getattr(losses, name)

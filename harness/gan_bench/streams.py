@@ -71,7 +71,7 @@ class GlobalState:
             "numpy": _plain(np.random.get_state(legacy=False)),
         }
         objects = {}
-        if (torch := _imported("torch")) is not None:
+        if (torch := _imported("torch", "manual_seed")) is not None:
             states = [torch.get_rng_state()]
             if torch.cuda.is_initialized():
                 states += torch.cuda.get_rng_state_all()
@@ -81,7 +81,7 @@ class GlobalState:
             objects["tensorflow"] = _stateful_ops().global_generator
             if objects["tensorflow"] is not None:
                 values["tensorflow"]["generator"] = objects["tensorflow"].state.numpy().tolist()
-        if (keras := _imported(_KERAS_STATE)) is not None:
+        if (keras := _imported(_KERAS_STATE, "get_global_attribute")) is not None:
             objects["keras"] = keras.get_global_attribute(_KERAS_GENERATOR)
             if objects["keras"] is not None:
                 values["keras"] = np.asarray(objects["keras"].state).tolist()
@@ -104,7 +104,7 @@ class GlobalState:
                     torch.cuda.set_rng_state(states[1 + device], device)
         if "tensorflow" in self.values:
             self._restore_tensorflow(importlib.import_module("tensorflow"))
-        keras = _imported(_KERAS_STATE)
+        keras = _imported(_KERAS_STATE, "get_global_attribute")
         if "keras" in self.values:
             seeds = importlib.import_module("keras").random
             keras = sys.modules[_KERAS_STATE]
@@ -138,12 +138,12 @@ def seeded(seed: int) -> Iterator[None]:
     words = np.random.SeedSequence(seed).generate_state(4)
     random.seed(seed)
     np.random.seed(words)
-    if (torch := _imported("torch")) is not None:
+    if (torch := _imported("torch", "manual_seed")) is not None:
         torch.manual_seed(seed)
     if (context := _tensorflow()) is not None:
-        _imported("tensorflow").random.set_seed(int(words[0]))
+        sys.modules["tensorflow"].random.set_seed(int(words[0]))
         _stateful_ops().global_generator = None
-    if (keras := _imported(_KERAS_STATE)) is not None:
+    if (keras := _imported(_KERAS_STATE, "get_global_attribute")) is not None:
         keras.set_global_attribute(_KERAS_GENERATOR, None)  # the next is seeded by Python's
     yield
     # Not before: a generator initialises TensorFlow, which a trainer may still want to configure.
@@ -165,8 +165,10 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _imported(name: str) -> Any:
-    return sys.modules.get(name)
+def _imported(name: str, attribute: str) -> Any:
+    """Return a module that is imported completely, else None."""
+    module = sys.modules.get(name)
+    return module if hasattr(module, attribute) else None
 
 
 def _tensorflow() -> Any:

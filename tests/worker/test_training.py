@@ -239,3 +239,10 @@ def test_a_trainer_may_report_two_losses(bench, plugin):
     done = bench("verify", target, "--json")
     assert [c for c in json.loads(done.out) if c["status"] != "passed"] == []
     assert done.code == 0
+
+
+@pytest.mark.parametrize("returned", ["None", "(1, 2)", "{'generator': 1}"])
+def test_what_is_no_losses_is_one_sentence(bench, plugin, returned):
+    assert bench("run", plugin("none", f"def train(self, *_): return {returned}"), *SHORT).code == 1
+    reason = bench.records()["none"]["reason"]
+    assert reason.endswith("the contract says gan_bench.trainer.Losses")
