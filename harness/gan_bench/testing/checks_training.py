@@ -134,12 +134,13 @@ CHECKS = (
 def save_and_load(pool: TrainerPool) -> None:
     """A new trainer that loads a checkpoint from any folder continues bit for bit."""
     finding = (
-        "A new trainer that loaded a checkpoint continues differently from an uninterrupted one "
-        "(draws in a traced function of TensorFlow need keras.random: no checkpoint can hold the "
-        "counters of tf.random)"
-        if pool.trainer_class.framework == "keras"
-        else "A new trainer that loaded a checkpoint continues differently from an uninterrupted one"
+        "A new trainer that loaded a checkpoint continues differently from an uninterrupted one"
     )
+    if pool.trainer_class.framework == "keras":
+        finding += (
+            " (in a traced function draw from keras.random: no checkpoint can hold the counters of "
+            "tf.random)"
+        )
     pool.expect_same(pool.reference, pool.continued(pool.build()), finding)
 
 
