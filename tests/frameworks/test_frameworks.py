@@ -107,6 +107,7 @@ def test_all_trains_scores_and_reports_every_implementation(bench):
         for recipe in RECIPES
     ],
 )
+@pytest.mark.process  # a framework's import may start one
 def test_an_implementation_has_its_recipes_tensors_in_their_order(name):
     trainer_class = load_trainer(registered()[name])
     recipe = trainer_class.recipe_class(batch_size=4).smaller()
