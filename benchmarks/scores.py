@@ -20,8 +20,8 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.metrics import METRICS
+from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.features.by_name import load_features
-from gan_bench.scoring.features.onnx_model import FeatureFile
 from gan_bench.scoring.images import open_images
 from gan_bench.scoring.metrics.fid import frechet_interval
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance, gaussian

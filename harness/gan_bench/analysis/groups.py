@@ -19,12 +19,7 @@ def comparable_groups(runs: Sequence[Run], features: Mapping[str, str]) -> dict[
        with scores under two protocols of that model is in two groups. One without scores is in the
        group of every protocol.
 
-    Parameters
-    ----------
-    runs
-        All runs.
-    features
-        Name of the feature model by the protocol's fingerprint.
+    ``features`` has the name of the feature model by the fingerprint of the protocol.
 
     Examples
     --------

@@ -11,6 +11,7 @@ from gan_bench.cli.options import (
     check_features,
     console,
     json_option,
+    path_option,
     print_json,
     results_option,
     say,
@@ -75,10 +76,9 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option(
+@path_option(
     "--baseline",
     "baseline_path",
-    type=click.Path(path_type=Path),
     required=True,
     help="Baseline file written by `gan-bench baseline`.",
 )
@@ -111,17 +111,10 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
     "--margin",
     type=Margin(),
     default="5%",
-    show_default=True,
     help="How much worse the mean may be, in addition to what chance explains.",
 )
-@click.option(
-    "--junit", type=click.Path(path_type=Path), help="Write JUnit XML for a CI server to this file."
-)
-@click.option(
-    "--markdown",
-    type=click.Path(path_type=Path),
-    help="Write a Markdown page for a pull request to this file.",
-)
+@path_option("--junit", help="Write JUnit XML for a CI server to this file.")
+@path_option("--markdown", help="Write a Markdown page for a pull request to this file.")
 @json_option
 def gate(
     targets: tuple[str, ...],

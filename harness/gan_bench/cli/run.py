@@ -12,9 +12,11 @@ from gan_bench.cli.options import (
     FiniteNumber,
     check_features,
     engine_for,
+    path_option,
     results_option,
     scoring_options,
     typed,
+    wait_option,
 )
 from gan_bench.errors import UsageError
 
@@ -39,12 +41,7 @@ _FEWEST_SILENCE_S = 5
     help="Data set, budget and seeds: quick (default without a GPU), standard (default with one), "
     "paper or ci; see docs/measuring.md.",
 )
-@click.option(
-    "--plan",
-    "plan_file",
-    type=click.Path(path_type=Path),
-    help="Plan file (TOML); options override it.",
-)
+@path_option("--plan", "plan_file", help="Plan file (TOML); options override it.")
 @click.option("--dataset", help="Data set: a name from `gan-bench doctor`, or folder:PATH.")
 @click.option(
     "--images", type=int, help="Budget in training images, equal for all implementations."
@@ -71,7 +68,7 @@ _FEWEST_SILENCE_S = 5
     type=FiniteNumber(min=_FEWEST_SILENCE_S),
     help="Kill a run without a heartbeat or progress for this many seconds (default: 300).",
 )
-@click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
+@wait_option
 @click.option(
     "--retry",
     is_flag=True,
@@ -98,7 +95,6 @@ _FEWEST_SILENCE_S = 5
     "--executor",
     metavar="NAME",
     default="local",
-    show_default=True,
     help="Where to run: local, slurm, or another installed executor.",
 )
 @click.option(

@@ -4,7 +4,6 @@ import math
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,7 +14,7 @@ from gan_bench.analysis.runs import Run, collect_runs
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
 from gan_bench.results.load import Results, load_results
-from gan_bench.text import many
+from gan_bench.text import many, timestamp
 from gan_bench.version import __version__
 
 
@@ -37,14 +36,8 @@ def entries(
 ) -> Entries:
     """Return the entries of a results folder.
 
-    Parameters
-    ----------
-    path
-        The results folder.
-    prefer
-        Fingerprints of the preferred protocols by metric; by default the one with the most seeds.
-    only
-        Ids of the runs that count; by default all.
+    ``prefer`` has the fingerprints of the preferred protocols by metric; by default the one with
+    the most seeds is chosen. ``only`` has the ids of the runs that count.
 
     Raises
     ------
@@ -80,15 +73,6 @@ def freeze(
     If an implementation has several sources, recipe values or versions, the last planned one
     counts.
 
-    Parameters
-    ----------
-    path
-        The results folder.
-    command
-        The command line, for the file.
-    seeds
-        Seeds to include; by default all.
-
     Raises
     ------
     UsageError
@@ -121,7 +105,7 @@ def freeze(
     enough.sort(key=lambda entry: (entry.implementation, entry.dataset, entry.budget_images))
     baseline = Baseline(
         gan_bench=__version__,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=timestamp(),
         command=command,
         entries=tuple(enough),
     )

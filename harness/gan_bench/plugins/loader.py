@@ -151,14 +151,8 @@ def describe_here(
 ) -> Description:
     """Describe a target by importing its recipe, or its trainer if the recipe is not registered.
 
-    Parameters
-    ----------
-    target
-        A registered name, or FILE.py[:CLASS].
-    values
-        The recipe's fields that differ from their defaults; strings are parsed by field type.
-    shape
-        (height, width, channels) of the data set.
+    ``values`` are the recipe's fields that differ from their defaults; strings are parsed by field
+    type.
     """
     if is_path(target):
         path, attribute = split_path(target)

@@ -41,10 +41,7 @@ def looks(rows: Sequence[tuple[str, str, str]]) -> dict[str, Look]:
 
     Where that is taken, by another version of the same, the next style or colour is given.
 
-    Parameters
-    ----------
-    rows
-        Label, recipe and framework.
+    A row is label, recipe and framework.
     """
     recipes = list(dict.fromkeys(recipe for _, recipe, _ in rows))
     frameworks = sorted({framework for _, _, framework in rows}, key=lambda f: (f != "torch", f))

@@ -146,16 +146,7 @@ def write_checkpoint(
 ) -> Path:
     """Write the checkpoint of ``step`` and then remove the earlier ones.
 
-    Parameters
-    ----------
-    folder
-        The run's checkpoints.
-    step
-        Number of steps done.
-    save
-        The trainer's ``save`` method.
-    random
-        The global generators' state as JSON values (`gan_bench.streams.GlobalState`).
+    ``random`` is the global generators' state as JSON values (`gan_bench.streams.GlobalState`).
 
     Raises
     ------

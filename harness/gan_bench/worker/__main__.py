@@ -77,16 +77,8 @@ class _Progress:
 def heartbeat(events: EventWriter, step: Callable[[], int], log: TextIO) -> Iterator[None]:
     """Write heartbeats to the journal, even during a long chunk or import.
 
-    Each says whether there was progress since the last one.
-
-    Parameters
-    ----------
-    events
-        The journal.
-    step
-        Returns the current step.
-    log
-        Receives the stacks of all threads if the process hangs for too long.
+    Each says whether there was progress since the last one. ``log`` receives the stacks of all
+    threads if the process hangs for too long.
     """
     ended = threading.Event()
     silence_s = float(os.environ.get(SILENCE_VARIABLE, "inf")) + _EXTRA_SILENCE_S
