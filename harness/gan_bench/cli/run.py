@@ -66,7 +66,7 @@ _FEWEST_SILENCE_S = 5
 @click.option(
     "--silence",
     type=FiniteNumber(min=_FEWEST_SILENCE_S),
-    help="Kill a run that sends no heartbeat for this many seconds (default: 300).",
+    help="Kill a run without a heartbeat or progress for this many seconds (default: 300).",
 )
 @wait_option
 @click.option(
