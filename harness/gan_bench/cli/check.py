@@ -12,6 +12,7 @@ from gan_bench.cli.options import (
     json_option,
     print_json,
     results_option,
+    say_fallback,
     typed,
 )
 
@@ -43,6 +44,7 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
     from gan_bench.system.devices import check_device, default_threads
     from gan_bench.testing.verify import verify as checks
 
+    say_fallback(device)
     terminal = console()
     done = []
     results = checks(
@@ -112,6 +114,7 @@ def parity(
     from gan_bench.parity.certify import Setup, certify_all, pairs
     from gan_bench.system.devices import check_device
 
+    say_fallback(device)
     setup = Setup(device=check_device(device), **values)
     command = typed()
     pairs_to_certify, left_out = pairs(what)

@@ -136,6 +136,15 @@ def say(sentence: str) -> None:
     click.echo(sentence, err=True)
 
 
+def say_fallback(device: str) -> None:
+    """Say why ``auto`` is the CPU if that is because of a problem with a GPU."""
+    from gan_bench.system.devices import fallback
+
+    sentence = fallback(device)
+    if sentence is not None:
+        say(sentence)
+
+
 def typed() -> str:
     """Return the command line as typed, for records."""
     return shlex.join(["gan-bench", *sys.argv[1:]])

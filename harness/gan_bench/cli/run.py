@@ -162,6 +162,8 @@ def run(
         scoring=scoring,
     )
     plan = expand(request, how.command, engine.place() if engine else None)
+    if engine is None:
+        options.say_fallback(request.device)
     _check_executor_tables(request, executor, plan)
     if dry_run:
         _show_plan(plan, how, results, engine)

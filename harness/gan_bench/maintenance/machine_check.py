@@ -23,7 +23,7 @@ from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
 from gan_bench.scoring.features.model_cache import cache_sizes
 from gan_bench.system.child import ChildDied
-from gan_bench.system.devices import gpus, machine, usable_processors
+from gan_bench.system.devices import gpu_problem, gpus, machine, usable_processors
 from gan_bench.system.files import writing
 from gan_bench.system.models import Stored
 from gan_bench.version import __version__
@@ -101,6 +101,9 @@ def _version() -> Finding:
 
 def _gpus() -> list[Finding]:
     found = [Finding(f"device cuda:{i}", "ok", gpu.name) for i, gpu in enumerate(gpus())]
+    problem = gpu_problem()
+    if problem is not None:
+        return [*found, Finding("device cuda", "missing", problem)]
     return found or [Finding("device cuda", "info", "nvidia-smi shows no GPU")]
 
 
