@@ -39,7 +39,7 @@ class Curves:
 DENSE_DECADES = 2.7
 """Decades up to which a logarithmic axis has ticks at 2 and 5 between the powers of ten."""
 
-LONG_FROM = 1e6
+LONG_FROM = 1e5
 """Numbers from which only a few fit below a chart."""
 
 

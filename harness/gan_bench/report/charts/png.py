@@ -72,6 +72,8 @@ def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
         lower.set_xlabel("training images seen")
         for axes in {upper, lower}:
             _whole_numbers(axes)
+        longest = max(frame["x"].max() for frame in curves.frames.values())
+        lower.xaxis.set_major_locator(MaxNLocator(3 if longest >= LONG_FROM else 4))
         losses = [f for name, f in curves.frames.items() if not name.startswith("d_")]
         shown = range_shown(pd.concat(losses)) if losses else None
         if shown:

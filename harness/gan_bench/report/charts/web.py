@@ -194,10 +194,10 @@ def _log_ticks(values: pd.Series) -> int:
     It chooses them by decades for each tick: up to 0.3 every digit, which is too dense, and from
     0.7 on powers of ten. Within one decade it places them evenly.
     """
-    decades = decades_of(values)
-    if decades > DENSE_DECADES:
-        return min(8, 1 + math.ceil(_PADDED * decades))
-    return max(3, math.ceil(_PADDED * decades / 0.6))
+    decades = _PADDED * decades_of(values)
+    if decades > _PADDED * DENSE_DECADES:
+        return min(8, 1 + math.ceil(decades))
+    return 4 if 0 < decades < 1 else max(3, math.ceil(decades / 0.6))
 
 
 def _numbers(values: pd.Series) -> list[float | None]:
