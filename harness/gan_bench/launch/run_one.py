@@ -73,7 +73,8 @@ def action(folder: RunFolder, options: Options) -> Action:
         return "run"
     # A finished run whose files were deleted runs again.
     complete = folder.spec.exists() and (record.status != "ok" or folder.losses.exists())
-    return "reuse" if record.status in FINISHED and complete else "run"
+    cannot_make = record.status == "unsupported" and record.spec.cannot_make is not None
+    return "reuse" if (record.status in FINISHED or cannot_make) and complete else "run"
 
 
 def start_over(results: ResultsFolder, folder: RunFolder) -> None:

@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench import data
 from gan_bench.contract import check_samples, loss_table, weights_sha256
 from gan_bench.data.draws import batches, evaluation_latents, training_latents
 from gan_bench.errors import GanBenchError
@@ -43,6 +44,10 @@ LONGEST_REASON = 2_000
 """Maximum length of a reason, in characters; the log has the whole exception."""
 
 
+class Absent(GanBenchError):
+    """The data set is not on this machine, which is no fault of the implementation."""
+
+
 class Diverged(GanBenchError):
     """A loss is not a finite number."""
 
@@ -65,7 +70,7 @@ def failure_kind(error: BaseException) -> str:
         return "unsupported"
     if isinstance(error, Diverged):
         return "diverged"
-    if isinstance(error, ModuleNotFoundError):
+    if isinstance(error, ModuleNotFoundError | Absent):
         return "missing"
     return "oom" if is_out_of_memory(error) else "error"
 
@@ -150,7 +155,7 @@ class Training:
         started = perf_counter()
         trainer_class = load_trainer(self.spec.implementation)
         imported = perf_counter()
-        dataset = self.spec.load_dataset()
+        dataset = self._dataset()
         loaded = perf_counter()
         recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
         self.recipe = recipe_class.model_validate(self.spec.recipe_values)
@@ -179,6 +184,14 @@ class Training:
             setup_s=perf_counter() - loaded,
             paired=initial is not None,
         )
+
+    def _dataset(self) -> data.Dataset:
+        try:
+            return self.spec.load_dataset()
+        except GanBenchError as error:
+            if data.describe(self.spec.dataset).available:
+                raise
+            raise Absent(str(error)) from error
 
     def _restore(self) -> None:
         """Continue from the last checkpoint if it and its losses exist."""
