@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from gan_bench.errors import UsageError
-from gan_bench.system.files import DownloadError, cache_folder, download, file_sha256
+from gan_bench.system.files import (
+    DownloadError,
+    cache_folders,
+    download,
+    file_sha256,
+    writable_cache,
+)
 
 PUBLISHED = "pt_inception-2015-12-05-6726825d.pth"
 """pytorch-fid's file."""
@@ -71,7 +77,8 @@ def find_weights(file: Path | None = None) -> Weights:
     if file is not None:
         return _from_file(file)
     searched = []
-    for path in (_hub_cache() / PUBLISHED, _packaged(), cache_folder() / "inception" / PUBLISHED):
+    cached = (cache / "inception" / PUBLISHED for cache in cache_folders())
+    for path in (_hub_cache() / PUBLISHED, _packaged(), *cached):
         if path is None:
             continue
         searched.append(str(path))
@@ -80,7 +87,7 @@ def find_weights(file: Path | None = None) -> Weights:
     digest, known = next((d, k) for d, k in KNOWN.items() if k.kind == "state-dict")
     try:
         path = download(
-            PUBLISHED, f"sha256:{digest}", cache_folder() / "inception", (PUBLISHED_FOLDER,)
+            PUBLISHED, f"sha256:{digest}", writable_cache() / "inception", (PUBLISHED_FOLDER,)
         )
     except DownloadError as error:
         raise UsageError(

@@ -12,32 +12,32 @@ from typing import Any
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.files import (
-    cache_folder,
+    cache_folders,
     file_sha256,
+    writable_cache,
     write_atomically,
     write_json_atomically,
 )
 
-
-def features_folder() -> Path:
-    """Return the folder of the cached feature models."""
-    return cache_folder() / "features"
+_FEATURES = "features"
 
 
 def reference_folder() -> Path:
     """Return the folder of the cached features, statistics and floors."""
-    return cache_folder() / "reference"
+    return writable_cache() / "reference"
 
 
 def cached_model(name: str) -> tuple[Path, dict[str, Any]] | None:
     """Return a model's file and facts; None if it is missing or damaged."""
-    path = features_folder() / f"{name}.onnx"
-    try:
-        facts: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        sound = facts["sha256"] == file_sha256(path)
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    return (path, facts) if sound else None
+    for cache in cache_folders():
+        path = cache / _FEATURES / f"{name}.onnx"
+        try:
+            facts: dict[str, Any] = json.loads(path.with_suffix(".json").read_text("utf-8"))
+            if facts["sha256"] == file_sha256(path):
+                return path, facts
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+    return None
 
 
 def make_model(
@@ -89,7 +89,7 @@ def make_model(
         except ChildError as error:
             raise UsageError(f"The features {name} could not be made: {error}") from error
         facts["sha256"] = file_sha256(out)
-        path = features_folder() / f"{name}.onnx"
+        path = writable_cache() / _FEATURES / f"{name}.onnx"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, out.read_bytes())
@@ -121,7 +121,7 @@ def cache_sizes() -> list[CacheSize]:
     """Return the sizes of both caches."""
     return [
         _size("reference features", reference_folder(), "*"),
-        _size("feature models", features_folder(), "*.onnx"),
+        _size("feature models", writable_cache() / _FEATURES, "*.onnx"),
     ]
 
 
