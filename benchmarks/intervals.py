@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_bench.scoring.features.onnx_model import FeatureFile
+from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.metrics import fid
 from gan_bench.scoring.metrics.fid import frechet_interval
 from gan_bench.scoring.metrics.frechet import frechet_distance, gaussian

@@ -20,8 +20,8 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.metrics import METRICS
+from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.features.by_name import load_features
-from gan_bench.scoring.features.onnx_model import FeatureFile
 from gan_bench.scoring.images import open_images
 from gan_bench.scoring.metrics.fid import frechet_interval
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance, gaussian
@@ -148,13 +148,13 @@ def frechet(folder: Path) -> list[Row]:
             speedup(own_s, other_s),
         ),
         ("relative difference in the distance", f"{apart:.1e}", "", ""),
-        ("its interval (6,144 images a side), s", f"{interval_s:.1f}", "", ""),
+        ("its interval (6,144 images on each side), s", f"{interval_s:.1f}", "", ""),
         ("distance of 1,000 images on each side, s", f"{few_s:.2f}", "", ""),
     ]
 
 
 def lenet(folder: Path, count: int) -> list[Row]:
-    """Features of the shipped classifier, from a file to a file."""
+    """Features of the included classifier, from a file to a file."""
     images = np.resize(data.load("mnist-5k").train.images, (count, 28, 28, 1))
     np.save(folder / "digits.npy", images)
     digits = open_images(str(folder / "digits.npy"))

@@ -1,4 +1,4 @@
-"""Maintains the reference results, and the README's table and pictures of them.
+"""Maintains the included results, and the README's table and pictures of them.
 
 `python scripts/reference.py keep results/local` copies finished runs into results/reference,
 without checkpoints and logs, and writes its tables. For seed 0, which the report shows, it keeps
@@ -43,7 +43,7 @@ TITLE = "Twelve GAN implementations on full MNIST"
 
 @click.group()
 def main() -> None:
-    """Keep and show the reference results."""
+    """Keep and show the included results."""
 
 
 @main.command()

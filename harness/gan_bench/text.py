@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal
 
 from markupsafe import Markup
@@ -119,17 +120,15 @@ def markdown_text(text: str) -> Markup:
     return Markup(html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False))
 
 
+def timestamp() -> str:
+    """Return the present time in UTC, to the second, as files have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
     """Return the end of an error message about an unknown word.
 
-    Parameters
-    ----------
-    word
-        The unknown word.
-    known
-        The words that are known.
-    otherwise
-        What to say if no known word resembles it (default: a list of the known words).
+    ``otherwise`` is said if no known word resembles it (default: a list of the known words).
     """
     names = list(known)
     nearest = difflib.get_close_matches(word, names, n=1)

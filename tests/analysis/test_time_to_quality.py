@@ -41,7 +41,7 @@ def read(results):
     def of():
         frames = load_results(results)
         [group] = summarise(collect_runs(results, frames), frames).groups
-        return group, fid_points(group, frames.scores)
+        return group, fid_points(group)
 
     return of
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench import same_bits
 from gan_bench import data
-from gan_bench.parity.messages import Inputs
+from gan_bench.data.draws import Inputs
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
 

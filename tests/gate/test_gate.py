@@ -300,7 +300,7 @@ def test_of_two_sources_the_newer_runs_count_and_the_older_are_told(gate, tmp_pa
     results_of(results, log_normal(20.0, OTHERS))
     _, outcome = gate(results, "torch-dcgan", code=0)
     (note,) = [note for note in outcome["rows"][0]["notes"] if "planned earlier" in note]
-    assert note.startswith("3 runs that were planned earlier differ in source sha256")
+    assert note.startswith("3 runs planned earlier, with a different source sha256")
 
 
 def test_a_trip_that_the_other_half_of_six_seeds_does_not_share_passes(gate, tmp_path):
@@ -381,7 +381,7 @@ def test_two_names_of_one_data_set_with_the_same_seeds_are_told(cli, tmp_path):
     results = results_of(tmp_path / "r", log_normal(20.0, OWN))
     results_of(results, {0: 25.0}, dataset="digits")
     done = cli("baseline", "--results", str(results), "--out", "b.json")
-    assert done.code == 0 and "1 runs repeat seeds" in done.err
+    assert done.code == 0 and "1 run with repeated seeds" in done.err
 
 
 @pytest.mark.parametrize("option", ["--seeds=3", "--wait", "--dataset=mnist", "--set=a.b=1"])

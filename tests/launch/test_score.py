@@ -296,3 +296,14 @@ def test_a_damaged_specification_is_a_problem_of_its_run(tmp_path, folder, chang
     assert "spec.json is not readable" in outcome.problem and "train again" in outcome.problem
     assert next(iter(changes)) in outcome.problem
     assert not results.run("broken").scores.exists()
+
+
+@pytest.mark.process
+def test_a_scorer_that_dies_is_a_problem_with_its_exit_code_and_its_log(folder, spec, monkeypatch):
+    monkeypatch.setenv("PYTHONHASHSEED", "not a number")
+    log = folder.path / "score.log"
+    log.write_text("from an earlier scorer\n")
+    problem = score_missing(folder, spec, FID, keep_samples=False)
+    assert problem == f"the scorer ended with exit code 1; see {log}"
+    assert log.read_text().startswith("from an earlier scorer\nFatal Python error")
+    assert not list(folder.scores.glob("*"))

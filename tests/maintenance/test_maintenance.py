@@ -161,7 +161,7 @@ def test_clean_shows_asks_and_removes_what_reports_do_not_need(bench, finished):
     target, folder = finished
     before = bench("export", "--out", "before").code, bench("report").code
     shown = bench("clean")
-    assert shown.code == 0 and "snapshots of 1 finished run:" in shown.out
+    assert shown.code == 0 and "snapshots of 1 run:" in shown.out
     assert "Nothing was removed" in shown.err
     assert list((folder / "snapshots").iterdir()) and list((folder / "checkpoints").iterdir())
     assert bench("clean", "--only", "checkpoints", "--yes").code == 0

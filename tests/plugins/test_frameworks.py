@@ -12,7 +12,7 @@ from gan_bench.system.child import ChildDied
 
 @pytest.fixture
 def interpreter(tmp_path):
-    """Write a shell script that stands for another environment's python."""
+    """Write a shell script that acts as another environment's python."""
 
     def write(line):
         path = tmp_path / "python"

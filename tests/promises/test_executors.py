@@ -125,7 +125,7 @@ def test_retries_and_force(background, plugin):
     assert background("run", *what).code == 1
     assert background("run", *what).err.startswith("0 runs submitted")
     for option in ("--retry", "--force"):
-        assert background("run", *what, option).err.startswith("1 runs submitted")
+        assert background("run", *what, option).err.startswith("1 run submitted")
     record = background.records()["broken"]
     assert (record["status"], record["attempts"]) == ("error", 1)  # --force has started over
 

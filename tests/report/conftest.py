@@ -1,13 +1,12 @@
 """Fixtures of tests that read a written report: a results folder, runs in it, its report."""
 
+from functools import partial
+
 import pytest
 
 from report_folder import (
-    add_run,
+    add_trained,
     empty_results,
-    run_spec,
-    scores_of,
-    some_losses,
 )
 from written_report import Report
 
@@ -25,15 +24,4 @@ def report(results, tmp_path):
 @pytest.fixture
 def train(results):
     """Add a run with scores, losses and grids for each final FID, from seed 0 on."""
-
-    def add(name, fids, make=run_spec, *, under=None, values=None, seed=0, **changes):
-        for place, fid in enumerate(fids):
-            spec = make(name, seed + place, **(values or {}))
-            first, middle, last = spec.evaluation_steps
-            scores = scores_of({first: 150.0, middle: 20.0, last: fid}, under=under)
-            losses = some_losses(spec.steps, seed + place)
-            kept = spec.evaluation_steps
-            folder = add_run(results, spec, scores=[scores], losses=losses, grids=kept, **changes)
-        return folder
-
-    return add
+    return partial(add_trained, results)

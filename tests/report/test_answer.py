@@ -16,7 +16,7 @@ class Answer:
     def __init__(self, results):
         frames = load_results(results)
         [self.group] = summarise(collect_runs(results, frames), frames).groups
-        equal = equal_time(self.group, fid_points(self.group, frames.scores))
+        equal = equal_time(self.group, fid_points(self.group))
         ranks = standings(self.group, equal)
         verdicts = answer(self.group, ranks, equal)
         self.verdicts = {verdict.topic: verdict for verdict in verdicts}

@@ -51,7 +51,7 @@ def found(results):
     def read():
         loaded = load_results(results)
         [group] = summarise(collect_runs(results, loaded), loaded).groups
-        return {row.claim: row for row in claims(group, loaded.losses, loaded.scores)}
+        return {row.claim: row for row in claims(group, loaded.losses)}
 
     return read
 
@@ -198,12 +198,12 @@ def test_each_framework_has_a_row_of_its_own(results):
         add(results, name, [4.0, 4.1, 4.2])
     loaded = load_results(results)
     [group] = summarise(collect_runs(results, loaded), loaded).groups
-    pairs = {row.pair for row in claims(group, loaded.losses, loaded.scores)}
+    pairs = {row.pair for row in claims(group, loaded.losses)}
     assert pairs == {"keras-enhanced against keras-baseline"}
     add(results, "torch-baseline", [4.0, 4.1, 4.2])
     loaded = load_results(results)
     [group] = summarise(collect_runs(results, loaded), loaded).groups
-    pairs = [row.pair for row in claims(group, loaded.losses, loaded.scores) if row.claim == BETTER]
+    pairs = [row.pair for row in claims(group, loaded.losses) if row.claim == BETTER]
     assert pairs == [
         "keras-enhanced against keras-baseline",
         "torch-enhanced against torch-baseline",

@@ -9,6 +9,8 @@ from gan_bench.report.charts.loss_curves import Losses, loss_charts
 from report_folder import (
     MACHINE,
     add_run,
+    add_trained,
+    empty_results,
     protocol,
     run_spec,
 )
@@ -19,6 +21,7 @@ from written_report import (
     OTHER_MACHINE,
     REFERENCES,
     SECTIONS,
+    Report,
     classes_of,
     scores_with,
     text_of,
@@ -59,14 +62,17 @@ def assert_that_groups_stand_apart(found, fids):
     assert list(found.data["sentences"]) == ["\n".join(keys[:2]), "\n".join(keys[2:])]
 
 
-@pytest.fixture
-def two_machines(results, train):
+@pytest.fixture(scope="module")
+def two_machines(tmp_path_factory):
+    """The report of two implementations on two machines each; the tests only read it."""
+    folder = tmp_path_factory.mktemp("two_machines")
+    results = empty_results(folder / "results")
     for cpu, machine, fids in (("X", MACHINE, (4.0, 7.0)), ("Y", OTHER_MACHINE, (5.0, 8.0))):
         for name, fid in zip(("torch-dcgan", "keras-dcgan"), fids, strict=True):
             spread = [fid, fid + 0.01, fid + 0.02]
             first = 0 if cpu == "X" else 10
-            train(name, spread, seed=first, circumstances={"machine": machine})
-    return results
+            add_trained(results, name, spread, seed=first, circumstances={"machine": machine})
+    return Report(results, folder / "out")
 
 
 def test_two_protocols_are_two_groups(train, report):
@@ -85,8 +91,8 @@ def test_two_protocols_are_two_groups(train, report):
         assert "They differ in n fake, so their scores are not ranked together." in text
 
 
-def test_two_machines_are_two_groups(two_machines, report):
-    found = report()
+def test_two_machines_are_two_groups(two_machines):
+    found = two_machines
     fids = {"Model X, 2 cores": ["4.01", "7.01"], "Model Y, 2 cores": ["5.01", "8.01"]}
     assert_that_groups_stand_apart(found, fids)
     for text in found.both():
@@ -95,16 +101,16 @@ def test_two_machines_are_two_groups(two_machines, report):
         assert "Model Y, 2 cores" in text
 
 
-def test_pairs_that_markdown_compares_say_of_which_group_they_are(two_machines, report):
-    compared = report().markdown.partition("\n## Compared\n")[2].partition("\n## ")[0]
+def test_pairs_that_markdown_compares_say_of_which_group_they_are(two_machines):
+    compared = two_machines.markdown.partition("\n## Compared\n")[2].partition("\n## ")[0]
     titles = re.findall("<summary>(.*?)</summary>", compared)
     assert len(titles) == 2
     for place in ("Model X", "Model Y"):
         assert place in compared
 
 
-def test_curves_of_one_implementation_on_two_machines_are_two_lines(two_machines, report):
-    found = report()
+def test_curves_of_one_implementation_on_two_machines_are_two_lines(two_machines):
+    found = two_machines
     for name in ("loss-generator", "d-fake"):
         strong = [t for t in found.chart(name) if "name" in t and "opacity" not in t]
         machines = ("Model X, 2 cores", "Model Y, 2 cores")
@@ -116,8 +122,8 @@ def test_curves_of_one_implementation_on_two_machines_are_two_lines(two_machines
             assert trace["x"] == sorted(set(trace["x"]))
 
 
-def test_samples_of_one_implementation_on_two_machines_say_which(two_machines, report):
-    found = report()
+def test_samples_of_one_implementation_on_two_machines_say_which(two_machines):
+    found = two_machines
     figures = found.page.findall(".//figure[@class='sample']")
     captions = [text_of(figure.find("figcaption")) for figure in figures]
     assert len(captions) == 4

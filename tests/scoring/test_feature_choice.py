@@ -1,4 +1,4 @@
-"""Features of the first so many images: ``inception:2500`` beside ``lenet`` of all."""
+"""Features of the first images only: ``inception:2500`` beside ``lenet`` of all images."""
 
 import json
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_bench.scoring.features.onnx_model import FeatureFile
+from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.metrics import kid
 from gan_bench.scoring.metrics.kid import kernel_distance
 

@@ -1,5 +1,6 @@
 """The scoring process: from a run's snapshots to its scores."""
 
+import json
 import subprocess
 import sys
 
@@ -13,9 +14,10 @@ from gan_bench import data
 from gan_bench.data import Dataset, Split
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.results.scores import Scores
-from gan_bench.scoring import ScoringAnswer, ScoringRequest, ScoringTask
+from gan_bench.scoring import ScoringRequest, ScoringTask
 from gan_bench.scoring import __main__ as child
 from gan_bench.scoring.features import FeatureChoice
+from gan_bench.system.child import ask
 
 SAMPLES = 500
 
@@ -68,16 +70,15 @@ def written(folder):
     return path
 
 
-def process(folder, sent, *program):
-    """Run the scoring process; its stdin stays open, as it ends when that closes."""
-    command = [sys.executable, "-P", *(program or ("-m", "gan_bench.scoring")), str(folder)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
-        running.stdin.write(sent.model_dump_json() + "\n")
-        running.stdin.flush()
-        out, err = running.stdout.read(), running.stderr.read()
-        return subprocess.CompletedProcess(command, running.wait(), out, err)
+def sent(folder, asked):
+    return {"run": str(folder), "request": asked.model_dump(mode="json")}
+
+
+def process(folder, asked):
+    """Return the answer of the scoring process, and all that it printed."""
+    log = folder.parent / f"{folder.name}.log"
+    answer = ask("gan_bench.scoring", sent(folder, asked), log=log)
+    return answer, log.read_text(encoding="utf-8")
 
 
 def test_real_digits_are_near_the_floor_and_noise_is_far_above(run_dir):
@@ -273,44 +274,47 @@ def test_missing_scores_are_an_error(tmp_path):
 def test_the_process_writes_scores_and_imports_no_framework(run_dir):
     program = (
         "import sys\n"
-        "from gan_bench.scoring.__main__ import main\n"
-        "code = main()\n"
+        "from gan_bench.scoring.__main__ import answer\n"
+        "assert answer(sys.stdin.buffer.read()) is None\n"
         "assert not {'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
-        "sys.exit(code)\n"
     )
-    done = process(run_dir, request(), "-c", program)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert ScoringAnswer.model_validate_json(done.stdout) == ScoringAnswer(status="ok")
+    command = [sys.executable, "-P", "-c", program]
+    content = json.dumps(sent(run_dir, request()))
+    done = subprocess.run(command, input=content, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
     assert Scores.read(written(run_dir)).status == "ok"
 
 
 @pytest.mark.process
-def test_the_process_answers_incomplete_with_one_sentence_if_a_snapshot_has_no_score(run_dir):
+def test_the_process_answers_with_nothing_if_every_snapshot_has_its_score(run_dir):
+    assert process(run_dir, request()) == (None, "")
+    assert Scores.read(written(run_dir)).status == "ok"
+
+
+@pytest.mark.process
+def test_the_process_answers_with_one_sentence_if_a_snapshot_has_no_score(run_dir):
     cut_end(path_of(run_dir, 50))
-    done = process(run_dir, request())
-    answer = ScoringAnswer.model_validate_json(done.stdout)
-    assert (done.returncode, answer.status) == (1, "incomplete")
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("The snapshot 00000050.npz is damaged")
-    assert answer.problem == done.stderr.strip()
+    problem, printed = process(run_dir, request())
+    assert printed.count("\n") == 1
+    assert printed.startswith("The snapshot 00000050.npz is damaged")
+    assert problem == printed.strip()
     assert Scores.read(written(run_dir)).status == "error"
 
 
 @pytest.mark.parametrize("changes", [{"features": "nothing"}, {"threads": 0}])
 @pytest.mark.process
-def test_the_process_answers_failed_with_one_sentence_on_a_users_mistake(run_dir, changes):
-    done = process(run_dir, request(**changes))
-    answer = ScoringAnswer.model_validate_json(done.stdout)
-    assert (done.returncode, answer.status) == (2, "failed")
-    assert done.stderr.count("\n") == 1
-    assert answer.problem == done.stderr.strip()
+def test_the_process_answers_with_one_sentence_on_a_users_mistake(run_dir, changes):
+    problem, printed = process(run_dir, request(**changes))
+    assert printed.count("\n") == 1
+    assert problem == printed.strip()
     assert not (run_dir / "scores").exists()
 
 
 @pytest.mark.process
-def test_the_process_answers_failed_if_the_scores_cannot_be_written(run_dir):
+def test_the_process_answers_with_a_sentence_if_the_scores_cannot_be_written(run_dir):
     # A file in the way of the folder: a mode would not stop root.
     (run_dir / "scores").write_text("in the way")
-    done = process(run_dir, request())
-    assert done.returncode == 2
-    assert ScoringAnswer.model_validate_json(done.stdout).status == "failed"
+    problem, printed = process(run_dir, request())
+    assert problem is not None
+    assert problem == printed.strip()
+    assert (run_dir / "scores").read_text() == "in the way"

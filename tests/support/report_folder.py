@@ -173,3 +173,15 @@ def some_losses(steps, seed=0):
     decay = np.exp(-np.arange(steps)[:, None] / steps * 3)
     target = np.array([[1.0, 1.2, 0.6, 0.4]])
     return target + decay * 0.3 + random.normal(0, 0.05, (steps, 4))
+
+
+def add_trained(results, name, fids, make=run_spec, *, under=None, values=None, seed=0, **changes):
+    """Add a run with scores, losses and grids for each final FID, from seed ``seed`` on."""
+    for place, fid in enumerate(fids):
+        spec = make(name, seed + place, **(values or {}))
+        first, middle, last = spec.evaluation_steps
+        scores = scores_of({first: 150.0, middle: 20.0, last: fid}, under=under)
+        losses = some_losses(spec.steps, seed + place)
+        kept = spec.evaluation_steps
+        folder = add_run(results, spec, scores=[scores], losses=losses, grids=kept, **changes)
+    return folder

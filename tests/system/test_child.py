@@ -65,6 +65,15 @@ def test_a_child_that_dies_or_stays_silent_is_an_error_with_its_last_line(module
     assert said in str(death.value)
 
 
+def test_what_a_child_prints_is_appended_to_its_log_which_its_error_names(module, tmp_path):
+    log = tmp_path / "child.log"
+    log.write_text("earlier\n")
+    with pytest.raises(ChildDied) as death:
+        ask("answering", {}, log=log, **module('print("bye", flush=True); os._exit(7)'))
+    assert str(death.value) == f"ended with exit code 7; see {log}"
+    assert log.read_text() == "earlier\nbye\n"
+
+
 @pytest.mark.parametrize("line", ["nonsense", "[1]", "{}", '{"a": 1, "b": 2}'])
 def test_an_answer_that_is_none_is_an_error(module, line):
     body = f"os.write(int(sys.argv[1]), {line.encode() + bytes([10])!r}); return 0"

@@ -27,26 +27,14 @@ def final_scores(run: Run, protocol: str | None) -> dict[str, Score]:
     """
     if run.status != "ok":
         return {}
-    return {
-        score.metric: score
-        for file in run.scores
-        if file.fingerprint == protocol
-        for score in file.scores
-        if score.step == run.spec.steps
-    }
+    last = run.spec.steps
+    return {score.metric: score for score in run.scores_under(protocol) if score.step == last}
 
 
 def final_values(runs: Iterable[Run], name: str, protocol: str | None) -> SeedValues | None:
     """Return a metric's final values over the seeds that succeeded and have one.
 
-    Parameters
-    ----------
-    runs
-        Seeds of one thing.
-    name
-        The metric's name; ``images_per_s`` needs no protocol.
-    protocol
-        The fingerprint of the protocol.
+    ``images_per_s`` needs no protocol.
     """
     if name == SPEED:
         return measured(runs, lambda record: record.images_per_s)

@@ -19,12 +19,7 @@ def comparable_groups(runs: Sequence[Run], features: Mapping[str, str]) -> dict[
        with scores under two protocols of that model is in two groups. One without scores is in the
        group of every protocol.
 
-    Parameters
-    ----------
-    runs
-        All runs.
-    features
-        Name of the feature model by the protocol's fingerprint.
+    ``features`` has the name of the feature model by the fingerprint of the protocol.
 
     Examples
     --------
@@ -98,7 +93,7 @@ def labelled(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Return runs that are seeds of one thing by label.
 
     The label is the implementation's name, with what differs where there are several versions.
-    A results folder holds several versions of one implementation after a change of its source,
+    A results folder has several versions of one implementation after a change of its source,
     recipe values or versions of packages.
     """
     by_name: dict[str, list[list[Run]]] = {}

@@ -121,7 +121,7 @@ def identity(spec: RunSpec) -> dict[str, Any]:
     """Return what was trained and how, by field, as JSON values."""
     values = spec.model_dump(mode="json", include=set(IDENTITY))
     found = {name: values[name] for name in IDENTITY}
-    # Where its code lies is nobody's business: the source's hash says which code it is.
+    # The path of its code may be private, and the source's hash identifies the code.
     found["implementation"] = {
         name: found["implementation"][name] for name in ("name", "recipe", "framework", "attribute")
     }

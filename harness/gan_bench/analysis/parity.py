@@ -57,15 +57,7 @@ def _shared(mine: Iterable[str], theirs: set[str]) -> tuple[str, ...]:
 
 
 def parity_facts(groups: Sequence[Group], certificates: Iterable[Certificate]) -> tuple[str, ...]:
-    """Return a sentence for each certificate, and one for the rows without.
-
-    Parameters
-    ----------
-    groups
-        All of a report.
-    certificates
-        Those of the results folder.
-    """
+    """Return a sentence for each certificate, and one for the rows without."""
     known = {certificate.id: certificate for certificate in certificates}
     passed: dict[str, dict[str, None]] = {}
     failed: dict[str, dict[str, None]] = {}

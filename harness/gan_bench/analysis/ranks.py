@@ -30,13 +30,7 @@ class RankedGroup:
     def __init__(self, spreads: Mapping[str, SeedValues], metric: Metric) -> None:
         """Rank at least one implementation.
 
-        Parameters
-        ----------
-        spreads
-            The values by label.
-        metric
-            Which way is better and on which scale values are compared. Values of a ratio that are
-            not all positive are compared by their difference.
+        Values of a ratio that are not all positive are compared by their difference.
         """
         self.metric = metric
         self.spreads = dict(sorted(spreads.items(), key=lambda i: (metric.sign * i[1].mean, i[0])))
@@ -113,12 +107,7 @@ class AllPairs:
     def __init__(self, figures: Sequence[Sequence[float]], *, scale: Scale = "difference") -> None:
         """Compare every pair.
 
-        Parameters
-        ----------
-        figures
-            The values of each implementation, one a seed.
-        scale
-            See `welch`.
+        ``figures`` has the values of each implementation, one a seed.
         """
         scaled = [on_scale(values, scale) for values in figures]
         able = [x is not None and len(x) > 1 for x in scaled]

@@ -7,7 +7,7 @@ from gan_bench.plan import RunSpec
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
-from gan_bench.results.scores import Scores
+from gan_bench.results.scores import Score, Scores
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Run:
     def protocols(self) -> tuple[str, ...]:
         """Fingerprints under which it has scores, those with most evaluation points first."""
         return tuple(dict.fromkeys(file.fingerprint for file in self.scores if file.scores))
+
+    def scores_under(self, protocol: str | None) -> list[Score]:
+        """Return its scores under one protocol, given by its fingerprint."""
+        files = [file for file in self.scores if file.fingerprint == protocol]
+        return [score for file in files for score in file.scores]
 
     @property
     def status(self) -> str:
@@ -107,15 +112,7 @@ class Run:
 
 
 def collect_runs(path: Path, results: Results) -> list[Run]:
-    """Return every run of a results folder, in the order of its frames.
-
-    Parameters
-    ----------
-    path
-        The results folder.
-    results
-        What was read from it.
-    """
+    """Return every run of a results folder, in the order of its frames."""
     folder = open_results(path, create=False)
     refuted = {certificate.id for certificate in results.certificates if not certificate.passed}
     runs = []

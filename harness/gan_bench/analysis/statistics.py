@@ -115,13 +115,8 @@ def compare(a: SeedValues, b: SeedValues, metric: Metric) -> Difference | None:
     Where one side has all seeds of the other, and these are at least two, they are compared seed by
     seed, as the harness gives equal seeds the same data and noise. Otherwise by Welch's test.
 
-    Parameters
-    ----------
-    a, b
-        The two sides.
-    metric
-        Its scale is the scale of the test. Values of a ratio that are not all positive are compared
-        by their difference.
+    The metric has the scale of the test. Values of a ratio that are not all positive are compared
+    by their difference.
 
     Returns
     -------

@@ -196,15 +196,7 @@ class Summary:
 
 
 def summarise(runs: Sequence[Run], results: Results) -> Summary:
-    """Return the comparable groups with their rows.
-
-    Parameters
-    ----------
-    runs
-        All runs of a results folder.
-    results
-        What was read from it, for the protocols and the external samples.
-    """
+    """Return the comparable groups with their rows."""
     features = {name: file.protocol.features for name, file in results.protocols.items()}
     grouped = comparable_groups(runs, features)
     apart = differing(list(grouped))
@@ -263,8 +255,7 @@ def _scored(protocol: str, by_label: Mapping[str, Sequence[Run]], results: Resul
 
 
 def _untrained(run: Run, protocol: str, fid: str) -> float | None:
-    files = [file for file in run.scores if file.fingerprint == protocol]
-    scores = [score for file in files for score in file.scores if score.key == (0, fid)]
+    scores = [score for score in run.scores_under(protocol) if score.key == (0, fid)]
     return scores[-1].value if scores and run.spec.steps else None
 
 

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from gan_bench.analysis.runs import Run
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group
 
 DEFAULT_TARGETS = {("mnist", "lenet"): 30.0, ("mnist-5k", "lenet"): 30.0}
 """By data set and feature model: about a third of an untrained generator's FID, where digits can
 be read. Others have no target unless the user names one."""
+_POINTS = ("label", "run_id", "seed", "ok", "step", "images", "train_s", "value")
 _LEAST_POINTS = 4
-"""With fewer evaluation points a straight line between two says nothing of what lies between."""
+"""Linear interpolation between fewer evaluation points would be too coarse."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,8 @@ class Reached:
         return self.seconds.seeds if self.seconds else 0
 
 
-def fid_points(group: Group, scores: pd.DataFrame) -> pd.DataFrame:
+def fid_points(group: Group) -> pd.DataFrame:
     """Return the FID at every evaluation point of a group's runs.
-
-    Parameters
-    ----------
-    group
-        Its runs, metric and protocol.
-    scores
-        The frame of `gan_bench.results.load.Results`.
 
     Returns
     -------
@@ -58,27 +53,21 @@ def fid_points(group: Group, scores: pd.DataFrame) -> pd.DataFrame:
         label, run_id, seed, ok, step, images, train_s (warm-up included; NaN where a resumption
         hides it) and value; by label in the group's order, run and step.
     """
-    runs = {
-        run.run_id: (place, row.label, run.spec.seed, run.status == "ok")
-        for place, row in enumerate(group.rows)
+    found = [
+        (row.label, run.run_id, run.spec.seed, run.status == "ok", score.step, *time, score.value)
+        for row in group.rows
         for run in row.runs
-    }
-    found = scores[
-        (scores["protocol"] == group.setting.protocol)
-        & (scores["metric"] == group.metric)
-        & scores["run_id"].isin(list(runs))
-    ][["run_id", "step", "images", "train_s", "value"]]
-    found = found.astype({"images": float, "train_s": float, "value": float})
-    found = found[np.isfinite(found["value"])]
-    known = pd.DataFrame(
-        [(run_id, *facts) for run_id, facts in runs.items()],
-        columns=["run_id", "place", "label", "seed", "ok"],
-    )
-    points = found.merge(known, on="run_id").sort_values(["place", "seed", "run_id", "step"])
-    columns: pd.DataFrame = points[
-        ["label", "run_id", "seed", "ok", "step", "images", "train_s", "value"]
+        for score in sorted(run.scores_under(group.setting.protocol), key=lambda score: score.step)
+        if score.metric == group.metric and score.value is not None
+        for time in [_time_of(run, score.step)]
     ]
-    return columns.reset_index(drop=True)
+    points = pd.DataFrame(found, columns=list(_POINTS))
+    return points.astype({"ok": bool, "images": float, "train_s": float, "value": float})
+
+
+def _time_of(run: Run, step: int) -> tuple[int | None, float | None]:
+    points = run.record.evaluation_points if run.record else ()
+    return next(((p.images, p.train_s) for p in points if p.step == step), (None, None))
 
 
 def equal_time(group: Group, points: pd.DataFrame) -> EqualTime | None:

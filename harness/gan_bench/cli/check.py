@@ -7,30 +7,24 @@ from typing import Any
 import click
 
 from gan_bench.cli.options import (
-    PositiveNumber,
+    POSITIVE,
     console,
+    device_and_seed,
     json_option,
+    print_either,
     print_json,
     results_option,
     say_fallback,
     typed,
+    wait_option,
 )
 
 
 @click.command()
 @click.argument("target")
+@device_and_seed
 @click.option(
-    "--device", default="cpu", show_default=True, help="Device: cpu, cuda, cuda:1 or auto."
-)
-@click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Random seed."
-)
-@click.option(
-    "--timeout",
-    type=PositiveNumber(),
-    default=3600,
-    show_default=True,
-    help="Stop the suite after this many seconds.",
+    "--timeout", type=POSITIVE, default=3600, help="Stop the suite after this many seconds."
 )
 @json_option
 def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -> None:
@@ -38,8 +32,6 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
 
     TARGET is a name from `gan-bench list`, or a path to a .py file.
     """
-    from dataclasses import asdict
-
     from gan_bench.cli.views.tables import print_check
     from gan_bench.system.devices import check_device, default_threads
     from gan_bench.testing.verify import verify as checks
@@ -48,18 +40,14 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
     terminal = console()
     done = []
     results = checks(
-        target,
-        device=check_device(device),
-        threads=default_threads(),
-        seed=seed,
-        limit_s=timeout,
+        target, device=check_device(device), threads=default_threads(), seed=seed, limit_s=timeout
     )
     for check in results:
         done.append(check)
         if not as_json:
             print_check(terminal, check)
     if as_json:
-        print_json([asdict(check) for check in done])
+        print_json(done)
     failed = sum(check.status == "failed" for check in done)
     skipped = sum(check.status == "skipped" for check in done)
     if not as_json:
@@ -71,36 +59,28 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[RECIPE | A B]")
-@click.option(
-    "--device", default="cpu", show_default=True, help="Device: cpu, cuda, cuda:1 or auto."
-)
-@click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Random seed."
-)
+@device_and_seed
 @click.option(
     "--batch-size",
     type=click.IntRange(2, 65_536),
     default=32,
-    show_default=True,
-    help="Batch size, limited to the recipe's.",
+    help="Batch size; the recipe's own if that is smaller.",
 )
 @click.option(
     "--paired-steps",
     type=click.IntRange(1, 100_000),
     default=20,
-    show_default=True,
     help="Number of steps of the paired run.",
 )
 @click.option(
     "--timeout",
     "limit_s",
-    type=PositiveNumber(),
+    type=POSITIVE,
     default=3600,
-    show_default=True,
     help="Stop the comparison of a pair after this many seconds.",
 )
 @results_option
-@click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
+@wait_option
 @json_option
 def parity(
     what: tuple[str, ...], device: str, results: Path, wait: bool, as_json: bool, **values: Any
@@ -125,8 +105,5 @@ def parity(
         certificates.append(certificate)
         if not as_json:
             click.echo(f"{certificate.pair}: {certificate.verdict}", err=True)
-    if as_json:
-        print_json([certificate.model_dump(mode="json") for certificate in certificates])
-    else:
-        print_certificates(console(), certificates)
+    print_either(certificates, print_certificates, as_json)
     sys.exit(0 if all(certificate.passed for certificate in certificates) and not left_out else 1)

@@ -11,6 +11,7 @@ from gan_bench.cli.options import (
     check_features,
     console,
     json_option,
+    path_option,
     print_json,
     results_option,
     say,
@@ -75,10 +76,9 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option(
+@path_option(
     "--baseline",
     "baseline_path",
-    type=click.Path(path_type=Path),
     required=True,
     help="Baseline file written by `gan-bench baseline`.",
 )
@@ -104,23 +104,17 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
 @click.option(
     "--metric",
     metavar="NAME",
-    help="A recorded metric, or images_per_s (default: fid_lenet).",
+    help="A recorded metric, or images_per_s (default: fid_lenet, or else another FID of the "
+    "baseline).",
 )
 @click.option(
     "--margin",
     type=Margin(),
     default="5%",
-    show_default=True,
-    help="Tolerance: how much worse the mean may be.",
+    help="How much worse the mean may be, in addition to what chance explains.",
 )
-@click.option(
-    "--junit", type=click.Path(path_type=Path), help="Write JUnit XML for a CI server to this file."
-)
-@click.option(
-    "--markdown",
-    type=click.Path(path_type=Path),
-    help="Write a Markdown page for a pull request to this file.",
-)
+@path_option("--junit", help="Write JUnit XML for a CI server to this file.")
+@path_option("--markdown", help="Write a Markdown page for a pull request to this file.")
 @json_option
 def gate(
     targets: tuple[str, ...],
@@ -139,8 +133,9 @@ def gate(
     TARGETS are implementations of the baseline (default: all) or, with --run, paths to your own
     files, such as ./my_gan.py.
 
-    Exit code: 0 all pass, 1 a regression, 2 bad input, 3 no baseline or not comparable, 4 too few
-    measurements. If several apply, the order of precedence is 2, 1, 3, 4, 0.
+    Exit code: 0 all pass; 1 a regression, or more runs that diverged or collapsed; 2 bad input;
+    3 no baseline or not comparable; 4 not measured: too few seeds, or a run that crashed. If
+    several apply, the order of precedence is 2, 1, 3, 4, 0.
     """
     from gan_bench.cli.views.results import print_gate
     from gan_bench.errors import UsageError

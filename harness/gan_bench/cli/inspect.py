@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gan_bench.cli.options import console, json_option, print_json, results_option
+from gan_bench.cli.options import console, json_option, print_either, print_json, results_option
 
 
 @click.command("list")
@@ -14,11 +14,7 @@ def list_(as_json: bool) -> None:
     from gan_bench.cli.views.tables import print_implementations
     from gan_bench.plugins.describe import implementation_rows
 
-    rows = implementation_rows()
-    if as_json:
-        print_json(rows)
-    else:
-        print_implementations(console(), rows)
+    print_either(implementation_rows(), print_implementations, as_json)
 
 
 @click.command()
@@ -30,17 +26,13 @@ def show(name: str, results: Path, as_json: bool) -> None:
 
     NAME is an implementation from `gan-bench list`, or a run id or a unique part of one.
     """
-    from gan_bench.cli.views import tables
+    from gan_bench.cli.views.tables import print_description
     from gan_bench.plugins.describe import MNIST_SHAPE, describe
     from gan_bench.plugins.registry import find, is_path, registered
 
     if is_path(name) or name in registered() or not results.exists():
         (name,) = find([name])
-        description = describe(name, {}, MNIST_SHAPE)
-        if as_json:
-            print_json(description.model_dump(mode="json"))
-        else:
-            tables.print_description(console(), description)
+        print_either(describe(name, {}, MNIST_SHAPE), print_description, as_json)
         return
     from gan_bench.cli.views.results import print_record
     from gan_bench.results.layout import open_results
@@ -48,7 +40,7 @@ def show(name: str, results: Path, as_json: bool) -> None:
 
     folder, record, scores = find_run(open_results(results, create=False), name)
     if as_json:
-        print_json(record.model_dump(mode="json"))
+        print_json(record)
     else:
         print_record(console(), record, folder, scores)
 
@@ -59,8 +51,6 @@ def show(name: str, results: Path, as_json: bool) -> None:
 @json_option
 def status(results: Path, watch: bool, as_json: bool) -> None:
     """Show the status of all planned runs and their jobs."""
-    from dataclasses import asdict
-
     from gan_bench.cli.views.progress import show, summary
     from gan_bench.cli.views.tables import print_statuses
     from gan_bench.errors import UsageError
@@ -75,11 +65,7 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
     if watch:
         click.echo(summary(show(console(), follow(scan, jobs))))
     else:
-        rows = scan.look(jobs.look())
-        if as_json:
-            print_json([asdict(row) for row in rows])
-        else:
-            print_statuses(console(), rows)
+        print_either(scan.look(jobs.look()), print_statuses, as_json)
     for sentence in (*scan.left_out, *jobs.left_out):
         click.echo(sentence, err=True)
 

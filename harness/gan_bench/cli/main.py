@@ -27,7 +27,10 @@ class _UserError(click.ClickException):
     exit_code = 2
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
+
+
+@click.group(cls=_Group, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="gan-bench")
 def main() -> None:
     """Compare GAN implementations across frameworks: quality and speed.

@@ -7,8 +7,10 @@ import click
 
 from gan_bench.cli.options import (
     DEFAULT_RESULTS,
-    console,
+    engine_for,
     json_option,
+    path_option,
+    print_either,
     print_json,
     results_option,
     say,
@@ -18,9 +20,8 @@ from gan_bench.errors import UsageError
 
 
 @click.command()
-@click.option(
+@path_option(
     "--results",
-    type=click.Path(path_type=Path),
     help="Check this results folder; with --executor, whether the node can write to it.",
 )
 @click.option(
@@ -34,10 +35,9 @@ from gan_bench.errors import UsageError
     help="Check a cluster node instead, with one job of this executor.",
 )
 @click.option("--slurm", metavar="KEY=VALUE,...", help="Resources of that job.")
-@click.option(
+@path_option(
     "--plan",
     "plan_file",
-    type=click.Path(path_type=Path),
     help="Plan file: the job checks its data set and interpreters, with its resources.",
 )
 @json_option
@@ -65,25 +65,16 @@ def doctor(
         return
     if repair:
         raise UsageError("--repair needs a results folder: give --results DIR with it.")
-    from dataclasses import asdict
-
     from gan_bench.cli.views.tables import print_findings
     from gan_bench.maintenance.machine_check import check_machine
 
-    findings = check_machine()
-    if as_json:
-        print_json([asdict(finding) for finding in findings])
-    else:
-        print_findings(console(), findings)
+    print_either(check_machine(), print_findings, as_json)
 
 
 def _check_node(
     executor: str, slurm: str | None, plan_file: Path | None, results: Path, *, as_json: bool
 ) -> None:
-    from dataclasses import asdict
-
     from gan_bench import data
-    from gan_bench.cli.options import engine_for
     from gan_bench.cli.views.tables import print_findings
     from gan_bench.maintenance.machine_check import check_node
     from gan_bench.plan import request
@@ -98,10 +89,7 @@ def _check_node(
     datasets = (plan.dataset,) if plan.dataset else available
     folder = open_results(results, create=True)
     findings = check_node(folder, engine, datasets, plan.python, say=say)
-    if as_json:
-        print_json([asdict(finding) for finding in findings])
-    else:
-        print_findings(console(), findings)
+    print_either(findings, print_findings, as_json)
     sys.exit(1 if any(finding.state == "missing" for finding in findings) else 0)
 
 
@@ -149,13 +137,12 @@ def _check_results(path: Path, *, repair: bool, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @json_option
 def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
-    """Remove the snapshots and checkpoints of finished runs.
+    """Remove the snapshots and checkpoints of runs that succeeded.
 
-    Shows their size and asks first. Reports need neither. A run without snapshots cannot be
+    Shows their size and asks first. Keeps the snapshots of a run until every evaluation point has
+    a FID. Reports need neither snapshots nor checkpoints. A run without snapshots cannot be
     rescored; a run without checkpoints cannot generate more images.
     """
-    from dataclasses import asdict
-
     from gan_bench.maintenance.results_check import KINDS, removable, remove
     from gan_bench.results.layout import open_results
     from gan_bench.text import many
@@ -164,11 +151,10 @@ def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
     kinds = tuple(kind for kind in KINDS if only in (None, kind))
     items = removable(folder, kinds)
     if as_json:
-        print_json([asdict(item) for item in items])
+        print_json(items)
     for kind in kinds if not as_json else ():
         sizes = [item.size_bytes for item in items if item.kind == kind]
-        runs = many(len(sizes), "finished run")
-        click.echo(f"{kind} of {runs}: {sum(sizes) / 1e6:,.1f} MB")
+        click.echo(f"{kind} of {many(len(sizes), 'run')}: {sum(sizes) / 1e6:,.1f} MB")
     if not items:
         return
     if not yes:

@@ -27,13 +27,10 @@ _PIPED_COLUMNS = 160
 """Width of the output when it is not a terminal."""
 
 
-class PositiveNumber(click.FloatRange):
-    """A finite number greater than 0; click's own range accepts NaN and infinity."""
+class FiniteNumber(click.FloatRange):
+    """A finite number in a range; click's own range accepts NaN and infinity."""
 
     name = "number"
-
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -41,54 +38,71 @@ class PositiveNumber(click.FloatRange):
         """Return the number, or fail."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number greater than 0.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
 
-def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--results`` to a command."""
-    return click.option(
-        "--results",
-        type=click.Path(path_type=Path),
-        default=DEFAULT_RESULTS,
-        show_default=True,
-        help="Results folder.",
-    )(command)
+POSITIVE = FiniteNumber(min=0, min_open=True)
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+def path_option(*names: str, **attributes: Any) -> Decorator:
+    """Return an option whose value is a path."""
+    return click.option(*names, type=click.Path(path_type=Path), **attributes)
+
+
+def out_option(default: Path, content: str) -> Decorator:
+    """Return the option ``--out`` for the folder of some files."""
+    return path_option("--out", default=default, help=f"Folder for {content}.")
+
+
+def seed_option(help_: str, largest: int = 2**63 - 1, default: int | None = 0) -> Decorator:
+    """Return the option ``--seed``."""
+    return click.option("--seed", type=click.IntRange(0, largest), default=default, help=help_)
+
+
+def device_and_seed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--device`` and ``--seed`` to a command that checks implementations."""
+    device = click.option("--device", default="cpu", help="Device: cpu, cuda, cuda:1 or auto.")
+    return device(seed_option("Random seed.")(command))
+
+
+results_option = path_option("--results", default=DEFAULT_RESULTS, help="Results folder.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+wait_option = click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
 
 
-def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that `scoring` parses to a command."""
-    for option in (
+def scoring_options(which_images: str) -> Decorator:
+    """Add the options that `scoring` parses to a command; say what its feature models score."""
+    options = (
         click.option(
             "--no-cache",
             is_flag=True,
             help="Do not read or write cached features of reference images.",
         ),
-        click.option(
+        path_option(
             "--weights",
-            type=click.Path(path_type=Path),
             help="Path to Inception weights (default: search the cache, then download).",
         ),
         click.option(
             "--metrics",
             default=",".join(DEFAULT),
-            show_default=True,
             help=f"Metrics, comma-separated: {', '.join(METRICS)}.",
         ),
         click.option(
             "--features",
             default="lenet",
-            show_default=True,
             help="Feature models, comma-separated: lenet, inception, or a path to an .onnx file. "
-            "The first one scores all evaluation points, the others the final samples. "
-            "inception:2500 scores only the first 2,500 images.",
+            f"{which_images}inception:2500 scores only the first 2,500 images.",
         ),
-    ):
-        command = option(command)
-    return command
+    )
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in options:
+            command = option(command)
+        return command
+
+    return add
 
 
 def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -> "Scoring":
@@ -162,7 +176,25 @@ def console() -> "Console":
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON."""
+    """Print a value as JSON; dataclasses and models become objects."""
     import json
 
-    click.echo(json.dumps(value, indent=1, default=str))
+    click.echo(json.dumps(value, indent=1, default=_as_json))
+
+
+def _as_json(value: Any) -> Any:
+    from dataclasses import asdict, is_dataclass
+
+    from pydantic import BaseModel
+
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
+
+
+def print_either(value: Any, print_tables: Callable[["Console", Any], None], as_json: bool) -> None:
+    """Print a value as JSON, or with a function of `gan_bench.cli.views`."""
+    if as_json:
+        print_json(value)
+    else:
+        print_tables(console(), value)

@@ -8,9 +8,10 @@ import click
 from gan_bench.cli.options import (
     DEFAULT_REPORTS,
     DEFAULT_TABLES,
-    PositiveNumber,
+    POSITIVE,
     console,
     json_option,
+    out_option,
     print_json,
     results_option,
     say,
@@ -22,17 +23,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @results_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_REPORTS,
-    show_default=True,
-    help="Folder for report.md and report.html.",
-)
+@out_option(DEFAULT_REPORTS, "report.md and report.html")
 @click.option("--title", help="Title of the report.")
 @click.option(
     "--target-fid",
-    type=PositiveNumber(),
+    type=POSITIVE,
     help="Show the time that each implementation takes to reach this FID.",
 )
 @click.option("--open", "open_", is_flag=True, help="Open report.html in a browser.")
@@ -57,17 +52,10 @@ def report(
     "file_format",
     type=click.Choice(["csv", "parquet", "json"]),
     default="csv",
-    show_default=True,
     help="File format; parquet needs pyarrow.",
 )
 @results_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_TABLES,
-    show_default=True,
-    help="Folder for the files.",
-)
+@out_option(DEFAULT_TABLES, "the files")
 def export(file_format: "Format", results: Path, out: Path) -> None:
     """Export runs, losses and scores of a results folder as tables."""
     from gan_bench.results.export import export as write_tables
@@ -88,13 +76,7 @@ def export(file_format: "Format", results: Path, out: Path) -> None:
     help="A recorded metric, such as kid_lenet, or images_per_s (default: the FID that both "
     "folders have).",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_REPORTS,
-    show_default=True,
-    help="Folder for compare.md.",
-)
+@out_option(DEFAULT_REPORTS, "compare.md")
 @json_option
 def compare(a: Path, b: Path, metric: str | None, out: Path, as_json: bool) -> None:
     """Compare two results folders and say whether B is better than A."""

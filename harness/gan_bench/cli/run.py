@@ -8,12 +8,15 @@ import click
 
 from gan_bench.cli import options
 from gan_bench.cli.options import (
-    PositiveNumber,
+    POSITIVE,
+    FiniteNumber,
     check_features,
     engine_for,
+    path_option,
     results_option,
     scoring_options,
     typed,
+    wait_option,
 )
 from gan_bench.errors import UsageError
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from gan_bench.schedulers.base import Scheduler
 
 _RETRIES = 2
+_FEWEST_SILENCE_S = 5
+"""A little more than two heartbeats."""
 
 
 @click.command()
@@ -36,12 +41,7 @@ _RETRIES = 2
     help="Data set, budget and seeds: quick (default without a GPU), standard (default with one), "
     "paper or ci; see docs/measuring.md.",
 )
-@click.option(
-    "--plan",
-    "plan_file",
-    type=click.Path(path_type=Path),
-    help="Plan file (TOML); options override it.",
-)
+@path_option("--plan", "plan_file", help="Plan file (TOML); options override it.")
 @click.option("--dataset", help="Data set: a name from `gan-bench doctor`, or folder:PATH.")
 @click.option(
     "--images", type=int, help="Budget in training images, equal for all implementations."
@@ -62,15 +62,20 @@ _RETRIES = 2
 )
 @click.option("--samples", type=int, help="Number of samples at each evaluation point.")
 @results_option
-@click.option("--timeout", type=PositiveNumber(), help="Stop a run after this many seconds.")
+@click.option("--timeout", type=POSITIVE, help="Stop a run after this many seconds.")
 @click.option(
     "--silence",
-    type=PositiveNumber(),
-    help="Kill a run that sends no heartbeat for this many seconds (default: 300, minimum: 5).",
+    type=FiniteNumber(min=_FEWEST_SILENCE_S),
+    help="Kill a run that sends no heartbeat for this many seconds (default: 300).",
 )
-@click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
-@click.option("--retry", is_flag=True, help="Run failed runs again.")
-@click.option("--force", is_flag=True, help="Start all runs over, including finished ones.")
+@wait_option
+@click.option(
+    "--retry",
+    is_flag=True,
+    help="Also resume runs that ended as diverged, timeout, oom or error; by default only killed "
+    "ones are resumed.",
+)
+@click.option("--force", is_flag=True, help="Start all runs over, including those that succeeded.")
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
 @click.option(
     "--on-divergence",
@@ -82,12 +87,14 @@ _RETRIES = 2
     is_flag=True,
     help="Keep all snapshots; by default only the last one is kept after scoring.",
 )
-@scoring_options
+@scoring_options(
+    "The first one scores all evaluation points; the others score the final samples and compute "
+    "the FID of the untrained generator. "
+)
 @click.option(
     "--executor",
     metavar="NAME",
     default="local",
-    show_default=True,
     help="Where to run: local, slurm, or another installed executor.",
 )
 @click.option(
@@ -129,9 +136,10 @@ def run(
     """Train and score implementations.
 
     TARGETS are names from `gan-bench list`, or paths to your own files, such as ./my_gan.py.
-    Finished runs are reused, and interrupted ones continue from their last checkpoint.
+    Runs that succeeded are reused, and interrupted ones resume from their last checkpoint.
 
-    Exit code: 0 all runs succeeded, 1 at least one did not, 2 bad input.
+    Exit code: 0 all runs succeeded; 1 at least one did not; 2 bad input or a full disk; 130
+    interrupted by Ctrl-C; 143 by SIGTERM; 129 by a terminal that closed.
     """
     from gan_bench.launch.run_one import Options
     from gan_bench.launch.score import check_counts
@@ -139,7 +147,6 @@ def run(
     from gan_bench.plan.expand import expand
     from gan_bench.results.layout import open_results
 
-    _check_silence(silence)
     scoring = options.scoring(features, metrics, weights, no_cache)
     request = _request(plan_file, plan_options)
     engine = engine_for(executor, request, slurm)
@@ -194,17 +201,6 @@ def _request(plan_file: Path | None, plan_options: dict[str, Any]) -> "Request":
 
     content = request.read_plan_file(plan_file, schedulers()) if plan_file else {}
     return request.request(request.with_options(content, plan_options))
-
-
-def _check_silence(silence: float | None) -> None:
-    from gan_bench.launch.supervisor import FEWEST_SILENCE_S
-    from gan_bench.results.events import HEARTBEAT_S
-
-    if silence is not None and silence < FEWEST_SILENCE_S:
-        raise UsageError(
-            f"--silence takes {FEWEST_SILENCE_S:g} seconds or more, not {silence:g}: a worker "
-            f"sends a heartbeat every {HEARTBEAT_S:g} seconds."
-        )
 
 
 def _check_executor_options(
@@ -271,6 +267,7 @@ def _submit(
     max_parallel: int | None,
 ) -> None:
     from gan_bench.schedulers.submit import submit
+    from gan_bench.text import many
 
     counts = submit(
         folder,
@@ -282,8 +279,8 @@ def _submit(
         max_parallel=max_parallel,
     )
     click.echo(
-        f"{counts.submitted:,} runs submitted to {executor}, {counts.under_way:,} already waiting "
-        f"or running, {counts.finished:,} finished.",
+        f"{many(counts.submitted, 'run')} submitted to {executor}, {counts.under_way:,} already "
+        f"waiting or running, {counts.finished:,} finished.",
         err=True,
     )
 

@@ -13,10 +13,14 @@ from gan_bench.cli.options import (
     check_features,
     console,
     json_option,
+    out_option,
+    path_option,
+    print_either,
     print_json,
     results_option,
     say,
     scoring_options,
+    seed_option,
     typed,
 )
 from gan_bench.errors import UsageError
@@ -29,19 +33,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("images", nargs=-1, metavar="[REAL FAKE]")
-@scoring_options
+@scoring_options("")
 @click.option(
     "--no-floor", is_flag=True, help="Do not compute the floor (the score of real images)."
 )
-@click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), help="Random seed for scoring (default: 0)."
-)
+@seed_option("Random seed for scoring (default: 0).", default=None)
 @click.option(
     "--threads",
     type=click.IntRange(1, 1024),
     help="Number of threads (default: all available cores).",
 )
-@click.option("--results", type=click.Path(path_type=Path), help="Results folder.")
+@path_option(
+    "--results", help="Results folder: score its snapshots, or add FAKE to its report (--as)."
+)
 @click.option(
     "--as", "as_", metavar="NAME", help="Add FAKE to the report of --results, under this name."
 )
@@ -107,8 +111,7 @@ def _score_pair(
         real, fake, scoring, seed=seed, threads=threads, floor=floor, say=say, row=row
     )
     if as_json:
-        values = [scores.model_dump(mode="json") for scores in scored]
-        print_json(values[0] if len(values) == 1 else values)
+        print_json(scored[0] if len(scored) == 1 else scored)
     else:
         print_pair(console(), scored)
 
@@ -116,7 +119,7 @@ def _score_pair(
 def _score_results(
     path: Path, scoring: "Scoring", points: "Points", threads: int, as_json: bool
 ) -> None:
-    from gan_bench.cli.views.results import print_rescored, rescored_as_dict
+    from gan_bench.cli.views.results import print_rescored
     from gan_bench.launch.rescore import rescore
     from gan_bench.results.layout import open_results
 
@@ -127,10 +130,7 @@ def _score_results(
         outcomes.append(run)
         if not as_json:
             click.echo(f"{run.run_id}: {run.problem or 'scored'}", err=True)
-    if as_json:
-        print_json([rescored_as_dict(run) for run in outcomes])
-    else:
-        print_rescored(console(), outcomes)
+    print_either(outcomes, print_rescored, as_json)
     sys.exit(1 if any(run.problem for run in outcomes) else 0)
 
 
@@ -166,26 +166,14 @@ def features() -> None:
 @features.command("train")
 @click.argument("dataset")
 @click.option(
-    "--epochs",
-    type=click.IntRange(1, 1000),
-    default=8,
-    show_default=True,
-    help="Passes over the training images.",
+    "--epochs", type=click.IntRange(1, 1000), default=8, help="Passes over the training images."
 )
-@click.option(
-    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed."
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    help="Number of CPU threads.",
-)
+@seed_option("Random seed.", largest=2**31 - 1)
+@click.option("--threads", type=click.IntRange(1, 1024), default=1, help="Number of CPU threads.")
 def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
     """Train a lenet for a labelled DATASET.
 
-    The cache keeps it, and `gan-bench run` and `score` use it as feature model.
+    It is stored in the cache, where `gan-bench run` and `score` find it.
     """
     from gan_bench.scoring.features.by_name import train_classifier
 
@@ -200,21 +188,10 @@ def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
     "--count",
     type=click.IntRange(1, 100_000),
     default=64,
-    show_default=True,
     help="Number of images to generate.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_SAMPLES,
-    show_default=True,
-    help="Folder for the .npz and .png files.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    help="Random seed of the latents (default: the run's).",
-)
+@out_option(DEFAULT_SAMPLES, "the .npz and .png files")
+@seed_option("Random seed of the latents (default: the run's).", default=None)
 @click.option("--device", help="Device: cpu, cuda, cuda:1 or auto (default: the run's).")
 @results_option
 def sample(

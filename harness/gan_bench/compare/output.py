@@ -9,9 +9,8 @@ from typing import Any
 
 from gan_bench.analysis.statistics import Difference, SeedValues
 from gan_bench.compare import ComparedRow, Comparison, Kind, Side
-from gan_bench.errors import UsageError
 from gan_bench.metrics import SPEED
-from gan_bench.system.files import write_atomically
+from gan_bench.system.files import write_atomically, writing_to
 from gan_bench.text import (
     MISSING,
     WIDE,
@@ -83,14 +82,8 @@ def write_markdown(comparison: Comparison, out: Path) -> Path:
         " ".join(method(comparison)),
     ]
     path = out / "compare.md"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with writing_to(out, "comparison"):
         write_atomically(path, ("\n\n".join(filter(None, parts)) + "\n").encode())
-    except OSError as error:
-        raise UsageError(
-            f"The comparison cannot be written to {out} ({error.strerror}); name another folder "
-            "with --out."
-        ) from error
     return path
 
 

@@ -188,12 +188,7 @@ def _distance(a: RunGroup, b: RunGroup) -> tuple[int, int, int, int]:
 def label(group: RunGroup, groups: Sequence[RunGroup]) -> str:
     """Return the implementation's name, with its differences from other groups of that name.
 
-    Parameters
-    ----------
-    group
-        One of ``groups``.
-    groups
-        One group for each row of the comparison.
+    ``groups`` has one group for each row of the comparison.
     """
     same = [other for other in groups if other.name == group.name]
     if len(same) == 1:

@@ -1,10 +1,12 @@
 """The random draws of a run: the order of training images, and the latents."""
 
+from dataclasses import dataclass
 from typing import Literal, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.recipe import Recipe
 from gan_bench.streams import Stream, generator
 
 
@@ -126,3 +128,50 @@ def _fill(
             latents -= 1
         case _:
             assert_never(distribution)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The batches and latents that the harness draws for a recipe."""
+
+    recipe: Recipe
+    seed: int
+    images: NDArray[np.uint8]
+    """uint8 (n, height, width, channels)."""
+
+    def batches(self, first_step: int, steps: int) -> NDArray[np.int64]:
+        """Return the batches of a window of steps."""
+        return batches(
+            seed=self.seed,
+            first_step=first_step,
+            steps=steps,
+            real_batches_per_step=self.recipe.real_batches_per_step,
+            batch_size=self.recipe.batch_size,
+            images=len(self.images),
+        )
+
+    def latents(self, first_step: int, steps: int) -> NDArray[np.float32]:
+        """Return the latents of a window of steps."""
+        return training_latents(
+            seed=self.seed,
+            first_step=first_step,
+            steps=steps,
+            draws=self.recipe.draws_per_step,
+            batch_size=self.recipe.batch_size,
+            latent_size=self.recipe.latent_size,
+            distribution=self.recipe.latent_distribution,
+        )
+
+    def evaluation_latents(self, count: int | None = None) -> NDArray[np.float32]:
+        """Return the first evaluation latents (default: a batch)."""
+        return evaluation_latents(
+            seed=self.seed,
+            count=self.recipe.batch_size if count is None else count,
+            latent_size=self.recipe.latent_size,
+            distribution=self.recipe.latent_distribution,
+        )
+
+    def first_images(self) -> NDArray[np.float32]:
+        """Return the first batch of real images, NHWC in [-1, 1]."""
+        first = self.images[self.batches(0, 1)[0, 0]]
+        return np.asarray(first.astype(np.float32) / np.float32(127.5) - 1)

@@ -26,10 +26,7 @@ _CHUNK_BYTES = 2**20
 def read_images(path: Path) -> NDArray[np.uint8]:
     """Read an IDX file of images.
 
-    Parameters
-    ----------
-    path
-        Path of the file, gzipped or not; its name does not matter.
+    It may be gzipped; its name does not matter.
 
     Returns
     -------
@@ -44,14 +41,9 @@ def read_images(path: Path) -> NDArray[np.uint8]:
 
 
 def read_labels(path: Path, classes: int) -> NDArray[np.int64]:
-    """Read an IDX file of labels.
+    """Read an IDX file of labels, all of which must be below ``classes``.
 
-    Parameters
-    ----------
-    path
-        Path of the file, gzipped or not; its name does not matter.
-    classes
-        Number of classes; all labels must be below it.
+    It may be gzipped; its name does not matter.
 
     Returns
     -------

@@ -69,14 +69,7 @@ def choose_metric(baseline: Baseline, name: str | None) -> str:
 def chosen_targets(targets: Sequence[str], known: Sequence[str], *, run: bool) -> dict[str, str]:
     """Return the chosen targets by implementation; all of the baseline if none is named.
 
-    Parameters
-    ----------
-    targets
-        Names of implementations or paths of plugins, as typed.
-    known
-        The baseline's implementations.
-    run
-        True if they will be trained.
+    With ``run`` they will be trained, and may be paths of plugins.
 
     Raises
     ------

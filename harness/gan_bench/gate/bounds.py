@@ -127,12 +127,7 @@ def measure(
 def paired_bound(name: str, baseline: Sequence[float], candidate: Sequence[float]) -> float | None:
     """Return how much worse a candidate is at most, paired by seed, with 95 % confidence.
 
-    Parameters
-    ----------
-    name
-        Name of the metric.
-    baseline, candidate
-        Values of the same seeds in the same order.
+    Both have values of the same seeds in the same order.
 
     Returns
     -------

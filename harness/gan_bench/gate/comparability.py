@@ -55,12 +55,7 @@ def noted(baseline: Entry, candidate: Entry) -> list[str]:
 def untimed(entry: Entry, name: str) -> list[str]:
     """Return the reasons why the speed of one side cannot be compared.
 
-    Parameters
-    ----------
-    entry
-        One side.
-    name
-        ``baseline`` or ``candidate``.
+    ``name`` is ``baseline`` or ``candidate``.
     """
     found = []
     timed = [run for run in entry.ok if run.images_per_s is not None]

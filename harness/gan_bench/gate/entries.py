@@ -4,7 +4,6 @@ import math
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,6 +14,7 @@ from gan_bench.analysis.runs import Run, collect_runs
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
 from gan_bench.results.load import Results, load_results
+from gan_bench.text import many, timestamp
 from gan_bench.version import __version__
 
 
@@ -36,14 +36,8 @@ def entries(
 ) -> Entries:
     """Return the entries of a results folder.
 
-    Parameters
-    ----------
-    path
-        The results folder.
-    prefer
-        Fingerprints of the preferred protocols by metric; by default the one with the most seeds.
-    only
-        Ids of the runs that count; by default all.
+    ``prefer`` has the fingerprints of the preferred protocols by metric; by default the one with
+    the most seeds is chosen. ``only`` has the ids of the runs that count.
 
     Raises
     ------
@@ -79,15 +73,6 @@ def freeze(
     If an implementation has several sources, recipe values or versions, the last planned one
     counts.
 
-    Parameters
-    ----------
-    path
-        The results folder.
-    command
-        The command line, for the file.
-    seeds
-        Seeds to include; by default all.
-
     Raises
     ------
     UsageError
@@ -107,7 +92,7 @@ def freeze(
     for entry in chosen.values():
         if len(entry.ok) < FEWEST_BASELINE:
             left.append(
-                f"{entry.label}: {len(entry.ok)} seeds succeeded, but a baseline needs "
+                f"{entry.label}: {many(len(entry.ok), 'seed')} succeeded, but a baseline needs "
                 f"{FEWEST_BASELINE}."
             )
             continue
@@ -120,7 +105,7 @@ def freeze(
     enough.sort(key=lambda entry: (entry.implementation, entry.dataset, entry.budget_images))
     baseline = Baseline(
         gan_bench=__version__,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=timestamp(),
         command=command,
         entries=tuple(enough),
     )
@@ -147,11 +132,11 @@ def not_compared(chosen: Entry, other: Entry) -> str:
     same_seeds = {run.seed for run in chosen.seeds} & {run.seed for run in other.seeds}
     if same_seeds and set(names) <= {"device"}:
         return (
-            f"{len(other.seeds)} runs repeat seeds, on another device or with the data under "
-            "another name, and do not count"
+            f"{many(len(other.seeds), 'run')} with repeated seeds, on another device or with the "
+            "data under another name, not counted"
         )
     what = " and ".join(names) or "other fields"
-    return f"{len(other.seeds)} runs that were planned earlier differ in {what} and do not count"
+    return f"{many(len(other.seeds), 'run')} planned earlier, with a different {what}, not counted"
 
 
 def without(entry: Entry, metrics: Sequence[str]) -> Entry:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from gan_bench.results.layout import open_results
 from gan_bench.results.record import Record
 from gan_bench.scoring.features import FeatureChoice, Scoring
 from gan_bench.system.files import write_json_atomically
-from gan_bench.text import listed
+from gan_bench.text import listed, timestamp
 
 Execute = Callable[[Plan, bool], object]
 """Runs a plan and writes its records; starts finished runs over if the second argument is true.
@@ -163,7 +162,7 @@ class _Runs:
         self._ids |= {spec.run_id for spec in specs}
         for some, start_over in ((stale, True), (rest, False)):
             if some:
-                now = datetime.now(UTC).isoformat(timespec="seconds")
+                now = timestamp()
                 plan = Plan(command=self.request.command, created_at=now, runs=tuple(some))
                 self._execute(plan, start_over)
         prefer = preferred_protocols(baseline)
@@ -207,7 +206,7 @@ def _began(results: Path) -> str:
             return str(known["began_at"])
     except (OSError, ValueError, TypeError, KeyError):
         pass  # there is no earlier gate to continue
-    began = datetime.now(UTC).isoformat(timespec="seconds")
+    began = timestamp()
     write_json_atomically(marker, {"harness_sha256": harness, "began_at": began})
     return began
 

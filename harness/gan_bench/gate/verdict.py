@@ -89,17 +89,7 @@ def assess(
 ) -> GateRow:
     """Compare one implementation; `with_verdicts` tests all rows together.
 
-    Parameters
-    ----------
-    baseline, candidate
-        The two sides; the candidate is None if it has no runs.
-    metric
-        Name of the metric.
-    margin
-        How much worse the candidate may be, as a share.
-    seeds
-        The candidate's seeds that count; by default all fresh ones, unless the baseline's own seeds
-        are enough.
+    By default all fresh seeds of the candidate count, unless the baseline's own seeds are enough.
     """
     if candidate is None:
         return GateRow(baseline, "not measured", "it has no finished run")

@@ -5,7 +5,6 @@ import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -17,6 +16,7 @@ from gan_bench.results.status import Status
 from gan_bench.system.devices import machine
 from gan_bench.system.files import file_sha256, last_lines
 from gan_bench.system.processes import DISK_FULL, DISK_FULL_EXIT_CODE
+from gan_bench.text import timestamp
 
 LOG_TAIL_LINES = 30
 
@@ -176,19 +176,7 @@ def make_record(
     circumstances: Provenance,
     parity: str | None = None,
 ) -> Record:
-    """Make the record of a run whose worker has ended.
-
-    Parameters
-    ----------
-    folder, spec
-        The run.
-    outcome
-        How its worker ended.
-    circumstances
-        Its provenance.
-    parity
-        Id of the parity certificate that covers it, None if there is none.
-    """
+    """Make the record of a run whose worker has ended."""
     # A trainer may have written to the journal itself.
     events = [e for e in read_events(folder.events) if e.get("step", 0) <= spec.steps]
     clock = _Clock(events, spec.images_per_step)
@@ -215,7 +203,7 @@ def make_record(
         status=outcome.status,
         reason=outcome.reason,
         log_tail=None if outcome.status == "ok" else log_tail(folder),
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        finished_at=timestamp(),
         attempts=max((event["attempt"] for event in events), default=0),
         steps_done=steps_done,
         paired=_first(events, "ready", "paired"),

@@ -27,9 +27,9 @@ class Rescored:
     """The outcome for one run."""
 
     run_id: str
-    scores: tuple[Scores, ...]
-    """All its scores with each of the features, old and new."""
     problem: str | None
+    scores: tuple[Scores, ...] = ()
+    """All its scores with each of the features, old and new."""
 
 
 def rescore(
@@ -37,18 +37,7 @@ def rescore(
 ) -> Iterator[Rescored]:
     """Compute the missing scores of every run that has snapshots.
 
-    Parameters
-    ----------
-    results
-        The results folder.
-    scoring
-        Features and metrics; each of the features is used with all of its metrics.
-    points
-        The snapshots to score.
-    threads
-        Number of threads of the feature model.
-    command
-        Shown to other processes that wait for a run's lock.
+    Each of the features is used with all of its metrics.
 
     Yields
     ------
@@ -71,7 +60,7 @@ def rescore(
             with run_lock(results.locks, run_id, command):
                 yield _rescore_run(folder, scoring, points, threads)
         except GanBenchError as error:
-            yield Rescored(run_id, (), str(error))
+            yield Rescored(run_id, str(error))
 
 
 def _rescore_run(folder: RunFolder, scoring: Scoring, points: Points, threads: int) -> Rescored:
@@ -86,4 +75,4 @@ def _rescore_run(folder: RunFolder, scoring: Scoring, points: Points, threads: i
     problems = score(folder, spec, scoring, tasks, threads=threads)
     files = [scores_with(folder, spec, features, scoring) for features in scoring.features]
     scores = tuple(file for file in files if file is not None)
-    return Rescored(folder.path.name, scores, problems[0] if problems else None)
+    return Rescored(folder.path.name, problems[0] if problems else None, scores)

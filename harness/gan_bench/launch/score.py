@@ -1,13 +1,8 @@
 """Finds the missing scores of a run and computes them in child processes."""
 
-import contextlib
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Literal
-
-from pydantic import ValidationError
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
@@ -15,10 +10,11 @@ from gan_bench.metrics import METRICS, figure_names
 from gan_bench.plan import RunSpec
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.scores import FORMULA_VERSION, LARGEST_REFERENCE, Score, Scores
-from gan_bench.scoring import ScoringAnswer, ScoringRequest, ScoringTask
+from gan_bench.scoring import ScoringRequest, ScoringTask
 from gan_bench.scoring.features import FeatureChoice, Scoring
 from gan_bench.scoring.features.by_name import model_sha256
 from gan_bench.scoring.snapshots import keep_grids, snapshot_paths
+from gan_bench.system.child import ChildDied, ask
 
 Points = Literal["final", "all"]
 """Snapshots that are scored again: the last one, or all."""
@@ -34,15 +30,6 @@ def planned_tasks(
     The first features score FID at every snapshot, even if it was not requested: snapshots before
     the last are deleted afterwards. The other features score FID of the untrained generator. All
     metrics are computed at the end of training.
-
-    Parameters
-    ----------
-    scoring
-        Features and metrics.
-    snapshots
-        Steps of the snapshots on the disk.
-    last_step
-        The step at which training ends.
     """
     tasks = []
     for features in scoring.features:
@@ -70,22 +57,13 @@ def repeated_tasks(scoring: Scoring, snapshots: Sequence[int], points: Points) -
 
 
 IsStored = Callable[[ScoreIndex, FeatureChoice, int, str], bool]
+"""Whether the scores of (index, features, step, metric) count as stored."""
 
 
 def missing(
     tasks: Iterable[ScoringTask], stored: Mapping[FeatureChoice, ScoreIndex], is_stored: IsStored
 ) -> list[ScoringTask]:
-    """Return the part of the tasks that is not stored; steps with the same metrics are one task.
-
-    Parameters
-    ----------
-    tasks
-        All scores that a run should have.
-    stored
-        The scores that it has.
-    is_stored
-        Whether the scores of (index, features, step, metric) count as stored.
-    """
+    """Return the part of the tasks that is not stored; steps with the same metrics are one task."""
     steps: dict[tuple[FeatureChoice, tuple[str, ...]], list[int]] = {}
     for task in tasks:
         index = stored.get(task.features, {})
@@ -146,15 +124,6 @@ def score_missing(
 
     Once the first features have scored every snapshot, it deletes the snapshots before the last,
     except those that other features still miss.
-
-    Parameters
-    ----------
-    folder, spec
-        The run.
-    scoring
-        Features and metrics.
-    keep_samples
-        Whether to delete no snapshot.
     """
     main = scoring.features[0]
     tasks = _missing(folder, spec, scoring)
@@ -193,36 +162,14 @@ def score(
             threads=threads,
             cache=scoring.cache,
         )
-        answer = _ask(folder, request)
-        if answer.problem is not None:
-            problems.append(answer.problem)
-    return problems
-
-
-def _ask(folder: RunFolder, request: ScoringRequest) -> ScoringAnswer:
-    command = [sys.executable, "-P", "-m", "gan_bench.scoring", str(folder.path)]
-    with (
-        (folder.path / "score.log").open("ab") as log,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-        ) as process,
-    ):
-        assert process.stdin is not None and process.stdout is not None
+        sent = {"run": str(folder.path), "request": request.model_dump(mode="json")}
         try:
-            # The pipe stays open: the scorer ends when it closes, because this process is gone.
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(request.model_dump_json().encode() + b"\n")
-                process.stdin.flush()
-            answer = process.stdout.read()
-            code = process.wait()
-        except BaseException:
-            process.kill()
-            raise
-    try:
-        return ScoringAnswer.model_validate_json(answer)
-    except ValidationError:
-        problem = f"the scorer ended with exit code {code}; see {folder.path / 'score.log'}"
-        return ScoringAnswer(status="failed", problem=problem)
+            problem = ask("gan_bench.scoring", sent, log=folder.path / "score.log")
+        except ChildDied as error:
+            problem = f"the scorer {error}"
+        if problem is not None:
+            problems.append(problem)
+    return problems
 
 
 def _missing(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[ScoringTask]:

@@ -83,13 +83,7 @@ class Scan:
         self._heads: dict[str, RecordHead] = {}
 
     def look(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
-        """Return the status of every run, in the order of the plans.
-
-        Parameters
-        ----------
-        jobs
-            The scheduler's job of each run that has one.
-        """
+        """Return the status of every run, in the order of the plans."""
         folders = self._folders()
         for run_id in sorted(folders - self._steps.keys()):
             head = self._head(run_id)  # a run without a plan, such as a copied folder

@@ -34,8 +34,6 @@ _GAP_S = 5.0
 """After a pause of this length, the supervisor or its machine must have been suspended."""
 SILENCE_S = 300.0
 """A worker without a heartbeat for this long hangs; a thread sends one every two seconds."""
-FEWEST_SILENCE_S = 5.0
-"""A little more than two heartbeats."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals with which a user or a closed terminal interrupts a run."""
 SCHEDULERS_SIGNALS = (*ENDING_SIGNALS, signal.SIGUSR2)

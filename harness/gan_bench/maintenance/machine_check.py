@@ -120,18 +120,7 @@ def check_node(
 ) -> list[Finding]:
     """Submit one job that checks its node, and wait for its findings.
 
-    Parameters
-    ----------
-    results
-        The results folder that runs would use.
-    engine
-        The scheduler, with the resources that runs would request.
-    datasets
-        Data sets that runs would read.
-    pythons
-        The plan's Python interpreters, by framework.
-    say
-        Called with the job's id and state whenever the state changes.
+    ``say`` gets the job's id and state whenever the state changes.
 
     Raises
     ------

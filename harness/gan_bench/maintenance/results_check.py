@@ -136,13 +136,13 @@ def _shared_files(results: ResultsFolder) -> Iterator[Problem]:
         read_published(results.published)
     except UnreadableFile as error:
         yield Problem(results.published, error.problem, "none", "edit the file")
-    for launch in submissions(results):
+    for submission in submissions(results):
         try:
-            launch.read()
-            launch.jobs()
+            submission.read()
+            submission.jobs()
         except GanBenchError as error:
             consequence = "follow and cancel its jobs with the scheduler's own commands"
-            yield Problem(launch.path, str(error).rstrip("."), "none", consequence)
+            yield Problem(submission.path, str(error).rstrip("."), "none", consequence)
     for pattern in (".*.tmp", "plans/.*.tmp", "parity/.*.tmp", "external/**/.*.tmp"):
         for path in sorted(results.path.glob(pattern)):
             if is_old(path):
@@ -207,7 +207,7 @@ KINDS: tuple[Kind, ...] = ("snapshots", "checkpoints")
 
 @dataclass(frozen=True)
 class Removable:
-    """The snapshots or the checkpoints of one finished run."""
+    """The snapshots or the checkpoints of one run that succeeded."""
 
     run_id: str
     kind: Kind
@@ -216,10 +216,10 @@ class Removable:
 
 
 def removable(results: ResultsFolder, kinds: Sequence[Kind]) -> list[Removable]:
-    """Return what finished runs no longer need, by run.
+    """Return what runs that succeeded no longer need, by run.
 
-    Kept are the snapshots of runs without a FID at every evaluation point, the checkpoints of runs
-    that `--retry` would continue, and everything of runs that another process is using.
+    Kept are the snapshots of runs without a FID at every evaluation point, and everything of runs
+    that another process is using.
     """
     return [
         item

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from gan_bench.errors import UsageError
@@ -18,7 +17,7 @@ from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import default_threads, device_in_child, machine
 from gan_bench.system.locks import device_lock
 from gan_bench.system.processes import worker_environment
-from gan_bench.text import did_you_mean
+from gan_bench.text import did_you_mean, timestamp
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,8 @@ class Pair:
 def pairs(targets: Sequence[str]) -> tuple[list[Pair], list[str]]:
     """Return the pairs to compare, and a sentence for each implementation that cannot be compared.
 
-    Parameters
-    ----------
-    targets
-        A recipe, or two implementations as names or paths. If empty, all recipes with several
-        registered implementations.
+    The targets are a recipe, or two implementations as names or paths, or none: then all recipes
+    with several registered implementations.
 
     Raises
     ------
@@ -253,7 +249,7 @@ def _certificate(pair: Pair, comparison: Comparison, setup: Setup) -> Certificat
         verdict=comparison.verdict,
         passed=comparison.verdict == "passed",
         problems=comparison.problems,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=timestamp(),
         machine=machine(),
     )
 

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from gan_bench import data
 from gan_bench.contract import check_samples, loss_table
 from gan_bench.data import Split
+from gan_bench.data.draws import Inputs
 from gan_bench.errors import first_validation_error
 from gan_bench.parity.messages import (
     DATASET,
     TEN_STEPS,
-    Inputs,
     Message,
     ObserveRequest,
     Stage,

@@ -66,12 +66,7 @@ def compare_forward(reference: Message, other: Message) -> Iterator[Figure]:
 def compare_step(initial: Tensors, reference: Message, other: Message) -> Iterator[Figure]:
     """Yield the differences in losses and in each tensor's update since the start, after a step.
 
-    Parameters
-    ----------
-    initial
-        The weights before the first step.
-    reference, other
-        Messages of the stage ``step``.
+    The messages are of the stage ``step``.
     """
     step = reference.step
     yield from _losses(reference, other)

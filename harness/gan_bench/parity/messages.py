@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from gan_bench import data
 from gan_bench.plugins.registry import Implementation
 from gan_bench.recipe import Recipe
 from gan_bench.streams import Stream, generator
@@ -96,53 +95,6 @@ def _bytes(array: NDArray[Any]) -> memoryview:
 DATASET: Final = "mnist-5k"
 TEN_STEPS: Final = 10
 _MEASURED_STEPS = (1, 10, 20, 50, 100, 200, 300)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The batches and latents that the harness draws for a recipe."""
-
-    recipe: Recipe
-    seed: int
-    images: NDArray[np.uint8]
-    """uint8 (n, height, width, channels)."""
-
-    def batches(self, first_step: int, steps: int) -> NDArray[np.int64]:
-        """Return the batches of a window of steps."""
-        return data.batches(
-            seed=self.seed,
-            first_step=first_step,
-            steps=steps,
-            real_batches_per_step=self.recipe.real_batches_per_step,
-            batch_size=self.recipe.batch_size,
-            images=len(self.images),
-        )
-
-    def latents(self, first_step: int, steps: int) -> NDArray[np.float32]:
-        """Return the latents of a window of steps."""
-        return data.training_latents(
-            seed=self.seed,
-            first_step=first_step,
-            steps=steps,
-            draws=self.recipe.draws_per_step,
-            batch_size=self.recipe.batch_size,
-            latent_size=self.recipe.latent_size,
-            distribution=self.recipe.latent_distribution,
-        )
-
-    def evaluation_latents(self) -> NDArray[np.float32]:
-        """Return a batch of evaluation latents."""
-        return data.evaluation_latents(
-            seed=self.seed,
-            count=self.recipe.batch_size,
-            latent_size=self.recipe.latent_size,
-            distribution=self.recipe.latent_distribution,
-        )
-
-    def first_images(self) -> NDArray[np.float32]:
-        """Return the first batch of real images, NHWC in [-1, 1]."""
-        first = self.images[self.batches(0, 1)[0, 0]]
-        return np.asarray(first.astype(np.float32) / np.float32(127.5) - 1)
 
 
 def observed_recipe(recipe: Recipe, dtype: str, batch_size: int) -> Recipe:

@@ -1,7 +1,6 @@
 """Expands a request into a plan: chooses the preset, describes the targets, lists the runs."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from gan_bench import data
 from gan_bench.errors import UsageError
@@ -11,20 +10,15 @@ from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.registry import RecipeFacts, find, is_path, path_name, registered
 from gan_bench.system.devices import check_device, default_threads
-from gan_bench.text import did_you_mean
+from gan_bench.text import did_you_mean, timestamp
 
 
-def expand(request: Request, command: str, place: Place | None = None) -> Plan:
+def expand(
+    request: Request, command: str, place: Place | None = None, *, fetch: bool = True
+) -> Plan:
     """Return all requested runs: seed by seed, and within a seed the frameworks interleaved.
 
-    Parameters
-    ----------
-    request
-        What to run.
-    command
-        The command line, which the plan's file records.
-    place
-        Where the runs will be executed (default: on this machine).
+    Without a place they will be executed on this machine.
 
     Raises
     ------
@@ -47,7 +41,7 @@ def expand(request: Request, command: str, place: Place | None = None) -> Plan:
     _check(descriptions, targets, request, dataset)
     return Plan(
         command=command,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=timestamp(),
         runs=tuple(
             _run(description, seed, request, preset_name, place, dataset)
             for seed in request.seeds or preset.seeds

@@ -28,6 +28,14 @@ class Preset(Frozen):
     """Whether the budget is long enough for the report to rank by FID."""
 
 
+_STANDARD = Preset(
+    dataset="mnist",
+    budget=Budget(unit="images", amount=60_000),
+    seeds=(0, 1, 2),
+    evaluations=10,
+    samples=10_000,
+    ranks_quality=True,
+)
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         dataset="mnist-5k",
@@ -37,22 +45,8 @@ PRESETS: dict[str, Preset] = {
         samples=1_000,
         ranks_quality=False,
     ),
-    "standard": Preset(
-        dataset="mnist",
-        budget=Budget(unit="images", amount=60_000),
-        seeds=(0, 1, 2),
-        evaluations=10,
-        samples=10_000,
-        ranks_quality=True,
-    ),
-    "paper": Preset(
-        dataset="mnist",
-        budget=Budget(unit="recipe"),
-        seeds=(0, 1, 2),
-        evaluations=10,
-        samples=10_000,
-        ranks_quality=True,
-    ),
+    "standard": _STANDARD,
+    "paper": _STANDARD.model_copy(update={"budget": Budget(unit="recipe")}),
     "ci": Preset(
         # Small batches make four times as many updates as dcgan's own 128, so that a run of half a
         # minute is long enough to show a change of the training; see docs/ci.md.
@@ -73,7 +67,7 @@ _LARGEST_PLAN_BYTES = 1 << 20
 
 
 class Request(Frozen):
-    """A user's request, which has the keys of a plan file; None stands for the preset's value."""
+    """A user's request, which has the keys of a plan file; None means the preset's value."""
 
     targets: tuple[str, ...] = ()
     all: StrictBool = False
@@ -101,12 +95,7 @@ class Request(Frozen):
 def read_plan_file(path: Path, executors: Collection[str]) -> dict[str, Any]:
     """Read a plan's TOML file and check its keys.
 
-    Parameters
-    ----------
-    path
-        The file.
-    executors
-        The names of the installed schedulers; each may have a table in the file.
+    Each of the installed schedulers may have a table in the file.
 
     Raises
     ------

@@ -128,14 +128,8 @@ def describe_here(
 ) -> Description:
     """Describe a target by importing its recipe, or its trainer if the recipe is not registered.
 
-    Parameters
-    ----------
-    target
-        A registered name, or FILE.py[:CLASS].
-    values
-        The recipe's fields that differ from their defaults; strings are parsed by field type.
-    shape
-        (height, width, channels) of the data set.
+    ``values`` are the recipe's fields that differ from their defaults; strings are parsed by field
+    type.
     """
     if is_path(target):
         path, attribute = split_path(target)
@@ -171,4 +165,5 @@ def _describe(request: bytes) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    sys.dont_write_bytecode = True  # a dry run writes nothing, also not beside a plugin
     reply(lambda request, say: _describe(request))

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
-from gan_bench.errors import UsageError
 from gan_bench.report.page import build_page
 from gan_bench.report.render import render_html, render_markdown
 from gan_bench.results.load import load_results
-from gan_bench.system.files import write_atomically
+from gan_bench.system.files import write_atomically, writing_to
 
 __all__ = ["ReportFiles", "write_report"]
 
@@ -54,9 +53,9 @@ def write_report(
     page = build_page(results_path, results, summary, title, target_fid)
     files = ReportFiles(markdown=out / "report.md", html=out / "report.html")
     markdown, html = render_markdown(page), render_html(page)
-    try:
+    with writing_to(out, "report"):
         earlier = _pictures_of(files.markdown)
-        (out / "figures").mkdir(parents=True, exist_ok=True)
+        (out / "figures").mkdir(exist_ok=True)
         for picture in page.pictures:
             write_atomically(out / "figures" / picture.name, picture.png)
         # Last, so that neither page exists without its images.
@@ -64,11 +63,6 @@ def write_report(
         write_atomically(files.html, html)
         for name in earlier - {picture.name for picture in page.pictures}:
             (out / "figures" / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"The report cannot be written to {out} ({error.strerror}); name another folder "
-            "with --out."
-        ) from error
     return files
 
 

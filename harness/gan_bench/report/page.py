@@ -103,18 +103,7 @@ def build_page(
 ) -> Page:
     """Return the content of a report.
 
-    Parameters
-    ----------
-    path
-        The results folder.
-    results
-        Its content.
-    summary
-        Its runs in comparable groups.
-    title
-        Title; None for one made from the runs.
-    target_fid
-        FID for "time to FID"; None for that of each data set.
+    By default the title is made from the runs, and the target FID is that of the data set.
     """
     by_label = looks([(label, row.recipe, row.framework) for label, row in summary.rows.items()])
     names = Names()
@@ -158,7 +147,7 @@ def _group_page(
     target_fid: float | None,
     names: Names,
 ) -> GroupPage:
-    points = fid_points(group, results.scores)
+    points = fid_points(group)
     equal = equal_time(group, points)
     ranks = standings(group, equal)
     verdicts = answer(group, ranks, equal)
@@ -179,7 +168,7 @@ def _group_page(
         run_ids={row.label: frozenset(run.run_id for run in row.runs) for row in group.rows},
         pairs=found,
         chosen_pairs=chosen_pairs(group, found),
-        claims=claims(group, results.losses, results.scores),
+        claims=claims(group, results.losses),
     )
 
 

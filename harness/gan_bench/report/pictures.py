@@ -41,10 +41,7 @@ def looks(rows: Sequence[tuple[str, str, str]]) -> dict[str, Look]:
 
     Where that is taken, by another version of the same, the next style or colour is given.
 
-    Parameters
-    ----------
-    rows
-        Label, recipe and framework.
+    A row is label, recipe and framework.
     """
     recipes = list(dict.fromkeys(recipe for _, recipe, _ in rows))
     frameworks = sorted({framework for _, _, framework in rows}, key=lambda f: (f != "torch", f))
@@ -129,11 +126,11 @@ class Names:
 
 
 def draw(plot: Callable[[Figure], None], width: float, height: float) -> bytes:
-    """Return a figure of so many inches as PNG, with a transparent background."""
+    """Return a figure as PNG, with a transparent background; width and height are in inches."""
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
-        # A name may hold characters that matplotlib's font has not; a box stands for them.
+        # A name may have characters that matplotlib's font lacks; it draws a box instead.
         warnings.filterwarnings("ignore", message="Glyph")
         drawn = Figure(figsize=(width, height), dpi=2 * CSS_DPI, layout="constrained")
         FigureCanvasAgg(drawn)

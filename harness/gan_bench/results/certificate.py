@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
-from gan_bench.errors import UnreadableFile
 from gan_bench.plan import TRAINING_STEP, RunSpec, device_kind
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.devices import Machine
@@ -246,12 +245,7 @@ def certificate_id(
 
 def read_certificates(folder: ResultsFolder) -> tuple[list[Certificate], list[str]]:
     """Return a results folder's certificates, and a sentence for each that cannot be read."""
-    found, problems = [], []
-    for path in sorted(folder.parity.glob("*.json")):
-        try:
-            found.append(Certificate.read(path))
-        except UnreadableFile as error:
-            problems.append(str(error))
+    found, problems = Certificate.read_all(folder.parity.glob("*.json"))
     # Certificates of a recipe come before those of a chosen pair.
     return sorted(found, key=lambda certificate: certificate.pair != certificate.recipe), problems
 

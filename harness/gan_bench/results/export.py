@@ -12,7 +12,7 @@ import pandas as pd
 
 from gan_bench.errors import UsageError
 from gan_bench.results.load import load_results
-from gan_bench.system.files import write_atomically
+from gan_bench.system.files import write_atomically, writing_to
 
 Format = Literal["csv", "parquet", "json"]
 _TEXT = frozenset({"reason", "log_tail", "score_reason", "parity"})
@@ -34,14 +34,7 @@ def export(results_path: Path, out: Path, file_format: Format) -> Exported:
     A missing value is empty in CSV and null in JSON and Parquet; NaN is missing, too. JSON is a
     list with one object per row.
 
-    Parameters
-    ----------
-    results_path
-        A results folder.
-    out
-        The folder to write to; created if needed. Earlier files of these names are replaced.
-    file_format
-        The format, which is also the files' suffix.
+    ``out`` is created if needed; earlier files of these names are replaced.
 
     Raises
     ------
@@ -62,15 +55,9 @@ def export(results_path: Path, out: Path, file_format: Format) -> Exported:
         out / f"{name}.{file_format}": _content(_typed(frame), file_format)
         for name, frame in frames.items()
     }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with writing_to(out, "tables"):
         for path, content in contents.items():
             write_atomically(path, content)
-    except OSError as error:
-        raise UsageError(
-            f"The tables cannot be written to {out} ({error.strerror}); name another folder with "
-            "--out."
-        ) from error
     return Exported(files=tuple(contents), left_out=results.left_out)
 
 

@@ -5,7 +5,6 @@ import re
 import tomllib
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
 
@@ -16,6 +15,7 @@ from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.scores import Scores
 from gan_bench.system.files import write_atomically
 from gan_bench.system.models import Frozen, Stored
+from gan_bench.text import timestamp
 
 EXTERNAL_SCHEMA_VERSION: Final = 1
 FACTS = "external.json"
@@ -106,7 +106,7 @@ def add_external(
         sha256=scores.fake.sha256,
         count=scores.fake.count,
         command=command,
-        scored_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        scored_at=timestamp(),
     )
     (folder / "scores").mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "grid.png", grid)

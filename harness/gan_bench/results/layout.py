@@ -12,55 +12,44 @@ MARKER = "gan-bench.json"
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """The files of one run."""
+class Folder:
+    """A folder with files of known names."""
 
     path: Path
 
-    @property
-    def spec(self) -> Path:
-        """The run's specification."""
-        return self.path / "spec.json"
 
-    @property
-    def events(self) -> Path:
-        """The worker's journal, one JSON object per line."""
-        return self.path / "events.jsonl"
+class Below:
+    """The path of a file or folder in a `Folder`."""
 
-    @property
-    def log(self) -> Path:
-        """What the worker wrote to stdout and stderr."""
-        return self.path / "worker.log"
+    def __init__(self, name: str) -> None:
+        self._name = name
 
-    @property
-    def losses(self) -> Path:
-        """float32 (steps, 4): generator, discriminator, d_real, d_fake; NaN if missing."""
-        return self.path / "losses.npy"
+    def __get__(self, folder: Folder, owner: object) -> Path:
+        return folder.path / self._name
 
-    @property
-    def record(self) -> Path:
-        """The record of the finished run."""
-        return self.path / "record.json"
 
-    @property
-    def checkpoints(self) -> Path:
-        """The last complete checkpoint, named by its step."""
-        return self.path / "checkpoints"
+@dataclass(frozen=True)
+class RunFolder(Folder):
+    """The files of one run."""
 
-    @property
-    def snapshots(self) -> Path:
-        """The samples of each evaluation point, until they are scored."""
-        return self.path / "snapshots"
-
-    @property
-    def grids(self) -> Path:
-        """One PNG of 64 samples for each evaluation point."""
-        return self.path / "grids"
-
-    @property
-    def scores(self) -> Path:
-        """One score file for each protocol."""
-        return self.path / "scores"
+    spec = Below("spec.json")
+    """The run's specification."""
+    events = Below("events.jsonl")
+    """The worker's journal, one JSON object per line."""
+    log = Below("worker.log")
+    """What the worker wrote to stdout and stderr."""
+    losses = Below("losses.npy")
+    """float32 (steps, 4): generator, discriminator, d_real, d_fake; NaN if missing."""
+    record = Below("record.json")
+    """The record of the finished run."""
+    checkpoints = Below("checkpoints")
+    """The last complete checkpoint, named by its step."""
+    snapshots = Below("snapshots")
+    """The samples of each evaluation point, until they are scored."""
+    grids = Below("grids")
+    """One PNG of 64 samples for each evaluation point."""
+    scores = Below("scores")
+    """One score file for each protocol."""
 
     def grid(self, step: int) -> Path:
         """Return the picture of one evaluation point's samples."""
@@ -72,50 +61,25 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
-class ResultsFolder:
+class ResultsFolder(Folder):
     """A folder of plans and runs."""
 
-    path: Path
-
-    @property
-    def plans(self) -> Path:
-        """One file for each plan, with all of its runs."""
-        return self.path / "plans"
-
-    @property
-    def runs(self) -> Path:
-        """One folder for each run."""
-        return self.path / "runs"
-
-    @property
-    def locks(self) -> Path:
-        """One lock file for each run that was ever started."""
-        return self.path / "locks"
-
-    @property
-    def parity(self) -> Path:
-        """One certificate for each compared pair of implementations."""
-        return self.path / "parity"
-
-    @property
-    def jobs(self) -> Path:
-        """One folder for each submission of runs to a scheduler."""
-        return self.path / "jobs"
-
-    @property
-    def external(self) -> Path:
-        """External samples that were scored, one folder each."""
-        return self.path / "external"
-
-    @property
-    def published(self) -> Path:
-        """Figures of publications, written by hand, which the report shows beside the runs."""
-        return self.path / "published.toml"
-
-    @property
-    def removing(self) -> Path:
-        """Runs that are being removed."""
-        return self.path / "removing"
+    plans = Below("plans")
+    """One file for each plan, with all of its runs."""
+    runs = Below("runs")
+    """One folder for each run."""
+    locks = Below("locks")
+    """One lock file for each run that was ever started."""
+    parity = Below("parity")
+    """One certificate for each compared pair of implementations."""
+    jobs = Below("jobs")
+    """One folder for each submission of runs to a scheduler."""
+    external = Below("external")
+    """External samples that were scored, one folder each."""
+    published = Below("published.toml")
+    """Figures of publications, written by hand, which the report shows beside the runs."""
+    removing = Below("removing")
+    """Runs that are being removed."""
 
     def relative(self, text: str) -> str:
         """Return a message with the paths of this folder's files relative to it."""

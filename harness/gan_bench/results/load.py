@@ -138,16 +138,6 @@ def _losses(folder: RunFolder, run_id: str) -> pd.DataFrame | None:
     return frame.dropna(how="all", subset=list(LOSS_COLUMNS))
 
 
-def _read_scores(folder: RunFolder) -> tuple[list[Scores], list[str]]:
-    files, left_out = [], []
-    for path in sorted(folder.scores.glob("*.json")):
-        try:
-            files.append(Scores.read(path))
-        except UnreadableFile as error:
-            left_out.append(str(error))
-    return files, left_out
-
-
 def _read_records(results: ResultsFolder) -> tuple[dict[str, Record], list[str]]:
     records, left_out = {}, []
     for path in sorted(results.runs.glob("*/record.json")):
@@ -243,7 +233,7 @@ def load_results(path: Path | str) -> Results:
             runs.append({**_row(spec), "status": "pending", **_UNSCORED, "parity": parity})
             continue
         record = records[run_id]
-        files, unreadable = _read_scores(results.run(run_id))
+        files, unreadable = Scores.read_all(results.run(run_id).scores.glob("*.json"))
         left_out += unreadable
         score_files[run_id] = tuple(files)
         for file in files:
@@ -306,5 +296,6 @@ def find_run(results: ResultsFolder, name: str) -> tuple[RunFolder, Record, list
     if not folder.record.exists():
         raise UsageError(f"The run {folder.path.name} has not finished; see `gan-bench status`.")
     record = Record.read(folder.record)
-    scores = [score for file in _read_scores(folder)[0] for score in file.scores]
+    files, _ = Scores.read_all(folder.scores.glob("*.json"))
+    scores = [score for file in files for score in file.scores]
     return folder, record, sorted(scores, key=lambda score: score.step)

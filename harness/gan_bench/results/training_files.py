@@ -140,15 +140,6 @@ def _checksums(trainer: Path) -> dict[str, str]:
 def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> Path:
     """Write the checkpoint of ``step`` and then remove the earlier ones.
 
-    Parameters
-    ----------
-    folder
-        The run's checkpoints.
-    step
-        Number of steps done.
-    save
-        The trainer's ``save`` method.
-
     Raises
     ------
     OSError

@@ -2,20 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.contract import check_samples
-from gan_bench.data.draws import evaluation_latents
 from gan_bench.errors import GanBenchError
 from gan_bench.plugins.loader import load_trainer
-from gan_bench.recipe import Recipe
 from gan_bench.sampling import SampleRequest
 from gan_bench.system.child import run
-from gan_bench.trainer import Trainer, Unsupported
-from gan_bench.worker.training import failure_reason
+from gan_bench.trainer import Unsupported
+from gan_bench.worker.training import build, failure_reason
 
 _BATCH = 1_024
 """Number of samples in memory at a time."""
@@ -26,36 +25,18 @@ def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
     spec = request.spec
     trainer_class = load_trainer(spec.implementation)
     dataset = spec.load_dataset()
-    recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
-    recipe = recipe_class.model_validate(spec.recipe_values)
-    train = dataset.training(spec.train_splits)
-    trainer: Trainer = trainer_class(
-        recipe,
-        train.images,
-        train.labels,
-        device=request.device,
-        planned_steps=spec.steps,
-        seed=spec.seed,
-    )
-    initial = recipe.initial_weights(spec.seed)
-    if initial is not None:
-        trainer.set_weights(initial)
+    trainer, inputs, _ = build(trainer_class, spec, dataset, request.device)
     try:
         trainer.load(request.checkpoint)
     except Exception as error:
         raise GanBenchError(
             f"the checkpoint of step {request.step} cannot be restored ({failure_reason(error)})"
         ) from error
-    latents = evaluation_latents(
-        seed=request.seed,
-        count=request.count,
-        latent_size=recipe.latent_size,
-        distribution=recipe.latent_distribution,
-    )
+    latents = replace(inputs, seed=request.seed).evaluation_latents(request.count)
     for start in range(0, request.count, _BATCH):
         batch = latents[start : start + _BATCH]
         images = trainer.sample(batch)
-        check_samples(images, (len(batch), *train.images.shape[1:]))
+        check_samples(images, (len(batch), *inputs.images.shape[1:]))
         yield images
 
 

@@ -27,7 +27,7 @@ from gan_bench.sampling import SampleRequest
 from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import check_device, device_in_child, fallback
-from gan_bench.system.files import write_atomically
+from gan_bench.system.files import write_atomically, writing_to
 from gan_bench.system.processes import worker_environment
 
 MAX_IMAGES = 100_000
@@ -111,17 +111,11 @@ def sample(
         seed=spec.seed if seed is None else seed,
         count=count,
     )
-    try:
-        # Fail before the long work if the folder cannot be written.
-        out.mkdir(parents=True, exist_ok=True)
+    # Fails before the long work if the folder cannot be created.
+    with writing_to(out, "samples"):
         images = _sample_in_child(request, record.run_id, sampling_device)
         write_images(files.images, images)
         write_atomically(files.grid, grid_png(images, *_square(count)))
-    except OSError as error:
-        raise UsageError(
-            f"The samples cannot be written to {out} ({error.strerror}); name another folder with "
-            "--out."
-        ) from error
     return files
 
 

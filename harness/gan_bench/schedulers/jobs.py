@@ -107,15 +107,7 @@ _FILE_DELAY_S = 30.0
 def follow(
     scan: Scan, jobs: Jobs, run_ids: Collection[str] | None = None
 ) -> Iterator[list[RunStatus]]:
-    """Yield the status of runs repeatedly, until no run is under way.
-
-    Parameters
-    ----------
-    scan, jobs
-        The runs and jobs of a results folder; ``left_out`` of each lists unreadable files.
-    run_ids
-        The runs to follow (default: all planned runs).
-    """
+    """Yield the status of runs repeatedly, until no run is under way."""
     gone: dict[str, float] = {}
     while True:
         started = time.monotonic()

@@ -17,7 +17,7 @@ from typing import ClassVar, Literal, TypeVar
 from gan_bench.errors import GanBenchError
 from gan_bench.launch.run_one import Options
 from gan_bench.plan import RunSpec
-from gan_bench.results.layout import ResultsFolder
+from gan_bench.results.layout import Below, Folder, ResultsFolder
 from gan_bench.system.files import read_limited
 from gan_bench.system.models import Frozen, Stored
 
@@ -64,27 +64,14 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True)
-class SubmissionFolder:
+class SubmissionFolder(Folder):
     """The files of one submission."""
 
-    path: Path
-
-    @property
-    def cancelled(self) -> Path:
-        """File that exists once the submission was cancelled; tasks that start later do nothing."""
-        return self.path / "cancelled"
-
-    @property
-    def _options(self) -> Path:
-        return self.path / "launch.json"
-
-    @property
-    def _tasks(self) -> Path:
-        return self.path / "tasks.jsonl"
-
-    @property
-    def _jobs(self) -> Path:
-        return self.path / "jobs.jsonl"
+    cancelled = Below("cancelled")
+    """File that exists once the submission was cancelled; tasks that start later do nothing."""
+    _options = Below("launch.json")
+    _tasks = Below("tasks.jsonl")
+    _jobs = Below("jobs.jsonl")
 
     def create(self, submission: Submission, specs: Sequence[RunSpec]) -> list[int]:
         """Write the options and specifications; return each specification's byte offset."""

@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from gan_bench.errors import UsageError
 from gan_bench.launch.local import write_plan
@@ -19,6 +18,7 @@ from gan_bench.schedulers.jobs import Jobs
 from gan_bench.schedulers.submissions import Submission, SubmissionFolder, Submitted, new_id
 from gan_bench.system.files import writing
 from gan_bench.system.locks import submission_lock
+from gan_bench.text import timestamp
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def submit(
         submission = Submission(
             id=new_id(),
             engine=engine_name,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            created_at=timestamp(),
             plan_id=plan.plan_id,
             options=replace(options, grace_s=engine.place().grace_s),
             retries=retries,

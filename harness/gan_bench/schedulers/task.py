@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -29,6 +28,7 @@ from gan_bench.schedulers.submissions import Start, Submission, SubmissionFolder
 from gan_bench.system.files import writing
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, Busy, device_lock, run_lock
 from gan_bench.system.processes import end_with_parent
+from gan_bench.text import timestamp
 
 _LINE_EVERY_S = 60.0
 
@@ -86,7 +86,7 @@ def _attempt(
     """Run or continue the run; return None if too many attempts made no progress."""
     run = results.run(spec.run_id)
     step = _checkpoint_step(run)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = timestamp()
     earlier = folder.note_start(index, Start(time=now, host=os.uname().nodename, step=step))
     failures = _without_progress([start.step for start in earlier], step)
     if failures > retries:

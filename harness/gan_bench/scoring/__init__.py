@@ -1,11 +1,10 @@
 """Scoring: how good the samples of a run are, computed from the saved uint8 images alone.
 
-It runs in a child process that imports no framework: ``python -P -m gan_bench.scoring RUN_DIR``
-reads a `ScoringRequest` from stdin and writes a `ScoringAnswer` to stdout.
+It runs in a child process that imports no framework, ``python -P -m gan_bench.scoring``, which
+`gan_bench.system.child.ask` asks to do a `ScoringRequest`.
 """
 
 from pathlib import Path
-from typing import Literal
 
 from gan_bench.data import SplitName
 from gan_bench.scoring.features import FeatureChoice
@@ -37,12 +36,3 @@ class ScoringRequest(Frozen):
     threads: int = 1
     cache: bool = True
     """Whether to use the reference cache."""
-
-
-class ScoringAnswer(Frozen):
-    """The outcome of a scoring process."""
-
-    status: Literal["ok", "incomplete", "failed"]
-    """``incomplete``: a score has no value; ``failed``: nothing was written."""
-    problem: str | None = None
-    """One sentence that says why the status is not ``ok``."""

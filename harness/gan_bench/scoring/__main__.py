@@ -1,12 +1,12 @@
 """The scoring process: scores snapshots of one run against the data set's test split.
 
-``python -P -m gan_bench.scoring RUN_DIR`` computes the tasks of its request, and nothing else.
+It computes the tasks of its request, and nothing else; what it prints goes to the log.
 """
 
-import os
-import sys
+import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from gan_bench import data
@@ -15,11 +15,11 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.metrics import METRICS, figure_names
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.scores import LARGEST_REFERENCE, Score, Scores
-from gan_bench.scoring import ScoringAnswer, ScoringRequest
+from gan_bench.scoring import ScoringRequest
 from gan_bench.scoring.features.model_cache import reference_folder
 from gan_bench.scoring.images import of_snapshot, of_split
 from gan_bench.scoring.scorer import Options, Scorer
-from gan_bench.system.processes import end_with_parent
+from gan_bench.system.child import reply
 
 
 def score_run(
@@ -28,15 +28,6 @@ def score_run(
     """Score snapshots of a run and add the scores to ``scores/<fingerprint>.json``.
 
     Scores in the file stay unless there is a new value.
-
-    Parameters
-    ----------
-    run_dir
-        The run's folder.
-    request
-        What to score.
-    say
-        Called with a sentence for the log.
 
     Returns
     -------
@@ -85,18 +76,7 @@ def score_run(
         for sentence in scorer.notices():
             say(sentence)
     names = [name for metric in METRICS for name in figure_names(metric, scorer.name)]
-    result = Scores(
-        status="ok",
-        warnings=scorer.warnings,
-        score_s=time.perf_counter() - began,
-        protocol=scorer.protocol,
-        fingerprint=scorer.protocol.fingerprint,
-        versions=scorer.versions,
-        weights=scorer.weights,
-        floor=floor.values,
-        floor_reason=floor.reason,
-        scores=rows,
-    )
+    result = scorer.scores(rows, floor, began)
     # Read only now: a scorer whose parent was killed may have written meanwhile.
     if path.exists():
         result = result.merged(Scores.read(path))
@@ -168,26 +148,18 @@ def _score(
     return [Score(step=step, all_equal=all_equal, **row.model_dump()) for row in rows]
 
 
-def main() -> int:
-    """Score a run; return 0, 1 if a score has no value, 2 if nothing was written."""
-    # Everything that a library prints goes to the log, and only the answer to the parent.
-    answers = os.dup(1)
-    os.dup2(2, 1)
-    request = ScoringRequest.model_validate_json(sys.stdin.buffer.readline())
-    end_with_parent()
+def answer(content: bytes) -> str | None:
+    """Score a run; return why a score has no value or nothing was written, or None."""
+    sent = json.loads(content)
+    request = ScoringRequest.model_validate(sent["request"])
     try:
-        scores = score_run(Path(sys.argv[1]), request, lambda sentence: print(sentence, flush=True))
+        problem = score_run(Path(sent["run"]), request, partial(print, flush=True)).reason
     except (GanBenchError, OSError) as error:
-        answer = ScoringAnswer(status="failed", problem=str(error))
-    else:
-        status = "ok" if scores.status == "ok" else "incomplete"
-        answer = ScoringAnswer(status=status, problem=scores.reason)
-    if answer.problem is not None:
-        sys.stderr.write(f"{answer.problem}\n")
-    with os.fdopen(answers, "w") as file:
-        file.write(answer.model_dump_json())
-    return {"ok": 0, "incomplete": 1, "failed": 2}[answer.status]
+        problem = str(error)
+    if problem is not None:
+        print(problem, flush=True)
+    return problem
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    reply(lambda content, say: answer(content))

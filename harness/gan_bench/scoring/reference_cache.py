@@ -21,7 +21,8 @@ import onnxruntime
 import psutil
 
 from gan_bench.errors import GanBenchError
-from gan_bench.scoring.features.onnx_model import FeatureFile, FeatureModel
+from gan_bench.scoring.array_file import FeatureFile
+from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, gaussian
 from gan_bench.system.files import file_sha256
@@ -67,14 +68,7 @@ class ReferenceCache:
     ) -> tuple[FeatureFile, GaussianStatistics]:
         """Return the features of images and their statistics, cached or computed.
 
-        Parameters
-        ----------
-        model
-            The feature model.
-        images
-            The images.
-        keep
-            Whether to read and write the cache; this makes sense for real images.
+        ``keep`` reads and writes the cache, which makes sense for real images.
 
         Raises
         ------

@@ -40,22 +40,7 @@ def score_pair(
 ) -> list[Scores]:
     """Score FAKE against REAL with each of the features.
 
-    Parameters
-    ----------
-    real, fake
-        Images in a form that `open_images` accepts.
-    scoring
-        Features and metrics.
-    seed
-        Random seed for scoring.
-    threads
-        Number of threads of the feature model.
-    floor
-        Whether to score real images of the reference's other split too.
-    say
-        Called with a sentence for the user.
-    row
-        Row of a report to add; None: none.
+    ``floor`` also scores real images of the other split of the reference.
 
     Raises
     ------
@@ -109,18 +94,9 @@ def _score(scorer: Scorer, fake: ImageSet, metrics: Sequence[str], *, floor: boo
     if no_fid is not None or all(row.value is None for row in rows):
         raise UsageError((no_fid or rows[0]).reason or "No metric has a value.")
     real_images = scorer.floor(metrics) if floor else Floor({}, "not asked for")
-    return Scores(
-        status="ok",
-        warnings=scorer.warnings,
-        score_s=time.perf_counter() - began,
-        protocol=scorer.protocol,
-        fingerprint=scorer.protocol.fingerprint,
-        versions=scorer.versions,
-        weights=scorer.weights,
-        floor=real_images.values,
-        floor_reason=real_images.reason,
-        scores=[Score(step=0, all_equal=fake.all_equal(), **row.model_dump()) for row in rows],
-    )
+    all_equal = fake.all_equal()
+    scores = [Score(step=0, all_equal=all_equal, **row.model_dump()) for row in rows]
+    return scorer.scores(scores, real_images, began)
 
 
 def _add_row(row: ExternalRow, fake: ImageSet, scored: Sequence[Scores]) -> None:

@@ -1,6 +1,7 @@
 """Scores sets of images against one reference; every score comes from here."""
 
 import platform
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +14,10 @@ import scipy
 from gan_bench import data
 from gan_bench.data import SplitName
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.results.scores import MetricValue, Protocol
+from gan_bench.results.scores import MetricValue, Protocol, Score, Scores
+from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.features.by_name import DIGITS, NoFeatures, load_features
-from gan_bench.scoring.features.onnx_model import FeatureFile, FeatureModel
+from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet, drawn, size_text
 from gan_bench.scoring.metrics import MetricFamily, Side
 from gan_bench.scoring.metrics.fid import Fid, FidInfinity
@@ -74,17 +76,6 @@ class Scorer:
         train_splits: Sequence[SplitName] = ("train",),
     ) -> None:
         """Load the feature model.
-
-        Parameters
-        ----------
-        real
-            The reference.
-        n_fake
-            Number of samples in each set.
-        options
-            How to score.
-        train_splits
-            The splits of the data set that the generator was trained on.
 
         Raises
         ------
@@ -177,14 +168,7 @@ class Scorer:
     ) -> list[MetricValue]:
         """Return the values of a set of images.
 
-        Parameters
-        ----------
-        fake
-            Images of the reference's shape.
-        metrics
-            Words of `gan_bench.metrics.METRICS`.
-        keep
-            Whether to cache their features; this makes sense for real images.
+        ``keep`` caches their features, which makes sense for real images.
 
         Raises
         ------
@@ -234,6 +218,21 @@ class Scorer:
         if reason_of_first is None:
             self._cache.keep_values(key, values)
         return Floor(values, reason_of_first)
+
+    def scores(self, rows: Sequence[Score], floor: Floor, began: float) -> Scores:
+        """Return the content of a score file; the work began at this `time.perf_counter`."""
+        return Scores(
+            status="ok",
+            warnings=self.warnings,
+            score_s=time.perf_counter() - began,
+            protocol=self.protocol,
+            fingerprint=self.protocol.fingerprint,
+            versions=self.versions,
+            weights=self.weights,
+            floor=floor.values,
+            floor_reason=floor.reason,
+            scores=list(rows),
+        )
 
     def notices(self) -> list[str]:
         """Return sentences about the cache that were not returned before."""

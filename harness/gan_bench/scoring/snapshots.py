@@ -47,14 +47,7 @@ def grid(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> ND
 
 
 def grid_png(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> bytes:
-    """Return `grid` as a lossless PNG.
-
-    Parameters
-    ----------
-    images
-        uint8 (n, height, width, channels) with one channel (grey) or three (RGB).
-    columns, rows
-        See `grid`.
+    """Return `grid` of uint8 (n, height, width, channels) as a lossless PNG.
 
     Raises
     ------
@@ -93,13 +86,6 @@ def keep_grids(folder: RunFolder, *, keep: Collection[int]) -> None:
     """Write a grid of every snapshot, and delete the snapshots before the last.
 
     Call it only when the scores of what it deletes are on the disk.
-
-    Parameters
-    ----------
-    folder
-        The run's files.
-    keep
-        Steps of further snapshots that are not deleted.
 
     Raises
     ------

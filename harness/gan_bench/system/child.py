@@ -39,8 +39,8 @@ class ChildError(GanBenchError):
 class Child:
     """A running child process; leaving its context kills it and all its descendants.
 
-    The child's ``stdout`` and ``stderr`` go to a temporary log, whose last line becomes part of
-    the error if the child fails.
+    The child's ``stdout`` and ``stderr`` are appended to a log. If the child fails, the error names
+    this file, or has the last line of a temporary one.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Child:
         environment: Mapping[str, str] | None = None,
         python: str | None = None,
         limit_s: float | None = None,
+        log: Path | None = None,
     ) -> None:
         """Start ``python -P -m module``, which calls `run` or `reply`.
 
@@ -66,14 +67,18 @@ class Child:
             The interpreter (default: this one).
         limit_s
             Kill the child after this many seconds (default: never).
+        log
+            The log (default: a temporary file).
 
         Raises
         ------
         OSError
-            The interpreter cannot be started.
+            The interpreter cannot be started, or the log cannot be written.
         """
         content = request.model_dump(mode="json") if isinstance(request, BaseModel) else request
-        self._log = tempfile.NamedTemporaryFile()  # noqa: SIM115 - closed with the child
+        self._keeps_log = log is not None
+        # Closed with the child.
+        self._log = log.open("ab") if log else tempfile.NamedTemporaryFile()  # noqa: SIM115
         reading_end, child_end = os.pipe()
         self.answers: IO[bytes] = os.fdopen(reading_end, "rb")
         try:
@@ -121,11 +126,13 @@ class Child:
         if self._overran and code != 0:
             raise ChildDied(f"was stopped, as it had not ended after {self._limit_s:,.0f} s")
         if code != 0:
-            raise ChildDied(f"ended with exit code {code}: {self.last_line()}")
+            raise ChildDied(f"ended with exit code {code}{self.in_log()}")
 
-    def last_line(self) -> str:
-        """Return the last line that the child printed."""
-        return "".join(last_lines(Path(self._log.name))).strip() or "no output"
+    def in_log(self) -> str:
+        """Return the end of an error message, which says what the child printed."""
+        if self._keeps_log:
+            return f"; see {self._log.name}"
+        return f": {''.join(last_lines(Path(self._log.name))).strip() or 'no output'}"
 
     def __enter__(self) -> Self:
         return self
@@ -171,27 +178,25 @@ def ask(
     environment: Mapping[str, str] | None = None,
     python: str | None = None,
     limit_s: float | None = None,
+    log: Path | None = None,
     say: Say | None = None,
 ) -> Any:
     """Ask a child process one question and return its answer, a JSON value.
 
-    Parameters
-    ----------
-    module, request, environment, python, limit_s
-        See `Child`; the module calls `reply`.
-    say
-        Called with each line of progress that the child reports.
+    The other parameters are those of `Child`; ``say`` is called with each line of progress.
 
     Raises
     ------
     OSError
-        The interpreter cannot be started.
+        The interpreter cannot be started, or the log cannot be written.
     ChildError
         The child answered with an error message.
     ChildDied
         The child died, ran into its time limit, or ended without a valid answer.
     """
-    with Child(module, request, environment=environment, python=python, limit_s=limit_s) as child:
+    with Child(
+        module, request, environment=environment, python=python, limit_s=limit_s, log=log
+    ) as child:
         for line in child.answers:
             if not line.endswith(b"\n"):
                 break  # the child was killed while it wrote
@@ -206,7 +211,7 @@ def ask(
             elif kind == "answer":
                 return content
         child.finish()
-        raise ChildDied(f"ended without an answer: {child.last_line()}")
+        raise ChildDied(f"ended without an answer{child.in_log()}")
 
 
 def run(main: Callable[[bytes, IO[bytes]], None]) -> NoReturn:

@@ -13,7 +13,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from gan_bench.errors import GanBenchError
+from gan_bench.errors import GanBenchError, UsageError
 
 _LOG_TAIL_BYTES = 16_384
 
@@ -24,12 +24,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     A temporary file beside it is flushed to the disk and then renamed; its name starts with a dot
     and ends in ``.tmp``.
 
-    Parameters
-    ----------
-    path
-        The file; its folder must exist.
-    content
-        The whole content.
+    Its folder must exist.
 
     Raises
     ------
@@ -59,13 +54,6 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def write_json_atomically(path: Path, value: Any) -> None:
     """Write a value as indented JSON, whole or not at all.
-
-    Parameters
-    ----------
-    path
-        The file; its folder must exist.
-    value
-        A value that ``json`` can write.
 
     Raises
     ------
@@ -302,6 +290,25 @@ def writing(results: Path) -> Iterator[None]:
         raise GanBenchError(
             f"The results folder {results} cannot be written ({error.strerror or error}: "
             f"{error.filename}); finished runs are kept, and the same command continues."
+        ) from error
+
+
+@contextlib.contextmanager
+def writing_to(out: Path, what: str) -> Iterator[None]:
+    """Create the folder of ``--out``, and turn a failure to write to it into one sentence.
+
+    Raises
+    ------
+    UsageError
+        Replaces an OSError.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"The {what} cannot be written to {out} ({error.strerror}); name another folder with "
+            "--out."
         ) from error
 
 

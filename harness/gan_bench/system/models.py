@@ -1,5 +1,6 @@
 """The bases of all models: frozen values, and those that are stored as a file."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -49,6 +50,17 @@ class Stored(Frozen):
         except (ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())
         raise UnreadableFile(f"The {cls.KIND} {path} is not readable ({reason})", cls.REMEDY)
+
+    @classmethod
+    def read_all(cls, paths: Iterable[Path]) -> tuple[list[Self], list[str]]:
+        """Read files in the order of their names; return a sentence for each that is unreadable."""
+        found, left_out = [], []
+        for path in sorted(paths):
+            try:
+                found.append(cls.read(path))
+            except UnreadableFile as error:
+                left_out.append(str(error))
+        return found, left_out
 
     @classmethod
     def parse(cls, content: bytes) -> Self:

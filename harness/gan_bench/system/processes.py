@@ -118,12 +118,7 @@ def signal_group(process: subprocess.Popen[bytes], signum: int) -> None:
 def end_group(process: subprocess.Popen[bytes], earlier: set[psutil.Process]) -> None:
     """Kill the remaining processes of a worker's group, and its orphans.
 
-    Parameters
-    ----------
-    process
-        The worker, the leader of its group.
-    earlier
-        Descendants of this process from before the worker; they are not killed.
+    ``earlier`` has the descendants of this process from before the worker; they are not killed.
     """
     signal_group(process, signal.SIGKILL)
     process.wait()
@@ -165,10 +160,7 @@ def end_with_parent(run: Path | None = None) -> None:
 
     Does nothing if stdin is not a pipe: then a user started the process.
 
-    Parameters
-    ----------
-    run
-        The folder of the run that this process trains; all of its processes are killed, too.
+    All processes of ``run``, the folder of a run that this process trains, are killed, too.
     """
     if not stat.S_ISFIFO(os.fstat(0).st_mode):
         return

@@ -32,17 +32,7 @@ class CheckResult:
 
 
 def perform(name: str, promise: str, check: Callable[[], object]) -> CheckResult:
-    """Run a check and turn any exception into a result.
-
-    Parameters
-    ----------
-    name
-        The result's name.
-    promise
-        The sentence that is true if a trainer passes.
-    check
-        Raises if the promise is broken.
-    """
+    """Run a check and turn any exception into a result."""
     try:
         check()
     except CheckFailed as finding:

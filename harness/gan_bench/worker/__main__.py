@@ -38,14 +38,7 @@ _EXTRA_SILENCE_S = 60.0
 def heartbeat(events: EventWriter, step: Callable[[], int], log: TextIO) -> Iterator[None]:
     """Write heartbeats to the journal, even during a long chunk or import.
 
-    Parameters
-    ----------
-    events
-        The journal.
-    step
-        Returns the current step.
-    log
-        Receives the stacks of all threads if the process hangs for too long.
+    ``log`` receives the stacks of all threads if the process hangs for too long.
     """
     ended = threading.Event()
     silence_s = float(os.environ.get(SILENCE_VARIABLE, "inf")) + _EXTRA_SILENCE_S

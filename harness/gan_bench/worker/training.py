@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from gan_bench import data
 from gan_bench.contract import check_samples, loss_table, weights_sha256
-from gan_bench.data.draws import batches, evaluation_latents, training_latents
+from gan_bench.data import Dataset
+from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import RunSpec
 from gan_bench.plugins.loader import load_trainer
@@ -103,6 +104,23 @@ class Stopped(Exception):
     """Training ended early, after a checkpoint, because a signal asked for it."""
 
 
+def build(
+    trainer_class: type, spec: RunSpec, dataset: Dataset, device: str
+) -> tuple[Trainer, Inputs, bool]:
+    """Return a run's new trainer, its inputs, and whether the recipe has initial weights."""
+    recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
+    recipe = recipe_class.model_validate(spec.recipe_values)
+    train = dataset.training(spec.train_splits)
+    steps, seed = spec.steps, spec.seed
+    trainer: Trainer = trainer_class(
+        recipe, train.images, train.labels, device=device, planned_steps=steps, seed=seed
+    )
+    initial = recipe.initial_weights(seed)
+    if initial is not None:
+        trainer.set_weights(initial)
+    return trainer, Inputs(recipe, seed, train.images), initial is not None
+
+
 class Training:
     """One run in progress.
 
@@ -157,23 +175,9 @@ class Training:
         imported = perf_counter()
         dataset = self._dataset()
         loaded = perf_counter()
-        recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
-        self.recipe = recipe_class.model_validate(self.spec.recipe_values)
-        train = dataset.training(self.spec.train_splits)
-        self.images = train.images
-        self.trainer: Trainer = self._call(
-            lambda: trainer_class(
-                self.recipe,
-                train.images,
-                train.labels,
-                device=device_in_child(self.spec.device),
-                planned_steps=self.spec.steps,
-                seed=self.spec.seed,
-            )
+        self.trainer, self.inputs, paired = self._call(
+            lambda: build(trainer_class, self.spec, dataset, device_in_child(self.spec.device))
         )
-        initial = self.recipe.initial_weights(self.spec.seed)
-        if initial is not None:
-            self.trainer.set_weights(initial)
         self._restore()
         self.first_step = self.step
         self.events.write(
@@ -182,7 +186,7 @@ class Training:
             import_s=imported - started,
             data_s=loaded - imported,
             setup_s=perf_counter() - loaded,
-            paired=initial is not None,
+            paired=paired,
         )
 
     def _dataset(self) -> data.Dataset:
@@ -236,27 +240,12 @@ class Training:
     def chunk(self) -> None:
         """Train one chunk; measure its time, excluding the drawing of batches and bookkeeping."""
         steps = min(self.spec.chunk_steps, self.spec.steps - self.step)
-        rows = batches(
-            seed=self.spec.seed,
-            first_step=self.step,
-            steps=steps,
-            real_batches_per_step=self.recipe.real_batches_per_step,
-            batch_size=self.recipe.batch_size,
-            images=len(self.images),
-        )
-        latents = training_latents(
-            seed=self.spec.seed,
-            first_step=self.step,
-            steps=steps,
-            draws=self.recipe.draws_per_step,
-            batch_size=self.recipe.batch_size,
-            latent_size=self.recipe.latent_size,
-            distribution=self.recipe.latent_distribution,
-        )
+        rows = self.inputs.batches(self.step, steps)
+        latents = self.inputs.latents(self.step, steps)
         started = perf_counter()
         losses = self._call(lambda: self.trainer.train(rows, latents))
         seconds = perf_counter() - started
-        table = loss_table(losses, steps, self.recipe.dtype)
+        table = loss_table(losses, steps, self.inputs.recipe.dtype)
         self.losses[self.step : self.step + steps] = table
         with np.errstate(invalid="ignore"):
             means = table.mean(axis=0, dtype=np.float64)
@@ -316,16 +305,11 @@ class Training:
         self._check_weights()
         if path.exists():
             return
-        latents = evaluation_latents(
-            seed=self.spec.seed,
-            count=self.spec.samples,
-            latent_size=self.recipe.latent_size,
-            distribution=self.recipe.latent_distribution,
-        )
+        latents = self.inputs.evaluation_latents(self.spec.samples)
         started = perf_counter()
         images = self._call(lambda: self.trainer.sample(latents))
         seconds = perf_counter() - started
-        check_samples(images, (self.spec.samples, *self.images.shape[1:]))
+        check_samples(images, (self.spec.samples, *self.inputs.images.shape[1:]))
         self.folder.snapshots.mkdir(exist_ok=True)
         with saving(path):
             write_images(path, images)

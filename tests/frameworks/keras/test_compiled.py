@@ -9,7 +9,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra: keras)")
 
-from gan_bench.parity.messages import Inputs
+from gan_bench.data.draws import Inputs
 from gan_bench_keras.base import KerasTrainer
 from gan_bench_keras.decay import Decay
 from gan_bench_keras.upsampling_sgd import UpsamplingSgd

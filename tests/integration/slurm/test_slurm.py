@@ -122,7 +122,7 @@ class Cluster(Bench):
         return next(line["job"] for line in reversed(lines) if line["run_id"].startswith(name))
 
     def starts(self, index: int = 0) -> list[dict]:
-        """Return the attempts of a task of the last launch."""
+        """Return the attempts of a task of the last submission."""
         folders = sorted(self.folder.glob("results/local/jobs/*/attempts"))
         path = folders[-1] / f"{index}.jsonl" if folders else None
         if path is None or not path.exists():

@@ -16,7 +16,7 @@ from gan_bench.launch.status import RunStatus
 from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event
 from gan_bench.results.status import UNFINISHED
-from gan_bench.text import Column, Table, duration
+from gan_bench.text import Column, Table, duration, many
 
 _LINE_EVERY_S = 10.0
 
@@ -138,7 +138,7 @@ def summary(rows: Sequence[RunStatus]) -> str:
     counts = Counter(row.status for row in rows)
     finished = sorted((s for s in counts if s not in UNFINISHED), key=lambda s: (s != "ok", s))
     parts = [f"{counts[s]:,} {s}" for s in (*finished, *UNFINISHED) if counts[s]]
-    return f"{len(rows):,} runs: {', '.join(parts) or 'none'}"
+    return f"{many(len(rows), 'run')}: {', '.join(parts) or 'none'}"
 
 
 def show(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:

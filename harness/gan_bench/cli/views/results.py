@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +10,7 @@ from rich.text import Text
 
 from gan_bench.cli.views.tables import count, print_table, state
 from gan_bench.compare import Comparison
-from gan_bench.compare.output import (
-    comparison_answer,
-    cost_table,
-    method,
-    notes,
-    verdict_table,
-)
+from gan_bench.compare.output import comparison_answer, cost_table, method, notes, verdict_table
 from gan_bench.errors import GanBenchError
 from gan_bench.gate import Gate
 from gan_bench.gate.output import gate_answer, gate_table
@@ -122,10 +115,7 @@ def print_record(
         console.print(Text(record.log_tail, style="dim"))
 
 
-_VALUE = (
-    *(Column("metric", "name"), Column("value", "number")),
-    Column("95 % interval", "number"),
-)
+_VALUE = (*(Column("metric", "name"), Column("value", "number")), Column("95 % interval", "number"))
 _FLOOR = (Column("floor", "number"), Column("N real / fake", "number"))
 
 
@@ -188,15 +178,6 @@ def _last_checkpoint(folder: RunFolder) -> str:
     except (GanBenchError, OSError) as error:
         return str(error)
     return f"{found[1].parent.relative_to(folder.path)}/" if found else MISSING
-
-
-def rescored_as_dict(run: Rescored) -> dict[str, Any]:
-    """Return the outcome for a run as JSON values."""
-    return {
-        "run_id": run.run_id,
-        "problem": run.problem,
-        "scores": [scores.model_dump(mode="json") for scores in run.scores],
-    }
 
 
 def print_pair(console: Console, scored: Sequence[Scores]) -> None:

@@ -12,7 +12,7 @@ from gan_bench.plan import Plan
 from gan_bench.plugins.describe import Description
 from gan_bench.results.certificate import BOUNDS, LEVELS, Certificate, worst_of_level
 from gan_bench.testing import CheckResult
-from gan_bench.text import MEDIUM, MISSING, WIDE, WIDEST, Column, Table
+from gan_bench.text import MEDIUM, MISSING, WIDE, WIDEST, Column, Table, many
 
 if TYPE_CHECKING:
     from gan_bench.maintenance.machine_check import Finding
@@ -81,8 +81,8 @@ def print_plan(console: Console, plan: Plan, actions: Sequence[str]) -> None:
     print_table(console, Table(columns, rows))
     first = plan.runs[0]
     console.print(
-        f"{len(plan.runs)} runs on {first.device} with {first.threads} threads, data set "
-        f"{first.dataset}, {len(first.evaluation_steps)} evaluation points of "
+        f"{many(len(plan.runs), 'run')} on {first.device} with {many(first.threads, 'thread')}, "
+        f"data set {first.dataset}, {len(first.evaluation_steps)} evaluation points of "
         f"{first.samples:,} samples."
     )
 

@@ -31,17 +31,7 @@ class FidCharts:
 
 
 def fid_charts(group: Group, points: pd.DataFrame, number: int) -> FidCharts:
-    """Return both charts of a group; none if it has no scores.
-
-    Parameters
-    ----------
-    group
-        The group.
-    points
-        From `gan_bench.analysis.time_to_quality.fid_points`.
-    number
-        Number of the group, for the ids of the charts.
-    """
+    """Return both charts of a group; none if it has no scores."""
     labels = list(dict.fromkeys(points["label"]))
     drawn = points[points["label"].isin(labels[:MOST_ROWS])]
     notes = _notes(drawn)

@@ -56,15 +56,7 @@ class Losses:
 
 
 def loss_curves(rows: Sequence[tuple[str, Row]], losses: pd.DataFrame) -> list[Losses]:
-    """Return the curves of each row that has finite losses, at most `MOST_ROWS`.
-
-    Parameters
-    ----------
-    rows
-        The rows with their captions.
-    losses
-        The frame of `gan_bench.results.load.Results`.
-    """
+    """Return the curves of each row that has finite losses, at most `MOST_ROWS`."""
     by_run = {str(run_id): frame for run_id, frame in losses.groupby("run_id", sort=False)}
     found: list[Losses] = []
     for caption, row in rows:

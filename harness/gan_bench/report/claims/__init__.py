@@ -59,20 +59,13 @@ class _Finding:
     """Why no effect was tested."""
 
 
-def claims(group: Group, losses: pd.DataFrame, scores: pd.DataFrame) -> list[ClaimRow]:
+def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
     """Return the verdict on each claim about the recipes of a group.
 
     Values are those of the runs that succeeded. Implementations with two or more common seeds are
     compared seed by seed, because the harness gives equal seeds the same data and noise; others by
     Welch's test. The p values are corrected by Holm's method over the claims of the group that can
     be tested; the 95 % intervals are not corrected.
-
-    Parameters
-    ----------
-    group
-        Runs that may be ranked together.
-    losses, scores
-        The frames of `gan_bench.results.load.Results`.
 
     Returns
     -------
@@ -84,8 +77,9 @@ def claims(group: Group, losses: pd.DataFrame, scores: pd.DataFrame) -> list[Cla
     GanBenchError
         The file of the claims is damaged.
     """
-    measures = Measures.of(losses, scores, group.setting.protocol, group.features)
-    others = [Measures.of(losses, scores, one.fingerprint, one.features) for one in group.others]
+    by_run = {str(run_id): rows for run_id, rows in losses.groupby("run_id", sort=False)}
+    measures = Measures(by_run, group.setting.protocol, group.features)
+    others = [Measures(by_run, one.fingerprint, one.features) for one in group.others]
     findings = [
         finding
         for claim in sources_claims()

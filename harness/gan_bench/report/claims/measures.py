@@ -39,25 +39,13 @@ FEWEST_POINTS = 4
 
 @dataclass(frozen=True)
 class Measures:
-    """The losses and scores of a group's runs, by run."""
+    """The measures of a group's runs under one protocol."""
 
-    losses: dict[str, pd.DataFrame]
-    scores: dict[tuple[str, str], dict[int, float]]
-    """Values by step, by run id and metric."""
+    losses: Mapping[str, pd.DataFrame]
+    """By run id, as in `gan_bench.results.load.Results`."""
+    protocol: str | None
+    """Its fingerprint."""
     features: str
-
-    @staticmethod
-    def of(
-        losses: pd.DataFrame, scores: pd.DataFrame, protocol: str | None, features: str
-    ) -> "Measures":
-        """Return the measures under one protocol, from frames of `results.load.Results`."""
-        found: dict[tuple[str, str], dict[int, float]] = {}
-        kept = scores[(scores["protocol"] == protocol) & scores["value"].notna()]
-        columns = (kept[name] for name in ("run_id", "metric", "step", "value"))
-        for run_id, name, step, value in zip(*columns, strict=True):
-            found.setdefault((str(run_id), str(name)), {})[int(step)] = float(value)
-        by_run = {str(run_id): rows for run_id, rows in losses.groupby("run_id", sort=False)}
-        return Measures(by_run, found, features)
 
     def describe(self, measure: Measure) -> str:
         """Return the measure in words, with the feature model if it has one."""
@@ -97,7 +85,8 @@ class Measures:
         return roughness(values) if measure.endswith("roughness") else level(values)
 
     def _score(self, run: Run, measure: Measure) -> dict[int, float]:
-        return self.scores.get((run.run_id, self._name(measure)), {})
+        scores = [s for s in run.scores_under(self.protocol) if s.metric == self._name(measure)]
+        return {score.step: score.value for score in scores if score.value is not None}
 
     def _name(self, measure: Measure) -> str:
         return f"{measure}_{self.features}" if measure in _OF_FEATURES else measure
@@ -109,17 +98,7 @@ def _known(figures: Iterable[tuple[int, float | None]]) -> dict[int, float]:
 
 
 def every_step(losses: pd.DataFrame, column: str, steps: int) -> NDArray[np.float64]:
-    """Return a run's loss at each step, float64 (steps,), NaN where it is missing.
-
-    Parameters
-    ----------
-    losses
-        The rows of one run, as in `gan_bench.results.load.Results`.
-    column
-        ``generator`` or ``discriminator``.
-    steps
-        Number of planned steps.
-    """
+    """Return a run's loss at each step, float64 (steps,), NaN where it is missing."""
     values = np.full(steps, np.nan)
     at = losses["step"].to_numpy(dtype=np.int64)
     within = (at >= 1) & (at <= steps)
@@ -151,13 +130,6 @@ def loss_fid_correlation(values: NDArray[np.float64], fids: Mapping[int, float])
 
     The loss of a point is the mean over the steps since the previous point. The first point is left
     out, because an untrained generator has no loss.
-
-    Parameters
-    ----------
-    values
-        Losses from `every_step`.
-    fids
-        FID by step.
 
     Returns
     -------

@@ -102,12 +102,7 @@ def sources_claims() -> tuple[Claim, ...]:
 def parse_claims(text: str, name: str) -> tuple[Claim, ...]:
     """Return the claims of a TOML text.
 
-    Parameters
-    ----------
-    text
-        TOML with a table ``[[claim]]`` for each claim.
-    name
-        Name of the file, for the error.
+    It has a table ``[[claim]]`` for each claim.
 
     Raises
     ------

@@ -96,13 +96,7 @@ class Samples:
 def sample_pages(rows: Sequence[tuple[str, Row]], names: Names) -> list[Samples]:
     """Return the samples of each data set, in the order in which they first occur.
 
-    Parameters
-    ----------
-    rows
-        The rows with their captions. The first seed that succeeded is shown, or if none did, the
-        first one with a grid.
-    names
-        Source of file names.
+    The first seed that succeeded is shown, or if none did, the first one with a grid.
     """
     by_data: dict[tuple[str, str], list[tuple[str, Row]]] = {}
     for caption, row in rows:

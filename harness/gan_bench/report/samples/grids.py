@@ -93,10 +93,7 @@ def animation(frames: Sequence[Image.Image]) -> bytes:
 
     Viewers without animation show the first image. Equal neighbours become one longer frame.
 
-    Parameters
-    ----------
-    frames
-        At least one image, all of one size, of mode L or RGB.
+    They have one size and the mode L or RGB.
     """
     grey = all(frame.mode == "L" for frame in frames)
     first, *later = map(_grey, frames) if grey else _coloured(frames)

@@ -28,17 +28,7 @@ class Method:
 def method(
     summary: Summary, protocols: Mapping[str, Scores], certificates: Sequence[Certificate]
 ) -> Method:
-    """Return what a reader needs to judge the results and to repeat them.
-
-    Parameters
-    ----------
-    summary
-        All runs in their groups.
-    protocols
-        One score file of each protocol, by fingerprint.
-    certificates
-        All parity certificates.
-    """
+    """Return what a reader needs to judge the results and to repeat them."""
     records = [run.record for run in summary.runs if run.record]
     tables = [_protocols(protocols)] if protocols else []
     return Method(

@@ -71,19 +71,7 @@ def ranking(
     target: Target | None,
     looks: Mapping[str, Look],
 ) -> Ranking:
-    """Return the table of a group.
-
-    Parameters
-    ----------
-    group
-        Its rows keep their order.
-    ranks
-        The ranks that the seeds allow.
-    target
-        None if there is no target FID.
-    looks
-        The look of each implementation, by label.
-    """
+    """Return the table of a group."""
     parity = row_parity(group.rows)
     rows = group.rows
     columns: list[RankingColumn] = []

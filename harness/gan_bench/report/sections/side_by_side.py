@@ -46,19 +46,7 @@ class Pairs:
 
 
 def pairs(group: Group, ranking: Ranking, ranks: Standings, curves: Sequence[Losses]) -> Pairs:
-    """Return the facts of each implementation, and a sentence for each pair.
-
-    Parameters
-    ----------
-    group
-        The implementations.
-    ranking
-        Table of the group.
-    ranks
-        Ranks that the seeds allow.
-    curves
-        Losses of the implementations.
-    """
+    """Return the facts of each implementation, and a sentence for each pair."""
     by_label = {one.label: one for one in curves}
     cells = {row.label: row.cells for row in ranking.rows}
     recipes = {row.label: recipe_facts(row) for row in group.rows}

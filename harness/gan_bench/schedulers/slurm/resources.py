@@ -141,12 +141,7 @@ def parse_words(text: str) -> dict[str, str]:
 def parse_resources(values: Mapping[str, Any], where: str) -> Resources:
     """Validate Slurm options.
 
-    Parameters
-    ----------
-    values
-        The options by key.
-    where
-        Their origin, for error messages: ``--slurm``, ``[slurm.keras-enhanced]``.
+    ``where`` names their origin in error messages: ``--slurm``, ``[slurm.keras-enhanced]``.
 
     Raises
     ------

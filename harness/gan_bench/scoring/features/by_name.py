@@ -51,17 +51,7 @@ def cached_inception(weights: Path | None) -> tuple[Path, dict[str, Any]] | None
 def model_sha256(
     features: str, *, dataset: str, data_sha256: str, weights: Path | None
 ) -> str | None:
-    """Return the sha256 of the model that would score a data set now; None if there is none.
-
-    Parameters
-    ----------
-    features
-        ``lenet``, ``inception`` or the path of an ``.onnx`` file.
-    dataset, data_sha256
-        Name and sha256 of the data set.
-    weights
-        File of Inception's weights; None: the published ones.
-    """
+    """Return the sha256 of the model that would score a data set now; None if there is none."""
     try:
         if features == "lenet":
             if dataset in DIGITS:
@@ -181,14 +171,7 @@ def train_classifier(
 ) -> tuple[Path, dict[str, Any]]:
     """Train the lenet of a data set and add it to the cache; return its file and facts.
 
-    Parameters
-    ----------
-    name
-        Name of the data set.
-    epochs, seed, threads
-        How to train.
-    say
-        Called with a line after every epoch.
+    ``say`` gets a line after every epoch.
 
     Raises
     ------

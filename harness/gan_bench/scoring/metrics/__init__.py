@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from gan_bench.errors import GanBenchError
 from gan_bench.metrics import figure_names
 from gan_bench.results.scores import MetricValue
-from gan_bench.scoring.features.onnx_model import FeatureFile
+from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics.frechet import GaussianStatistics
 

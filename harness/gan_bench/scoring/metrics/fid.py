@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 
 from gan_bench.errors import GanBenchError
 from gan_bench.results.scores import MetricValue
-from gan_bench.scoring.features.onnx_model import FeatureFile
+from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.metrics import MetricFamily, Side
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
 from gan_bench.streams import Stream, generator
@@ -64,15 +64,6 @@ def frechet_interval(
     plus its error: the distance is too large on average, as it is convex in means and covariances.
     The lower end is a lower bound from means and traces alone, minus its error: the squared
     distance of the means without its bias, plus the squared difference of the traces' roots.
-
-    Parameters
-    ----------
-    real, fake
-        Features of both sides.
-    statistics
-        Statistics of both sides.
-    value
-        The Frechet distance between them.
 
     Returns
     -------
@@ -156,14 +147,7 @@ def frechet_at_infinity(
     extends the one before it in one random order. The standard error is that of the jackknife over
     groups of samples.
 
-    Parameters
-    ----------
-    real
-        Statistics of the real images.
-    fake
-        Features of at least `SAMPLES_PER_DIMENSION` samples per dimension.
-    seed
-        Random seed of the order.
+    ``fake`` needs at least `SAMPLES_PER_DIMENSION` samples per dimension.
     """
     small = fake.dimensions <= _MANY_DIMENSIONS
     points = POINTS if small else POINTS_OF_MANY_DIMENSIONS

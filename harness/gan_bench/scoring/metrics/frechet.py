@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from gan_bench.errors import GanBenchError
-from gan_bench.scoring.features.onnx_model import FeatureFile
+from gan_bench.scoring.array_file import FeatureFile
 
 _WELL_CONDITIONED = 1e-7
 """Ratio of smallest to largest pivot above which squaring costs no relevant precision."""
@@ -95,11 +95,6 @@ class GaussianStatistics:
 
     def without(self, part: "GaussianStatistics") -> "GaussianStatistics":
         """Return the statistics of the images that are not in ``part``.
-
-        Parameters
-        ----------
-        part
-            Statistics of some of the images; more than ``dimensions`` images must remain.
 
         Raises
         ------
@@ -243,11 +238,6 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> Frec
     whose squares are the eigenvalues of :math:`S_1 S_2`. This needs neither complex numbers nor
     regularisation. If both covariances are far from singular, squaring costs no relevant precision,
     and the eigenvalues of :math:`F_1 S_2 F_1^T` are used instead, which is faster.
-
-    Parameters
-    ----------
-    real, fake
-        Statistics of the same features, of at least two images each.
 
     Returns
     -------

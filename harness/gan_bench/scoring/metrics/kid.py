@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.results.scores import MetricValue
-from gan_bench.scoring.features.onnx_model import FeatureFile, pairs_of_blocks
+from gan_bench.scoring.array_file import FeatureFile, pairs_of_blocks
 from gan_bench.scoring.metrics import MetricFamily, Side, check_count
 
 _BLOCK = 1024
@@ -31,10 +31,7 @@ def kernel_distance(real: FeatureFile, fake: FeatureFile) -> KernelDistance:
     either side at a time, which needs only the kernel's row sums. Memory does not grow with the
     number of images beyond these sums.
 
-    Parameters
-    ----------
-    real, fake
-        Features of at least three images each.
+    Each side needs at least three images.
     """
     m, n = real.count, fake.count
     within_real, within_fake = _within(real), _within(fake)

@@ -80,12 +80,7 @@ class ClassModes(MetricFamily):
     def __init__(self, classifier: FeatureModel | None, reason: str) -> None:
         """Compute nothing yet.
 
-        Parameters
-        ----------
-        classifier
-            A model with an output ``logits``.
-        reason
-            Why there is none.
+        ``reason`` says why there is no classifier.
         """
         super().__init__(self.needs, ("classes_present", "class_kl", "confident_share"))
         self._classifier = classifier

@@ -33,14 +33,8 @@ class Nearest:
 def nearest_training_images(images: ImageSet, training: NDArray[np.uint8]) -> Nearest:
     """Return the nearest training image of each of the first `MOST` images.
 
-    The search uses float32; the returned distances are computed in float64.
-
-    Parameters
-    ----------
-    images
-        Images of the training images' shape.
-    training
-        uint8 (n, height, width, channels).
+    All images are uint8 (n, height, width, channels) of one shape. The search uses float32; the
+    returned distances are computed in float64.
     """
     compared = _flat(images.first(MOST))
     mean = training[: 10 * _BLOCK].mean(axis=0, dtype=np.float64).astype(np.float32).ravel() / 255
@@ -89,12 +83,7 @@ class NearestTraining(MetricFamily):
     def __init__(self, dataset: Dataset | None, train_splits: Sequence[SplitName]) -> None:
         """Compute nothing yet.
 
-        Parameters
-        ----------
-        dataset
-            The data set of the reference; None if the reference is a file or folder.
-        train_splits
-            The splits that the generator was trained on.
+        ``dataset`` is None if the reference is a file or folder.
         """
         super().__init__(self.needs, ("nearest_train", "copied_share"))
         self._dataset = dataset

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.results.scores import MetricValue
-from gan_bench.scoring.features.onnx_model import FeatureFile, pairs_of_blocks
+from gan_bench.scoring.array_file import FeatureFile, pairs_of_blocks
 from gan_bench.scoring.metrics import MetricFamily, Side, check_count
 
 BALL = 3
@@ -40,10 +40,7 @@ def manifold(real: FeatureFile, fake: FeatureFile) -> Manifold:
     ball's edge as inside or outside by floating-point chance; here it is inside. Memory does not
     grow with the number of images beyond a few numbers for each.
 
-    Parameters
-    ----------
-    real, fake
-        Features of more than `DENSE_BALL` images each.
+    Each side needs more than `DENSE_BALL` images.
     """
     radii_real = _squared_radii(real, (BALL, DENSE_BALL))
     (radii_fake,) = _squared_radii(fake, (BALL,))
