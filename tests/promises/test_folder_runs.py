@@ -131,11 +131,21 @@ def test_colour_images_are_trained_on_and_have_grids_but_no_fid(bench, plugin):
     assert scores["status"] == "error"
     assert scores["reason"].startswith(reason)
     assert reason in done.out
+    # It was told before the training, and one word is used and counted everywhere.
+    assert f"The runs will not be scored: {reason}" in done.err
+    assert f"{folder.name}: not scored, {reason}" in done.out
+    assert "0 of 1 runs succeeded" in done.out
+    assert bench("run", plugin("gan"), "--dataset", "folder:colours", *SHORT).code == 1
+    (row,) = json.loads(bench("status", "--json").out)
+    assert row["status"] == "not scored" and row["detail"].startswith(reason)
+    shown = bench("show", folder.name).out
+    assert "not scored" in shown and reason in " ".join(shown.split())
     assert len(list((folder / "grids").glob("*.png"))) == 2
     assert len(list((folder / "snapshots").glob("*.npz"))) == 2
     assert bench("report").code == 0
     text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
-    assert "ok, scoring failed" in text
+    assert "0 of 1 planned run ok" in text
+    assert "| not scored |" in text
     assert reason in text
     assert "samples-gan.png" in text
 

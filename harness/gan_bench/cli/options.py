@@ -120,17 +120,6 @@ def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -
     return Scoring(words, parse_metrics(metrics), weights, cache=not no_cache)
 
 
-def check_features(scoring: "Scoring") -> None:
-    """Check that the feature models are available, exporting them if needed."""
-    from gan_bench.scoring.features.by_name import load_features
-
-    for features in (word.model for word in scoring.features):
-        if features != "lenet":  # the lenet depends on the data set, and may be missing
-            weights = scoring.weights if features == "inception" else None
-            # On the CPU: the runs may need all of the GPU's memory.
-            load_features(features, weights=weights, cuda=False, say=say)
-
-
 def engine_for(executor: str, request: "Request", slurm: str | None) -> "Scheduler | None":
     """Return the executor with the resources to request, or None for this machine."""
     from gan_bench.errors import UsageError

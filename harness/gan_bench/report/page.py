@@ -196,7 +196,7 @@ def _title(summary: Summary) -> str:
 
 
 def _byline(summary: Summary) -> str:
-    ok = sum(run.status == "ok" for run in summary.runs)
+    ok = sum(run.outcome == "ok" for run in summary.runs)
     return f"{ok:,} of {many(len(summary.runs), 'planned run')} ok"
 
 

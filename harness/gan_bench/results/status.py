@@ -14,5 +14,8 @@ FINISHED: Final = RETRIED_ON_REQUEST | {"ok"}
 FAILED: Final = RETRIED_ON_REQUEST | {"killed"}
 """Statuses of runs that started and did not succeed. A run whose framework is not installed, or
 whose recipe does not support the image shape, never started."""
+NOT_SCORED: Final = "not scored"
+"""Shown in place of ``ok`` for a run that trained to its end and lacks scores: it did not succeed,
+and the next `gan-bench run` scores it. Its record says ``ok``, as it is written before."""
 UNFINISHED: Final = ("running", "pending")
 """Statuses of planned runs without a record, which `launch.status` derives from their files."""

@@ -74,16 +74,9 @@ def find_weights(file: Path | None = None) -> Weights:
         The file cannot be read, or has the name of a known file but not its content; or no known
         file was found and none can be downloaded.
     """
-    if file is not None:
-        return _from_file(file)
-    searched = []
-    cached = (cache / "inception" / PUBLISHED for cache in cache_folders())
-    for path in (_hub_cache() / PUBLISHED, _packaged(), *cached):
-        if path is None:
-            continue
-        searched.append(str(path))
-        if path.is_file() and (weights := weights_of(path)).kind != "unknown":
-            return weights
+    found, searched = local_weights(file)
+    if found is not None:
+        return found
     digest, known = next((d, k) for d, k in KNOWN.items() if k.kind == "state-dict")
     try:
         path = download(
@@ -96,6 +89,27 @@ def find_weights(file: Path | None = None) -> Weights:
             "'gan-bench[inception-weights]'."
         ) from error
     return Weights(path, digest, known.kind)
+
+
+def local_weights(file: Path | None) -> tuple[Weights | None, list[str]]:
+    """Return the weights in a file or on this machine, and the paths that were searched.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or has the name of a known file but not its content.
+    """
+    if file is not None:
+        return _from_file(file), []
+    searched = []
+    cached = (cache / "inception" / PUBLISHED for cache in cache_folders())
+    for path in (_hub_cache() / PUBLISHED, _packaged(), *cached):
+        if path is None:
+            continue
+        searched.append(str(path))
+        if path.is_file() and (weights := weights_of(path)).kind != "unknown":
+            return weights, searched
+    return None, searched
 
 
 def weights_of(path: Path) -> Weights:

@@ -40,6 +40,16 @@ def cached_model(name: str) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
+def check_packages(name: str, needs: Sequence[str], extra: str) -> None:
+    """Raise `UsageError` if a package is missing that making a model needs; see `make_model`."""
+    missing = [package for package in needs if importlib.util.find_spec(package) is None]
+    if missing:
+        raise UsageError(
+            f"The features {name} need {' and '.join(missing)}, which must be installed first: "
+            f"pip install 'gan-bench[{extra}]'."
+        )
+
+
 def make_model(
     name: str,
     module: str,
@@ -72,12 +82,7 @@ def make_model(
     UsageError
         A package is missing, or the model cannot be made; the cache is unchanged.
     """
-    missing = [package for package in needs if importlib.util.find_spec(package) is None]
-    if missing:
-        raise UsageError(
-            f"The features {name} need {' and '.join(missing)}, which must be installed first: "
-            f"pip install 'gan-bench[{extra}]'."
-        )
+    check_packages(name, needs, extra)
     with tempfile.TemporaryDirectory(prefix="gan-bench-features-") as scratch:
         out = Path(scratch) / "model.onnx"
         try:
