@@ -277,4 +277,5 @@ def _describe(request: bytes) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    sys.dont_write_bytecode = True  # a dry run writes nothing, also not beside a plugin
     reply(lambda request, say: _describe(request))

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench import data
 from gan_bench.contract import check_samples, check_weights, loss_table, weights_sha256
 from gan_bench.data import Dataset
 from gan_bench.data.draws import Inputs
@@ -46,6 +47,10 @@ LONGEST_REASON = 2_000
 """Maximum length of a reason, in characters; the log has the whole exception."""
 
 
+class Absent(GanBenchError):
+    """The data set is not on this machine, which is no fault of the implementation."""
+
+
 class Diverged(GanBenchError):
     """A loss is not a finite number."""
 
@@ -68,7 +73,7 @@ def failure_kind(error: BaseException) -> str:
         return "unsupported"
     if isinstance(error, Diverged):
         return "diverged"
-    if isinstance(error, ModuleNotFoundError):
+    if isinstance(error, ModuleNotFoundError | Absent):
         return "missing"
     return "oom" if is_out_of_memory(error) else "error"
 
@@ -172,7 +177,7 @@ class Training:
         trainer_class = load_seeded(self.spec.implementation, self.spec.seed)
         self._check_source()
         imported = perf_counter()
-        dataset = self.spec.load_dataset()
+        dataset = self._dataset()
         loaded = perf_counter()
         self.trainer, self.inputs, paired = self._call(
             lambda: build(trainer_class, self.spec, dataset, device_in_child(self.spec.device))
@@ -197,6 +202,14 @@ class Training:
                 f"the source of {implementation.name} has changed since the run was planned; the "
                 "same command plans a new run of it"
             )
+
+    def _dataset(self) -> data.Dataset:
+        try:
+            return self.spec.load_dataset()
+        except GanBenchError as error:
+            if data.describe(self.spec.dataset).available:
+                raise
+            raise Absent(str(error)) from error
 
     def _restore(self) -> None:
         """Continue from the last checkpoint if it and its losses exist."""
