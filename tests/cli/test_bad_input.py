@@ -129,7 +129,7 @@ def test_a_class_can_be_named_where_a_file_has_several(bench):
         "class A(FakeTrainer): pass\nclass B(FakeTrainer): pass"
     )
     assert bench("run", "./two.py:B", *SHORT).code == 0
-    assert bench.records()["two"]["spec"]["implementation"]["attribute"] == "B"
+    assert bench.records()["two:B"]["spec"]["implementation"]["attribute"] == "B"
 
 
 def test_options_replace_the_budget_of_a_plan_file(bench, plugin):

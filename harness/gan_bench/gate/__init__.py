@@ -90,9 +90,11 @@ def chosen_targets(targets: Sequence[str], known: Sequence[str], *, run: bool) -
     found = found or {name: name for name in known}
     for name, target in found.items():
         if run and not is_path(target) and target not in registered():
+            stem, colon, attribute = name.partition(":")
+            file = f"{stem.replace('-', '_')}.py{colon}{attribute}"
             raise UsageError(
                 f"The baseline's {name} is no registered implementation; give the path of its "
-                f"file, as in `gan-bench gate --run ./{name.replace('-', '_')}.py`."
+                f"file, as in `gan-bench gate --run ./{file}`."
             )
     return found
 

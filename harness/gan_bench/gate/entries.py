@@ -178,6 +178,7 @@ def _entry(runs: list[Run], results: Results, prefer: Mapping[str, Collection[st
     return Entry(
         **{name: getattr(spec, name) for name in same},
         implementation=spec.implementation.name,
+        attribute=spec.implementation.attribute,
         recipe=spec.implementation.recipe,
         framework=spec.implementation.framework,
         dataset=spec.dataset_label,
@@ -199,7 +200,7 @@ def _seed(run: Run, values: dict[str, float]) -> SeedFigures:
     return SeedFigures(
         seed=run.spec.seed,
         status=record.status,
-        reason=record.reason,
+        reason=run.trouble(),
         collapsed=collapsed(run),
         weights_sha256=record.weights_sha256,
         images_per_s=record.images_per_s if _positive(record.images_per_s) else None,
@@ -207,6 +208,12 @@ def _seed(run: Run, values: dict[str, float]) -> SeedFigures:
         device_exclusive=measured.device_exclusive,
         machine=run.hardware,
         figures=values,
+        without={
+            score.metric: score.reason
+            for file in run.scores
+            for score in file.scores
+            if score.step == run.spec.steps and score.reason and score.metric not in values
+        },
     )
 
 

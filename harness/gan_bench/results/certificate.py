@@ -173,6 +173,8 @@ class Certificate(Stored):
     dtypes: dict[str, str] = DTYPES
     image_shape: tuple[int, int, int]
     """(height, width, channels) of the images."""
+    dataset: str = "mnist-5k"
+    """Name of the data set, for readers."""
     batch_size: int | None
     seed: int
     bounds: Bounds
@@ -188,9 +190,12 @@ class Certificate(Stored):
     machine: Machine
 
     def write_in(self, results: ResultsFolder) -> Path:
-        """Write it into a results folder; replace an earlier one of the same pair and device."""
+        """Write it into a results folder; replace one of the same pair, image shape and device."""
+        shape = (
+            "" if self.image_shape == (28, 28, 1) else f".{'x'.join(map(str, self.image_shape))}"
+        )
         device = "" if self.device == "cpu" else f".{self.device}"
-        path = results.parity / f"{self.pair}{device}.json"
+        path = results.parity / f"{self.pair}{shape}{device}.json"
         self.write(path)
         return path
 

@@ -18,7 +18,7 @@ from gan_bench.errors import GanBenchError
 from gan_bench.launch.run_one import Options
 from gan_bench.plan import RunSpec
 from gan_bench.results.layout import Below, Folder, ResultsFolder
-from gan_bench.system.files import read_limited
+from gan_bench.system.files import read_limited, write_atomically
 from gan_bench.system.models import Frozen, Stored
 
 _LONGEST_LINE_BYTES = 1 << 20
@@ -136,7 +136,7 @@ class SubmissionFolder(Folder):
         """Record why a task could not start."""
         path = self.problem(index)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(sentence, encoding="utf-8")
+        write_atomically(path, sentence.encode())
 
     def started_over(self, index: int) -> Path:
         """Return the file that exists once a task has removed earlier results for ``--force``."""

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from gan_bench.errors import GanBenchError
 from gan_bench.system.files import last_lines
-from gan_bench.system.processes import end, end_with_parent, signal_group
+from gan_bench.system.processes import UTF8_OUTPUT, end, end_with_parent, signal_group
 
 Say = Callable[[str], None]
 
@@ -84,7 +84,7 @@ class Child:
         try:
             self._process = subprocess.Popen(
                 [python or sys.executable, "-P", "-m", module, str(child_end)],
-                env=environment,
+                env={**(os.environ if environment is None else environment), **UTF8_OUTPUT},
                 stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=self._log,

@@ -49,6 +49,7 @@ def process_environment(
     gpu = gpu_of(device)
     environment = {
         **os.environ,
+        **UTF8_OUTPUT,
         "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
         "MKL_NUM_THREADS": intra_op,
         # Plain float32: cuDNN and some frameworks would use TF32 by default.
@@ -70,6 +71,8 @@ def process_environment(
     return environment
 
 
+UTF8_OUTPUT = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
+"""The environment in which a process prints to a log; the terminal's encoding is not the log's."""
 DISK_FULL_EXIT_CODE = 74
 """The worker found the disk full and could not write that to its journal (EX_IOERR)."""
 STOPPED_EXIT_CODE = 75
