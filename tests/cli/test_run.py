@@ -4,7 +4,6 @@ import hashlib
 import os
 import socket
 
-import onnxruntime  # noqa: F401 - writes files of its own when it is imported
 import pytest
 
 from bench import complaint

@@ -15,6 +15,7 @@ from gan_bench.plugins import announce
 from gan_bench.plugins.describe import Description, describe_recipe
 from gan_bench.plugins.frameworks import frameworks
 from gan_bench.plugins.registry import (
+    PRIVATE,
     Implementation,
     is_path,
     package_root,
@@ -49,7 +50,7 @@ def load_module(implementation: Implementation) -> ModuleType:
     _search([str(path.parent), str(root)])
     first = _name(files[0])
     # Under the name of an installed module, it would be that module for everybody else.
-    name = first if _finds(first, files[0]) else f"{_PRIVATE}{first.replace('.', '_')}"
+    name = first if _finds(first, files[0]) else f"{PRIVATE}{first.replace('.', '_')}"
     if name != first:
         announce(name, str(files[0].resolve()))
     module = _load(name, files[0])
@@ -58,8 +59,6 @@ def load_module(implementation: Implementation) -> ModuleType:
     return module
 
 
-_PRIVATE = "gan_bench.plugins.file_"
-"""A prefix in this package: such a module is importable in the processes that a plugin starts."""
 _searched: list[str] = []
 
 
