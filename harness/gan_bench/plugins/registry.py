@@ -15,6 +15,7 @@ from pydantic import Field
 
 from gan_bench.data import SplitName
 from gan_bench.errors import UsageError
+from gan_bench.recipe import LOSSES
 from gan_bench.system.files import is_file
 from gan_bench.system.models import Frozen
 from gan_bench.text import did_you_mean
@@ -58,6 +59,8 @@ class RecipeFacts(Frozen):
     """Settings, by topic, that the recipe or the harness fixes and that are not recipe fields."""
     images_per_step: int = Field(ge=1)
     """Number of real images that one training step consumes."""
+    losses: tuple[str, ...] = LOSSES
+    """The losses that the recipe declares: the columns of ``losses.npy``."""
     train_splits: tuple[SplitName, ...] = ("train",)
     """Splits of the data set that the recipe trains on, concatenated."""
     parameters: dict[str, int] | None = None
