@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra: to
 from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations  # noqa: E402
 
-from gan_bench.errors import UsageError  # noqa: E402
+from gan_bench.errors import ContractError, UsageError  # noqa: E402
 from gan_bench.streams import GlobalState, seeded  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
@@ -67,16 +67,21 @@ class Small(TorchTrainer):
         self.generator_optimiser = torch.optim.SGD(self.generator.parameters(), lr=0.05)
         self.discriminator_optimiser = torch.optim.SGD(self.discriminator.parameters(), lr=0.05)
 
-    def update(self, real, latents):
+    def update(self, real, draws):
         (images,) = real
-        fakes = self.generator(latents[0])
+        fakes = self.generator(draws["latents"][0])
         logits = self.discriminator(torch.cat([images, fakes.detach()]))
         on_real, on_fake = logits.chunk(2)
         loss = cross_entropy(on_real, True) + cross_entropy(on_fake, False)
         descend(loss, self.discriminator_optimiser)
         generator_loss = cross_entropy(self.discriminator(fakes), True)
         descend(generator_loss, self.generator_optimiser)
-        return generator_loss, loss, on_real.sigmoid().mean(), on_fake.sigmoid().mean()
+        return {
+            "generator": generator_loss,
+            "discriminator": loss,
+            "d_real": on_real.sigmoid().mean(),
+            "d_fake": on_fake.sigmoid().mean(),
+        }
 
 
 def built(trainer=Small, recipe=None, **attributes):
@@ -101,7 +106,7 @@ def built(trainer=Small, recipe=None, **attributes):
 def inputs(steps=2):
     random = np.random.default_rng(1)
     latents = random.standard_normal((steps, 1, 4, 100), dtype=np.float32)
-    return random.integers(0, 20, (steps, 1, 4)), latents
+    return random.integers(0, 20, (steps, 1, 4)), {"latents": latents}
 
 
 def generator_with(*layers):
@@ -300,8 +305,8 @@ class Averaged(Small):
         self.critic_optimiser = torch.optim.Adam(self.critics[0].parameters())
         self.schedule = torch.optim.lr_scheduler.StepLR(self.generator_optimiser, 1, 0.5)
 
-    def update(self, real, latents):
-        losses = super().update(real, latents)
+    def update(self, real, draws):
+        losses = super().update(real, draws)
         self.average.update_parameters(self.generator)
         descend(self.critics[0](real[0]).square().mean(), self.critic_optimiser)
         self.schedule.step()
@@ -314,13 +319,14 @@ def test_further_networks_are_weights_and_part_of_checkpoints(tmp_path):
     assert {name.partition(".")[0] for name in tested.weights()} == {
         *("generator", "discriminator", "average", "critics_0"),
     }
-    batches, latents = inputs(6)
-    tested.train(batches[:3], latents[:3])
+    batches, draws = inputs(6)
+    latents = draws["latents"]
+    tested.train(batches[:3], {"latents": latents[:3]})
     tested.save(tmp_path)
-    tested.train(batches[3:], latents[3:])
+    tested.train(batches[3:], {"latents": latents[3:]})
     resumed = built(Averaged)
     resumed.load(tmp_path)
-    resumed.train(batches[3:], latents[3:])
+    resumed.train(batches[3:], {"latents": latents[3:]})
     expected = tested.weights()
     for name, tensor in resumed.weights().items():
         np.testing.assert_array_equal(tensor, expected[name], err_msg=name)
@@ -362,36 +368,45 @@ class Critic(Small):
         finally:
             self.discriminator[3].p = 0.25
 
-    def update(self, real, latents):
-        generator_loss, loss, _, _ = super().update(real, latents)
-        return generator_loss, torch.stack([loss, loss * 3])
+    def update(self, real, draws):
+        losses = super().update(real, draws)
+        loss = losses["discriminator"]
+        return {"generator": losses["generator"], "discriminator": torch.stack([loss, loss * 3])}
 
 
 def test_a_critic_reports_two_losses_the_mean_of_a_steps_updates():
     tested = built(Critic)
     losses = tested.train(*inputs(3))
-    assert losses.d_real is None and losses.d_fake is None
-    assert losses.generator.shape == losses.discriminator.shape == (3,)
+    assert losses.keys() == {"generator", "discriminator"}
+    assert losses["generator"].shape == losses["discriminator"].shape == (3,)
     single = built(Critic, update=Small.update)
     expected = single.train(*inputs(3))
-    np.testing.assert_allclose(losses.discriminator, 2 * expected.discriminator, rtol=1e-6)
+    np.testing.assert_allclose(losses["discriminator"], 2 * expected["discriminator"], rtol=1e-6)
+
+
+WRONG = [
+    ((1, 1), 'returned tuple; return the losses by name, such as {"generator": ..., "discr'),
+    ({}, "did not return the loss generator and discriminator, which the recipe declares"),
+    ({"generator": 1}, "did not return the loss discriminator, which"),
+    ({"generator": None, "discriminator": 1}, "did not return the loss generator, which"),
+    ({"generator": 1, "discriminator": 1, "penalty": 1}, "returned the loss penalty, which the r"),
+]
 
 
 def test_one_of_the_probabilities_may_be_none():
     class OnlyFake(Small):
-        def update(self, real, latents):
-            generator_loss, loss, _, d_fake = super().update(real, latents)
-            return generator_loss, loss, None, d_fake
+        def update(self, real, draws):
+            return super().update(real, draws) | {"d_real": None}
 
     losses = built(OnlyFake).train(*inputs())
-    assert losses.d_real is None
-    np.testing.assert_array_equal(losses.d_fake, built().train(*inputs()).d_fake)
+    assert losses.keys() == {"generator", "discriminator", "d_fake"}
+    np.testing.assert_array_equal(losses["d_fake"], built().train(*inputs())["d_fake"])
 
 
-@pytest.mark.parametrize("losses", [(), (1,), (None, 1), (1, 1, 1, 1, 1)])
-def test_too_few_and_too_many_losses_are_one_sentence(losses):
-    tested = built(update=lambda self, real, latents: tuple(losses))
-    with pytest.raises(UsageError, match="has to return the losses of generator and discrim"):
+@pytest.mark.parametrize(("losses", "said"), WRONG)
+def test_too_few_and_too_many_losses_are_one_sentence(losses, said):
+    tested = built(update=lambda self, real, draws: losses)
+    with pytest.raises(ContractError, match=f"^the update of Built {said}"):
         tested.train(*inputs())
 
 
@@ -412,7 +427,7 @@ def test_a_checkpoint_of_another_kind_of_device_is_loaded(tmp_path, held):
     torch.save(state, tmp_path / "state.pt")
     other = built()
     other.load(tmp_path)
-    latents = inputs()[1][0, 0]
+    latents = inputs()[1]["latents"][0, 0]
     np.testing.assert_array_equal(other.sample(latents), tested.sample(latents))
     for name, tensor in tested.weights().items():
         np.testing.assert_array_equal(other.weights()[name], tensor)

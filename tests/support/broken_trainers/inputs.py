@@ -25,8 +25,10 @@ class IgnoresTheLastLatent(FakeTrainer):
     *BITS - {"same seed", "unused images"},
 )
 class RepeatsTheFirstStepsLatents(FakeTrainer):
-    def train(self, batches, latents):
-        return super().train(batches, np.repeat(latents[:1], len(latents), axis=0))
+    def train(self, batches, draws):
+        latents = draws["latents"]
+        first = np.repeat(latents[:1], len(latents), axis=0)
+        return super().train(batches, {"latents": first})
 
 
 @fails("every real batch", "field discriminator_steps", "field generator_steps")
