@@ -18,7 +18,7 @@ from gan_bench.data.draws import Inputs
 from gan_bench.recipe import Recipe
 from gan_bench.streams import GlobalState, Stream, generator, seeded
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, attempt
-from gan_bench.trainer import Trainer, declared_losses
+from gan_bench.trainer import Trainer
 
 STEPS: Final = 4
 _IRREPRODUCIBLE = (
@@ -344,11 +344,10 @@ class TrainerPool:
 
     def joined_losses(self, *pieces: Losses) -> Observed:
         """Join the losses of consecutive calls to one array each, by ``losses.<name>``."""
-        found = [declared_losses(piece, self.recipe, "`train`") for piece in pieces]
         return {
-            f"losses.{name}": np.concatenate([np.atleast_1d(losses[name]) for losses in found])
-            for name in found[0]
-            if all(name in losses for losses in found)
+            f"losses.{name}": np.concatenate([np.atleast_1d(piece[name]) for piece in pieces])
+            for name in self.recipe.losses
+            if all(piece.get(name) is not None for piece in pieces)
         }
 
     @cached_property
