@@ -12,6 +12,7 @@ import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
 from gan_bench.errors import ContractError, UsageError  # noqa: E402
+from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.streams import GlobalState, seeded  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
@@ -424,3 +425,84 @@ def test_a_traced_function_goes_on_with_kerass_generator_that_it_was_traced_with
     assert [other().numpy().tolist() for _ in range(3)] == expected
     first.restore()
     assert [one().numpy().tolist() for _ in range(3)] == expected
+
+
+class LabelledRecipe(OwnStart):
+    """A conditional Wasserstein GAN with a gradient penalty, sampled from an average."""
+
+    losses: ClassVar[tuple[str, ...]] = ("generator", "critic")
+    networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "average")
+    sampler: ClassVar[str] = "average"
+    conditional: ClassVar[bool] = True
+
+    def draws(self):
+        return super().draws() | {"labels": Draw((), 1, "classes"), "mix": Draw((), 1, "uniform01")}
+
+
+class Labelled(KerasTrainer):
+    recipe_class = LabelledRecipe
+
+    def build_networks(self):
+        size = (self.recipe.latent_size,)
+        for name in ("generator", "average"):
+            made = layers.Dense(784, "tanh"), layers.Reshape((28, 28, 1))
+            setattr(self, name, self.with_labels(size, *made))
+        judging = layers.Dense(8, "tanh"), layers.Dense(1), layers.Reshape(())
+        self.discriminator = self.with_labels((28, 28, 1), *judging)
+
+    def with_labels(self, entering, *more):
+        given, label = keras.Input(entering), keras.Input((), dtype="int64")
+        both = [layers.Flatten()(given), layers.Embedding(self.classes, 4)(label)]
+        leaving = layers.Concatenate()(both)
+        for layer in more:
+            leaving = layer(leaving)
+        return keras.Model([given, label], leaving)
+
+    build_optimisers = Small.build_optimisers
+
+    def update(self, real, draws):
+        (images,), labels = real, draws["labels"][0]
+        real_labels, mix = draws["real_labels"][0], draws["mix"][0][:, None, None, None]
+        with tf.GradientTape() as made, tf.GradientTape() as judged:
+            fakes = self.generator([draws["latents"][0], labels], training=True)
+            between = mix * images + (1 - mix) * tf.stop_gradient(fakes)
+            with tf.GradientTape() as sloping:
+                sloping.watch(between)
+                score = self.discriminator([between, real_labels], training=True)
+            slope = sloping.gradient(score, between)
+            length = tf.sqrt(tf.reduce_sum(tf.square(slope), [1, 2, 3]) + 1e-12)
+            on_fake = tf.reduce_mean(self.discriminator([fakes, labels], training=True))
+            on_real = tf.reduce_mean(self.discriminator([images, real_labels], training=True))
+            loss = on_fake - on_real + 10 * tf.reduce_mean(tf.square(length - 1))
+            generator_loss = -on_fake
+        descend(judged, loss, self.discriminator, self.discriminator_optimiser)
+        self.generator_optimiser.apply(
+            differentiate(made, generator_loss, self.generator),
+            self.generator.trainable_variables,
+        )
+        for mean, new in zip(self.average.variables, self.generator.variables, strict=True):
+            mean.assign((mean + new) / 2)
+        return {"critic": loss, "generator": generator_loss}
+
+
+@pytest.mark.slow
+def test_a_conditional_critic_with_draws_of_its_own_keeps_the_contract():
+    results = check_trainer(Labelled, only=set(CHECKS))
+    assert {result.name: result.detail for result in results if result.status == "failed"} == {}
+
+
+def test_labels_that_no_training_image_has_are_one_sentence():
+    images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 4
+    recipe = LabelledRecipe()
+    tested = Labelled(recipe, images, labels, device="cpu", planned_steps=1, seed=0)
+    latents = np.zeros((2, 100), np.float32)
+    assert tested.sample(latents, np.array([0, 3])).shape == (2, 28, 28, 1)
+    for wrong in ([0, 4], [-1, 0]):
+        with pytest.raises(
+            UsageError, match=r"^The labels are -?\d to \d; .* images are 0 to 3\.$"
+        ):
+            tested.sample(latents, np.array(wrong))
+        with pytest.raises(UsageError, match="those of the training images are 0 to 3"):
+            tested.forward(latents, np.zeros((2, 28, 28, 1)), False, np.array(wrong))
+    with pytest.raises(UsageError, match="its samples need labels"):
+        tested.sample(latents)

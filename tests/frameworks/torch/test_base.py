@@ -12,6 +12,7 @@ from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations  # noqa: E402
 
 from gan_bench.errors import ContractError, UsageError  # noqa: E402
+from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.streams import GlobalState, seeded  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
@@ -464,3 +465,94 @@ def test_a_state_with_more_generators_than_this_machine_has_is_restored(kept):
     expected = torch.rand(3).tolist()
     GlobalState({**values, "torch": [values["torch"][0], "00" * 16, "00" * 16]}).restore()
     assert torch.rand(3).tolist() == expected
+
+
+class LabelledRecipe(OwnStart):
+    """A conditional Wasserstein GAN with a gradient penalty, sampled from an average."""
+
+    losses: ClassVar[tuple[str, ...]] = ("generator", "critic")
+    networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "average")
+    sampler: ClassVar[str] = "average"
+    conditional: ClassVar[bool] = True
+
+    def draws(self):
+        return super().draws() | {"labels": Draw((), 1, "classes"), "mix": Draw((), 1, "uniform01")}
+
+
+MAP = 1, 28, 28
+
+
+class WithLabels(nn.Module):
+    """A network of its input and an embedding of the label."""
+
+    def __init__(self, classes, *layers):
+        super().__init__()
+        self.embedding = nn.Embedding(classes, 4)
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, given, labels):
+        return self.layers(torch.cat([given.flatten(1), self.embedding(labels)], 1))
+
+
+class Labelled(TorchTrainer):
+    recipe_class = LabelledRecipe
+
+    def build_networks(self):
+        for name in ("generator", "average"):
+            shape = nn.Linear(self.recipe.latent_size + 4, 784), nn.Tanh(), nn.Unflatten(1, MAP)
+            setattr(self, name, WithLabels(self.classes, *shape))
+        judging = nn.Linear(784 + 4, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0)
+        self.discriminator = WithLabels(self.classes, *judging)
+
+    build_optimisers = Small.build_optimisers
+
+    def update(self, real, draws):
+        (images,), (labels,), (real_labels,) = real, draws["labels"], draws["real_labels"]
+        fakes = self.generator(draws["latents"][0], labels)
+        mix = draws["mix"][0][:, None, None, None]
+        between = (mix * images + (1 - mix) * fakes.detach()).requires_grad_()
+        score = self.discriminator(between, real_labels).sum()
+        (slope,) = torch.autograd.grad(score, between, create_graph=True)
+        penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        on_real = self.discriminator(images, real_labels).mean()
+        loss = self.discriminator(fakes.detach(), labels).mean() - on_real + 10 * penalty
+        descend(loss, self.discriminator_optimiser)
+        generator_loss = -self.discriminator(fakes, labels).mean()
+        descend(generator_loss, self.generator_optimiser)
+        with torch.no_grad():
+            for mean, new in zip(
+                self.average.parameters(), self.generator.parameters(), strict=True
+            ):
+                mean.lerp_(new, 0.5)
+        return {"critic": loss, "generator": generator_loss}
+
+
+@pytest.mark.slow
+def test_a_conditional_critic_with_draws_of_its_own_keeps_the_contract():
+    torch.use_deterministic_algorithms(True)
+    results = check_trainer(Labelled)
+    assert {result.name: result.detail for result in results if result.status == "failed"} == {}
+
+
+def test_labels_that_no_training_image_has_are_one_sentence():
+    images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 4
+    recipe = LabelledRecipe()
+    tested = Labelled(recipe, images, labels, device="cpu", planned_steps=1, seed=0)
+    latents = np.zeros((2, 100), np.float32)
+    assert tested.sample(latents, np.array([0, 3])).shape == (2, 28, 28, 1)
+    for wrong in ([0, 4], [-1, 0]):
+        with pytest.raises(
+            UsageError, match=r"^The labels are -?\d to \d; .* images are 0 to 3\.$"
+        ):
+            tested.sample(latents, np.array(wrong))
+        with pytest.raises(UsageError, match="those of the training images are 0 to 3"):
+            tested.forward(latents, np.zeros((2, 28, 28, 1)), False, np.array(wrong))
+    with pytest.raises(UsageError, match="its samples need labels"):
+        tested.sample(latents)
+
+
+def test_a_declared_network_that_is_not_built_is_one_sentence():
+    with pytest.raises(
+        UsageError, match=r"^Built has no average, which is in its recipe's network"
+    ):
+        built(recipe=LabelledRecipe())
