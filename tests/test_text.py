@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gan_bench.text import Column, Table, did_you_mean, duration, factor, figure, percent
+from gan_bench.text import Column, Table, did_you_mean, duration, factor, figure, many, percent
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,17 @@ def test_without_a_near_word_all_known_ones_are_listed():
 
 def test_without_a_near_word_a_message_may_say_something_else():
     assert did_you_mean("zzz", {"cpu": 1}, "see `gan-bench list`.") == "see `gan-bench list`."
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "text"),
+    [
+        (0, ("seed",), "0 seeds"),
+        (1, ("seed",), "1 seed"),
+        (1_234, ("finished run",), "1,234 finished runs"),
+        (1, ("entry", "entries"), "1 entry"),
+        (2, ("entry", "entries"), "2 entries"),
+    ],
+)
+def test_a_noun_is_in_the_plural_unless_there_is_one(number, words, text):
+    assert many(number, *words) == text

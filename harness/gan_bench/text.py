@@ -61,9 +61,9 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     return f"{figure(low, digits)} to {figure(high, digits)}"
 
 
-def many(number: int, noun: str) -> str:
-    """Return e.g. ``1 seed``, ``3 seeds``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def many(number: int, noun: str, plural: str | None = None) -> str:
+    """Return e.g. ``1 seed``, ``3 seeds``; ``plural`` replaces the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def listed(words: Sequence[str], limit: int | None = None, *, last: str = "and") -> str:

@@ -237,7 +237,7 @@ def test_of_two_sources_the_newer_runs_count_and_the_older_are_told(gate, tmp_pa
     results_of(results, log_normal(20.0, OTHERS))
     _, outcome = gate(results, "torch-dcgan", code=0)
     (note,) = [note for note in outcome["rows"][0]["notes"] if "planned earlier" in note]
-    assert note.startswith("3 runs planned earlier, with a different source sha256")
+    assert note == "3 runs planned earlier not counted: differences in source sha256"
 
 
 def test_a_trip_that_the_other_half_of_six_seeds_does_not_share_passes(gate, tmp_path):
@@ -303,7 +303,7 @@ def test_too_few_scored_seeds_make_no_baseline_of_a_metric(cli, tmp_path):
     for path in sorted(results.glob("runs/*/scores/*.json"))[:7]:
         path.unlink()
     done = cli("baseline", "--results", str(results), "--out", "b.json")
-    assert done.code == 0 and "3 seeds have fid_lenet, too few" in done.err
+    assert done.code == 0 and "3 seeds with fid_lenet, but a baseline needs 10." in done.err
     done = cli("gate", "--baseline", "b.json", "--results", str(results))
     assert done.code == 2
     assert "The baseline has no FID; give --metric images_per_s" in done.err

@@ -67,7 +67,7 @@ def test_detach_cancel_and_continue(background, plugin):
     assert background("run", *what, "--detach").code == 0
     _wait(lambda: _rows(background)[0]["step"] > 0)
     assert _rows(background)[0]["status"] == "running"
-    assert background("cancel").out == "1 jobs cancelled.\n"
+    assert background("cancel").out == "1 job cancelled.\n"
     _wait(lambda: _rows(background)[0]["status"] == "killed")
     background.hurry()
     assert background("run", *what).code == 0

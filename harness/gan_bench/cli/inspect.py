@@ -101,9 +101,10 @@ def cancel(results: Path) -> None:
     """
     from gan_bench.results.layout import open_results
     from gan_bench.schedulers.jobs import Jobs
+    from gan_bench.text import many
 
     jobs = Jobs(open_results(results, create=False))
     count = jobs.cancel()
     for sentence in jobs.left_out:
         click.echo(f"{sentence} Its jobs were not cancelled.", err=True)
-    click.echo(f"{count:,} jobs cancelled." if count else "There is no job to cancel.")
+    click.echo(f"{many(count, 'job')} cancelled." if count else "There is no job to cancel.")

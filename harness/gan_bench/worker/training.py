@@ -30,6 +30,7 @@ from gan_bench.results.training_files import (
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb
+from gan_bench.text import many
 from gan_bench.trainer import LOSS_COLUMNS, Trainer, Unsupported
 
 _OUT_OF_MEMORY = (
@@ -212,7 +213,8 @@ class Training:
         except GanBenchError as error:
             self._refuse_checkpoint("the losses up to the last checkpoint are damaged", error)
         if step > (steps := min(self.spec.steps, len(losses))):
-            why = f"the last checkpoint is of step {step}, but the run has only {steps} steps"
+            has = many(steps, "step")
+            why = f"the last checkpoint is of step {step}, but the run has only {has}"
             self._refuse_checkpoint(why, None)
         try:
             self._call(lambda: self.trainer.load(path))
