@@ -261,7 +261,7 @@ def test_seeds_that_crash_beside_good_ones_are_no_pass(gate, tmp_path):
     results = both(tmp_path / "after")
     results_of(results, {30: "oom"})
     _, outcome = gate(results, "torch-dcgan", code=4)
-    assert "not every run finished, 1 ended as oom (it was oom)" in outcome["rows"][0]["why"]
+    assert "not every run succeeded, 1 ended as oom (it was oom)" in outcome["rows"][0]["why"]
 
 
 def test_one_that_diverges_among_four_passes_and_is_named(gate, tmp_path):

@@ -85,7 +85,7 @@ def test_status_reports_a_job_that_was_killed(background, plugin):
     assert watching.returncode == 1
     (row,) = _rows(background)
     assert row["status"] == "pending"
-    assert "ended without a record; `gan-bench run` continues it" in row["detail"]
+    assert "ended without a record; `gan-bench run` resumes it" in row["detail"]
 
 
 def _rows_or_none(bench):

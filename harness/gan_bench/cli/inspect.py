@@ -29,7 +29,7 @@ def list_(as_json: bool) -> None:
 @results_option
 @json_option
 def show(name: str, results: Path, as_json: bool) -> None:
-    """Show a recipe, a run or external samples.
+    """Show the recipe of an implementation, a run or external samples.
 
     NAME is an implementation from `gan-bench list`, a run id or a unique part of one, or the name
     of external samples.
@@ -97,7 +97,7 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
 def cancel(results: Path) -> None:
     """Cancel all running and waiting jobs of a results folder.
 
-    Running jobs write a checkpoint first; the same `gan-bench run` continues them.
+    Running jobs write a checkpoint first; the same `gan-bench run` resumes their runs.
     """
     from gan_bench.results.layout import open_results
     from gan_bench.schedulers.jobs import Jobs

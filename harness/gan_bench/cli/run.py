@@ -72,8 +72,8 @@ _FEWEST_SILENCE_S = 5
 @click.option(
     "--retry",
     is_flag=True,
-    help="Also resume runs that ended as diverged, timeout, oom or error; by default only killed "
-    "ones are resumed.",
+    help="Also resume runs that ended as diverged, timeout, oom or error; killed runs are always "
+    "resumed, and missing ones tried again.",
 )
 @click.option("--force", is_flag=True, help="Start all runs over, including those that succeeded.")
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
@@ -250,7 +250,7 @@ def _run_here(folder: "ResultsFolder", plan: "Plan", how: "Options", *, wait: bo
             finished = execute(folder, plan, how, observer, wait=wait)
     except Interrupted as interrupt:
         again = "the same command without --force" if how.force else "the same command"
-        click.echo(f"Interrupted ({interrupt}); {again} continues.", err=True)
+        click.echo(f"Interrupted ({interrupt}); {again} resumes.", err=True)
         sys.exit(interrupt.exit_code)
     return sum(result.ok for result in finished)
 

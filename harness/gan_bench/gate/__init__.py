@@ -67,9 +67,10 @@ def choose_metric(baseline: Baseline, name: str | None) -> str:
 
 
 def chosen_targets(targets: Sequence[str], known: Sequence[str], *, run: bool) -> dict[str, str]:
-    """Return the chosen targets by implementation; all of the baseline if none is named.
+    """Return the chosen targets by the name of their implementation.
 
-    With ``run`` they will be trained, and may be paths of plugins.
+    If ``targets`` is empty, these are all implementations of the baseline, ``known``. With ``run``,
+    targets are to be trained, and may be paths of plugins.
 
     Raises
     ------

@@ -201,7 +201,7 @@ def _with_verdict(
     if worse.rejected:
         return replace(row, verdict="regression", why=f"{change}, beyond the bound{also}")
     if row.crashed:
-        return replace(row, why=f"{change}, but not every run finished{row.unmeasured}")
+        return replace(row, why=f"{change}, but not every run succeeded{row.unmeasured}")
     if better.rejected:
         why = f"{change}, better by more than chance and the margin allow{also}"
         return replace(row, verdict="improvement", why=why)

@@ -123,7 +123,7 @@ def score_missing(
     """Compute the missing scores and grids of a run; return the first problem, or None.
 
     Once the first features have scored every snapshot, it deletes the snapshots before the last,
-    except those that other features still miss.
+    except those that other features still miss. With ``keep_samples``, it keeps all snapshots.
     """
     main = scoring.features[0]
     tasks = _missing(folder, spec, scoring)

@@ -182,7 +182,7 @@ def _without_record(
         return "pending", f"{job.ended}; `gan-bench run` starts it again" if job else ""
     if journal.silent_s < _SILENT_S and not journal.ended:
         return "running", f"attempt {journal.attempt}"
-    return "pending", f"{job.ended if job else 'interrupted'}; `gan-bench run` continues it"
+    return "pending", f"{job.ended if job else 'interrupted'}; `gan-bench run` resumes it"
 
 
 def _with_job(
@@ -192,7 +192,7 @@ def _with_job(
     if job_state.state == "running":
         attempt = f"job {job}, attempt {journal.attempt}"
         return "running", attempt if journal.attempt else f"job {job} starts"
-    waits = "waits to continue" if journal.attempt else "waits"
+    waits = "waits to resume" if journal.attempt else "waits"
     why = f" ({job_state.why})" if job_state.why else ""
     return "pending", f"job {job} {waits}{why}"
 

@@ -15,9 +15,9 @@ from gan_bench.text import did_you_mean, timestamp
 
 
 def expand(request: Request, command: str, place: Place | None = None) -> Plan:
-    """Return all requested runs: seed by seed, and within a seed the frameworks interleaved.
+    """Return all requested runs, ordered by seed; within a seed, the frameworks alternate.
 
-    Without a place they will be executed on this machine.
+    ``place`` is where they are to be run (default: this machine).
 
     Raises
     ------

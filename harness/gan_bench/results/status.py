@@ -8,7 +8,7 @@ RETRIED_ON_REQUEST: Final = frozenset({"error", "oom", "timeout", "diverged"})
 """Failures that ``--retry`` runs again."""
 RETRIED_ALWAYS: Final = frozenset({"killed", "missing"})
 """Statuses that every `gan-bench run` continues or tries again."""
-FINISHED: Final = RETRIED_ON_REQUEST | {"ok", "unsupported"}
+REUSED: Final = RETRIED_ON_REQUEST | {"ok", "unsupported"}
 """Statuses that are not run again without ``--retry`` or ``--force``."""
 FAILED: Final = RETRIED_ON_REQUEST | {"killed"}
 """Statuses of runs that started and did not succeed. A run whose framework is not installed, or
