@@ -9,7 +9,6 @@ import click
 from gan_bench.cli import options
 from gan_bench.cli.options import (
     POSITIVE,
-    FiniteNumber,
     check_features,
     engine_for,
     path_option,
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from gan_bench.schedulers.base import Scheduler
 
 _RETRIES = 2
-_FEWEST_SILENCE_S = 5
-"""A little more than two heartbeats."""
+_FEWEST_HEARTBEATS = 2.5
+"""``--silence`` is at least the time of this many heartbeats: one may be late."""
 
 
 @click.command()
@@ -65,7 +64,7 @@ _FEWEST_SILENCE_S = 5
 @click.option("--timeout", type=POSITIVE, help="Stop a run after this many seconds.")
 @click.option(
     "--silence",
-    type=FiniteNumber(min=_FEWEST_SILENCE_S),
+    type=POSITIVE,
     help="Kill a run that sends no heartbeat for this many seconds (default: 300).",
 )
 @wait_option
@@ -145,8 +144,15 @@ def run(
     from gan_bench.launch.score import check_counts
     from gan_bench.launch.supervisor import SILENCE_S
     from gan_bench.plan.expand import expand
+    from gan_bench.results.events import HEARTBEAT_S
     from gan_bench.results.layout import open_results
 
+    fewest = _FEWEST_HEARTBEATS * HEARTBEAT_S
+    if silence is not None and silence < fewest:
+        raise UsageError(
+            f"--silence must be at least {fewest:g}, because a worker sends a heartbeat every "
+            f"{HEARTBEAT_S:g} seconds; it is {silence}."
+        )
     scoring = options.scoring(features, metrics, weights, no_cache)
     request = _request(plan_file, plan_options)
     engine = engine_for(executor, request, slurm)

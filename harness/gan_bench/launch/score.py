@@ -153,6 +153,7 @@ def score(
     problems = []
     for features in dict.fromkeys(task.features for task in tasks):
         request = ScoringRequest(
+            run=folder.path,
             tasks=tuple(task for task in tasks if task.features == features),
             dataset=spec.dataset,
             data_sha256=spec.data_sha256,
@@ -162,9 +163,8 @@ def score(
             threads=threads,
             cache=scoring.cache,
         )
-        sent = {"run": str(folder.path), "request": request.model_dump(mode="json")}
         try:
-            problem = ask("gan_bench.scoring", sent, log=folder.path / "score.log")
+            problem = ask("gan_bench.scoring", request, log=folder.path / "score.log")
         except ChildDied as error:
             problem = f"the scorer {error}"
         if problem is not None:

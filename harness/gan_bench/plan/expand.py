@@ -15,7 +15,7 @@ from gan_bench.text import did_you_mean, timestamp
 
 
 def expand(request: Request, command: str, place: Place | None = None) -> Plan:
-    """Return all requested runs, ordered by seed; within a seed, the frameworks alternate.
+    """Return all requested runs, ordered by seed, and for each seed by target.
 
     ``place`` is where they are to be run (default: this machine).
 

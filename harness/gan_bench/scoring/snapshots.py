@@ -65,7 +65,7 @@ def grid_png(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -
 
 
 def write_grid(path: Path, images: NDArray[np.uint8]) -> None:
-    """Write `grid_png` into a folder that must exist; it has the same errors."""
+    """Write `grid_png`, whose errors it raises, into a folder that must exist."""
     write_atomically(path, grid_png(images))
 
 
