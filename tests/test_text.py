@@ -137,3 +137,9 @@ def test_without_a_near_word_a_message_may_say_something_else():
 )
 def test_a_noun_is_in_the_plural_unless_there_is_one(number, words, text):
     assert many(number, *words) == text
+
+
+def test_a_percentage_may_have_a_number_of_decimals_and_a_sign():
+    assert [percent(0.05, 1), percent(0.0523, 0), percent(0.999, 2)] == ["5.0%", "5%", "99.90%"]
+    assert [percent(x, 1, signed=True) for x in (0.05, -0.05)] == ["+5.0%", "-5.0%"]
+    assert percent(0.05, signed=True) == "+5%"

@@ -1,4 +1,4 @@
-"""Processes that ran out of memory: the kernel's own count, or an error's own words, is the evidence."""
+"""Processes that ran out of memory: the kernel counts it, or an error says so."""
 
 import os
 import subprocess

@@ -14,7 +14,7 @@ from gan_bench.gate.bounds import LEVEL, Measured, fresh_seeds, measure, paired_
 from gan_bench.gate.comparability import incomparable, noted
 from gan_bench.metrics import SPEED
 from gan_bench.metrics import metric as metric_of
-from gan_bench.text import figure, listed, many, sanitize
+from gan_bench.text import figure, listed, many, percent, sanitize
 
 Verdict = Literal["pass", "improvement", "regression", "incomparable", "diverged", "not measured"]
 EXIT_CODES: Final[dict[Verdict, int]] = {
@@ -212,7 +212,7 @@ def _with_verdict(
 def _change(measured: Measured) -> str:
     before, after = measured.mean
     if measured.scale == "ratio" or before > 0:
-        return f"{after / before - 1:+.1%}"
+        return percent(after / before - 1, 1, signed=True)
     return f"{'+' * (after > before)}{figure(after - before)}"
 
 

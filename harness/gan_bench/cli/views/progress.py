@@ -16,7 +16,7 @@ from gan_bench.launch.status import RunStatus
 from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event
 from gan_bench.results.status import UNFINISHED
-from gan_bench.text import Column, Table, duration, many
+from gan_bench.text import Column, Table, duration, figure, many
 
 _LINE_EVERY_S = 10.0
 
@@ -30,7 +30,7 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
         return "not scored", result.scoring_problem
     parts = ["reused"] if reused else []
     if record.images_per_s is not None:
-        parts.append(f"{record.images_per_s:,.0f} images/s")
+        parts.append(f"{figure(record.images_per_s)} images/s")
     total = (record.warmup_s or 0.0) + (record.train_s or 0.0)
     return "ok", ", ".join([*parts, f"trained in {duration(total)}"])
 
