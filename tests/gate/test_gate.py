@@ -192,7 +192,7 @@ def test_collapsed_samples_count_as_failures(tmp_path):
         value["scores"][0]["all_equal"] = True
         path.write_text(json.dumps(value))
     (row,), _ = compare_stored(frozen.entries, after, "fid_lenet", 0.05)
-    assert (row.verdict, row.tripped) == ("diverged", True)
+    assert (row.verdict, row.fails) == ("diverged", True)
     assert "3 collapsed of 3 runs" in row.why
 
 
@@ -240,7 +240,7 @@ def test_of_two_sources_the_newer_runs_count_and_the_older_are_told(gate, tmp_pa
     assert note == "3 runs planned earlier not counted: differences in source sha256"
 
 
-def test_a_trip_that_the_other_half_of_six_seeds_does_not_share_passes(gate, tmp_path):
+def test_a_failure_that_the_other_half_of_six_seeds_does_not_share_passes(gate, tmp_path):
     unlucky = results_of(tmp_path / "unlucky", log_normal(40.0, range(20, 23)), "keras-dcgan")
     results_of(unlucky, log_normal(30.0, range(23, 26)), "keras-dcgan")
     row = gate(unlucky, "keras-dcgan", code=0)[1]["rows"][0]

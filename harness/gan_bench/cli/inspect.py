@@ -80,7 +80,7 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
     if watch:
         click.echo(summary(show(console(), follow(scan, jobs))))
     else:
-        rows = scan.look(jobs.look())
+        rows = scan.statuses(jobs.views())
         print_either(rows, print_statuses, as_json)
         externals, _ = read_externals(folder)
         if externals and not rows:

@@ -179,7 +179,7 @@ class PairedSeeds:
         """True if these seeds would pass."""
         return self.identical or (self.bound is not None and self.bound <= self.margin)
 
-    def settles(self, candidate: Entry, fresh: Sequence[int]) -> bool:
+    def is_enough(self, candidate: Entry, fresh: Sequence[int]) -> bool:
         """Return whether these seeds are enough to pass the candidate.
 
         If there are fresh seeds, they decide, unless the own seeds are bit-identical and no fresh

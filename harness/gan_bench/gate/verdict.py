@@ -68,7 +68,7 @@ class GateRow:
         return self.baseline.implementation if self.distinct else self.baseline.label
 
     @property
-    def tripped(self) -> bool:
+    def fails(self) -> bool:
         """True if the row fails, unless a rerun passes."""
         return EXIT_CODES[self.verdict] == 1
 
@@ -100,7 +100,7 @@ def assess(
     fresh = fresh_seeds(baseline, candidate)
     if metric != SPEED and seeds is None:
         own = paired_seeds(baseline, candidate, metric, margin)
-        if own.settles(candidate, fresh):
+        if own.is_enough(candidate, fresh):
             kind: Verdict = "improvement" if own.improvement else "pass"
             return replace(row, verdict=kind, why=own.why, seeds=own.seeds, paired=own.means)
     chosen = fresh if seeds is None else seeds
@@ -164,7 +164,7 @@ def confirmed(first: GateRow, rerun: GateRow) -> GateRow:
     """Return the verdict of the rerun, which alone counts, with the reason of both tests."""
     seeds = listed([str(seed) for seed in first.seeds], 6)
     words = f"seeds {seeds} failed ({first.why})"
-    if rerun.tripped:
+    if rerun.fails:
         why = f"{words}, and so did the fresh seeds: {rerun.why}"
     elif EXIT_CODES[rerun.verdict] == 0:
         why = f"{words}, but the fresh seeds alone passed: {rerun.why}"

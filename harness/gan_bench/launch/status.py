@@ -71,8 +71,8 @@ class RunStatus:
 class Scan:
     """Reads the status of all planned runs from their files, repeatedly.
 
-    Each call of `look` lists the folder of runs once and opens only files that may have changed.
-    It reads a final record once, and only the end of a journal.
+    Each call of `statuses` lists the folder of runs once, and opens only files that may have
+    changed. It reads a final record once, and only the end of a journal.
     """
 
     def __init__(self, results: ResultsFolder) -> None:
@@ -82,7 +82,7 @@ class Scan:
         self._steps = {run_id: run.spec.steps for run_id, run in planned.items()}
         self._heads: dict[str, RecordHead] = {}
 
-    def look(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
+    def statuses(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
         """Return the status of every run, in the order of the plans."""
         folders = self._folders()
         for run_id in sorted(folders - self._steps.keys()):
