@@ -9,8 +9,7 @@ from PIL import Image
 from gan_bench import data
 from gan_bench.data import Dataset, Split
 from gan_bench.scoring.features.by_name import MODELS, NoFeatures, load_features
-from gan_bench.scoring.features.model_cache import features_folder
-from gan_bench.system.files import file_sha256
+from gan_bench.system.files import cache_folder, file_sha256
 
 SHORT = ("--images", "64", "--evaluations", "2", "--samples", "40")
 DATASET = "folder:digits"
@@ -125,7 +124,7 @@ def test_a_kept_lenet_is_used_only_if_it_is_better_than_chance(
     """Earlier versions kept every one."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     dataset = made(labels)
-    path = features_folder() / f"lenet-{dataset.sha256[:16]}.onnx"
+    path = cache_folder() / "features" / f"lenet-{dataset.sha256[:16]}.onnx"
     path.parent.mkdir(parents=True)
     path.write_bytes((MODELS / "lenet.onnx").read_bytes())
     facts = {"weights": "w", "accuracy": accuracy, "sha256": file_sha256(path)}

@@ -49,7 +49,7 @@ class Row:
     @property
     def status(self) -> str:
         """E.g. ``ok``, or ``2 ok, 1 diverged``."""
-        statuses = Counter(run.status for run in self.runs)
+        statuses = Counter(run.outcome for run in self.runs)
         if len(statuses) == 1:
             return next(iter(statuses))
         return ", ".join(f"{number} {status}" for status, number in statuses.most_common())

@@ -15,6 +15,7 @@ from gan_bench.cli.options import (
     print_either,
     print_json,
     results_option,
+    say_fallback,
     typed,
     wait_option,
 )
@@ -39,6 +40,7 @@ def verify(
     from gan_bench.system.devices import check_device, default_threads
     from gan_bench.testing.verify import verify as checks
 
+    say_fallback(device)
     terminal = console()
     done = []
     results = checks(
@@ -108,6 +110,7 @@ def parity(
     from gan_bench.parity.certify import Setup, certify_all, pairs
     from gan_bench.system.devices import check_device
 
+    say_fallback(device)
     setup = Setup(device=check_device(device), **values)
     if dataset is not None:
         setup = setup.on(dataset)

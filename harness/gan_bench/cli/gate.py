@@ -9,7 +9,6 @@ import click
 
 from gan_bench.cli.options import (
     OutputLost,
-    check_features,
     console,
     json_option,
     path_option,
@@ -202,12 +201,13 @@ def _train(
     from gan_bench.gate.train import Request, scoring_of, train_and_compare
     from gan_bench.launch.local import Interrupted, execute
     from gan_bench.launch.run_one import Options
+    from gan_bench.launch.score import check_features
     from gan_bench.plan import Plan
     from gan_bench.plan.request import parse_set
     from gan_bench.results.layout import open_results
 
     command, scoring = typed(), scoring_of(metric, entries)
-    check_features(scoring)
+    check_features(scoring, None, say)
     folder = open_results(results, create=True)
 
     def run(plan: Plan, start_over: bool) -> None:

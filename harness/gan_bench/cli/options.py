@@ -122,22 +122,14 @@ def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -
     from gan_bench.errors import UsageError
     from gan_bench.metrics import parse_metrics
     from gan_bench.scoring.features import Scoring, parse_features
+    from gan_bench.system.files import cache_problem
 
+    if (problem := cache_problem()) is not None:
+        say(problem)
     words = parse_features(features)
     if weights is not None and "inception" not in [word.model for word in words]:
         raise UsageError("--weights are Inception's: give --features inception with them.")
     return Scoring(words, parse_metrics(metrics), weights, cache=not no_cache)
-
-
-def check_features(scoring: "Scoring") -> None:
-    """Check that the feature models are available, exporting them if needed."""
-    from gan_bench.scoring.features.by_name import load_features
-
-    for features in (word.model for word in scoring.features):
-        if features != "lenet":  # the lenet depends on the data set, and may be missing
-            weights = scoring.weights if features == "inception" else None
-            # On the CPU: the runs may need all of the GPU's memory.
-            load_features(features, weights=weights, cuda=False, say=say)
 
 
 def engine_for(executor: str, request: "Request", slurm: str | None) -> "Scheduler | None":
@@ -219,6 +211,15 @@ def _guarded(stream: io.TextIOWrapper) -> io.TextIOWrapper:
 def say(sentence: str) -> None:
     """Print a message to stderr, beside the output."""
     click.echo(sentence, err=True)
+
+
+def say_fallback(device: str) -> None:
+    """Say why ``auto`` is the CPU if that is because of a problem with a GPU."""
+    from gan_bench.system.devices import fallback
+
+    sentence = fallback(device)
+    if sentence is not None:
+        say(sentence)
 
 
 def typed() -> str:

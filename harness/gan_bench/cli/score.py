@@ -10,7 +10,6 @@ import click
 from gan_bench.cli import options
 from gan_bench.cli.options import (
     DEFAULT_SAMPLES,
-    check_features,
     console,
     json_option,
     out_option,
@@ -144,9 +143,10 @@ def _score_results(
 ) -> None:
     from gan_bench.cli.views.results import print_rescored
     from gan_bench.launch.rescore import rescore
+    from gan_bench.launch.score import check_features
     from gan_bench.results.layout import open_results
 
-    check_features(scoring)
+    check_features(scoring, None, say)
     results = open_results(path, create=False)
     outcomes = []
     for run in rescore(results, scoring, points=points, threads=threads, command=typed()):

@@ -204,7 +204,7 @@ def _seed(run: Run, values: dict[str, float]) -> SeedFigures:
     return SeedFigures(
         seed=run.spec.seed,
         status=record.status,
-        reason=record.reason,
+        reason=run.trouble(),
         collapsed=collapsed(run),
         weights_sha256=record.weights_sha256,
         images_per_s=record.images_per_s if _positive(record.images_per_s) else None,
@@ -212,6 +212,12 @@ def _seed(run: Run, values: dict[str, float]) -> SeedFigures:
         device_exclusive=measured.device_exclusive,
         machine=run.hardware,
         figures=values,
+        without={
+            score.metric: score.reason
+            for file in run.scores
+            for score in file.scores
+            if score.step == run.spec.steps and score.reason and score.metric not in values
+        },
     )
 
 

@@ -12,6 +12,8 @@ from gan_bench.errors import MissingFile, UnreadableFile
 from gan_bench.results.events import HEARTBEAT_S, parse_event
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import RecordHead, read_plans
+from gan_bench.results.scores import ScoresHead, why_not_scored
+from gan_bench.results.status import NOT_SCORED
 
 
 class JobState(NamedTuple):
@@ -81,6 +83,7 @@ class Scan:
         planned, self.left_out = read_plans(results)
         self._steps = {run_id: run.spec.steps for run_id, run in planned.items()}
         self._heads: dict[str, RecordHead] = {}
+        self._scored: set[str] = set()
 
     def statuses(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
         """Return the status of every run, in the order of the plans."""
@@ -105,7 +108,13 @@ class Scan:
         job_state = job.state if job is not None else None
         head = self._head(run_id, changing=job_state is not None) if has_folder else None
         if head is not None and (job is None or job_state is None or _is_of(head, job)):
-            return RunStatus(run_id, head.status, head.steps_done, steps, head.reason or "")
+            problem = self._why_not_scored(run_id) if head.status == "ok" else None
+            if problem is None:
+                return RunStatus(run_id, head.status, head.steps_done, steps, head.reason or "")
+            if job_state is not None:
+                scoring = f"job {job.job} scores it" if job is not None else ""
+                return RunStatus(run_id, "running", head.steps_done, steps, scoring)
+            return RunStatus(run_id, NOT_SCORED, head.steps_done, steps, problem)
         # The journal of a run that starts over describes the earlier attempt.
         starts_over = head is not None and head.status != "killed"
         journal = _Journal()
@@ -113,6 +122,15 @@ class Scan:
             journal = _Journal.read(self._results.run(run_id))
         status, detail = _without_record(journal, job)
         return RunStatus(run_id, status, journal.step, steps, detail)
+
+    def _why_not_scored(self, run_id: str) -> str | None:
+        if run_id in self._scored:
+            return None
+        files, _ = ScoresHead.read_all(self._results.run(run_id).scores.glob("*.json"))
+        problem = why_not_scored(files)
+        if problem is None:
+            self._scored.add(run_id)
+        return None if problem is None else self._results.relative(problem)
 
     def _head(self, run_id: str, *, changing: bool = False) -> RecordHead | None:
         known = self._heads.get(run_id)

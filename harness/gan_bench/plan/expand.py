@@ -14,15 +14,18 @@ from gan_bench.system.devices import check_device, default_threads
 from gan_bench.text import did_you_mean, timestamp
 
 
-def expand(request: Request, command: str, place: Place | None = None) -> Plan:
+def expand(
+    request: Request, command: str, place: Place | None = None, *, fetch: bool = True
+) -> Plan:
     """Return all requested runs, ordered by seed, and for each seed by target.
 
-    ``place`` is where they are to be run (default: this machine).
+    ``place`` is where they are to be run (default: this machine). Without ``fetch`` nothing is
+    downloaded.
 
     Raises
     ------
     UsageError
-        A name is unknown or a value out of range.
+        A name is unknown or a value out of range, or the data set is not there.
     """
     place = place or Place(
         device=check_device(request.device), threads=request.threads or default_threads()
@@ -34,7 +37,15 @@ def expand(request: Request, command: str, place: Place | None = None) -> Plan:
         raise UsageError(
             "No target given: pass --all or implementation names (see `gan-bench list`)."
         )
-    dataset = data.load(request.dataset or preset.dataset)
+    dataset_name = request.dataset or preset.dataset
+    if not fetch and dataset_name in data.names():
+        status = data.describe(dataset_name)
+        if not status.available:
+            raise UsageError(
+                f"The data set {dataset_name} is not on this machine, and a dry run downloads "
+                f"nothing: {status.how_to_get}."
+            )
+    dataset = data.load(dataset_name)
     _check_pythons(request)
     descriptions, left_out = _describe_all(targets, request, preset, dataset)
     _check(descriptions, targets, request, dataset)

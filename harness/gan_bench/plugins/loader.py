@@ -1,5 +1,6 @@
 """Imports trainer classes, in child processes only; as a program, describes one to its parent."""
 
+import contextlib
 import importlib.util
 import inspect
 import json
@@ -10,8 +11,11 @@ from types import ModuleType
 from typing import Any
 
 from gan_bench.errors import UsageError
+from gan_bench.plugins import announce
 from gan_bench.plugins.describe import Description, describe_recipe
+from gan_bench.plugins.frameworks import FRAMEWORKS
 from gan_bench.plugins.registry import (
+    PRIVATE,
     Implementation,
     is_path,
     package_root,
@@ -23,6 +27,7 @@ from gan_bench.plugins.registry import (
     split_path,
 )
 from gan_bench.recipe import Recipe
+from gan_bench.streams import seeded
 from gan_bench.system.child import reply
 
 _CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
@@ -45,14 +50,15 @@ def load_module(implementation: Implementation) -> ModuleType:
     _search([str(path.parent), str(root)])
     first = _name(files[0])
     # Under the name of an installed module, it would be that module for everybody else.
-    name = first if _finds(first, files[0]) else f"{_PRIVATE}{first.replace('.', '_')}"
+    name = first if _finds(first, files[0]) else f"{PRIVATE}{first.replace('.', '_')}"
+    if name != first:
+        announce(name, str(files[0].resolve()))
     module = _load(name, files[0])
     for file in files[1:]:
         module = _load(f"{module.__name__}.{_name(file)}", file)
     return module
 
 
-_PRIVATE = "gan_bench_plugin_"
 _searched: list[str] = []
 
 
@@ -144,6 +150,23 @@ def load_trainer(implementation: Implementation) -> type:
             f"{where}: {implementation.attribute}.recipe_class must be a subclass of "
             "gan_bench.recipe.Recipe."
         )
+    return trainer
+
+
+def load_seeded(implementation: Implementation, seed: int) -> type:
+    """Import a trainer class, and its framework, with the global generators seeded.
+
+    Raises
+    ------
+    UsageError
+        See `load_trainer`.
+    """
+    with seeded(seed):  # a module may draw when it is imported
+        trainer = load_trainer(implementation)
+    known = FRAMEWORKS.get(implementation.framework)
+    if known is not None and known.module:
+        with contextlib.suppress(ImportError):  # the trainer reports it, if it needs the framework
+            importlib.import_module(known.module)
     return trainer
 
 
@@ -253,4 +276,5 @@ def _describe(request: bytes) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    sys.dont_write_bytecode = True  # a dry run writes nothing, also not beside a plugin
     reply(lambda request, say: _describe(request))

@@ -274,9 +274,16 @@ def _absolute(name: str, package: str) -> set[str]:
         return set()
 
 
+PRIVATE = "gan_bench.plugins.file_"
+"""How the name of a plugin's module begins if its own name is that of an installed module. It is in
+this package, so that processes that the plugin starts can import it."""
+
+
 def _counts(module: str, path: Path, own: frozenset[str]) -> bool:
     """Return whether a module may change without a change of version, unlike installed ones."""
     top = module.split(".")[0]
+    if module.startswith(PRIVATE):
+        return True
     if top == "gan_bench" or top in sys.stdlib_module_names or path.is_relative_to(_STDLIB):
         return False
     return top in own or not {"site-packages", "dist-packages"} & set(path.parts)

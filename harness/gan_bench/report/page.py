@@ -201,7 +201,7 @@ def _byline(summary: Summary) -> str:
     if not summary.runs:
         names = listed(list(dict.fromkeys(name for name, _ in summary.externals)), 6)
         return f"There is no run in this results folder, only external samples: {names}"
-    ok = sum(run.status == "ok" for run in summary.runs)
+    ok = sum(run.outcome == "ok" for run in summary.runs)
     return f"{ok:,} of {many(len(summary.runs), 'planned run')} ok"
 
 

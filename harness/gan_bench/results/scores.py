@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from gan_bench.system.files import json_content
 from gan_bench.system.models import Frozen, Stored
@@ -242,3 +242,22 @@ class Scores(Stored):
         if scores.fingerprint != scores.protocol.fingerprint:
             raise ValueError("the fingerprint is not that of the protocol")
         return scores
+
+
+class ScoresHead(Stored):
+    """The part of a score file that `status` shows."""
+
+    model_config = ConfigDict(extra="ignore")
+    KIND: ClassVar[str] = Scores.KIND
+    REMEDY: ClassVar[str] = Scores.REMEDY
+
+    status: Literal["ok", "error"]
+    reason: str | None = None
+
+
+def why_not_scored(files: Sequence[Scores | ScoresHead]) -> str | None:
+    """Return why a run with these score files is not scored; None if it is."""
+    if not files:
+        return "trained, but there are no scores; see score.log in the run's folder"
+    failed = next((file for file in files if file.status == "error"), None)
+    return None if failed is None else failed.reason or "a score has no value"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gan_bench.contract import check_samples
 from gan_bench.errors import GanBenchError
-from gan_bench.plugins.loader import load_trainer, source_sha256
+from gan_bench.plugins.loader import load_seeded, source_sha256
 from gan_bench.sampling import SampleRequest
 from gan_bench.system.child import run
 from gan_bench.trainer import Unsupported
@@ -45,7 +45,7 @@ def sample(content: bytes, answers: IO[bytes]) -> None:
     head: dict[str, Any] = {}
     started = False
     try:
-        trainer_class = load_trainer(request.spec.implementation)
+        trainer_class = load_seeded(request.spec.implementation, request.spec.seed)
         head["source_sha256"] = source_sha256(request.spec.implementation)
         for images in _sampled(request, trainer_class):
             if not started:

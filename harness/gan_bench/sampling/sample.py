@@ -22,7 +22,7 @@ from gan_bench.results.training_files import last_checkpoint, write_images
 from gan_bench.sampling import SampleRequest
 from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.child import Child, ChildDied
-from gan_bench.system.devices import check_device, device_in_child
+from gan_bench.system.devices import check_device, device_in_child, fallback
 from gan_bench.system.files import write_atomically, writing_to
 from gan_bench.system.processes import worker_environment
 
@@ -88,6 +88,8 @@ def sample(
     implementation = spec.implementation
     _check_available(implementation, spec.python, record.run_id)
     sampling_device = check_device(device or spec.device)
+    if (sentence := fallback(device or spec.device)) is not None:
+        say(sentence)
     stem = f"{record.run_id}-step{step}" + (f"-seed{seed}" if seed is not None else "")
     files = SampleFiles(images=out / f"{stem}.npz", grid=out / f"{stem}.png")
     request = SampleRequest(

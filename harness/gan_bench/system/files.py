@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -136,6 +137,53 @@ def _umask() -> int:
 def cache_folder() -> Path:
     """Return the folder of the user's cache, which may not exist; ``$XDG_CACHE_HOME`` moves it."""
     return user_cache_path("gan-bench")
+
+
+def obstacle(folder: Path) -> str | None:
+    """Return why nothing can be written below a folder, which may not exist; None if it can.
+
+    Nothing is written to find out.
+    """
+    there = folder.absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    if not is_folder(there):
+        return f"{there} is not a folder"
+    return None if os.access(there, os.W_OK | os.X_OK) else f"{there} is not writable"
+
+
+def writable_cache() -> Path:
+    """Return the user's cache, or a folder of this user for temporary files if it is not writable.
+
+    What is in a cache that can only be read is still found: see `cache_folders`.
+    """
+    own = cache_folder()
+    if obstacle(own) is None:
+        return own
+    instead = Path(tempfile.gettempdir()) / f"gan-bench-cache-{os.getuid()}"
+    try:
+        facts = instead.lstat()
+    except OSError:
+        return instead
+    # Another user may have made it, to have a file of theirs used.
+    mine = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
+    return instead if mine and not facts.st_mode & 0o022 else own
+
+
+def cache_folders() -> tuple[Path, ...]:
+    """Return the folders to look for cached files in."""
+    return tuple(dict.fromkeys((cache_folder(), writable_cache())))
+
+
+def cache_problem() -> str | None:
+    """Return a sentence if the user's cache cannot be written, or None."""
+    own, used = cache_folder(), writable_cache()
+    problem = obstacle(own)
+    if problem is None:
+        return None
+    if used == own:
+        return f"The cache {own} cannot be used ({problem}); set XDG_CACHE_HOME to another folder."
+    return f"The cache {own} cannot be used ({problem}); {used} is used instead."
 
 
 def is_file(path: Path) -> bool:

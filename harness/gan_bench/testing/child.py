@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import IO
 
 from gan_bench import data
-from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.loader import load_seeded
 from gan_bench.streams import Stream, generator
 from gan_bench.system.child import run
 from gan_bench.testing import CheckResult, check_trainer
@@ -22,7 +22,7 @@ def verify(content: bytes, answers: IO[bytes]) -> None:
         answers.write(json.dumps(asdict(result)).encode() + b"\n")
         answers.flush()
 
-    trainer = load_trainer(request.implementation)
+    trainer = load_seeded(request.implementation, request.seed)
     # Trainers are freed only by the garbage collector. Freezing the framework's many objects makes
     # it fast, so that it runs before unused trainers fill the memory.
     gc.collect()

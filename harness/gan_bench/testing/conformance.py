@@ -1,7 +1,7 @@
 """The conformance suite: checks a trainer against the contract."""
 
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
-from gan_bench.streams import Stream, generator
+from gan_bench.streams import GlobalState, Stream, generator
 from gan_bench.testing import checks_class, checks_sampling, checks_training
 from gan_bench.testing.check_result import CheckResult, describe, perform
 from gan_bench.testing.checks_fields import check_field
@@ -91,7 +91,7 @@ def check_trainer(
     UsageError
         ``only`` names an unknown check.
     """
-    with TemporaryDirectory(prefix="gan-bench-") as scratch:
+    with TemporaryDirectory(prefix="gan-bench-") as scratch, _generators_kept():
         pool: TrainerPool | None = None
         checks = dict(CHECKS)
         try:
@@ -120,6 +120,15 @@ def check_trainer(
             if on_result is not None:
                 on_result(result)
         return results
+
+
+@contextmanager
+def _generators_kept() -> Iterator[None]:
+    kept = GlobalState.now()
+    try:
+        yield
+    finally:
+        kept.restore()
 
 
 def promise(name: str) -> str:

@@ -15,7 +15,7 @@ from gan_bench.launch.run_one import RunResult
 from gan_bench.launch.status import RunStatus
 from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event
-from gan_bench.results.status import UNFINISHED
+from gan_bench.results.status import NOT_SCORED, UNFINISHED
 from gan_bench.text import Column, Table, duration, figure, many
 
 _LINE_EVERY_S = 10.0
@@ -27,7 +27,7 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
     if record.status != "ok":
         return record.status, record.reason or ""
     if result.scoring_problem is not None:
-        return "not scored", result.scoring_problem
+        return NOT_SCORED, result.scoring_problem
     parts = ["reused"] if reused else []
     if record.images_per_s is not None:
         parts.append(f"{figure(record.images_per_s)} images/s")

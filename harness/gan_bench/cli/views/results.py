@@ -18,7 +18,8 @@ from gan_bench.launch.rescore import Rescored
 from gan_bench.metrics import COUNTS
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import Record
-from gan_bench.results.scores import Score, Scores
+from gan_bench.results.scores import Score, Scores, ScoresHead, why_not_scored
+from gan_bench.results.status import NOT_SCORED
 from gan_bench.results.training_files import last_checkpoint, read_losses
 from gan_bench.text import (
     MISSING,
@@ -90,9 +91,14 @@ def print_record(
     console: Console, record: Record, folder: RunFolder, scores: Sequence[Score]
 ) -> None:
     """Print one run: status, times, where its files are, losses and scores."""
-    console.print(Text(record.run_id, style="bold"), state(record.status))
-    if record.reason:
-        console.print(Text(record.reason))
+    problem = None
+    if record.status == "ok":
+        problem = why_not_scored(ScoresHead.read_all(folder.scores.glob("*.json"))[0])
+    console.print(
+        Text(record.run_id, style="bold"), state(NOT_SCORED if problem else record.status)
+    )
+    if reason := problem or record.reason:
+        console.print(Text(reason))
     points = {point.step: point for point in record.evaluation_points}
     rows = [
         ("steps", f"{record.steps_done:,} of {record.spec.steps:,}"),

@@ -1,5 +1,6 @@
 """The content of the charts; `png` and `web` draw them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,19 @@ class Curves:
     """Score of real images, drawn as a horizontal line."""
     y_range: tuple[float, float] | None = None
     """None for all values."""
+
+
+DENSE_DECADES = 2.7
+"""Decades up to which a logarithmic axis has ticks at 2 and 5 between the powers of ten."""
+
+LONG_FROM = 1e5
+"""Numbers from which only a few fit below a chart."""
+
+
+def decades_of(values: pd.Series) -> float:
+    """Return how many powers of ten the positive values span."""
+    positive = values[values > 0]
+    return math.log10(positive.max() / positive.min()) if len(positive) else 0.0
 
 
 def frame_of(points: list[pd.DataFrame]) -> pd.DataFrame:

@@ -90,6 +90,7 @@ def _seen(spec: RunSpec) -> str:
 def _machine(record: Record) -> str:
     machine = record.circumstances.machine
     gpus = f", {listed(machine.gpus)}" if machine.gpus else ""
+    gpus += f", with an unusable GPU ({problem})" if (problem := machine.gpu_problem) else ""
     return (
         f"{machine.cpu}, {many(machine.cores, 'core')}, {figure(machine.memory_gb)} GiB{gpus}, "
         f"{machine.system}"

@@ -12,8 +12,13 @@ from scipy.special import bdtrc
 from gan_bench import data
 from gan_bench.data import Dataset
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.scoring.features.inception_weights import GRAPH_VERSION, Weights, find_weights
-from gan_bench.scoring.features.model_cache import cached_model, make_model
+from gan_bench.scoring.features.inception_weights import (
+    GRAPH_VERSION,
+    Weights,
+    find_weights,
+    local_weights,
+)
+from gan_bench.scoring.features.model_cache import cached_model, check_packages, make_model
 from gan_bench.system.files import file_sha256
 from gan_bench.text import percent
 
@@ -28,6 +33,7 @@ _LENET = MODELS / "lenet.onnx"
 _INCEPTION = f"inception-{GRAPH_VERSION}"
 _CHANCE_LEVEL = 0.01
 """A lenet is used if guessing would be as accurate with less than this probability."""
+_INCEPTION_NEEDS = ("torch", "torchvision", "pytorch_fid", "onnx")
 _SMALLEST_SIDE = 8
 """Smallest height and width that the classifier can halve three times, in pixels."""
 
@@ -186,11 +192,27 @@ def _inception(weights: Path | None, say: Callable[[str], None]) -> tuple[Path, 
             _inception_name(file),
             "gan_bench_torch.features.inception",
             {"weights": str(file.path)},
-            needs=("torch", "torchvision", "pytorch_fid", "onnx"),
+            needs=_INCEPTION_NEEDS,
             extra="inception",
         )
     path, facts = model
     return path, str(facts["weights"])
+
+
+def inception_to_make(weights: Path | None) -> str | None:
+    """Return a sentence on what must be made before Inception can be used; None if it is there.
+
+    Raises
+    ------
+    UsageError
+        It cannot be made.
+    """
+    if cached_inception(weights) is not None:
+        return None
+    check_packages("inception", _INCEPTION_NEEDS, extra="inception")
+    found, _ = local_weights(weights)
+    first = "weights are downloaded and the network" if found is None else "network"
+    return f"Before the first run, the Inception {first} is exported to the cache."
 
 
 def train_classifier(
