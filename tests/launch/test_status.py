@@ -48,10 +48,10 @@ def test_status_and_report_agree_on_whether_a_run_is_scored(results, files, prob
 def test_a_run_is_scored_as_soon_as_its_scores_are_there(results):
     spec = run_spec("torch-dcgan", 0)
     folder = add_run(results, spec)
-    looks = scan(results)
-    assert looks.statuses()[0].status == "not scored"
+    states = scan(results)
+    assert states.statuses()[0].status == "not scored"
     scores_of(LAST).write_in(folder.scores)
-    assert looks.statuses()[0].status == "ok"
+    assert states.statuses()[0].status == "ok"
 
 
 def test_a_failed_run_without_scores_has_failed(results):
