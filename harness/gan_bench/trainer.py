@@ -303,28 +303,37 @@ def _second_parameter(trainer: type, method: str) -> str | None:
     return names[2] if len(names) > 2 else None  # after self
 
 
-_NO_LOSSES = ("run_id", "step")
+_NO_LOSSES = frozenset({"run_id", "step"})
 """Columns of the table of losses."""
+
+
+def losses_problem(names: object) -> str | None:
+    """Return why these cannot be the names of a recipe's losses, or None."""
+    if problem := _names_problem(names):
+        return problem
+    assert isinstance(names, tuple)
+    if not set(names) - OPTIONAL_LOSSES:
+        return "it has no loss that a network minimises"
+    reserved = sorted(_NO_LOSSES & set(names))
+    return f"no loss can be called {reserved[0]}" if reserved else None
+
+
+def _names_problem(names: object) -> str | None:
+    if not isinstance(names, tuple) or not all(
+        isinstance(name, str) and name.isidentifier() for name in names
+    ):
+        return f"it has to be a tuple of names of letters, digits and underscores, and is {names!r}"
+    if len(set(names)) != len(names):
+        return f"it has a name twice: {listed(names)}"
+    return None
 
 
 def declaration_problem(recipe: type[Recipe]) -> str | None:
     """Return what is wrong with the names that a recipe class declares, or None."""
-    for what in ("losses", "networks"):
-        names = getattr(recipe, what)
-        if not isinstance(names, tuple) or not all(
-            isinstance(name, str) and name.isidentifier() for name in names
-        ):
-            return (
-                f"{recipe.__name__}.{what} has to be a tuple of names of letters, digits and "
-                f"underscores, and is {names!r}"
-            )
-        if len(set(names)) != len(names):
-            return f"{recipe.__name__}.{what} has a name twice: {listed(names)}"
-    if not set(recipe.losses) - OPTIONAL_LOSSES:
-        return f"{recipe.__name__}.losses has no loss that a network minimises"
-    reserved = [name for name in recipe.losses if name in _NO_LOSSES]
-    if reserved:
-        return f"{recipe.__name__}.losses: no loss can be called {reserved[0]}"
+    if problem := losses_problem(recipe.losses):
+        return f"{recipe.__name__}.losses: {problem}"
+    if problem := _names_problem(recipe.networks):
+        return f"{recipe.__name__}.networks: {problem}"
     if recipe.sampler not in recipe.networks:
         return (
             f"{recipe.__name__}.sampler is {recipe.sampler!r}, which is none of its networks: "

@@ -192,7 +192,7 @@ def test_collapsed_samples_count_as_failures(tmp_path):
         value["scores"][0]["all_equal"] = True
         path.write_text(json.dumps(value))
     (row,), _ = compare_stored(frozen.entries, after, "fid_lenet", 0.05)
-    assert (row.verdict, row.tripped) == ("diverged", True)
+    assert (row.verdict, row.fails) == ("diverged", True)
     assert "3 collapsed of 3 runs" in row.why
 
 
@@ -300,10 +300,10 @@ def test_of_two_sources_the_newer_runs_count_and_the_older_are_told(gate, tmp_pa
     results_of(results, log_normal(20.0, OTHERS))
     _, outcome = gate(results, "torch-dcgan", code=0)
     (note,) = [note for note in outcome["rows"][0]["notes"] if "planned earlier" in note]
-    assert note.startswith("3 runs planned earlier, with a different source sha256")
+    assert note == "3 runs planned earlier not counted: differences in source sha256"
 
 
-def test_a_trip_that_the_other_half_of_six_seeds_does_not_share_passes(gate, tmp_path):
+def test_a_failure_that_the_other_half_of_six_seeds_does_not_share_passes(gate, tmp_path):
     unlucky = results_of(tmp_path / "unlucky", log_normal(40.0, range(20, 23)), "keras-dcgan")
     results_of(unlucky, log_normal(30.0, range(23, 26)), "keras-dcgan")
     row = gate(unlucky, "keras-dcgan", code=0)[1]["rows"][0]
@@ -324,7 +324,7 @@ def test_seeds_that_crash_beside_good_ones_are_no_pass(gate, tmp_path):
     results = both(tmp_path / "after")
     results_of(results, {30: "oom"})
     _, outcome = gate(results, "torch-dcgan", code=4)
-    assert "not every run finished, 1 ended as oom (it was oom)" in outcome["rows"][0]["why"]
+    assert "not every run succeeded, 1 ended as oom (it was oom)" in outcome["rows"][0]["why"]
 
 
 def test_one_that_diverges_among_four_passes_and_is_named(gate, tmp_path):
@@ -366,7 +366,7 @@ def test_too_few_scored_seeds_make_no_baseline_of_a_metric(cli, tmp_path):
     for path in sorted(results.glob("runs/*/scores/*.json"))[:7]:
         path.unlink()
     done = cli("baseline", "--results", str(results), "--out", "b.json")
-    assert done.code == 0 and "3 seeds have fid_lenet, too few" in done.err
+    assert done.code == 0 and "3 seeds with fid_lenet, but a baseline needs 10." in done.err
     done = cli("gate", "--baseline", "b.json", "--results", str(results))
     assert done.code == 2
     assert "The baseline has no FID; give --metric images_per_s" in done.err

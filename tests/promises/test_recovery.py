@@ -70,7 +70,7 @@ def test_a_second_scorer_never_removes_a_score(bench, plugin):
     spec = json.loads((folder / "spec.json").read_text())
     task = ScoringTask(features=FeatureChoice("lenet"), metrics=("fid",), steps=(int(final.stem),))
     known = {name: spec[name] for name in ("dataset", "data_sha256", "samples")}
-    score_run(folder, ScoringRequest(tasks=(task,), **known))
+    score_run(ScoringRequest(run=folder, tasks=(task,), **known))
     assert scores(folder) == expected
 
 

@@ -130,7 +130,7 @@ REFUSED = {
         NO_SAMPLER,
         "sampler: Averaged.sampler is 'average', which is none of its networks",
     ),
-    "twice": (TWICE, "twice: Averaged.losses has a name twice: generator and generator."),
+    "twice": (TWICE, "twice: Averaged.losses: it has a name twice: generator and generator."),
     "shape": (NO_SHAPE, "The draws of shape are not valid: count and shape have to be whole numb"),
 }
 

@@ -220,7 +220,7 @@ def _train(
     try:
         return train_and_compare(entries, request, run)
     except Interrupted as interrupt:
-        click.echo(f"Interrupted ({interrupt}); the same command continues.", err=True)
+        click.echo(f"Interrupted ({interrupt}); the same command resumes.", err=True)
         sys.exit(interrupt.exit_code)
 
 

@@ -29,7 +29,7 @@ def list_(as_json: bool) -> None:
 @results_option
 @json_option
 def show(name: str, results: Path, as_json: bool) -> None:
-    """Show a recipe, a run or external samples.
+    """Show the recipe of an implementation, a run or external samples.
 
     NAME is an implementation from `gan-bench list`, a run id or a unique part of one, or the name
     of external samples.
@@ -80,7 +80,7 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
     if watch:
         click.echo(summary(show(console(), follow(scan, jobs))))
     else:
-        rows = scan.look(jobs.look())
+        rows = scan.statuses(jobs.views())
         print_either(rows, print_statuses, as_json)
         externals, _ = read_externals(folder)
         if externals and not rows:
@@ -97,13 +97,14 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
 def cancel(results: Path) -> None:
     """Cancel all running and waiting jobs of a results folder.
 
-    Running jobs write a checkpoint first; the same `gan-bench run` continues them.
+    Running jobs write a checkpoint first; the same `gan-bench run` resumes their runs.
     """
     from gan_bench.results.layout import open_results
     from gan_bench.schedulers.jobs import Jobs
+    from gan_bench.text import many
 
     jobs = Jobs(open_results(results, create=False))
     count = jobs.cancel()
     for sentence in jobs.left_out:
         click.echo(f"{sentence} Its jobs were not cancelled.", err=True)
-    click.echo(f"{count:,} jobs cancelled." if count else "There is no job to cancel.")
+    click.echo(f"{many(count, 'job')} cancelled." if count else "There is no job to cancel.")

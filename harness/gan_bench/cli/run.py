@@ -9,7 +9,6 @@ import click
 from gan_bench.cli import options
 from gan_bench.cli.options import (
     POSITIVE,
-    FiniteNumber,
     engine_for,
     path_option,
     results_option,
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from gan_bench.schedulers.base import Scheduler
 
 _RETRIES = 2
-_FEWEST_SILENCE_S = 5
-"""A little more than two heartbeats."""
+_FEWEST_HEARTBEATS = 2.5
+"""``--silence`` is at least the time of this many heartbeats: one may be late."""
 
 
 @click.command()
@@ -64,15 +63,16 @@ _FEWEST_SILENCE_S = 5
 @click.option("--timeout", type=POSITIVE, help="Stop a run after this many seconds.")
 @click.option(
     "--silence",
-    type=FiniteNumber(min=_FEWEST_SILENCE_S),
-    help="Kill a run without a heartbeat or progress for this many seconds (default: 300).",
+    type=POSITIVE,
+    help="Kill a run without a heartbeat or progress for this many seconds (default 300, at least "
+    "5).",
 )
 @wait_option
 @click.option(
     "--retry",
     is_flag=True,
-    help="Also resume runs that ended as diverged, timeout, oom or error; by default only killed "
-    "ones are resumed.",
+    help="Also resume runs that ended as diverged, timeout, oom or error; killed runs are always "
+    "resumed, and missing and unsupported ones tried again.",
 )
 @click.option("--force", is_flag=True, help="Start all runs over, including those that succeeded.")
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
@@ -144,8 +144,15 @@ def run(
     from gan_bench.launch.score import check_counts, check_features
     from gan_bench.launch.supervisor import SILENCE_S
     from gan_bench.plan.expand import expand
+    from gan_bench.results.events import HEARTBEAT_S
     from gan_bench.results.layout import open_results
 
+    fewest = _FEWEST_HEARTBEATS * HEARTBEAT_S
+    if silence is not None and silence < fewest:
+        raise UsageError(
+            f"--silence must be at least {fewest:g}, because a worker sends a heartbeat every "
+            f"{HEARTBEAT_S:g} seconds; it is {silence}."
+        )
     scoring = options.scoring(features, metrics, weights, no_cache)
     request = _request(plan_file, plan_options)
     engine = engine_for(executor, request, slurm)
@@ -293,7 +300,7 @@ def _run_here(folder: "ResultsFolder", plan: "Plan", how: "Options", *, wait: bo
             finished = execute(folder, plan, how, observer, wait=wait)
     except Interrupted as interrupt:
         again = "the same command without --force" if how.force else "the same command"
-        click.echo(f"Interrupted ({interrupt}); {again} continues.", err=True)
+        click.echo(f"Interrupted ({interrupt}); {again} resumes.", err=True)
         sys.exit(interrupt.exit_code)
     return sum(result.ok for result in finished)
 

@@ -207,9 +207,10 @@ def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
     It is stored in the cache, where `gan-bench run` and `score` find it.
     """
     from gan_bench.scoring.features.by_name import train_classifier
+    from gan_bench.text import percent
 
     path, facts = train_classifier(dataset, epochs=epochs, seed=seed, threads=threads, say=say)
-    click.echo(f"{path}: accuracy {facts['accuracy']:.2%} on the test split.")
+    click.echo(f"{path}: accuracy {percent(facts['accuracy'], 2)} on the test split.")
 
 
 @click.command()

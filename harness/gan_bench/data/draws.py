@@ -149,7 +149,7 @@ class Inputs:
         return int(self.labels.max()) + 1
 
     def batches(self, first_step: int, steps: int) -> NDArray[np.int64]:
-        """Return the batches of a window of steps."""
+        """Return the batches of some steps, int64 (steps, real_batches_per_step, batch_size)."""
         return batches(
             seed=self.seed,
             first_step=first_step,
@@ -160,7 +160,7 @@ class Inputs:
         )
 
     def draws(self, first_step: int, steps: int) -> dict[str, NDArray[Any]]:
-        """Return the draws of a window of steps by name."""
+        """Return the draws of some steps by name: see `step_draws`."""
         return {
             name: step_draws(
                 name,
@@ -175,7 +175,7 @@ class Inputs:
         }
 
     def evaluation_latents(self, count: int | None = None) -> NDArray[np.float32]:
-        """Return the first evaluation latents (default: a batch)."""
+        """Return the first evaluation latents (default: a batch), float32 (count, latent_size)."""
         return evaluation_latents(
             seed=self.seed,
             count=self.recipe.batch_size if count is None else count,
@@ -194,6 +194,9 @@ class Inputs:
         return (rows % self.classes,)
 
     def first_images(self) -> NDArray[np.float32]:
-        """Return the first batch of real images, NHWC in [-1, 1]."""
+        """Return the first batch of real images.
+
+        float32 (batch_size, height, width, channels), in [-1, 1].
+        """
         first = self.images[self.batches(0, 1)[0, 0]]
         return np.asarray(first.astype(np.float32) / np.float32(127.5) - 1)

@@ -166,7 +166,7 @@ def _cells(row: GateRow) -> tuple[str, str, str, str, str]:
     if measured is None:
         return MISSING, MISSING, MISSING, MISSING, MISSING
     before, after = measured.mean
-    spread = f"{measured.spread:.1%}" if measured.scale == "ratio" else figure(measured.spread)
+    spread = percent(measured.spread, 1) if measured.scale == "ratio" else figure(measured.spread)
     seeds = f"{len(measured.baseline)} against {len(measured.candidate)}"
     return figure(before), figure(after), spread, seeds, figure(measured.worst(row.level))
 

@@ -14,7 +14,7 @@ from gan_bench.gate.bounds import LEVEL, Measured, fresh_seeds, measure, paired_
 from gan_bench.gate.comparability import incomparable, noted
 from gan_bench.metrics import SPEED
 from gan_bench.metrics import metric as metric_of
-from gan_bench.text import figure, listed, many, sanitize
+from gan_bench.text import figure, listed, many, percent, sanitize
 
 Verdict = Literal["pass", "improvement", "regression", "incomparable", "diverged", "not measured"]
 EXIT_CODES: Final[dict[Verdict, int]] = {
@@ -68,7 +68,7 @@ class GateRow:
         return self.baseline.implementation if self.distinct else self.baseline.label
 
     @property
-    def tripped(self) -> bool:
+    def fails(self) -> bool:
         """True if the row fails, unless a rerun passes."""
         return EXIT_CODES[self.verdict] == 1
 
@@ -100,7 +100,7 @@ def assess(
     fresh = fresh_seeds(baseline, candidate)
     if metric != SPEED and seeds is None:
         own = paired_seeds(baseline, candidate, metric, margin)
-        if own.settles(candidate, fresh):
+        if own.is_enough(candidate, fresh):
             kind: Verdict = "improvement" if own.improvement else "pass"
             return replace(row, verdict=kind, why=own.why, seeds=own.seeds, paired=own.means)
     chosen = fresh if seeds is None else seeds
@@ -167,7 +167,7 @@ def confirmed(first: GateRow, rerun: GateRow) -> GateRow:
     """Return the verdict of the rerun, which alone counts, with the reason of both tests."""
     seeds = listed([str(seed) for seed in first.seeds], 6)
     words = f"seeds {seeds} failed ({first.why})"
-    if rerun.tripped:
+    if rerun.fails:
         why = f"{words}, and so did the fresh seeds: {rerun.why}"
     elif EXIT_CODES[rerun.verdict] == 0:
         why = f"{words}, but the fresh seeds alone passed: {rerun.why}"
@@ -204,7 +204,7 @@ def _with_verdict(
     if worse.rejected:
         return replace(row, verdict="regression", why=f"{change}, beyond the bound{also}")
     if row.crashed:
-        return replace(row, why=f"{change}, but not every run finished{row.unmeasured}")
+        return replace(row, why=f"{change}, but not every run succeeded{row.unmeasured}")
     if better.rejected:
         why = f"{change}, better by more than chance and the margin allow{also}"
         return replace(row, verdict="improvement", why=why)
@@ -215,7 +215,7 @@ def _with_verdict(
 def _change(measured: Measured) -> str:
     before, after = measured.mean
     if measured.scale == "ratio" or before > 0:
-        return f"{after / before - 1:+.1%}"
+        return percent(after / before - 1, 1, signed=True)
     return f"{'+' * (after > before)}{figure(after - before)}"
 
 

@@ -16,7 +16,7 @@ from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import Job, Record
-from gan_bench.results.status import FINISHED, RETRIED_ON_REQUEST, Status
+from gan_bench.results.status import RETRIED_ON_REQUEST, REUSED, Status
 from gan_bench.scoring.features import Scoring
 from gan_bench.system.calibration import LoadMeter, probe
 from gan_bench.system.files import DiskFull, is_full
@@ -74,7 +74,7 @@ def action(folder: RunFolder, options: Options) -> Action:
     # A finished run whose files were deleted runs again.
     complete = folder.spec.exists() and (record.status != "ok" or folder.losses.exists())
     cannot_make = record.status == "unsupported" and record.spec.cannot_make is not None
-    return "reuse" if (record.status in FINISHED or cannot_make) and complete else "run"
+    return "reuse" if (record.status in REUSED or cannot_make) and complete else "run"
 
 
 def obstacle_of(spec: RunSpec) -> tuple[Status, str] | None:

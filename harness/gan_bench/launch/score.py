@@ -128,7 +128,7 @@ def score_missing(
     """Compute the missing scores and grids of a run; return the first problem, or None.
 
     Once the first features have scored every snapshot, it deletes the snapshots before the last,
-    except those that other features still miss.
+    except those that other features still miss. With ``keep_samples``, it keeps all snapshots.
     """
     main = scoring.features[0]
     tasks = _missing(folder, spec, scoring)
@@ -158,6 +158,7 @@ def score(
     problems = []
     for features in dict.fromkeys(task.features for task in tasks):
         request = ScoringRequest(
+            run=folder.path,
             tasks=tuple(task for task in tasks if task.features == features),
             dataset=spec.dataset,
             data_sha256=spec.data_sha256,
@@ -167,9 +168,8 @@ def score(
             threads=threads,
             cache=scoring.cache,
         )
-        sent = {"run": str(folder.path), "request": request.model_dump(mode="json")}
         try:
-            problem = ask("gan_bench.scoring", sent, log=folder.path / "score.log")
+            problem = ask("gan_bench.scoring", request, log=folder.path / "score.log")
         except ChildDied as error:
             problem = f"the scorer {error}"
         if problem is not None:

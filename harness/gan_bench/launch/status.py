@@ -73,8 +73,8 @@ class RunStatus:
 class Scan:
     """Reads the status of all planned runs from their files, repeatedly.
 
-    Each call of `look` lists the folder of runs once and opens only files that may have changed.
-    It reads a final record once, and only the end of a journal.
+    Each call of `statuses` lists the folder of runs once, and opens only files that may have
+    changed. It reads a final record once, and only the end of a journal.
     """
 
     def __init__(self, results: ResultsFolder) -> None:
@@ -85,7 +85,7 @@ class Scan:
         self._heads: dict[str, RecordHead] = {}
         self._scored: set[str] = set()
 
-    def look(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
+    def statuses(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
         """Return the status of every run, in the order of the plans."""
         folders = self._folders()
         for run_id in sorted(folders - self._steps.keys()):
@@ -200,7 +200,7 @@ def _without_record(
         return "pending", f"{job.ended}; `gan-bench run` starts it again" if job else ""
     if journal.silent_s < _SILENT_S and not journal.ended:
         return "running", f"attempt {journal.attempt}"
-    return "pending", f"{job.ended if job else 'interrupted'}; `gan-bench run` continues it"
+    return "pending", f"{job.ended if job else 'interrupted'}; `gan-bench run` resumes it"
 
 
 def _with_job(
@@ -210,7 +210,7 @@ def _with_job(
     if job_state.state == "running":
         attempt = f"job {job}, attempt {journal.attempt}"
         return "running", attempt if journal.attempt else f"job {job} starts"
-    waits = "waits to continue" if journal.attempt else "waits"
+    waits = "waits to resume" if journal.attempt else "waits"
     why = f" ({job_state.why})" if job_state.why else ""
     return "pending", f"job {job} {waits}{why}"
 

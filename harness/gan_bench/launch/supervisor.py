@@ -88,14 +88,14 @@ class _Limits:
             self._last_sign = now  # this process was suspended, and perhaps the worker, too
         self._looked = now
         if self._terminated is None:
-            self._look(process, now)
+            self._check(process, now)
             if interrupts or self.timed_out or self.silent_s is not None:
                 self._terminated = now
                 signal_group(process, signal.SIGTERM)
         elif now - self._terminated > self._grace_s or interrupts > self._tolerated:
             signal_group(process, signal.SIGKILL)
 
-    def _look(self, process: subprocess.Popen[bytes], now: float) -> None:
+    def _check(self, process: subprocess.Popen[bytes], now: float) -> None:
         self.timed_out = self._timeout_s is not None and now - self._started > self._timeout_s
         if now - self._last_sign > self._silence_s:
             self.silent_s = now - self._last_sign

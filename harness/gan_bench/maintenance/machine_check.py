@@ -120,7 +120,8 @@ def check_node(
 ) -> list[Finding]:
     """Submit one job that checks its node, and wait for its findings.
 
-    ``say`` gets the job's id and state whenever the state changes.
+    ``pythons`` has interpreters by framework (default: this one). ``say`` gets the job's id and
+    state whenever the state changes.
 
     Raises
     ------

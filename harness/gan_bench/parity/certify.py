@@ -45,14 +45,15 @@ def pairs(
 ) -> tuple[list[Pair], list[str]]:
     """Return the pairs to compare, and a sentence for each implementation that cannot be compared.
 
-    The targets are a recipe, or two implementations as names or paths, or none: then all recipes
-    with several registered implementations. The shape is that of the images.
+    The targets are one recipe, or two implementations (names or paths). Without targets, all
+    recipes with several registered implementations are compared. ``shape`` is (height, width,
+    channels) of the images.
 
     Raises
     ------
     UsageError
-        A target is unknown or there is no pair; or one of two named implementations cannot be
-        imported or lacks its framework, or their recipes or recipe values differ.
+        A target is unknown, or there is no pair. Or two implementations were named, and one of them
+        cannot be imported or lacks its framework, or their recipes or recipe values differ.
     """
     if len(targets) > 2:
         raise UsageError("Name one recipe, or two implementations to compare, or nothing for all.")

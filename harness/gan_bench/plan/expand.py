@@ -17,9 +17,10 @@ from gan_bench.text import did_you_mean, timestamp
 def expand(
     request: Request, command: str, place: Place | None = None, *, fetch: bool = True
 ) -> Plan:
-    """Return all requested runs: seed by seed, and within a seed the frameworks interleaved.
+    """Return all requested runs, ordered by seed, and for each seed by target.
 
-    Without a place they will be executed on this machine. Without ``fetch`` nothing is downloaded.
+    ``place`` is where they are to be run (default: this machine). Without ``fetch`` nothing is
+    downloaded.
 
     Raises
     ------

@@ -236,7 +236,7 @@ def describe_here(
     """Describe a target by importing its recipe, or its trainer if the recipe is not registered.
 
     ``values`` are the recipe's fields that differ from their defaults; strings are parsed by field
-    type.
+    type. ``shape`` is (height, width, channels) of the images.
     """
     implementation = plugin_in(*split_path(target)) if is_path(target) else registered()[target]
     point = None if is_path(target) else recipe_entry_point(implementation.recipe)

@@ -7,9 +7,9 @@ Status = Literal["ok", "diverged", "timeout", "oom", "killed", "error", "missing
 RETRIED_ON_REQUEST: Final = frozenset({"error", "oom", "timeout", "diverged"})
 """Failures that ``--retry`` runs again."""
 RETRIED_ALWAYS: Final = frozenset({"killed", "missing", "unsupported"})
-"""Statuses that every `gan-bench run` continues or tries again: a package, a data set or a device
+"""Statuses that every `gan-bench run` resumes or tries again: a package, a data set or a device
 may be there now. Only a recipe that cannot make the images is not asked again."""
-FINISHED: Final = RETRIED_ON_REQUEST | {"ok"}
+REUSED: Final = RETRIED_ON_REQUEST | {"ok"}
 """Statuses that are not run again without ``--retry`` or ``--force``."""
 FAILED: Final = RETRIED_ON_REQUEST | {"killed"}
 """Statuses of runs that started and did not succeed. A run whose framework is not installed, or

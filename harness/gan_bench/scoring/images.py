@@ -24,6 +24,7 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.scoring.array_file import ArrayFile, Images
 from gan_bench.streams import Stream, generator
 from gan_bench.system.files import is_folder
+from gan_bench.text import many
 
 _MAKE_AGAIN, _TRAIN_AGAIN = "make it again", "run the training again"
 _SPLITS: tuple[SplitName, ...] = ("train", "test")
@@ -374,7 +375,7 @@ def _count_and_shape(path: Path, label: str, remedy: str) -> tuple[int, tuple[in
 def _at_least_two(count: int, source: str) -> int:
     if count < 2:
         raise UsageError(
-            f"{source} has {count or 'no'} image{'' if count == 1 else 's'}; at least two are "
+            f"{source} has {many(count, 'image') if count else 'no images'}; at least two are "
             "needed for a distance."
         )
     return count

@@ -223,7 +223,7 @@ class Scorer:
         return Floor(values, reason_of_first)
 
     def scores(self, rows: Sequence[Score], floor: Floor, began: float) -> Scores:
-        """Return the content of a score file; the work began at this `time.perf_counter`."""
+        """Return the content of a score file; ``began`` is `time.perf_counter()` at the start."""
         return Scores(
             status="ok",
             warnings=self.warnings,

@@ -314,7 +314,7 @@ class DiskFull(GanBenchError):
     def __init__(self, where: Path) -> None:
         super().__init__(
             f"There is no space left for {where}: free some, or raise your quota or file limit, "
-            "and the same command continues; finished runs are kept."
+            "and the same command resumes; finished runs are kept."
         )
 
 
@@ -346,7 +346,7 @@ def writing(results: Path) -> Iterator[None]:
             raise DiskFull(results) from error
         raise GanBenchError(
             f"The results folder {results} cannot be written ({error.strerror or error}: "
-            f"{error.filename}); finished runs are kept, and the same command continues."
+            f"{error.filename}); finished runs are kept, and the same command resumes."
         ) from error
 
 

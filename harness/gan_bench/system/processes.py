@@ -79,7 +79,7 @@ STOPPED_EXIT_CODE = 75
 """The worker was interrupted and ended after a checkpoint (EX_TEMPFAIL)."""
 STACKS_SIGNAL = signal.SIGUSR1
 """Makes a worker write its threads' stacks to its log, even if it hangs."""
-DISK_FULL = "there is no space left for the results; free some, and the same command continues"
+DISK_FULL = "there is no space left for the results; free some, and the same command resumes"
 _PR_SET_CHILD_SUBREAPER = 36
 _END_S = 10.0
 """How long a killed process may take to end, for example in a driver call."""

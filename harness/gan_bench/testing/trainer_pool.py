@@ -18,6 +18,7 @@ from gan_bench.data.draws import Inputs
 from gan_bench.recipe import Recipe
 from gan_bench.streams import GlobalState, Stream, generator, seeded
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, attempt
+from gan_bench.text import figure
 from gan_bench.trainer import Trainer
 
 STEPS: Final = 4
@@ -403,5 +404,5 @@ def difference(first: Mapping[str, NDArray[Any]], second: Mapping[str, NDArray[A
             return f"{name} is {a.dtype} {a.shape} and {b.dtype} {b.shape}"
         if a.tobytes() != b.tobytes():
             gap = np.abs(a.astype(np.float64) - b.astype(np.float64)).max()
-            return f"{name} differs by up to {gap:.2g}"
+            return f"{name} differs by up to {figure(gap, 2, whole=True)}"
     return None

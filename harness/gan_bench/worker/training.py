@@ -33,6 +33,7 @@ from gan_bench.streams import GlobalState, seeded
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb
+from gan_bench.text import many
 from gan_bench.trainer import Trainer, Unsupported
 
 _OUT_OF_MEMORY = (
@@ -230,7 +231,8 @@ class Training:
         except GanBenchError as error:
             self._refuse_checkpoint("the losses up to the last checkpoint are damaged", error)
         if step > (steps := min(self.spec.steps, len(losses))):
-            why = f"the last checkpoint is of step {step}, but the run has only {steps} steps"
+            has = many(steps, "step")
+            why = f"the last checkpoint is of step {step}, but the run has only {has}"
             self._refuse_checkpoint(why, None)
         try:
             self._call(lambda: self.trainer.load(path))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from gan_bench.cli.views.tables import count, print_table, state
+from gan_bench.cli.views.tables import print_table, state
 from gan_bench.compare import Comparison
 from gan_bench.compare.output import comparison_answer, cost_table, method, notes, verdict_table
 from gan_bench.errors import GanBenchError
@@ -21,7 +21,17 @@ from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores, ScoresHead, why_not_scored
 from gan_bench.results.status import NOT_SCORED
 from gan_bench.results.training_files import last_checkpoint, read_losses
-from gan_bench.text import MISSING, Column, Table, duration, figure, interval, listed, percent
+from gan_bench.text import (
+    MISSING,
+    Column,
+    Table,
+    count,
+    duration,
+    figure,
+    interval,
+    listed,
+    percent,
+)
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _GAP = " "
@@ -89,11 +99,11 @@ def print_record(
     points = {point.step: point for point in record.evaluation_points}
     rows = [
         ("steps", f"{record.steps_done:,} of {record.spec.steps:,}"),
-        ("images/s", count(record.images_per_s)),
+        ("images/s", figure(record.images_per_s)),
         ("import, set-up", f"{duration(record.import_s)}, {duration(record.setup_s)}"),
         ("warm-up", duration(record.warmup_s)),
         ("training", duration(record.train_s)),
-        ("peak memory", f"{count(record.peak_rss_mb)} MB"),
+        ("peak memory", f"{figure(record.peak_rss_mb)} MB"),
         ("attempts", record.attempts),
         ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
         *_job(record),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from gan_bench.report.samples import Samples
+from gan_bench.text import percent
 
 MOST_ROWS = 24
 """Maximum number of implementations in a chart: there are no more distinct colours and styles."""
@@ -100,6 +101,7 @@ def _extremes(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
     for label, shares in rows:
         least, most = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
         texts.append(
-            f"{label} from {shares[least]:.1%} of class {least} to {shares[most]:.1%} of {most}"
+            f"{label} from {percent(shares[least], 1)} of class {least} to "
+            f"{percent(shares[most], 1)} of {most}"
         )
     return "; ".join(texts)

@@ -221,7 +221,7 @@ def _published(claim: Claim, every: Sequence[Measures], row: Row) -> _Finding:
             what = measures.describe(claim.measure)
             texts.append(f"{what}: {figure(statistics.fmean(found))}{spread}, {seeds}")
     texts = texts or ["nothing was scored"]
-    measured = "; ".join([*texts, f"published: {claim.value:.2f}"])
+    measured = "; ".join([*texts, f"published: {figure(claim.value, 4)}"])
     return _Finding(claim, row.label, measured, None, claim.untestable or "")
 
 

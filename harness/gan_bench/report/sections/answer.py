@@ -13,7 +13,7 @@ from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime
 from gan_bench.metrics import SPEED, metric
 from gan_bench.results.status import NOT_SCORED
-from gan_bench.text import duration, factor, figure, listed, many
+from gan_bench.text import duration, factor, figure, listed, many, percent
 
 NAMED = 4
 """Implementations that a sentence names before it counts the rest."""
@@ -280,7 +280,7 @@ def caveats(summary: Summary) -> list[str]:
     if shared:
         most = max(record.circumstances.other_load or 0.0 for record in shared)
         found.append(
-            f"Other processes used up to {most:.0%} of the processors during "
+            f"Other processes used up to {percent(most, 0)} of the processors during "
             f"{len(shared)} of {many(len(records), 'finished run')}, so times are less reliable."
         )
     seen = sorted(label for label, row in summary.rows.items() if row.saw_reference)

@@ -11,7 +11,7 @@ from gan_bench.plan import RunSpec
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Protocol, Scores, differences
-from gan_bench.text import MISSING, Column, Table, figure, interval, listed, many
+from gan_bench.text import MISSING, Column, Table, figure, interval, listed, many, percent
 
 T = TypeVar("T", bound=Hashable)
 
@@ -121,7 +121,8 @@ def _load(records: Sequence[Record]) -> tuple[str, ...]:
     alone = [record.circumstances.device_exclusive for record in records]
     texts = []
     if loads:
-        texts.append(f"other processes used {min(loads):.0%} to {max(loads):.0%} of the processors")
+        least, most = percent(min(loads), 0), percent(max(loads), 0)
+        texts.append(f"other processes used {least} to {most} of the processors")
     if True in alone or False in alone:
         texts.append(
             f"the device was exclusive in {alone.count(True)} of {many(len(alone), 'run')}"

@@ -20,6 +20,7 @@ from gan_bench.scoring.features.inception_weights import (
 )
 from gan_bench.scoring.features.model_cache import cached_model, check_packages, make_model
 from gan_bench.system.files import file_sha256
+from gan_bench.text import percent
 
 if TYPE_CHECKING:
     from gan_bench.scoring.features.onnx_model import FeatureModel
@@ -176,9 +177,9 @@ def _no_better_than_chance(dataset: Dataset, facts: Mapping[str, Any]) -> str | 
         return None
     label = data.label(dataset.name)
     return (
-        f"The lenet of {label} is no better than chance: it recognises {accuracy:.1%} of "
-        f"{len(labels):,} test images, and {chance:.1%} are of the largest class. Check the "
-        "labels, train it with more --epochs or images, or score with --features inception."
+        f"The lenet of {label} is no better than chance: it recognises {percent(accuracy, 1)} of "
+        f"{len(labels):,} test images, and {percent(chance, 1)} are of the largest class. Check "
+        "the labels, train it with more --epochs or images, or score with --features inception."
     )
 
 

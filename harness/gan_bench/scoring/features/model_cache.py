@@ -18,6 +18,7 @@ from gan_bench.system.files import (
     write_atomically,
     write_json_atomically,
 )
+from gan_bench.text import many
 
 _FEATURES = "features"
 
@@ -124,7 +125,7 @@ class CacheSize:
 
     def __str__(self) -> str:
         """Return e.g. ``3 entries, 12.3 MB in ~/.cache/gan-bench/reference``."""
-        entries = "1 entry" if self.entries == 1 else f"{self.entries:,} entries"
+        entries = many(self.entries, "entry", "entries")
         return f"{entries}, {self.bytes / 1e6:,.1f} MB in {self.folder}"
 
 
