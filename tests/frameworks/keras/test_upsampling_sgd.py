@@ -28,8 +28,8 @@ SMALL = {
 }
 
 
-def trainer(device="cpu", **knobs):
-    recipe = recipes.UpsamplingSgd(**(SMALL | knobs))
+def trainer(device="cpu", **values):
+    recipe = recipes.UpsamplingSgd(**(SMALL | values))
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)
     made = UpsamplingSgd(
         recipe, images, np.zeros(50, np.int64), device=device, planned_steps=10, seed=0

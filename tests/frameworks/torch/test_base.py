@@ -16,7 +16,7 @@ from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.streams import GlobalState, seeded  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
-from gan_bench_recipes.base import LayeredRecipe, knob  # noqa: E402
+from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
 from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
 from gan_bench_torch.base import TorchTrainer, cross_entropy, descend  # noqa: E402
 
@@ -29,8 +29,8 @@ class Recipe(LayeredRecipe):
     name: ClassVar[str] = "small"
     origin: ClassVar[str] = "torch"
     source: ClassVar[str] = "a test"
-    batch_size: int = knob(4, "images in a batch", "chosen", ge=1)
-    epochs: int = knob(1, "passes over the data", "chosen", ge=1)
+    batch_size: int = hyperparameter(4, "images in a batch", "chosen", ge=1)
+    epochs: int = hyperparameter(1, "passes over the data", "chosen", ge=1)
 
     def generator(self) -> Network:
         return Network((self.latent_size,), (Dense(784, *START),))

@@ -24,8 +24,8 @@ SLOPE = float(np.float32(0.2))  # as TensorFlow keeps it in any dtype
 SMALL = {"batch_size": 8, "generator_channels": 8, "discriminator_channels": 4}
 
 
-def trainer(device="cpu", **knobs):
-    recipe = recipes.Dcgan(**(SMALL | knobs))
+def trainer(device="cpu", **values):
+    recipe = recipes.Dcgan(**(SMALL | values))
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)
     made = Dcgan(recipe, images, np.zeros(50, np.int64), device=device, planned_steps=10, seed=0)
     made.set_weights(recipe.initial_weights(0))
@@ -138,8 +138,8 @@ def test_three_steps_equal_an_independent_computation_in_float64():
 
 @pytest.mark.parametrize(("p", "k"), [(1, 3), (2, 1)])
 def test_dcgan_3g_updates_p_and_k_times_each_on_fresh_noise(p, k):
-    knobs = {"dtype": "float64", "discriminator_steps": p, "generator_steps": k}
-    recipe = dcgan_3g.Dcgan3g(**(SMALL | knobs))
+    values = {"dtype": "float64", "discriminator_steps": p, "generator_steps": k}
+    recipe = dcgan_3g.Dcgan3g(**(SMALL | values))
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)
     labels = np.zeros(50, np.int64)
     tested = Dcgan3g(recipe, images, labels, device="cpu", planned_steps=2, seed=0)
