@@ -10,7 +10,6 @@ from gan_bench_recipes.layers import (
     Convolution,
     Dense,
     GlorotUniform,
-    Layer,
     Network,
     Reshape,
     TransposedConvolution,
@@ -76,10 +75,8 @@ class Baseline(Simultaneous, KerasAdam, KerasBatchNorm):
                 Reshape((7, 7, 4 * channels)),
                 TransposedConvolution(2 * channels, 5, 1, "same", kernel),  # 7 x 7
                 BatchNormalisation(Constant(1.0)),
-                *self.after_first(),
                 TransposedConvolution(channels, 5, 2, "same", kernel),  # 14 x 14
                 BatchNormalisation(Constant(1.0)),
-                *self.after_second(),
                 TransposedConvolution(1, 5, 2, "same", kernel),  # 28 x 28
             ),
         )
@@ -93,20 +90,7 @@ class Baseline(Simultaneous, KerasAdam, KerasBatchNorm):
             (
                 Convolution(channels, 5, 2, "same", *initial),  # 14 x 14
                 Convolution(2 * channels, 5, 2, "same", *initial),  # 7 x 7
-                *self.before_dense(),
                 Reshape((-1,)),
                 Dense(1, *initial),
             ),
         )
-
-    def after_first(self) -> tuple[Layer, ...]:
-        """Return the layers after the generator's first transposed convolution."""
-        return ()
-
-    def after_second(self) -> tuple[Layer, ...]:
-        """Return the layers after the generator's second transposed convolution."""
-        return ()
-
-    def before_dense(self) -> tuple[Layer, ...]:
-        """Return the layers before the discriminator's dense one."""
-        return ()
