@@ -229,7 +229,7 @@ def test_a_failure_has_a_certificate_too_and_names_what_failed(twins):
         (
             "def train(self, batches, latents): return super().train(batches, latents).generator",
             "failed",
-            "AttributeError",
+            "train returned numpy.ndarray, the contract says gan_bench.trainer.Losses",
         ),
         (
             """
