@@ -237,6 +237,8 @@ def test_with_code_of_an_unknown_name_all_code_beside_it_counts(write, way):
             ".venv/a.py": "",
         }
     )
+    (folder / ".#gan.py").symlink_to("nobody@nowhere.1")  # an editor's lock
+    (folder / "gone.py").symlink_to("nowhere.py")
     before = sha256(folder / "gan.py")
     write({"results/old.py": "x = 1", ".venv/a.py": "x = 1", "nets/data.json": "1"})
     assert sha256(folder / "gan.py") == before

@@ -305,11 +305,13 @@ def _all_beside(file: Path) -> dict[str, Path]:
     top = root / file.relative_to(root).parts[0]
     found: dict[str, Path] = {}
     start = top if top.is_dir() else root
+    if _is_foreign(start):  # a single module that is installed
+        return found
     for folder, folders, names in os.walk(start):
         folders[:] = sorted(name for name in folders if not _is_foreign(Path(folder, name)))
         for name in names:
-            if name.endswith(".py"):
-                path = Path(folder, name)
+            path = Path(folder, name)
+            if name.endswith(".py") and not name.startswith(".") and path.is_file():
                 found[f"{_BESIDE}{path.relative_to(start).as_posix()}"] = path
         if len(found) > _MOST_FILES:
             raise UsageError(
