@@ -36,8 +36,10 @@ def loss_table(losses: Losses, steps: int, dtype: str) -> NDArray[np.float32]:
         if values is None and name in _OPTIONAL:
             continue
         if (values := _array(f"train returned {name}", values)).shape != (steps,):
+            several = values.ndim == 2 and len(values) == steps
             raise ContractError(
                 f"train returned {name} of {values.shape}, the contract says ({steps},)"
+                + (": of several updates their mean, .mean(axis=1)" if several else "")
             )
         if values.dtype != dtype:
             raise ContractError(

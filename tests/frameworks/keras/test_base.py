@@ -1,6 +1,7 @@
 """What plugins build on `KerasTrainer`: every variable has a name, further networks, few losses."""
 
 import json
+import re
 from typing import ClassVar
 
 import numpy as np
@@ -412,3 +413,28 @@ def test_a_traced_function_goes_on_with_kerass_generator_that_it_was_traced_with
     assert [other().numpy().tolist() for _ in range(3)] == expected
     first.restore()
     assert [one().numpy().tolist() for _ in range(3)] == expected
+
+
+class Average:
+    """A helper that is no layer."""
+
+    def __init__(self, network):
+        self.shadow = keras.models.clone_model(network)
+
+
+@pytest.mark.parametrize(
+    ("make", "path"),
+    [
+        (lambda t: keras.Variable(1.0), "more"),
+        (lambda t: {"beta": tf.Variable(2.0)}, "more_beta"),
+        (lambda t: Average(t.generator), "more.shadow"),
+    ],
+)
+def test_variables_that_no_network_has_are_refused(make, path):
+    class Holds(Small):
+        def build_networks(self):
+            super().build_networks()
+            self.more = make(self)
+
+    with pytest.raises(UsageError, match=rf"^{re.escape(path)} of \w+ has variables that no"):
+        built(Holds)
