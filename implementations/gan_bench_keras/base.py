@@ -397,21 +397,14 @@ def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 _NOT_SEARCHED = frozenset(
     (
-        "builtins",
-        "functools",
-        "types",
-        "numpy",
-        "keras",
-        "tensorflow",
-        "gan_bench",
-        "gan_bench_keras",
+        *("builtins", "functools", "types", "numpy", "keras", "tensorflow"),
+        *("gan_bench", "gan_bench_keras"),
     )
 )
 
 
-def _held(values: Mapping[str, Any], seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
+def _held(values: Mapping[str, Any], seen: set[int]) -> Iterator[tuple[str, Any]]:
     """Yield values as `_named` does, and what objects of a plugin's own classes hold."""
-    seen = set() if seen is None else seen
     for name, value in _named(values):
         yield name, value
         kind = type(value)

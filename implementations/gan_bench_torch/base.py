@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -399,11 +399,9 @@ def _memory_format(network: nn.Module) -> torch.memory_format:
 _REGISTERED = frozenset({"_parameters", "_buffers", "_modules"})
 
 
-def _named(values: Mapping[str, Any], leave_out: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
+def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``."""
     for name, value in values.items():
-        if name in leave_out:
-            continue
         if isinstance(value, list | tuple):
             yield from _named({f"{name}_{index}": item for index, item in enumerate(value)})
         elif isinstance(value, dict):
@@ -417,9 +415,8 @@ _NOT_SEARCHED = frozenset(
 )
 
 
-def _held(values: Mapping[str, Any], seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
+def _held(values: Mapping[str, Any], seen: set[int]) -> Iterator[tuple[str, Any]]:
     """Yield values as `_named` does, and what objects of a plugin's own classes hold."""
-    seen = set() if seen is None else seen
     for name, value in _named(values):
         yield name, value
         kind = type(value)
