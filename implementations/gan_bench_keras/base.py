@@ -316,12 +316,16 @@ class KerasTrainer(ABC):
         seen: set[int] = set()
         networks = [id(network) for network in self._networks().values()]
         for path, value in _held(vars(self), {id(self)}):
-            is_variable = isinstance(value, keras.Variable | tf.Variable) and value.trainable
+            # The trainer's own attributes are in checkpoints, those of its objects are not.
+            is_variable = isinstance(value, keras.Variable | tf.Variable) and (
+                value.trainable or "." in path
+            )
             if is_variable or (isinstance(value, keras.Layer) and id(value) not in networks):
                 raise UsageError(
                     f"{path} of {type(self).__name__} has variables that no network has, so they "
-                    "are not among the weights; make a variable with add_weight in a layer, and a "
-                    "further network an attribute of the trainer."
+                    "are not among the weights; make a variable with add_weight in a layer, a "
+                    "further network an attribute of the trainer, and a variable that is not "
+                    "trained an attribute of the trainer with trainable=False."
                 )
         for name, network in self._networks().items():
             index = 0

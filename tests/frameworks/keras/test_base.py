@@ -240,7 +240,7 @@ class Averaged(Small):
             keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(1)])
         ]
         self.both = keras.Sequential([self.generator, self.discriminator])
-        self.count = tf.Variable(0.0)
+        self.count = tf.Variable(0.0, trainable=False)
         self.seeds = keras.random.SeedGenerator(3)
 
     def build_optimisers(self):
@@ -422,12 +422,18 @@ class Average:
         self.shadow = keras.models.clone_model(network)
 
 
+class Count:
+    def __init__(self):
+        self.steps = tf.Variable(0.0, trainable=False)
+
+
 @pytest.mark.parametrize(
     ("make", "path"),
     [
         (lambda t: keras.Variable(1.0), "more"),
         (lambda t: {"beta": tf.Variable(2.0)}, "more_beta"),
         (lambda t: Average(t.generator), "more.shadow"),
+        (lambda t: Count(), "more.steps"),
     ],
 )
 def test_variables_that_no_network_has_are_refused(make, path):
