@@ -24,8 +24,10 @@ def loss_table(losses: object, steps: int, recipe: Recipe) -> NDArray[np.float32
     table = np.full((steps, len(recipe.losses)), np.nan, dtype=np.float32)
     for name, values in declared_losses(losses, recipe, "train").items():
         if (values := _array(f"train returned {name}", values)).shape != (steps,):
+            several = values.ndim == 2 and len(values) == steps
             raise ContractError(
                 f"train returned {name} of {values.shape}, the contract says ({steps},)"
+                + (": of several updates their mean, .mean(axis=1)" if several else "")
             )
         if values.dtype != recipe.dtype:
             raise ContractError(

@@ -13,9 +13,12 @@ import hashlib
 import importlib
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -110,8 +113,12 @@ class GlobalState:
             if states[1:] and torch.cuda.is_available():
                 for device in range(min(torch.cuda.device_count(), len(states) - 1)):
                     torch.cuda.set_rng_state(states[1 + device], device)
+        elif _seeds:
+            _seed_torch(_seeds[-1])  # imported since, or not yet
         if "tensorflow" in self.values:
             self._restore_tensorflow(importlib.import_module("tensorflow"))
+        elif _seeds:
+            _seed_tensorflow(_seeds[-1])
         keras = _imported(_KERAS_STATE, "get_global_attribute")
         if "keras" in self.values:
             seeds = importlib.import_module("keras").random
@@ -142,15 +149,18 @@ class GlobalState:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed the global generators of all imported libraries, for what is built in this context."""
-    words = np.random.SeedSequence(seed).generate_state(4)
+    """Seed the global generators of all libraries, for what is built in this context.
+
+    PyTorch and TensorFlow are seeded when they are imported if they are not yet, also later.
+    """
+    words = _words(seed)
+    _seeds[:] = [seed]
+    if not any(isinstance(finder, _SeedsImports) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _SeedsImports())
     random.seed(seed)
     np.random.seed(words)
-    if (torch := _imported("torch", "manual_seed")) is not None:
-        torch.manual_seed(seed)
-    if (context := _tensorflow()) is not None:
-        sys.modules["tensorflow"].random.set_seed(int(words[0]))
-        _stateful_ops().global_generator = None
+    _seed_torch(seed)
+    _seed_tensorflow(seed)
     if (keras := _imported(_KERAS_STATE, "get_global_attribute")) is not None:
         keras.set_global_attribute(_KERAS_GENERATOR, None)  # the next is seeded by Python's
     yield
@@ -160,6 +170,49 @@ def seeded(seed: int) -> Iterator[None]:
         tensorflow = importlib.import_module("tensorflow")
         generator = tensorflow.random.Generator.from_seed(int(words[1]))
         tensorflow.random.set_global_generator(generator)
+
+
+_seeds: list[int] = []
+"""The last seed of `seeded`."""
+
+
+def _words(seed: int) -> Any:
+    return np.random.SeedSequence(seed).generate_state(4)
+
+
+def _seed_torch(seed: int) -> None:
+    if (torch := _imported("torch", "manual_seed")) is not None:
+        torch.manual_seed(seed)
+
+
+def _seed_tensorflow(seed: int) -> None:
+    if _tensorflow() is not None:
+        sys.modules["tensorflow"].random.set_seed(int(_words(seed)[0]))
+        _stateful_ops().global_generator = None
+
+
+_SEED_AFTER = {"torch": _seed_torch, "tensorflow": _seed_tensorflow}
+
+
+class _SeedsImports(MetaPathFinder):
+    """Seeds a framework right after its import. Keras draws its seed from Python's generator."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name not in _SEED_AFTER:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        execute, seed_it = spec.loader.exec_module, _SEED_AFTER[name]
+
+        def execute_and_seed(module: ModuleType) -> None:
+            execute(module)
+            seed_it(_seeds[-1])
+
+        spec.loader.exec_module = execute_and_seed  # type: ignore[method-assign]
+        return spec
 
 
 _STATEFUL_OPS = "tensorflow.python.ops.stateful_random_ops"

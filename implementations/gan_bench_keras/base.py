@@ -357,6 +357,19 @@ class KerasTrainer(ABC):
         """
         names = _NAMES | self.own_tensors
         seen: set[int] = set()
+        networks = [id(network) for network in self._networks().values()]
+        for path, value in _held(vars(self), {id(self)}):
+            # The trainer's own attributes are in checkpoints, those of its objects are not.
+            is_variable = isinstance(value, keras.Variable | tf.Variable) and (
+                value.trainable or "." in path
+            )
+            if is_variable or (isinstance(value, keras.Layer) and id(value) not in networks):
+                raise UsageError(
+                    f"{path} of {type(self).__name__} has variables that no network has, so they "
+                    "are not among the weights; make a variable with add_weight in a layer, a "
+                    "further network an attribute of the trainer, and a variable that is not "
+                    "trained an attribute of the trainer with trainable=False."
+                )
         for name, network in self._networks().items():
             index = 0
             found: dict[str, tuple[keras.Variable, tuple[int, ...]]] = {}
@@ -427,6 +440,27 @@ def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _named({f"{name}_{key}": item for key, item in value.items()})
         else:
             yield name, value
+
+
+_NOT_SEARCHED = frozenset(
+    (
+        *("builtins", "functools", "types", "numpy", "keras", "tensorflow"),
+        *("gan_bench", "gan_bench_keras"),
+    )
+)
+
+
+def _held(values: Mapping[str, Any], seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """Yield values as `_named` does, and what objects of a plugin's own classes hold."""
+    for name, value in _named(values):
+        yield name, value
+        kind = type(value)
+        if kind.__module__.partition(".")[0] in _NOT_SEARCHED or isinstance(value, keras.Layer):
+            continue
+        if hasattr(value, "__dict__") and id(value) not in seen:
+            seen.add(id(value))
+            inside = {f"{name}.{key}": item for key, item in vars(value).items()}
+            yield from _held(inside, seen)
 
 
 def _variables(part: object) -> list[Any]:

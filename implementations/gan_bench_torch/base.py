@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan_bench.errors import UsageError
+from gan_bench.errors import ContractError, UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
@@ -296,6 +296,12 @@ class TorchTrainer(ABC):
             draws["real_labels"] = self.labels[batches]
         what = f"the update of {type(self).__name__}"
         found = declared_losses(self.update(real, draws), self.recipe, what)
+        for name, loss in found.items():
+            if not isinstance(loss, Tensor):
+                raise ContractError(
+                    f"{what} returned the loss {name} as {type(loss).__name__}; return the tensor "
+                    "itself, without .item()"
+                )
         self._reported = tuple(found)
         return torch.stack(
             [loss.mean() if loss.dim() else loss for loss in found.values()]
@@ -333,13 +339,14 @@ class TorchTrainer(ABC):
         """
         networks = self._networks()
         known = {id(tensor) for net in networks.values() for tensor in _all_tensors(net)}
-        for path, value in _named(vars(self)):
-            self._refuse_unknown(path, value, known)
+        for path, value in _held(vars(self), {id(self)}):
+            self._refuse_unknown(path, value, known, state=path not in vars(self))
         seen: set[int] = set()
         for name, network in networks.items():
             index = 0
             for path, layer in network.named_modules(prefix=name):
-                for attribute, value in _named(vars(layer), leave_out=_REGISTERED):
+                others = {k: v for k, v in vars(layer).items() if k not in _REGISTERED}
+                for attribute, value in _held(others, {id(self)}):
                     self._refuse_unknown(f"{path}.{attribute}", value, known)
                 found: dict[str, Tensor] = {}
                 for attribute, tensor, value, axes in self._tensors(layer):
@@ -384,18 +391,23 @@ class TorchTrainer(ABC):
                         name = "direction"
                     yield attribute, name, value, tuple(range(value.dim()))
 
-    def _refuse_unknown(self, path: str, value: object, known: set[int]) -> None:
-        """Raise if a value has tensors to train that are no parameters of a network."""
+    def _refuse_unknown(
+        self, path: str, value: object, known: set[int], *, state: bool = False
+    ) -> None:
+        """Raise if a value has tensors to train, or with ``state`` any, that no network has."""
         tensors: list[Tensor] = []
         if isinstance(value, nn.Module):
             tensors = _all_tensors(value)
-        elif isinstance(value, Tensor) and value.is_leaf and value.requires_grad:
+        elif isinstance(value, Tensor) and (
+            (value.is_leaf and value.requires_grad) or (state and value.is_floating_point())
+        ):
             tensors = [value]
         if any(id(tensor) not in known for tensor in tensors):
             raise UsageError(
                 f"{path} of {type(self).__name__} has tensors that PyTorch does not know as a part "
                 "of the network, so no optimiser and no checkpoint has them; use nn.Parameter, "
-                "nn.ParameterList or nn.ModuleList, in a network."
+                "nn.ParameterList or nn.ModuleList in a network, make a further network an "
+                "attribute of the trainer, and keep constants as NumPy arrays."
             )
 
 
@@ -430,17 +442,33 @@ def _memory_format(network: nn.Module) -> torch.memory_format:
 _REGISTERED = frozenset({"_parameters", "_buffers", "_modules"})
 
 
-def _named(values: Mapping[str, Any], leave_out: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
+def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``."""
     for name, value in values.items():
-        if name in leave_out:
-            continue
         if isinstance(value, list | tuple):
             yield from _named({f"{name}_{index}": item for index, item in enumerate(value)})
         elif isinstance(value, dict):
             yield from _named({f"{name}_{key}": item for key, item in value.items()})
         else:
             yield name, value
+
+
+_NOT_SEARCHED = frozenset(
+    ("builtins", "functools", "types", "numpy", "torch", "gan_bench", "gan_bench_torch")
+)
+
+
+def _held(values: Mapping[str, Any], seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """Yield values as `_named` does, and what objects of a plugin's own classes hold."""
+    for name, value in _named(values):
+        yield name, value
+        kind = type(value)
+        if kind.__module__.partition(".")[0] in _NOT_SEARCHED or isinstance(value, nn.Module):
+            continue
+        if hasattr(value, "__dict__") and id(value) not in seen:
+            seen.add(id(value))
+            inside = {f"{name}.{key}": item for key, item in vars(value).items()}
+            yield from _held(inside, seen)
 
 
 def _own_tensors(layer: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -548,7 +548,7 @@ def test_nothing_to_report_is_an_error_of_one_sentence(results, tmp_path):
 
 def test_an_output_folder_that_cannot_be_written_is_named(two_implementations, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"cannot be written to .*file.*--out"):
+    with pytest.raises(UsageError, match=r"cannot be written to .*file is not a folder\).*--out"):
         write_report(two_implementations, tmp_path / "file")
 
 

@@ -25,7 +25,7 @@ from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, gaussian
-from gan_bench.system.files import file_sha256
+from gan_bench.system.files import file_sha256, make_folder
 
 _LAYOUT = 1
 _NEW, _OLD = ".new-", ".old-"
@@ -175,7 +175,7 @@ class ReferenceCache:
         (entry / _ENTRY).write_text(json.dumps(content, indent=1), encoding="utf-8")
         assert self._folder is not None
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             self._sweep()
             new = Path(tempfile.mkdtemp(dir=self._folder, prefix=_NEW))
             try:
