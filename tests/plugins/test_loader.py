@@ -281,7 +281,7 @@ import json, sys
 from pathlib import Path
 from gan_bench.plugins.loader import load_seeded, plugin_in
 from gan_bench.plugins.registry import Implementation
-from gan_bench.streams import GlobalState, seeded
+from gan_bench.plugins.frameworks import GlobalState, seeded
 path = Path(sys.argv[1])
 one = Implementation(name="gan", framework=sys.argv[2], recipe="r", attribute="Gan", path=str(path))
 trainer = load_seeded(one, 3)

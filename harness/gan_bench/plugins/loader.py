@@ -13,7 +13,7 @@ from typing import Any
 from gan_bench.errors import UsageError
 from gan_bench.plugins import announce
 from gan_bench.plugins.describe import Description, describe_recipe
-from gan_bench.plugins.frameworks import frameworks
+from gan_bench.plugins.frameworks import frameworks, seeded
 from gan_bench.plugins.registry import (
     PRIVATE,
     Implementation,
@@ -27,7 +27,6 @@ from gan_bench.plugins.registry import (
     split_path,
 )
 from gan_bench.recipe import Recipe
-from gan_bench.streams import seeded
 from gan_bench.system.child import reply
 from gan_bench.trainer import contract_problem
 

@@ -13,8 +13,8 @@ import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
 from gan_bench.errors import ContractError, UsageError  # noqa: E402
+from gan_bench.plugins.frameworks import GlobalState, seeded  # noqa: E402
 from gan_bench.recipe import Draw  # noqa: E402
-from gan_bench.streams import GlobalState, seeded  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
 from gan_bench_keras.base import KerasTrainer, cross_entropy, descend, differentiate  # noqa: E402
