@@ -152,8 +152,8 @@ FRAMEWORK = Framework(("no-such-mlx",), "pip install mlx", "mlx", generators=(Ge
 
 
 def test_the_global_generators_of_another_framework_are_seeded_and_restored(installed, tmp_path):
-    kept = GlobalState.now()
     installed(MLX_RANDOM)
+    kept = GlobalState.now()
     (tmp_path / "mlx_library.py").write_text("import random\ndrawn, late = random.Random(), None\n")
     try:
         with seeded(5):
