@@ -7,10 +7,11 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib import metadata, util
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import Field, field_validator
 
@@ -258,50 +259,54 @@ def _imports(path: Path, module: str) -> set[str]:
     """Return the modules that a file's imports may load, as far as the text names them."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     found: set[str] = set()
-    for node in _nodes(path):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            dot = "." if node.module else ""
-            for name in (base, *(f"{base}{dot}{alias.name}" for alias in node.names)):
-                found |= _absolute(name, package)
-        elif isinstance(node, ast.Call) and _name_of(node.func) in _IMPORTERS:
-            named = [keyword.value for keyword in node.keywords if keyword.arg == "name"]
-            for value in [*node.args[:1], *named]:
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    found |= _absolute(value.value, package)
+    for name in _code_loaded(path.read_bytes()).names:
+        found |= _absolute(name, package)
     return found
 
 
-def _nodes(path: Path) -> Iterable[ast.AST]:
+class _CodeLoaded(NamedTuple):
+    """What a Python file's text says of the code that it imports or runs."""
+
+    names: frozenset[str]
+    """Modules, and attributes that may be modules; relative ones begin with dots."""
+    unknown: bool
+    """Whether the file imports or runs code whose name its text does not show."""
+
+
+# Most commands hash the same files once for each implementation that imports them.
+@lru_cache(maxsize=_MOST_FILES)
+def _code_loaded(source: bytes) -> _CodeLoaded:
+    names: set[str] = set()
+    unknown = False
     try:
-        return ast.walk(ast.parse(path.read_bytes(), str(path)))
-    except (SyntaxError, ValueError):
-        return ()  # compiled, or of another version of Python
-
-
-def _loads_unknown(path: Path) -> bool:
-    """Return whether a file imports or runs code whose name its text does not show."""
-    for node in _nodes(path):
-        if isinstance(node, ast.ImportFrom) and node.module in _IMPORT_TOOLS:
+        nodes = ast.walk(ast.parse(source))
+    except (SyntaxError, ValueError):  # compiled, or of another version of Python
+        nodes = iter(())
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            dot = "." if node.module else ""
+            names |= {base, *(f"{base}{dot}{alias.name}" for alias in node.names)}
             hidden = (*_IMPORTERS, *_LOADERS, *_BUILTINS)
-            if any(alias.asname and alias.name in hidden for alias in node.names):
-                return True
-        if not isinstance(node, ast.Call):
-            continue
-        name, of = _name_of(node.func), getattr(node.func, "value", None)
-        named = [keyword.value for keyword in node.keywords if keyword.arg == "name"]
-        constant = any(
-            isinstance(value, ast.Constant) and isinstance(value.value, str)
-            for value in [*node.args[:1], *named]
-        )
-        builtin = of is None or getattr(of, "id", "") == "builtins"  # not model.eval()
-        if name in _LOADERS or (
-            not constant and (name in _IMPORTERS or (name in _BUILTINS and builtin))
-        ):
-            return True
-    return False
+            if node.module in _IMPORT_TOOLS:
+                unknown |= any(alias.asname and alias.name in hidden for alias in node.names)
+        elif isinstance(node, ast.Call):
+            name, of = _name_of(node.func), getattr(node.func, "value", None)
+            given = [keyword.value for keyword in node.keywords if keyword.arg == "name"]
+            texts = {
+                value.value
+                for value in [*node.args[:1], *given]
+                if isinstance(value, ast.Constant) and isinstance(value.value, str)
+            }
+            builtin = of is None or getattr(of, "id", "") == "builtins"  # not model.eval()
+            if name in _IMPORTERS:
+                names |= texts
+            unknown |= name in _LOADERS or (
+                not texts and (name in _IMPORTERS or (name in _BUILTINS and builtin))
+            )
+    return _CodeLoaded(frozenset(names), unknown)
 
 
 def _all_beside(file: Path) -> dict[str, Path]:
@@ -390,7 +395,7 @@ def _sha256(files: dict[str, Path], own: frozenset[str], main: str = "") -> str:
                 if file is not None and _counts(name, file, own):
                     waiting[name] = file
     for path in list(found.values()):
-        if _loads_unknown(path):
+        if _code_loaded(path.read_bytes()).unknown:
             known = {file.resolve() for file in found.values()}
             beside = _all_beside(path).items()
             found |= {name: file for name, file in beside if file.resolve() not in known}

@@ -289,7 +289,7 @@ class Scorer:
             Prdc(self.name),
             ClassModes(self._classifier, self._no_classifier),
             NearestTraining(self._real.dataset, self._train_splits, seed=seed),
-            PixelBins(seed=seed),
+            PixelBins(self._cache, seed=seed),
             FidInfinity(self.name, seed=seed),
         )
 
