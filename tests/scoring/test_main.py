@@ -47,7 +47,7 @@ STEPS = (0, 50, 100)
 def request(run, features="lenet", *, metrics=("fid",), steps=STEPS, **changes):
     task = ScoringTask(features=FeatureChoice(features), metrics=metrics, steps=steps)
     values = {"dataset": "mnist-5k", "data_sha256": data.load("mnist-5k").sha256}
-    values |= {"samples": SAMPLES, "cache": False} | changes
+    values |= {"samples": SAMPLES} | changes
     return ScoringRequest(run=run, tasks=(task,), **values)
 
 
