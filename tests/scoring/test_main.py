@@ -17,7 +17,7 @@ from gan_bench.scoring import __main__ as child
 from gan_bench.scoring.features import FeatureChoice
 from gan_bench.system.child import ask
 
-SAMPLES = 500
+SAMPLES = 250
 
 
 @pytest.fixture(scope="module")
