@@ -72,4 +72,5 @@ def _norms(rows: tf.Tensor) -> tf.Tensor:
     """Return each row's Euclidean norm, with a derivative of 0, not NaN, for rows of zeros."""
     squares = tf.reduce_sum(tf.square(rows), 1)
     zero = squares == 0
-    return tf.where(zero, tf.zeros_like(squares), tf.sqrt(tf.where(zero, tf.ones_like(squares), squares)))
+    norms = tf.sqrt(tf.where(zero, tf.ones_like(squares), squares))
+    return tf.where(zero, tf.zeros_like(squares), norms)
