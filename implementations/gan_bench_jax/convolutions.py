@@ -1,0 +1,174 @@
+"""Square convolutions and their gradients, in the form that is fast on the device.
+
+A convolution takes large maps to small ones; a transposed one, its gradient, takes small maps to
+large ones. Kernels are (height, width, large channels, small channels).
+
+On a GPU all are XLA's own. On a CPU XLA computes plain convolutions fast and dilated ones, which
+are the gradients of those with a stride, in slow loops. There, `spread` is one plain convolution
+for each place within a stride, and `kernel_gradient` one matrix product for each of the kernel's
+pixels. Both do no more multiplications than the recipe counts.
+"""
+
+from functools import partial
+
+import jax
+from jax import Array, lax
+
+Padding = tuple[int, int]
+"""Rows of zeros above and below the large maps, and columns left and right of them."""
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def correlate(large: Array, kernel: Array, stride: int, padding: Padding) -> Array:
+    """Return the small maps of a convolution, (n, height, width, small channels)."""
+    return _plain(large, kernel, stride, (padding, padding))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def spread(small: Array, kernel: Array, stride: int, padding: Padding, length: int) -> Array:
+    """Return the large maps of a transposed convolution, (n, length, length, large channels)."""
+    return lax.platform_dependent(
+        small,
+        kernel,
+        cpu=partial(_spread_by_place, stride=stride, padding=padding, length=length),
+        default=partial(_spread_dilated, stride=stride, padding=padding, length=length),
+    )
+
+
+def kernel_gradient(large: Array, small: Array, size: int, stride: int, padding: Padding) -> Array:
+    """Return the gradient of the kernel, given that of the small (or of the large) maps."""
+    return lax.platform_dependent(
+        large,
+        small,
+        cpu=partial(_gradient_by_pixel, size=size, stride=stride, padding=padding),
+        default=partial(_gradient_dilated, size=size, stride=stride, padding=padding),
+    )
+
+
+def _correlate_forward(
+    large: Array, kernel: Array, stride: int, padding: Padding
+) -> tuple[Array, tuple[Array, Array]]:
+    return correlate(large, kernel, stride, padding), (large, kernel)
+
+
+def _correlate_backward(
+    stride: int, padding: Padding, kept: tuple[Array, Array], gradient: Array
+) -> tuple[Array, Array]:
+    large, kernel = kept
+    return (
+        spread(gradient, kernel, stride, padding, large.shape[1]),
+        kernel_gradient(large, gradient, len(kernel), stride, padding),
+    )
+
+
+def _spread_forward(
+    small: Array, kernel: Array, stride: int, padding: Padding, length: int
+) -> tuple[Array, tuple[Array, Array]]:
+    return spread(small, kernel, stride, padding, length), (small, kernel)
+
+
+def _spread_backward(
+    stride: int, padding: Padding, length: int, kept: tuple[Array, Array], gradient: Array
+) -> tuple[Array, Array]:
+    small, kernel = kept
+    return (
+        correlate(gradient, kernel, stride, padding),
+        kernel_gradient(gradient, small, len(kernel), stride, padding),
+    )
+
+
+correlate.defvjp(_correlate_forward, _correlate_backward)
+spread.defvjp(_spread_forward, _spread_backward)
+
+
+def _plain(
+    maps: Array,
+    kernel: Array,
+    stride: int,
+    padding: tuple[Padding, Padding],
+    dilation: int = 1,
+) -> Array:
+    return lax.conv_general_dilated(
+        maps,
+        kernel,
+        (stride, stride),
+        padding,
+        lhs_dilation=(dilation, dilation),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        precision=lax.Precision.HIGHEST,
+    )
+
+
+def _spread_dilated(
+    small: Array, kernel: Array, *, stride: int, padding: Padding, length: int
+) -> Array:
+    before = len(kernel) - 1 - padding[0]
+    after = length - (small.shape[1] - 1) * stride - 1 + padding[0]
+    around = (before, after)
+    flipped = lax.rev(kernel, (0, 1)).swapaxes(2, 3)
+    return _plain(small, flipped, 1, (around, around), dilation=stride)
+
+
+def _spread_by_place(
+    small: Array, kernel: Array, *, stride: int, padding: Padding, length: int
+) -> Array:
+    # Row stride * m + place of the large maps gets row m + offset of the small ones through the
+    # kernel's row i, for each i with stride * offset = place + padding - i.
+    count, entering = -(-length // stride), small.shape[1]
+    first = [(place + padding[0]) % stride for place in range(stride)]
+    taps = [len(range(i, len(kernel), stride)) for i in first]
+    around = []
+    for place in range(stride):
+        highest = (place + padding[0] - first[place]) // stride
+        lowest = highest - taps[place] + 1
+        around.append((-lowest, count - 1 + highest - (entering - 1)))
+    flipped = lax.rev(kernel, (0, 1)).swapaxes(2, 3)
+    last = len(kernel) - 1
+    rows = []
+    for row in range(stride):
+        columns = []
+        for column in range(stride):
+            # The kernel's rows first, first + stride, ... are these of the flipped kernel.
+            starts = [(last - first[place]) % stride for place in (row, column)]
+            part = flipped[starts[0] :: stride, starts[1] :: stride]
+            columns.append(_plain(small, part, 1, (around[row], around[column])))
+        rows.append(jax.numpy.stack(columns, 3))
+    places = jax.numpy.stack(rows, 2)  # (n, count, stride, count, stride, channels)
+    maps = places.reshape(len(small), count * stride, count * stride, kernel.shape[2])
+    return maps[:, :length, :length]
+
+
+def _gradient_dilated(
+    large: Array, small: Array, *, size: int, stride: int, padding: Padding
+) -> Array:
+    kernel = jax.ShapeDtypeStruct((size, size, large.shape[3], small.shape[3]), large.dtype)
+    transposed = jax.linear_transpose(
+        lambda kernel: _plain(large, kernel, stride, (padding, padding)), kernel
+    )
+    (gradient,) = transposed(small)
+    return gradient
+
+
+def _gradient_by_pixel(
+    large: Array, small: Array, *, size: int, stride: int, padding: Padding
+) -> Array:
+    images, length, _, channels = large.shape
+    positions = small.shape[1]
+    # Large maps as (place in a stride, place in a stride, n, rows, columns, channels).
+    count = positions + (size - 1) // stride
+    around = (padding[0], count * stride - padding[0] - length, 0)
+    padded = lax.pad(large, jax.numpy.zeros((), large.dtype), ((0, 0, 0), around, around, (0, 0, 0)))
+    places = padded.reshape(images, count, stride, count, stride, channels)
+    places = places.transpose(2, 4, 0, 1, 3, 5)
+    gradients = small.reshape(-1, small.shape[3]).T
+
+    def of_pixel(index: Array) -> Array:
+        row, column = index // size, index % size
+        start = (row % stride, column % stride, 0, row // stride, column // stride, 0)
+        met = lax.dynamic_slice(places, start, (1, 1, images, positions, positions, channels))
+        return jax.numpy.matmul(
+            gradients, met.reshape(-1, channels), precision=lax.Precision.HIGHEST
+        )
+
+    pixels = lax.map(of_pixel, jax.numpy.arange(size * size))
+    return pixels.reshape(size, size, small.shape[3], channels).swapaxes(2, 3)
