@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import LOSS_COLUMNS, Losses, Unsupported, Weights
+from gan_bench_jax.framework import DETERMINISTIC
 from gan_bench_jax.layers import ConvTranspose, PointToMap
 
 # Parity needs float64, which JAX otherwise turns to float32. Dtypes are explicit everywhere.
@@ -63,6 +64,8 @@ class JaxTrainer(ABC):
         planned_steps: int,
         seed: int,
     ) -> None:
+        if os.environ.get("GAN_BENCH_DETERMINISTIC") == "1":
+            _ask_for_the_same_bits()
         self.recipe = recipe
         self.planned_steps = planned_steps
         self.device = _device(device)
@@ -108,7 +111,8 @@ class JaxTrainer(ABC):
         for start in range(0, len(batches), _STEPS):
             count = min(_STEPS, len(batches) - start)
             padded = [
-                _padded(array[start : start + count], _STEPS) for array in (batches, *draws.values())
+                _padded(array[start : start + count], _STEPS)
+                for array in (batches, *draws.values())
             ]
             rows, *drawn = jax.device_put(padded, self.device)
             parts, losses = _steps(
@@ -202,7 +206,11 @@ class JaxTrainer(ABC):
     def _canonical_variables(self) -> Iterator[tuple[str, nnx.Variable[Array]]]:
         for name in ("generator", "discriminator"):
             tensors = [
-                [(key, found) for key in _TENSORS if (found := getattr(layer, key, None)) is not None]
+                [
+                    (key, found)
+                    for key in _TENSORS
+                    if (found := getattr(layer, key, None)) is not None
+                ]
                 for layer in getattr(self, name).layers
             ]
             for index, with_tensors in enumerate(filter(None, tensors)):
@@ -309,6 +317,13 @@ def _plain(leaf: Array) -> NDArray[np.generic]:
 
 def _is_key(leaf: Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _ask_for_the_same_bits() -> None:
+    # Here too, for whoever builds a trainer without the environment of a worker.
+    flags, flag = os.environ.get("XLA_FLAGS", ""), DETERMINISTIC["XLA_FLAGS"]
+    if flag not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {flag}".strip()
 
 
 def _device(name: str) -> jax.Device:

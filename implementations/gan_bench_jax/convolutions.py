@@ -157,7 +157,9 @@ def _gradient_by_pixel(
     # Large maps as (place in a stride, place in a stride, n, rows, columns, channels).
     count = positions + (size - 1) // stride
     around = (padding[0], count * stride - padding[0] - length, 0)
-    padded = lax.pad(large, jax.numpy.zeros((), large.dtype), ((0, 0, 0), around, around, (0, 0, 0)))
+    padded = lax.pad(
+        large, jax.numpy.zeros((), large.dtype), ((0, 0, 0), around, around, (0, 0, 0))
+    )
     places = padded.reshape(images, count, stride, count, stride, channels)
     places = places.transpose(2, 4, 0, 1, 3, 5)
     gradients = small.reshape(-1, small.shape[3]).T

@@ -12,7 +12,7 @@ from gan_bench_recipes import enhanced
 
 
 class Enhanced(Baseline):
-    """The recipe enhanced in JAX, twin of the original in Keras: baseline's Adam and more layers."""
+    """The recipe enhanced in JAX, twin of the original in Keras: baseline with more layers."""
 
     recipe_class: ClassVar[type[enhanced.Enhanced]] = enhanced.Enhanced
     recipe: enhanced.Enhanced

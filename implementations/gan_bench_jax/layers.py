@@ -190,7 +190,9 @@ def _with_bias(outputs: Array, bias: nnx.Param | None) -> Array:
     return outputs if bias is None else outputs + bias[...]
 
 
-def _padding(padding: int | Literal["same", "valid"], size: int, stride: int, length: int) -> Padding:
+def _padding(
+    padding: int | Literal["same", "valid"], size: int, stride: int, length: int
+) -> Padding:
     """Return the padding of large maps of ``length``; of "same", what is odd is after them."""
     if padding == "valid":
         return 0, 0

@@ -49,6 +49,12 @@ FRAMEWORKS: dict[str, Framework] = {
         gpus='len(tensorflow.config.list_physical_devices("GPU"))',
         module="tensorflow",
     ),
+    "jax": Framework(
+        ("jax", "jaxlib", "flax", "optax"),
+        "pip install 'jax>=0.10' 'flax>=0.12.8' 'optax>=0.2.8'",
+        gpus='sum(device.platform == "gpu" for device in jax.devices())',
+        module="jax",
+    ),
 }
 PINNED = {
     "matmul precision": "the dtype's own: TF32 is off in every framework",
