@@ -112,6 +112,8 @@ def _spread_dilated(
 def _spread_by_place(
     small: Array, kernel: Array, *, stride: int, padding: Padding, length: int
 ) -> Array:
+    if len(kernel) < stride:  # nothing reaches some of the places
+        return _spread_dilated(small, kernel, stride=stride, padding=padding, length=length)
     # Row stride * m + place of the large maps gets row m + offset of the small ones through the
     # kernel's row i, for each i with stride * offset = place + padding - i.
     count, entering = -(-length // stride), small.shape[1]
