@@ -24,7 +24,7 @@ from gan_bench.results.external import PublishedFigure
 from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.results.load import load_results
 from gan_bench.results.record import Record
-from gan_bench.text import duration, figure
+from gan_bench.text import duration, figure, many
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "results" / "reference"
@@ -183,7 +183,7 @@ def _ranked(group: Group) -> Iterator[str]:
     yield (
         f"*{group.setting.budget_images:,} training images each, "
         f"{several if len(seeds) > 1 else f'seed {listed} alone'}, "
-        f"{group.setting.threads} processor thread{'s' * (group.setting.threads > 1)} of an "
+        f"{many(group.setting.threads, 'processor thread')} of an "
         f"{group.setting.hardware}.*"
     )
 
@@ -195,7 +195,7 @@ def _counts(scored: Scored, seeds: int) -> str:
     scored_seeds = min(spread.seeds if spread else 0 for spread in spreads)
     of = ""
     if scored_seeds != seeds:
-        of = ", one seed" if scored_seeds == 1 else f", {scored_seeds} seeds"
+        of = f", {many(scored_seeds, 'seed')}"
     return f"{counts[1]:,} samples{of}" if counts else "no samples"
 
 

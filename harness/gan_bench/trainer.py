@@ -5,26 +5,50 @@ order, latents, seeds, the clock, evaluation points, checkpoints. A trainer cont
 fast: the input pipeline on the device, compilation, memory layout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 
+T = TypeVar("T")
 Weights = Mapping[str, NDArray[np.generic]]
 """Tensors by canonical name, in canonical layouts.
 
 ``generator.<i>.<tensor>`` and ``discriminator.<i>.<tensor>``, where ``<i>`` counts the layers that
-have tensors, in forward order. Tensors: ``kernel`` and ``bias`` (convolution,
-transposed convolution, dense), ``gamma``, ``beta``, ``moving_mean``, ``moving_variance`` (batch
-normalisation). Layouts: convolution and transposed convolution (height, width, in, out), where
-``in`` is the number of input channels; dense (in, out). Feature maps are flattened and unflattened
-in NHWC order.
+have tensors, in forward order. A further network, such as an average of the generator's weights,
+has a name of its own instead. Tensors: see `TENSORS`, and the trainer's ``own_tensors``. Layouts:
+convolution and transposed convolution (height, width, in, out), where ``in`` is the number of input
+channels; dense (in, out). Feature maps are flattened and unflattened in NHWC order.
 """
+
+NETWORKS = ("generator", "discriminator")
+TENSORS = (
+    *("kernel", "bias"),  # convolution, transposed convolution, dense
+    *("gamma", "beta", "moving_mean", "moving_variance"),  # normalisation
+    *("embeddings", "alpha"),  # embedding; the slopes of a trained leaky ReLU
+    *("u", "v"),  # the vectors of spectral normalisation
+    *("magnitude", "direction"),  # weight normalisation, of the kernel
+)
+"""The tensors that have a canonical name."""
+_VECTORS = ("u", "v")
+
+
+def is_trained(name: str) -> bool:
+    """Return whether an optimiser updates the tensor of this canonical name."""
+    tensor = name.rpartition(".")[2]
+    return not tensor.startswith("moving_") and tensor not in _VECTORS
+
+
+def is_given(name: str) -> bool:
+    """Return whether the initial weights of a recipe have the tensor of this canonical name."""
+    network, _, tensor = name.partition(".")
+    return network in NETWORKS and tensor.rpartition(".")[2] not in _VECTORS
 
 
 class Unsupported(Exception):
@@ -142,7 +166,9 @@ class Trainer(Protocol):
         """
         ...
 
-    # A trainer may also have `multiply_adds() -> dict[str, int]`: the multiply-adds of one image's
+    # A trainer may also have `own_tensors: ClassVar[Mapping[str, str]]`, the canonical names of
+    # tensors that are not in `TENSORS`, by the framework's names: {"strength": "strength"}.
+    # It may have `multiply_adds() -> dict[str, int]`: the multiply-adds of one image's
     # forward pass through ``generator`` and ``discriminator``, counted on the networks as built.
     # The conformance suite compares them with the recipe's `forward_multiply_adds`.
 
@@ -160,3 +186,23 @@ class Trainer(Protocol):
 
 
 LOSS_COLUMNS = ("generator", "discriminator", "d_real", "d_fake")
+
+
+def reported_losses(losses: Sequence[T | None], trainer: type) -> dict[str, T]:
+    """Return the losses of an update by name, without those that are left out or None.
+
+    Raises
+    ------
+    UsageError
+        There are too many, or the generator's or the discriminator's is missing.
+    """
+    found = {
+        name: loss for name, loss in zip(LOSS_COLUMNS, losses, strict=False) if loss is not None
+    }
+    if len(losses) > len(LOSS_COLUMNS) or not set(NETWORKS) <= found.keys():
+        raise UsageError(
+            f"The update of {trainer.__name__} has to return the losses of generator and "
+            "discriminator, and after them d_real and d_fake, if it reports these; it returned "
+            f"{len(losses)} values."
+        )
+    return found

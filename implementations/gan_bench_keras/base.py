@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
 from math import prod
@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
-from gan_bench.trainer import Losses, Unsupported, Weights
+from gan_bench.trainer import (
+    TENSORS,
+    Losses,
+    Unsupported,
+    Weights,
+    is_given,
+    reported_losses,
+)
 from gan_bench_keras.layers import Dropout
 from gan_bench_keras.placement import device_name, floatx
 
@@ -25,7 +32,13 @@ _SAMPLE_BATCH = 128
 
 # Keras keeps the kernel of a transposed convolution as (height, width, out, in). The permutation
 # to the canonical (height, width, in, out) is its own inverse.
-_TRANSPOSED_KERNEL = (0, 1, 3, 2)
+_TRANSPOSED = (
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+)
+# What Keras calls otherwise.
+_NAMES = {name: name for name in TENSORS} | {"vector_u": "u"}
 
 
 class KerasTrainer(ABC):
@@ -34,10 +47,16 @@ class KerasTrainer(ABC):
     The uint8 images stay on the device, where a step gathers its batches by index. A step is one
     graph, traced when the trainer is built (sampling when it first samples); the losses stay on the
     device, too, and are fetched once at the end of `train`.
+
+    Further networks, optimisers, seed generators and variables that are attributes of the trainer,
+    such as an average of the generator's weights, are part of its checkpoints, and the networks
+    part of its weights.
     """
 
     framework: ClassVar[str] = "keras"
     recipe_class: ClassVar[type[Recipe]]
+    own_tensors: ClassVar[Mapping[str, str]] = {}
+    """See `gan_bench.trainer.Trainer`; by the variable's name."""
 
     generator: keras.Model
     discriminator: keras.Model
@@ -73,6 +92,8 @@ class KerasTrainer(ABC):
             self.images = tf.Variable(images, trainable=False)
             self.build_networks()
             self.build_optimisers()
+        for _ in self._canonical_variables():
+            pass  # raises if a variable has no name
         self._step  # noqa: B018 - traced now: not a part of training
 
     @abstractmethod
@@ -87,6 +108,9 @@ class KerasTrainer(ABC):
     def update(self, real: list[tf.Tensor], latents: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Make one step and return its `Losses`, in their order; traced once.
 
+        The last two are optional. A loss of several updates has one element for each; their mean is
+        recorded.
+
         Parameters
         ----------
         real
@@ -100,7 +124,8 @@ class KerasTrainer(ABC):
         with tf.device(self.device):
             indices, draws = tf.constant(batches), tf.constant(latents)
             losses = [self._step(indices[step], draws[step]) for step in range(len(batches))]
-            return Losses(*tf.stack(losses).numpy().T.copy())
+            columns = tf.stack(losses).numpy().T.copy()
+            return Losses(**dict(zip(self._reported, columns, strict=True)))
 
     def sample(
         self, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None
@@ -128,23 +153,32 @@ class KerasTrainer(ABC):
         return made.numpy(), logits.numpy()
 
     def set_weights(self, weights: Weights) -> None:
-        """Replace every tensor of both networks; optimiser state is left as it is."""
+        """Replace every tensor of both networks; optimiser state is left as it is.
+
+        Further networks and the vectors of spectral normalisation, which a recipe does not have to
+        know, stay as they are if ``weights`` lacks them.
+        """
         variables = {name: (variable, axes) for name, variable, axes in self._canonical_variables()}
-        if variables.keys() != weights.keys():
+        different = {
+            name for name in variables.keys() ^ weights.keys() if name in weights or is_given(name)
+        }
+        if different:
             raise UsageError(
                 f"{type(self).__name__} has other tensors than these weights: only one has "
-                f"{', '.join(sorted(variables.keys() ^ weights.keys()))}."
+                f"{', '.join(sorted(different))}."
             )
         for name, (variable, axes) in variables.items():
+            if name not in weights:
+                continue
             shape = tuple(variable.shape[axis] for axis in axes)
             if shape != weights[name].shape:
                 raise UsageError(f"{name} has the shape {shape}, not {weights[name].shape}.")
             variable.assign(np.transpose(weights[name], axes))
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
-        """Return copies of every tensor of both networks, on the host."""
+        """Return copies of every tensor of all networks, on the host."""
         return {
-            name: np.ascontiguousarray(np.transpose(variable.numpy(), axes))
+            name: np.array(np.transpose(variable.numpy(), axes), order="C")
             for name, variable, axes in self._canonical_variables()
         }
 
@@ -209,13 +243,16 @@ class KerasTrainer(ABC):
     def multiply_adds(self) -> dict[str, int]:
         """Return those of a forward pass of one image, from the layers' kernels and maps."""
         return {
-            name: sum(_multiply_adds(layer) for layer in network.layers)
-            for name, network in self._networks().items()
+            name: sum(_multiply_adds(layer) for layer in self._networks()[name].layers)
+            for name in ("generator", "discriminator")
         }
 
     def _one_step(self, batches: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
         real = [self._gather(batch) for batch in tf.unstack(batches)]
-        return tf.stack(self.update(real, self._cast(latents)))
+        found = reported_losses(self.update(real, self._cast(latents)), type(self))
+        self._reported = tuple(found)
+        losses = [tf.convert_to_tensor(loss, self.dtype) for loss in found.values()]
+        return tf.stack([tf.reduce_mean(loss) if loss.shape.rank else loss for loss in losses])
 
     def _outputs(
         self, latents: tf.Tensor, images: tf.Tensor, training: bool
@@ -228,7 +265,7 @@ class KerasTrainer(ABC):
     @contextmanager
     def _without_dropout(self) -> Iterator[None]:
         networks = self._networks().values()
-        found = [layer for net in networks for layer in net.layers if isinstance(layer, Dropout)]
+        found = [layer for net in networks for layer in _layers(net) if isinstance(layer, Dropout)]
         for layer in found:
             layer.active = False
         try:
@@ -243,32 +280,80 @@ class KerasTrainer(ABC):
     def _cast(self, values: tf.Tensor) -> tf.Tensor:
         return tf.cast(values, self.dtype)
 
-    def _networks(self) -> dict[str, keras.Model]:
-        return {"generator": self.generator, "discriminator": self.discriminator}
+    def _networks(self) -> dict[str, keras.Layer]:
+        found = {name: part for name, part in _named(vars(self)) if isinstance(part, keras.Layer)}
+        return {"generator": self.generator, "discriminator": self.discriminator} | found
 
-    def _state(self) -> dict[str, keras.Variable]:
-        parts = {
-            **self._networks(),
-            "generator_optimiser": self.generator_optimiser,
-            "discriminator_optimiser": self.discriminator_optimiser,
+    def _state(self) -> dict[str, Any]:
+        """Return every variable that a checkpoint has."""
+        parts: dict[str, list[Any]] = {
+            "generator": self.generator.variables,
+            "discriminator": self.discriminator.variables,
+            "generator_optimiser": self.generator_optimiser.variables,
+            "discriminator_optimiser": self.discriminator_optimiser.variables,
         }
+        for name, part in _named(vars(self)):
+            if name not in parts and part is not self.images:
+                parts[name] = _variables(part)
         return {
             f"{name}.{index}": variable
-            for name, part in parts.items()
-            for index, variable in enumerate(part.variables)
+            for name, variables in parts.items()
+            for index, variable in enumerate(variables)
         }
 
     def _canonical_variables(
         self,
     ) -> Iterator[tuple[str, keras.Variable, tuple[int, ...]]]:
+        """Yield every weight of the networks once, a shared one under its first name.
+
+        Raises
+        ------
+        UsageError
+            A variable has no name, two have the same, or Keras does not know it as a part of its
+            network.
+        """
+        names = _NAMES | self.own_tensors
+        seen: set[int] = set()
         for name, network in self._networks().items():
-            layers = [layer for layer in network.layers if layer.weights]
-            for index, layer in enumerate(layers):
-                for variable in layer.weights:
+            index = 0
+            found: dict[str, tuple[keras.Variable, tuple[int, ...]]] = {}
+            for layer in _layers(network):
+                self._refuse_unknown(layer)
+                for variable in _own_weights(layer):
+                    if id(variable) in seen:
+                        continue
+                    seen.add(id(variable))
+                    tensor = names.get(variable.name)
+                    if tensor is None or tensor in found:
+                        raise UsageError(
+                            f"The variable {variable.name} of {name}'s layer {layer.name} in "
+                            f"{type(self).__name__} has no name of its own among the weights; give "
+                            'it one with add_weight(name="scale"), and in the class with '
+                            'own_tensors = {"scale": "scale"}.'
+                        )
                     axes = tuple(range(len(variable.shape)))
-                    if isinstance(layer, keras.layers.Conv2DTranspose) and len(axes) == 4:
-                        axes = _TRANSPOSED_KERNEL
-                    yield f"{name}.{index}.{variable.name}", variable, axes
+                    if isinstance(layer, _TRANSPOSED) and len(axes) > 1:
+                        axes = (*axes[:-2], axes[-1], axes[-2])
+                    found[tensor] = variable, axes
+                if isinstance(layer, keras.layers.SpectralNormalization):
+                    continue  # its vector belongs to the layer in it, which is the next
+                for tensor, (variable, axes) in found.items():
+                    yield f"{name}.{index}.{tensor}", variable, axes
+                index += bool(found)
+                found = {}
+
+    def _refuse_unknown(self, layer: keras.Layer) -> None:
+        """Raise if a layer has variables that Keras does not know as a part of it."""
+        known = {id(variable) for variable in layer.variables}
+        for name, value in _named(vars(layer)):
+            if isinstance(value, keras.Optimizer):
+                continue
+            if any(id(variable) not in known for variable in _variables(value)):
+                raise UsageError(
+                    f"{name} of the layer {layer.name} in {type(self).__name__} has variables that "
+                    "Keras does not know as a part of the network, so no checkpoint has them; "
+                    "make them with add_weight, or keep the layer in an attribute."
+                )
 
 
 def cross_entropy(logits: tf.Tensor, real: bool) -> tf.Tensor:
@@ -288,6 +373,38 @@ def descend(
 def differentiate(tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model) -> list[tf.Tensor]:
     """Return the gradient of the network's own parameters, computing no other."""
     return tape.gradient(loss, [parameter.value for parameter in network.trainable_variables])
+
+
+def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``."""
+    for name, value in values.items():
+        if isinstance(value, list | tuple):
+            yield from _named({f"{name}_{index}": item for index, item in enumerate(value)})
+        elif isinstance(value, dict):
+            yield from _named({f"{name}_{key}": item for key, item in value.items()})
+        else:
+            yield name, value
+
+
+def _variables(part: object) -> list[Any]:
+    """Return the variables of a layer, an optimiser, a seed generator, or a variable itself."""
+    if isinstance(part, keras.Layer | keras.optimizers.Optimizer):
+        return list(part.variables)
+    if isinstance(part, keras.random.SeedGenerator):
+        return [part.state]
+    return [part] if isinstance(part, keras.Variable | tf.Variable) else []
+
+
+def _layers(layer: keras.Layer) -> list[keras.Layer]:
+    """Return a layer and all layers in it, in forward order."""
+    inner = [part for inside in layer._layers for part in _layers(inside)]
+    return list(dict.fromkeys([layer, *inner]))
+
+
+def _own_weights(layer: keras.Layer) -> list[keras.Variable]:
+    """Return a layer's weights without those of the layers in it."""
+    inner = {id(weight) for part in layer._layers for weight in part.weights}
+    return [weight for weight in layer.weights if id(weight) not in inner]
 
 
 def _multiply_adds(layer: keras.Layer) -> int:

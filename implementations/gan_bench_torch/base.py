@@ -2,37 +2,65 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
-from gan_bench.trainer import Losses, Unsupported, Weights
+from gan_bench.trainer import (
+    LOSS_COLUMNS,
+    Losses,
+    Unsupported,
+    Weights,
+    is_given,
+    reported_losses,
+)
 from gan_bench_torch.captured import CapturedStep, can_be_captured
-from gan_bench_torch.layers import BatchNorm, Dropout
+from gan_bench_torch.layers import Dropout
 
 # Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
 _SAMPLE_BATCH = 128
 
+_SCALES = {"gamma": ("weight", (0,)), "beta": ("bias", (0,))}
+
+
+def _kernel(*axes: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+    return {"kernel": ("weight", axes), "bias": ("bias", (0,))}
+
+
 # For each kind of layer: canonical tensor -> (attribute, its axes in the canonical order).
-_LAYOUTS = {
-    nn.Linear: {"kernel": ("weight", (1, 0)), "bias": ("bias", (0,))},
-    nn.Conv2d: {"kernel": ("weight", (2, 3, 1, 0)), "bias": ("bias", (0,))},
-    nn.ConvTranspose2d: {"kernel": ("weight", (2, 3, 0, 1)), "bias": ("bias", (0,))},
-    BatchNorm: {
-        "gamma": ("weight", (0,)),
-        "beta": ("bias", (0,)),
-        "moving_mean": ("running_mean", (0,)),
-        "moving_variance": ("running_var", (0,)),
-    },
+_LAYOUTS: dict[type[nn.Module], dict[str, tuple[str, tuple[int, ...]]]] = {
+    nn.Linear: _kernel(1, 0),
+    nn.Bilinear: _kernel(1, 2, 0),
+    nn.Conv1d: _kernel(2, 1, 0),
+    nn.Conv2d: _kernel(2, 3, 1, 0),
+    nn.Conv3d: _kernel(2, 3, 4, 1, 0),
+    nn.ConvTranspose1d: _kernel(2, 0, 1),
+    nn.ConvTranspose2d: _kernel(2, 3, 0, 1),
+    nn.ConvTranspose3d: _kernel(2, 3, 4, 0, 1),
+    nn.Embedding: {"embeddings": ("weight", (0, 1))},
+    nn.EmbeddingBag: {"embeddings": ("weight", (0, 1))},
+    nn.PReLU: {"alpha": ("weight", (0,))},
+    nn.GroupNorm: _SCALES,
+    nn.LayerNorm: _SCALES,
+    nn.RMSNorm: _SCALES,
+    _NormBase: _SCALES  # batch and instance normalisation of all dimensions
+    | {"moving_mean": ("running_mean", (0,)), "moving_variance": ("running_var", (0,))},
+}
+# What PyTorch's spectral and weight normalisation keep; the former's older form, a buffer, and the
+# latter's, a parameter, have the same name.
+_OF_NORMALISATION = {
+    **{"_u": "u", "_v": "v", "weight_u": "u", "weight_v": "v"},
+    **{"original0": "magnitude", "original1": "direction", "weight_g": "magnitude"},
 }
 
 
@@ -41,10 +69,16 @@ class TorchTrainer(ABC):
 
     The uint8 images stay on the device, where a step gathers its batches by index. Losses are kept
     on the device, too, and fetched once at the end of `train`.
+
+    Further networks, optimisers and schedulers that are attributes of the trainer, such as an
+    average of the generator's weights, are part of its checkpoints, and the networks part of its
+    weights.
     """
 
     framework: ClassVar[str] = "torch"
     recipe_class: ClassVar[type[Recipe]]
+    own_tensors: ClassVar[Mapping[str, str]] = {}
+    """See `gan_bench.trainer.Trainer`; by the attribute of the layer that has the tensor."""
     captured: ClassVar[bool] = False
     """Whether a step in float32 on a GPU is one CUDA graph; see `gan_bench_torch.captured`."""
 
@@ -72,11 +106,11 @@ class TorchTrainer(ABC):
         self.images = torch.tensor(images).to(self.device)
         self.random = torch.Generator(self.device).manual_seed(seed)
         self.build_networks()
-        # Channels last is the faster layout; PyTorch's float64 convolutions refuse it on the CPU.
-        layout = torch.channels_last if self.dtype == torch.float32 else torch.preserve_format
         for network in self._networks().values():
-            network.to(self.device, self.dtype).to(memory_format=layout)
+            network.to(self.device, self.dtype).to(memory_format=_memory_format(network))
         self.build_optimisers()
+        for _ in self._canonical_views():
+            pass  # raises if a tensor has no name
         self._step = self._new_step()
 
     @abstractmethod
@@ -89,7 +123,9 @@ class TorchTrainer(ABC):
 
     @abstractmethod
     def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
-        """Make one step and return its `Losses`, in their order.
+        """Make one step and return its `Losses`, in their order; the last two are optional.
+
+        A loss of several updates has one element for each; their mean is recorded.
 
         Parameters
         ----------
@@ -103,10 +139,11 @@ class TorchTrainer(ABC):
         """Train one step for each row and return when the device is idle again."""
         indices = torch.tensor(batches).to(self.device)
         draws = torch.tensor(latents).to(self.device, self.dtype)
-        losses = torch.empty(4, len(batches), device=self.device, dtype=self.dtype)
+        losses = torch.empty(len(LOSS_COLUMNS), len(batches), device=self.device, dtype=self.dtype)
         for step in range(len(batches)):
-            losses[:, step] = self._step(indices[step], draws[step])
-        return Losses(*losses.cpu().numpy())
+            found = self._step(indices[step], draws[step])
+            losses[: len(found), step] = found
+        return Losses(**dict(zip(self._reported, losses.cpu().numpy(), strict=False)))
 
     @torch.inference_mode()
     def sample(
@@ -132,30 +169,40 @@ class TorchTrainer(ABC):
             "discriminator": torch.tensor(images).permute(0, 3, 1, 2),
         }
         outputs = []
-        for name, network in self._networks().items():
+        for name, entering in inputs.items():
+            network = self._networks()[name]
             # Training mode updates the moving statistics: here those of a copy.
             buffers = {key: value.clone() for key, value in network.named_buffers()}
-            entering = inputs[name].to(self.device, self.dtype)
             network.train(training)
             for layer in network.modules():
                 if isinstance(layer, Dropout):
                     layer.eval()
             try:
-                outputs.append(torch.func.functional_call(network, buffers, (entering,)))
+                given = entering.to(self.device, self.dtype)
+                outputs.append(torch.func.functional_call(network, buffers, (given,)))
             finally:
                 network.train()
         made, logits = outputs
         return made.permute(0, 2, 3, 1).contiguous().cpu().numpy(), logits.cpu().numpy()
 
     def set_weights(self, weights: Weights) -> None:
-        """Replace every tensor of both networks; optimiser state is left as it is."""
+        """Replace every tensor of both networks; optimiser state is left as it is.
+
+        Further networks and the vectors of spectral normalisation, which a recipe does not have to
+        know, stay as they are if ``weights`` lacks them.
+        """
         views = dict(self._canonical_views())
-        if views.keys() != weights.keys():
+        different = {
+            name for name in views.keys() ^ weights.keys() if name in weights or is_given(name)
+        }
+        if different:
             raise UsageError(
                 f"{type(self).__name__} has other tensors than these weights: only one has "
-                f"{', '.join(sorted(views.keys() ^ weights.keys()))}."
+                f"{', '.join(sorted(different))}."
             )
         for name, view in views.items():
+            if name not in weights:
+                continue
             if view.shape != weights[name].shape:
                 raise UsageError(
                     f"{name} has the shape {tuple(view.shape)}, not {weights[name].shape}."
@@ -163,7 +210,7 @@ class TorchTrainer(ABC):
             view.copy_(torch.tensor(weights[name]))
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
-        """Return copies of every tensor of both networks, on the host."""
+        """Return copies of every tensor of all networks, on the host."""
         return {
             name: np.array(view.cpu().numpy(), order="C") for name, view in self._canonical_views()
         }
@@ -178,8 +225,11 @@ class TorchTrainer(ABC):
         state = torch.load(path / "state.pt", map_location=self.device, weights_only=True)
         for name, part in self._parts():
             part.load_state_dict(state[name])
-        # A generator's state is on the host whatever the generator's device.
-        self.random.set_state(state["random"].cpu())
+        # A generator's state is on the host whatever the generator's device. The state of another
+        # kind of device fits no generator here: the checkpoint can be sampled, with no dropout.
+        random = state["random"].cpu()
+        if random.shape == self.random.get_state().shape:
+            self.random.set_state(random)
         self._step = self._new_step()  # loaded optimisers keep their state in other memory
 
     def multiply_adds(self) -> dict[str, int]:
@@ -190,8 +240,9 @@ class TorchTrainer(ABC):
             "discriminator": (1, channels, height, width),
         }
         counts = {}
-        for name, network in self._networks().items():
-            entering = torch.zeros(shapes[name], device=self.device, dtype=self.dtype)
+        for name, shape in shapes.items():
+            network = self._networks()[name]
+            entering = torch.zeros(shape, device=self.device, dtype=self.dtype)
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
                 network.eval()(entering)
             network.train()
@@ -205,28 +256,104 @@ class TorchTrainer(ABC):
 
     def _one_step(self, batches: Tensor, latents: Tensor) -> Tensor:
         real = [self._gather(index) for index in batches]
-        return torch.stack(self.update(real, latents)).detach()
+        found = reported_losses(self.update(real, latents), type(self))
+        self._reported = tuple(found)
+        return torch.stack(
+            [loss.mean() if loss.dim() else loss for loss in found.values()]
+        ).detach()
 
     def _gather(self, index: Tensor) -> Tensor:
         batch = self.images.index_select(0, index).permute(0, 3, 1, 2)
         return batch.to(self.dtype).div_(127.5).sub_(1.0)
 
     def _networks(self) -> dict[str, nn.Module]:
-        return {"generator": self.generator, "discriminator": self.discriminator}
+        return {name: part for name, part in self._parts() if isinstance(part, nn.Module)}
 
-    def _parts(self) -> Iterator[tuple[str, nn.Module | torch.optim.Optimizer]]:
-        yield from self._networks().items()
-        yield "generator_optimiser", self.generator_optimiser
-        yield "discriminator_optimiser", self.discriminator_optimiser
+    def _parts(self) -> Iterator[tuple[str, Any]]:
+        """Yield what has a state to save: networks, optimisers, schedulers."""
+        first = ("generator", "discriminator", "generator_optimiser", "discriminator_optimiser")
+        for name in first:
+            if hasattr(self, name):  # networks are there before their optimisers
+                yield name, getattr(self, name)
+        for name, part in _named(vars(self)):
+            if name not in first and hasattr(part, "load_state_dict") and part.state_dict():
+                yield name, part
 
     def _canonical_views(self) -> Iterator[tuple[str, Tensor]]:
-        for name, network in self._networks().items():
-            layouts = [(layer, _layout(layer)) for layer in network.modules()]
-            with_tensors = [(layer, layout) for layer, layout in layouts if layout is not None]
-            for index, (layer, layout) in enumerate(with_tensors):
-                for tensor, (attribute, axes) in layout.items():
-                    if (value := getattr(layer, attribute)) is not None:
-                        yield f"{name}.{index}.{tensor}", value.detach().permute(axes)
+        """Yield every tensor of the networks once, a tied one under its first name.
+
+        Raises
+        ------
+        UsageError
+            A tensor has no name, two have the same, or PyTorch does not know it as a part of its
+            network.
+        """
+        networks = self._networks()
+        known = {id(tensor) for net in networks.values() for tensor in _all_tensors(net)}
+        for path, value in _named(vars(self)):
+            self._refuse_unknown(path, value, known)
+        seen: set[int] = set()
+        for name, network in networks.items():
+            index = 0
+            for path, layer in network.named_modules(prefix=name):
+                for attribute, value in _named(vars(layer), leave_out=_REGISTERED):
+                    self._refuse_unknown(f"{path}.{attribute}", value, known)
+                found: dict[str, Tensor] = {}
+                for attribute, tensor, value, axes in self._tensors(layer):
+                    if id(value) in seen:
+                        continue
+                    seen.add(id(value))
+                    if tensor is None or tensor in found:
+                        raise UsageError(
+                            f"The tensor {path}.{attribute} of {type(self).__name__} has no name "
+                            "of its own among the weights; name it in the class's own_tensors, "
+                            f'such as own_tensors = {{"{attribute}": "scale"}}'
+                            + (
+                                ""
+                                if isinstance(value, nn.Parameter)
+                                else ", or register it with persistent=False if it is a constant"
+                            )
+                            + "."
+                        )
+                    found[tensor] = value.detach().permute(axes)
+                for tensor, view in found.items():
+                    yield f"{name}.{index}.{tensor}", view
+                index += bool(found)
+
+    def _tensors(
+        self, layer: nn.Module
+    ) -> Iterator[tuple[str, str | None, Tensor, tuple[int, ...]]]:
+        """Yield attribute, canonical name if there is one, tensor and axes of a layer's tensors."""
+        layouts = [layout for kind, layout in _LAYOUTS.items() if isinstance(layer, kind)]
+        for layout in layouts:
+            for tensor, (attribute, axes) in layout.items():
+                value = _stored(layer, attribute)
+                if value is not None:
+                    if value.dim() != len(axes):  # of maps: layer normalisation
+                        axes = (1, 2, 0) if value.dim() == 3 else tuple(range(value.dim()))
+                    yield attribute, self.own_tensors.get(attribute, tensor), value, axes
+        names = _OF_NORMALISATION | self.own_tensors
+        for part in (layer, *_parametrisations(layer)):
+            for attribute, value in _own_tensors(part):
+                if value.is_floating_point() or value.dim():  # else it counts steps
+                    name = names.get(attribute)
+                    if name == "v" and isinstance(value, nn.Parameter):
+                        name = "direction"
+                    yield attribute, name, value, tuple(range(value.dim()))
+
+    def _refuse_unknown(self, path: str, value: object, known: set[int]) -> None:
+        """Raise if a value has tensors to train that are no parameters of a network."""
+        tensors: list[Tensor] = []
+        if isinstance(value, nn.Module):
+            tensors = _all_tensors(value)
+        elif isinstance(value, Tensor) and value.is_leaf and value.requires_grad:
+            tensors = [value]
+        if any(id(tensor) not in known for tensor in tensors):
+            raise UsageError(
+                f"{path} of {type(self).__name__} has tensors that PyTorch does not know as a part "
+                "of the network, so no optimiser and no checkpoint has them; use nn.Parameter, "
+                "nn.ParameterList or nn.ModuleList, in a network."
+            )
 
 
 def cross_entropy(logits: Tensor, real: bool) -> Tensor:
@@ -249,8 +376,55 @@ def differentiate(
     loss.backward(inputs=parameters, retain_graph=keep_graph)
 
 
-def _layout(layer: nn.Module) -> dict[str, tuple[str, tuple[int, ...]]] | None:
-    return next((layout for kind, layout in _LAYOUTS.items() if isinstance(layer, kind)), None)
+def _memory_format(network: nn.Module) -> torch.memory_format:
+    """Return channels last, the faster layout, where PyTorch takes it."""
+    parameters = list(network.parameters())
+    # Convolutions in float64 refuse it on the CPU, and those of three dimensions have another.
+    takes = all(p.dtype == torch.float32 and p.dim() < 5 for p in parameters)
+    return torch.channels_last if takes else torch.preserve_format
+
+
+_REGISTERED = frozenset({"_parameters", "_buffers", "_modules"})
+
+
+def _named(values: Mapping[str, Any], leave_out: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``."""
+    for name, value in values.items():
+        if name in leave_out:
+            continue
+        if isinstance(value, list | tuple):
+            yield from _named({f"{name}_{index}": item for index, item in enumerate(value)})
+        elif isinstance(value, dict):
+            yield from _named({f"{name}_{key}": item for key, item in value.items()})
+        else:
+            yield name, value
+
+
+def _own_tensors(layer: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield a layer's own parameters and persistent buffers."""
+    for name, tensor in {**layer._parameters, **layer._buffers}.items():
+        if tensor is not None and name not in layer._non_persistent_buffers_set:
+            yield name, tensor
+
+
+def _all_tensors(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
+
+
+def _parametrisations(layer: nn.Module) -> list[nn.Module]:
+    """Return the modules from which a layer's parametrised tensors are computed."""
+    found = getattr(layer, "parametrizations", None)
+    return list(found.modules()) if isinstance(found, nn.ModuleDict) else []
+
+
+def _stored(layer: nn.Module, attribute: str) -> Tensor | None:
+    """Return the tensor that a layer trains or keeps, None if it has none of this name."""
+    parametrised = getattr(layer, "parametrizations", {})
+    if attribute in parametrised:
+        original = getattr(parametrised[attribute], "original", None)
+        return original if isinstance(original, Tensor) else None
+    kept = {**layer._parameters, **layer._buffers}
+    return kept.get(f"{attribute}_orig", kept.get(attribute))
 
 
 def _to_bytes(images: Tensor) -> Tensor:

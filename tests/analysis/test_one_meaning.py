@@ -58,14 +58,15 @@ MANY = (38.0, 45.0, 70.0)
 """By differences these two cannot be distinguished, by ratios they can."""
 
 
-def test_report_and_compare_give_the_same_answer_to_six_fids(tmp_path):
+@pytest.mark.parametrize("first_seed", [0, 10])
+def test_report_and_compare_give_the_same_answer_to_six_fids(tmp_path, first_seed):
     a, b, both = (empty_results(tmp_path / name) for name in ("a", "b", "both"))
     for seed, (few, many) in enumerate(zip(FEW, MANY, strict=True)):
         add_run(a, run_spec(seed=seed), scores=[scores_of({600: few})])
-        # Other seeds, so that neither is compared in pairs.
-        add_run(b, run_spec(seed=10 + seed), scores=[scores_of({600: many})])
+        other = first_seed + seed
+        add_run(b, run_spec(seed=other), scores=[scores_of({600: many})])
         add_run(both, run_spec("torch-a", seed), scores=[scores_of({600: few})])
-        add_run(both, run_spec("torch-b", 10 + seed), scores=[scores_of({600: many})])
+        add_run(both, run_spec("torch-b", other), scores=[scores_of({600: many})])
     (row,) = compare(a, b).rows
     (group,) = summary_of(both).groups
     ranked = standings(group, None).quality

@@ -47,7 +47,12 @@ SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150")
         (["GAN", "--threads", "100000"], "threads: input should be less than or equal to 1024"),
         (["GAN", "--set", "gan.learning_rate=inf"], "gan.learning_rate: input should be a finite"),
         (["GAN", "--plan", "nowhere.toml"], "The plan file nowhere.toml cannot be read"),
-        (["GAN", "--silence", "4.9"], "'--silence': 4.9 is not in the range x>=5"),
+        (
+            ["GAN", "--silence", "4.9"],
+            "--silence must be at least 5, because a worker sends a heartbeat every 2 seconds; "
+            "it is 4.9.",
+        ),
+        (["GAN", "--silence", "0"], "'--silence': 0.0 is not in the range x>0"),
         (["GAN", "--silence", "nan"], "'--silence': nan is not a finite number"),
         (["GAN", "--silence", "inf"], "'--silence': inf is not a finite number"),
         (["GAN", "--timeout", "0"], "'--timeout': 0.0 is not in the range x>0"),
@@ -129,7 +134,7 @@ def test_a_class_can_be_named_where_a_file_has_several(bench):
         "class A(FakeTrainer): pass\nclass B(FakeTrainer): pass"
     )
     assert bench("run", "./two.py:B", *SHORT).code == 0
-    assert bench.records()["two"]["spec"]["implementation"]["attribute"] == "B"
+    assert bench.records()["two:B"]["spec"]["implementation"]["attribute"] == "B"
 
 
 def test_options_replace_the_budget_of_a_plan_file(bench, plugin):

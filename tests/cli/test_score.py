@@ -12,6 +12,7 @@ from PIL import Image
 
 from gan_bench import data, load_results
 from gan_bench.results.scores import Scores
+from gan_bench.scoring.images import open_images
 
 RUN = ("--images", "256", "--evaluations", "3", "--samples", "150")
 
@@ -73,10 +74,11 @@ def test_the_table_shows_counts_interval_floor_and_bias(bench):
 def test_files_folders_and_data_sets_score_alike(bench, tmp_path, digits):
     folder = tmp_path / "pngs"
     folder.mkdir()
-    for index, image in enumerate(digits[:150]):
+    drawn = open_images("mnist-5k:train:150").first(150)
+    for index, image in enumerate(drawn):
         Image.fromarray(image[:, :, 0]).save(folder / f"{index:04d}.png")
-    np.savez(tmp_path / "a.npz", images=digits[:150])
-    np.save(tmp_path / "a.npy", digits[:150])
+    np.savez(tmp_path / "a.npz", images=drawn)
+    np.save(tmp_path / "a.npy", drawn)
     words = ("mnist-5k:train:150", str(folder), str(tmp_path / "a.npz"), str(tmp_path / "a.npy"))
     found = [
         json.loads(score(bench, "mnist-5k:test:200", word, "--json", "--no-floor").out)
@@ -367,3 +369,92 @@ def test_images_of_no_known_data_set_have_a_warning_and_no_classes(bench, tmp_pa
     assert rows["classes_present"]["value"] is None
     assert rows["fid_lenet"]["value"] is not None
     assert "Warning: a.npy is not a known data set" in score(bench, *sides).out
+
+
+@pytest.fixture
+def kinds(bench, digits):
+    """The same digits in grey, in RGB, larger, and some in RGB."""
+    for index, digit in enumerate(digits[:40]):
+        grey = Image.fromarray(digit[..., 0])
+        large = grey.resize((56, 56))
+        pictures = {"grey": grey, "rgb": grey.convert("RGB"), "large": large}
+        pictures["mixed"] = grey if index % 5 else pictures["rgb"]
+        for name, picture in pictures.items():
+            (bench.folder / name).mkdir(exist_ok=True)
+            picture.save(bench.folder / name / f"{index:03d}.png")
+
+
+def test_sides_of_different_kinds_are_compared_by_options_that_the_protocol_states(bench, kinds):
+    words = ("--metrics", "fid,modes", "--json")
+    plain = json.loads(score(bench, "grey", "grey", *words).out)
+    assert plain["protocol"]["conversion"] == "none"
+    for fake, options in (
+        ("rgb", ("--channels", "1")),
+        ("mixed", ("--channels", "1")),
+        ("large", ("--size", "28")),
+    ):
+        refused = score(bench, "grey", fake, *words, code=2)
+        assert f"give {options[0]} " in refused.err and "Traceback" not in refused.err
+        found = json.loads(score(bench, "grey", fake, *words, *options).out)
+        stated = found["protocol"]["conversion"]
+        assert ("grey" in stated) is ("--channels" in options)
+        assert ("28 x 28 pixels" in stated) is ("--size" in options)
+        assert found["fingerprint"] != plain["fingerprint"]
+        if fake != "large":  # the same images
+            value = pytest.approx(plain["scores"][0]["value"], abs=1e-9)
+            assert found["scores"][0]["value"] == value
+    shown = score(bench, "grey", "large", "--metrics", "fid", "--size", "28")
+    assert f"conversion {stated}" in " ".join(shown.out.split())
+
+
+def test_a_data_set_is_converted_too_with_its_floor(bench, kinds):
+    words = ("mnist-5k:test:100", "rgb", "--channels", "1", "--metrics", "fid,modes", "--json")
+    found = json.loads(score(bench, *words).out)
+    assert found["floor"]["fid_lenet"] is not None
+    rows = {row["metric"]: row for row in found["scores"]}
+    assert rows["fid_lenet"]["value"] is not None and rows["classes_present"]["value"] is not None
+    assert "converted" not in (rows["ndb"]["reason"] or "")
+    refused = score(bench, *words[:2], "--channels", "3", "--metrics", "fid", code=2)
+    assert "needs images of 28 x 28 x 1" in " ".join(refused.err.split())
+
+
+def test_conversions_that_make_no_sense_are_refused_in_one_sentence(bench, kinds):
+    for options, message in (
+        (("--size", "0"), "size must be"),
+        (("--size", "28by28"), "size must be"),
+        (("--channels", "2"), "'2' is not one of '1', '3'"),
+    ):
+        done = score(bench, "grey", "rgb", *options, code=2)
+        assert message in done.err and "Traceback" not in done.err
+    done = score(bench, "--results", ".", "--size", "28", code=2)
+    assert "--size and --channels are for REAL and FAKE" in done.err
+
+
+def test_a_folder_of_external_samples_alone_is_read_by_every_command(bench, digits):
+    np.savez(bench.folder / "samples.npz", images=digits[:300])
+    words = ("mnist-5k:test", "samples.npz", "--metrics", "fid", "--results", "new")
+    score(bench, *words, "--as", "Their GAN")
+    score(bench, *words, "--as", "Another", code=0)
+    only = "only external samples (Another and Their GAN), which `gan-bench report` shows."
+    reported = bench("report", "--results", "new", "--out", "pages")
+    assert reported.code == 0, reported.err
+    for page in ("report.md", "report.html"):
+        text = (bench.folder / "pages" / page).read_text()
+        assert "There is no run to rank." in text
+        assert text.count("Their GAN") >= 2 and "Another" in text
+        assert "mnist-5k" in text and "score mnist-5k:test samples.npz" in text
+    exported = bench("export", "--results", "new", "--out", "tables")
+    assert exported.code == 0
+    assert "external-Their GAN" in (bench.folder / "tables" / "scores.csv").read_text()
+    status = bench("status", "--results", "new")
+    assert status.code == 0 and only in " ".join(status.err.split())
+    assert json.loads(bench("status", "--results", "new", "--json").out) == []
+    assert bench("list").code == 0
+    shown = bench("show", "Their GAN", "--results", "new")
+    assert shown.code == 0 and "fid_lenet" in shown.out
+    [stored] = json.loads(bench("show", "Their GAN", "--results", "new", "--json").out)
+    assert Scores.model_validate(stored).fake.images == "samples.npz"
+    compared = bench("compare", "new", "new")
+    assert compared.code == 2
+    assert f"The results folder new has no run to compare, {only}" in compared.err
+    assert bench("doctor", "--results", "new").code == 0

@@ -1,10 +1,15 @@
 """The promises that are made about frameworks, on the frameworks."""
 
 import json
+from importlib import metadata
 
+import numpy as np
 import pytest
 
 from bench import COMMAND_TIMEOUT_S, KILLS_ONCE, same_bits
+from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.registry import registered
+from gan_bench.system.devices import machine
 
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 FRAMEWORKS = ("torch", "keras")
@@ -92,3 +97,57 @@ def test_all_trains_scores_and_reports_every_implementation(bench):
     assert bench("report").code == 0
     page = (bench.folder / "reports/local/report.html").read_text(encoding="utf-8")
     assert all(name in page for name in names)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(f"{framework}-{recipe}", marks=getattr(pytest.mark, framework))
+        for framework in FRAMEWORKS
+        for recipe in RECIPES
+    ],
+)
+@pytest.mark.process  # a framework's import may start one
+def test_an_implementation_has_its_recipes_tensors_in_their_order(name):
+    trainer_class = load_trainer(registered()[name])
+    recipe = trainer_class.recipe_class(batch_size=4).smaller()
+    images, labels = np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int64)
+    trainer = trainer_class(recipe, images, labels, device="cpu", planned_steps=1, seed=0)
+    weights = recipe.initial_weights(0)
+    trainer.set_weights(weights)
+    held = trainer.weights()
+    assert list(held) == list(weights)
+    assert all(np.array_equal(held[key], tensor) for key, tensor in weights.items())
+
+
+BITS = {
+    "torch-dcgan": "93e2b500ba371fcd09f3d42aeab6e1289b22620fb5974324f096a17eccc0aff5",
+    "torch-dcgan-3g": "12e358ad8e600cfe7f022e6f25b12a69109dc0fb94bee1405fd3b09d1f451c39",
+    "torch-baseline": "2778348a88b0b443d08a0c2cb4e1317f1b99b4e42bad41aa01d6b7344a8581ab",
+    "torch-enhanced": "9e3393d0fb8cc2c14653643caccc7408195f732e493ff4ca5550e5017f64c06d",
+    "torch-upsampling-sgd": "aaf5bd53ddc15c94e98f39ec0bb62366acb5d2585d4aae6c91f2939bb1298b5c",
+    "torch-decay": "71274d477fe7bbd7b6289d2fbdb2776402845f305ea1cae677028e5440806cf1",
+    "keras-dcgan": "7a7812dba180da04e65040e27d5b352ecdc8ac9e3e96b1efcf5309d534011378",
+    "keras-dcgan-3g": "297ed5cf51bac97ca51493b3b8a742a238aa04f9fca8efa373995d6e6e23dde6",
+    "keras-baseline": "fa0e3c82b64542673c61097b5ac7825441c9a80cc4b7c3e4a7843c59e2215181",
+    "keras-enhanced": "d76d08b47b474dc897e1ca9a84e2d14d580043b136b38086152a13b247300ed1",
+    "keras-upsampling-sgd": "8b09db595059aa1cb2f5aa6efb17909e7fcdd1b20a71d5594da3735a978d9ce5",
+    "keras-decay": "af5c79e1683668cccb7b87eef046702193dfa04f0bb546a09fe5a408405de60a",
+}
+"""The weights after three steps, at commit f7f9dd3."""
+BITS_OF = {"torch": "2.14.1", "keras": "3.15.1", "tensorflow": "2.21.0", "numpy": "2.4.6"}
+BITS_CPU = "AMD EPYC"
+
+
+@pytest.mark.long
+@pytest.mark.torch
+@pytest.mark.keras
+def test_every_implementation_trains_the_bits_that_it_did(bench):
+    # Kernels differ between processors and versions.
+    if machine().cpu != BITS_CPU or {name: metadata.version(name) for name in BITS_OF} != BITS_OF:
+        pytest.skip("the bits are of another processor or other versions")
+    small = [option for name in BITS for option in ("--set", f"{name}.batch_size=16")]
+    options = ("--steps", "3", "--evaluations", "2", "--samples", "64", "--threads", "1")
+    assert bench("run", "--all", *options, "--dataset", "mnist-5k", "--wait", *small).code == 0
+    found = {name: record["weights_sha256"] for name, record in bench.records().items()}
+    assert found == BITS

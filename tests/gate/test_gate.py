@@ -10,7 +10,7 @@ from gan_bench.gate import Gate, compare_stored
 from gan_bench.gate.baseline import Baseline
 from gan_bench.gate.entries import freeze
 from gate_folder import baseline_of, edited, log_normal, results_of
-from report_folder import protocol
+from report_folder import add_run, empty_results, protocol, run_spec, scores_of
 
 OWN = range(10)
 OTHERS = range(20, 23)
@@ -192,7 +192,7 @@ def test_collapsed_samples_count_as_failures(tmp_path):
         value["scores"][0]["all_equal"] = True
         path.write_text(json.dumps(value))
     (row,), _ = compare_stored(frozen.entries, after, "fid_lenet", 0.05)
-    assert (row.verdict, row.tripped) == ("diverged", True)
+    assert (row.verdict, row.fails) == ("diverged", True)
     assert "3 collapsed of 3 runs" in row.why
 
 
@@ -205,6 +205,69 @@ def test_runs_that_crash_are_not_measured_with_the_reason(gate, tmp_path):
     results_of(results, dict.fromkeys(OTHERS, "error"))
     _, outcome = gate(results, code=4)
     assert "3 ended as error (it was error)" in outcome["of"]["torch-dcgan"]["why"]
+
+
+def failing(path: Path, seeds=range(3)) -> Path:
+    """A crash, a time-out and a lack of memory, with the reasons that the records give."""
+    reasons = {"error": "RuntimeError: cuDNN error", "timeout": "not in time", "oom": "no memory"}
+    for seed, (status, reason) in zip(seeds, reasons.items(), strict=True):
+        add_run(path, run_spec("torch-dcgan", seed), status=status, reason=reason)
+    return path
+
+
+@pytest.mark.parametrize("seeds", [range(3), range(20, 23)], ids=["own seeds", "fresh seeds"])
+def test_runs_that_fail_are_named_with_their_errors_everywhere(cli, gate, tmp_path, seeds):
+    results = failing(empty_results(tmp_path / "after"), seeds)
+    done, _ = gate(results, "torch-dcgan", code=4)
+    files = ("--junit", "g.xml", "--markdown", "g.md")
+    shown = cli(
+        *("gate", "torch-dcgan", "--baseline", str(tmp_path / "baseline.json")),
+        *("--results", str(results), *files),
+    )
+    told = [done.out, " ".join(shown.out.split())]
+    told += [(tmp_path / name).read_text() for name in ("g.xml", "g.md")]
+    for text in told:
+        assert "0 seeds of 3 needed" in text
+        for words in (
+            "1 ended as error (RuntimeError: cuDNN error)",
+            "1 ended as timeout (not in time)",
+            "1 ended as oom (no memory)",
+        ):
+            assert words in text
+
+
+def test_three_crashes_with_one_reason_name_it_once_and_many_reasons_are_counted(gate, tmp_path):
+    same = empty_results(tmp_path / "same")
+    for seed in range(3):
+        add_run(same, run_spec("torch-dcgan", seed), status="error", reason="cuDNN error.")
+    why = gate(same, "torch-dcgan", code=4)[1]["rows"][0]["why"]
+    assert why.endswith("own seeds not counted: 3 ended as error (cuDNN error)")
+    other = empty_results(tmp_path / "other")
+    for seed in range(4):
+        reason = f"a loss is not finite at step {seed}"
+        add_run(other, run_spec("torch-dcgan", seed), status="error", reason=reason)
+    why = gate(other, "torch-dcgan", code=4)[1]["rows"][0]["why"]
+    assert "4 ended as error (a loss is not finite at step 0; " in why
+    assert why.endswith("step 1; 2 other reasons)")
+
+
+def test_runs_without_a_score_are_named_with_the_reason(gate, tmp_path):
+    results = empty_results(tmp_path / "after")
+    for seed, scores in {
+        0: [scores_of({600: None}, status="error", reason="the snapshot is damaged")],
+        20: [scores_of({600: None}, status="error", reason="the snapshot is damaged")],
+        21: [],
+    }.items():
+        add_run(results, run_spec("torch-dcgan", seed), scores=scores)
+    why = gate(results, "torch-dcgan", code=4)[1]["rows"][0]["why"]
+    assert "2 without fid_lenet (the snapshot is damaged; trained, but there are no scores" in why
+    assert "on the baseline's own seeds not counted: 1 without fid_lenet (the snapshot is" in why
+
+
+def test_a_pass_tells_which_of_the_other_seeds_failed(gate, tmp_path):
+    results = failing(both(tmp_path / "after"))
+    row = gate(results, "torch-dcgan", code=0)[1]["rows"][0]
+    assert "of the other seeds, 1 ended as error (RuntimeError: cuDNN error)" in row["notes"]
 
 
 def test_an_implementation_without_runs_is_not_measured(gate, tmp_path):
@@ -237,10 +300,10 @@ def test_of_two_sources_the_newer_runs_count_and_the_older_are_told(gate, tmp_pa
     results_of(results, log_normal(20.0, OTHERS))
     _, outcome = gate(results, "torch-dcgan", code=0)
     (note,) = [note for note in outcome["rows"][0]["notes"] if "planned earlier" in note]
-    assert note.startswith("3 runs planned earlier, with a different source sha256")
+    assert note == "3 runs planned earlier not counted: differences in source sha256"
 
 
-def test_a_trip_that_the_other_half_of_six_seeds_does_not_share_passes(gate, tmp_path):
+def test_a_failure_that_the_other_half_of_six_seeds_does_not_share_passes(gate, tmp_path):
     unlucky = results_of(tmp_path / "unlucky", log_normal(40.0, range(20, 23)), "keras-dcgan")
     results_of(unlucky, log_normal(30.0, range(23, 26)), "keras-dcgan")
     row = gate(unlucky, "keras-dcgan", code=0)[1]["rows"][0]
@@ -261,7 +324,7 @@ def test_seeds_that_crash_beside_good_ones_are_no_pass(gate, tmp_path):
     results = both(tmp_path / "after")
     results_of(results, {30: "oom"})
     _, outcome = gate(results, "torch-dcgan", code=4)
-    assert "not every run finished, 1 ended as oom (it was oom)" in outcome["rows"][0]["why"]
+    assert "not every run succeeded, 1 ended as oom (it was oom)" in outcome["rows"][0]["why"]
 
 
 def test_one_that_diverges_among_four_passes_and_is_named(gate, tmp_path):
@@ -303,7 +366,7 @@ def test_too_few_scored_seeds_make_no_baseline_of_a_metric(cli, tmp_path):
     for path in sorted(results.glob("runs/*/scores/*.json"))[:7]:
         path.unlink()
     done = cli("baseline", "--results", str(results), "--out", "b.json")
-    assert done.code == 0 and "3 seeds have fid_lenet, too few" in done.err
+    assert done.code == 0 and "3 seeds with fid_lenet, but a baseline needs 10." in done.err
     done = cli("gate", "--baseline", "b.json", "--results", str(results))
     assert done.code == 2
     assert "The baseline has no FID; give --metric images_per_s" in done.err

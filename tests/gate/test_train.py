@@ -171,6 +171,18 @@ def test_targets_are_names_or_paths_of_the_baselines_implementations(tmp_path):
         chosen_targets([path], known, run=False)
 
 
+def test_a_class_of_a_file_is_chosen_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_gan.py").touch()
+    known = ["my-gan:Slow", "my-gan:Fast"]
+    for target in ("my_gan.py:Slow", "./my_gan.py:Slow"):
+        assert chosen_targets([target], known, run=True) == {"my-gan:Slow": target}
+    with pytest.raises(UsageError, match=r"--run \./my_gan\.py:Slow"):
+        chosen_targets(["my-gan:Slow"], known, run=True)
+    with pytest.raises(UsageError, match="'my-gan' is not in the baseline"):
+        chosen_targets(["my_gan.py"], known, run=True)
+
+
 COLLAPSING = """
 def sample(self, latents, labels=None):
     return np.zeros_like(super().sample(latents, labels))

@@ -41,3 +41,30 @@ def test_a_change_in_a_sibling_that_it_does_not_import_does_not(package):
     before = sha256()
     (package / "other.py").write_text("x = 2\n")
     assert sha256() == before
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from gan_bench_namespace.rates import RATE",
+        "from gan_bench_namespace import rates",
+        "from .rates import RATE",
+        "from . import rates",
+        "def later():\n    import gan_bench_namespace.rates",
+        "import importlib\nimportlib.import_module('gan_bench_namespace.rates')",
+        "import importlib\nimportlib.import_module(name='.rates', package=__package__)",
+        "__import__('gan_bench_namespace.rates')",
+        "from .nested import *",
+    ],
+)
+def test_a_package_without_init_counts(tmp_path, monkeypatch, imports):
+    folder = tmp_path / "gan_bench_namespace"
+    (folder / "nested").mkdir(parents=True)
+    (folder / "gan.py").write_text(imports)
+    (folder / "nested/__init__.py").write_text("from ..rates import RATE")
+    (folder / "rates.py").write_text("RATE = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = sha256_of_modules(["gan_bench_namespace.gan"])
+    (folder / "rates.py").write_text("RATE = 2")
+    assert sha256_of_modules(["gan_bench_namespace.gan"]) != before
+    assert not any(name.startswith("gan_bench_namespace") for name in sys.modules)

@@ -58,7 +58,7 @@ def test_a_full_disk_ends_the_plan_and_the_same_command_continues(bench, plugin,
     results = str(disk / "results")
     done = bench("run", target, plugin("other"), *MANY, "--results", results)
     assert done.code == 2
-    assert "There is no space left" in done.err and "the same command continues" in done.err
+    assert "There is no space left" in done.err and "the same command resumes" in done.err
     (folder,) = bench.run_folders(results)
     found = last_checkpoint(folder / "checkpoints")
     assert found is not None and found[0] == 150

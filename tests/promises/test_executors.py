@@ -67,7 +67,7 @@ def test_detach_cancel_and_continue(background, plugin):
     assert background("run", *what, "--detach").code == 0
     _wait(lambda: _rows(background)[0]["step"] > 0)
     assert _rows(background)[0]["status"] == "running"
-    assert background("cancel").out == "1 jobs cancelled.\n"
+    assert background("cancel").out == "1 job cancelled.\n"
     _wait(lambda: _rows(background)[0]["status"] == "killed")
     background.hurry()
     assert background("run", *what).code == 0
@@ -85,7 +85,7 @@ def test_status_reports_a_job_that_was_killed(background, plugin):
     assert watching.returncode == 1
     (row,) = _rows(background)
     assert row["status"] == "pending"
-    assert "ended without a record; `gan-bench run` continues it" in row["detail"]
+    assert "ended without a record; `gan-bench run` resumes it" in row["detail"]
 
 
 def _rows_or_none(bench):

@@ -213,7 +213,7 @@ def interrupt(self):
     many = ("--steps", "300", "--evaluations", "3", "--samples", "150", "--keep-samples")
     done = bench("run", target, other, *many)
     assert done.code == code
-    assert "the same command continues" in done.err
+    assert "the same command resumes" in done.err
     records = bench.records()
     assert records["interrupted"]["status"] == "killed"
     assert records["interrupted"]["reason"] == f"interrupted by {name}"

@@ -100,6 +100,26 @@ def test_a_folder_that_changed_before_the_training_is_an_error_of_the_run(bench,
     assert "The data set folder:My Digits: 2 has changed since the run" in record["reason"]
 
 
+def test_a_folder_that_is_gone_is_missing_and_its_run_is_tried_again(bench, plugin, digits):
+    gone = bench.folder / "gone"
+    body = f"""
+    if not Path("once").exists():
+        Path("once").touch()
+        Path({str(digits)!r}).rename({str(gone)!r})
+    """
+    # The plan loads the folder before it imports the plugin for its description.
+    target = plugin("gan", body)
+    command = ("run", target, "--dataset", f"folder:{digits}", *SHORT, *own_features(bench))
+    assert bench(*command).code == 1
+    record = bench.records()["gan"]
+    assert record["status"] == "missing"
+    assert "My Digits: 2 is not a folder" in record["reason"]
+    gone.rename(digits)
+    assert bench(*command).code == 0
+    assert bench.records()["gan"]["status"] == "ok"
+    assert len(bench.run_folders()) == 1
+
+
 def test_colour_images_are_trained_on_and_have_grids_but_no_fid(bench, plugin):
     write_images(bench.folder / "colours", 40, (12, 10, 3))
     done = bench("run", plugin("gan"), "--dataset", "folder:colours", *SHORT)
@@ -111,11 +131,21 @@ def test_colour_images_are_trained_on_and_have_grids_but_no_fid(bench, plugin):
     assert scores["status"] == "error"
     assert scores["reason"].startswith(reason)
     assert reason in done.out
+    # It was told before the training, and one word is used and counted everywhere.
+    assert f"The runs will not be scored: {reason}" in done.err
+    assert f"{folder.name}: not scored, {reason}" in done.out
+    assert "0 of 1 runs succeeded" in done.out
+    assert bench("run", plugin("gan"), "--dataset", "folder:colours", *SHORT).code == 1
+    (row,) = json.loads(bench("status", "--json").out)
+    assert row["status"] == "not scored" and row["detail"].startswith(reason)
+    shown = bench("show", folder.name).out
+    assert "not scored" in shown and reason in " ".join(shown.split())
     assert len(list((folder / "grids").glob("*.png"))) == 2
     assert len(list((folder / "snapshots").glob("*.npz"))) == 2
     assert bench("report").code == 0
     text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
-    assert "ok, scoring failed" in text
+    assert "0 of 1 planned run ok" in text
+    assert "| not scored |" in text
     assert reason in text
     assert "samples-gan.png" in text
 

@@ -1,4 +1,4 @@
-"""A worker that sends no heartbeat is ended, and its log says where it hung."""
+"""A worker that sends no heartbeat or makes no progress is ended; its log says where it hung."""
 
 import os
 import signal
@@ -36,15 +36,64 @@ def test_silence_ends_a_run_and_its_log_has_the_stacks(bench, plugin, body):
     assert "hangs.py" in log and "in train" in log
 
 
-def test_a_long_chunk_is_not_a_hang(bench, plugin):
-    body = """
+IDLE = {
+    "waits": WAITS,
+    "polls": """
     def train(self, batches, latents):
         import time
+        while True: time.sleep(0.01)
+    """,
+    "locks": """
+    def train(self, batches, latents):
+        import threading
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire()
+    """,
+    "listens": """
+    def train(self, batches, latents):
+        import subprocess
+        subprocess.run(["sleep", "600"])
+    """,
+    "builds": """
+    def __init__(self, *args, **kwargs):
+        import queue
+        queue.Queue().get()
+    """,
+    "samples": "def sample(self, latents, labels=None): signal.pause()",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IDLE)
+def test_a_worker_whose_heartbeat_goes_on_but_whose_training_does_not_is_ended(bench, plugin, name):
+    target = plugin("idle", IDLE[name])
+    assert bench("run", target, *SHORT, "--silence", "5", "--timeout", "60").code == 1
+    record = bench.records()["idle"]
+    assert record["status"] == "timeout"
+    expected = "no progress (no step ended, no processor was used) for "
+    assert record["reason"].startswith(expected), record["reason"]
+    (folder,) = bench.run_folders()
+    assert "idle.py" in (folder / "worker.log").read_text()
+
+
+@pytest.mark.parametrize("where", ["here", "in a child", "in a child of a child"])
+def test_a_long_chunk_is_not_a_hang(bench, plugin, where):
+    body = """
+    def train(self, batches, latents):
+        import subprocess, time
         if not hasattr(self, "late"):
             self.late = True
-            time.sleep(7)
+            busy = "import time; [0 for _ in iter(lambda: time.process_time() < 7, False)]"
+            nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}])"
+            if WHERE == "here":
+                start = time.process_time()
+                while time.process_time() - start < 7: pass
+            else:
+                script = busy if WHERE == "in a child" else nested
+                subprocess.run([sys.executable, "-c", script], check=True)
         return super().train(batches, latents)
-    """
+    """.replace("WHERE", repr(where))
     assert bench("run", plugin("slow", body), *SHORT, "--silence", "5").code == 0
 
 
@@ -75,3 +124,62 @@ def wait_for_worker(pid: int, cwd: Path) -> psutil.Process:
             (worker,) = parent.children()
             return worker
     raise AssertionError("the launcher has ended")
+
+
+SPAWNING = """
+import multiprocessing
+import numpy as np
+from gan_bench.testing import FakeTrainer
+
+class Pictures:
+    def __init__(self, images):
+        self.images = np.array(images)  # more than a pipe takes at once
+    def first(self):
+        return int(self.images[0].sum())
+
+class Spawning(FakeTrainer):
+    def __init__(self, recipe, images, labels, **options):
+        super().__init__(recipe, images, labels, **options)
+        self.pictures = Pictures(images)
+    def train(self, batches, latents):
+        if not hasattr(self, "seen"):
+            with multiprocessing.get_context("METHOD").Pool(1) as pool:
+                self.seen = pool.apply(Pictures.first, (self.pictures,))
+            assert self.seen == self.pictures.first()
+        return super().train(batches, latents)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+@pytest.mark.parametrize("name", ["spawning", "random", "two.dots"])
+def test_classes_of_a_plugins_file_are_known_in_the_processes_that_it_starts(bench, method, name):
+    (bench.folder / f"{name}.py").write_text(SPAWNING.replace("METHOD", method))
+    assert bench("run", f"./{name}.py", *SHORT, "--timeout", "60").code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_a_spawned_data_loader_reads_a_data_set_of_the_plugins_file(bench):
+    (bench.folder / "loads.py").write_text(
+        SPAWNING.replace("import multiprocessing", "import torch")
+        .replace(
+            """            with multiprocessing.get_context("METHOD").Pool(1) as pool:
+                self.seen = pool.apply(Pictures.first, (self.pictures,))
+            assert self.seen == self.pictures.first()
+""",
+            """            loader = torch.utils.data.DataLoader(
+                self.pictures, 32, num_workers=1, multiprocessing_context="spawn"
+            )
+            self.seen = next(iter(loader)).numpy()
+            np.testing.assert_array_equal(self.seen, self.pictures.images[:32])
+""",
+        )
+        .replace(
+            "    def first(self):",
+            "    def __len__(self): return len(self.images)\n"
+            "    def __getitem__(self, index): return self.images[index]\n"
+            "    def first(self):",
+        )
+    )
+    assert bench("run", "./loads.py", *SHORT, "--timeout", "120").code == 0

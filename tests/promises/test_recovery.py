@@ -70,7 +70,7 @@ def test_a_second_scorer_never_removes_a_score(bench, plugin):
     spec = json.loads((folder / "spec.json").read_text())
     task = ScoringTask(features=FeatureChoice("lenet"), metrics=("fid",), steps=(int(final.stem),))
     known = {name: spec[name] for name in ("dataset", "data_sha256", "samples")}
-    score_run(folder, ScoringRequest(tasks=(task,), **known))
+    score_run(ScoringRequest(run=folder, tasks=(task,), **known))
     assert scores(folder) == expected
 
 
@@ -221,6 +221,28 @@ def test_a_recipe_that_cannot_make_the_images_is_unsupported(bench):
     assert bench("run", "./gan.py", *SHORT).code == 1
     record = bench.records()["gan"]
     assert (record["status"], record["reason"]) == ("unsupported", "only 64 x 64")
+    # It never will.
+    assert "reuse" in bench("run", "./gan.py", *SHORT, "--dry-run").out
+
+
+LATER = """
+def __init__(self, *arguments, **options):
+    from gan_bench.trainer import Unsupported
+    if not Path("device").exists():
+        raise Unsupported("PyTorch has 0 such devices")
+    super().__init__(*arguments, **options)
+"""
+
+
+def test_a_run_is_tried_again_when_the_device_may_be_there(bench, plugin):
+    target = plugin("gan", LATER)
+    assert bench("run", target, *SHORT).code == 1
+    assert bench.records()["gan"]["status"] == "unsupported"
+    (bench.folder / "device").touch()
+    planned = bench("run", target, *SHORT, "--dry-run").out.split()
+    assert "reuse" not in planned and "run" in planned
+    assert bench("run", target, *SHORT).code == 0
+    assert bench.records()["gan"]["status"] == "ok"
 
 
 def test_a_change_in_a_module_that_a_plugin_imports_is_another_run(bench, plugin):

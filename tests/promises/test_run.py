@@ -119,3 +119,64 @@ def test_lost_scores_are_computed_again(bench, plugin):
     path.unlink()
     assert bench("run", target, *SHORT).code == 0
     assert [p.name for p in (folder / "scores").glob("*.json")] == [path.name]
+
+
+def test_two_classes_of_a_file_are_two_implementations_everywhere(bench):
+    (bench.folder / "variants.py").write_text(
+        "from gan_bench.testing import FakeTrainer\n"
+        "class Slow(FakeTrainer): pass\n"
+        "class Fast(FakeTrainer):\n    def _learning_rate(self): return 0.2\n"
+    )
+    names = ["variants:Slow", "variants:Fast"]
+    targets = [f"./{name.replace(':', '.py:')}" for name in names]
+    done = bench("run", *targets, *SHORT, "--set", "variants:Fast.batch_size=32")
+    assert done.code == 0, done.err
+    assert "2 of 2 runs succeeded" in done.out
+    assert sorted(bench.records()) == sorted(names)
+    folders = [folder.name for folder in bench.run_folders()]
+    assert [name.split("-mnist")[0] for name in folders] == ["variants-Fast", "variants-Slow"]
+    rows = json.loads(bench("status", "--json").out)
+    assert sorted(row["run_id"] for row in rows) == folders
+    assert bench("report").code == 0
+    report = (bench.folder / "reports/local/report.md").read_text()
+    assert all(f"| {name} |" in report for name in names)
+    compared = json.loads(bench("compare", "results/local", "results/local", "--json").out)
+    assert sorted(row["implementation"] for row in compared["rows"]) == sorted(names)
+    assert bench("show", "variants-Slow").code == 0
+
+
+def test_one_class_by_two_paths_is_one_run(bench, plugin):
+    target = plugin("my_gan")
+    (bench.folder / "link.py").symlink_to("my_gan.py")
+    done = bench("run", target, str(bench.folder / "my_gan.py"), "link.py", "--dry-run")
+    assert done.code == 0 and done.out.count("my-gan") == 1
+    done = bench("run", target, f"{target}:Plugin", "--dry-run")
+    assert done.code == 2
+    assert "my-gan and my-gan:Plugin are both the class Plugin of " in done.err
+
+
+def test_files_of_one_name_are_refused_together(bench, plugin):
+    target = plugin("my_gan")
+    for name in ("other/my_gan.py", "My-Gan.py"):
+        path = bench.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text((bench.folder / "my_gan.py").read_text())
+        done = bench("run", target, name, "--dry-run")
+        assert done.code == 2
+        assert f"my-gan is the name of both {bench.folder / 'my_gan.py'} and {path}" in done.err
+
+
+def test_code_that_changed_since_it_was_planned_is_not_trained(bench, plugin):
+    edits = """
+def train(self, batches, latents):
+    path = Path(__file__).with_name("layers.py")
+    path.write_text("RATE = 2")
+    return super().train(batches, latents)
+"""
+    target = plugin("my_gan", f"from layers import RATE\n{edits}")
+    (bench.folder / "layers.py").write_text("RATE = 1")
+    done = bench("run", target, *SHORT, "--seeds", "2")
+    assert done.code == 1 and "1 of 2 runs succeeded" in done.out
+    records = [json.loads((f / "record.json").read_text()) for f in bench.run_folders()]
+    assert [record["status"] for record in records] == ["ok", "error"]
+    assert "the source of my-gan has changed since the run was planned" in records[1]["reason"]

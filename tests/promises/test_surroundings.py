@@ -20,16 +20,35 @@ def without(bench, *names):
         bench.environment.pop(name, None)
 
 
-def test_an_error_names_an_unwritable_home_and_no_cache_avoids_it(bench, plugin):
+def test_an_unwritable_home_is_told_once_and_costs_no_score(bench, plugin):
     (bench.folder / "home").write_text("no folder, so nobody may write below it")
     without(bench, "XDG_CACHE_HOME")
     home = {"HOME": str(bench.folder / "home")}
     target = plugin("gan")
+    dry = bench("run", target, *SHORT, "--dry-run", **home)
+    assert not list(bench.folder.glob("gan-bench-cache-*"))
     done = bench("run", target, *SHORT, **home)
-    assert done.code == 1
-    assert "The cache" in done.out and "bypass it with --no-cache" in done.out
-    assert bench("run", target, *SHORT, "--no-cache", **home).code == 0
-    assert bench("report", **home).code == 0
+    assert done.code == 0, done.out
+    for each in (dry, done):
+        assert each.err.count("home is not a folder") == 1
+        assert each.err.count("is used instead") == 1
+    (instead,) = bench.folder.glob("gan-bench-cache-*")
+    assert list((instead / "reference").iterdir())
+    for command in (
+        ("score", "mnist-5k:test:50", "mnist-5k:train:50", "--metrics", "fid"),
+        ("report",),
+    ):
+        assert bench(*command, **home).code == 0
+    found = json.loads(bench("doctor", "--json", **home).out)
+    assert next(f for f in found if f["what"] == "cache")["state"] == "missing"
+
+
+@pytest.mark.process
+def test_no_cache_does_not_touch_an_unwritable_one(bench, plugin):
+    (bench.folder / "nocache").touch()
+    cache = {"XDG_CACHE_HOME": str(bench.folder / "nocache")}
+    assert bench("run", plugin("gan"), *SHORT, "--no-cache", **cache).code == 0
+    assert not list(bench.folder.glob("gan-bench-cache-*"))
 
 
 def test_no_home_at_all(bench, plugin):

@@ -2,11 +2,15 @@
 
 import json
 import re
+from itertools import pairwise
 from statistics import mean, median
 
 import pytest
 
+from axis_cases import CASES, curves
 from gan_bench.report import write_report
+from gan_bench.report.charts.web import line_chart
+from gan_bench.report.pictures import looks
 from gan_bench.results.load import load_results
 from gan_bench.text import factor
 from report_results import make_results
@@ -251,6 +255,65 @@ def test_a_logarithmic_axis_names_whole_numbers(open_page, html):
     assert page.evaluate("document.getElementById('chart-fid-images-0').layout.yaxis.type") == "log"
     values = [float(tick.replace(",", "")) for tick in ticks]
     assert values == sorted(values) and len(values) > 1
+
+
+TICKS = """([id, side]) => {
+    const chart = document.getElementById(id);
+    const axis = chart._fullLayout[`${side}axis`];
+    const place = (text) => {
+        const box = text.getBoundingClientRect();
+        return side === "x" ? box.x + box.width / 2 : box.y + box.height / 2;
+    };
+    const size = (text) => side === "x" ? text.getBoundingClientRect().width : 14;
+    return [...chart.querySelectorAll(`.${side}tick text`)].map((text) => {
+        const value = Number(text.textContent.replaceAll(",", "").replace("\\u2212", "-"));
+        return [text.textContent, axis.d2p(value), place(text), size(text)];
+    });
+}"""
+
+
+def check_ticks(page, chart, side):
+    """Assert that every tick of an axis names the number at its place; return their texts."""
+    # Plotly hides a number that would not fit beside the chart.
+    ticks = [tick for tick in page.evaluate(TICKS, [chart, side]) if tick[3]]
+    texts = [text for text, *_ in ticks]
+    apart = [shown - meant for _, meant, shown, _ in ticks]
+    assert len(ticks) >= 2, (chart, side, texts)
+    assert max(apart) - min(apart) < 1.5, (chart, side, ticks)
+    middle = sorted((shown, size) for *_, shown, size in ticks)
+    assert all(b - a > (i + j) / 2 - 3 for (a, i), (b, j) in pairwise(middle)), (side, texts)
+    return texts
+
+
+def test_every_axis_of_every_chart_names_the_numbers_at_its_places(page):
+    for chart in CHARTS:
+        numeric = "y" if chart.startswith("chart-shares") else "xy"
+        for side in numeric:
+            check_ticks(page, chart, side)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_axis_names_the_numbers_at_its_places(open_page, html, tmp_path, name):
+    text = html.read_text(encoding="utf-8")
+    [start, data, end] = re.split(r'(?<=id="data">)(.*?)(?=</script>)', text, maxsplit=1)
+    values = json.loads(data)
+    values["charts"]["fid-images-0"] = line_chart(curves(name), looks([(LABELS[0], "r", "torch")]))
+    changed = tmp_path / "report.html"
+    content = json.dumps(values).replace("<", "\\u003c")
+    changed.write_text(start + content + end, encoding="utf-8")
+    page = open_page(changed).page
+    shown = {side: check_ticks(page, "chart-fid-images-0", side) for side in "xy"}
+    if name == "FID from 150 to 20":
+        assert shown["y"] == ["20", "30", "40", "50", "60", "70", "80", "90", "100"]
+    _, _, log_x, log_y = CASES[name]
+    page.evaluate(
+        """async ([x, y]) => Plotly.relayout("chart-fid-images-0", {
+            "xaxis.range": x, "yaxis.range": y})""",
+        [[1.0, 1.3] if log else [10, 20] for log in (log_x, log_y)],
+    )
+    settle(page)
+    for side in "xy":
+        assert len(check_ticks(page, "chart-fid-images-0", side)) >= 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

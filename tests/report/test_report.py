@@ -432,8 +432,8 @@ def test_a_run_that_could_not_be_scored_says_why(results, report):
     add_run(results, run_spec(), scores=[failed])
     found = report()
     assert found.row("torch-dcgan")[1:3] == ["—", "1,000"]
-    assert "ok, scoring failed , The samples do not fit." in found.page.text
-    assert "ok, scoring failed The samples do not fit." in found.rendered.text
+    assert "not scored , The samples do not fit." in found.page.text
+    assert "not scored The samples do not fit." in found.rendered.text
     for text in (found.page.text, found.rendered.text):
         assert "Nothing was scored." in text
 

@@ -1,9 +1,12 @@
 """Protocols: what changes a fingerprint, and how two are compared."""
 
+import json
+
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gan_bench.results.scores import Protocol, differences
+from gan_bench.results.scores import MetricValue, Protocol, Score, differences
 
 
 def protocol(**changes):
@@ -30,6 +33,8 @@ CHANGES = {
     "n_fake": 1_000,
     "seed": 1,
     "formula_version": 99,
+    "selection": "drawn",
+    "conversion": "grey",
 }
 
 
@@ -67,3 +72,35 @@ def test_a_protocol_survives_json_and_cannot_be_changed():
 def test_a_protocol_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValidationError):
         protocol(**wrong)
+
+
+def row(**changes):
+    values = {"metric": "fid_lenet", "features": "lenet", "n_real": 100, "n_fake": 100, "step": 5}
+    return {**values, **changes}
+
+
+def test_an_interval_contains_the_value_beside_it():
+    random = np.random.default_rng(0)
+    for value, *ends in random.gamma(1, 10, size=(500, 3)):
+        low, high = sorted(ends)
+        found = Score(**row(value=value, low=low, high=high))
+        assert found.value == value
+        assert (found.low, found.high) == (min(low, value), max(high, value))
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (23.5, 23.8, 24.6, (23.5, 24.6)),
+        (389, 287, 367, (287, 389)),
+        (2.42, 0.0, 1.73, (0, 2.42)),
+        (2.42, 0.0, 3.5, (0, 3.5)),
+        (2.42, None, None, (None, None)),
+        (None, None, None, (None, None)),
+    ],
+)
+def test_intervals_of_earlier_versions_are_read_with_the_value(value, low, high, shown):
+    stored = json.dumps(row(value=value, low=low, high=high))
+    found = Score.model_validate_json(stored)
+    assert (found.low, found.high) == shown
+    assert MetricValue(**found.model_dump(exclude={"step", "all_equal"})).low == shown[0]

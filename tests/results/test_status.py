@@ -5,9 +5,9 @@ from typing import get_args
 from gan_bench.results.events import parse_event
 from gan_bench.results.status import (
     FAILED,
-    FINISHED,
     RETRIED_ALWAYS,
     RETRIED_ON_REQUEST,
+    REUSED,
     UNFINISHED,
     Status,
 )
@@ -15,9 +15,9 @@ from gan_bench.results.status import (
 STATUSES = set(get_args(Status))
 
 
-def test_every_status_is_either_finished_or_run_again():
-    assert FINISHED | RETRIED_ALWAYS == STATUSES
-    assert not FINISHED & RETRIED_ALWAYS
+def test_every_status_is_either_reused_or_run_again():
+    assert REUSED | RETRIED_ALWAYS == STATUSES
+    assert not REUSED & RETRIED_ALWAYS
     assert not STATUSES & set(UNFINISHED)
 
 

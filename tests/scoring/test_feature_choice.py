@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.scoring.features import FeatureChoice, parse_features
 
@@ -44,7 +46,7 @@ def figures(folder):
     return rows
 
 
-def test_the_first_images_of_both_sides_are_scored_under_a_protocol_of_their_own(bench, plugin):
+def test_some_images_of_both_sides_are_scored_under_a_protocol_of_their_own(bench, plugin):
     assert bench("run", plugin("gan"), *SHORT, "--keep-samples").code == 0
     (folder,) = bench.run_folders()
     before = figures(folder)
@@ -58,10 +60,38 @@ def test_the_first_images_of_both_sides_are_scored_under_a_protocol_of_their_own
     np.savez(bench.folder / "first.npz", images=images[:200])
     words = ("mnist-5k:test:200", "first.npz", "--metrics", "fid", "--json")
     assert json.loads(bench("score", *words).out)["scores"][0]["value"] == added[200, last]
-    np.savez(bench.folder / "whole.npz", images=images)
-    pair = ("mnist-5k:test", "whole.npz", "--features", "lenet:200", "--metrics", "fid", "--json")
+    np.savez(bench.folder / "first.npz", images=images[:200])
+    pair = ("mnist-5k:test", "first.npz", "--features", "lenet:200", "--metrics", "fid", "--json")
     assert json.loads(bench("score", *pair).out)["scores"][0]["value"] == added[200, last]
     assert figures(folder).items() >= before.items()
+
+
+def test_a_count_draws_from_files_and_folders_and_the_protocol_says_so(bench):
+    """Stored class by class, the first 200 images would be of three digits."""
+    split = data.load("mnist-5k").test
+    order = np.argsort(split.labels, kind="stable")
+    np.savez(bench.folder / "by_class.npz", images=split.images[order])
+    for digit in range(10):
+        folder = bench.folder / "folders" / str(digit)
+        folder.mkdir(parents=True)
+        for index in np.flatnonzero(split.labels == digit):
+            Image.fromarray(split.images[index][..., 0]).save(folder / f"{index:04d}.png")
+    words = ("--features", "lenet:200", "--metrics", "fid", "--no-floor", "--json")
+    for name in ("by_class.npz", "folders"):
+        found = json.loads(bench("score", name, "mnist-5k:train", *words).out)
+        protocol = found["protocol"]
+        assert (protocol["selection"], protocol["seed"]) == ("drawn", 0)
+        assert (protocol["n_real"], protocol["n_fake"]) == (200, 200)
+        assert (found["real"]["count"], found["real"]["drawn"]) == (1000, 200)
+        assert (found["fake"]["count"], found["fake"]["drawn"]) == (4000, 200)
+        # All 1,000 come to about 2; two digits against ten come to more than 70.
+        assert found["scores"][0]["value"] < 10
+    reverse = json.loads(bench("score", "mnist-5k:train", "folders", *words).out)
+    assert reverse["scores"][0]["value"] < 10
+    shown = bench("score", "by_class.npz", "mnist-5k:train", *words[:-1]).out
+    assert "200 drawn real and 200 drawn fake images" in shown
+    other = json.loads(bench("score", "by_class.npz", "mnist-5k:train", *words, "--seed", "1").out)
+    assert other["scores"][0]["value"] != found["scores"][0]["value"]
 
 
 def test_more_images_than_there_are_is_a_sentence(bench, plugin):

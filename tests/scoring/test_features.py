@@ -1,16 +1,24 @@
 """Feature models: the one that is shipped, the user's own, and what does not fit."""
 
+import ast
 import hashlib
+import os
+import re
+import subprocess
+import sys
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from bench import ROOT
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.scoring.features.by_name import MODELS, load_features
 from gan_bench.scoring.features.onnx_model import FeatureModel
+
+LENET = MODELS / "lenet.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +155,44 @@ def test_a_users_model_cannot_take_the_name_of_a_shipped_one(tmp_path):
 def test_no_threads_are_an_error():
     with pytest.raises(UsageError, match="at least one thread"):
         FeatureModel(MODELS / "lenet.onnx", threads=0)
+
+
+def importers():
+    """The modules that import ONNX Runtime, and the ones that a user imports before it."""
+    found = [pytest.param("gan_bench, onnxruntime", id="gan_bench")]
+    for folder in ("harness", "implementations"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if re.search(r"^\s*(import|from) onnxruntime", path.read_text(), re.MULTILINE):
+                parts = path.relative_to(ROOT / folder).with_suffix("").parts
+                marks = [pytest.mark.torch] if "gan_bench_torch" in parts else []
+                found.append(pytest.param(".".join(parts), marks=marks, id=parts[-1]))
+    assert len(found) >= 6
+    return found
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("module", importers())
+def test_onnx_runtime_writes_nothing_to_the_users_cache(tmp_path, module):
+    """Its telemetry stores a device id and a database of events there, from its import on."""
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    code = f"import {module}, onnxruntime; onnxruntime.InferenceSession({str(LENET)!r})"
+    subprocess.run([sys.executable, "-c", code], env={**environment, **home}, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_scripts_and_benchmarks_import_onnx_runtime_after_gan_bench_alone():
+    for folder in ("scripts", "benchmarks", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            imported = {
+                name.partition(".")[0]
+                for node in ast.parse(path.read_bytes()).body
+                for name in (
+                    [alias.name for alias in node.names]
+                    if isinstance(node, ast.Import)
+                    else [node.module or ""]
+                    if isinstance(node, ast.ImportFrom)
+                    else []
+                )
+            }
+            assert "onnxruntime" not in imported, path

@@ -119,6 +119,42 @@ def test_the_order_of_the_images_does_not_matter(tmp_path):
     assert in_turn == pytest.approx(shuffled, rel=0.5)
 
 
+def classes_of_one_population(seed, count, order):
+    """Two sets of one population of ten classes: the true distance is zero."""
+    random = np.random.default_rng(seed)
+    deviations = (1 + np.arange(DIMENSIONS)) ** -0.5
+    means = 3 * random.normal(size=(10, DIMENSIONS)) * deviations
+    sides = []
+    for _ in range(2):
+        classes = random.integers(0, 10, count)
+        if order == "class by class":
+            classes = np.sort(classes)
+        sides.append(0.3 * random.normal(size=(count, DIMENSIONS)) * deviations + means[classes])
+    return sides
+
+
+@pytest.mark.parametrize("order", ["at random", "class by class"])
+def test_the_interval_covers_the_truth_in_any_order_of_both_sides(tmp_path, order):
+    trials, covered = 100, 0
+    for seed in range(trials):
+        real, fake = classes_of_one_population(seed, 400, order)
+        _, interval = scored(tmp_path, real, fake)
+        covered += interval.low == 0
+    # At 95 %, 88 of 100 is three standard deviations below the mean.
+    assert covered >= 88
+
+
+def test_bias_and_error_are_the_same_in_any_order_of_both_sides(tmp_path):
+    """With one permutation for both sides, groups of both would hold the same classes."""
+    found = {}
+    for order in ("at random", "class by class"):
+        intervals = [
+            scored(tmp_path, *classes_of_one_population(seed, 400, order))[1] for seed in range(20)
+        ]
+        found[order] = np.mean([(i.bias, i.standard_error) for i in intervals], axis=0)
+    np.testing.assert_allclose(found["class by class"], found["at random"], rtol=0.25)
+
+
 def test_sides_of_different_sizes_have_an_interval_too(tmp_path):
     covered = 0
     for seed in range(60):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.scoring.images import drawn, of_split, open_images
+from gan_bench.scoring.images import Conversion, drawn, of_snapshot, of_split, open_images
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +41,82 @@ def test_a_folder_an_npz_and_an_npy_of_the_same_images_are_the_same(tmp_path, di
     assert [images.name for images in sets] == ["d", "a.npz", "b.npz", "c.npy"]
 
 
-def test_a_data_set_gives_its_first_images_or_all():
+def test_a_data_set_gives_all_of_its_images_or_some_that_are_drawn():
     split = data.load("mnist-5k").test
     some, every = open_images("mnist-5k:test:30"), open_images("mnist-5k:test")
     assert (some.count, every.count) == (30, 1000)
     assert some.sha256 == every.sha256 == split.sha256
     assert some.selection != every.selection
-    np.testing.assert_array_equal(whole(some), split.images[:30])
+    np.testing.assert_array_equal(whole(every), split.images)
+    chosen = places(whole(some), split.images)
+    assert len(set(chosen)) == 30 and chosen == sorted(chosen)
+    assert chosen != list(range(30))
     assert (some.name, some.split) == ("mnist-5k", "test")
+
+
+def places(images, among):
+    """Return the index of each image, of which there is only one."""
+    index = {image.tobytes(): place for place, image in enumerate(among)}
+    return [index[image.tobytes()] for image in images]
+
+
+@pytest.fixture(scope="module")
+def by_class(tmp_path_factory):
+    """2,000 digits in the order of their classes, as a folder with a folder for each class."""
+    folder = tmp_path_factory.mktemp("by_class")
+    split = data.load("mnist-5k").train
+    for index in range(2000):
+        home = folder / str(split.labels[index])
+        home.mkdir(exist_ok=True)
+        Image.fromarray(split.images[index][..., 0]).save(home / f"{index:04d}.png")
+    return folder
+
+
+def test_a_draw_takes_all_classes_of_images_in_the_order_of_their_classes(by_class, tmp_path):
+    split = data.load("mnist-5k").train
+    images = open_images(str(by_class))
+    np.save(tmp_path / "same.npy", whole(images))
+    for source in (images, open_images(str(tmp_path / "same.npy"))):
+        some = source.draw(300, seed=0)
+        labels = split.labels[places(whole(some), split.images)]
+        # About 30 of each; 15 would be three standard deviations away.
+        assert np.bincount(labels, minlength=10).min() > 12
+        assert [len(block) for block in some.read(128)] == [128, 128, 44]
+        assert some.draw(300, seed=0) is some
+
+
+def test_a_draw_depends_on_content_and_seed_alone(by_class, tmp_path):
+    images = open_images(str(by_class))
+    np.save(tmp_path / "same.npy", whole(images))
+    np.save(tmp_path / "other.npy", 255 - whole(images))
+    same, other = (open_images(str(tmp_path / name)) for name in ("same.npy", "other.npy"))
+    some = whole(images.draw(200, seed=0))
+    np.testing.assert_array_equal(whole(same.draw(200, seed=0)), some)
+    np.testing.assert_array_equal(whole(images.draw(200, seed=0)), some)
+    assert (whole(images.draw(200, seed=1)) != some).any()
+    # Of another set, other places.
+    assert (255 - whole(other.draw(200, seed=0)) != some).any()
+
+
+def test_a_smaller_draw_is_a_part_of_a_larger_one(by_class):
+    images = open_images(str(by_class))
+    large, small = images.draw(500, seed=3), images.draw(100, seed=3)
+    again = large.draw(100, seed=3)
+    np.testing.assert_array_equal(whole(again), whole(small))
+    assert again.selection == small.selection
+    assert set(places(whole(small), whole(images))) < set(places(whole(large), whole(images)))
+    for wrong in (large, images):
+        with pytest.raises(UsageError, match="images, not 2,001: ask for fewer"):
+            wrong.draw(2001, seed=0)
+
+
+def test_of_a_runs_samples_the_first_are_taken(tmp_path, digits):
+    """They are independent draws, and a snapshot may have been cut to the first ones."""
+    for name, images in (("whole", digits), ("cut", digits[:20])):
+        np.savez(tmp_path / f"{name}.npz", images=images)
+    some = [of_snapshot(tmp_path / f"{name}.npz").draw(10, seed=0) for name in ("whole", "cut")]
+    for images in some:
+        np.testing.assert_array_equal(whole(images), digits[:10])
 
 
 def test_a_folder_as_a_data_set_is_named_with_its_split(tmp_path, digits):
@@ -89,6 +157,7 @@ def test_files_with_many_images_are_never_read_whole(tmp_path, digits):
         ("mnits:test", "did you mean mnist"),
         ("absent.npz", "absent.npz does not exist"),
         (":test", "There are no images ':test'"),
+        ("folder:a,channels=1", "'folder:a,channels=1' needs a split, .* give its path alone, and"),
     ],
 )
 def test_a_word_that_names_nothing_is_one_sentence(word, message):
@@ -215,3 +284,69 @@ def test_a_folder_that_cannot_be_scored_is_one_sentence(tmp_path, digits, harm):
     with pytest.raises(UsageError, match=message) as error:
         open_images(str(folder))
     assert "\n" not in str(error.value)
+
+
+def modes(folder, digits):
+    """The same digits in grey, RGB and both, and larger."""
+    for index, digit in enumerate(digits):
+        grey = Image.fromarray(digit[..., 0])
+        rgb = grey.convert("RGB")
+        pictures = {"grey": grey, "rgb": rgb, "mixed": grey if index % 5 else rgb}
+        pictures["large"] = grey.resize((56, 56))
+        for name, picture in pictures.items():
+            (folder / name).mkdir(exist_ok=True)
+            picture.save(folder / name / f"{index:03d}.png")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_and_rgb_images_are_converted_on_request(tmp_path, digits, channels):
+    modes(tmp_path, digits)
+    conversion = Conversion(channels=channels)
+    np.save(tmp_path / "grey.npy", digits)
+    np.savez(tmp_path / "rgb.npz", images=np.repeat(digits, 3, axis=3))
+    names = ("grey", "rgb", "mixed", "grey.npy", "rgb.npz")
+    sets = [open_images(str(tmp_path / name), conversion) for name in names]
+    for images in sets:
+        assert images.shape == (28, 28, channels)
+        np.testing.assert_array_equal(whole(images), np.repeat(digits, channels, axis=3))
+    assert len({images.sha256 for images in sets}) == 1
+    split = open_images("mnist-5k:test:50", conversion)
+    assert split.shape == (28, 28, channels)
+    drawn_first = open_images("mnist-5k:test:50").converted(conversion)
+    np.testing.assert_array_equal(whole(split), whole(drawn_first))
+
+
+def test_sizes_are_converted_on_request_in_every_kind_of_source(tmp_path, digits):
+    modes(tmp_path, digits)
+    conversion = Conversion(size=(20, 24), channels=3)
+    np.save(tmp_path / "grey.npy", digits)
+    found = [open_images(str(tmp_path / name), conversion) for name in ("grey", "grey.npy")]
+    for images in found:
+        assert images.shape == (20, 24, 3)
+        assert images.draw(10, seed=0).shape == (20, 24, 3)
+        np.testing.assert_array_equal(whole(images), whole(found[0]))
+    wanted = Image.fromarray(digits[0][..., 0]).convert("RGB").resize((24, 20), Image.BICUBIC)
+    np.testing.assert_array_equal(whole(found[0])[0], np.asarray(wanted))
+    assert whole(open_images(str(tmp_path / "large"), conversion)).shape == (50, 20, 24, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mixed", r"001.png is 28 x 28 x 1 but .*000.png is 28 x 28 x 3 .*; give --channels 1 or"),
+        ("sizes", r"is 56 x 56 x 1 but .* is 28 x 28 x 1 .*; give --size 28x28 to convert all"),
+        (".", r"is 28 x 28 x 1 but .*; give --size 56x56"),
+    ],
+)
+def test_a_folder_of_several_kinds_says_which_option_takes_it(tmp_path, digits, name, message):
+    modes(tmp_path, digits[:10])
+    (tmp_path / "sizes").mkdir()
+    for index, kind in enumerate(("grey", "large")):
+        (tmp_path / kind / "000.png").rename(tmp_path / "sizes" / f"{index}.png")
+    if name == ".":
+        for kind in ("grey", "mixed", "rgb", "sizes"):
+            (tmp_path / kind).rename(tmp_path / f"z-{kind}")
+        (tmp_path / "large").rename(tmp_path / "a-large")
+    with pytest.raises(UsageError, match=message):
+        open_images(str(tmp_path / name))
+    assert open_images(str(tmp_path / name), Conversion((14, 14), 1)).shape == (14, 14, 1)

@@ -8,7 +8,7 @@ from gan_bench.data import Dataset, Split
 from gan_bench.scoring.images import ImageSet, of_split
 from gan_bench.scoring.metrics.modes import Classes, divergence, present
 from gan_bench.scoring.metrics.ndb import different_bins, make_bins
-from gan_bench.scoring.metrics.nearest import nearest_training_images
+from gan_bench.scoring.metrics.nearest import MOST, nearest_training_images
 from gan_bench.scoring.scorer import Options, Scorer
 
 
@@ -98,6 +98,30 @@ def test_the_nearest_training_image_is_exact(mnist_5k):
         distances = np.linalg.norm(train - flat[index], axis=1)
         assert found.distances[index] == pytest.approx(distances.min(), rel=1e-12)
         assert found.indices[index] == distances.argmin()
+
+
+def test_of_many_images_in_the_order_of_their_classes_all_classes_are_compared(mnist_5k):
+    split = mnist_5k.train
+    order = np.argsort(split.labels, kind="stable")
+    images = image_set(split.images[order])
+    found = nearest_training_images(images, split.images, seed=0)
+    assert len(found.indices) == MOST < images.count
+    assert (found.distances == 0).all()
+    assert np.bincount(split.labels[found.indices], minlength=10).min() > 150
+
+
+def test_bins_are_made_from_all_classes_of_many_images(mnist_5k):
+    images = np.concatenate([mnist_5k.train.images, mnist_5k.test.images, mnist_5k.test.images])
+    labels = np.concatenate([mnist_5k.train.labels, *2 * [mnist_5k.test.labels]])
+    # The last class is beyond the 5,000 images that the bins are made from.
+    real = image_set(images[np.argsort(labels, kind="stable")])
+    bins = make_bins(real, seed=0)
+    last = image_set(mnist_5k.train.images[mnist_5k.train.labels == 9])
+    nines = different_bins(bins, last).shares
+    # Nines have bins of their own, so that they do not share those of fours and sevens.
+    shares = bins.counts / bins.counts.sum()
+    own = (nines > 5 * shares).sum()
+    assert own >= 5
 
 
 def test_a_recipe_that_trained_on_the_test_split_has_no_held_out_images(mnist_5k):

@@ -170,14 +170,18 @@ def test_without_a_folder_nothing_is_kept(tmp_path, lenet, images, monkeypatch):
         assert counted.batches > 0
 
 
-def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path, lenet, images):
+def test_a_cache_that_cannot_be_written_is_one_sentence_and_no_score_less(tmp_path, lenet, images):
     # A file in the way of the folder: a mode would not stop root.
     (tmp_path / "file").write_text("in the way")
-    with (
-        ReferenceCache(tmp_path / "file" / "cache") as cache,
-        pytest.raises(Exception, match="bypass it with --no-cache"),
-    ):
-        cache.features(lenet, images, keep=True)
+    whole = read(tmp_path / "good", lenet, images)
+    with ReferenceCache(tmp_path / "file" / "cache") as cache:
+        features, statistics = cache.features(lenet, images, keep=True)
+        cache.keep_values({"a": "1"}, {"fid_lenet": 1.5})
+        assert cache.values({"a": "1"}) is None
+        np.testing.assert_array_equal(features.rows(0, 300), whole[0])
+        np.testing.assert_array_equal(statistics.mean, whole[1])
+        (notice,) = cache.notices
+    assert "file/cache cannot be used (Not a directory)" in notice
 
 
 def test_figures_are_kept_by_all_of_their_key(tmp_path):

@@ -7,6 +7,9 @@ import pytest
 from PIL import Image
 
 from gan_bench import data
+from gan_bench.data import Dataset, Split
+from gan_bench.scoring.features.by_name import MODELS, NoFeatures, load_features
+from gan_bench.system.files import cache_folder, file_sha256
 
 SHORT = ("--images", "64", "--evaluations", "2", "--samples", "40")
 DATASET = "folder:digits"
@@ -66,6 +69,71 @@ def test_null_with_a_reason_until_it_is_trained_and_scored_afterwards(
     assert np.allclose(sum(shares["real_shares"]), 1)
     assert len(shares["shares"]) == 3
     assert json.loads(bench("status", "--json").out)[0]["status"] == "ok"
+    # Its accuracy is beside its scores, everywhere.
+    stated = f"accuracy {accuracy:.2f}%"
+    assert stated in bench("score", "--results", "results/local", **cache).out
+    assert stated in bench("score", f"{DATASET}:test", f"{DATASET}:train", **cache).out
+    assert bench("report", **cache).code == 0
+    for page in ("report.md", "report.html"):  # with the ranking, and with all scores
+        assert (bench.folder / "reports" / "local" / page).read_text().count(stated) >= 2, page
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_lenet_that_learned_nothing_is_refused_and_not_kept(bench, tmp_path, seed):
+    random = np.random.default_rng(seed)
+    for side in ("train", "test"):
+        for index in range(40):
+            folder = bench.folder / "noise" / side / f"class{index % 2}"
+            folder.mkdir(parents=True, exist_ok=True)
+            pixels = random.integers(0, 255, (28, 28), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{index}.png")
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = bench("features", "train", "folder:noise", "--seed", str(seed), **cache)
+    assert done.code == 2
+    *_, last = done.err.splitlines()
+    assert "The lenet of folder:noise is no better than chance: it recognises" in last
+    assert "of 40 test images, and 50.0% are of the largest class" in last
+    assert not list((tmp_path / "cache").rglob("lenet-*"))
+
+
+def made(labels):
+    """A data set with these labels in its test split."""
+    images = np.zeros((len(labels), 8, 8, 1), np.uint8)
+    split = Split.from_arrays(images, np.array(labels, np.int64))
+    return Dataset("folder:/made", split, split, max(labels) + 1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "accuracy", "refused"),
+    [
+        (20 * [0, 1], 0.5, True),
+        (20 * [0, 1], 0.65, True),  # guessing reaches it in 4 % of the cases
+        (20 * [0, 1], 0.8, False),
+        (100 * list(range(10)), 0.11, True),
+        (100 * list(range(10)), 0.3, False),
+        (900 * [0] + 100 * [1], 0.9, True),  # it may always name the larger class
+        (900 * [0] + 100 * [1], 0.95, False),
+        (20 * [0, 1], 0.0, True),
+        (20 * [0, 1], 1.0, False),
+    ],
+)
+def test_a_kept_lenet_is_used_only_if_it_is_better_than_chance(
+    tmp_path, monkeypatch, labels, accuracy, refused
+):
+    """Earlier versions kept every one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    dataset = made(labels)
+    path = cache_folder() / "features" / f"lenet-{dataset.sha256[:16]}.onnx"
+    path.parent.mkdir(parents=True)
+    path.write_bytes((MODELS / "lenet.onnx").read_bytes())
+    facts = {"weights": "w", "accuracy": accuracy, "sha256": file_sha256(path)}
+    path.with_suffix(".json").write_text(json.dumps(facts))
+    if refused:
+        with pytest.raises(NoFeatures, match="The lenet of folder:made is no better than chance"):
+            load_features("lenet", dataset=dataset)
+    else:
+        assert load_features("lenet", dataset=dataset).weights == "w"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Asking a child process: its answer, its death, its silence and its time limit."""
 
+import contextlib
 import os
 import textwrap
 
@@ -79,6 +80,45 @@ def test_an_answer_that_is_none_is_an_error(module, line):
     body = f"os.write(int(sys.argv[1]), {line.encode() + bytes([10])!r}); return 0"
     with pytest.raises(ChildDied, match="gave an invalid answer"):
         ask("answering", {}, **module(body))
+
+
+def test_an_invalid_answer_names_the_log(module, tmp_path):
+    log = tmp_path / "child.log"
+    body = "os.write(int(sys.argv[1]), b'nonsense\\n'); return 0"
+    with pytest.raises(ChildDied) as death:
+        ask("answering", {}, log=log, **module(body))
+    assert str(death.value) == f"gave an invalid answer (b'nonsense\\n'); see {log}"
+
+
+PRINTS = """
+sys.stderr = open(2, "w", closefd=False)  # with a buffer: a library may replace it
+sys.stdout.write("out ")
+sys.stderr.write("err ")
+"""
+
+
+class Heard(Exception):
+    """The parent has heard of something."""
+
+
+def test_what_a_child_printed_is_in_its_log_before_its_parent_hears_of_anything(module, tmp_path):
+    log = tmp_path / "child.log"
+
+    def hear(line):
+        raise Heard
+
+    with pytest.raises(Heard):  # the child is killed
+        body = f"{PRINTS}say('half'); threading.Event().wait()"
+        ask("answering", {}, log=log, say=hear, **module(body))
+    assert sorted(log.read_text().split()) == ["err", "out"]
+
+
+@pytest.mark.parametrize("end", ["return 1", 'raise UsageError("No.")'])
+def test_what_a_child_printed_is_in_its_log_before_it_answers(module, tmp_path, end):
+    log = tmp_path / "child.log"
+    with contextlib.suppress(ChildError):
+        ask("answering", {}, log=log, **module(PRINTS + end))
+    assert sorted(log.read_text().split()) == ["err", "out"]
 
 
 def test_a_child_killed_while_it_answers_has_died(module):

@@ -9,10 +9,13 @@ import tempfile
 import pytest
 
 from gan_bench.errors import UsageError
+from gan_bench.maintenance.machine_check import check_machine
+from gan_bench.system import devices
+from gan_bench.system.devices import check_device, fallback, gpu_problem, gpus, machine
 from gan_bench.system.locks import device_lock
 
 PROCESSORS = [f"cpu-{number}" for number in sorted(os.sched_getaffinity(0))]
-SMI = "#!/bin/sh\necho GPU-aaa1, First\necho GPU-bbb2, Second\n"
+SMI = "echo GPU-aaa1, First; echo GPU-bbb2, Second"
 ASK = """
 import json
 from gan_bench.system.devices import check_device, device_parts, gpus
@@ -29,14 +32,20 @@ print(json.dumps({d: ask(d) for d in ("auto", "cpu", "cuda", "cuda:1")}))
 """
 
 
+def stand_in(folder, script, mode=0o755):
+    """Write an nvidia-smi that a PATH with this folder in front finds first."""
+    (folder / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "nvidia-smi").chmod(mode)
+    return f"{folder}:{os.environ['PATH']}"
+
+
 @pytest.fixture
 def ask(tmp_path):
     """Ask in an environment whose nvidia-smi lists two GPUs."""
-    (tmp_path / "nvidia-smi").write_text(SMI)
-    (tmp_path / "nvidia-smi").chmod(0o755)
+    path = stand_in(tmp_path, SMI)
 
     def asked(visible=None):
-        environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        environment = {**os.environ, "PATH": path}
         environment.pop("CUDA_VISIBLE_DEVICES", None)
         if visible is not None:
             environment["CUDA_VISIBLE_DEVICES"] = visible
@@ -70,6 +79,114 @@ def test_the_order_is_the_users(ask):
 @pytest.mark.process
 def test_no_visible_gpu_is_a_cpu(ask):
     assert ask("")["auto"] == ["cpu", PROCESSORS, ""]
+
+
+MISMATCH = "Failed to initialize NVML: Driver/library version mismatch"
+PROBLEMS = {
+    "mismatch": (f"echo '{MISMATCH}'; exit 18", f"ended with exit code 18 ({MISMATCH})"),
+    "on stderr": ("echo 'no NVML' >&2; exit 12", "ended with exit code 12 (no NVML)"),
+    "silent": ("exit 9", "ended with exit code 9 (it says nothing)"),
+    "no device": ("echo No devices were found; exit 6", "exit code 6 (No devices were found)"),
+    "killed": ("kill -9 $$", "ended with exit code -9"),
+    "garbage": ("echo '<html>busy</html>'", "printed '<html>busy</html>'"),
+    "binary": ("printf '\\377\\000\\033[2J'", "printed"),
+    "no UUID": ("echo '[Unknown Error], Tesla T4'", "printed '[Unknown Error], Tesla T4'"),
+    "long": ("head -c 100000 /dev/zero | tr '\\0' x", "xxx ..."),
+}
+
+
+@pytest.fixture
+def smi(tmp_path, monkeypatch):
+    """Make this process, which forgets what it has found, use a stand-in for nvidia-smi."""
+
+    def use(script, mode=0o755):
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.setenv("PATH", stand_in(tmp_path, script, mode))
+        devices._gpus.cache_clear()
+
+    yield use
+    devices._gpus.cache_clear()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("script", "said"), PROBLEMS.values(), ids=PROBLEMS)
+def test_an_nvidia_smi_that_fails_is_no_silent_cpu(smi, script, said):
+    smi(script)
+    assert check_device("auto") == "cpu"
+    assert said in fallback("auto")
+    assert "\n" not in fallback("auto") and len(fallback("auto")) < 300
+    assert fallback("cpu") is None
+    with pytest.raises(UsageError) as refused:
+        check_device("cuda")
+    assert str(refused.value).startswith("The device cuda:0 cannot be used: nvidia-smi ")
+    assert said in str(refused.value)
+    assert said in machine().gpu_problem
+    assert said in next(f for f in check_machine() if f.what == "device cuda").detail
+
+
+@pytest.mark.process
+def test_an_nvidia_smi_that_hangs_is_given_up(smi, monkeypatch):
+    monkeypatch.setattr(devices, "_SMI_LIMIT_S", 0.2)
+    smi("sleep 60")
+    assert "nvidia-smi did not answer within 0.2 s" in fallback("auto")
+
+
+@pytest.mark.process
+def test_an_nvidia_smi_that_may_not_be_run_is_no_silent_cpu(smi, monkeypatch):
+    smi(SMI, mode=0o644)
+    monkeypatch.setenv("PATH", os.environ["PATH"].partition(":")[0])
+    assert "nvidia-smi cannot be run (Permission denied)" in fallback("auto")
+
+
+def test_a_machine_without_nvidia_smi_has_no_problem(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(devices, "_DRIVER", tmp_path / "none")
+    devices._gpus.cache_clear()
+    assert (gpus(), gpu_problem(), fallback("auto")) == ((), None, None)
+    devices._gpus.cache_clear()
+    monkeypatch.setattr(devices, "_DRIVER", tmp_path)
+    assert "nvidia-smi is not on the PATH" in fallback("auto")
+    devices._gpus.cache_clear()
+
+
+@pytest.mark.process
+def test_a_healthy_nvidia_smi_has_no_problem_and_one_strange_line_costs_no_gpu(smi):
+    smi(SMI)
+    assert [gpu.name for gpu in gpus()] == ["First", "Second"]
+    assert (gpu_problem(), fallback("auto"), machine().gpu_problem) == (None, None, None)
+    smi(f"{SMI}; echo Unable to determine the device handle")
+    assert check_device("auto") == "cuda:0"
+    with pytest.raises(UsageError, match=r"cuda:2 cannot be used: .*device handle.*cuda:0"):
+        check_device("cuda:2")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("visible", "problem"),
+    [("", None), ("-1", None), ("NoDevFiles", None), ("7", "'7'"), ("0,GPU-zzz", "'GPU-zzz'")],
+)
+def test_what_is_made_visible_and_does_not_exist_is_told(smi, monkeypatch, visible, problem):
+    smi(SMI)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    told = gpu_problem()
+    assert told is None if problem is None else f"names {problem}, which" in told
+    assert (fallback("auto") is None) is (visible != "7")
+
+
+@pytest.mark.process
+def test_a_run_and_its_plan_say_that_they_fall_back_to_the_cpu(bench, plugin, tmp_path):
+    path = stand_in(tmp_path, PROBLEMS["mismatch"][0])
+    bench.environment.pop("CUDA_VISIBLE_DEVICES", None)
+    command = ("run", plugin("gan"), "--steps", "4", "--evaluations", "2", "--samples", "64")
+    dry, done = bench(*command, "--dry-run", PATH=path), bench(*command, PATH=path)
+    line = "The device is the CPU, as no GPU can be used: nvidia-smi ended with exit code 18"
+    assert [done.code, dry.code] == [0, 0]
+    assert [each.err.count(line) for each in (dry, done)] == [1, 1]
+    around = bench.records()["gan"]["circumstances"]["machine"]
+    assert MISMATCH in around["gpu_problem"]
+    refused = bench(*command, "--device", "cuda", PATH=path)
+    assert "The device cuda:0 cannot be used: nvidia-smi ended with exit code 18" in refused.err
+    assert line not in bench(*command, "--device", "cpu", "--dry-run", PATH=path).err
 
 
 def test_two_runs_on_processors_of_their_own_are_no_conflict(monkeypatch, tmp_path):

@@ -4,9 +4,12 @@ import hashlib
 import json
 import os
 import stat
+import tempfile
 
 import pytest
 
+from gan_bench.scoring.features.model_cache import cached_model
+from gan_bench.system import files
 from gan_bench.system.files import file_sha256, last_lines, write_atomically, write_json_atomically
 
 
@@ -87,3 +90,51 @@ def test_a_files_sha256_is_that_of_its_bytes(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"abc" * 100_000)
     assert file_sha256(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    """A cache below a file, and a folder for temporary files."""
+    (tmp_path / "file").touch()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "below"))
+    return tmp_path / "temporary" / f"gan-bench-cache-{os.getuid()}"
+
+
+def test_a_cache_that_cannot_be_written_is_replaced_and_nothing_is_made(cache, monkeypatch):
+    assert files.writable_cache() == cache
+    assert files.cache_folders() == (files.cache_folder(), cache)
+    assert f"file is not a folder); {cache} is used instead." in files.cache_problem()
+    assert not cache.exists()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent / "new" / "folder"))
+    assert files.writable_cache() == files.cache_folder()
+    assert files.cache_folders() == (files.cache_folder(),)
+    assert files.cache_problem() is None
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "open"])
+def test_what_another_user_may_have_put_in_its_place_is_not_used(cache, kind):
+    if kind == "link":
+        cache.symlink_to(cache.parent)
+    elif kind == "file":
+        cache.touch()
+    else:
+        cache.mkdir()
+        cache.chmod(0o777)
+    assert files.writable_cache() == files.cache_folder()
+    assert "set XDG_CACHE_HOME to another folder" in files.cache_problem()
+
+
+def test_what_a_cache_has_that_can_only_be_read_is_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    own = files.cache_folder()
+    (own / "features").mkdir(parents=True)
+    (own / "features" / "x.onnx").write_bytes(b"model")
+    digest = hashlib.sha256(b"model").hexdigest()
+    (own / "features" / "x.json").write_text(f'{{"sha256": "{digest}"}}')
+    monkeypatch.setattr(files, "obstacle", lambda folder: "it is read-only")
+    assert files.writable_cache() != own
+    path, _ = cached_model("x")
+    assert path == own / "features" / "x.onnx"

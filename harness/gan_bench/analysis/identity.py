@@ -12,7 +12,7 @@ from typing import Any
 
 from gan_bench.analysis.runs import Run
 from gan_bench.plan import IDENTITY, RunSpec
-from gan_bench.text import against
+from gan_bench.text import against, many
 
 SAME_FOR_QUALITY = ("data_sha256", "train_splits", "budget_images")
 """Parts of a `Setting` that must be equal for the scores of two sides to compare."""
@@ -54,7 +54,7 @@ class Setting:
             "budget_images": f"{self.budget_images:,} images",
             "device": self.device,
             "hardware": self.hardware or "machine not known yet",
-            "threads": f"{self.threads} thread{'s' * (self.threads != 1)}",
+            "threads": many(self.threads, "thread"),
             "protocol": f"protocol {self.protocol}" if self.protocol else "not scored",
             "train_splits": " and ".join(self.train_splits),
         }[name]

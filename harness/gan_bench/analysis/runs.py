@@ -7,7 +7,8 @@ from gan_bench.plan import RunSpec
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
-from gan_bench.results.scores import Score, Scores
+from gan_bench.results.scores import Score, Scores, why_not_scored
+from gan_bench.results.status import NOT_SCORED
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,12 @@ class Run:
     def status(self) -> str:
         """The record's status, or ``pending``."""
         return self.record.status if self.record else "pending"
+
+    @property
+    def outcome(self) -> str:
+        """The status as every command shows it: `NOT_SCORED` in place of ``ok`` without scores."""
+        lacking = self.status == "ok" and why_not_scored(self.scores) is not None
+        return NOT_SCORED if lacking else self.status
 
     @property
     def budget_images(self) -> int:
@@ -95,11 +102,7 @@ class Run:
             return "started, without a record so far" if begun else "planned, not started"
         if self.record.status != "ok":
             return self._relative(self.record.reason or "no reason recorded")
-        if not self.scores:
-            return "trained, but there are no scores; see score.log in the run's folder"
-        if all(file.status == self.scores[0].status != "error" for file in self.scores):
-            return None
-        reason = next((file.reason for file in self.scores if file.reason), None)
+        reason = why_not_scored(self.scores)
         return self._relative(reason) if reason else None
 
     @property

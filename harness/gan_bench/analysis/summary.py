@@ -9,7 +9,7 @@ from gan_bench.analysis.final_scores import collapsed, failed, final_scores, fin
 from gan_bench.analysis.groups import comparable_groups, labelled, other_protocols
 from gan_bench.analysis.identity import Setting, differing
 from gan_bench.analysis.runs import Run
-from gan_bench.analysis.statistics import SeedValues
+from gan_bench.analysis.statistics import SeedValues, mean_interval
 from gan_bench.metrics import SPEED, fid_name
 from gan_bench.plan.request import PRESETS
 from gan_bench.results.load import Results
@@ -49,7 +49,7 @@ class Row:
     @property
     def status(self) -> str:
         """E.g. ``ok``, or ``2 ok, 1 diverged``."""
-        statuses = Counter(run.status for run in self.runs)
+        statuses = Counter(run.outcome for run in self.runs)
         if len(statuses) == 1:
             return next(iter(statuses))
         return ", ".join(f"{number} {status}" for status, number in statuses.most_common())
@@ -90,7 +90,8 @@ class Final:
     spreads: dict[str, SeedValues]
     """By metric, over the seeds."""
     interval: tuple[float, float] | None = None
-    """Of the first seed's FID, for the distributions themselves."""
+    """95 % interval beside the FID. With several seeds Student's t for their mean, else the score's
+    own, for the distance of the two distributions."""
     counts: tuple[int, int] | None = None
     """Real images and samples behind the FID."""
 
@@ -113,6 +114,8 @@ class Scored:
     """Samples from elsewhere by name, under the same protocol."""
     warnings: tuple[str, ...]
     """What a reader of the scores must know."""
+    weights: str | None = None
+    """Origin of the feature model's weights, with the accuracy of a lenet that was trained here."""
 
     @property
     def metric(self) -> str:
@@ -251,6 +254,7 @@ def _scored(protocol: str, by_label: Mapping[str, Sequence[Run]], results: Resul
         ceiling=SeedValues.of(_untrained(run, protocol, fid_name(features)) for run in runs),
         externals=tuple((name, file) for name, file in externals if file.fingerprint == protocol),
         warnings=example.warnings,
+        weights=example.weights,
     )
 
 
@@ -266,12 +270,22 @@ def _final(runs: Sequence[Run], protocol: str, fid: str) -> Final:
     spreads = {name: final_values(seeds, name, protocol) for name in names}
     fids = [scores[fid] for scores in of_seed if fid in scores]
     first = next((score for score in fids if score.value is not None), None)
-    low, high = (first.low, first.high) if first else (None, None)
     return Final(
         spreads={name: values for name, values in spreads.items() if values is not None},
-        interval=(low, high) if low is not None and high is not None else None,
+        interval=_fid_interval(first, spreads.get(fid)),
         counts=(first.n_real, first.n_fake) if first else None,
     )
+
+
+def _fid_interval(first: Score | None, fids: SeedValues | None) -> tuple[float, float] | None:
+    of_mean = mean_interval(fids.values) if fids else None
+    if fids and of_mean:
+        _, low, high, _ = of_mean
+        # No distance is below zero. Of equal values, this mean may be rounded otherwise.
+        return max(0.0, min(low, fids.mean)), max(high, fids.mean)
+    if first is None or first.low is None or first.high is None:
+        return None
+    return first.low, first.high
 
 
 def _by_quality(row: Row) -> tuple[bool, float, float, str]:

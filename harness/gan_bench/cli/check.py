@@ -9,11 +9,13 @@ import click
 from gan_bench.cli.options import (
     POSITIVE,
     console,
+    dataset_option,
     device_and_seed,
     json_option,
     print_either,
     print_json,
     results_option,
+    say_fallback,
     typed,
     wait_option,
 )
@@ -25,8 +27,11 @@ from gan_bench.cli.options import (
 @click.option(
     "--timeout", type=POSITIVE, default=3600, help="Stop the suite after this many seconds."
 )
+@dataset_option("synthetic images of a shape that the recipe can make")
 @json_option
-def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -> None:
+def verify(
+    target: str, device: str, seed: int, timeout: float, dataset: str | None, as_json: bool
+) -> None:
     """Check that an implementation keeps the trainer contract.
 
     TARGET is a name from `gan-bench list`, or a path to a .py file.
@@ -35,10 +40,16 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
     from gan_bench.system.devices import check_device, default_threads
     from gan_bench.testing.verify import verify as checks
 
+    say_fallback(device)
     terminal = console()
     done = []
     results = checks(
-        target, device=check_device(device), threads=default_threads(), seed=seed, limit_s=timeout
+        target,
+        device=check_device(device),
+        threads=default_threads(),
+        seed=seed,
+        limit_s=timeout,
+        dataset=dataset,
     )
     for check in results:
         done.append(check)
@@ -77,11 +88,18 @@ def verify(target: str, device: str, seed: int, timeout: float, as_json: bool) -
     default=3600,
     help="Stop the comparison of a pair after this many seconds.",
 )
+@dataset_option("mnist-5k")
 @results_option
 @wait_option
 @json_option
 def parity(
-    what: tuple[str, ...], device: str, results: Path, wait: bool, as_json: bool, **values: Any
+    what: tuple[str, ...],
+    device: str,
+    results: Path,
+    wait: bool,
+    dataset: str | None,
+    as_json: bool,
+    **values: Any,
 ) -> None:
     """Certify that implementations are numerically equivalent.
 
@@ -92,9 +110,12 @@ def parity(
     from gan_bench.parity.certify import Setup, certify_all, pairs
     from gan_bench.system.devices import check_device
 
+    say_fallback(device)
     setup = Setup(device=check_device(device), **values)
+    if dataset is not None:
+        setup = setup.on(dataset)
     command = typed()
-    pairs_to_certify, left_out = pairs(what)
+    pairs_to_certify, left_out = pairs(what, setup.image_shape)
     for sentence in left_out:
         click.echo(sentence, err=True)
     certificates = []

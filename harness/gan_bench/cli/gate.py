@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gan_bench.cli.options import (
-    check_features,
+    OutputLost,
     console,
     json_option,
     path_option,
@@ -61,10 +61,12 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
     """
     from gan_bench.gate.entries import freeze
     from gan_bench.plan.request import parse_seeds
+    from gan_bench.system.files import check_output, write_output
 
+    check_output(out)
     counted = parse_seeds(seeds) if seeds is not None else None
     frozen, left_out = freeze(results, typed(), counted)
-    frozen.write(out)
+    write_output(out, frozen.content())
     for entry in frozen.entries:
         counts = dict.fromkeys(entry.having(metric) for metric in entry.metrics)
         seeds = " or ".join(map(str, sorted(counts))) or str(len(entry.ok))
@@ -142,6 +144,7 @@ def gate(
     from gan_bench.gate import Gate, choose_metric, chosen_targets, compare_stored, with_labels
     from gan_bench.gate import output as page
     from gan_bench.gate.baseline import Baseline, MissingBaseline
+    from gan_bench.system.files import check_output
 
     given = [name.rstrip("_") for name, value in training.items() if value]
     if given and not train:
@@ -155,20 +158,28 @@ def gate(
     names = list(dict.fromkeys(entry.implementation for entry in frozen.entries))
     chosen = chosen_targets(targets, names, run=train)
     for path in filter(None, (junit, markdown)):
-        page.write_text(path, "", append=True)  # fails before anything runs
+        check_output(path)  # fails before anything runs
     entries = [entry for entry in frozen.entries if entry.implementation in chosen]
     if train:
         rows, left_out = _train(entries, chosen, results, metric, margin, **training)
     else:
         rows, left_out = compare_stored(entries, results, metric, margin)
     outcome = Gate(baseline_path, frozen, results, metric, margin, with_labels(rows), left_out)
-    if as_json:
-        print_json(page.as_dict(outcome))
-    else:
-        print_gate(console(), outcome)
-    for sentence in outcome.left_out:
-        say(sentence)
+    lost: OutputLost | None = None
+    try:
+        if as_json:
+            print_json(page.as_dict(outcome))
+        else:
+            print_gate(console(), outcome)
+        for sentence in (*outcome.left_out, *_annotations(outcome)):
+            say(sentence)
+        sys.stdout.flush()
+    except OutputLost as problem:
+        problem.discard()
+        lost = problem
     _write(outcome, junit, markdown)
+    if lost is not None and not lost.reader_left:
+        raise lost
     sys.exit(outcome.exit_code)
 
 
@@ -190,12 +201,13 @@ def _train(
     from gan_bench.gate.train import Request, scoring_of, train_and_compare
     from gan_bench.launch.local import Interrupted, execute
     from gan_bench.launch.run_one import Options
+    from gan_bench.launch.score import check_features
     from gan_bench.plan import Plan
     from gan_bench.plan.request import parse_set
     from gan_bench.results.layout import open_results
 
     command, scoring = typed(), scoring_of(metric, entries)
-    check_features(scoring)
+    check_features(scoring, None, say)
     folder = open_results(results, create=True)
 
     def run(plan: Plan, start_over: bool) -> None:
@@ -208,25 +220,30 @@ def _train(
     try:
         return train_and_compare(entries, request, run)
     except Interrupted as interrupt:
-        click.echo(f"Interrupted ({interrupt}); the same command continues.", err=True)
+        click.echo(f"Interrupted ({interrupt}); the same command resumes.", err=True)
         sys.exit(interrupt.exit_code)
 
 
 def _write(outcome: "Gate", junit: Path | None, markdown: Path | None) -> None:
     """Write the requested files, and the summary of a GitHub Actions job."""
-    from gan_bench.errors import UsageError
     from gan_bench.gate import output as page
+    from gan_bench.system.files import write_output
 
+    text = page.markdown(outcome).encode(errors="replace")
     if junit is not None:
-        page.write_text(junit, page.junit(outcome).decode())
+        write_output(junit, page.junit(outcome))
     if markdown is not None:
-        page.write_text(markdown, page.markdown(outcome))
+        write_output(markdown, text)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:
-            page.write_text(Path(summary), page.markdown(outcome), append=True)
-        except UsageError as error:  # the verdict does not need it
-            say(str(error))
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in page.annotations(outcome):
-            say(line)
+            with Path(summary).open("ab") as file:
+                file.write(text)
+        except OSError as error:  # the verdict does not need it
+            say(f"{summary} cannot be written ({error.strerror}).")
+
+
+def _annotations(outcome: "Gate") -> list[str]:
+    from gan_bench.gate import output as page
+
+    return page.annotations(outcome) if os.environ.get("GITHUB_ACTIONS") == "true" else []

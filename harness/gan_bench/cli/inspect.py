@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from gan_bench.cli.options import console, json_option, print_either, print_json, results_option
+from gan_bench.cli.options import (
+    console,
+    json_option,
+    print_either,
+    print_json,
+    results_option,
+    say,
+)
 
 
 @click.command("list")
@@ -22,9 +29,10 @@ def list_(as_json: bool) -> None:
 @results_option
 @json_option
 def show(name: str, results: Path, as_json: bool) -> None:
-    """Show a recipe or a run.
+    """Show the recipe of an implementation, a run or external samples.
 
-    NAME is an implementation from `gan-bench list`, or a run id or a unique part of one.
+    NAME is an implementation from `gan-bench list`, a run id or a unique part of one, or the name
+    of external samples.
     """
     from gan_bench.cli.views.tables import print_description
     from gan_bench.plugins.describe import MNIST_SHAPE, describe
@@ -34,11 +42,17 @@ def show(name: str, results: Path, as_json: bool) -> None:
         (name,) = find([name])
         print_either(describe(name, {}, MNIST_SHAPE), print_description, as_json)
         return
-    from gan_bench.cli.views.results import print_record
+    from gan_bench.cli.views.results import print_pair, print_record
+    from gan_bench.results.external import read_externals
     from gan_bench.results.layout import open_results
     from gan_bench.results.load import find_run
 
-    folder, record, scores = find_run(open_results(results, create=False), name)
+    opened = open_results(results, create=False)
+    external = next((one for one in read_externals(opened)[0] if one.facts.name == name), None)
+    if external is not None:
+        print_either(external.scores, print_pair, as_json)
+        return
+    folder, record, scores = find_run(opened, name)
     if as_json:
         print_json(record)
     else:
@@ -55,6 +69,7 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
     from gan_bench.cli.views.tables import print_statuses
     from gan_bench.errors import UsageError
     from gan_bench.launch.status import Scan
+    from gan_bench.results.external import external_names, read_externals
     from gan_bench.results.layout import open_results
     from gan_bench.schedulers.jobs import Jobs, follow
 
@@ -65,7 +80,14 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
     if watch:
         click.echo(summary(show(console(), follow(scan, jobs))))
     else:
-        print_either(scan.look(jobs.look()), print_statuses, as_json)
+        rows = scan.statuses(jobs.views())
+        print_either(rows, print_statuses, as_json)
+        externals, _ = read_externals(folder)
+        if externals and not rows:
+            say(
+                f"The results folder {results} has no runs, only {external_names(externals)}, "
+                "which `gan-bench report` shows."
+            )
     for sentence in (*scan.left_out, *jobs.left_out):
         click.echo(sentence, err=True)
 
@@ -75,13 +97,14 @@ def status(results: Path, watch: bool, as_json: bool) -> None:
 def cancel(results: Path) -> None:
     """Cancel all running and waiting jobs of a results folder.
 
-    Running jobs write a checkpoint first; the same `gan-bench run` continues them.
+    Running jobs write a checkpoint first; the same `gan-bench run` resumes their runs.
     """
     from gan_bench.results.layout import open_results
     from gan_bench.schedulers.jobs import Jobs
+    from gan_bench.text import many
 
     jobs = Jobs(open_results(results, create=False))
     count = jobs.cancel()
     for sentence in jobs.left_out:
         click.echo(f"{sentence} Its jobs were not cancelled.", err=True)
-    click.echo(f"{count:,} jobs cancelled." if count else "There is no job to cancel.")
+    click.echo(f"{many(count, 'job')} cancelled." if count else "There is no job to cancel.")

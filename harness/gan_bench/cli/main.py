@@ -1,17 +1,47 @@
 """The group of all commands; heavy modules are imported only by the command that needs them."""
 
+import signal
 import sys
+import traceback
 from typing import Any
 
 import click
 
 from gan_bench.cli import check, gate, inspect, maintenance, report, run, score
+from gan_bench.cli.options import OutputLost, output, say
 from gan_bench.errors import GanBenchError
 from gan_bench.version import __version__
+
+CRASH_EXIT_CODE = 70
+"""A fault of gan-bench itself (EX_SOFTWARE): 1 would mean a regression or a failed run."""
+_READER_LEFT_EXIT_CODE = 128 + signal.SIGPIPE
 
 
 class _Group(click.Group):
     """Reports the project's own errors as one sentence, with exit code 2."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        with output():
+            try:
+                try:
+                    return super().main(*args, **extra)
+                finally:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+            except OutputLost as lost:
+                lost.discard()
+                if lost.reader_left:
+                    sys.exit(_READER_LEFT_EXIT_CODE)
+                _complain(f"Error: {lost}")
+                sys.exit(2)
+            except (click.ClickException, click.Abort, click.exceptions.Exit):
+                raise  # the caller asked for exceptions
+            except Exception as error:  # noqa: BLE001 - a fault must not look like a verdict
+                if isinstance(error, OSError) and error.filename is not None:
+                    _complain(f"Error: {error.filename} cannot be used ({error.strerror}).")
+                    sys.exit(2)
+                _complain(traceback.format_exc())
+                sys.exit(CRASH_EXIT_CODE)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -21,6 +51,14 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             sys.exit(130)
+
+
+def _complain(text: str) -> None:
+    try:
+        say(text)
+        sys.stderr.flush()
+    except OutputLost as lost:
+        lost.discard()
 
 
 class _UserError(click.ClickException):

@@ -1,12 +1,15 @@
 """What commands share: options, the terminal, and the command line as typed."""
 
+import contextlib
+import errno
+import io
 import math
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -51,6 +54,15 @@ def path_option(*names: str, **attributes: Any) -> Decorator:
     return click.option(*names, type=click.Path(path_type=Path), **attributes)
 
 
+def dataset_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``--dataset`` to a command that checks implementations."""
+    return click.option(
+        "--dataset",
+        metavar="NAME",
+        help=f"Data set whose images are used, such as folder:faces,size=64 (default: {default}).",
+    )
+
+
 def out_option(default: Path, content: str) -> Decorator:
     """Return the option ``--out`` for the folder of some files."""
     return path_option("--out", default=default, help=f"Folder for {content}.")
@@ -93,7 +105,7 @@ def scoring_options(which_images: str) -> Decorator:
             "--features",
             default="lenet",
             help="Feature models, comma-separated: lenet, inception, or a path to an .onnx file. "
-            f"{which_images}inception:2500 scores only the first 2,500 images.",
+            f"{which_images}inception:2500 scores only 2,500 images of each side.",
         ),
     )
 
@@ -110,22 +122,14 @@ def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -
     from gan_bench.errors import UsageError
     from gan_bench.metrics import parse_metrics
     from gan_bench.scoring.features import Scoring, parse_features
+    from gan_bench.system.files import cache_problem
 
+    if (problem := cache_problem()) is not None:
+        say(problem)
     words = parse_features(features)
     if weights is not None and "inception" not in [word.model for word in words]:
         raise UsageError("--weights are Inception's: give --features inception with them.")
     return Scoring(words, parse_metrics(metrics), weights, cache=not no_cache)
-
-
-def check_features(scoring: "Scoring") -> None:
-    """Check that the feature models are available, exporting them if needed."""
-    from gan_bench.scoring.features.by_name import load_features
-
-    for features in (word.model for word in scoring.features):
-        if features != "lenet":  # the lenet depends on the data set, and may be missing
-            weights = scoring.weights if features == "inception" else None
-            # On the CPU: the runs may need all of the GPU's memory.
-            load_features(features, weights=weights, cuda=False, say=say)
 
 
 def engine_for(executor: str, request: "Request", slurm: str | None) -> "Scheduler | None":
@@ -145,14 +149,83 @@ def engine_for(executor: str, request: "Request", slurm: str | None) -> "Schedul
     return find_scheduler(executor)(SchedulerOptions(common, own, request.device, request.threads))
 
 
+class OutputLost(Exception):
+    """stdout or stderr takes no more: its reader has left, or its disk is full.
+
+    It is no OSError, so nothing takes it for a fault of the results folder.
+    """
+
+    def __init__(self, descriptor: int, error: OSError) -> None:
+        super().__init__(f"The output cannot be written ({error.strerror}).")
+        self.reader_left = error.errno == errno.EPIPE
+        """Whether it is a pipe such as that of ``gan-bench list | head -1``."""
+        self._descriptor = descriptor
+
+    def discard(self) -> None:
+        """Discard what is still buffered and all further output, which would fail again."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._descriptor)
+        os.close(nowhere)
+
+
+class _Output(io.FileIO):
+    """The file behind stdout or stderr."""
+
+    def write(self, content: Any, /) -> int:
+        """Write bytes; raise `OutputLost` if that fails."""
+        try:
+            return super().write(content)
+        except OSError as error:
+            raise OutputLost(self.fileno(), error) from error
+
+
+@contextlib.contextmanager
+def output() -> Iterator[None]:
+    """Let stdout and stderr replace what they cannot encode, and raise `OutputLost`."""
+    kept = sys.stdin, sys.stdout, sys.stderr
+    for name in ("stdin", "stdout", "stderr"):
+        stream: TextIO | None = getattr(sys, name)
+        if stream is None:  # closed: the next file that is opened would take its number
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, _guarded(stream))
+    try:
+        yield
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = kept
+
+
+def _guarded(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    errors = "backslashreplace" if stream.errors == "backslashreplace" else "replace"
+    try:
+        file = _Output(stream.fileno(), "wb", closefd=False)
+    except OSError:  # it is in memory
+        stream.reconfigure(errors=errors)
+        return stream
+    return io.TextIOWrapper(
+        io.BufferedWriter(file), stream.encoding, errors, line_buffering=stream.line_buffering
+    )
+
+
 def say(sentence: str) -> None:
     """Print a message to stderr, beside the output."""
     click.echo(sentence, err=True)
 
 
+def say_fallback(device: str) -> None:
+    """Say why ``auto`` is the CPU if that is because of a problem with a GPU."""
+    from gan_bench.system.devices import fallback
+
+    sentence = fallback(device)
+    if sentence is not None:
+        say(sentence)
+
+
 def typed() -> str:
     """Return the command line as typed, for records."""
-    return shlex.join(["gan-bench", *sys.argv[1:]])
+    words = shlex.join(["gan-bench", *sys.argv[1:]])
+    return os.fsencode(words).decode("utf-8", "replace")  # a locale may not have decoded it
 
 
 def console() -> "Console":

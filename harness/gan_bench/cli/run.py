@@ -9,8 +9,6 @@ import click
 from gan_bench.cli import options
 from gan_bench.cli.options import (
     POSITIVE,
-    FiniteNumber,
-    check_features,
     engine_for,
     path_option,
     results_option,
@@ -28,8 +26,8 @@ if TYPE_CHECKING:
     from gan_bench.schedulers.base import Scheduler
 
 _RETRIES = 2
-_FEWEST_SILENCE_S = 5
-"""A little more than two heartbeats."""
+_FEWEST_HEARTBEATS = 2.5
+"""``--silence`` is at least the time of this many heartbeats: one may be late."""
 
 
 @click.command()
@@ -65,15 +63,15 @@ _FEWEST_SILENCE_S = 5
 @click.option("--timeout", type=POSITIVE, help="Stop a run after this many seconds.")
 @click.option(
     "--silence",
-    type=FiniteNumber(min=_FEWEST_SILENCE_S),
-    help="Kill a run that sends no heartbeat for this many seconds (default: 300).",
+    type=POSITIVE,
+    help="Kill a run without a heartbeat or progress for this many seconds (default: 300).",
 )
 @wait_option
 @click.option(
     "--retry",
     is_flag=True,
-    help="Also resume runs that ended as diverged, timeout, oom or error; by default only killed "
-    "ones are resumed.",
+    help="Also resume runs that ended as diverged, timeout, oom or error; killed runs are always "
+    "resumed, and missing and unsupported ones tried again.",
 )
 @click.option("--force", is_flag=True, help="Start all runs over, including those that succeeded.")
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
@@ -142,11 +140,18 @@ def run(
     interrupted by Ctrl-C; 143 by SIGTERM; 129 by a terminal that closed.
     """
     from gan_bench.launch.run_one import Options
-    from gan_bench.launch.score import check_counts
+    from gan_bench.launch.score import check_counts, check_features
     from gan_bench.launch.supervisor import SILENCE_S
     from gan_bench.plan.expand import expand
+    from gan_bench.results.events import HEARTBEAT_S
     from gan_bench.results.layout import open_results
 
+    fewest = _FEWEST_HEARTBEATS * HEARTBEAT_S
+    if silence is not None and silence < fewest:
+        raise UsageError(
+            f"--silence must be at least {fewest:g}, because a worker sends a heartbeat every "
+            f"{HEARTBEAT_S:g} seconds; it is {silence}."
+        )
     scoring = options.scoring(features, metrics, weights, no_cache)
     request = _request(plan_file, plan_options)
     engine = engine_for(executor, request, slurm)
@@ -168,13 +173,20 @@ def run(
         keep_samples=keep_samples,
         scoring=scoring,
     )
-    plan = expand(request, how.command, engine.place() if engine else None)
+    place = engine.place() if engine else None
+    plan = expand(request, how.command, place, fetch=not dry_run)
     _check_executor_tables(request, executor, plan)
-    if dry_run:
-        _show_plan(plan, how, results, engine)
-        return
-    check_features(scoring)
     check_counts(scoring, plan.runs)
+    reasons = check_features(scoring, plan.runs[0], options.say, make=not dry_run)
+    notices = [f"The runs will not be scored: {reason}" for reason in reasons]
+    if engine is None:
+        options.say_fallback(request.device)
+        notices += _too_many_threads(plan)
+    if dry_run:
+        _show_plan(plan, how, results, engine, notices)
+        return
+    for sentence in notices:
+        options.say(sentence)
     folder = open_results(results, create=True)
     if engine is None:
         succeeded = _run_here(folder, plan, how, wait=wait)
@@ -227,17 +239,54 @@ def _check_executor_tables(request: "Request", executor: str, plan: "Plan") -> N
             )
 
 
-def _show_plan(plan: "Plan", how: "Options", results: Path, engine: "Scheduler | None") -> None:
+def _too_many_threads(plan: "Plan") -> list[str]:
+    from gan_bench.system.devices import default_threads
+    from gan_bench.text import many
+
+    threads, processors = plan.runs[0].threads, default_threads()
+    if threads <= processors:
+        return []
+    return [
+        f"{threads} threads wait for each other on {many(processors, 'usable processor')}, so "
+        f"times mean little: use --threads {processors}."
+    ]
+
+
+def _show_plan(
+    plan: "Plan",
+    how: "Options",
+    results: Path,
+    engine: "Scheduler | None",
+    notices: list[str],
+) -> None:
+    """Print what would run, and what would be refused, left out or not scored."""
     from gan_bench.cli.views.tables import print_parameters, print_plan
-    from gan_bench.launch.run_one import action
+    from gan_bench.launch.run_one import action, obstacle_of
     from gan_bench.results.layout import open_results
+    from gan_bench.system.files import obstacle
 
     console = options.console()
     folder = open_results(results, create=False) if results.exists() else None
-    actions = [action(folder.run(spec.run_id), how) if folder else "run" for spec in plan.runs]
+    if (problem := obstacle(results)) is not None:
+        raise UsageError(f"The results folder {results} cannot be written: {problem}.")
+    actions, reasons = [], []
+    for spec in plan.runs:
+        doing: str = action(folder.run(spec.run_id), how) if folder else "run"
+        here = doing == "run" and engine is None
+        if here and (found := obstacle_of(spec)) is not None:
+            doing, reason = found
+            reasons.append(f"{spec.implementation.name} will be {doing}: {reason}.")
+        actions.append(doing)
     print_plan(console, plan, actions)
     if engine is not None:
         print_parameters(console, {name: engine.parameters(name) for name in plan.implementations})
+        try:
+            engine.check(plan.implementations, results)
+        except UsageError as error:
+            notices = [*notices, f"The jobs would be refused: {error}"]
+    left_out = [f"Left out: {sentence}" for sentence in plan.left_out]
+    for sentence in dict.fromkeys([*reasons, *notices, *left_out]):
+        click.echo(sentence)
 
 
 def _run_here(folder: "ResultsFolder", plan: "Plan", how: "Options", *, wait: bool) -> int:
@@ -250,7 +299,7 @@ def _run_here(folder: "ResultsFolder", plan: "Plan", how: "Options", *, wait: bo
             finished = execute(folder, plan, how, observer, wait=wait)
     except Interrupted as interrupt:
         again = "the same command without --force" if how.force else "the same command"
-        click.echo(f"Interrupted ({interrupt}); {again} continues.", err=True)
+        click.echo(f"Interrupted ({interrupt}); {again} resumes.", err=True)
         sys.exit(interrupt.exit_code)
     return sum(result.ok for result in finished)
 

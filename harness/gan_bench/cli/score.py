@@ -3,14 +3,13 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from gan_bench.cli import options
 from gan_bench.cli.options import (
     DEFAULT_SAMPLES,
-    check_features,
     console,
     json_option,
     out_option,
@@ -28,6 +27,7 @@ from gan_bench.errors import UsageError
 if TYPE_CHECKING:
     from gan_bench.launch.score import Points
     from gan_bench.scoring.features import Scoring
+    from gan_bench.scoring.images import Conversion
     from gan_bench.scoring.score_pair import ExternalRow
 
 
@@ -38,6 +38,16 @@ if TYPE_CHECKING:
     "--no-floor", is_flag=True, help="Do not compute the floor (the score of real images)."
 )
 @seed_option("Random seed for scoring (default: 0).", default=None)
+@click.option(
+    "--size",
+    metavar="SIZE",
+    help="Resize the images of both sides to this size, such as 64 or 64x48 (height x width).",
+)
+@click.option(
+    "--channels",
+    type=click.Choice(["1", "3"]),
+    help="Convert the images of both sides to grey (1) or RGB (3).",
+)
 @click.option(
     "--threads",
     type=click.IntRange(1, 1024),
@@ -63,6 +73,8 @@ def score(
     no_cache: bool,
     no_floor: bool,
     seed: int | None,
+    size: str | None,
+    channels: str | None,
     threads: int | None,
     results: Path | None,
     as_: str | None,
@@ -72,7 +84,7 @@ def score(
     """Score two sets of images, or the snapshots of --results.
 
     REAL and FAKE are each a folder of images, an .npz or .npy file (uint8, NHWC), or
-    dataset:split[:count], such as mnist:test:1000.
+    dataset:split[:count], such as mnist:test:1000. A part of the images is drawn at random.
     """
     from gan_bench.system.devices import default_threads
 
@@ -83,7 +95,8 @@ def score(
             raise UsageError("--points is for the snapshots of --results, not for REAL and FAKE.")
         real, fake = _two(images)
         row = _external_row(results, as_)
-        _score_pair(real, fake, scoring, seed or 0, threads, not no_floor, row, as_json)
+        to = _conversion(size, channels)
+        _score_pair(real, fake, scoring, seed or 0, threads, not no_floor, row, to, as_json)
         return
     if as_ is not None:
         raise UsageError("--as names the images FAKE: give REAL and FAKE with it.")
@@ -91,6 +104,8 @@ def score(
         raise UsageError(f"There is nothing to score: {_HOW}.")
     if seed is not None or no_floor:
         raise UsageError("--seed and --no-floor are for REAL and FAKE, not for runs.")
+    if size is not None or channels is not None:
+        raise UsageError("--size and --channels are for REAL and FAKE, not for runs.")
     _score_results(results, scoring, "all" if points == "all" else "final", threads, as_json)
 
 
@@ -102,13 +117,20 @@ def _score_pair(
     threads: int,
     floor: bool,
     row: "ExternalRow | None",
+    conversion: "Conversion",
     as_json: bool,
 ) -> None:
     from gan_bench.cli.views.results import print_pair
     from gan_bench.scoring.score_pair import score_pair
 
     scored = score_pair(
-        real, fake, scoring, seed=seed, threads=threads, floor=floor, say=say, row=row
+        *(real, fake, scoring),
+        seed=seed,
+        threads=threads,
+        floor=floor,
+        say=say,
+        row=row,
+        conversion=conversion,
     )
     if as_json:
         print_json(scored[0] if len(scored) == 1 else scored)
@@ -121,9 +143,10 @@ def _score_results(
 ) -> None:
     from gan_bench.cli.views.results import print_rescored
     from gan_bench.launch.rescore import rescore
+    from gan_bench.launch.score import check_features
     from gan_bench.results.layout import open_results
 
-    check_features(scoring)
+    check_features(scoring, None, say)
     results = open_results(path, create=False)
     outcomes = []
     for run in rescore(results, scoring, points=points, threads=threads, command=typed()):
@@ -141,6 +164,14 @@ def _two(images: Sequence[str]) -> tuple[str, str]:
     if len(images) != 2:
         raise UsageError(f"Two sets of images are needed, not {len(images)}: {_HOW}.")
     return images[0], images[1]
+
+
+def _conversion(size: str | None, channels: str | None) -> "Conversion":
+    from gan_bench.data.folder_spec import parse_size
+    from gan_bench.scoring.images import Conversion
+
+    number: dict[str | None, Literal[1, 3] | None] = {"1": 1, "3": 3, None: None}
+    return Conversion(None if size is None else parse_size(size), number[channels])
 
 
 def _external_row(results: Path | None, name: str | None) -> "ExternalRow | None":
@@ -176,9 +207,10 @@ def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
     It is stored in the cache, where `gan-bench run` and `score` find it.
     """
     from gan_bench.scoring.features.by_name import train_classifier
+    from gan_bench.text import percent
 
     path, facts = train_classifier(dataset, epochs=epochs, seed=seed, threads=threads, say=say)
-    click.echo(f"{path}: accuracy {facts['accuracy']:.2%} on the test split.")
+    click.echo(f"{path}: accuracy {percent(facts['accuracy'], 2)} on the test split.")
 
 
 @click.command()

@@ -14,7 +14,6 @@ from gan_bench.system.files import write_atomically, writing_to
 from gan_bench.text import (
     MISSING,
     WIDE,
-    WIDEST,
     Column,
     Table,
     figure,
@@ -139,7 +138,6 @@ def verdict_table(comparison: Comparison) -> Table:
             row.label,
             *(_mean_and_spread(side.figure if side else None) for side in (row.a, row.b)),
             *_difference_cells(row.difference),
-            _test(row.difference),
             row.verdict,
         )
         for row in comparison.rows
@@ -147,7 +145,7 @@ def verdict_table(comparison: Comparison) -> Table:
     numbers = (Column(title, "number") for title in ("A", "B", _difference_title(comparison)))
     columns = (
         *(_label_column(comparison), *numbers, Column("95 % interval", "number", WIDE)),
-        *(Column("p", "number", WIDE), Column("test", "name", WIDEST), Column("verdict")),
+        *(Column("p", "number", WIDE), Column("verdict")),
     )
     return Table(columns, rows)
 
@@ -193,12 +191,6 @@ def _difference_cells(difference: Difference | None) -> tuple[str, str, str]:
     return f"{sign}{figure(difference.estimate)}", bounds, figure(difference.p)
 
 
-def _test(difference: Difference | None) -> str:
-    if difference is None:
-        return MISSING
-    return "paired" if difference.paired else "Welch"
-
-
 def _costs(row: ComparedRow) -> list[str]:
     sides = (row.a, row.b)
     changes = []
@@ -239,9 +231,9 @@ def method(comparison: Comparison) -> Iterable[str]:
         f"{measured}; {'higher' if comparison.metric.higher_is_better else 'lower'} is better."
     )
     yield (
-        f"{_SCALES[comparison.metric.scale]} The test is paired if one side has all seeds of the "
-        "other; otherwise it is Welch's. p is corrected by Holm's method for the number of rows; "
-        "below 0.05, B is called better or worse."
+        f"{_SCALES[comparison.metric.scale]} The test is Welch's, over all seeds of both "
+        "sides. p is corrected by Holm's method for the number of rows; below 0.05, B is called "
+        "better or worse."
     )
     yield "Images/s are compared only if device, threads and machine are the same."
 

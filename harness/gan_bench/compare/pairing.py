@@ -45,9 +45,10 @@ class RunGroup:
         """Facts about recipe, source, versions and conventions, by name in words."""
         spec = self.runs[0].spec
         values = identity(spec)
-        del values["implementation"]  # pairs have one name
+        attribute = values.pop("implementation")["attribute"]  # pairs have one name
         recipe, versions = values.pop("recipe_values"), values.pop("versions")
         facts = {name.replace("_", " "): str(value) for name, value in values.items()}
+        facts["class"] = attribute
         facts["source"] = facts.pop("source sha256")[:7]
         facts["evaluation points"] = ", ".join(map(str, spec.evaluation_steps))
         del facts["evaluation steps"]

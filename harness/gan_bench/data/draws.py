@@ -140,7 +140,7 @@ class Inputs:
     """uint8 (n, height, width, channels)."""
 
     def batches(self, first_step: int, steps: int) -> NDArray[np.int64]:
-        """Return the batches of a window of steps."""
+        """Return the batches of some steps, int64 (steps, real_batches_per_step, batch_size)."""
         return batches(
             seed=self.seed,
             first_step=first_step,
@@ -151,7 +151,7 @@ class Inputs:
         )
 
     def latents(self, first_step: int, steps: int) -> NDArray[np.float32]:
-        """Return the latents of a window of steps."""
+        """Return the latents of some steps, float32 (steps, draws, batch_size, latent_size)."""
         return training_latents(
             seed=self.seed,
             first_step=first_step,
@@ -163,7 +163,7 @@ class Inputs:
         )
 
     def evaluation_latents(self, count: int | None = None) -> NDArray[np.float32]:
-        """Return the first evaluation latents (default: a batch)."""
+        """Return the first evaluation latents (default: a batch), float32 (count, latent_size)."""
         return evaluation_latents(
             seed=self.seed,
             count=self.recipe.batch_size if count is None else count,
@@ -172,6 +172,9 @@ class Inputs:
         )
 
     def first_images(self) -> NDArray[np.float32]:
-        """Return the first batch of real images, NHWC in [-1, 1]."""
+        """Return the first batch of real images.
+
+        float32 (batch_size, height, width, channels), in [-1, 1].
+        """
         first = self.images[self.batches(0, 1)[0, 0]]
         return np.asarray(first.astype(np.float32) / np.float32(127.5) - 1)

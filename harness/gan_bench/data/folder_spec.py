@@ -67,7 +67,7 @@ class FolderName:
             options[option] = value
         return cls(
             path=_absolute(text, name),
-            size=_size(options["size"]) if "size" in options else None,
+            size=parse_size(options["size"]) if "size" in options else None,
             channels=_channels(options["channels"]) if "channels" in options else None,
             test=_test(options["test"]) if "test" in options else None,
         )
@@ -146,7 +146,14 @@ def _absolute(text: str, name: str) -> Path:
     return path
 
 
-def _size(value: str) -> tuple[int, int]:
+def parse_size(value: str) -> tuple[int, int]:
+    """Read a size such as ``28`` or ``28x32`` as (height, width).
+
+    Raises
+    ------
+    UsageError
+        It is none, or too large.
+    """
     match = _SIZE.fullmatch(value)
     sides = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not all(1 <= side <= LARGEST_SIDE for side in sides):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gan_bench.data import idx
 from gan_bench.data.dataset import Dataset, DatasetStatus, Split
 from gan_bench.errors import UsageError
-from gan_bench.system.files import DownloadError, cache_folder, download
+from gan_bench.system.files import DownloadError, cache_folders, download, writable_cache
 
 DATA_VARIABLE = "GAN_BENCH_DATA"
 """Environment variable: a folder with one folder of files for each data set."""
@@ -148,8 +148,10 @@ class IdxDataset:
         return DatasetStatus(False, self._looked_at(cache), how_to_get)
 
     def default_cache(self) -> Path:
-        """Return the data set's folder in the user's cache."""
-        return cache_folder() / self.name
+        """Return the data set's folder in the user's cache, where it is or would be kept."""
+        folders = [cache / self.name for cache in cache_folders()]
+        whole = (folder for folder in folders if len(self._present(folder)) == len(self.files))
+        return next(whole, writable_cache() / self.name)
 
     def _split(self, images: IdxFile, labels: IdxFile, paths: dict[IdxFile, Path]) -> Split:
         split = read_split(paths[images], paths[labels], self.classes)

@@ -76,6 +76,21 @@ def read_picture(
             f"{shown(path)} is damaged or not a supported image (PNG, JPEG, BMP, WebP, TIFF); "
             "replace it or move it away."
         ) from error
+    return _converted(plain, size, channels)
+
+
+def convert(
+    pixels: NDArray[np.uint8], *, size: tuple[int, int] | None, channels: Literal[1, 3] | None
+) -> NDArray[np.uint8]:
+    """Convert an image, uint8 (height, width, 1 or 3), as `read_picture` does."""
+    return _converted(
+        Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels), size, channels
+    )
+
+
+def _converted(
+    plain: Image.Image, size: tuple[int, int] | None, channels: Literal[1, 3] | None
+) -> NDArray[np.uint8]:
     if channels is not None:
         plain = plain.convert("L" if channels == 1 else "RGB")
     if size is not None:

@@ -67,9 +67,10 @@ def choose_metric(baseline: Baseline, name: str | None) -> str:
 
 
 def chosen_targets(targets: Sequence[str], known: Sequence[str], *, run: bool) -> dict[str, str]:
-    """Return the chosen targets by implementation; all of the baseline if none is named.
+    """Return the chosen targets by the name of their implementation.
 
-    With ``run`` they will be trained, and may be paths of plugins.
+    If ``targets`` is empty, these are all implementations of the baseline, ``known``. With ``run``,
+    targets are to be trained, and may be paths of plugins.
 
     Raises
     ------
@@ -90,9 +91,11 @@ def chosen_targets(targets: Sequence[str], known: Sequence[str], *, run: bool) -
     found = found or {name: name for name in known}
     for name, target in found.items():
         if run and not is_path(target) and target not in registered():
+            stem, colon, attribute = name.partition(":")
+            file = f"{stem.replace('-', '_')}.py{colon}{attribute}"
             raise UsageError(
                 f"The baseline's {name} is no registered implementation; give the path of its "
-                f"file, as in `gan-bench gate --run ./{name.replace('-', '_')}.py`."
+                f"file, as in `gan-bench gate --run ./{file}`."
             )
     return found
 
@@ -118,12 +121,12 @@ def compare_stored(
     found = entries(results, prefer=preferred_protocols(baseline))
     compared = [_Compared.of(entry, found.entries, name, margin) for entry in baseline]
     rows = with_verdicts([one.assess(one.first) for one in compared])
-    again = [i for i, row in enumerate(rows) if row.tripped and compared[i].rerun]
+    again = [i for i, row in enumerate(rows) if row.fails and compared[i].rerun]
     reruns = with_verdicts([compared[i].assess(compared[i].rerun) for i in again])
     for i, rerun in zip(again, reruns, strict=True):
         rows[i] = confirmed(rows[i], rerun)
     for i, row in enumerate(rows):
-        if row.tripped and not compared[i].rerun:
+        if row.fails and not compared[i].rerun:
             why = f"{row.why}; unconfirmed, as that needs {2 * FEWEST_SEEDS} fresh seeds"
             rows[i] = replace(row, why=why)
     return rows, found.left_out
@@ -148,12 +151,12 @@ class _Compared:
     def of(baseline: Entry, candidates: Sequence[Entry], metric: str, margin: float) -> "_Compared":
         candidate, notes = _partner(baseline, candidates, metric)
         fresh = fresh_seeds(baseline, candidate) if candidate else []
-        settled = (
+        enough = (
             metric != SPEED
             and candidate is not None
-            and paired_seeds(baseline, candidate, metric, margin).settles(candidate, fresh)
+            and paired_seeds(baseline, candidate, metric, margin).is_enough(candidate, fresh)
         )
-        if len(fresh) >= 2 * FEWEST_SEEDS and not settled:
+        if len(fresh) >= 2 * FEWEST_SEEDS and not enough:
             middle = -(-len(fresh) // 2)
             return _Compared(
                 baseline, candidate, metric, margin, fresh[:middle], fresh[middle:], notes

@@ -29,6 +29,7 @@ class SeedFigures(Frozen):
     seed: int = Field(ge=0, lt=2**63)
     status: Status
     reason: str | None = None
+    """Why the run did not succeed, or was not scored."""
     collapsed: bool = False
     """True if all samples are nearly one image: `analysis.final_scores.collapsed`."""
     weights_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
@@ -41,6 +42,8 @@ class SeedFigures(Frozen):
     """Models of GPU, if the run used one, and processor, and the number of cores."""
     figures: dict[str, float] = Field(default_factory=dict)
     """Value of the final snapshot by metric."""
+    without: dict[str, str] = Field(default_factory=dict, exclude=True)
+    """Why metrics have no value, as far as it is known; not part of the file."""
 
     @property
     def failed(self) -> bool:
@@ -55,7 +58,9 @@ class SeedFigures(Frozen):
 class Entry(Frozen):
     """Runs of one implementation, data set and budget that differ only in the seed."""
 
-    implementation: str = Field(min_length=1, max_length=100)
+    implementation: str = Field(min_length=1, max_length=200)
+    attribute: str | None = None
+    """The trainer class's name; None if an earlier gan-bench wrote the baseline."""
     recipe: str
     framework: str
     dataset: str

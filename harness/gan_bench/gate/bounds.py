@@ -11,7 +11,7 @@ from scipy import stats
 from gan_bench.analysis.statistics import FEWEST_SEEDS, geometric_or_mean, on_scale
 from gan_bench.gate.baseline import Entry
 from gan_bench.metrics import Metric, Scale, metric
-from gan_bench.text import listed
+from gan_bench.text import listed, percent
 
 LEVEL: Final = 0.05
 """Chance that the first test fails for any implementation although nothing is worse (one-sided)."""
@@ -179,7 +179,7 @@ class PairedSeeds:
         """True if these seeds would pass."""
         return self.identical or (self.bound is not None and self.bound <= self.margin)
 
-    def settles(self, candidate: Entry, fresh: Sequence[int]) -> bool:
+    def is_enough(self, candidate: Entry, fresh: Sequence[int]) -> bool:
         """Return whether these seeds are enough to pass the candidate.
 
         If there are fresh seeds, they decide, unless the own seeds are bit-identical and no fresh
@@ -203,7 +203,11 @@ class PairedSeeds:
         if self.identical:
             return f"weights and values are bit-identical on the baseline's seeds {seeds}"
         bound = self.bound or 0.0
-        much = f"at most {bound:.1%} worse" if bound > 0 else f"at least {-bound:.1%} better"
+        much = (
+            f"at most {percent(bound, 1)} worse"
+            if bound > 0
+            else f"at least {percent(-bound, 1)} better"
+        )
         less = "more" if self.improvement else "less"
         than = "" if not self.improvement and bound <= 0 else f", {less} than the margin"
         return f"paired with the baseline's own seeds {seeds}, it is {much} (95 % bound){than}"

@@ -48,6 +48,8 @@ def noted(baseline: Entry, candidate: Entry) -> list[str]:
     found += _mapping("", baseline.versions, candidate.versions)
     if baseline.source_sha256 != candidate.source_sha256:
         found.append(against("source", baseline.source_sha256[:7], candidate.source_sha256[:7]))
+    if baseline.attribute is not None and baseline.attribute != candidate.attribute:
+        found.append(against("class", str(baseline.attribute), str(candidate.attribute)))
     found += baseline.setting.differences(candidate.setting, MACHINE)
     return found + _differing(baseline, candidate, ("evaluation_steps", "deterministic"))
 

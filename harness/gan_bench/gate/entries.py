@@ -14,7 +14,7 @@ from gan_bench.analysis.runs import Run, collect_runs
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
 from gan_bench.results.load import Results, load_results
-from gan_bench.text import many, timestamp
+from gan_bench.text import listed, many, timestamp
 from gan_bench.version import __version__
 
 
@@ -97,7 +97,11 @@ def freeze(
             )
             continue
         few = [metric for metric in entry.metrics if entry.having(metric) < FEWEST_BASELINE]
-        left += [f"{entry.label}: {entry.having(m)} seeds have {m}, too few." for m in few]
+        left += [
+            f"{entry.label}: {many(entry.having(m), 'seed')} with {m}, but a baseline needs "
+            f"{FEWEST_BASELINE}."
+            for m in few
+        ]
         enough.append(without(entry, few))
     if not enough:
         why = " ".join(left) or "It has no finished run."
@@ -132,11 +136,11 @@ def not_compared(chosen: Entry, other: Entry) -> str:
     same_seeds = {run.seed for run in chosen.seeds} & {run.seed for run in other.seeds}
     if same_seeds and set(names) <= {"device"}:
         return (
-            f"{many(len(other.seeds), 'run')} with repeated seeds, on another device or with the "
-            "data under another name, not counted"
+            f"{many(len(other.seeds), 'run')} with repeated seeds not counted: on another device, "
+            "or with the data under another name"
         )
-    what = " and ".join(names) or "other fields"
-    return f"{many(len(other.seeds), 'run')} planned earlier, with a different {what}, not counted"
+    what = listed(names) or "other fields"
+    return f"{many(len(other.seeds), 'run')} planned earlier not counted: differences in {what}"
 
 
 def without(entry: Entry, metrics: Sequence[str]) -> Entry:
@@ -178,6 +182,7 @@ def _entry(runs: list[Run], results: Results, prefer: Mapping[str, Collection[st
     return Entry(
         **{name: getattr(spec, name) for name in same},
         implementation=spec.implementation.name,
+        attribute=spec.implementation.attribute,
         recipe=spec.implementation.recipe,
         framework=spec.implementation.framework,
         dataset=spec.dataset_label,
@@ -199,7 +204,7 @@ def _seed(run: Run, values: dict[str, float]) -> SeedFigures:
     return SeedFigures(
         seed=run.spec.seed,
         status=record.status,
-        reason=record.reason,
+        reason=run.trouble(),
         collapsed=collapsed(run),
         weights_sha256=record.weights_sha256,
         images_per_s=record.images_per_s if _positive(record.images_per_s) else None,
@@ -207,6 +212,12 @@ def _seed(run: Run, values: dict[str, float]) -> SeedFigures:
         device_exclusive=measured.device_exclusive,
         machine=run.hardware,
         figures=values,
+        without={
+            score.metric: score.reason
+            for file in run.scores
+            for score in file.scores
+            if score.step == run.spec.steps and score.reason and score.metric not in values
+        },
     )
 
 

@@ -4,13 +4,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from gan_bench.errors import UsageError
 from gan_bench.gate import Gate
 from gan_bench.gate.baseline import Entry
 from gan_bench.gate.verdict import EXIT_CODES, GateRow
@@ -168,7 +166,7 @@ def _cells(row: GateRow) -> tuple[str, str, str, str, str]:
     if measured is None:
         return MISSING, MISSING, MISSING, MISSING, MISSING
     before, after = measured.mean
-    spread = f"{measured.spread:.1%}" if measured.scale == "ratio" else figure(measured.spread)
+    spread = percent(measured.spread, 1) if measured.scale == "ratio" else figure(measured.spread)
     seeds = f"{len(measured.baseline)} against {len(measured.candidate)}"
     return figure(before), figure(after), spread, seeds, figure(measured.worst(row.level))
 
@@ -195,24 +193,6 @@ def _text(text: str) -> str:
 
 def _quiet(markdown: str) -> str:
     return str(markdown).replace("@", "&#64;")
-
-
-def write_text(path: Path, text: str, *, append: bool = False) -> None:
-    """Write a file, or append to it.
-
-    Raises
-    ------
-    UsageError
-        The file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a" if append else "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written ({error.strerror}); name another file."
-        ) from error
 
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

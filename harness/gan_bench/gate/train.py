@@ -73,8 +73,8 @@ def train_and_compare(
     paired = _decide_by_own_seeds(rest, runs) if request.metric != SPEED else {}
     rest = [entry for entry in rest if entry.key not in paired]
     fresh = _decide_by_fresh_seeds(rest, runs, first)
-    tripped = [entry for entry in rest if fresh[entry.key].tripped]
-    reruns = _decide_by_fresh_seeds(tripped, runs, again)
+    failing = [entry for entry in rest if fresh[entry.key].fails]
+    reruns = _decide_by_fresh_seeds(failing, runs, again)
     rerun = {key: confirmed(fresh[key], row) for key, row in reruns.items()}
 
     decided = refused | paired | fresh | rerun

@@ -1,7 +1,7 @@
 """The verdict on each implementation of a baseline, and the exit code."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -14,7 +14,7 @@ from gan_bench.gate.bounds import LEVEL, Measured, fresh_seeds, measure, paired_
 from gan_bench.gate.comparability import incomparable, noted
 from gan_bench.metrics import SPEED
 from gan_bench.metrics import metric as metric_of
-from gan_bench.text import figure, listed, many, sanitize
+from gan_bench.text import figure, listed, many, percent, sanitize
 
 Verdict = Literal["pass", "improvement", "regression", "incomparable", "diverged", "not measured"]
 EXIT_CODES: Final[dict[Verdict, int]] = {
@@ -68,7 +68,7 @@ class GateRow:
         return self.baseline.implementation if self.distinct else self.baseline.label
 
     @property
-    def tripped(self) -> bool:
+    def fails(self) -> bool:
         """True if the row fails, unless a rerun passes."""
         return EXIT_CODES[self.verdict] == 1
 
@@ -100,19 +100,21 @@ def assess(
     fresh = fresh_seeds(baseline, candidate)
     if metric != SPEED and seeds is None:
         own = paired_seeds(baseline, candidate, metric, margin)
-        if own.settles(candidate, fresh):
+        if own.is_enough(candidate, fresh):
             kind: Verdict = "improvement" if own.improvement else "pass"
             return replace(row, verdict=kind, why=own.why, seeds=own.seeds, paired=own.means)
     chosen = fresh if seeds is None else seeds
     counted = [run for run in candidate.seeds if run.seed in chosen]
     before, after = values_of(baseline.seeds, metric), values_of(counted, metric)
     p_failures, failures = _failures(baseline, counted)
+    rest = [run for run in candidate.seeds if run not in counted]
+    unused = _unmeasured(rest, metric)
     row = replace(
         row,
         seeds=tuple(run.seed for run in counted),
         p_failures=p_failures,
         failures=failures,
-        unmeasured=_unmeasured(counted, len(after), metric),
+        unmeasured="".join(f", {words}" for words in _unmeasured(counted, metric)),
         crashed=any(run.status not in _TRAINED for run in counted),
     )
     if metric_of(metric).scale == "ratio" and any(value <= 0 for value in (*before, *after)):
@@ -121,13 +123,14 @@ def assess(
         why = f"the baseline has {many(len(before), 'seed')} with {metric}"
         return replace(row, why=f"{why}, but needs {FEWEST_BASELINE}")
     if len(after) < FEWEST_SEEDS:
-        own_runs = len(candidate.seeds) - len(fresh) if seeds is None else 0
-        ignored = (
-            f", {many(own_runs, 'run')} on the baseline's own seeds not counted" if own_runs else ""
-        )
+        ignored = ""
+        if rest and seeds is None:
+            how = f": {listed(unused)}" if unused else ""
+            ignored = f", {many(len(rest), 'run')} on the baseline's own seeds not counted{how}"
         why = f"{many(len(after), 'seed')} of {FEWEST_SEEDS} needed{row.unmeasured}{ignored}"
         return replace(row, why=why)
-    return replace(row, measured=measure(metric, before, after, margin))
+    notes = (*row.notes, *(f"of the other seeds, {words}" for words in unused))
+    return replace(row, measured=measure(metric, before, after, margin), notes=notes)
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ def confirmed(first: GateRow, rerun: GateRow) -> GateRow:
     """Return the verdict of the rerun, which alone counts, with the reason of both tests."""
     seeds = listed([str(seed) for seed in first.seeds], 6)
     words = f"seeds {seeds} failed ({first.why})"
-    if rerun.tripped:
+    if rerun.fails:
         why = f"{words}, and so did the fresh seeds: {rerun.why}"
     elif EXIT_CODES[rerun.verdict] == 0:
         why = f"{words}, but the fresh seeds alone passed: {rerun.why}"
@@ -201,7 +204,7 @@ def _with_verdict(
     if worse.rejected:
         return replace(row, verdict="regression", why=f"{change}, beyond the bound{also}")
     if row.crashed:
-        return replace(row, why=f"{change}, but not every run finished{row.unmeasured}")
+        return replace(row, why=f"{change}, but not every run succeeded{row.unmeasured}")
     if better.rejected:
         why = f"{change}, better by more than chance and the margin allow{also}"
         return replace(row, verdict="improvement", why=why)
@@ -212,7 +215,7 @@ def _with_verdict(
 def _change(measured: Measured) -> str:
     before, after = measured.mean
     if measured.scale == "ratio" or before > 0:
-        return f"{after / before - 1:+.1%}"
+        return percent(after / before - 1, 1, signed=True)
     return f"{'+' * (after > before)}{figure(after - before)}"
 
 
@@ -231,11 +234,24 @@ def _failures(baseline: Entry, counted: Sequence[SeedFigures]) -> tuple[float | 
     return p, f"{what} of {many(len(trying), 'run')}; in the baseline {before} of {len(tried)}"
 
 
-def _unmeasured(counted: Sequence[SeedFigures], able: int, metric: str) -> str:
-    """Return the runs without a value, each after a comma."""
-    statuses = Counter(run.status for run in counted if run.status != "ok")
-    words = "".join(f", {count} ended as {status}" for status, count in statuses.items())
-    unscored = sum(run.status == "ok" for run in counted) - able
-    words += f", {unscored} without {metric}" if unscored else ""
-    reason = next((run.reason for run in counted if run.status != "ok" and run.reason), None)
-    return words + (f" ({' '.join(sanitize(reason).split()).rstrip('.')})" if reason else "")
+_REASONS = 2
+"""Different reasons that are named for one kind of failure; there may be one for each run."""
+
+
+def _unmeasured(runs: Iterable[SeedFigures], metric: str) -> list[str]:
+    """Return how many runs have no value, for each kind of failure with its reasons."""
+    reasons: dict[str, list[str]] = {}
+    for run in runs:
+        if run.status != "ok":
+            reasons.setdefault(f"ended as {run.status}", []).append(run.reason or "")
+        elif not values_of([run], metric):
+            why = "" if metric == SPEED else run.without.get(metric) or run.reason or ""
+            reasons.setdefault(f"without {metric}", []).append(why)
+    return [f"{len(whys)} {how}{_why(whys)}" for how, whys in reasons.items()]
+
+
+def _why(reasons: Sequence[str]) -> str:
+    lines = [" ".join(sanitize(reason).split()).rstrip(".") for reason in reasons]
+    different = list(dict.fromkeys(filter(None, lines)))
+    more = [many(len(different) - _REASONS, "other reason")] if len(different) > _REASONS else []
+    return f" ({'; '.join([*different[:_REASONS], *more])})" if different else ""

@@ -15,7 +15,7 @@ from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.files import writing
 from gan_bench.system.locks import device_lock
-from gan_bench.text import duration
+from gan_bench.text import duration, figure
 
 
 class RunProgress:
@@ -77,7 +77,7 @@ class RunProgress:
                 parts.append(f"{short} {loss:.3f}")
         if self._steady_s:
             steps_per_s = self._steady_steps / self._steady_s
-            parts.append(f"{steps_per_s * self.spec.images_per_step:,.0f} images/s")
+            parts.append(f"{figure(steps_per_s * self.spec.images_per_step)} images/s")
             if self.phase == "training":
                 parts.append(f"{duration((self.spec.steps - self.step) / steps_per_s)} left")
         return ", ".join(parts)

@@ -48,9 +48,11 @@ class ExitEvidence:
     timeout_s: float | None
     """The time limit, if it was reached."""
     silent_s: float | None
-    """Seconds without a heartbeat, if the worker was ended for that."""
+    """Seconds without a sign of progress, if the worker was ended for that."""
     out_of_memory: str | None
     """A sentence if the kernel's out-of-memory killer was active, else None."""
+    idle: bool = False
+    """Whether it still sent heartbeats then."""
     no_space: bool = False
     """Whether the run's folder cannot be written any more."""
 
@@ -78,8 +80,9 @@ def status_of(found: ExitEvidence) -> tuple[Status, str | None]:
     if found.timeout_s is not None:
         return "timeout", f"not finished within the time limit of {found.timeout_s:g} s"
     if found.silent_s is not None:
+        what = "progress (no step ended, no processor was used)" if found.idle else "heartbeat"
         return "timeout", (
-            f"no heartbeat for {found.silent_s:.0f} s; worker.log has the stacks of its threads"
+            f"no {what} for {found.silent_s:.0f} s; worker.log has the stacks of its threads"
         )
     if failed is not None:
         return "error", failed["reason"]

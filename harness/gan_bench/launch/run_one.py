@@ -16,7 +16,7 @@ from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import Job, Record
-from gan_bench.results.status import FINISHED, RETRIED_ON_REQUEST, Status
+from gan_bench.results.status import RETRIED_ON_REQUEST, REUSED, Status
 from gan_bench.scoring.features import Scoring
 from gan_bench.system.calibration import LoadMeter, probe
 from gan_bench.system.files import DiskFull, is_full
@@ -73,7 +73,16 @@ def action(folder: RunFolder, options: Options) -> Action:
         return "run"
     # A finished run whose files were deleted runs again.
     complete = folder.spec.exists() and (record.status != "ok" or folder.losses.exists())
-    return "reuse" if record.status in FINISHED and complete else "run"
+    cannot_make = record.status == "unsupported" and record.spec.cannot_make is not None
+    return "reuse" if (record.status in REUSED or cannot_make) and complete else "run"
+
+
+def obstacle_of(spec: RunSpec) -> tuple[Status, str] | None:
+    """Return the status and reason of a run that cannot start on this machine, else None."""
+    absent = framework_problem(spec.implementation, spec.python)
+    if absent is not None:
+        return "missing", absent
+    return None if spec.cannot_make is None else ("unsupported", spec.cannot_make)
 
 
 def start_over(results: ResultsFolder, folder: RunFolder) -> None:
@@ -98,12 +107,10 @@ def _train(
     """
     folder = results.run(spec.run_id)
     before = after = other_load = None
-    absent = framework_problem(spec.implementation, spec.python)
+    known = obstacle_of(spec)
     outcome: Outcome
-    if absent is not None:
-        outcome = _not_launched("missing", absent)
-    elif spec.cannot_make is not None:
-        outcome = _not_launched("unsupported", spec.cannot_make)
+    if known is not None:
+        outcome = Outcome(status=known[0], reason=known[1], cpu_s=0.0)
     else:
         before = probe(spec.device, spec.threads)
         meter = LoadMeter()
@@ -142,10 +149,6 @@ def _train(
     if outcome.disk_full:
         raise DiskFull(folder.path)
     return record, outcome.interrupt
-
-
-def _not_launched(status: Status, reason: str) -> Outcome:
-    return Outcome(status=status, reason=reason, cpu_s=0.0)
 
 
 def run_one(

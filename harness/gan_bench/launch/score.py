@@ -12,7 +12,12 @@ from gan_bench.results.layout import RunFolder
 from gan_bench.results.scores import FORMULA_VERSION, LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring import ScoringRequest, ScoringTask
 from gan_bench.scoring.features import FeatureChoice, Scoring
-from gan_bench.scoring.features.by_name import model_sha256
+from gan_bench.scoring.features.by_name import (
+    DIGITS,
+    inception_to_make,
+    load_features,
+    model_sha256,
+)
 from gan_bench.scoring.snapshots import keep_grids, snapshot_paths
 from gan_bench.system.child import ChildDied, ask
 
@@ -123,7 +128,7 @@ def score_missing(
     """Compute the missing scores and grids of a run; return the first problem, or None.
 
     Once the first features have scored every snapshot, it deletes the snapshots before the last,
-    except those that other features still miss.
+    except those that other features still miss. With ``keep_samples``, it keeps all snapshots.
     """
     main = scoring.features[0]
     tasks = _missing(folder, spec, scoring)
@@ -153,6 +158,7 @@ def score(
     problems = []
     for features in dict.fromkeys(task.features for task in tasks):
         request = ScoringRequest(
+            run=folder.path,
             tasks=tuple(task for task in tasks if task.features == features),
             dataset=spec.dataset,
             data_sha256=spec.data_sha256,
@@ -162,9 +168,8 @@ def score(
             threads=threads,
             cache=scoring.cache,
         )
-        sent = {"run": str(folder.path), "request": request.model_dump(mode="json")}
         try:
-            problem = ask("gan_bench.scoring", sent, log=folder.path / "score.log")
+            problem = ask("gan_bench.scoring", request, log=folder.path / "score.log")
         except ChildDied as error:
             problem = f"the scorer {error}"
         if problem is not None:
@@ -201,6 +206,7 @@ def scores_with(
     )
     n_fake = features.images or spec.samples
     n_real = features.images or reference_size(spec)
+    selection = "drawn" if n_real < _test_images(spec.dataset) else "first"
     for path in sorted(folder.scores.glob("*.json")):
         try:
             scores = Scores.read(path)
@@ -208,8 +214,9 @@ def scores_with(
             continue
         protocol = scores.protocol
         model = (protocol.features, protocol.features_sha256, protocol.formula_version)
-        counts = (protocol.n_real, protocol.n_fake)
-        if model == (features.name, sha256, FORMULA_VERSION) and counts == (n_real, n_fake):
+        images = (protocol.n_real, protocol.n_fake, protocol.selection)
+        same_images = images == (n_real, n_fake, selection)
+        if model == (features.name, sha256, FORMULA_VERSION) and same_images:
             return scores
     return None
 
@@ -232,6 +239,55 @@ def check_counts(scoring: Scoring, specs: Iterable[RunSpec]) -> None:
                     f"{features} takes {features.images:,} images, but {spec.dataset_label} has "
                     f"{available[fewest]:,} {fewest} in this plan: ask for fewer."
                 )
+
+
+def check_features(
+    scoring: Scoring, spec: RunSpec | None, say: Callable[[str], None], *, make: bool = True
+) -> list[str]:
+    """Check, before training, that there are feature models and that they fit the images.
+
+    Parameters
+    ----------
+    scoring
+        Features and metrics.
+    spec
+        A run of the plan, as all have one data set; None if the images are not known yet.
+    say
+        Called with a sentence on what is made first.
+    make
+        Whether to export a model that is missing.
+
+    Returns
+    -------
+    list of str
+        Why the runs will have no scores with some of the features.
+
+    Raises
+    ------
+    UsageError
+        There are no such features, or they cannot be used or made.
+    """
+    reasons = []
+    for choice in scoring.features:
+        weights = scoring.weights if choice.model == "inception" else None
+        if choice.model == "lenet" and (spec is None or spec.dataset in DIGITS):
+            continue  # spares the import of ONNX Runtime
+        if choice.model == "inception" and not make and (todo := inception_to_make(weights)):
+            say(todo)
+            continue
+        dataset = data.load(spec.dataset) if spec and choice.model == "lenet" else None
+        try:
+            # On the CPU: the runs may need all of the GPU's memory.
+            model = load_features(
+                choice.model, dataset=dataset, weights=weights, cuda=False, say=say
+            )
+            if spec is not None and spec.image_shape is not None:
+                model.check(spec.image_shape)
+        except UsageError:
+            raise
+        except GanBenchError as error:
+            reasons.append(str(error))
+    return reasons
 
 
 @cache

@@ -12,6 +12,8 @@ from gan_bench.errors import MissingFile, UnreadableFile
 from gan_bench.results.events import HEARTBEAT_S, parse_event
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import RecordHead, read_plans
+from gan_bench.results.scores import ScoresHead, why_not_scored
+from gan_bench.results.status import NOT_SCORED
 
 
 class JobState(NamedTuple):
@@ -71,8 +73,8 @@ class RunStatus:
 class Scan:
     """Reads the status of all planned runs from their files, repeatedly.
 
-    Each call of `look` lists the folder of runs once and opens only files that may have changed.
-    It reads a final record once, and only the end of a journal.
+    Each call of `statuses` lists the folder of runs once, and opens only files that may have
+    changed. It reads a final record once, and only the end of a journal.
     """
 
     def __init__(self, results: ResultsFolder) -> None:
@@ -81,8 +83,9 @@ class Scan:
         planned, self.left_out = read_plans(results)
         self._steps = {run_id: run.spec.steps for run_id, run in planned.items()}
         self._heads: dict[str, RecordHead] = {}
+        self._scored: set[str] = set()
 
-    def look(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
+    def statuses(self, jobs: Mapping[str, JobView] | None = None) -> list[RunStatus]:
         """Return the status of every run, in the order of the plans."""
         folders = self._folders()
         for run_id in sorted(folders - self._steps.keys()):
@@ -105,7 +108,13 @@ class Scan:
         job_state = job.state if job is not None else None
         head = self._head(run_id, changing=job_state is not None) if has_folder else None
         if head is not None and (job is None or job_state is None or _is_of(head, job)):
-            return RunStatus(run_id, head.status, head.steps_done, steps, head.reason or "")
+            problem = self._why_not_scored(run_id) if head.status == "ok" else None
+            if problem is None:
+                return RunStatus(run_id, head.status, head.steps_done, steps, head.reason or "")
+            if job_state is not None:
+                scoring = f"job {job.job} scores it" if job is not None else ""
+                return RunStatus(run_id, "running", head.steps_done, steps, scoring)
+            return RunStatus(run_id, NOT_SCORED, head.steps_done, steps, problem)
         # The journal of a run that starts over describes the earlier attempt.
         starts_over = head is not None and head.status != "killed"
         journal = _Journal()
@@ -113,6 +122,15 @@ class Scan:
             journal = _Journal.read(self._results.run(run_id))
         status, detail = _without_record(journal, job)
         return RunStatus(run_id, status, journal.step, steps, detail)
+
+    def _why_not_scored(self, run_id: str) -> str | None:
+        if run_id in self._scored:
+            return None
+        files, _ = ScoresHead.read_all(self._results.run(run_id).scores.glob("*.json"))
+        problem = why_not_scored(files)
+        if problem is None:
+            self._scored.add(run_id)
+        return None if problem is None else self._results.relative(problem)
 
     def _head(self, run_id: str, *, changing: bool = False) -> RecordHead | None:
         known = self._heads.get(run_id)
@@ -182,7 +200,7 @@ def _without_record(
         return "pending", f"{job.ended}; `gan-bench run` starts it again" if job else ""
     if journal.silent_s < _SILENT_S and not journal.ended:
         return "running", f"attempt {journal.attempt}"
-    return "pending", f"{job.ended if job else 'interrupted'}; `gan-bench run` continues it"
+    return "pending", f"{job.ended if job else 'interrupted'}; `gan-bench run` resumes it"
 
 
 def _with_job(
@@ -192,7 +210,7 @@ def _with_job(
     if job_state.state == "running":
         attempt = f"job {job}, attempt {journal.attempt}"
         return "running", attempt if journal.attempt else f"job {job} starts"
-    waits = "waits to continue" if journal.attempt else "waits"
+    waits = "waits to resume" if journal.attempt else "waits"
     why = f" ({job_state.why})" if job_state.why else ""
     return "pending", f"job {job} {waits}{why}"
 

@@ -33,7 +33,7 @@ POLL_S = 0.1
 _GAP_S = 5.0
 """After a pause of this length, the supervisor or its machine must have been suspended."""
 SILENCE_S = 300.0
-"""A worker without a heartbeat for this long hangs; a thread sends one every two seconds."""
+"""A worker without a heartbeat, or with heartbeats that show no progress, for this long hangs."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals with which a user or a closed terminal interrupts a run."""
 SCHEDULERS_SIGNALS = (*ENDING_SIGNALS, signal.SIGUSR2)
@@ -69,14 +69,17 @@ class _Limits:
         self._silence_s = silence_s
         self._grace_s = grace_s
         self._tolerated = sys.maxsize if by_scheduler else 1
-        self._started = self._last_sign = self._looked = time.monotonic()
+        self._started = self._last_sign = self._last_beat = self._looked = time.monotonic()
         self._terminated: float | None = None
         self.timed_out = False
         self.silent_s: float | None = None
+        self.idle = False
 
-    def heard(self) -> None:
-        """Note an event of the worker."""
-        self._last_sign = time.monotonic()
+    def heard(self, event: Event) -> None:
+        """Note an event of the worker; a heartbeat may say that there is no progress."""
+        self._last_beat = time.monotonic()
+        if event["event"] != "heartbeat" or event.get("progress") is not False:
+            self._last_sign = self._last_beat
 
     def enforce(self, process: subprocess.Popen[bytes], interrupts: int) -> None:
         """Send SIGTERM if a limit is reached, and SIGKILL if that did not help."""
@@ -85,17 +88,18 @@ class _Limits:
             self._last_sign = now  # this process was suspended, and perhaps the worker, too
         self._looked = now
         if self._terminated is None:
-            self._look(process, now)
+            self._check(process, now)
             if interrupts or self.timed_out or self.silent_s is not None:
                 self._terminated = now
                 signal_group(process, signal.SIGTERM)
         elif now - self._terminated > self._grace_s or interrupts > self._tolerated:
             signal_group(process, signal.SIGKILL)
 
-    def _look(self, process: subprocess.Popen[bytes], now: float) -> None:
+    def _check(self, process: subprocess.Popen[bytes], now: float) -> None:
         self.timed_out = self._timeout_s is not None and now - self._started > self._timeout_s
         if now - self._last_sign > self._silence_s:
             self.silent_s = now - self._last_sign
+            self.idle = now - self._last_beat <= self._silence_s
         if self.timed_out or self.silent_s is not None:
             # A suspended process receives the first signal only after the second.
             for signum in (STACKS_SIGNAL, signal.SIGCONT):
@@ -125,7 +129,8 @@ def launch(
     timeout_s
         Seconds after which the worker gets SIGTERM.
     silence_s
-        Seconds without any event, including heartbeats, after which the worker gets SIGTERM.
+        Seconds without any event, except heartbeats that show no progress, after which the worker
+        gets SIGTERM.
     grace_s
         Seconds between SIGTERM and SIGKILL.
     by_scheduler
@@ -151,7 +156,7 @@ def launch(
 
     def relay() -> None:
         for event in tail.new():
-            limits.heard()
+            limits.heard(event)
             last[event["event"]] = event
             on_event(event)
 
@@ -187,6 +192,7 @@ def launch(
         interrupts=signals.received,
         timeout_s=timeout_s if limits.timed_out else None,
         silent_s=limits.silent_s,
+        idle=limits.idle,
         out_of_memory=memory.happened(),
         no_space=process.returncode == DISK_FULL_EXIT_CODE and has_no_space(folder.path),
     )

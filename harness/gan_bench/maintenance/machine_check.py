@@ -23,8 +23,8 @@ from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
 from gan_bench.scoring.features.model_cache import cache_sizes
 from gan_bench.system.child import ChildDied
-from gan_bench.system.devices import gpus, machine, usable_processors
-from gan_bench.system.files import writing
+from gan_bench.system.devices import gpu_problem, gpus, machine, usable_processors
+from gan_bench.system.files import cache_problem, writing
 from gan_bench.system.models import Stored
 from gan_bench.version import __version__
 
@@ -89,6 +89,9 @@ def check_machine() -> list[Finding]:
             findings.append(Finding(f"data {name}", "missing", status.how_to_get))
     example = f"any folder of images ({' '.join(SUFFIXES)}), such as folder:pictures,size=28"
     findings.append(Finding("data folder:PATH", "info", example))
+    problem = cache_problem()
+    if problem is not None:
+        findings.append(Finding("cache", "missing", problem))
     findings += [Finding(f"cache {cache.what}", "info", str(cache)) for cache in cache_sizes()]
     names = ", ".join(registered())
     findings.append(Finding("implementations", "info", names or "none registered"))
@@ -101,6 +104,9 @@ def _version() -> Finding:
 
 def _gpus() -> list[Finding]:
     found = [Finding(f"device cuda:{i}", "ok", gpu.name) for i, gpu in enumerate(gpus())]
+    problem = gpu_problem()
+    if problem is not None:
+        return [*found, Finding("device cuda", "missing", problem)]
     return found or [Finding("device cuda", "info", "nvidia-smi shows no GPU")]
 
 
@@ -114,7 +120,8 @@ def check_node(
 ) -> list[Finding]:
     """Submit one job that checks its node, and wait for its findings.
 
-    ``say`` gets the job's id and state whenever the state changes.
+    ``pythons`` has interpreters by framework (default: this one). ``say`` gets the job's id and
+    state whenever the state changes.
 
     Raises
     ------
@@ -187,7 +194,9 @@ def _check_this_node(order: NodeCheck) -> list[Finding]:
 
 def _results(results: Path) -> Finding:
     try:
-        ResultsFolder(results).jobs.joinpath(".preflight").write_text(os.uname().nodename)
+        ResultsFolder(results).jobs.joinpath(".preflight").write_text(
+            os.uname().nodename, encoding="utf-8"
+        )
         ResultsFolder(results).jobs.joinpath(".preflight").unlink()
     except OSError as error:
         return Finding("results", "missing", f"{results} cannot be written ({error.strerror})")

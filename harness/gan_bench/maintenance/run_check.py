@@ -27,7 +27,7 @@ NOTHING_LOST = "nothing is lost"
 _OLD_S = 60.0
 _BLOCK = 1024
 _TRAIN_AGAIN = "the same command trains the run again"  # a checkpoint without losses is useless
-_CONTINUE = "the same command continues the run"
+_RESUMES = "the same command resumes the run"
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ def _problems(path: Path) -> Iterator[Problem]:
         if isinstance(record, Record):
             yield problem(folder.spec, spec, "spec", "the record has a copy")
         elif folder.spec.exists():
-            yield problem(folder.spec, spec, "aside", _CONTINUE)
+            yield problem(folder.spec, spec, "aside", _RESUMES)
         elif isinstance(record, str) or folder.events.exists():
-            yield problem(folder.spec, spec, "none", _CONTINUE)
+            yield problem(folder.spec, spec, "none", _RESUMES)
         else:
             yield problem(path, "it is not the folder of a run", "aside", NOTHING_LOST)
             return
@@ -86,7 +86,7 @@ def _problems(path: Path) -> Iterator[Problem]:
         yield problem(path, what, "aside", "reports already ignore it")
         return
     if isinstance(record, str):
-        yield problem(folder.record, record, "aside", _CONTINUE)
+        yield problem(folder.record, record, "aside", _RESUMES)
     for check in (_losses(folder, record), _checkpoints(folder), _scored(folder)):
         yield from (problem(*arguments) for arguments in check)
     for temporary in sorted(path.rglob(".*.tmp")):

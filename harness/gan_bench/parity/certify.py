@@ -1,11 +1,12 @@
 """Finds pairs of implementations, compares each pair, and certifies the result."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gan_bench import data
 from gan_bench.errors import UsageError
-from gan_bench.parity.messages import Message, ObserveRequest, receive
+from gan_bench.parity.messages import DATASET, Message, ObserveRequest, receive
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plan import device_kind
 from gan_bench.plugins.describe import MNIST_SHAPE, Description, describe
@@ -35,29 +36,32 @@ class Pair:
         return self.reference.implementation.recipe
 
 
-def pairs(targets: Sequence[str]) -> tuple[list[Pair], list[str]]:
+def pairs(
+    targets: Sequence[str], shape: tuple[int, int, int] = MNIST_SHAPE
+) -> tuple[list[Pair], list[str]]:
     """Return the pairs to compare, and a sentence for each implementation that cannot be compared.
 
-    The targets are a recipe, or two implementations as names or paths, or none: then all recipes
-    with several registered implementations.
+    The targets are one recipe, or two implementations (names or paths). Without targets, all
+    recipes with several registered implementations are compared. ``shape`` is (height, width,
+    channels) of the images.
 
     Raises
     ------
     UsageError
-        A target is unknown or there is no pair; or one of two named implementations cannot be
-        imported or lacks its framework, or their recipes or recipe values differ.
+        A target is unknown, or there is no pair. Or two implementations were named, and one of them
+        cannot be imported or lacks its framework, or their recipes or recipe values differ.
     """
     if len(targets) > 2:
         raise UsageError("Name one recipe, or two implementations to compare, or nothing for all.")
     if len(targets) == 2:
-        return [_chosen(*targets)], []
+        return [_chosen(targets[0], targets[1], shape)], []
     comparable: list[Pair] = []
     left_out: list[str] = []
     for name, implementations in _with_twins(*targets).items():
         descriptions = []
         for implementation in implementations:
             try:
-                descriptions.append(_described(implementation.name))
+                descriptions.append(_described(implementation.name, shape))
             except UsageError as error:
                 left_out.append(str(error))
         if not descriptions:
@@ -98,19 +102,19 @@ def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
     return several
 
 
-def _described(target: str) -> Description:
-    description = describe(target, {}, MNIST_SHAPE)
+def _described(target: str, shape: tuple[int, int, int]) -> Description:
+    description = describe(target, {}, shape)
     problem = framework_problem(description.implementation)
     if problem is not None:
         raise UsageError(f"{description.implementation.name} cannot be compared: {problem}.")
     return description
 
 
-def _chosen(reference: str, other: str) -> Pair:
-    first, second = find([reference, other]) if reference != other else (reference, other)
-    if first == second:
+def _chosen(reference: str, other: str, shape: tuple[int, int, int]) -> Pair:
+    chosen = find([reference, other])
+    if len(chosen) == 1:
         raise UsageError(f"{reference} was named twice; name two different implementations.")
-    return _pair(_described(first), _described(second), None)
+    return _pair(_described(chosen[0], shape), _described(chosen[1], shape), None)
 
 
 def _pair(reference: Description, other: Description, name: str | None) -> Pair:
@@ -118,6 +122,10 @@ def _pair(reference: Description, other: Description, name: str | None) -> Pair:
     recipes = reference.implementation.recipe, other.implementation.recipe
     if names[0] == names[1]:
         raise UsageError(f"Both implementations are called {names[0]}; rename one file.")
+    if reference.implementation.is_same_class(other.implementation):
+        raise UsageError(
+            f"{names[0]} and {names[1]} are the same class; name two different implementations."
+        )
     if recipes[0] != recipes[1]:
         raise UsageError(
             f"{names[0]} implements the recipe {recipes[0]}, and {names[1]} implements "
@@ -131,7 +139,8 @@ def _pair(reference: Description, other: Description, name: str | None) -> Pair:
             f"{names[0]} and {names[1]} have different recipe values ({differing[0]}: {first} and "
             f"{second}); only implementations with the same values can be compared."
         )
-    return Pair(name or f"{names[0]}--{names[1]}", reference, other)
+    files = reference.implementation.file_name, other.implementation.file_name
+    return Pair(name or f"{files[0]}--{files[1]}", reference, other)
 
 
 def _unknown(recipe: str, known: dict[str, list[Implementation]]) -> str:
@@ -155,6 +164,21 @@ class Setup:
     """Number of steps of the paired run."""
     limit_s: float = 3600.0
     """Seconds after which an unfinished comparison is stopped."""
+    dataset: str = DATASET
+    image_shape: tuple[int, int, int] = MNIST_SHAPE
+    """(height, width, channels) of the data set's images."""
+
+    def on(self, dataset: str) -> "Setup":
+        """Return the same options with another data set.
+
+        Raises
+        ------
+        UsageError
+            The data set cannot be loaded.
+        """
+        loaded = data.load(dataset)  # its name has an absolute path
+        _, height, width, channels = loaded.train.images.shape
+        return replace(self, dataset=loaded.name, image_shape=(height, width, channels))
 
 
 def certify_all(
@@ -200,6 +224,7 @@ def observer(description: Description, setup: Setup) -> Child:
         seed=setup.seed,
         batch_size=setup.batch_size,
         paired_steps=setup.paired_steps,
+        dataset=setup.dataset,
     )
     return Child(
         "gan_bench.parity.child",
@@ -232,7 +257,7 @@ def _certificate(pair: Pair, comparison: Comparison, setup: Setup) -> Certificat
     )
     return Certificate(
         id=certificate_id(
-            reference, other, setup.device, MNIST_SHAPE, pair.reference.recipe_values
+            reference, other, setup.device, setup.image_shape, pair.reference.recipe_values
         ),
         pair=pair.name,
         recipe=pair.recipe,
@@ -240,7 +265,8 @@ def _certificate(pair: Pair, comparison: Comparison, setup: Setup) -> Certificat
         other=other,
         device=device_kind(setup.device),
         recipe_values=pair.reference.recipe_values,
-        image_shape=MNIST_SHAPE,
+        image_shape=setup.image_shape,
+        dataset=data.label(setup.dataset),
         batch_size=comparison.batch_size,
         seed=setup.seed,
         bounds=BOUNDS,

@@ -13,7 +13,6 @@ from gan_bench.data import Split
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import first_validation_error
 from gan_bench.parity.messages import (
-    DATASET,
     TEN_STEPS,
     Message,
     ObserveRequest,
@@ -23,8 +22,9 @@ from gan_bench.parity.messages import (
     perturbed,
     send,
 )
-from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.loader import load_seeded
 from gan_bench.recipe import Recipe
+from gan_bench.streams import seeded
 from gan_bench.system.child import run
 from gan_bench.trainer import LOSS_COLUMNS, Trainer, Unsupported
 
@@ -104,14 +104,15 @@ class Observation:
         return observed_recipe(self.recipe, dtype, self.request.batch_size)
 
     def _build(self, recipe: Recipe, planned_steps: int) -> Trainer:
-        return self.trainer_class(
-            recipe,
-            self.split.images,
-            self.split.labels,
-            device=self.request.device,
-            planned_steps=planned_steps,
-            seed=self.request.seed,
-        )
+        with seeded(self.request.seed):
+            return self.trainer_class(
+                recipe,
+                self.split.images,
+                self.split.labels,
+                device=self.request.device,
+                planned_steps=planned_steps,
+                seed=self.request.seed,
+            )
 
     def _initial(self, recipe: Recipe) -> dict[str, NDArray[np.float32]]:
         """Return new arrays each time, because a trainer may keep or change them."""
@@ -146,10 +147,10 @@ def _prefixed(kind: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArr
 def observe(content: bytes, answers: IO[bytes]) -> None:
     """Run one implementation and send the results of each stage."""
     request = ObserveRequest.model_validate_json(content)
-    trainer_class = load_trainer(request.implementation)
+    trainer_class = load_seeded(request.implementation, request.seed)
     recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
     recipe = recipe_class.model_validate(request.recipe_values)
-    observation = Observation(trainer_class, recipe, data.load(DATASET).train, request)
+    observation = Observation(trainer_class, recipe, data.load(request.dataset).train, request)
     for message in observation.messages():
         send(answers, message)
 

@@ -8,13 +8,9 @@ from numpy.typing import NDArray
 
 from gan_bench.parity.messages import Message, Tensors
 from gan_bench.results.certificate import BOUNDS, Figure, PairedRun, incomparable, measured
+from gan_bench.trainer import is_trained
 
 _ZERO = "zero in both: the exact gradient is zero"
-
-
-def is_trained(name: str) -> bool:
-    """Return whether an optimiser updates a tensor; moving statistics are not trained."""
-    return not name.rpartition(".")[2].startswith("moving_")
 
 
 def compare_held(names: tuple[str, str], reference: Message, other: Message) -> Iterator[Figure]:

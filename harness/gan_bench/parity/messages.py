@@ -32,6 +32,7 @@ class ObserveRequest(Frozen):
     batch_size: int = Field(ge=2)
     """Maximum batch size; a recipe that does not allow a smaller one keeps its own."""
     paired_steps: int = Field(ge=1)
+    dataset: str
 
 
 @dataclass(frozen=True)

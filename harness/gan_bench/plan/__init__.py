@@ -150,7 +150,7 @@ class RunSpec(RecipeFacts, Stored):
         identity = json.dumps(self.identity, sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()
         dataset = data.slug(self.dataset)
-        return f"{self.implementation.name}-{dataset}-s{self.seed}-{digest[:10]}"
+        return f"{self.implementation.file_name}-{dataset}-s{self.seed}-{digest[:10]}"
 
     def load_dataset(self) -> data.Dataset:
         """Load the data set, and check that it is the one that was planned.

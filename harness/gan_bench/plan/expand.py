@@ -1,6 +1,7 @@
 """Expands a request into a plan: chooses the preset, describes the targets, lists the runs."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 from gan_bench import data
 from gan_bench.errors import UsageError
@@ -13,15 +14,18 @@ from gan_bench.system.devices import check_device, default_threads
 from gan_bench.text import did_you_mean, timestamp
 
 
-def expand(request: Request, command: str, place: Place | None = None) -> Plan:
-    """Return all requested runs: seed by seed, and within a seed the frameworks interleaved.
+def expand(
+    request: Request, command: str, place: Place | None = None, *, fetch: bool = True
+) -> Plan:
+    """Return all requested runs, ordered by seed, and for each seed by target.
 
-    Without a place they will be executed on this machine.
+    ``place`` is where they are to be run (default: this machine). Without ``fetch`` nothing is
+    downloaded.
 
     Raises
     ------
     UsageError
-        A name is unknown or a value out of range.
+        A name is unknown or a value out of range, or the data set is not there.
     """
     place = place or Place(
         device=check_device(request.device), threads=request.threads or default_threads()
@@ -33,7 +37,15 @@ def expand(request: Request, command: str, place: Place | None = None) -> Plan:
         raise UsageError(
             "No target given: pass --all or implementation names (see `gan-bench list`)."
         )
-    dataset = data.load(request.dataset or preset.dataset)
+    dataset_name = request.dataset or preset.dataset
+    if not fetch and dataset_name in data.names():
+        status = data.describe(dataset_name)
+        if not status.available:
+            raise UsageError(
+                f"The data set {dataset_name} is not on this machine, and a dry run downloads "
+                f"nothing: {status.how_to_get}."
+            )
+    dataset = data.load(dataset_name)
     _check_pythons(request)
     descriptions, left_out = _describe_all(targets, request, preset, dataset)
     _check(descriptions, targets, request, dataset)
@@ -151,9 +163,18 @@ def _check(
                 f"more than the {train_images:,} training images of "
                 f"{data.label(dataset.name)}; set a smaller one."
             )
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"Two of the targets are called {name}; rename one file.")
+    for first, second in combinations(descriptions, 2):
+        one, other = first.implementation, second.implementation
+        if one.name == other.name:
+            places = [i.path or "the registered implementation" for i in (one, other)]
+            raise UsageError(
+                f"{one.name} is the name of both {places[0]} and {places[1]}; rename one file."
+            )
+        if one.is_same_class(other):
+            raise UsageError(
+                f"{one.name} and {other.name} are both the class {one.attribute} of {one.path}; "
+                "name it once."
+            )
     for name in request.set:
         if name not in names and name not in targets:
             raise UsageError(

@@ -1,10 +1,15 @@
 """Describes implementations and their recipes; third parties' recipes in a child process."""
 
+import ast
 import inspect
-from collections.abc import Mapping
-from typing import Any, get_origin
+import json
+from collections.abc import Collection, Mapping
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from gan_bench.data import SplitName
 from gan_bench.errors import UsageError, first_validation_error
@@ -20,6 +25,7 @@ from gan_bench.plugins.registry import (
 from gan_bench.recipe import Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
+from gan_bench.text import listed, many
 
 MNIST_SHAPE = (28, 28, 1)
 """Image shape for describing an implementation if no data set is chosen."""
@@ -58,23 +64,99 @@ class Description(RecipeFacts):
 def _problem(name: str, recipe_class: type[Recipe], error: ValidationError) -> str:
     """Return the first problem of a recipe's values as a sentence."""
     wrong = first_validation_error(error)
-    field = wrong.where or "the recipe"
     if wrong.kind == "extra_forbidden":
         known = ", ".join(recipe_class.model_fields)
-        return f"{name} has no field {field!r}; its fields are {known}."
-    given = f" (got {wrong.given!r})" if wrong.keys else ""
-    return f"{name}.{field}: {wrong.message}{given}."
+        return f"{name} has no field {wrong.where!r}; its fields are {known}."
+    if not wrong.keys:
+        return f"{name}.the recipe: {wrong.message}."
+    field = recipe_class.model_fields.get(str(wrong.keys[0]))
+    takes = "" if field is None else _takes(field.annotation)
+    # The keys of a union name the type that pydantic tried first.
+    where = str(wrong.keys[0]) if takes else wrong.where
+    also = f"; it takes {takes}" if takes else ""
+    return f"{name}.{where}: {wrong.message} (got {wrong.given!r}){also}."
 
 
-def _split_lists(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Split command-line values such as ``0.5,0.9`` of fields that hold several values."""
-    split = dict(values)
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _takes(annotation: Any) -> str:
+    """Return what fits a field of several types or parts; empty for the others."""
+    return "" if annotation in _WORDS or get_origin(annotation) is Literal else _words(annotation)
+
+
+def _words(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _words(arguments[0])
+    if origin in (Union, UnionType):
+        return listed(list(dict.fromkeys(map(_words, arguments))), last="or")
+    if origin is Literal:
+        return listed([str(value) for value in arguments], last="or")
+    if origin is tuple and Ellipsis not in arguments:
+        parts = ", ".join(map(_words, arguments))
+        return f"{many(len(arguments), 'value')} with commas between them ({parts})"
+    if origin is not None and issubclass(origin, Collection) and not issubclass(origin, Mapping):
+        return f"values with commas between them, each {_words(arguments[0])}"
+    if annotation is NoneType:
+        return "None"
+    kind = annotation if origin is None else origin
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return listed([str(member.value) for member in kind], last="or")
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return f'a table of {", ".join(kind.model_fields)}, such as {{"name": 1}}'
+    if isinstance(kind, type) and issubclass(kind, Mapping):
+        return 'a table, such as {"name": 1}'
+    return _WORDS.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def _parsed(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values, text of a command line or a plan file as the type of its field."""
+    parsed = dict(values)
     for name, value in values.items():
-        field = recipe_class.model_fields.get(name)
-        several = field is not None and get_origin(field.annotation) in (tuple, list)
-        if several and isinstance(value, str):
-            split[name] = [part.strip() for part in value.split(",") if part.strip()]
-    return split
+        readings = _readings(value)
+        fitting = (one for one in readings if _fits(recipe_class, {**values, name: one}, name))
+        parsed[name] = next(fitting, readings[-1])
+    return parsed
+
+
+def _fits(recipe_class: type[Recipe], values: Mapping[str, Any], name: str) -> bool:
+    try:
+        recipe_class.model_validate(values)
+    except ValidationError as error:
+        return all(problem["loc"][:1] != (name,) for problem in error.errors())
+    return True
+
+
+def _readings(value: Any) -> list[Any]:
+    """Return what a value may mean; the last one is what an error is about.
+
+    The text ``None`` is None for a field that may be None, and text for another. In quotes it is
+    always text.
+    """
+    if isinstance(value, list):
+        return [[_literal(part) if isinstance(part, str) else part for part in value], value]
+    if not isinstance(value, str):
+        return [value]
+    text = value.strip()
+    literal = _literal(text)
+    inner = text[1:-1] if text[:1] + text[-1:] in ("()", "[]") else text
+    parts = [part.strip() for part in inner.split(",") if part.strip()]
+    lists = [[_literal(part) for part in parts], parts]
+    is_exact = isinstance(literal, int | float) or inner != text
+    return [literal, *(lists if "," in text else ()), value, *lists, literal if is_exact else value]
+
+
+def _literal(text: str) -> Any:
+    """Return the value that Python or JSON reads, and the text itself if neither does."""
+    if text.lower() in ("none", "null"):
+        return None
+    for read in (ast.literal_eval, json.loads):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+    return text
 
 
 def _train_splits(name: str, recipe: Recipe) -> tuple[SplitName, ...]:
@@ -102,7 +184,7 @@ def describe_recipe(
         A value is not valid.
     """
     try:
-        recipe = recipe_class.model_validate(_split_lists(recipe_class, values))
+        recipe = recipe_class.model_validate(_parsed(recipe_class, values))
     except ValidationError as error:
         raise UsageError(_problem(implementation.name, recipe_class, error)) from error
     defaults = recipe_class.model_fields
@@ -115,7 +197,7 @@ def describe_recipe(
             RecipeField(
                 name=name,
                 value=dumped[name],
-                default=list(default) if isinstance(default, tuple) else default,
+                default=to_jsonable_python(default),
                 description=info.description or "",
                 origin=str(extra.get("origin", "")),
             )

@@ -1,5 +1,6 @@
 """Imports trainer classes, in child processes only; as a program, describes one to its parent."""
 
+import contextlib
 import importlib.util
 import inspect
 import json
@@ -10,10 +11,14 @@ from types import ModuleType
 from typing import Any
 
 from gan_bench.errors import UsageError
+from gan_bench.plugins import announce
 from gan_bench.plugins.describe import Description, describe_recipe
+from gan_bench.plugins.frameworks import FRAMEWORKS
 from gan_bench.plugins.registry import (
+    PRIVATE,
     Implementation,
     is_path,
+    package_root,
     path_name,
     recipe_entry_point,
     registered,
@@ -22,24 +27,103 @@ from gan_bench.plugins.registry import (
     split_path,
 )
 from gan_bench.recipe import Recipe
+from gan_bench.streams import seeded
 from gan_bench.system.child import reply
 
 _CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
 
 
 def load_module(implementation: Implementation) -> ModuleType:
-    """Import the module or the file that defines a trainer class."""
+    """Import the module or the file that defines a trainer class.
+
+    A file is imported under its own name, in its packages, with its folder and that of its
+    packages at the end of ``sys.path``. So it finds the modules beside it, processes that it spawns
+    find all of them, and none of them hides an installed module.
+    """
     if implementation.path is None:
         assert implementation.module is not None
         return importlib.import_module(implementation.module)
     path = Path(implementation.path)
-    name = f"gan_bench_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    files, root = [path], package_root(path)
+    for folder in path.relative_to(root).parents[:-1]:
+        files.insert(0, root / folder / "__init__.py")
+    _search([str(path.parent), str(root)])
+    first = _name(files[0])
+    # Under the name of an installed module, it would be that module for everybody else.
+    name = first if _finds(first, files[0]) else f"{PRIVATE}{first.replace('.', '_')}"
+    if name != first:
+        announce(name, str(files[0].resolve()))
+    module = _load(name, files[0])
+    for file in files[1:]:
+        module = _load(f"{module.__name__}.{_name(file)}", file)
+    return module
+
+
+_searched: list[str] = []
+
+
+def _name(file: Path) -> str:
+    return file.parent.name if file.name == "__init__.py" else file.stem
+
+
+def _search(folders: list[str]) -> None:
+    """Put a plugin's folders at the end of ``sys.path``; forget those of an earlier plugin."""
+    importlib.invalidate_caches()  # the files may be new
+    if folders == _searched:
+        return
+    gone = {name for name, module in list(sys.modules.items()) if _is_beside(name, module)}
+    for name in list(sys.modules):
+        if name.partition(".")[0] in gone:
+            del sys.modules[name]
+    sys.path[:] = [entry for entry in sys.path if not any(entry is f for f in _searched)]
+    _searched[:] = folders
+    sys.path += folders
+
+
+def _is_beside(name: str, module: ModuleType) -> bool:
+    """Return whether an outermost module was found in the folders of the last plugin."""
+    spec = getattr(module, "__spec__", None)
+    if "." in name or spec is None:
+        return False
+    folders = list(spec.submodule_search_locations or ())
+    return any(str(Path(place).parent) in _searched for place in folders or [spec.origin or ""])
+
+
+def _finds(name: str, file: Path) -> bool:
+    """Return whether ``import name`` imports this file."""
+    try:
+        spec = None if "." in name else importlib.util.find_spec(name)
+    except ValueError:  # a module without a specification
+        return False
+    return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == file
+
+
+def _load(name: str, file: Path) -> ModuleType:
+    known = sys.modules.get(name)
+    if known is not None and Path(known.__file__ or "").resolve() == file:
+        return known
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    package, _, stem = name.rpartition(".")
+    if package:
+        setattr(sys.modules[package], stem, module)
     return module
+
+
+def source_sha256(implementation: Implementation) -> str:
+    """Hash the source of an implementation and its recipe; a file is imported for that."""
+    if implementation.path is not None:
+        module, path = load_module(implementation), Path(implementation.path)
+        return sha256_of_file(path, module.__name__, package_root(path))
+    point = recipe_entry_point(implementation.recipe)
+    return sha256_of_modules([str(implementation.module), *([point.module] if point else [])])
 
 
 def load_trainer(implementation: Implementation) -> type:
@@ -69,28 +153,47 @@ def load_trainer(implementation: Implementation) -> type:
     return trainer
 
 
-def _trainer_in(module: ModuleType, path: Path, attribute: str | None) -> type:
-    """Return the only class of a file with a trainer's methods."""
+def load_seeded(implementation: Implementation, seed: int) -> type:
+    """Import a trainer class, and its framework, with the global generators seeded.
+
+    Raises
+    ------
+    UsageError
+        See `load_trainer`.
+    """
+    with seeded(seed):  # a module may draw when it is imported
+        trainer = load_trainer(implementation)
+    known = FRAMEWORKS.get(implementation.framework)
+    if known is not None and known.module:
+        with contextlib.suppress(ImportError):  # the trainer reports it, if it needs the framework
+            importlib.import_module(known.module)
+    return trainer
+
+
+def _trainer_in(module: ModuleType, path: Path, attribute: str | None) -> tuple[str, type]:
+    """Return the name and the class of the only trainer in a file, or of the named one."""
     if attribute is not None:
         named = getattr(module, attribute, None)
         if not isinstance(named, type):
             raise UsageError(f"{path} has no class {attribute}.")
-        return named
-    trainers: list[type] = [
-        value
-        for name, value in vars(module).items()
-        if inspect.isclass(value)
-        and value.__module__ == module.__name__
-        and not name.startswith("_")
-        and all(hasattr(value, method) for method in _CONTRACT)
-    ]
+        return attribute, named
+    trainers: dict[type, str] = {}
+    for name, value in vars(module).items():
+        if (
+            inspect.isclass(value)
+            and value.__module__ == module.__name__
+            and not name.startswith("_")
+            and all(hasattr(value, method) for method in _CONTRACT)
+        ):
+            trainers.setdefault(value, name)
     if len(trainers) != 1:
-        names = ", ".join(trainer.__name__ for trainer in trainers) or "none"
+        names = ", ".join(trainers.values()) or "none"
         raise UsageError(
             f"{path} must define one trainer class with {', '.join(_CONTRACT)}; it has {names}. "
             f"Name one with {path.name}:CLASS."
         )
-    return trainers[0]
+    [(trainer, name)] = trainers.items()
+    return name, trainer
 
 
 def plugin_in(path: Path, attribute: str | None) -> Implementation:
@@ -102,24 +205,24 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
         The file does not define one trainer class, or the class lacks framework or recipe.
     """
     unnamed = Implementation(
-        name=path_name(str(path)),
+        name=path_name(f"{path}:{attribute}" if attribute else str(path)),
         framework="",
         recipe="",
         attribute=attribute or "",
         path=str(path),
     )
-    trainer = _trainer_in(load_module(unnamed), path, attribute)
+    name, trainer = _trainer_in(load_module(unnamed), path, attribute)
     recipe = getattr(trainer, "recipe_class", None)
     framework = getattr(trainer, "framework", None)
     if not (isinstance(recipe, type) and issubclass(recipe, Recipe) and hasattr(recipe, "name")):
         raise UsageError(
-            f"{path}: {trainer.__name__}.recipe_class must be a subclass of "
+            f"{path}: {name}.recipe_class must be a subclass of "
             "gan_bench.recipe.Recipe with a name."
         )
     if not isinstance(framework, str) or not framework:
-        raise UsageError(f"{path}: {trainer.__name__}.framework must be a string such as 'torch'.")
+        raise UsageError(f"{path}: {name}.framework must be a string such as 'torch'.")
     return unnamed.model_copy(
-        update={"framework": framework, "recipe": recipe.name, "attribute": trainer.__name__}
+        update={"framework": framework, "recipe": recipe.name, "attribute": name}
     )
 
 
@@ -129,24 +232,31 @@ def describe_here(
     """Describe a target by importing its recipe, or its trainer if the recipe is not registered.
 
     ``values`` are the recipe's fields that differ from their defaults; strings are parsed by field
-    type.
+    type. ``shape`` is (height, width, channels) of the images.
     """
-    if is_path(target):
-        path, attribute = split_path(target)
-        implementation = plugin_in(path, attribute)
-        recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
-        digest = sha256_of_file(path)
-    else:
-        implementation = registered()[target]
-        point = recipe_entry_point(implementation.recipe)
-        if point is not None:
-            recipe_class = point.load()
-            modules = [str(implementation.module), point.module]
-        else:
-            recipe_class = load_trainer(implementation).recipe_class  # type: ignore[attr-defined]
-            modules = [str(implementation.module)]
-        digest = sha256_of_modules(modules)
+    implementation = plugin_in(*split_path(target)) if is_path(target) else registered()[target]
+    point = None if is_path(target) else recipe_entry_point(implementation.recipe)
+    # A registered recipe imports no framework.
+    recipe_class = point.load() if point else _recipe_of(load_trainer(implementation))
+    digest = source_sha256(implementation)
     return describe_recipe(implementation, recipe_class, digest, values, shape)
+
+
+def _recipe_of(trainer: type) -> type[Recipe]:
+    return trainer.recipe_class  # type: ignore[attr-defined, no-any-return]
+
+
+def _hidden_by(error: BaseException) -> str:
+    """Return a sentence if a module beside the plugin has the name of an installed one, else ''."""
+    top = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    for folder in _searched if top else ():
+        for beside in (Path(folder, f"{top}.py"), Path(folder, top)):
+            if beside.exists():
+                return (
+                    f" {beside} is not imported, as Python or an installed package has a module "
+                    f"{top}; rename the file."
+                )
+    return ""
 
 
 def _describe(request: bytes) -> dict[str, Any]:
@@ -160,9 +270,11 @@ def _describe(request: bytes) -> dict[str, Any]:
     except BaseException as error:  # a plugin may raise anything, even SystemExit
         message = " ".join(str(error).split())
         reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
-        raise UsageError(f"{question['target']} cannot be imported: {reason}.") from error
+        hidden = _hidden_by(error)
+        raise UsageError(f"{question['target']} cannot be imported: {reason}.{hidden}") from error
     return description.model_dump(mode="json")
 
 
 if __name__ == "__main__":
+    sys.dont_write_bytecode = True  # a dry run writes nothing, also not beside a plugin
     reply(lambda request, say: _describe(request))

@@ -4,9 +4,12 @@ import ast
 import hashlib
 import re
 import sys
+import sysconfig
 from collections.abc import Iterable
 from importlib import metadata, util
+from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import Self
 
 from pydantic import Field
 
@@ -21,7 +24,8 @@ class Implementation(Frozen):
     """A recipe in a framework, and the location of its trainer class."""
 
     name: str = Field(pattern=r"^[^/\\\x00.][^/\\\x00]*$", max_length=200)
-    """The user's name for it, e.g. ``torch-dcgan``; part of folder names, so it has no slash."""
+    """The user's name for it, e.g. ``torch-dcgan``; ``my-gan`` for a file, and ``my-gan:Small`` for
+    a class of it. It has no slash, as it is part of folder names, see `file_name`."""
     framework: str
     recipe: str
     attribute: str
@@ -32,6 +36,16 @@ class Implementation(Frozen):
     """The file, for a plugin given by its path."""
     distribution: str | None = None
     """The installed distribution that registered the entry point, with its version."""
+
+    @property
+    def file_name(self) -> str:
+        """The name without the colon, which some file systems and tools do not allow."""
+        return self.name.replace(":", "-")
+
+    def is_same_class(self, other: Self) -> bool:
+        """Return whether both are the same class of the same file, by whichever names."""
+        places = [(one.path, one.attribute) for one in (self, other)]
+        return self.path is not None and places[0] == places[1]
 
 
 class RecipeFacts(Frozen):
@@ -57,7 +71,12 @@ class RecipeFacts(Frozen):
 IMPLEMENTATIONS_GROUP = "gan_bench.implementations"
 RECIPES_GROUP = "gan_bench.recipes"
 _PATH_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
+_LONGEST_CLASS = 60
+"""Bytes; the class is part of the names of run folders."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+_IMPORTERS = ("import_module", "__import__")
+_MAIN = "__plugin__"
+_STDLIB = sysconfig.get_path("stdlib")
 
 
 def registered() -> dict[str, Implementation]:
@@ -102,22 +121,24 @@ def is_path(target: str) -> bool:
 def find(targets: Iterable[str]) -> list[str]:
     """Check that every target is registered or an existing file; return them without repeats.
 
+    The same file by two paths, or by a symbolic link, is a repeat.
+
     Raises
     ------
     UsageError
         A name is unknown or a file is missing.
     """
     known = registered()
-    chosen: list[str] = []
+    chosen: dict[object, str] = {}
     for target in targets:
+        key: object = target
         if is_path(target):
-            split_path(target)
+            key = split_path(target)
         elif target not in known:
             hint = did_you_mean(target, known, "`gan-bench list` shows all of them.")
             raise UsageError(f"There is no implementation named {target!r}; {hint}")
-        if target not in chosen:
-            chosen.append(target)
-    return chosen
+        chosen.setdefault(key, target)
+    return list(chosen.values())
 
 
 def split_path(target: str) -> tuple[Path, str | None]:
@@ -141,22 +162,43 @@ def split_path(target: str) -> tuple[Path, str | None]:
     return path.resolve(), attribute or None
 
 
+def package_root(path: Path) -> Path:
+    """Return the folder from which a plugin's file is imported: that of its outermost package."""
+    root = path.parent
+    while is_file(root / "__init__.py") and root.name.isidentifier():
+        root = root.parent
+    return root
+
+
 def path_name(target: str) -> str:
-    """Return the name of the implementation that a plugin's file defines.
+    """Return the name of the implementation that a plugin's file, or a class of it, defines.
+
+    Examples
+    --------
+    ``my-gan`` for ``nets/my_gan.py``, and ``my-gan:Small`` for ``nets/my_gan.py:Small``.
 
     Raises
     ------
     UsageError
-        The file's name cannot be the name of an implementation.
+        The name of the file or the class cannot be part of the name of an implementation.
     """
-    stem = split_path(target)[0].stem
-    name = stem.replace("_", "-").replace(" ", "-").lower()
+    path, attribute = split_path(target)
+    name = path.stem.replace("_", "-").replace(" ", "-").lower()
     if not _PATH_NAME.fullmatch(name):
         raise UsageError(
-            f"The file {stem}.py gives the implementation its name; rename it to at most 60 "
+            f"The file {path.name} gives the implementation its name; rename it to at most 60 "
             "letters, digits, '-' and '_'."
         )
-    return name
+    if attribute is None:
+        return name
+    if not attribute.isidentifier():
+        raise UsageError(f"{path} has no class {attribute!r}; name one as in my_gan.py:MyGan.")
+    if len(attribute.encode()) > _LONGEST_CLASS:
+        raise UsageError(
+            f"The class {attribute} is part of the implementation's name; rename it to at most "
+            f"{_LONGEST_CLASS} letters."
+        )
+    return f"{name}:{attribute}"
 
 
 def recipe_entry_point(name: str) -> metadata.EntryPoint | None:
@@ -183,54 +225,88 @@ def _file_of(module: str) -> Path | None:
     top, *rest = module.split(".")
     try:
         spec = util.find_spec(top)
+        for part in rest:
+            if spec is None or spec.submodule_search_locations is None:
+                return None
+            folders = list(spec.submodule_search_locations)
+            spec = PathFinder.find_spec(f"{spec.name}.{part}", folders)
     except (ImportError, ValueError):
         return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return None
+    if spec is None or not spec.has_location or spec.origin is None:
+        return None  # unknown, part of the interpreter, or a folder without __init__.py
     path = Path(spec.origin)
-    for part in rest:
-        folder = path.parent / part
-        path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
     return path if path.is_file() else None
 
 
 def _imports(path: Path, module: str) -> set[str]:
-    """Return the modules that a file's import statements may load."""
+    """Return the modules that a file's imports may load, as far as the text names them."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError):
+        return found  # compiled, or of another version of Python
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*parents, base]).strip(".")
-            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+            base = "." * node.level + (node.module or "")
+            dot = "." if node.module else ""
+            for name in (base, *(f"{base}{dot}{alias.name}" for alias in node.names)):
+                found |= _absolute(name, package)
+        elif isinstance(node, ast.Call) and _name_of(node.func) in _IMPORTERS:
+            named = [keyword.value for keyword in node.keywords if keyword.arg == "name"]
+            for value in [*node.args[:1], *named]:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    found |= _absolute(value.value, package)
     return found
+
+
+def _name_of(function: ast.expr) -> str:
+    return getattr(function, "attr", None) or getattr(function, "id", None) or ""
+
+
+def _absolute(name: str, package: str) -> set[str]:
+    """Return the absolute name of a module, and nothing beyond the outermost package."""
+    try:
+        return {util.resolve_name(name, package)}
+    except ImportError:
+        return set()
+
+
+PRIVATE = "gan_bench.plugins.file_"
+"""How the name of a plugin's module begins if its own name is that of an installed module. It is in
+this package, so that processes that the plugin starts can import it."""
 
 
 def _counts(module: str, path: Path, own: frozenset[str]) -> bool:
     """Return whether a module may change without a change of version, unlike installed ones."""
     top = module.split(".")[0]
-    if top == "gan_bench" or top in sys.stdlib_module_names:
+    if module.startswith(PRIVATE):
+        return True
+    if top == "gan_bench" or top in sys.stdlib_module_names or path.is_relative_to(_STDLIB):
         return False
     return top in own or not {"site-packages", "dist-packages"} & set(path.parts)
 
 
-def _sha256(files: dict[str, Path], own: frozenset[str]) -> str:
-    """Hash files and all modules that they import, except those identified by a version."""
+def _sha256(files: dict[str, Path], own: frozenset[str], main: str = "") -> str:
+    """Hash files and all modules that they import, except those identified by a version.
+
+    The module ``main``, a plugin's file, is hashed without its name, which the user may choose.
+    """
     found: dict[str, Path] = {}
     waiting = dict(files)
     while waiting:
         module, path = waiting.popitem()
         found[module] = path
-        parent = module.rpartition(".")[0]
-        for name in _imports(path, module) | ({parent} if parent else set()):
-            if name and name not in found and name not in waiting:
+        parents = {module[:i] for i, character in enumerate(module) if character == "."}
+        for name in _imports(path, module) | parents:
+            if name not in found and name not in waiting:
                 file = _file_of(name)
                 if file is not None and _counts(name, file, own):
                     waiting[name] = file
+    if main in found:
+        found[_MAIN] = found.pop(main)
     digest = hashlib.sha256()
     for module in sorted(found):
         digest.update(f"{module}\n".encode() + found[module].read_bytes() + b"\0")
@@ -256,6 +332,27 @@ def sha256_of_harness() -> str:
     return digest.hexdigest()
 
 
-def sha256_of_file(path: Path) -> str:
-    """Hash a plugin's file and everything that it imports from outside installed packages."""
-    return _sha256({"__plugin__": path}, frozenset())
+def sha256_of_file(path: Path, module: str, folder: Path) -> str:
+    """Hash a plugin's file and everything that it imports from outside installed packages.
+
+    The plugin is imported, so modules that it loads by names that its text does not show are known,
+    too, if they are in its folder.
+
+    Parameters
+    ----------
+    path
+        The file.
+    module
+        The name under which it was imported.
+    folder
+        The folder of all that the plugin consists of.
+    """
+    files = {module: path}
+    for name, loaded in list(sys.modules.items()):
+        file = getattr(loaded, "__file__", None)
+        if name in ("__main__", "__mp_main__") or not isinstance(file, str):
+            continue
+        if Path(file).is_relative_to(folder) and _counts(name, Path(file), frozenset()):
+            files.setdefault(name, Path(file))
+    existing = {name: file for name, file in files.items() if file.is_file()}
+    return _sha256(existing, frozenset({module.partition(".")[0]}), module)

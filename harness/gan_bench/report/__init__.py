@@ -43,11 +43,12 @@ def write_report(
     Raises
     ------
     UsageError
-        There is no such results folder, it has no runs, or ``out`` cannot be written.
+        There is no such results folder, it has neither runs nor external samples, or ``out`` cannot
+        be written.
     """
     results = load_results(results_path)
     runs = collect_runs(results_path, results)
-    if not runs:
+    if not runs and not results.externals:
         raise results.no_run(results_path, "report")
     summary = summarise(runs, results)
     page = build_page(results_path, results, summary, title, target_fid)

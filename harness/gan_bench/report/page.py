@@ -130,9 +130,9 @@ def build_page(
         losses_note=not_drawn(rows, losses),
         loss_pictures=[loss_picture(one, by_label[one.label], names) for one in losses],
         samples=samples,
-        elsewhere=elsewhere(summary.externals),
+        elsewhere=elsewhere(summary.externals, beside_runs=bool(summary.runs)),
         published=published(results.published),
-        method=method(summary, results.protocols, results.certificates),
+        method=method(summary, results),
         left_out=[*map(ResultsFolder(path).relative, results.left_out), *damaged],
         version=__version__,
     )
@@ -188,6 +188,8 @@ def _samples_page(
 
 
 def _title(summary: Summary) -> str:
+    if not summary.runs:
+        return "External samples"
     datasets = sorted({group.setting.dataset for group in summary.groups})
     implementations = {run.spec.implementation.name for run in summary.runs}
     if len(implementations) == 1:
@@ -196,7 +198,10 @@ def _title(summary: Summary) -> str:
 
 
 def _byline(summary: Summary) -> str:
-    ok = sum(run.status == "ok" for run in summary.runs)
+    if not summary.runs:
+        names = listed(list(dict.fromkeys(name for name, _ in summary.externals)), 6)
+        return f"There is no run in this results folder, only external samples: {names}"
+    ok = sum(run.outcome == "ok" for run in summary.runs)
     return f"{ok:,} of {many(len(summary.runs), 'planned run')} ok"
 
 

@@ -11,6 +11,7 @@ from gan_bench.plan import TRAINING_STEP, RunSpec, device_kind
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.devices import Machine
 from gan_bench.system.models import Frozen, Stored
+from gan_bench.text import figure
 
 Level = Literal["held weights", "forward", "losses", "updates"]
 LEVELS: Final[tuple[Level, ...]] = ("held weights", "forward", "losses", "updates")
@@ -65,8 +66,9 @@ class Figure(Frozen):
             text = self.note or "not a finite number"
             return f"{self.level}, {self.of}: {text}{self._when}"
         sign = "<=" if self.passed else ">"
+        value = figure(self.value, 2, whole=True)
         note = f" ({self.note})" if self.note else ""
-        return f"{self.level}, {self.of}: {self.value:.2g} {sign} {self.bound:g}{self._when}{note}"
+        return f"{self.level}, {self.of}: {value} {sign} {self.bound:g}{self._when}{note}"
 
     @property
     def _when(self) -> str:
@@ -97,10 +99,10 @@ def incomparable(level: Level, of: str, why: str, bound: float, step: int | None
 def worst(figures: Iterable[Figure]) -> tuple[Figure, ...]:
     """Return the worst figure of each quantity, in the order of first appearance."""
     found: dict[tuple[Level, str], Figure] = {}
-    for figure in figures:
-        key = figure.level, figure.of
-        if key not in found or figure.share > found[key].share:
-            found[key] = figure
+    for one in figures:
+        key = one.level, one.of
+        if key not in found or one.share > found[key].share:
+            found[key] = one
     return tuple(found.values())
 
 
@@ -173,6 +175,8 @@ class Certificate(Stored):
     dtypes: dict[str, str] = DTYPES
     image_shape: tuple[int, int, int]
     """(height, width, channels) of the images."""
+    dataset: str = "mnist-5k"
+    """Name of the data set, for readers."""
     batch_size: int | None
     seed: int
     bounds: Bounds
@@ -188,9 +192,12 @@ class Certificate(Stored):
     machine: Machine
 
     def write_in(self, results: ResultsFolder) -> Path:
-        """Write it into a results folder; replace an earlier one of the same pair and device."""
+        """Write it into a results folder; replace one of the same pair, image shape and device."""
+        shape = (
+            "" if self.image_shape == (28, 28, 1) else f".{'x'.join(map(str, self.image_shape))}"
+        )
         device = "" if self.device == "cpu" else f".{self.device}"
-        path = results.parity / f"{self.pair}{device}.json"
+        path = results.parity / f"{self.pair}{shape}{device}.json"
         self.write(path)
         return path
 

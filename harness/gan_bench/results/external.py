@@ -4,6 +4,7 @@ import hashlib
 import re
 import tomllib
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
@@ -15,7 +16,7 @@ from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.scores import Scores
 from gan_bench.system.files import write_atomically
 from gan_bench.system.models import Frozen, Stored
-from gan_bench.text import timestamp
+from gan_bench.text import listed, timestamp
 
 EXTERNAL_SCHEMA_VERSION: Final = 1
 FACTS = "external.json"
@@ -128,6 +129,11 @@ def read_externals(results: ResultsFolder) -> tuple[list[External], list[str]]:
             continue
         externals.append(External(facts, path.parent, scores))
     return externals, left_out
+
+
+def external_names(externals: Sequence[External]) -> str:
+    """Return e.g. ``external samples (A and B)``."""
+    return f"external samples ({listed([one.facts.name for one in externals], 6)})"
 
 
 def _slug(name: str) -> str:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self, overload
 
 from gan_bench.errors import UsageError
 from gan_bench.system.files import write_json_atomically
@@ -18,37 +19,41 @@ class Folder:
     path: Path
 
 
-class Below:
+class ChildPath:
     """The path of a file or folder in a `Folder`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __get__(self, folder: Folder, owner: object) -> Path:
-        return folder.path / self._name
+    @overload
+    def __get__(self, folder: None, owner: object) -> Self: ...
+    @overload
+    def __get__(self, folder: Folder, owner: object) -> Path: ...
+    def __get__(self, folder: Folder | None, owner: object) -> Self | Path:
+        return self if folder is None else folder.path / self._name
 
 
 @dataclass(frozen=True)
 class RunFolder(Folder):
     """The files of one run."""
 
-    spec = Below("spec.json")
+    spec = ChildPath("spec.json")
     """The run's specification."""
-    events = Below("events.jsonl")
+    events = ChildPath("events.jsonl")
     """The worker's journal, one JSON object per line."""
-    log = Below("worker.log")
+    log = ChildPath("worker.log")
     """What the worker wrote to stdout and stderr."""
-    losses = Below("losses.npy")
+    losses = ChildPath("losses.npy")
     """float32 (steps, 4): generator, discriminator, d_real, d_fake; NaN if missing."""
-    record = Below("record.json")
+    record = ChildPath("record.json")
     """The record of the finished run."""
-    checkpoints = Below("checkpoints")
+    checkpoints = ChildPath("checkpoints")
     """The last complete checkpoint, named by its step."""
-    snapshots = Below("snapshots")
+    snapshots = ChildPath("snapshots")
     """The samples of each evaluation point, until they are scored."""
-    grids = Below("grids")
+    grids = ChildPath("grids")
     """One PNG of 64 samples for each evaluation point."""
-    scores = Below("scores")
+    scores = ChildPath("scores")
     """One score file for each protocol."""
 
     def grid(self, step: int) -> Path:
@@ -64,21 +69,21 @@ class RunFolder(Folder):
 class ResultsFolder(Folder):
     """A folder of plans and runs."""
 
-    plans = Below("plans")
+    plans = ChildPath("plans")
     """One file for each plan, with all of its runs."""
-    runs = Below("runs")
+    runs = ChildPath("runs")
     """One folder for each run."""
-    locks = Below("locks")
+    locks = ChildPath("locks")
     """One lock file for each run that was ever started."""
-    parity = Below("parity")
+    parity = ChildPath("parity")
     """One certificate for each compared pair of implementations."""
-    jobs = Below("jobs")
+    jobs = ChildPath("jobs")
     """One folder for each submission of runs to a scheduler."""
-    external = Below("external")
+    external = ChildPath("external")
     """External samples that were scored, one folder each."""
-    published = Below("published.toml")
+    published = ChildPath("published.toml")
     """Figures of publications, written by hand, which the report shows beside the runs."""
-    removing = Below("removing")
+    removing = ChildPath("removing")
     """Runs that are being removed."""
 
     def relative(self, text: str) -> str:

@@ -11,7 +11,13 @@ import pandas as pd
 from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
 from gan_bench.plan import RunSpec
 from gan_bench.results.certificate import Certificate, certificate_for, read_certificates
-from gan_bench.results.external import External, PublishedFigure, read_externals, read_published
+from gan_bench.results.external import (
+    External,
+    PublishedFigure,
+    external_names,
+    read_externals,
+    read_published,
+)
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.record import Record, read_plans
 from gan_bench.results.scores import Score, Scores
@@ -60,11 +66,11 @@ class Results:
     def no_run(self, path: Path, action: str) -> UsageError:
         """Return the error of a command that found no run, such as ``report``."""
         unreadable = len(self.left_out)
-        why = (
-            f" ({unreadable} unreadable: {self.left_out[0]})"
-            if unreadable
-            else "; `gan-bench run` creates runs."
-        )
+        why = "; `gan-bench run` creates runs."
+        if self.externals:
+            why = f", only {external_names(self.externals)}, which `gan-bench report` shows."
+        if unreadable:
+            why = f" ({unreadable} unreadable: {self.left_out[0]})"
         return UsageError(f"The results folder {path} has no run to {action}{why}")
 
 

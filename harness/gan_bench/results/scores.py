@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from gan_bench.system.files import json_content
 from gan_bench.system.models import Frozen, Stored
@@ -40,17 +40,29 @@ class Protocol(Frozen):
     reference_sha256: str
     """SHA-256 of the reference split, see `gan_bench.data`, or of the images of a file."""
     n_real: int = Field(ge=2)
-    """Number of reference images: the first ones of the split."""
+    """Number of reference images; see ``selection``."""
     n_fake: int = Field(ge=2)
     """Number of samples of each snapshot: the Frechet distance depends on it."""
     seed: int = Field(default=0, ge=0)
     """Seed of the scorer's random draws, equal for all runs."""
     formula_version: int = FORMULA_VERSION
+    selection: Literal["first", "drawn"] = "first"
+    """How the reference was reduced to ``n_real`` images: ``drawn`` with the seed from all of them,
+    or the first ones, as in earlier versions; ``first`` also if all are used."""
+    conversion: str = "none"
+    """Size and channels that all images were converted to before anything else."""
 
     @property
     def fingerprint(self) -> str:
-        """The first 12 hexadecimal digits of the SHA-256 over all fields."""
-        fields = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """The first 12 hexadecimal digits of the SHA-256 over all fields.
+
+        Fields that earlier versions did not have count only if they are not the default.
+        """
+        values = self.model_dump(mode="json")
+        for name in ("selection", "conversion"):
+            if values[name] == type(self).model_fields[name].default:
+                del values[name]
+        fields = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(fields.encode()).hexdigest()[:12]
 
 
@@ -75,11 +87,11 @@ class MetricValue(Frozen):
     value: float | None
     """None if it cannot be computed; then ``reason`` says why."""
     low: float | None = None
-    """Lower end of the 95 % interval, if the metric has one.
+    """Lower end of the 95 % interval, if the metric has one; it always contains the value.
 
-    The interval of a FID is for the distance between the two distributions, without the bias of
-    few images, so the value itself may be above it. The interval of a FID at infinity covers draws
-    of the samples only.
+    The interval of a FID is for the distance between the two distributions. The value is too large
+    by the bias of few images, so an interval without the bias may end below the value: it is
+    extended to it. The interval of a FID at infinity covers draws of the samples only.
     """
     high: float | None = None
     """Upper end of the interval."""
@@ -98,6 +110,18 @@ class MetricValue(Frozen):
     reason: str | None = None
     details: dict[str, Any] = Field(default_factory=dict)
     """Further values of the metric, such as the share of each class."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _include_value(cls, values: Any) -> Any:
+        """Extend the interval to the value; earlier versions stored intervals beside it."""
+        if not isinstance(values, dict):
+            return values
+        three = [values.get(name) for name in ("value", "low", "high")]
+        known = [one for one in three if isinstance(one, int | float)]
+        if len(known) < len(three):
+            return values
+        return {**values, "low": min(known), "high": max(known)}
 
     @classmethod
     def missing(cls, metric: str, features: str, n_real: int, n_fake: int, reason: str) -> Self:
@@ -132,6 +156,8 @@ class Source(Frozen):
     """The images as named on the command line."""
     sha256: str
     count: int
+    drawn: int | None = None
+    """Number of images that were drawn from them with the protocol's seed; None if all are used."""
 
 
 class Scores(Stored):
@@ -216,3 +242,22 @@ class Scores(Stored):
         if scores.fingerprint != scores.protocol.fingerprint:
             raise ValueError("the fingerprint is not that of the protocol")
         return scores
+
+
+class ScoresHead(Stored):
+    """The part of a score file that `status` shows."""
+
+    model_config = ConfigDict(extra="ignore")
+    KIND: ClassVar[str] = Scores.KIND
+    REMEDY: ClassVar[str] = Scores.REMEDY
+
+    status: Literal["ok", "error"]
+    reason: str | None = None
+
+
+def why_not_scored(files: Sequence[Scores | ScoresHead]) -> str | None:
+    """Return why a run with these score files is not scored; None if it is."""
+    if not files:
+        return "trained, but there are no scores; see score.log in the run's folder"
+    failed = next((file for file in files if file.status == "error"), None)
+    return None if failed is None else failed.reason or "a score has no value"

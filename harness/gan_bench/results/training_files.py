@@ -4,10 +4,11 @@ A checkpoint is written completely or not at all, with checksums; only the last 
 """
 
 import io
+import json
 import os
 import shutil
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, ClassVar, Literal
 
@@ -24,6 +25,7 @@ CHECKPOINT_SCHEMA_VERSION = 2
 CHECKPOINT_EVERY_S = 60.0
 """Time between two checkpoints of a run."""
 _STATE = "state.json"
+_RANDOM = "random.json"
 TRAINER = "trainer"
 _HALF = ".half"
 """Suffix of a checkpoint that is being written or removed."""
@@ -117,6 +119,8 @@ class _State(Stored):
     step: int = Field(ge=0)
     files: dict[str, Sha256] | None = None
     """SHA-256 of the trainer's files by relative path; None before version 2."""
+    random: Sha256 | None = None
+    """SHA-256 of the file with the global generators' state; None if there is no such file."""
 
 
 def _flush(folder: Path) -> None:
@@ -137,8 +141,12 @@ def _checksums(trainer: Path) -> dict[str, str]:
     return checksums
 
 
-def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> Path:
+def write_checkpoint(
+    folder: Path, step: int, save: Callable[[Path], None], random: Mapping[str, Any] | None = None
+) -> Path:
     """Write the checkpoint of ``step`` and then remove the earlier ones.
+
+    ``random`` is the global generators' state as JSON values (`gan_bench.streams.GlobalState`).
 
     Raises
     ------
@@ -154,8 +162,13 @@ def write_checkpoint(folder: Path, step: int, save: Callable[[Path], None]) -> P
     try:
         (half / TRAINER).mkdir(parents=True)
         save(half / TRAINER)
+        if random is not None:
+            (half / _RANDOM).write_text(json.dumps(random), encoding="utf-8")
         state = _State(
-            schema_version=CHECKPOINT_SCHEMA_VERSION, step=step, files=_checksums(half / TRAINER)
+            schema_version=CHECKPOINT_SCHEMA_VERSION,
+            step=step,
+            files=_checksums(half / TRAINER),
+            random=None if random is None else file_sha256(half / _RANDOM),
         )
         state.write(half / _STATE)
         _flush(half)
@@ -197,9 +210,27 @@ def _read(checkpoint: Path) -> tuple[int, Path]:
     if state.step != int(checkpoint.name):
         raise GanBenchError(f"The checkpoint {checkpoint} is damaged: it is of step {state.step}.")
     trainer = checkpoint / TRAINER
-    if state.files is not None and _checksums(trainer) != state.files:
+    if (state.files is not None and _checksums(trainer) != state.files) or (
+        state.random is not None and _sha256(checkpoint / _RANDOM) != state.random
+    ):
         raise GanBenchError(f"The checkpoint {checkpoint} is damaged: its checksums do not match.")
     return state.step, trainer
+
+
+def _sha256(path: Path) -> str | None:
+    return file_sha256(path) if path.is_file() else None
+
+
+def checkpoint_random(trainer: Path) -> dict[str, Any] | None:
+    """Return the global generators' state of a checkpoint, by the trainer's folder.
+
+    None if the checkpoint is of an earlier version.
+    """
+    path = trainer.with_name(_RANDOM)
+    if not path.is_file():
+        return None
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values
 
 
 def put_aside(folder: Path) -> None:

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.contract import check_samples
 from gan_bench.errors import GanBenchError
-from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.loader import load_seeded, source_sha256
 from gan_bench.sampling import SampleRequest
 from gan_bench.system.child import run
 from gan_bench.trainer import Unsupported
@@ -20,10 +20,9 @@ _BATCH = 1_024
 """Number of samples in memory at a time."""
 
 
-def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
+def _sampled(request: SampleRequest, trainer_class: type) -> Iterator[NDArray[np.uint8]]:
     """Yield the samples in batches, from a trainer that is built as for training."""
     spec = request.spec
-    trainer_class = load_trainer(spec.implementation)
     dataset = spec.load_dataset()
     trainer, inputs, _ = build(trainer_class, spec, dataset, request.device)
     try:
@@ -41,20 +40,24 @@ def _sampled(request: SampleRequest) -> Iterator[NDArray[np.uint8]]:
 
 
 def sample(content: bytes, answers: IO[bytes]) -> None:
-    """Write a line of JSON with the shape of all images or an error, then the images' bytes."""
+    """Write a line of JSON with the source's hash and the shape or an error, then the images."""
     request = SampleRequest.model_validate_json(content)
+    head: dict[str, Any] = {}
     started = False
     try:
-        for images in _sampled(request):
+        trainer_class = load_seeded(request.spec.implementation, request.spec.seed)
+        head["source_sha256"] = source_sha256(request.spec.implementation)
+        for images in _sampled(request, trainer_class):
             if not started:
-                shape = (request.count, *images.shape[1:])
-                answers.write(json.dumps({"shape": shape}).encode() + b"\n")
+                head["shape"] = (request.count, *images.shape[1:])
+                answers.write(json.dumps(head).encode() + b"\n")
                 started = True
             answers.write(np.ascontiguousarray(images).data)
     except (GanBenchError, Unsupported) as error:
         if started:
             raise
-        answers.write(json.dumps({"error": failure_reason(error)}).encode() + b"\n")
+        head["error"] = failure_reason(error)
+        answers.write(json.dumps(head).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -13,20 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.plan import RunSpec
 from gan_bench.plugins.frameworks import framework_problem
-from gan_bench.plugins.registry import (
-    Implementation,
-    recipe_entry_point,
-    sha256_of_file,
-    sha256_of_modules,
-)
+from gan_bench.plugins.registry import Implementation
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import find_run
 from gan_bench.results.training_files import last_checkpoint, write_images
 from gan_bench.sampling import SampleRequest
 from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.child import Child, ChildDied
-from gan_bench.system.devices import check_device, device_in_child
+from gan_bench.system.devices import check_device, device_in_child, fallback
 from gan_bench.system.files import write_atomically, writing_to
 from gan_bench.system.processes import worker_environment
 
@@ -91,14 +87,9 @@ def sample(
     step, checkpoint = _checkpoint(folder)
     implementation = spec.implementation
     _check_available(implementation, spec.python, record.run_id)
-    current = current_source_sha256(implementation)
-    if current is not None and current != spec.source_sha256:
-        say(
-            f"The source of {implementation.name} has changed since the run (sha256 "
-            f"{spec.source_sha256[:12]} then, {current[:12]} now); the run's weights are loaded "
-            "into the current code."
-        )
     sampling_device = check_device(device or spec.device)
+    if (sentence := fallback(device or spec.device)) is not None:
+        say(sentence)
     stem = f"{record.run_id}-step{step}" + (f"-seed{seed}" if seed is not None else "")
     files = SampleFiles(images=out / f"{stem}.npz", grid=out / f"{stem}.png")
     request = SampleRequest(
@@ -111,13 +102,15 @@ def sample(
     )
     # Fails before the long work if the folder cannot be created.
     with writing_to(out, "samples"):
-        images = _sample_in_child(request, record.run_id, sampling_device)
+        images = _sample_in_child(request, record.run_id, sampling_device, say)
         write_images(files.images, images)
         write_atomically(files.grid, grid_png(images, *_square(count)))
     return files
 
 
-def _sample_in_child(request: SampleRequest, run_id: str, device: str) -> NDArray[np.uint8]:
+def _sample_in_child(
+    request: SampleRequest, run_id: str, device: str, say: Callable[[str], None]
+) -> NDArray[np.uint8]:
     spec = request.spec
     try:
         child = Child(
@@ -134,19 +127,7 @@ def _sample_in_child(request: SampleRequest, run_id: str, device: str) -> NDArra
             f"does not start ({error.strerror})."
         ) from error
     with child:
-        return _received(child, run_id)
-
-
-def current_source_sha256(implementation: Implementation) -> str | None:
-    """Return the sha256 that a new run would record, None if the source cannot be read."""
-    try:
-        if implementation.path is not None:
-            return sha256_of_file(Path(implementation.path))
-        point = recipe_entry_point(implementation.recipe)
-        modules = [str(implementation.module), *([point.module] if point else [])]
-        return sha256_of_modules(modules)
-    except (OSError, SyntaxError, ValueError):
-        return None  # the child process reports the problem
+        return _received(child, run_id, spec, say)
 
 
 def _checkpoint(folder: RunFolder) -> tuple[int, Path]:
@@ -173,9 +154,18 @@ def _check_available(implementation: Implementation, python: str | None, run_id:
         raise UsageError(f"The run {run_id} cannot be sampled: {problem}.")
 
 
-def _received(child: Child, run_id: str) -> NDArray[np.uint8]:
+def _received(
+    child: Child, run_id: str, spec: RunSpec, say: Callable[[str], None]
+) -> NDArray[np.uint8]:
     line = child.answers.readline()
     head = json.loads(line) if line else {}
+    current = head.get("source_sha256", spec.source_sha256)
+    if current != spec.source_sha256:
+        say(
+            f"The source of {spec.implementation.name} has changed since the run (sha256 "
+            f"{spec.source_sha256[:12]} then, {current[:12]} now); the run's weights are loaded "
+            "into the current code."
+        )
     if "error" in head:
         raise UsageError(f"The run {run_id} cannot be sampled: {head['error'].rstrip('.')}.")
     images = np.empty(head.get("shape", 0), dtype=np.uint8)

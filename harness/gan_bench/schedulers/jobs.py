@@ -42,7 +42,7 @@ class Jobs:
                 self._job_of_run[job.run_id] = _Job(name, job.job, job.index, folder)
         self._finished: set[str] = set()
 
-    def look(self) -> dict[str, JobView]:
+    def views(self) -> dict[str, JobView]:
         """Return the job of each run; ask each scheduler once."""
         unfinished: dict[str, list[str]] = defaultdict(list)
         for run_id, job in self._job_of_run.items():
@@ -111,8 +111,8 @@ def follow(
     gone: dict[str, float] = {}
     while True:
         started = time.monotonic()
-        views = jobs.look()
-        rows = [row for row in scan.look(views) if run_ids is None or row.run_id in run_ids]
+        views = jobs.views()
+        rows = [row for row in scan.statuses(views) if run_ids is None or row.run_id in run_ids]
         for row in rows:
             view = views.get(row.run_id)
             if view is not None and view.answer == "yes" and view.state is None:

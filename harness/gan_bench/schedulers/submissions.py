@@ -17,8 +17,8 @@ from typing import ClassVar, Literal, TypeVar
 from gan_bench.errors import GanBenchError
 from gan_bench.launch.run_one import Options
 from gan_bench.plan import RunSpec
-from gan_bench.results.layout import Below, Folder, ResultsFolder
-from gan_bench.system.files import read_limited
+from gan_bench.results.layout import ChildPath, Folder, ResultsFolder
+from gan_bench.system.files import read_limited, write_atomically
 from gan_bench.system.models import Frozen, Stored
 
 _LONGEST_LINE_BYTES = 1 << 20
@@ -67,11 +67,14 @@ def new_id() -> str:
 class SubmissionFolder(Folder):
     """The files of one submission."""
 
-    cancelled = Below("cancelled")
+    cancelled = ChildPath("cancelled")
     """File that exists once the submission was cancelled; tasks that start later do nothing."""
-    _options = Below("launch.json")
-    _tasks = Below("tasks.jsonl")
-    _jobs = Below("jobs.jsonl")
+    _options = ChildPath("launch.json")
+    """The `Submission`."""
+    _tasks = ChildPath("tasks.jsonl")
+    """One `RunSpec` for each task."""
+    _jobs = ChildPath("jobs.jsonl")
+    """One `Submitted` for each job, once the scheduler has accepted it."""
 
     def create(self, submission: Submission, specs: Sequence[RunSpec]) -> list[int]:
         """Write the options and specifications; return each specification's byte offset."""
@@ -136,7 +139,7 @@ class SubmissionFolder(Folder):
         """Record why a task could not start."""
         path = self.problem(index)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(sentence, encoding="utf-8")
+        write_atomically(path, sentence.encode())
 
     def started_over(self, index: int) -> Path:
         """Return the file that exists once a task has removed earlier results for ``--force``."""

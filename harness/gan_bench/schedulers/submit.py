@@ -94,7 +94,7 @@ def submit(
 def _live(results: ResultsFolder) -> set[str]:
     """Return the runs with an unfinished job; fail if that is unknown, to submit nothing twice."""
     jobs = Jobs(results)
-    views = jobs.look()
+    views = jobs.views()
     if any(view.answer != "yes" for view in views.values()):
         raise UsageError(
             "The scheduler does not report the state of this results folder's jobs; nothing was "

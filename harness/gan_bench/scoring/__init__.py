@@ -23,6 +23,8 @@ class ScoringTask(Frozen):
 class ScoringRequest(Frozen):
     """The work of one scoring process, with all that it needs to know about the run."""
 
+    run: Path
+    """The folder of the run."""
     tasks: tuple[ScoringTask, ...]
     """Tasks with the same features."""
     dataset: str

@@ -3,7 +3,6 @@
 It computes the tasks of its request, and nothing else; what it prints goes to the log.
 """
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,7 +22,7 @@ from gan_bench.system.child import reply
 
 
 def score_run(
-    run_dir: Path, request: ScoringRequest, say: Callable[[str], None] = lambda sentence: None
+    request: ScoringRequest, say: Callable[[str], None] = lambda sentence: None
 ) -> Scores:
     """Score snapshots of a run and add the scores to ``scores/<fingerprint>.json``.
 
@@ -42,10 +41,10 @@ def score_run(
         The scores cannot be written.
     """
     began = time.perf_counter()
-    folder = RunFolder(run_dir)
+    folder = RunFolder(request.run)
     if not folder.snapshots.is_dir():
         raise UsageError(
-            f"{run_dir} is not the folder of a run: it has no {folder.snapshots.name}/. Give "
+            f"{request.run} is not the folder of a run: it has no {folder.snapshots.name}/. Give "
             "another folder."
         )
     dataset = data.load_unchanged(request.dataset, request.data_sha256)
@@ -140,7 +139,7 @@ def _score(
                 f"The snapshot {path.name} has {count:,} images instead of the planned "
                 f"{planned:,}: run the training again."
             )
-        samples, count = samples.head(n_fake), n_fake
+        samples, count = samples.draw(n_fake, seed=scorer.protocol.seed), n_fake
         rows = scorer.score(samples, metrics)
         all_equal = samples.all_equal()
     except GanBenchError as error:
@@ -150,10 +149,9 @@ def _score(
 
 def answer(content: bytes) -> str | None:
     """Score a run; return why a score has no value or nothing was written, or None."""
-    sent = json.loads(content)
-    request = ScoringRequest.model_validate(sent["request"])
+    request = ScoringRequest.model_validate_json(content)
     try:
-        problem = score_run(Path(sent["run"]), request, partial(print, flush=True)).reason
+        problem = score_run(request, partial(print, flush=True)).reason
     except (GanBenchError, OSError) as error:
         problem = str(error)
     if problem is not None:

@@ -1,13 +1,16 @@
 """Sets of images: opened from what a user types, and read in blocks.
 
 A user types a folder of images, an ``.npz`` or ``.npy`` file of uint8 NHWC, or
-``dataset:split[:count]`` such as ``mnist:test:1000``.
+``dataset:split[:count]`` such as ``mnist:test:1000``. If only some images of a set are used, they
+are drawn at random: many sets are in an order, say class by class.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +18,45 @@ from numpy.typing import NDArray
 from gan_bench import data
 from gan_bench.data import Dataset, Split, SplitName
 from gan_bench.data.folder import visible_files
-from gan_bench.data.image_file import SUFFIXES, read_picture, shown
+from gan_bench.data.folder_spec import PREFIX
+from gan_bench.data.image_file import SUFFIXES, convert, read_picture, shown
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.scoring.array_file import ArrayFile, Images
 from gan_bench.streams import Stream, generator
 from gan_bench.system.files import is_folder
+from gan_bench.text import many
 
 _MAKE_AGAIN, _TRAIN_AGAIN = "make it again", "run the training again"
 _SPLITS: tuple[SplitName, ...] = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The size and the channels that every image is converted to; None: they are kept."""
+
+    size: tuple[int, int] | None = None
+    """(height, width)."""
+    channels: Literal[1, 3] | None = None
+
+    def __str__(self) -> str:
+        """Return what a protocol says of it."""
+        size = f"{size_text(self.size)} pixels, bicubic, antialiased" if self.size else ""
+        channels = {1: "grey, ITU-R 601-2", 3: "RGB, grey repeated to three channels", None: ""}
+        return "; ".join(filter(None, (channels[self.channels], size))) or "none"
+
+    def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Return the shape that images of a shape are converted to."""
+        height, width = self.size or shape[:2]
+        return height, width, self.channels or shape[2]
+
+    def __call__(self, images: Images) -> Images:
+        """Return converted images, uint8 NHWC."""
+        if self.shape(images.shape[1:]) == images.shape[1:]:
+            return images
+        return np.stack([convert(one, size=self.size, channels=self.channels) for one in images])
+
+
+AS_THEY_ARE = Conversion()
 
 
 @dataclass(frozen=True)
@@ -43,6 +77,11 @@ class ImageSet:
     split: SplitName | None = None
     dataset: Dataset | None = field(default=None, repr=False)
     """The data set that the images come from; None for files and folders."""
+    conversion: Conversion = AS_THEY_ARE
+    whole: "ImageSet | None" = field(default=None, repr=False)
+    """The set that these images were drawn from; None if it is this one."""
+    independent: bool = False
+    """Whether the images are independent draws, as samples of a run are, and not in some order."""
 
     def first(self, count: int) -> Images:
         """Return the first images, at most ``count``."""
@@ -52,13 +91,17 @@ class ImageSet:
             break
         return np.concatenate(blocks)[:count]
 
-    def head(self, count: int) -> "ImageSet":
-        """Return a set of the first ``count`` images.
+    def draw(self, count: int, *, seed: int) -> "ImageSet":
+        """Return some of the images in their order, drawn at random without replacement.
+
+        A draw depends on the set's content and on the seed: it is the same wherever the set is
+        used, draws from two sets are independent, and a smaller draw is part of a larger one. Of
+        independent images, the first ones are taken.
 
         Raises
         ------
         UsageError
-            There are fewer.
+            There are fewer images.
         """
         if count == self.count:
             return self
@@ -66,17 +109,33 @@ class ImageSet:
             raise UsageError(
                 f"{self.name} has {self.count:,} images, not {count:,}: ask for fewer."
             )
+        whole = self.whole or self
+        chosen = np.arange(whole.count) < count
+        if not self.independent:
+            index = int(whole.sha256[:15], 16)
+            order = generator(seed, Stream.SCORING, index).permutation(whole.count)
+            chosen[order] = chosen.copy()
+
+        def read(size: int) -> Iterator[Images]:
+            return _in_blocks(_chosen(whole.read(size), chosen), size)
+
+        how = f"first {count}" if self.independent else f"drawn {count} seed {seed}"
+        selection = f"{whole.selection}, {how}"
+        count = _at_least_two(count, self.name)
+        return replace(whole, count=count, selection=selection, read=read, whole=whole)
+
+    def converted(self, conversion: Conversion) -> "ImageSet":
+        """Return the set with every image converted."""
+        if conversion == AS_THEY_ARE:
+            return self
         read = self.read
-
-        def first(size: int) -> Iterator[Images]:
-            left = count
-            for block in read(size):
-                yield block[:left]
-                left -= len(block)
-                if left <= 0:
-                    return
-
-        return replace(self, count=count, selection=f"{self.selection}, first {count}", read=first)
+        return replace(
+            self,
+            shape=conversion.shape(self.shape),
+            selection=f"{self.selection}, {conversion}",
+            conversion=conversion,
+            read=lambda size: map(conversion, read(size)),
+        )
 
     def all_equal(self) -> bool:
         """Whether all images are equal."""
@@ -84,8 +143,10 @@ class ImageSet:
         return all(bool((block == first).all()) for block in self.read(256))
 
 
-def open_images(text: str) -> ImageSet:
+def open_images(text: str, conversion: Conversion = AS_THEY_ARE, *, seed: int = 0) -> ImageSet:
     """Open a folder, an array file or a data set's split; files are read once, to check them.
+
+    The seed draws the images, if the text has a number of them.
 
     Raises
     ------
@@ -95,16 +156,22 @@ def open_images(text: str) -> ImageSet:
     """
     path = Path(text)
     if is_folder(path):
-        return of_folder(path)
+        return of_folder(path, conversion)
     if path.suffix.lower() in (".npz", ".npy"):
-        return of_file(path)
+        return of_file(path, conversion)
     name, split, count = _parse_split(text)
+    if split is None and text.startswith(PREFIX):
+        raise UsageError(
+            f"The data set {text!r} needs a split, such as {text}:test; for all images of a "
+            "folder, give its path alone, and --size or --channels to convert them."
+        )
     if split is None:
         raise UsageError(
             f"There are no images {text!r}: give a folder, an .npz or .npy file, or "
             "dataset:split[:count] such as mnist:test:1000."
         )
-    return of_split(data.load(name), split, count)
+    whole = of_split(data.load(name), split).converted(conversion)
+    return whole if count is None else whole.draw(count, seed=seed)
 
 
 def _parse_split(text: str) -> tuple[str, SplitName | None, int | None]:
@@ -122,8 +189,10 @@ def _parse_split(text: str) -> tuple[str, SplitName | None, int | None]:
     return head, next((split for split in _SPLITS if split == last and head), None), count
 
 
-def of_split(dataset: Dataset, split: SplitName, count: int | None = None) -> ImageSet:
-    """Return the first images of a split, by default all.
+def of_split(
+    dataset: Dataset, split: SplitName, count: int | None = None, *, seed: int = 0
+) -> ImageSet:
+    """Return the images of a split, all or some of them drawn.
 
     Raises
     ------
@@ -132,13 +201,8 @@ def of_split(dataset: Dataset, split: SplitName, count: int | None = None) -> Im
     """
     part: Split = getattr(dataset, split)
     available = len(part.images)
-    if count is not None and count > available:
-        raise UsageError(
-            f"{data.label(dataset.name)}:{split} has {available:,} images, not {count:,}; ask for "
-            "fewer."
-        )
-    count = available if count is None else count
-    return _of_array(dataset, split, part, slice(0, count), count, f"first {count}")
+    whole = _of_array(dataset, split, part, slice(None), available, f"first {available}")
+    return whole if count is None else whole.draw(count, seed=seed)
 
 
 def drawn(dataset: Dataset, split: SplitName, count: int, *, seed: int) -> ImageSet:
@@ -181,7 +245,7 @@ def _of_array(
     )
 
 
-def of_folder(path: Path) -> ImageSet:
+def of_folder(path: Path, conversion: Conversion = AS_THEY_ARE) -> ImageSet:
     """Return the images of a folder and its subfolders, in the order of their paths.
 
     Raises
@@ -197,22 +261,33 @@ def of_folder(path: Path) -> ImageSet:
                 "of the folder."
             )
     count = _at_least_two(len(files), str(path))
-    shape = _shape(read_picture(files[0], size=None, channels=None).shape)
+    read = partial(read_picture, size=conversion.size, channels=conversion.channels)
+    shape = _shape(read(files[0]).shape)
 
     def pictures() -> Iterator[Images]:
         for file in files:
-            pixels = read_picture(file, size=None, channels=None)
+            pixels = read(file)
             if pixels.shape != shape:
                 raise UsageError(
                     f"{shown(file)} is {size_text(pixels.shape)} but {shown(files[0])} is "
-                    f"{size_text(shape)} (height x width x channels); resize them to one size."
+                    f"{size_text(shape)} (height x width x channels); "
+                    f"{how_to_convert(shape, _shape(pixels.shape))}."
                 )
             yield pixels[np.newaxis]
 
-    return _of_files(path.resolve().name, shape, count, lambda size: _in_blocks(pictures(), size))
+    whole = _of_files(path.resolve().name, shape, count, lambda size: _in_blocks(pictures(), size))
+    return replace(whole, conversion=conversion)
 
 
-def of_file(path: Path) -> ImageSet:
+def how_to_convert(shape: tuple[int, int, int], other: tuple[int, int, int]) -> str:
+    """Return how `gan-bench score` takes images of two shapes together."""
+    size = "x".join(map(str, shape[:2]))
+    words = [f"--size {size}"] * (shape[:2] != other[:2])
+    words += ["--channels 1 or --channels 3"] * (shape[2] != other[2])
+    return f"give {' and '.join(words)} to convert all images"
+
+
+def of_file(path: Path, conversion: Conversion = AS_THEY_ARE) -> ImageSet:
     """Return the images of an ``.npy`` or ``.npz`` file.
 
     Raises
@@ -221,7 +296,13 @@ def of_file(path: Path) -> ImageSet:
         The file does not exist, is damaged, or is not uint8 NHWC with 1 or 3 channels.
     """
     count, shape = _count_and_shape(path, shown(path), _MAKE_AGAIN)
-    return _of_files(path.name, shape, count, lambda size: _read_file(path, size))
+    whole = _of_files(
+        path.name,
+        conversion.shape(shape),
+        count,
+        lambda size: map(conversion, _read_file(path, size)),
+    )
+    return replace(whole, conversion=conversion)
 
 
 def of_snapshot(path: Path) -> ImageSet:
@@ -234,7 +315,8 @@ def of_snapshot(path: Path) -> ImageSet:
     """
     count, shape = _count_and_shape(path, _snapshot_label(path), _TRAIN_AGAIN)
     name = f"the snapshot {path.name}"
-    return ImageSet(name, shape, count, "", "all", lambda size: read_snapshot(path, size))
+    read = partial(read_snapshot, path)
+    return ImageSet(name, shape, count, "", "all", read, independent=True)
 
 
 def read_snapshot(path: Path, size: int) -> Iterator[Images]:
@@ -264,15 +346,24 @@ def _of_files(
     return ImageSet(name, shape, count, digest.hexdigest(), "all", read)
 
 
-def _in_blocks(images: Iterable[Images], size: int) -> Iterator[Images]:
+def _chosen(blocks: Iterable[Images], chosen: NDArray[np.bool_]) -> Iterator[Images]:
+    start = 0
+    for block in blocks:
+        yield block[chosen[start : start + len(block)]]
+        start += len(block)
+
+
+def _in_blocks(parts: Iterable[Images], size: int) -> Iterator[Images]:
+    """Yield images of parts of any length in blocks of ``size``."""
     block: list[Images] = []
-    for image in images:
-        block.append(image)
-        if len(block) == size:
-            yield np.concatenate(block)
-            block = []
+    for part in parts:
+        for image in part:
+            block.append(image)
+            if len(block) == size:
+                yield np.stack(block)
+                block = []
     if block:
-        yield np.concatenate(block)
+        yield np.stack(block)
 
 
 def _count_and_shape(path: Path, label: str, remedy: str) -> tuple[int, tuple[int, int, int]]:
@@ -284,7 +375,7 @@ def _count_and_shape(path: Path, label: str, remedy: str) -> tuple[int, tuple[in
 def _at_least_two(count: int, source: str) -> int:
     if count < 2:
         raise UsageError(
-            f"{source} has {count or 'no'} image{'' if count == 1 else 's'}; at least two are "
+            f"{source} has {many(count, 'image') if count else 'no images'}; at least two are "
             "needed for a distance."
         )
     return count

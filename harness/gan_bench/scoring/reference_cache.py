@@ -47,7 +47,8 @@ class ReferenceCache:
     Attributes
     ----------
     notices
-        Sentences about damaged entries that were computed again.
+        Sentences about damaged entries that were computed again, and about a cache that cannot be
+        written.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -111,7 +112,7 @@ class ReferenceCache:
         if self._folder is None:
             return
         entry = self._new_folder()
-        (entry / _VALUES).write_text(json.dumps(values, allow_nan=False))
+        (entry / _VALUES).write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
         self._publish(key, entry, {})
 
     def _new_folder(self) -> Path:
@@ -189,10 +190,11 @@ class ReferenceCache:
             finally:
                 shutil.rmtree(new, ignore_errors=True)
         except OSError as error:
-            raise GanBenchError(
-                f"The cache {self._folder} cannot be used ({error.strerror or error}); free space, "
-                "correct its permissions, or bypass it with --no-cache."
-            ) from error
+            self.notices.append(
+                f"The cache {self._folder} cannot be used ({error.strerror or error}), so its "
+                "features are computed again each time; free space or correct its permissions."
+            )
+            self._folder = None
 
     def _sweep(self) -> None:
         """Delete unfinished entries of killed processes."""

@@ -12,7 +12,13 @@ from gan_bench.results.layout import open_results
 from gan_bench.results.scores import Score, Scores, Source
 from gan_bench.scoring.features import Scoring
 from gan_bench.scoring.features.model_cache import reference_folder
-from gan_bench.scoring.images import ImageSet, open_images
+from gan_bench.scoring.images import (
+    AS_THEY_ARE,
+    Conversion,
+    ImageSet,
+    how_to_convert,
+    open_images,
+)
 from gan_bench.scoring.scorer import Floor, Options, Scorer, check_sizes
 from gan_bench.scoring.snapshots import SIDE, grid_png
 
@@ -37,10 +43,12 @@ def score_pair(
     floor: bool,
     say: Callable[[str], None],
     row: ExternalRow | None = None,
+    conversion: Conversion = AS_THEY_ARE,
 ) -> list[Scores]:
     """Score FAKE against REAL with each of the features.
 
-    ``floor`` also scores real images of the other split of the reference.
+    ``floor`` also scores real images of the other split of the reference; ``conversion`` converts
+    the images of both sides.
 
     Raises
     ------
@@ -48,21 +56,19 @@ def score_pair(
         A side or the features cannot be used, or the row belongs to other images.
     """
     # Check everything before the long work, and write files only after it.
-    sides = open_images(real), open_images(fake)
-    check_sizes(*sides)
+    sides = [open_images(text, conversion, seed=seed) for text in (real, fake)]
+    hint = f"; {how_to_convert(sides[0].shape, sides[1].shape)}"
+    check_sizes(sides[0], sides[1], hint)
     if row is not None and row.results.exists():
         results = open_results(row.results, create=False)
         check_external(results, check_name(row.name), sides[1].sha256, sides[1].count)
-    sources = [
-        Source(images=text, sha256=side.sha256, count=side.count)
-        for text, side in zip((real, fake), sides, strict=True)
-    ]
     scored = []
     with contextlib.ExitStack() as stack:
         scorers = []
         for features in scoring.features:
             count, metrics = features.images, scoring.metrics_of(features)
-            reference, samples = sides if count is None else [side.head(count) for side in sides]
+            used = sides if count is None else [side.draw(count, seed=seed) for side in sides]
+            reference, samples = used
             options = Options(
                 features=features.model,
                 weights=scoring.weights if features.model == "inception" else None,
@@ -74,9 +80,18 @@ def score_pair(
             scorer = stack.enter_context(Scorer(reference, samples.count, options))
             if scorer.no_features is not None and set(metrics) - {"modes"}:
                 raise UsageError(scorer.no_features)
-            scorers.append((scorer, samples, metrics))
-        for scorer, samples, metrics in scorers:
+            scorers.append((scorer, reference, samples, metrics))
+        for scorer, reference, samples, metrics in scorers:
             scores = _score(scorer, samples, metrics, floor=floor)
+            sources = [
+                Source(
+                    images=text,
+                    sha256=side.sha256,
+                    count=side.count,
+                    drawn=None if used.whole is None else used.count,
+                )
+                for text, side, used in zip((real, fake), sides, (reference, samples), strict=True)
+            ]
             scored.append(
                 scores.model_copy(update=dict(zip(("real", "fake"), sources, strict=True)))
             )
@@ -100,7 +115,8 @@ def _score(scorer: Scorer, fake: ImageSet, metrics: Sequence[str], *, floor: boo
 
 
 def _add_row(row: ExternalRow, fake: ImageSet, scored: Sequence[Scores]) -> None:
-    grid = grid_png(fake.first(SIDE * SIDE))
+    shown = fake.draw(min(SIDE * SIDE, fake.count), seed=scored[0].protocol.seed)
+    grid = grid_png(shown.first(SIDE * SIDE))
     results = open_results(row.results, create=True)
     try:
         for scores in scored:

@@ -116,6 +116,8 @@ class Scorer:
             n_real=real.count,
             n_fake=n_fake,
             seed=options.seed,
+            selection="first" if real.whole is None else "drawn",
+            conversion=str(real.conversion),
         )
 
     def __enter__(self) -> "Scorer":
@@ -210,6 +212,7 @@ class Scorer:
             return Floor(cached)
         try:
             real = drawn(dataset, other, self.protocol.n_fake, seed=self._options.seed)
+            real = real.converted(self._real.conversion)
             rows = self._compute(families, real, keep=True)
         except GanBenchError as error:
             return Floor(dict.fromkeys(names), str(error))
@@ -220,7 +223,7 @@ class Scorer:
         return Floor(values, reason_of_first)
 
     def scores(self, rows: Sequence[Score], floor: Floor, began: float) -> Scores:
-        """Return the content of a score file; the work began at this `time.perf_counter`."""
+        """Return the content of a score file; ``began`` is `time.perf_counter()` at the start."""
         return Scores(
             status="ok",
             warnings=self.warnings,
@@ -285,7 +288,7 @@ class Scorer:
             Kid(self.name),
             Prdc(self.name),
             ClassModes(self._classifier, self._no_classifier),
-            NearestTraining(self._real.dataset, self._train_splits),
+            NearestTraining(self._real.dataset, self._train_splits, seed=seed),
             PixelBins(seed=seed),
             FidInfinity(self.name, seed=seed),
         )
@@ -320,8 +323,8 @@ class Scorer:
         )
 
 
-def check_sizes(real: ImageSet, fake: ImageSet) -> None:
-    """Refuse two sides of different sizes.
+def check_sizes(real: ImageSet, fake: ImageSet, hint: str = "") -> None:
+    """Refuse two sides of different sizes; the hint is the end of the sentence.
 
     Raises
     ------
@@ -331,5 +334,5 @@ def check_sizes(real: ImageSet, fake: ImageSet) -> None:
     if real.shape != fake.shape:
         raise UsageError(
             f"Both sides must have the same size: {real.name} has {size_text(real.shape)}, "
-            f"{fake.name} has {size_text(fake.shape)} (height x width x channels)."
+            f"{fake.name} has {size_text(fake.shape)} (height x width x channels){hint}."
         )

@@ -47,7 +47,7 @@ def grid(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> ND
 
 
 def grid_png(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -> bytes:
-    """Return `grid` of uint8 (n, height, width, channels) as a lossless PNG.
+    """Return `grid` of uint8 (n, height, width, channels), channels 1 or 3, as a lossless PNG.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def grid_png(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -
 
 
 def write_grid(path: Path, images: NDArray[np.uint8]) -> None:
-    """Write `grid_png` into a folder that must exist."""
+    """Write `grid_png`, whose errors it raises, into a folder that must exist."""
     write_atomically(path, grid_png(images))
 
 

@@ -23,13 +23,16 @@ from pydantic import BaseModel
 
 from gan_bench.errors import GanBenchError
 from gan_bench.system.files import last_lines
-from gan_bench.system.processes import end, end_with_parent, signal_group
+from gan_bench.system.processes import UTF8_OUTPUT, end, end_with_parent, signal_group
 
 Say = Callable[[str], None]
 
 
 class ChildDied(GanBenchError):
-    """The child failed: how it ended and the last line of its log, to follow the child's name."""
+    """The child failed: how it ended, and its log or that log's last line.
+
+    The message follows the child's name in a sentence.
+    """
 
 
 class ChildError(GanBenchError):
@@ -84,7 +87,7 @@ class Child:
         try:
             self._process = subprocess.Popen(
                 [python or sys.executable, "-P", "-m", module, str(child_end)],
-                env=environment,
+                env={**(os.environ if environment is None else environment), **UTF8_OUTPUT},
                 stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=self._log,
@@ -203,7 +206,8 @@ def ask(
             try:
                 ((kind, content),) = json.loads(line).items()
             except (ValueError, AttributeError):
-                raise ChildDied(f"gave an invalid answer: {line[:80]!r}") from None
+                invalid = f"gave an invalid answer ({line[:80]!r})"
+                raise ChildDied(f"{invalid}{child.in_log()}") from None
             if kind == "progress" and say is not None:
                 say(content)
             elif kind == "error":
@@ -234,11 +238,15 @@ def run(main: Callable[[bytes, IO[bytes]], None]) -> NoReturn:
         code = 1
         with contextlib.suppress(Exception):
             traceback.print_exc()
-    with contextlib.suppress(Exception):  # a plugin may have closed or replaced them
-        sys.stdout.flush()
-        sys.stderr.flush()
+    _flush()
     # Skip the exit handlers of frameworks and plugins: they may hang or crash.
     os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # a plugin may have closed or replaced it
+            stream.flush()
 
 
 def reply(answer: Callable[[bytes, Say], Any]) -> NoReturn:
@@ -253,6 +261,7 @@ def reply(answer: Callable[[bytes, Say], Any]) -> NoReturn:
 
     def main(request: bytes, pipe: IO[bytes]) -> None:
         def send(kind: str, content: Any) -> None:
+            _flush()  # the parent may kill this process as soon as it has the answer
             pipe.write(json.dumps({kind: content}).encode() + b"\n")
             pipe.flush()
 

@@ -5,6 +5,7 @@ import platform
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +13,17 @@ import psutil
 
 from gan_bench.errors import UsageError
 from gan_bench.system.models import Frozen
+from gan_bench.text import sanitize
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?|auto")
+_NO_GPU = ("", "-1", "NoDevFiles")
+"""Values of CUDA_VISIBLE_DEVICES with which users and Slurm ask for no GPU."""
+_LISTED = re.compile(r"(?P<uuid>GPU-\S+), (?P<name>\S.*)")
+"""A line of nvidia-smi's list."""
+_DRIVER = Path("/proc/driver/nvidia/gpus")
+_SMI_LIMIT_S = 30.0
+_LONGEST_ANSWER = 200
+"""Maximum length of what is quoted of nvidia-smi, in characters."""
 
 
 class Machine(Frozen):
@@ -24,6 +34,8 @@ class Machine(Frozen):
     cores: int
     memory_gb: float
     gpus: tuple[str, ...]
+    gpu_problem: str | None = None
+    """Why GPUs of the machine could not be used; None if there are none or all could."""
 
 
 class Gpu(Frozen):
@@ -33,42 +45,88 @@ class Gpu(Frozen):
     uuid: str
 
 
-@cache
+@dataclass(frozen=True)
+class _Gpus:
+    """What nvidia-smi lists, and why this may not be all that there is."""
+
+    found: tuple[Gpu, ...] = ()
+    problem: str | None = None
+
+
 def gpus() -> tuple[Gpu, ...]:
     """Return the NVIDIA GPUs as nvidia-smi lists them, those in CUDA_VISIBLE_DEVICES if it is set.
 
     ``cuda:<index>`` is an index into this tuple, as for a framework in this environment.
     """
-    if shutil.which("nvidia-smi") is None:
-        return ()
+    return _gpus().found
+
+
+def gpu_problem() -> str | None:
+    """Return why GPUs of this machine cannot be used, without a full stop; None if all can."""
+    return _gpus().problem
+
+
+@cache
+def _gpus() -> _Gpus:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None and visible.strip() in _NO_GPU:
+        return _Gpus()
+    listed = _listed_gpus()
+    return listed if visible is None else _chosen(listed, visible)
+
+
+def _listed_gpus() -> _Gpus:
+    """Return all GPUs of this machine."""
+    # A file that may not be run is a problem, too.
+    program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", mode=os.F_OK)
+    if program is None:
+        unlisted = f"{_DRIVER} has GPUs, but nvidia-smi is not on the PATH"
+        return _Gpus(problem=unlisted if _DRIVER.is_dir() else None)
     try:
         done = subprocess.run(
-            ["nvidia-smi", "--query-gpu=uuid,name", "--format=csv,noheader"],
+            [program, "--query-gpu=uuid,name", "--format=csv,noheader"],
             capture_output=True,
-            text=True,
-            timeout=30,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_SMI_LIMIT_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
+    except subprocess.TimeoutExpired:
+        return _Gpus(problem=f"nvidia-smi did not answer within {_SMI_LIMIT_S:g} s")
+    except OSError as error:
+        return _Gpus(problem=f"nvidia-smi cannot be run ({error.strerror or error})")
     if done.returncode != 0:
-        return ()
-    pairs = (line.partition(", ") for line in done.stdout.strip().splitlines())
-    found = [Gpu(uuid=uuid, name=name) for uuid, _, name in pairs]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return tuple(found)
-    chosen = []
-    for word in visible.split(","):
+        said = _one_line(done.stdout) or _one_line(done.stderr) or "it says nothing"
+        return _Gpus(problem=f"nvidia-smi ended with exit code {done.returncode} ({said})")
+    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    found = [match for line in lines if (match := _LISTED.fullmatch(line))]
+    strange = next((line for line in lines if not _LISTED.fullmatch(line)), None)
+    return _Gpus(
+        tuple(Gpu(uuid=match["uuid"], name=match["name"]) for match in found),
+        None if strange is None else f"nvidia-smi printed {_one_line(strange)!r}",
+    )
+
+
+def _chosen(listed: _Gpus, visible: str) -> _Gpus:
+    """Return the GPUs that a value of CUDA_VISIBLE_DEVICES shows, in its order."""
+    chosen: list[Gpu] = []
+    for word in map(str.strip, visible.split(",")):
         matches = [
             gpu
-            for index, gpu in enumerate(found)
-            if word.strip() == str(index) or (word.strip() and gpu.uuid.startswith(word.strip()))
+            for index, gpu in enumerate(listed.found)
+            if word == str(index) or (word and gpu.uuid.startswith(word))
         ]
         if len(matches) != 1:
-            break  # as in CUDA: entries after an invalid one are not visible
+            # As in CUDA: entries after an invalid one are not visible.
+            unknown = f"CUDA_VISIBLE_DEVICES names {word!r}, which nvidia-smi does not list"
+            return _Gpus(tuple(chosen), listed.problem or unknown)
         chosen += matches
-    return tuple(chosen)
+    return _Gpus(tuple(chosen), listed.problem)
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(sanitize(text).split()).rstrip(".")
+    return line if len(line) <= _LONGEST_ANSWER else f"{line[:_LONGEST_ANSWER]} ..."
 
 
 def gpu_of(device: str) -> Gpu | None:
@@ -84,6 +142,9 @@ def gpu_of(device: str) -> Gpu | None:
     index, found = int(device.partition(":")[2]), gpus()
     if index >= len(found):
         available = ", ".join(f"cuda:{i} ({gpu.name})" for i, gpu in enumerate(found)) or "no GPU"
+        if (problem := gpu_problem()) is not None:
+            usable = f"; there is {available}" if found else ""
+            raise UsageError(f"The device cuda:{index} cannot be used: {problem}{usable}.")
         raise UsageError(f"There is no device cuda:{index}; nvidia-smi shows {available}.")
     return found[index]
 
@@ -125,6 +186,14 @@ def check_device(device: str) -> str:
     return named
 
 
+def fallback(device: str) -> str | None:
+    """Return a sentence if the user's choice ``auto`` is the CPU because of a problem, or None."""
+    problem = gpu_problem()
+    if device != "auto" or gpus() or problem is None:
+        return None
+    return f"The device is the CPU, as no GPU can be used: {problem}."
+
+
 def _cpu_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -143,6 +212,7 @@ def machine() -> Machine:
         cores=os.cpu_count() or 1,
         memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
         gpus=tuple(gpu.name for gpu in gpus()),
+        gpu_problem=gpu_problem(),
     )
 
 

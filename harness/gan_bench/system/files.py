@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,8 +31,27 @@ def write_atomically(path: Path, content: bytes) -> None:
     OSError
         The file cannot be written; an old file is unchanged and no temporary file remains.
     """
+    try:
+        temporary = _written_beside(path, content)
+        try:
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # not the temporary file
+    # Without this, a power failure may undo the rename.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _written_beside(path: Path, content: bytes) -> Path:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -39,16 +59,54 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fchmod(file.fileno(), 0o666 & ~_umask())
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
         raise
-    # Without this, a power failure may undo the rename.
-    folder = os.open(path.parent, os.O_RDONLY)
+    return Path(name)
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that the user named, whole or not at all; create its folder if needed.
+
+    A device or a pipe, such as ``/dev/stdout``, is written as it is, and a link keeps its target.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(content)
+        else:
+            write_atomically(path.resolve(), content)
+
+
+def check_output(path: Path) -> None:
+    """Check that `write_output` will be able to write a file, and leave nothing behind.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not path.exists() or path.is_file():
+            _written_beside(path.resolve(), b"").unlink()
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); name another file."
+        ) from error
 
 
 def write_json_atomically(path: Path, value: Any) -> None:
@@ -79,6 +137,53 @@ def _umask() -> int:
 def cache_folder() -> Path:
     """Return the folder of the user's cache, which may not exist; ``$XDG_CACHE_HOME`` moves it."""
     return user_cache_path("gan-bench")
+
+
+def obstacle(folder: Path) -> str | None:
+    """Return why nothing can be written below a folder, which may not exist; None if it can.
+
+    Nothing is written to find out.
+    """
+    there = folder.absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    if not is_folder(there):
+        return f"{there} is not a folder"
+    return None if os.access(there, os.W_OK | os.X_OK) else f"{there} is not writable"
+
+
+def writable_cache() -> Path:
+    """Return the user's cache, or a folder of this user for temporary files if it is not writable.
+
+    What is in a cache that can only be read is still found: see `cache_folders`.
+    """
+    own = cache_folder()
+    if obstacle(own) is None:
+        return own
+    instead = Path(tempfile.gettempdir()) / f"gan-bench-cache-{os.getuid()}"
+    try:
+        facts = instead.lstat()
+    except OSError:
+        return instead
+    # Another user may have made it, to have a file of theirs used.
+    mine = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
+    return instead if mine and not facts.st_mode & 0o022 else own
+
+
+def cache_folders() -> tuple[Path, ...]:
+    """Return the folders to look for cached files in."""
+    return tuple(dict.fromkeys((cache_folder(), writable_cache())))
+
+
+def cache_problem() -> str | None:
+    """Return a sentence if the user's cache cannot be written, or None."""
+    own, used = cache_folder(), writable_cache()
+    problem = obstacle(own)
+    if problem is None:
+        return None
+    if used == own:
+        return f"The cache {own} cannot be used ({problem}); set XDG_CACHE_HOME to another folder."
+    return f"The cache {own} cannot be used ({problem}); {used} is used instead."
 
 
 def is_file(path: Path) -> bool:
@@ -209,7 +314,7 @@ class DiskFull(GanBenchError):
     def __init__(self, where: Path) -> None:
         super().__init__(
             f"There is no space left for {where}: free some, or raise your quota or file limit, "
-            "and the same command continues; finished runs are kept."
+            "and the same command resumes; finished runs are kept."
         )
 
 
@@ -241,7 +346,7 @@ def writing(results: Path) -> Iterator[None]:
             raise DiskFull(results) from error
         raise GanBenchError(
             f"The results folder {results} cannot be written ({error.strerror or error}: "
-            f"{error.filename}); finished runs are kept, and the same command continues."
+            f"{error.filename}); finished runs are kept, and the same command resumes."
         ) from error
 
 

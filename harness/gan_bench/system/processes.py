@@ -49,6 +49,7 @@ def worker_environment(
     gpu = gpu_of(device)
     environment = {
         **os.environ,
+        **UTF8_OUTPUT,
         "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
         "KERAS_BACKEND": "tensorflow",
         "MKL_NUM_THREADS": intra_op,
@@ -75,13 +76,15 @@ def worker_environment(
     return environment
 
 
+UTF8_OUTPUT = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
+"""The environment in which a process prints to a log; the terminal's encoding is not the log's."""
 DISK_FULL_EXIT_CODE = 74
 """The worker found the disk full and could not write that to its journal (EX_IOERR)."""
 STOPPED_EXIT_CODE = 75
 """The worker was interrupted and ended after a checkpoint (EX_TEMPFAIL)."""
 STACKS_SIGNAL = signal.SIGUSR1
 """Makes a worker write its threads' stacks to its log, even if it hangs."""
-DISK_FULL = "there is no space left for the results; free some, and the same command continues"
+DISK_FULL = "there is no space left for the results; free some, and the same command resumes"
 _PR_SET_CHILD_SUBREAPER = 36
 _END_S = 10.0
 """How long a killed process may take to end, for example in a driver call."""

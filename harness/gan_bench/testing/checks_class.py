@@ -7,11 +7,12 @@ import re
 import numpy as np
 from pydantic import ValidationError
 
+from gan_bench.contract import check_weights
 from gan_bench.recipe import Recipe
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, describe, expect
 from gan_bench.testing.trainer_pool import HALF, Observed, TrainerPool, difference, weights_of
 from gan_bench.text import listed
-from gan_bench.trainer import Trainer, Unsupported
+from gan_bench.trainer import NETWORKS, TENSORS, Trainer, Unsupported, is_given, is_trained
 
 ARGUMENTS = {
     "set_weights": 1,
@@ -111,7 +112,6 @@ def initial_weights_are_pure(pool: TrainerPool) -> None:
 
 
 CHECKS = (contract, unknown_devices, recipe_as_json, unknown_fields, initial_weights_are_pure)
-STATISTICS = ("moving_mean", "moving_variance")
 
 
 def costs(pool: TrainerPool) -> None:
@@ -124,8 +124,9 @@ def costs(pool: TrainerPool) -> None:
     if parameters is not None:
         actual = dict.fromkeys(NETWORKS, 0)
         for name, tensor in trainer.weights().items():
-            if not name.endswith(STATISTICS):
-                actual[name.partition(".")[0]] += tensor.size
+            network = name.partition(".")[0]
+            if network in NETWORKS and is_trained(name):
+                actual[network] += tensor.size
         expect(
             parameters == actual,
             f"The trainer has {actual} trainable parameters, the recipe says {parameters}.",
@@ -143,21 +144,19 @@ def costs(pool: TrainerPool) -> None:
 
 
 COST_CHECKS = (costs,)
-NETWORKS = ("generator", "discriminator")
-CANONICAL = re.compile(
-    rf"({'|'.join(NETWORKS)})\.(0|[1-9][0-9]*)"
-    r"\.(kernel|bias|gamma|beta|moving_mean|moving_variance)"
-)
 
 
 def weight_names(pool: TrainerPool) -> None:
-    """Every tensor has a canonical name; the layers of each network are numbered from 0."""
+    """Every tensor is a NumPy array with a canonical name, or one of the class's `own_tensors`."""
+    own = getattr(pool.trainer_class, "own_tensors", {})
+    tensors = "|".join(map(re.escape, {*TENSORS, *own.values()}))
+    canonical = re.compile(rf"([A-Za-z_]\w*)\.(0|[1-9][0-9]*)\.({tensors})")
     layers: dict[str, set[int]] = {network: set() for network in NETWORKS}
-    for name in pool.untrained.weights():
-        match = CANONICAL.fullmatch(name)
+    for name in check_weights(pool.untrained.weights()):
+        match = canonical.fullmatch(name)
         expect(match, f"{name!r} is not a canonical name, `<network>.<layer>.<tensor>`.")
         if match:
-            layers[match[1]].add(int(match[2]))
+            layers.setdefault(match[1], set()).add(int(match[2]))
     for network, indices in layers.items():
         expect(indices, f"The {network} has no tensors.")
         gapless = indices == set(range(len(indices)))
@@ -170,7 +169,8 @@ def weights_of_the_recipe(pool: TrainerPool) -> None:
     if initial is None:
         raise CheckSkipped("The recipe has no initial weights of its own.")
     actual = weights_of(pool.untrained)
-    missing, surplus = initial.keys() - actual.keys(), actual.keys() - initial.keys()
+    missing = initial.keys() - actual.keys()
+    surplus = {name for name in actual.keys() - initial.keys() if is_given(name)}
     expect(not missing, f"The trainer lacks {listed(sorted(missing), 5)}.")
     expect(not surplus, f"The recipe lacks {listed(sorted(surplus), 5)}.")
     for name, tensor in initial.items():
@@ -232,13 +232,15 @@ def set_weights_keeps_the_rest(pool: TrainerPool) -> None:
 def _other_weights(pool: TrainerPool, weights: Observed) -> Observed:
     """Return weights that differ in every element; moving variances stay positive."""
     dtype = np.dtype(pool.recipe.dtype)
-    return {name: (tensor * 0.5 + 0.125).astype(dtype) for name, tensor in weights.items()}
+    return {name: np.array(tensor * 0.5 + 0.125, dtype) for name, tensor in weights.items()}
 
 
 def _expect_weights(pool: TrainerPool, trainer: Trainer, given: Observed, description: str) -> None:
     dtype = np.dtype(pool.recipe.dtype)
     expected = {name: tensor.astype(dtype) for name, tensor in given.items()}
-    gap = difference(expected, weights_of(trainer))
+    held = weights_of(trainer)
+    # A recipe does not have to give every tensor: see `is_given`.
+    gap = difference({name: t for name, t in held.items() if not is_given(name)} | expected, held)
     expect(
         gap is None,
         f"After setting {description} as {dtype}, `weights` returns different ones: {gap}.",

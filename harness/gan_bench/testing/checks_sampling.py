@@ -1,5 +1,6 @@
 """Checks of the results and side effects of ``sample`` and ``forward``."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -110,7 +111,7 @@ def forward_modes(pool: TrainerPool) -> None:
             f"The {network}'s output in training mode is random; turn dropout off in `forward`"
         )
         pool.expect_same({"the output": batch[index]}, {"the output": again[index]}, finding)
-        if any(name.startswith(network) and name.endswith("moving_mean") for name in names):
+        if any(re.match(rf"{network}\..*moving_mean", name) for name in names):
             differs = not np.array_equal(batch[index], moving[index])
             expect(differs, f"The {network}'s output is the same in training and inference mode.")
 
@@ -159,12 +160,16 @@ def _expect_no_trace(pool: TrainerPool, use: Callable[[Trainer], object]) -> Non
 
 def _amplified(weights: Observed, network: str) -> Observed:
     """Return weights with the network's last layer times 1000, to drive it to its limits."""
-    layers = [int(name.split(".")[1]) for name in weights if name.startswith(network)]
+    layers = [int(name.split(".")[1]) for name in weights if name.startswith(f"{network}.")]
     if not layers:
         raise CheckSkipped(f"The {network} has no tensors.")
     last = f"{network}.{max(layers)}."
+    factors = dict.fromkeys((name for name in weights if name.startswith(last)), 1000.0)
+    if f"{last}v" in weights:  # spectral normalisation divides the kernel by u K v
+        factors |= {f"{last}kernel": 1.0, f"{last}v": 1.0, f"{last}u": 0.001}
     return {
-        name: tensor * 1000 if name.startswith(last) else tensor for name, tensor in weights.items()
+        name: np.asarray(tensor * factors.get(name, 1.0), tensor.dtype)
+        for name, tensor in weights.items()
     }
 
 

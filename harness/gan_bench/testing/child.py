@@ -5,9 +5,12 @@ import json
 from dataclasses import asdict
 from typing import IO
 
-from gan_bench.plugins.loader import load_trainer
+from gan_bench import data
+from gan_bench.plugins.loader import load_seeded
+from gan_bench.streams import Stream, generator
 from gan_bench.system.child import run
 from gan_bench.testing import CheckResult, check_trainer
+from gan_bench.testing.conformance import IMAGES
 from gan_bench.testing.verify import VerifyRequest
 
 
@@ -19,12 +22,26 @@ def verify(content: bytes, answers: IO[bytes]) -> None:
         answers.write(json.dumps(asdict(result)).encode() + b"\n")
         answers.flush()
 
-    trainer = load_trainer(request.implementation)
+    trainer = load_seeded(request.implementation, request.seed)
     # Trainers are freed only by the garbage collector. Freezing the framework's many objects makes
     # it fast, so that it runs before unused trainers fill the memory.
     gc.collect()
     gc.freeze()
-    check_trainer(trainer, device=request.device, seed=request.seed, on_result=send)
+    images = labels = None
+    if request.dataset is not None:
+        split = data.load(request.dataset).train
+        drawn = generator(request.seed, Stream.CONFORMANCE, 9).permutation(len(split.images))[
+            :IMAGES
+        ]
+        images, labels = split.images[drawn], split.labels[drawn]
+    check_trainer(
+        trainer,
+        device=request.device,
+        seed=request.seed,
+        images=images,
+        labels=labels,
+        on_result=send,
+    )
 
 
 if __name__ == "__main__":

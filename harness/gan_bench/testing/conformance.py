@@ -1,7 +1,7 @@
 """The conformance suite: checks a trainer against the contract."""
 
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
-from gan_bench.streams import Stream, generator
+from gan_bench.streams import GlobalState, Stream, generator
 from gan_bench.testing import checks_class, checks_sampling, checks_training
 from gan_bench.testing.check_result import CheckResult, describe, perform
 from gan_bench.testing.checks_fields import check_field
@@ -22,7 +22,10 @@ from gan_bench.trainer import Trainer
 
 BATCH_SIZE = 8
 IMAGES = 64
-SHAPES = ((28, 28, 1), (32, 32, 3), (32, 32, 1), (64, 64, 3))
+SHAPES = tuple(
+    (side, side, channels)
+    for side, channels in ((28, 1), (32, 3), (32, 1), (64, 3), (64, 1), (128, 3), (128, 1))
+)
 CHECKS: dict[str, Callable[[TrainerPool], None]] = {
     check.__name__.replace("_", " "): check
     for checks in (
@@ -69,7 +72,8 @@ def check_trainer(
         Random seed, 0 <= seed < 2**64 - 1.
     images
         uint8 (n, height, width, channels), n >= 2; default: 64 synthetic ones, in the first of
-        28x28x1, 32x32x3, 32x32x1 and 64x64x3 that the recipe can make.
+        28x28x1, 32x32x3, 32x32x1, 64x64x3, 64x64x1, 128x128x3 and 128x128x1 that the recipe can
+        make.
     labels
         int64 (n,); default: 0 to 9 in turn.
     on_result
@@ -87,7 +91,7 @@ def check_trainer(
     UsageError
         ``only`` names an unknown check.
     """
-    with TemporaryDirectory(prefix="gan-bench-") as scratch:
+    with TemporaryDirectory(prefix="gan-bench-") as scratch, _generators_kept():
         pool: TrainerPool | None = None
         checks = dict(CHECKS)
         try:
@@ -116,6 +120,15 @@ def check_trainer(
             if on_result is not None:
                 on_result(result)
         return results
+
+
+@contextmanager
+def _generators_kept() -> Iterator[None]:
+    kept = GlobalState.now()
+    try:
+        yield
+    finally:
+        kept.restore()
 
 
 def promise(name: str) -> str:

@@ -350,7 +350,9 @@ class FakeTrainer:
             **{f"tensor {name}": tensor for name, tensor in self._tensors.items()},
             **{f"velocity {name}": tensor for name, tensor in self._velocities.items()},
         )
-        (path / "dropout.json").write_text(json.dumps(self._dropout_numbers.bit_generator.state))
+        (path / "dropout.json").write_text(
+            json.dumps(self._dropout_numbers.bit_generator.state), encoding="utf-8"
+        )
 
     def load(self, path: Path) -> None:
         """Restore what ``save`` wrote."""

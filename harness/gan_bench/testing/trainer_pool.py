@@ -1,24 +1,32 @@
 """The trainers that the checks use, some of them shared."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory, mkdtemp
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.recipe import Recipe
-from gan_bench.streams import Stream, generator
+from gan_bench.streams import GlobalState, Stream, generator, seeded
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, attempt
+from gan_bench.text import figure
 from gan_bench.trainer import Losses, Trainer
 
 STEPS: Final = 4
+_IRREPRODUCIBLE = (
+    "Two trainers built with the same arguments differ after training ({}): they draw random "
+    "numbers that do not depend on the seed. The global generators of Python, NumPy, PyTorch, "
+    "TensorFlow and Keras are seeded; look for os.urandom, the time, "
+    "numpy.random.default_rng() without a seed, and a generator that several trainers share."
+)
 PLANNED_STEPS: Final = 8
 SAMPLES: Final = 7
 Observed = dict[str, NDArray[Any]]
@@ -32,6 +40,33 @@ def copies(arrays: Mapping[str, NDArray[Any]]) -> Observed:
 
 HALF: Final = STEPS // 2
 LOSSES: Final = ("generator", "discriminator", "d_real", "d_fake")
+
+
+class OwnGenerators:
+    """A trainer with global generators of its own, as it has in the process of a run."""
+
+    _GO_ON = frozenset({"set_weights", "train", "load"})
+    """The methods whose draws the next one goes on from."""
+
+    def __init__(self, build: Callable[[], Trainer], seed: int) -> None:
+        with seeded(seed):
+            self._trainer = build()
+        self.generators = GlobalState.now()
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._trainer, name)
+        if not callable(attribute) or isinstance(attribute, type):
+            return attribute
+
+        @wraps(attribute)
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.generators.restore()
+            result = attribute(*arguments, **options)
+            if name in self._GO_ON:
+                self.generators = GlobalState.now()
+            return result
+
+        return call
 
 
 @dataclass(frozen=True)
@@ -50,6 +85,8 @@ class InterruptedRun:
 
     trainer: Trainer
     checkpoint: Path
+    generators: dict[str, Any]
+    """The global generators' state when it was saved, as JSON."""
     losses: Losses
     """Copies of the losses of the first half."""
     observed: Observed
@@ -98,14 +135,18 @@ class TrainerPool:
         labels: NDArray[np.int64] | None = None,
     ) -> Trainer:
         """Build a trainer with its own initial weights."""
-        return self.trainer_class(
-            self.recipe,
-            self.images.copy() if images is None else images,
-            self.labels.copy() if labels is None else labels,
-            device=self.device if device is None else device,
-            planned_steps=self.planned_steps,
-            seed=self.seed,
+        trainer = OwnGenerators(
+            lambda: self.trainer_class(
+                self.recipe,
+                self.images.copy() if images is None else images,
+                self.labels.copy() if labels is None else labels,
+                device=self.device if device is None else device,
+                planned_steps=self.planned_steps,
+                seed=self.seed,
+            ),
+            self.seed,
         )
+        return cast(Trainer, trainer)
 
     def fresh(
         self, images: NDArray[np.uint8] | None = None, labels: NDArray[np.int64] | None = None
@@ -221,8 +262,10 @@ class TrainerPool:
         with empty_folder() as folder:
             trainer.save(folder)
             copytree(folder, checkpoint, symlinks=True, dirs_exist_ok=True)
+        generators = json.loads(json.dumps(cast(OwnGenerators, trainer).generators.values))
         second = trainer.train(batches[HALF:], latents[HALF:])
-        return InterruptedRun(trainer, checkpoint, kept, self.observe(trainer, first, second))
+        observed = self.observe(trainer, first, second)
+        return InterruptedRun(trainer, checkpoint, generators, kept, observed)
 
     def load(self, trainer: Trainer) -> None:
         """Load the checkpoint of `interrupted` from a folder that is removed afterwards."""
@@ -230,6 +273,9 @@ class TrainerPool:
         with empty_folder() as folder:
             copytree(self.interrupted.checkpoint, folder, symlinks=True, dirs_exist_ok=True)
             trainer.load(folder)
+        generators = GlobalState(self.interrupted.generators)
+        generators.restore()
+        cast(OwnGenerators, trainer).generators = GlobalState.now()
 
     def continued(self, trainer: Trainer) -> Observed:
         """Load the checkpoint of `interrupted`, train to the last step, and observe."""
@@ -282,6 +328,11 @@ class TrainerPool:
             "samples": np.array(trainer.sample(self.evaluation_latents())),
         }
 
+    @cached_property
+    def irreproducible(self) -> str | None:
+        """How a trainer that is built now differs from the first one, None if it does not."""
+        return difference(self.reference, replace(self).reference)
+
     def expect_same(self, first: Observed, second: Observed, finding: str) -> None:
         """Raise unless both are equal bit for bit; skip if the device is not deterministic."""
         gap = difference(first, second)
@@ -289,6 +340,8 @@ class TrainerPool:
             return
         if not self.deterministic:
             raise CheckSkipped(f"{self.device} does not give the same bits twice ({gap}).")
+        if self.irreproducible is not None:
+            raise CheckFailed(f"{_IRREPRODUCIBLE.format(self.irreproducible)}")
         raise CheckFailed(f"{finding}: {gap}.")
 
     def expect_other(self, first: Observed, second: Observed, finding: str) -> None:
@@ -338,5 +391,5 @@ def difference(first: Mapping[str, NDArray[Any]], second: Mapping[str, NDArray[A
             return f"{name} is {a.dtype} {a.shape} and {b.dtype} {b.shape}"
         if a.tobytes() != b.tobytes():
             gap = np.abs(a.astype(np.float64) - b.astype(np.float64)).max()
-            return f"{name} differs by up to {gap:.2g}"
+            return f"{name} differs by up to {figure(gap, 2, whole=True)}"
     return None

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.plugins.describe import MNIST_SHAPE, describe
 from gan_bench.plugins.frameworks import framework_problem
@@ -20,26 +21,36 @@ class VerifyRequest(Frozen):
     implementation: Implementation
     device: str
     seed: int
+    dataset: str | None = None
+    """The data set whose images are used; None: synthetic images."""
 
 
 def verify(
-    target: str, *, device: str, threads: int, seed: int = 0, limit_s: float | None = None
+    target: str,
+    *,
+    device: str,
+    threads: int,
+    seed: int = 0,
+    limit_s: float | None = None,
+    dataset: str | None = None,
 ) -> Iterator[CheckResult]:
     """Yield each result of `gan_bench.testing.check_trainer` as soon as it is known.
 
     Raises
     ------
     UsageError
-        There is no such implementation, its framework is not installed, or its process died or did
-        not finish in ``limit_s`` seconds.
+        There is no such implementation or data set, its framework is not installed, or its process
+        died or did not finish in ``limit_s`` seconds.
     """
     (target,) = find([target])
     implementation = describe(target, {}, MNIST_SHAPE).implementation
     problem = framework_problem(implementation)
     if problem is not None:
         raise UsageError(f"{implementation.name} cannot be verified: {problem}.")
+    if dataset is not None:
+        dataset = data.load(dataset).name  # with an absolute path
     request = VerifyRequest(
-        implementation=implementation, device=device_in_child(device), seed=seed
+        implementation=implementation, device=device_in_child(device), seed=seed, dataset=dataset
     )
     environment = worker_environment(device=device, threads=threads, deterministic=True)
     with Child(

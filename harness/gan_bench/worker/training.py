@@ -4,22 +4,24 @@ import errno
 import os
 from collections.abc import Callable
 from time import monotonic, perf_counter  # by name: a plugin may replace those of the module
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.contract import check_samples, loss_table, weights_sha256
+from gan_bench import data
+from gan_bench.contract import check_samples, check_weights, loss_table, weights_sha256
 from gan_bench.data import Dataset
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import RunSpec
-from gan_bench.plugins.loader import load_trainer
+from gan_bench.plugins.loader import load_seeded, source_sha256
 from gan_bench.recipe import Recipe
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.training_files import (
     CHECKPOINT_EVERY_S,
+    checkpoint_random,
     last_checkpoint,
     put_aside,
     read_losses,
@@ -27,9 +29,11 @@ from gan_bench.results.training_files import (
     write_checkpoint,
     write_images,
 )
+from gan_bench.streams import GlobalState, seeded
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb
+from gan_bench.text import many
 from gan_bench.trainer import LOSS_COLUMNS, Trainer, Unsupported
 
 _OUT_OF_MEMORY = (
@@ -42,6 +46,10 @@ _OUT_OF_MEMORY = (
 )
 LONGEST_REASON = 2_000
 """Maximum length of a reason, in characters; the log has the whole exception."""
+
+
+class Absent(GanBenchError):
+    """The data set is not on this machine, which is no fault of the implementation."""
 
 
 class Diverged(GanBenchError):
@@ -66,7 +74,7 @@ def failure_kind(error: BaseException) -> str:
         return "unsupported"
     if isinstance(error, Diverged):
         return "diverged"
-    if isinstance(error, ModuleNotFoundError):
+    if isinstance(error, ModuleNotFoundError | Absent):
         return "missing"
     return "oom" if is_out_of_memory(error) else "error"
 
@@ -107,9 +115,10 @@ def build(
     recipe = recipe_class.model_validate(spec.recipe_values)
     train = dataset.training(spec.train_splits)
     steps, seed = spec.steps, spec.seed
-    trainer: Trainer = trainer_class(
-        recipe, train.images, train.labels, device=device, planned_steps=steps, seed=seed
-    )
+    with seeded(seed):
+        trainer: Trainer = trainer_class(
+            recipe, train.images, train.labels, device=device, planned_steps=steps, seed=seed
+        )
     initial = recipe.initial_weights(seed)
     if initial is not None:
         trainer.set_weights(initial)
@@ -160,15 +169,16 @@ class Training:
             "done",
             step=self.step,
             peak_rss_mb=peak_rss_mb(),
-            weights_sha256=weights_sha256(self._call(self.trainer.weights)),
+            weights_sha256=weights_sha256(self._weights()),
         )
 
     def setup(self) -> None:
         """Import the trainer, load the data, build, and restore the last checkpoint."""
         started = perf_counter()
-        trainer_class = load_trainer(self.spec.implementation)
+        trainer_class = load_seeded(self.spec.implementation, self.spec.seed)
+        self._check_source()
         imported = perf_counter()
-        dataset = self.spec.load_dataset()
+        dataset = self._dataset()
         loaded = perf_counter()
         self.trainer, self.inputs, paired = self._call(
             lambda: build(trainer_class, self.spec, dataset, device_in_child(self.spec.device))
@@ -183,6 +193,24 @@ class Training:
             setup_s=perf_counter() - loaded,
             paired=paired,
         )
+
+    def _check_source(self) -> None:
+        """Refuse code that is not the planned one: the run's id names the planned source."""
+        implementation = self.spec.implementation
+        # Another environment may have other packages that are not identified by a version.
+        if self.spec.python is None and source_sha256(implementation) != self.spec.source_sha256:
+            raise GanBenchError(
+                f"the source of {implementation.name} has changed since the run was planned; the "
+                "same command plans a new run of it"
+            )
+
+    def _dataset(self) -> data.Dataset:
+        try:
+            return self.spec.load_dataset()
+        except GanBenchError as error:
+            if data.describe(self.spec.dataset).available:
+                raise
+            raise Absent(str(error)) from error
 
     def _restore(self) -> None:
         """Continue from the last checkpoint if it and its losses exist."""
@@ -201,10 +229,14 @@ class Training:
         except GanBenchError as error:
             self._refuse_checkpoint("the losses up to the last checkpoint are damaged", error)
         if step > (steps := min(self.spec.steps, len(losses))):
-            why = f"the last checkpoint is of step {step}, but the run has only {steps} steps"
+            has = many(steps, "step")
+            why = f"the last checkpoint is of step {step}, but the run has only {has}"
             self._refuse_checkpoint(why, None)
         try:
             self._call(lambda: self.trainer.load(path))
+            random = checkpoint_random(path)
+            if random is not None:
+                GlobalState(random).restore()
         except Exception as error:
             if is_full(error) or is_out_of_memory(error):
                 raise  # the checkpoint is intact and can be read later
@@ -260,9 +292,19 @@ class Training:
         os.umask(self._umask)
         return result
 
+    def _aside(self, call: Callable[[], T]) -> T:
+        """Call the trainer without a trace in the global generators, from which it may train."""
+        kept = GlobalState.now()
+        result = self._call(call)
+        kept.restore()
+        return result
+
+    def _weights(self) -> dict[str, NDArray[Any]]:
+        return check_weights(self._aside(self.trainer.weights))
+
     def _check_weights(self) -> None:
         """Check the weights before a snapshot: finite losses do not imply finite weights."""
-        weights = self._call(self.trainer.weights)
+        weights = self._weights()
         not_finite = [
             name
             for name, tensor in sorted(weights.items())
@@ -294,7 +336,7 @@ class Training:
             return
         latents = self.inputs.evaluation_latents(self.spec.samples)
         started = perf_counter()
-        images = self._call(lambda: self.trainer.sample(latents))
+        images = self._aside(lambda: self.trainer.sample(latents))
         seconds = perf_counter() - started
         check_samples(images, (self.spec.samples, *self.inputs.images.shape[1:]))
         self.folder.snapshots.mkdir(exist_ok=True)
@@ -312,7 +354,8 @@ class Training:
         write_checkpoint(
             self.folder.checkpoints,
             self.step,
-            lambda path: self._call(lambda: self.trainer.save(path)),
+            lambda path: self._aside(lambda: self.trainer.save(path)),
+            random=GlobalState.now().values,
         )
         self._last_checkpoint = monotonic()
         self.events.write("checkpoint", step=self.step, seconds=perf_counter() - started)

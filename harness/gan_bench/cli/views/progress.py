@@ -15,8 +15,8 @@ from gan_bench.launch.run_one import RunResult
 from gan_bench.launch.status import RunStatus
 from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event
-from gan_bench.results.status import UNFINISHED
-from gan_bench.text import Column, Table, duration, many
+from gan_bench.results.status import NOT_SCORED, UNFINISHED
+from gan_bench.text import Column, Table, duration, figure, many
 
 _LINE_EVERY_S = 10.0
 
@@ -27,10 +27,10 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
     if record.status != "ok":
         return record.status, record.reason or ""
     if result.scoring_problem is not None:
-        return "not scored", result.scoring_problem
+        return NOT_SCORED, result.scoring_problem
     parts = ["reused"] if reused else []
     if record.images_per_s is not None:
-        parts.append(f"{record.images_per_s:,.0f} images/s")
+        parts.append(f"{figure(record.images_per_s)} images/s")
     total = (record.warmup_s or 0.0) + (record.train_s or 0.0)
     return "ok", ", ".join([*parts, f"trained in {duration(total)}"])
 
@@ -141,16 +141,16 @@ def summary(rows: Sequence[RunStatus]) -> str:
     return f"{many(len(rows), 'run')}: {', '.join(parts) or 'none'}"
 
 
-def show(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
+def show(console: Console, updates: Iterator[list[RunStatus]]) -> list[RunStatus]:
     """Show statuses of the runs as they arrive; return the last ones."""
-    return _live(console, looks) if console.is_terminal else _plain(console, looks)
+    return _live(console, updates) if console.is_terminal else _plain(console, updates)
 
 
-def _live(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
+def _live(console: Console, updates: Iterator[list[RunStatus]]) -> list[RunStatus]:
     rows: list[RunStatus] = []
     shown: dict[str, str] = {}
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        for rows in looks:
+        for rows in updates:
             for row in _newly_finished(rows, shown):
                 console.print(Text.assemble(f"{row.run_id}: ", state(row.status), f" {row.detail}"))
             live.update(_picture(rows, max(3, console.height - _OTHER_LINES)), refresh=True)
@@ -167,7 +167,7 @@ def _picture(rows: Sequence[RunStatus], most: int) -> RenderableType:
     return Group(*parts, *([table] if running else []), *([Text(more)] if more else []))
 
 
-def _plain(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus]:
+def _plain(console: Console, updates: Iterator[list[RunStatus]]) -> list[RunStatus]:
     rows: list[RunStatus] = []
     shown: dict[str, str] = {}
     said, said_at = "", 0.0
@@ -175,7 +175,7 @@ def _plain(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    for rows in looks:
+    for rows in updates:
         for row in _newly_finished(rows, shown):
             say(f"{row.run_id}: {row.status}" + (f", {row.detail}" if row.detail else ""))
         now = summary(rows)
@@ -186,7 +186,7 @@ def _plain(console: Console, looks: Iterator[list[RunStatus]]) -> list[RunStatus
 
 
 def _newly_finished(rows: Sequence[RunStatus], shown: dict[str, str]) -> list[RunStatus]:
-    """Return the runs that finished since the last look; at the first look none did."""
+    """Return the runs that finished since the last update; with the first update none did."""
     finished = {row.run_id: row for row in rows if row.status not in UNFINISHED}
     first = not shown
     new = [row for run_id, row in finished.items() if shown.get(run_id) != row.status]

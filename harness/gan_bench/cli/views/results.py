@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from gan_bench.cli.views.tables import count, print_table, state
+from gan_bench.cli.views.tables import print_table, state
 from gan_bench.compare import Comparison
 from gan_bench.compare.output import comparison_answer, cost_table, method, notes, verdict_table
 from gan_bench.errors import GanBenchError
@@ -18,9 +18,20 @@ from gan_bench.launch.rescore import Rescored
 from gan_bench.metrics import COUNTS
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import Record
-from gan_bench.results.scores import Score, Scores
+from gan_bench.results.scores import Score, Scores, ScoresHead, why_not_scored
+from gan_bench.results.status import NOT_SCORED
 from gan_bench.results.training_files import last_checkpoint, read_losses
-from gan_bench.text import MISSING, Column, Table, duration, figure, interval, listed, percent
+from gan_bench.text import (
+    MISSING,
+    Column,
+    Table,
+    count,
+    duration,
+    figure,
+    interval,
+    listed,
+    percent,
+)
 from gan_bench.trainer import LOSS_COLUMNS
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -80,17 +91,22 @@ def print_record(
     console: Console, record: Record, folder: RunFolder, scores: Sequence[Score]
 ) -> None:
     """Print one run: status, times, where its files are, losses and scores."""
-    console.print(Text(record.run_id, style="bold"), state(record.status))
-    if record.reason:
-        console.print(Text(record.reason))
+    problem = None
+    if record.status == "ok":
+        problem = why_not_scored(ScoresHead.read_all(folder.scores.glob("*.json"))[0])
+    console.print(
+        Text(record.run_id, style="bold"), state(NOT_SCORED if problem else record.status)
+    )
+    if reason := problem or record.reason:
+        console.print(Text(reason))
     points = {point.step: point for point in record.evaluation_points}
     rows = [
         ("steps", f"{record.steps_done:,} of {record.spec.steps:,}"),
-        ("images/s", count(record.images_per_s)),
+        ("images/s", figure(record.images_per_s)),
         ("import, set-up", f"{duration(record.import_s)}, {duration(record.setup_s)}"),
         ("warm-up", duration(record.warmup_s)),
         ("training", duration(record.train_s)),
-        ("peak memory", f"{count(record.peak_rss_mb)} MB"),
+        ("peak memory", f"{figure(record.peak_rss_mb)} MB"),
         ("attempts", record.attempts),
         ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
         *_job(record),
@@ -203,6 +219,8 @@ def print_rescored(console: Console, runs: Sequence[Rescored]) -> None:
         cells = [(run_id, *_value(score), *_floor(scores, score)) for run_id, score in rows]
         print_table(console, Table([Column("run", "name"), *_VALUE, *_FLOOR], cells))
         console.print(Text(_protocol(scores)))
+        if scores.weights is not None:
+            console.print(Text(f"Weights: {scores.weights}."))
         for warning in scores.warnings:
             console.print(Text(f"Warning: {warning}", style="yellow"))
 
@@ -211,20 +229,24 @@ def _protocol(scores: Scores) -> str:
     protocol = scores.protocol
     sha256 = f", sha256 {protocol.features_sha256[:12]}" if protocol.features_sha256 else ""
     where = f":{protocol.split}" if protocol.split else ""
+    real = " drawn" if protocol.selection == "drawn" else ""
+    fake = " drawn" if scores.fake and scores.fake.drawn else ""
     return (
         f"Protocol {scores.fingerprint}: features {protocol.features}{sha256}, reference "
-        f"{protocol.dataset}{where}, {protocol.n_real:,} real and {protocol.n_fake:,} fake "
-        f"images, resize {protocol.resize}, channels {protocol.channels}, seed {protocol.seed}."
+        f"{protocol.dataset}{where}, {protocol.n_real:,}{real} real and {protocol.n_fake:,}{fake} "
+        f"fake images, conversion {protocol.conversion}, resize {protocol.resize}, channels "
+        f"{protocol.channels}, seed {protocol.seed}."
     )
 
 
 def _remarks(scores: Scores) -> Iterator[str]:
     yield _protocol(scores)
     for row in scores.scores:
-        if row.bias is not None:
+        if row.bias is not None and row.value is not None:
             yield (
-                f"{row.metric}: the estimated bias is {figure(row.bias, _DIGITS)}; the interval is "
-                "for the distance without bias."
+                f"{row.metric}: the estimated bias is {figure(row.bias, _DIGITS)}, so without it "
+                f"the value is {figure(max(0.0, row.value - row.bias), _DIGITS)}. The interval is "
+                "for the distance of the two distributions; it includes the value with its bias."
             )
         if row.rank_deficient:
             yield (

@@ -12,7 +12,7 @@ from gan_bench.plan import Plan
 from gan_bench.plugins.describe import Description
 from gan_bench.results.certificate import BOUNDS, LEVELS, Certificate, worst_of_level
 from gan_bench.testing import CheckResult
-from gan_bench.text import MEDIUM, MISSING, WIDE, WIDEST, Column, Table, many
+from gan_bench.text import MEDIUM, MISSING, WIDE, WIDEST, Column, Table, count, figure, many
 
 if TYPE_CHECKING:
     from gan_bench.maintenance.machine_check import Finding
@@ -57,11 +57,6 @@ def to_rich(table: Table) -> RichTable:
 def print_table(console: Console, table: Table) -> None:
     """Print a table without the columns that need a wider terminal."""
     console.print(to_rich(table.fitting(console.width)))
-
-
-def count(value: int | float | None) -> str:
-    """Return a whole number with thousands separators, a dash for None."""
-    return MISSING if value is None else f"{value:,.0f}"
 
 
 def print_plan(console: Console, plan: Plan, actions: Sequence[str]) -> None:
@@ -119,7 +114,7 @@ def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> N
                 row["source"] or MISSING,
                 count(row["generator_parameters"]),
                 count(row["discriminator_parameters"]),
-                count(per_image / 1e6 if per_image else None),
+                figure(per_image / 1e6 if per_image else None),
                 state("ok") if missing is None else state("missing", missing),
             )
         )
@@ -200,22 +195,18 @@ def print_certificates(console: Console, certificates: Sequence[Certificate]) ->
     rows: list[tuple[str | Text, ...]] = []
     for certificate in certificates:
         # Samples are in grey levels, with a bound of their own; the sentences below report them.
-        of_bounds = [figure for figure in certificate.figures if figure.of != "samples"]
+        of_bounds = [one for one in certificate.figures if one.of != "samples"]
         worst = [worst_of_level(of_bounds, level) for level in LEVELS]
-        figures = [_short(figure.value) if figure else MISSING for figure in worst]
+        figures = [figure(one.value, 1) if one else MISSING for one in worst]
         paired = MISSING
         if certificate.paired_run is not None:
             step, apart = max(certificate.paired_run.weights_apart.items())
-            paired = f"{_short(apart)} at {step}"
+            paired = f"{figure(apart, 1)} at {step}"
         rows.append((certificate.pair, state(certificate.verdict), *figures, paired))
     bounds = (BOUNDS.held_weights, BOUNDS.forward, BOUNDS.losses, BOUNDS.updates)
-    rows.append(("bound", "", *map(_short, bounds), "none"))
+    rows.append(("bound", "", *(figure(bound, 1) for bound in bounds), "none"))
     print_table(console, Table(columns, rows))
     for certificate in certificates:
         names = f"{certificate.reference.name} and {certificate.other.name}"
         for problem in certificate.problems:
             console.print(Text(f"{names}: {problem}"))
-
-
-def _short(value: float | None) -> str:
-    return "?" if value is None else "0" if value == 0 else f"{value:.0e}"

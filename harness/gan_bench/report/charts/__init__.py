@@ -1,11 +1,13 @@
 """The content of the charts; `png` and `web` draw them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from gan_bench.report.samples import Samples
+from gan_bench.text import percent
 
 MOST_ROWS = 24
 """Maximum number of implementations in a chart: there are no more distinct colours and styles."""
@@ -33,6 +35,19 @@ class Curves:
     """Score of real images, drawn as a horizontal line."""
     y_range: tuple[float, float] | None = None
     """None for all values."""
+
+
+DENSE_DECADES = 2.7
+"""Decades up to which a logarithmic axis has ticks at 2 and 5 between the powers of ten."""
+
+LONG_FROM = 1e5
+"""Numbers from which only a few fit below a chart."""
+
+
+def decades_of(values: pd.Series) -> float:
+    """Return how many powers of ten the positive values span."""
+    positive = values[values > 0]
+    return math.log10(positive.max() / positive.min()) if len(positive) else 0.0
 
 
 def frame_of(points: list[pd.DataFrame]) -> pd.DataFrame:
@@ -86,6 +101,7 @@ def _extremes(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
     for label, shares in rows:
         least, most = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
         texts.append(
-            f"{label} from {shares[least]:.1%} of class {least} to {shares[most]:.1%} of {most}"
+            f"{label} from {percent(shares[least], 1)} of class {least} to "
+            f"{percent(shares[most], 1)} of {most}"
         )
     return "; ".join(texts)

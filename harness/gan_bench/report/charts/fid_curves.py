@@ -31,7 +31,11 @@ class FidCharts:
 
 
 def fid_charts(group: Group, points: pd.DataFrame, number: int) -> FidCharts:
-    """Return both charts of a group; none if it has no scores."""
+    """Return both charts of a group; none if it has no scores.
+
+    ``points`` has a row for each run and evaluation point; ``number`` identifies the group
+    in the charts' ids.
+    """
     labels = list(dict.fromkeys(points["label"]))
     drawn = points[points["label"].isin(labels[:MOST_ROWS])]
     notes = _notes(drawn)

@@ -27,6 +27,8 @@ _SMOOTH_POINTS = 100
 """Points of a smoothed curve: about three in each window."""
 _RAW_BINS = 200
 """Bins of a raw curve, each with its lowest and highest value, so that no spike is lost."""
+_ROUNDING = 1e-5
+"""Smallest margin of the axis, as a share of the values."""
 _SHOWN = (0.005, 0.995)
 """Quantiles of the raw values that limit the axis, as one spike would flatten the rest."""
 
@@ -123,7 +125,9 @@ def range_shown(frame: pd.DataFrame) -> tuple[float, float] | None:
     if not values.size:
         return None
     low, high = (float(bound) for bound in np.quantile(values, _SHOWN))
-    margin = 0.06 * (high - low) or 0.5
+    # Losses that differ by rounding alone are drawn as the constant that they are.
+    rounding = _ROUNDING * max(abs(low), abs(high))
+    margin = max(0.06 * (high - low), rounding) or 0.5
     return low - margin, high + margin
 
 

@@ -7,13 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis as MplAxis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from gan_bench.report.charts import Curves, Shares
+from gan_bench.report.charts import DENSE_DECADES, LONG_FROM, Curves, Shares, decades_of
 from gan_bench.report.charts.loss_curves import Losses, loss_alt, range_shown
 from gan_bench.report.pictures import NEUTRAL, Look, Names, Picture, chart
 
 _FLOOR = (0, (1, 2))
+_DENSE_BELOW = 2.0
+"""As `DENSE_DECADES`, for the axis below a chart, where numbers are beside each other."""
 
 
 def fid_picture(curves: Curves, looks: Mapping[str, Look], names: Names) -> Picture:
@@ -26,11 +28,14 @@ def fid_picture(curves: Curves, looks: Mapping[str, Look], names: Names) -> Pict
         if curves.floor is not None:
             axes.axhline(curves.floor, color=NEUTRAL, linewidth=1, linestyle=_FLOOR)
         if curves.log_y:
-            _logarithmic(axes.yaxis, axes.set_yscale)
+            dense = decades_of(curves.frame["y"]) <= DENSE_DECADES
+            _logarithmic(axes.yaxis, axes.set_yscale, dense=dense)
         if curves.log_x:
-            _logarithmic(axes.xaxis, axes.set_xscale)
-        for scale in (axes.xaxis, axes.yaxis):
-            scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+            dense = decades_of(curves.frame["x"]) <= _DENSE_BELOW
+            _logarithmic(axes.xaxis, axes.set_xscale, dense=dense)
+        elif curves.frame["x"].max() >= LONG_FROM:
+            axes.xaxis.set_major_locator(MaxNLocator(3))
+        _whole_numbers(axes)
         axes.set_xlabel(curves.x_title)
         axes.set_ylabel(curves.y_title)
         _legend(drawn, labels, looks, floor=curves.floor is not None)
@@ -65,7 +70,10 @@ def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
         _pair(upper, curves, {"generator": "generator", "discriminator": "discriminator"}, look)
         upper.set_ylabel("loss")
         lower.set_xlabel("training images seen")
-        lower.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        for axes in {upper, lower}:
+            _whole_numbers(axes)
+        longest = max(frame["x"].max() for frame in curves.frames.values())
+        lower.xaxis.set_major_locator(MaxNLocator(3 if longest >= LONG_FROM else 4))
         losses = [f for name, f in curves.frames.items() if not name.startswith("d_")]
         shown = range_shown(pd.concat(losses)) if losses else None
         if shown:
@@ -141,10 +149,16 @@ def _pair(axes: Axes, curves: Losses, words: Mapping[str, str], look: Look) -> N
     axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=2, borderaxespad=0, fontsize=9)
 
 
-def _logarithmic(axis: MplAxis, set_scale: Callable[[str], None]) -> None:
+def _logarithmic(axis: MplAxis, set_scale: Callable[[str], None], *, dense: bool) -> None:
     set_scale("log")
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if dense else (1,), numticks=10))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _whole_numbers(axes: Axes) -> None:
+    """Write every tick as the number that it stands for, without a factor beside the axis."""
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
 
 
 def _legend(

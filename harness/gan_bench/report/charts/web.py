@@ -1,13 +1,14 @@
 """The charts as plain values for Plotly, which draws them in the page."""
 
 import html
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gan_bench.report.charts import Curves, Shares
+from gan_bench.report.charts import DENSE_DECADES, LONG_FROM, Curves, Shares, decades_of
 from gan_bench.report.pictures import NEUTRAL, Look
 
 _DASHES = {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}
@@ -17,8 +18,11 @@ _DIGITS = 5
 _MARKERS_BELOW = 40
 """Lines with as many points or more have no markers, which would only make them thicker."""
 
-_TICKS_BETWEEN = 500
-"""Ratio of the values up to which a logarithmic axis has ticks between powers of ten."""
+_PADDED = 1.1
+"""Length of an axis, as a multiple of the range of its values."""
+TICK_FORMAT = ",.12~g"
+"""Every tick as the whole number that it stands for. Plotly's own format writes 2 and 5 for 20 and
+50 between powers of ten, and 100n for 0.0000001."""
 
 
 def line_chart(curves: Curves, looks: Mapping[str, Look]) -> dict[str, Any]:
@@ -51,6 +55,12 @@ def line_chart(curves: Curves, looks: Mapping[str, Look]) -> dict[str, Any]:
                 },
             }
         )
+    x_axis: dict[str, Any] = {
+        "title": {"text": curves.x_title},
+        **_scale(curves.frame["x"], curves.log_x),
+    }
+    if not curves.log_x and curves.frame["x"].max() >= LONG_FROM:
+        x_axis["nticks"] = 4  # Plotly would turn more of them by 30 degrees
     y_axis: dict[str, Any] = {
         "title": {"text": curves.y_title},
         **_scale(curves.frame["y"], curves.log_y),
@@ -60,7 +70,7 @@ def line_chart(curves: Curves, looks: Mapping[str, Look]) -> dict[str, Any]:
     return {
         "data": traces,
         "layout": {
-            "xaxis": {"title": {"text": curves.x_title}, **_scale(curves.frame["x"], curves.log_x)},
+            "xaxis": x_axis,
             "yaxis": y_axis,
             "shapes": shapes,
         },
@@ -108,7 +118,11 @@ def bar_chart(shares: Shares, looks: Mapping[str, Look]) -> dict[str, Any]:
         "layout": {
             "barmode": "group",
             "xaxis": {"title": {"text": "class"}, "type": "category"},
-            "yaxis": {"title": {"text": "share of the samples (%)"}, "rangemode": "nonnegative"},
+            "yaxis": {
+                "title": {"text": "share of the samples (%)"},
+                "rangemode": "nonnegative",
+                "tickformat": TICK_FORMAT,
+            },
             "shapes": shapes,
         },
     }
@@ -170,10 +184,20 @@ def _band(label: str, look: Look, line: pd.DataFrame) -> dict[str, Any]:
 
 def _scale(values: pd.Series, logarithmic: bool) -> dict[str, Any]:
     if not logarithmic:
-        return {"type": "linear"}
-    several = values.max() > _TICKS_BETWEEN * values[values > 0].min()
-    # Without a format, Plotly labels the ticks between powers of ten 2 and 5 instead of 20 and 50.
-    return {"type": "log", "dtick": 1 if several else "D2", "tickformat": ",.10~g"}
+        return {"type": "linear", "tickformat": TICK_FORMAT}
+    return {"type": "log", "tickformat": TICK_FORMAT, "nticks": _log_ticks(values)}
+
+
+def _log_ticks(values: pd.Series) -> int:
+    """Return the number of ticks with which Plotly shows 1, 2 and 5, or powers of ten alone.
+
+    It chooses them by decades for each tick: up to 0.3 every digit, which is too dense, and from
+    0.7 on powers of ten. Within one decade it places them evenly.
+    """
+    decades = _PADDED * decades_of(values)
+    if decades > _PADDED * DENSE_DECADES:
+        return min(8, 1 + math.ceil(decades))
+    return 4 if 0 < decades < 1 else max(3, math.ceil(decades / 0.6))
 
 
 def _numbers(values: pd.Series) -> list[float | None]:

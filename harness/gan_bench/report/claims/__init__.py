@@ -196,8 +196,6 @@ def _compared(
         reason = f"not measured: {' and '.join(missing)}"
         return _Finding(claim, pair, what, None, reason)
     difference = compare(x, y, measures.metric(claim.measure))
-    if difference and difference.paired:
-        x, y = x.of_seeds(y.seed_numbers), y.of_seeds(x.seed_numbers)
     same = x.seeds == y.seeds
     seeds = many(x.seeds, "seed") if same else f"{x.seeds} and {many(y.seeds, 'seed')}"
     measured = f"{what}: {figure(x.mean)} against {figure(y.mean)}"
@@ -207,7 +205,7 @@ def _compared(
     if group.too_short and claim.measure in QUALITY:
         return _Finding(claim, pair, measured, None, _TOO_SHORT)
     none = 1 if difference.scale == "ratio" else 0
-    how = f"paired, {seeds}" if difference.paired else f"Welch, {seeds}"
+    how = f"Welch, {seeds}"
     towards: Literal["lower", "higher"] = "lower" if difference.estimate < none else "higher"
     p = difference.p if difference.same_order else 1.0
     return _Finding(claim, pair, measured, _Effect(p, towards, how))
@@ -223,7 +221,7 @@ def _published(claim: Claim, every: Sequence[Measures], row: Row) -> _Finding:
             what = measures.describe(claim.measure)
             texts.append(f"{what}: {figure(statistics.fmean(found))}{spread}, {seeds}")
     texts = texts or ["nothing was scored"]
-    measured = "; ".join([*texts, f"published: {claim.value:.2f}"])
+    measured = "; ".join([*texts, f"published: {figure(claim.value, 4)}"])
     return _Finding(claim, row.label, measured, None, claim.untestable or "")
 
 

@@ -98,7 +98,10 @@ def _known(figures: Iterable[tuple[int, float | None]]) -> dict[int, float]:
 
 
 def every_step(losses: pd.DataFrame, column: str, steps: int) -> NDArray[np.float64]:
-    """Return a run's loss at each step, float64 (steps,), NaN where it is missing."""
+    """Return a loss at each step, float64 (steps,), NaN where it is missing.
+
+    ``losses`` has the rows of one run; ``column`` is ``generator`` or ``discriminator``.
+    """
     values = np.full(steps, np.nan)
     at = losses["step"].to_numpy(dtype=np.int64)
     within = (at >= 1) & (at <= steps)

@@ -89,11 +89,10 @@ _COLOURS = 256
 
 
 def animation(frames: Sequence[Image.Image]) -> bytes:
-    """Return images as an endless GIF; equal images give equal bytes.
+    """Return at least one image as an endless GIF; equal images give equal bytes.
 
-    Viewers without animation show the first image. Equal neighbours become one longer frame.
-
-    They have one size and the mode L or RGB.
+    The images have one size and the mode L or RGB. Viewers without animation show the first one.
+    Equal neighbours become one longer frame.
     """
     grey = all(frame.mode == "L" for frame in frames)
     first, *later = map(_grey, frames) if grey else _coloured(frames)

@@ -10,11 +10,12 @@ from gan_bench.results.scores import Scores
 from gan_bench.text import MISSING, Column, Table, figure, interval
 
 _NOTE = (
-    "The 95 % interval belongs to the first seed and estimates the distance of the two "
-    "distributions without the bias of a finite number of images; all other values are means over "
-    "the seeds. Lower is better for KID, class KL, copied (0.01 by chance), NDB (of 100 bins, 5 by "
-    "chance) and NDB JS; higher is better for the rest. The distance to the nearest training image "
-    "is Euclidean, over pixels from 0 to 1."
+    "All values are means over the seeds. The 95 % interval of an implementation with several "
+    "seeds is that of its mean FID over the seeds (Student's t). That of a single seed or of "
+    "external samples is for the distance of the two distributions; the FID, which is too large by "
+    "the bias of a finite number of images, is near its upper end. Lower is better for KID, class "
+    "KL, copied (0.01 by chance), NDB (of 100 bins, 5 by chance) and NDB JS; higher is better for "
+    "the rest. The distance to the nearest training image is Euclidean, over pixels from 0 to 1."
 )
 
 
@@ -37,17 +38,18 @@ def _table(group: Group, scored: Scored) -> Table | None:
     floor = (_text(name, scored.floors.get(name)) for name in names)
     floor_fid = figure(scored.floors.get(scored.metric))
     rows.append(("Floor: real against real", floor_fid, MISSING, MISSING, *floor))
+    weights = f"; {scored.features}: {scored.weights}" if scored.weights else ""
     titles = [f"FID ({scored.features})", "95 % interval", "N real / fake"]
     titles += [metric(name).label for name in names]
     return Table(
         [Column("Implementation"), *(Column(title, "number") for title in titles)],
         rows,
         title=f"All scores of the final snapshot ({scored.features})",
-        note=f"Protocol {scored.fingerprint}. {_NOTE}",
+        note=f"Protocol {scored.fingerprint}{weights}. {_NOTE}",
     )
 
 
-def elsewhere(externals: Sequence[tuple[str, Scores]]) -> Table | None:
+def elsewhere(externals: Sequence[tuple[str, Scores]], *, beside_runs: bool = True) -> Table | None:
     """Return the table of external samples that share no protocol with a run, or None."""
     rows = [
         (
@@ -63,12 +65,17 @@ def elsewhere(externals: Sequence[tuple[str, Scores]]) -> Table | None:
     if not rows:
         return None
     warnings = dict.fromkeys(sentence for _, file in externals for sentence in file.warnings)
-    note = "No run was scored under these protocols: these values are not comparable with the runs."
+    warnings |= {f"{f.protocol.features}: {f.weights}.": None for _, f in externals if f.weights}
+    note = "Values under different protocols are not comparable."
+    if beside_runs:
+        note = "No run was scored under these protocols: the values do not compare with the runs."
     titles = ("Name", "Protocol", "Metric", "Value", "95 % interval", "Floor", "N real / fake")
     return Table(
         [Column(title) for title in titles],
         rows,
-        title="External samples under protocols of their own",
+        title="External samples under protocols of their own"
+        if beside_runs
+        else "External samples",
         note=" ".join((note, *warnings)),
     )
 

@@ -12,7 +12,8 @@ from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues, interval
 from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime
 from gan_bench.metrics import SPEED, metric
-from gan_bench.text import duration, factor, figure, listed, many
+from gan_bench.results.status import NOT_SCORED
+from gan_bench.text import duration, factor, figure, listed, many, percent
 
 NAMED = 4
 """Implementations that a sentence names before it counts the rest."""
@@ -279,7 +280,7 @@ def caveats(summary: Summary) -> list[str]:
     if shared:
         most = max(record.circumstances.other_load or 0.0 for record in shared)
         found.append(
-            f"Other processes used up to {most:.0%} of the processors during "
+            f"Other processes used up to {percent(most, 0)} of the processors during "
             f"{len(shared)} of {many(len(records), 'finished run')}, so times are less reliable."
         )
     seen = sorted(label for label, row in summary.rows.items() if row.saw_reference)
@@ -292,9 +293,13 @@ def caveats(summary: Summary) -> list[str]:
     if len(commits) > 1:
         found.append(f"The runs come from {len(commits)} git commits.")
     failures = sum(failed(run) for run in summary.runs)
+    unscored = sum(run.outcome == NOT_SCORED for run in summary.runs)
     pending = sum(run.status == "pending" for run in summary.runs)
     if failures and records:
         found.append(f"{many(failures, 'run')} failed: see the ranking.")
+    if unscored:
+        verb = "is" if unscored == 1 else "are"
+        found.append(f"{many(unscored, 'run')} {verb} not scored: see the ranking.")
     if pending and records:
         verb = "is" if pending == 1 else "are"
         found.append(f"{many(pending, 'run')} {verb} not finished yet: see the ranking.")

@@ -8,10 +8,10 @@ from typing import TypeVar
 from gan_bench.analysis.parity import parity_facts
 from gan_bench.analysis.summary import Row, Summary
 from gan_bench.plan import RunSpec
-from gan_bench.results.certificate import Certificate
+from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Protocol, Scores, differences
-from gan_bench.text import MISSING, Column, Table, figure, interval, listed, many
+from gan_bench.text import MISSING, Column, Table, figure, interval, listed, many, percent
 
 T = TypeVar("T", bound=Hashable)
 
@@ -25,23 +25,22 @@ class Method:
     tables: tuple[Table, ...]
 
 
-def method(
-    summary: Summary, protocols: Mapping[str, Scores], certificates: Sequence[Certificate]
-) -> Method:
+def method(summary: Summary, results: Results) -> Method:
     """Return what a reader needs to judge the results and to repeat them."""
     records = [run.record for run in summary.runs if run.record]
-    tables = [_protocols(protocols)] if protocols else []
+    tables = [_protocols(results.protocols)] if results.protocols else []
+    commands = [run.command for run in summary.runs if run.command]
     return Method(
         facts=tuple(
             (term, texts)
             for term, texts in (
-                *_facts(summary, records),
-                ("Parity", parity_facts(summary.groups, certificates)),
+                *(_facts(summary, records) if summary.runs else ()),
+                ("Parity", parity_facts(summary.groups, results.certificates)),
             )
             if texts
         ),
-        commands=_distinct(run.command for run in summary.runs if run.command),
-        tables=(*tables, _versions(summary), _recipes(summary)),
+        commands=_distinct([*commands, *(e.facts.command for e in results.externals)]),
+        tables=(*tables, *((_versions(summary), _recipes(summary)) if summary.runs else ())),
     )
 
 
@@ -91,6 +90,7 @@ def _seen(spec: RunSpec) -> str:
 def _machine(record: Record) -> str:
     machine = record.circumstances.machine
     gpus = f", {listed(machine.gpus)}" if machine.gpus else ""
+    gpus += f", with an unusable GPU ({problem})" if (problem := machine.gpu_problem) else ""
     return (
         f"{machine.cpu}, {many(machine.cores, 'core')}, {figure(machine.memory_gb)} GiB{gpus}, "
         f"{machine.system}"
@@ -121,7 +121,8 @@ def _load(records: Sequence[Record]) -> tuple[str, ...]:
     alone = [record.circumstances.device_exclusive for record in records]
     texts = []
     if loads:
-        texts.append(f"other processes used {min(loads):.0%} to {max(loads):.0%} of the processors")
+        least, most = percent(min(loads), 0), percent(max(loads), 0)
+        texts.append(f"other processes used {least} to {most} of the processors")
     if True in alone or False in alone:
         texts.append(
             f"the device was exclusive in {alone.count(True)} of {many(len(alone), 'run')}"

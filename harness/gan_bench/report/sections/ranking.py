@@ -218,6 +218,7 @@ def _external(
 def _notes(group: Group, target: Target | None) -> list[str]:
     """Return what a reader of the ranking must know."""
     found = list(dict.fromkeys(text for scored in group.protocols for text in scored.warnings))
+    found += [f"{one.features}: {one.weights}." for one in group.protocols if one.weights]
     if group.too_short and any(row.fid for row in group.rows):
         found.append(
             "With this budget, the scores only show that scoring works: do not rank by them."

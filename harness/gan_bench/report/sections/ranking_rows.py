@@ -183,7 +183,7 @@ def troubles(row: Row) -> list[Trouble]:
         reason = run.trouble()
         if reason is None:
             continue
-        status = "ok, scoring failed" if run.status == "ok" else run.status
+        status = run.outcome
         tail = run.log_tail
         logs += bool(tail)
         shown = tail if tail and logs <= _LOGS_SHOWN else ""

@@ -65,7 +65,7 @@
     return {
       ...layout,
       autosize: true, height: 340, showlegend: false, hovermode: "closest",
-      margin: { l: 52, r: 12, t: 12, b: 44 },
+      margin: { l: 52, r: 26, t: 12, b: 44 }, // half of the last number below fits on the right
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: text, family: "inherit", size: 12 },
       hoverlabel: { bgcolor: card, bordercolor: line, font: { color: text }, namelength: -1 },

@@ -15,6 +15,7 @@ from submitit.helpers import DelayedSubmission
 from gan_bench.results.record import Job
 from gan_bench.schedulers.base import AGAIN_EXIT_CODE, JOB_VARIABLE, TETHER_VARIABLE
 from gan_bench.schedulers.slurm.resources import queue
+from gan_bench.system.processes import UTF8_OUTPUT
 
 _POLL_S = 0.2
 _ASK_EVERY_S = 3.0
@@ -57,7 +58,7 @@ class SlurmTask:
         return DelayedSubmission(SlurmTask(self.argv, self.retries))
 
     def _run(self) -> int:
-        variables = {**os.environ, JOB_VARIABLE: _job(), TETHER_VARIABLE: "1"}
+        variables = {**os.environ, **UTF8_OUTPUT, JOB_VARIABLE: _job(), TETHER_VARIABLE: "1"}
         # submitit's handler waits for the task, so it must not run before the task has started.
         early: list[int] = []
         handler = signal.signal(signal.SIGUSR2, lambda number, _: early.append(number))

@@ -14,7 +14,7 @@ class FeatureChoice:
     model: str
     """``lenet``, ``inception`` or the path of an ``.onnx`` file."""
     images: int | None = None
-    """Number of samples and of reference images, the first ones; None: all."""
+    """Number of samples and of reference images to score; None: all."""
 
     @property
     def name(self) -> str:

@@ -1,19 +1,26 @@
 """Feature models by name: ``lenet``, ``inception``, or the path of an ``.onnx`` file."""
 
 import tempfile
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import bdtrc
 
 from gan_bench import data
 from gan_bench.data import Dataset
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.scoring.features.inception_weights import GRAPH_VERSION, Weights, find_weights
-from gan_bench.scoring.features.model_cache import cached_model, make_model
+from gan_bench.scoring.features.inception_weights import (
+    GRAPH_VERSION,
+    Weights,
+    find_weights,
+    local_weights,
+)
+from gan_bench.scoring.features.model_cache import cached_model, check_packages, make_model
 from gan_bench.system.files import file_sha256
+from gan_bench.text import percent
 
 if TYPE_CHECKING:
     from gan_bench.scoring.features.onnx_model import FeatureModel
@@ -24,6 +31,9 @@ DIGITS = ("mnist", "mnist-5k")
 """Data sets of the built-in lenet."""
 _LENET = MODELS / "lenet.onnx"
 _INCEPTION = f"inception-{GRAPH_VERSION}"
+_CHANCE_LEVEL = 0.01
+"""A lenet is used if guessing would be as accurate with less than this probability."""
+_INCEPTION_NEEDS = ("torch", "torchvision", "pytorch_fid", "onnx")
 _SMALLEST_SIDE = 8
 """Smallest height and width that the classifier can halve three times, in pixels."""
 
@@ -147,7 +157,30 @@ def _lenet(dataset: Dataset | None) -> tuple[Path, str | None]:
             "inception or a model of your own."
         )
     path, facts = cached
+    problem = _no_better_than_chance(dataset, facts)
+    if problem is not None:
+        raise NoFeatures(problem)
     return path, str(facts["weights"])
+
+
+def _no_better_than_chance(dataset: Dataset, facts: Mapping[str, Any]) -> str | None:
+    """Return why a lenet of a data set must not be used; None if it may be.
+
+    The binomial test compares its accuracy on the test split with that of always naming the
+    largest class.
+    """
+    labels = dataset.test.labels
+    chance = float(np.bincount(labels).max()) / len(labels)
+    accuracy = float(facts["accuracy"])
+    right = round(accuracy * len(labels))
+    if bdtrc(right - 1, len(labels), chance) < _CHANCE_LEVEL:
+        return None
+    label = data.label(dataset.name)
+    return (
+        f"The lenet of {label} is no better than chance: it recognises {percent(accuracy, 1)} of "
+        f"{len(labels):,} test images, and {percent(chance, 1)} are of the largest class. Check "
+        "the labels, train it with more --epochs or images, or score with --features inception."
+    )
 
 
 def _inception(weights: Path | None, say: Callable[[str], None]) -> tuple[Path, str]:
@@ -159,11 +192,27 @@ def _inception(weights: Path | None, say: Callable[[str], None]) -> tuple[Path, 
             _inception_name(file),
             "gan_bench_torch.features.inception",
             {"weights": str(file.path)},
-            needs=("torch", "torchvision", "pytorch_fid", "onnx"),
+            needs=_INCEPTION_NEEDS,
             extra="inception",
         )
     path, facts = model
     return path, str(facts["weights"])
+
+
+def inception_to_make(weights: Path | None) -> str | None:
+    """Return a sentence on what must be made before Inception can be used; None if it is there.
+
+    Raises
+    ------
+    UsageError
+        It cannot be made.
+    """
+    if cached_inception(weights) is not None:
+        return None
+    check_packages("inception", _INCEPTION_NEEDS, extra="inception")
+    found, _ = local_weights(weights)
+    first = "weights are downloaded and the network" if found is None else "network"
+    return f"Before the first run, the Inception {first} is exported to the cache."
 
 
 def train_classifier(
@@ -176,7 +225,8 @@ def train_classifier(
     Raises
     ------
     UsageError
-        The data set does not exist, or has no labels or too small images, or PyTorch is missing.
+        The data set does not exist, or has no labels or too small images, PyTorch is missing, or
+        the classifier is no better than chance.
     """
     dataset = data.load(name)
     label = data.label(dataset.name)
@@ -211,4 +261,5 @@ def train_classifier(
             needs=("torch", "onnx"),
             extra="torch",
             say=say,
+            problem=partial(_no_better_than_chance, dataset),
         )

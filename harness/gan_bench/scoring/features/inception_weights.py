@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from gan_bench.errors import UsageError
-from gan_bench.system.files import DownloadError, cache_folder, download, file_sha256
+from gan_bench.system.files import (
+    DownloadError,
+    cache_folders,
+    download,
+    file_sha256,
+    writable_cache,
+)
 
 PUBLISHED = "pt_inception-2015-12-05-6726825d.pth"
 """pytorch-fid's file."""
@@ -68,19 +74,13 @@ def find_weights(file: Path | None = None) -> Weights:
         The file cannot be read, or has the name of a known file but not its content; or no known
         file was found and none can be downloaded.
     """
-    if file is not None:
-        return _from_file(file)
-    searched = []
-    for path in (_hub_cache() / PUBLISHED, _packaged(), cache_folder() / "inception" / PUBLISHED):
-        if path is None:
-            continue
-        searched.append(str(path))
-        if path.is_file() and (weights := weights_of(path)).kind != "unknown":
-            return weights
+    found, searched = local_weights(file)
+    if found is not None:
+        return found
     digest, known = next((d, k) for d, k in KNOWN.items() if k.kind == "state-dict")
     try:
         path = download(
-            PUBLISHED, f"sha256:{digest}", cache_folder() / "inception", (PUBLISHED_FOLDER,)
+            PUBLISHED, f"sha256:{digest}", writable_cache() / "inception", (PUBLISHED_FOLDER,)
         )
     except DownloadError as error:
         raise UsageError(
@@ -89,6 +89,27 @@ def find_weights(file: Path | None = None) -> Weights:
             "'gan-bench[inception-weights]'."
         ) from error
     return Weights(path, digest, known.kind)
+
+
+def local_weights(file: Path | None) -> tuple[Weights | None, list[str]]:
+    """Return the weights in a file or on this machine, and the paths that were searched.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or has the name of a known file but not its content.
+    """
+    if file is not None:
+        return _from_file(file), []
+    searched = []
+    cached = (cache / "inception" / PUBLISHED for cache in cache_folders())
+    for path in (_hub_cache() / PUBLISHED, _packaged(), *cached):
+        if path is None:
+            continue
+        searched.append(str(path))
+        if path.is_file() and (weights := weights_of(path)).kind != "unknown":
+            return weights, searched
+    return None, searched
 
 
 def weights_of(path: Path) -> Weights:

@@ -12,32 +12,43 @@ from typing import Any
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.files import (
-    cache_folder,
+    cache_folders,
     file_sha256,
+    writable_cache,
     write_atomically,
     write_json_atomically,
 )
+from gan_bench.text import many
 
-
-def features_folder() -> Path:
-    """Return the folder of the cached feature models."""
-    return cache_folder() / "features"
+_FEATURES = "features"
 
 
 def reference_folder() -> Path:
     """Return the folder of the cached features, statistics and floors."""
-    return cache_folder() / "reference"
+    return writable_cache() / "reference"
 
 
 def cached_model(name: str) -> tuple[Path, dict[str, Any]] | None:
     """Return a model's file and facts; None if it is missing or damaged."""
-    path = features_folder() / f"{name}.onnx"
-    try:
-        facts: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        sound = facts["sha256"] == file_sha256(path)
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    return (path, facts) if sound else None
+    for cache in cache_folders():
+        path = cache / _FEATURES / f"{name}.onnx"
+        try:
+            facts: dict[str, Any] = json.loads(path.with_suffix(".json").read_text("utf-8"))
+            if facts["sha256"] == file_sha256(path):
+                return path, facts
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+    return None
+
+
+def check_packages(name: str, needs: Sequence[str], extra: str) -> None:
+    """Raise `UsageError` if a package is missing that making a model needs; see `make_model`."""
+    missing = [package for package in needs if importlib.util.find_spec(package) is None]
+    if missing:
+        raise UsageError(
+            f"The features {name} need {' and '.join(missing)}, which must be installed first: "
+            f"pip install 'gan-bench[{extra}]'."
+        )
 
 
 def make_model(
@@ -48,6 +59,7 @@ def make_model(
     needs: Sequence[str],
     extra: str,
     say: Callable[[str], None] | None = None,
+    problem: Callable[[dict[str, Any]], str | None] = lambda facts: None,
 ) -> tuple[Path, dict[str, Any]]:
     """Make a model and add it to the cache; return its file and facts.
 
@@ -66,18 +78,15 @@ def make_model(
         The extra of gan-bench that installs them.
     say
         Called with each line of progress.
+    problem
+        Returns why a model with these facts must not be used; None if it may be.
 
     Raises
     ------
     UsageError
-        A package is missing, or the model cannot be made; the cache is unchanged.
+        A package is missing, or the model cannot be made or used; the cache is unchanged.
     """
-    missing = [package for package in needs if importlib.util.find_spec(package) is None]
-    if missing:
-        raise UsageError(
-            f"The features {name} need {' and '.join(missing)}, which must be installed first: "
-            f"pip install 'gan-bench[{extra}]'."
-        )
+    check_packages(name, needs, extra)
     with tempfile.TemporaryDirectory(prefix="gan-bench-features-") as scratch:
         out = Path(scratch) / "model.onnx"
         try:
@@ -88,8 +97,11 @@ def make_model(
             ) from death
         except ChildError as error:
             raise UsageError(f"The features {name} could not be made: {error}") from error
+        reason = problem(facts)
+        if reason is not None:
+            raise UsageError(reason)
         facts["sha256"] = file_sha256(out)
-        path = features_folder() / f"{name}.onnx"
+        path = writable_cache() / _FEATURES / f"{name}.onnx"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, out.read_bytes())
@@ -113,7 +125,7 @@ class CacheSize:
 
     def __str__(self) -> str:
         """Return e.g. ``3 entries, 12.3 MB in ~/.cache/gan-bench/reference``."""
-        entries = "1 entry" if self.entries == 1 else f"{self.entries:,} entries"
+        entries = many(self.entries, "entry", "entries")
         return f"{entries}, {self.bytes / 1e6:,.1f} MB in {self.folder}"
 
 
@@ -121,7 +133,7 @@ def cache_sizes() -> list[CacheSize]:
     """Return the sizes of both caches."""
     return [
         _size("reference features", reference_folder(), "*"),
-        _size("feature models", features_folder(), "*.onnx"),
+        _size("feature models", writable_cache() / _FEATURES, "*.onnx"),
     ]
 
 

@@ -75,9 +75,11 @@ def frechet_interval(
     groups = min(groups, least // 3)
     if groups < 2:
         return None
-    # Groups are drawn at random, because images often come in an order, say class by class.
+    # Groups are drawn at random, because images often come in an order, say class by class. Each
+    # side has its own draw: groups of both with the same places would have the same classes.
     members = [
-        generator(0, Stream.SCORING, 3).permutation(side.count) % groups for side in (real, fake)
+        generator(0, Stream.SCORING, index).permutation(side.count) % groups
+        for index, side in ((3, real), (7, fake))
     ]
     values, bounds = [], []
     for group in range(groups):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gan_bench.data import Dataset, SplitName
 from gan_bench.results.scores import MetricValue
-from gan_bench.scoring.images import ImageSet, of_split
+from gan_bench.scoring.images import AS_THEY_ARE, ImageSet, of_split
 from gan_bench.scoring.metrics import MetricFamily, Side
 
 MOST = 2_000
@@ -30,13 +30,15 @@ class Nearest:
     """Index of the training image, int64 (n,)."""
 
 
-def nearest_training_images(images: ImageSet, training: NDArray[np.uint8]) -> Nearest:
-    """Return the nearest training image of each of the first `MOST` images.
+def nearest_training_images(
+    images: ImageSet, training: NDArray[np.uint8], *, seed: int = 0
+) -> Nearest:
+    """Return the nearest training image of each image, of `MOST` images drawn if there are more.
 
     All images are uint8 (n, height, width, channels) of one shape. The search uses float32; the
     returned distances are computed in float64.
     """
-    compared = _flat(images.first(MOST))
+    compared = _flat(images.draw(min(MOST, images.count), seed=seed).first(MOST))
     mean = training[: 10 * _BLOCK].mean(axis=0, dtype=np.float64).astype(np.float32).ravel() / 255
     points = compared.astype(np.float32) / 255 - mean
     least = np.full(len(points), np.inf, dtype=np.float32)
@@ -80,7 +82,9 @@ class NearestTraining(MetricFamily):
     needs = "pixels"
     has_floor = False
 
-    def __init__(self, dataset: Dataset | None, train_splits: Sequence[SplitName]) -> None:
+    def __init__(
+        self, dataset: Dataset | None, train_splits: Sequence[SplitName], *, seed: int
+    ) -> None:
         """Compute nothing yet.
 
         ``dataset`` is None if the reference is a file or folder.
@@ -88,6 +92,7 @@ class NearestTraining(MetricFamily):
         super().__init__(self.needs, ("nearest_train", "copied_share"))
         self._dataset = dataset
         self._train_splits = tuple(train_splits)
+        self._seed = seed
         self._training: NDArray[np.uint8] | None = None
         self._held_out: Nearest | None = None
 
@@ -99,12 +104,16 @@ class NearestTraining(MetricFamily):
                 "compare with."
             )
             return self.missing(0, fake.images.count, reason)
+        if real.images.conversion != AS_THEY_ARE:
+            reason = "The images were converted, so they do not compare with the training images."
+            return self.missing(0, fake.images.count, reason)
         if self._training is None:
             self._training = self._dataset.training(self._train_splits).images
             if "test" not in self._train_splits:
                 test = of_split(self._dataset, "test")
-                self._held_out = nearest_training_images(test, self._training)
-        found, held_out = nearest_training_images(fake.images, self._training), self._held_out
+                self._held_out = nearest_training_images(test, self._training, seed=self._seed)
+        found = nearest_training_images(fake.images, self._training, seed=self._seed)
+        held_out = self._held_out
         counts = {"n_real": len(self._training), "n_fake": len(found.distances)}
         details = {
             "held_out": None if held_out is None else float(np.median(held_out.distances)),

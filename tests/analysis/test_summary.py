@@ -1,14 +1,20 @@
 """What the report claims: groups, rows and the answer, without any file written."""
 
+import numpy as np
 import pytest
 
+from bench import ROOT
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.plan import Budget
 from gan_bench.report.pictures import looks
+from gan_bench.report.sections.all_scores import elsewhere, quality
 from gan_bench.report.sections.answer import answer, caveats, standings
+from gan_bench.results.external import add_external
+from gan_bench.results.layout import open_results
 from gan_bench.results.load import load_results
-from gan_bench.text import factor, figure, listed
+from gan_bench.results.scores import Source
+from gan_bench.text import MISSING, factor, figure, listed
 from report_folder import (
     MACHINE,
     add_plan,
@@ -20,6 +26,7 @@ from report_folder import (
     scores_of,
 )
 
+KEPT = ROOT / "results" / "reference"
 GPU = MACHINE.model_copy(update={"gpus": ("GPU A", "GPU B")})
 OTHER = MACHINE.model_copy(update={"cpu": "Model Y"})
 
@@ -290,3 +297,61 @@ def test_factors_and_lists_read_well():
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert listed(["a", "b", "c", "d"], 3) == "a, b and 2 more"
+
+
+def number(text):
+    return float(text.replace(",", ""))
+
+
+def contained(tables):
+    """Check each value beside an interval, and return how many there are."""
+    shown = 0
+    for table in tables:
+        titles = [column.title for column in table.columns]
+        at = titles.index("95 % interval")
+        for cells in table.rows:
+            if cells[at] != MISSING:
+                low, high = map(number, cells[at].split(" to "))
+                assert low <= number(cells[at - 1]) <= high, cells
+                shown += 1
+    return shown
+
+
+def test_every_interval_of_the_reference_results_contains_the_value_beside_it():
+    frames = load_results(KEPT)
+    known = frames.scores.dropna(subset=["value", "low", "high"])
+    assert (known["low"] <= known["value"]).all() and (known["value"] <= known["high"]).all()
+    assert len(known) > 100
+    groups = summarise(collect_runs(KEPT, frames), frames).groups
+    assert contained(table for group in groups for table in quality(group)) >= 24
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+def test_the_interval_beside_a_mean_over_seeds_contains_it(results, summary, seeds):
+    random = np.random.default_rng(seeds)
+    names = [f"torch-{recipe}" for recipe in "abcdefghij"]
+    for name in names:
+        for seed, fid in enumerate(random.gamma(2, 30, seeds)):
+            # As earlier versions stored it: without the bias, so below the value.
+            scores = scores_of({600: fid}, low=0.8 * fid, high=0.95 * fid)
+            add_run(results, run_spec(name, seed), scores=[scores])
+    found = summary()
+    assert contained(quality(found.groups[0])) == len(names)
+
+
+def test_the_interval_beside_equal_seeds_contains_their_mean(results, summary):
+    for seed in range(3):
+        add_run(results, run_spec("torch-dcgan", seed), scores=[scores_of({600: 0.1 + 0.2})])
+    [group] = summary().groups
+    final = group.finals["torch-dcgan"]
+    low, high = final.interval
+    assert low <= final.spreads["fid_lenet"].mean <= high
+
+
+def test_the_interval_of_external_samples_contains_their_value(results, summary):
+    own = scores_of({0: 2.42}, low=0.0, high=1.73, under=protocol(n_fake=77))
+    images = Source(images="a.npz", sha256="1" * 64, count=77)
+    folder = open_results(results, create=True)
+    add_external(folder, "Theirs", own.model_copy(update={"fake": images}), b"", command="")
+    add_run(results, run_spec(), scores=[scores_of({600: 5.0})])
+    assert contained([elsewhere(summary().externals)]) == 1

@@ -1,4 +1,4 @@
-"""Running out of memory is told by evidence: the kernel's own count, or an error's own words."""
+"""Processes that ran out of memory: the kernel counts it, or an error says so."""
 
 import os
 import subprocess

@@ -1,0 +1,125 @@
+"""A plan tells what its run would refuse or not score, and writes and downloads nothing."""
+
+import hashlib
+import os
+import socket
+
+import pytest
+
+from bench import complaint
+from gan_bench.scoring.features.by_name import MODELS
+from image_folder import write_images
+
+SHORT = ("--steps", "4", "--evaluations", "2", "--samples", "64")
+
+
+@pytest.fixture
+def sealed(monkeypatch):
+    """A process in which every connection is an error of the test."""
+
+    def refuse(*_):
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def dry(cli, tmp_path, monkeypatch):
+    """Print a plan, which must write nothing, here or in the cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def files():
+        return {
+            str(path): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+            for path in tmp_path.rglob("*")
+        }
+
+    def run(*arguments, **environment):
+        before = files()
+        done = cli("run", *arguments, *SHORT, "--dry-run", **environment)
+        assert files() == before
+        return done
+
+    return run
+
+
+@pytest.mark.process
+def test_a_plan_writes_nothing_not_even_beside_the_plugin(dry, plugin, cli):
+    (cli.folder / "helper.py").write_text("x = 1\n")
+    done = dry(plugin("gan", "sys.path.insert(0, '.'); import helper"))
+    assert done.code == 0, done.err
+    assert "1 run on cpu" in done.out
+
+
+def test_a_plan_downloads_no_data(dry, sealed, tmp_path):
+    said = complaint(dry("torch-dcgan", "--dataset", "mnist", GAN_BENCH_DATA=str(tmp_path)))
+    assert "The data set mnist is not on this machine, and a dry run downloads nothing" in said
+    assert "it is downloaded when first used" in said
+
+
+def test_a_plan_downloads_and_exports_no_feature_model(dry, sealed, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "none"))
+    done = dry("torch-dcgan", "--features", "lenet,inception")
+    if done.code == 0:
+        assert "is exported to the cache" in done.err
+    else:
+        assert "which must be installed first" in complaint(done)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--features", "resnet"], "There are no features 'resnet': give one of lenet"),
+        (["--features", "none.onnx"], "The feature model none.onnx cannot be read"),
+        (["--features", "bad.onnx"], "bad.onnx is not an ONNX model"),
+        (["--features", "lenet:5000"], "lenet:5000 takes 5,000 images"),
+        (["--features", "inception", "--weights", "none.pth"], "The weights none.pth cannot be"),
+        (["--results", "file/results"], "file/results cannot be written"),
+        (["--results", "file"], "file is a file"),
+        (["--metrics", "quality"], "quality"),
+    ],
+)
+def test_what_a_run_would_refuse_its_plan_refuses(dry, cli, options, said):
+    (cli.folder / "bad.onnx").write_bytes(b"no model")
+    (cli.folder / "file").touch()
+    assert said in complaint(dry("torch-dcgan", *options))
+    assert said in complaint(cli("run", "torch-dcgan", *SHORT, *options))
+
+
+@pytest.mark.process
+def test_images_without_a_classifier_are_told_in_the_plan_with_a_remedy(dry, plugin, tmp_path):
+    write_images(tmp_path / "plain", 40, (28, 28))
+    target = plugin("gan")
+    done = dry(target, "--dataset", "folder:plain")
+    assert done.code == 0, done.err
+    last = done.out.splitlines()[-1]
+    assert last.startswith("The runs will not be scored: There is no lenet for folder:plain")
+    assert "score with --features inception or a model of your own" in last
+    (tmp_path / "own.onnx").write_bytes((MODELS / "lenet.onnx").read_bytes())
+    done = dry(target, "--dataset", "folder:plain", "--features", "own.onnx")
+    assert "not be scored" not in done.out + done.err
+    write_images(tmp_path / "small", 40, (12, 10, 3))
+    done = dry(target, "--dataset", "folder:small", "--features", "own.onnx")
+    assert "The runs will not be scored: The feature model own needs images of 28 x 28" in done.out
+    for number in range(60):
+        write_images(tmp_path / "classes" / str(number % 2), 1, (28, 28), start=number)
+    done = dry(target, "--dataset", "folder:classes")
+    assert "run `gan-bench features train folder:classes` once" in done.out
+
+
+@pytest.mark.process
+def test_what_cannot_run_and_too_many_threads_are_told_in_the_plan(dry, plugin):
+    own = len(os.sched_getaffinity(0))
+    done = dry(plugin("gan"), "--threads", str(own + 62))
+    assert f"{own + 62} threads wait for each other on {own} usable processor" in done.out
+    assert "threads wait" not in dry(plugin("gan"), "--threads", str(own)).out
+    recipe = """
+    from gan_bench.testing import FakeRecipe
+    class Recipe(FakeRecipe):
+        def cannot_make(self, height, width, channels): return "only 64 x 64"
+    recipe_class = Recipe
+    """
+    done = dry(plugin("other", recipe))
+    assert "unsupported" in done.out
+    assert "other will be unsupported: only 64 x 64." in done.out

@@ -1,0 +1,414 @@
+"""What plugins build on `KerasTrainer`: every variable has a name, further networks, few losses."""
+
+import json
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra: keras)")
+
+import keras  # noqa: E402
+from keras import layers  # noqa: E402
+
+from gan_bench.errors import UsageError  # noqa: E402
+from gan_bench.streams import GlobalState, seeded  # noqa: E402
+from gan_bench.testing import check_trainer  # noqa: E402
+from gan_bench.testing.conformance import CHECKS  # noqa: E402
+from gan_bench_keras.base import KerasTrainer, cross_entropy, descend, differentiate  # noqa: E402
+from gan_bench_recipes.base import LayeredRecipe, knob  # noqa: E402
+from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
+
+pytestmark = pytest.mark.keras
+
+START = GlorotUniform(), Constant(0.0)
+
+
+class Recipe(LayeredRecipe):
+    name: ClassVar[str] = "small"
+    origin: ClassVar[str] = "keras"
+    source: ClassVar[str] = "a test"
+    batch_size: int = knob(4, "images in a batch", "chosen", ge=1)
+    epochs: int = knob(1, "passes over the data", "chosen", ge=1)
+
+    def generator(self) -> Network:
+        return Network((self.latent_size,), (Dense(784, *START),))
+
+    def discriminator(self) -> Network:
+        return Network((784,), (Dense(1, *START),))
+
+    def multiply_adds_per_step(self) -> int:
+        return 1
+
+
+class OwnStart(Recipe):
+    """Leaves the initial weights, and what the networks are, to the trainer."""
+
+    def initial_weights(self, seed):
+        return None
+
+    def parameter_counts(self):
+        return None
+
+    def forward_multiply_adds(self):
+        return None
+
+
+class Small(KerasTrainer):
+    recipe_class = Recipe
+
+    def build_networks(self):
+        self.generator = keras.Sequential(
+            [
+                keras.Input((self.recipe.latent_size,)),
+                layers.Dense(784, "tanh"),
+                layers.Reshape((28, 28, 1)),
+            ]
+        )
+        self.discriminator = keras.Sequential(
+            [keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(1), layers.Reshape(())]
+        )
+
+    def build_optimisers(self):
+        for name in ("generator", "discriminator"):
+            optimiser = keras.optimizers.SGD(0.05)
+            optimiser.build(getattr(self, name).trainable_variables)
+            setattr(self, f"{name}_optimiser", optimiser)
+
+    def update(self, real, latents):
+        (images,) = real
+        with tf.GradientTape() as made, tf.GradientTape() as judged:
+            fakes = self.generator(latents[0], training=True)
+            on_real = self.discriminator(images, training=True)
+            on_fake = self.discriminator(fakes, training=True)
+            loss = cross_entropy(on_real, True) + cross_entropy(on_fake, False)
+            generator_loss = cross_entropy(on_fake, True)
+        descend(judged, loss, self.discriminator, self.discriminator_optimiser)
+        self.generator_optimiser.apply(
+            differentiate(made, generator_loss, self.generator),
+            self.generator.trainable_variables,
+        )
+        probabilities = tf.sigmoid(on_real), tf.sigmoid(on_fake)
+        return generator_loss, loss, *(tf.reduce_mean(each) for each in probabilities)
+
+
+def built(trainer=Small, **attributes):
+    """Build a trainer; ``generator`` and ``discriminator`` replace its networks."""
+    networks = {name: attributes.pop(name, None) for name in ("generator", "discriminator")}
+
+    class Built(trainer):
+        locals().update(attributes)
+
+        def build_networks(self):
+            super().build_networks()
+            for name, network in networks.items():
+                if network is not None:
+                    setattr(self, name, network())
+
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)
+    labels = np.zeros(20, np.int64)
+    with seeded(0):
+        return Built(Built.recipe_class(), images, labels, device="cpu", planned_steps=4, seed=0)
+
+
+def inputs(steps=2):
+    random = np.random.default_rng(1)
+    latents = random.standard_normal((steps, 1, 4, 100), dtype=np.float32)
+    return random.integers(0, 20, (steps, 1, 4)), latents
+
+
+def generator_with(*more):
+    return lambda: keras.Sequential(
+        [
+            keras.Input((100,)),
+            layers.Dense(784),
+            layers.Reshape((28, 28, 1)),
+            *(make() for make in more),
+            layers.Activation("tanh"),
+        ]
+    )
+
+
+def own(trainer):
+    """Return the generator's tensors after its first layer, which is dense."""
+    return {
+        name.removeprefix("generator."): tensor.shape
+        for name, tensor in trainer.weights().items()
+        if name.startswith("generator.") and not name.startswith("generator.0.")
+    }
+
+
+class Block(layers.Layer):
+    """Layers in a layer, in every kind of attribute, and a weight of its own."""
+
+    def __init__(self, name="scale"):
+        super().__init__()
+        self.first = layers.Conv2D(1, 3, padding="same")
+        self.more = [layers.PReLU(shared_axes=[1, 2])]
+        self.last = {"up": (layers.Conv2DTranspose(1, 5, padding="same"),)}
+        self.scale = self.add_weight(shape=(), initializer="ones", name=name)
+
+    def call(self, images):
+        return self.last["up"][0](self.more[0](self.first(images))) * self.scale
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (
+            layers.BatchNormalization,
+            dict.fromkeys(("1.gamma", "1.beta", "1.moving_mean", "1.moving_variance"), (1,)),
+        ),
+        (layers.LayerNormalization, {"1.gamma": (1,), "1.beta": (1,)}),
+        (lambda: layers.PReLU(shared_axes=[1, 2]), {"1.alpha": (1, 1, 1)}),
+        (
+            lambda: layers.Conv2DTranspose(1, (5, 3), padding="same"),
+            {"1.kernel": (5, 3, 1, 1), "1.bias": (1,)},
+        ),
+        (
+            lambda: keras.Sequential([layers.Dense(3), keras.Sequential([layers.Dense(1)])]),
+            {"1.kernel": (1, 3), "1.bias": (3,), "2.kernel": (3, 1), "2.bias": (1,)},
+        ),
+        (
+            lambda: layers.SpectralNormalization(layers.Conv2D(1, 3, padding="same")),
+            {"1.u": (1, 1), "1.kernel": (3, 3, 1, 1), "1.bias": (1,)},
+        ),
+        (lambda: layers.Dropout(0.5), {}),  # the state of its seed is no weight
+    ],
+)
+def test_layers_of_keras_have_canonical_names_and_layouts(make, expected):
+    assert own(built(generator=generator_with(make))) == expected
+
+
+def test_a_variable_without_a_name_is_an_error_that_names_it():
+    with pytest.raises(
+        UsageError, match=r"The variable scale of generator's layer block\S* in Bui"
+    ):
+        built(generator=generator_with(Block))
+    with pytest.raises(UsageError, match=r"The variable variable\S* of generator's layer block"):
+        built(generator=generator_with(lambda: Block(None)), own_tensors={"scale": "scale"})
+
+
+def test_the_author_names_variables_of_his_own_and_layers_in_layers_are_found():
+    tested = built(generator=generator_with(Block), own_tensors={"scale": "scale"})
+    assert own(tested) == {
+        "1.scale": (),
+        **{"2.kernel": (3, 3, 1, 1), "2.bias": (1,), "3.alpha": (1, 1, 1)},
+        **{"4.kernel": (5, 5, 1, 1), "4.bias": (1,)},
+    }
+    other = {name: tensor + 0.5 for name, tensor in tested.weights().items()}
+    tested.set_weights(other)
+    for name, tensor in tested.weights().items():
+        np.testing.assert_array_equal(tensor, other[name], err_msg=name)
+
+
+def test_two_variables_of_one_name_are_an_error():
+    class Twice(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.a = self.add_weight(shape=(), name="alpha")
+            self.b = self.add_weight(shape=(), name="alpha")
+
+        def call(self, images):
+            return images * self.a
+
+    with pytest.raises(UsageError, match="The variable alpha of generator's layer twice"):
+        built(generator=generator_with(Twice))
+
+
+def test_a_variable_that_keras_does_not_know_is_an_error():
+    class Raw(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.raw = tf.Variable(1.0)
+
+        def call(self, images):
+            return images * self.raw
+
+    with pytest.raises(UsageError, match=r"raw of the layer raw\S* in Built has variables that K"):
+        built(generator=generator_with(Raw))
+
+
+class Averaged(Small):
+    """Keeps an average of the generator, a second critic, a count and draws of its own."""
+
+    def build_networks(self):
+        super().build_networks()
+        self.average = keras.models.clone_model(self.generator)
+        self.critics = [
+            keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(1)])
+        ]
+        self.both = keras.Sequential([self.generator, self.discriminator])
+        self.count = tf.Variable(0.0)
+        self.seeds = keras.random.SeedGenerator(3)
+
+    def build_optimisers(self):
+        super().build_optimisers()
+        self.critic_optimiser = keras.optimizers.Adam(0.01)
+        self.critic_optimiser.build(self.critics[0].trainable_variables)
+
+    def update(self, real, latents):
+        losses = super().update(real, latents)
+        self.count.assign_add(1.0)
+        noise = keras.random.normal((), seed=self.seeds) + keras.random.normal(())
+        weight = noise / (10.0 * self.count)
+        for mean, new in zip(self.average.variables, self.generator.variables, strict=True):
+            mean.assign(mean * (1 - weight) + new * weight)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(self.critics[0](real[0])))
+        descend(tape, loss, self.critics[0], self.critic_optimiser)
+        return losses
+
+
+def test_further_networks_are_weights_and_part_of_checkpoints(tmp_path):
+    tested = built(Averaged)
+    tested.set_weights(tested.recipe.initial_weights(0))
+    assert {name.partition(".")[0] for name in tested.weights()} == {
+        *("generator", "discriminator", "average", "critics_0"),
+    }
+    batches, latents = inputs(6)
+    tested.train(batches[:3], latents[:3])
+    tested.save(tmp_path)
+    generators = GlobalState.now()
+    tested.train(batches[3:], latents[3:])
+    resumed = built(Averaged)
+    resumed.load(tmp_path)
+    GlobalState(generators.values).restore()
+    resumed.train(batches[3:], latents[3:])
+    expected = tested.weights()
+    for name, tensor in resumed.weights().items():
+        np.testing.assert_array_equal(tensor, expected[name], err_msg=name)
+
+
+class Critic(Small):
+    """Reports no probabilities, and two updates of the critic in a step."""
+
+    recipe_class = OwnStart
+    own_tensors: ClassVar[dict[str, str]] = {"scale": "scale"}
+
+    def build_networks(self):
+        super().build_networks()
+        self.generator = generator_with(layers.BatchNormalization, Block)()
+        self.discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.SpectralNormalization(layers.Conv2D(1, 5, 2)),
+                layers.LayerNormalization(axis=[1, 2, 3]),
+                layers.Flatten(),
+                layers.SpectralNormalization(layers.Dense(1)),
+                layers.Reshape(()),
+            ]
+        )
+
+    def update(self, real, latents):
+        noisy = [images + 0.01 * keras.random.normal(images.shape) for images in real]
+        generator_loss, loss, _, _ = super().update(noisy, latents)
+        return generator_loss, tf.stack([loss, loss * 3])
+
+
+def test_a_critic_reports_two_losses_the_mean_of_a_steps_updates():
+    losses = built(Small, update=lambda self, *given: twice(Small.update(self, *given))).train(
+        *inputs(3)
+    )
+    assert losses.d_real is None and losses.d_fake is None
+    assert losses.generator.shape == losses.discriminator.shape == (3,)
+    expected = built().train(*inputs(3))
+    np.testing.assert_allclose(losses.discriminator, 2 * expected.discriminator, rtol=1e-6)
+
+
+def twice(losses):
+    return losses[0], tf.stack([losses[1], losses[1] * 3])
+
+
+def test_one_of_the_probabilities_may_be_none():
+    class OnlyFake(Small):
+        def update(self, real, latents):
+            generator_loss, loss, _, d_fake = super().update(real, latents)
+            return generator_loss, loss, None, d_fake
+
+    losses = built(OnlyFake).train(*inputs())
+    assert losses.d_real is None
+    np.testing.assert_array_equal(losses.d_fake, built().train(*inputs()).d_fake)
+
+
+@pytest.mark.parametrize("losses", [(), (1.0,), (None, 1.0), (1.0,) * 5])
+def test_too_few_and_too_many_losses_are_one_sentence(losses):
+    with pytest.raises(UsageError, match="has to return the losses of generator and discrim"):
+        built(update=lambda self, real, latents: tuple(losses))
+
+
+@pytest.mark.slow
+def test_a_plugin_with_any_layers_keeps_the_contract():
+    results = check_trainer(Critic, only=set(CHECKS))
+    assert [result for result in results if result.status == "failed"] == []
+
+
+def test_a_checkpoint_holds_no_state_of_a_device(tmp_path):
+    # What a GPU writes has other dtypes at most.
+    tested = built(generator=generator_with(lambda: layers.Dropout(0.5)))
+    tested.train(*inputs())
+    tested.save(tmp_path)
+    with np.load(tmp_path / "state.npz") as file:
+        state = {
+            name: array.astype(np.uint32) if array.dtype.kind in "iu" else array
+            for name, array in file.items()
+        }
+    np.savez(tmp_path / "state.npz", **state)
+    other = built(generator=generator_with(lambda: layers.Dropout(0.5)))
+    other.load(tmp_path)
+    latents = inputs()[1][0, 0]
+    np.testing.assert_array_equal(other.sample(latents), tested.sample(latents))
+
+
+@pytest.fixture
+def kept():
+    """Leave the generators of the test session as they are."""
+    state = GlobalState.now()
+    yield
+    state.restore()
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32, 2**64 - 1])
+def test_a_seed_determines_all_draws_and_a_state_goes_on(seed, kept):
+    def sums():
+        layer = keras.layers.Dense(2)  # a default initialiser
+        layer.build((None, 3))
+        return [
+            tf.random.normal((3,)).numpy().tolist(),
+            tf.random.get_global_generator().normal((3,)).numpy().tolist(),
+            keras.random.normal((3,)).numpy().tolist(),
+            layer.kernel.numpy().tolist(),
+            keras.layers.Dropout(0.5)(np.ones((1, 20)), training=True).numpy().tolist(),
+        ]
+
+    def both():
+        return sums(), sums()
+
+    tf.constant(0)  # TensorFlow is initialised, as in a trainer that is built
+    with seeded(seed):
+        pass
+    first = both()
+    state = GlobalState.now()
+    second = both()
+    with seeded(seed):
+        pass
+    assert both() == first
+    assert all(one != other for one, other in zip(first[0], first[1], strict=True))
+    for restored in (state, GlobalState(json.loads(json.dumps(state.values)))):
+        restored.restore()
+        assert both() == second
+
+
+def test_a_traced_function_goes_on_with_kerass_generator_that_it_was_traced_with(kept):
+    def traced():
+        return tf.function(lambda: keras.random.normal((3,))).get_concrete_function()
+
+    with seeded(1):
+        one = traced()
+    first = GlobalState.now()
+    expected = [one().numpy().tolist() for _ in range(3)]
+    with seeded(1):
+        other = traced()  # has a generator of its own
+    assert [other().numpy().tolist() for _ in range(3)] == expected
+    first.restore()
+    assert [one().numpy().tolist() for _ in range(3)] == expected

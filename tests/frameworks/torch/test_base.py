@@ -1,0 +1,451 @@
+"""What plugins build on `TorchTrainer`: every tensor has a name, further networks, few losses."""
+
+import json
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+
+from torch import nn  # noqa: E402
+from torch.nn.utils import parametrizations  # noqa: E402
+
+from gan_bench.errors import UsageError  # noqa: E402
+from gan_bench.streams import GlobalState, seeded  # noqa: E402
+from gan_bench.testing import check_trainer  # noqa: E402
+from gan_bench.testing.conformance import CHECKS  # noqa: E402
+from gan_bench_recipes.base import LayeredRecipe, knob  # noqa: E402
+from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
+from gan_bench_torch.base import TorchTrainer, cross_entropy, descend  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+START = GlorotUniform(), Constant(0.0)
+
+
+class Recipe(LayeredRecipe):
+    name: ClassVar[str] = "small"
+    origin: ClassVar[str] = "torch"
+    source: ClassVar[str] = "a test"
+    batch_size: int = knob(4, "images in a batch", "chosen", ge=1)
+    epochs: int = knob(1, "passes over the data", "chosen", ge=1)
+
+    def generator(self) -> Network:
+        return Network((self.latent_size,), (Dense(784, *START),))
+
+    def discriminator(self) -> Network:
+        return Network((784,), (Dense(1, *START),))
+
+    def multiply_adds_per_step(self) -> int:
+        return 1
+
+
+class OwnStart(Recipe):
+    """Leaves the initial weights, and what the networks are, to the trainer."""
+
+    def initial_weights(self, seed):
+        return None
+
+    def parameter_counts(self):
+        return None
+
+    def forward_multiply_adds(self):
+        return None
+
+
+class Small(TorchTrainer):
+    recipe_class = Recipe
+
+    def build_networks(self):
+        self.generator = nn.Sequential(
+            nn.Linear(self.recipe.latent_size, 784), nn.Tanh(), nn.Unflatten(1, (1, 28, 28))
+        )
+        self.discriminator = nn.Sequential(nn.Flatten(), nn.Linear(784, 1), nn.Flatten(0))
+
+    def build_optimisers(self):
+        self.generator_optimiser = torch.optim.SGD(self.generator.parameters(), lr=0.05)
+        self.discriminator_optimiser = torch.optim.SGD(self.discriminator.parameters(), lr=0.05)
+
+    def update(self, real, latents):
+        (images,) = real
+        fakes = self.generator(latents[0])
+        logits = self.discriminator(torch.cat([images, fakes.detach()]))
+        on_real, on_fake = logits.chunk(2)
+        loss = cross_entropy(on_real, True) + cross_entropy(on_fake, False)
+        descend(loss, self.discriminator_optimiser)
+        generator_loss = cross_entropy(self.discriminator(fakes), True)
+        descend(generator_loss, self.generator_optimiser)
+        return generator_loss, loss, on_real.sigmoid().mean(), on_fake.sigmoid().mean()
+
+
+def built(trainer=Small, recipe=None, **attributes):
+    """Build a trainer; ``generator`` and ``discriminator`` replace its networks."""
+    networks = {name: attributes.pop(name, None) for name in ("generator", "discriminator")}
+
+    class Built(trainer):
+        locals().update(attributes)
+
+        def build_networks(self):
+            super().build_networks()
+            for name, network in networks.items():
+                if network is not None:
+                    setattr(self, name, network())
+
+    recipe = recipe or Built.recipe_class()
+    torch.manual_seed(0)
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)
+    return Built(recipe, images, np.zeros(20, np.int64), device="cpu", planned_steps=4, seed=0)
+
+
+def inputs(steps=2):
+    random = np.random.default_rng(1)
+    latents = random.standard_normal((steps, 1, 4, 100), dtype=np.float32)
+    return random.integers(0, 20, (steps, 1, 4)), latents
+
+
+def generator_with(*layers):
+    return lambda: nn.Sequential(
+        nn.Linear(100, 784), nn.Unflatten(1, (1, 28, 28)), *layers, nn.Tanh()
+    )
+
+
+def shapes(trainer):
+    return {name: tensor.shape for name, tensor in trainer.weights().items()}
+
+
+def own(trainer, network="generator"):
+    """Return a network's tensors after its first layer, which is dense."""
+    return {
+        name.removeprefix(f"{network}."): shape
+        for name, shape in shapes(trainer).items()
+        if name.startswith(network) and not name.startswith(f"{network}.0.")
+    }
+
+
+def of_channels(count, *names):
+    return dict.fromkeys(names, (count,))
+
+
+NORMS = ("1.gamma", "1.beta")
+MOVING = (*NORMS, "1.moving_mean", "1.moving_variance")
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (lambda: nn.BatchNorm2d(1), of_channels(1, *MOVING)),
+        (lambda: nn.SyncBatchNorm(1), of_channels(1, *MOVING)),
+        (lambda: nn.BatchNorm2d(1, affine=False), of_channels(1, *MOVING[2:])),
+        (lambda: nn.InstanceNorm2d(1, affine=True), of_channels(1, *NORMS)),
+        (lambda: nn.GroupNorm(1, 1), of_channels(1, *NORMS)),
+        (lambda: nn.LayerNorm(28), of_channels(28, *NORMS)),
+        (lambda: nn.LayerNorm((1, 28, 28)), dict.fromkeys(NORMS, (28, 28, 1))),
+        (lambda: nn.RMSNorm(28), of_channels(28, "1.gamma")),
+        (lambda: nn.PReLU(), of_channels(1, "1.alpha")),
+        (lambda: nn.Conv2d(1, 3, (5, 7)), {"1.kernel": (5, 7, 1, 3), "1.bias": (3,)}),
+        (lambda: nn.ConvTranspose2d(1, 3, 5), {"1.kernel": (5, 5, 1, 3), "1.bias": (3,)}),
+        (lambda: nn.ConvTranspose3d(1, 3, 5), {"1.kernel": (5, 5, 5, 1, 3), "1.bias": (3,)}),
+        (lambda: nn.Conv1d(1, 3, 5), {"1.kernel": (5, 1, 3), "1.bias": (3,)}),
+        (lambda: nn.Embedding(5, 3), {"1.embeddings": (5, 3)}),
+        (lambda: nn.Sequential(nn.Sequential(nn.PReLU())), of_channels(1, "1.alpha")),
+    ],
+)
+def test_layers_of_pytorch_have_canonical_names_and_layouts(layer, expected):
+    assert own(built(generator=generator_with(layer()))) == expected
+
+
+@pytest.mark.parametrize(
+    "normalised", [parametrizations.spectral_norm, torch.nn.utils.spectral_norm]
+)
+def test_spectral_normalisation_keeps_its_kernel_and_vectors(normalised):
+    def discriminator():
+        return nn.Sequential(nn.Flatten(), normalised(nn.Linear(784, 1)), nn.Flatten(0))
+
+    tested = built(discriminator=discriminator)
+    assert {name: shape for name, shape in shapes(tested).items() if name[0] == "d"} == {
+        "discriminator.0.kernel": (784, 1),
+        "discriminator.0.bias": (1,),
+        "discriminator.0.u": (1,),
+        "discriminator.0.v": (784,),
+    }
+    # A recipe does not know the vectors.
+    tested.set_weights(tested.recipe.initial_weights(0))
+    tested.train(*inputs())
+    kept = {name: tensor + 0.25 for name, tensor in tested.weights().items()}
+    tested.set_weights(kept)
+    for name, tensor in tested.weights().items():
+        np.testing.assert_array_equal(tensor, kept[name], err_msg=name)
+
+
+@pytest.mark.parametrize("normalised", [parametrizations.weight_norm, torch.nn.utils.weight_norm])
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_weight_normalisation_keeps_magnitude_and_direction(normalised):
+    tested = built(generator=generator_with(normalised(nn.Conv2d(1, 1, 1))))
+    assert set(own(tested)) == {"1.bias", "1.magnitude", "1.direction"}
+
+
+class Noisy(nn.Linear):
+    """A layer of PyTorch with a parameter more."""
+
+    def __init__(self):
+        super().__init__(28, 28)
+        self.strength = nn.Parameter(torch.ones(28))
+
+
+class Scaled(nn.Module):
+    """A network that has a parameter itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = generator_with()()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, latents):
+        return self.inner(latents) * self.scale
+
+
+class Averaging(nn.Module):
+    """A layer with a constant in a buffer, which is saved or not."""
+
+    def __init__(self, persistent=True):
+        super().__init__()
+        self.register_buffer("blur", torch.ones(3, 3), persistent=persistent)
+
+    def forward(self, images):
+        return images
+
+
+@pytest.mark.parametrize(
+    ("network", "named"),
+    [
+        (generator_with(Noisy()), "generator.3.strength"),
+        (Scaled, "generator.scale"),
+        (generator_with(Averaging()), "generator.2.blur"),
+        (
+            generator_with(nn.Sequential(nn.MultiheadAttention(28, 1))),
+            "generator.2.0.in_proj_weight",
+        ),
+    ],
+)
+def test_a_tensor_without_a_name_is_an_error_that_names_it(network, named):
+    named = named.replace("3.", "2.")
+    with pytest.raises(UsageError, match=rf"The tensor {named} of Built has no name"):
+        built(generator=network)
+
+
+def test_the_author_names_tensors_of_his_own():
+    tested = built(generator=generator_with(Noisy()), own_tensors={"strength": "strength"})
+    assert own(tested) == {"1.kernel": (28, 28), "1.bias": (28,), "1.strength": (28,)}
+    tested = built(generator=Scaled, own_tensors={"scale": "scale"})
+    assert shapes(tested)["generator.0.scale"] == ()
+    assert shapes(tested)["generator.1.kernel"] == (100, 784)
+
+
+def test_two_tensors_of_one_name_are_an_error():
+    with pytest.raises(UsageError, match=r"generator\.2\.strength of Built has no name of its own"):
+        built(generator=generator_with(Noisy()), own_tensors={"strength": "kernel"})
+
+
+def test_constants_and_counters_are_no_weights():
+    assert own(built(generator=generator_with(Averaging(persistent=False)))) == {}
+    assert "1.num_batches_tracked" not in own(built(generator=generator_with(nn.BatchNorm2d(1))))
+
+
+def test_tied_parameters_count_once():
+    first, second = nn.Linear(28, 28), nn.Linear(28, 28)
+    second.weight = first.weight
+    tested = built(generator=generator_with(first, second, first))
+    assert own(tested) == {"1.kernel": (28, 28), "1.bias": (28,), "2.bias": (28,)}
+
+
+class InAList(nn.Module):
+    def __init__(self, keep):
+        super().__init__()
+        self.first = generator_with()()
+        self.more = keep(nn.Linear(28, 28))
+
+    def forward(self, latents):
+        return self.first(latents)
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda layer: [layer],
+        lambda layer: (layer,),
+        lambda layer: {"0": layer},
+        lambda layer: [[layer]],
+        lambda layer: [layer.weight],
+        lambda layer: torch.ones(3, requires_grad=True),
+    ],
+)
+def test_what_pytorch_does_not_register_is_an_error(keep):
+    with pytest.raises(UsageError, match=r"generator\.more\S* of Built has tensors that PyTorch"):
+        built(generator=lambda: InAList(keep))
+
+
+class Averaged(Small):
+    """Keeps an average of the generator, a second critic with an optimiser, and a schedule."""
+
+    def build_networks(self):
+        super().build_networks()
+        self.average = torch.optim.swa_utils.AveragedModel(self.generator)
+        self.critics = [nn.Sequential(nn.Flatten(), nn.Linear(784, 1))]
+        self.compiled = nn.Sequential(self.generator)
+        self.criterion = nn.BCEWithLogitsLoss()
+
+    def build_optimisers(self):
+        super().build_optimisers()
+        self.critic_optimiser = torch.optim.Adam(self.critics[0].parameters())
+        self.schedule = torch.optim.lr_scheduler.StepLR(self.generator_optimiser, 1, 0.5)
+
+    def update(self, real, latents):
+        losses = super().update(real, latents)
+        self.average.update_parameters(self.generator)
+        descend(self.critics[0](real[0]).square().mean(), self.critic_optimiser)
+        self.schedule.step()
+        return losses
+
+
+def test_further_networks_are_weights_and_part_of_checkpoints(tmp_path):
+    tested = built(Averaged)
+    tested.set_weights(tested.recipe.initial_weights(0))
+    assert {name.partition(".")[0] for name in tested.weights()} == {
+        *("generator", "discriminator", "average", "critics_0"),
+    }
+    batches, latents = inputs(6)
+    tested.train(batches[:3], latents[:3])
+    tested.save(tmp_path)
+    tested.train(batches[3:], latents[3:])
+    resumed = built(Averaged)
+    resumed.load(tmp_path)
+    resumed.train(batches[3:], latents[3:])
+    expected = tested.weights()
+    for name, tensor in resumed.weights().items():
+        np.testing.assert_array_equal(tensor, expected[name], err_msg=name)
+    rates = [t.generator_optimiser.param_groups[0]["lr"] for t in (tested, resumed)]
+    assert rates == [0.05 / 2**6] * 2
+
+
+def test_a_parameter_of_the_trainer_itself_is_an_error():
+    class Holds(Small):
+        def build_networks(self):
+            super().build_networks()
+            self.alpha = nn.Parameter(torch.ones(()))
+
+    with pytest.raises(UsageError, match="alpha of Built has tensors that PyTorch does not know"):
+        built(Holds)
+
+
+class Critic(Small):
+    """Reports no probabilities, and two updates of the critic in a step."""
+
+    recipe_class = OwnStart
+
+    def build_networks(self):
+        super().build_networks()
+        self.generator = generator_with(nn.BatchNorm2d(1), nn.Conv2d(1, 1, 3, padding=1))()
+        self.discriminator = nn.Sequential(
+            parametrizations.spectral_norm(nn.Conv2d(1, 1, 5, 2)),
+            nn.LayerNorm((1, 12, 12)),
+            nn.Flatten(),
+            nn.Dropout(0.25),
+            parametrizations.spectral_norm(nn.Linear(144, 1)),
+            nn.Flatten(0),
+        )
+
+    def forward(self, latents, images, training):
+        self.discriminator[3].p = 0.0
+        try:
+            return super().forward(latents, images, training)
+        finally:
+            self.discriminator[3].p = 0.25
+
+    def update(self, real, latents):
+        generator_loss, loss, _, _ = super().update(real, latents)
+        return generator_loss, torch.stack([loss, loss * 3])
+
+
+def test_a_critic_reports_two_losses_the_mean_of_a_steps_updates():
+    tested = built(Critic)
+    losses = tested.train(*inputs(3))
+    assert losses.d_real is None and losses.d_fake is None
+    assert losses.generator.shape == losses.discriminator.shape == (3,)
+    single = built(Critic, update=Small.update)
+    expected = single.train(*inputs(3))
+    np.testing.assert_allclose(losses.discriminator, 2 * expected.discriminator, rtol=1e-6)
+
+
+def test_one_of_the_probabilities_may_be_none():
+    class OnlyFake(Small):
+        def update(self, real, latents):
+            generator_loss, loss, _, d_fake = super().update(real, latents)
+            return generator_loss, loss, None, d_fake
+
+    losses = built(OnlyFake).train(*inputs())
+    assert losses.d_real is None
+    np.testing.assert_array_equal(losses.d_fake, built().train(*inputs()).d_fake)
+
+
+@pytest.mark.parametrize("losses", [(), (1,), (None, 1), (1, 1, 1, 1, 1)])
+def test_too_few_and_too_many_losses_are_one_sentence(losses):
+    tested = built(update=lambda self, real, latents: tuple(losses))
+    with pytest.raises(UsageError, match="has to return the losses of generator and discrim"):
+        tested.train(*inputs())
+
+
+def test_a_plugin_with_any_layers_keeps_the_contract():
+    torch.use_deterministic_algorithms(True)
+    results = check_trainer(Critic, only=set(CHECKS))
+    assert [result for result in results if result.status == "failed"] == []
+
+
+@pytest.mark.parametrize("held", [16, 5056])
+def test_a_checkpoint_of_another_kind_of_device_is_loaded(tmp_path, held):
+    # A generator's state has 16 bytes on a GPU and 5,056 on a CPU.
+    tested = built()
+    tested.train(*inputs())
+    tested.save(tmp_path)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    state["random"] = state["random"][:held]
+    torch.save(state, tmp_path / "state.pt")
+    other = built()
+    other.load(tmp_path)
+    latents = inputs()[1][0, 0]
+    np.testing.assert_array_equal(other.sample(latents), tested.sample(latents))
+    for name, tensor in tested.weights().items():
+        np.testing.assert_array_equal(other.weights()[name], tensor)
+
+
+@pytest.fixture
+def kept():
+    """Leave the generators of the test session as they are."""
+    state = GlobalState.now()
+    yield
+    state.restore()
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32, 2**64 - 1])
+def test_a_seed_determines_pytorchs_draws_and_a_state_goes_on(seed, kept):
+    def sums():
+        layer = torch.nn.Linear(3, 4)  # a default initialiser
+        shuffled = torch.utils.data.DataLoader(list(range(50)), batch_size=50, shuffle=True)
+        return torch.rand(5).tolist(), layer.weight.tolist(), next(iter(shuffled)).tolist()
+
+    with seeded(seed):
+        first = sums()
+    text = json.dumps(GlobalState.now().values)
+    second = sums()
+    with seeded(seed):
+        assert sums() == first != second
+    GlobalState(json.loads(text)).restore()
+    assert sums() == second
+
+
+def test_a_state_with_more_generators_than_this_machine_has_is_restored(kept):
+    # PyTorch's of a machine with two GPUs; their states have 16 bytes.
+    values = GlobalState.now().values
+    expected = torch.rand(3).tolist()
+    GlobalState({**values, "torch": [values["torch"][0], "00" * 16, "00" * 16]}).restore()
+    assert torch.rand(3).tolist() == expected

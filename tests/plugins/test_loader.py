@@ -1,0 +1,211 @@
+"""A plugin's file finds what is beside it, and all of that is part of its source's sha256."""
+
+import multiprocessing
+import shutil
+
+import pytest
+
+from gan_bench.errors import UsageError
+from gan_bench.plugins.describe import describe
+from gan_bench.plugins.loader import describe_here, load_module, load_trainer, plugin_in
+
+MNIST = (28, 28, 1)
+PLUGIN = """
+from gan_bench.testing import FakeTrainer
+{imports}
+class Gan(FakeTrainer):
+    rate = {rate}
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tmp_path
+
+    return write
+
+
+def plugin(imports, rate="RATE"):
+    return PLUGIN.format(imports=imports, rate=rate)
+
+
+def rate_of(path):
+    return load_trainer(plugin_in(path, None)).rate
+
+
+def sha256(path):
+    return describe_here(str(path), {}, MNIST).source_sha256
+
+
+WAYS = {
+    "beside": ("", "layers.py", "from layers import RATE"),
+    "in a folder": ("", "nets/rates.py", "from nets.rates import RATE"),
+    "in a folder of folders": ("", "nets/deep/rates.py", "from nets.deep.rates import RATE"),
+    "by its module": ("", "nets/rates.py", "from nets import rates\nRATE = rates.RATE"),
+    "beside, in a package": ("package/", "package/layers.py", "from layers import RATE"),
+    "relative": ("package/", "package/layers.py", "from .layers import RATE"),
+    "relative module": ("package/", "package/layers.py", "from . import layers\nRATE=layers.RATE"),
+    "relative folder": ("package/", "package/nets/a.py", "from .nets.a import RATE"),
+    "from the package's folder": ("package/", "layers.py", "from layers import RATE"),
+    "by the package's name": ("package/", "package/layers.py", "from package.layers import RATE"),
+    "a name as text": (
+        "",
+        "nets/rates.py",
+        "from importlib import import_module\nRATE = import_module('nets.rates').RATE",
+    ),
+    "a computed name": (
+        "",
+        "nets/rates.py",
+        "import importlib\nRATE = importlib.import_module('nets.' + 'rates').RATE",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_module_beside_it_is_found_and_counts(write, way):
+    folder, helper, imports = WAYS[way]
+    files = {f"{folder}gan.py": plugin(imports), helper: "RATE = 1"}
+    if folder:
+        files[f"{folder}__init__.py"] = ""
+    root = write(files)
+    path = root / f"{folder}gan.py"
+    assert rate_of(path) == 1
+    (root / "unrelated.py").write_text("x = 1")
+    before = sha256(path)
+    moved = root.parent / f"{root.name}-moved"
+    shutil.copytree(root, moved)
+    (moved / helper).write_text("RATE = 2")
+    assert sha256(moved / f"{folder}gan.py") != before
+    (moved / helper).write_text("RATE = 1")
+    (moved / "unrelated.py").write_text("x = 2")
+    again = root.parent / f"{root.name}-again"
+    shutil.copytree(moved, again, ignore=shutil.ignore_patterns("__pycache__"))
+    assert sha256(again / f"{folder}gan.py") == before
+
+
+@pytest.mark.process
+def test_a_folder_that_the_plugin_adds_itself_counts(write):
+    add = (
+        "import sys; from pathlib import Path\nsys.path.append(str(Path(__file__).parent / 'lib'))"
+    )
+    root = write({"gan.py": plugin(f"{add}\nfrom rates import RATE"), "lib/rates.py": "RATE = 1"})
+    before = describe(str(root / "gan.py"), {}, MNIST).source_sha256
+    write({"lib/rates.py": "RATE = 2 # changed"})
+    assert describe(str(root / "gan.py"), {}, MNIST).source_sha256 != before
+
+
+def test_an_import_inside_a_function_counts(write):
+    text = plugin("def later():\n    from nets.rates import RATE", "0")
+    root = write({"gan.py": text, "nets/rates.py": "RATE = 1"})
+    before = sha256(root / "gan.py")
+    write({"nets/rates.py": "RATE = 2"})
+    assert sha256(root / "gan.py") != before
+
+
+@pytest.mark.parametrize("folder", ["", "site-packages/"])
+def test_what_its_helpers_import_counts(write, folder):
+    root = write(
+        {
+            f"{folder}package/__init__.py": "",
+            f"{folder}package/gan.py": plugin("from .layers import RATE"),
+            f"{folder}package/layers.py": "from .deep import RATE",
+            f"{folder}package/deep.py": "RATE = 1",
+        }
+    )
+    before = sha256(root / f"{folder}package/gan.py")
+    write({f"{folder}package/deep.py": "RATE = 2 # changed"})
+    assert sha256(root / f"{folder}package/gan.py") != before
+
+
+def test_two_plugins_get_their_own_modules_of_one_name(write):
+    root = write(
+        {
+            "a/gan.py": plugin("from layers import RATE"),
+            "a/layers.py": "RATE = 1",
+            "b/gan.py": plugin("from layers import RATE"),
+            "b/layers.py": "RATE = 2",
+        }
+    )
+    assert [rate_of(root / name) for name in ("a/gan.py", "b/gan.py", "a/gan.py")] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("name", ["types", "json", "numpy", "pydantic", "gan_bench"])
+def test_a_file_beside_it_hides_no_installed_module(write, name):
+    root = write({"gan.py": plugin(f"import {name}", "1"), f"{name}.py": "raise RuntimeError"})
+    assert rate_of(root / "gan.py") == 1
+
+
+@pytest.mark.parametrize("name", ["types", "numpy", "my.gan", "my-gan"])
+def test_a_plugin_may_have_the_name_of_a_module_or_none(write, name):
+    root = write({f"{name}.py": plugin("from layers import RATE"), "layers.py": "RATE = 1"})
+    assert rate_of(root / f"{name}.py") == 1
+
+
+def test_a_package_may_have_the_name_of_an_installed_one(write):
+    files = {"numpy/__init__.py": "", "numpy/layers.py": "RATE = 1"}
+    root = write({**files, "numpy/gan.py": plugin("import numpy\nfrom .layers import RATE")})
+    assert rate_of(root / "numpy/gan.py") == 1
+    before = sha256(root / "numpy/gan.py")
+    write({"numpy/layers.py": "RATE = 2"})
+    assert sha256(root / "numpy/gan.py") != before
+
+
+@pytest.mark.process
+def test_a_spawned_process_finds_the_plugin_and_what_is_beside_it(write):
+    files = {"layers.py": "def double(x):\n    return 2 * x", "__init__.py": ""}
+    text = plugin("import layers\nfrom . import layers as same\ndef plus(x): return x + 1", "1")
+    root = write({f"package/{name}": content for name, content in files.items()})
+    write({"package/gan.py": text})
+    module = load_module(plugin_in(root / "package/gan.py", None))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(module.plus, [1]) == [2]
+        assert pool.map(module.layers.double, [1]) == [2]
+        assert pool.map(module.same.double, [1]) == [2]
+
+
+TWO = """
+from gan_bench.testing import FakeTrainer
+
+class Slow(FakeTrainer): pass
+class Fast(FakeTrainer): pass
+Best = Fast
+
+def made(rate):
+    class Made(FakeTrainer): pass
+    return Made
+
+One, Two = made(1), made(2)
+"""
+
+
+def test_a_class_is_part_of_the_name(write):
+    path = write({"my_gan.py": TWO}) / "my_gan.py"
+    found = [plugin_in(path, name) for name in ("Slow", "Fast", "Best", "One", "Two")]
+    assert [i.name for i in found] == [
+        *("my-gan:Slow", "my-gan:Fast", "my-gan:Best", "my-gan:One", "my-gan:Two")
+    ]
+    classes = [load_trainer(implementation) for implementation in found]
+    assert len(set(classes)) == 4 and classes[1] is classes[2]
+    assert found[0].file_name == "my-gan-Slow"
+
+
+def test_several_classes_need_a_name_and_two_names_of_one_class_do_not(write):
+    path = write({"two.py": TWO}) / "two.py"
+    with pytest.raises(
+        UsageError, match=r"it has Slow, Fast, One, Two\. Name one with two.py:CLASS"
+    ):
+        plugin_in(path, None)
+    path = write({"one.py": TWO.partition("def made")[0].replace("class Slow", "class _Slow")})
+    assert plugin_in(path / "one.py", None).attribute == "Fast"
+
+
+@pytest.mark.parametrize("name", ["No", "a.b", "", "x" * 61])
+def test_a_class_that_cannot_be_named_is_refused(write, name):
+    path = write({"my_gan.py": TWO}) / "my_gan.py"
+    with pytest.raises(UsageError):
+        describe_here(f"{path}:{name}", {}, MNIST)

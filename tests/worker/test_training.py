@@ -1,0 +1,248 @@
+"""Training in a worker: the libraries' global generators, and what a trainer may return."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bench import KILLS_ONCE, same_bits
+from gan_bench.results.layout import RunFolder
+
+SHORT = ("--steps", "12", "--samples", "64", "--metrics", "fid", "--keep-samples")
+
+DRAWS = """
+SALT = np.random.rand()
+
+def __init__(self, *args, **kwargs):
+    import random
+    super().__init__(*args, **kwargs)
+    self.offset = random.random() + self.SALT
+    EXTRA
+
+def _step(self, batches, latents):
+    import random
+    bias = self._tensors["generator.2.bias"]
+    noise = np.random.standard_normal(bias.shape) + random.gauss(self.offset, 1)
+    self._tensors["generator.2.bias"] = (bias + 0.01 * noise).astype(bias.dtype)
+    return super()._step(batches, latents)
+
+def sample(self, latents, labels=None):
+    import random
+    np.random.seed(); random.seed()
+    return super().sample(latents)
+
+def weights(self):
+    np.random.rand()
+    return super().weights()
+
+def save(self, path):
+    np.random.shuffle(np.arange(9))
+    super().save(path)
+"""
+"""Draws from Python's and NumPy's global generators, everywhere."""
+
+
+def drawing(extra="pass"):
+    return DRAWS.replace("EXTRA", extra)
+
+
+def killed_once(bench):
+    """Return the method that ends the worker after the third of four chunks, in its first run."""
+    act = "os.kill(os.getpid(), signal.SIGKILL)"
+    return KILLS_ONCE.format(chunk=3, marker=str(bench.folder / "marker"), act=act)
+
+
+def weights_sha256(bench, results):
+    (record,) = bench.records(results).values()
+    assert record["status"] == "ok", record["reason"]
+    return record["weights_sha256"]
+
+
+def test_a_run_that_draws_from_global_generators_repeats_and_differs_by_seed(bench, plugin):
+    target = plugin("draws", drawing())
+    for results in ("one", "other"):
+        options = ("--seeds", "2", "--results", results, "--evaluations", "3")
+        assert bench("run", target, *SHORT, *options).code == 0
+    folders = bench.run_folders("one")
+    for one, other in zip(folders, bench.run_folders("other"), strict=True):
+        same_bits(one, other)
+    records = [json.loads((folder / "record.json").read_text()) for folder in folders]
+    assert len({record["weights_sha256"] for record in records}) == 2
+
+
+def test_sampling_at_other_points_changes_no_weights(bench, plugin):
+    target = plugin("draws", drawing())
+    for evaluations in ("2", "4"):
+        options = ("--evaluations", evaluations, "--results", evaluations)
+        assert bench("run", target, *SHORT, *options).code == 0
+    assert weights_sha256(bench, "2") == weights_sha256(bench, "4")
+
+
+def test_a_resumed_run_goes_on_with_the_global_generators_of_its_checkpoint(bench, plugin):
+    target = plugin("draws", drawing() + killed_once(bench))
+    options = (*SHORT, "--evaluations", "3")
+    assert bench("run", target, *options, "--results", "disturbed").code == 1
+    assert bench("run", target, *options, "--results", "disturbed").code == 0
+    assert bench.records("disturbed")["draws"]["attempts"] == 2
+    assert bench("run", target, *options, "--results", "calm").code == 0
+    same_bits(*bench.run_folders("disturbed"), *bench.run_folders("calm"))
+
+
+def test_a_changed_state_of_the_generators_is_a_damaged_checkpoint(bench, plugin):
+    target = plugin("draws", drawing())
+    assert bench("run", target, *SHORT).code == 0
+    (folder,) = bench.run_folders()
+    (path,) = (folder / "checkpoints").glob("*/random.json")
+    values = json.loads(path.read_text())
+    values["python"][1][0] ^= 1
+    path.write_text(json.dumps(values))
+    (folder / "record.json").unlink()
+    assert bench("run", target, *SHORT).code == 1
+    assert "its checksums do not match" in bench.records()["draws"]["reason"]
+
+
+TORCH = """
+import torch
+SALT = 0.0
+
+def __init__(self, *args, **kwargs):
+    import torch
+    super().__init__(*args, **kwargs)
+    self.layer = torch.nn.Linear(196, 196)
+
+def _step(self, batches, latents):
+    import torch
+    bias = self._tensors["generator.2.bias"]
+    noise = self.layer(torch.rand(196)).detach().numpy()
+    self._tensors["generator.2.bias"] = (bias + 0.01 * noise).astype(bias.dtype)
+    return super()._step(batches, latents)
+
+def sample(self, latents, labels=None):
+    import torch
+    torch.rand(3)
+    return super().sample(latents)
+
+def save(self, path):
+    import torch
+    torch.save(self.layer.state_dict(), path / "layer.pt")
+    super().save(path)
+
+def load(self, path):
+    import torch
+    self.layer.load_state_dict(torch.load(path / "layer.pt"))
+    super().load(path)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_pytorchs_generator_too(bench, plugin):
+    target = plugin("draws", TORCH + killed_once(bench))
+    options = (*SHORT, "--evaluations", "3")
+    assert bench("run", target, *options, "--results", "disturbed").code == 1
+    assert bench("run", target, *options, "--results", "disturbed").code == 0
+    assert bench("run", target, *options, "--results", "calm").code == 0
+    same_bits(*bench.run_folders("disturbed"), *bench.run_folders("calm"))
+    options = (*SHORT, "--evaluations", "4", "--results", "more")
+    assert bench("run", target, *options).code == 0
+    assert weights_sha256(bench, "more") == weights_sha256(bench, "calm")
+
+
+def test_verify_passes_a_trainer_that_draws_from_global_generators(bench, plugin):
+    body = drawing().replace("np.random.seed(); random.seed()", "np.random.rand(9)")
+    done = bench("verify", plugin("draws", body), "--json")
+    checks = json.loads(done.out)
+    assert [check for check in checks if check["status"] != "passed"] == []
+
+
+IRREPRODUCIBLE = {
+    "entropy": "self.offset = int.from_bytes(os.urandom(4)) / 2**32",
+    "clock": "import time; self.offset = time.time_ns() % 1_000_003 / 1e6",
+    "unseeded": "self.offset = np.random.default_rng().random()",
+    "reseeded": "np.random.seed()",
+    "system": "import random; self.offset = random.SystemRandom().random()",
+    "shared": "Plugin.count = getattr(Plugin, 'count', 0) + 1; self.offset = Plugin.count",
+}
+
+
+@pytest.mark.parametrize("name", IRREPRODUCIBLE)
+def test_verify_says_that_a_trainer_does_not_depend_on_its_seed_alone(bench, plugin, name):
+    done = bench("verify", plugin("draws", drawing(IRREPRODUCIBLE[name])), "--json")
+    assert done.code == 1
+    failed = {c["name"]: c["detail"] for c in json.loads(done.out) if c["status"] == "failed"}
+    assert {"same seed", "pieces", "save and load"} <= failed.keys()
+    for name, detail in failed.items():
+        if not name.startswith("field"):
+            assert detail.startswith("Two trainers built with the same arguments differ"), name
+            assert "os.urandom, the time, numpy.random.default_rng() without a seed" in detail
+
+
+TENSORS = """
+import sys
+class Tensor:
+    "Like a tensor: NumPy converts it, and it is no array."
+    def __init__(self, array): self.array = array
+    shape = property(lambda self: self.array.shape)
+    dtype = property(lambda self: self.array.dtype)
+    def __len__(self): return len(self.array)
+    def __array__(self, dtype=None, copy=None): return self.array
+
+def METHOD(self, *arguments):
+    import dataclasses
+    found = super().METHOD(*arguments)
+    wrap = CONVERT
+    if isinstance(found, dict):
+        return {name: wrap(value) for name, value in found.items()}
+    if not dataclasses.is_dataclass(found):
+        return wrap(found)
+    return dataclasses.replace(found, generator=wrap(found.generator))
+"""
+WHAT = {
+    "train": "train returned generator as ",
+    "sample": "sample returned images as ",
+    "weights": "weights returned generator.0.kernel as ",
+}
+
+
+@pytest.mark.parametrize("method", WHAT)
+@pytest.mark.parametrize(
+    ("convert", "kind"),
+    [("self.Tensor", ".Tensor"), ("lambda array: array.tolist()", "list"), ("tuple", "tuple")],
+)
+def test_what_is_no_array_is_one_sentence_that_says_numpy(bench, plugin, method, convert, kind):
+    body = TENSORS.replace("METHOD", method).replace("CONVERT", convert)
+    assert bench("run", plugin("wraps", body), *SHORT).code == 1
+    reason = bench.records()["wraps"]["reason"]
+    assert reason.startswith(WHAT[method]), reason
+    assert f"{kind}, the contract says a NumPy array; convert it, from PyTorch with" in reason
+    assert reason.count("\n") == 0
+
+
+def test_a_trainer_may_report_two_losses(bench, plugin):
+    body = """
+    def train(self, batches, latents):
+        from gan_bench.trainer import Losses
+        losses = super().train(batches, latents)
+        return Losses(losses.generator, losses.discriminator)
+    """
+    target = plugin("critic", body)
+    assert bench("run", target, *SHORT, "--evaluations", "3").code == 0
+    (folder,) = bench.run_folders()
+    losses = np.load(RunFolder(folder).losses)
+    assert np.isfinite(losses[:, :2]).all() and np.isnan(losses[:, 2:]).all()
+    assert bench("report").code == 0
+    page = (bench.folder / "reports/local/report.html").read_text(encoding="utf-8")
+    assert "critic" in page
+    assert bench("show", "critic").code == 0
+    assert bench("export").code == 0
+    assert json.loads(bench("verify", target, "--json").out)
+    done = bench("verify", target, "--json")
+    assert [c for c in json.loads(done.out) if c["status"] != "passed"] == []
+    assert done.code == 0
+
+
+@pytest.mark.parametrize("returned", ["None", "(1, 2)", "{'generator': 1}"])
+def test_what_is_no_losses_is_one_sentence(bench, plugin, returned):
+    assert bench("run", plugin("none", f"def train(self, *_): return {returned}"), *SHORT).code == 1
+    reason = bench.records()["none"]["reason"]
+    assert reason.endswith("the contract says gan_bench.trainer.Losses")
