@@ -9,9 +9,12 @@ for each place within a stride, and `kernel_gradient` one matrix product for eac
 pixels. Both do no more multiplications than the recipe counts.
 """
 
+from collections.abc import Callable
 from functools import partial
+from math import prod
 
 import jax
+import jax.numpy as jnp
 from jax import Array, lax
 
 Padding = tuple[int, int]
@@ -81,9 +84,19 @@ correlate.defvjp(_correlate_forward, _correlate_backward)
 spread.defvjp(_spread_forward, _spread_backward)
 
 
-def _plain(
+def _plain(large: Array, kernel: Array, stride: int, padding: tuple[Padding, Padding]) -> Array:
+    convolution = partial(_convolution, stride=stride, padding=padding)
+    if large.dtype != jnp.float64:
+        return convolution(large, kernel)
+    # XLA takes seconds to compile a small convolution in float64 on a CPU.
+    by_pixel = partial(_by_pixel, stride=stride, padding=padding)
+    return lax.platform_dependent(large, kernel, cpu=by_pixel, default=convolution)
+
+
+def _convolution(
     maps: Array,
     kernel: Array,
+    *,
     stride: int,
     padding: tuple[Padding, Padding],
     dilation: int = 1,
@@ -99,6 +112,19 @@ def _plain(
     )
 
 
+def _by_pixel(
+    large: Array, kernel: Array, *, stride: int, padding: tuple[Padding, Padding]
+) -> Array:
+    rows, columns, _, channels = kernel.shape
+    met, positions = _met(large, (rows, columns), stride, padding)
+    pixels = kernel.reshape(rows * columns, -1, channels)
+    sums = jnp.zeros((prod(positions), channels), large.dtype)
+    sums = lax.fori_loop(
+        0, len(pixels), lambda index, sums: sums + _product(met(index), pixels[index]), sums
+    )
+    return sums.reshape(*positions, channels)
+
+
 def _spread_dilated(
     small: Array, kernel: Array, *, stride: int, padding: Padding, length: int
 ) -> Array:
@@ -106,7 +132,7 @@ def _spread_dilated(
     after = length - (small.shape[1] - 1) * stride - 1 + padding[0]
     around = (before, after)
     flipped = lax.rev(kernel, (0, 1)).swapaxes(2, 3)
-    return _plain(small, flipped, 1, (around, around), dilation=stride)
+    return _convolution(small, flipped, stride=1, padding=(around, around), dilation=stride)
 
 
 def _spread_by_place(
@@ -134,8 +160,8 @@ def _spread_by_place(
             starts = [(last - first[place]) % stride for place in (row, column)]
             part = flipped[starts[0] :: stride, starts[1] :: stride]
             columns.append(_plain(small, part, 1, (around[row], around[column])))
-        rows.append(jax.numpy.stack(columns, 3))
-    places = jax.numpy.stack(rows, 2)  # (n, count, stride, count, stride, channels)
+        rows.append(jnp.stack(columns, 3))
+    places = jnp.stack(rows, 2)  # (n, count, stride, count, stride, channels)
     maps = places.reshape(len(small), count * stride, count * stride, kernel.shape[2])
     return maps[:, :length, :length]
 
@@ -145,7 +171,8 @@ def _gradient_dilated(
 ) -> Array:
     kernel = jax.ShapeDtypeStruct((size, size, large.shape[3], small.shape[3]), large.dtype)
     transposed = jax.linear_transpose(
-        lambda kernel: _plain(large, kernel, stride, (padding, padding)), kernel
+        lambda kernel: _convolution(large, kernel, stride=stride, padding=(padding, padding)),
+        kernel,
     )
     (gradient,) = transposed(small)
     return gradient
@@ -154,25 +181,39 @@ def _gradient_dilated(
 def _gradient_by_pixel(
     large: Array, small: Array, *, size: int, stride: int, padding: Padding
 ) -> Array:
-    images, length, _, channels = large.shape
-    positions = small.shape[1]
-    # Large maps as (place in a stride, place in a stride, n, rows, columns, channels).
-    count = positions + (size - 1) // stride
-    around = (padding[0], count * stride - padding[0] - length, 0)
-    padded = lax.pad(
-        large, jax.numpy.zeros((), large.dtype), ((0, 0, 0), around, around, (0, 0, 0))
-    )
-    places = padded.reshape(images, count, stride, count, stride, channels)
-    places = places.transpose(2, 4, 0, 1, 3, 5)
+    met, _ = _met(large, (size, size), stride, (padding, padding))
     gradients = small.reshape(-1, small.shape[3]).T
+    pixels = lax.map(lambda index: _product(gradients, met(index)), jnp.arange(size * size))
+    return pixels.reshape(size, size, small.shape[3], large.shape[3]).swapaxes(2, 3)
 
-    def of_pixel(index: Array) -> Array:
-        row, column = index // size, index % size
+
+def _met(
+    large: Array, size: tuple[int, int], stride: int, padding: tuple[Padding, Padding]
+) -> tuple[Callable[[Array], Array], tuple[int, int, int]]:
+    """Return what a kernel's pixel meets, (positions, channels), and (n, rows, columns) of these.
+
+    Slices with a stride are slow, too. So the maps become (place in a stride, place in a stride, n,
+    rows, columns, channels).
+    """
+    images, *lengths, channels = large.shape
+    around, counts, positions = [(0, 0, 0)], [], []
+    for length, side, (before, after) in zip(lengths, size, padding, strict=True):
+        positions.append((length + before + after - side) // stride + 1)
+        counts.append(positions[-1] + (side - 1) // stride)
+        around.append((before, counts[-1] * stride - before - length, 0))
+    padded = lax.pad(large, jnp.zeros((), large.dtype), (*around, (0, 0, 0)))
+    places = padded.reshape(images, counts[0], stride, counts[1], stride, channels)
+    places = places.transpose(2, 4, 0, 1, 3, 5)
+
+    def met(index: Array) -> Array:
+        row, column = index // size[1], index % size[1]
         start = (row % stride, column % stride, 0, row // stride, column // stride, 0)
-        met = lax.dynamic_slice(places, start, (1, 1, images, positions, positions, channels))
-        return jax.numpy.matmul(
-            gradients, met.reshape(-1, channels), precision=lax.Precision.HIGHEST
+        return lax.dynamic_slice(places, start, (1, 1, images, *positions, channels)).reshape(
+            -1, channels
         )
 
-    pixels = lax.map(of_pixel, jax.numpy.arange(size * size))
-    return pixels.reshape(size, size, small.shape[3], channels).swapaxes(2, 3)
+    return met, (images, *positions)
+
+
+def _product(first: Array, second: Array) -> Array:
+    return jnp.matmul(first, second, precision=lax.Precision.HIGHEST)
