@@ -181,15 +181,24 @@ def _gradient_dilated(
 def _gradient_by_pixel(
     large: Array, small: Array, *, size: int, stride: int, padding: Padding
 ) -> Array:
+    channels, across = large.shape[3], small.shape[3]
+    if stride == 1 and across < channels:
+        # The same sums, with the narrow maps where a slice is taken for each pixel.
+        around = (size - 1 - padding[0], size - 1 - padding[1])
+        turned = _gradient_by_pixel(small, large, size=size, stride=1, padding=around)
+        return lax.rev(turned, (0, 1)).swapaxes(2, 3)
     met, _ = _met(large, (size, size), stride, (padding, padding))
-    gradients = small.reshape(-1, small.shape[3]).T
+    gradients = small.reshape(-1, across).T
+    if channels == 1:
+        slices = jnp.concatenate([met(index) for index in range(size * size)], 1)
+        return _product(gradients, slices).reshape(across, size, size, 1).transpose(1, 2, 3, 0)
     pixels = lax.map(lambda index: _product(gradients, met(index)), jnp.arange(size * size))
-    return pixels.reshape(size, size, small.shape[3], large.shape[3]).swapaxes(2, 3)
+    return pixels.reshape(size, size, across, channels).swapaxes(2, 3)
 
 
 def _met(
     large: Array, size: tuple[int, int], stride: int, padding: tuple[Padding, Padding]
-) -> tuple[Callable[[Array], Array], tuple[int, int, int]]:
+) -> tuple[Callable[[Array | int], Array], tuple[int, int, int]]:
     """Return what a kernel's pixel meets, (positions, channels), and (n, rows, columns) of these.
 
     Slices with a stride are slow, too. So the maps become (place in a stride, place in a stride, n,
@@ -205,7 +214,7 @@ def _met(
     places = padded.reshape(images, counts[0], stride, counts[1], stride, channels)
     places = places.transpose(2, 4, 0, 1, 3, 5)
 
-    def met(index: Array) -> Array:
+    def met(index: Array | int) -> Array:
         row, column = index // size[1], index % size[1]
         start = (row % stride, column % stride, 0, row // stride, column // stride, 0)
         return lax.dynamic_slice(places, start, (1, 1, images, *positions, channels)).reshape(
