@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gan_bench.data.draws import batches, training_latents
+from gan_bench.data.draws import batches, step_draws
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
 from gan_bench.recipe import Recipe
@@ -22,14 +22,9 @@ def build(name: str, images: np.ndarray, labels: np.ndarray, device: str) -> tup
     return recipe, trainer
 
 
-def feed(recipe: Recipe, images: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the batches and the latents of a run's first steps, the arguments of ``train``."""
+def feed(recipe: Recipe, images: int, steps: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the batches and the draws of a run's first steps, the arguments of ``train``."""
     window = {"seed": 0, "first_step": 0, "steps": steps, "batch_size": recipe.batch_size}
     rows = batches(**window, real_batches_per_step=recipe.real_batches_per_step, images=images)
-    latents = training_latents(
-        **window,
-        draws=recipe.draws_per_step,
-        latent_size=recipe.latent_size,
-        distribution=recipe.latent_distribution,
-    )
-    return rows, latents
+    draws = recipe.draws().items()
+    return rows, {name: step_draws(name, draw, **window, classes=1) for name, draw in draws}

@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 
 from gan_bench import data
+from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.registry import registered
-from gan_bench.system.processes import worker_environment
 
 SHORT = ("--steps", "4", "--evaluations", "2", "--samples", "1000", "--device", "cpu")
 
@@ -34,11 +34,10 @@ def bare_trainer(name: str) -> None:
     train = data.load("mnist-5k").train
     recipe, trainer = build(name, train.images, train.labels, "cpu")
     batches = np.zeros((4, recipe.real_batches_per_step, recipe.batch_size), np.int64)
-    latents = np.zeros(
-        (4, recipe.draws_per_step, recipe.batch_size, recipe.latent_size), np.float32
-    )
+    shape = (4, recipe.draws_per_step, recipe.batch_size, recipe.latent_size)
+    draws = {"latents": np.zeros(shape, np.float32)}
     trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
-    trainer.train(batches, latents)
+    trainer.train(batches, draws)
     trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
     with tempfile.TemporaryDirectory() as folder:
         trainer.save(Path(folder))

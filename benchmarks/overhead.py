@@ -21,12 +21,11 @@ from pathlib import Path
 
 from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request
+from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.registry import registered
-from gan_bench.system.processes import worker_environment
 
 
 def measure(name: str, rounds: int, steps: int) -> None:
-    from gan_bench.data.draws import batches, training_latents
     from gan_bench.results.events import EventWriter, read_events
     from gan_bench.results.layout import RunFolder
     from gan_bench.worker.__main__ import heartbeat
@@ -41,24 +40,15 @@ def measure(name: str, rounds: int, steps: int) -> None:
         run.spec.write_text(spec.model_dump_json())
         worker = Training(run, EventWriter(run.events))
         worker.setup()
-        recipe = worker.recipe
-        order = {"seed": 0, "first_step": 0, "steps": steps, "batch_size": recipe.batch_size}
-        rows = batches(
-            **order, real_batches_per_step=recipe.real_batches_per_step, images=len(worker.images)
-        )
-        latents = training_latents(
-            **order,
-            draws=recipe.draws_per_step,
-            latent_size=recipe.latent_size,
-            distribution=recipe.latent_distribution,
-        )
+        recipe = worker.inputs.recipe
+        rows, draws = worker.inputs.batches(0, steps), worker.inputs.draws(0, steps)
         times: dict[str, list[float]] = {"worker": [], "bare": []}
         with heartbeat(worker.events, lambda: worker.step, sys.stderr):
             worker.chunk()
             for turn in range(rounds):
                 for kind in ("worker", "bare") if turn % 2 else ("bare", "worker"):
                     started = time.perf_counter()
-                    worker.chunk() if kind == "worker" else worker.trainer.train(rows, latents)
+                    worker.chunk() if kind == "worker" else worker.trainer.train(rows, draws)
                     times[kind].append(time.perf_counter() - started)
         chunks = [event for event in read_events(run.events) if event["event"] == "chunk"]
         within = [event["seconds"] for event in chunks[1:]]

@@ -22,9 +22,9 @@ from pathlib import Path
 
 from bare import build, feed
 from gan_bench import data
+from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.registry import registered
 from gan_bench.system.devices import default_threads
-from gan_bench.system.processes import worker_environment
 
 KINDS = (
     ("convolutions", re.compile(r"conv", re.I)),

@@ -304,7 +304,9 @@ class _ResultsWriter:
         done = spec.steps if failed_at is None else failed_at // spec.chunk_steps * spec.chunk_steps
         reached = [step for step in spec.evaluation_steps if step <= done and status != "error"]
         step = (failed_at or 0) + 1
-        last = f"gan_bench.worker.training.Diverged: a loss was not finite at step {step}"
+        last = (
+            f"gan_bench.worker.training.Diverged: the loss generator was not finite at step {step}"
+        )
         tail = {
             "ok": None,
             "diverged": LOG_TAIL.format(last=last),

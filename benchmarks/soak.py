@@ -44,12 +44,12 @@ class Plugin(FakeTrainer):
         super().__init__(*arguments, seed=seed, **more)
         self.fault = FAULTS[seed // {every} % len(FAULTS)] if seed % {every} == 0 else None
 
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
         if self.fault == "raises": raise ValueError("as asked")
         if self.fault == "exits": os._exit(3)
         if self.fault == "killed": os.kill(os.getpid(), signal.SIGKILL)
-        if self.fault == "nan": losses.generator[0] = float("nan")
+        if self.fault == "nan": losses["generator"][0] = float("nan")
         if self.fault == "memory": raise MemoryError
         if self.fault == "stops": os.kill(os.getpid(), signal.SIGSTOP)
         if self.fault == "prints": print("x" * 5_000_000)

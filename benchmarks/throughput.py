@@ -28,11 +28,11 @@ from pathlib import Path
 from bare import build, feed
 from gan_bench import data
 from gan_bench.errors import UsageError
+from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
 from gan_bench.system import calibration as probe
 from gan_bench.system.devices import check_device, default_threads
-from gan_bench.system.processes import worker_environment
 
 _WARM_UP = 5
 """Steps, one at a time: a graph is compiled or recorded in one of the first."""

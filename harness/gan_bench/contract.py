@@ -6,44 +6,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.errors import GanBenchError
-from gan_bench.trainer import LOSS_COLUMNS, Losses
-
-_OPTIONAL = frozenset({"d_real", "d_fake"})
-
-
-class ContractError(GanBenchError):
-    """A trainer returned something that breaks the contract."""
+from gan_bench.errors import ContractError
+from gan_bench.recipe import Recipe
+from gan_bench.trainer import declared_losses, kind_of
 
 
-def loss_table(losses: Losses, steps: int, dtype: str) -> NDArray[np.float32]:
-    """Return losses as float32 (steps, 4), with NaN in columns that the trainer does not report.
+def loss_table(losses: object, steps: int, recipe: Recipe) -> NDArray[np.float32]:
+    """Return losses as float32 (steps, losses), in the order in which the recipe declares them.
 
-    ``dtype`` is the recipe's; the trainer must return losses in it.
+    Columns of optional losses that the trainer does not report are NaN.
 
     Raises
     ------
     ContractError
-        A required column is missing, or a column has the wrong shape or dtype.
+        A declared loss is missing, one is not declared, or one has the wrong shape or dtype.
     """
-    if not all(hasattr(losses, name) for name in LOSS_COLUMNS):
-        raise ContractError(
-            f"train returned {_kind(losses)}, the contract says gan_bench.trainer.Losses"
-        )
-    table = np.full((steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
-    for column, name in enumerate(LOSS_COLUMNS):
-        values = getattr(losses, name)
-        if values is None and name in _OPTIONAL:
-            continue
+    table = np.full((steps, len(recipe.losses)), np.nan, dtype=np.float32)
+    for name, values in declared_losses(losses, recipe, "train").items():
         if (values := _array(f"train returned {name}", values)).shape != (steps,):
             raise ContractError(
                 f"train returned {name} of {values.shape}, the contract says ({steps},)"
             )
-        if values.dtype != dtype:
+        if values.dtype != recipe.dtype:
             raise ContractError(
-                f"train returned {name} as {values.dtype}, not the recipe's {dtype}"
+                f"train returned {name} as {values.dtype}, not the recipe's {recipe.dtype}"
             )
-        table[:, column] = values
+        table[:, recipe.losses.index(name)] = values
     return table
 
 
@@ -70,7 +58,9 @@ def check_weights(weights: object) -> dict[str, NDArray[Any]]:
         It is something else.
     """
     if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
-        raise ContractError(f"weights returned {_kind(weights)}, the contract says arrays by name")
+        raise ContractError(
+            f"weights returned {kind_of(weights)}, the contract says arrays by name"
+        )
     for name, tensor in weights.items():
         _array(f"weights returned {name}", tensor)
     return weights
@@ -80,15 +70,10 @@ def _array(what: str, values: object) -> NDArray[Any]:
     if isinstance(values, np.ndarray):
         return values
     raise ContractError(
-        f"{what} as {_kind(values)}, the contract says a NumPy array; convert it, from PyTorch "
+        f"{what} as {kind_of(values)}, the contract says a NumPy array; convert it, from PyTorch "
         "with .detach().cpu().numpy(), from Keras or TensorFlow with .numpy(), else with "
         "numpy.asarray"
     )
-
-
-def _kind(values: object) -> str:
-    kind = type(values)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
 def weights_sha256(weights: dict[str, NDArray[Any]]) -> str:

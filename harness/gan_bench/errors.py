@@ -15,6 +15,10 @@ class UsageError(GanBenchError):
     """Bad input: an unknown name, a value out of range, an unusable file (exit code 2)."""
 
 
+class ContractError(GanBenchError):
+    """A trainer returned something that breaks the contract."""
+
+
 class UnreadableFile(UsageError):
     """A stored file cannot be read, is damaged, or was written by another version of gan-bench."""
 

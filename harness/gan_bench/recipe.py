@@ -1,10 +1,39 @@
 """The base of all recipes: a GAN's hyperparameters, initial weights and cost; no framework."""
 
-from typing import ClassVar, Literal, Self, get_args
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+LOSSES: Final = ("generator", "discriminator", "d_real", "d_fake")
+"""The losses of a recipe that declares no others."""
+OPTIONAL_LOSSES: Final = frozenset({"d_real", "d_fake"})
+"""Batch means of sigmoid(D(x)) and sigmoid(D(G(z))) in the discriminator's update. A trainer may
+leave them out, and they may be NaN."""
+Distribution = Literal["normal", "uniform", "uniform01", "classes"]
+"""N(0, I), uniform in [-1, 1), uniform in [0, 1), or classes of the data set, each as likely."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A random array that the harness draws for each step."""
+
+    shape: tuple[int, ...] = ()
+    """Shape of one element of a batch."""
+    count: int = 1
+    """Batches of it in a step."""
+    distribution: Distribution = "normal"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        numbers = (self.count, *self.shape)
+        if not all(type(number) is int and number >= 1 for number in numbers):
+            raise ValueError(f"count and shape have to be whole numbers from 1 on: {self}")
+        if self.distribution not in get_args(Distribution):
+            known = ", ".join(get_args(Distribution))
+            raise ValueError(f"the distribution has to be one of {known}: {self}")
 
 
 class Recipe(BaseModel):
@@ -27,6 +56,19 @@ class Recipe(BaseModel):
 
     source: ClassVar[str] = ""
     """Where the recipe comes from."""
+
+    losses: ClassVar[tuple[str, ...]] = LOSSES
+    """The names of the losses that ``train`` returns. All but `OPTIONAL_LOSSES` are required, and a
+    run whose values of one of these are not finite has diverged."""
+
+    networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
+    """The networks of which ``weights`` returns the tensors."""
+
+    sampler: ClassVar[str] = "generator"
+    """The network that samples, such as an average of the generator's weights."""
+
+    conditional: ClassVar[bool] = False
+    """Whether samples depend on labels: ``sample`` and ``forward`` then get them."""
 
     batch_size: int = Field(ge=1, description="images in a batch")
     latent_size: int = Field(default=100, ge=1, description="dimensions of a latent vector")
@@ -67,6 +109,14 @@ class Recipe(BaseModel):
     def draws_per_step(self) -> int:
         """Batches of latents that one step consumes."""
         return 1
+
+    def draws(self) -> dict[str, Draw]:
+        """Return what is random in a step, by name, besides the batches of real images.
+
+        The harness draws it, so that all implementations of the recipe train on the same numbers.
+        A name has a random stream of its own: another draw beside it changes no number.
+        """
+        return {"latents": Draw((self.latent_size,), self.draws_per_step, self.latent_distribution)}
 
     @property
     def images_per_step(self) -> int:

@@ -9,6 +9,7 @@ libraries: these are seeded, kept in checkpoints, and restored after every other
 """
 
 import contextlib
+import hashlib
 import importlib
 import random
 import sys
@@ -32,7 +33,14 @@ class Stream(IntEnum):
     PARITY = 7
 
 
-def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:
+def stream_of(name: str) -> int:
+    """Return the stream of a draw of a step by its name; never that of a `Stream` but latents'."""
+    if name == "latents":
+        return Stream.TRAINING_LATENTS
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) | 1 << 63
+
+
+def generator(seed: int, stream: int, index: int = 0) -> np.random.Generator:
     """Return a generator whose numbers depend only on the three arguments.
 
     Parameters
@@ -40,7 +48,7 @@ def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:
     seed
         0 <= seed < 2**64.
     stream
-        Purpose of the numbers.
+        Purpose of the numbers: a `Stream`, or that of a draw, see `stream_of`.
     index
         0 <= index < 2**64, such as a step, an epoch or a tensor.
     """

@@ -1,30 +1,34 @@
 """The contract between the harness and an implementation of a GAN.
 
 The harness controls what must be equal for all implementations: initial weights, data and batch
-order, latents, seeds, the clock, evaluation points, checkpoints. A trainer controls what makes it
-fast: the input pipeline on the device, compilation, memory layout.
+order, latents and all other draws, seeds, the clock, evaluation points, checkpoints. A trainer
+controls what makes it fast: the input pipeline on the device, compilation, memory layout.
 """
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.errors import UsageError
-from gan_bench.recipe import Recipe
+from gan_bench.errors import ContractError, UsageError
+from gan_bench.recipe import OPTIONAL_LOSSES, Recipe
+from gan_bench.text import listed
 
+CONTRACT_VERSION: Final = 2
+"""A trainer class may state it as ``contract_version``."""
 T = TypeVar("T")
 Weights = Mapping[str, NDArray[np.generic]]
 """Tensors by canonical name, in canonical layouts.
 
-``generator.<i>.<tensor>`` and ``discriminator.<i>.<tensor>``, where ``<i>`` counts the layers that
-have tensors, in forward order. A further network, such as an average of the generator's weights,
-has a name of its own instead. Tensors: see `TENSORS`, and the trainer's ``own_tensors``. Layouts:
-convolution and transposed convolution (height, width, in, out), where ``in`` is the number of input
-channels; dense (in, out). Feature maps are flattened and unflattened in NHWC order.
+``<network>.<i>.<tensor>``, where ``<network>`` is one of the recipe's `networks` and ``<i>`` counts
+the layers that have tensors, in forward order. Tensors: see `TENSORS`, and the trainer's
+``own_tensors``. Layouts: convolution and transposed convolution (height, width, in, out), where
+``in`` is the number of input channels; dense (in, out). Feature maps are flattened and unflattened
+in NHWC order.
 """
 
 NETWORKS = ("generator", "discriminator")
@@ -53,22 +57,6 @@ def is_given(name: str) -> bool:
 
 class Unsupported(Exception):
     """Raised by a trainer that cannot do exactly what the run asks for."""
-
-
-@dataclass(frozen=True)
-class Losses:
-    """The losses of one call of ``train``; each array has shape (steps,) and the recipe's dtype.
-
-    ``generator`` and ``discriminator`` are the losses that the recipe minimises. If a step updates
-    a network several times, they are the mean over these updates. ``d_real`` and ``d_fake`` are the
-    batch means of sigmoid(D(x)) and sigmoid(D(G(z))) in the discriminator's update, or None if the
-    implementation does not report them.
-    """
-
-    generator: NDArray[np.floating]
-    discriminator: NDArray[np.floating]
-    d_real: NDArray[np.floating] | None = None
-    d_fake: NDArray[np.floating] | None = None
 
 
 @runtime_checkable
@@ -120,14 +108,20 @@ class Trainer(Protocol):
         ...
 
     def set_weights(self, weights: Weights) -> None:
-        """Replace every tensor of both networks; leave the optimisers' state unchanged."""
+        """Replace every tensor of all networks; leave the optimisers' state unchanged.
+
+        Of networks other than generator and discriminator, ``weights`` may have no tensors: these
+        stay as they are.
+        """
         ...
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
-        """Return copies of every tensor of both networks, on the host, in the recipe's dtype."""
+        """Return copies of every tensor of all networks, on the host, in the recipe's dtype."""
         ...
 
-    def train(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Losses:
+    def train(
+        self, batches: NDArray[np.int64], draws: Mapping[str, NDArray[Any]]
+    ) -> Mapping[str, NDArray[np.floating]]:
         """Train one step for each row; return when the device is idle again.
 
         Do not synchronise with the device inside the loop. Consecutive calls continue each other:
@@ -137,8 +131,16 @@ class Trainer(Protocol):
         ----------
         batches
             int64 (steps, recipe.real_batches_per_step, batch_size): indices into ``images``.
-        latents
-            float32 (steps, recipe.draws_per_step, batch_size, latent_size), used in that order.
+        draws
+            By the names in ``recipe.draws()``: float32 (steps, count, batch_size, *shape), or int64
+            for classes. ``draws["latents"]`` has the latents, used in that order.
+
+        Returns
+        -------
+        mapping
+            The losses by the names in ``recipe.losses``, each of shape (steps,) and the recipe's
+            dtype. If a step updates a network several times, its loss is the mean over these
+            updates. ``d_real`` and ``d_fake`` may be missing.
         """
         ...
 
@@ -147,20 +149,27 @@ class Trainer(Protocol):
     ) -> NDArray[np.uint8]:
         """Return G(latents) as uint8 (n, height, width, channels) for any n >= 1.
 
-        The generator runs in inference mode; outputs become grey levels by
+        G is the recipe's `sampler`. ``labels``, int64 (n,), are given exactly where the recipe is
+        conditional. The network runs in inference mode; outputs become grey levels by
         clip(round(127.5 (x + 1)), 0, 255). Each image depends, to the bit, only on the weights and
-        its own row of latents, and the call changes no state. Kernels may round differently at
+        its own latents and label, and the call changes no state. Kernels may round differently at
         other batch sizes, so compute in batches of one fixed shape.
         """
         ...
 
     def forward(
-        self, latents: NDArray[np.float32], images: NDArray[np.float32], training: bool
+        self,
+        latents: NDArray[np.float32],
+        images: NDArray[np.float32],
+        training: bool,
+        labels: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC in [-1, 1] and D(images) as logits of shape (n,).
 
-        Used by ``gan-bench parity`` only. ``images`` are float NHWC in [-1, 1]; there may be any
-        number of images and of latents. If ``training`` is true, batch normalisation uses the
+        Used by ``gan-bench parity`` and ``gan-bench verify`` only. G is the recipe's `sampler`.
+        ``images`` are float NHWC in [-1, 1]; there may be any number of images and of latents. If
+        the recipe is conditional there are equally many, and ``labels``, int64 (n,), are those of
+        both. If ``training`` is true, batch normalisation uses the
         batch's statistics; dropout is always off. The call changes no moving statistics, optimiser
         state or random state.
         """
@@ -185,24 +194,149 @@ class Trainer(Protocol):
         ...
 
 
-LOSS_COLUMNS = ("generator", "discriminator", "d_real", "d_fake")
+def _no_environment(*, threads: int, deterministic: bool) -> dict[str, str]:
+    return {}
 
 
-def reported_losses(losses: Sequence[T | None], trainer: type) -> dict[str, T]:
-    """Return the losses of an update by name, without those that are left out or None.
+@dataclass(frozen=True)
+class Framework:
+    """What the harness must know of a framework before a process imports it.
+
+    An entry point of the group ``gan_bench.frameworks``, named as in implementations' names, leads
+    to an instance, in a module that does not import the framework.
+    """
+
+    packages: tuple[str, ...]
+    """Distributions that must be installed; their versions are part of a run's identity."""
+    install: str
+    """The command that installs them."""
+    module: str
+    """The module whose import fails if the installation is broken."""
+    environment: Callable[..., dict[str, str]] = _no_environment
+    """Called with ``threads=`` and ``deterministic=``; returns environment variables of a worker:
+    the threads of each operation, float32 as it is, no more GPU memory than is used."""
+    gpus: Callable[[], int] = lambda: 0
+    """Imports the framework and returns the number of GPUs that it can use."""
+
+
+def declared_losses(returned: object, recipe: type[Recipe] | Recipe, what: str) -> dict[str, Any]:
+    """Return the losses that ``what`` returned, in the order in which the recipe declares them.
+
+    Raises
+    ------
+    ContractError
+        They are not by name, a required one is missing, or one is not declared.
+    """
+    declared = recipe.losses
+    if not isinstance(returned, Mapping):
+        example = ", ".join(f'"{name}": ...' for name in declared if name not in OPTIONAL_LOSSES)
+        raise ContractError(
+            f"{what} returned {kind_of(returned)}; return the losses by name, such as {{{example}}}"
+        )
+    found = {name: loss for name, loss in returned.items() if loss is not None}
+    unknown = [str(name) for name in found if name not in declared]
+    if unknown:
+        raise ContractError(
+            f"{what} returned the loss {listed(unknown)}, which the recipe does not declare: its "
+            f"losses are {listed(declared)}"
+        )
+    missing = [name for name in declared if name not in found and name not in OPTIONAL_LOSSES]
+    if missing:
+        raise ContractError(
+            f"{what} did not return the loss {listed(missing)}, which the recipe declares in its "
+            "losses"
+        )
+    return {name: found[name] for name in declared if name in found}
+
+
+def check_labels(
+    labels: NDArray[np.int64] | None, recipe: Recipe, classes: int
+) -> list[NDArray[np.int64]]:
+    """Return the labels that a network gets, in a list that is empty for an unconditional recipe.
 
     Raises
     ------
     UsageError
-        There are too many, or the generator's or the discriminator's is missing.
+        The recipe is conditional and there are no labels, or one is not below ``classes``.
     """
-    found = {
-        name: loss for name, loss in zip(LOSS_COLUMNS, losses, strict=False) if loss is not None
-    }
-    if len(losses) > len(LOSS_COLUMNS) or not set(NETWORKS) <= found.keys():
+    if not recipe.conditional:
+        return []
+    if labels is None:
+        raise UsageError("The recipe is conditional: its samples need labels.")
+    if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
         raise UsageError(
-            f"The update of {trainer.__name__} has to return the losses of generator and "
-            "discriminator, and after them d_real and d_fake, if it reports these; it returned "
-            f"{len(losses)} values."
+            f"The labels are {labels.min()} to {labels.max()}; those of the training images are "
+            f"0 to {classes - 1}."
         )
-    return found
+    return [labels]
+
+
+def kind_of(value: object) -> str:
+    """Return a value's type in words, such as ``tuple`` or ``torch.Tensor``."""
+    kind = type(value)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def contract_problem(trainer: type) -> str | None:
+    """Return why a trainer class does not fit this version of the contract, or None.
+
+    A class without ``contract_version`` has version 1 if its ``train``, or the ``update`` that a
+    framework's base class calls, takes ``latents`` instead of ``draws``.
+    """
+    version = getattr(trainer, "contract_version", None)
+    old = [name for name in ("train", "update") if _second_parameter(trainer, name) == "latents"]
+    if (version is None and not old) or (version == CONTRACT_VERSION and not old):
+        return None
+    return (
+        f"{trainer.__name__} has version {1 if old else version} of the contract, this gan-bench "
+        f"uses version {CONTRACT_VERSION}: train(batches, draws), or update(real, draws), gets "
+        'draws["latents"] and returns the losses by name, such as {"generator": ..., '
+        '"discriminator": ...}.'
+    )
+
+
+def _second_parameter(trainer: type, method: str) -> str | None:
+    try:
+        names = list(inspect.signature(getattr(trainer, method)).parameters)
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return names[2] if len(names) > 2 else None  # after self
+
+
+_NO_LOSSES = frozenset({"run_id", "step"})
+"""Columns of the table of losses."""
+
+
+def losses_problem(names: object) -> str | None:
+    """Return why these cannot be the names of a recipe's losses, or None."""
+    if problem := _names_problem(names):
+        return problem
+    assert isinstance(names, tuple)
+    if not set(names) - OPTIONAL_LOSSES:
+        return "it has no loss that a network minimises"
+    reserved = sorted(_NO_LOSSES & set(names))
+    return f"no loss can be called {reserved[0]}" if reserved else None
+
+
+def _names_problem(names: object) -> str | None:
+    if not isinstance(names, tuple) or not all(
+        isinstance(name, str) and name.isidentifier() for name in names
+    ):
+        return f"it has to be a tuple of names of letters, digits and underscores, and is {names!r}"
+    if len(set(names)) != len(names):
+        return f"it has a name twice: {listed(names)}"
+    return None
+
+
+def declaration_problem(recipe: type[Recipe]) -> str | None:
+    """Return what is wrong with the names that a recipe class declares, or None."""
+    if problem := losses_problem(recipe.losses):
+        return f"{recipe.__name__}.losses: {problem}"
+    if problem := _names_problem(recipe.networks):
+        return f"{recipe.__name__}.networks: {problem}"
+    if recipe.sampler not in recipe.networks:
+        return (
+            f"{recipe.__name__}.sampler is {recipe.sampler!r}, which is none of its networks: "
+            f"{listed(recipe.networks)}"
+        )
+    return None

@@ -17,25 +17,38 @@ from numpy.typing import NDArray
 
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
-from gan_bench.trainer import LOSS_COLUMNS, Losses, Unsupported, Weights
-from gan_bench_jax.framework import DETERMINISTIC
-from gan_bench_jax.layers import ConvTranspose, PointToMap
+from gan_bench.trainer import (
+    CONTRACT_VERSION,
+    TENSORS,
+    Unsupported,
+    Weights,
+    check_labels,
+    declared_losses,
+    is_given,
+)
+from gan_bench_jax.framework import deterministic_kernels
 
 # Parity needs float64, which JAX otherwise turns to float32. Dtypes are explicit everywhere.
 jax.config.update("jax_enable_x64", True)
 
-# Steps and samples are made in arrays of one size, the rest of them padded: one executable serves
-# any number of them, and kernels of other sizes round otherwise.
+# Steps and samples are made in arrays of one size, the last padded: one executable serves any
+# number of them, and kernels of other sizes round otherwise.
 _STEPS = 64
 _SAMPLE_BATCH = 128
 
-_TENSORS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
-"""In canonical order; layers keep them under these names and in the canonical layouts."""
+# What Flax calls otherwise, by layer.
+_SCALES = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
+_NAMES: dict[type[nnx.Module], dict[str, str]] = {
+    **dict.fromkeys((nnx.BatchNorm, nnx.GroupNorm, nnx.InstanceNorm), _SCALES),
+    **dict.fromkeys((nnx.LayerNorm, nnx.RMSNorm), _SCALES),
+    nnx.Embed: {"embedding": "embeddings"},
+    nnx.PReLU: {"negative_slope": "alpha"},
+}
 
-Parts = dict[str, nnx.Module]
-"""Both networks and both optimisers, by the trainer's attribute."""
 Draws = Mapping[str, Array]
-"""What a step draws, by the recipe's name for it; ``latents`` are (draws, batch, latent)."""
+"""What a step draws, by the recipe's name for it; ``latents`` are (count, batch, latent)."""
+State = Any
+"""The arrays of a trainer's parts, as `flax.nnx.split` gives them."""
 
 
 class JaxTrainer(ABC):
@@ -44,10 +57,17 @@ class JaxTrainer(ABC):
     The uint8 images stay on the device, where a step gathers its batches by index. The steps of a
     call of `train` are one compiled loop, to which the networks and optimisers are handed over, and
     from which the losses come back at its end. Trainers of equal classes and recipes share it.
+
+    Further networks, optimisers, ``nnx.Rngs``, variables and arrays that are attributes of the
+    trainer, such as an average of the generator's weights, are part of its checkpoints, and the
+    networks part of its weights.
     """
 
     framework: ClassVar[str] = "jax"
     recipe_class: ClassVar[type[Recipe]]
+    contract_version: ClassVar[int] = CONTRACT_VERSION
+    own_tensors: ClassVar[Mapping[str, str]] = {}
+    """See `gan_bench.trainer.Trainer`; by the attribute of the layer that has the variable."""
 
     generator: nnx.Module
     discriminator: nnx.Module
@@ -65,23 +85,40 @@ class JaxTrainer(ABC):
         seed: int,
     ) -> None:
         if os.environ.get("GAN_BENCH_DETERMINISTIC") == "1":
-            _ask_for_the_same_bits()
+            # Here too, for whoever builds a trainer without the environment of a worker.
+            os.environ.update(deterministic_kernels())
         self.recipe = recipe
         self.planned_steps = planned_steps
+        self.seed = seed
+        self.classes = int(labels.max()) + 1
         self.device = _device(device)
         with jax.default_device(self.device):
             # Of JAX's generators the one that compiles in a fraction of the others' time.
             self.random = nnx.Rngs(jax.random.key(seed, impl="rbg"))
             self.build_networks()
-            for name in ("generator", "discriminator"):
-                setattr(self, name, _as_dtype(getattr(self, name), recipe.dtype))
+            for network in self._networks().values():
+                nnx.update(network, _as_dtype(nnx.state(network), recipe.dtype))
             self.build_optimisers()
-        self._take(self._parts())
+        absent = [name for name in recipe.networks if name not in self._networks()]
+        if absent:
+            raise UsageError(
+                f"{type(self).__name__} has no {absent[0]}, which is in its recipe's networks: "
+                "build_networks has to set it."
+            )
+        for _ in self._canonical_variables():
+            pass  # raises if a variable has no name
+        self._take(nnx.state(self._parts()))
         self.images = jax.device_put(np.array(images), self.device)
+        self.labels = jax.device_put(np.array(labels), self.device)
 
     @abstractmethod
     def build_networks(self) -> None:
-        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits (n,))."""
+        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits (n,)).
+
+        If the recipe is conditional, both take labels int64 (n,), below ``self.classes``, as a
+        second argument. A network that the recipe's ``sampler`` names samples instead of
+        ``generator``.
+        """
 
     @abstractmethod
     def build_optimisers(self) -> None:
@@ -89,175 +126,285 @@ class JaxTrainer(ABC):
 
     @abstractmethod
     def update(self, real: list[Array], draws: Draws) -> dict[str, Array]:
-        """Make one step and return its losses by name; traced once for equal classes and recipes.
+        """Make one step and return the losses that the recipe declares, by name.
 
-        Of the trainer it may use ``recipe`` and what `build_networks` and `build_optimisers` set.
+        It is traced once for all trainers of equal attributes. The trainer that it gets has no
+        ``images``, ``labels``, ``device`` and ``seed``.
+
+        A loss of several updates has one element for each; their mean is recorded.
 
         Parameters
         ----------
         real
             Batches of real images, NHWC in [-1, 1].
         draws
-            What the step draws, by name.
+            What the recipe declares, by name: ``draws["latents"]`` is (count, batch, latent). If
+            the recipe is conditional, ``draws["real_labels"]`` has the labels of ``real``, int64
+            (count, batch).
         """
 
-    def train(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Losses:
-        """Train one step for each row and return when the device is idle again."""
-        return Losses(**self._train(batches, {"latents": latents}))
-
-    def _train(
-        self, batches: NDArray[np.int64], draws: Mapping[str, NDArray[np.generic]]
+    def train(
+        self, batches: NDArray[np.int64], draws: Mapping[str, NDArray[Any]]
     ) -> dict[str, NDArray[np.floating]]:
-        pieces = []
+        """Train one step for each row and return when the device is idle again."""
+        given = [batches, *(draws[name] for name in self.recipe.draws())]
+        graph, state = nnx.split(self._parts())
+        traced, pieces = _Traced(self), []
         for start in range(0, len(batches), _STEPS):
-            count = min(_STEPS, len(batches) - start)
-            padded = [
-                _padded(array[start : start + count], _STEPS)
-                for array in (batches, *draws.values())
-            ]
+            padded = [_padded(array[start : start + _STEPS], _STEPS) for array in given]
             rows, *drawn = jax.device_put(padded, self.device)
-            parts, losses = _steps(
-                type(self),
-                self.recipe,
-                self._parts(),
-                self.images,
-                rows,
-                dict(zip(draws, drawn, strict=True)),
-                count,
+            count = min(_STEPS, len(batches) - start)
+            state, losses = _steps(
+                traced, graph, state, self.images, self.labels, rows, drawn, count
             )
-            vars(self).update(parts)
-            pieces.append({name: values[:count] for name, values in losses.items()})
+            pieces.append((losses, count))
+        self._take(state)
         return {
-            name: np.concatenate([np.asarray(piece[name]) for piece in pieces])
-            for name in pieces[0]
+            name: np.concatenate([np.asarray(losses[name])[:count] for losses, count in pieces])
+            for name in pieces[0][0]
         }
 
     def sample(
         self, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None
     ) -> NDArray[np.uint8]:
         """Return G(latents) as uint8 NHWC, in inference mode."""
-        padded = _padded(latents, -(-len(latents) // _SAMPLE_BATCH) * _SAMPLE_BATCH)
-        images = [
-            _samples(self.generator, jax.device_put(chunk, self.device))
-            for chunk in padded.reshape(-1, _SAMPLE_BATCH, latents.shape[1])
-        ]
+        graph, state = nnx.split(self._networks()[self.recipe.sampler])
+        columns = (latents, *check_labels(labels, self.recipe, self.classes))
+        images = []
+        for start in range(0, len(latents), _SAMPLE_BATCH):
+            chunk = [
+                _padded(rows[start : start + _SAMPLE_BATCH], _SAMPLE_BATCH) for rows in columns
+            ]
+            images.append(_samples(graph, state, *jax.device_put(chunk, self.device)))
         return np.concatenate([np.asarray(made) for made in images])[: len(latents)]
 
     def forward(
-        self, latents: NDArray[np.float32], images: NDArray[np.float32], training: bool
+        self,
+        latents: NDArray[np.float32],
+        images: NDArray[np.float32],
+        training: bool,
+        labels: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC and D(images) as logits, leaving no state behind."""
-        networks = {"generator": latents, "discriminator": images}
-        made, logits = (
-            _outputs(getattr(self, name), jax.device_put(entering, self.device), training)
-            for name, entering in networks.items()
-        )
+        classes = check_labels(labels, self.recipe, self.classes)
+        outputs = []
+        for name, entering in ((self.recipe.sampler, latents), ("discriminator", images)):
+            given = jax.device_put([entering, *classes], self.device)
+            outputs.append(_outputs(*nnx.split(self._networks()[name]), training, *given))
+        made, logits = outputs
         return np.array(made), np.array(logits)
 
     def set_weights(self, weights: Weights) -> None:
-        """Replace every tensor of both networks; optimiser state is left as it is."""
-        variables = dict(self._canonical_variables())
-        if variables.keys() != weights.keys():
+        """Replace every tensor of both networks; optimiser state is left as it is.
+
+        Further networks and the vectors of spectral normalisation, which a recipe does not have to
+        know, stay as they are if ``weights`` lacks them.
+        """
+        variables = {name: found for name, *found in self._canonical_variables()}
+        different = {
+            name for name in variables.keys() ^ weights.keys() if name in weights or is_given(name)
+        }
+        if different:
             raise UsageError(
                 f"{type(self).__name__} has other tensors than these weights: only one has "
-                f"{', '.join(sorted(variables.keys() ^ weights.keys()))}."
+                f"{', '.join(sorted(different))}."
             )
-        for name, variable in variables.items():
-            if variable.shape != weights[name].shape:
-                raise UsageError(
-                    f"{name} has the shape {variable.shape}, not {weights[name].shape}."
-                )
-            tensor = np.array(weights[name], variable.dtype)
+        for name, (variable, layer) in variables.items():
+            if name not in weights:
+                continue
+            tensor = _canonical(layer, np.array(weights[name], variable.dtype))
+            if variable.shape != tensor.shape:
+                shape = _canonical(layer, np.empty(variable.shape)).shape
+                raise UsageError(f"{name} has the shape {shape}, not {weights[name].shape}.")
             variable.set_value(jax.device_put(tensor, self.device))
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
-        """Return copies of every tensor of both networks, on the host."""
-        return {name: np.array(variable[...]) for name, variable in self._canonical_variables()}
+        """Return copies of every tensor of all networks, on the host."""
+        return {
+            name: np.array(_canonical(layer, np.asarray(variable[...])), order="C")
+            for name, variable, layer in self._canonical_variables()
+        }
 
     def save(self, path: Path) -> None:
         """Write networks, optimisers and dropout's random state below the folder ``path``."""
-        leaves = jax.tree.leaves_with_path(self._parts())
+        leaves = jax.tree.leaves_with_path(nnx.state(self._parts()))
         np.savez(path / "state.npz", **{_name(key): _plain(leaf) for key, leaf in leaves})
 
     def load(self, path: Path) -> None:
         """Restore what ``save`` wrote, on any device."""
-        with np.load(path / "state.npz", allow_pickle=False) as state:
+        with np.load(path / "state.npz", allow_pickle=False) as saved:
 
-            def restored(key: Any, leaf: Array) -> Array:
-                saved = state[_name(key)]
+            def restored(key: Any, leaf: Array) -> Any:
+                value = saved[_name(key)]
                 if _is_key(leaf):
-                    return jax.random.wrap_key_data(saved, impl=jax.random.key_impl(leaf))
-                return saved
+                    return jax.random.wrap_key_data(value, impl=jax.random.key_impl(leaf))
+                return value
 
-            self._take(jax.tree.map_with_path(restored, self._parts()))
+            self._take(jax.tree.map_with_path(restored, nnx.state(self._parts())))
 
     def multiply_adds(self) -> dict[str, int]:
-        """Return those of a forward pass of one image, from the layers' kernels and maps."""
+        """Return those of a forward pass of one image, from the operations that JAX traces."""
         shapes = {
             "generator": (1, self.recipe.latent_size),
             "discriminator": (1, *self.images.shape[1:]),
         }
-        return {name: _multiply_adds(getattr(self, name), shapes[name]) for name in shapes}
+        given = [np.zeros(1, np.int64)] if self.recipe.conditional else []
+        counts = {}
+        for name, shape in shapes.items():
+            split = nnx.split(self._networks()[name])
+            jaxpr = jax.make_jaxpr(_outputs, static_argnums=(0, 2))(
+                *split, False, np.zeros(shape, self.recipe.dtype), *given
+            )
+            counts[name] = _multiply_adds(jaxpr.jaxpr)
+        return counts
 
-    def _parts(self) -> Parts:
-        names = ("generator", "discriminator", "generator_optimiser", "discriminator_optimiser")
-        return {name: getattr(self, name) for name in names}
+    def _parts(self) -> dict[str, Any]:
+        """Return what has arrays: networks, optimisers, random numbers, variables."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in _OWN
+            and any(isinstance(leaf, Array | np.ndarray) for leaf in jax.tree.leaves(value))
+        }
 
-    def _take(self, parts: Parts) -> None:
-        vars(self).update(jax.device_put(parts, self.device))
+    def _take(self, state: State) -> None:
+        parts = self._parts()
+        nnx.update(parts, jax.device_put(state, self.device))
+        vars(self).update(parts)  # arrays that are attributes
 
-    def _canonical_variables(self) -> Iterator[tuple[str, nnx.Variable[Array]]]:
-        for name in ("generator", "discriminator"):
-            tensors = [
-                [
-                    (key, found)
-                    for key in _TENSORS
-                    if (found := getattr(layer, key, None)) is not None
-                ]
-                for layer in getattr(self, name).layers
-            ]
-            for index, with_tensors in enumerate(filter(None, tensors)):
-                for key, variable in with_tensors:
-                    yield f"{name}.{index}.{key}", variable
+    def _networks(self) -> dict[str, nnx.Module]:
+        found = {name: part for name, part in _named(vars(self)) if isinstance(part, nnx.Module)}
+        first = {name: found[name] for name in ("generator", "discriminator") if name in found}
+        return first | {name: part for name, part in found.items() if name != "random"}
+
+    def _canonical_variables(self) -> Iterator[tuple[str, nnx.Variable[Array], nnx.Module]]:
+        """Yield every variable of the networks, with its layer, once, a tied one by its first name.
+
+        Raises
+        ------
+        UsageError
+            A variable has no name, or two have the same.
+        """
+        seen: set[int] = set()
+        for name, network in self._networks().items():
+            index = 0
+            found: dict[str, tuple[nnx.Variable[Array], nnx.Module]] = {}
+            for path, layer in _layers(network, name):
+                for attribute, variable in _variables(layer):
+                    if id(variable) in seen:
+                        continue
+                    seen.add(id(variable))
+                    tensor = self._tensor(layer, attribute)
+                    if tensor is None or tensor in found:
+                        raise UsageError(
+                            f"The tensor {path}.{attribute} of {type(self).__name__} has no name "
+                            "of its own among the weights; name it in the class's own_tensors, "
+                            f'such as own_tensors = {{"{attribute}": "scale"}}.'
+                        )
+                    found[tensor] = variable, layer
+                if isinstance(layer, nnx.SpectralNorm):
+                    continue  # its vector belongs to the layer in it, which is the next
+                for tensor, (variable, owner) in found.items():
+                    yield f"{name}.{index}.{tensor}", variable, owner
+                index += bool(found)
+                found = {}
+
+    def _tensor(self, layer: nnx.Module, attribute: str) -> str | None:
+        names = dict(zip(TENSORS, TENSORS, strict=True))
+        for kind, other in _NAMES.items():
+            names |= other if isinstance(layer, kind) else {}
+        return (names | self.own_tensors).get(attribute)
+
+
+_OWN = frozenset({"images", "labels", "device", "seed"})
+"""Attributes of a trainer that are no parts of it and on which no executable depends."""
+
+
+class _Traced:
+    """What an executable depends on besides shapes; trainers with equal ones share it."""
+
+    def __init__(self, trainer: JaxTrainer) -> None:
+        self.trainer_class = type(trainer)
+        self.parts = frozenset(trainer._parts())
+        self.fixed = {
+            name: value
+            for name, value in vars(trainer).items()
+            if name not in _OWN and name not in self.parts
+        }
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Traced) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.trainer_class, self.fixed["recipe"]))
+
+    def step(
+        self, parts: dict[str, Any], real: list[Array], draws: Draws
+    ) -> tuple[State, dict[str, Array]]:
+        """Let a trainer of these parts make a step; return their state and the losses."""
+        trainer = object.__new__(self.trainer_class)
+        vars(trainer).update(self.fixed, **parts)
+        what = f"the update of {self.trainer_class.__name__}"
+        losses = declared_losses(trainer.update(real, draws), trainer.recipe, what)
+        for name, value in self.fixed.items():
+            if vars(trainer)[name] is not value:
+                raise UsageError(
+                    f"{self.trainer_class.__name__}.{name} changes in the update, which JAX traces "
+                    "once, so it would keep one value; make it a JAX array."
+                )
+        state = nnx.state({name: vars(trainer)[name] for name in parts})
+        return state, {name: jnp.mean(loss) for name, loss in losses.items()}
 
 
 @partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
 def _steps(
-    trainer_class: type[JaxTrainer],
-    recipe: Recipe,
-    parts: Parts,
+    traced: _Traced,
+    graph: Any,
+    state: State,
     images: Array,
+    labels: Array,
     batches: Array,
-    draws: Draws,
+    given: list[Array],
     count: Array,
-) -> tuple[Parts, dict[str, Array]]:
-    """Make the first ``count`` of the steps; return the parts and the losses of each step."""
+) -> tuple[State, dict[str, Array]]:
+    """Make the first ``count`` of the steps; return the state and the losses of each step."""
+    recipe: Recipe = traced.fixed["recipe"]
+    reported: dict[str, None] = {}
 
     def step(
-        index: Array, carried: tuple[Parts, dict[str, Array]]
-    ) -> tuple[Parts, dict[str, Array]]:
-        parts, losses = carried
-        trainer = object.__new__(trainer_class)
-        vars(trainer).update(parts, recipe=recipe)
+        index: Array, carried: tuple[State, dict[str, Array]]
+    ) -> tuple[State, dict[str, Array]]:
+        state, losses = carried
         real = [images[batch].astype(recipe.dtype) / 127.5 - 1.0 for batch in batches[index]]
-        drawn = {name: _cast(draw[index], recipe.dtype) for name, draw in draws.items()}
-        made = trainer.update(real, drawn)
-        losses = {name: values.at[index].set(made[name]) for name, values in losses.items()}
-        return trainer._parts(), losses
+        draws = {
+            name: _cast(draw[index], recipe.dtype)
+            for name, draw in zip(recipe.draws(), given, strict=True)
+        }
+        if recipe.conditional:
+            draws["real_labels"] = labels[batches[index]]
+        state, found = traced.step(nnx.merge(graph, state), real, draws)
+        reported.update(dict.fromkeys(found))
+        return state, losses | {
+            name: losses[name].at[index].set(loss.astype(recipe.dtype))
+            for name, loss in found.items()
+        }
 
-    losses = {name: jnp.zeros(len(batches), recipe.dtype) for name in LOSS_COLUMNS}
-    return lax.fori_loop(0, count, step, (parts, losses))
+    losses = {name: jnp.zeros(len(batches), recipe.dtype) for name in recipe.losses}
+    state, losses = lax.fori_loop(0, count, step, (state, losses))
+    return state, {name: losses[name] for name in reported}
 
 
-@jax.jit
-def _samples(generator: nnx.Module, latents: Array) -> Array:
-    images = _in_mode(generator, training=False)(_cast(latents, _dtype(generator)))
+@partial(jax.jit, static_argnums=0)
+def _samples(graph: Any, state: State, latents: Array, *labels: Array) -> Array:
+    network = nnx.merge(graph, state)
+    images = _in_mode(network, training=False)(_cast(latents, _dtype(network)), *labels)
     return jnp.clip(jnp.round((images + 1.0) * 127.5), 0.0, 255.0).astype(jnp.uint8)
 
 
-@partial(jax.jit, static_argnums=2)
-def _outputs(network: nnx.Module, entering: Array, training: bool) -> Array:
-    return _in_mode(network, training=training)(_cast(entering, _dtype(network)))
+@partial(jax.jit, static_argnums=(0, 2))
+def _outputs(graph: Any, state: State, training: bool, entering: Array, *labels: Array) -> Array:
+    network = nnx.merge(graph, state)
+    return _in_mode(network, training=training)(_cast(entering, _dtype(network)), *labels)
 
 
 def cross_entropy(logits: Array, real: bool) -> Array:
@@ -278,24 +425,77 @@ def _in_mode(network: nnx.Module, *, training: bool) -> nnx.Module:
     return network
 
 
-def _multiply_adds(network: nnx.Module, shape: tuple[int, ...]) -> int:
-    counts = []
-
-    def walk(network: nnx.Module, maps: Array) -> None:
-        for layer in _in_mode(network, training=False).layers:
-            outputs = layer(maps)
-            if hasattr(layer, "kernel"):
-                # A kernel meets each position of the output, a transposed one of the input.
-                met = maps if isinstance(layer, ConvTranspose | PointToMap) else outputs
-                counts.append(prod(layer.kernel.shape) * prod(met.shape[1:-1]))
-            maps = outputs
-
-    jax.eval_shape(walk, network, jax.ShapeDtypeStruct(shape, _dtype(network)))
-    return sum(counts)
+def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``."""
+    for name, value in values.items():
+        if isinstance(value, list | tuple | nnx.List):
+            yield from _named({f"{name}_{index}": item for index, item in enumerate(value)})
+        elif isinstance(value, dict):
+            yield from _named({f"{name}_{key}": item for key, item in value.items()})
+        else:
+            yield name, value
 
 
-def _as_dtype(network: nnx.Module, dtype: str) -> nnx.Module:
-    return jax.tree.map(partial(_cast, dtype=dtype), network)
+def _layers(layer: nnx.Module, path: str) -> Iterator[tuple[str, nnx.Module]]:
+    """Yield a layer and all layers in it, in the order in which their attributes were set."""
+    yield path, layer
+    for name, value in vars(layer).items():
+        inner = value if isinstance(value, list | tuple) else [value]
+        inner = list(value.values()) if isinstance(value, dict) else inner
+        for index, part in enumerate(inner):
+            if isinstance(part, nnx.Module):
+                yield from _layers(
+                    part, f"{path}.{name}" + (f".{index}" if part is not value else "")
+                )
+
+
+def _variables(layer: nnx.Module) -> Iterator[tuple[str, nnx.Variable[Array]]]:
+    """Yield a layer's own variables except random numbers' and counts."""
+    for name, value in vars(layer).items():
+        inner = value if isinstance(value, dict) else {name: value}
+        for key, variable in inner.items():
+            counts = isinstance(variable, nnx.RngState) or not (
+                isinstance(variable, nnx.Param) or getattr(variable, "ndim", 0)
+            )
+            if isinstance(variable, nnx.Variable) and not counts:
+                yield (key[-1] if isinstance(key, tuple) else key), variable
+
+
+def _canonical(layer: nnx.Module, tensor: NDArray[Any]) -> NDArray[Any]:
+    """Return a tensor in the canonical layout, or one in that layout in the layer's."""
+    if isinstance(layer, nnx.ConvTranspose) and tensor.ndim > 1:
+        if layer.transpose_kernel:
+            return tensor.swapaxes(-1, -2)
+        return np.flip(tensor, range(tensor.ndim - 2))  # it does not turn its kernel around
+    return tensor
+
+
+def _multiply_adds(jaxpr: Any) -> int:
+    total = 0
+    for operation in jaxpr.eqns:
+        inputs = [variable.aval for variable in operation.invars]
+        (output, *_) = [variable.aval for variable in operation.outvars]
+        if operation.primitive is lax.dot_general_p:
+            (contracted, _), _ = operation.params["dimension_numbers"]
+            total += prod(output.shape) * prod(inputs[0].shape[axis] for axis in contracted)
+        elif operation.primitive is lax.conv_general_dilated_p:
+            # A kernel meets each position of the output, a transposed one of the input.
+            numbers, dilated = operation.params["dimension_numbers"], False
+            dilated = max(operation.params["lhs_dilation"]) > 1
+            met, axes = (
+                (inputs[0], numbers.lhs_spec[2:]) if dilated else (output, numbers.out_spec[2:])
+            )
+            total += prod(inputs[1].shape) * prod(met.shape[axis] for axis in axes)
+        elif "branches" in operation.params:  # for each platform; all have as many
+            total += _multiply_adds(operation.params["branches"][-1].jaxpr)
+        else:
+            inner = [value for value in operation.params.values() if hasattr(value, "eqns")]
+            total += sum(_multiply_adds(value) for value in inner)
+    return total
+
+
+def _as_dtype(state: State, dtype: str) -> State:
+    return jax.tree.map(partial(_cast, dtype=dtype), state)
 
 
 def _cast(values: Array, dtype: Any) -> Array:
@@ -320,13 +520,6 @@ def _plain(leaf: Array) -> NDArray[np.generic]:
 
 def _is_key(leaf: Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _ask_for_the_same_bits() -> None:
-    # Here too, for whoever builds a trainer without the environment of a worker.
-    flags, flag = os.environ.get("XLA_FLAGS", ""), DETERMINISTIC["XLA_FLAGS"]
-    if flag not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {flag}".strip()
 
 
 def _device(name: str) -> jax.Device:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
+    CONTRACT_VERSION,
     TENSORS,
-    Losses,
     Unsupported,
     Weights,
+    check_labels,
+    declared_losses,
     is_given,
-    reported_losses,
 )
 from gan_bench_keras.layers import Dropout
 from gan_bench_keras.placement import device_name, floatx
@@ -55,6 +56,7 @@ class KerasTrainer(ABC):
 
     framework: ClassVar[str] = "keras"
     recipe_class: ClassVar[type[Recipe]]
+    contract_version: ClassVar[int] = CONTRACT_VERSION
     own_tensors: ClassVar[Mapping[str, str]] = {}
     """See `gan_bench.trainer.Trainer`; by the variable's name."""
 
@@ -90,63 +92,82 @@ class KerasTrainer(ABC):
         with tf.device(self.device), floatx(recipe.dtype):
             # A variable, not a constant: TensorFlow gathers uint8 on a GPU from variables only.
             self.images = tf.Variable(images, trainable=False)
+            self.labels = tf.constant(labels)
+            self.classes = int(labels.max()) + 1
             self.build_networks()
             self.build_optimisers()
+        absent = [name for name in recipe.networks if name not in self._networks()]
+        if absent:
+            raise UsageError(
+                f"{type(self).__name__} has no {absent[0]}, which is in its recipe's networks: "
+                "build_networks has to set it."
+            )
         for _ in self._canonical_variables():
             pass  # raises if a variable has no name
         self._step  # noqa: B018 - traced now: not a part of training
 
     @abstractmethod
     def build_networks(self) -> None:
-        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits (n,))."""
+        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits (n,)).
+
+        If the recipe is conditional, both take a list of two: their input, and labels int64 (n,),
+        below ``self.classes``. A network that the recipe's ``sampler`` names samples instead of
+        ``generator``.
+        """
 
     @abstractmethod
     def build_optimisers(self) -> None:
         """Set ``generator_optimiser`` and ``discriminator_optimiser``."""
 
     @abstractmethod
-    def update(self, real: list[tf.Tensor], latents: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Make one step and return its `Losses`, in their order; traced once.
+    def update(self, real: list[tf.Tensor], draws: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Make one step and return the losses that the recipe declares, by name; traced once.
 
-        The last two are optional. A loss of several updates has one element for each; their mean is
-        recorded.
+        A loss of several updates has one element for each; their mean is recorded.
 
         Parameters
         ----------
         real
             Batches of real images, NHWC in [-1, 1].
-        latents
-            (draws, batch, latent).
+        draws
+            What the recipe declares, by name: ``draws["latents"]`` is (count, batch, latent). If
+            the recipe is conditional, ``draws["real_labels"]`` has the labels of ``real``, int64
+            (count, batch).
         """
 
-    def train(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Losses:
+    def train(
+        self, batches: NDArray[np.int64], draws: Mapping[str, NDArray[Any]]
+    ) -> dict[str, NDArray[np.floating]]:
         """Train one step for each row and return when the device is idle again."""
         with tf.device(self.device):
-            indices, draws = tf.constant(batches), tf.constant(latents)
-            losses = [self._step(indices[step], draws[step]) for step in range(len(batches))]
+            given = [tf.constant(batches), *(tf.constant(draws[n]) for n in self.recipe.draws())]
+            losses = [self._step(*(array[step] for array in given)) for step in range(len(batches))]
             columns = tf.stack(losses).numpy().T.copy()
-            return Losses(**dict(zip(self._reported, columns, strict=True)))
+            return dict(zip(self._reported, columns, strict=True))
 
     def sample(
         self, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None
     ) -> NDArray[np.uint8]:
         """Return G(latents) as uint8 NHWC, in inference mode."""
-        padded = np.pad(latents, ((0, -len(latents) % _SAMPLE_BATCH), (0, 0)))
+        columns = (latents, *check_labels(labels, self.recipe, self.classes))
+        chunks = zip(*map(_sample_batches, columns), strict=True)
         with tf.device(self.device):
-            images = [
-                self._sample(tf.constant(chunk)).numpy()
-                for chunk in padded.reshape(-1, _SAMPLE_BATCH, latents.shape[1])
-            ]
+            images = [self._sample(*map(tf.constant, chunk)).numpy() for chunk in chunks]
         return np.concatenate(images)[: len(latents)]
 
     def forward(
-        self, latents: NDArray[np.float32], images: NDArray[np.float32], training: bool
+        self,
+        latents: NDArray[np.float32],
+        images: NDArray[np.float32],
+        training: bool,
+        labels: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC and D(images) as logits, leaving no state behind."""
-        networks = (self.generator, self.discriminator)
+        networks = (self._networks()[self.recipe.sampler], self.discriminator)
         kept = [[variable.numpy() for variable in network.variables] for network in networks]
+        columns = (latents, images, *check_labels(labels, self.recipe, self.classes))
         with tf.device(self.device):
-            made, logits = self._forward[training](tf.constant(latents), tf.constant(images))
+            made, logits = self._forward[training](*map(tf.constant, columns))
         for network, values in zip(networks, kept, strict=True):
             for variable, value in zip(network.variables, values, strict=True):
                 variable.assign(value)
@@ -208,18 +229,31 @@ class KerasTrainer(ABC):
         return self._traced(
             self._one_step,
             tf.TensorSpec((recipe.real_batches_per_step, recipe.batch_size), tf.int64),
-            tf.TensorSpec(
-                (recipe.draws_per_step, recipe.batch_size, recipe.latent_size), tf.float32
+            *(
+                tf.TensorSpec(
+                    (draw.count, recipe.batch_size, *draw.shape),
+                    tf.int64 if draw.distribution == "classes" else tf.float32,
+                )
+                for draw in recipe.draws().values()
             ),
             compiled=self.compiles(self.device),
         )
 
     @cached_property
     def _sample(self) -> Callable[..., tf.Tensor]:
+        network = self._networks()[self.recipe.sampler]
         return self._traced(
-            lambda latents: _to_bytes(self.generator(self._cast(latents), training=False)),
+            lambda *given: _to_bytes(network(self._entering(*given), training=False)),
             tf.TensorSpec((_SAMPLE_BATCH, self.recipe.latent_size), tf.float32),
+            *self._labels_of(_SAMPLE_BATCH),
         )
+
+    def _labels_of(self, count: int | None) -> list[tf.TensorSpec]:
+        return [tf.TensorSpec((count,), tf.int64)] if self.recipe.conditional else []
+
+    def _entering(self, values: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor | list[tf.Tensor]:
+        """Return what a network takes."""
+        return [self._cast(values), *labels] if labels else self._cast(values)
 
     @cached_property
     def _forward(self) -> dict[bool, Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
@@ -228,6 +262,7 @@ class KerasTrainer(ABC):
                 partial(self._outputs, training=training),
                 tf.TensorSpec((None, self.recipe.latent_size), tf.float32),
                 tf.TensorSpec((None, *self.images.shape[1:]), tf.float32),
+                *self._labels_of(None),
             )
             for training in (False, True)
         }
@@ -247,19 +282,27 @@ class KerasTrainer(ABC):
             for name in ("generator", "discriminator")
         }
 
-    def _one_step(self, batches: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
+    def _one_step(self, batches: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
         real = [self._gather(batch) for batch in tf.unstack(batches)]
-        found = reported_losses(self.update(real, self._cast(latents)), type(self))
+        draws = {
+            name: self._cast(values) if values.dtype.is_floating else values
+            for name, values in zip(self.recipe.draws(), given, strict=True)
+        }
+        if self.recipe.conditional:
+            draws["real_labels"] = tf.gather(self.labels, batches)
+        what = f"the update of {type(self).__name__}"
+        found = declared_losses(self.update(real, draws), self.recipe, what)
         self._reported = tuple(found)
         losses = [tf.convert_to_tensor(loss, self.dtype) for loss in found.values()]
         return tf.stack([tf.reduce_mean(loss) if loss.shape.rank else loss for loss in losses])
 
     def _outputs(
-        self, latents: tf.Tensor, images: tf.Tensor, training: bool
+        self, latents: tf.Tensor, images: tf.Tensor, *labels: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        network = self._networks()[self.recipe.sampler]
         with self._without_dropout():
-            made = self.generator(self._cast(latents), training=training)
-            logits = self.discriminator(self._cast(images), training=training)
+            made = network(self._entering(latents, *labels), training=training)
+            logits = self.discriminator(self._entering(images, *labels), training=training)
         return made, logits
 
     @contextmanager
@@ -414,6 +457,13 @@ def _multiply_adds(layer: keras.Layer) -> int:
     transposed = isinstance(layer, keras.layers.Conv2DTranspose)
     _, *positions, _ = (layer.input if transposed else layer.output).shape
     return prod(layer.kernel.shape) * prod(positions)
+
+
+def _sample_batches(column: NDArray[Any]) -> NDArray[Any]:
+    """Return the rows in batches, the last padded."""
+    rest = [(0, 0)] * (column.ndim - 1)
+    padded = np.pad(column, [(0, -len(column) % _SAMPLE_BATCH), *rest])
+    return padded.reshape(-1, _SAMPLE_BATCH, *column.shape[1:])
 
 
 def _to_bytes(images: tf.Tensor) -> tf.Tensor:

@@ -31,11 +31,9 @@ class Baseline(SimultaneousTrainer):
                 layers.Conv2DTranspose(2 * channels, 5, 1, "same", use_bias=False),
                 BatchNorm(recipe),  # 7 x 7
                 layers.LeakyReLU(slope),
-                *self.after_first(2 * channels),
                 layers.Conv2DTranspose(channels, 5, 2, "same", use_bias=False),
                 BatchNorm(recipe),  # 14 x 14
                 layers.LeakyReLU(slope),
-                *self.after_second(channels),
                 layers.Conv2DTranspose(1, 5, 2, "same", use_bias=False),
                 layers.Activation("tanh"),  # 28 x 28
             ]
@@ -50,22 +48,11 @@ class Baseline(SimultaneousTrainer):
                 layers.Conv2D(2 * channels, 5, 2, "same"),
                 layers.LeakyReLU(slope),  # 7 x 7
                 Dropout(recipe.dropout, self.seed, 1),
-                *self.last_layers(2 * channels),
+                layers.Flatten(),
+                layers.Dense(1),
                 layers.Reshape(()),  # logits (batch,)
             ]
         )
-
-    def after_first(self, channels: int) -> list[keras.Layer]:
-        """Return the layers after the generator's first transposed convolution."""
-        return []
-
-    def after_second(self, channels: int) -> list[keras.Layer]:
-        """Return the layers after the generator's second transposed convolution."""
-        return []
-
-    def last_layers(self, channels: int) -> list[keras.Layer]:
-        """Return the discriminator's layers from its 7 x 7 maps on."""
-        return [layers.Flatten(), layers.Dense(1)]
 
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""

@@ -57,11 +57,11 @@ class Dcgan(KerasTrainer):
         self.generator_optimiser = Adam(self.generator, self.recipe, rate)
         self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)
 
-    def update(self, real: list[tf.Tensor], latents: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def update(self, real: list[tf.Tensor], draws: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Update the discriminator, then the generator against it, with the same fakes."""
         (images,) = real
         with tf.GradientTape() as generator_tape:
-            fakes = self.generator(latents[0], training=True)  # (batch, 28, 28, 1)
+            fakes = self.generator(draws["latents"][0], training=True)  # (batch, 28, 28, 1)
 
             with tf.GradientTape() as tape:
                 real_logits = self.discriminator(images, training=True)
@@ -74,6 +74,9 @@ class Dcgan(KerasTrainer):
             generator_loss = cross_entropy(self.discriminator(fakes, training=True), True)
         descend(generator_tape, generator_loss, self.generator, self.generator_optimiser)
 
-        d_real = tf.reduce_mean(tf.sigmoid(real_logits))
-        d_fake = tf.reduce_mean(tf.sigmoid(fake_logits))
-        return generator_loss, discriminator_loss, d_real, d_fake
+        return {
+            "generator": generator_loss,
+            "discriminator": discriminator_loss,
+            "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),
+            "d_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
+        }

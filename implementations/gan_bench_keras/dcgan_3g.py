@@ -15,16 +15,21 @@ class Dcgan3g(Dcgan):
     recipe_class: ClassVar[type[dcgan_3g.Dcgan3g]] = dcgan_3g.Dcgan3g
     recipe: dcgan_3g.Dcgan3g
 
-    def update(self, real: list[tf.Tensor], latents: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def update(self, real: list[tf.Tensor], draws: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Update the discriminator p times, then the generator k times, each on fresh noise."""
-        noise, steps = tf.unstack(latents), self.recipe.discriminator_steps
+        noise, steps = tf.unstack(draws["latents"]), self.recipe.discriminator_steps
         judged = [
             self.update_discriminator(images, draw)
             for images, draw in zip(real, noise[:steps], strict=True)
         ]
         generator_losses = [self.update_generator(draw) for draw in noise[steps:]]
         discriminator_loss, d_real, d_fake = tf.unstack(tf.reduce_mean(tf.stack(judged), 0))
-        return tf.reduce_mean(tf.stack(generator_losses)), discriminator_loss, d_real, d_fake
+        return {
+            "generator": tf.reduce_mean(tf.stack(generator_losses)),
+            "discriminator": discriminator_loss,
+            "d_real": d_real,
+            "d_fake": d_fake,
+        }
 
     def update_discriminator(self, images: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Make one update; return the loss and the means of D(x) and D(G(z)), (3,)."""

@@ -16,28 +16,48 @@ class Enhanced(Baseline):
     recipe_class: ClassVar[type[enhanced.Enhanced]] = enhanced.Enhanced
     recipe: enhanced.Enhanced
 
-    def after_first(self, channels: int) -> list[keras.Layer]:
-        """Return the layers after the generator's first transposed convolution."""
-        return self.more(channels)  # 7 x 7
-
-    def after_second(self, channels: int) -> list[keras.Layer]:
-        """Return the layers after the generator's second transposed convolution."""
-        return self.more(channels)  # 14 x 14
-
-    def last_layers(self, channels: int) -> list[keras.Layer]:
-        """Return the discriminator's layers from its 7 x 7 maps on."""
-        return [
-            layers.Conv2D(2 * channels, 3, 2, "same"),
-            layers.LeakyReLU(self.recipe.leaky_relu_slope),  # 4 x 4
-            Dropout(self.recipe.dropout, self.seed, 2),
-            layers.Flatten(),
-            layers.Dense(1),
-        ]
-
-    def more(self, channels: int) -> list[keras.Layer]:
-        """Return one convolution more, with its normalisation and activation."""
-        return [
-            layers.Conv2D(channels, 3, 1, "same", use_bias=False),
-            BatchNorm(self.recipe),
-            layers.LeakyReLU(self.recipe.leaky_relu_slope),
-        ]
+    def build_networks(self) -> None:
+        """Build both networks."""
+        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        channels = recipe.generator_channels
+        self.generator = keras.Sequential(
+            [
+                keras.Input((recipe.latent_size,)),
+                layers.Dense(7 * 7 * 4 * channels, use_bias=False),
+                BatchNorm(recipe),
+                layers.LeakyReLU(slope),
+                layers.Reshape((7, 7, 4 * channels)),
+                layers.Conv2DTranspose(2 * channels, 5, 1, "same", use_bias=False),
+                BatchNorm(recipe),
+                layers.LeakyReLU(slope),
+                layers.Conv2D(2 * channels, 3, 1, "same", use_bias=False),
+                BatchNorm(recipe),  # 7 x 7
+                layers.LeakyReLU(slope),
+                layers.Conv2DTranspose(channels, 5, 2, "same", use_bias=False),
+                BatchNorm(recipe),
+                layers.LeakyReLU(slope),
+                layers.Conv2D(channels, 3, 1, "same", use_bias=False),
+                BatchNorm(recipe),  # 14 x 14
+                layers.LeakyReLU(slope),
+                layers.Conv2DTranspose(1, 5, 2, "same", use_bias=False),
+                layers.Activation("tanh"),  # 28 x 28
+            ]
+        )
+        channels = recipe.discriminator_channels
+        self.discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(channels, 5, 2, "same"),
+                layers.LeakyReLU(slope),  # 14 x 14
+                Dropout(recipe.dropout, self.seed, 0),
+                layers.Conv2D(2 * channels, 5, 2, "same"),
+                layers.LeakyReLU(slope),  # 7 x 7
+                Dropout(recipe.dropout, self.seed, 1),
+                layers.Conv2D(4 * channels, 3, 2, "same"),
+                layers.LeakyReLU(slope),  # 4 x 4
+                Dropout(recipe.dropout, self.seed, 2),
+                layers.Flatten(),
+                layers.Dense(1),
+                layers.Reshape(()),  # logits (batch,)
+            ]
+        )

@@ -8,11 +8,11 @@ from gan_bench_keras.base import KerasTrainer, cross_entropy, differentiate
 class SimultaneousTrainer(KerasTrainer):
     """A trainer that updates both networks by gradients of the same weights."""
 
-    def update(self, real: list[tf.Tensor], latents: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def update(self, real: list[tf.Tensor], draws: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Update both networks; one pass over the fakes, one dropout mask, serves both losses."""
         (images,) = real
         with tf.GradientTape(persistent=True) as tape:
-            fakes = self.generator(latents[0], training=True)  # (batch, 28, 28, 1)
+            fakes = self.generator(draws["latents"][0], training=True)  # (batch, 28, 28, 1)
             real_logits = self.discriminator(images, training=True)
             fake_logits = self.discriminator(fakes, training=True)
             discriminator_loss = cross_entropy(real_logits, True) + cross_entropy(
@@ -27,6 +27,9 @@ class SimultaneousTrainer(KerasTrainer):
         )
         self.generator_optimiser.apply(generator_gradients, self.generator.trainable_variables)
 
-        d_real = tf.reduce_mean(tf.sigmoid(real_logits))
-        d_fake = tf.reduce_mean(tf.sigmoid(fake_logits))
-        return generator_loss, discriminator_loss, d_real, d_fake
+        return {
+            "generator": generator_loss,
+            "discriminator": discriminator_loss,
+            "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),
+            "d_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
+        }

@@ -62,10 +62,11 @@ class UpsamplingSgd(KerasTrainer):
         self.generator_optimiser = sgd(self.generator, self.recipe)
         self.discriminator_optimiser = sgd(self.discriminator, self.recipe)
 
-    def update(self, real: list[tf.Tensor], latents: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def update(self, real: list[tf.Tensor], draws: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Update the discriminator on reals and fakes together, then the generator on new noise."""
         (images,) = real
-        fakes = self.generator(latents[0], training=True)  # (batch, 28, 28, 1)
+        first, second = tf.unstack(draws["latents"])
+        fakes = self.generator(first, training=True)  # (batch, 28, 28, 1)
         with tf.GradientTape() as tape:
             logits = self.discriminator(tf.concat([images, fakes], 0), training=True)
             real_logits, fake_logits = tf.split(logits, 2)
@@ -74,10 +75,13 @@ class UpsamplingSgd(KerasTrainer):
         descend(tape, discriminator_loss, self.discriminator, self.discriminator_optimiser)
 
         with tf.GradientTape() as tape:
-            fakes = self.generator(latents[1], training=True)
+            fakes = self.generator(second, training=True)
             generator_loss = cross_entropy(self.discriminator(fakes, training=True), True)
         descend(tape, generator_loss, self.generator, self.generator_optimiser)
 
-        d_real = tf.reduce_mean(tf.sigmoid(real_logits))
-        d_fake = tf.reduce_mean(tf.sigmoid(fake_logits))
-        return generator_loss, discriminator_loss, d_real, d_fake
+        return {
+            "generator": generator_loss,
+            "discriminator": discriminator_loss,
+            "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),
+            "d_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
+        }

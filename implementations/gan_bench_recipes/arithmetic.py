@@ -1,8 +1,8 @@
-"""Arithmetic that frameworks default differently, pinned: the knobs of Adam and of batch norm."""
+"""Arithmetic that frameworks default differently, pinned: Adam and batch normalisation."""
 
 from typing import Literal
 
-from gan_bench_recipes.base import LayeredRecipe, knob
+from gan_bench_recipes.base import LayeredRecipe, hyperparameter
 
 _PINNED = "framework default pinned"
 _EPSILON = "added to Adam's root; see adam_epsilon_form"
@@ -15,34 +15,38 @@ _BATCH_NORM_EPSILON = "added to the variance in batch normalisation"
 class TorchBatchNorm(LayeredRecipe):
     """A recipe with batch normalisation as PyTorch computes it."""
 
-    batch_norm_new_weight: float = knob(0.1, _NEW_WEIGHT, _PINNED, gt=0, le=1)
-    batch_norm_epsilon: float = knob(1e-5, _BATCH_NORM_EPSILON, _PINNED, gt=0)
-    batch_norm_variance: Literal["biased", "unbiased"] = knob("unbiased", _VARIANCE, _PINNED)
+    batch_norm_new_weight: float = hyperparameter(0.1, _NEW_WEIGHT, _PINNED, gt=0, le=1)
+    batch_norm_epsilon: float = hyperparameter(1e-5, _BATCH_NORM_EPSILON, _PINNED, gt=0)
+    batch_norm_variance: Literal["biased", "unbiased"] = hyperparameter(
+        "unbiased", _VARIANCE, _PINNED
+    )
 
 
 class KerasBatchNorm(LayeredRecipe):
     """A recipe with batch normalisation as Keras computes it."""
 
-    batch_norm_new_weight: float = knob(0.01, _NEW_WEIGHT, _PINNED, gt=0, le=1)
-    batch_norm_epsilon: float = knob(1e-3, _BATCH_NORM_EPSILON, _PINNED, gt=0)
-    batch_norm_variance: Literal["biased", "unbiased"] = knob("biased", _VARIANCE, _PINNED)
+    batch_norm_new_weight: float = hyperparameter(0.01, _NEW_WEIGHT, _PINNED, gt=0, le=1)
+    batch_norm_epsilon: float = hyperparameter(1e-3, _BATCH_NORM_EPSILON, _PINNED, gt=0)
+    batch_norm_variance: Literal["biased", "unbiased"] = hyperparameter(
+        "biased", _VARIANCE, _PINNED
+    )
 
 
 class TorchAdam(LayeredRecipe):
     """A recipe with Adam as PyTorch computes it (Kingma and Ba 2015, algorithm 1)."""
 
-    beta2: float = knob(
+    beta2: float = hyperparameter(
         0.999, "Adam's decay of the second moment, per step", _PINNED, ge=0, lt=1, examples=[0.99]
     )
-    adam_epsilon: float = knob(1e-8, _EPSILON, _PINNED, gt=0)
-    adam_epsilon_form: Literal["after", "before"] = knob("after", _EPSILON_FORM, _PINNED)
+    adam_epsilon: float = hyperparameter(1e-8, _EPSILON, _PINNED, gt=0)
+    adam_epsilon_form: Literal["after", "before"] = hyperparameter("after", _EPSILON_FORM, _PINNED)
 
 
 class KerasAdam(LayeredRecipe):
     """A recipe with Adam as Keras computes it (Kingma and Ba 2015, end of section 2)."""
 
-    beta2: float = knob(
+    beta2: float = hyperparameter(
         0.999, "Adam's decay of the second moment, per step", _PINNED, ge=0, lt=1, examples=[0.99]
     )
-    adam_epsilon: float = knob(1e-7, _EPSILON, _PINNED, gt=0)
-    adam_epsilon_form: Literal["after", "before"] = knob("before", _EPSILON_FORM, _PINNED)
+    adam_epsilon: float = hyperparameter(1e-7, _EPSILON, _PINNED, gt=0)
+    adam_epsilon_form: Literal["after", "before"] = hyperparameter("before", _EPSILON_FORM, _PINNED)

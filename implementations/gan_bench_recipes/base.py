@@ -12,7 +12,7 @@ from gan_bench.streams import Stream, generator
 from gan_bench_recipes.layers import Network
 
 
-def knob(default: Any, description: str, origin: str, **constraints: Any) -> Any:
+def hyperparameter(default: Any, description: str, origin: str, **constraints: Any) -> Any:
     """Return the field of a hyperparameter.
 
     Parameters
@@ -47,8 +47,8 @@ _COMPILATION = {
 class LayeredRecipe(Recipe):
     """A recipe that states its networks once, as layers, for 28 x 28 grey images."""
 
-    latent_size: int = knob(100, "dimensions of a latent vector", "source", ge=1)
-    latent_distribution: Literal["normal", "uniform"] = knob(
+    latent_size: int = hyperparameter(100, "dimensions of a latent vector", "source", ge=1)
+    latent_distribution: Literal["normal", "uniform"] = hyperparameter(
         "normal", "N(0, I), or uniform in [-1, 1)", "chosen"
     )
 

@@ -3,14 +3,13 @@
 from typing import ClassVar
 
 from gan_bench_recipes.arithmetic import KerasAdam, KerasBatchNorm
-from gan_bench_recipes.base import knob
+from gan_bench_recipes.base import hyperparameter
 from gan_bench_recipes.layers import (
     BatchNormalisation,
     Constant,
     Convolution,
     Dense,
     GlorotUniform,
-    Layer,
     Network,
     Reshape,
     TransposedConvolution,
@@ -35,10 +34,10 @@ class Baseline(Simultaneous, KerasAdam, KerasBatchNorm):
     origin: ClassVar[str] = "keras"
     source: ClassVar[str] = "DCGAN for MNIST Image Generation, non-enhanced model"
 
-    batch_size: int = knob(256, "images in a batch", "chosen", ge=2)
-    epochs: int = knob(50, "passes over the data", "source", ge=1)
-    learning_rate: float = knob(1e-4, "Adam's step size, both networks", "source", gt=0)
-    beta1: float = knob(
+    batch_size: int = hyperparameter(256, "images in a batch", "chosen", ge=2)
+    epochs: int = hyperparameter(50, "passes over the data", "source", ge=1)
+    learning_rate: float = hyperparameter(1e-4, "Adam's step size, both networks", "source", gt=0)
+    beta1: float = hyperparameter(
         0.9,
         "Adam's decay of the first moment, per step",
         "framework default pinned",
@@ -46,22 +45,22 @@ class Baseline(Simultaneous, KerasAdam, KerasBatchNorm):
         lt=1,
         examples=[0.5],
     )
-    leaky_relu_slope: float = knob(
+    leaky_relu_slope: float = hyperparameter(
         0.3, "slope below zero, both networks", "framework default pinned", ge=0, lt=1
     )
-    dropout: float = knob(
+    dropout: float = hyperparameter(
         0.3, "share of the discriminator's units dropped", "chosen", ge=0, le=0.99
     )
-    initial_gain: float = knob(
+    initial_gain: float = hyperparameter(
         1.0, "factor of Glorot's limit, all kernels", "framework default pinned", gt=0
     )
-    generator_channels: int = knob(
+    generator_channels: int = hyperparameter(
         64,
         "channels of the generator's 14 x 14 maps; 7 x 7 maps have twice, then four times",
         "chosen",
         ge=1,
     )
-    discriminator_channels: int = knob(
+    discriminator_channels: int = hyperparameter(
         64, "channels of the discriminator's 14 x 14 maps; its 7 x 7 have twice", "chosen", ge=1
     )
 
@@ -76,10 +75,8 @@ class Baseline(Simultaneous, KerasAdam, KerasBatchNorm):
                 Reshape((7, 7, 4 * channels)),
                 TransposedConvolution(2 * channels, 5, 1, "same", kernel),  # 7 x 7
                 BatchNormalisation(Constant(1.0)),
-                *self.after_first(),
                 TransposedConvolution(channels, 5, 2, "same", kernel),  # 14 x 14
                 BatchNormalisation(Constant(1.0)),
-                *self.after_second(),
                 TransposedConvolution(1, 5, 2, "same", kernel),  # 28 x 28
             ),
         )
@@ -93,20 +90,7 @@ class Baseline(Simultaneous, KerasAdam, KerasBatchNorm):
             (
                 Convolution(channels, 5, 2, "same", *initial),  # 14 x 14
                 Convolution(2 * channels, 5, 2, "same", *initial),  # 7 x 7
-                *self.before_dense(),
                 Reshape((-1,)),
                 Dense(1, *initial),
             ),
         )
-
-    def after_first(self) -> tuple[Layer, ...]:
-        """Return the layers after the generator's first transposed convolution."""
-        return ()
-
-    def after_second(self) -> tuple[Layer, ...]:
-        """Return the layers after the generator's second transposed convolution."""
-        return ()
-
-    def before_dense(self) -> tuple[Layer, ...]:
-        """Return the layers before the discriminator's dense one."""
-        return ()

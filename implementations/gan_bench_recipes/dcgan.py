@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from gan_bench_recipes.arithmetic import TorchAdam, TorchBatchNorm
-from gan_bench_recipes.base import knob
+from gan_bench_recipes.base import hyperparameter
 from gan_bench_recipes.layers import (
     BatchNormalisation,
     Convolution,
@@ -36,24 +36,24 @@ class Dcgan(TorchAdam, TorchBatchNorm):
     origin: ClassVar[str] = "torch"
     source: ClassVar[str] = "DCGAN-PyTorch, github.com/janith99hansidu"
 
-    batch_size: int = knob(128, "images in a batch", "chosen", ge=1)
-    epochs: int = knob(25, "passes over the data", "chosen", ge=1)
-    learning_rate: float = knob(
+    batch_size: int = hyperparameter(128, "images in a batch", "chosen", ge=1)
+    epochs: int = hyperparameter(25, "passes over the data", "chosen", ge=1)
+    learning_rate: float = hyperparameter(
         2e-4, "Adam's step size, both networks; the tutorial's", "source", gt=0
     )
-    beta1: float = knob(
+    beta1: float = hyperparameter(
         0.5, "Adam's decay of the first moment, per step; the tutorial's", "source", ge=0, lt=1
     )
-    leaky_relu_slope: float = knob(
+    leaky_relu_slope: float = hyperparameter(
         0.2, "slope below zero, discriminator; the tutorial's", "source", ge=0, lt=1
     )
-    initial_scale: float = knob(
+    initial_scale: float = hyperparameter(
         0.02, "standard deviation of initial kernels and gammas; the tutorial's", "source", gt=0
     )
-    generator_channels: int = knob(
+    generator_channels: int = hyperparameter(
         128, "channels of the generator's 14 x 14 maps; its 7 x 7 maps have twice", "chosen", ge=1
     )
-    discriminator_channels: int = knob(
+    discriminator_channels: int = hyperparameter(
         64, "channels of the discriminator's 14 x 14 maps; its 7 x 7 have twice", "chosen", ge=1
     )
 

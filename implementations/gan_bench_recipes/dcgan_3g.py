@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from gan_bench_recipes.base import knob
+from gan_bench_recipes.base import hyperparameter
 from gan_bench_recipes.dcgan import Dcgan
 
 
@@ -20,15 +20,21 @@ class Dcgan3g(Dcgan):
     name: ClassVar[str] = "dcgan-3g"
     source: ClassVar[str] = "DCGAN on MNIST"
 
-    epochs: int = knob(50, "passes over the data", "source", ge=1)
-    learning_rate: float = knob(2e-4, "Adam's step size, both networks", "source", gt=0)
-    beta1: float = knob(0.5, "Adam's decay of the first moment, per step", "source", ge=0, lt=1)
-    leaky_relu_slope: float = knob(0.2, "slope below zero, discriminator", "chosen", ge=0, lt=1)
-    initial_scale: float = knob(
+    epochs: int = hyperparameter(50, "passes over the data", "source", ge=1)
+    learning_rate: float = hyperparameter(2e-4, "Adam's step size, both networks", "source", gt=0)
+    beta1: float = hyperparameter(
+        0.5, "Adam's decay of the first moment, per step", "source", ge=0, lt=1
+    )
+    leaky_relu_slope: float = hyperparameter(
+        0.2, "slope below zero, discriminator", "chosen", ge=0, lt=1
+    )
+    initial_scale: float = hyperparameter(
         0.02, "standard deviation of initial kernels and gammas", "chosen", gt=0
     )
-    discriminator_steps: int = knob(1, "p, discriminator updates in a step", "source", ge=1)
-    generator_steps: int = knob(3, "k, generator updates in a step", "source", ge=1)
+    discriminator_steps: int = hyperparameter(
+        1, "p, discriminator updates in a step", "source", ge=1
+    )
+    generator_steps: int = hyperparameter(3, "k, generator updates in a step", "source", ge=1)
 
     @property
     def real_batches_per_step(self) -> int:

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from gan_bench_recipes.arithmetic import KerasAdam, KerasBatchNorm
-from gan_bench_recipes.base import knob
+from gan_bench_recipes.base import hyperparameter
 from gan_bench_recipes.layers import (
     BatchNormalisation,
     Constant,
@@ -34,51 +34,53 @@ class Decay(Simultaneous, KerasAdam, KerasBatchNorm):
     origin: ClassVar[str] = "keras"
     source: ClassVar[str] = "DCGAN for MNIST Data Generation"
 
-    batch_size: int = knob(128, "images in a batch", "chosen", ge=1)
-    epochs: int = knob(200, "passes over the data", "source", ge=1)
-    generator_learning_rate: float = knob(
+    batch_size: int = hyperparameter(128, "images in a batch", "chosen", ge=1)
+    epochs: int = hyperparameter(200, "passes over the data", "source", ge=1)
+    generator_learning_rate: float = hyperparameter(
         2e-4, "Adam's step size at the start, generator", "chosen", gt=0
     )
-    discriminator_learning_rate: float = knob(
+    discriminator_learning_rate: float = hyperparameter(
         1e-4, "Adam's step size at the start, discriminator", "chosen", gt=0
     )
-    generator_decay_factor: float = knob(
+    generator_decay_factor: float = hyperparameter(
         0.5, "factor of the generator's rate per share of the run", "chosen", gt=0, le=1
     )
-    discriminator_decay_factor: float = knob(
+    discriminator_decay_factor: float = hyperparameter(
         0.5, "factor of the discriminator's rate per share of the run", "chosen", gt=0, le=1
     )
-    generator_decay_share: float = knob(
+    generator_decay_share: float = hyperparameter(
         0.25,
         "share of the planned steps in which the generator's rate takes its factor",
         "chosen",
         gt=0,
         le=1,
     )
-    discriminator_decay_share: float = knob(
+    discriminator_decay_share: float = hyperparameter(
         0.25,
         "share of the planned steps in which the discriminator's rate takes its factor",
         "chosen",
         gt=0,
         le=1,
     )
-    beta1: float = knob(0.5, "Adam's decay of the first moment, per step", "chosen", ge=0, lt=1)
-    leaky_relu_slope: float = knob(
+    beta1: float = hyperparameter(
+        0.5, "Adam's decay of the first moment, per step", "chosen", ge=0, lt=1
+    )
+    leaky_relu_slope: float = hyperparameter(
         0.2, "slope below zero; the source's in G, chosen in D", "source", ge=0, lt=1
     )
-    dropout: float = knob(
+    dropout: float = hyperparameter(
         0.3, "share of the discriminator's units dropped", "chosen", ge=0, le=0.99
     )
-    initial_gain: float = knob(
+    initial_gain: float = hyperparameter(
         1.0, "factor of Glorot's limit, all kernels", "framework default pinned", gt=0
     )
-    generator_channels: int = knob(
+    generator_channels: int = hyperparameter(
         64,
         "channels of the generator's 28 x 28 maps; 14 x 14 have twice, 7 x 7 four times",
         "source",
         ge=1,
     )
-    discriminator_channels: int = knob(
+    discriminator_channels: int = hyperparameter(
         64, "channels of the discriminator's 14 x 14 maps; its 7 x 7 have twice", "chosen", ge=1
     )
 

@@ -7,8 +7,11 @@ from gan_bench_recipes.layers import (
     BatchNormalisation,
     Constant,
     Convolution,
+    Dense,
     GlorotUniform,
-    Layer,
+    Network,
+    Reshape,
+    TransposedConvolution,
 )
 
 
@@ -24,19 +27,38 @@ class Enhanced(Baseline):
     name: ClassVar[str] = "enhanced"
     source: ClassVar[str] = "DCGAN for MNIST Image Generation, enhanced model"
 
-    def after_first(self) -> tuple[Layer, ...]:
-        """Return the layers after the generator's first transposed convolution."""
-        return self._more(2 * self.generator_channels)  # 7 x 7
+    def generator(self) -> Network:
+        """Return the generator's layers."""
+        kernel, channels = GlorotUniform(self.initial_gain), self.generator_channels
+        return Network(
+            (self.latent_size,),
+            (
+                Dense(7 * 7 * 4 * channels, kernel),
+                BatchNormalisation(Constant(1.0)),
+                Reshape((7, 7, 4 * channels)),
+                TransposedConvolution(2 * channels, 5, 1, "same", kernel),
+                BatchNormalisation(Constant(1.0)),
+                Convolution(2 * channels, 3, 1, "same", kernel),  # 7 x 7
+                BatchNormalisation(Constant(1.0)),
+                TransposedConvolution(channels, 5, 2, "same", kernel),
+                BatchNormalisation(Constant(1.0)),
+                Convolution(channels, 3, 1, "same", kernel),  # 14 x 14
+                BatchNormalisation(Constant(1.0)),
+                TransposedConvolution(1, 5, 2, "same", kernel),  # 28 x 28
+            ),
+        )
 
-    def after_second(self) -> tuple[Layer, ...]:
-        """Return the layers after the generator's second transposed convolution."""
-        return self._more(self.generator_channels)  # 14 x 14
-
-    def before_dense(self) -> tuple[Layer, ...]:
-        """Return the layers before the discriminator's dense one."""
+    def discriminator(self) -> Network:
+        """Return the discriminator's layers."""
         initial = GlorotUniform(self.initial_gain), Constant(0.0)
-        return (Convolution(4 * self.discriminator_channels, 3, 2, "same", *initial),)  # 4 x 4
-
-    def _more(self, channels: int) -> tuple[Layer, ...]:
-        kernel = GlorotUniform(self.initial_gain)
-        return Convolution(channels, 3, 1, "same", kernel), BatchNormalisation(Constant(1.0))
+        channels = self.discriminator_channels
+        return Network(
+            (28, 28, 1),
+            (
+                Convolution(channels, 5, 2, "same", *initial),  # 14 x 14
+                Convolution(2 * channels, 5, 2, "same", *initial),  # 7 x 7
+                Convolution(4 * channels, 3, 2, "same", *initial),  # 4 x 4
+                Reshape((-1,)),
+                Dense(1, *initial),
+            ),
+        )

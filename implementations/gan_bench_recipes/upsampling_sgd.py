@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from gan_bench_recipes.arithmetic import KerasBatchNorm
-from gan_bench_recipes.base import knob
+from gan_bench_recipes.base import hyperparameter
 from gan_bench_recipes.layers import (
     BatchNormalisation,
     Constant,
@@ -35,29 +35,33 @@ class UpsamplingSgd(KerasBatchNorm):
     origin: ClassVar[str] = "keras"
     source: ClassVar[str] = "GAN-MNIST: Image Generation using Deep Convolutional GAN"
 
-    batch_size: int = knob(128, "images in a batch", "source", ge=2)
-    latent_distribution: Literal["normal", "uniform"] = knob(
+    batch_size: int = hyperparameter(128, "images in a batch", "source", ge=2)
+    latent_distribution: Literal["normal", "uniform"] = hyperparameter(
         "uniform", "N(0, I), or uniform in [-1, 1)", "chosen"
     )
-    epochs: int = knob(15, "passes over the data", "source", ge=1)
-    learning_rate: float = knob(5e-4, "SGD's step size, both networks", "source", gt=0)
-    momentum: float = knob(
+    epochs: int = hyperparameter(15, "passes over the data", "source", ge=1)
+    learning_rate: float = hyperparameter(5e-4, "SGD's step size, both networks", "source", gt=0)
+    momentum: float = hyperparameter(
         0.9, "decay of SGD's velocity, per step", "source", gt=0, lt=1, examples=[0.5]
     )
-    nesterov: bool = knob(True, "Nesterov's form of momentum", "source", examples=[False])
-    initial_gain: float = knob(1.0, "factor of Glorot's limit, all kernels", "chosen", gt=0)
-    train_split: Literal["train", "train+test"] = knob(
+    nesterov: bool = hyperparameter(True, "Nesterov's form of momentum", "source", examples=[False])
+    initial_gain: float = hyperparameter(
+        1.0, "factor of Glorot's limit, all kernels", "chosen", gt=0
+    )
+    train_split: Literal["train", "train+test"] = hyperparameter(
         "train",
         "splits to train on; the source takes both, and then the scores' reference is in training",
         "chosen",
     )
-    generator_channels: int = knob(
+    generator_channels: int = hyperparameter(
         64, "channels of the generator's 14 x 14 maps; its 7 x 7 maps have twice", "chosen", ge=1
     )
-    discriminator_channels: int = knob(
+    discriminator_channels: int = hyperparameter(
         64, "channels of the first convolution; the second has twice", "chosen", ge=1
     )
-    dense_units: int = knob(1024, "units of each network's wide dense layer", "chosen", ge=1)
+    dense_units: int = hyperparameter(
+        1024, "units of each network's wide dense layer", "chosen", ge=1
+    )
 
     @property
     def train_splits(self) -> tuple[Literal["train", "test"], ...]:

@@ -17,12 +17,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
-    LOSS_COLUMNS,
-    Losses,
+    CONTRACT_VERSION,
     Unsupported,
     Weights,
+    check_labels,
+    declared_losses,
     is_given,
-    reported_losses,
 )
 from gan_bench_torch.captured import CapturedStep, can_be_captured
 from gan_bench_torch.layers import Dropout
@@ -77,6 +77,7 @@ class TorchTrainer(ABC):
 
     framework: ClassVar[str] = "torch"
     recipe_class: ClassVar[type[Recipe]]
+    contract_version: ClassVar[int] = CONTRACT_VERSION
     own_tensors: ClassVar[Mapping[str, str]] = {}
     """See `gan_bench.trainer.Trainer`; by the attribute of the layer that has the tensor."""
     captured: ClassVar[bool] = False
@@ -104,26 +105,39 @@ class TorchTrainer(ABC):
         self.device = _device(device)
         self.dtype = getattr(torch, recipe.dtype)
         self.images = torch.tensor(images).to(self.device)
+        self.labels = torch.tensor(labels).to(self.device)
+        self.classes = int(labels.max()) + 1
         self.random = torch.Generator(self.device).manual_seed(seed)
         self.build_networks()
         for network in self._networks().values():
             network.to(self.device, self.dtype).to(memory_format=_memory_format(network))
         self.build_optimisers()
+        absent = [name for name in recipe.networks if name not in self._networks()]
+        if absent:
+            raise UsageError(
+                f"{type(self).__name__} has no {absent[0]}, which is in its recipe's networks: "
+                "build_networks has to set it."
+            )
         for _ in self._canonical_views():
             pass  # raises if a tensor has no name
         self._step = self._new_step()
 
     @abstractmethod
     def build_networks(self) -> None:
-        """Set ``generator`` (latents -> NCHW) and ``discriminator`` (NCHW -> logits (n,))."""
+        """Set ``generator`` (latents -> NCHW) and ``discriminator`` (NCHW -> logits (n,)).
+
+        If the recipe is conditional, both take labels int64 (n,), below ``self.classes``, as a
+        second argument. A network that the recipe's ``sampler`` names samples instead of
+        ``generator``.
+        """
 
     @abstractmethod
     def build_optimisers(self) -> None:
         """Set ``generator_optimiser`` and ``discriminator_optimiser``."""
 
     @abstractmethod
-    def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
-        """Make one step and return its `Losses`, in their order; the last two are optional.
+    def update(self, real: list[Tensor], draws: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Make one step and return the losses that the recipe declares, by name.
 
         A loss of several updates has one element for each; their mean is recorded.
 
@@ -131,43 +145,63 @@ class TorchTrainer(ABC):
         ----------
         real
             Batches of real images, NCHW in [-1, 1].
-        latents
-            (draws, batch, latent).
+        draws
+            What the recipe declares, by name: ``draws["latents"]`` is (count, batch, latent). If
+            the recipe is conditional, ``draws["real_labels"]`` has the labels of ``real``, int64
+            (count, batch).
         """
 
-    def train(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Losses:
+    def train(
+        self, batches: NDArray[np.int64], draws: Mapping[str, NDArray[Any]]
+    ) -> dict[str, NDArray[np.floating]]:
         """Train one step for each row and return when the device is idle again."""
         indices = torch.tensor(batches).to(self.device)
-        draws = torch.tensor(latents).to(self.device, self.dtype)
-        losses = torch.empty(len(LOSS_COLUMNS), len(batches), device=self.device, dtype=self.dtype)
+        given = [self._draw(draws[name]) for name in self.recipe.draws()]
+        most = len(self.recipe.losses)
+        losses = torch.empty(most, len(batches), device=self.device, dtype=self.dtype)
         for step in range(len(batches)):
-            found = self._step(indices[step], draws[step])
+            found = self._step(indices[step], *(draw[step] for draw in given))
             losses[: len(found), step] = found
-        return Losses(**dict(zip(self._reported, losses.cpu().numpy(), strict=False)))
+        return dict(zip(self._reported, losses.cpu().numpy(), strict=False))
+
+    def _draw(self, values: NDArray[Any]) -> Tensor:
+        dtype = self.dtype if values.dtype.kind == "f" else None
+        return torch.tensor(values).to(self.device, dtype)
 
     @torch.inference_mode()
     def sample(
         self, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None
     ) -> NDArray[np.uint8]:
         """Return G(latents) as uint8 NHWC, in inference mode."""
-        padded = np.pad(latents, ((0, -len(latents) % _SAMPLE_BATCH), (0, 0)))
-        self.generator.eval()
+        network = self._networks()[self.recipe.sampler]
+        network.eval()
         try:
-            chunks = torch.tensor(padded).to(self.device, self.dtype).split(_SAMPLE_BATCH)
-            images = torch.cat([_to_bytes(self.generator(chunk)) for chunk in chunks])
+            chunks = zip(
+                *(
+                    self._draw(np.pad(column, _rows_more(column))).split(_SAMPLE_BATCH)
+                    for column in (latents, *self._labels(labels))
+                ),
+                strict=True,
+            )
+            images = torch.cat([_to_bytes(network(*chunk)) for chunk in chunks])
         finally:
-            self.generator.train()
+            network.train()
         return images[: len(latents)].permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
     @torch.no_grad()
     def forward(
-        self, latents: NDArray[np.float32], images: NDArray[np.float32], training: bool
+        self,
+        latents: NDArray[np.float32],
+        images: NDArray[np.float32],
+        training: bool,
+        labels: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC and D(images) as logits, leaving no state behind."""
         inputs = {
-            "generator": torch.tensor(latents),
+            self.recipe.sampler: torch.tensor(latents),
             "discriminator": torch.tensor(images).permute(0, 3, 1, 2),
         }
+        classes = [torch.tensor(given).to(self.device) for given in self._labels(labels)]
         outputs = []
         for name, entering in inputs.items():
             network = self._networks()[name]
@@ -179,7 +213,7 @@ class TorchTrainer(ABC):
                     layer.eval()
             try:
                 given = entering.to(self.device, self.dtype)
-                outputs.append(torch.func.functional_call(network, buffers, (given,)))
+                outputs.append(torch.func.functional_call(network, buffers, (given, *classes)))
             finally:
                 network.train()
         made, logits = outputs
@@ -242,25 +276,34 @@ class TorchTrainer(ABC):
         counts = {}
         for name, shape in shapes.items():
             network = self._networks()[name]
-            entering = torch.zeros(shape, device=self.device, dtype=self.dtype)
+            entering = [torch.zeros(shape, device=self.device, dtype=self.dtype)]
+            entering += [self.labels[:1]] if self.recipe.conditional else []
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
-                network.eval()(entering)
+                network.eval()(*entering)
             network.train()
             counts[name] = counter.get_total_flops() // 2
         return counts
 
-    def _new_step(self) -> Callable[[Tensor, Tensor], Tensor]:
+    def _new_step(self) -> Callable[..., Tensor]:
         if self.captured and can_be_captured(next(self.generator.parameters())):
             return CapturedStep(self._one_step, self.random)
         return self._one_step
 
-    def _one_step(self, batches: Tensor, latents: Tensor) -> Tensor:
+    def _one_step(self, batches: Tensor, *given: Tensor) -> Tensor:
         real = [self._gather(index) for index in batches]
-        found = reported_losses(self.update(real, latents), type(self))
+        draws = dict(zip(self.recipe.draws(), given, strict=True))
+        if self.recipe.conditional:
+            draws["real_labels"] = self.labels[batches]
+        what = f"the update of {type(self).__name__}"
+        found = declared_losses(self.update(real, draws), self.recipe, what)
         self._reported = tuple(found)
         return torch.stack(
             [loss.mean() if loss.dim() else loss for loss in found.values()]
         ).detach()
+
+    def _labels(self, labels: NDArray[np.int64] | None) -> list[NDArray[np.int64]]:
+        """Return the labels that the networks get besides their input, if they get any."""
+        return check_labels(labels, self.recipe, self.classes)
 
     def _gather(self, index: Tensor) -> Tensor:
         batch = self.images.index_select(0, index).permute(0, 3, 1, 2)
@@ -425,6 +468,11 @@ def _stored(layer: nn.Module, attribute: str) -> Tensor | None:
         return original if isinstance(original, Tensor) else None
     kept = {**layer._parameters, **layer._buffers}
     return kept.get(f"{attribute}_orig", kept.get(attribute))
+
+
+def _rows_more(column: NDArray[Any]) -> list[tuple[int, int]]:
+    """Return the padding to whole batches."""
+    return [(0, -len(column) % _SAMPLE_BATCH), *[(0, 0)] * (column.ndim - 1)]
 
 
 def _to_bytes(images: Tensor) -> Tensor:

@@ -36,11 +36,9 @@ class Baseline(SimultaneousTrainer):
             SameConvTranspose2d(4 * channels, 2 * channels, 5, 1, bias=False),
             BatchNorm(2 * channels, recipe),  # 7 x 7
             leaky_relu(slope),
-            *self.after_first(2 * channels),
             SameConvTranspose2d(2 * channels, channels, 5, 2, bias=False),
             BatchNorm(channels, recipe),  # 14 x 14
             leaky_relu(slope),
-            *self.after_second(channels),
             SameConvTranspose2d(channels, 1, 5, 2, bias=False),
             nn.Tanh(),  # 28 x 28
         )
@@ -52,21 +50,10 @@ class Baseline(SimultaneousTrainer):
             SameConv2d(channels, 2 * channels, 5, 2),
             leaky_relu(slope),  # 7 x 7
             Dropout(recipe.dropout, self.random),
-            *self.last_layers(2 * channels),
+            Flatten(),
+            nn.Linear(7 * 7 * 2 * channels, 1),
             nn.Flatten(0),  # logits (batch,)
         )
-
-    def after_first(self, channels: int) -> list[nn.Module]:
-        """Return the layers after the generator's first transposed convolution."""
-        return []
-
-    def after_second(self, channels: int) -> list[nn.Module]:
-        """Return the layers after the generator's second transposed convolution."""
-        return []
-
-    def last_layers(self, channels: int) -> list[nn.Module]:
-        """Return the discriminator's layers from its 7 x 7 maps on."""
-        return [Flatten(), nn.Linear(7 * 7 * channels, 1)]
 
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""

@@ -49,10 +49,10 @@ class Dcgan(TorchTrainer):
         self.generator_optimiser = Adam(self.generator, self.recipe, rate)
         self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)
 
-    def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
+    def update(self, real: list[Tensor], draws: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update the discriminator, then the generator against it, with the same fakes."""
         (images,) = real
-        fakes = self.generator(latents[0])  # (batch, 1, 28, 28)
+        fakes = self.generator(draws["latents"][0])  # (batch, 1, 28, 28)
 
         real_logits = self.discriminator(images)
         fake_logits = self.discriminator(fakes.detach())
@@ -62,5 +62,9 @@ class Dcgan(TorchTrainer):
         generator_loss = cross_entropy(self.discriminator(fakes), True)
         descend(generator_loss, self.generator_optimiser)
 
-        d_real, d_fake = real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
-        return generator_loss, discriminator_loss, d_real, d_fake
+        return {
+            "generator": generator_loss,
+            "discriminator": discriminator_loss,
+            "d_real": real_logits.sigmoid().mean(),
+            "d_fake": fake_logits.sigmoid().mean(),
+        }

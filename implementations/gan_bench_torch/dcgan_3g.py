@@ -16,16 +16,21 @@ class Dcgan3g(Dcgan):
     recipe_class: ClassVar[type[dcgan_3g.Dcgan3g]] = dcgan_3g.Dcgan3g
     recipe: dcgan_3g.Dcgan3g
 
-    def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
+    def update(self, real: list[Tensor], draws: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update the discriminator p times, then the generator k times, each on fresh noise."""
-        steps = self.recipe.discriminator_steps
+        noise, steps = draws["latents"], self.recipe.discriminator_steps
         judged = [
-            self.update_discriminator(images, noise)
-            for images, noise in zip(real, latents[:steps], strict=True)
+            self.update_discriminator(images, draw)
+            for images, draw in zip(real, noise[:steps], strict=True)
         ]
-        generator_losses = [self.update_generator(noise) for noise in latents[steps:]]
+        generator_losses = [self.update_generator(draw) for draw in noise[steps:]]
         discriminator_loss, d_real, d_fake = torch.stack(judged).detach().mean(0)
-        return torch.stack(generator_losses).detach().mean(), discriminator_loss, d_real, d_fake
+        return {
+            "generator": torch.stack(generator_losses).detach().mean(),
+            "discriminator": discriminator_loss,
+            "d_real": d_real,
+            "d_fake": d_fake,
+        }
 
     def update_discriminator(self, images: Tensor, noise: Tensor) -> Tensor:
         """Make one update; return the loss and the means of D(x) and D(G(z)), (3,)."""

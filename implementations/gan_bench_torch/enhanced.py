@@ -6,7 +6,15 @@ from torch import nn
 
 from gan_bench_recipes import enhanced
 from gan_bench_torch.baseline import Baseline
-from gan_bench_torch.layers import BatchNorm, Dropout, Flatten, SameConv2d, leaky_relu
+from gan_bench_torch.layers import (
+    BatchNorm,
+    Dropout,
+    Flatten,
+    SameConv2d,
+    SameConvTranspose2d,
+    Unflatten,
+    leaky_relu,
+)
 
 
 class Enhanced(Baseline):
@@ -15,28 +23,42 @@ class Enhanced(Baseline):
     recipe_class: ClassVar[type[enhanced.Enhanced]] = enhanced.Enhanced
     recipe: enhanced.Enhanced
 
-    def after_first(self, channels: int) -> list[nn.Module]:
-        """Return the layers after the generator's first transposed convolution."""
-        return self.more(channels)  # 7 x 7
-
-    def after_second(self, channels: int) -> list[nn.Module]:
-        """Return the layers after the generator's second transposed convolution."""
-        return self.more(channels)  # 14 x 14
-
-    def last_layers(self, channels: int) -> list[nn.Module]:
-        """Return the discriminator's layers from its 7 x 7 maps on."""
-        return [
-            SameConv2d(channels, 2 * channels, 3, 2),
-            leaky_relu(self.recipe.leaky_relu_slope),  # 4 x 4
-            Dropout(self.recipe.dropout, self.random),
-            Flatten(),
-            nn.Linear(4 * 4 * 2 * channels, 1),
-        ]
-
-    def more(self, channels: int) -> list[nn.Module]:
-        """Return one convolution more, with its normalisation and activation."""
-        return [
+    def build_networks(self) -> None:
+        """Build both networks."""
+        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        channels = recipe.generator_channels
+        self.generator = nn.Sequential(
+            nn.Linear(recipe.latent_size, 7 * 7 * 4 * channels, bias=False),
+            BatchNorm(7 * 7 * 4 * channels, recipe),
+            leaky_relu(slope),
+            Unflatten(7, 7, 4 * channels),
+            SameConvTranspose2d(4 * channels, 2 * channels, 5, 1, bias=False),
+            BatchNorm(2 * channels, recipe),
+            leaky_relu(slope),
+            SameConv2d(2 * channels, 2 * channels, 3, 1, bias=False),
+            BatchNorm(2 * channels, recipe),  # 7 x 7
+            leaky_relu(slope),
+            SameConvTranspose2d(2 * channels, channels, 5, 2, bias=False),
+            BatchNorm(channels, recipe),
+            leaky_relu(slope),
             SameConv2d(channels, channels, 3, 1, bias=False),
-            BatchNorm(channels, self.recipe),
-            leaky_relu(self.recipe.leaky_relu_slope),
-        ]
+            BatchNorm(channels, recipe),  # 14 x 14
+            leaky_relu(slope),
+            SameConvTranspose2d(channels, 1, 5, 2, bias=False),
+            nn.Tanh(),  # 28 x 28
+        )
+        channels = recipe.discriminator_channels
+        self.discriminator = nn.Sequential(
+            SameConv2d(1, channels, 5, 2),
+            leaky_relu(slope),  # 14 x 14
+            Dropout(recipe.dropout, self.random),
+            SameConv2d(channels, 2 * channels, 5, 2),
+            leaky_relu(slope),  # 7 x 7
+            Dropout(recipe.dropout, self.random),
+            SameConv2d(2 * channels, 4 * channels, 3, 2),
+            leaky_relu(slope),  # 4 x 4
+            Dropout(recipe.dropout, self.random),
+            Flatten(),
+            nn.Linear(4 * 4 * 4 * channels, 1),
+            nn.Flatten(0),  # logits (batch,)
+        )

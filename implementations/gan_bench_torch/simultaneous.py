@@ -12,10 +12,10 @@ class SimultaneousTrainer(TorchTrainer):
 
     captured: ClassVar[bool] = True
 
-    def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
+    def update(self, real: list[Tensor], draws: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update both networks; one pass over the fakes, one dropout mask, serves both losses."""
         (images,) = real
-        fakes = self.generator(latents[0])  # (batch, 1, 28, 28)
+        fakes = self.generator(draws["latents"][0])  # (batch, 1, 28, 28)
         real_logits, fake_logits = self.discriminator(images), self.discriminator(fakes)
         discriminator_loss = cross_entropy(real_logits, True) + cross_entropy(fake_logits, False)
         generator_loss = cross_entropy(fake_logits, True)
@@ -25,5 +25,9 @@ class SimultaneousTrainer(TorchTrainer):
         self.discriminator_optimiser.step()
         self.generator_optimiser.step()
 
-        d_real, d_fake = real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
-        return generator_loss, discriminator_loss, d_real, d_fake
+        return {
+            "generator": generator_loss,
+            "discriminator": discriminator_loss,
+            "d_real": real_logits.sigmoid().mean(),
+            "d_fake": fake_logits.sigmoid().mean(),
+        }

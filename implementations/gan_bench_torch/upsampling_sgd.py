@@ -56,20 +56,25 @@ class UpsamplingSgd(TorchTrainer):
         self.generator_optimiser = sgd(self.generator, self.recipe)
         self.discriminator_optimiser = sgd(self.discriminator, self.recipe)
 
-    def update(self, real: list[Tensor], latents: Tensor) -> tuple[Tensor, ...]:
+    def update(self, real: list[Tensor], draws: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update the discriminator on reals and fakes together, then the generator on new noise."""
         (images,) = real
+        first, second = draws["latents"]
         with torch.no_grad():
-            fakes = self.generator(latents[0])  # (batch, 1, 28, 28)
+            fakes = self.generator(first)  # (batch, 1, 28, 28)
         logits = self.discriminator(torch.cat([images, fakes]))
         real_logits, fake_logits = logits.chunk(2)
         both = cross_entropy(real_logits, True), cross_entropy(fake_logits, False)
         discriminator_loss = (both[0] + both[1]) / 2
         descend(discriminator_loss, self.discriminator_optimiser)
 
-        fakes = self.generator(latents[1])
+        fakes = self.generator(second)
         generator_loss = cross_entropy(self.discriminator(fakes), True)
         descend(generator_loss, self.generator_optimiser)
 
-        d_real, d_fake = real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
-        return generator_loss, discriminator_loss, d_real, d_fake
+        return {
+            "generator": generator_loss,
+            "discriminator": discriminator_loss,
+            "d_real": real_logits.sigmoid().mean(),
+            "d_fake": fake_logits.sigmoid().mean(),
+        }

@@ -23,7 +23,7 @@ def losses_of(trainer_class):
     trainer.set_weights(recipe.initial_weights(0))
     batches = random.integers(0, 32, (STEPS, 1, BATCH))
     latents = random.normal(size=(STEPS, 1, BATCH, recipe.latent_size)).astype(np.float32)
-    return np.array(trainer.train(batches, latents).generator)
+    return np.array(trainer.train(batches, {"latents": latents})["generator"])
 
 
 @pytest.mark.parametrize("path", PLANTED, ids=lambda path: path.parent.name)

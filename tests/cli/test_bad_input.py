@@ -210,13 +210,13 @@ def test_reading_a_results_folder_that_is_not_there(bench):
 
 def test_two_runs_at_once_on_one_device(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         import subprocess
         again = [sys.executable, "-P", "-m", "gan_bench", "run", OTHER, "--images", "256",
                  "--results", "second"]
         done = subprocess.run(again, capture_output=True, text=True)
         Path("second.json").write_text(__import__("json").dumps([done.returncode, done.stderr]))
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """
     other = plugin("other")
     target = plugin("gan", body.replace("OTHER", repr(other)))

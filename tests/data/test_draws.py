@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_bench.data import batches, evaluation_latents, training_latents
+from gan_bench.data import batches, evaluation_latents, step_draws
+from gan_bench.recipe import Draw
 from gan_bench.streams import Stream, generator
 
 SEEDS = st.integers(0, 2**64 - 1)
@@ -32,14 +33,14 @@ def order(seed=0, first_step=0, steps=1, real_batches_per_step=1, batch_size=4, 
 def noise(
     seed=0, first_step=0, steps=1, draws=1, batch_size=2, latent_size=3, distribution="normal"
 ):
-    return training_latents(
+    return step_draws(
+        "latents",
+        Draw((latent_size,), draws, distribution),
         seed=seed,
         first_step=first_step,
         steps=steps,
-        draws=draws,
         batch_size=batch_size,
-        latent_size=latent_size,
-        distribution=distribution,
+        classes=1,
     )
 
 

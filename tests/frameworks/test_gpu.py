@@ -64,14 +64,14 @@ def trainer_of(monkeypatch):
             recipe, train.images, train.labels, device="cuda:0", planned_steps=16, seed=0
         )
         trainer.set_weights(recipe.initial_weights(0))
-        return trainer, Inputs(recipe, 0, train.images)
+        return trainer, Inputs(recipe, 0, train.images, train.labels)
 
     return build
 
 
 def trained(trainer, inputs, first, steps):
-    losses = trainer.train(inputs.batches(first, steps), inputs.latents(first, steps))
-    return losses.generator.tolist()
+    losses = trainer.train(inputs.batches(first, steps), inputs.draws(first, steps))
+    return losses["generator"].tolist()
 
 
 def same(one, other):

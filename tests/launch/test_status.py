@@ -38,7 +38,7 @@ def test_status_and_report_agree_on_whether_a_run_is_scored(results, files, prob
     spec = run_spec("torch-dcgan", 0)
     add_plan(results, [spec])
     add_run(results, spec, scores=files)
-    (row,) = scan(results).look()
+    (row,) = scan(results).statuses()
     (run,) = collect_runs(results, load_results(results))
     assert row.status == run.outcome == ("ok" if problem is None else "not scored")
     assert (row.detail or None) == run.trouble() == problem
@@ -48,15 +48,15 @@ def test_status_and_report_agree_on_whether_a_run_is_scored(results, files, prob
 def test_a_run_is_scored_as_soon_as_its_scores_are_there(results):
     spec = run_spec("torch-dcgan", 0)
     folder = add_run(results, spec)
-    looks = scan(results)
-    assert looks.look()[0].status == "not scored"
+    states = scan(results)
+    assert states.statuses()[0].status == "not scored"
     scores_of(LAST).write_in(folder.scores)
-    assert looks.look()[0].status == "ok"
+    assert states.statuses()[0].status == "ok"
 
 
 def test_a_failed_run_without_scores_has_failed(results):
     add_run(results, run_spec("torch-dcgan", 0), status="oom", reason="no memory")
-    (row,) = scan(results).look()
+    (row,) = scan(results).statuses()
     assert (row.status, row.detail) == ("oom", "no memory")
 
 
@@ -66,5 +66,5 @@ def test_a_run_that_a_job_scores_is_still_running(results, tmp_path):
     around = {"job": {"engine": "slurm", "job": "7"}}
     add_run(results, spec, circumstances=around)
     view = JobView("7", JobState("running"), cancelled=False, problem=tmp_path / "none")
-    (row,) = scan(results).look({spec.run_id: view})
+    (row,) = scan(results).statuses({spec.run_id: view})
     assert (row.status, row.detail) == ("running", "job 7 scores it")

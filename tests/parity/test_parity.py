@@ -162,18 +162,18 @@ DEVIATIONS = {
     ),
     "losses in other places": (
         """
-        def train(self, batches, latents):
-            losses = super().train(batches, latents)
-            return type(losses)(losses.generator, losses.discriminator, losses.d_fake)
+        def train(self, batches, draws):
+            losses = super().train(batches, draws)
+            return losses | {"d_real": losses["d_fake"]}
         """,
         {"losses"},
         "losses, d_real: ",
     ),
     "not a number": (
         """
-        def train(self, batches, latents):
-            losses = super().train(batches, latents)
-            return type(losses)(losses.generator * np.nan, losses.discriminator)
+        def train(self, batches, draws):
+            losses = super().train(batches, draws)
+            return losses | {"generator": losses["generator"] * np.nan}
         """,
         {"losses"},
         "losses, generator: not a finite number at step 1",
@@ -211,25 +211,25 @@ def test_a_failure_has_a_certificate_too_and_names_what_failed(twins):
     ("body", "verdict", "said"),
     [
         (
-            "def train(self, batches, latents): raise RuntimeError('out of luck')",
+            "def train(self, batches, draws): raise RuntimeError('out of luck')",
             "failed",
             "two ended with exit code 1: RuntimeError: out of luck",
         ),
-        ("def train(self, batches, latents): sys.exit(3)", "failed", "two ended with exit code"),
+        ("def train(self, batches, draws): sys.exit(3)", "failed", "two ended with exit code"),
         (
             "def weights(self): os.kill(os.getpid(), signal.SIGKILL)",
             "failed",
             "two ended with exit code -9: no output",
         ),
         (
-            "def train(self, batches, latents): os._exit(0)",
+            "def train(self, batches, draws): os._exit(0)",
             "failed",
             "two ended before the comparison was done.",
         ),
         (
-            "def train(self, batches, latents): return super().train(batches, latents).generator",
+            "def train(self, batches, draws): return super().train(batches, draws)['generator']",
             "failed",
-            "AttributeError",
+            "ContractError",
         ),
         (
             """
@@ -253,7 +253,7 @@ def test_what_cannot_be_observed_is_said_in_one_sentence(compare, body, verdict,
 
 def test_a_twin_that_never_ends_is_stopped_with_what_it_started(bench, plugin, tmp_path):
     body = f"""
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         import subprocess
         child = subprocess.Popen(["sleep", "600"])
         with open({str(tmp_path / "pid")!r}, "w") as file:

@@ -1,5 +1,7 @@
 """Budgets, chunks and evaluation points; and a specification that is damaged."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,3 +163,24 @@ def test_a_damaged_task_of_a_submission_is_one_sentence(tmp_path):
     (launch.path / "launch.json").write_text("{")
     with pytest.raises(UnreadableFile, match=r"The submission .*launch\.json is not readable"):
         launch.read()
+
+
+@pytest.mark.parametrize("losses", [["step"], ["a", "a"], [], ["d_real"], ["a b"], ["a", 1], "ab"])
+def test_names_of_losses_that_no_recipe_can_declare_are_damage(tmp_path, losses):
+    spec = run_spec()
+    assert spec.losses == ("generator", "discriminator", "d_real", "d_fake")
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(spec.model_dump(mode="json") | {"losses": losses}))
+    with pytest.raises(UnreadableFile, match="losses"):
+        RunSpec.read(path)
+
+
+def test_a_specification_of_an_earlier_version_has_the_four_losses_and_its_id(tmp_path):
+    stored = run_spec().model_dump(mode="json")
+    del stored["losses"]
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(stored))
+    found = RunSpec.read(path)
+    assert found == run_spec() and found.run_id == run_spec().run_id
+    other = found.model_copy(update={"losses": ("critic",)})
+    assert other.run_id == found.run_id

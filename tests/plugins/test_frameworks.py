@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from gan_bench.errors import UsageError
-from gan_bench.plugins.frameworks import import_framework, installed_versions, missing, versions_of
+from gan_bench.maintenance.machine_check import check_machine
+from gan_bench.plugins.frameworks import (
+    frameworks,
+    import_framework,
+    installed_versions,
+    missing,
+    versions_of,
+    worker_environment,
+)
 from gan_bench.system.child import ChildDied
 
 
@@ -50,3 +58,68 @@ def test_missing_packages_are_named_with_the_command_that_installs_them():
         "tensorflow not installed; get it with pip install 'tensorflow>=2.18' 'keras>=3.6'"
     )
     assert missing("mlx", {}) is None
+
+
+def test_each_registered_framework_is_described_without_importing_it():
+    before = set(sys.modules)
+    found = frameworks()
+    assert list(found) == ["numpy", "keras", "torch"]
+    assert not {"torch", "keras", "tensorflow"} & (set(sys.modules) - before)
+    for framework in found.values():
+        assert framework.packages
+        assert framework.install.startswith("pip install")
+
+
+def test_every_worker_has_the_variables_of_every_framework():
+    environment = worker_environment(device="cpu", threads=3, deterministic=True)
+    assert environment["OMP_NUM_THREADS"] == environment["TF_NUM_INTRAOP_THREADS"] == "3"
+    assert environment["KERAS_BACKEND"] == "tensorflow"
+    assert environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert environment["NVIDIA_TF32_OVERRIDE"] == "0"
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Install a distribution that registers a framework ``mlx`` with this module."""
+
+    def install(code, name="mlx"):
+        (tmp_path / "mlx_bench.py").write_text(code)
+        info = tmp_path / f"bench_{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: bench-{name}\nVersion: 1.0\n")
+        entry = f"[gan_bench.frameworks]\n{name} = mlx_bench:FRAMEWORK\n"
+        (info / "entry_points.txt").write_text(entry)
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    frameworks.cache_clear()
+    yield install
+    frameworks.cache_clear()
+    sys.modules.pop("mlx_bench", None)
+
+
+MLX = """
+from gan_bench.trainer import Framework
+FRAMEWORK = Framework(("no-such-mlx",), "pip install mlx", "mlx.core",
+                      lambda threads, deterministic: {"MLX_THREADS": str(threads)})
+"""
+
+
+def test_a_framework_of_another_distribution_is_known_by_its_entry_point(installed):
+    installed(MLX)
+    assert missing("mlx", {}) == "no-such-mlx not installed; get it with pip install mlx"
+    assert worker_environment(device="cpu", threads=2)["MLX_THREADS"] == "2"
+    assert ("framework mlx", "missing") in {(f.what, f.state) for f in check_machine()}
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "part"),
+    [
+        ("FRAMEWORK = 3", "mlx", "leads to int, not to a gan_bench.trainer.Framework"),
+        ("raise OSError('no libmlx')", "mlx", r"cannot be loaded \(OSError: no libmlx\); update"),
+        (MLX, "torch", "Two distributions register the framework 'torch'; uninstall one"),
+    ],
+)
+def test_an_entry_point_that_is_wrong_is_one_sentence(installed, code, name, part):
+    installed(code, name)
+    with pytest.raises(UsageError, match=part):
+        frameworks()

@@ -23,8 +23,8 @@ def fill(self):
             while True: file.write(b"x" * 4096)
         except OSError: pass
 
-def train(self, batches, latents):
-    losses = super().train(batches, latents)
+def train(self, batches, draws):
+    losses = super().train(batches, draws)
     self.chunks = getattr(self, "chunks", 0) + 1
     if {when!r} == "train" and self.chunks == 5: self.fill()
     return losses
@@ -103,12 +103,12 @@ def test_a_limit_on_file_sizes_is_a_full_disk(bench, plugin):
     target = plugin(
         "limited",
         """
-        def train(self, batches, latents):
+        def train(self, batches, draws):
             import resource
             if not Path("MARKER").exists():
                 Path("MARKER").touch()
                 resource.setrlimit(resource.RLIMIT_FSIZE, (2048, resource.RLIM_INFINITY))
-            return super().train(batches, latents)
+            return super().train(batches, draws)
         """.replace("MARKER", str(bench.folder / "marker")),
     )
     done = bench("run", target, *MANY)

@@ -120,7 +120,7 @@ def test_an_attempt_removes_the_problem_of_earlier_ones(tmp_path):
 
 
 def test_retries_and_force(background, plugin):
-    body = 'def train(self, batches, latents):\n    raise RuntimeError("broken")'
+    body = 'def train(self, batches, draws):\n    raise RuntimeError("broken")'
     what = (plugin("broken", body), "--steps", "4", *QUICK, "--executor", "background")
     assert background("run", *what).code == 1
     assert background("run", *what).err.startswith("0 runs submitted")

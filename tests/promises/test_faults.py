@@ -12,40 +12,39 @@ SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
 
 FAULTS = {
     "crashes": (
-        "def train(self, batches, latents): raise ValueError('the loss exploded')",
+        "def train(self, batches, draws): raise ValueError('the loss exploded')",
         *("error", "ValueError: the loss exploded"),
     ),
     "exits": (
-        "def train(self, batches, latents): os._exit(7)",
+        "def train(self, batches, draws): os._exit(7)",
         *("error", "the worker ended with exit code 7 without giving a reason"),
     ),
     "leaves": (
-        "def train(self, batches, latents): sys.exit(0)",
+        "def train(self, batches, draws): sys.exit(0)",
         *("error", "SystemExit: 0"),
     ),
     "segfaults": (
-        "def train(self, batches, latents): os.kill(os.getpid(), signal.SIGSEGV)",
+        "def train(self, batches, draws): os.kill(os.getpid(), signal.SIGSEGV)",
         *("error", "the worker died of SIGSEGV"),
     ),
     "killed": (
-        "def train(self, batches, latents): os.kill(os.getpid(), signal.SIGKILL)",
+        "def train(self, batches, draws): os.kill(os.getpid(), signal.SIGKILL)",
         *("killed", "the worker was killed by SIGKILL from outside"),
     ),
     "nan": (
         """
-        def train(self, batches, latents):
-            losses = super().train(batches, latents)
-            losses.generator[1] = float("nan")
+        def train(self, batches, draws):
+            losses = super().train(batches, draws)
+            losses["generator"][1] = float("nan")
             return losses
         """,
-        *("diverged", "a loss was not finite at step 2"),
+        *("diverged", "the loss generator was not finite at step 2"),
     ),
     "shape": (
         """
-        def train(self, batches, latents):
-            import dataclasses
-            losses = super().train(batches, latents)
-            return dataclasses.replace(losses, generator=losses.generator[:-1])
+        def train(self, batches, draws):
+            losses = super().train(batches, draws)
+            return losses | {"generator": losses["generator"][:-1]}
         """,
         *("error", "train returned generator of (3,), the contract says (4,)"),
     ),
@@ -59,7 +58,7 @@ FAULTS = {
     ),
     "memory": (
         """
-        def train(self, batches, latents):
+        def train(self, batches, draws):
             import resource
             import numpy as np
             resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
@@ -69,7 +68,7 @@ FAULTS = {
     ),
     "cuda": (
         """
-        def train(self, batches, latents):
+        def train(self, batches, draws):
             class OutOfMemoryError(RuntimeError): pass
             raise OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         """,
@@ -108,7 +107,7 @@ def test_a_hang_ends_at_the_time_limit_also_when_it_ignores_sigterm(bench, plugi
     hang = plugin(
         "hangs",
         """
-        def train(self, batches, latents):
+        def train(self, batches, draws):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             while True: signal.pause()
         """,
@@ -123,7 +122,7 @@ def test_a_hang_ends_at_the_time_limit_also_when_it_ignores_sigterm(bench, plugi
 
 def test_megabytes_of_output_go_to_the_log_and_the_record_keeps_their_end(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         for _ in range(4000): print("x" * 1000)
         print("the last line")
         raise RuntimeError("enough")
@@ -138,13 +137,13 @@ def test_megabytes_of_output_go_to_the_log_and_the_record_keeps_their_end(bench,
 
 def test_children_that_a_trainer_leaves_behind_are_ended(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         import subprocess
         command = ["sleep", "600"]
         pids = [subprocess.Popen(command).pid,
                 subprocess.Popen(command, start_new_session=True).pid]
         Path(PIDS).write_text(" ".join(map(str, pids)))
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """
     pids = bench.folder / "pids"
     assert bench("run", plugin("forks", body.replace("PIDS", repr(str(pids)))), *SHORT).code == 0
@@ -163,9 +162,9 @@ def test_training_can_continue_after_divergence_and_still_reports_it(bench, plug
 
 def test_failures_are_kept_until_they_are_retried(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         if not Path(MARKER).exists(): raise RuntimeError("not yet")
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """
     marker = bench.folder / "marker"
     target = plugin("later", body.replace("MARKER", repr(str(marker))))
@@ -233,7 +232,7 @@ def interrupt(self):
 
 def test_a_worker_ends_when_its_supervisor_is_killed(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         Path(PIDS).write_text(str(os.getpid()))
         os.kill(os.getppid(), signal.SIGKILL)
         while True: signal.pause()

@@ -23,6 +23,7 @@ from gan_bench.data import idx
 from gan_bench.errors import GanBenchError
 from gan_bench.gate.baseline import Baseline
 from gan_bench.plan.request import read_plan_file, request
+from gan_bench.recipe import LOSSES
 from gan_bench.results.events import EventTail, EventWriter, parse_event
 from gan_bench.results.external import read_published
 from gan_bench.results.layout import RunFolder
@@ -213,7 +214,7 @@ def test_arrays_of_images(tmp_path, data, suffix):
 def test_losses(run, whole, data):
     run.losses.write_bytes(data.draw(mutated_bytes((whole / "losses.npy").read_bytes())))
     with contextlib.suppress(GanBenchError):
-        found = read_losses(run.losses)
+        found = read_losses(run.losses, LOSSES)
         assert found.dtype == np.float32 and found.shape[1] == 4
     load_results(run.path.parents[1])
 

@@ -11,14 +11,14 @@ SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
 
 # The GIL is held forever, so not even the thread of the heartbeat runs.
 HOLDS_THE_LOCK = """
-def train(self, batches, latents):
+def train(self, batches, draws):
     import re
     Path("hangs now").touch()
     self.hang_in_a_regular_expression = re.match("(a+)+$", "a" * 64 + "b")
 """
-STOPPED = "def train(self, batches, latents): os.kill(os.getpid(), signal.SIGSTOP)"
+STOPPED = "def train(self, batches, draws): os.kill(os.getpid(), signal.SIGSTOP)"
 WAITS = """
-def train(self, batches, latents):
+def train(self, batches, draws):
     while True: signal.pause()
 """
 
@@ -39,19 +39,19 @@ def test_silence_ends_a_run_and_its_log_has_the_stacks(bench, plugin, body):
 IDLE = {
     "waits": WAITS,
     "polls": """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         import time
         while True: time.sleep(0.01)
     """,
     "locks": """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         import threading
         lock = threading.Lock()
         lock.acquire()
         lock.acquire()
     """,
     "listens": """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         import subprocess
         subprocess.run(["sleep", "600"])
     """,
@@ -80,7 +80,7 @@ def test_a_worker_whose_heartbeat_goes_on_but_whose_training_does_not_is_ended(b
 @pytest.mark.parametrize("where", ["here", "in a child", "in a child of a child"])
 def test_a_long_chunk_is_not_a_hang(bench, plugin, where):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         import subprocess, time
         if not hasattr(self, "late"):
             self.late = True
@@ -92,7 +92,7 @@ def test_a_long_chunk_is_not_a_hang(bench, plugin, where):
             else:
                 script = busy if WHERE == "in a child" else nested
                 subprocess.run([sys.executable, "-c", script], check=True)
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """.replace("WHERE", repr(where))
     assert bench("run", plugin("slow", body), *SHORT, "--silence", "5").code == 0
 
@@ -141,12 +141,12 @@ class Spawning(FakeTrainer):
     def __init__(self, recipe, images, labels, **options):
         super().__init__(recipe, images, labels, **options)
         self.pictures = Pictures(images)
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         if not hasattr(self, "seen"):
             with multiprocessing.get_context("METHOD").Pool(1) as pool:
                 self.seen = pool.apply(Pictures.first, (self.pictures,))
             assert self.seen == self.pictures.first()
-        return super().train(batches, latents)
+        return super().train(batches, draws)
 """
 
 

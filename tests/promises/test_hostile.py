@@ -9,18 +9,18 @@ SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
 
 STILL_OK = {
     "closes": """
-        def train(self, batches, latents):
+        def train(self, batches, draws):
             if not sys.stdout.closed:
                 sys.stdout.close(); sys.stderr.close()
                 os.close(1); os.close(2)
-            return super().train(batches, latents)
+            return super().train(batches, draws)
         """,
     "handles": """
-        def train(self, batches, latents):
+        def train(self, batches, draws):
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
                 signal.signal(number, signal.SIG_IGN)
             signal.alarm(1)
-            return super().train(batches, latents)
+            return super().train(batches, draws)
         """,
     "moves": """
         def __init__(self, *a, **k):
@@ -28,21 +28,20 @@ STILL_OK = {
             os.chdir("/"); os.umask(0o777)
         """,
     "forks": """
-        def train(self, batches, latents):
+        def train(self, batches, draws):
             os.fork()
-            return super().train(batches, latents)
+            return super().train(batches, draws)
         """,
     "views": """
-        def train(self, batches, latents):
-            import dataclasses
-            losses = super().train(batches, latents)
+        def train(self, batches, draws):
+            losses = super().train(batches, draws)
             if not hasattr(self, "memory"): self.memory = np.empty((4, 100), np.float32)
             views = {}
             for row, name in enumerate(("generator", "discriminator", "d_real", "d_fake")):
                 view = self.memory[row, : len(batches)]
-                view[:] = getattr(losses, name)
+                view[:] = losses[name]
                 views[name] = view
-            return dataclasses.replace(losses, **views)
+            return views
         def sample(self, latents, labels=None):
             images = super().sample(latents)
             if not hasattr(self, "pictures"): self.pictures = np.empty_like(images)
@@ -50,9 +49,9 @@ STILL_OK = {
             return self.pictures[:]
         """,
     "spoils": """
-        def train(self, batches, latents):
-            losses = super().train(batches, latents)
-            batches[:] = 0; latents[:] = 0
+        def train(self, batches, draws):
+            losses = super().train(batches, draws)
+            batches[:] = 0; draws["latents"][:] = 0
             return losses
         def sample(self, latents, labels=None):
             images = super().sample(latents)
@@ -60,11 +59,11 @@ STILL_OK = {
             return images
         """,
     "patches": """
-        def train(self, batches, latents):
+        def train(self, batches, draws):
             import time, json
             time.time = lambda: -1e9
             json.dumps_of_old = json.dumps
-            return super().train(batches, latents)
+            return super().train(batches, draws)
         """,
 }
 
@@ -149,11 +148,11 @@ def test_each_failure_has_its_record_and_the_next_run_is_unaffected(bench, plugi
 
 def test_a_trainer_may_truncate_its_journal(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         if not hasattr(self, "cut"):
             self.cut = True
             os.truncate(Path(os.environ["GAN_BENCH_RUN"]) / "events.jsonl", 0)
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """
     assert bench("run", plugin("cuts", body), *SHORT).code == 0
     assert bench.records()["cuts"]["status"] == "ok"
@@ -164,7 +163,7 @@ def test_a_trainer_may_truncate_its_journal(bench, plugin):
 def test_an_interrupt_ends_a_trainer_that_ignores_it(bench, plugin, signum, times):
     """The first signal gives it ten seconds; a second one ends it at once."""
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for _ in range(TIMES): os.kill(os.getppid(), SIGNUM)
         while True: signal.pause()

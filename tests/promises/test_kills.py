@@ -22,10 +22,10 @@ EACH = 5
 """Number of kills before the bits are compared."""
 LONG = ("--steps", "600", "--evaluations", "4", "--samples", "150")
 SLOW = """
-def train(self, batches, latents):
+def train(self, batches, draws):
     import time
     time.sleep(0.25)
-    return super().train(batches, latents)
+    return super().train(batches, draws)
 """
 """Without it a chunk takes milliseconds, and no kill would happen during training."""
 

@@ -4,10 +4,10 @@ import json
 
 MANY = ("--steps", "600", "--evaluations", "6", "--samples", "150", "--seeds", "2")
 SLOW = """
-def train(self, batches, latents):
+def train(self, batches, draws):
     import time
     time.sleep(0.2)
-    return super().train(batches, latents)
+    return super().train(batches, draws)
 """
 
 

@@ -76,12 +76,12 @@ def test_a_second_scorer_never_removes_a_score(bench, plugin):
 
 def test_divergence_is_still_reported_after_a_retry(bench, plugin):
     body = """
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
         self.calls = getattr(self, "calls", 0) + 1
         if self.calls == 1 and not Path(MARKER).exists():
             Path(MARKER).touch()
-            losses.generator[0] = float("nan")
+            losses["generator"][0] = float("nan")
         return losses
     """
     target = plugin("nan", body.replace("MARKER", repr(str(bench.folder / "marker"))))
@@ -196,16 +196,16 @@ def test_a_run_in_use_by_another_process_is_refused(bench, plugin):
 
 
 def test_death_by_an_unnamed_signal_is_an_error(bench, plugin):
-    body = "def train(self, batches, latents): os.kill(os.getpid(), 40)"
+    body = "def train(self, batches, draws): os.kill(os.getpid(), 40)"
     assert bench("run", plugin("gan", body), *SHORT).code == 1
     assert bench.records()["gan"]["reason"] == "the worker died of signal 40"
 
 
 def test_a_trainer_may_change_the_working_directory(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         os.chdir("/")
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """
     assert bench("run", plugin("gan", body), *SHORT).code == 0
 
@@ -257,9 +257,9 @@ def test_a_change_in_a_module_that_a_plugin_imports_is_another_run(bench, plugin
 
 def test_epochs_and_determinism_reach_the_run(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         Path(OUT).write_text(os.environ.get("GAN_BENCH_DETERMINISTIC", "not asked for"))
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """
     said = bench.folder / "said"
     target = plugin("gan", body.replace("OUT", repr(str(said))))
@@ -290,12 +290,12 @@ def test_a_framework_may_have_an_interpreter_of_its_own(bench, plugin):
 
 def test_a_closed_terminal_ends_a_plan_like_an_interrupt(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         os.kill(os.getppid(), signal.SIGHUP)
         asked = []
         signal.signal(signal.SIGTERM, lambda *a: asked.append(1))
         while not asked: signal.pause()
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """
     assert bench("run", plugin("gan", body), *SHORT).code == 128 + signal.SIGHUP
     assert bench.records()["gan"]["reason"] == "interrupted by SIGHUP"
@@ -303,10 +303,10 @@ def test_a_closed_terminal_ends_a_plan_like_an_interrupt(bench, plugin):
 
 def test_a_killed_run_has_the_losses_up_to_its_checkpoint(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         self.calls = getattr(self, "calls", 0) + 1
         if self.calls == 4: os.kill(os.getpid(), signal.SIGKILL)
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """
     bench("run", plugin("gan", body), *SHORT)
     (folder,) = bench.run_folders()
@@ -330,7 +330,7 @@ def test_an_interrupted_removal_of_checkpoints_does_no_damage(tmp_path):
 
 def test_an_error_that_is_its_own_cause_is_reported(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         try: raise ValueError("a ring")
         except ValueError as error: raise error from error
     """
@@ -340,10 +340,10 @@ def test_an_error_that_is_its_own_cause_is_reported(bench, plugin):
 
 def test_another_full_disk_is_the_plugins_own_error_and_the_plan_goes_on(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         raise OSError(28, "No space left on device", "/dev/shm/x")
     """
-    ends = "def train(self, batches, latents): os._exit(74)"
+    ends = "def train(self, batches, draws): os._exit(74)"
     assert (
         bench("run", plugin("fills", body), plugin("ends", ends), plugin("sound"), *SHORT).code == 1
     )
@@ -359,9 +359,9 @@ def test_a_checkpoint_stays_if_memory_ran_out_while_reading_it(bench, plugin):
             raise MemoryError
         super().load(path)
 
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         if self._steps_done >= 8 and not Path(MARKER).exists(): os.kill(os.getpid(), signal.SIGKILL)
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """
     target = plugin("gan", body.replace("MARKER", repr(str(bench.folder / "marker"))))
     assert bench("run", target, *SHORT).code == 1

@@ -168,10 +168,10 @@ def test_files_of_one_name_are_refused_together(bench, plugin):
 
 def test_code_that_changed_since_it_was_planned_is_not_trained(bench, plugin):
     edits = """
-def train(self, batches, latents):
+def train(self, batches, draws):
     path = Path(__file__).with_name("layers.py")
     path.write_text("RATE = 2")
-    return super().train(batches, latents)
+    return super().train(batches, draws)
 """
     target = plugin("my_gan", f"from layers import RATE\n{edits}")
     (bench.folder / "layers.py").write_text("RATE = 1")

@@ -76,11 +76,11 @@ def test_folders_of_any_name(bench, plugin, name):
 
 def test_a_clock_that_jumps_does_not_change_measured_times(bench, plugin):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         import gan_bench.results.events as events
         self.jumps = getattr(self, "jumps", 0) + 1
         events.time = lambda: [4e9, 0.0, 1e3][self.jumps % 3]
-        return super().train(batches, latents)
+        return super().train(batches, draws)
     """
     assert bench("run", plugin("jumps", body), *SHORT).code == 0
     record = bench.records()["jumps"]

@@ -39,10 +39,10 @@ class Tells(FakeTrainer):
         self.seen = {"labels": labels.tolist(), "sha256": hashlib.sha256(images).hexdigest()}
         self.indices = set()
 
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         self.indices |= set(batches.ravel().tolist())
         Path("seen.json").write_text(json.dumps({**self.seen, "indices": sorted(self.indices)}))
-        return super().train(batches, latents)
+        return super().train(batches, draws)
 """
 
 

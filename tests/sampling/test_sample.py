@@ -122,11 +122,11 @@ def test_a_changed_source_is_used_with_a_warning(bench, plugin, run_of_own_file)
 
 def test_a_diverged_run_can_be_sampled(bench, plugin):
     body = """
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
         self.chunks = getattr(self, "chunks", 0) + 1
         if self.chunks == 2:
-            losses.generator[-1] = np.nan
+            losses["generator"][-1] = np.nan
         return losses
     """
     target = plugin("gan", body)

@@ -34,18 +34,18 @@ class Plugin({base}):
 """
 
 SLOW = """
-def train(self, batches, latents):
+def train(self, batches, draws):
     import time
     end = time.monotonic() + {seconds} * len(batches)
     while time.monotonic() < end and not Path({hurry!r}).exists():
         time.sleep(0.05)
-    return super().train(batches, latents)
+    return super().train(batches, draws)
 """
 """The body of a plugin whose steps take their time, until nothing more is to happen in it."""
 
 KILLS_ONCE = """
-def train(self, batches, latents):
-    losses = super().train(batches, latents)
+def train(self, batches, draws):
+    losses = super().train(batches, draws)
     self.chunks = getattr(self, "chunks", 0) + 1
     if self.chunks == {chunk} and not Path({marker!r}).exists():
         Path({marker!r}).touch()

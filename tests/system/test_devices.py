@@ -20,7 +20,7 @@ ASK = """
 import json
 from gan_bench.system.devices import check_device, device_parts, gpus
 from gan_bench.errors import UsageError
-from gan_bench.system.processes import worker_environment
+from gan_bench.plugins.frameworks import worker_environment
 def ask(device):
     try:
         found = check_device(device)

@@ -71,7 +71,7 @@ def group():
 
 def test_a_worker_that_the_kernel_kills_for_memory_is_oom(bench, plugin, group):
     body = """
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         hoard = []
         while True: hoard.append(bytearray(os.urandom(1 << 20)) * 16)
     """

@@ -11,6 +11,7 @@ from gan_bench.recipe import Recipe
 from gan_bench.testing import CheckResult, FakeRecipe, FakeTrainer, check_trainer
 from gan_bench.testing.conformance import CHECKS
 from gan_bench.trainer import Trainer, Unsupported
+from labelled import LabelledTrainer
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1), dtype=np.uint8)
 FIELDS = [f"field {name}" for name in FakeRecipe.model_fields]
@@ -46,6 +47,33 @@ def test_the_fake_trainer_passes_every_check_on_colour_images_of_an_odd_shape():
     images = np.random.default_rng(1).integers(0, 256, (20, 9, 13, 3), dtype=np.uint8)
     results = check_trainer(FakeTrainer, images=images, seed=3)
     assert named(results, "passed") == {*CHECKS, *FIELDS}
+
+
+def test_a_trainer_with_draws_losses_and_labels_of_its_own_passes_every_check():
+    results = check(LabelledTrainer)
+    assert named(results, "passed") == {*CHECKS, *FIELDS}
+
+
+def test_what_a_recipe_declares_is_named_where_it_fails():
+    said = {
+        "ADeclaredDrawIsNeverUsed": ("every draw", "Other mix in the last row of draw 0 of step 3"),
+        "ADeclaredLossIsNeverReturned": ("losses", "did not return the loss penalty, which the "),
+        "AnUndeclaredLossIsReturned": ("losses", "returned the loss penalty, which the recipe doe"),
+        "TakesLatentsAsTheFirstVersionDid": ("contract", "has version 1 of the contract, this gan"),
+        "SamplesFromNoNetwork": ("contract", "sampler is 'generator_ema', which is none of its n"),
+        "ANetworkIsNotDeclared": ("weight names", "The weights have the network critic, which the"),
+        "ADeclaredNetworkIsMissing": ("weight names", "The generator_ema has no tensors."),
+        "SamplesIgnoreTheirLabels": ("labels matter", "Other labels give the same samples; a rec"),
+    }
+    for name, (failing, words) in said.items():
+        results = check(BROKEN[name][0], only=[failing])
+        assert words in detail(results, failing), name
+
+
+def test_labels_below_zero_are_refused():
+    labels = np.arange(-1, 15)
+    with pytest.raises(UsageError, match=r"must be 16 numbers from 0 on; .* the lowest is -1\.$"):
+        check(LabelledTrainer, labels=labels)
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -72,7 +72,7 @@ def draws(recipe, steps, images):
     size = recipe.batch_size
     batches = numbers.integers(images, size=(steps, recipe.real_batches_per_step, size))
     shape = (steps, recipe.draws_per_step, size, recipe.latent_size)
-    return batches, numbers.standard_normal(shape, dtype=np.float32)
+    return batches, {"latents": numbers.standard_normal(shape, dtype=np.float32)}
 
 
 def test_the_generators_gradients_are_those_of_finite_differences():
@@ -112,9 +112,9 @@ def test_learning_moves_losses_and_samples_towards_the_data():
     untrained = distance()
     losses = fake.train(*draws(recipe, steps, len(images)))
     # The discriminator wins first, then the generator catches up.
-    assert losses.discriminator[20:70].mean() < losses.discriminator[0] / 2
-    assert losses.d_real[20:70].mean() > 0.8 > 0.4 > losses.d_fake[20:70].mean()
-    assert losses.discriminator[-50:].mean() > 1.3 * losses.discriminator[20:70].mean()
+    assert losses["discriminator"][20:70].mean() < losses["discriminator"][0] / 2
+    assert losses["d_real"][20:70].mean() > 0.8 > 0.4 > losses["d_fake"][20:70].mean()
+    assert losses["discriminator"][-50:].mean() > 1.3 * losses["discriminator"][20:70].mean()
     assert distance() < untrained / 2
 
 
@@ -185,13 +185,15 @@ def test_resizing_keeps_the_mean_and_constant_lines(target, origin):
 def test_dropout_goes_on_where_it_stopped(tmp_path):
     recipe, images = FakeRecipe(dropout=0.5), blobs(16)
     first, second = trainer(recipe, images), trainer(recipe, images)
-    batches, latents = draws(recipe, 6, 16)
+    batches, random = draws(recipe, 6, 16)
+    latents = random["latents"]
     for start, end in pairwise((0, 1, 3)):
-        first.train(batches[start:end], latents[start:end])
+        first.train(batches[start:end], {"latents": latents[start:end]})
     first.save(tmp_path)
     second.load(tmp_path)
-    one, other = (fake.train(batches[3:], latents[3:]) for fake in (first, second))
-    np.testing.assert_array_equal(one.generator, other.generator)
+    rest = {"latents": latents[3:]}
+    one, other = (fake.train(batches[3:], rest) for fake in (first, second))
+    np.testing.assert_array_equal(one["generator"], other["generator"])
 
 
 @pytest.mark.process

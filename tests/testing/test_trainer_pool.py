@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan_bench.testing import FakeRecipe, FakeTrainer
-from gan_bench.testing.trainer_pool import HALF, TrainerPool, difference, weights_of
+from gan_bench.testing.trainer_pool import SECOND, TrainerPool, difference, part, weights_of
 from gan_bench.trainer import Unsupported
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (16, 28, 28, 1), dtype=np.uint8)
@@ -39,7 +39,7 @@ def test_a_trainer_halfway_goes_on_to_the_reference_whatever_was_done_to_it_befo
     assert pool.reloads == (trainer_class is FakeTrainer)
     for _ in range(2):
         trainer, first = pool.halfway()
-        second = trainer.train(pool.batches()[HALF:], pool.latents()[HALF:])
+        second = trainer.train(pool.batches()[SECOND], part(pool.draws(), SECOND))
         assert difference(pool.reference, pool.observe(trainer, first, second)) is None
         trainer.set_weights({name: 0 * tensor for name, tensor in weights_of(trainer).items()})
 
@@ -48,7 +48,7 @@ def test_a_used_trainer_is_not_the_one_of_the_first_run(pool_of):
     pool = pool_of(FakeTrainer)
     trainer = pool.used()
     assert trainer is not pool.first_run.trainer
-    trainer.train(pool.batches(), pool.latents())
+    trainer.train(pool.batches(), pool.draws())
     assert difference(pool.reference, pool.repeat.reference) is None
     again = pool.observe(pool.first_run.trainer, pool.first_run.losses)
     assert difference(pool.reference, again) is None

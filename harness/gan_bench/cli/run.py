@@ -64,7 +64,8 @@ _FEWEST_HEARTBEATS = 2.5
 @click.option(
     "--silence",
     type=POSITIVE,
-    help="Kill a run without a heartbeat or progress for this many seconds (default: 300).",
+    help="Kill a run without a heartbeat or progress for this many seconds (default 300, at least "
+    "5).",
 )
 @wait_option
 @click.option(

@@ -1,13 +1,13 @@
-"""The random draws of a run: the order of training images, and the latents."""
+"""The random draws of a run: the order of training images, latents, and what a recipe declares."""
 
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.recipe import Recipe
-from gan_bench.streams import Stream, generator
+from gan_bench.recipe import Distribution, Draw, Recipe
+from gan_bench.streams import Stream, generator, stream_of
 
 
 def batches(
@@ -57,50 +57,48 @@ def batches(
     return indices.reshape(steps, real_batches_per_step, batch_size)
 
 
-LatentDistribution = Literal["normal", "uniform"]
-"""N(0, I), or uniform in [-1, 1)."""
-
-
-def training_latents(
+def step_draws(
+    name: str,
+    draw: Draw,
     *,
     seed: int,
     first_step: int,
     steps: int,
-    draws: int,
     batch_size: int,
-    latent_size: int,
-    distribution: LatentDistribution,
-) -> NDArray[np.float32]:
-    """Return the latents of the steps first_step, ..., first_step + steps - 1.
+    classes: int,
+) -> NDArray[Any]:
+    """Return a draw of the steps first_step, ..., first_step + steps - 1.
 
-    Each step has its own stream: its latents do not depend on ``first_step`` and ``steps``.
+    Each name has its own stream, and each step its own part of it: the numbers do not depend on
+    ``first_step``, ``steps`` and the other draws.
 
     Parameters
     ----------
+    name, draw
+        As in `Recipe.draws`.
     seed
         0 <= seed < 2**64.
     first_step, steps
         First step and number of steps, both >= 0.
-    draws
-        Batches of latents that a step consumes.
-    batch_size, latent_size
-        Shape of one batch of latents.
-    distribution
-        ``normal`` or ``uniform``.
+    batch_size
+        Elements of a batch.
+    classes
+        Classes of the data set.
 
     Returns
     -------
-    float32 (steps, draws, batch_size, latent_size).
+    float32 (steps, count, batch_size, *shape), or int64 in [0, classes).
     """
-    latents = np.empty((steps, draws, batch_size, latent_size), dtype=np.float32)
+    shape = (draw.count, batch_size, *draw.shape)
+    values = np.empty((steps, *shape), np.int64 if draw.distribution == "classes" else np.float32)
     for row in range(steps):
-        random = generator(seed, Stream.TRAINING_LATENTS, first_step + row)
-        _fill(latents[row], random, distribution)
-    return latents
+        random = generator(seed, stream_of(name), first_step + row)
+        _fill(values[row], random, draw.distribution, classes)
+    return values
 
 
 def evaluation_latents(
-    *, seed: int, count: int, latent_size: int, distribution: LatentDistribution
+    *, seed: int, count: int, latent_size: int, distribution: Distribution
 ) -> NDArray[np.float32]:
     """Return the latents that every evaluation point of a run samples from.
 
@@ -111,33 +109,44 @@ def evaluation_latents(
     float32 (count, latent_size).
     """
     latents = np.empty((count, latent_size), dtype=np.float32)
-    _fill(latents, generator(seed, Stream.EVALUATION_LATENTS), distribution)
+    _fill(latents, generator(seed, Stream.EVALUATION_LATENTS), distribution, 1)
     return latents
 
 
 def _fill(
-    latents: NDArray[np.float32], random: np.random.Generator, distribution: LatentDistribution
+    values: NDArray[Any], random: np.random.Generator, distribution: Distribution, classes: int
 ) -> None:
     match distribution:
         case "normal":
-            random.standard_normal(out=latents, dtype=np.float32)
+            random.standard_normal(out=values, dtype=np.float32)
         case "uniform":
             # Values in [0, 1) have 24 bits, so doubling and shifting are exact and never reach 1.
-            random.random(out=latents, dtype=np.float32)
-            latents *= 2
-            latents -= 1
+            random.random(out=values, dtype=np.float32)
+            values *= 2
+            values -= 1
+        case "uniform01":
+            random.random(out=values, dtype=np.float32)
+        case "classes":
+            values[...] = random.integers(0, classes, values.shape)
         case _:
             assert_never(distribution)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The batches and latents that the harness draws for a recipe."""
+    """The batches, draws and labels that a trainer of a recipe gets."""
 
     recipe: Recipe
     seed: int
     images: NDArray[np.uint8]
     """uint8 (n, height, width, channels)."""
+    labels: NDArray[np.int64]
+    """int64 (n,)."""
+
+    @property
+    def classes(self) -> int:
+        """One more than the highest label: 0 <= label < classes."""
+        return int(self.labels.max()) + 1
 
     def batches(self, first_step: int, steps: int) -> NDArray[np.int64]:
         """Return the batches of some steps, int64 (steps, real_batches_per_step, batch_size)."""
@@ -150,17 +159,20 @@ class Inputs:
             images=len(self.images),
         )
 
-    def latents(self, first_step: int, steps: int) -> NDArray[np.float32]:
-        """Return the latents of some steps, float32 (steps, draws, batch_size, latent_size)."""
-        return training_latents(
-            seed=self.seed,
-            first_step=first_step,
-            steps=steps,
-            draws=self.recipe.draws_per_step,
-            batch_size=self.recipe.batch_size,
-            latent_size=self.recipe.latent_size,
-            distribution=self.recipe.latent_distribution,
-        )
+    def draws(self, first_step: int, steps: int) -> dict[str, NDArray[Any]]:
+        """Return the draws of some steps by name: see `step_draws`."""
+        return {
+            name: step_draws(
+                name,
+                draw,
+                seed=self.seed,
+                first_step=first_step,
+                steps=steps,
+                batch_size=self.recipe.batch_size,
+                classes=self.classes,
+            )
+            for name, draw in self.recipe.draws().items()
+        }
 
     def evaluation_latents(self, count: int | None = None) -> NDArray[np.float32]:
         """Return the first evaluation latents (default: a batch), float32 (count, latent_size)."""
@@ -170,6 +182,16 @@ class Inputs:
             latent_size=self.recipe.latent_size,
             distribution=self.recipe.latent_distribution,
         )
+
+    def evaluation_labels(self, count: int | None = None) -> tuple[NDArray[np.int64], ...]:
+        """Return the labels of the evaluation latents, the classes in turn, as a last argument.
+
+        If the recipe is not conditional, there is no such argument.
+        """
+        if not self.recipe.conditional:
+            return ()
+        rows = np.arange(self.recipe.batch_size if count is None else count, dtype=np.int64)
+        return (rows % self.classes,)
 
     def first_images(self) -> NDArray[np.float32]:
         """Return the first batch of real images.

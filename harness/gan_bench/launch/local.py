@@ -11,11 +11,14 @@ from typing import Protocol
 from gan_bench.launch.run_one import Options, RunResult, action, run_one
 from gan_bench.launch.supervisor import ENDING_SIGNALS
 from gan_bench.plan import Plan, RunSpec
+from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.files import writing
 from gan_bench.system.locks import device_lock
 from gan_bench.text import duration, figure
+
+_SHORT = {"generator": "G", "discriminator": "D"}
 
 
 class RunProgress:
@@ -71,10 +74,9 @@ class RunProgress:
     def __str__(self) -> str:
         """Return e.g. ``step 50 of 100, G 0.693, D 1.386, 1,234 images/s, 3 s left``."""
         parts = [f"step {self.step:,} of {self.spec.steps:,}"]
-        for name, short in (("generator", "G"), ("discriminator", "D")):
-            loss = self._losses.get(name)
-            if loss is not None:
-                parts.append(f"{short} {loss:.3f}")
+        for name, loss in self._losses.items():
+            if loss is not None and name not in OPTIONAL_LOSSES:
+                parts.append(f"{_SHORT.get(name, name)} {loss:.3f}")
         if self._steady_s:
             steps_per_s = self._steady_steps / self._steady_s
             parts.append(f"{figure(steps_per_s * self.spec.images_per_step)} images/s")

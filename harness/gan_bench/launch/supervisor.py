@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from gan_bench.launch.outcome import ExitEvidence, Outcome, status_of
 from gan_bench.plan import RunSpec
+from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.results.events import Event, EventTail
 from gan_bench.results.layout import RunFolder
 from gan_bench.system.files import has_no_space
@@ -24,7 +25,6 @@ from gan_bench.system.processes import (
     end_group,
     left_behind,
     signal_group,
-    worker_environment,
 )
 
 GRACE_S = 10.0

@@ -16,7 +16,7 @@ from gan_bench import data
 from gan_bench.data.image_file import SUFFIXES
 from gan_bench.errors import GanBenchError, MissingFile, UsageError
 from gan_bench.launch.status import JobState
-from gan_bench.plugins.frameworks import FRAMEWORKS, import_framework, missing, versions_of
+from gan_bench.plugins.frameworks import frameworks, import_framework, missing, versions_of
 from gan_bench.plugins.registry import registered
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
@@ -72,7 +72,7 @@ def check_machine() -> list[Finding]:
         Finding("machine", "info", f"{this_machine.cpu}, {this_machine.cores} cores, {memory}"),
     ]
     versions = versions_of(None)
-    for name, framework in FRAMEWORKS.items():
+    for name, framework in frameworks().items():
         problem = missing(name, versions)
         if problem is not None:
             findings.append(Finding(f"framework {name}", "missing", problem))
@@ -129,7 +129,7 @@ def check_node(
         The scheduler rejects the job, or the job ends without findings.
     """
     engine.check(["preflight"], results.path)
-    interpreters = {name: sys.executable for name in FRAMEWORKS if name != "numpy"}
+    interpreters = {name: sys.executable for name in frameworks() if name != "numpy"}
     order = NodeCheck(
         results=str(results.path.absolute()),
         datasets=datasets,

@@ -87,7 +87,7 @@ def _problems(path: Path) -> Iterator[Problem]:
         return
     if isinstance(record, str):
         yield problem(folder.record, record, "aside", _RESUMES)
-    for check in (_losses(folder, record), _checkpoints(folder), _scored(folder)):
+    for check in (_losses(folder, record, spec), _checkpoints(folder), _scored(folder)):
         yield from (problem(*arguments) for arguments in check)
     for temporary in sorted(path.rglob(".*.tmp")):
         yield problem(temporary, INTERRUPTED_WRITE, "aside", NOTHING_LOST)
@@ -112,9 +112,14 @@ def _record(folder: RunFolder) -> Record | str | None:
         return error.problem
 
 
-def _losses(folder: RunFolder, record: Record | str | None) -> Iterator[_Arguments]:
+def _losses(
+    folder: RunFolder, record: Record | str | None, spec: RunSpec | str
+) -> Iterator[_Arguments]:
+    known = record.spec if isinstance(record, Record) else spec
+    if isinstance(known, str):
+        return  # the names of the losses are not known
     try:
-        read_losses(folder.losses)
+        read_losses(folder.losses, known.losses)
     except FileNotFoundError:
         if isinstance(record, Record) and record.status == "ok":
             yield folder.losses, "the losses of a finished run are missing", "none", _TRAIN_AGAIN

@@ -10,15 +10,19 @@ from gan_bench.parity.messages import DATASET, Message, ObserveRequest, receive
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plan import device_kind
 from gan_bench.plugins.describe import MNIST_SHAPE, Description, describe
-from gan_bench.plugins.frameworks import framework_problem, identifying_versions, versions_of
+from gan_bench.plugins.frameworks import (
+    framework_problem,
+    identifying_versions,
+    versions_of,
+    worker_environment,
+)
 from gan_bench.plugins.registry import Implementation, find, registered
 from gan_bench.results.certificate import BOUNDS, Certificate, Party, certificate_id, without_budget
 from gan_bench.results.layout import open_results
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import default_threads, device_in_child, machine
 from gan_bench.system.locks import device_lock
-from gan_bench.system.processes import worker_environment
-from gan_bench.text import did_you_mean, timestamp
+from gan_bench.text import did_you_mean, listed, timestamp
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,11 @@ def _pair(reference: Description, other: Description, name: str | None) -> Pair:
         raise UsageError(
             f"{names[0]} implements the recipe {recipes[0]}, and {names[1]} implements "
             f"{recipes[1]}; only implementations of the same recipe can be compared."
+        )
+    if reference.losses != other.losses:
+        raise UsageError(
+            f"{names[0]} and {names[1]} declare different losses ({listed(reference.losses)}; "
+            f"{listed(other.losses)}); only implementations of the same recipe can be compared."
         )
     values = [without_budget(description.recipe_values) for description in (reference, other)]
     differing = [f for f in values[0] | values[1] if values[0].get(f) != values[1].get(f)]

@@ -26,7 +26,7 @@ from gan_bench.plugins.loader import load_seeded
 from gan_bench.recipe import Recipe
 from gan_bench.streams import seeded
 from gan_bench.system.child import run
-from gan_bench.trainer import LOSS_COLUMNS, Trainer, Unsupported
+from gan_bench.trainer import Trainer, Unsupported, declared_losses
 
 
 class Observation:
@@ -58,7 +58,7 @@ class Observation:
 
     def _in_float32(self, recipe: Recipe) -> Iterator[Message]:
         """Yield the weights that it holds, its forward passes and its steps of the paired run."""
-        inputs = Inputs(recipe, self.request.seed, self.split.images)
+        inputs = self._inputs(recipe)
         trainer = self._build(recipe, self.request.paired_steps)
         trainer.set_weights(self._initial(recipe))
         held, initial = _copied(trainer.weights()), self._initial(recipe)
@@ -78,11 +78,12 @@ class Observation:
         trainer.set_weights(perturbed(initial, self.request.seed))
         outputs: dict[str, NDArray[Any]] = {}
         latents, images = inputs.evaluation_latents(), inputs.first_images()
+        labels = inputs.evaluation_labels()
         for training, mode in ((True, "training"), (False, "inference")):
-            generated, logits = trainer.forward(latents, images, training)
+            generated, logits = trainer.forward(latents, images, training, *labels)
             outputs[f"G(z) in {mode}"] = np.array(generated)
             outputs[f"D(x) in {mode}"] = np.array(logits)
-        outputs["samples"] = trainer.sample(latents)
+        outputs["samples"] = trainer.sample(latents, *labels)
         check_samples(outputs["samples"], (len(latents), *self.split.images.shape[1:]))
         yield Message("forward", outputs)
 
@@ -94,11 +95,14 @@ class Observation:
 
     def _in_float64(self, recipe: Recipe) -> Iterator[Message]:
         """Yield the results of ten single steps."""
-        inputs = Inputs(recipe, self.request.seed, self.split.images)
+        inputs = self._inputs(recipe)
         trainer = self._build(recipe, TEN_STEPS)
         trainer.set_weights(self._initial(recipe))
         for step in range(TEN_STEPS):
             yield _trained("step", trainer, inputs, step, step + 1)
+
+    def _inputs(self, recipe: Recipe) -> Inputs:
+        return Inputs(recipe, self.request.seed, self.split.images, self.split.labels)
 
     def _recipe(self, dtype: str) -> Recipe:
         return observed_recipe(self.recipe, dtype, self.request.batch_size)
@@ -125,10 +129,9 @@ def _trained(
     stage: Stage, trainer: Trainer, inputs: Inputs, first_step: int, last_step: int
 ) -> Message:
     steps = last_step - first_step
-    losses = trainer.train(inputs.batches(first_step, steps), inputs.latents(first_step, steps))
-    loss_table(losses, steps, inputs.recipe.dtype)  # raises if they violate the contract
-    columns = {name: getattr(losses, name) for name in LOSS_COLUMNS}
-    reported = {name: values for name, values in columns.items() if values is not None}
+    losses = trainer.train(inputs.batches(first_step, steps), inputs.draws(first_step, steps))
+    loss_table(losses, steps, inputs.recipe)  # raises if they violate the contract
+    reported = declared_losses(losses, inputs.recipe, "train")
     arrays = {
         **_prefixed("losses", _copied(reported)),
         **_prefixed("weights", _copied(trainer.weights())),

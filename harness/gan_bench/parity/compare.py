@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.parity.messages import Message, Tensors
+from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.certificate import BOUNDS, Figure, PairedRun, incomparable, measured
 from gan_bench.trainer import is_trained
 
@@ -146,7 +147,6 @@ def _mismatch(first: NDArray[Any], second: NDArray[Any]) -> str | None:
     return f"values of dtype {kinds[0]}" if kinds else None
 
 
-_TRAINING_LOSSES = ("generator", "discriminator")
 THRESHOLDS: Final = ("1e-06", "1e-03", "1e-01")
 
 
@@ -163,7 +163,8 @@ class PairedRunComparison:
     def add(self, reference: Message, other: Message) -> None:
         """Compare the current weights and the losses since the previous messages."""
         first, second = reference.group("losses"), other.group("losses")
-        gaps = np.max([_relative(first[name], second[name]) for name in _TRAINING_LOSSES], axis=0)
+        minimised = first.keys() - OPTIONAL_LOSSES
+        gaps = np.max([_relative(first[name], second[name]) for name in minimised], axis=0)
         for threshold in THRESHOLDS:
             # NaN exceeds every threshold.
             exceeds = ~(gaps <= float(threshold))

@@ -84,7 +84,7 @@ class RunSpec(RecipeFacts, Stored):
     NOT_IN_RUN_ID: ClassVar[frozenset[str]] = frozenset(
         {
             *("preset", "python", "budget", "cannot_make", "train_splits", "conventions"),
-            *("parameters", "multiply_adds_per_step", "image_shape"),
+            *("parameters", "multiply_adds_per_step", "image_shape", "losses"),
         }
     )
     """Fields that follow from the others, or do not change a run's results."""
@@ -213,7 +213,7 @@ counts: the number of a GPU is accidental, and its model is part of the machine.
 NOTED: Final = (
     *("schema_version", "seed", "dataset", "preset", "python"),
     *("train_images", "image_shape", "conventions", "cannot_make"),
-    *("parameters", "multiply_adds_per_step"),
+    *("parameters", "multiply_adds_per_step", "losses"),
 )
 """The other fields: seed, names, paths, and values that follow from the fields above."""
 TRAINING_STEP: Final = ("source_sha256", "versions", "recipe_values", "device", "image_shape")

@@ -128,6 +128,7 @@ def _describe_all(
         defaults = {"batch_size": preset.batch_size} if preset.batch_size else {}
         try:
             description = describe(target, defaults | values, _shape(dataset), request.python)
+            _check_labels(description, dataset)
         except UsageError as error:
             if target in request.targets or values:
                 raise
@@ -139,9 +140,19 @@ def _describe_all(
     return descriptions, left_out
 
 
+def _check_labels(description: Description, dataset: data.Dataset) -> None:
+    splits = [getattr(dataset, name) for name in description.train_splits]
+    if description.needs_labels and not any(split.labels.any() for split in splits):
+        raise UsageError(
+            f"{description.implementation.name} trains on labels, and {data.label(dataset.name)} "
+            "has none; choose a data set with two classes or more, such as a folder of images with "
+            "a folder for each class."
+        )
+
+
 def _check_pythons(request: Request) -> None:
     known = {implementation.framework for implementation in registered().values()}
-    known |= frameworks.FRAMEWORKS.keys()
+    known |= frameworks.frameworks().keys()
     for framework in request.python:
         if framework not in known:
             hint = did_you_mean(framework, sorted(known))

@@ -22,10 +22,11 @@ from gan_bench.plugins.registry import (
     registered,
     sha256_of_modules,
 )
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import Draw, Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
 from gan_bench.text import listed, many
+from gan_bench.trainer import declaration_problem
 
 MNIST_SHAPE = (28, 28, 1)
 """Image shape for describing an implementation if no data set is chosen."""
@@ -54,6 +55,8 @@ class Description(RecipeFacts):
     fields: tuple[RecipeField, ...]
     batch_size: int
     epochs: int
+    needs_labels: bool = False
+    """Whether the recipe is conditional or draws classes."""
 
     @property
     def recipe_values(self) -> dict[str, Any]:
@@ -169,6 +172,20 @@ def _train_splits(name: str, recipe: Recipe) -> tuple[SplitName, ...]:
     )
 
 
+def _draws_classes(name: str, recipe: Recipe) -> bool:
+    try:
+        draws = recipe.draws()
+    except ValueError as error:
+        raise UsageError(f"The draws of {name} are not valid: {error}.") from error
+    for draw, what in draws.items():
+        if not (isinstance(draw, str) and draw.isidentifier() and isinstance(what, Draw)):
+            raise UsageError(
+                f"The draws of {name} have {draw!r}: {what!r}; they must be gan_bench.recipe.Draw "
+                "by names of letters, digits and underscores."
+            )
+    return any(draw.distribution == "classes" for draw in draws.values())
+
+
 def describe_recipe(
     implementation: Implementation,
     recipe_class: type[Recipe],
@@ -181,8 +198,10 @@ def describe_recipe(
     Raises
     ------
     UsageError
-        A value is not valid.
+        A value is not valid, or the recipe declares what cannot be.
     """
+    if problem := declaration_problem(recipe_class):
+        raise UsageError(f"{implementation.name}: {problem}.")
     try:
         recipe = recipe_class.model_validate(_parsed(recipe_class, values))
     except ValidationError as error:
@@ -213,6 +232,8 @@ def describe_recipe(
         images_per_step=recipe.images_per_step,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
+        losses=recipe_class.losses,
+        needs_labels=recipe_class.conditional or _draws_classes(implementation.name, recipe),
         train_splits=_train_splits(implementation.name, recipe),
         parameters=recipe.parameter_counts(),
         multiply_adds_per_step=recipe.multiply_adds_per_step(),

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from gan_bench.errors import UsageError
 from gan_bench.plugins.registry import Implementation
 from gan_bench.system.child import ChildDied, ask, reply
+from gan_bench.system.processes import process_environment
+from gan_bench.trainer import Framework
 from gan_bench.version import __version__
 
 _THIS_MODULE = "gan_bench.plugins.frameworks"
@@ -21,47 +24,72 @@ _VERSIONS_LIMIT_S = 120.0
 _IMPORT_LIMIT_S = 300.0
 
 
-@dataclass(frozen=True)
-class Framework:
-    """The packages that a framework needs."""
-
-    packages: tuple[str, ...]
-    """Distributions that must be installed; their versions are part of a run's identity."""
-    install: str
-    """The command that installs them."""
-    gpus: str = ""
-    """An expression for the number of visible GPUs, given the imported ``module``."""
-    module: str = ""
-    """The module whose import fails if the installation is broken."""
+FRAMEWORKS_GROUP = "gan_bench.frameworks"
 
 
-FRAMEWORKS: dict[str, Framework] = {
-    "numpy": Framework(("numpy",), "pip install numpy"),
-    "torch": Framework(
-        ("torch",),
-        "pip install 'torch>=2.6' torchvision",
-        gpus="torch.cuda.device_count()",
-        module="torch",
-    ),
-    "keras": Framework(
-        ("tensorflow", "keras"),
-        "pip install 'tensorflow>=2.18' 'keras>=3.6'",
-        gpus='len(tensorflow.config.list_physical_devices("GPU"))',
-        module="tensorflow",
-    ),
-    "jax": Framework(
-        ("jax", "jaxlib", "flax", "optax"),
-        "pip install 'jax>=0.10' 'flax>=0.12.8' 'optax>=0.2.8'",
-        gpus='sum(device.platform == "gpu" for device in jax.devices())',
-        module="jax",
-    ),
-}
+_NUMPY = Framework(("numpy",), "pip install numpy", "numpy")
+"""The framework of `gan_bench.testing.FakeTrainer`; always there."""
+
+
+@cache
+def frameworks() -> dict[str, Framework]:
+    """Return the registered frameworks by name.
+
+    Raises
+    ------
+    UsageError
+        An entry point leads to no `Framework`, or two distributions claim one name.
+    """
+    found = {"numpy": _NUMPY}
+    for point in sorted(metadata.entry_points(group=FRAMEWORKS_GROUP), key=lambda p: p.name):
+        origin = point.dist.name if point.dist else "an unknown distribution"
+        if point.name in found:
+            raise UsageError(
+                f"Two distributions register the framework {point.name!r}; uninstall one of them "
+                f"(one is {origin})."
+            )
+        try:
+            framework = point.load()
+        except Exception as error:
+            raise UsageError(
+                f"The framework {point.name!r}, registered by {origin}, cannot be loaded "
+                f"({type(error).__name__}: {error}); update or uninstall {origin}."
+            ) from error
+        if not isinstance(framework, Framework):
+            raise UsageError(
+                f"The entry point {point.name!r} of {origin} in {FRAMEWORKS_GROUP} leads to "
+                f"{type(framework).__name__}, not to a gan_bench.trainer.Framework."
+            )
+        found[point.name] = framework
+    return found
+
+
+def worker_environment(
+    *,
+    device: str,
+    threads: int,
+    deterministic: bool = False,
+    run: Path | None = None,
+    silence_s: float | None = None,
+) -> dict[str, str]:
+    """Return a worker's environment: the same for all frameworks, as a plug-in may use several.
+
+    For the parameters see `gan_bench.system.processes.process_environment`.
+    """
+    environment = process_environment(
+        device=device, threads=threads, deterministic=deterministic, run=run, silence_s=silence_s
+    )
+    for framework in frameworks().values():
+        environment |= framework.environment(threads=threads, deterministic=deterministic)
+    return environment
+
+
 PINNED = {
     "matmul precision": "the dtype's own: TF32 is off in every framework",
     "GPU memory": "grows on demand",
     "threads": "as many for every framework",
 }
-"""Settings that are equal in all frameworks' workers; see `gan_bench.system.processes`.
+"""Settings that are equal in all frameworks' workers; see `worker_environment`.
 
 `gan-bench gate` compares these texts with those of stored baselines, so a new wording would count
 as a difference."""
@@ -70,7 +98,7 @@ as a difference."""
 def installed_versions() -> dict[str, str]:
     """Return the versions in this interpreter of all packages that can identify a run."""
     versions = {"python": platform.python_version(), "gan-bench": __version__}
-    names = {"numpy"} | {p for framework in FRAMEWORKS.values() for p in framework.packages}
+    names = {"numpy"} | {p for framework in frameworks().values() for p in framework.packages}
     for name in sorted(names):
         try:
             versions[name] = metadata.version(name)
@@ -112,7 +140,7 @@ def versions_of(python: str | None) -> dict[str, str]:
 
 def missing(framework: str, versions: Mapping[str, str]) -> str | None:
     """Return which packages of ``framework`` are not installed and how to get them, or None."""
-    needed = FRAMEWORKS.get(framework)
+    needed = frameworks().get(framework)
     absent = [name for name in needed.packages if name not in versions] if needed else []
     if needed is None or not absent:
         return None
@@ -152,16 +180,16 @@ def _answer(request: bytes) -> dict[str, Any]:
     name = json.loads(request).get("import")
     if name is None:
         return installed_versions()
-    known = FRAMEWORKS.get(name)
-    module = known.module if known and known.module else name
+    known = frameworks().get(name)
+    module = known.module if known else name
     imported = importlib.import_module(module)
-    gpus = eval(known.gpus, {module: imported}) if known and known.gpus else 0
+    gpus = known.gpus() if known else 0
     return {"module": module, "version": imported.__version__, "gpus": gpus}
 
 
 def identifying_versions(framework: str, versions: dict[str, str]) -> dict[str, str]:
     """Return the part of ``versions`` on which a run of ``framework`` depends."""
-    known = FRAMEWORKS.get(framework)
+    known = frameworks().get(framework)
     names = ("python", "gan-bench", "numpy", *(known.packages if known else ()))
     identifying = {name: versions[name] for name in names if name in versions}
     if known is None:

@@ -13,7 +13,7 @@ from typing import Any
 from gan_bench.errors import UsageError
 from gan_bench.plugins import announce
 from gan_bench.plugins.describe import Description, describe_recipe
-from gan_bench.plugins.frameworks import FRAMEWORKS
+from gan_bench.plugins.frameworks import frameworks
 from gan_bench.plugins.registry import (
     PRIVATE,
     Implementation,
@@ -29,6 +29,7 @@ from gan_bench.plugins.registry import (
 from gan_bench.recipe import Recipe
 from gan_bench.streams import seeded
 from gan_bench.system.child import reply
+from gan_bench.trainer import contract_problem
 
 _CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
 
@@ -132,7 +133,8 @@ def load_trainer(implementation: Implementation) -> type:
     Raises
     ------
     UsageError
-        The module has no such class, or the class has another framework or recipe than its name.
+        The module has no such class, or the class has another framework or recipe than its name,
+        or another version of the contract.
     """
     trainer = getattr(load_module(implementation), implementation.attribute, None)
     where = implementation.path or implementation.module
@@ -150,6 +152,8 @@ def load_trainer(implementation: Implementation) -> type:
             f"{where}: {implementation.attribute}.recipe_class must be a subclass of "
             "gan_bench.recipe.Recipe."
         )
+    if problem := contract_problem(trainer):
+        raise UsageError(f"{where}: {problem}")
     return trainer
 
 
@@ -163,7 +167,7 @@ def load_seeded(implementation: Implementation, seed: int) -> type:
     """
     with seeded(seed):  # a module may draw when it is imported
         trainer = load_trainer(implementation)
-    known = FRAMEWORKS.get(implementation.framework)
+    known = frameworks().get(implementation.framework)
     if known is not None and known.module:
         with contextlib.suppress(ImportError):  # the trainer reports it, if it needs the framework
             importlib.import_module(known.module)

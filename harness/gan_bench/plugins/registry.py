@@ -11,13 +11,15 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gan_bench.data import SplitName
 from gan_bench.errors import UsageError
+from gan_bench.recipe import LOSSES
 from gan_bench.system.files import is_file
 from gan_bench.system.models import Frozen
 from gan_bench.text import did_you_mean
+from gan_bench.trainer import losses_problem
 
 
 class Implementation(Frozen):
@@ -58,6 +60,8 @@ class RecipeFacts(Frozen):
     """Settings, by topic, that the recipe or the harness fixes and that are not recipe fields."""
     images_per_step: int = Field(ge=1)
     """Number of real images that one training step consumes."""
+    losses: tuple[str, ...] = LOSSES
+    """The losses that the recipe declares: the columns of ``losses.npy``."""
     train_splits: tuple[SplitName, ...] = ("train",)
     """Splits of the data set that the recipe trains on, concatenated."""
     parameters: dict[str, int] | None = None
@@ -66,6 +70,13 @@ class RecipeFacts(Frozen):
     """Multiply-adds in the matrix products and convolutions of one training step."""
     cannot_make: str | None = None
     """Why the recipe does not support the image shape of the data set; None if it does."""
+
+    @field_validator("losses")
+    @classmethod
+    def _are_names(cls, losses: tuple[str, ...]) -> tuple[str, ...]:
+        if problem := losses_problem(losses):
+            raise ValueError(problem)
+        return losses
 
 
 IMPLEMENTATIONS_GROUP = "gan_bench.implementations"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
 from gan_bench.plan import RunSpec
+from gan_bench.recipe import LOSSES
 from gan_bench.results.certificate import Certificate, certificate_for, read_certificates
 from gan_bench.results.external import (
     External,
@@ -22,7 +23,6 @@ from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.record import Record, read_plans
 from gan_bench.results.scores import Score, Scores
 from gan_bench.results.training_files import read_losses
-from gan_bench.trainer import LOSS_COLUMNS
 
 SCORE_COLUMNS = (
     *("run_id", "step", "images", "train_s", "metric", "features", "value", "low", "high"),
@@ -35,8 +35,9 @@ SCORE_COLUMNS = (
 class Results:
     """The content of a results folder.
 
-    ``runs`` has one row per run, ``losses`` one per training step, ``scores`` one per run,
-    evaluation point, metric and protocol. Column names end in the unit; missing values are null.
+    ``runs`` has one row per run, ``losses`` one per training step, with a column for each loss of
+    any run, ``scores`` one per run, evaluation point, metric and protocol. Column names end in the
+    unit; missing values are null.
     """
 
     runs: pd.DataFrame
@@ -133,15 +134,15 @@ def _measured(record: Record) -> dict[str, Any]:
     }
 
 
-def _losses(folder: RunFolder, run_id: str) -> pd.DataFrame | None:
+def _losses(folder: RunFolder, spec: RunSpec) -> pd.DataFrame | None:
     try:
-        table = read_losses(folder.losses)
+        table = read_losses(folder.losses, spec.losses)
     except FileNotFoundError:
         return None
-    frame = pd.DataFrame(table, columns=list(LOSS_COLUMNS))
+    frame = pd.DataFrame(table, columns=list(spec.losses))
     frame.insert(0, "step", np.arange(1, len(frame) + 1))
-    frame.insert(0, "run_id", run_id)
-    return frame.dropna(how="all", subset=list(LOSS_COLUMNS))
+    frame.insert(0, "run_id", spec.run_id)
+    return frame.dropna(how="all", subset=list(spec.losses))
 
 
 def _read_records(results: ResultsFolder) -> tuple[dict[str, Record], list[str]]:
@@ -229,7 +230,7 @@ def load_results(path: Path | str) -> Results:
     score_files: dict[str, tuple[Scores, ...]] = {}
     for run_id in records:
         try:
-            losses.append(_losses(results.run(run_id), run_id))
+            losses.append(_losses(results.run(run_id), specs[run_id]))
         except GanBenchError as error:
             left_out.append(str(error))
     for run_id, spec in specs.items():
@@ -266,7 +267,7 @@ def load_results(path: Path | str) -> Results:
         losses=(
             pd.concat(tables, ignore_index=True)
             if tables
-            else pd.DataFrame(columns=["run_id", "step", *LOSS_COLUMNS])
+            else pd.DataFrame(columns=["run_id", "step", *LOSSES])
         ),
         scores=pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
         specs=specs,

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tokenize
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, ClassVar, Literal
 
@@ -19,7 +19,6 @@ from pydantic import ConfigDict, Field
 from gan_bench.errors import GanBenchError
 from gan_bench.system.files import NoSpace, file_sha256, has_no_space, is_full, write_atomically
 from gan_bench.system.models import Stored
-from gan_bench.trainer import LOSS_COLUMNS
 
 CHECKPOINT_SCHEMA_VERSION = 2
 CHECKPOINT_EVERY_S = 60.0
@@ -50,15 +49,15 @@ def write_images(path: Path, images: NDArray[np.uint8]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def read_losses(path: Path) -> NDArray[np.float32]:
-    """Read a run's losses.
+def read_losses(path: Path, names: Sequence[str]) -> NDArray[np.float32]:
+    """Read a run's losses, of these names.
 
     The header must fit the size of the file, so that reading takes no more memory than the file
     has bytes.
 
     Returns
     -------
-    float32 (steps, 4), in the order of `LOSS_COLUMNS`.
+    float32 (steps, len(names)).
 
     Raises
     ------
@@ -69,7 +68,7 @@ def read_losses(path: Path) -> NDArray[np.float32]:
     """
     try:
         with path.open("rb") as file:
-            return _read_losses(file)
+            return _read_losses(file, len(names))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, EOFError) as error:
@@ -96,12 +95,12 @@ def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return tuple(shape), bool(fortran), dtype
 
 
-def _read_losses(file: BinaryIO) -> NDArray[np.float32]:
+def _read_losses(file: BinaryIO, columns: int) -> NDArray[np.float32]:
     shape, fortran, dtype = read_header(file)
     if dtype.kind != "f" or len(shape) != 2 or fortran:
         raise ValueError(f"an array of {dtype} {shape} is not a table of losses")
-    if shape[1] != len(LOSS_COLUMNS):
-        raise ValueError(f"it has {shape[1]} columns instead of {len(LOSS_COLUMNS)}")
+    if shape[1] != columns:
+        raise ValueError(f"it has {shape[1]} columns instead of {columns}")
     left = os.fstat(file.fileno()).st_size - file.tell()
     if left != shape[0] * shape[1] * dtype.itemsize:
         raise ValueError(f"it has {left} bytes, which do not make {shape[0]} steps")

@@ -32,9 +32,10 @@ def _sampled(request: SampleRequest, trainer_class: type) -> Iterator[NDArray[np
             f"the checkpoint of step {request.step} cannot be restored ({failure_reason(error)})"
         ) from error
     latents = replace(inputs, seed=request.seed).evaluation_latents(request.count)
+    labels = inputs.evaluation_labels(request.count)
     for start in range(0, request.count, _BATCH):
         batch = latents[start : start + _BATCH]
-        images = trainer.sample(batch)
+        images = trainer.sample(batch, *(column[start : start + _BATCH] for column in labels))
         check_samples(images, (len(batch), *inputs.images.shape[1:]))
         yield images
 

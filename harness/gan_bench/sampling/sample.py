@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.plan import RunSpec
-from gan_bench.plugins.frameworks import framework_problem
+from gan_bench.plugins.frameworks import framework_problem, worker_environment
 from gan_bench.plugins.registry import Implementation
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import find_run
@@ -24,7 +24,6 @@ from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import check_device, device_in_child, fallback
 from gan_bench.system.files import write_atomically, writing_to
-from gan_bench.system.processes import worker_environment
 
 MAX_IMAGES = 100_000
 """Maximum number of images."""

@@ -10,7 +10,7 @@ import psutil
 from gan_bench.errors import GanBenchError
 from gan_bench.system.child import ask, reply
 from gan_bench.system.devices import usable_processors
-from gan_bench.system.processes import worker_environment
+from gan_bench.system.processes import process_environment
 
 
 def _busy_s(processors: Sequence[int]) -> float | None:
@@ -78,7 +78,7 @@ def probe(device: str, threads: int) -> float | None:
         answer = ask(
             "gan_bench.system.calibration",
             {},
-            environment=worker_environment(device=device, threads=threads),
+            environment=process_environment(device=device, threads=threads),
             limit_s=_LIMIT_S,
         )
     except (OSError, GanBenchError):

@@ -22,7 +22,7 @@ RUN_MARK = "GAN_BENCH_RUN"
 """The run's folder, in the environment of its worker and the worker's descendants."""
 
 
-def worker_environment(
+def process_environment(
     *,
     device: str,
     threads: int,
@@ -30,7 +30,7 @@ def worker_environment(
     run: Path | None = None,
     silence_s: float | None = None,
 ) -> dict[str, str]:
-    """Return the environment variables of a worker, equal for all frameworks.
+    """Return the environment variables of a worker that name no framework.
 
     Parameters
     ----------
@@ -51,26 +51,21 @@ def worker_environment(
         **os.environ,
         **UTF8_OUTPUT,
         "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
-        "KERAS_BACKEND": "tensorflow",
         "MKL_NUM_THREADS": intra_op,
-        # Plain float32 in every framework: TensorFlow and cuDNN would use TF32, torch would not.
+        # Plain float32: cuDNN and some frameworks would use TF32 by default.
         "NVIDIA_TF32_OVERRIDE": "0",
         "OMP_NUM_THREADS": intra_op,
         "OPENBLAS_NUM_THREADS": intra_op,
         "PYTHONFAULTHANDLER": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "TF_NUM_INTEROP_THREADS": "1",
-        "TF_NUM_INTRAOP_THREADS": intra_op,
     }
     if silence_s is not None:
         environment[SILENCE_VARIABLE] = str(silence_s)
     if run is not None:
         environment[RUN_MARK] = str(run.resolve())
     if deterministic:
-        environment |= {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "GAN_BENCH_DETERMINISTIC": "1"}
+        environment["GAN_BENCH_DETERMINISTIC"] = "1"
     else:
         environment.pop("GAN_BENCH_DETERMINISTIC", None)
     return environment

@@ -10,19 +10,37 @@ from pydantic import ValidationError
 from gan_bench.contract import check_weights
 from gan_bench.recipe import Recipe
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, describe, expect
-from gan_bench.testing.trainer_pool import HALF, Observed, TrainerPool, difference, weights_of
+from gan_bench.testing.trainer_pool import (
+    SECOND,
+    Observed,
+    TrainerPool,
+    difference,
+    part,
+    weights_of,
+)
 from gan_bench.text import listed
-from gan_bench.trainer import NETWORKS, TENSORS, Trainer, Unsupported, is_given, is_trained
+from gan_bench.trainer import (
+    NETWORKS,
+    TENSORS,
+    Trainer,
+    Unsupported,
+    contract_problem,
+    declaration_problem,
+    is_given,
+    is_trained,
+)
 
 ARGUMENTS = {
     "set_weights": 1,
     "weights": 0,
     "train": 2,
-    "sample": 2,
+    "sample": 1,
     "forward": 3,
     "save": 1,
     "load": 1,
 }
+WITH_LABELS = ("sample", "forward")
+"""The methods that get labels after these arguments if the recipe is conditional."""
 
 
 def contract(pool: TrainerPool) -> None:
@@ -45,12 +63,17 @@ def check_class(trainer_class: type[Trainer]) -> None:
     expect(
         isinstance(name, str) and name, f"`{recipe_class.__name__}.name` is not a non-empty string."
     )
+    if problem := declaration_problem(recipe_class):
+        raise CheckFailed(f"{problem}.")
+    if problem := contract_problem(trainer_class):
+        raise CheckFailed(problem)
     try:
         build = inspect.signature(trainer_class)
         build.bind(None, None, None, device="cpu", planned_steps=1, seed=0)
     except TypeError as error:
         raise CheckFailed(f"`__init__` cannot be called as the contract says: {error}.") from error
-    for method, count in ARGUMENTS.items():
+    for method, least in ARGUMENTS.items():
+        count = least + (recipe_class.conditional and method in WITH_LABELS)
         function = getattr(trainer_class, method, None)
         expect(callable(function), f"The method `{method}` is missing.")
         try:
@@ -122,10 +145,11 @@ def costs(pool: TrainerPool) -> None:
     if parameters is None and multiply_adds is None:
         raise CheckSkipped("The recipe states neither its parameters nor its multiply-adds.")
     if parameters is not None:
-        actual = dict.fromkeys(NETWORKS, 0)
+        stated = {*parameters, *NETWORKS} & {*pool.recipe.networks}
+        actual = {name: 0 for name in pool.recipe.networks if name in stated}
         for name, tensor in trainer.weights().items():
             network = name.partition(".")[0]
-            if network in NETWORKS and is_trained(name):
+            if network in actual and is_trained(name):
                 actual[network] += tensor.size
         expect(
             parameters == actual,
@@ -147,11 +171,12 @@ COST_CHECKS = (costs,)
 
 
 def weight_names(pool: TrainerPool) -> None:
-    """Every tensor is a NumPy array with a canonical name, or one of the class's `own_tensors`."""
+    """The weights are those of the recipe's `networks`, each tensor with a canonical name."""
     own = getattr(pool.trainer_class, "own_tensors", {})
     tensors = "|".join(map(re.escape, {*TENSORS, *own.values()}))
     canonical = re.compile(rf"([A-Za-z_]\w*)\.(0|[1-9][0-9]*)\.({tensors})")
-    layers: dict[str, set[int]] = {network: set() for network in NETWORKS}
+    declared = pool.recipe.networks
+    layers: dict[str, set[int]] = {network: set() for network in declared}
     for name in check_weights(pool.untrained.weights()):
         match = canonical.fullmatch(name)
         expect(match, f"{name!r} is not a canonical name, `<network>.<layer>.<tensor>`.")
@@ -159,6 +184,11 @@ def weight_names(pool: TrainerPool) -> None:
             layers.setdefault(match[1], set()).add(int(match[2]))
     for network, indices in layers.items():
         expect(indices, f"The {network} has no tensors.")
+        expect(
+            network in declared,
+            f"The weights have the network {network}, which the recipe does not declare: its "
+            f"networks are {listed(declared)}.",
+        )
         gapless = indices == set(range(len(indices)))
         expect(gapless, f"The layers of the {network} are {sorted(indices)}, not 0, 1, 2, ...")
 
@@ -196,7 +226,7 @@ def weights_are_copies(pool: TrainerPool) -> None:
     trainer = pool.used()
     returned = trainer.weights()
     kept = {name: tensor.copy() for name, tensor in returned.items()}
-    trainer.train(pool.batches(1), pool.latents(1))
+    trainer.train(pool.batches(1), pool.draws(1))
     gap = difference(kept, returned)
     expect(gap is None, f"Training changes the arrays that `weights` returned before: {gap}.")
     before = pool.observe(trainer)
@@ -223,7 +253,7 @@ def set_weights_keeps_the_rest(pool: TrainerPool) -> None:
     """``set_weights`` changes neither optimisers nor the step nor random state."""
     trainer, first = pool.halfway()
     trainer.set_weights(weights_of(trainer))
-    second = trainer.train(pool.batches()[HALF:], pool.latents()[HALF:])
+    second = trainer.train(pool.batches()[SECOND], part(pool.draws(), SECOND))
     observed = pool.observe(trainer, first, second)
     finding = "Setting a trainer's own weights changes the training that follows"
     pool.expect_same(pool.reference, observed, finding)

@@ -81,8 +81,9 @@ def _initial_weights_differ(base: TrainerPool, other: TrainerPool) -> bool:
     return first is not None and second is not None and difference(first, second) is not None
 
 
-def _inputs(recipe: Recipe) -> tuple[int, int]:
-    return recipe.real_batches_per_step, recipe.draws_per_step
+def _inputs(recipe: Recipe) -> tuple[int, dict[str, int]]:
+    counts = {name: draw.count for name, draw in recipe.draws().items()}
+    return recipe.real_batches_per_step, counts
 
 
 def _valid(pool: TrainerPool, field: str, candidates: list[Any]) -> Iterator[Recipe]:

@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, expect
-from gan_bench.testing.trainer_pool import SAMPLES, Observed, TrainerPool, weights_of
+from gan_bench.testing.trainer_pool import (
+    FIRST,
+    SAMPLES,
+    SECOND,
+    Observed,
+    TrainerPool,
+    part,
+    weights_of,
+)
 from gan_bench.trainer import Trainer
 
 
@@ -16,7 +24,7 @@ def sample_shape(pool: TrainerPool) -> None:
     """``sample`` returns uint8 images of the data set's shape, for one latent vector or many."""
     trainer = pool.with_weights()
     for count in (1, SAMPLES, 64, 3 * pool.recipe.batch_size + 1):
-        images = trainer.sample(pool.evaluation_latents(count))
+        images = pool.sample(trainer, count)
         if not isinstance(images, np.ndarray):
             raise CheckFailed(f"`sample` returns {type(images).__name__}, not a numpy array.")
         expect(images.dtype == np.uint8, f"Samples are {images.dtype}, not uint8.")
@@ -25,10 +33,10 @@ def sample_shape(pool: TrainerPool) -> None:
 
 
 def sample_rows(pool: TrainerPool) -> None:
-    """A sample depends only on its own latent vector, not on the rest of the batch."""
+    """A sample depends only on its own latent vector and label, not on the rest of the batch."""
     trainer = _trained(pool)
-    latents = pool.evaluation_latents()
-    images = trainer.sample(latents)
+    latents, labels = pool.evaluation_latents(), pool.inputs.evaluation_labels(SAMPLES)
+    images = trainer.sample(latents, *labels)
     order = np.roll(np.arange(SAMPLES), 3)
     for rows, how in (
         (order, "in another order"),
@@ -37,7 +45,7 @@ def sample_rows(pool: TrainerPool) -> None:
     ):
         pool.expect_same(
             {"a sample": images[rows]},
-            {"a sample": trainer.sample(latents[rows])},
+            {"a sample": trainer.sample(latents[rows], *(given[rows] for given in labels))},
             f"Samples of {SAMPLES} latent vectors change if generated {how}; compute them in "
             "inference mode and in batches of one fixed shape",
         )
@@ -46,9 +54,8 @@ def sample_rows(pool: TrainerPool) -> None:
 def sample_repeats(pool: TrainerPool) -> None:
     """``sample`` returns the same images for the same latents."""
     trainer = _trained(pool)
-    latents = pool.evaluation_latents(64)
-    first = np.array(trainer.sample(latents))
-    again = np.array(trainer.sample(latents))
+    first = np.array(pool.sample(trainer, 64))
+    again = np.array(pool.sample(trainer, 64))
     finding = "The same latents give different samples"
     pool.expect_same({"a sample": first}, {"a sample": again}, finding)
 
@@ -56,17 +63,38 @@ def sample_repeats(pool: TrainerPool) -> None:
 def samples_differ(pool: TrainerPool) -> None:
     """Different latents give different samples, before or after training."""
     latents = pool.evaluation_latents(64)
+    labels = [np.zeros_like(given) for given in pool.inputs.evaluation_labels(64)]
     for trained in (False, True):
         trainer = _trained(pool) if trained else pool.with_weights()
-        images = trainer.sample(latents)
+        images = trainer.sample(latents, *labels)
         if (images != images[:1]).any():
             return
     raise CheckFailed("64 different latent vectors give 64 equal samples.")
 
 
+def labels_matter(pool: TrainerPool) -> None:
+    """If the recipe is conditional, other labels give other samples, before or after training."""
+    if not pool.recipe.conditional:
+        return
+    if pool.inputs.classes < 2:
+        raise CheckSkipped("All images have the same label.")
+    latents = pool.evaluation_latents(64)
+    (labels,) = pool.inputs.evaluation_labels(64)
+    for trained in (False, True):
+        trainer = _trained(pool) if trained else pool.with_weights()
+        images = np.array(trainer.sample(latents, labels))
+        others = trainer.sample(latents, (labels + 1) % pool.inputs.classes)
+        if (images != others).any():
+            return
+    raise CheckFailed(
+        "Other labels give the same samples; a recipe whose samples do not depend on labels is not "
+        "`conditional`."
+    )
+
+
 def sample_leaves_no_trace(pool: TrainerPool) -> None:
     """Sampling changes neither weights nor the training that follows."""
-    _expect_no_trace(pool, lambda trainer: trainer.sample(pool.evaluation_latents(64)))
+    _expect_no_trace(pool, lambda trainer: pool.sample(trainer, 64))
 
 
 def forward_leaves_no_trace(pool: TrainerPool) -> None:
@@ -119,13 +147,12 @@ def forward_modes(pool: TrainerPool) -> None:
 def forward_agrees_with_sample(pool: TrainerPool) -> None:
     """Samples are G in inference mode, from -1 (grey level 0) to 1 (255), within one level."""
     trainer = _trained(pool)
-    latents = pool.evaluation_latents(pool.recipe.batch_size)
     trained = weights_of(trainer)
-    for weights in (trained, _amplified(trained, "generator")):
+    for weights in (trained, _amplified(trained, pool.recipe.sampler)):
         trainer.set_weights(weights)
         generated, _ = _forward(pool, trainer, False)
         levels = (generated.astype(np.float64) + 1) * 127.5
-        gap = np.abs(trainer.sample(latents) - levels).max()
+        gap = np.abs(pool.sample(trainer, len(levels)) - levels).max()
         expect(gap <= 1, f"A sample differs by {gap:.1f} grey levels from (G + 1) * 127.5.")
 
 
@@ -141,20 +168,24 @@ def _forward(
     count = pool.recipe.batch_size
     images = np.resize(pool.images, (count, *pool.images.shape[1:]))
     generated, logits = trainer.forward(
-        pool.evaluation_latents(count), (images / 127.5 - 1).astype(np.float32), training
+        pool.evaluation_latents(count),
+        (images / 127.5 - 1).astype(np.float32),
+        training,
+        *pool.inputs.evaluation_labels(count),
     )
     return np.array(generated), np.array(logits)
 
 
 def _expect_no_trace(pool: TrainerPool, use: Callable[[Trainer], object]) -> None:
     trainer = pool.fresh()
-    batches, latents = pool.batches(), pool.latents()
+    batches, draws = pool.batches(), pool.draws()
     use(trainer)
-    first = trainer.train(batches[:2], latents[:2])
+    first = trainer.train(batches[FIRST], part(draws, FIRST))
     before = weights_of(trainer)
     use(trainer)
     pool.expect_same(before, weights_of(trainer), "The call changes weights")
-    observed = pool.observe(trainer, first, trainer.train(batches[2:], latents[2:]))
+    second = trainer.train(batches[SECOND], part(draws, SECOND))
+    observed = pool.observe(trainer, first, second)
     pool.expect_same(pool.reference, observed, "The call changes the training that follows")
 
 
@@ -178,6 +209,7 @@ CHECKS = (
     sample_rows,
     sample_repeats,
     samples_differ,
+    labels_matter,
     sample_leaves_no_trace,
     forward_outputs,
     forward_modes,

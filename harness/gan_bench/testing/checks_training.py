@@ -1,35 +1,38 @@
 """Checks of ``train``, of its inputs, and of checkpoints."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.errors import ContractError
+from gan_bench.recipe import OPTIONAL_LOSSES, Draw
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, expect
 from gan_bench.testing.trainer_pool import (
+    FIRST,
     HALF,
-    LOSSES,
+    SECOND,
     STEPS,
     Observed,
     TrainerPool,
+    copies,
     difference,
     empty_folder,
-    joined_losses,
+    part,
     weights_of,
 )
 from gan_bench.text import listed
-from gan_bench.trainer import Losses
+from gan_bench.trainer import declared_losses
 
 
 def losses(pool: TrainerPool) -> None:
-    """``train`` returns finite losses for each step, in the recipe's dtype; d_* are in [0, 1]."""
-    returned = pool.first_run.losses
-    if not isinstance(returned, Losses):
-        raise CheckFailed(f"`train` returns {type(returned).__name__}, not gan_bench's Losses.")
-    for name in LOSSES:
-        values = getattr(returned, name)
-        if values is None and name.startswith("d_"):
-            continue
+    """``train`` returns the declared losses by name, finite, one for each step."""
+    try:
+        returned = declared_losses(pool.first_run.losses, pool.recipe, "`train`")
+    except ContractError as error:
+        raise CheckFailed(f"{error}.") from error
+    for name, values in returned.items():
         if not isinstance(values, np.ndarray):
             raise CheckFailed(f"{name} is {type(values).__name__}, not a numpy array.")
         dtype = pool.recipe.dtype
@@ -39,7 +42,7 @@ def losses(pool: TrainerPool) -> None:
             f"{name} has shape {values.shape} after {STEPS} steps, not {(STEPS,)}.",
         )
         expect(np.isfinite(values).all(), f"{name} is not finite: {values}.")
-        if name.startswith("d_"):
+        if name in OPTIONAL_LOSSES:
             inside = (values >= 0).all() and (values <= 1).all()
             expect(inside, f"{name} has to be a mean of probabilities, but is {values}.")
 
@@ -47,16 +50,16 @@ def losses(pool: TrainerPool) -> None:
 def losses_are_copies(pool: TrainerPool) -> None:
     """A later call of ``train`` does not change losses that it returned before."""
     trainer = pool.used()
-    batches, latents = pool.batches(), pool.latents()
-    first = trainer.train(batches[:2], latents[:2])
-    kept = {name: values.copy() for name, values in joined_losses(first).items()}
-    trainer.train(batches[2:], latents[2:])
-    gap = difference(kept, joined_losses(first))
+    batches, draws = pool.batches(), pool.draws()
+    first = trainer.train(batches[FIRST], part(draws, FIRST))
+    kept = copies(pool.joined_losses(first))
+    trainer.train(batches[SECOND], part(draws, SECOND))
+    gap = difference(kept, pool.joined_losses(first))
     expect(gap is None, f"A later call of `train` changes losses that it returned before: {gap}.")
 
 
 def everything_learns(pool: TrainerPool) -> None:
-    """Training changes every kernel and every moving statistic of both networks."""
+    """Training changes every kernel and every moving statistic of all networks."""
     before = weights_of(pool.with_weights())
     after = pool.reference
     unchanged = [
@@ -77,9 +80,9 @@ def same_seed(pool: TrainerPool) -> None:
 def pieces(pool: TrainerPool) -> None:
     """Calls of 1, 2 and 1 steps give bit for bit the same result as one call of 4 steps."""
     trainer = pool.fresh()
-    batches, latents = pool.batches(), pool.latents()
+    batches, draws = pool.batches(), pool.draws()
     parts = [
-        trainer.train(batches[start:end], latents[start:end])
+        trainer.train(batches[start:end], part(draws, slice(start, end)))
         for start, end in ((0, 1), (1, 3), (3, STEPS))
     ]
     finding = f"Calls of 1, 2 and 1 steps give a different result than one call of {STEPS} steps"
@@ -99,23 +102,23 @@ def arguments_untouched(pool: TrainerPool) -> None:
         "images": pool.images,
         "labels": pool.labels,
         "batches": pool.batches(),
-        "latents": pool.latents(),
     }
     gap = difference(expected, pool.first_run.given)
+    gap = gap or difference(pool.draws(), pool.first_run.draws)
     expect(gap is None, f"The trainer writes to an array that it got: {gap}.")
 
 
 def arguments_copied(pool: TrainerPool) -> None:
-    """``train`` keeps no reference to batches and latents."""
+    """``train`` keeps no reference to batches and draws."""
     trainer, first = pool.halfway()
     parts = [first]
     for start in range(HALF, STEPS):
         batches = pool.batches()[start : start + 1].copy()
-        latents = pool.latents()[start : start + 1].copy()
-        parts.append(trainer.train(batches, latents))
-        batches[...] = 0
-        latents[...] = 0
-    finding = "Changing batches and latents after `train` has returned changes the trainer"
+        draws = copies(part(pool.draws(), slice(start, start + 1)))
+        parts.append(trainer.train(batches, draws))
+        for array in (batches, *draws.values()):
+            array[...] = 0
+    finding = "Changing batches and draws after `train` has returned changes the trainer"
     pool.expect_same(pool.reference, pool.observe(trainer, *parts), finding)
 
 
@@ -176,16 +179,26 @@ CHECKPOINT_CHECKS = (
 
 
 def every_draw(pool: TrainerPool) -> None:
-    """Training uses every draw of latents of a step, including the last row."""
-    for draw in range(pool.recipe.draws_per_step):
-        latents = pool.latents()
-        latents[-1, draw, -1] = pool.noise(4)
-        _expect_effect(
-            pool,
-            pool.batches(),
-            latents,
-            f"Other latents in the last row of draw {draw} of step {STEPS - 1} change no weight.",
-        )
+    """Training uses every draw of a step that the recipe declares, including the last row."""
+    for name, declared in pool.recipe.draws().items():
+        for draw in range(declared.count):
+            draws = pool.draws()
+            draws[name][-1, draw, -1] = _other(pool, name, declared, draws[name][-1, draw, -1])
+            _expect_effect(
+                pool,
+                pool.batches(),
+                draws,
+                f"Other {name} in the last row of draw {draw} of step {STEPS - 1} change no "
+                "weight.",
+            )
+
+
+def _other(pool: TrainerPool, name: str, declared: Draw, values: NDArray[Any]) -> NDArray[Any]:
+    """Return other values for a row of a draw."""
+    if declared.distribution == "classes":
+        return (values + 1) % pool.inputs.classes
+    other = replace(pool.inputs, seed=pool.seed + 1)
+    return np.asarray(other.draws(0, 1)[name][0, 0, 0])
 
 
 def every_real_batch(pool: TrainerPool) -> None:
@@ -196,7 +209,7 @@ def every_real_batch(pool: TrainerPool) -> None:
         _expect_effect(
             pool,
             batches,
-            pool.latents(),
+            pool.draws(),
             f"A different last image in real batch {batch} of step {STEPS - 1} changes no weight.",
         )
 
@@ -214,9 +227,9 @@ def unused_images(pool: TrainerPool) -> None:
 
 
 def _expect_effect(
-    pool: TrainerPool, batches: NDArray[np.int64], latents: NDArray[np.float32], finding: str
+    pool: TrainerPool, batches: NDArray[np.int64], draws: Observed, finding: str
 ) -> None:
-    after = pool.weights_after(batches, latents)
+    after = pool.weights_after(batches, draws)
     reference = {name: pool.reference[name] for name in after}
     pool.expect_other(reference, after, finding)
 

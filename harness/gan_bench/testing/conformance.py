@@ -89,7 +89,7 @@ def check_trainer(
     Raises
     ------
     UsageError
-        ``only`` names an unknown check.
+        ``only`` names an unknown check, or the labels are not valid.
     """
     with TemporaryDirectory(prefix="gan-bench-") as scratch, _generators_kept():
         pool: TrainerPool | None = None
@@ -172,6 +172,11 @@ def _pool(
         recipe = revalidated(recipe, batch_size=BATCH_SIZE)
     images = synthetic_images(recipe, seed) if images is None else images
     labels = np.arange(len(images), dtype=np.int64) % 10 if labels is None else labels
+    if labels.shape != images.shape[:1] or labels.min() < 0:
+        raise UsageError(
+            f"The labels must be {len(images)} numbers from 0 on; they have the shape "
+            f"{labels.shape}, and the lowest is {labels.min()}."
+        )
     return TrainerPool(trainer_class, recipe, images, labels, device, seed, scratch)
 
 

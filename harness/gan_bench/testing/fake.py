@@ -1,6 +1,7 @@
 """A recipe and its trainer in NumPy, which fulfil the contract and train in milliseconds."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -9,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import LOSSES, Recipe
 from gan_bench.streams import Stream, generator
-from gan_bench.trainer import Losses, Unsupported, Weights
+from gan_bench.trainer import CONTRACT_VERSION, Unsupported, Weights
 
 
 class FakeRecipe(Recipe):
@@ -254,6 +255,7 @@ class FakeTrainer:
 
     framework: ClassVar[str] = "numpy"
     recipe_class: ClassVar[type[Recipe]] = FakeRecipe
+    contract_version: ClassVar[int] = CONTRACT_VERSION
 
     def __init__(
         self,
@@ -302,14 +304,16 @@ class FakeTrainer:
         """Return copies of every tensor of both networks."""
         return {name: tensor.copy() for name, tensor in self._tensors.items()}
 
-    def train(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Losses:
-        """Train one step for each row of ``batches`` and ``latents``."""
+    def train(
+        self, batches: NDArray[np.int64], draws: Mapping[str, NDArray[Any]]
+    ) -> dict[str, NDArray[np.floating]]:
+        """Train one step for each row of ``batches`` and latents; other draws are ignored."""
         rows = [
             self._step(step_batches, step_latents.astype(self._dtype))
-            for step_batches, step_latents in zip(batches, latents, strict=True)
+            for step_batches, step_latents in zip(batches, draws["latents"], strict=True)
         ]
         columns = np.array(rows, dtype=self._dtype).reshape(len(rows), 4).T
-        return Losses(*(column.copy() for column in columns))
+        return {name: column.copy() for name, column in zip(LOSSES, columns, strict=True)}
 
     def sample(
         self, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None
@@ -325,7 +329,11 @@ class FakeTrainer:
         return np.concatenate(chunks)[:count].astype(np.uint8)
 
     def forward(
-        self, latents: NDArray[np.float32], images: NDArray[np.float32], training: bool
+        self,
+        latents: NDArray[np.float32],
+        images: NDArray[np.float32],
+        training: bool,
+        labels: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC and D(images) as logits, dropout off."""
         fakes = self._images(latents.astype(self._dtype), training)

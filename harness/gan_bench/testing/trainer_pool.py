@@ -14,11 +14,12 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.data.draws import Inputs
 from gan_bench.recipe import Recipe
 from gan_bench.streams import GlobalState, Stream, generator, seeded
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, attempt
 from gan_bench.text import figure
-from gan_bench.trainer import Losses, Trainer
+from gan_bench.trainer import Trainer
 
 STEPS: Final = 4
 _IRREPRODUCIBLE = (
@@ -38,8 +39,17 @@ def copies(arrays: Mapping[str, NDArray[Any]]) -> Observed:
     return {name: np.array(array) for name, array in arrays.items()}
 
 
+def part(arrays: Mapping[str, NDArray[Any]], steps: slice) -> Observed:
+    """Return some steps of the draws of training."""
+    return {name: array[steps] for name, array in arrays.items()}
+
+
 HALF: Final = STEPS // 2
-LOSSES: Final = ("generator", "discriminator", "d_real", "d_fake")
+FIRST: Final = slice(HALF)
+SECOND: Final = slice(HALF, STEPS)
+"""The steps of each half."""
+Losses = Mapping[str, NDArray[np.floating]]
+"""What ``train`` returns."""
 
 
 class OwnGenerators:
@@ -76,6 +86,8 @@ class FirstRun:
     trainer: Trainer
     given: Observed
     """The arrays (not copies) that it was built from and trained on."""
+    draws: Observed
+    """The same for the draws."""
     losses: Losses
 
 
@@ -169,22 +181,23 @@ class TrainerPool:
         numbers = generator(self.seed, Stream.CONFORMANCE, 1)
         return numbers.integers(0, max(1, len(self.images) // 2), shape, dtype=np.int64)
 
-    def latents(self, steps: int = STEPS) -> NDArray[np.float32]:
-        """Draw latents (steps, draws, batch_size, z) for training."""
-        recipe = self.recipe
-        return self.noise(2, steps, recipe.draws_per_step, recipe.batch_size)
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What the harness draws for the recipe."""
+        return Inputs(self.recipe, self.seed, self.images, self.labels)
+
+    def draws(self, steps: int = STEPS) -> Observed:
+        """Draw what the recipe declares, for training."""
+        return self.inputs.draws(0, steps)
 
     def evaluation_latents(self, count: int = SAMPLES) -> NDArray[np.float32]:
         """Draw latents (count, z) for sampling."""
-        return self.noise(3, count)
+        return self.inputs.evaluation_latents(count)
 
-    def noise(self, index: int, *shape: int) -> NDArray[np.float32]:
-        """Draw latents of the recipe's size and distribution from stream ``index``."""
-        numbers = generator(self.seed, Stream.CONFORMANCE, index)
-        full = (*shape, self.recipe.latent_size)
-        if self.recipe.latent_distribution == "uniform":
-            return numbers.random(full, dtype=np.float32) * 2 - 1
-        return numbers.standard_normal(full, dtype=np.float32)
+    def sample(self, trainer: Trainer, count: int = SAMPLES) -> NDArray[np.uint8]:
+        """Sample from the first evaluation latents, with labels if the recipe is conditional."""
+        labels = self.inputs.evaluation_labels(count)
+        return trainer.sample(self.evaluation_latents(count), *labels)
 
     @cached_property
     def untrained(self) -> Trainer:
@@ -207,10 +220,10 @@ class TrainerPool:
             "images": self.images.copy(),
             "labels": self.labels.copy(),
             "batches": self.batches(),
-            "latents": self.latents(),
         }
+        draws = self.draws()
         trainer = self.fresh(given["images"], given["labels"])
-        return FirstRun(trainer, given, trainer.train(given["batches"], given["latents"]))
+        return FirstRun(trainer, given, draws, trainer.train(given["batches"], draws))
 
     @cached_property
     def reference(self) -> Observed:
@@ -255,15 +268,15 @@ class TrainerPool:
     def interrupted(self) -> InterruptedRun:
         """A trainer that saved after half of the steps and then trained the rest."""
         trainer = self.fresh()
-        batches, latents = self.batches(), self.latents()
-        first = trainer.train(batches[:HALF], latents[:HALF])
+        batches, draws = self.batches(), self.draws()
+        first = trainer.train(batches[FIRST], part(draws, FIRST))
         kept = deepcopy(first)
         checkpoint = Path(mkdtemp(dir=self.scratch))
         with empty_folder() as folder:
             trainer.save(folder)
             copytree(folder, checkpoint, symlinks=True, dirs_exist_ok=True)
         generators = json.loads(json.dumps(cast(OwnGenerators, trainer).generators.values))
-        second = trainer.train(batches[HALF:], latents[HALF:])
+        second = trainer.train(batches[SECOND], part(draws, SECOND))
         observed = self.observe(trainer, first, second)
         return InterruptedRun(trainer, checkpoint, generators, kept, observed)
 
@@ -280,14 +293,16 @@ class TrainerPool:
     def continued(self, trainer: Trainer) -> Observed:
         """Load the checkpoint of `interrupted`, train to the last step, and observe."""
         self.load(trainer)
-        second = trainer.train(self.batches()[HALF:], self.latents()[HALF:])
+        second = trainer.train(self.batches()[SECOND], part(self.draws(), SECOND))
         return self.observe(trainer, self.interrupted.losses, second)
 
     @cached_property
     def reloaded(self) -> Observed:
         """The state of `interrupted`'s trainer after training on other data and `continued`."""
         trainer = self.interrupted.trainer
-        trainer.train(self.batches(3)[::-1].copy(), self.latents(3)[::-1].copy())
+        trainer.train(
+            self.batches(3)[::-1].copy(), copies(part(self.draws(3), slice(None, None, -1)))
+        )
         return self.continued(trainer)
 
     @cached_property
@@ -307,25 +322,33 @@ class TrainerPool:
             self.load(self.interrupted.trainer)
             return self.interrupted.trainer, self.interrupted.losses
         trainer = self.fresh()
-        return trainer, trainer.train(self.batches()[:HALF], self.latents()[:HALF])
+        return trainer, trainer.train(self.batches()[FIRST], part(self.draws(), FIRST))
 
-    def weights_after(self, batches: NDArray[np.int64], latents: NDArray[np.float32]) -> Observed:
+    def weights_after(self, batches: NDArray[np.int64], draws: Observed) -> Observed:
         """Return the weights after training; only the second half may differ from `reference`."""
         if self.reloads:
             trainer, _ = self.halfway()
-            trainer.train(batches[HALF:], latents[HALF:])
+            trainer.train(batches[SECOND], part(draws, SECOND))
         else:
             # In one call like `reference`, because splitting it could change the weights, too.
             trainer = self.fresh()
-            trainer.train(batches, latents)
+            trainer.train(batches, draws)
         return weights_of(trainer)
 
     def observe(self, trainer: Trainer, *losses: Losses) -> Observed:
         """Copy the trainer's weights and samples, and the losses of consecutive calls as one."""
         return {
-            **(joined_losses(*losses) if losses else {}),
+            **(self.joined_losses(*losses) if losses else {}),
             **weights_of(trainer),
-            "samples": np.array(trainer.sample(self.evaluation_latents())),
+            "samples": np.array(self.sample(trainer)),
+        }
+
+    def joined_losses(self, *pieces: Losses) -> Observed:
+        """Join the losses of consecutive calls to one array each, by ``losses.<name>``."""
+        return {
+            f"losses.{name}": np.concatenate([np.atleast_1d(piece[name]) for piece in pieces])
+            for name in self.recipe.losses
+            if all(piece.get(name) is not None for piece in pieces)
         }
 
     @cached_property
@@ -369,16 +392,6 @@ def empty_folder() -> Iterator[Path]:
         folder = Path(name).resolve() / "checkpoint"
         folder.mkdir()
         yield folder
-
-
-def joined_losses(*pieces: Losses) -> Observed:
-    """Join the losses of consecutive calls to one array each, by ``losses.<name>``."""
-    joined: Observed = {}
-    for name in LOSSES:
-        arrays = [getattr(piece, name) for piece in pieces]
-        if all(array is not None for array in arrays):
-            joined[f"losses.{name}"] = np.concatenate([np.atleast_1d(array) for array in arrays])
-    return joined
 
 
 def difference(first: Mapping[str, NDArray[Any]], second: Mapping[str, NDArray[Any]]) -> str | None:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.plugins.describe import MNIST_SHAPE, describe
-from gan_bench.plugins.frameworks import framework_problem
+from gan_bench.plugins.frameworks import framework_problem, worker_environment
 from gan_bench.plugins.registry import Implementation, find
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.models import Frozen
-from gan_bench.system.processes import worker_environment
 from gan_bench.testing import CheckResult
 
 

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic, perf_counter  # by name: a plugin may replace those of the module
 from typing import Any, NoReturn, TypeVar
 
@@ -16,7 +16,7 @@ from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import RunSpec
 from gan_bench.plugins.loader import load_seeded, source_sha256
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import OPTIONAL_LOSSES, Recipe
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.training_files import (
@@ -34,7 +34,7 @@ from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb
 from gan_bench.text import many
-from gan_bench.trainer import LOSS_COLUMNS, Trainer, Unsupported
+from gan_bench.trainer import Trainer, Unsupported
 
 _OUT_OF_MEMORY = (
     "can't allocate memory",
@@ -94,10 +94,12 @@ def _message(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _first_not_finite(losses: NDArray[np.float32]) -> int | None:
-    """Return the first row in which the generator's or discriminator's loss is not finite."""
-    rows = np.flatnonzero(~np.isfinite(losses[:, :2]).all(axis=1))
-    return int(rows[0]) if len(rows) else None
+def _first_not_finite(losses: NDArray[np.float32], names: Sequence[str]) -> tuple[int, str] | None:
+    """Return the first row in which a loss is not finite, and what is not, or None."""
+    columns = [column for column, name in enumerate(names) if name not in OPTIONAL_LOSSES]
+    for row, column in np.argwhere(~np.isfinite(losses[:, columns]))[:1]:
+        return int(row), f"the loss {names[columns[column]]} was"
+    return None
 
 
 T = TypeVar("T")
@@ -122,7 +124,7 @@ def build(
     initial = recipe.initial_weights(seed)
     if initial is not None:
         trainer.set_weights(initial)
-    return trainer, Inputs(recipe, seed, train.images), initial is not None
+    return trainer, Inputs(recipe, seed, train.images, train.labels), initial is not None
 
 
 class Training:
@@ -148,7 +150,7 @@ class Training:
         self.spec = RunSpec.read(folder.spec)
         self.step = 0
         self.stop = False
-        self.losses = np.full((self.spec.steps, len(LOSS_COLUMNS)), np.nan, dtype=np.float32)
+        self.losses = np.full((self.spec.steps, len(self.spec.losses)), np.nan, dtype=np.float32)
         self._last_checkpoint = monotonic()
         self._diverged = False
         self._pid = os.getpid()
@@ -222,7 +224,7 @@ class Training:
             return
         step, path = checkpoint
         try:
-            losses = read_losses(self.folder.losses)
+            losses = read_losses(self.folder.losses, self.spec.losses)
         except FileNotFoundError:
             put_aside(self.folder.checkpoints)  # useless without the losses up to it
             return
@@ -243,10 +245,10 @@ class Training:
             self._refuse_checkpoint(f"the checkpoint of step {step} cannot be restored", error)
         self.losses[:step] = losses[:step]
         self.step = step
-        first = _first_not_finite(self.losses[:step])
+        first = _first_not_finite(self.losses[:step], self.spec.losses)
         if first is not None:
             self._diverged = True
-            self._report_divergence(first + 1, "a loss was")
+            self._report_divergence(first[0] + 1, first[1])
 
     def _refuse_checkpoint(self, why: str, error: Exception | None) -> NoReturn:
         """Move the checkpoints aside, so that the next attempt starts from step 0, and fail."""
@@ -260,11 +262,11 @@ class Training:
         """Train one chunk; measure its time, excluding the drawing of batches and bookkeeping."""
         steps = min(self.spec.chunk_steps, self.spec.steps - self.step)
         rows = self.inputs.batches(self.step, steps)
-        latents = self.inputs.latents(self.step, steps)
+        draws = self.inputs.draws(self.step, steps)
         started = perf_counter()
-        losses = self._call(lambda: self.trainer.train(rows, latents))
+        losses = self._call(lambda: self.trainer.train(rows, draws))
         seconds = perf_counter() - started
-        table = loss_table(losses, steps, self.inputs.recipe.dtype)
+        table = loss_table(losses, steps, self.inputs.recipe)
         self.losses[self.step : self.step + steps] = table
         with np.errstate(invalid="ignore"):
             means = table.mean(axis=0, dtype=np.float64)
@@ -276,12 +278,12 @@ class Training:
             warmup=self.step == self.first_step,
             means={
                 name: float(mean) if np.isfinite(mean) else None
-                for name, mean in zip(LOSS_COLUMNS, means, strict=True)
+                for name, mean in zip(self.spec.losses, means, strict=True)
             },
         )
-        first = _first_not_finite(table)
+        first = _first_not_finite(table, self.spec.losses)
         if first is not None:
-            self._diverge(self.step + first + 1, "a loss was")
+            self._diverge(self.step + first[0] + 1, first[1])
         self.step += steps
 
     def _call(self, call: Callable[[], T]) -> T:
@@ -335,8 +337,9 @@ class Training:
         if path.exists():
             return
         latents = self.inputs.evaluation_latents(self.spec.samples)
+        labels = self.inputs.evaluation_labels(self.spec.samples)
         started = perf_counter()
-        images = self._aside(lambda: self.trainer.sample(latents))
+        images = self._aside(lambda: self.trainer.sample(latents, *labels))
         seconds = perf_counter() - started
         check_samples(images, (self.spec.samples, *self.inputs.images.shape[1:]))
         self.folder.snapshots.mkdir(exist_ok=True)

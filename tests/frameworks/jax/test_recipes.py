@@ -45,8 +45,12 @@ def trainer(trainer_class=Decay, seed=0, device="cpu", **knobs):
 
 
 def inputs(of, steps):
-    drawn = Inputs(of.recipe, 0, IMAGES)
-    return drawn.batches(0, steps), drawn.latents(0, steps)
+    drawn = Inputs(of.recipe, 0, IMAGES, np.zeros(len(IMAGES), np.int64))
+    return drawn.batches(0, steps), drawn.draws(0, steps)
+
+
+def part(draws, start, stop=None):
+    return {name: values[start:stop] for name, values in draws.items()}
 
 
 def same(first, second):
@@ -102,7 +106,7 @@ def test_one_executable_serves_chunks_of_any_length_and_equal_trainers():
     assert compiled <= before + 1
     for steps in (2, 3, base._STEPS, base._STEPS + 1):
         losses = first.train(*inputs(first, steps))
-        assert losses.generator.shape == (steps,)
+        assert losses["generator"].shape == (steps,)
     second = trainer(seed=1)
     second.train(*inputs(second, 2))
     assert base._steps._cache_size() == compiled
@@ -111,22 +115,23 @@ def test_one_executable_serves_chunks_of_any_length_and_equal_trainers():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_calls_of_1_2_and_1_steps_equal_one_and_a_saved_run_continues_bit_for_bit(dtype, tmp_path):
     whole = trainer(dtype=dtype)
-    batches, latents = inputs(whole, 4)
-    losses = whole.train(batches, latents)
+    batches, draws = inputs(whole, 4)
+    latents = draws["latents"]
+    losses = whole.train(batches, draws)
 
     first = trainer(dtype=dtype)
-    early = [first.train(batches[a:b], latents[a:b]) for a, b in ((0, 1), (1, 3))]
+    early = [first.train(batches[a:b], part(draws, a, b)) for a, b in ((0, 1), (1, 3))]
     first.save(tmp_path)
     first.sample(latents[0, 0])
     first.forward(latents[0, 0], np.zeros((3, 28, 28, 1), np.float32), training=True)
-    late = first.train(batches[3:], latents[3:])
-    pieces = [piece.generator for piece in (*early, late)]
-    assert np.array_equal(np.concatenate(pieces), losses.generator)
+    late = first.train(batches[3:], part(draws, 3))
+    pieces = [piece["generator"] for piece in (*early, late)]
+    assert np.array_equal(np.concatenate(pieces), losses["generator"])
     assert same(first.weights(), whole.weights())
 
     resumed = trainer(dtype=dtype, seed=7)  # the random state is the checkpoint's
     resumed.load(tmp_path)
-    resumed.train(batches[3:], latents[3:])
+    resumed.train(batches[3:], part(draws, 3))
     assert same(resumed.weights(), whole.weights())
 
 
@@ -145,20 +150,20 @@ def test_a_checkpoint_is_one_file_of_plain_arrays(tmp_path):
 @pytest.mark.process
 def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
     first = trainer()
-    batches, latents = inputs(first, 4)
-    first.train(batches[:2], latents[:2])
+    batches, draws = inputs(first, 4)
+    first.train(batches[:2], part(draws, 0, 2))
     first.save(tmp_path)
-    first.train(batches[2:], latents[2:])
+    first.train(batches[2:], part(draws, 2))
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
-        "from test_recipes import inputs, trainer\n"
+        "from test_recipes import inputs, part, trainer\n"
         "folder = Path(sys.argv[1])\n"
         "made = trainer()\n"
         "made.load(folder)\n"
-        "batches, latents = inputs(made, 4)\n"
-        "made.train(batches[2:], latents[2:])\n"
+        "batches, draws = inputs(made, 4)\n"
+        "made.train(batches[2:], part(draws, 2))\n"
         "np.savez(folder / 'weights.npz', **made.weights())\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
@@ -172,8 +177,8 @@ def test_dropout_has_other_masks_in_every_step_layer_and_seed():
     seen = []
     for seed in (0, 1):
         tested = trainer(seed=seed, **rates)
-        latents = np.repeat(inputs(tested, 1)[1], 3, axis=0)
-        seen += tested.train(np.zeros((3, 1, 4), np.int64), latents).d_real.tolist()
+        draws = {"latents": np.repeat(inputs(tested, 1)[1]["latents"], 3, axis=0)}
+        seen += tested.train(np.zeros((3, 1, 4), np.int64), draws)["d_real"].tolist()
     assert len(set(seen)) == 6
     dropouts = [layer for layer in tested.discriminator.layers if hasattr(layer, "rate")]
     ones = np.ones((64, 14, 14, 16), np.float32)
@@ -222,7 +227,9 @@ def test_forward_gives_logits_and_leaves_no_state_behind():
 def test_the_images_are_the_trainers_own():
     images = IMAGES.copy()
     values = recipe()
-    tested = Decay(values, images, np.zeros(50), device="cpu", planned_steps=PLANNED, seed=0)
+    tested = Decay(
+        values, images, np.zeros(50, np.int64), device="cpu", planned_steps=PLANNED, seed=0
+    )
     images[...] = 0
     assert np.array_equal(np.asarray(tested.images), IMAGES)
 

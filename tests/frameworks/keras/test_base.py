@@ -11,12 +11,13 @@ tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extr
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-from gan_bench.errors import UsageError  # noqa: E402
+from gan_bench.errors import ContractError, UsageError  # noqa: E402
+from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.streams import GlobalState, seeded  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
 from gan_bench_keras.base import KerasTrainer, cross_entropy, descend, differentiate  # noqa: E402
-from gan_bench_recipes.base import LayeredRecipe, knob  # noqa: E402
+from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
 from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
 
 pytestmark = pytest.mark.keras
@@ -28,8 +29,8 @@ class Recipe(LayeredRecipe):
     name: ClassVar[str] = "small"
     origin: ClassVar[str] = "keras"
     source: ClassVar[str] = "a test"
-    batch_size: int = knob(4, "images in a batch", "chosen", ge=1)
-    epochs: int = knob(1, "passes over the data", "chosen", ge=1)
+    batch_size: int = hyperparameter(4, "images in a batch", "chosen", ge=1)
+    epochs: int = hyperparameter(1, "passes over the data", "chosen", ge=1)
 
     def generator(self) -> Network:
         return Network((self.latent_size,), (Dense(784, *START),))
@@ -75,10 +76,10 @@ class Small(KerasTrainer):
             optimiser.build(getattr(self, name).trainable_variables)
             setattr(self, f"{name}_optimiser", optimiser)
 
-    def update(self, real, latents):
+    def update(self, real, draws):
         (images,) = real
         with tf.GradientTape() as made, tf.GradientTape() as judged:
-            fakes = self.generator(latents[0], training=True)
+            fakes = self.generator(draws["latents"][0], training=True)
             on_real = self.discriminator(images, training=True)
             on_fake = self.discriminator(fakes, training=True)
             loss = cross_entropy(on_real, True) + cross_entropy(on_fake, False)
@@ -88,8 +89,12 @@ class Small(KerasTrainer):
             differentiate(made, generator_loss, self.generator),
             self.generator.trainable_variables,
         )
-        probabilities = tf.sigmoid(on_real), tf.sigmoid(on_fake)
-        return generator_loss, loss, *(tf.reduce_mean(each) for each in probabilities)
+        return {
+            "generator": generator_loss,
+            "discriminator": loss,
+            "d_real": tf.reduce_mean(tf.sigmoid(on_real)),
+            "d_fake": tf.reduce_mean(tf.sigmoid(on_fake)),
+        }
 
 
 def built(trainer=Small, **attributes):
@@ -114,7 +119,7 @@ def built(trainer=Small, **attributes):
 def inputs(steps=2):
     random = np.random.default_rng(1)
     latents = random.standard_normal((steps, 1, 4, 100), dtype=np.float32)
-    return random.integers(0, 20, (steps, 1, 4)), latents
+    return random.integers(0, 20, (steps, 1, 4)), {"latents": latents}
 
 
 def generator_with(*more):
@@ -247,8 +252,8 @@ class Averaged(Small):
         self.critic_optimiser = keras.optimizers.Adam(0.01)
         self.critic_optimiser.build(self.critics[0].trainable_variables)
 
-    def update(self, real, latents):
-        losses = super().update(real, latents)
+    def update(self, real, draws):
+        losses = super().update(real, draws)
         self.count.assign_add(1.0)
         noise = keras.random.normal((), seed=self.seeds) + keras.random.normal(())
         weight = noise / (10.0 * self.count)
@@ -266,15 +271,16 @@ def test_further_networks_are_weights_and_part_of_checkpoints(tmp_path):
     assert {name.partition(".")[0] for name in tested.weights()} == {
         *("generator", "discriminator", "average", "critics_0"),
     }
-    batches, latents = inputs(6)
-    tested.train(batches[:3], latents[:3])
+    batches, draws = inputs(6)
+    latents = draws["latents"]
+    tested.train(batches[:3], {"latents": latents[:3]})
     tested.save(tmp_path)
     generators = GlobalState.now()
-    tested.train(batches[3:], latents[3:])
+    tested.train(batches[3:], {"latents": latents[3:]})
     resumed = built(Averaged)
     resumed.load(tmp_path)
     GlobalState(generators.values).restore()
-    resumed.train(batches[3:], latents[3:])
+    resumed.train(batches[3:], {"latents": latents[3:]})
     expected = tested.weights()
     for name, tensor in resumed.weights().items():
         np.testing.assert_array_equal(tensor, expected[name], err_msg=name)
@@ -300,41 +306,48 @@ class Critic(Small):
             ]
         )
 
-    def update(self, real, latents):
+    def update(self, real, draws):
         noisy = [images + 0.01 * keras.random.normal(images.shape) for images in real]
-        generator_loss, loss, _, _ = super().update(noisy, latents)
-        return generator_loss, tf.stack([loss, loss * 3])
+        return twice(super().update(noisy, draws))
 
 
 def test_a_critic_reports_two_losses_the_mean_of_a_steps_updates():
     losses = built(Small, update=lambda self, *given: twice(Small.update(self, *given))).train(
         *inputs(3)
     )
-    assert losses.d_real is None and losses.d_fake is None
-    assert losses.generator.shape == losses.discriminator.shape == (3,)
+    assert losses.keys() == {"generator", "discriminator"}
+    assert losses["generator"].shape == losses["discriminator"].shape == (3,)
     expected = built().train(*inputs(3))
-    np.testing.assert_allclose(losses.discriminator, 2 * expected.discriminator, rtol=1e-6)
+    np.testing.assert_allclose(losses["discriminator"], 2 * expected["discriminator"], rtol=1e-6)
 
 
 def twice(losses):
-    return losses[0], tf.stack([losses[1], losses[1] * 3])
+    loss = losses["discriminator"]
+    return {"generator": losses["generator"], "discriminator": tf.stack([loss, loss * 3])}
 
 
 def test_one_of_the_probabilities_may_be_none():
     class OnlyFake(Small):
-        def update(self, real, latents):
-            generator_loss, loss, _, d_fake = super().update(real, latents)
-            return generator_loss, loss, None, d_fake
+        def update(self, real, draws):
+            return super().update(real, draws) | {"d_real": None}
 
     losses = built(OnlyFake).train(*inputs())
-    assert losses.d_real is None
-    np.testing.assert_array_equal(losses.d_fake, built().train(*inputs()).d_fake)
+    assert losses.keys() == {"generator", "discriminator", "d_fake"}
+    np.testing.assert_array_equal(losses["d_fake"], built().train(*inputs())["d_fake"])
 
 
-@pytest.mark.parametrize("losses", [(), (1.0,), (None, 1.0), (1.0,) * 5])
-def test_too_few_and_too_many_losses_are_one_sentence(losses):
-    with pytest.raises(UsageError, match="has to return the losses of generator and discrim"):
-        built(update=lambda self, real, latents: tuple(losses))
+WRONG = [
+    ((1.0, 1.0), 'returned tuple; return the losses by name, such as {"generator": ..., "disc'),
+    ({}, "did not return the loss generator and discriminator, which the recipe declares"),
+    ({"generator": None, "discriminator": 1.0}, "did not return the loss generator, which"),
+    ({"generator": 1.0, "discriminator": 1.0, "penalty": 1.0}, "returned the loss penalty, which"),
+]
+
+
+@pytest.mark.parametrize(("losses", "said"), WRONG)
+def test_too_few_and_too_many_losses_are_one_sentence(losses, said):
+    with pytest.raises(ContractError, match=f"^the update of Built {said}"):
+        built(update=lambda self, real, draws: losses)
 
 
 @pytest.mark.slow
@@ -356,7 +369,7 @@ def test_a_checkpoint_holds_no_state_of_a_device(tmp_path):
     np.savez(tmp_path / "state.npz", **state)
     other = built(generator=generator_with(lambda: layers.Dropout(0.5)))
     other.load(tmp_path)
-    latents = inputs()[1][0, 0]
+    latents = inputs()[1]["latents"][0, 0]
     np.testing.assert_array_equal(other.sample(latents), tested.sample(latents))
 
 
@@ -412,3 +425,84 @@ def test_a_traced_function_goes_on_with_kerass_generator_that_it_was_traced_with
     assert [other().numpy().tolist() for _ in range(3)] == expected
     first.restore()
     assert [one().numpy().tolist() for _ in range(3)] == expected
+
+
+class LabelledRecipe(OwnStart):
+    """A conditional Wasserstein GAN with a gradient penalty, sampled from an average."""
+
+    losses: ClassVar[tuple[str, ...]] = ("generator", "critic")
+    networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "average")
+    sampler: ClassVar[str] = "average"
+    conditional: ClassVar[bool] = True
+
+    def draws(self):
+        return super().draws() | {"labels": Draw((), 1, "classes"), "mix": Draw((), 1, "uniform01")}
+
+
+class Labelled(KerasTrainer):
+    recipe_class = LabelledRecipe
+
+    def build_networks(self):
+        size = (self.recipe.latent_size,)
+        for name in ("generator", "average"):
+            made = layers.Dense(784, "tanh"), layers.Reshape((28, 28, 1))
+            setattr(self, name, self.with_labels(size, *made))
+        judging = layers.Dense(8, "tanh"), layers.Dense(1), layers.Reshape(())
+        self.discriminator = self.with_labels((28, 28, 1), *judging)
+
+    def with_labels(self, entering, *more):
+        given, label = keras.Input(entering), keras.Input((), dtype="int64")
+        both = [layers.Flatten()(given), layers.Embedding(self.classes, 4)(label)]
+        leaving = layers.Concatenate()(both)
+        for layer in more:
+            leaving = layer(leaving)
+        return keras.Model([given, label], leaving)
+
+    build_optimisers = Small.build_optimisers
+
+    def update(self, real, draws):
+        (images,), labels = real, draws["labels"][0]
+        real_labels, mix = draws["real_labels"][0], draws["mix"][0][:, None, None, None]
+        with tf.GradientTape() as made, tf.GradientTape() as judged:
+            fakes = self.generator([draws["latents"][0], labels], training=True)
+            between = mix * images + (1 - mix) * tf.stop_gradient(fakes)
+            with tf.GradientTape() as sloping:
+                sloping.watch(between)
+                score = self.discriminator([between, real_labels], training=True)
+            slope = sloping.gradient(score, between)
+            length = tf.sqrt(tf.reduce_sum(tf.square(slope), [1, 2, 3]) + 1e-12)
+            on_fake = tf.reduce_mean(self.discriminator([fakes, labels], training=True))
+            on_real = tf.reduce_mean(self.discriminator([images, real_labels], training=True))
+            loss = on_fake - on_real + 10 * tf.reduce_mean(tf.square(length - 1))
+            generator_loss = -on_fake
+        descend(judged, loss, self.discriminator, self.discriminator_optimiser)
+        self.generator_optimiser.apply(
+            differentiate(made, generator_loss, self.generator),
+            self.generator.trainable_variables,
+        )
+        for mean, new in zip(self.average.variables, self.generator.variables, strict=True):
+            mean.assign((mean + new) / 2)
+        return {"critic": loss, "generator": generator_loss}
+
+
+@pytest.mark.slow
+def test_a_conditional_critic_with_draws_of_its_own_keeps_the_contract():
+    results = check_trainer(Labelled, only=set(CHECKS))
+    assert {result.name: result.detail for result in results if result.status == "failed"} == {}
+
+
+def test_labels_that_no_training_image_has_are_one_sentence():
+    images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 4
+    recipe = LabelledRecipe()
+    tested = Labelled(recipe, images, labels, device="cpu", planned_steps=1, seed=0)
+    latents = np.zeros((2, 100), np.float32)
+    assert tested.sample(latents, np.array([0, 3])).shape == (2, 28, 28, 1)
+    for wrong in ([0, 4], [-1, 0]):
+        with pytest.raises(
+            UsageError, match=r"^The labels are -?\d to \d; .* images are 0 to 3\.$"
+        ):
+            tested.sample(latents, np.array(wrong))
+        with pytest.raises(UsageError, match="those of the training images are 0 to 3"):
+            tested.forward(latents, np.zeros((2, 28, 28, 1)), False, np.array(wrong))
+    with pytest.raises(UsageError, match="its samples need labels"):
+        tested.sample(latents)

@@ -28,8 +28,8 @@ SMALL = {
 }
 
 
-def trainer(device="cpu", **knobs):
-    recipe = recipes.UpsamplingSgd(**(SMALL | knobs))
+def trainer(device="cpu", **values):
+    recipe = recipes.UpsamplingSgd(**(SMALL | values))
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)
     made = UpsamplingSgd(
         recipe, images, np.zeros(50, np.int64), device=device, planned_steps=10, seed=0
@@ -41,7 +41,8 @@ def trainer(device="cpu", **knobs):
 def inputs(steps, batch=8):
     random = np.random.default_rng(1)
     batches = random.integers(0, 50, (steps, 1, batch))
-    return batches, random.uniform(-1, 1, (steps, 2, batch, 100)).astype(np.float32)
+    latents = random.uniform(-1, 1, (steps, 2, batch, 100)).astype(np.float32)
+    return batches, {"latents": latents}
 
 
 def same(first, second):
@@ -123,13 +124,14 @@ class Reference:
 def test_three_steps_equal_an_independent_computation_in_float64(nesterov):
     tested = trainer(dtype="float64", nesterov=nesterov)
     reference = Reference(tested.weights(), nesterov)
-    batches, latents = inputs(3)
-    losses = tested.train(batches, latents)
+    batches, draws = inputs(3)
+    latents = draws["latents"]
+    losses = tested.train(batches, {"latents": latents})
     for step in range(3):
         real = tested.images.numpy()[batches[step, 0]].astype(np.float64) / 127.5 - 1
         expected = reference.step(real, latents[step].astype(np.float64))
         for name, value in expected.items():
-            assert getattr(losses, name)[step] == pytest.approx(value, rel=1e-6)
+            assert losses[name][step] == pytest.approx(value, rel=1e-6)
     for name, tensor in tested.weights().items():
         expected = reference.weights[name].numpy()
         np.testing.assert_allclose(tensor, expected, rtol=1e-9, atol=1e-12, err_msg=name)
@@ -181,7 +183,7 @@ def test_the_update_is_traced_once_for_chunks_of_any_length(monkeypatch):
     monkeypatch.setattr(tested, "update", lambda *_: traced.append(1))
     tested.train(*inputs(1))
     losses = tested.train(*inputs(3))
-    assert losses.generator.shape == (3,)
+    assert losses["generator"].shape == (3,)
     assert not traced
 
 
@@ -193,33 +195,35 @@ def test_keras_keeps_its_own_float_type():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_two_calls_equal_one_and_a_saved_run_continues_bit_for_bit(dtype, tmp_path):
-    batches, latents = inputs(6)
+    batches, draws = inputs(6)
+    latents = draws["latents"]
     whole = trainer(dtype=dtype)
-    losses = whole.train(batches, latents)
+    losses = whole.train(batches, {"latents": latents})
 
     first = trainer(dtype=dtype)
-    early = first.train(batches[:2], latents[:2])
+    early = first.train(batches[:2], {"latents": latents[:2]})
     first.save(tmp_path)
     first.sample(latents[0, 0])
     first.forward(latents[0, 0], np.zeros((3, 28, 28, 1), np.float32), training=True)
-    late = first.train(batches[2:], latents[2:])
-    assert np.array_equal(np.r_[early.generator, late.generator], losses.generator)
+    late = first.train(batches[2:], {"latents": latents[2:]})
+    assert np.array_equal(np.r_[early["generator"], late["generator"]], losses["generator"])
     assert same(first.weights(), whole.weights())
 
     resumed = trainer(dtype=dtype)
     resumed.load(tmp_path)
-    resumed.train(batches[2:], latents[2:])
+    resumed.train(batches[2:], {"latents": latents[2:]})
     assert same(resumed.weights(), whole.weights())
 
 
 @pytest.mark.slow
 @pytest.mark.process
 def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
-    batches, latents = inputs(4)
+    batches, draws = inputs(4)
+    latents = draws["latents"]
     first = trainer()
-    first.train(batches[:2], latents[:2])
+    first.train(batches[:2], {"latents": latents[:2]})
     first.save(tmp_path)
-    first.train(batches[2:], latents[2:])
+    first.train(batches[2:], {"latents": latents[2:]})
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from pathlib import Path\n"
@@ -228,8 +232,8 @@ def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
         "folder = Path(sys.argv[1])\n"
         "made = trainer()\n"
         "made.load(folder)\n"
-        "batches, latents = inputs(4)\n"
-        "made.train(batches[2:], latents[2:])\n"
+        "batches, draws = inputs(4)\n"
+        "made.train(batches[2:], {'latents': draws['latents'][2:]})\n"
         "np.savez(folder / 'weights.npz', **made.weights())\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)

@@ -11,11 +11,12 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra: to
 from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations  # noqa: E402
 
-from gan_bench.errors import UsageError  # noqa: E402
+from gan_bench.errors import ContractError, UsageError  # noqa: E402
+from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.streams import GlobalState, seeded  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
-from gan_bench_recipes.base import LayeredRecipe, knob  # noqa: E402
+from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
 from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
 from gan_bench_torch.base import TorchTrainer, cross_entropy, descend  # noqa: E402
 
@@ -28,8 +29,8 @@ class Recipe(LayeredRecipe):
     name: ClassVar[str] = "small"
     origin: ClassVar[str] = "torch"
     source: ClassVar[str] = "a test"
-    batch_size: int = knob(4, "images in a batch", "chosen", ge=1)
-    epochs: int = knob(1, "passes over the data", "chosen", ge=1)
+    batch_size: int = hyperparameter(4, "images in a batch", "chosen", ge=1)
+    epochs: int = hyperparameter(1, "passes over the data", "chosen", ge=1)
 
     def generator(self) -> Network:
         return Network((self.latent_size,), (Dense(784, *START),))
@@ -67,16 +68,21 @@ class Small(TorchTrainer):
         self.generator_optimiser = torch.optim.SGD(self.generator.parameters(), lr=0.05)
         self.discriminator_optimiser = torch.optim.SGD(self.discriminator.parameters(), lr=0.05)
 
-    def update(self, real, latents):
+    def update(self, real, draws):
         (images,) = real
-        fakes = self.generator(latents[0])
+        fakes = self.generator(draws["latents"][0])
         logits = self.discriminator(torch.cat([images, fakes.detach()]))
         on_real, on_fake = logits.chunk(2)
         loss = cross_entropy(on_real, True) + cross_entropy(on_fake, False)
         descend(loss, self.discriminator_optimiser)
         generator_loss = cross_entropy(self.discriminator(fakes), True)
         descend(generator_loss, self.generator_optimiser)
-        return generator_loss, loss, on_real.sigmoid().mean(), on_fake.sigmoid().mean()
+        return {
+            "generator": generator_loss,
+            "discriminator": loss,
+            "d_real": on_real.sigmoid().mean(),
+            "d_fake": on_fake.sigmoid().mean(),
+        }
 
 
 def built(trainer=Small, recipe=None, **attributes):
@@ -101,7 +107,7 @@ def built(trainer=Small, recipe=None, **attributes):
 def inputs(steps=2):
     random = np.random.default_rng(1)
     latents = random.standard_normal((steps, 1, 4, 100), dtype=np.float32)
-    return random.integers(0, 20, (steps, 1, 4)), latents
+    return random.integers(0, 20, (steps, 1, 4)), {"latents": latents}
 
 
 def generator_with(*layers):
@@ -300,8 +306,8 @@ class Averaged(Small):
         self.critic_optimiser = torch.optim.Adam(self.critics[0].parameters())
         self.schedule = torch.optim.lr_scheduler.StepLR(self.generator_optimiser, 1, 0.5)
 
-    def update(self, real, latents):
-        losses = super().update(real, latents)
+    def update(self, real, draws):
+        losses = super().update(real, draws)
         self.average.update_parameters(self.generator)
         descend(self.critics[0](real[0]).square().mean(), self.critic_optimiser)
         self.schedule.step()
@@ -314,13 +320,14 @@ def test_further_networks_are_weights_and_part_of_checkpoints(tmp_path):
     assert {name.partition(".")[0] for name in tested.weights()} == {
         *("generator", "discriminator", "average", "critics_0"),
     }
-    batches, latents = inputs(6)
-    tested.train(batches[:3], latents[:3])
+    batches, draws = inputs(6)
+    latents = draws["latents"]
+    tested.train(batches[:3], {"latents": latents[:3]})
     tested.save(tmp_path)
-    tested.train(batches[3:], latents[3:])
+    tested.train(batches[3:], {"latents": latents[3:]})
     resumed = built(Averaged)
     resumed.load(tmp_path)
-    resumed.train(batches[3:], latents[3:])
+    resumed.train(batches[3:], {"latents": latents[3:]})
     expected = tested.weights()
     for name, tensor in resumed.weights().items():
         np.testing.assert_array_equal(tensor, expected[name], err_msg=name)
@@ -362,36 +369,45 @@ class Critic(Small):
         finally:
             self.discriminator[3].p = 0.25
 
-    def update(self, real, latents):
-        generator_loss, loss, _, _ = super().update(real, latents)
-        return generator_loss, torch.stack([loss, loss * 3])
+    def update(self, real, draws):
+        losses = super().update(real, draws)
+        loss = losses["discriminator"]
+        return {"generator": losses["generator"], "discriminator": torch.stack([loss, loss * 3])}
 
 
 def test_a_critic_reports_two_losses_the_mean_of_a_steps_updates():
     tested = built(Critic)
     losses = tested.train(*inputs(3))
-    assert losses.d_real is None and losses.d_fake is None
-    assert losses.generator.shape == losses.discriminator.shape == (3,)
+    assert losses.keys() == {"generator", "discriminator"}
+    assert losses["generator"].shape == losses["discriminator"].shape == (3,)
     single = built(Critic, update=Small.update)
     expected = single.train(*inputs(3))
-    np.testing.assert_allclose(losses.discriminator, 2 * expected.discriminator, rtol=1e-6)
+    np.testing.assert_allclose(losses["discriminator"], 2 * expected["discriminator"], rtol=1e-6)
+
+
+WRONG = [
+    ((1, 1), 'returned tuple; return the losses by name, such as {"generator": ..., "discr'),
+    ({}, "did not return the loss generator and discriminator, which the recipe declares"),
+    ({"generator": 1}, "did not return the loss discriminator, which"),
+    ({"generator": None, "discriminator": 1}, "did not return the loss generator, which"),
+    ({"generator": 1, "discriminator": 1, "penalty": 1}, "returned the loss penalty, which the r"),
+]
 
 
 def test_one_of_the_probabilities_may_be_none():
     class OnlyFake(Small):
-        def update(self, real, latents):
-            generator_loss, loss, _, d_fake = super().update(real, latents)
-            return generator_loss, loss, None, d_fake
+        def update(self, real, draws):
+            return super().update(real, draws) | {"d_real": None}
 
     losses = built(OnlyFake).train(*inputs())
-    assert losses.d_real is None
-    np.testing.assert_array_equal(losses.d_fake, built().train(*inputs()).d_fake)
+    assert losses.keys() == {"generator", "discriminator", "d_fake"}
+    np.testing.assert_array_equal(losses["d_fake"], built().train(*inputs())["d_fake"])
 
 
-@pytest.mark.parametrize("losses", [(), (1,), (None, 1), (1, 1, 1, 1, 1)])
-def test_too_few_and_too_many_losses_are_one_sentence(losses):
-    tested = built(update=lambda self, real, latents: tuple(losses))
-    with pytest.raises(UsageError, match="has to return the losses of generator and discrim"):
+@pytest.mark.parametrize(("losses", "said"), WRONG)
+def test_too_few_and_too_many_losses_are_one_sentence(losses, said):
+    tested = built(update=lambda self, real, draws: losses)
+    with pytest.raises(ContractError, match=f"^the update of Built {said}"):
         tested.train(*inputs())
 
 
@@ -412,7 +428,7 @@ def test_a_checkpoint_of_another_kind_of_device_is_loaded(tmp_path, held):
     torch.save(state, tmp_path / "state.pt")
     other = built()
     other.load(tmp_path)
-    latents = inputs()[1][0, 0]
+    latents = inputs()[1]["latents"][0, 0]
     np.testing.assert_array_equal(other.sample(latents), tested.sample(latents))
     for name, tensor in tested.weights().items():
         np.testing.assert_array_equal(other.weights()[name], tensor)
@@ -449,3 +465,94 @@ def test_a_state_with_more_generators_than_this_machine_has_is_restored(kept):
     expected = torch.rand(3).tolist()
     GlobalState({**values, "torch": [values["torch"][0], "00" * 16, "00" * 16]}).restore()
     assert torch.rand(3).tolist() == expected
+
+
+class LabelledRecipe(OwnStart):
+    """A conditional Wasserstein GAN with a gradient penalty, sampled from an average."""
+
+    losses: ClassVar[tuple[str, ...]] = ("generator", "critic")
+    networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "average")
+    sampler: ClassVar[str] = "average"
+    conditional: ClassVar[bool] = True
+
+    def draws(self):
+        return super().draws() | {"labels": Draw((), 1, "classes"), "mix": Draw((), 1, "uniform01")}
+
+
+MAP = 1, 28, 28
+
+
+class WithLabels(nn.Module):
+    """A network of its input and an embedding of the label."""
+
+    def __init__(self, classes, *layers):
+        super().__init__()
+        self.embedding = nn.Embedding(classes, 4)
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, given, labels):
+        return self.layers(torch.cat([given.flatten(1), self.embedding(labels)], 1))
+
+
+class Labelled(TorchTrainer):
+    recipe_class = LabelledRecipe
+
+    def build_networks(self):
+        for name in ("generator", "average"):
+            shape = nn.Linear(self.recipe.latent_size + 4, 784), nn.Tanh(), nn.Unflatten(1, MAP)
+            setattr(self, name, WithLabels(self.classes, *shape))
+        judging = nn.Linear(784 + 4, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0)
+        self.discriminator = WithLabels(self.classes, *judging)
+
+    build_optimisers = Small.build_optimisers
+
+    def update(self, real, draws):
+        (images,), (labels,), (real_labels,) = real, draws["labels"], draws["real_labels"]
+        fakes = self.generator(draws["latents"][0], labels)
+        mix = draws["mix"][0][:, None, None, None]
+        between = (mix * images + (1 - mix) * fakes.detach()).requires_grad_()
+        score = self.discriminator(between, real_labels).sum()
+        (slope,) = torch.autograd.grad(score, between, create_graph=True)
+        penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        on_real = self.discriminator(images, real_labels).mean()
+        loss = self.discriminator(fakes.detach(), labels).mean() - on_real + 10 * penalty
+        descend(loss, self.discriminator_optimiser)
+        generator_loss = -self.discriminator(fakes, labels).mean()
+        descend(generator_loss, self.generator_optimiser)
+        with torch.no_grad():
+            for mean, new in zip(
+                self.average.parameters(), self.generator.parameters(), strict=True
+            ):
+                mean.lerp_(new, 0.5)
+        return {"critic": loss, "generator": generator_loss}
+
+
+@pytest.mark.slow
+def test_a_conditional_critic_with_draws_of_its_own_keeps_the_contract():
+    torch.use_deterministic_algorithms(True)
+    results = check_trainer(Labelled)
+    assert {result.name: result.detail for result in results if result.status == "failed"} == {}
+
+
+def test_labels_that_no_training_image_has_are_one_sentence():
+    images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 4
+    recipe = LabelledRecipe()
+    tested = Labelled(recipe, images, labels, device="cpu", planned_steps=1, seed=0)
+    latents = np.zeros((2, 100), np.float32)
+    assert tested.sample(latents, np.array([0, 3])).shape == (2, 28, 28, 1)
+    for wrong in ([0, 4], [-1, 0]):
+        with pytest.raises(
+            UsageError, match=r"^The labels are -?\d to \d; .* images are 0 to 3\.$"
+        ):
+            tested.sample(latents, np.array(wrong))
+        with pytest.raises(UsageError, match="those of the training images are 0 to 3"):
+            tested.forward(latents, np.zeros((2, 28, 28, 1)), False, np.array(wrong))
+    with pytest.raises(UsageError, match="its samples need labels"):
+        tested.sample(latents)
+
+
+def test_a_declared_network_that_is_not_built_is_one_sentence():
+    with pytest.raises(
+        UsageError, match=r"^Built has no average, which is in its recipe's network"
+    ):
+        built(recipe=LabelledRecipe())

@@ -24,8 +24,8 @@ SLOPE = float(np.float32(0.2))  # as TensorFlow keeps it in any dtype
 SMALL = {"batch_size": 8, "generator_channels": 8, "discriminator_channels": 4}
 
 
-def trainer(device="cpu", **knobs):
-    recipe = recipes.Dcgan(**(SMALL | knobs))
+def trainer(device="cpu", **values):
+    recipe = recipes.Dcgan(**(SMALL | values))
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)
     made = Dcgan(recipe, images, np.zeros(50, np.int64), device=device, planned_steps=10, seed=0)
     made.set_weights(recipe.initial_weights(0))
@@ -35,7 +35,7 @@ def trainer(device="cpu", **knobs):
 def inputs(steps, batch=8):
     random = np.random.default_rng(1)
     batches = random.integers(0, 50, (steps, 1, batch))
-    return batches, random.standard_normal((steps, 1, batch, 100), dtype=np.float32)
+    return batches, {"latents": random.standard_normal((steps, 1, batch, 100), dtype=np.float32)}
 
 
 def same(first, second):
@@ -122,14 +122,15 @@ class Reference:
 def test_three_steps_equal_an_independent_computation_in_float64():
     tested = trainer(dtype="float64")
     reference = Reference(tested.weights())
-    batches, latents = inputs(3)
-    losses = tested.train(batches, latents)
+    batches, draws = inputs(3)
+    latents = draws["latents"]
+    losses = tested.train(batches, {"latents": latents})
     for step in range(3):
         real = tested.images[torch.tensor(batches[step, 0])].double() / 127.5 - 1
         z = torch.tensor(latents[step, 0]).double()
         expected = reference.step(real.permute(0, 3, 1, 2), z, step + 1)
         for name, value in expected.items():
-            assert getattr(losses, name)[step] == pytest.approx(value, rel=1e-6)
+            assert losses[name][step] == pytest.approx(value, rel=1e-6)
     for name, tensor in tested.weights().items():
         expected = reference.weights[name].detach().numpy()
         np.testing.assert_allclose(tensor, expected, rtol=1e-9, atol=1e-12, err_msg=name)
@@ -137,8 +138,8 @@ def test_three_steps_equal_an_independent_computation_in_float64():
 
 @pytest.mark.parametrize(("p", "k"), [(1, 3), (2, 1)])
 def test_dcgan_3g_updates_p_and_k_times_each_on_fresh_noise(p, k):
-    knobs = {"dtype": "float64", "discriminator_steps": p, "generator_steps": k}
-    recipe = dcgan_3g.Dcgan3g(**(SMALL | knobs))
+    values = {"dtype": "float64", "discriminator_steps": p, "generator_steps": k}
+    recipe = dcgan_3g.Dcgan3g(**(SMALL | values))
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)
     labels = np.zeros(50, np.int64)
     tested = Dcgan3g(recipe, images, labels, device="cpu", planned_steps=2, seed=0)
@@ -147,7 +148,7 @@ def test_dcgan_3g_updates_p_and_k_times_each_on_fresh_noise(p, k):
     random = np.random.default_rng(1)
     batches = random.integers(0, 50, (2, p, 8))
     latents = random.standard_normal((2, p + k, 8, 100), dtype=np.float32)
-    losses = tested.train(batches, latents)
+    losses = tested.train(batches, {"latents": latents})
     for step in range(2):
         z = torch.tensor(latents[step]).double()
         found = {"discriminator": [], "generator": [], "d_real": [], "d_fake": []}
@@ -171,7 +172,7 @@ def test_dcgan_3g_updates_p_and_k_times_each_on_fresh_noise(p, k):
                 reference.weights[name].requires_grad_()
             found["generator"].append(loss.item())
         for name, values in found.items():
-            assert getattr(losses, name)[step] == pytest.approx(np.mean(values), rel=1e-9)
+            assert losses[name][step] == pytest.approx(np.mean(values), rel=1e-9)
     for name, tensor in tested.weights().items():
         expected = reference.weights[name].detach().numpy()
         np.testing.assert_allclose(tensor, expected, rtol=1e-8, atol=1e-11, err_msg=name)
@@ -229,33 +230,35 @@ def test_the_generators_update_computes_no_gradient_of_the_discriminators_kernel
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_two_calls_equal_one_and_a_saved_run_continues_bit_for_bit(dtype, tmp_path):
-    batches, latents = inputs(6)
+    batches, draws = inputs(6)
+    latents = draws["latents"]
     whole = trainer(dtype=dtype)
-    losses = whole.train(batches, latents)
+    losses = whole.train(batches, {"latents": latents})
 
     first = trainer(dtype=dtype)
-    early = first.train(batches[:2], latents[:2])
+    early = first.train(batches[:2], {"latents": latents[:2]})
     first.save(tmp_path)
     first.sample(latents[0, 0])
     first.forward(latents[0, 0], np.zeros((3, 28, 28, 1), np.float32), training=True)
-    late = first.train(batches[2:], latents[2:])
-    assert np.array_equal(np.r_[early.generator, late.generator], losses.generator)
+    late = first.train(batches[2:], {"latents": latents[2:]})
+    assert np.array_equal(np.r_[early["generator"], late["generator"]], losses["generator"])
     assert same(first.weights(), whole.weights())
 
     resumed = trainer(dtype=dtype)
     resumed.load(tmp_path)
-    resumed.train(batches[2:], latents[2:])
+    resumed.train(batches[2:], {"latents": latents[2:]})
     assert same(resumed.weights(), whole.weights())
 
 
 @pytest.mark.slow
 @pytest.mark.process
 def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
-    batches, latents = inputs(4)
+    batches, draws = inputs(4)
+    latents = draws["latents"]
     first = trainer()
-    first.train(batches[:2], latents[:2])
+    first.train(batches[:2], {"latents": latents[:2]})
     first.save(tmp_path)
-    first.train(batches[2:], latents[2:])
+    first.train(batches[2:], {"latents": latents[2:]})
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from pathlib import Path\n"
@@ -264,8 +267,8 @@ def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
         "folder = Path(sys.argv[1])\n"
         "made = trainer()\n"
         "made.load(folder)\n"
-        "batches, latents = inputs(4)\n"
-        "made.train(batches[2:], latents[2:])\n"
+        "batches, draws = inputs(4)\n"
+        "made.train(batches[2:], {'latents': draws['latents'][2:]})\n"
         "np.savez(folder / 'weights.npz', **made.weights())\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)

@@ -173,12 +173,12 @@ def test_three_steps_equal_an_independent_computation_in_float64(trainer_class, 
     reference = Reference(recipe, weights)
     batches = random.integers(0, 20, (STEPS, 1, BATCH))
     latents = random.standard_normal((STEPS, 1, BATCH, 100), dtype=np.float32)
-    losses = tested.train(batches, latents)
+    losses = tested.train(batches, {"latents": latents})
     for step in range(STEPS):
         real = torch.tensor(images[batches[step, 0]]).permute(0, 3, 1, 2).double() / 127.5 - 1
         expected = reference.step(real, torch.tensor(latents[step, 0]).double(), step + 1)
         for name, value in expected.items():
-            assert getattr(losses, name)[step] == pytest.approx(value, rel=1e-9), (step, name)
+            assert losses[name][step] == pytest.approx(value, rel=1e-9), (step, name)
     for name, tensor in tested.weights().items():
         expected = reference.weights[name].detach().numpy()
         np.testing.assert_allclose(tensor, expected, rtol=1e-8, atol=1e-11, err_msg=name)

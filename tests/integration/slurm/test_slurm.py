@@ -336,7 +336,7 @@ def test_force_starts_over_once_and_not_before_the_job_begins(cluster, plugin):
 
 def test_a_task_that_is_killed_again_and_again_is_given_up(cluster, plugin):
     body = "os.kill(os.getppid(), signal.SIGKILL)\n    signal.pause()"
-    target = plugin("deadly", f"def train(self, batches, latents):\n    {body}")
+    target = plugin("deadly", f"def train(self, batches, draws):\n    {body}")
     done = cluster("run", target, "--steps", "4", *QUICK, *cluster.ARGUMENTS, "--retries", "1")
     assert done.code == 1, done.err
     (record,) = cluster.records().values()

@@ -5,9 +5,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import ConfigDict, field_serializer
 
-from broken_trainers.registry import fails
+from broken_trainers.registry import SAMPLING, fails
 from gan_bench.recipe import Recipe
 from gan_bench.testing import FakeRecipe, FakeTrainer
+from labelled import LabelledTrainer
 
 
 @fails("contract")
@@ -20,10 +21,65 @@ class HasNoRecipeClass(FakeTrainer):
     recipe_class = dict
 
 
-@fails("contract", "sample shape")
-class SampleTakesNoLabels(FakeTrainer):
+@fails("contract", *SAMPLING)
+class SampleTakesNoLabels(LabelledTrainer):
     def sample(self, latents):
-        return super().sample(latents).astype(np.float32)
+        return FakeTrainer.sample(self, latents)
+
+
+@fails("labels matter", "forward agrees with sample")
+class SamplesIgnoreTheirLabels(LabelledTrainer):
+    def sample(self, latents, labels):
+        return FakeTrainer.sample(self, latents)
+
+
+@fails("losses")
+class ADeclaredLossIsNeverReturned(LabelledTrainer):
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        del losses["penalty"]
+        return losses
+
+
+@fails("losses")
+class AnUndeclaredLossIsReturned(FakeTrainer):
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        return losses | {"penalty": losses["generator"]}
+
+
+@fails("contract")
+class TakesLatentsAsTheFirstVersionDid(FakeTrainer):
+    def train(self, batches, latents):
+        return super().train(batches, latents)
+
+
+@fails("contract")
+class SamplesFromNoNetwork(FakeTrainer):
+    class AveragedRecipe(FakeRecipe):
+        sampler: ClassVar[str] = "generator_ema"
+
+    recipe_class: ClassVar[type[Recipe]] = AveragedRecipe
+
+
+@fails("weight names")
+class ANetworkIsNotDeclared(FakeTrainer):
+    critic = np.zeros(1)
+
+    def weights(self):
+        return super().weights() | {"critic.0.bias": self.critic.astype(self._dtype)}
+
+    def set_weights(self, weights):
+        self.critic = np.array(weights.get("critic.0.bias", self.critic))
+        super().set_weights({k: v for k, v in weights.items() if not k.startswith("critic.")})
+
+
+@fails("weight names")
+class ADeclaredNetworkIsMissing(FakeTrainer):
+    class AveragedRecipe(FakeRecipe):
+        networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "generator_ema")
+
+    recipe_class: ClassVar[type[Recipe]] = AveragedRecipe
 
 
 @fails(

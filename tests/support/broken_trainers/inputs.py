@@ -4,6 +4,7 @@ import numpy as np
 
 from broken_trainers.registry import BITS, fails
 from gan_bench.testing import FakeTrainer
+from labelled import LabelledTrainer
 
 
 @fails("every draw", "field discriminator_steps", "field generator_steps")
@@ -25,8 +26,23 @@ class IgnoresTheLastLatent(FakeTrainer):
     *BITS - {"same seed", "unused images"},
 )
 class RepeatsTheFirstStepsLatents(FakeTrainer):
-    def train(self, batches, latents):
-        return super().train(batches, np.repeat(latents[:1], len(latents), axis=0))
+    def train(self, batches, draws):
+        latents = draws["latents"]
+        first = np.repeat(latents[:1], len(latents), axis=0)
+        return super().train(batches, {"latents": first})
+
+
+@fails("every draw", "field discriminator_steps", "field generator_steps")
+class ADeclaredDrawIsNeverUsed(LabelledTrainer):
+    def train(self, batches, draws):
+        losses = super().train(batches, draws | {"mix": np.full_like(draws["mix"], 0.5)})
+        return losses | {"penalty": draws["mix"].mean(axis=(1, 2), dtype=self._dtype)}
+
+
+@fails("every draw", "field discriminator_steps", "field generator_steps")
+class TheLabelsOfFakesAreNeverUsed(LabelledTrainer):
+    def train(self, batches, draws):
+        return super().train(batches, draws | {"labels": 0 * draws["labels"]})
 
 
 @fails("every real batch", "field discriminator_steps", "field generator_steps")

@@ -18,6 +18,12 @@ BITS = {
 }
 # Checks that sample twice from one state.
 SAMPLED = {"waits", "weights are copies", "set weights copies"}
+# Checks that sample.
+SAMPLING = {
+    *(*BITS, *SAMPLED, "losses are copies", "everything learns", "every draw", "every real batch"),
+    *("sample shape", "sample rows", "sample repeats", "samples differ", "labels matter"),
+    *("forward outputs", "forward modes", "forward agrees with sample"),
+}
 
 
 def fails(*checks: str):

@@ -1,54 +1,51 @@
 """Faults of what `train` does and returns."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from broken_trainers.registry import BITS, CONTINUING, fails
 from gan_bench.testing import FakeTrainer
-from gan_bench.trainer import Losses
 
 
 @fails("losses")
 class LossesAreDouble(FakeTrainer):
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
-        return replace(losses, generator=losses.generator.astype(np.float64))
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        return losses | {"generator": losses["generator"].astype(np.float64)}
 
 
 @fails("losses")
 class LossesAreNaN(FakeTrainer):
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
-        return replace(losses, discriminator=losses.discriminator * np.float32("nan"))
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        return losses | {"discriminator": losses["discriminator"] * np.float32("nan")}
 
 
 @fails("losses")
 class LossesAreColumns(FakeTrainer):
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
-        return replace(losses, generator=losses.generator[:, None])
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        return losses | {"generator": losses["generator"][:, None]}
 
 
 @fails("losses")
 class LossesAreLists(FakeTrainer):
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
-        return replace(losses, generator=list(losses.generator))
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        return losses | {"generator": list(losses["generator"])}
 
 
 @fails("losses", "pieces", *BITS - {"same seed", "unused images"})
 class LossesAreOneACall(FakeTrainer):
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
-        return Losses(losses.generator.mean(keepdims=True), losses.discriminator)
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        return losses | {"generator": losses["generator"].mean(keepdims=True)}
 
 
 @fails("losses")
 class ProbabilitiesAreLogits(FakeTrainer):
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
-        return replace(losses, d_real=np.log(losses.d_real / (1 - losses.d_real)) - 1)
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        return losses | {"d_real": np.log(losses["d_real"] / (1 - losses["d_real"])) - 1}
 
 
 @fails(
@@ -60,11 +57,11 @@ class LossesAreViewsOfABuffer(FakeTrainer):
         super().__init__(*args, **kwargs)
         self._buffer = np.zeros(100, np.float32)
 
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
-        view = self._buffer[: len(losses.generator)]
-        view[...] = losses.generator
-        return replace(losses, generator=view)
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        view = self._buffer[: len(losses["generator"])]
+        view[...] = losses["generator"]
+        return losses | {"generator": view}
 
 
 class Freezing(FakeTrainer):
@@ -105,9 +102,9 @@ class DropoutIsNotSeeded(FakeTrainer):
 class ScheduleCountsCalls(FakeTrainer):
     calls = 0
 
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         self.calls += 1
-        return super().train(batches, latents)
+        return super().train(batches, draws)
 
     def _learning_rate(self):
         return self.recipe.learning_rate * (1 - self.recipe.decay * self.calls / 8)
@@ -115,9 +112,9 @@ class ScheduleCountsCalls(FakeTrainer):
 
 @fails("pieces", *BITS - {"same seed", "unused images"})
 class DropoutIsReseededEachCall(FakeTrainer):
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         self._dropout_numbers = np.random.Generator(np.random.PCG64(1))
-        return super().train(batches, latents)
+        return super().train(batches, draws)
 
 
 @fails(
@@ -130,9 +127,9 @@ class ReturnsBeforeItIsDone(FakeTrainer):
 
     late = False
 
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         self.finish()
-        losses = super().train(batches, latents)
+        losses = super().train(batches, draws)
         self.late = True
         return losses
 
@@ -149,8 +146,9 @@ class ReturnsBeforeItIsDone(FakeTrainer):
 
 @fails("arguments untouched")
 class NormalisesLatentsInPlace(FakeTrainer):
-    def train(self, batches, latents):
-        losses = super().train(batches, latents)
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        latents = draws["latents"]
         latents /= np.linalg.norm(latents, axis=-1, keepdims=True)
         return losses
 
@@ -168,17 +166,13 @@ class RemembersTheLastLatents(FakeTrainer):
 
     last = np.zeros(1)
 
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         losses = []
         for step in range(len(batches)):
             self._tensors["generator.2.bias"] = self._tensors["generator.2.bias"] + np.mean(
                 self.last, dtype=self._dtype
             )
-            losses.append(super().train(batches[step : step + 1], latents[step : step + 1]))
-            self.last = latents[step]
-        return Losses(
-            np.concatenate([part.generator for part in losses]),
-            np.concatenate([part.discriminator for part in losses]),
-            np.concatenate([part.d_real for part in losses]),
-            np.concatenate([part.d_fake for part in losses]),
-        )
+            given = {"latents": draws["latents"][step : step + 1]}
+            losses.append(super().train(batches[step : step + 1], given))
+            self.last = draws["latents"][step]
+        return {name: np.concatenate([part[name] for part in losses]) for name in losses[0]}

@@ -90,10 +90,10 @@ class WeightsAreViewsThatTrain(FakeTrainer):
             view.flags.writeable = False
         return views
 
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         storage = self._tensors
         self._tensors = {name: tensor.copy() for name, tensor in storage.items()}
-        losses = super().train(batches, latents)
+        losses = super().train(batches, draws)
         for name, tensor in self._tensors.items():
             storage[name][...] = tensor
         self._tensors = storage

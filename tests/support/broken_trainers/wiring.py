@@ -51,10 +51,10 @@ class TrainsTheGeneratorOnce(FakeTrainer):
 
 @fails("field batch_size")
 class TakesNoOtherBatchSize(FakeTrainer):
-    def train(self, batches, latents):
+    def train(self, batches, draws):
         if batches.shape[-1] != 8:
             raise ValueError(f"shapes {batches.shape} and (8,) do not match")
-        return super().train(batches, latents)
+        return super().train(batches, draws)
 
 
 @fails("field factors")

@@ -32,7 +32,6 @@ from gan_bench.text import (
     listed,
     percent,
 )
-from gan_bench.trainer import LOSS_COLUMNS
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _GAP = " "
@@ -76,9 +75,7 @@ def sparkline(values: NDArray[np.floating], width: int) -> str:
     )
 
 
-_LOSS_WORDS = dict(
-    zip(LOSS_COLUMNS, ("generator", "discriminator", "D(x)", "D(G(z))"), strict=True)
-)
+_LOSS_WORDS = {"d_real": "D(x)", "d_fake": "D(G(z))"}
 _NUMBERS_FROM = 60
 """Width of a terminal from which the range of the losses is shown."""
 _BESIDE = {True: 50, False: 26}
@@ -115,7 +112,7 @@ def print_record(
         *_files(folder),
     ]
     print_table(console, Table([Column("", "name"), Column("")], rows))
-    _print_losses(console, folder)
+    _print_losses(console, folder, record.spec.losses)
     if scores:
         cells = [
             (
@@ -150,10 +147,10 @@ def _job(record: Record) -> list[tuple[str, str]]:
     return [] if job is None else [("job", " ".join((job.engine, job.job, *job.parameters)))]
 
 
-def _print_losses(console: Console, folder: RunFolder) -> None:
+def _print_losses(console: Console, folder: RunFolder, names: Sequence[str]) -> None:
     """Print each loss from the first to the last planned step."""
     try:
-        table = read_losses(folder.losses)
+        table = read_losses(folder.losses, names)
     except FileNotFoundError:
         return
     except GanBenchError as error:
@@ -161,12 +158,12 @@ def _print_losses(console: Console, folder: RunFolder) -> None:
         return
     width = min(_LONGEST, console.width - _BESIDE[console.width >= _NUMBERS_FROM])
     rows = []
-    for column, word in zip(table.T, _LOSS_WORDS.values(), strict=True):
+    for column, name in zip(table.T, names, strict=True):
         finite = column[np.isfinite(column)]
         if len(finite):
             numbers = (finite.min(), finite.max(), finite[-1])
             texts = (figure(float(number), _DIGITS) for number in numbers)
-            rows.append((word, sparkline(column, width), *texts))
+            rows.append((_LOSS_WORDS.get(name, name), sparkline(column, width), *texts))
     columns = [Column("loss", "name"), Column("over the steps", "name")]
     columns += [Column(title, "number", _NUMBERS_FROM) for title in ("lowest", "highest")]
     if rows:

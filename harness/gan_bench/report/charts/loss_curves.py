@@ -1,4 +1,4 @@
-"""Loss curves: losses of both networks, D(x) and D(G(z)), against the images seen."""
+"""Loss curves: each loss, D(x) and D(G(z)), against the images seen."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gan_bench.analysis.summary import Row
+from gan_bench.recipe import LOSSES, OPTIONAL_LOSSES
 from gan_bench.report.charts import MOST_ROWS, Curves, frame_of
 from gan_bench.report.charts.fid_curves import LOG_FROM
 from gan_bench.results.record import Record
 from gan_bench.text import figure, many
-from gan_bench.trainer import LOSS_COLUMNS
 
 _CHARTS: dict[str, tuple[str, str, str]] = {
     "generator": ("loss-generator", "Generator's loss", "loss"),
@@ -21,6 +21,13 @@ _CHARTS: dict[str, tuple[str, str, str]] = {
     "d_real": ("d-real", "D(x): the discriminator's output for real images", "D(x)"),
     "d_fake": ("d-fake", "D(G(z)): the discriminator's output for generated images", "D(G(z))"),
 }
+
+
+def loss_title(name: str) -> str:
+    """Return the title of a loss's chart."""
+    return _CHARTS[name][1] if name in _CHARTS else f"Loss {name}"
+
+
 _WINDOWS = 30
 """A smoothed curve averages over windows of the number of steps divided by this."""
 _SMOOTH_POINTS = 100
@@ -82,10 +89,12 @@ def not_drawn(rows: Sequence[tuple[str, Row]], curves: Sequence[Losses]) -> str:
 def loss_charts(curves: Sequence[Losses]) -> list[Curves]:
     """Return a chart for each column that any implementation reports."""
     charts = []
-    for column, (name, title, y_title) in _CHARTS.items():
+    found = {column for one in curves for column in one.frames}
+    for column in [*LOSSES, *sorted(found - set(LOSSES))]:
         shown = [one for one in curves if column in one.frames]
         if not shown:
             continue
+        name, title, y_title = _CHARTS.get(column, (f"loss-{column}", loss_title(column), "loss"))
         ends = "; ".join(f"{one.name} ends at {figure(one.ends[column])}" for one in shown)
         frame = frame_of([one.frames[column] for one in shown])
         longest = frame.groupby("name")["x"].max()
@@ -99,7 +108,7 @@ def loss_charts(curves: Sequence[Losses]) -> list[Curves]:
                 y_title=y_title,
                 alt=f"Line chart of {title} by training images seen: {ends}.",
                 log_x=bool(log),
-                y_range=(-0.03, 1.03) if column.startswith("d_") else range_shown(frame),
+                y_range=(-0.03, 1.03) if column in OPTIONAL_LOSSES else range_shown(frame),
             )
         )
     return charts
@@ -109,8 +118,8 @@ def loss_alt(curves: Losses) -> str:
     """Return the alternative text for a chart of one implementation's losses."""
     ends = ", ".join(
         f"{name} ends at {figure(curves.ends[name])}"
-        for name in ("generator", "discriminator")
-        if name in curves.ends
+        for name in curves.ends
+        if name not in OPTIONAL_LOSSES
     )
     return (
         f"Line chart of the losses of {curves.label} by training images seen, "
@@ -141,15 +150,17 @@ def every_step(frame: pd.DataFrame, record: Record) -> pd.DataFrame:
     if record.status == "diverged":
         last = max(record.steps_done, last)
     steps = range(1, last + 1)
-    return frame.set_index("step")[list(LOSS_COLUMNS)].reindex(steps)
+    return frame.set_index("step")[list(record.spec.losses)].reindex(steps)
 
 
 def _curves(caption: str, label: str, runs: Sequence[tuple[Record, pd.DataFrame, int]]) -> Losses:
     tables = [(every_step(frame, record), per_step) for record, frame, per_step in runs]
     frames, ends = {}, {}
-    for column in _CHARTS:
+    for column in dict.fromkeys(str(name) for table, _ in tables for name in table):
         values = [
-            (table[column].to_numpy(dtype=np.float64), per_step) for table, per_step in tables
+            (table[column].to_numpy(dtype=np.float64), per_step)
+            for table, per_step in tables
+            if column in table
         ]
         values = [(np.where(np.isfinite(v), v, np.nan), per_step) for v, per_step in values]
         values = [(v, per_step) for v, per_step in values if np.isfinite(v).any()]
@@ -215,5 +226,6 @@ def _faint(values: NDArray[np.float64], per_step: int) -> pd.DataFrame:
 
 
 def _first_not_finite(table: pd.DataFrame) -> int | None:
-    bad = ~np.isfinite(table[["generator", "discriminator"]].to_numpy(dtype=float)).all(axis=1)
+    minimised = [name for name in table if name not in OPTIONAL_LOSSES]
+    bad = ~np.isfinite(table[minimised].to_numpy(dtype=float)).all(axis=1)
     return int(table.index[bad.argmax()]) if bad.any() else None

@@ -1,6 +1,7 @@
 """The charts as PNG for the Markdown report, drawn by matplotlib."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle, product
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.report.charts import DENSE_DECADES, LONG_FROM, Curves, Shares, decades_of
 from gan_bench.report.charts.loss_curves import Losses, loss_alt, range_shown
 from gan_bench.report.pictures import NEUTRAL, Look, Names, Picture, chart
@@ -57,7 +59,7 @@ def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
         outputs = [name for name in ("d_fake", "d_real") if name in curves.frames]
         if outputs:
             upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-            _pair(
+            _lines_of(
                 lower,
                 curves,
                 dict(zip(("d_fake", "d_real"), ("D(G(z))", "D(x)"), strict=True)),
@@ -67,14 +69,15 @@ def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
             lower.set_ylabel("D(x), D(G(z))")
         else:
             upper = lower = drawn.subplots()
-        _pair(upper, curves, {"generator": "generator", "discriminator": "discriminator"}, look)
+        minimised = [name for name in curves.frames if name not in OPTIONAL_LOSSES]
+        _lines_of(upper, curves, {name: name for name in minimised}, look)
         upper.set_ylabel("loss")
         lower.set_xlabel("training images seen")
         for axes in {upper, lower}:
             _whole_numbers(axes)
         longest = max(frame["x"].max() for frame in curves.frames.values())
         lower.xaxis.set_major_locator(MaxNLocator(3 if longest >= LONG_FROM else 4))
-        losses = [f for name, f in curves.frames.items() if not name.startswith("d_")]
+        losses = [curves.frames[name] for name in minimised]
         shown = range_shown(pd.concat(losses)) if losses else None
         if shown:
             upper.set_ylim(*shown)
@@ -137,15 +140,16 @@ def _lines(axes: Axes, frame: pd.DataFrame, looks: Mapping[str, Look]) -> None:
         axes.fill_between(line["x"], line["low"], line["high"], color=look.colour, alpha=0.15, lw=0)
 
 
-def _pair(axes: Axes, curves: Losses, words: Mapping[str, str], look: Look) -> None:
-    for (column, word), colour in zip(words.items(), (look.colour, NEUTRAL), strict=True):
+def _lines_of(axes: Axes, curves: Losses, words: Mapping[str, str], look: Look) -> None:
+    looks = product(("-", "--", ":", "-."), (look.colour, NEUTRAL))
+    for (column, word), (line, colour) in zip(words.items(), cycle(looks), strict=False):
         frame = curves.frames.get(column)
         if frame is None:
             continue
         faint, strong = frame[frame["part"] == "faint"], frame[frame["part"] == "strong"]
         axes.plot(faint["x"], faint["y"], color=colour, alpha=0.2, linewidth=0.6)
         axes.fill_between(strong["x"], strong["low"], strong["high"], color=colour, alpha=0.2, lw=0)
-        axes.plot(strong["x"], strong["y"], color=colour, linewidth=1.5, label=word)
+        axes.plot(strong["x"], strong["y"], color=colour, linestyle=line, linewidth=1.5, label=word)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=2, borderaxespad=0, fontsize=9)
 
 

@@ -79,6 +79,8 @@ class Measures:
         if frame is None:
             return None
         network = "discriminator" if measure.startswith("discriminator") else "generator"
+        if network not in run.spec.losses:
+            return None
         values = every_step(frame, network, run.spec.steps)
         if measure == "loss_fid_correlation":
             return loss_fid_correlation(values, self._score(run, "fid"))

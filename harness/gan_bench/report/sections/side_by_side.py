@@ -7,7 +7,7 @@ from itertools import combinations
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.statistics import FEWEST_SEEDS, interval
 from gan_bench.analysis.summary import Group, Row
-from gan_bench.report.charts.loss_curves import Losses
+from gan_bench.report.charts.loss_curves import Losses, loss_title
 from gan_bench.report.claims.sources import sources_claims
 from gan_bench.report.sections.answer import Standings
 from gan_bench.report.sections.method import RecipeFacts, recipe_facts
@@ -16,12 +16,7 @@ from gan_bench.text import MISSING, Column, Table, factor, figure, many
 
 _MOST_ROWS = 40
 """With more implementations there is no sentence for each pair: pairs grow with the square."""
-_LOSSES = {
-    "generator": "Generator's loss at the end",
-    "discriminator": "Discriminator's loss at the end",
-    "d_real": "D(x) at the end",
-    "d_fake": "D(G(z)) at the end",
-}
+_OUTPUTS = {"d_real": "D(x)", "d_fake": "D(G(z))"}
 
 
 @dataclass(frozen=True)
@@ -129,9 +124,9 @@ def _measured(ranking: Ranking, cells: Sequence[Cell]) -> Iterable[Fact]:
 
 
 def _ends(curves: Losses | None) -> Iterable[Fact]:
-    for column, name in _LOSSES.items():
-        if curves and column in curves.ends:
-            yield Fact("Curves", name, figure(curves.ends[column]))
+    for column, end in curves.ends.items() if curves else ():
+        name = _OUTPUTS.get(column) or loss_title(column)
+        yield Fact("Curves", f"{name} at the end", figure(end))
 
 
 def _same(a: RecipeFacts, b: RecipeFacts) -> tuple[int, int]:

@@ -1,0 +1,152 @@
+"""Runs of recipes that declare losses, draws and labels of their own, from plan to report."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import labelled
+from bench import complaint
+from gan_bench.data.draws import Inputs
+from gan_bench.plan import RunSpec
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.load import load_results
+from gan_bench.testing import FakeRecipe
+from image_folder import write_images
+
+pytestmark = pytest.mark.process
+
+SHORT = ("--steps", "12", "--samples", "64", "--evaluations", "3", "--metrics", "fid")
+
+
+@pytest.fixture
+def own(bench):
+    """Put the trainer of `labelled` into the folder; return it as a target."""
+
+    def copy(name="labelled"):
+        shutil.copy(labelled.__file__, bench.folder / f"{name}.py")
+        return f"./{name}.py"
+
+    return copy
+
+
+def test_every_reader_takes_the_losses_that_a_recipe_declares(bench, plugin, own):
+    assert bench("run", own(), plugin("usual"), *SHORT, "--keep-samples").code == 0
+    folders = [RunFolder(path) for path in bench.run_folders()]
+    (mine,) = [folder for folder in folders if "labelled" in folder.path.name]
+    spec = RunSpec.read(mine.spec)
+    assert spec.losses == ("generator", "critic", "penalty", "d_fake")
+    table = np.load(mine.losses)
+    assert table.shape == (12, 4)
+    assert np.isfinite(table[:, :3]).all() and np.isnan(table[:, 3]).all()
+    found = load_results(bench.folder / "results/local").losses
+    assert list(found.columns) == [
+        *("run_id", "step", "generator", "critic", "penalty", "d_fake", "discriminator", "d_real")
+    ]
+    ours = found[found["run_id"] == spec.run_id]
+    np.testing.assert_array_equal(ours["critic"].to_numpy(np.float32), table[:, 1])
+    assert ours["discriminator"].isna().all()
+    assert found[found["run_id"] != spec.run_id]["critic"].isna().all()
+
+    shown = bench("show", "labelled").out
+    assert all(word in shown for word in ("generator", "critic", "penalty"))
+    assert "D(x)" not in shown and "discriminator" not in shown
+    assert bench("export").code == 0
+    exported = pd.read_csv(bench.folder / "reports/local/tables/losses.csv")
+    assert {"critic", "penalty", "discriminator"} <= set(exported.columns)
+    assert bench("doctor", "--results", "results/local").code == 0
+    assert bench("report").code == 0
+    page = (bench.folder / "reports/local/report.html").read_text(encoding="utf-8")
+    assert "Loss critic" in page and "Loss penalty" in page
+
+    assert bench("sample", "labelled", "--count", "64", "--out", "made").code == 0
+    made = next(path for path in (bench.folder / "made").rglob("*.npz"))
+    last = np.load(mine.snapshot(12))["images"]
+    np.testing.assert_array_equal(np.load(made)["images"], last)
+
+
+def test_a_run_samples_every_class_in_turn(bench, plugin, own):
+    own()
+    body = """
+    def sample(self, latents, labels):
+        assert labels.dtype == np.int64 and list(labels) == [n % 10 for n in range(len(latents))]
+        return super().sample(latents, labels)
+    """
+    done = bench("run", plugin("mine", body, "labelled:LabelledTrainer"), *SHORT)
+    assert done.code == 0, bench.records()["mine"]["reason"]
+
+
+def test_twins_with_labels_pass_parity(bench, own):
+    done = bench("parity", own("one"), own("two"), "--paired-steps", "3")
+    assert done.code == 0, done.out + done.err
+
+
+def test_a_loss_that_is_not_finite_is_named(bench, plugin, own):
+    own()
+    body = """
+    def train(self, batches, draws):
+        losses = super().train(batches, draws)
+        losses["penalty"][2] = np.inf
+        losses["d_fake"] = np.full_like(losses["penalty"], np.nan)
+        return losses
+    """
+    assert bench("run", plugin("mine", body, "labelled:LabelledTrainer"), *SHORT).code == 1
+    record = bench.records()["mine"]
+    assert record["status"] == "diverged"
+    assert record["reason"] == "the loss penalty was not finite at step 3"
+
+
+def test_a_recipe_with_labels_needs_a_data_set_with_labels(bench, own):
+    write_images(bench.folder / "plain", 40)
+    said = complaint(bench("run", own(), *SHORT, "--dataset", "folder:plain", "--dry-run"))
+    assert said.startswith("labelled trains on labels, and folder:plain has none; choose a data s")
+
+
+FIRST_VERSION = """
+def train(self, batches, latents):
+    return super().train(batches, {"latents": latents})
+"""
+SAYS_SO = """
+contract_version = 1
+"""
+NO_SAMPLER = """
+class Averaged(FakeTrainer.recipe_class):
+    sampler = "average"
+recipe_class = Averaged
+"""
+TWICE = NO_SAMPLER.replace('sampler = "average"', 'losses = ("generator", "generator")')
+NO_SHAPE = """
+class Averaged(FakeTrainer.recipe_class):
+    def draws(self):
+        from gan_bench.recipe import Draw
+        return {"mix": Draw((0,))}
+recipe_class = Averaged
+"""
+REFUSED = {
+    "first": (FIRST_VERSION, "first.py: Plugin has version 1 of the contract, this gan-bench uses"),
+    "says": (SAYS_SO, 'gets draws["latents"] and returns the losses by name, such as {"generator"'),
+    "sampler": (
+        NO_SAMPLER,
+        "sampler: Averaged.sampler is 'average', which is none of its networks",
+    ),
+    "twice": (TWICE, "twice: Averaged.losses: it has a name twice: generator and generator."),
+    "shape": (NO_SHAPE, "The draws of shape are not valid: count and shape have to be whole numb"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_class_that_cannot_be_run_is_one_sentence(bench, plugin, name):
+    body, said = REFUSED[name]
+    assert said in complaint(bench("run", plugin(name, body), *SHORT, "--dry-run"))
+
+
+def test_a_draw_changes_no_number_of_another():
+    images, labels = np.zeros((40, 8, 8, 1), np.uint8), np.arange(40) % 4
+    usual = Inputs(FakeRecipe(), 3, images, labels).draws(5, 4)
+    more = Inputs(labelled.LabelledRecipe(), 3, images, labels).draws(5, 4)
+    np.testing.assert_array_equal(usual["latents"], more["latents"])
+    assert more["mix"].shape == more["labels"].shape == (4, 3, 16)
+    assert (more["mix"].dtype, more["labels"].dtype) == (np.float32, np.int64)
+    assert more["mix"].min() >= 0 and more["mix"].max() < 1
+    assert set(more["labels"].ravel()) == {0, 1, 2, 3}
