@@ -6,7 +6,8 @@ large ones. Kernels are (height, width, large channels, small channels).
 On a GPU all are XLA's own. On a CPU XLA computes plain convolutions fast and dilated ones, which
 are the gradients of those with a stride, in slow loops. There, `spread` is one plain convolution
 for each place within a stride, and `kernel_gradient` one matrix product for each of the kernel's
-pixels. Both do no more multiplications than the recipe counts.
+pixels. Both do no more multiplications than the recipe counts. A CPU works on few images at a time,
+of which the maps stay in its cache.
 """
 
 from collections.abc import Callable
@@ -19,32 +20,42 @@ from jax import Array, lax
 
 Padding = tuple[int, int]
 """Rows of zeros above and below the large maps, and columns left and right of them."""
+_IMAGES = range(16, 3, -1)
+"""Images at a time on a CPU: the first of these numbers that divides the batch."""
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def correlate(large: Array, kernel: Array, stride: int, padding: Padding) -> Array:
     """Return the small maps of a convolution, (n, height, width, small channels)."""
-    return _plain(large, kernel, stride, (padding, padding))
+    options = {"stride": stride, "padding": (padding, padding)}
+    return lax.platform_dependent(
+        large,
+        kernel,
+        cpu=partial(_in_pieces, partial(_plain, **options)),
+        default=partial(_convolution, **options),
+    )
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def spread(small: Array, kernel: Array, stride: int, padding: Padding, length: int) -> Array:
     """Return the large maps of a transposed convolution, (n, length, length, large channels)."""
+    options = {"stride": stride, "padding": padding, "length": length}
     return lax.platform_dependent(
         small,
         kernel,
-        cpu=partial(_spread_by_place, stride=stride, padding=padding, length=length),
-        default=partial(_spread_dilated, stride=stride, padding=padding, length=length),
+        cpu=partial(_in_pieces, partial(_spread_by_place, **options)),
+        default=partial(_spread_dilated, **options),
     )
 
 
 def kernel_gradient(large: Array, small: Array, size: int, stride: int, padding: Padding) -> Array:
     """Return the gradient of the kernel, given that of the small (or of the large) maps."""
+    options = {"size": size, "stride": stride, "padding": padding}
     return lax.platform_dependent(
         large,
         small,
-        cpu=partial(_gradient_by_pixel, size=size, stride=stride, padding=padding),
-        default=partial(_gradient_dilated, size=size, stride=stride, padding=padding),
+        cpu=partial(_sum_of_pieces, partial(_gradient_by_pixel, **options)),
+        default=partial(_gradient_dilated, **options),
     )
 
 
@@ -84,13 +95,28 @@ correlate.defvjp(_correlate_forward, _correlate_backward)
 spread.defvjp(_spread_forward, _spread_backward)
 
 
-def _plain(large: Array, kernel: Array, stride: int, padding: tuple[Padding, Padding]) -> Array:
-    convolution = partial(_convolution, stride=stride, padding=padding)
-    if large.dtype != jnp.float64:
-        return convolution(large, kernel)
+def _pieces(maps: Array) -> Array:
+    """Return maps as (pieces, images, height, width, channels)."""
+    images = next((count for count in _IMAGES if len(maps) % count == 0), len(maps))
+    return maps.reshape(-1, images, *maps.shape[1:])
+
+
+def _in_pieces(make: Callable[[Array, Array], Array], maps: Array, kernel: Array) -> Array:
+    made = lax.map(lambda piece: make(piece, kernel), _pieces(maps))
+    return made.reshape(-1, *made.shape[2:])
+
+
+def _sum_of_pieces(make: Callable[[Array, Array], Array], large: Array, small: Array) -> Array:
+    pieces = _pieces(large), _pieces(small)
+    like = jax.eval_shape(make, *(piece[0] for piece in pieces))
+    sums = jnp.zeros(like.shape, like.dtype)
+    return lax.scan(lambda sums, piece: (sums + make(*piece), None), sums, pieces)[0]
+
+
+def _plain(large: Array, kernel: Array, *, stride: int, padding: tuple[Padding, Padding]) -> Array:
     # XLA takes seconds to compile a small convolution in float64 on a CPU.
-    by_pixel = partial(_by_pixel, stride=stride, padding=padding)
-    return lax.platform_dependent(large, kernel, cpu=by_pixel, default=convolution)
+    made = _by_pixel if large.dtype == jnp.float64 else _convolution
+    return made(large, kernel, stride=stride, padding=padding)
 
 
 def _convolution(
@@ -159,7 +185,7 @@ def _spread_by_place(
             # The kernel's rows first, first + stride, ... are these of the flipped kernel.
             starts = [(last - first[place]) % stride for place in (row, column)]
             part = flipped[starts[0] :: stride, starts[1] :: stride]
-            columns.append(_plain(small, part, 1, (around[row], around[column])))
+            columns.append(_plain(small, part, stride=1, padding=(around[row], around[column])))
         rows.append(jnp.stack(columns, 3))
     places = jnp.stack(rows, 2)  # (n, count, stride, count, stride, channels)
     maps = places.reshape(len(small), count * stride, count * stride, kernel.shape[2])
