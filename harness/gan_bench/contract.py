@@ -1,6 +1,7 @@
-"""Checks that what a trainer returns keeps the contract, before it is used."""
+"""Checks that what a trainer returns keeps the contract, and a walk over what it holds."""
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,10 @@ def loss_table(losses: object, steps: int, recipe: Recipe) -> NDArray[np.float32
     table = np.full((steps, len(recipe.losses)), np.nan, dtype=np.float32)
     for name, values in declared_losses(losses, recipe, "train").items():
         if (values := _array(f"train returned {name}", values)).shape != (steps,):
+            several = values.ndim == 2 and len(values) == steps
             raise ContractError(
                 f"train returned {name} of {values.shape}, the contract says ({steps},)"
+                + (": of several updates their mean, .mean(axis=1)" if several else "")
             )
         if values.dtype != recipe.dtype:
             raise ContractError(
@@ -83,3 +86,44 @@ def weights_sha256(weights: dict[str, NDArray[Any]]) -> str:
         tensor = np.ascontiguousarray(weights[name])
         digest.update(f"{name} {tensor.dtype} {tensor.shape}\n".encode() + tensor.tobytes())
     return digest.hexdigest()
+
+
+def named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``."""
+    for name, value in values.items():
+        if isinstance(value, list | tuple):
+            yield from named({f"{name}_{index}": item for index, item in enumerate(value)})
+        elif isinstance(value, dict):
+            yield from named({f"{name}_{key}": item for key, item in value.items()})
+        else:
+            yield name, value
+
+
+_NOT_SEARCHED = frozenset({"builtins", "functools", "types", "numpy", "gan_bench"})
+
+
+def held(
+    values: Mapping[str, Any], seen: set[int], network: type, libraries: frozenset[str]
+) -> Iterator[tuple[str, Any]]:
+    """Yield values as `named` does, and what objects of a plugin's own classes hold.
+
+    Parameters
+    ----------
+    values
+        Attributes by name.
+    seen
+        The ids of the objects that are not searched.
+    network
+        The framework's class of networks and layers, which are not searched.
+    libraries
+        The packages whose objects are not searched.
+    """
+    for name, value in named(values):
+        yield name, value
+        package = type(value).__module__.partition(".")[0]
+        if package in _NOT_SEARCHED | libraries or isinstance(value, network):
+            continue
+        if hasattr(value, "__dict__") and id(value) not in seen:
+            seen.add(id(value))
+            inside = {f"{name}.{key}": item for key, item in vars(value).items()}
+            yield from held(inside, seen, network, libraries)

@@ -6,6 +6,7 @@ controls what makes it fast: the input pipeline on the device, compilation, memo
 """
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,6 +195,39 @@ class Trainer(Protocol):
         ...
 
 
+class GlobalGenerators(ABC):
+    """The global random generators of a library that trainers may draw from.
+
+    They are seeded before a trainer is built, kept in checkpoints, and restored after every other
+    use. Only `restore` is called where the library is not imported: it imports it.
+    """
+
+    module: ClassVar[str]
+    """The library's module, right after whose import they are seeded; in checkpoints their name."""
+
+    @abstractmethod
+    def imported(self) -> bool:
+        """Return whether this process has imported all that the other methods need."""
+
+    @abstractmethod
+    def seed(self, seed: int) -> None:
+        """Seed them; 0 <= seed < 2**64."""
+
+    def seed_late(self, seed: int) -> None:  # noqa: B027 - most libraries have none
+        """Seed those that must not be made before a trainer is built."""
+
+    @abstractmethod
+    def state(self) -> tuple[Any, Any]:
+        """Return their state as a value that JSON can write, and what cannot be replaced, if any.
+
+        That is a generator to which functions refer that a trainer has compiled.
+        """
+
+    @abstractmethod
+    def restore(self, value: Any, kept: Any) -> None:
+        """Restore what `state` returned, ``kept`` None in another process."""
+
+
 def _no_environment(*, threads: int, deterministic: bool) -> dict[str, str]:
     return {}
 
@@ -217,6 +251,10 @@ class Framework:
     the threads of each operation, float32 as it is, no more GPU memory than is used."""
     gpus: Callable[[], int] = lambda: 0
     """Imports the framework and returns the number of GPUs that it can use."""
+    generators: tuple[GlobalGenerators, ...] = ()
+    """Those of its libraries, in the order in which they are seeded."""
+    resume_hint: str = ""
+    """What may be the cause where training that is resumed from a checkpoint differs."""
 
 
 def declared_losses(returned: object, recipe: type[Recipe] | Recipe, what: str) -> dict[str, Any]:

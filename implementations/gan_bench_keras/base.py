@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from gan_bench.contract import named
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
-    TENSORS,
     Unsupported,
     Weights,
     check_labels,
@@ -26,20 +26,11 @@ from gan_bench.trainer import (
     is_given,
 )
 from gan_bench_keras.layers import Dropout
+from gan_bench_keras.names import canonical, layers, variables
 from gan_bench_keras.placement import device_name, floatx
 
 # Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
 _SAMPLE_BATCH = 128
-
-# Keras keeps the kernel of a transposed convolution as (height, width, out, in). The permutation
-# to the canonical (height, width, in, out) is its own inverse.
-_TRANSPOSED = (
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-)
-# What Keras calls otherwise.
-_NAMES = {name: name for name in TENSORS} | {"vector_u": "u"}
 
 
 class KerasTrainer(ABC):
@@ -102,7 +93,7 @@ class KerasTrainer(ABC):
                 f"{type(self).__name__} has no {absent[0]}, which is in its recipe's networks: "
                 "build_networks has to set it."
             )
-        for _ in self._canonical_variables():
+        for _ in canonical(self, self._networks()):
             pass  # raises if a variable has no name
         self._step  # noqa: B018 - traced now: not a part of training
 
@@ -179,16 +170,16 @@ class KerasTrainer(ABC):
         Further networks and the vectors of spectral normalisation, which a recipe does not have to
         know, stay as they are if ``weights`` lacks them.
         """
-        variables = {name: (variable, axes) for name, variable, axes in self._canonical_variables()}
+        found = dict(canonical(self, self._networks()))
         different = {
-            name for name in variables.keys() ^ weights.keys() if name in weights or is_given(name)
+            name for name in found.keys() ^ weights.keys() if name in weights or is_given(name)
         }
         if different:
             raise UsageError(
                 f"{type(self).__name__} has other tensors than these weights: only one has "
                 f"{', '.join(sorted(different))}."
             )
-        for name, (variable, axes) in variables.items():
+        for name, (variable, axes) in found.items():
             if name not in weights:
                 continue
             shape = tuple(variable.shape[axis] for axis in axes)
@@ -200,7 +191,7 @@ class KerasTrainer(ABC):
         """Return copies of every tensor of all networks, on the host."""
         return {
             name: np.array(np.transpose(variable.numpy(), axes), order="C")
-            for name, variable, axes in self._canonical_variables()
+            for name, (variable, axes) in canonical(self, self._networks())
         }
 
     def save(self, path: Path) -> None:
@@ -308,7 +299,7 @@ class KerasTrainer(ABC):
     @contextmanager
     def _without_dropout(self) -> Iterator[None]:
         networks = self._networks().values()
-        found = [layer for net in networks for layer in _layers(net) if isinstance(layer, Dropout)]
+        found = [layer for net in networks for layer in layers(net) if isinstance(layer, Dropout)]
         for layer in found:
             layer.active = False
         try:
@@ -324,7 +315,7 @@ class KerasTrainer(ABC):
         return tf.cast(values, self.dtype)
 
     def _networks(self) -> dict[str, keras.Layer]:
-        found = {name: part for name, part in _named(vars(self)) if isinstance(part, keras.Layer)}
+        found = {name: part for name, part in named(vars(self)) if isinstance(part, keras.Layer)}
         return {"generator": self.generator, "discriminator": self.discriminator} | found
 
     def _state(self) -> dict[str, Any]:
@@ -335,68 +326,14 @@ class KerasTrainer(ABC):
             "generator_optimiser": self.generator_optimiser.variables,
             "discriminator_optimiser": self.discriminator_optimiser.variables,
         }
-        for name, part in _named(vars(self)):
+        for name, part in named(vars(self)):
             if name not in parts and part is not self.images:
-                parts[name] = _variables(part)
+                parts[name] = variables(part)
         return {
             f"{name}.{index}": variable
             for name, variables in parts.items()
             for index, variable in enumerate(variables)
         }
-
-    def _canonical_variables(
-        self,
-    ) -> Iterator[tuple[str, keras.Variable, tuple[int, ...]]]:
-        """Yield every weight of the networks once, a shared one under its first name.
-
-        Raises
-        ------
-        UsageError
-            A variable has no name, two have the same, or Keras does not know it as a part of its
-            network.
-        """
-        names = _NAMES | self.own_tensors
-        seen: set[int] = set()
-        for name, network in self._networks().items():
-            index = 0
-            found: dict[str, tuple[keras.Variable, tuple[int, ...]]] = {}
-            for layer in _layers(network):
-                self._refuse_unknown(layer)
-                for variable in _own_weights(layer):
-                    if id(variable) in seen:
-                        continue
-                    seen.add(id(variable))
-                    tensor = names.get(variable.name)
-                    if tensor is None or tensor in found:
-                        raise UsageError(
-                            f"The variable {variable.name} of {name}'s layer {layer.name} in "
-                            f"{type(self).__name__} has no name of its own among the weights; give "
-                            'it one with add_weight(name="scale"), and in the class with '
-                            'own_tensors = {"scale": "scale"}.'
-                        )
-                    axes = tuple(range(len(variable.shape)))
-                    if isinstance(layer, _TRANSPOSED) and len(axes) > 1:
-                        axes = (*axes[:-2], axes[-1], axes[-2])
-                    found[tensor] = variable, axes
-                if isinstance(layer, keras.layers.SpectralNormalization):
-                    continue  # its vector belongs to the layer in it, which is the next
-                for tensor, (variable, axes) in found.items():
-                    yield f"{name}.{index}.{tensor}", variable, axes
-                index += bool(found)
-                found = {}
-
-    def _refuse_unknown(self, layer: keras.Layer) -> None:
-        """Raise if a layer has variables that Keras does not know as a part of it."""
-        known = {id(variable) for variable in layer.variables}
-        for name, value in _named(vars(layer)):
-            if isinstance(value, keras.Optimizer):
-                continue
-            if any(id(variable) not in known for variable in _variables(value)):
-                raise UsageError(
-                    f"{name} of the layer {layer.name} in {type(self).__name__} has variables that "
-                    "Keras does not know as a part of the network, so no checkpoint has them; "
-                    "make them with add_weight, or keep the layer in an attribute."
-                )
 
 
 def cross_entropy(logits: tf.Tensor, real: bool) -> tf.Tensor:
@@ -416,38 +353,6 @@ def descend(
 def differentiate(tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model) -> list[tf.Tensor]:
     """Return the gradient of the network's own parameters, computing no other."""
     return tape.gradient(loss, [parameter.value for parameter in network.trainable_variables])
-
-
-def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``."""
-    for name, value in values.items():
-        if isinstance(value, list | tuple):
-            yield from _named({f"{name}_{index}": item for index, item in enumerate(value)})
-        elif isinstance(value, dict):
-            yield from _named({f"{name}_{key}": item for key, item in value.items()})
-        else:
-            yield name, value
-
-
-def _variables(part: object) -> list[Any]:
-    """Return the variables of a layer, an optimiser, a seed generator, or a variable itself."""
-    if isinstance(part, keras.Layer | keras.optimizers.Optimizer):
-        return list(part.variables)
-    if isinstance(part, keras.random.SeedGenerator):
-        return [part.state]
-    return [part] if isinstance(part, keras.Variable | tf.Variable) else []
-
-
-def _layers(layer: keras.Layer) -> list[keras.Layer]:
-    """Return a layer and all layers in it, in forward order."""
-    inner = [part for inside in layer._layers for part in _layers(inside)]
-    return list(dict.fromkeys([layer, *inner]))
-
-
-def _own_weights(layer: keras.Layer) -> list[keras.Variable]:
-    """Return a layer's weights without those of the layers in it."""
-    inner = {id(weight) for part in layer._layers for weight in part.weights}
-    return [weight for weight in layer.weights if id(weight) not in inner]
 
 
 def _multiply_adds(layer: keras.Layer) -> int:

@@ -20,19 +20,20 @@ class Baseline(SimultaneousTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = keras.Sequential(
             [
                 keras.Input((recipe.latent_size,)),
                 layers.Dense(7 * 7 * 4 * channels, use_bias=False),
-                BatchNorm(recipe),
+                BatchNorm(**norm),
                 layers.LeakyReLU(slope),
                 layers.Reshape((7, 7, 4 * channels)),
                 layers.Conv2DTranspose(2 * channels, 5, 1, "same", use_bias=False),
-                BatchNorm(recipe),  # 7 x 7
+                BatchNorm(**norm),  # 7 x 7
                 layers.LeakyReLU(slope),
                 layers.Conv2DTranspose(channels, 5, 2, "same", use_bias=False),
-                BatchNorm(recipe),  # 14 x 14
+                BatchNorm(**norm),  # 14 x 14
                 layers.LeakyReLU(slope),
                 layers.Conv2DTranspose(1, 5, 2, "same", use_bias=False),
                 layers.Activation("tanh"),  # 28 x 28
@@ -57,5 +58,5 @@ class Baseline(SimultaneousTrainer):
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""
         rate = self.recipe.learning_rate
-        self.generator_optimiser = Adam(self.generator, self.recipe, rate)
-        self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)
+        self.generator_optimiser = Adam(self.generator, rate, **self.recipe.adam)
+        self.discriminator_optimiser = Adam(self.discriminator, rate, **self.recipe.adam)

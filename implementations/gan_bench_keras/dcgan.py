@@ -21,17 +21,18 @@ class Dcgan(KerasTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, latent_size = self.recipe, self.recipe.latent_size
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = keras.Sequential(
             [
                 keras.Input((latent_size,)),
                 layers.Reshape((1, 1, latent_size)),
                 PointToMap(2 * channels, 7, use_bias=False),
-                BatchNorm(recipe),  # 7 x 7
+                BatchNorm(**norm),  # 7 x 7
                 layers.ReLU(),
                 # "same" is PyTorch's padding 1 for kernels of 4 at stride 2 and even lengths.
                 layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False),
-                BatchNorm(recipe),  # 14 x 14
+                BatchNorm(**norm),  # 14 x 14
                 layers.ReLU(),
                 layers.Conv2DTranspose(1, 4, 2, "same", use_bias=False),
                 layers.Activation("tanh"),  # 28 x 28
@@ -44,7 +45,7 @@ class Dcgan(KerasTrainer):
                 layers.Conv2D(channels, 4, 2, "same", use_bias=False),
                 layers.LeakyReLU(recipe.leaky_relu_slope),  # 14 x 14
                 layers.Conv2D(2 * channels, 4, 2, "same", use_bias=False),
-                BatchNorm(recipe),  # 7 x 7
+                BatchNorm(**norm),  # 7 x 7
                 layers.LeakyReLU(recipe.leaky_relu_slope),
                 MapToPoint(1, 7, use_bias=False),
                 layers.Reshape(()),  # logits (batch,)
@@ -54,8 +55,8 @@ class Dcgan(KerasTrainer):
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""
         rate = self.recipe.learning_rate
-        self.generator_optimiser = Adam(self.generator, self.recipe, rate)
-        self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)
+        self.generator_optimiser = Adam(self.generator, rate, **self.recipe.adam)
+        self.discriminator_optimiser = Adam(self.discriminator, rate, **self.recipe.adam)
 
     def update(self, real: list[tf.Tensor], draws: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Update the discriminator, then the generator against it, with the same fakes."""

@@ -20,19 +20,20 @@ class Decay(SimultaneousTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = keras.Sequential(
             [
                 keras.Input((recipe.latent_size,)),
                 layers.Dense(7 * 7 * 4 * channels, use_bias=False),
                 layers.Reshape((7, 7, 4 * channels)),
-                BatchNorm(recipe),
+                BatchNorm(**norm),
                 layers.LeakyReLU(slope),  # 7 x 7
                 layers.Conv2DTranspose(2 * channels, 4, 2, "same", use_bias=False),
-                BatchNorm(recipe),
+                BatchNorm(**norm),
                 layers.LeakyReLU(slope),  # 14 x 14
                 layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False),
-                BatchNorm(recipe),
+                BatchNorm(**norm),
                 layers.LeakyReLU(slope),  # 28 x 28
                 layers.Conv2DTranspose(1, 4, 1, "same"),
                 layers.Activation("tanh"),  # 28 x 28
@@ -59,19 +60,19 @@ class Decay(SimultaneousTrainer):
         recipe, steps = self.recipe, self.planned_steps
         self.generator_optimiser = Adam(
             self.generator,
-            recipe,
             exponential_decay(
                 recipe.generator_learning_rate,
                 recipe.generator_decay_share * steps,
                 recipe.generator_decay_factor,
             ),
+            **recipe.adam,
         )
         self.discriminator_optimiser = Adam(
             self.discriminator,
-            recipe,
             exponential_decay(
                 recipe.discriminator_learning_rate,
                 recipe.discriminator_decay_share * steps,
                 recipe.discriminator_decay_factor,
             ),
+            **recipe.adam,
         )

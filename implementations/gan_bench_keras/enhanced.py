@@ -19,25 +19,26 @@ class Enhanced(Baseline):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = keras.Sequential(
             [
                 keras.Input((recipe.latent_size,)),
                 layers.Dense(7 * 7 * 4 * channels, use_bias=False),
-                BatchNorm(recipe),
+                BatchNorm(**norm),
                 layers.LeakyReLU(slope),
                 layers.Reshape((7, 7, 4 * channels)),
                 layers.Conv2DTranspose(2 * channels, 5, 1, "same", use_bias=False),
-                BatchNorm(recipe),
+                BatchNorm(**norm),
                 layers.LeakyReLU(slope),
                 layers.Conv2D(2 * channels, 3, 1, "same", use_bias=False),
-                BatchNorm(recipe),  # 7 x 7
+                BatchNorm(**norm),  # 7 x 7
                 layers.LeakyReLU(slope),
                 layers.Conv2DTranspose(channels, 5, 2, "same", use_bias=False),
-                BatchNorm(recipe),
+                BatchNorm(**norm),
                 layers.LeakyReLU(slope),
                 layers.Conv2D(channels, 3, 1, "same", use_bias=False),
-                BatchNorm(recipe),  # 14 x 14
+                BatchNorm(**norm),  # 14 x 14
                 layers.LeakyReLU(slope),
                 layers.Conv2DTranspose(1, 5, 2, "same", use_bias=False),
                 layers.Activation("tanh"),  # 28 x 28

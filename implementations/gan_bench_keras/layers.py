@@ -1,23 +1,25 @@
 """Layers in the arithmetic that the recipes state, where Keras' own differ."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_bench_recipes.arithmetic import KerasBatchNorm, TorchBatchNorm
-
 
 class BatchNorm(keras.layers.BatchNormalization):
-    """Batch normalisation over all axes but the last, as the recipe states it."""
+    """Batch normalisation over all axes but the last.
 
-    def __init__(self, recipe: KerasBatchNorm | TorchBatchNorm) -> None:
-        super().__init__(
-            axis=-1, momentum=1 - recipe.batch_norm_new_weight, epsilon=recipe.batch_norm_epsilon
-        )
-        self.new_weight = recipe.batch_norm_new_weight
-        self.unbiased = recipe.batch_norm_variance == "unbiased"
+    Its moving statistics take in a new batch with ``new_weight``, and the ``variance`` that is
+    stated; ``epsilon`` is added to the variance.
+    """
+
+    def __init__(
+        self, *, new_weight: float, epsilon: float, variance: Literal["biased", "unbiased"]
+    ) -> None:
+        super().__init__(axis=-1, momentum=1 - new_weight, epsilon=epsilon)
+        self.new_weight = new_weight
+        self.unbiased = variance == "unbiased"
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Normalise (n, ..., channels), in training mode with the batch's own statistics."""

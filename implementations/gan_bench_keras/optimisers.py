@@ -1,16 +1,15 @@
 """Optimisers in the arithmetic that the recipes state."""
 
+from typing import Literal
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras.optimizers.schedules import ExponentialDecay, LearningRateSchedule
 
-from gan_bench_recipes.arithmetic import KerasAdam, TorchAdam
-from gan_bench_recipes.upsampling_sgd import UpsamplingSgd
-
 
 class Adam(keras.optimizers.Adam):
-    """Adam with its epsilon where the recipe has it, each tensor's update in one kernel.
+    """Adam with its epsilon in either form, each tensor's update in one kernel.
 
     Keras adds epsilon before bias correction, to the uncorrected root. PyTorch adds it after, which
     is the same as Keras' form with epsilon * sqrt(1 - beta2^t) in update t.
@@ -19,17 +18,21 @@ class Adam(keras.optimizers.Adam):
     def __init__(
         self,
         network: keras.Model,
-        recipe: KerasAdam | TorchAdam,
         learning_rate: float | LearningRateSchedule,
+        *,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        epsilon_form: Literal["after", "before"],
     ) -> None:
         super().__init__(
             learning_rate=learning_rate,
             # Keras casts Python floats through float32.
-            beta_1=np.float64(recipe.beta1),
-            beta_2=np.float64(recipe.beta2),
-            epsilon=recipe.adam_epsilon,
+            beta_1=np.float64(beta1),
+            beta_2=np.float64(beta2),
+            epsilon=epsilon,
         )
-        self.after = recipe.adam_epsilon_form == "after"
+        self.after = epsilon_form == "after"
         self.build(network.trainable_variables)
 
     def update_step(
@@ -62,12 +65,14 @@ def exponential_decay(rate: float, steps: float, factor: float) -> ExponentialDe
     return ExponentialDecay(np.float64(rate), decay_steps=steps, decay_rate=factor, staircase=False)
 
 
-def sgd(network: keras.Model, recipe: UpsamplingSgd) -> keras.optimizers.SGD:
+def sgd(
+    network: keras.Model, learning_rate: float, momentum: float, nesterov: bool
+) -> keras.optimizers.SGD:
     """Return SGD: v = mu v - lr g, w += mu v - lr g; PyTorch's form too at a constant rate."""
     optimiser = keras.optimizers.SGD(
-        learning_rate=recipe.learning_rate,
-        momentum=np.float64(recipe.momentum),  # Keras casts a Python float through float32
-        nesterov=recipe.nesterov,
+        learning_rate=learning_rate,
+        momentum=np.float64(momentum),  # Keras casts a Python float through float32
+        nesterov=nesterov,
     )
     optimiser.build(network.trainable_variables)
     return optimiser

@@ -21,6 +21,7 @@ class UpsamplingSgd(KerasTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, units = self.recipe, self.recipe.dense_units
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = keras.Sequential(
             [
@@ -28,7 +29,7 @@ class UpsamplingSgd(KerasTrainer):
                 layers.Dense(units),
                 layers.Activation("tanh"),
                 layers.Dense(7 * 7 * 2 * channels),
-                BatchNorm(recipe),
+                BatchNorm(**norm),
                 layers.Activation("tanh"),
                 layers.Reshape((7, 7, 2 * channels)),
                 layers.UpSampling2D(2, interpolation="nearest"),
@@ -59,8 +60,10 @@ class UpsamplingSgd(KerasTrainer):
 
     def build_optimisers(self) -> None:
         """Build one SGD for each network."""
-        self.generator_optimiser = sgd(self.generator, self.recipe)
-        self.discriminator_optimiser = sgd(self.discriminator, self.recipe)
+        recipe = self.recipe
+        values = recipe.learning_rate, recipe.momentum, recipe.nesterov
+        self.generator_optimiser = sgd(self.generator, *values)
+        self.discriminator_optimiser = sgd(self.discriminator, *values)
 
     def update(self, real: list[tf.Tensor], draws: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Update the discriminator on reals and fakes together, then the generator on new noise."""

@@ -1,6 +1,6 @@
 """Arithmetic that frameworks default differently, pinned: Adam and batch normalisation."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from gan_bench_recipes.base import LayeredRecipe, hyperparameter
 
@@ -12,7 +12,18 @@ _VARIANCE = "which variance of a batch the moving one takes in"
 _BATCH_NORM_EPSILON = "added to the variance in batch normalisation"
 
 
-class TorchBatchNorm(LayeredRecipe):
+class _BatchNorm(LayeredRecipe):
+    @property
+    def batch_norm(self) -> dict[str, Any]:
+        """What every layer of batch normalisation takes."""
+        return {
+            "new_weight": self.batch_norm_new_weight,
+            "epsilon": self.batch_norm_epsilon,
+            "variance": self.batch_norm_variance,
+        }
+
+
+class TorchBatchNorm(_BatchNorm):
     """A recipe with batch normalisation as PyTorch computes it."""
 
     batch_norm_new_weight: float = hyperparameter(0.1, _NEW_WEIGHT, _PINNED, gt=0, le=1)
@@ -22,7 +33,7 @@ class TorchBatchNorm(LayeredRecipe):
     )
 
 
-class KerasBatchNorm(LayeredRecipe):
+class KerasBatchNorm(_BatchNorm):
     """A recipe with batch normalisation as Keras computes it."""
 
     batch_norm_new_weight: float = hyperparameter(0.01, _NEW_WEIGHT, _PINNED, gt=0, le=1)
@@ -32,7 +43,19 @@ class KerasBatchNorm(LayeredRecipe):
     )
 
 
-class TorchAdam(LayeredRecipe):
+class _Adam(LayeredRecipe):
+    @property
+    def adam(self) -> dict[str, Any]:
+        """What every Adam takes besides its network and rate."""
+        return {
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "epsilon": self.adam_epsilon,
+            "epsilon_form": self.adam_epsilon_form,
+        }
+
+
+class TorchAdam(_Adam):
     """A recipe with Adam as PyTorch computes it (Kingma and Ba 2015, algorithm 1)."""
 
     beta2: float = hyperparameter(
@@ -42,7 +65,7 @@ class TorchAdam(LayeredRecipe):
     adam_epsilon_form: Literal["after", "before"] = hyperparameter("after", _EPSILON_FORM, _PINNED)
 
 
-class KerasAdam(LayeredRecipe):
+class KerasAdam(_Adam):
     """A recipe with Adam as Keras computes it (Kingma and Ba 2015, end of section 2)."""
 
     beta2: float = hyperparameter(

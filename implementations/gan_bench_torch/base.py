@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan_bench.errors import UsageError
+from gan_bench.contract import named
+from gan_bench.errors import ContractError, UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
@@ -26,42 +26,10 @@ from gan_bench.trainer import (
 )
 from gan_bench_torch.captured import CapturedStep, can_be_captured
 from gan_bench_torch.layers import Dropout
+from gan_bench_torch.names import canonical
 
 # Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
 _SAMPLE_BATCH = 128
-
-_SCALES = {"gamma": ("weight", (0,)), "beta": ("bias", (0,))}
-
-
-def _kernel(*axes: int) -> dict[str, tuple[str, tuple[int, ...]]]:
-    return {"kernel": ("weight", axes), "bias": ("bias", (0,))}
-
-
-# For each kind of layer: canonical tensor -> (attribute, its axes in the canonical order).
-_LAYOUTS: dict[type[nn.Module], dict[str, tuple[str, tuple[int, ...]]]] = {
-    nn.Linear: _kernel(1, 0),
-    nn.Bilinear: _kernel(1, 2, 0),
-    nn.Conv1d: _kernel(2, 1, 0),
-    nn.Conv2d: _kernel(2, 3, 1, 0),
-    nn.Conv3d: _kernel(2, 3, 4, 1, 0),
-    nn.ConvTranspose1d: _kernel(2, 0, 1),
-    nn.ConvTranspose2d: _kernel(2, 3, 0, 1),
-    nn.ConvTranspose3d: _kernel(2, 3, 4, 0, 1),
-    nn.Embedding: {"embeddings": ("weight", (0, 1))},
-    nn.EmbeddingBag: {"embeddings": ("weight", (0, 1))},
-    nn.PReLU: {"alpha": ("weight", (0,))},
-    nn.GroupNorm: _SCALES,
-    nn.LayerNorm: _SCALES,
-    nn.RMSNorm: _SCALES,
-    _NormBase: _SCALES  # batch and instance normalisation of all dimensions
-    | {"moving_mean": ("running_mean", (0,)), "moving_variance": ("running_var", (0,))},
-}
-# What PyTorch's spectral and weight normalisation keep; the former's older form, a buffer, and the
-# latter's, a parameter, have the same name.
-_OF_NORMALISATION = {
-    **{"_u": "u", "_v": "v", "weight_u": "u", "weight_v": "v"},
-    **{"original0": "magnitude", "original1": "direction", "weight_g": "magnitude"},
-}
 
 
 class TorchTrainer(ABC):
@@ -118,7 +86,7 @@ class TorchTrainer(ABC):
                 f"{type(self).__name__} has no {absent[0]}, which is in its recipe's networks: "
                 "build_networks has to set it."
             )
-        for _ in self._canonical_views():
+        for _ in canonical(self, self._networks()):
             pass  # raises if a tensor has no name
         self._step = self._new_step()
 
@@ -225,7 +193,7 @@ class TorchTrainer(ABC):
         Further networks and the vectors of spectral normalisation, which a recipe does not have to
         know, stay as they are if ``weights`` lacks them.
         """
-        views = dict(self._canonical_views())
+        views = dict(canonical(self, self._networks()))
         different = {
             name for name in views.keys() ^ weights.keys() if name in weights or is_given(name)
         }
@@ -246,7 +214,8 @@ class TorchTrainer(ABC):
     def weights(self) -> dict[str, NDArray[np.generic]]:
         """Return copies of every tensor of all networks, on the host."""
         return {
-            name: np.array(view.cpu().numpy(), order="C") for name, view in self._canonical_views()
+            name: np.array(view.cpu().numpy(), order="C")
+            for name, view in canonical(self, self._networks())
         }
 
     def save(self, path: Path) -> None:
@@ -296,6 +265,12 @@ class TorchTrainer(ABC):
             draws["real_labels"] = self.labels[batches]
         what = f"the update of {type(self).__name__}"
         found = declared_losses(self.update(real, draws), self.recipe, what)
+        for name, loss in found.items():
+            if not isinstance(loss, Tensor):
+                raise ContractError(
+                    f"{what} returned the loss {name} as {type(loss).__name__}; return the tensor "
+                    "itself, without .item()"
+                )
         self._reported = tuple(found)
         return torch.stack(
             [loss.mean() if loss.dim() else loss for loss in found.values()]
@@ -318,85 +293,9 @@ class TorchTrainer(ABC):
         for name in first:
             if hasattr(self, name):  # networks are there before their optimisers
                 yield name, getattr(self, name)
-        for name, part in _named(vars(self)):
+        for name, part in named(vars(self)):
             if name not in first and hasattr(part, "load_state_dict") and part.state_dict():
                 yield name, part
-
-    def _canonical_views(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield every tensor of the networks once, a tied one under its first name.
-
-        Raises
-        ------
-        UsageError
-            A tensor has no name, two have the same, or PyTorch does not know it as a part of its
-            network.
-        """
-        networks = self._networks()
-        known = {id(tensor) for net in networks.values() for tensor in _all_tensors(net)}
-        for path, value in _named(vars(self)):
-            self._refuse_unknown(path, value, known)
-        seen: set[int] = set()
-        for name, network in networks.items():
-            index = 0
-            for path, layer in network.named_modules(prefix=name):
-                for attribute, value in _named(vars(layer), leave_out=_REGISTERED):
-                    self._refuse_unknown(f"{path}.{attribute}", value, known)
-                found: dict[str, Tensor] = {}
-                for attribute, tensor, value, axes in self._tensors(layer):
-                    if id(value) in seen:
-                        continue
-                    seen.add(id(value))
-                    if tensor is None or tensor in found:
-                        raise UsageError(
-                            f"The tensor {path}.{attribute} of {type(self).__name__} has no name "
-                            "of its own among the weights; name it in the class's own_tensors, "
-                            f'such as own_tensors = {{"{attribute}": "scale"}}'
-                            + (
-                                ""
-                                if isinstance(value, nn.Parameter)
-                                else ", or register it with persistent=False if it is a constant"
-                            )
-                            + "."
-                        )
-                    found[tensor] = value.detach().permute(axes)
-                for tensor, view in found.items():
-                    yield f"{name}.{index}.{tensor}", view
-                index += bool(found)
-
-    def _tensors(
-        self, layer: nn.Module
-    ) -> Iterator[tuple[str, str | None, Tensor, tuple[int, ...]]]:
-        """Yield attribute, canonical name if there is one, tensor and axes of a layer's tensors."""
-        layouts = [layout for kind, layout in _LAYOUTS.items() if isinstance(layer, kind)]
-        for layout in layouts:
-            for tensor, (attribute, axes) in layout.items():
-                value = _stored(layer, attribute)
-                if value is not None:
-                    if value.dim() != len(axes):  # of maps: layer normalisation
-                        axes = (1, 2, 0) if value.dim() == 3 else tuple(range(value.dim()))
-                    yield attribute, self.own_tensors.get(attribute, tensor), value, axes
-        names = _OF_NORMALISATION | self.own_tensors
-        for part in (layer, *_parametrisations(layer)):
-            for attribute, value in _own_tensors(part):
-                if value.is_floating_point() or value.dim():  # else it counts steps
-                    name = names.get(attribute)
-                    if name == "v" and isinstance(value, nn.Parameter):
-                        name = "direction"
-                    yield attribute, name, value, tuple(range(value.dim()))
-
-    def _refuse_unknown(self, path: str, value: object, known: set[int]) -> None:
-        """Raise if a value has tensors to train that are no parameters of a network."""
-        tensors: list[Tensor] = []
-        if isinstance(value, nn.Module):
-            tensors = _all_tensors(value)
-        elif isinstance(value, Tensor) and value.is_leaf and value.requires_grad:
-            tensors = [value]
-        if any(id(tensor) not in known for tensor in tensors):
-            raise UsageError(
-                f"{path} of {type(self).__name__} has tensors that PyTorch does not know as a part "
-                "of the network, so no optimiser and no checkpoint has them; use nn.Parameter, "
-                "nn.ParameterList or nn.ModuleList, in a network."
-            )
 
 
 def cross_entropy(logits: Tensor, real: bool) -> Tensor:
@@ -425,49 +324,6 @@ def _memory_format(network: nn.Module) -> torch.memory_format:
     # Convolutions in float64 refuse it on the CPU, and those of three dimensions have another.
     takes = all(p.dtype == torch.float32 and p.dim() < 5 for p in parameters)
     return torch.channels_last if takes else torch.preserve_format
-
-
-_REGISTERED = frozenset({"_parameters", "_buffers", "_modules"})
-
-
-def _named(values: Mapping[str, Any], leave_out: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
-    """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``."""
-    for name, value in values.items():
-        if name in leave_out:
-            continue
-        if isinstance(value, list | tuple):
-            yield from _named({f"{name}_{index}": item for index, item in enumerate(value)})
-        elif isinstance(value, dict):
-            yield from _named({f"{name}_{key}": item for key, item in value.items()})
-        else:
-            yield name, value
-
-
-def _own_tensors(layer: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield a layer's own parameters and persistent buffers."""
-    for name, tensor in {**layer._parameters, **layer._buffers}.items():
-        if tensor is not None and name not in layer._non_persistent_buffers_set:
-            yield name, tensor
-
-
-def _all_tensors(network: nn.Module) -> list[Tensor]:
-    return [*network.parameters(), *network.buffers()]
-
-
-def _parametrisations(layer: nn.Module) -> list[nn.Module]:
-    """Return the modules from which a layer's parametrised tensors are computed."""
-    found = getattr(layer, "parametrizations", None)
-    return list(found.modules()) if isinstance(found, nn.ModuleDict) else []
-
-
-def _stored(layer: nn.Module, attribute: str) -> Tensor | None:
-    """Return the tensor that a layer trains or keeps, None if it has none of this name."""
-    parametrised = getattr(layer, "parametrizations", {})
-    if attribute in parametrised:
-        original = getattr(parametrised[attribute], "original", None)
-        return original if isinstance(original, Tensor) else None
-    kept = {**layer._parameters, **layer._buffers}
-    return kept.get(f"{attribute}_orig", kept.get(attribute))
 
 
 def _rows_more(column: NDArray[Any]) -> list[tuple[int, int]]:

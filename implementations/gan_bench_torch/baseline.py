@@ -27,17 +27,18 @@ class Baseline(SimultaneousTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = nn.Sequential(
             nn.Linear(recipe.latent_size, 7 * 7 * 4 * channels, bias=False),
-            BatchNorm(7 * 7 * 4 * channels, recipe),
+            BatchNorm(7 * 7 * 4 * channels, **norm),
             leaky_relu(slope),
             Unflatten(7, 7, 4 * channels),
             SameConvTranspose2d(4 * channels, 2 * channels, 5, 1, bias=False),
-            BatchNorm(2 * channels, recipe),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # 7 x 7
             leaky_relu(slope),
             SameConvTranspose2d(2 * channels, channels, 5, 2, bias=False),
-            BatchNorm(channels, recipe),  # 14 x 14
+            BatchNorm(channels, **norm),  # 14 x 14
             leaky_relu(slope),
             SameConvTranspose2d(channels, 1, 5, 2, bias=False),
             nn.Tanh(),  # 28 x 28
@@ -58,5 +59,5 @@ class Baseline(SimultaneousTrainer):
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""
         rate = self.recipe.learning_rate
-        self.generator_optimiser = Adam(self.generator, self.recipe, rate)
-        self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)
+        self.generator_optimiser = Adam(self.generator, rate, **self.recipe.adam)
+        self.discriminator_optimiser = Adam(self.discriminator, rate, **self.recipe.adam)

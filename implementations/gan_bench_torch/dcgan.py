@@ -20,14 +20,15 @@ class Dcgan(TorchTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, latent_size = self.recipe, self.recipe.latent_size
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = nn.Sequential(
             nn.Unflatten(1, (latent_size, 1, 1)),
             PointToMap(latent_size, 2 * channels, 7, bias=False),
-            BatchNorm(2 * channels, recipe),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # 7 x 7
             nn.ReLU(inplace=True),
             nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1, bias=False),
-            BatchNorm(channels, recipe),  # 14 x 14
+            BatchNorm(channels, **norm),  # 14 x 14
             nn.ReLU(inplace=True),
             nn.ConvTranspose2d(channels, 1, 4, 2, 1, bias=False),
             nn.Tanh(),  # 28 x 28
@@ -37,7 +38,7 @@ class Dcgan(TorchTrainer):
             nn.Conv2d(1, channels, 4, 2, 1, bias=False),
             leaky_relu(recipe.leaky_relu_slope),  # 14 x 14
             nn.Conv2d(channels, 2 * channels, 4, 2, 1, bias=False),
-            BatchNorm(2 * channels, recipe),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # 7 x 7
             leaky_relu(recipe.leaky_relu_slope),
             MapToPoint(2 * channels, 1, 7, bias=False),
             nn.Flatten(0),  # logits (batch,)
@@ -46,8 +47,8 @@ class Dcgan(TorchTrainer):
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""
         rate = self.recipe.learning_rate
-        self.generator_optimiser = Adam(self.generator, self.recipe, rate)
-        self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)
+        self.generator_optimiser = Adam(self.generator, rate, **self.recipe.adam)
+        self.discriminator_optimiser = Adam(self.discriminator, rate, **self.recipe.adam)
 
     def update(self, real: list[Tensor], draws: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update the discriminator, then the generator against it, with the same fakes."""

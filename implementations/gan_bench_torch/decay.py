@@ -27,17 +27,18 @@ class Decay(SimultaneousTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = nn.Sequential(
             nn.Linear(recipe.latent_size, 7 * 7 * 4 * channels, bias=False),
             Unflatten(7, 7, 4 * channels),
-            BatchNorm(4 * channels, recipe),
+            BatchNorm(4 * channels, **norm),
             leaky_relu(slope),  # 7 x 7
             SameConvTranspose2d(4 * channels, 2 * channels, 4, 2, bias=False),
-            BatchNorm(2 * channels, recipe),
+            BatchNorm(2 * channels, **norm),
             leaky_relu(slope),  # 14 x 14
             SameConvTranspose2d(2 * channels, channels, 4, 2, bias=False),
-            BatchNorm(channels, recipe),
+            BatchNorm(channels, **norm),
             leaky_relu(slope),  # 28 x 28
             SameConvTranspose2d(channels, 1, 4, 1),
             nn.Tanh(),  # 28 x 28
@@ -60,19 +61,19 @@ class Decay(SimultaneousTrainer):
         recipe, steps = self.recipe, self.planned_steps
         self.generator_optimiser = Adam(
             self.generator,
-            recipe,
             exponential_decay(
                 recipe.generator_learning_rate,
                 recipe.generator_decay_share * steps,
                 recipe.generator_decay_factor,
             ),
+            **recipe.adam,
         )
         self.discriminator_optimiser = Adam(
             self.discriminator,
-            recipe,
             exponential_decay(
                 recipe.discriminator_learning_rate,
                 recipe.discriminator_decay_share * steps,
                 recipe.discriminator_decay_factor,
             ),
+            **recipe.adam,
         )

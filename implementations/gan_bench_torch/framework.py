@@ -1,6 +1,9 @@
 """What gan-bench must know of PyTorch before a process imports it."""
 
-from gan_bench.trainer import Framework
+import sys
+from typing import Any, ClassVar
+
+from gan_bench.trainer import Framework, GlobalGenerators
 
 
 def environment(*, threads: int, deterministic: bool) -> dict[str, str]:
@@ -15,10 +18,43 @@ def gpus() -> int:
     return torch.cuda.device_count()
 
 
+class TorchGenerators(GlobalGenerators):
+    """Those of the CPU and of all GPUs."""
+
+    module: ClassVar[str] = "torch"
+
+    def imported(self) -> bool:
+        """Return whether PyTorch is imported completely."""
+        return hasattr(sys.modules.get("torch"), "manual_seed")
+
+    def seed(self, seed: int) -> None:
+        """Seed those of all devices."""
+        sys.modules["torch"].manual_seed(seed)
+
+    def state(self) -> tuple[Any, Any]:
+        """Return the states as text, the CPU's first."""
+        torch = sys.modules["torch"]
+        states = [torch.get_rng_state()]
+        if torch.cuda.is_initialized():
+            states += torch.cuda.get_rng_state_all()
+        return [state.numpy().tobytes().hex() for state in states], None
+
+    def restore(self, value: Any, kept: Any) -> None:
+        """Restore those of the devices that are there."""
+        import torch
+
+        states = [torch.frombuffer(bytearray.fromhex(text), dtype=torch.uint8) for text in value]
+        torch.set_rng_state(states[0])
+        if states[1:] and torch.cuda.is_available():
+            for device in range(min(torch.cuda.device_count(), len(states) - 1)):
+                torch.cuda.set_rng_state(states[1 + device], device)
+
+
 FRAMEWORK = Framework(
     packages=("torch",),
     install="pip install 'torch>=2.6' torchvision",
     module="torch",
     environment=environment,
     gpus=gpus,
+    generators=(TorchGenerators(),),
 )

@@ -1,21 +1,30 @@
 """Layers in the arithmetic that the recipes state, where PyTorch's own differ or have no name."""
 
+from typing import Literal
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gan_bench_recipes.arithmetic import KerasBatchNorm, TorchBatchNorm
-
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation over all axes but the second, as the recipe states it."""
+    """Batch normalisation over all axes but the second.
 
-    def __init__(self, channels: int, recipe: KerasBatchNorm | TorchBatchNorm) -> None:
-        super().__init__(
-            channels, eps=recipe.batch_norm_epsilon, momentum=recipe.batch_norm_new_weight
-        )
-        self.biased = recipe.batch_norm_variance == "biased"
+    Its moving statistics take in a new batch with ``new_weight``, and the ``variance`` that is
+    stated; ``epsilon`` is added to the variance.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        new_weight: float,
+        epsilon: float,
+        variance: Literal["biased", "unbiased"],
+    ) -> None:
+        super().__init__(channels, eps=epsilon, momentum=new_weight)
+        self.biased = variance == "biased"
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Normalise (n, channels, ...), in training mode with the batch's own statistics."""

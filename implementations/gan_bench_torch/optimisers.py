@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from math import inf
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from gan_bench_recipes.arithmetic import KerasAdam, TorchAdam
-from gan_bench_recipes.upsampling_sgd import UpsamplingSgd
 from gan_bench_torch.captured import can_be_captured
 
 
 class Adam(torch.optim.Adam):
-    """Adam with its epsilon where the recipe has it, and a rate that may depend on the step.
+    """Adam with its epsilon in either form, and a rate that may depend on the step.
 
     PyTorch adds epsilon after bias correction. Keras adds it before, to the uncorrected root: that
     is PyTorch's form with moments that need no correction any more, as after infinitely many
@@ -25,18 +24,22 @@ class Adam(torch.optim.Adam):
     def __init__(
         self,
         network: nn.Module,
-        recipe: KerasAdam | TorchAdam,
         learning_rate: float | Callable[[int | Tensor], float | Tensor],
+        *,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        epsilon_form: Literal["after", "before"],
     ) -> None:
         parameters = list(network.parameters())
         captured = can_be_captured(parameters[0])
-        self.before = recipe.adam_epsilon_form == "before"
+        self.before = epsilon_form == "before"
         self.rate = learning_rate if callable(learning_rate) else lambda _: learning_rate
         super().__init__(
             parameters,
             lr=self.rate(0),
-            betas=(recipe.beta1, recipe.beta2),
-            eps=recipe.adam_epsilon,
+            betas=(beta1, beta2),
+            eps=epsilon,
             weight_decay=0.0,
             amsgrad=False,
             fused=True,
@@ -80,14 +83,16 @@ def exponential_decay(
     return lambda step: rate * factor ** (step / steps)
 
 
-def sgd(network: nn.Module, recipe: UpsamplingSgd) -> torch.optim.SGD:
+def sgd(
+    network: nn.Module, learning_rate: float, momentum: float, nesterov: bool
+) -> torch.optim.SGD:
     """Return SGD: b = mu b + g, p -= lr (g + mu b); Keras' form too at a constant rate."""
     return torch.optim.SGD(
         network.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
+        lr=learning_rate,
+        momentum=momentum,
         dampening=0.0,
         weight_decay=0.0,
-        nesterov=recipe.nesterov,
+        nesterov=nesterov,
         fused=True,
     )

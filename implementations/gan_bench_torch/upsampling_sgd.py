@@ -21,12 +21,13 @@ class UpsamplingSgd(TorchTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, units = self.recipe, self.recipe.dense_units
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = nn.Sequential(
             nn.Linear(recipe.latent_size, units),
             nn.Tanh(),
             nn.Linear(units, 7 * 7 * 2 * channels),
-            BatchNorm(7 * 7 * 2 * channels, recipe),
+            BatchNorm(7 * 7 * 2 * channels, **norm),
             nn.Tanh(),
             Unflatten(7, 7, 2 * channels),
             nn.UpsamplingNearest2d(scale_factor=2),
@@ -53,8 +54,10 @@ class UpsamplingSgd(TorchTrainer):
 
     def build_optimisers(self) -> None:
         """Build one SGD for each network."""
-        self.generator_optimiser = sgd(self.generator, self.recipe)
-        self.discriminator_optimiser = sgd(self.discriminator, self.recipe)
+        recipe = self.recipe
+        values = recipe.learning_rate, recipe.momentum, recipe.nesterov
+        self.generator_optimiser = sgd(self.generator, *values)
+        self.discriminator_optimiser = sgd(self.discriminator, *values)
 
     def update(self, real: list[Tensor], draws: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update the discriminator on reals and fakes together, then the generator on new noise."""

@@ -1,15 +1,23 @@
 """Report, compare and gate read one results folder alike: seeds, failures, what is better."""
 
+import tempfile
+from collections import Counter
+from pathlib import Path
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.compare import compare
 from gan_bench.compare.output import comparison_answer
 from gan_bench.gate.entries import entries
+from gan_bench.launch.status import Scan
 from gan_bench.report.sections.answer import standings
+from gan_bench.results.layout import open_results
 from gan_bench.results.load import load_results
-from report_folder import MACHINE, add_run, empty_results, run_spec, scores_of
+from report_folder import MACHINE, add_plan, add_run, empty_results, run_spec, scores_of
 
 TWO_GPUS = MACHINE.model_copy(update={"gpus": ("GPU A", "GPU A")})
 
@@ -137,3 +145,39 @@ def test_a_figure_that_is_null_counts_nowhere(folder):
     (entry,) = entries(folder).entries
     assert row.fid.values == compared.a.figure.values == (15.0,)
     assert [one.figures for one in entry.seeds] == [{"fid_lenet": 15.0}, {}]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["scored", "damaged", "no scores", "error", "diverged"]),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=15, deadline=None)
+@example(["scored", "damaged", "no scores", "diverged"])
+def test_runs_are_counted_alike_by_status_report_compare_and_baseline(kinds):
+    with tempfile.TemporaryDirectory() as name:
+        folder, specs = empty_results(Path(name) / "results"), []
+        for seed, kind in enumerate(kinds):
+            specs.append(run_spec(seed=seed))
+            if kind in ("error", "diverged"):
+                add_run(folder, specs[-1], status=kind, reason="it stopped", weights_sha256=None)
+                continue
+            damaged = {"status": "error", "reason": "the snapshot is damaged"}
+            files = {
+                "scored": [scores_of({600: 15.0})],
+                "damaged": [scores_of({600: None}, **damaged)],
+                "no scores": [],
+            }
+            add_run(folder, specs[-1], scores=files[kind])
+        add_plan(folder, specs)
+        shown = Counter(row.status for row in Scan(open_results(folder, create=False)).statuses())
+        (row,) = summary_of(folder).groups[0].rows
+        (compared,) = compare(folder, folder).rows
+        (entry,) = entries(folder).entries
+        ok = shown.pop("ok", 0)
+        assert ok == sum(kind == "scored" for kind in kinds) == len(entry.ok)
+        assert compared.a.not_ok == compared.b.not_ok == shown
+        assert Counter(run.outcome for run in row.runs) == {**shown, **({"ok": ok} if ok else {})}
+        assert Counter(one.outcome for one in entry.seeds if one.outcome != "ok") == shown

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,14 +19,20 @@ from gate_folder import baseline_of, log_normal, results_of
 FULL = Path("/dev/full")
 
 
+@pytest.fixture(scope="module")
+def original_folders(tmp_path_factory):
+    path = tmp_path_factory.mktemp("original")
+    results_of(path / "before", log_normal(20.0, range(10)))
+    baseline_of(path / "before", path / "base.json")
+    results_of(path / "after", log_normal(20.0, range(20, 23), draw=1))
+    results_of(path / "worse", log_normal(60.0, range(20, 23), draw=1))
+    return path
+
+
 @pytest.fixture
-def folders(tmp_path):
-    """A results folder, and a baseline that it passes."""
-    results_of(tmp_path / "before", log_normal(20.0, range(10)))
-    baseline_of(tmp_path / "before", tmp_path / "base.json")
-    results_of(tmp_path / "after", log_normal(20.0, range(20, 23), draw=1))
-    results_of(tmp_path / "worse", log_normal(60.0, range(20, 23), draw=1))
-    return tmp_path
+def folders(original_folders, tmp_path):
+    """Results folders, and a baseline that one of them passes."""
+    return shutil.copytree(original_folders, tmp_path, dirs_exist_ok=True)
 
 
 GATE = ("gate", "--baseline", "base.json", "--results")

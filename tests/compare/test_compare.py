@@ -354,7 +354,10 @@ def test_what_cannot_be_compared_is_refused_in_one_sentence(cli):
         (("a", "empty"), "The results folder empty has no run to compare; `gan-bench run`"),
         (("a", "taken"), "taken is a file"),
         (("a", "a", "--metric", "fid"), "has the metric 'fid' for a finished run; they have"),
-        (("a", "a", "--out", "taken"), "The comparison cannot be written to taken"),
+        (
+            ("a", "a", "--out", "taken"),
+            "The comparison cannot be written to taken (taken is not a folder); name another",
+        ),
     ):
         assert said in complaint(cli("compare", *arguments))
     assert "fid_lenet and images_per_s" in complaint(cli("compare", "a", "a", "--metric", "x"))

@@ -324,7 +324,7 @@ def test_seeds_that_crash_beside_good_ones_are_no_pass(gate, tmp_path):
     results = both(tmp_path / "after")
     results_of(results, {30: "oom"})
     _, outcome = gate(results, "torch-dcgan", code=4)
-    assert "not every run succeeded, 1 ended as oom (it was oom)" in outcome["rows"][0]["why"]
+    assert "not every run has a value, 1 ended as oom (it was oom)" in outcome["rows"][0]["why"]
 
 
 def test_one_that_diverges_among_four_passes_and_is_named(gate, tmp_path):
@@ -517,7 +517,8 @@ SEED = ("entries", 0, "seeds", 0)
         (lambda v: broken(v, "entries", 0, "protocols", to={}), "missing or changed"),
         (
             lambda v: broken(v, "entries", 0, "seeds", to=v["entries"][0]["seeds"][:1]),
-            "has too few seeds that succeeded for keras-dcgan on mnist, 60,000 images (1 of 10",
+            "has too few seeds that trained to their end for keras-dcgan on mnist, 60,000 images "
+            "(1 of 10",
         ),
         (
             lambda v: v["entries"].append(v["entries"][0]),
@@ -556,7 +557,7 @@ def test_other_mistakes_are_one_sentence_and_code_2(cli, baseline, tmp_path):
         (["torch-dcgam"], "'torch-dcgam' is not in the baseline; did you mean torch-dcgan?"),
         (["--margin", "5"], "'5' is not a margin; use for example 5% or 0.05"),
         (["--margin", "nan"], "is not a margin"),
-        (["--junit", f"{baseline}/x"], "cannot be written"),
+        (["--junit", f"{baseline}/x"], f"cannot be written ({baseline} is not a folder)"),
     ):
         done = cli("gate", *options, *more)
         assert (done.code, said in done.err) == (2, True), done.err
@@ -606,3 +607,77 @@ def test_exit_codes_follow_their_precedence(baseline, tmp_path):
     outcome = Gate(baseline, frozen, results, "fid_lenet", 0.05, tuple(rows), left)
     assert [row.verdict for row in outcome.rows] == ["not measured", "regression"]
     assert outcome.exit_code == 1
+
+
+def damaged(results, seeds, **changes):
+    """Add runs that trained to their end and could not be scored."""
+    for seed in seeds:
+        scores = scores_of({600: None}, status="error", reason="the snapshot is damaged")
+        add_run(results, run_spec("torch-dcgan", seed), scores=[scores], **changes)
+
+
+@pytest.mark.parametrize("no_file", [False, True])
+@pytest.mark.parametrize("mean", [20.0, 60.0])
+def test_a_run_that_could_not_be_scored_counts_like_a_crashed_one(tmp_path, no_file, mean):
+    before = results_of(tmp_path / "before", log_normal(20.0, range(10)))
+    baseline = Baseline.read(baseline_of(before, tmp_path / "b.json"))
+    after = results_of(tmp_path / "after", log_normal(mean, range(20, 23), draw=1))
+    if no_file:
+        for seed in (23, 24):
+            add_run(after, run_spec("torch-dcgan", seed))
+    else:
+        damaged(after, (23, 24))
+    ((row,), _) = compare_stored(baseline.entries, after, "fid_lenet", 0.05)
+    assert row.verdict == ("not measured" if mean == 20.0 else "regression")
+    reason = "trained, but there are no scores" if no_file else "the snapshot is damaged"
+    assert f"2 without fid_lenet ({reason}" in row.why
+    assert row.seeds == (20, 21, 22)
+
+
+def test_a_run_that_could_not_be_scored_beside_identical_seeds_is_not_passed(tmp_path):
+    before = results_of(tmp_path / "before", log_normal(20.0, range(10)))
+    baseline = Baseline.read(baseline_of(before, tmp_path / "b.json"))
+    damaged(before, (23,))
+    ((row,), _) = compare_stored(baseline.entries, before, "fid_lenet", 0.05)
+    assert row.verdict == "not measured" and "the snapshot is damaged" in row.why
+
+
+def test_a_run_that_diverged_in_samples_without_a_value_is_a_failure_of_training(tmp_path):
+    before = results_of(tmp_path / "before", log_normal(20.0, range(10)))
+    baseline = Baseline.read(baseline_of(before, tmp_path / "b.json"))
+    after = results_of(tmp_path / "after", log_normal(20.0, range(20, 23), draw=1))
+    add_run(after, run_spec("torch-dcgan", 23), scores=[scores_of({600: None}, all_equal=True)])
+    ((row,), _) = compare_stored(baseline.entries, after, "fid_lenet", 0.05)
+    assert row.verdict == "pass" and "1 collapsed of 4 runs" in row.why
+    assert row.seeds == (20, 21, 22, 23)
+
+
+def test_runs_scored_under_another_protocol_do_not_count_and_are_named(tmp_path):
+    before = results_of(tmp_path / "before", log_normal(20.0, range(10)))
+    baseline = Baseline.read(baseline_of(before, tmp_path / "b.json"))
+    after = results_of(tmp_path / "after", log_normal(20.0, range(20, 23), draw=1))
+    results_of(after, {23: 90.0}, under=protocol(n_fake=500))
+    ((row,), _) = compare_stored(baseline.entries, after, "fid_lenet", 0.05)
+    assert row.verdict == "pass" and row.seeds == (20, 21, 22)
+    assert "1 without fid_lenet (scored under another protocol)" in row.why
+
+
+def test_a_damaged_run_on_a_seed_of_the_baseline_is_named_and_does_not_decide(tmp_path):
+    before = results_of(tmp_path / "before", log_normal(20.0, range(10)))
+    baseline = Baseline.read(baseline_of(before, tmp_path / "b.json"))
+    after = results_of(tmp_path / "after", log_normal(20.0, range(20, 23), draw=1))
+    damaged(after, (3,))
+    ((row,), _) = compare_stored(baseline.entries, after, "fid_lenet", 0.05)
+    assert row.verdict == "pass" and row.seeds == (20, 21, 22)
+    assert any("1 without fid_lenet (the snapshot is damaged)" in note for note in row.notes)
+
+
+def test_a_metric_that_no_run_has_is_not_measured(tmp_path):
+    before = results_of(tmp_path / "before", log_normal(20.0, range(10)))
+    baseline = Baseline.read(baseline_of(before, tmp_path / "b.json"))
+    after = empty_results(tmp_path / "after")
+    damaged(after, range(20, 25))
+    ((row,), _) = compare_stored(baseline.entries, after, "fid_lenet", 0.05)
+    assert row.verdict == "not measured" and row.seeds == ()
+    ((row,), _) = compare_stored(baseline.entries, after, "images_per_s", 0.05)
+    assert row.verdict == "pass"

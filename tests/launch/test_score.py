@@ -209,7 +209,7 @@ def test_half_written_snapshots_are_ignored(folder, spec):
 def test_nothing_is_deleted_before_the_scores_are_on_the_disk(folder, spec):
     # A file in the way of the folder: a mode would not stop root.
     folder.scores.write_text("in the way")
-    assert "File exists" in score_missing(folder, spec, FID, keep_samples=False)
+    assert "is not a folder" in score_missing(folder, spec, FID, keep_samples=False)
     assert kept(folder) == [0, 50, 100]
 
 

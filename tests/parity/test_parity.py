@@ -229,7 +229,7 @@ def test_a_failure_has_a_certificate_too_and_names_what_failed(twins):
         (
             "def train(self, batches, draws): return super().train(batches, draws)['generator']",
             "failed",
-            "ContractError",
+            "train returned numpy.ndarray; return the losses by name, such as",
         ),
         (
             """

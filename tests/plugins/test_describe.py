@@ -96,6 +96,8 @@ def described(**values):
         ("gaps", "0.5,None", [0.5, None]),
         ("gaps", "[0.5, null]", [0.5, None]),
         ("gaps", ["0.5", "none"], [0.5, None]),
+        ("names", "(none)", ["none"]),
+        ("names", "a,none", ["a", "none"]),
         ("mode", "None", "None"),
         ("level", "2", 2),
         ("optimiser", "sgd", "sgd"),
@@ -137,6 +139,9 @@ def test_a_value_is_read_as_the_type_of_its_field(field, text, value):
         ("betas", "a,b", "it takes 2 values with commas between them"),
         ("sizes", "1.5,2", "it takes values with commas between them, each a whole number."),
         ("schedule", "fast", "it takes a table of start, steps, such as"),
+        ("names", "none", "(got 'none'); it takes values with commas between them, each text."),
+        ("names", "null", "(got 'null'); it takes values with commas between them"),
+        ("sizes", "None", "(got 'None'); it takes values with commas between them"),
         ("weights", "1", "it takes a table, such as"),
     ],
 )

@@ -1,5 +1,7 @@
-"""Versions of packages in this interpreter and in others, and what importing a framework shows."""
+"""Frameworks: versions of their packages, what an import shows, their global generators."""
 
+import importlib
+import json
 import sys
 
 import numpy as np
@@ -8,10 +10,12 @@ import pytest
 from gan_bench.errors import UsageError
 from gan_bench.maintenance.machine_check import check_machine
 from gan_bench.plugins.frameworks import (
+    GlobalState,
     frameworks,
     import_framework,
     installed_versions,
     missing,
+    seeded,
     versions_of,
     worker_environment,
 )
@@ -123,3 +127,50 @@ def test_an_entry_point_that_is_wrong_is_one_sentence(installed, code, name, par
     installed(code, name)
     with pytest.raises(UsageError, match=part):
         frameworks()
+
+
+MLX_RANDOM = """
+import sys
+from gan_bench.trainer import Framework, GlobalGenerators
+
+class Generators(GlobalGenerators):
+    module = "mlx_library"
+    def imported(self):
+        return "mlx_library" in sys.modules
+    def seed(self, seed):
+        sys.modules["mlx_library"].drawn.seed(seed)
+    def seed_late(self, seed):
+        sys.modules["mlx_library"].late = seed
+    def state(self):
+        return sys.modules["mlx_library"].drawn.getstate(), None
+    def restore(self, value, kept):
+        version, numbers, gauss = value
+        sys.modules["mlx_library"].drawn.setstate((version, tuple(numbers), gauss))
+
+FRAMEWORK = Framework(("no-such-mlx",), "pip install mlx", "mlx", generators=(Generators(),))
+"""
+
+
+def test_the_global_generators_of_another_framework_are_seeded_and_restored(installed, tmp_path):
+    installed(MLX_RANDOM)
+    kept = GlobalState.now()
+    (tmp_path / "mlx_library.py").write_text("import random\ndrawn, late = random.Random(), None\n")
+    try:
+        with seeded(5):
+            pass
+        before = GlobalState.now()
+        assert "mlx_library" not in before.values
+        library = importlib.import_module("mlx_library")
+        first = library.drawn.random()
+        before.restore()  # it was imported since: seeded again
+        assert library.drawn.random() == first
+        state = json.loads(json.dumps(GlobalState.now().values))
+        then = library.drawn.random()
+        GlobalState(state).restore()
+        assert library.drawn.random() == then
+        with seeded(6):
+            assert library.drawn.random() != first
+        assert library.late == 6
+    finally:
+        sys.modules.pop("mlx_library", None)
+        kept.restore()

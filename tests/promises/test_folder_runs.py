@@ -127,7 +127,7 @@ def test_colour_images_are_trained_on_and_have_grids_but_no_fid(bench, plugin):
     (folder,) = bench.run_folders()
     assert bench.records()["gan"]["status"] == "ok"
     scores = scores_of(folder)
-    reason = "There is no lenet for folder:colours, which has no labels: score with --features"
+    reason = "There is no lenet for folder:colours, which has only one class: score with --features"
     assert scores["status"] == "error"
     assert scores["reason"].startswith(reason)
     assert reason in done.out

@@ -101,9 +101,10 @@ def report(results, tmp_path):
     return lambda **options: Report(results, tmp_path / "out", **options)
 
 
-@pytest.fixture
-def two_implementations(results):
-    """Three seeds each; every figure of the report follows from these."""
+@pytest.fixture(scope="module")
+def two_implementations(tmp_path_factory):
+    """Three seeds each; every figure of the report follows from these. Tests only read it."""
+    results = empty_results(tmp_path_factory.mktemp("two") / "results")
     for seed in range(3):
         spec = run_spec("torch-dcgan", seed, evaluation_steps=(0, 150, 300, 600))
         add_run(
@@ -128,8 +129,13 @@ def two_implementations(results):
     return results
 
 
-def test_the_ranking_holds_the_known_figures(two_implementations, report):
-    found = report()
+@pytest.fixture(scope="module")
+def found(two_implementations, tmp_path_factory):
+    """The report of the two; tests only read it."""
+    return Report(two_implementations, tmp_path_factory.mktemp("out"), title="My title")
+
+
+def test_the_ranking_holds_the_known_figures(found):
     assert found.columns() == [
         "Implementation",
         "Rank",
@@ -182,16 +188,15 @@ def test_the_ranking_holds_the_known_figures(two_implementations, report):
 
 
 def test_a_target_that_is_asked_for_takes_the_place_of_the_data_sets_own(
-    two_implementations, report
+    two_implementations, tmp_path
 ):
-    found = report(target_fid=4.05)
+    found = Report(two_implementations, tmp_path, target_fid=4.05)
     assert "Time to FID 4.05 (s)" in found.columns()
     assert found.row("torch-dcgan")[6] == "30.2 (3 of 3)"
     assert found.row("keras-dcgan")[6] == "not reached (0 of 3)"
 
 
-def test_the_answer_stands_first_in_both(two_implementations, report):
-    found = report(title="My title")
+def test_the_answer_stands_first_in_both(found):
     for text in (found.page.text, found.rendered.text):
         assert text.index("My title") < text.index("Use torch-dcgan") < text.index("Ranking")
         assert (
@@ -201,8 +206,7 @@ def test_the_answer_stands_first_in_both(two_implementations, report):
         assert "torch-dcgan trains fastest: 1,170 images/s" in text
 
 
-def test_it_says_how_it_was_measured(two_implementations, report):
-    found = report()
+def test_it_says_how_it_was_measured(found):
     for text in (found.page.text, found.rendered.text):
         for part in (
             protocol().fingerprint,
@@ -219,10 +223,7 @@ def test_it_says_how_it_was_measured(two_implementations, report):
             assert part in text, part
 
 
-def test_every_picture_of_the_markdown_lies_beside_it_and_says_what_it_shows(
-    two_implementations, report
-):
-    found = report()
+def test_every_picture_of_the_markdown_lies_beside_it_and_says_what_it_shows(found):
     sources = found.rendered.values("img", "src")
     # FID twice, losses, final grids and animations of two.
     assert len(sources) == len(set(sources)) == 2 + 2 + 2 + 2
@@ -236,22 +237,20 @@ def test_every_picture_of_the_markdown_lies_beside_it_and_says_what_it_shows(
     assert "step 600 (60,000 images)" in found.page.text
 
 
-def test_the_html_asks_no_server_for_anything(two_implementations, report):
-    page = report().page
-    for tag, key, value in page.attributes:
+def test_the_html_asks_no_server_for_anything(found):
+    for tag, key, value in found.page.attributes:
         if key in ("src", "srcset", "data", "action", "poster"):
             assert value.startswith("data:"), (tag, key)
         if key == "href":
             assert value.startswith(("data:", "#")), (tag, value)
         assert key != "style"
         assert not key.startswith("on")
-    style = page.scripts[0]
+    style = found.page.scripts[0]
     assert "@import" not in style
     assert "url(" not in style
 
 
-def test_the_policy_allows_the_own_scripts_and_no_network(two_implementations, report):
-    found = report()
+def test_the_policy_allows_the_own_scripts_and_no_network(found):
     policy = found.page.values("meta", "content")[0]
     assert policy.startswith("default-src 'none'; img-src data: blob:; ")
     scripts = re.findall(r"<script>(.*?)</script>", found.html, re.DOTALL)
@@ -264,8 +263,7 @@ def test_the_policy_allows_the_own_scripts_and_no_network(two_implementations, r
     assert "unsafe" not in allowed
 
 
-def test_both_renderers_draw_from_the_same_figures(two_implementations, report):
-    found = report()
+def test_both_renderers_draw_from_the_same_figures(found):
     drawn = found.data["charts"]["fid-images-0"]["data"]
     lines = {trace["meta"]: trace for trace in drawn if trace["mode"] == "lines+markers"}
     assert lines["torch-dcgan"]["x"] == [0, 15_000, 30_000, 60_000]
@@ -291,8 +289,7 @@ def test_the_losses_of_all_steps_are_drawn_smoothed_and_as_measured(results, rep
     assert charts["d-fake"]["data"][0]["y"][0] == 0.25
 
 
-def test_any_two_are_compared_by_recipe_and_record(two_implementations, report):
-    found = report()
+def test_any_two_are_compared_by_recipe_and_record(found):
     facts = {name: (text, number) for _, name, text, number in found.data["compare"]["keras-dcgan"]}
     assert facts["Images/s"] == ("500 (500 to 500)", 500)
     assert facts["learning_rate"][0] == "0.0002"
@@ -305,8 +302,8 @@ def test_any_two_are_compared_by_recipe_and_record(two_implementations, report):
     assert "Equal in both: recipe dcgan" in found.rendered.text
 
 
-def test_tables_name_their_rows_and_columns(two_implementations, report):
-    page = report().page
+def test_tables_name_their_rows_and_columns(found):
+    page = found.page
     assert set(page.values("th", "scope")) == {"row", "col"}
     assert len(page.values("th", "scope")) == page.tags.count("th")
     for anchor in page.values("a", "href"):
@@ -328,29 +325,31 @@ def test_one_label_on_two_machines_is_drawn_twice(results, report):
     assert len(set(found.page.values("table", "id"))) == len(found.page.values("table", "id"))
 
 
-def test_figures_of_an_earlier_report_do_not_stay(two_implementations, results, report):
-    found = report()
+def test_figures_of_an_earlier_report_do_not_stay(two_implementations, tmp_path):
+    results = shutil.copytree(two_implementations, tmp_path / "results")
+    found = Report(results, tmp_path / "out")
     mine = found.files.markdown.parent / "figures" / "mine.png"
     mine.write_bytes(b"a user's own")
     assert (mine.parent / "losses-keras-dcgan.png").exists()
     for folder in (results / "runs").glob("keras-*"):
         shutil.rmtree(folder)
-    report()
+    Report(results, tmp_path / "out")
     assert not (mine.parent / "losses-keras-dcgan.png").exists()
     assert mine.exists()
 
 
-def test_the_same_results_give_the_same_bytes(two_implementations, tmp_path):
-    first = Report(two_implementations, tmp_path / "a")
-    second = Report(two_implementations, tmp_path / "b")
-    assert first.html == second.html
-    assert first.markdown == second.markdown
-    assert {p.name: p.read_bytes() for p in (tmp_path / "a" / "figures").iterdir()} == {
-        p.name: p.read_bytes() for p in (tmp_path / "b" / "figures").iterdir()
+def test_the_same_results_give_the_same_bytes(two_implementations, found, tmp_path):
+    second = Report(two_implementations, tmp_path, title="My title")
+    assert found.html == second.html
+    assert found.markdown == second.markdown
+    figures = found.files.markdown.parent / "figures"
+    assert {p.name: p.read_bytes() for p in figures.iterdir()} == {
+        p.name: p.read_bytes() for p in (tmp_path / "figures").iterdir()
     }
 
 
-def test_an_earlier_report_is_replaced(two_implementations, report):
+def test_an_earlier_report_is_replaced(results, report):
+    add_run(results, run_spec())
     first = report(title="First").files
     second = report(title="Second")
     assert second.files == first
@@ -509,15 +508,13 @@ def test_a_grid_that_is_damaged_is_named(results, report):
     assert "There is no data set 'unknown'" in found.page.text
 
 
-def test_what_could_not_be_read_is_named_without_the_place_of_the_folder(
-    two_implementations, report
-):
-    folder = add_run(two_implementations, run_spec("torch-wgan"))
+def test_what_could_not_be_read_is_named_without_the_place_of_the_folder(results, report):
+    folder = add_run(results, run_spec("torch-wgan"))
     folder.record.write_text("{")
     found = report()
     assert f"The record runs/{folder.path.name}/record.json is not readable" in found.page.text
-    assert str(two_implementations) not in found.html
-    assert str(two_implementations) not in found.markdown
+    assert str(results) not in found.html
+    assert str(results) not in found.markdown
 
 
 def test_only_pending_runs_are_a_report(results, report):
@@ -548,7 +545,7 @@ def test_nothing_to_report_is_an_error_of_one_sentence(results, tmp_path):
 
 def test_an_output_folder_that_cannot_be_written_is_named(two_implementations, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"cannot be written to .*file.*--out"):
+    with pytest.raises(UsageError, match=r"cannot be written to .*file is not a folder\).*--out"):
         write_report(two_implementations, tmp_path / "file")
 
 

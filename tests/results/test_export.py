@@ -153,7 +153,12 @@ def test_what_cannot_be_read_is_left_out_and_told(cli, results):
         (("--results", "nowhere"), "There is no results folder nowhere"),
         (("--results", "empty"), "The results folder empty has no run to export"),
         (("--results", "taken"), "taken is a file"),
-        (("--out", "taken"), "The tables cannot be written to taken"),
+        (
+            ("--out", "taken"),
+            "The tables cannot be written to taken (taken is not a folder); name another",
+        ),
+        (("--out", "taken/deeper/down"), "written to taken/deeper/down (taken is not a folder);"),
+        (("--out", "/dev/full"), "written to /dev/full (/dev/full is not a folder); name another"),
         (("--format", "xlsx"), "'xlsx' is not one of 'csv', 'parquet', 'json'"),
     ],
 )

@@ -177,7 +177,7 @@ def test_images_without_a_classifier_have_no_classes_but_bins(tmp_path):
         figures = {f.metric: f for f in scorer.score(of_split(dataset, "train"), ["fid", "modes"])}
     for name in ("classes_present", "class_kl", "confident_share"):
         assert figures[name].value is None
-        assert "has no labels" in figures[name].reason
+        assert "has only one class" in figures[name].reason
     assert figures["fid_lenet"].value is None
     assert "There is no lenet for pictures" in figures["fid_lenet"].reason
     assert figures["ndb"].value == 0

@@ -15,6 +15,7 @@ from gan_bench.scoring.features.by_name import load_features
 from gan_bench.scoring.features.model_cache import cache_sizes, reference_folder
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import of_split
+from gan_bench.scoring.metrics import ndb
 from gan_bench.scoring.reference_cache import ReferenceCache, scratch_folder
 
 
@@ -181,7 +182,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence_and_no_score_less(tmp_pa
         np.testing.assert_array_equal(features.rows(0, 300), whole[0])
         np.testing.assert_array_equal(statistics.mean, whole[1])
         (notice,) = cache.notices
-    assert "file/cache cannot be used (Not a directory)" in notice
+    assert "file/cache cannot be used (" in notice and "file is not a folder)" in notice
 
 
 def test_figures_are_kept_by_all_of_their_key(tmp_path):
@@ -192,12 +193,34 @@ def test_figures_are_kept_by_all_of_their_key(tmp_path):
     assert [path.name[0] != "." for path in tmp_path.iterdir()] == [True]
 
 
+def test_bins_are_made_once_for_the_same_images_and_seed(tmp_path, images, monkeypatch):
+    made = []
+
+    def make_bins(real, *, seed):
+        made.append(seed)
+        return ndb.Bins(*(np.array([[seed]], dtype) for dtype in (np.float32, np.int64)))
+
+    def bins(folder, seed):
+        with ReferenceCache(folder) as cache:
+            found = ndb.PixelBins(cache, seed=seed)._bins_of(images)
+            return found.centres.tolist(), found.centres.dtype, found.counts.dtype
+
+    monkeypatch.setattr(ndb, "make_bins", make_bins)
+    (tmp_path / "file").write_text("in the way")
+    for seed in (0, 0, 1, 0):
+        assert bins(tmp_path / "cache", seed) == ([[seed]], np.float32, np.int64)
+    assert made == [0, 1]
+    for folder in (None, tmp_path / "file" / "cache"):
+        assert bins(folder, 2) == ([[2]], np.float32, np.int64)
+    assert made == [0, 1, 2, 2]
+
+
 def test_doctor_knows_its_place_and_size(bench, tmp_path):
     done = bench("score", "mnist-5k:test:50", "mnist-5k:train:50", XDG_CACHE_HOME=str(tmp_path))
     assert done.code == 0, done.err
     said = bench("doctor", "--json", XDG_CACHE_HOME=str(tmp_path)).out
     (line,) = (f for f in json.loads(said) if f["what"] == "cache reference features")
-    assert line["detail"].startswith("4 entries, ")
+    assert line["detail"].startswith("5 entries, ")
     assert line["detail"].endswith(f"MB in {tmp_path}/gan-bench/reference")
     again = bench(
         *("score", "mnist-5k:test:60", "mnist-5k:train:60", "--no-cache"),

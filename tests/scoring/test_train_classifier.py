@@ -140,13 +140,14 @@ def test_a_kept_lenet_is_used_only_if_it_is_better_than_chance(
     ("dataset", "said"),
     [
         ("mnist-5k", "The lenet of mnist-5k comes with gan-bench; there is nothing to train."),
-        ("folder:plain", "folder:plain has no labels, so no classifier can be trained on it."),
+        ("folder:plain", "folder:plain has only one class, so no classifier can be trained on it."),
+        ("folder:single", "folder:single has only one class, so no classifier can be trained"),
         ("folder:small", "too small for the classifier, which needs at least 8 x 8 pixels"),
         ("nothing", "There is no data set 'nothing'"),
     ],
 )
 def test_what_cannot_be_trained_on_is_one_sentence(bench, dataset, said):
-    for name, side in (("plain", 12), ("small/a", 6), ("small/b", 6)):
+    for name, side in (("plain", 12), ("single/a", 12), ("small/a", 6), ("small/b", 6)):
         (bench.folder / name).mkdir(parents=True)
         for index in range(20):
             pixels = np.full((side, side), index, dtype=np.uint8)

@@ -91,6 +91,16 @@ PROBLEMS = {
     "garbage": ("echo '<html>busy</html>'", "printed '<html>busy</html>'"),
     "binary": ("printf '\\377\\000\\033[2J'", "printed"),
     "no UUID": ("echo '[Unknown Error], Tesla T4'", "printed '[Unknown Error], Tesla T4'"),
+    "GPUs, then an error": (
+        "echo 'GPU-1, First'; echo 'GPU-2, Second'; echo 'GPU 3 is lost'; exit 15",
+        "exit code 15 (GPU 3 is lost)",
+    ),
+    "GPUs, and an error beside": (
+        "echo 'GPU-1, First'; echo 'GPU 3 is lost' >&2; exit 15",
+        "exit code 15 (GPU 3 is lost)",
+    ),
+    "GPUs, and no error": ("echo 'GPU-1, First'; exit 15", "exit code 15 (it says nothing)"),
+    "no GPU, and an error beside": ("echo 'NVML: lost' >&2", "printed 'NVML: lost'"),
     "long": ("head -c 100000 /dev/zero | tr '\\0' x", "xxx ..."),
 }
 
@@ -156,6 +166,12 @@ def test_a_healthy_nvidia_smi_has_no_problem_and_one_strange_line_costs_no_gpu(s
     assert (gpu_problem(), fallback("auto"), machine().gpu_problem) == (None, None, None)
     smi(f"{SMI}; echo Unable to determine the device handle")
     assert check_device("auto") == "cuda:0"
+    said = (
+        "Not every GPU may be usable: nvidia-smi printed 'Unable to determine the device handle'. "
+        "cuda:0 (First), cuda:1 (Second) can be used."
+    )
+    assert [fallback(device) for device in ("auto", "cuda", "cuda:1")] == [said] * 3
+    assert fallback("cpu") is None
     with pytest.raises(UsageError, match=r"cuda:2 cannot be used: .*device handle.*cuda:0"):
         check_device("cuda:2")
 
@@ -170,7 +186,9 @@ def test_what_is_made_visible_and_does_not_exist_is_told(smi, monkeypatch, visib
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     told = gpu_problem()
     assert told is None if problem is None else f"names {problem}, which" in told
-    assert (fallback("auto") is None) is (visible != "7")
+    said = fallback("auto")
+    assert said is None if problem is None else f"names {problem}, which" in said
+    assert problem is None or said.startswith("The device is the CPU") is (visible == "7")
 
 
 @pytest.mark.process

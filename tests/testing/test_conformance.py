@@ -70,6 +70,15 @@ def test_what_a_recipe_declares_is_named_where_it_fails():
         assert words in detail(results, failing), name
 
 
+def test_a_frameworks_hint_is_said_where_resumed_training_differs():
+    class Traced(BROKEN["ForgetsTheStep"][0]):
+        framework = "keras"
+
+    found = [check(one, only=["save and load"]) for one in (Traced, BROKEN["ForgetsTheStep"][0])]
+    said = [" (in a traced function draw from keras.random: " in f[0].detail for f in found]
+    assert said == [True, False]
+
+
 def test_labels_below_zero_are_refused():
     labels = np.arange(-1, 15)
     with pytest.raises(UsageError, match=r"must be 16 numbers from 0 on; .* the lowest is -1\.$"):

@@ -9,4 +9,5 @@ class Dcgan(dcgan.Dcgan):
 
     def build_optimisers(self) -> None:
         super().build_optimisers()
-        self.generator_optimiser = Adam(self.generator, self.recipe, self.recipe.learning_rate / 10)
+        recipe = self.recipe
+        self.generator_optimiser = Adam(self.generator, recipe.learning_rate / 10, **recipe.adam)

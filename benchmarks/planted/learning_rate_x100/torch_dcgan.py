@@ -9,5 +9,5 @@ class Dcgan(dcgan.Dcgan):
 
     def build_optimisers(self) -> None:
         rate = 100 * self.recipe.learning_rate
-        self.generator_optimiser = Adam(self.generator, self.recipe, rate)
-        self.discriminator_optimiser = Adam(self.discriminator, self.recipe, rate)
+        self.generator_optimiser = Adam(self.generator, rate, **self.recipe.adam)
+        self.discriminator_optimiser = Adam(self.discriminator, rate, **self.recipe.adam)

@@ -40,12 +40,13 @@ def verify(
     from gan_bench.system.devices import check_device, default_threads
     from gan_bench.testing.verify import verify as checks
 
+    chosen = check_device(device)
     say_fallback(device)
     terminal = console()
     done = []
     results = checks(
         target,
-        device=check_device(device),
+        device=chosen,
         threads=default_threads(),
         seed=seed,
         limit_s=timeout,
@@ -110,8 +111,8 @@ def parity(
     from gan_bench.parity.certify import Setup, certify_all, pairs
     from gan_bench.system.devices import check_device
 
-    say_fallback(device)
     setup = Setup(device=check_device(device), **values)
+    say_fallback(device)
     if dataset is not None:
         setup = setup.on(dataset)
     command = typed()

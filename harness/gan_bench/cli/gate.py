@@ -136,8 +136,8 @@ def gate(
     files, such as ./my_gan.py.
 
     Exit code: 0 all pass; 1 a regression, or more runs that diverged or collapsed; 2 bad input;
-    3 no baseline or not comparable; 4 not measured: too few seeds, or a run that crashed. If
-    several apply, the order of precedence is 2, 1, 3, 4, 0.
+    3 no baseline or not comparable; 4 not measured: too few seeds, or a run that crashed or
+    could not be scored. If several apply, the order of precedence is 2, 1, 3, 4, 0.
     """
     from gan_bench.cli.views.results import print_gate
     from gan_bench.errors import UsageError

@@ -214,7 +214,7 @@ def say(sentence: str) -> None:
 
 
 def say_fallback(device: str) -> None:
-    """Say why ``auto`` is the CPU if that is because of a problem with a GPU."""
+    """Say what is wrong with the GPUs of this machine if that concerns the chosen device."""
     from gan_bench.system.devices import fallback
 
     sentence = fallback(device)

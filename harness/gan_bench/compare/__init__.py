@@ -65,7 +65,7 @@ class Side:
         return Side(
             figure=group.values(metric, protocol),
             images_per_s=group.values(SPEED, None),
-            finish_s=SeedValues.by({run.spec.seed: run.finish_s for run in group.ok}),
+            finish_s=SeedValues.by({run.spec.seed: run.finish_s for run in group.trained}),
             peak_rss_mb=group.measured(lambda record: record.peak_rss_mb),
             runs=len(group.runs),
             failures=group.failures,
@@ -240,7 +240,7 @@ def _incomparable(a: RunGroup, b: RunGroup, metric: Metric) -> list[str]:
     return a.setting.differences(b.setting, SAME_FOR_SPEED) + [
         f"machine (several in {letter})"
         for letter, group in (("A", a), ("B", b))
-        if len({run.hardware for run in group.ok}) > 1
+        if len({run.hardware for run in group.trained}) > 1
     ]
 
 
@@ -256,8 +256,10 @@ def _notes(a: RunGroup, b: RunGroup) -> list[str]:
     if seeds and all(a.weights[s] == b.weights[s] is not None for s in seeds):
         notes.append("the final weights are bit-identical, seed by seed")
     for letter, group in (("A", a), ("B", b)):
-        if any(r.record and r.record.circumstances.device_exclusive is False for r in group.ok):
+        if any(
+            r.record and r.record.circumstances.device_exclusive is False for r in group.trained
+        ):
             notes.append(f"the device was not exclusive in {letter}, so its times are less certain")
         if group.collapsed:
-            notes.append(f"{group.collapsed} of {len(group.ok)} runs collapsed in {letter}")
+            notes.append(f"{group.collapsed} of {len(group.trained)} runs collapsed in {letter}")
     return notes

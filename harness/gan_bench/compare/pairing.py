@@ -59,12 +59,17 @@ class RunGroup:
     @property
     def ok(self) -> tuple[Run, ...]:
         """The runs that succeeded."""
+        return tuple(run for run in self.runs if run.outcome == "ok")
+
+    @property
+    def trained(self) -> tuple[Run, ...]:
+        """The runs that trained to their end, scored or not."""
         return tuple(run for run in self.runs if run.status == "ok")
 
     @property
     def not_ok(self) -> dict[str, int]:
-        """Number of runs by status, without ``ok``."""
-        return dict(Counter(run.status for run in self.runs if run.status != "ok"))
+        """Number of runs by outcome, without ``ok``."""
+        return dict(Counter(run.outcome for run in self.runs if run.outcome != "ok"))
 
     @property
     def failures(self) -> int:
@@ -73,13 +78,13 @@ class RunGroup:
 
     @property
     def collapsed(self) -> int:
-        """Number of runs that succeeded but whose samples are nearly one image."""
-        return sum(collapsed(run) for run in self.ok)
+        """Number of runs that trained to their end but whose samples are nearly one image."""
+        return sum(collapsed(run) for run in self.trained)
 
     @property
     def weights(self) -> dict[int, str | None]:
         """SHA-256 of the final weights by seed."""
-        return {run.spec.seed: run.record.weights_sha256 for run in self.ok if run.record}
+        return {run.spec.seed: run.record.weights_sha256 for run in self.trained if run.record}
 
     def protocols(self, metric: str, prefer: Collection[str] = ()) -> list[str]:
         """Return the protocols under which a metric has values, the best choice first."""
@@ -108,7 +113,7 @@ class Folder:
         names = dict.fromkeys(
             score.metric
             for group in self.groups
-            for run in group.ok
+            for run in group.trained
             for file in run.scores
             for score in file.scores
             if score.step == run.spec.steps and score.value is not None

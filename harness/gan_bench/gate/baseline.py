@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from gan_bench.analysis.identity import Setting
 from gan_bench.errors import MissingFile, UsageError
+from gan_bench.metrics import SPEED
 from gan_bench.results.scores import Protocol
-from gan_bench.results.status import Status
+from gan_bench.results.status import NOT_SCORED, Status
 from gan_bench.system.files import json_content
 from gan_bench.system.models import Frozen, Stored
 
@@ -44,6 +45,8 @@ class SeedFigures(Frozen):
     """Value of the final snapshot by metric."""
     without: dict[str, str] = Field(default_factory=dict, exclude=True)
     """Why metrics have no value, as far as it is known; not part of the file."""
+    scored_otherwise: frozenset[str] = Field(default=frozenset(), exclude=True)
+    """Metrics with a value under another protocol only; not part of the file."""
 
     @property
     def failed(self) -> bool:
@@ -53,6 +56,22 @@ class SeedFigures(Frozen):
         the gate calls it not measured.
         """
         return self.status == "diverged" or self.collapsed
+
+    @property
+    def outcome(self) -> str:
+        """See `analysis.runs.Run.outcome`; a reason beside ``ok`` is why it was not scored."""
+        return NOT_SCORED if self.status == "ok" and self.reason is not None else self.status
+
+    def lacks(self, metric: str) -> bool:
+        """Return whether the run should have a value of a metric and has none.
+
+        A run that failed in training or was scored under another protocol should have none, and
+        neither should one whose speed was not measured.
+        """
+        if self.failed:
+            return False
+        known = metric == SPEED or metric in self.figures or metric in self.scored_otherwise
+        return self.status != "ok" or not known
 
 
 class Entry(Frozen):
@@ -121,6 +140,11 @@ class Entry(Frozen):
     @property
     def ok(self) -> tuple[SeedFigures, ...]:
         """The seeds that succeeded."""
+        return tuple(run for run in self.seeds if run.outcome == "ok")
+
+    @property
+    def trained(self) -> tuple[SeedFigures, ...]:
+        """The seeds that trained to their end, scored or not."""
         return tuple(run for run in self.seeds if run.status == "ok")
 
     @property
@@ -143,7 +167,7 @@ class Entry(Frozen):
 
     def having(self, metric: str) -> int:
         """Return the number of seeds with a value of a metric."""
-        return sum(metric in run.figures for run in self.ok)
+        return sum(metric in run.figures for run in self.trained)
 
     @property
     def label(self) -> str:
@@ -223,7 +247,7 @@ class Baseline(Stored):
                 f"There is no baseline {path}; `gan-bench baseline` writes one."
             ) from error
         for entry in baseline.entries:
-            counts = {"seeds that succeeded": len(entry.ok)}
+            counts = {"seeds that trained to their end": len(entry.trained)}
             counts |= {f"values of {metric}": entry.having(metric) for metric in entry.metrics}
             for what, count in counts.items():
                 if count < FEWEST_BASELINE:

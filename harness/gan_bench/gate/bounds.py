@@ -164,6 +164,7 @@ def _p(apart: float, error: float, freedom: int) -> float:
 class PairedSeeds:
     """The candidate's runs on the baseline's own seeds, compared seed by seed."""
 
+    metric: str
     seeds: tuple[int, ...] = ()
     """Seeds that succeeded on both sides; empty if one failed on the candidate's side only."""
     identical: bool = False
@@ -183,11 +184,11 @@ class PairedSeeds:
         """Return whether these seeds are enough to pass the candidate.
 
         If there are fresh seeds, they decide, unless the own seeds are bit-identical and no fresh
-        seed failed.
+        seed failed or lacks its value.
         """
         enough = len(self.seeds) >= FEWEST_SEEDS and self.within_margin
         runs = [run for run in candidate.seeds if run.seed in fresh]
-        fine = self.identical and all(run.status == "ok" and not run.failed for run in runs)
+        fine = self.identical and not any(run.failed or run.lacks(self.metric) for run in runs)
         return enough and (fine or not runs)
 
     @property
@@ -221,14 +222,14 @@ def paired_seeds(baseline: Entry, candidate: Entry, name: str, margin: float) ->
     PairedSeeds
         Without seeds if none is shared, or if one of the candidate's has no value.
     """
-    known = {run.seed: run for run in baseline.ok}
+    known = {run.seed: run for run in baseline.trained}
     both = [(known[run.seed], run) for run in candidate.seeds if run.seed in known]
     values = [(a.figures.get(name), b.figures.get(name)) for a, b in both if b.status == "ok"]
     before = [a for a, b in values if a is not None and b is not None]
     after = [b for a, b in values if a is not None and b is not None]
     complete = len(after) == len(both)
     if not both or not complete or any(b.failed and not a.failed for a, b in both):
-        return PairedSeeds()
+        return PairedSeeds(name)
     identical = all(
         a.weights_sha256 is not None
         and a.weights_sha256 == b.weights_sha256
@@ -240,7 +241,7 @@ def paired_seeds(baseline: Entry, candidate: Entry, name: str, margin: float) ->
         bound = paired_bound(name, before * 2, after * 2)
     scale = metric(name).scale
     means = geometric_or_mean(before, scale), geometric_or_mean(after, scale)
-    return PairedSeeds(tuple(b.seed for _, b in both), identical, bound, margin, means)
+    return PairedSeeds(name, tuple(b.seed for _, b in both), identical, bound, margin, means)
 
 
 def fresh_seeds(baseline: Entry, candidate: Entry) -> list[int]:

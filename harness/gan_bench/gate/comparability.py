@@ -60,7 +60,7 @@ def untimed(entry: Entry, name: str) -> list[str]:
     ``name`` is ``baseline`` or ``candidate``.
     """
     found = []
-    timed = [run for run in entry.ok if run.images_per_s is not None]
+    timed = [run for run in entry.trained if run.images_per_s is not None]
     if any(run.device_exclusive is not True for run in timed):
         found.append(f"the device was not exclusive in the {name}, so its speed is not reliable")
     if any(run.probe_gflops is None for run in timed):

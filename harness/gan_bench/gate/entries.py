@@ -14,6 +14,7 @@ from gan_bench.analysis.runs import Run, collect_runs
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.gate.baseline import FEWEST_BASELINE, Baseline, Entry, SeedFigures
 from gan_bench.results.load import Results, load_results
+from gan_bench.results.status import NOT_SCORED
 from gan_bench.text import listed, many, timestamp
 from gan_bench.version import __version__
 
@@ -90,12 +91,19 @@ def freeze(
             chosen[entry.key] = entry
     enough = []
     for entry in chosen.values():
-        if len(entry.ok) < FEWEST_BASELINE:
+        if len(entry.trained) < FEWEST_BASELINE:
             left.append(
                 f"{entry.label}: {many(len(entry.ok), 'seed')} succeeded, but a baseline needs "
                 f"{FEWEST_BASELINE}."
             )
             continue
+        unscored = [run for run in entry.seeds if run.outcome == NOT_SCORED]
+        if unscored:
+            why = (unscored[0].reason or "").rstrip(".")
+            left.append(
+                f"{entry.label}: {len(unscored)} of {many(len(entry.seeds), 'run')} not scored "
+                f"({why})."
+            )
         few = [metric for metric in entry.metrics if entry.having(metric) < FEWEST_BASELINE]
         left += [
             f"{entry.label}: {many(entry.having(m), 'seed')} with {m}, but a baseline needs "
@@ -201,6 +209,12 @@ def _seed(run: Run, values: dict[str, float]) -> SeedFigures:
     measured = record.circumstances
     probes = (measured.probe_gflops_before, measured.probe_gflops_after)
     positive = [probe for probe in probes if _positive(probe)]
+    scores = [
+        score
+        for file in run.scores
+        for score in file.scores
+        if score.step == run.spec.steps and score.metric not in values
+    ]
     return SeedFigures(
         seed=run.spec.seed,
         status=record.status,
@@ -212,12 +226,8 @@ def _seed(run: Run, values: dict[str, float]) -> SeedFigures:
         device_exclusive=measured.device_exclusive,
         machine=run.hardware,
         figures=values,
-        without={
-            score.metric: score.reason
-            for file in run.scores
-            for score in file.scores
-            if score.step == run.spec.steps and score.reason and score.metric not in values
-        },
+        without={score.metric: score.reason for score in scores if score.reason},
+        scored_otherwise=frozenset(score.metric for score in scores if score.value is not None),
     )
 
 

@@ -104,7 +104,7 @@ def _decide_by_own_seeds(baseline: Sequence[Entry], runs: "_Runs") -> dict[_Key,
     """Return the rows of entries that pass with the baseline's own seeds."""
     metric, margin = runs.request.metric, runs.request.margin
     for number in (1, runs.request.seeds):
-        own = {e.key: [run.seed for run in e.ok[:number]] for e in baseline}
+        own = {e.key: [run.seed for run in e.trained[:number]] for e in baseline}
         candidates = runs.train(baseline, own)
         baseline = [
             entry
@@ -189,7 +189,7 @@ class _Runs:
     def _plan(self, entry: Entry, fresh: Sequence[int]) -> dict[int, RunSpec]:
         """Return the runs of an entry by seed: its own first seeds, and fresh ones."""
         request, name = self.request, entry.implementation
-        own = [run.seed for run in entry.ok[: request.seeds]]
+        own = [run.seed for run in entry.trained[: request.seeds]]
         values = {n: v for n, v in request.options.get("set", {}).items() if n == name}
         asked = {**_as_planned(entry), **request.options, "targets": (request.targets[name],)}
         wanted = plan_request({**asked, "seeds": (*own, *fresh), "set": values})

@@ -51,12 +51,14 @@ class GateRow:
     """How many runs diverged or collapsed, in words; empty if none did."""
     unmeasured: str = ""
     """The runs without a value, in words; empty if there are none."""
-    crashed: bool = False
-    """True if a run ended early for another reason than divergence."""
+    uncounted: str = ""
+    """As ``unmeasured``, without the runs that count as failures."""
+    lacking: bool = False
+    """True if a run should have a value and has none: it crashed or could not be scored."""
     notes: tuple[str, ...] = ()
     """Differences between the two that do not count."""
     seeds: tuple[int, ...] = ()
-    """The candidate's seeds that decided."""
+    """The candidate's seeds that decided: those with a value, and those that failed."""
     first: "GateRow | None" = None
     """The verdict before the rerun; None if there was no rerun."""
     distinct: bool = True
@@ -111,11 +113,14 @@ def assess(
     unused = _unmeasured(rest, metric)
     row = replace(
         row,
-        seeds=tuple(run.seed for run in counted),
+        seeds=tuple(run.seed for run in counted if run.failed or values_of([run], metric)),
         p_failures=p_failures,
         failures=failures,
         unmeasured="".join(f", {words}" for words in _unmeasured(counted, metric)),
-        crashed=any(run.status not in _TRAINED for run in counted),
+        uncounted="".join(
+            f"; {words}" for words in _unmeasured([r for r in counted if not r.failed], metric)
+        ),
+        lacking=any(run.lacks(metric) for run in counted),
     )
     if metric_of(metric).scale == "ratio" and any(value <= 0 for value in (*before, *after)):
         return replace(row, why=f"a value of {metric} is 0 and has no logarithm")
@@ -193,18 +198,18 @@ def _with_verdict(
     row: GateRow, worse: _Test | None, failing: _Test | None, better: _Test | None
 ) -> GateRow:
     if failing is not None and failing.rejected:
-        return replace(row, verdict="diverged", why=row.failures)
+        return replace(row, verdict="diverged", why=f"{row.failures}{row.uncounted}")
     measured = row.measured
     if measured is None or worse is None or better is None:
         return row
     row = replace(row, level=worse.level)
     before, after = measured.mean
-    also = f"; {row.failures}" if row.failures else ""
+    also = f"{f'; {row.failures}' if row.failures else ''}{row.uncounted}"
     change = f"{_change(measured)} ({figure(before, 4)} to {figure(after, 4)})"
     if worse.rejected:
         return replace(row, verdict="regression", why=f"{change}, beyond the bound{also}")
-    if row.crashed:
-        return replace(row, why=f"{change}, but not every run succeeded{row.unmeasured}")
+    if row.lacking:
+        return replace(row, why=f"{change}, but not every run has a value{row.unmeasured}")
     if better.rejected:
         why = f"{change}, better by more than chance and the margin allow{also}"
         return replace(row, verdict="improvement", why=why)
@@ -246,6 +251,8 @@ def _unmeasured(runs: Iterable[SeedFigures], metric: str) -> list[str]:
             reasons.setdefault(f"ended as {run.status}", []).append(run.reason or "")
         elif not values_of([run], metric):
             why = "" if metric == SPEED else run.without.get(metric) or run.reason or ""
+            if metric in run.scored_otherwise:
+                why = "scored under another protocol"
             reasons.setdefault(f"without {metric}", []).append(why)
     return [f"{len(whys)} {how}{_why(whys)}" for how, whys in reasons.items()]
 

@@ -22,9 +22,9 @@ from gan_bench.parity.messages import (
     perturbed,
     send,
 )
+from gan_bench.plugins.frameworks import seeded
 from gan_bench.plugins.loader import load_seeded
 from gan_bench.recipe import Recipe
-from gan_bench.streams import seeded
 from gan_bench.system.child import run
 from gan_bench.trainer import Trainer, Unsupported, declared_losses
 

@@ -134,8 +134,9 @@ def _fits(recipe_class: type[Recipe], values: Mapping[str, Any], name: str) -> b
 def _readings(value: Any) -> list[Any]:
     """Return what a value may mean; the last one is what an error is about.
 
-    The text ``None`` is None for a field that may be None, and text for another. In quotes it is
-    always text.
+    The texts ``None``, ``none`` and ``null`` are None for a field that may be None, and text for
+    another. In quotes they are always text. Alone they are never a list with one text: that is
+    ``(none)``.
     """
     if isinstance(value, list):
         return [[_literal(part) if isinstance(part, str) else part for part in value], value]
@@ -145,7 +146,9 @@ def _readings(value: Any) -> list[Any]:
     literal = _literal(text)
     inner = text[1:-1] if text[:1] + text[-1:] in ("()", "[]") else text
     parts = [part.strip() for part in inner.split(",") if part.strip()]
-    lists = [[_literal(part) for part in parts], parts]
+    lists = [[_literal(part) for part in parts]]
+    if literal is not None:
+        lists.append(parts)
     is_exact = isinstance(literal, int | float) or inner != text
     return [literal, *(lists if "," in text else ()), value, *lists, literal if is_exact else value]
 

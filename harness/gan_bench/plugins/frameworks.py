@@ -1,22 +1,28 @@
-"""The packages of each framework and how to install them, without importing any."""
+"""Frameworks: their packages, how to install them, their global generators; imports none."""
 
 import contextlib
 import importlib
 import json
 import platform
+import random
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from gan_bench.errors import UsageError
 from gan_bench.plugins.registry import Implementation
 from gan_bench.system.child import ChildDied, ask, reply
 from gan_bench.system.processes import process_environment
-from gan_bench.trainer import Framework
+from gan_bench.trainer import Framework, GlobalGenerators
 from gan_bench.version import __version__
 
 _THIS_MODULE = "gan_bench.plugins.frameworks"
@@ -196,6 +202,104 @@ def identifying_versions(framework: str, versions: dict[str, str]) -> dict[str, 
         with contextlib.suppress(metadata.PackageNotFoundError):
             identifying[framework] = metadata.version(framework)
     return identifying
+
+
+@dataclass(frozen=True)
+class GlobalState:
+    """The state of the global generators of Python, NumPy and the frameworks.
+
+    Of the frameworks that this process has imported.
+    """
+
+    values: dict[str, Any]
+    """Values that JSON can write."""
+    _kept: dict[str, Any] = field(default_factory=dict)
+    """Generators that traced functions refer to, so that they cannot be replaced."""
+
+    @classmethod
+    def now(cls) -> "GlobalState":
+        """Return the current state."""
+        values: dict[str, Any] = {
+            "python": random.getstate(),
+            "numpy": _plain(np.random.get_state(legacy=False)),
+        }
+        kept = {}
+        for library in _imported():
+            values[library.module], kept[library.module] = library.state()
+        return cls(values, kept)
+
+    def restore(self) -> None:
+        """Restore this state; frameworks that it has, and this process not yet, are imported."""
+        version, numbers, gauss = self.values["python"]
+        random.setstate((version, tuple(numbers), gauss))
+        np.random.set_state(self.values["numpy"])
+        for library in _libraries():
+            if library.module in self.values:
+                importlib.import_module(library.module)
+                library.restore(self.values[library.module], self._kept.get(library.module))
+            elif _seeds and library.imported():  # since
+                library.seed(_seeds[-1])
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the global generators of all libraries, for what is built in this context.
+
+    Frameworks are seeded when they are imported if they are not yet, also later.
+    """
+    libraries = {library.module: library for library in _libraries()}
+    _seeds[:] = [seed]
+    others = [finder for finder in sys.meta_path if not isinstance(finder, _SeedsImports)]
+    sys.meta_path[:] = [_SeedsImports(libraries), *others]
+    random.seed(seed)
+    np.random.seed(np.random.SeedSequence(seed).generate_state(4))
+    for library in _imported():
+        library.seed(seed)
+    yield
+    for library in _imported():
+        library.seed_late(seed)
+
+
+_seeds: list[int] = []
+"""The last seed of `seeded`."""
+
+
+def _libraries() -> list[GlobalGenerators]:
+    return [library for framework in frameworks().values() for library in framework.generators]
+
+
+def _imported() -> list[GlobalGenerators]:
+    return [library for library in _libraries() if library.imported()]
+
+
+class _SeedsImports(MetaPathFinder):
+    """Seeds a library right after its import."""
+
+    def __init__(self, libraries: Mapping[str, GlobalGenerators]) -> None:
+        self.libraries = libraries
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name not in self.libraries:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        execute, library = spec.loader.exec_module, self.libraries[name]
+
+        def execute_and_seed(module: ModuleType) -> None:
+            execute(module)
+            library.seed(_seeds[-1])
+
+        spec.loader.exec_module = execute_and_seed  # type: ignore[method-assign]
+        return spec
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 if __name__ == "__main__":

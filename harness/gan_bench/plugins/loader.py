@@ -13,7 +13,7 @@ from typing import Any
 from gan_bench.errors import UsageError
 from gan_bench.plugins import announce
 from gan_bench.plugins.describe import Description, describe_recipe
-from gan_bench.plugins.frameworks import frameworks
+from gan_bench.plugins.frameworks import frameworks, seeded
 from gan_bench.plugins.registry import (
     PRIVATE,
     Implementation,
@@ -27,7 +27,6 @@ from gan_bench.plugins.registry import (
     split_path,
 )
 from gan_bench.recipe import Recipe
-from gan_bench.streams import seeded
 from gan_bench.system.child import reply
 from gan_bench.trainer import contract_problem
 
@@ -180,7 +179,8 @@ def _trainer_in(module: ModuleType, path: Path, attribute: str | None) -> tuple[
         named = getattr(module, attribute, None)
         if not isinstance(named, type):
             raise UsageError(f"{path} has no class {attribute}.")
-        return attribute, named
+        own = named.__name__  # one name for a class, also if the user names an alias
+        return own if getattr(module, own, None) is named else attribute, named
     trainers: dict[type, str] = {}
     for name, value in vars(module).items():
         if (
@@ -263,19 +263,33 @@ def _hidden_by(error: BaseException) -> str:
     return ""
 
 
+def _no_package(error: BaseException, target: str) -> str:
+    """Return a sentence if a relative import fails because of the folder's name, else ''."""
+    if not (isinstance(error, ImportError) and "no known parent package" in str(error)):
+        return ""
+    folder = split_path(target)[0].parent
+    if not (folder / "__init__.py").exists():
+        return f" Relative imports need a package: add an __init__.py to {folder}."
+    return (
+        f" The folder {folder} cannot be a package, as its name is no Python name; rename it to "
+        "letters, digits and '_'."
+    )
+
+
 def _describe(request: bytes) -> dict[str, Any]:
     question = json.loads(request)
     try:
-        description = describe_here(
-            question["target"], question["values"], tuple(question["shape"])
-        )
+        with seeded(0):  # a recipe's default may be drawn: then it is the same in every plan
+            description = describe_here(
+                question["target"], question["values"], tuple(question["shape"])
+            )
     except UsageError:
         raise
     except BaseException as error:  # a plugin may raise anything, even SystemExit
         message = " ".join(str(error).split())
         reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
-        hidden = _hidden_by(error)
-        raise UsageError(f"{question['target']} cannot be imported: {reason}.{hidden}") from error
+        hint = _hidden_by(error) or _no_package(error, question["target"])
+        raise UsageError(f"{question['target']} cannot be imported: {reason}.{hint}") from error
     return description.model_dump(mode="json")
 
 

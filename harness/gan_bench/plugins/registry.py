@@ -2,14 +2,16 @@
 
 import ast
 import hashlib
+import os
 import re
 import sys
 import sysconfig
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib import metadata, util
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import Field, field_validator
 
@@ -86,7 +88,11 @@ _LONGEST_CLASS = 60
 """Bytes; the class is part of the names of run folders."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 _IMPORTERS = ("import_module", "__import__")
+_LOADERS = ("run_path", "run_module", "spec_from_file_location", "SourceFileLoader")
+_BUILTINS = ("exec", "eval", "compile")
+_IMPORT_TOOLS = ("importlib", "importlib.util", "importlib.machinery", "runpy", "builtins")
 _MAIN = "__plugin__"
+_MOST_FILES = 2000
 _STDLIB = sysconfig.get_path("stdlib")
 
 
@@ -253,24 +259,96 @@ def _imports(path: Path, module: str) -> set[str]:
     """Return the modules that a file's imports may load, as far as the text names them."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     found: set[str] = set()
+    for name in _code_loaded(path.read_bytes()).names:
+        found |= _absolute(name, package)
+    return found
+
+
+class _CodeLoaded(NamedTuple):
+    """What a Python file's text says of the code that it imports or runs."""
+
+    names: frozenset[str]
+    """Modules, and attributes that may be modules; relative ones begin with dots."""
+    unknown: bool
+    """Whether the file imports or runs code whose name its text does not show."""
+
+
+# Most commands hash the same files once for each implementation that imports them.
+@lru_cache(maxsize=_MOST_FILES)
+def _code_loaded(source: bytes) -> _CodeLoaded:
+    names: set[str] = set()
+    unknown = False
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
-    except (SyntaxError, ValueError):
-        return found  # compiled, or of another version of Python
-    for node in ast.walk(tree):
+        nodes = ast.walk(ast.parse(source))
+    except (SyntaxError, ValueError):  # compiled, or of another version of Python
+        nodes = iter(())
+    for node in nodes:
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             dot = "." if node.module else ""
-            for name in (base, *(f"{base}{dot}{alias.name}" for alias in node.names)):
-                found |= _absolute(name, package)
-        elif isinstance(node, ast.Call) and _name_of(node.func) in _IMPORTERS:
-            named = [keyword.value for keyword in node.keywords if keyword.arg == "name"]
-            for value in [*node.args[:1], *named]:
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    found |= _absolute(value.value, package)
+            names |= {base, *(f"{base}{dot}{alias.name}" for alias in node.names)}
+            hidden = (*_IMPORTERS, *_LOADERS, *_BUILTINS)
+            if node.module in _IMPORT_TOOLS:
+                unknown |= any(alias.asname and alias.name in hidden for alias in node.names)
+        elif isinstance(node, ast.Call):
+            name, of = _name_of(node.func), getattr(node.func, "value", None)
+            given = [keyword.value for keyword in node.keywords if keyword.arg == "name"]
+            texts = {
+                value.value
+                for value in [*node.args[:1], *given]
+                if isinstance(value, ast.Constant) and isinstance(value.value, str)
+            }
+            builtin = of is None or getattr(of, "id", "") == "builtins"  # not model.eval()
+            if name in _IMPORTERS:
+                names |= texts
+            unknown |= name in _LOADERS or (
+                not texts and (name in _IMPORTERS or (name in _BUILTINS and builtin))
+            )
+    return _CodeLoaded(frozenset(names), unknown)
+
+
+def _all_beside(file: Path) -> dict[str, Path]:
+    """Return every Python file in a file's folder, or in its outermost package, and below.
+
+    Raises
+    ------
+    UsageError
+        There are too many.
+    """
+    root = package_root(file)
+    top = root / file.relative_to(root).parts[0]
+    found: dict[str, Path] = {}
+    start = top if top.is_dir() else root
+    if _is_foreign(start):  # a single module that is installed
+        return found
+    for folder, folders, names in os.walk(start):
+        folders[:] = sorted(name for name in folders if not _is_foreign(Path(folder, name)))
+        for name in names:
+            path = Path(folder, name)
+            if name.endswith(".py") and not name.startswith(".") and path.is_file():
+                found[f"{_BESIDE}{path.relative_to(start).as_posix()}"] = path
+        if len(found) > _MOST_FILES:
+            raise UsageError(
+                f"{file} loads code by a name that its text does not show, so every Python file in "
+                f"{start} counts as its source, and these are more than {_MOST_FILES}; move the "
+                "plugin to a folder of its own."
+            )
     return found
+
+
+_BESIDE = "/"
+"""How the key of a file begins that counts without a known import."""
+
+
+def _is_foreign(folder: Path) -> bool:
+    return (
+        folder.name.startswith(".")
+        or folder.name in ("site-packages", "dist-packages", "__pycache__")
+        or (folder / "pyvenv.cfg").exists()
+        or (folder / "gan-bench.json").exists()
+    )
 
 
 def _name_of(function: ast.expr) -> str:
@@ -316,6 +394,11 @@ def _sha256(files: dict[str, Path], own: frozenset[str], main: str = "") -> str:
                 file = _file_of(name)
                 if file is not None and _counts(name, file, own):
                     waiting[name] = file
+    for path in list(found.values()):
+        if _code_loaded(path.read_bytes()).unknown:
+            known = {file.resolve() for file in found.values()}
+            beside = _all_beside(path).items()
+            found |= {name: file for name, file in beside if file.resolve() not in known}
     if main in found:
         found[_MAIN] = found.pop(main)
     digest = hashlib.sha256()

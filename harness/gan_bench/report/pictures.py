@@ -44,7 +44,7 @@ def looks(rows: Sequence[tuple[str, str, str]]) -> dict[str, Look]:
     A row is label, recipe and framework.
     """
     recipes = list(dict.fromkeys(recipe for _, recipe, _ in rows))
-    frameworks = sorted({framework for _, _, framework in rows}, key=lambda f: (f != "torch", f))
+    frameworks = sorted({framework for _, _, framework in rows}, reverse=True)
     taken: set[tuple[int, int]] = set()
     found = {}
     for label, recipe, framework in rows:

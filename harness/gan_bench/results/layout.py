@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self, overload
 
 from gan_bench.errors import UsageError
-from gan_bench.system.files import write_json_atomically
+from gan_bench.system.files import make_folder, write_json_atomically
 
 RESULTS_SCHEMA_VERSION = 1
 MARKER = "gan-bench.json"
@@ -128,7 +128,7 @@ def open_results(path: Path, *, create: bool) -> ResultsFolder:
     if create:
         try:
             for folder in (path / "plans", path / "runs"):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
             if not marker.exists():
                 write_marker(path)
         except OSError as error:

@@ -145,7 +145,8 @@ def write_checkpoint(
 ) -> Path:
     """Write the checkpoint of ``step`` and then remove the earlier ones.
 
-    ``random`` is the global generators' state as JSON values (`gan_bench.streams.GlobalState`).
+    ``random`` is the state of the global generators as JSON values, see
+    `gan_bench.plugins.frameworks.GlobalState`.
 
     Raises
     ------

@@ -19,6 +19,7 @@ from gan_bench.scoring.features.model_cache import reference_folder
 from gan_bench.scoring.images import of_snapshot, of_split
 from gan_bench.scoring.scorer import Options, Scorer
 from gan_bench.system.child import reply
+from gan_bench.system.files import make_folder
 
 
 def score_run(
@@ -84,7 +85,7 @@ def score_run(
     problem = problem or _problem(result)
     status = "ok" if problem is None else "error"
     result = result.model_copy(update={"scores": rows, "status": status, "reason": problem})
-    folder.scores.mkdir(exist_ok=True)
+    make_folder(folder.scores)
     result.write_in(folder.scores)
     _remove_superseded(folder, result)
     return result

@@ -1,4 +1,4 @@
-"""The reference cache: features, statistics and floors of real images.
+"""The reference cache: features, statistics, floors and bins of real images.
 
 An entry is a folder named after everything that its content depends on: data, selection, feature
 model and ONNX Runtime. A rename makes it appear complete, so several processes may read and write
@@ -12,20 +12,21 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import psutil
+from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError
 from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, gaussian
-from gan_bench.system.files import file_sha256
+from gan_bench.system.files import file_sha256, make_folder
 
 _LAYOUT = 1
 _NEW, _OLD = ".new-", ".old-"
@@ -33,6 +34,7 @@ _ABANDONED_S = 24 * 3600
 """Age from which unfinished entries are leftovers of killed processes."""
 _ENTRY = "entry.json"
 _FEATURES, _STATISTICS, _VALUES = "features.f32", "statistics.npz", "figures.json"
+_ARRAYS = "arrays.npz"
 _SCRATCH_PREFIX = "gan-bench-score-"
 _SCRATCH_OLD_S = 3600.0
 """Younger folders stay: their process may run in a container where this one cannot see it."""
@@ -115,6 +117,19 @@ class ReferenceCache:
         (entry / _VALUES).write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
         self._publish(key, entry, {})
 
+    def arrays(
+        self, key: Mapping[str, str], make: Callable[[], dict[str, NDArray[Any]]]
+    ) -> dict[str, NDArray[Any]]:
+        """Return arrays that are made from real images, cached or computed."""
+        entry = None if self._folder is None else self._fetch(key)
+        if entry is None:
+            entry = self._new_folder()
+            np.savez(entry / _ARRAYS, allow_pickle=False, **make())
+            if self._folder is not None:
+                self._publish(key, entry, {})
+        with np.load(entry / _ARRAYS, allow_pickle=False) as archive:
+            return dict(archive)
+
     def _new_folder(self) -> Path:
         self._number += 1
         folder = Path(self._scratch.name) / str(self._number)
@@ -175,7 +190,7 @@ class ReferenceCache:
         (entry / _ENTRY).write_text(json.dumps(content, indent=1), encoding="utf-8")
         assert self._folder is not None
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             self._sweep()
             new = Path(tempfile.mkdtemp(dir=self._folder, prefix=_NEW))
             try:

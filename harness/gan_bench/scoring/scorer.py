@@ -289,7 +289,7 @@ class Scorer:
             Prdc(self.name),
             ClassModes(self._classifier, self._no_classifier),
             NearestTraining(self._real.dataset, self._train_splits, seed=seed),
-            PixelBins(seed=seed),
+            PixelBins(self._cache, seed=seed),
             FidInfinity(self.name, seed=seed),
         )
 
@@ -316,7 +316,7 @@ class Scorer:
             return f"{self._real.name} is not a data set, so it has no classifier."
         label = data.label(dataset.name)
         if dataset.classes < 2:
-            return f"{label} has no labels, so it has no classifier."
+            return f"{label} has only one class, so it has no classifier."
         return (
             f"There is no classifier for {label} (the built-in one is for {' and '.join(DIGITS)}): "
             f"run `gan-bench features train {label}` once."

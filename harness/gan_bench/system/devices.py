@@ -95,15 +95,17 @@ def _listed_gpus() -> _Gpus:
         return _Gpus(problem=f"nvidia-smi did not answer within {_SMI_LIMIT_S:g} s")
     except OSError as error:
         return _Gpus(problem=f"nvidia-smi cannot be run ({error.strerror or error})")
-    if done.returncode != 0:
-        said = _one_line(done.stdout) or _one_line(done.stderr) or "it says nothing"
-        return _Gpus(problem=f"nvidia-smi ended with exit code {done.returncode} ({said})")
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    strange = [line for line in lines if not _LISTED.fullmatch(line)]
+    if done.returncode != 0:
+        said = _one_line("\n".join(strange)) or _one_line(done.stderr) or "it says nothing"
+        return _Gpus(problem=f"nvidia-smi ended with exit code {done.returncode} ({said})")
     found = [match for line in lines if (match := _LISTED.fullmatch(line))]
-    strange = next((line for line in lines if not _LISTED.fullmatch(line)), None)
+    if not found and not strange and (said := _one_line(done.stderr)):
+        strange = [said]
     return _Gpus(
         tuple(Gpu(uuid=match["uuid"], name=match["name"]) for match in found),
-        None if strange is None else f"nvidia-smi printed {_one_line(strange)!r}",
+        f"nvidia-smi printed {_one_line(strange[0])!r}" if strange else None,
     )
 
 
@@ -141,12 +143,16 @@ def gpu_of(device: str) -> Gpu | None:
         return None
     index, found = int(device.partition(":")[2]), gpus()
     if index >= len(found):
-        available = ", ".join(f"cuda:{i} ({gpu.name})" for i, gpu in enumerate(found)) or "no GPU"
+        available = _usable(found) or "no GPU"
         if (problem := gpu_problem()) is not None:
             usable = f"; there is {available}" if found else ""
             raise UsageError(f"The device cuda:{index} cannot be used: {problem}{usable}.")
         raise UsageError(f"There is no device cuda:{index}; nvidia-smi shows {available}.")
     return found[index]
+
+
+def _usable(found: tuple[Gpu, ...]) -> str:
+    return ", ".join(f"cuda:{i} ({gpu.name})" for i, gpu in enumerate(found))
 
 
 def device_in_child(device: str) -> str:
@@ -187,10 +193,17 @@ def check_device(device: str) -> str:
 
 
 def fallback(device: str) -> str | None:
-    """Return a sentence if the user's choice ``auto`` is the CPU because of a problem, or None."""
-    problem = gpu_problem()
-    if device != "auto" or gpus() or problem is None:
+    """Return a sentence if ``auto`` is the CPU because of a problem, or a GPU beside one; or None.
+
+    For a named GPU that is there, the problem is said too.
+    """
+    problem, found = gpu_problem(), gpus()
+    if device == "cpu" or problem is None:
         return None
+    if found:
+        return f"Not every GPU may be usable: {problem}. {_usable(found)} can be used."
+    if device != "auto":
+        return None  # `check_device` refuses it with the problem
     return f"The device is the CPU, as no GPU can be used: {problem}."
 
 

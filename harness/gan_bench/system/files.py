@@ -65,6 +65,21 @@ def _written_beside(path: Path, content: bytes) -> Path:
     return Path(name)
 
 
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents if needed.
+
+    Raises
+    ------
+    OSError
+        It cannot be created; its ``strerror`` names a file that is in its place.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        taken = next(place for place in (path, *path.parents) if os.path.lexists(place))
+        raise NotADirectoryError(errno.ENOTDIR, f"{taken} is not a folder", str(path)) from error
+
+
 def write_output(path: Path, content: bytes) -> None:
     """Write a file that the user named, whole or not at all; create its folder if needed.
 
@@ -76,7 +91,7 @@ def write_output(path: Path, content: bytes) -> None:
         The file cannot be written.
     """
     with _naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(content)
         else:
@@ -92,7 +107,7 @@ def check_output(path: Path) -> None:
         The file cannot be written.
     """
     with _naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not path.exists() or path.is_file():
@@ -360,7 +375,7 @@ def writing_to(out: Path, what: str) -> Iterator[None]:
         Replaces an OSError.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         yield
     except OSError as error:
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gan_bench.errors import MissingFile, UnreadableFile, first_validation_error
-from gan_bench.system.files import LARGEST_BYTES, read_limited, write_atomically
+from gan_bench.system.files import LARGEST_BYTES, make_folder, read_limited, write_atomically
 
 
 class Frozen(BaseModel):
@@ -81,7 +81,7 @@ class Stored(Frozen):
         OSError
             The file cannot be written.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_atomically(path, self.content())
 
     def content(self) -> bytes:

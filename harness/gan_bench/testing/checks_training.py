@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import ContractError
+from gan_bench.plugins.frameworks import frameworks
 from gan_bench.recipe import OPTIONAL_LOSSES, Draw
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, expect
 from gan_bench.testing.trainer_pool import (
@@ -139,11 +140,9 @@ def save_and_load(pool: TrainerPool) -> None:
     finding = (
         "A new trainer that loaded a checkpoint continues differently from an uninterrupted one"
     )
-    if pool.trainer_class.framework == "keras":
-        finding += (
-            " (in a traced function draw from keras.random: no checkpoint can hold the counters of "
-            "tf.random)"
-        )
+    framework = frameworks().get(pool.trainer_class.framework)
+    if framework and framework.resume_hint:
+        finding += f" ({framework.resume_hint})"
     pool.expect_same(pool.reference, pool.continued(pool.build()), finding)
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from gan_bench.errors import UsageError
+from gan_bench.plugins.frameworks import GlobalState
 from gan_bench.recipe import Recipe
-from gan_bench.streams import GlobalState, Stream, generator
+from gan_bench.streams import Stream, generator
 from gan_bench.testing import checks_class, checks_sampling, checks_training
 from gan_bench.testing.check_result import CheckResult, describe, perform
 from gan_bench.testing.checks_fields import check_field

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.data.draws import Inputs
+from gan_bench.plugins.frameworks import GlobalState, seeded
 from gan_bench.recipe import Recipe
-from gan_bench.streams import GlobalState, Stream, generator, seeded
+from gan_bench.streams import Stream, generator
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, attempt
 from gan_bench.text import figure
 from gan_bench.trainer import Trainer
@@ -24,8 +25,8 @@ from gan_bench.trainer import Trainer
 STEPS: Final = 4
 _IRREPRODUCIBLE = (
     "Two trainers built with the same arguments differ after training ({}): they draw random "
-    "numbers that do not depend on the seed. The global generators of Python, NumPy, PyTorch, "
-    "TensorFlow and Keras are seeded; look for os.urandom, the time, "
+    "numbers that do not depend on the seed. The global generators of Python, NumPy and "
+    "the frameworks are seeded; look for os.urandom, the time, "
     "numpy.random.default_rng() without a seed, and a generator that several trainers share."
 )
 PLANNED_STEPS: Final = 8

@@ -49,8 +49,11 @@ class _Progress:
         self._process = psutil.Process()
         self._looked = (step(), monotonic(), 0.0, 0.0)
 
-    def made(self) -> bool:
-        """Return whether a step was finished or a processor used since the last call."""
+    def made(self) -> bool | None:
+        """Return whether a step was finished or a processor used since the last call.
+
+        None if that is unknown: a process may wait for its GPU without using a processor.
+        """
         step, then, own_s, all_s = self._looked
         now = monotonic()
         # Without the time of this thread.
@@ -60,7 +63,9 @@ class _Progress:
             before_s, all_s = all_s, used_s + self._children_s()
             busy = not 0 <= all_s - before_s <= _IDLE_SHARE * (now - then)
         self._looked = (self._step(), now, used_s, all_s)
-        return busy or self._looked[0] != step
+        if busy or self._looked[0] != step:
+            return True
+        return None if os.environ.get("CUDA_VISIBLE_DEVICES") else False
 
     def _children_s(self) -> float:
         """Return the processor time of all children, also of those that have ended."""

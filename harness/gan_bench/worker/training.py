@@ -15,6 +15,7 @@ from gan_bench.data import Dataset
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import RunSpec
+from gan_bench.plugins.frameworks import GlobalState, seeded
 from gan_bench.plugins.loader import load_seeded, source_sha256
 from gan_bench.recipe import OPTIONAL_LOSSES, Recipe
 from gan_bench.results.events import EventWriter
@@ -29,7 +30,6 @@ from gan_bench.results.training_files import (
     write_checkpoint,
     write_images,
 )
-from gan_bench.streams import GlobalState, seeded
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb

@@ -1,6 +1,7 @@
 """What plugins build on `KerasTrainer`: every variable has a name, further networks, few losses."""
 
 import json
+import re
 from typing import ClassVar
 
 import numpy as np
@@ -12,8 +13,8 @@ import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
 from gan_bench.errors import ContractError, UsageError  # noqa: E402
+from gan_bench.plugins.frameworks import GlobalState, seeded  # noqa: E402
 from gan_bench.recipe import Draw  # noqa: E402
-from gan_bench.streams import GlobalState, seeded  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
 from gan_bench_keras.base import KerasTrainer, cross_entropy, descend, differentiate  # noqa: E402
@@ -244,7 +245,7 @@ class Averaged(Small):
             keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(1)])
         ]
         self.both = keras.Sequential([self.generator, self.discriminator])
-        self.count = tf.Variable(0.0)
+        self.count = tf.Variable(0.0, trainable=False)
         self.seeds = keras.random.SeedGenerator(3)
 
     def build_optimisers(self):
@@ -506,3 +507,34 @@ def test_labels_that_no_training_image_has_are_one_sentence():
             tested.forward(latents, np.zeros((2, 28, 28, 1)), False, np.array(wrong))
     with pytest.raises(UsageError, match="its samples need labels"):
         tested.sample(latents)
+
+
+class Average:
+    """A helper that is no layer."""
+
+    def __init__(self, network):
+        self.shadow = keras.models.clone_model(network)
+
+
+class Count:
+    def __init__(self):
+        self.steps = tf.Variable(0.0, trainable=False)
+
+
+@pytest.mark.parametrize(
+    ("make", "path"),
+    [
+        (lambda t: keras.Variable(1.0), "more"),
+        (lambda t: {"beta": tf.Variable(2.0)}, "more_beta"),
+        (lambda t: Average(t.generator), "more.shadow"),
+        (lambda t: Count(), "more.steps"),
+    ],
+)
+def test_variables_that_no_network_has_are_refused(make, path):
+    class Holds(Small):
+        def build_networks(self):
+            super().build_networks()
+            self.more = make(self)
+
+    with pytest.raises(UsageError, match=rf"^{re.escape(path)} of \w+ has variables that no"):
+        built(Holds)

@@ -1,6 +1,8 @@
 """What plugins build on `TorchTrainer`: every tensor has a name, further networks, few losses."""
 
+import copy
 import json
+import re
 from typing import ClassVar
 
 import numpy as np
@@ -12,8 +14,8 @@ from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations  # noqa: E402
 
 from gan_bench.errors import ContractError, UsageError  # noqa: E402
+from gan_bench.plugins.frameworks import GlobalState, seeded  # noqa: E402
 from gan_bench.recipe import Draw  # noqa: E402
-from gan_bench.streams import GlobalState, seeded  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
 from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
@@ -556,3 +558,68 @@ def test_a_declared_network_that_is_not_built_is_one_sentence():
         UsageError, match=r"^Built has no average, which is in its recipe's network"
     ):
         built(recipe=LabelledRecipe())
+
+
+class Average:
+    """A helper that is no `nn.Module`, as many scripts have it."""
+
+    def __init__(self, network):
+        self.shadow = copy.deepcopy(network)
+
+
+class Holder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.helper = Average(nn.Linear(2, 2))
+
+    def forward(self, x):
+        return x
+
+
+def held(**attributes):
+    """Return a trainer class that sets further attributes beside its networks."""
+
+    class Holds(Small):
+        def build_networks(self):
+            super().build_networks()
+            for name, make in attributes.items():
+                setattr(self, name, make(self))
+
+    return Holds
+
+
+@pytest.mark.parametrize(
+    ("trainer", "path"),
+    [
+        (held(ema=lambda t: Average(t.generator)), "ema.shadow"),
+        (held(kept=lambda t: {"w": t.generator[0].weight.detach().clone()}), "kept_w"),
+        (held(both=lambda t: [Average(t.generator)]), "both_0.shadow"),
+        (held(extra=lambda t: t.generator.append(Holder()) and None), "generator.3.helper.shadow"),
+    ],
+)
+def test_tensors_that_plain_objects_hold_are_refused(trainer, path):
+    with pytest.raises(UsageError, match=rf"^{re.escape(path)} of \w+ has tensors that PyTorch"):
+        built(trainer)
+
+
+def test_constants_and_the_networks_themselves_may_be_held():
+    class Both:
+        def __init__(self, trainer):
+            self.networks = (trainer.generator, trainer.discriminator)
+            self.trainer = trainer
+
+    trainer = held(
+        both=Both, level=lambda t: torch.zeros(3), table=lambda t: {"noise": np.zeros(3)}
+    )
+    assert built(trainer).weights().keys() == built().weights().keys()
+
+
+def test_a_loss_that_is_no_tensor_is_one_sentence():
+    class Floats(Small):
+        def update(self, real, draws):
+            return {name: loss.item() for name, loss in super().update(real, draws).items()}
+
+    with pytest.raises(
+        ContractError, match=r"the loss generator as float; return the tensor itself"
+    ):
+        built(Floats).train(*inputs())

@@ -225,7 +225,10 @@ def test_the_generators_update_computes_no_gradient_of_the_discriminators_kernel
     for optimiser in (tested.discriminator_optimiser, tested.generator_optimiser):
         optimiser.register_step_pre_hook(lambda *_: seen.append(kernel.grad.clone()))
     tested.train(*inputs(1))
-    assert torch.equal(*seen)
+    # A step may call its hooks twice: PyTorch wraps the step of a base class, too, once another
+    # test has built such an optimiser.
+    assert len(seen) >= 2
+    assert all(torch.equal(gradient, seen[0]) for gradient in seen)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -193,7 +193,7 @@ def test_adam_that_counts_in_the_devices_memory_makes_the_same_updates(monkeypat
         monkeypatch.setattr(optimisers, "can_be_captured", lambda _, captured=captured: captured)
         torch.manual_seed(0)
         network = torch.nn.Linear(4, 3)
-        adam = optimisers.Adam(network, recipe, optimisers.exponential_decay(1e-3, 5, 0.5))
+        adam = optimisers.Adam(network, optimisers.exponential_decay(1e-3, 5, 0.5), **recipe.adam)
         assert isinstance(adam.param_groups[0]["lr"], torch.Tensor) is captured
         for _ in range(10):
             adam.zero_grad()

@@ -97,8 +97,8 @@ class Cluster(Bench):
             assert time.monotonic() < end, f"{self.rows()}\n{self.logs()}"
             time.sleep(0.5)
 
-    def wait_for_step(self, name: str, step: int) -> None:
-        self.wait_for(lambda: name in self.rows() and self.rows()[name]["step"] >= step)
+    def wait_for_step(self, name: str, step: int, seconds: float = 90) -> None:
+        self.wait_for(lambda: name in self.rows() and self.rows()[name]["step"] >= step, seconds)
 
     def wait_for_end(self) -> None:
         self.wait_for(lambda: not self.queue())
@@ -265,12 +265,12 @@ def test_the_task_that_has_its_arrays_number_is_killed_preempted_and_continues(c
         )
         (its,) = [job for number, job in own.items() if job.startswith(f"{number}_")]
         name = f"gan{its.partition('_')[2]}"
-        cluster.wait_for_step(name, 4)
+        cluster.wait_for_step(name, 4, seconds=400)  # the two others may get the device first
         cluster.kill("submitit.core._submit", name[3:])
-        cluster.wait_for(lambda: len(cluster.starts(int(name[3:]))) == 2)
+        cluster.wait_for(lambda: len(cluster.starts(int(name[3:]))) == 2, seconds=400)
         cluster.wait_for(lambda: cluster.rows()[name]["status"] == "running")
         cluster.slurm("scancel", "--signal", "USR2", its)
-        cluster.hurry_after_attempt(3, int(name[3:]))
+        cluster.hurry_after_attempt(3, int(name[3:]), seconds=400)
         out, err = watching.communicate(timeout=180)
     assert watching.returncode == 0, out + err + cluster.logs()
     attempts = {name: record["attempts"] for name, record in cluster.records().items()}

@@ -181,7 +181,7 @@ def _references(
 
     explanation = "real training images scored like samples: the best that a generator can expect"
     if group.floor is None:
-        explanation = group.scored.floor_reason or "not measured"
+        explanation = (group.scored.floor_reason or "not measured").rstrip(".")
     untrained = "generators of all runs before the first step"
     found = [
         row("Floor: real against real", floor, explanation),

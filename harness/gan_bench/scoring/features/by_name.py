@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import bdtrc
 
 from gan_bench import data
 from gan_bench.data import Dataset
@@ -153,7 +152,7 @@ def _lenet(dataset: Dataset | None) -> tuple[Path, str | None]:
             f"There is no lenet for {label} (the built-in one is for digits): run "
             f"`gan-bench features train {label}` once, or score with --features inception."
             if dataset.classes > 1
-            else f"There is no lenet for {label}, which has no labels: score with --features "
+            else f"There is no lenet for {label}, which has only one class: score with --features "
             "inception or a model of your own."
         )
     path, facts = cached
@@ -169,6 +168,8 @@ def _no_better_than_chance(dataset: Dataset, facts: Mapping[str, Any]) -> str | 
     The binomial test compares its accuracy on the test split with that of always naming the
     largest class.
     """
+    from scipy.special import bdtrc  # takes a third of the time of importing this package
+
     labels = dataset.test.labels
     chance = float(np.bincount(labels).max()) / len(labels)
     accuracy = float(facts["accuracy"])
@@ -225,15 +226,15 @@ def train_classifier(
     Raises
     ------
     UsageError
-        The data set does not exist, or has no labels or too small images, PyTorch is missing, or
-        the classifier is no better than chance.
+        The data set does not exist, or has only one class or too small images, PyTorch is
+        missing, or the classifier is no better than chance.
     """
     dataset = data.load(name)
     label = data.label(dataset.name)
     if dataset.name in DIGITS:
         raise UsageError(f"The lenet of {label} comes with gan-bench; there is nothing to train.")
     if dataset.classes < 2:
-        raise UsageError(f"{label} has no labels, so no classifier can be trained on it.")
+        raise UsageError(f"{label} has only one class, so no classifier can be trained on it.")
     if min(dataset.train.images.shape[1:3]) < _SMALLEST_SIDE:
         raise UsageError(
             f"The images of {label} are too small for the classifier, which needs at least "

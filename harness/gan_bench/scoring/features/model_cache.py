@@ -14,6 +14,7 @@ from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.files import (
     cache_folders,
     file_sha256,
+    make_folder,
     writable_cache,
     write_atomically,
     write_json_atomically,
@@ -103,7 +104,7 @@ def make_model(
         facts["sha256"] = file_sha256(out)
         path = writable_cache() / _FEATURES / f"{name}.onnx"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             write_atomically(path, out.read_bytes())
             write_json_atomically(path.with_suffix(".json"), facts)
         except OSError as error:

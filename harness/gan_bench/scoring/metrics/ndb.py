@@ -1,9 +1,11 @@
 """NDB: the number of statistically different bins, with too many or too few samples."""
 
+import os
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2, vq
 from scipy.special import ndtri, rel_entr
@@ -11,6 +13,7 @@ from scipy.special import ndtri, rel_entr
 from gan_bench.results.scores import MetricValue
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics import MetricFamily, Side
+from gan_bench.scoring.reference_cache import ReferenceCache
 from gan_bench.streams import Stream, generator
 
 BINS = 100
@@ -104,17 +107,29 @@ class PixelBins(MetricFamily):
     word = "modes"
     needs = "pixels"
 
-    def __init__(self, *, seed: int) -> None:
+    def __init__(self, cache: ReferenceCache, *, seed: int) -> None:
         super().__init__(self.needs, ("ndb", "ndb_js"))
+        self._cache = cache
         self._seed = seed
         self._bins: Bins | None = None
 
     def compute(self, real: Side, fake: Side) -> list[MetricValue]:
         """Return two values; the first has the number of bins in its details."""
-        if self._bins is None:
-            self._bins = make_bins(real.images, seed=self._seed)
-        result = different_bins(self._bins, fake.images)
+        result = different_bins(self._bins_of(real.images), fake.images)
         return [
             self.value("ndb", result.different, real, fake, details={"bins": result.bins}),
             self.value("ndb_js", result.divergence, real, fake),
         ]
+
+    def _bins_of(self, real: ImageSet) -> Bins:
+        if self._bins is not None:
+            return self._bins
+        # Bins have the same bits only with the same libraries and architecture.
+        key = {
+            "images": f"{real.sha256} {real.selection} {real.shape}",
+            "bins": f"{BINS} of {_LARGEST_FIT} images, seed {self._seed}",
+            "runtime": f"numpy {np.__version__}, scipy {scipy.__version__}, {os.uname().machine}",
+        }
+        arrays = self._cache.arrays(key, lambda: vars(make_bins(real, seed=self._seed)))
+        self._bins = Bins(**arrays)
+        return self._bins

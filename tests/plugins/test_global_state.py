@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from gan_bench.streams import GlobalState, seeded
+from gan_bench.plugins.frameworks import GlobalState, seeded
 
 SEEDS = [0, 7, 2**32, 2**64 - 1]
 
