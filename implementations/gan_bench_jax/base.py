@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -15,11 +15,11 @@ from flax import nnx
 from jax import Array, lax
 from numpy.typing import NDArray
 
+from gan_bench.contract import named
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
-    TENSORS,
     Unsupported,
     Weights,
     check_labels,
@@ -27,6 +27,7 @@ from gan_bench.trainer import (
     is_given,
 )
 from gan_bench_jax.framework import deterministic_kernels
+from gan_bench_jax.names import canonical, in_layout
 
 # Parity needs float64, which JAX otherwise turns to float32. Dtypes are explicit everywhere.
 jax.config.update("jax_enable_x64", True)
@@ -35,15 +36,6 @@ jax.config.update("jax_enable_x64", True)
 # number of them, and kernels of other sizes round otherwise.
 _STEPS = 64
 _SAMPLE_BATCH = 128
-
-# What Flax calls otherwise, by layer.
-_SCALES = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
-_NAMES: dict[type[nnx.Module], dict[str, str]] = {
-    **dict.fromkeys((nnx.BatchNorm, nnx.GroupNorm, nnx.InstanceNorm), _SCALES),
-    **dict.fromkeys((nnx.LayerNorm, nnx.RMSNorm), _SCALES),
-    nnx.Embed: {"embedding": "embeddings"},
-    nnx.PReLU: {"negative_slope": "alpha"},
-}
 
 Draws = Mapping[str, Array]
 """What a step draws, by the recipe's name for it; ``latents`` are (count, batch, latent)."""
@@ -105,7 +97,7 @@ class JaxTrainer(ABC):
                 f"{type(self).__name__} has no {absent[0]}, which is in its recipe's networks: "
                 "build_networks has to set it."
             )
-        for _ in self._canonical_variables():
+        for _ in canonical(self, self._networks()):
             pass  # raises if a variable has no name
         self._take(nnx.state(self._parts()))
         self.images = jax.device_put(np.array(images), self.device)
@@ -200,7 +192,7 @@ class JaxTrainer(ABC):
         Further networks and the vectors of spectral normalisation, which a recipe does not have to
         know, stay as they are if ``weights`` lacks them.
         """
-        variables = {name: found for name, *found in self._canonical_variables()}
+        variables = dict(canonical(self, self._networks()))
         different = {
             name for name in variables.keys() ^ weights.keys() if name in weights or is_given(name)
         }
@@ -212,17 +204,17 @@ class JaxTrainer(ABC):
         for name, (variable, layer) in variables.items():
             if name not in weights:
                 continue
-            tensor = _canonical(layer, np.array(weights[name], variable.dtype))
+            tensor = in_layout(layer, np.array(weights[name], variable.dtype))
             if variable.shape != tensor.shape:
-                shape = _canonical(layer, np.empty(variable.shape)).shape
+                shape = in_layout(layer, np.empty(variable.shape)).shape
                 raise UsageError(f"{name} has the shape {shape}, not {weights[name].shape}.")
             variable.set_value(jax.device_put(tensor, self.device))
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
         """Return copies of every tensor of all networks, on the host."""
         return {
-            name: np.array(_canonical(layer, np.asarray(variable[...])), order="C")
-            for name, variable, layer in self._canonical_variables()
+            name: np.array(in_layout(layer, np.asarray(variable[...])), order="C")
+            for name, (variable, layer) in canonical(self, self._networks())
         }
 
     def save(self, path: Path) -> None:
@@ -273,47 +265,9 @@ class JaxTrainer(ABC):
         vars(self).update(parts)  # arrays that are attributes
 
     def _networks(self) -> dict[str, nnx.Module]:
-        found = {name: part for name, part in _named(vars(self)) if isinstance(part, nnx.Module)}
+        found = {name: part for name, part in named(vars(self)) if isinstance(part, nnx.Module)}
         first = {name: found[name] for name in ("generator", "discriminator") if name in found}
-        return first | {name: part for name, part in found.items() if name != "random"}
-
-    def _canonical_variables(self) -> Iterator[tuple[str, nnx.Variable[Array], nnx.Module]]:
-        """Yield every variable of the networks, with its layer, once, a tied one by its first name.
-
-        Raises
-        ------
-        UsageError
-            A variable has no name, or two have the same.
-        """
-        seen: set[int] = set()
-        for name, network in self._networks().items():
-            index = 0
-            found: dict[str, tuple[nnx.Variable[Array], nnx.Module]] = {}
-            for path, layer in _layers(network, name):
-                for attribute, variable in _variables(layer):
-                    if id(variable) in seen:
-                        continue
-                    seen.add(id(variable))
-                    tensor = self._tensor(layer, attribute)
-                    if tensor is None or tensor in found:
-                        raise UsageError(
-                            f"The tensor {path}.{attribute} of {type(self).__name__} has no name "
-                            "of its own among the weights; name it in the class's own_tensors, "
-                            f'such as own_tensors = {{"{attribute}": "scale"}}.'
-                        )
-                    found[tensor] = variable, layer
-                if isinstance(layer, nnx.SpectralNorm):
-                    continue  # its vector belongs to the layer in it, which is the next
-                for tensor, (variable, owner) in found.items():
-                    yield f"{name}.{index}.{tensor}", variable, owner
-                index += bool(found)
-                found = {}
-
-    def _tensor(self, layer: nnx.Module, attribute: str) -> str | None:
-        names = dict(zip(TENSORS, TENSORS, strict=True))
-        for kind, other in _NAMES.items():
-            names |= other if isinstance(layer, kind) else {}
-        return (names | self.own_tensors).get(attribute)
+        return first | found
 
 
 _OWN = frozenset({"images", "labels", "device", "seed"})
@@ -423,51 +377,6 @@ def _in_mode(network: nnx.Module, *, training: bool) -> nnx.Module:
         deterministic=True, use_running_average=not training, raise_if_not_found=False
     )
     return network
-
-
-def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``."""
-    for name, value in values.items():
-        if isinstance(value, list | tuple | nnx.List):
-            yield from _named({f"{name}_{index}": item for index, item in enumerate(value)})
-        elif isinstance(value, dict):
-            yield from _named({f"{name}_{key}": item for key, item in value.items()})
-        else:
-            yield name, value
-
-
-def _layers(layer: nnx.Module, path: str) -> Iterator[tuple[str, nnx.Module]]:
-    """Yield a layer and all layers in it, in the order in which their attributes were set."""
-    yield path, layer
-    for name, value in vars(layer).items():
-        inner = value if isinstance(value, list | tuple) else [value]
-        inner = list(value.values()) if isinstance(value, dict) else inner
-        for index, part in enumerate(inner):
-            if isinstance(part, nnx.Module):
-                yield from _layers(
-                    part, f"{path}.{name}" + (f".{index}" if part is not value else "")
-                )
-
-
-def _variables(layer: nnx.Module) -> Iterator[tuple[str, nnx.Variable[Array]]]:
-    """Yield a layer's own variables except random numbers' and counts."""
-    for name, value in vars(layer).items():
-        inner = value if isinstance(value, dict) else {name: value}
-        for key, variable in inner.items():
-            counts = isinstance(variable, nnx.RngState) or not (
-                isinstance(variable, nnx.Param) or getattr(variable, "ndim", 0)
-            )
-            if isinstance(variable, nnx.Variable) and not counts:
-                yield (key[-1] if isinstance(key, tuple) else key), variable
-
-
-def _canonical(layer: nnx.Module, tensor: NDArray[Any]) -> NDArray[Any]:
-    """Return a tensor in the canonical layout, or one in that layout in the layer's."""
-    if isinstance(layer, nnx.ConvTranspose) and tensor.ndim > 1:
-        if layer.transpose_kernel:
-            return tensor.swapaxes(-1, -2)
-        return np.flip(tensor, range(tensor.ndim - 2))  # it does not turn its kernel around
-    return tensor
 
 
 def _multiply_adds(jaxpr: Any) -> int:

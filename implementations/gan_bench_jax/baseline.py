@@ -1,6 +1,5 @@
 """jax-baseline: see `gan_bench_recipes.baseline`."""
 
-from functools import partial
 from typing import ClassVar
 
 from flax import nnx
@@ -21,23 +20,18 @@ class Baseline(SimultaneousTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        batch_norm = partial(
-            BatchNorm,
-            new_weight=recipe.batch_norm_new_weight,
-            epsilon=recipe.batch_norm_epsilon,
-            variance=recipe.batch_norm_variance,
-        )
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = nnx.Sequential(
             Dense(recipe.latent_size, 7 * 7 * 4 * channels, bias=False),
-            batch_norm(7 * 7 * 4 * channels),
+            BatchNorm(7 * 7 * 4 * channels, **norm),
             leaky_relu(slope),
             Reshape(7, 7, 4 * channels),
             ConvTranspose(4 * channels, 2 * channels, 5, 1, "same", bias=False),
-            batch_norm(2 * channels),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # 7 x 7
             leaky_relu(slope),
             ConvTranspose(2 * channels, channels, 5, 2, "same", bias=False),
-            batch_norm(channels),  # 14 x 14
+            BatchNorm(channels, **norm),  # 14 x 14
             leaky_relu(slope),
             ConvTranspose(channels, 1, 5, 2, "same", bias=False),
             tanh,  # 28 x 28
@@ -58,13 +52,7 @@ class Baseline(SimultaneousTrainer):
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""
         recipe = self.recipe
-        transformation = adam(
-            recipe.learning_rate,
-            recipe.beta1,
-            recipe.beta2,
-            recipe.adam_epsilon,
-            recipe.adam_epsilon_form,
-        )
+        transformation = adam(recipe.learning_rate, **recipe.adam)
         self.generator_optimiser = nnx.Optimizer(self.generator, transformation, wrt=nnx.Param)
         self.discriminator_optimiser = nnx.Optimizer(
             self.discriminator, transformation, wrt=nnx.Param

@@ -1,6 +1,5 @@
 """jax-dcgan: see `gan_bench_recipes.dcgan`."""
 
-from functools import partial
 from typing import ClassVar
 
 import jax
@@ -31,19 +30,14 @@ class Dcgan(JaxTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        batch_norm = partial(
-            BatchNorm,
-            new_weight=recipe.batch_norm_new_weight,
-            epsilon=recipe.batch_norm_epsilon,
-            variance=recipe.batch_norm_variance,
-        )
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = nnx.Sequential(
             PointToMap(recipe.latent_size, 2 * channels, 7),
-            batch_norm(2 * channels),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # 7 x 7
             jax.nn.relu,
             ConvTranspose(2 * channels, channels, 4, 2, 1, bias=False),
-            batch_norm(channels),  # 14 x 14
+            BatchNorm(channels, **norm),  # 14 x 14
             jax.nn.relu,
             ConvTranspose(channels, 1, 4, 2, 1, bias=False),
             tanh,  # 28 x 28
@@ -53,7 +47,7 @@ class Dcgan(JaxTrainer):
             Conv(1, channels, 4, 2, 1, bias=False),
             leaky_relu(slope),  # 14 x 14
             Conv(channels, 2 * channels, 4, 2, 1, bias=False),
-            batch_norm(2 * channels),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # 7 x 7
             leaky_relu(slope),
             MapToPoint(2 * channels, 1, 7),
             Reshape(),  # logits (batch,)
@@ -62,13 +56,7 @@ class Dcgan(JaxTrainer):
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""
         recipe = self.recipe
-        transformation = adam(
-            recipe.learning_rate,
-            recipe.beta1,
-            recipe.beta2,
-            recipe.adam_epsilon,
-            recipe.adam_epsilon_form,
-        )
+        transformation = adam(recipe.learning_rate, **recipe.adam)
         self.generator_optimiser = nnx.Optimizer(self.generator, transformation, wrt=nnx.Param)
         self.discriminator_optimiser = nnx.Optimizer(
             self.discriminator, transformation, wrt=nnx.Param

@@ -1,6 +1,5 @@
 """jax-decay: see `gan_bench_recipes.decay`."""
 
-from functools import partial
 from typing import ClassVar
 
 from flax import nnx
@@ -21,23 +20,18 @@ class Decay(SimultaneousTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        batch_norm = partial(
-            BatchNorm,
-            new_weight=recipe.batch_norm_new_weight,
-            epsilon=recipe.batch_norm_epsilon,
-            variance=recipe.batch_norm_variance,
-        )
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = nnx.Sequential(
             Dense(recipe.latent_size, 7 * 7 * 4 * channels, bias=False),
             Reshape(7, 7, 4 * channels),
-            batch_norm(4 * channels),
+            BatchNorm(4 * channels, **norm),
             leaky_relu(slope),  # 7 x 7
             ConvTranspose(4 * channels, 2 * channels, 4, 2, "same", bias=False),
-            batch_norm(2 * channels),
+            BatchNorm(2 * channels, **norm),
             leaky_relu(slope),  # 14 x 14
             ConvTranspose(2 * channels, channels, 4, 2, "same", bias=False),
-            batch_norm(channels),
+            BatchNorm(channels, **norm),
             leaky_relu(slope),  # 28 x 28
             ConvTranspose(channels, 1, 4, 1, "same"),
             tanh,  # 28 x 28
@@ -58,7 +52,6 @@ class Decay(SimultaneousTrainer):
     def build_optimisers(self) -> None:
         """Build one Adam for each network, each with its own decaying rate."""
         recipe, steps = self.recipe, self.planned_steps
-        values = recipe.beta1, recipe.beta2, recipe.adam_epsilon, recipe.adam_epsilon_form
         generator_rate = exponential_decay(
             recipe.generator_learning_rate,
             recipe.generator_decay_share * steps,
@@ -70,8 +63,8 @@ class Decay(SimultaneousTrainer):
             recipe.discriminator_decay_factor,
         )
         self.generator_optimiser = nnx.Optimizer(
-            self.generator, adam(generator_rate, *values), wrt=nnx.Param
+            self.generator, adam(generator_rate, **recipe.adam), wrt=nnx.Param
         )
         self.discriminator_optimiser = nnx.Optimizer(
-            self.discriminator, adam(discriminator_rate, *values), wrt=nnx.Param
+            self.discriminator, adam(discriminator_rate, **recipe.adam), wrt=nnx.Param
         )

@@ -1,6 +1,5 @@
 """jax-enhanced: see `gan_bench_recipes.enhanced`."""
 
-from functools import partial
 from typing import ClassVar
 
 from flax import nnx
@@ -20,29 +19,24 @@ class Enhanced(Baseline):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        batch_norm = partial(
-            BatchNorm,
-            new_weight=recipe.batch_norm_new_weight,
-            epsilon=recipe.batch_norm_epsilon,
-            variance=recipe.batch_norm_variance,
-        )
+        norm = recipe.batch_norm
         channels = recipe.generator_channels
         self.generator = nnx.Sequential(
             Dense(recipe.latent_size, 7 * 7 * 4 * channels, bias=False),
-            batch_norm(7 * 7 * 4 * channels),
+            BatchNorm(7 * 7 * 4 * channels, **norm),
             leaky_relu(slope),
             Reshape(7, 7, 4 * channels),
             ConvTranspose(4 * channels, 2 * channels, 5, 1, "same", bias=False),
-            batch_norm(2 * channels),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # 7 x 7
             leaky_relu(slope),
             Conv(2 * channels, 2 * channels, 3, 1, "same", bias=False),
-            batch_norm(2 * channels),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # 7 x 7
             leaky_relu(slope),
             ConvTranspose(2 * channels, channels, 5, 2, "same", bias=False),
-            batch_norm(channels),  # 14 x 14
+            BatchNorm(channels, **norm),  # 14 x 14
             leaky_relu(slope),
             Conv(channels, channels, 3, 1, "same", bias=False),
-            batch_norm(channels),  # 14 x 14
+            BatchNorm(channels, **norm),  # 14 x 14
             leaky_relu(slope),
             ConvTranspose(channels, 1, 5, 2, "same", bias=False),
             tanh,  # 28 x 28

@@ -18,7 +18,7 @@ Rate = float | Callable[[Array], Array]
 
 @cache
 def adam(
-    rate: Rate, beta1: float, beta2: float, epsilon: float, form: Literal["after", "before"]
+    rate: Rate, beta1: float, beta2: float, epsilon: float, epsilon_form: Literal["after", "before"]
 ) -> optax.GradientTransformation:
     """Return Adam with its epsilon where the recipe has it.
 
@@ -30,7 +30,7 @@ def adam(
         gradient: optax.Updates, state: optax.ScaleByAdamState, parameters: object = None
     ) -> tuple[optax.Updates, optax.ScaleByAdamState]:
         added = epsilon
-        if form == "before":
+        if epsilon_form == "before":
             dtype = jax.tree.leaves(gradient)[0].dtype
             added = (epsilon / jnp.sqrt(1 - beta2 ** (state.count + 1))).astype(dtype)
         return optax.scale_by_adam(beta1, beta2, added).update(gradient, state)

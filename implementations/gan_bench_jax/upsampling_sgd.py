@@ -27,12 +27,7 @@ class UpsamplingSgd(JaxTrainer):
             Dense(recipe.latent_size, units),
             tanh,
             Dense(units, 7 * 7 * 2 * channels),
-            BatchNorm(
-                7 * 7 * 2 * channels,
-                new_weight=recipe.batch_norm_new_weight,
-                epsilon=recipe.batch_norm_epsilon,
-                variance=recipe.batch_norm_variance,
-            ),
+            BatchNorm(7 * 7 * 2 * channels, **recipe.batch_norm),
             tanh,
             Reshape(7, 7, 2 * channels),
             UpSampling(2),
