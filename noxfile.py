@@ -59,7 +59,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def promises(session: nox.Session) -> None:
-    """Run the tests that take longer, in `make test`'s environment: Slurm, kills, all implementations.
+    """Run the tests that take minutes, in the environment of `make test`: Slurm, kills, and more.
 
     A second environment of all frameworks would take minutes to install.
     """
