@@ -51,17 +51,12 @@ def canonical(trainer: Any, networks: Mapping[str, nnx.Module]) -> Iterator[tupl
                 if id(value) in seen:
                     continue
                 seen.add(id(value))
-                if not isinstance(value, nnx.Variable):
-                    raise UsageError(
-                        f"{path}.{attribute} of {type(trainer).__name__} is an array, which no "
-                        "optimiser trains; make it an nnx.Param or another nnx.Variable, or a "
-                        "NumPy array if it is a constant."
-                    )
                 if tensor is None or tensor in found:
                     raise UsageError(
                         f"The tensor {path}.{attribute} of {type(trainer).__name__} has no name "
                         "of its own among the weights; name it in the class's own_tensors, "
-                        f'such as own_tensors = {{"{attribute}": "scale"}}.'
+                        f'such as own_tensors = {{"{attribute}": "scale"}}, or make it a plain '
+                        "array if it is a constant."
                     )
                 found[tensor] = value, layer
             if isinstance(layer, nnx.SpectralNorm):
@@ -97,7 +92,7 @@ def _refuse_beside(trainer: object, path: str, value: object, known: set[int]) -
 
 def _named_tensors(
     layer: nnx.Module, own_names: Mapping[str, str]
-) -> Iterator[tuple[str, str | None, Any]]:
+) -> Iterator[tuple[str, str | None, nnx.Variable[Array]]]:
     """Yield attribute, canonical name if there is one, and variable of a layer's variables."""
     names: dict[str, str] = {}
     for kind, of_kind in _NAMES.items():
@@ -106,18 +101,17 @@ def _named_tensors(
     for attribute, value in vars(layer).items():
         inner = value.items() if isinstance(value, dict) else [(attribute, value)]
         for key, variable in inner:
-            if not isinstance(variable, nnx.Variable | Array) or _counts(variable):
-                continue
-            last = key[-1] if isinstance(key, tuple) else key
-            yield last, names.get(last), variable
+            if isinstance(variable, nnx.Variable) and not _counts(variable):
+                last = key[-1] if isinstance(key, tuple) else key
+                yield last, names.get(last), variable
 
 
-def _counts(value: nnx.Variable[Array] | Array) -> bool:
-    """Tell whether a value is no tensor: a random state, a counter, a scale of the last pass."""
-    if isinstance(value, nnx.Param):
+def _counts(variable: nnx.Variable[Array]) -> bool:
+    """Tell whether it is no tensor: a random state, a counter, a scale of the last pass."""
+    if isinstance(variable, nnx.Param):
         return False
-    is_number = jnp.issubdtype(value.dtype, jnp.floating)
-    return isinstance(value, nnx.RngState) or not (value.ndim and is_number)
+    is_number = jnp.issubdtype(variable.dtype, jnp.floating)
+    return isinstance(variable, nnx.RngState) or not (variable.ndim and is_number)
 
 
 def _layers(layer: nnx.Module, path: str) -> Iterator[tuple[str, nnx.Module]]:
