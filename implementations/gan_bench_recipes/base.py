@@ -42,6 +42,7 @@ _NARROW = 8
 _COMPILATION = {
     "torch": "none on a CPU; on a GPU a step in float32 is one CUDA graph",
     "keras": "a step is one TensorFlow graph, on a GPU compiled by XLA",
+    "jax": "the steps of a chunk are one loop, compiled by XLA",
 }
 
 
