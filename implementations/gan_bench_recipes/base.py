@@ -1,13 +1,13 @@
 """What recipes share whose networks are lists of layers."""
 
 from abc import abstractmethod
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import ImageShape, Recipe
 from gan_bench.streams import Stream, generator
 from gan_bench_recipes.layers import Network
 
@@ -38,6 +38,9 @@ def hyperparameter(default: Any, description: str, origin: str, **constraints: A
 _NARROW = 8
 """Channels and units of the recipe on which the conformance suite tries each field."""
 
+_SMALLEST_SIDE = 16
+"""Pixels; the smallest maps, a quarter of it, still have more than one place for a kernel."""
+
 _COMPILATION = {
     "torch": "none on a CPU; on a GPU a step in float32 is one CUDA graph",
     "keras": "a step is one TensorFlow graph, on a GPU compiled by XLA",
@@ -45,12 +48,24 @@ _COMPILATION = {
 
 
 class LayeredRecipe(Recipe):
-    """A recipe that states its networks once, as layers, for 28 x 28 grey images."""
+    """A recipe that states its networks once, as layers that follow from the images' shape."""
+
+    example_shape: ClassVar[ImageShape] = (28, 28, 1)
 
     latent_size: int = hyperparameter(100, "dimensions of a latent vector", "source", ge=1)
     latent_distribution: Literal["normal", "uniform"] = hyperparameter(
         "normal", "N(0, I), or uniform in [-1, 1)", "chosen"
     )
+
+    @property
+    def side(self) -> int:
+        """Height and width of the images, in pixels."""
+        return self.image_shape[0]
+
+    @property
+    def image_channels(self) -> int:
+        """Channels of the images."""
+        return self.image_shape[2]
 
     @abstractmethod
     def generator(self) -> Network:
@@ -106,11 +121,13 @@ class LayeredRecipe(Recipe):
 
     def cannot_make(self, height: int, width: int, channels: int) -> str | None:
         """Return why the recipe cannot make such images, or None if it can."""
-        if (height, width, channels) == (28, 28, 1):
+        is_square = height == width and height >= _SMALLEST_SIDE and height % 4 == 0
+        if is_square and channels in (1, 3):
             return None
         return (
-            f"{self.name} makes 28 x 28 images with 1 channel, its layers fit no other size; "
-            f"these are {height} x {width} with {channels}"
+            f"{self.name} makes square images with 1 or 3 channels whose side is a multiple of 4 "
+            f"from {_SMALLEST_SIDE} on, because its layers halve the side twice; these are "
+            f"{height} x {width} with {channels}"
         )
 
     def discriminator_update(self) -> int:
