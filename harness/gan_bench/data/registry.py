@@ -224,7 +224,7 @@ def _source(name: str) -> DatasetSource:
         return FolderDataset(FolderName.parse(name))
     text, pairs = split_options(name)
     if pairs and text in SOURCES:
-        otherwise = f"there is {', '.join(_OPTIONS)}."
+        otherwise = f"its option is pad=SIZE, such as {text},pad=64."
         options = checked_options(name, pairs, _OPTIONS, f"The data set {text}", otherwise)
         return PaddedDataset(SOURCES[text], parse_size(options["pad"], "pad"))
     if is_folder(Path(name)):
