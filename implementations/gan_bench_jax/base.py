@@ -362,11 +362,6 @@ def _outputs(graph: Any, state: State, training: bool, entering: Array, *labels:
     return _in_mode(network, training=training)(_cast(entering, _dtype(network)), *labels)
 
 
-def cross_entropy(logits: Array, real: bool) -> Array:
-    """Return the binary cross-entropy of sigmoid(logits) with the target 1 or 0, batch mean."""
-    return jax.nn.softplus(-logits if real else logits).mean()
-
-
 def mean_probability(logits: Array) -> Array:
     """Return the batch mean of sigmoid(logits)."""
     return jax.nn.sigmoid(logits).mean()

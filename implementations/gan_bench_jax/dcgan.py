@@ -7,7 +7,7 @@ from flax import nnx
 from jax import Array
 from jax.numpy import tanh
 
-from gan_bench_jax.base import Draws, JaxTrainer, cross_entropy, mean_probability
+from gan_bench_jax.base import Draws, JaxTrainer, mean_probability
 from gan_bench_jax.layers import (
     BatchNorm,
     Conv,
@@ -17,6 +17,7 @@ from gan_bench_jax.layers import (
     Reshape,
     leaky_relu,
 )
+from gan_bench_jax.losses import cross_entropy
 from gan_bench_jax.optimisers import adam
 from gan_bench_recipes import dcgan
 

@@ -6,8 +6,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from gan_bench_jax.base import Draws, cross_entropy, mean_probability
+from gan_bench_jax.base import Draws, mean_probability
 from gan_bench_jax.dcgan import Dcgan
+from gan_bench_jax.losses import cross_entropy
 from gan_bench_recipes import dcgan_3g
 
 

@@ -3,7 +3,8 @@
 from flax import nnx
 from jax import Array
 
-from gan_bench_jax.base import Draws, JaxTrainer, cross_entropy, mean_probability
+from gan_bench_jax.base import Draws, JaxTrainer, mean_probability
+from gan_bench_jax.losses import cross_entropy
 
 
 class SimultaneousTrainer(JaxTrainer):

@@ -7,8 +7,9 @@ from flax import nnx
 from jax import Array
 from jax.numpy import tanh
 
-from gan_bench_jax.base import Draws, JaxTrainer, cross_entropy, mean_probability
+from gan_bench_jax.base import Draws, JaxTrainer, mean_probability
 from gan_bench_jax.layers import BatchNorm, Conv, Dense, MaxPooling, Reshape, UpSampling
+from gan_bench_jax.losses import cross_entropy
 from gan_bench_jax.optimisers import sgd
 from gan_bench_recipes import upsampling_sgd
 

@@ -29,7 +29,7 @@ BY_HAND = [
 ]
 FRAMEWORKS = [
     pytest.param(name, marks=[getattr(pytest.mark, name), pytest.mark.process])  # for the import
-    for name in ("torch", "keras")
+    for name in ("torch", "keras", "jax")
 ]
 IMAGE = (3, 2, 1)
 
@@ -91,7 +91,38 @@ class Keras:
         return logits
 
 
-ADAPTERS = {"torch": Torch, "keras": Keras}
+class Jax:
+    """JAX's losses, of NumPy arrays in float64 and compiled."""
+
+    def __init__(self):
+        self.jax = pytest.importorskip("jax")
+        importlib.import_module("gan_bench_jax.base")  # switches float64 on
+        self.losses = importlib.import_module("gan_bench_jax.losses")
+
+    def gradients(self, function, *arrays):
+        """Return a function's value and its gradients."""
+        differentiated = self.jax.value_and_grad(function, argnums=range(len(arrays)))
+        value, found = self.jax.jit(differentiated)(*map(self.array, arrays))
+        return value.item(), [*map(np.asarray, found)]
+
+    def array(self, values):
+        return self.jax.numpy.asarray(values, float)
+
+    def discriminator(self, first, last):
+        from flax import nnx
+
+        class Discriminator(nnx.Module):
+            def __init__(self):
+                self.first, self.last = nnx.Param(first), nnx.Param(last)
+
+            def __call__(self, images, *labels):
+                flat = images.reshape(len(images), -1)
+                return nnx.tanh(flat @ self.first[...]) @ self.last[...] * (1 + sum(labels))
+
+        return Discriminator()
+
+
+ADAPTERS = {"torch": Torch, "keras": Keras, "jax": Jax}
 
 
 @pytest.fixture(params=FRAMEWORKS)
@@ -250,6 +281,27 @@ def test_convolutions_train_alike_with_penalties(name):
     pytest.importorskip("torch")
     pytest.importorskip("tensorflow")
     same(trained(penalised.in_keras()[name]), trained(penalised.in_torch()[name]))
+
+
+@pytest.mark.torch
+@pytest.mark.jax
+@pytest.mark.process
+@pytest.mark.parametrize("name", ["wasserstein", "relativistic"])
+def test_convolutions_of_jax_train_alike_with_penalties(name):
+    pytest.importorskip("torch")
+    pytest.importorskip("jax")
+    same(trained(penalised.in_jax()[name]), trained(penalised.in_torch()[name]))
+
+
+@pytest.mark.jax
+@pytest.mark.process
+@pytest.mark.parametrize("name", ["wasserstein", "relativistic"])
+def test_a_discriminator_in_jax_may_have_dropout(name):
+    pytest.importorskip("jax")
+    masks = [trained(penalised.in_jax()[name], dropout=rate)[0] for rate in (0.5, 0)]
+    for loss, values in masks[0].items():
+        assert np.isfinite(values).all()
+        assert (values != masks[1][loss]).any(), loss
 
 
 @pytest.mark.keras

@@ -120,3 +120,69 @@ def in_keras():
             return {"generator": made, "discriminator": loss, "r1": r1, "r2": r2}
 
     return {"wasserstein": Wasserstein, "relativistic": Relativistic}
+
+
+def in_jax():
+    """Return a trainer for each recipe."""
+    from flax import nnx
+
+    from gan_bench_jax.decay import Decay
+    from gan_bench_jax.losses import (
+        gradient_penalty,
+        relativistic,
+        wasserstein,
+        zero_centred_penalty,
+    )
+
+    class Wasserstein(Decay):
+        recipe_class = WassersteinRecipe
+
+        def update(self, real, draws):
+            (images,), mix, noise = real, draws["mix"][0], draws["latents"][0]
+            fakes, towards_generator = nnx.vjp(
+                lambda generator: generator(noise), self.generator, graph=False
+            )
+
+            def discriminator_loss(discriminator):
+                penalty = gradient_penalty(discriminator, images, fakes, mix)
+                on_real = wasserstein(discriminator(images), True)
+                on_fake = wasserstein(discriminator(fakes), False)
+                return on_real + on_fake + WEIGHT * penalty, penalty
+
+            both = nnx.value_and_grad(discriminator_loss, has_aux=True)(self.discriminator)
+            (loss, penalty), gradient = both
+            self.discriminator_optimiser.update(self.discriminator, gradient)
+
+            def generator_loss(fakes, discriminator):
+                return wasserstein(discriminator(fakes), True)
+
+            made, gradient = nnx.value_and_grad(generator_loss)(fakes, self.discriminator)
+            self.generator_optimiser.update(self.generator, *towards_generator(gradient))
+            return {"generator": made, "discriminator": loss, "gradient_penalty": penalty}
+
+    class Relativistic(Decay):
+        recipe_class = RelativisticRecipe
+
+        def update(self, real, draws):
+            (images,), noise = real, draws["latents"][0]
+            fakes, towards_generator = nnx.vjp(
+                lambda generator: generator(noise), self.generator, graph=False
+            )
+
+            def discriminator_loss(discriminator):
+                on_real, r1 = zero_centred_penalty(discriminator, images)
+                on_fake, r2 = zero_centred_penalty(discriminator, fakes)
+                return relativistic(on_real, on_fake) + WEIGHT * (r1 + r2), (r1, r2)
+
+            both = nnx.value_and_grad(discriminator_loss, has_aux=True)(self.discriminator)
+            (loss, (r1, r2)), gradient = both
+            self.discriminator_optimiser.update(self.discriminator, gradient)
+
+            def generator_loss(fakes, discriminator):
+                return relativistic(discriminator(fakes), discriminator(images))
+
+            made, gradient = nnx.value_and_grad(generator_loss)(fakes, self.discriminator)
+            self.generator_optimiser.update(self.generator, *towards_generator(gradient))
+            return {"generator": made, "discriminator": loss, "r1": r1, "r2": r2}
+
+    return {"wasserstein": Wasserstein, "relativistic": Relativistic}
