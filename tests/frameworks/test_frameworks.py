@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import COMMAND_TIMEOUT_S, KILLS_ONCE, same_bits
+from bench import KILLS_ONCE, same_bits
 from gan_bench.plan import RunSpec
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
