@@ -18,6 +18,8 @@ _violations: list[str] = []
 def _check(event, arguments):
     if not _running:
         return
+    if event in STARTS and str(arguments[0]).endswith("ldconfig"):
+        return  # an import looks for a library
     if event in STARTS:
         marker, deed = "process", f"started a process ({event}, {arguments[:1]})"
     elif event == "import" and arguments[0] in FRAMEWORKS:
