@@ -18,9 +18,9 @@ _violations: list[str] = []
 def _check(event, arguments):
     if not _running:
         return
-    if event in STARTS and str(arguments[0]).endswith("ldconfig"):
-        return  # an import looks for a library
     if event in STARTS:
+        if any(_running[-1].get_closest_marker(name) for name in FRAMEWORKS.values()):
+            return  # importing a framework starts processes, such as ldconfig
         marker, deed = "process", f"started a process ({event}, {arguments[:1]})"
     elif event == "import" and arguments[0] in FRAMEWORKS:
         marker, deed = FRAMEWORKS[arguments[0]], f"imported {arguments[0]}"
