@@ -251,10 +251,10 @@ def test_a_discriminator_without_any_gradient_has_a_finite_penalty(framework):
 STEPS = 3
 
 
-def trained(trainer_class, **options):
+def trained(trainer_class):
     """Return the losses and the weights after some steps in float64."""
     recipe = trainer_class.recipe_class(batch_size=4, latent_size=12, dtype="float64")
-    recipe = recipe.smaller().without_dropout().model_copy(update=options)
+    recipe = recipe.smaller().without_dropout()
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)
     labels = np.zeros(50, np.int64)
     trainer = trainer_class(recipe, images, labels, device="cpu", planned_steps=STEPS, seed=0)
@@ -265,7 +265,7 @@ def trained(trainer_class, **options):
 
 def same(found, expected):
     losses, weights = found
-    assert list(losses) == list(expected[0])
+    assert losses.keys() == expected[0].keys()
     for loss, values in losses.items():
         np.testing.assert_allclose(values, expected[0][loss], rtol=1e-9, err_msg=loss)
     assert weights.keys() == expected[1].keys()
@@ -286,6 +286,7 @@ def test_convolutions_train_alike_with_penalties(name):
 @pytest.mark.torch
 @pytest.mark.jax
 @pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wasserstein", "relativistic"])
 def test_convolutions_of_jax_train_alike_with_penalties(name):
     pytest.importorskip("torch")
@@ -295,13 +296,25 @@ def test_convolutions_of_jax_train_alike_with_penalties(name):
 
 @pytest.mark.jax
 @pytest.mark.process
-@pytest.mark.parametrize("name", ["wasserstein", "relativistic"])
-def test_a_discriminator_in_jax_may_have_dropout(name):
-    pytest.importorskip("jax")
-    masks = [trained(penalised.in_jax()[name], dropout=rate)[0] for rate in (0.5, 0)]
-    for loss, values in masks[0].items():
-        assert np.isfinite(values).all()
-        assert (values != masks[1][loss]).any(), loss
+def test_a_discriminator_in_jax_may_have_a_state_that_changes():
+    framework = Jax()
+    from flax import nnx
+
+    class Discriminator(nnx.Module):
+        def __init__(self):
+            self.dropout = nnx.Dropout(0.5, rngs=nnx.Rngs(0))
+
+        def __call__(self, images):
+            return self.dropout(images).sum((1, 2, 3))
+
+    def twice(discriminator):
+        images = framework.array(np.ones((8, *IMAGE)))
+        first, _ = framework.losses.zero_centred_penalty(discriminator, images)
+        second, _ = framework.losses.zero_centred_penalty(discriminator, images)
+        return (first + second).sum(), (first, second)
+
+    (_, (first, second)), _ = nnx.value_and_grad(twice, has_aux=True)(Discriminator())
+    assert (first != second).any()  # by other masks
 
 
 @pytest.mark.keras

@@ -405,6 +405,7 @@ def test_torch_drops_after_every_convolution_of_the_discriminator(name):
 
 
 @pytest.mark.keras
+@pytest.mark.process  # a framework's import may start one
 @pytest.mark.parametrize("name", ["baseline", "enhanced", "decay"])
 def test_keras_drops_after_every_convolution_of_the_discriminator(name):
     pytest.importorskip("tensorflow")
