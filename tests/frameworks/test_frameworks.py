@@ -109,7 +109,7 @@ def test_one_trains_on_images_of_other_sizes(bench, name):
         assert spec.image_shape == shape
         recipe = load_trainer(registered()[name]).recipe_class().for_images(shape)
         assert spec.parameters == recipe.parameter_counts()
-        with np.load(max((folder / "samples").glob("*.npz"))) as kept:
+        with np.load(max((folder / "snapshots").glob("*.npz"))) as kept:
             (array,) = kept.values()
         assert array.shape[1:] == shape
 
