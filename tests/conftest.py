@@ -23,8 +23,9 @@ with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
 
-pytest_plugins = ("bench", "kills", "true_markers", "written_report")
+pytest_plugins = ("bench", "kills", "true_markers")
 """Named here, their assertions are rewritten, too."""
+pytest.register_assert_rewrite("written_report")  # imports much, and only some tests need it
 
 
 def pytest_configure(config):
@@ -46,7 +47,7 @@ STARTING = frozenset({"bench", "cluster", "original", "prepared", "trained"})
 
 def pytest_collection_modifyitems(items):
     """Mark what starts processes; skip what needs a framework or GPU that is not there."""
-    needed = {"torch": "torch", "keras": "tensorflow"}
+    needed = {"torch": "torch", "keras": "tensorflow", "jax": "jax"}
     for item in items:
         if not STARTING.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.process)

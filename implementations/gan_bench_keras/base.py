@@ -337,13 +337,6 @@ class KerasTrainer(ABC):
         }
 
 
-def cross_entropy(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """Return the binary cross-entropy of sigmoid(logits) with the target 1 or 0, batch mean."""
-    # Not sigmoid_cross_entropy_with_logits: its gradient is a sum of several terms, the order of
-    # which TensorFlow's AddN leaves to the threads' timing.
-    return tf.reduce_mean(tf.nn.softplus(-logits if real else logits))
-
-
 def descend(
     tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model, optimiser: keras.Optimizer
 ) -> None:

@@ -4,8 +4,9 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from gan_bench_keras.base import cross_entropy, descend
+from gan_bench_keras.base import descend
 from gan_bench_keras.dcgan import Dcgan
+from gan_bench_keras.losses import cross_entropy
 from gan_bench_recipes import dcgan_3g
 
 

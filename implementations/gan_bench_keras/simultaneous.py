@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from gan_bench_keras.base import KerasTrainer, cross_entropy, differentiate
+from gan_bench_keras.base import KerasTrainer, differentiate
+from gan_bench_keras.losses import cross_entropy
 
 
 class SimultaneousTrainer(KerasTrainer):

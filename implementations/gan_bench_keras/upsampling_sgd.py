@@ -6,8 +6,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from gan_bench_keras.base import KerasTrainer, cross_entropy, descend
+from gan_bench_keras.base import KerasTrainer, descend
 from gan_bench_keras.layers import BatchNorm
+from gan_bench_keras.losses import cross_entropy
 from gan_bench_keras.optimisers import sgd
 from gan_bench_recipes import upsampling_sgd
 

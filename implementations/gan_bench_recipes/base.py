@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gan_bench.recipe import ImageShape, Recipe
+from gan_bench.recipe import Draw, ImageShape, Recipe
 from gan_bench.streams import Stream, generator
 from gan_bench_recipes.layers import Network
+from gan_bench_recipes.losses import Loss, NonSaturating
 
 
 def hyperparameter(default: Any, description: str, origin: str, **constraints: Any) -> Any:
@@ -44,6 +45,7 @@ _SMALLEST_SIDE = 16
 _COMPILATION = {
     "torch": "none on a CPU; on a GPU a step in float32 is one CUDA graph",
     "keras": "a step is one TensorFlow graph, on a GPU compiled by XLA",
+    "jax": "the steps of a chunk are one loop, compiled by XLA",
 }
 
 
@@ -52,10 +54,17 @@ class LayeredRecipe(Recipe):
 
     example_shape: ClassVar[ImageShape] = (28, 28, 1)
 
+    loss: ClassVar[type[Loss]] = NonSaturating
+    """The loss, from which cost and further draws follow; its ``losses`` are the recipe's."""
+
     latent_size: int = hyperparameter(100, "dimensions of a latent vector", "source", ge=1)
     latent_distribution: Literal["normal", "uniform"] = hyperparameter(
         "normal", "N(0, I), or uniform in [-1, 1)", "chosen"
     )
+
+    def draws(self) -> dict[str, Draw]:
+        """Return what is random in a step, by name: the latents, and what the loss needs."""
+        return super().draws() | self.loss.draws(self.real_batches_per_step)
 
     @property
     def side(self) -> int:
@@ -113,7 +122,7 @@ class LayeredRecipe(Recipe):
         """Return what is pinned and no field: the arithmetic's forms, by what they concern."""
         return {
             "images": "x / 127.5 - 1, and back by clip(round(127.5 (x + 1)), 0, 255)",
-            "losses": "binary cross-entropy from logits, batch means; generator non-saturating",
+            "losses": cls.loss.convention,
             "flatten": "NHWC order in every framework",
             "initial weights": "drawn by the recipe, not by a framework",
             "compilation": _COMPILATION.get(framework, "as the implementation chooses"),
@@ -132,17 +141,14 @@ class LayeredRecipe(Recipe):
 
     def discriminator_update(self) -> int:
         """Return the multiply-adds, for one real image and one fake, of a discriminator update."""
-        discriminator = self.discriminator()
-        return 2 * (discriminator.forward() + discriminator.gradients())
+        return self.loss.discriminator_update(self.discriminator())
 
     def generator_update(self) -> int:
         """Return those, for one fake, of a generator update through the discriminator.
 
         Without the pass through the generator, which may serve several updates.
         """
-        discriminator = self.discriminator()
-        through = discriminator.forward() + discriminator.gradient_towards_input()
-        return through + self.generator().gradients()
+        return self.loss.generator_update(self.discriminator()) + self.generator().gradients()
 
     def _networks(self) -> dict[str, Network]:
         return {"generator": self.generator(), "discriminator": self.discriminator()}

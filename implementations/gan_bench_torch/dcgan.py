@@ -5,8 +5,9 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from gan_bench_recipes import dcgan
-from gan_bench_torch.base import TorchTrainer, cross_entropy, descend
+from gan_bench_torch.base import TorchTrainer, descend
 from gan_bench_torch.layers import BatchNorm, MapToPoint, PointToMap, leaky_relu
+from gan_bench_torch.losses import cross_entropy
 from gan_bench_torch.optimisers import Adam
 
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from gan_bench_recipes import dcgan_3g
-from gan_bench_torch.base import cross_entropy, descend
+from gan_bench_torch.base import descend
 from gan_bench_torch.dcgan import Dcgan
+from gan_bench_torch.losses import cross_entropy
 
 
 class Dcgan3g(Dcgan):

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gan_bench_torch.base import TorchTrainer, cross_entropy, differentiate
+from gan_bench_torch.base import TorchTrainer, differentiate
+from gan_bench_torch.losses import cross_entropy
 
 
 class SimultaneousTrainer(TorchTrainer):

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from gan_bench_recipes import upsampling_sgd
-from gan_bench_torch.base import TorchTrainer, cross_entropy, descend
+from gan_bench_torch.base import TorchTrainer, descend
 from gan_bench_torch.layers import BatchNorm, Flatten, SameConv2d, Unflatten
+from gan_bench_torch.losses import cross_entropy
 from gan_bench_torch.optimisers import sgd
 
 
