@@ -11,13 +11,13 @@ from bench import ROOT
 from gan_bench.data import Split
 from gan_bench.errors import UsageError
 from gan_bench.parity.certify import Pair, Setup, certify, observed, observer, pairs
+from gan_bench.parity.child import Observation
 from gan_bench.parity.compare import (
     PairedRunComparison,
     compare_forward,
     compare_held,
     compare_step,
 )
-from gan_bench.parity.child import Observation
 from gan_bench.parity.messages import (
     TEN_STEPS,
     Message,
