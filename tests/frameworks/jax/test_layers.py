@@ -150,13 +150,8 @@ def test_upsampling_and_pooling_are_pytorchs():
 @pytest.mark.parametrize("recipe", [TorchArithmetic(), KerasArithmetic()], ids=["torch", "keras"])
 @pytest.mark.parametrize("shape", [(8, 3), (4, 5, 5, 3)])
 def test_batch_norm_is_pytorchs(recipe, shape):
-    layer = layers.BatchNorm(
-        3,
-        new_weight=recipe.batch_norm_new_weight,
-        epsilon=recipe.batch_norm_epsilon,
-        variance=recipe.batch_norm_variance,
-    )
-    twin = torchs.BatchNorm(3, recipe).double()
+    layer = layers.BatchNorm(3, **recipe.batch_norm)
+    twin = torchs.BatchNorm(3, **recipe.batch_norm).double()
     for training in (True, True, False):
         layer.use_running_average = not training
         twin.train(training)
