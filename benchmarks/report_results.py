@@ -199,7 +199,7 @@ class _ResultsWriter:
 
     def describe(self, framework: str, recipe: str) -> Description:
         """Return the real description; a third party gets that of its twin under another name."""
-        shape = self.dataset.train.images.shape[1:]
+        shape = self.dataset.train.image_shape
         description = describe(f"{framework if framework in OWN else OWN[0]}-{recipe}", {}, shape)
         if framework in OWN:
             return description
@@ -219,7 +219,6 @@ class _ResultsWriter:
             train_images=train_images,
             recipe_epochs=description.epochs,
         )
-        height, width, channels = self.dataset.train.images.shape[1:]
         framework = description.implementation.framework
         versions = {"python": "3.11.7", "gan-bench": "0.1.0", "numpy": "2.4.6"}
         return RunSpec(
@@ -231,7 +230,7 @@ class _ResultsWriter:
             data_sha256=self.dataset.sha256,
             train_splits=description.train_splits,
             train_images=train_images,
-            image_shape=(height, width, channels),
+            image_shape=self.dataset.train.image_shape,
             preset="standard",
             budget=self.preset.budget,
             steps=steps,
@@ -286,7 +285,7 @@ class _ResultsWriter:
                 for description, spec in twins
             )
             certificate = _certificate(recipe, parties, twins[0][1])
-            certificate.write_in(self.results)
+            certificate.write_in(self.results, twins[0][0].example_shape)
             ids |= {party.name: certificate.id for party in parties}
         return ids
 

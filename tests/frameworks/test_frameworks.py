@@ -11,7 +11,7 @@ import pytest
 from bench import KILLS_ONCE, same_bits
 from gan_bench.plan import RunSpec
 from gan_bench.plugins.loader import load_trainer
-from gan_bench.plugins.registry import registered
+from gan_bench.plugins.registry import recipe_entry_point, registered
 from image_folder import write_images
 
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
@@ -97,6 +97,7 @@ def test_killed_in_the_middle_it_ends_in_the_bits_of_a_calm_run(bench, plugin, n
     [
         pytest.param("torch-dcgan", marks=pytest.mark.torch),
         pytest.param("keras-decay", marks=pytest.mark.keras),
+        pytest.param("jax-upsampling-sgd", marks=pytest.mark.jax),
     ],
 )
 def test_one_trains_on_images_of_other_sizes(bench, name):
@@ -113,9 +114,9 @@ def test_one_trains_on_images_of_other_sizes(bench, name):
         (folder,) = bench.run_folders(str(results))
         spec = RunSpec.read(folder / "spec.json")
         assert spec.image_shape == shape
-        recipe = load_trainer(registered()[name]).recipe_class().for_images(shape)
+        recipe = recipe_entry_point(spec.implementation.recipe).load()().for_images(shape)
         assert spec.parameters == recipe.parameter_counts()
-        with np.load(max((folder / "samples").glob("*.npz"))) as kept:
+        with np.load(max((folder / "snapshots").glob("*.npz"))) as kept:
             (array,) = kept.values()
         assert array.shape[1:] == shape
 

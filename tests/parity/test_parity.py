@@ -8,15 +8,23 @@ import psutil
 import pytest
 
 from bench import ROOT
+from gan_bench.data import Split
 from gan_bench.errors import UsageError
 from gan_bench.parity.certify import Pair, Setup, certify, observed, observer, pairs
+from gan_bench.parity.child import Observation
 from gan_bench.parity.compare import (
     PairedRunComparison,
     compare_forward,
     compare_held,
     compare_step,
 )
-from gan_bench.parity.messages import Message, measured_steps, perturbed
+from gan_bench.parity.messages import (
+    TEN_STEPS,
+    Message,
+    ObserveRequest,
+    measured_steps,
+    perturbed,
+)
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plan import Budget, RunSpec
 from gan_bench.plugins.loader import describe_here
@@ -30,7 +38,7 @@ from gan_bench.results.certificate import (
 from gan_bench.results.layout import open_results
 from gan_bench.results.load import load_results
 from gan_bench.results.record import Record
-from gan_bench.testing import FakeRecipe
+from gan_bench.testing import FakeRecipe, FakeTrainer
 from report_folder import add_run, run_spec
 
 QUICK = ("--paired-steps", "3")
@@ -493,6 +501,35 @@ def test_certificates_of_other_images_than_the_examples_have_their_shape_in_the_
     paths = [certificate.write_in(folder, one.image_shape) for certificate in (one, larger)]
     assert [path.name for path in paths] == ["one--two.json", "one--two.32x32x3.json"]
     assert larger.write_in(folder, larger.image_shape).name == "one--two.json"
+
+
+def test_a_recipe_knows_the_images_in_every_part_of_a_comparison(original):
+    class Bound(FakeRecipe):
+        def initial_weights(self, seed):
+            assert self.image_shape == (9, 8, 2)
+            return super().initial_weights(seed)
+
+        def without_dropout(self):
+            return type(self)(**self.model_dump() | {"dropout": 0.0})
+
+    images = np.random.default_rng(0).integers(0, 256, (40, 9, 8, 2), dtype=np.uint8)
+    split = Split.from_arrays(images, np.arange(40, dtype=np.int64) % 10)
+    request = ObserveRequest(
+        implementation=original.implementation,
+        recipe_values={},
+        device="cpu",
+        seed=0,
+        batch_size=8,
+        paired_steps=1,
+        dataset="none",
+    )
+    for dropout in (0.0, 0.25):
+        recipe = Bound(dropout=dropout).for_images((9, 8, 2))
+        messages = list(Observation(FakeTrainer, recipe, split, request).messages())
+        assert [message.stage for message in messages] == [*("held", "forward", "paired")] + [
+            "step"
+        ] * TEN_STEPS
+        assert messages[0].group("facts")["dropout"] == (dropout > 0)
 
 
 def test_runs_name_their_certificate_whichever_came_first(bench, plugin):

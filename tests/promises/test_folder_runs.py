@@ -204,7 +204,7 @@ def test_registered_recipes_report_unsupported_images_too(bench):
         ("folder:nowhere", "nowhere is not a folder; give folder:PATH the path of a folder."),
         ("folder:", "names no folder; write folder:PATH"),
         ("folder:mixed,sise=28", "has no option 'sise'; did you mean size?"),
-        ("folder:mixed,size=many", "size must be the pixels of a side, such as 28"),
+        ("folder:mixed,size=many", "size must be the pixels of a side, such as 32"),
         ("folder:mixed,test=1", "test must be the number of test images"),
         ("folder:mixed", "give size="),
         ("folder:mixed,size=6", "channels=1 or channels=3 to convert all"),

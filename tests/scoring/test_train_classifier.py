@@ -27,9 +27,13 @@ def digits(bench):
             small.save(folder / f"{index:03d}.png")
 
 
+def files_of(folder):
+    return [json.loads(path.read_text()) for path in (folder / "scores").glob("*.json")]
+
+
 def scores_of(bench):
     (folder,) = bench.run_folders()
-    return [json.loads(path.read_text()) for path in (folder / "scores").glob("*.json")]
+    return files_of(folder)
 
 
 @pytest.mark.torch
@@ -156,3 +160,18 @@ def test_what_cannot_be_trained_on_is_one_sentence(bench, dataset, said):
     assert done.code == 2
     assert said in done.err
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_padded_digits_have_a_lenet_of_their_own_and_scores_apart(bench, plugin, tmp_path):
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    target, padded = plugin("gan"), "mnist-5k,pad=32"
+    trained = bench("features", "train", padded, "--epochs", "1", **cache)
+    assert trained.code == 0, trained.err
+    for dataset in (padded, "mnist-5k"):
+        assert bench("run", target, "--dataset", dataset, *SHORT, **cache).code == 0
+    protocols = [score["protocol"] for path in bench.run_folders() for score in files_of(path)]
+    assert {protocol["dataset"] for protocol in protocols} == {padded, "mnist-5k"}
+    assert len({protocol["reference_sha256"] for protocol in protocols}) == 2
+    assert len({protocol["features_sha256"] for protocol in protocols}) == 2

@@ -146,16 +146,23 @@ def test_synthetic_images_are_those_of_the_recipes_example_if_it_can_make_them(
 
 
 def test_a_recipe_knows_the_images_that_its_trainer_is_checked_on():
+    hidden = set()
+
     class Bound(FakeRecipe):
         def initial_weights(self, seed):
             assert self.image_shape == (9, 8, 2)
+            hidden.add(self.hidden)
             return super().initial_weights(seed)
+
+        def smaller(self):
+            return type(self)(hidden=4, batch_size=4)
 
     class OfBound(FakeTrainer):
         recipe_class: ClassVar[type[Recipe]] = Bound
 
     images = np.random.default_rng(0).integers(0, 256, (64, 9, 8, 2), dtype=np.uint8)
     assert named(check_trainer(OfBound, images=images), "passed") == {*CHECKS, *FIELDS}
+    assert hidden >= {4, 16}  # the smaller recipe's and the default
 
 
 @pytest.mark.parametrize("crash", [ValueError("no such layer"), SystemExit(1)])

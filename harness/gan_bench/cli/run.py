@@ -40,7 +40,10 @@ _FEWEST_HEARTBEATS = 2.5
     "paper or ci; see docs/measuring.md.",
 )
 @path_option("--plan", "plan_file", help="Plan file (TOML); options override it.")
-@click.option("--dataset", help="Data set: a name from `gan-bench doctor`, or folder:PATH.")
+@click.option(
+    "--dataset",
+    help="Data set: a name from `gan-bench doctor`, also padded (mnist,pad=32), or folder:PATH.",
+)
 @click.option(
     "--images", type=int, help="Budget in training images, equal for all implementations."
 )

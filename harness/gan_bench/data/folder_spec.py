@@ -144,7 +144,7 @@ def _absolute(text: str, name: str) -> Path:
     if not text:
         raise UsageError(
             f"The data set {name!r} names no folder; write folder:PATH, such as "
-            "folder:pictures,size=32."
+            "folder:pictures,size=28."
         )
     try:
         path = Path(text).expanduser().resolve()

@@ -48,7 +48,7 @@ class Observation:
                 yield Message("unsupported", reason="its recipe gives no initial weights")
                 return
             yield from self._in_float32(single)
-            yield from self._in_float64(self._recipe("float64").without_dropout())
+            yield from self._in_float64(self._without_dropout(self._recipe("float64")))
         except Unsupported as reason:
             yield Message("unsupported", reason=" ".join(str(reason).split()))
         except ValidationError as error:
@@ -64,7 +64,7 @@ class Observation:
         held, initial = _copied(trainer.weights()), self._initial(recipe)
         facts = {
             "batch_size": np.array(recipe.batch_size),
-            "dropout": np.array(recipe.without_dropout() != recipe),
+            "dropout": np.array(self._without_dropout(recipe) != recipe),
         }
         yield Message(
             "held",
@@ -106,6 +106,9 @@ class Observation:
 
     def _recipe(self, dtype: str) -> Recipe:
         return observed_recipe(self.recipe, dtype, self.request.batch_size)
+
+    def _without_dropout(self, recipe: Recipe) -> Recipe:
+        return recipe.without_dropout().for_images(self.split.image_shape)
 
     def _build(self, recipe: Recipe, planned_steps: int) -> Trainer:
         with seeded(self.request.seed):

@@ -260,7 +260,8 @@ class TrainerPool:
         )
 
     def _short(self, **changes: object) -> "TrainerPool":
-        recipe = revalidated(self.recipe.smaller(), **changes)
+        smaller = self.recipe.smaller().for_images(self.recipe.image_shape)
+        recipe = revalidated(smaller, **changes)
         pool = replace(self, recipe=recipe, planned_steps=STEPS)
         pool.reference  # noqa: B018 - trains, and raises if it cannot
         return pool
