@@ -46,7 +46,7 @@ STARTING = frozenset({"bench", "cluster", "original", "prepared", "trained"})
 
 def pytest_collection_modifyitems(items):
     """Mark what starts processes; skip what needs a framework or GPU that is not there."""
-    needed = {"torch": "torch", "keras": "tensorflow"}
+    needed = {"torch": "torch", "keras": "tensorflow", "jax": "jax"}
     for item in items:
         if not STARTING.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.process)

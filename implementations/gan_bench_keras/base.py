@@ -25,7 +25,6 @@ from gan_bench.trainer import (
     declared_losses,
     is_given,
 )
-from gan_bench_keras.layers import Dropout
 from gan_bench_keras.names import canonical, layers, variables
 from gan_bench_keras.placement import device_name, floatx
 
@@ -47,6 +46,9 @@ class KerasTrainer(ABC):
 
     framework: ClassVar[str] = "keras"
     recipe_class: ClassVar[type[Recipe]]
+    hyperparameters: ClassVar[type]
+    """In place of a recipe; see `gan_bench.trainer.Trainer`."""
+    recipe: Any
     contract_version: ClassVar[int] = CONTRACT_VERSION
     own_tensors: ClassVar[Mapping[str, str]] = {}
     """See `gan_bench.trainer.Trainer`; by the variable's name."""
@@ -99,8 +101,9 @@ class KerasTrainer(ABC):
 
     @abstractmethod
     def build_networks(self) -> None:
-        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits (n,)).
+        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits).
 
+        Logits are (n,) or (n, 1).
         If the recipe is conditional, both take a list of two: their input, and labels int64 (n,),
         below ``self.classes``. A network that the recipe's ``sampler`` names samples instead of
         ``generator``.
@@ -294,19 +297,25 @@ class KerasTrainer(ABC):
         with self._without_dropout():
             made = network(self._entering(latents, *labels), training=training)
             logits = self.discriminator(self._entering(images, *labels), training=training)
-        return made, logits
+        return made, tf.squeeze(logits, -1) if logits.shape[1:] == (1,) else logits
 
     @contextmanager
     def _without_dropout(self) -> Iterator[None]:
         networks = self._networks().values()
-        found = [layer for net in networks for layer in layers(net) if isinstance(layer, Dropout)]
-        for layer in found:
-            layer.active = False
+        rates = [
+            (layer, name, getattr(layer, name))
+            for network in networks
+            for layer in layers(network)
+            for name in ("rate", "stddev")  # of dropout; of Gaussian noise
+            if hasattr(layer, "seed_generator") and hasattr(layer, name)
+        ]
+        for layer, name, _ in rates:
+            setattr(layer, name, 0.0)
         try:
             yield
         finally:
-            for layer in found:
-                layer.active = True
+            for layer, name, rate in rates:
+                setattr(layer, name, rate)
 
     def _gather(self, indices: tf.Tensor) -> tf.Tensor:
         return self._cast(tf.gather(self.images, indices)) / 127.5 - 1.0

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 STARTS = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.posix_spawn", "os.system"})
-FRAMEWORKS = {"torch": "torch", "tensorflow": "keras", "keras": "keras"}
+FRAMEWORKS = {"torch": "torch", "tensorflow": "keras", "keras": "keras", "jax": "jax"}
 """Marker by module."""
 _running: list[pytest.Item] = []
 _violations: list[str] = []
