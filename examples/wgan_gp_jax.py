@@ -7,6 +7,7 @@ The class has no base class: these methods are the whole contract, which
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Settings:
 def initial(network: str, sizes: tuple[int, ...], random: np.random.Generator) -> Weights:
     """Draw kernels of variance 2 / inputs; biases are 0. The names are those of the contract."""
     weights = {}
-    for layer, (ins, outs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for layer, (ins, outs) in enumerate(pairwise(sizes)):
         kernel = random.normal(0, np.sqrt(2 / ins), (ins, outs))
         weights[f"{network}.{layer}.kernel"] = jnp.asarray(kernel, jnp.float32)
         weights[f"{network}.{layer}.bias"] = jnp.zeros(outs)
@@ -167,9 +168,7 @@ class WganGp:
         states = (optimiser(recipe).init(weights) for weights in (generator, critic))
         self.state: State = jax.device_put((generator, critic, *states), self.device)
 
-    def train(
-        self, batches: np.ndarray, draws: Mapping[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
+    def train(self, batches: np.ndarray, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Train one step for each row of ``batches`` and return the losses by name."""
         rows, given = jax.device_put((batches, dict(draws)), self.device)
         losses = []

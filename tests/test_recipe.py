@@ -13,7 +13,7 @@ from gan_bench.recipe import Draw, Recipe
 from gan_bench.testing import FakeRecipe, FakeTrainer, check_trainer
 from gan_bench.trainer import recipe_of
 
-OPTIONS = '''
+OPTIONS = """
 from dataclasses import dataclass
 
 @dataclass
@@ -26,7 +26,7 @@ class Settings:
     latent_size: int = 8
     hidden: int = 16
     learning_rate: float = 0.02
-'''
+"""
 FREE = '''
 from gan_bench.testing import FakeRecipe, FakeTrainer
 from options import Settings

@@ -203,29 +203,33 @@ def recipe_from(hyperparameters: object, trainer: type) -> type[Recipe]:
         The class is of another kind, or cannot be a recipe.
     """
     where = f"{trainer.__name__}.hyperparameters"
-    is_model = isinstance(hyperparameters, type) and issubclass(hyperparameters, BaseModel)
-    if not (is_model or (isinstance(hyperparameters, type) and is_dataclass(hyperparameters))):
-        kind = type(hyperparameters).__name__
-        what = hyperparameters.__name__ if isinstance(hyperparameters, type) else f"an instance of {kind}"
-        raise UsageError(f"{where} has to be a dataclass or a pydantic model, and is {what}.")
-    source = cast(type, hyperparameters)
+    source = hyperparameters
+    if not (isinstance(source, type) and (is_dataclass(source) or issubclass(source, BaseModel))):
+        name = getattr(source, "__name__", f"an instance of {type(source).__name__}")
+        raise UsageError(f"{where} has to be a dataclass or a pydantic model, and is {name}.")
     try:
-        own = {} if is_model else _dataclass_fields(source)
+        own = {} if issubclass(source, BaseModel) else _dataclass_fields(source)
         declared = {*own, *(source.model_fields if issubclass(source, BaseModel) else ())}
         _check_fields(where, source, declared)
-        fixed = {
-            name: (Literal[field.default], _fixed(field))  # type: ignore[name-defined]
+        fixed: dict[str, Any] = {
+            name: (Literal[field.default], _fixed(field))
             for name, field in Recipe.model_fields.items()
             if name not in declared and not issubclass(source, Recipe)
         }
-        bases = (source,) if issubclass(source, Recipe) else (_members(source, own), Recipe)
-        made: type[Recipe] = create_model(
-            source.__name__,
-            __base__=bases,
-            __module__=source.__module__,
-            __validators__=_own_check(source),
-            **fixed,
-            **own,
+        bases: tuple[type[Recipe], ...] = (
+            (source,) if issubclass(source, Recipe) else (_members(source, own), Recipe)
+        )
+        made = cast(
+            type[Recipe],
+            create_model(
+                source.__name__,
+                __base__=bases,
+                __module__=source.__module__,
+                __doc__=trainer.__doc__ or "",
+                __validators__=_own_check(source),
+                **fixed,
+                **own,
+            ),
         )
     except (PydanticUserError, NameError, TypeError) as error:
         reason = " ".join(str(error).split())
@@ -233,7 +237,6 @@ def recipe_from(hyperparameters: object, trainer: type) -> type[Recipe]:
     if not hasattr(made, "name"):
         # No name that another trainer could share: without initial weights there are no twins.
         made.name = f"{trainer.__module__.rpartition('.')[2]}.{trainer.__name__}"
-    made.__doc__ = trainer.__doc__ or ""
     return made
 
 
@@ -266,7 +269,7 @@ def _check_fields(where: str, source: type, declared: Collection[str]) -> None:
             )
 
 
-def _members(source: type, own: Collection[str]) -> type:
+def _members(source: type, own: Collection[str]) -> Any:
     """Return a class with what a dataclass has besides its fields; a model as it is."""
     if issubclass(source, BaseModel):
         return source
@@ -284,7 +287,7 @@ def _fixed(field: FieldInfo) -> Any:
     return Field(default=field.default, description=field.description, json_schema_extra=extra)
 
 
-def _own_check(source: type) -> dict[str, Any]:
+def _own_check(source: Any) -> dict[str, Any]:
     """Return a validator that makes a dataclass of the values if it checks them itself."""
     if not hasattr(source, "__post_init__") or issubclass(source, BaseModel):
         return {}

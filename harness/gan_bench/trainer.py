@@ -270,8 +270,10 @@ def recipe_of(trainer: type) -> type[Recipe]:
     UsageError
         The class has neither, or not as the contract says.
     """
-    stated = [vars(base) for base in trainer.__mro__]
-    nearest = next((own for own in stated if {"recipe_class", "hyperparameters"} & own.keys()), {})
+    names = {"recipe_class", "hyperparameters"}
+    nearest: dict[str, Any] = next(
+        (dict(vars(base)) for base in trainer.__mro__ if names & vars(base).keys()), {}
+    )
     if "recipe_class" in nearest or not nearest:
         recipe = nearest.get("recipe_class")
         if not (isinstance(recipe, type) and issubclass(recipe, Recipe)):
