@@ -2,8 +2,9 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+import pydantic
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
@@ -134,7 +135,7 @@ def test_what_the_nearest_class_states_counts():
 
 def test_the_check_of_a_dataclass_is_kept():
     @dataclass
-    class Checked:
+    class Even:
         batch_size: int = 4
         epochs: int = 3
 
@@ -143,7 +144,46 @@ def test_the_check_of_a_dataclass_is_kept():
                 raise ValueError("an even number is needed")
 
     with pytest.raises(ValidationError, match="an even number is needed"):
-        recipe_of(trainer_with(Checked))(batch_size=3)
+        recipe_of(trainer_with(Even))(batch_size=3)
+
+
+@dataclass
+class Base:
+    conditional = True
+
+    batch_size: int = 4
+    epochs: int = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Narrow(Base):
+    rate: Annotated[float, Field(gt=0, description="step size")] = 0.1
+    beta: float = Field(default=0.5, ge=0)
+
+
+@pydantic.dataclasses.dataclass
+class Checked(Base):
+    rate: float = Field(default=0.1, gt=0, description="step size")
+    beta: float = Field(default=0.5, ge=0)
+
+
+@pytest.mark.parametrize("kind", [Narrow, Checked])
+def test_every_kind_of_dataclass_keeps_its_bounds_and_descriptions(kind):
+    recipe_class = recipe_of(trainer_with(kind))
+    assert recipe_class.model_fields["rate"].description == "step size"
+    assert recipe_class().model_dump(include={"batch_size", "rate", "beta"}) == {
+        **{"batch_size": 4, "rate": 0.1, "beta": 0.5}
+    }
+    assert recipe_class.conditional
+    for wrong in ({"rate": 0}, {"beta": -1}, {"rate": "fast"}):
+        with pytest.raises(ValidationError):
+            recipe_class.model_validate(wrong)
+
+
+def test_a_class_that_states_both_is_refused():
+    both = type("Both", (FakeTrainer,), {"hyperparameters": Model, "recipe_class": FakeRecipe})
+    with pytest.raises(UsageError, match="Both has a recipe_class and hyperparameters; remove one"):
+        recipe_of(both)
 
 
 def only(*names):

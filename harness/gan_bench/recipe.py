@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import Any, ClassVar, Final, Literal, Self, cast, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, cast, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -244,13 +244,15 @@ def _dataclass_fields(source: type) -> dict[str, Any]:
     hints = get_type_hints(source, include_extras=True)
     found = {}
     for one in fields(source):
-        description = str(one.metadata.get("description", ""))
+        value: Any = ... if one.default is MISSING else one.default
         if one.default_factory is not MISSING:
-            value = Field(default_factory=one.default_factory, description=description)
-        else:
-            default = ... if one.default is MISSING else one.default
-            value = Field(default=default, description=description)
-        found[one.name] = (hints[one.name], value)
+            value = Field(default_factory=one.default_factory)
+        elif not isinstance(value, FieldInfo):  # a pydantic dataclass has these
+            value = Field(default=value)
+        kind = hints[one.name]
+        if "description" in one.metadata:
+            kind = Annotated[kind, Field(description=str(one.metadata["description"]))]
+        found[one.name] = (kind, value)
     return found
 
 

@@ -263,18 +263,22 @@ class Framework:
 def recipe_of(trainer: type) -> type[Recipe]:
     """Return the recipe class of a trainer class, made from its ``hyperparameters`` if need be.
 
-    The one of the two that is stated last counts, in the class or the nearest of its bases.
+    What the class itself states counts, or the nearest of its bases.
 
     Raises
     ------
     UsageError
-        The class has neither, or not as the contract says.
+        The class has neither or both, or not as the contract says.
     """
     names = {"recipe_class", "hyperparameters"}
     nearest: dict[str, Any] = next(
         (dict(vars(base)) for base in trainer.__mro__ if names & vars(base).keys()), {}
     )
-    if "recipe_class" in nearest or not nearest:
+    if names <= nearest.keys():
+        raise UsageError(
+            f"{trainer.__name__} has a recipe_class and hyperparameters; remove one of the two."
+        )
+    if "hyperparameters" not in nearest:
         recipe = nearest.get("recipe_class")
         if not (isinstance(recipe, type) and issubclass(recipe, Recipe)):
             raise UsageError(
