@@ -23,8 +23,9 @@ with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
 
-pytest_plugins = ("bench", "kills", "true_markers", "written_report")
+pytest_plugins = ("bench", "kills", "true_markers")
 """Named here, their assertions are rewritten, too."""
+pytest.register_assert_rewrite("written_report")  # imports much, and only some tests need it
 
 
 def pytest_configure(config):

@@ -8,7 +8,7 @@ import pytest
 
 from bench import KILLS_ONCE, same_bits
 
-SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
+SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150", "--metrics", "fid")
 
 FAULTS = {
     "crashes": (

@@ -2,12 +2,16 @@
 
 import os
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
+from bench import Bench
+
+SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150", "--metrics", "fid")
 
 # The GIL is held forever, so not even the thread of the heartbeat runs.
 HOLDS_THE_LOCK = """
@@ -23,17 +27,35 @@ def train(self, batches, draws):
 """
 
 
-@pytest.mark.parametrize("body", [HOLDS_THE_LOCK, STOPPED])
-def test_silence_ends_a_run_and_its_log_has_the_stacks(bench, plugin, body):
-    done = bench("run", plugin("hangs", body), plugin("sound"), *SHORT, "--silence", "5")
-    assert done.code == 1
-    records = bench.records()
-    assert records["hangs"]["status"] == "timeout"
-    assert records["hangs"]["reason"].startswith("no heartbeat for ")
-    assert records["sound"]["status"] == "ok"
-    folder = next(f for f in bench.run_folders() if f.name.startswith("hangs"))
-    log = (folder / "worker.log").read_text()
-    assert "hangs.py" in log and "in train" in log
+def start_apart(bench: Bench, target: str, *options: str) -> tuple[Bench, subprocess.Popen[str]]:
+    """Start a run in a folder of its own, so with a device lock of its own; wait for its worker.
+
+    Most of these tests' time is waiting, so they wait for several runs at once.
+    """
+    apart = Bench(bench.folder / Path(target).stem)
+    apart.folder.mkdir()
+    process = apart.start("run", f".{target}", *SHORT, *options)
+    while not list(apart.folder.glob("results/local/runs/*/events.jsonl")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    return apart, process
+
+
+def test_silence_ends_a_run_and_its_log_has_the_stacks(bench, plugin):
+    plugin("sound")
+    options = ("../sound.py", "--silence", "5")
+    names = {"holds_the_lock": HOLDS_THE_LOCK, "stopped": STOPPED}
+    started = [start_apart(bench, plugin(*named), *options) for named in names.items()]
+    for name, (apart, process) in zip(names, started, strict=True):
+        process.communicate(timeout=120)
+        assert process.returncode == 1
+        records = apart.records()
+        assert records[name.replace("_", "-")]["status"] == "timeout"
+        assert records[name.replace("_", "-")]["reason"].startswith("no heartbeat for ")
+        assert records["sound"]["status"] == "ok"
+        folder = next(f for f in apart.run_folders() if not f.name.startswith("sound"))
+        log = (folder / "worker.log").read_text()
+        assert f"{name}.py" in log and "in train" in log
 
 
 IDLE = {
@@ -65,16 +87,17 @@ IDLE = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", IDLE)
-def test_a_worker_whose_heartbeat_goes_on_but_whose_training_does_not_is_ended(bench, plugin, name):
-    target = plugin("idle", IDLE[name])
-    assert bench("run", target, *SHORT, "--silence", "5", "--timeout", "60").code == 1
-    record = bench.records()["idle"]
-    assert record["status"] == "timeout"
-    expected = "no progress (no step ended, no processor was used) for "
-    assert record["reason"].startswith(expected), record["reason"]
-    (folder,) = bench.run_folders()
-    assert "idle.py" in (folder / "worker.log").read_text()
+def test_a_worker_whose_heartbeat_goes_on_but_whose_training_does_not_is_ended(bench, plugin):
+    started = [start_apart(bench, plugin(*named), "--silence", "5") for named in IDLE.items()]
+    for name, (apart, process) in zip(IDLE, started, strict=True):
+        process.communicate(timeout=60)
+        assert process.returncode == 1, name
+        record = apart.records()[name]
+        assert record["status"] == "timeout", name
+        expected = "no progress (no step ended, no processor was used) for "
+        assert record["reason"].startswith(expected), (name, record["reason"])
+        (folder,) = apart.run_folders()
+        assert f"{name}.py" in (folder / "worker.log").read_text(), name
 
 
 @pytest.mark.parametrize("where", ["here", "in a child", "in a child of a child"])

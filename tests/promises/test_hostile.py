@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
+SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150", "--metrics", "fid")
 
 STILL_OK = {
     "closes": """

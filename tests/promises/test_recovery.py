@@ -16,7 +16,7 @@ from gan_bench.scoring.__main__ import score_run
 from gan_bench.scoring.features import FeatureChoice
 from gan_bench.system.locks import device_lock, run_lock
 
-SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
+SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150", "--metrics", "fid")
 
 
 def scores(folder):

@@ -12,7 +12,7 @@ import pytest
 
 from gan_bench.results.events import parse_event
 
-SHORT = ("--images", "512", "--evaluations", "2", "--samples", "150")
+SHORT = ("--images", "512", "--evaluations", "2", "--samples", "150", "--metrics", "fid")
 
 
 def without(bench, *names):

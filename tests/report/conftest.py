@@ -17,7 +17,13 @@ def results(tmp_path):
 
 
 @pytest.fixture
-def report(results, tmp_path):
+def report(results):
+    """Report what is there, without drawing, which takes longer than all else."""
+    return lambda **options: Report(results, **options)
+
+
+@pytest.fixture
+def written_report(results, tmp_path):
     return lambda **options: Report(results, tmp_path / "out", **options)
 
 

@@ -178,7 +178,7 @@ def test_a_record_that_is_damaged_leaves_its_planned_run_pending(damaged, result
     assert "record.json is not readable" in found.left_out()[0]
 
 
-def test_every_damage_at_once_is_a_report_of_what_is_sound(results, train, report):
+def test_every_damage_at_once_is_a_report_of_what_is_sound(results, train, written_report):
     train("torch-dcgan", [4.0])
     plan_folder = train("keras-dcgan", [7.0])
     add_plan(results, [run_spec("torch-dcgan")])
@@ -187,7 +187,7 @@ def test_every_damage_at_once_is_a_report_of_what_is_sound(results, train, repor
             damage.do(train(f"torch-wgan-{number}", [9.0]))
     DAMAGES["plan"].do(plan_folder)
     DAMAGES["certificate"].do(plan_folder)
-    found = report()
+    found = written_report()
     left = found.left_out()
     for kind, damage in DAMAGES.items():
         assert any(re.search(damage.sentence, sentence) for sentence in left), kind

@@ -20,9 +20,9 @@ from report_folder import (
 from written_report import CURVE, FAILED, FID, KEPT, SPEED, Cell, figure_of, text_of
 
 
-def test_one_run_is_a_whole_page_that_ranks_nothing(train, report):
+def test_one_run_is_a_whole_page_that_ranks_nothing(train, written_report):
     train("torch-dcgan", [4.0])
-    found = report()
+    found = written_report()
     assert "Rank" not in found.columns()
     assert found.ranking()["torch-dcgan"][FID] == Cell("4.00", "", "4.0")
     assert found.markdown_rankings()[0]["torch-dcgan"][FID] == "4.00"
@@ -105,7 +105,7 @@ def test_without_any_scores_speed_is_ranked_and_each_run_says_that_it_has_none(r
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_losses_that_are_not_finite_are_left_out_of_the_curves_and_told(results, report):
+def test_losses_that_are_not_finite_are_left_out_of_the_curves_and_told(results, written_report):
     without = np.full((600, 4), np.nan)
     broken, spiked = some_losses(600, 1), some_losses(600, 2)
     broken[299:] = np.nan
@@ -121,7 +121,7 @@ def test_losses_that_are_not_finite_are_left_out_of_the_curves_and_told(results,
         reason="r",
         steps_done=600,
     )
-    found = report()
+    found = written_report()
     assert {trace["meta"] for trace in found.chart("loss-generator")} == {
         "keras-dcgan",
         "torch-wgan",
@@ -160,7 +160,7 @@ def test_metrics_that_are_all_null_are_missing_and_their_reason_is_told(results,
     assert not [name for name in found.data["charts"] if name.startswith("fid")]
 
 
-def test_colour_images_stay_in_colour(results, report):
+def test_colour_images_stay_in_colour(results, written_report):
     shape = {"dataset": "unknown", "image_shape": (16, 16, 3)}
     random = np.random.default_rng(0)
     drawn = {}
@@ -171,7 +171,7 @@ def test_colour_images_stay_in_colour(results, report):
             write_grid(path, random.integers(0, 256, (64, 16, 16, 3), dtype=np.uint8))
             with Image.open(path) as image:
                 drawn[name, step] = np.asarray(image)
-    found = report()
+    found = written_report()
     figures = found.page.findall(".//figure[@class='sample']")
     rows = found.data["samples"][0]["rows"]
     assert len(figures) == len(rows) == 2

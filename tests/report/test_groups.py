@@ -132,14 +132,14 @@ def test_samples_of_one_implementation_on_two_machines_say_which(two_machines):
         assert ("(Model X, 2 cores)" in caption) != ("(Model Y, 2 cores)" in caption)
 
 
-def test_class_shares_of_one_implementation_on_two_machines_are_two_bars(results, report):
+def test_class_shares_of_one_implementation_on_two_machines_are_two_bars(results, written_report):
     for seed, (machine, share) in enumerate(((MACHINE, 0.25), (OTHER_MACHINE, 0.75))):
         scores = scores_with(classes_of(2.0, (share, 1 - share)))
         circumstances = {"machine": machine}
         add_run(
             results, run_spec(seed=seed), scores=[scores], grids=KEPT, circumstances=circumstances
         )
-    bars = [trace for trace in report().chart("shares-0") if trace["type"] == "bar"]
+    bars = [trace for trace in written_report().chart("shares-0") if trace["type"] == "bar"]
     assert [trace["y"] for trace in bars] == [[25.0, 75.0], [75.0, 25.0]]
     assert [trace["x"] for trace in bars] == [["0", "1"]] * 2
     assert len({trace["name"] for trace in bars}) == 2

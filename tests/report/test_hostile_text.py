@@ -71,7 +71,7 @@ def test_hostile_labels_are_the_same_in_the_page_and_in_its_data(results, report
         assert visible(f"torch-dcgan (note={HOSTILE})") in text
 
 
-def test_hostile_names_of_implementations_make_a_page(results, report):
+def test_hostile_names_of_implementations_make_a_page(results, written_report):
     names = ["torch-<b>\"x\" & 'y' | `z` \N{DUCK}", "keras-\N{HEBREW LETTER SHIN}\nb_$z$ </b>"]
     names = [name.replace("/", "") for name in names]
     for seed in range(3):
@@ -80,7 +80,7 @@ def test_hostile_names_of_implementations_make_a_page(results, report):
             add_run(
                 results, run_spec(name, seed), scores=scores, losses=some_losses(600), grids=KEPT
             )
-    found = report()
+    found = written_report()
     [first, second, *_] = found.ranking()
     assert [first, second] == [visible(name) for name in names]
     assert list(found.data["compare"]) == names

@@ -322,8 +322,8 @@ def test_the_curves_go_through_the_known_points(known):
         assert keras["y"] == pytest.approx([160, 82, 42, 7.2])
 
 
-def test_seeds_that_never_reach_a_target_are_counted(known_folder, tmp_path):
-    found = Report(known_folder, tmp_path, target_fid=7.05)
+def test_seeds_that_never_reach_a_target_are_counted(known_folder):
+    found = Report(known_folder, target_fid=7.05)
     assert found.ranking()["torch-dcgan"]["Time to FID 7.05 (s)"][:2] == ("58.6", "3 of 3")
     assert found.ranking()["keras-dcgan"]["Time to FID 7.05 (s)"][:2] == ("125", "1 of 4")
     [markdown] = found.markdown_rankings()

@@ -17,7 +17,8 @@ from PIL import Image
 from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.plugins.registry import Implementation
-from gan_bench.report import write_report
+from gan_bench.report import report_page, write_report
+from gan_bench.report.render import render_html, render_markdown
 from report_folder import (
     MACHINE,
     add_plan,
@@ -69,10 +70,14 @@ class Html(HTMLParser):
 
 
 class Report:
-    def __init__(self, results, out, **options):
-        self.files = write_report(results, out, **options)
-        self.markdown = self.files.markdown.read_text(encoding="utf-8")
-        self.html = self.files.html.read_text(encoding="utf-8")
+    def __init__(self, results, out=None, **options):
+        if out is None:
+            page = report_page(results, **options)
+            texts = render_markdown(page), render_html(page)
+        else:
+            self.files = write_report(results, out, **options)
+            texts = self.files.markdown.read_bytes(), self.files.html.read_bytes()
+        self.markdown, self.html = (text.decode() for text in texts)
         self.page = Html(self.html)
         self.data = json.loads(next(s for s in self.page.scripts if s.startswith('{"charts"')))
         rendered = MarkdownIt("commonmark").enable("table").render(self.markdown)
@@ -97,7 +102,12 @@ def results(tmp_path):
 
 
 @pytest.fixture
-def report(results, tmp_path):
+def report(results):
+    return lambda **options: Report(results, **options)
+
+
+@pytest.fixture
+def written_report(results, tmp_path):
     return lambda **options: Report(results, tmp_path / "out", **options)
 
 
@@ -187,10 +197,8 @@ def test_the_ranking_holds_the_known_figures(found):
     assert "155 150 to 160" in found.page.text
 
 
-def test_a_target_that_is_asked_for_takes_the_place_of_the_data_sets_own(
-    two_implementations, tmp_path
-):
-    found = Report(two_implementations, tmp_path, target_fid=4.05)
+def test_a_target_that_is_asked_for_takes_the_place_of_the_data_sets_own(two_implementations):
+    found = Report(two_implementations, target_fid=4.05)
     assert "Time to FID 4.05 (s)" in found.columns()
     assert found.row("torch-dcgan")[6] == "30.2 (3 of 3)"
     assert found.row("keras-dcgan")[6] == "not reached (0 of 3)"
@@ -348,10 +356,10 @@ def test_the_same_results_give_the_same_bytes(two_implementations, found, tmp_pa
     }
 
 
-def test_an_earlier_report_is_replaced(results, report):
+def test_an_earlier_report_is_replaced(results, written_report):
     add_run(results, run_spec())
-    first = report(title="First").files
-    second = report(title="Second")
+    first = written_report(title="First").files
+    second = written_report(title="Second")
     assert second.files == first
     assert "<h1>Second</h1>" in second.html
     assert second.markdown.startswith("# Second\n")
@@ -444,7 +452,7 @@ def test_losses_that_a_kill_left_unwritten_are_not_called_divergence(results, re
     assert "not finite" not in report().page.text
 
 
-def test_losses_that_are_not_finite_are_drawn_as_far_as_they_go(results, report):
+def test_losses_that_are_not_finite_are_drawn_as_far_as_they_go(results, written_report):
     losses = some_losses(600)
     losses[100:] = np.nan
     add_run(results, run_spec(), status="diverged", reason="nan", losses=losses, steps_done=120)
@@ -453,7 +461,7 @@ def test_losses_that_are_not_finite_are_drawn_as_far_as_they_go(results, report)
     add_run(results, run_spec("keras-dcgan"), losses=losses)
     everything = np.full((600, 4), np.nan)
     add_run(results, run_spec("torch-baseline"), losses=everything)
-    found = report()
+    found = written_report()
     assert "torch-dcgan; not finite from step 101" in found.rendered.text
     assert "keras-dcgan; not finite from step 51" in found.rendered.text
     assert {trace["meta"] for trace in found.data["charts"]["loss-generator"]["data"]} == {
@@ -463,11 +471,11 @@ def test_losses_that_are_not_finite_are_drawn_as_far_as_they_go(results, report)
     assert not list((found.files.markdown.parent / "figures").glob("*baseline*"))
 
 
-def test_losses_without_discriminator_outputs_have_one_panel(results, report):
+def test_losses_without_discriminator_outputs_have_one_panel(results, written_report):
     losses = some_losses(600)
     losses[:, 2:] = np.nan
     add_run(results, run_spec(), losses=losses)
-    assert "figures/losses-torch-dcgan.png" in report().markdown
+    assert "figures/losses-torch-dcgan.png" in written_report().markdown
 
 
 def test_points_without_a_time_are_left_out_of_the_curve_and_named(results, report):
@@ -485,13 +493,13 @@ def test_points_without_a_time_are_left_out_of_the_curve_and_named(results, repo
     assert "seed 0 was resumed" in found.page.text
 
 
-def test_real_images_stand_beside_the_samples_if_they_are_the_same_data(results, report):
+def test_real_images_stand_beside_the_samples_if_they_are_the_same_data(results, written_report):
     dataset = data.load("mnist-5k")
     spec = quick_spec(dataset="mnist-5k", data_sha256=dataset.sha256)
     add_run(results, spec, grids=(0, 20, 40))
     other = quick_spec("keras-dcgan", dataset="mnist-5k")
     add_run(results, other, grids=(0, 40))
-    found = report()
+    found = written_report()
     assert found.page.text.count("Real test images of mnist-5k") == 1
     assert "mnist-5k on this machine differs from the data of the runs" in found.page.text
     with Image.open(found.files.markdown.parent / "figures/real-mnist-5k.png") as picture:
@@ -509,6 +517,7 @@ def test_a_grid_that_is_damaged_is_named(results, report):
 
 
 def test_what_could_not_be_read_is_named_without_the_place_of_the_folder(results, report):
+    add_run(results, run_spec())
     folder = add_run(results, run_spec("torch-wgan"))
     folder.record.write_text("{")
     found = report()

@@ -3,7 +3,8 @@
 import pytest
 
 from gan_bench.errors import GanBenchError
-from gan_bench.report import write_report
+from gan_bench.report import report_page
+from gan_bench.report.render import render_html, render_markdown
 from gan_bench.results.external import read_published
 from report_folder import add_run, empty_results, run_spec, scores_of
 
@@ -23,8 +24,8 @@ def report(tmp_path, text):
     add_run(tmp_path / "results", run_spec(), scores=[scores_of({0: 90.0, 600: 20.0})])
     if text is not None:
         results.joinpath("published.toml").write_text(text, encoding="utf-8")
-    files = write_report(tmp_path / "results", tmp_path / "report")
-    return files.markdown.read_text(encoding="utf-8"), files.html.read_text(encoding="utf-8")
+    page = report_page(tmp_path / "results")
+    return render_markdown(page).decode(), render_html(page).decode()
 
 
 def test_they_are_shown_in_a_table_of_their_own(tmp_path):

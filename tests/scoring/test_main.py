@@ -17,7 +17,7 @@ from gan_bench.scoring import __main__ as child
 from gan_bench.scoring.features import FeatureChoice
 from gan_bench.system.child import ask
 
-SAMPLES = 500
+SAMPLES = 250
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ STEPS = (0, 50, 100)
 def request(run, features="lenet", *, metrics=("fid",), steps=STEPS, **changes):
     task = ScoringTask(features=FeatureChoice(features), metrics=metrics, steps=steps)
     values = {"dataset": "mnist-5k", "data_sha256": data.load("mnist-5k").sha256}
-    values |= {"samples": SAMPLES, "cache": False} | changes
+    values |= {"samples": SAMPLES} | changes
     return ScoringRequest(run=run, tasks=(task,), **values)
 
 

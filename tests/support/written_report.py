@@ -10,7 +10,8 @@ from typing import NamedTuple
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from gan_bench.report import write_report
+from gan_bench.report import report_page, write_report
+from gan_bench.report.render import render_html, render_markdown
 from gan_bench.results.scores import Score, Scores
 from report_folder import (
     MACHINE,
@@ -74,22 +75,26 @@ class Cell(NamedTuple):
 
 
 class Report:
-    """A report that was written, as a reader finds it."""
+    """A report as a reader finds it: written to ``out``, or without its pictures."""
 
-    def __init__(self, results: Path, out: Path, **options: object) -> None:
+    def __init__(self, results: Path, out: Path | None = None, **options: object) -> None:
         before = contents(results)
-        files = write_report(results, out, **options)
+        if out is None:
+            page = report_page(results, **options)
+            texts = render_html(page), render_markdown(page)
+        else:
+            files = write_report(results, out, **options)
+            texts = files.html.read_bytes(), files.markdown.read_bytes()
         assert contents(results) == before  # a reader leaves no trace
         self.out = out
-        self.html = files.html.read_text(encoding="utf-8")
-        self.markdown = files.markdown.read_text(encoding="utf-8")
+        self.html, self.markdown = (text.decode() for text in texts)
         self.page = _Elements(self.html).root
         rendered = MarkdownIt("commonmark").enable("table").render(self.markdown)
         self.rendered = _Elements(rendered).root
         self.data = json.loads(self.page.find(".//script[@id='data']").text, parse_constant=refuse)
         ids = [element.get("id") for element in self.page.iter() if element.get("id")]
         assert len(ids) == len(set(ids))
-        for name in re.findall(r'src="figures/([^"]+)"', self.markdown):
+        for name in re.findall(r'src="figures/([^"]+)"', self.markdown) if out else ():
             with Image.open(out / "figures" / name) as picture:
                 picture.verify()
 

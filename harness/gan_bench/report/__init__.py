@@ -6,12 +6,12 @@ from pathlib import Path
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
-from gan_bench.report.page import build_page
+from gan_bench.report.page import Page, build_page
 from gan_bench.report.render import render_html, render_markdown
 from gan_bench.results.load import load_results
 from gan_bench.system.files import write_atomically, writing_to
 
-__all__ = ["ReportFiles", "write_report"]
+__all__ = ["ReportFiles", "report_page", "write_report"]
 
 
 @dataclass(frozen=True)
@@ -46,25 +46,37 @@ def write_report(
         There is no such results folder, it has neither runs nor external samples, or ``out`` cannot
         be written.
     """
-    results = load_results(results_path)
-    runs = collect_runs(results_path, results)
-    if not runs and not results.externals:
-        raise results.no_run(results_path, "report")
-    summary = summarise(runs, results)
-    page = build_page(results_path, results, summary, title, target_fid)
+    page = report_page(results_path, title=title, target_fid=target_fid)
     files = ReportFiles(markdown=out / "report.md", html=out / "report.html")
     markdown, html = render_markdown(page), render_html(page)
     with writing_to(out, "report"):
         earlier = _pictures_of(files.markdown)
         (out / "figures").mkdir(exist_ok=True)
         for picture in page.pictures:
-            write_atomically(out / "figures" / picture.name, picture.png)
+            write_atomically(out / "figures" / picture.name, picture.content)
         # Last, so that neither page exists without its images.
         write_atomically(files.markdown, markdown)
         write_atomically(files.html, html)
         for name in earlier - {picture.name for picture in page.pictures}:
             (out / "figures" / name).unlink(missing_ok=True)
     return files
+
+
+def report_page(
+    results_path: Path, *, title: str | None = None, target_fid: float | None = None
+) -> Page:
+    """Return what a report says and shows, see `write_report`.
+
+    Raises
+    ------
+    UsageError
+        There is no such results folder, or it has neither runs nor external samples.
+    """
+    results = load_results(results_path)
+    runs = collect_runs(results_path, results)
+    if not runs and not results.externals:
+        raise results.no_run(results_path, "report")
+    return build_page(results_path, results, summarise(runs, results), title, target_fid)
 
 
 def _pictures_of(markdown: Path) -> set[str]:

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Literal
 
 import matplotlib as mpl
@@ -99,14 +100,19 @@ class Picture:
 
     name: str
     """Its file name."""
-    png: bytes
-    """The file's content, of the format that `kind` says."""
+    make: Callable[[], bytes]
+    """Makes the file's content, of the format that `kind` says."""
     alt: str
     width: int
     """In pixels of the page, not of the file."""
     height: int
     caption: str = ""
     kind: Literal["png", "gif"] = "png"
+
+    @cached_property
+    def content(self) -> bytes:
+        """The file's content."""
+        return self.make()
 
 
 class Names:
@@ -152,7 +158,7 @@ def chart(
     width, height = size
     return Picture(
         name=name,
-        png=draw(plot, width, height),
+        make=partial(draw, plot, width, height),
         alt=alt,
         width=round(width * CSS_DPI),
         height=round(height * CSS_DPI),

@@ -88,7 +88,7 @@ def _md_attribute(text: str) -> Markup:
 
 
 def _data_uri(picture: Picture) -> Markup:
-    content = base64.b64encode(picture.png).decode()
+    content = base64.b64encode(picture.content).decode()
     return Markup(f"data:image/{picture.kind};base64,") + content
 
 

@@ -158,7 +158,7 @@ def real_grid(loaded: data.Dataset, names: Names) -> Picture:
     image = Image.fromarray(canvas[:, :, 0] if canvas.shape[2] == 1 else canvas)
     return Picture(
         name=names("real", label),
-        png=png_of(image),
+        make=lambda: png_of(image),
         alt=f"The first 64 test images of {label}, 8 by 8.",
         width=image.width,
         height=image.height,
