@@ -78,8 +78,6 @@ class ConditionalGan(KerasTrainer):
         """Build both optimisers."""
         self.generator_optimiser = keras.optimizers.Adam(self.recipe.learning_rate, beta_1=0.5)
         self.discriminator_optimiser = keras.optimizers.Adam(self.recipe.learning_rate, beta_1=0.5)
-        self.generator_optimiser.build(self.generator.trainable_variables)
-        self.discriminator_optimiser.build(self.discriminator.trainable_variables)
 
     def update(self, real: list[tf.Tensor], draws: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Make one step: one update of each network."""

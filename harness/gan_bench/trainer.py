@@ -259,6 +259,19 @@ class Framework:
     """What may be the cause where training that is resumed from a checkpoint differs."""
 
 
+class Draws(dict[str, T]):
+    """What is drawn for a step, by name; another name is an error that says what there is."""
+
+    def __missing__(self, name: str) -> T:
+        """Raise `ContractError`."""
+        labels = ""
+        if name == "real_labels":
+            labels = "; real_labels are there if the recipe is conditional"
+        raise ContractError(
+            f"the recipe declares no draw {name}: its draws are {listed(list(self))}{labels}"
+        )
+
+
 @cache
 def recipe_of(trainer: type) -> type[Recipe]:
     """Return the recipe class of a trainer class, made from its ``hyperparameters`` if need be.

@@ -19,6 +19,7 @@ from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
+    Draws,
     Unsupported,
     Weights,
     check_labels,
@@ -89,6 +90,10 @@ class KerasTrainer(ABC):
             self.classes = int(labels.max()) + 1
             self.build_networks()
             self.build_optimisers()
+            for name in ("generator", "discriminator"):
+                optimiser: keras.Optimizer = getattr(self, f"{name}_optimiser")
+                if not optimiser.built:  # now, not in the graph of a step
+                    optimiser.build(getattr(self, name).trainable_variables)
         absent = [name for name in recipe.networks if name not in self._networks()]
         if absent:
             raise UsageError(
@@ -278,10 +283,10 @@ class KerasTrainer(ABC):
 
     def _one_step(self, batches: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
         real = [self._gather(batch) for batch in tf.unstack(batches)]
-        draws = {
-            name: self._cast(values) if values.dtype.is_floating else values
+        draws = Draws(
+            (name, self._cast(values) if values.dtype.is_floating else values)
             for name, values in zip(self.recipe.draws(), given, strict=True)
-        }
+        )
         if self.recipe.conditional:
             draws["real_labels"] = tf.gather(self.labels, batches)
         what = f"the update of {type(self).__name__}"

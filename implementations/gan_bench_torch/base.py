@@ -19,6 +19,7 @@ from gan_bench.errors import ContractError, UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
+    Draws,
     Unsupported,
     Weights,
     check_labels,
@@ -267,7 +268,7 @@ class TorchTrainer(ABC):
 
     def _one_step(self, batches: Tensor, *given: Tensor) -> Tensor:
         real = [self._gather(index) for index in batches]
-        draws = dict(zip(self.recipe.draws(), given, strict=True))
+        draws = Draws(zip(self.recipe.draws(), given, strict=True))
         if self.recipe.conditional:
             draws["real_labels"] = self.labels[batches]
         what = f"the update of {type(self).__name__}"
