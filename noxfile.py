@@ -10,7 +10,7 @@ nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 
 CONSTRAINTS = ("--constraint", "constraints.txt")
-UNIT = "not (process or slow or long or torch or keras or gpu or browser)"
+UNIT = "not (process or slow or long or torch or keras or jax or gpu or browser)"
 UNIT_TOOLS = ("hypothesis", "mlxtend", "onnx", "pytest", "pytest-xdist")
 SHARED = ("--numprocesses", "2", "--dist", "worksteal")
 PATHS = ("harness", "implementations", "examples", "tests", "benchmarks", "scripts", "noxfile.py")
@@ -38,7 +38,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def core(session: nox.Session) -> None:
-    """Prove that the core installs and works with neither framework."""
+    """Prove that the core installs and works without any framework."""
     session.install(*CONSTRAINTS, ".", "pytest")
     session.run("python", "-P", "tests/support/core_without_frameworks.py")
 
@@ -59,9 +59,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def promises(session: nox.Session) -> None:
-    """Run the tests that take longer, in the environment of `make test`: Slurm, kills, all twelve.
+    """Run the tests that take minutes, in the environment of `make test`: Slurm, kills, and more.
 
-    A second environment of both frameworks would take minutes to install.
+    A second environment of all frameworks would take minutes to install.
     """
     session.run("make", "promises", f"TEST_ARGS={' '.join(session.posargs)}", external=True)
 
@@ -102,7 +102,7 @@ def report_speed(session: nox.Session) -> None:
 @nox.session
 def scale(session: nox.Session) -> None:
     """Measure plan, submission, status and report with up to 10,000 runs."""
-    session.install(*CONSTRAINTS, "--editable", ".[torch,keras]")
+    session.install(*CONSTRAINTS, "--editable", ".[torch,keras,jax]")
     session.run("python", "benchmarks/scale.py", *session.posargs)
 
 

@@ -5,12 +5,13 @@
 The framework's own profiler records some steps after the warm-up, in a process with a run's
 environment. An operation's time is its own, without those that it calls; its work on several
 threads counts once. ``--apart`` lists operations of one kind separately, by the shapes of their
-inputs (PyTorch) or by their names in the graph (TensorFlow); ``--kinds`` sums over what they are
-for, the row of docs/benchmarks.md. Recording takes time too: take shares from here, and seconds
+inputs (PyTorch) or by their names in the graph (TensorFlow, XLA); ``--kinds`` sums over what they
+are for, the row of docs/benchmarks.md. Recording takes time too: take shares from here, and seconds
 from throughput.py.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from gan_bench.system.devices import default_threads
 
 KINDS = (
     ("convolutions", re.compile(r"conv", re.I)),
-    ("matrix products", re.compile(r"matmul|addmm|::mm$", re.I)),
+    ("matrix products", re.compile(r"matmul|addmm|::mm$|dot_general", re.I)),
     ("random numbers", re.compile(r"random", re.I)),
     ("optimisers", re.compile(r"adam|sgd|momentum", re.I)),
 )
@@ -73,7 +74,38 @@ def keras_operations(work: Callable[[], object], apart: bool) -> Times:
     return {name: (duration / 1e12, calls[name]) for name, duration in picoseconds.items()}
 
 
-PROFILERS = {"torch": torch_operations, "keras": keras_operations}
+def jax_operations(work: Callable[[], object], apart: bool) -> Times:
+    import jax
+
+    with tempfile.TemporaryDirectory() as folder:
+        with jax.profiler.trace(folder):
+            work()
+        (trace,) = Path(folder).rglob("*.xplane.pb")
+        recorded = jax.profiler.ProfileData.from_file(str(trace))
+    # What XLA made of an operation is called by what it is, such as ynn_fusion.8.
+    purposes = dict(PURPOSE.findall(compiled_text()))
+    seconds, calls = Counter(), Counter()
+    for plane in recorded.planes:
+        for thread in plane.lines:
+            for event in thread.events:
+                name = dict(event.stats).get("hlo_op", "while")
+                if not name.startswith("while"):  # it calls operations
+                    purpose = purposes.get(name, "").rpartition("/")[2]
+                    key = f"{name} {purpose}" if apart else purpose or re.sub(r"[.\d]+$", "", name)
+                    seconds[key] += event.duration_ns / 1e9
+                    calls[key] += 1
+    return {name: (taken, calls[name]) for name, taken in seconds.items()}
+
+
+def compiled_text() -> str:
+    """Return what XLA compiled; `main` makes it write that."""
+    folder = Path(os.environ["XLA_FLAGS"].rpartition("=")[2])
+    texts = folder.glob("*jit__steps*cpu_after_optimizations.txt")
+    return "\n".join(path.read_text(encoding="utf-8") for path in texts)
+
+
+PURPOSE = re.compile(r'%([\w.-]+) = .*op_name="([^"]*)"')
+PROFILERS = {"torch": torch_operations, "keras": keras_operations, "jax": jax_operations}
 
 
 def measure(name: str, steps: int, top: int, apart: bool, kinds: bool) -> None:
@@ -133,13 +165,16 @@ def main() -> None:
     if options.child:
         measure(options.name, options.steps, options.top, options.apart, options.kinds)
         return
-    done = subprocess.run(
-        [sys.executable, __file__, *sys.argv[1:], "--child"],
-        env=worker_environment(device="cpu", threads=default_threads()),
-        stderr=subprocess.PIPE,  # the frameworks' remarks
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        flags = f"--xla_dump_hlo_as_text --xla_dump_to={folder}"
+        dump = {"XLA_FLAGS": flags} if registered()[options.name].framework == "jax" else {}
+        done = subprocess.run(
+            [sys.executable, __file__, *sys.argv[1:], "--child"],
+            env=worker_environment(device="cpu", threads=default_threads()) | dump,
+            stderr=subprocess.PIPE,  # the frameworks' remarks
+            text=True,
+            check=False,
+        )
     if done.returncode != 0:
         sys.exit(done.stderr)
 

@@ -45,12 +45,12 @@ from gan_bench.system.devices import Machine
 
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 OWN = ("torch", "keras")
-OTHERS = ("jax", "mlx", "tinygrad", "mindspore")
+OTHERS = ("paddle", "mlx", "tinygrad", "mindspore")
 """Frameworks of invented third-party implementations, used beyond the first twelve."""
 VERSIONS = {
     "torch": {"torch": "2.14.1"},
     "keras": {"tensorflow": "2.21.0", "keras": "3.15.1"},
-    "jax": {"jax": "0.9.2"},
+    "paddle": {"paddlepaddle": "3.3.0"},
 }
 MACHINE = Machine(
     system="Linux 6.18.44 x86_64",

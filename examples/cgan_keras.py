@@ -12,7 +12,8 @@ from keras import layers
 from pydantic import BaseModel, Field
 
 from gan_bench.recipe import Draw
-from gan_bench_keras.base import KerasTrainer, cross_entropy, descend
+from gan_bench_keras.base import KerasTrainer, descend
+from gan_bench_keras.losses import cross_entropy
 
 
 class Settings(BaseModel):

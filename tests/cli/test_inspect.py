@@ -9,6 +9,7 @@ from gan_bench.cli.views.results import sparkline
 from report_folder import add_run, empty_results, run_spec, scores_of, some_losses
 
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
+FRAMEWORKS = ("torch", "keras", "jax")
 ADAM = {"beta1", "beta2", "adam_epsilon", "adam_epsilon_form"}
 BATCH_NORM = {"batch_norm_new_weight", "batch_norm_epsilon", "batch_norm_variance"}
 PINNED = {
@@ -21,7 +22,7 @@ PINNED = {
 def test_show_gives_every_pinned_default_and_the_origin_of_every_value(bench, recipe):
     shown = {
         framework: json.loads(bench("show", f"{framework}-{recipe}", "--json").out)
-        for framework in ("torch", "keras")
+        for framework in FRAMEWORKS
     }
     fields = {field["name"]: field for field in shown["torch"]["fields"]}
     assert set(fields) >= BATCH_NORM | {"dtype", "batch_size"}
@@ -33,13 +34,12 @@ def test_show_gives_every_pinned_default_and_the_origin_of_every_value(bench, re
     origins = {"source", "chosen", "framework default pinned"}
     assert {field["origin"] for field in fields.values()} <= origins
     assert shown["torch"]["recipe_source"]
-    assert shown["torch"]["fields"] == shown["keras"]["fields"]
     for description in shown.values():
+        assert description["fields"] == shown["torch"]["fields"]
         assert set(description["conventions"]) >= PINNED
-    assert shown["torch"]["conventions"].pop("compilation") != shown["keras"]["conventions"].pop(
-        "compilation"
-    )
-    assert shown["torch"]["conventions"] == shown["keras"]["conventions"]
+    compilations = {of["conventions"].pop("compilation") for of in shown.values()}
+    assert len(compilations) == len(FRAMEWORKS)
+    assert all(of["conventions"] == shown["torch"]["conventions"] for of in shown.values())
     pinned = shown["torch"]["conventions"]
     of_torch = recipe.startswith("dcgan")
     assert ("Keras" in pinned["padding"]) is not of_torch
@@ -69,6 +69,8 @@ def test_the_twin_takes_its_origins_defaults(bench):
     }
     assert values("keras-dcgan").items() >= torch_arithmetic.items()
     assert values("torch-baseline").items() >= keras_arithmetic.items()
+    assert values("jax-dcgan").items() >= torch_arithmetic.items()
+    assert values("jax-baseline").items() >= keras_arithmetic.items()
 
 
 @pytest.mark.parametrize("columns", ["60", "90", "120", "170"])
@@ -76,9 +78,7 @@ def test_list_keeps_names_whole_and_lines_within_the_terminal(bench, columns):
     lines = bench("list", COLUMNS=columns).out.splitlines()
     assert max(map(len, lines)) <= int(columns)
     names = {line.split()[0] for line in lines if not line.startswith(" ")}
-    assert names >= {
-        f"{framework}-{recipe}" for framework in ("torch", "keras") for recipe in RECIPES
-    }
+    assert names >= {f"{framework}-{recipe}" for framework in FRAMEWORKS for recipe in RECIPES}
 
 
 def test_a_line_goes_from_the_least_block_to_the_greatest():

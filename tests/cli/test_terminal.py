@@ -25,7 +25,11 @@ def test_a_recipe_fits_the_terminal(bench, columns):
 def test_doctor_names_frameworks_devices_and_data(bench):
     found = {row["what"]: row for row in json.loads(bench("doctor", "--json").out)}
     assert found["data mnist-5k"]["state"] == "ok"
-    assert {"framework torch", "framework keras", "device cpu", "data mnist"} <= set(found)
+    assert {
+        "device cpu",
+        "data mnist",
+        *(f"framework {name}" for name in ("torch", "keras", "jax")),
+    } <= set(found)
 
 
 def test_without_a_terminal_there_are_plain_lines(bench, plugin):

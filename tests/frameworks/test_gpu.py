@@ -12,7 +12,7 @@ from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
 
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
-FRAMEWORKS = ("torch", "keras")
+FRAMEWORKS = ("torch", "keras", "jax")
 NAMES = [
     pytest.param(f"{framework}-{recipe}", marks=getattr(pytest.mark, framework))
     for framework in FRAMEWORKS
@@ -33,12 +33,14 @@ def test_it_passes_the_conformance_suite(bench, name):
 
 @pytest.mark.torch
 @pytest.mark.keras
+@pytest.mark.jax
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_twins_are_twins(bench, recipe):
     done = bench("parity", recipe, "--device", "cuda", "--json")
-    (certificate,) = json.loads(done.out)
-    assert (certificate["problems"], certificate["verdict"]) == ([], "passed")
-    assert (bench.folder / "results/local/parity" / f"{recipe}.cuda.json").is_file()
+    certificates = json.loads(done.out)
+    assert [(found["problems"], found["verdict"]) for found in certificates] == 2 * [([], "passed")]
+    for found in certificates:
+        assert (bench.folder / "results/local/parity" / f"{found['pair']}.cuda.json").is_file()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,3 +117,15 @@ def test_a_captured_trainer_is_used_and_saved_in_the_middle_like_any_other(
 def test_a_step_in_keras_is_compiled(trainer_of):
     trainer, _ = trainer_of("keras-dcgan")
     assert trainer._step.function_def.attr["_XlaMustCompile"].b
+
+
+@pytest.mark.jax
+def test_a_step_in_jax_is_one_executable_for_any_number_of_steps(trainer_of):
+    from gan_bench_jax.base import _steps
+
+    trainer, inputs = trainer_of("jax-baseline")
+    first = trained(trainer, inputs, 0, 1)
+    compiled = _steps._cache_size()
+    assert all(np.isfinite(first + trained(trainer, inputs, 1, 3) + trained(trainer, inputs, 4, 4)))
+    assert _steps._cache_size() == compiled
+    assert {device.platform for device in trainer.images.devices()} == {"gpu"}

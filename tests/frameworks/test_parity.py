@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench import ROOT
-from gan_bench.parity.certify import Setup, observed, observer
+from gan_bench.parity.certify import Setup, observed, observer, pairs
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plugins.describe import describe
 
@@ -15,21 +15,47 @@ DEVIANTS = ROOT / "tests" / "support" / "deviant_twins.py"
 NARROW = {"generator_channels": 8, "discriminator_channels": 8}
 SETUP = Setup(batch_size=8, paired_steps=1)
 
-pytestmark = [pytest.mark.slow, pytest.mark.torch, pytest.mark.keras]
+FRAMEWORKS = ("torch", "keras", "jax")
+ORIGINS = dict.fromkeys(RECIPES, "keras") | {"dcgan": "torch", "dcgan-3g": "torch"}
+PAIRS = [
+    pytest.param(
+        *(f"{ORIGINS[recipe]}-{recipe}", f"{framework}-{recipe}"),
+        marks=[
+            *(getattr(pytest.mark, name) for name in (ORIGINS[recipe], framework)),
+            *([] if recipe == RECIPES[0] else [pytest.mark.long]),
+        ],
+    )
+    for recipe in RECIPES
+    for framework in FRAMEWORKS
+    if framework != ORIGINS[recipe]
+]
+
+pytestmark = [pytest.mark.slow]
 
 
-@pytest.mark.parametrize(
-    "recipe", [RECIPES[0], *(pytest.param(name, marks=pytest.mark.long) for name in RECIPES[1:])]
-)
-def test_the_two_implementations_of_a_recipe_are_twins(bench, recipe):
-    done = bench("parity", recipe, "--batch-size", "8", "--paired-steps", "2", "--json")
+@pytest.mark.parametrize(("original", "twin"), PAIRS)
+def test_a_twin_computes_what_its_original_does(bench, original, twin):
+    done = bench("parity", original, twin, "--batch-size", "8", "--paired-steps", "2", "--json")
     (certificate,) = json.loads(done.out)
     assert certificate["problems"] == []
     assert certificate["verdict"] == "passed"
     assert done.code == 0
-    frameworks = {certificate[party]["framework"] for party in ("reference", "other")}
-    assert frameworks == {"torch", "keras"}
-    assert (bench.folder / "results/local/parity" / f"{recipe}.json").is_file()
+    assert [certificate[party]["name"] for party in ("reference", "other")] == [original, twin]
+    assert (bench.folder / "results/local/parity" / f"{original}--{twin}.json").is_file()
+
+
+@pytest.mark.process
+@pytest.mark.torch
+@pytest.mark.keras
+@pytest.mark.jax
+def test_every_twin_is_compared_with_its_original():
+    found, left_out = pairs((), (28, 28, 1))
+    assert left_out == []
+    names = [(pair.reference, pair.other) for pair in found]
+    assert {tuple(d.implementation.name for d in pair) for pair in names} == {
+        pair.values for pair in PAIRS
+    }
+    assert len(found) == 12
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +86,8 @@ def compare(original, reference):
     return run
 
 
+@pytest.mark.torch
+@pytest.mark.keras
 @pytest.mark.parametrize(
     ("deviant", "levels", "tensor"),
     [

@@ -69,8 +69,8 @@ def test_missing_packages_are_named_with_the_command_that_installs_them():
 def test_each_registered_framework_is_described_without_importing_it():
     before = set(sys.modules)
     found = frameworks()
-    assert list(found) == ["numpy", "keras", "torch"]
-    assert not {"torch", "keras", "tensorflow"} & (set(sys.modules) - before)
+    assert list(found) == ["numpy", "jax", "keras", "torch"]
+    assert not {"torch", "keras", "tensorflow", "jax"} & (set(sys.modules) - before)
     for framework in found.values():
         assert framework.packages
         assert framework.install.startswith("pip install")
@@ -79,9 +79,20 @@ def test_each_registered_framework_is_described_without_importing_it():
 def test_every_worker_has_the_variables_of_every_framework():
     environment = worker_environment(device="cpu", threads=3, deterministic=True)
     assert environment["OMP_NUM_THREADS"] == environment["TF_NUM_INTRAOP_THREADS"] == "3"
+    assert environment["NPROC"] == "3"
     assert environment["KERAS_BACKEND"] == "tensorflow"
+    assert environment["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
+    assert environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     assert environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert environment["NVIDIA_TF32_OVERRIDE"] == "0"
+
+
+def test_flags_of_xla_that_are_set_stay(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=/tmp/dump")
+    environment = worker_environment(device="cpu", threads=1, deterministic=True)
+    assert environment["XLA_FLAGS"] == "--xla_dump_to=/tmp/dump --xla_gpu_deterministic_ops=true"
+    environment = worker_environment(device="cpu", threads=1)
+    assert environment["XLA_FLAGS"] == "--xla_dump_to=/tmp/dump"
 
 
 @pytest.fixture

@@ -145,6 +145,17 @@ def test_class_shares_of_one_implementation_on_two_machines_are_two_bars(results
     assert len({trace["name"] for trace in bars}) == 2
 
 
+def test_bars_of_three_twins_differ(results, report):
+    for name in ("torch-dcgan", "keras-dcgan", "jax-dcgan"):
+        add_run(
+            results, run_spec(name), scores=[scores_with(classes_of(2.0, (0.5, 0.5)))], grids=KEPT
+        )
+    bars = [trace for trace in report().chart("shares-0") if trace["type"] == "bar"]
+    assert len({trace["marker"]["line"]["color"] for trace in bars}) == 1
+    drawn = {(trace["marker"]["color"], "pattern" in trace["marker"]) for trace in bars}
+    assert len(drawn) == len(bars) == 3
+
+
 def test_a_cpu_and_a_gpu_are_two_groups(train, report):
     machine = {"circumstances": {"machine": GPU}}
     gpu = {"device": "cuda:0"}

@@ -1,4 +1,4 @@
-"""Run by `nox -s core` in an environment that holds neither framework."""
+"""Run by `nox -s core` in an environment that holds no framework."""
 
 import importlib.util
 import json
@@ -24,11 +24,11 @@ def gan_bench(*arguments: str, code: int = 0) -> str:
 
 def main() -> None:
     """Help, list, show, doctor, run and report work; a framework's row is `missing`."""
-    for framework in ("torch", "tensorflow", "keras"):
+    for framework in ("torch", "tensorflow", "keras", "jax"):
         assert importlib.util.find_spec(framework) is None, f"{framework} is installed"
     assert "Usage" in gan_bench("--help")
     rows = json.loads(gan_bench("list", "--json"))
-    assert {row["name"] for row in rows} >= {"torch-dcgan", "keras-upsampling-sgd"}
+    assert {row["name"] for row in rows} >= {"torch-dcgan", "keras-upsampling-sgd", "jax-decay"}
     assert all("get it with pip install '" in row["missing"] for row in rows)
     assert "learning_rate" in gan_bench("show", "torch-dcgan")
     assert "not installed" in gan_bench("doctor")

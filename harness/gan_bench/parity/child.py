@@ -151,8 +151,10 @@ def observe(content: bytes, answers: IO[bytes]) -> None:
     """Run one implementation and send the results of each stage."""
     request = ObserveRequest.model_validate_json(content)
     trainer_class = load_seeded(request.implementation, request.seed)
+    split = data.load(request.dataset).train
     recipe = recipe_of(trainer_class).model_validate(request.recipe_values)
-    observation = Observation(trainer_class, recipe, data.load(request.dataset).train, request)
+    recipe = recipe.for_images(split.image_shape)
+    observation = Observation(trainer_class, recipe, split, request)
     for message in observation.messages():
         send(answers, message)
 

@@ -115,8 +115,9 @@ def build(
     trainer_class: type, spec: RunSpec, dataset: Dataset, device: str
 ) -> tuple[Trainer, Inputs, bool]:
     """Return a run's new trainer, its inputs, and whether the recipe has initial weights."""
-    recipe = recipe_of(trainer_class).model_validate(spec.recipe_values)
     train = dataset.training(spec.train_splits)
+    recipe = recipe_of(trainer_class).model_validate(spec.recipe_values)
+    recipe = recipe.for_images(train.image_shape)
     steps, seed = spec.steps, spec.seed
     with seeded(seed):
         trainer: Trainer = trainer_class(

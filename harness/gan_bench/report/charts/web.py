@@ -12,6 +12,7 @@ from gan_bench.report.charts import DENSE_DECADES, LONG_FROM, Curves, Shares, de
 from gan_bench.report.pictures import NEUTRAL, Look
 
 _DASHES = {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}
+_HATCHES = {":": "/", "-.": "x"}
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
 _DIGITS = 5
 """Significant digits of a point: more than a screen shows, and less to load."""
@@ -129,9 +130,12 @@ def bar_chart(shares: Shares, looks: Mapping[str, Look]) -> dict[str, Any]:
 
 
 def _bar(look: Look) -> dict[str, Any]:
-    # Twins have one colour; the second is an outline.
+    # Twins have one colour: the first is filled, the second an outline, further ones are hatched.
     filled = look.colour if look.line == "-" else "rgba(0,0,0,0)"
-    return {"color": filled, "line": {"color": look.colour, "width": 1.5}}
+    bar: dict[str, Any] = {"color": filled, "line": {"color": look.colour, "width": 1.5}}
+    if look.line in _HATCHES:
+        bar["pattern"] = {"shape": _HATCHES[look.line], "fgcolor": look.colour, "size": 5}
+    return bar
 
 
 def _text(name: str) -> str:

@@ -1,0 +1,444 @@
+"""What the recipes share in JAX: data on the device, canonical weights, the loop, state."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array, lax
+from numpy.typing import NDArray
+
+from gan_bench import trainer as contract
+from gan_bench.contract import named
+from gan_bench.errors import UsageError
+from gan_bench.recipe import Recipe
+from gan_bench.trainer import (
+    CONTRACT_VERSION,
+    Unsupported,
+    Weights,
+    check_labels,
+    declared_losses,
+    is_given,
+)
+from gan_bench_jax.framework import deterministic_kernels
+from gan_bench_jax.names import canonical, in_layout
+
+# Parity needs float64, which JAX otherwise turns to float32. Dtypes are explicit everywhere.
+jax.config.update("jax_enable_x64", True)
+
+# Steps and samples are made in arrays of one size, the last padded: one executable serves any
+# number of them, and kernels of other sizes round otherwise.
+_STEPS = 64
+_SAMPLE_BATCH = 128
+
+Draws = Mapping[str, Array]
+"""What a step draws, by the recipe's name for it; ``latents`` are (count, batch, latent)."""
+State = Any
+"""The arrays of a trainer's parts, as `flax.nnx.split` gives them."""
+
+
+class JaxTrainer(ABC):
+    """A trainer of two networks; a subclass says how they are built and what one update does.
+
+    The uint8 images stay on the device, where a step gathers its batches by index. The steps of a
+    call of `train` are one compiled loop, to which the networks and optimisers are handed over, and
+    from which the losses come back at its end. Trainers of equal classes and recipes share it.
+
+    Further networks, optimisers, ``nnx.Rngs``, variables and arrays that are attributes of the
+    trainer, such as an average of the generator's weights, are part of its checkpoints, and the
+    networks part of its weights.
+    """
+
+    framework: ClassVar[str] = "jax"
+    recipe_class: ClassVar[type[Recipe]]
+    hyperparameters: ClassVar[type]
+    """In place of a recipe; see `gan_bench.trainer.Trainer`."""
+    recipe: Any
+    contract_version: ClassVar[int] = CONTRACT_VERSION
+    own_tensors: ClassVar[Mapping[str, str]] = {}
+    """See `gan_bench.trainer.Trainer`; by the attribute of the layer that has the variable."""
+
+    generator: nnx.Module
+    discriminator: nnx.Module
+    generator_optimiser: nnx.Optimizer
+    discriminator_optimiser: nnx.Optimizer
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        *,
+        device: str,
+        planned_steps: int,
+        seed: int,
+    ) -> None:
+        if os.environ.get("GAN_BENCH_DETERMINISTIC") == "1":
+            # Here too, for whoever builds a trainer without the environment of a worker.
+            os.environ.update(deterministic_kernels())
+        _, height, width, channels = images.shape
+        self.recipe = recipe.for_images((height, width, channels))
+        self.planned_steps = planned_steps
+        self.seed = seed
+        self.classes = int(labels.max()) + 1
+        self.device = _device(device)
+        with jax.default_device(self.device):
+            # Of JAX's generators the one that compiles in a fraction of the others' time.
+            self.random = nnx.Rngs(jax.random.key(seed, impl="rbg"))
+            self.build_networks()
+            for network in self._networks().values():
+                nnx.update(network, _as_dtype(nnx.state(network), recipe.dtype))
+            self.build_optimisers()
+        absent = [name for name in recipe.networks if name not in self._networks()]
+        if absent:
+            raise UsageError(
+                f"{type(self).__name__} has no {absent[0]}, which is in its recipe's networks: "
+                "build_networks has to set it."
+            )
+        for _ in canonical(self, self._networks()):
+            pass  # raises if a variable has no name
+        self._take(nnx.state(self._parts()))
+        self.images = jax.device_put(np.array(images), self.device)
+        self.labels = jax.device_put(np.array(labels), self.device)
+
+    @abstractmethod
+    def build_networks(self) -> None:
+        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits).
+
+        Logits are (n,) or (n, 1). If the recipe is conditional, both take labels int64 (n,), below ``self.classes``, as a
+        second argument. A network that the recipe's ``sampler`` names samples instead of
+        ``generator``.
+        """
+
+    @abstractmethod
+    def build_optimisers(self) -> None:
+        """Set ``generator_optimiser`` and ``discriminator_optimiser``."""
+
+    @abstractmethod
+    def update(self, real: list[Array], draws: Draws) -> dict[str, Array]:
+        """Make one step and return the losses that the recipe declares, by name.
+
+        It is traced once for all trainers of equal attributes. The trainer that it gets has no
+        ``images``, ``labels``, ``device`` and ``seed``.
+
+        A loss of several updates has one element for each; their mean is recorded.
+
+        Parameters
+        ----------
+        real
+            Batches of real images, NHWC in [-1, 1].
+        draws
+            What the recipe declares, by name: ``draws["latents"]`` is (count, batch, latent). If
+            the recipe is conditional, ``draws["real_labels"]`` has the labels of ``real``, int64
+            (count, batch).
+        """
+
+    def train(
+        self, batches: NDArray[np.int64], draws: Mapping[str, NDArray[Any]]
+    ) -> dict[str, NDArray[np.floating]]:
+        """Train one step for each row and return when the device is idle again."""
+        given = [batches, *(draws[name] for name in self.recipe.draws())]
+        graph, state = nnx.split(self._parts())
+        traced, pieces = _Traced(self), []
+        for start in range(0, len(batches), _STEPS):
+            padded = [_padded(array[start : start + _STEPS], _STEPS) for array in given]
+            rows, *drawn = jax.device_put(padded, self.device)
+            count = min(_STEPS, len(batches) - start)
+            state, losses = _steps(
+                traced, graph, state, self.images, self.labels, rows, drawn, count
+            )
+            pieces.append((losses, count))
+        self._take(state)
+        return {
+            name: np.concatenate([np.asarray(losses[name])[:count] for losses, count in pieces])
+            for name in pieces[0][0]
+        }
+
+    def sample(
+        self, latents: NDArray[np.float32], labels: NDArray[np.int64] | None = None
+    ) -> NDArray[np.uint8]:
+        """Return G(latents) as uint8 NHWC, in inference mode."""
+        graph, state = nnx.split(self._networks()[self.recipe.sampler])
+        columns = (latents, *check_labels(labels, self.recipe, self.classes))
+        images = []
+        for start in range(0, len(latents), _SAMPLE_BATCH):
+            chunk = [
+                _padded(rows[start : start + _SAMPLE_BATCH], _SAMPLE_BATCH) for rows in columns
+            ]
+            images.append(_samples(graph, state, *jax.device_put(chunk, self.device)))
+        return np.concatenate([np.asarray(made) for made in images])[: len(latents)]
+
+    def forward(
+        self,
+        latents: NDArray[np.float32],
+        images: NDArray[np.float32],
+        training: bool,
+        labels: NDArray[np.int64] | None = None,
+    ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+        """Return G(latents) as float NHWC and D(images) as logits, leaving no state behind."""
+        classes = check_labels(labels, self.recipe, self.classes)
+        outputs = []
+        for name, entering in ((self.recipe.sampler, latents), ("discriminator", images)):
+            given = jax.device_put([entering, *classes], self.device)
+            outputs.append(_outputs(*nnx.split(self._networks()[name]), training, *given))
+        made, logits = outputs
+        if logits.size == len(images):  # many networks return (n, 1)
+            logits = logits.reshape(-1)
+        return np.array(made), np.array(logits)
+
+    def set_weights(self, weights: Weights) -> None:
+        """Replace every tensor of both networks; optimiser state is left as it is.
+
+        Further networks and the vectors of spectral normalisation, which a recipe does not have to
+        know, stay as they are if ``weights`` lacks them.
+        """
+        variables = dict(canonical(self, self._networks()))
+        different = {
+            name for name in variables.keys() ^ weights.keys() if name in weights or is_given(name)
+        }
+        if different:
+            raise UsageError(
+                f"{type(self).__name__} has other tensors than these weights: only one has "
+                f"{', '.join(sorted(different))}."
+            )
+        for name, (variable, layer) in variables.items():
+            if name not in weights:
+                continue
+            tensor = in_layout(layer, np.array(weights[name], variable.dtype))
+            if variable.shape != tensor.shape:
+                shape = in_layout(layer, np.empty(variable.shape)).shape
+                raise UsageError(f"{name} has the shape {shape}, not {weights[name].shape}.")
+            variable.set_value(jax.device_put(tensor, self.device))
+
+    def weights(self) -> dict[str, NDArray[np.generic]]:
+        """Return copies of every tensor of all networks, on the host."""
+        return {
+            name: np.array(in_layout(layer, np.asarray(variable[...])), order="C")
+            for name, (variable, layer) in canonical(self, self._networks())
+        }
+
+    def save(self, path: Path) -> None:
+        """Write networks, optimisers and dropout's random state below the folder ``path``."""
+        leaves = jax.tree.leaves_with_path(nnx.state(self._parts()))
+        np.savez(path / "state.npz", **{_name(key): _plain(leaf) for key, leaf in leaves})
+
+    def load(self, path: Path) -> None:
+        """Restore what ``save`` wrote, on any device."""
+        with np.load(path / "state.npz", allow_pickle=False) as saved:
+
+            def restored(key: Any, leaf: Array) -> Any:
+                value = saved[_name(key)]
+                if _is_key(leaf):
+                    return jax.random.wrap_key_data(value, impl=jax.random.key_impl(leaf))
+                return value
+
+            self._take(jax.tree.map_with_path(restored, nnx.state(self._parts())))
+
+    def multiply_adds(self) -> dict[str, int]:
+        """Return those of a forward pass of one image, from the operations that JAX traces."""
+        shapes = {
+            "generator": (1, self.recipe.latent_size),
+            "discriminator": (1, *self.images.shape[1:]),
+        }
+        given = [np.zeros(1, np.int64)] if self.recipe.conditional else []
+        counts = {}
+        for name, shape in shapes.items():
+            split = nnx.split(self._networks()[name])
+            jaxpr = jax.make_jaxpr(_outputs, static_argnums=(0, 2))(
+                *split, False, np.zeros(shape, self.recipe.dtype), *given
+            )
+            counts[name] = _multiply_adds(jaxpr.jaxpr)
+        return counts
+
+    def _parts(self) -> dict[str, Any]:
+        """Return what has arrays: networks, optimisers, random numbers, variables."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in _OWN
+            and any(isinstance(leaf, Array | np.ndarray) for leaf in jax.tree.leaves(value))
+        }
+
+    def _take(self, state: State) -> None:
+        parts = self._parts()
+        nnx.update(parts, jax.device_put(state, self.device))
+        vars(self).update(parts)  # arrays that are attributes
+
+    def _networks(self) -> dict[str, nnx.Module]:
+        found = {name: part for name, part in named(vars(self)) if isinstance(part, nnx.Module)}
+        first = {name: found[name] for name in ("generator", "discriminator") if name in found}
+        return first | found
+
+
+_OWN = frozenset({"images", "labels", "device", "seed"})
+"""Attributes of a trainer that are no parts of it and on which no executable depends."""
+
+
+class _Traced:
+    """What an executable depends on besides shapes; trainers with equal ones share it."""
+
+    def __init__(self, trainer: JaxTrainer) -> None:
+        self.trainer_class = type(trainer)
+        self.parts = frozenset(trainer._parts())
+        self.fixed = {
+            name: value
+            for name, value in vars(trainer).items()
+            if name not in _OWN and name not in self.parts
+        }
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Traced) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.trainer_class, self.fixed["recipe"]))
+
+    def step(
+        self, parts: dict[str, Any], real: list[Array], draws: Draws
+    ) -> tuple[State, dict[str, Array]]:
+        """Let a trainer of these parts make a step; return their state and the losses."""
+        trainer = object.__new__(self.trainer_class)
+        vars(trainer).update(self.fixed, **parts)
+        what = f"the update of {self.trainer_class.__name__}"
+        losses = declared_losses(trainer.update(real, contract.Draws(draws)), trainer.recipe, what)
+        for name, value in self.fixed.items():
+            if vars(trainer)[name] is not value:
+                raise UsageError(
+                    f"{self.trainer_class.__name__}.{name} changes in the update, which JAX traces "
+                    "once, so it would keep one value; make it a JAX array."
+                )
+        state = nnx.state({name: vars(trainer)[name] for name in parts})
+        return state, {name: jnp.mean(loss) for name, loss in losses.items()}
+
+
+@partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+def _steps(
+    traced: _Traced,
+    graph: Any,
+    state: State,
+    images: Array,
+    labels: Array,
+    batches: Array,
+    given: list[Array],
+    count: Array,
+) -> tuple[State, dict[str, Array]]:
+    """Make the first ``count`` of the steps; return the state and the losses of each step."""
+    recipe: Recipe = traced.fixed["recipe"]
+    reported: dict[str, None] = {}
+
+    def step(
+        index: Array, carried: tuple[State, dict[str, Array]]
+    ) -> tuple[State, dict[str, Array]]:
+        state, losses = carried
+        real = [images[batch].astype(recipe.dtype) / 127.5 - 1.0 for batch in batches[index]]
+        draws = {
+            name: _cast(draw[index], recipe.dtype)
+            for name, draw in zip(recipe.draws(), given, strict=True)
+        }
+        if recipe.conditional:
+            draws["real_labels"] = labels[batches[index]]
+        state, found = traced.step(nnx.merge(graph, state), real, draws)
+        reported.update(dict.fromkeys(found))
+        return state, losses | {
+            name: losses[name].at[index].set(loss.astype(recipe.dtype))
+            for name, loss in found.items()
+        }
+
+    losses = {name: jnp.zeros(len(batches), recipe.dtype) for name in recipe.losses}
+    state, losses = lax.fori_loop(0, count, step, (state, losses))
+    return state, {name: losses[name] for name in reported}
+
+
+@partial(jax.jit, static_argnums=0)
+def _samples(graph: Any, state: State, latents: Array, *labels: Array) -> Array:
+    network = nnx.merge(graph, state)
+    images = _in_mode(network, training=False)(_cast(latents, _dtype(network)), *labels)
+    return jnp.clip(jnp.round((images + 1.0) * 127.5), 0.0, 255.0).astype(jnp.uint8)
+
+
+@partial(jax.jit, static_argnums=(0, 2))
+def _outputs(graph: Any, state: State, training: bool, entering: Array, *labels: Array) -> Array:
+    network = nnx.merge(graph, state)
+    return _in_mode(network, training=training)(_cast(entering, _dtype(network)), *labels)
+
+
+def mean_probability(logits: Array) -> Array:
+    """Return the batch mean of sigmoid(logits)."""
+    return jax.nn.sigmoid(logits).mean()
+
+
+def _in_mode(network: nnx.Module, *, training: bool) -> nnx.Module:
+    """Return a network, which is a copy inside of a compiled function, without dropout."""
+    network.set_attributes(
+        deterministic=True, use_running_average=not training, raise_if_not_found=False
+    )
+    return network
+
+
+def _multiply_adds(jaxpr: Any) -> int:
+    total = 0
+    for operation in jaxpr.eqns:
+        inputs = [variable.aval for variable in operation.invars]
+        (output, *_) = [variable.aval for variable in operation.outvars]
+        if operation.primitive is lax.dot_general_p:
+            (contracted, _), _ = operation.params["dimension_numbers"]
+            total += prod(output.shape) * prod(inputs[0].shape[axis] for axis in contracted)
+        elif operation.primitive is lax.conv_general_dilated_p:
+            # A kernel meets each position of the output, a transposed one of the input.
+            numbers, dilated = operation.params["dimension_numbers"], False
+            dilated = max(operation.params["lhs_dilation"]) > 1
+            met, axes = (
+                (inputs[0], numbers.lhs_spec[2:]) if dilated else (output, numbers.out_spec[2:])
+            )
+            total += prod(inputs[1].shape) * prod(met.shape[axis] for axis in axes)
+        elif "branches" in operation.params:  # for each platform; all have as many
+            total += _multiply_adds(operation.params["branches"][-1].jaxpr)
+        else:
+            inner = [value for value in operation.params.values() if hasattr(value, "eqns")]
+            total += sum(_multiply_adds(value) for value in inner)
+    return total
+
+
+def _as_dtype(state: State, dtype: str) -> State:
+    return jax.tree.map(partial(_cast, dtype=dtype), state)
+
+
+def _cast(values: Array, dtype: Any) -> Array:
+    return values.astype(dtype) if jnp.issubdtype(values.dtype, jnp.floating) else values
+
+
+def _dtype(network: nnx.Module) -> Any:
+    return jax.tree.leaves(nnx.state(network, nnx.Param))[0].dtype
+
+
+def _padded(array: NDArray[Any], length: int) -> NDArray[Any]:
+    return np.pad(array, [(0, length - len(array))] + [(0, 0)] * (array.ndim - 1))
+
+
+def _name(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def _plain(leaf: Array) -> NDArray[np.generic]:
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def _is_key(leaf: Array) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _device(name: str) -> jax.Device:
+    kind, _, index = name.partition(":")
+    try:
+        found = jax.devices("cpu")[:1] if kind == "cpu" else jax.devices(kind)
+    except RuntimeError:  # JAX knows no such platform, or its library for it does not start
+        found = []
+    if int(index or 0) >= len(found):
+        raise Unsupported(f"the device {name} was asked for, and JAX has {len(found)} such devices")
+    return found[int(index or 0)]

@@ -1,0 +1,202 @@
+"""Layers in the arithmetic that the recipes state, with their tensors in the canonical layouts.
+
+Flax has such layers, too. These have convolutions that are fast on a CPU, the padding and the batch
+normalisation that the recipes pin, tensors under their canonical names, and no initialisers, as the
+recipe draws the initial weights.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from math import prod
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array, lax
+
+from gan_bench_jax.convolutions import Padding, correlate, spread
+
+
+class Dense(nnx.Module):
+    """Features to features; the kernel is (in, out)."""
+
+    def __init__(self, features: int, units: int, bias: bool = True) -> None:
+        self.kernel = nnx.Param(jnp.zeros((features, units)))
+        self.bias = nnx.Param(jnp.zeros(units)) if bias else None
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return (n, units)."""
+        return _with_bias(_product(inputs, self.kernel[...]), self.bias)
+
+
+class Conv(nnx.Module):
+    """Square convolution; the kernel is (height, width, in, out)."""
+
+    def __init__(
+        self,
+        entering: int,
+        channels: int,
+        size: int,
+        stride: int = 1,
+        padding: int | Literal["same", "valid"] = "same",
+        bias: bool = True,
+    ) -> None:
+        self.stride, self.padding = stride, padding
+        self.kernel = nnx.Param(jnp.zeros((size, size, entering, channels)))
+        self.bias = nnx.Param(jnp.zeros(channels)) if bias else None
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return (n, height, width, channels)."""
+        kernel = self.kernel[...]
+        padding = _padding(self.padding, len(kernel), self.stride, inputs.shape[1])
+        return _with_bias(correlate(inputs, kernel, self.stride, padding), self.bias)
+
+
+class ConvTranspose(nnx.Module):
+    """Transposed square convolution; the kernel is (height, width, in, out)."""
+
+    def __init__(
+        self,
+        entering: int,
+        channels: int,
+        size: int,
+        stride: int = 1,
+        padding: int | Literal["same"] = "same",
+        bias: bool = True,
+    ) -> None:
+        self.stride, self.padding = stride, padding
+        self.kernel = nnx.Param(jnp.zeros((size, size, entering, channels)))
+        self.bias = nnx.Param(jnp.zeros(channels)) if bias else None
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return (n, height, width, channels)."""
+        kernel = self.kernel[...].swapaxes(2, 3)
+        size, length = len(kernel), inputs.shape[1] * self.stride
+        padding = _padding(self.padding, size, self.stride, length)
+        if self.padding != "same":
+            length = (inputs.shape[1] - 1) * self.stride - sum(padding) + size
+        return _with_bias(spread(inputs, kernel, self.stride, padding, length), self.bias)
+
+
+class PointToMap(nnx.Module):
+    """Transposed convolution of 1 x 1 maps, as the matrix product that it is."""
+
+    def __init__(self, entering: int, channels: int, size: int) -> None:
+        self.kernel = nnx.Param(jnp.zeros((size, size, entering, channels)))
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return maps of the kernel's size."""
+        size, _, entering, channels = self.kernel.shape
+        kernel = self.kernel[...].transpose(2, 0, 1, 3).reshape(entering, -1)
+        return _product(inputs, kernel).reshape(-1, size, size, channels)
+
+
+class MapToPoint(nnx.Module):
+    """Convolution by a kernel of the map's size, as the matrix product that it is."""
+
+    def __init__(self, entering: int, channels: int, size: int) -> None:
+        self.kernel = nnx.Param(jnp.zeros((size, size, entering, channels)))
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return (n, channels)."""
+        kernel = self.kernel[...]
+        return _product(inputs.reshape(len(inputs), -1), kernel.reshape(-1, kernel.shape[3]))
+
+
+class BatchNorm(nnx.Module):
+    """Batch normalisation over all axes but the last."""
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        new_weight: float,
+        epsilon: float,
+        variance: Literal["biased", "unbiased"],
+    ) -> None:
+        self.new_weight, self.epsilon, self.variance = new_weight, epsilon, variance
+        self.use_running_average = False
+        self.gamma = nnx.Param(jnp.ones(channels))
+        self.beta = nnx.Param(jnp.zeros(channels))
+        self.moving_mean = nnx.BatchStat(jnp.zeros(channels))
+        self.moving_variance = nnx.BatchStat(jnp.ones(channels))
+
+    def __call__(self, inputs: Array) -> Array:
+        """Normalise (n, ..., channels), in training mode with the batch's own statistics."""
+        mean, variance = self.moving_mean[...], self.moving_variance[...]
+        if not self.use_running_average:
+            axes, count = tuple(range(inputs.ndim - 1)), prod(inputs.shape[:-1])
+            mean = inputs.mean(axes)
+            variance = jnp.square(inputs - mean).mean(axes)
+            correction = count / (count - 1) if self.variance == "unbiased" else 1.0
+            self._take_in(self.moving_mean, mean)
+            self._take_in(self.moving_variance, variance * correction)
+        scale = self.gamma[...] * lax.rsqrt(variance + self.epsilon)
+        return (inputs - mean) * scale + self.beta[...]
+
+    def _take_in(self, moving: nnx.BatchStat, new: Array) -> None:
+        moving[...] += (new - moving[...]) * self.new_weight
+
+
+class Reshape(nnx.Module):
+    """The same numbers in another shape, in NHWC order; (-1,) flattens and () drops one of 1."""
+
+    def __init__(self, *shape: int) -> None:
+        self.shape = shape
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return (n, *shape)."""
+        return inputs.reshape(len(inputs), *self.shape)
+
+
+class UpSampling(nnx.Module):
+    """Each pixel repeated ``factor`` times in height and width."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return (n, height, width, channels)."""
+        return inputs.repeat(self.factor, 1).repeat(self.factor, 2)
+
+
+class MaxPooling(nnx.Module):
+    """The largest of each square of ``size`` pixels, of sides that ``size`` divides."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return (n, height, width, channels)."""
+        count, height, width, channels = inputs.shape
+        across = (height // self.size, self.size, width // self.size, self.size)
+        return inputs.reshape(count, *across, channels).max((2, 4))
+
+
+@cache  # the same function for the same slope: equal networks share their executables
+def leaky_relu(slope: float) -> Callable[[Array], Array]:
+    """Return LeakyReLU with the slope rounded to float32, as TensorFlow keeps it in any dtype."""
+    rounded = float(np.float32(slope))
+    return lambda inputs: jax.nn.leaky_relu(inputs, rounded)
+
+
+def _product(first: Array, second: Array) -> Array:
+    return jnp.matmul(first, second, precision=lax.Precision.HIGHEST)
+
+
+def _with_bias(outputs: Array, bias: nnx.Param | None) -> Array:
+    return outputs if bias is None else outputs + bias[...]
+
+
+def _padding(
+    padding: int | Literal["same", "valid"], size: int, stride: int, length: int
+) -> Padding:
+    """Return the padding of large maps of ``length``; of "same", what is odd is after them."""
+    if padding == "valid":
+        return 0, 0
+    if padding != "same":
+        return padding, padding
+    total = max((-(-length // stride) - 1) * stride + size - length, 0)
+    return total // 2, total - total // 2

@@ -1,0 +1,572 @@
+"""What plugins build on `JaxTrainer`: every tensor has a name, further networks, few losses."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+jax = pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")
+
+import jax.numpy as jnp  # noqa: E402
+import optax  # noqa: E402
+from flax import nnx  # noqa: E402
+
+from gan_bench.errors import ContractError, UsageError  # noqa: E402
+from gan_bench.recipe import Draw  # noqa: E402
+from gan_bench.testing import check_trainer  # noqa: E402
+from gan_bench.testing.conformance import CHECKS  # noqa: E402
+from gan_bench_jax.base import JaxTrainer, mean_probability  # noqa: E402
+from gan_bench_jax.losses import cross_entropy  # noqa: E402
+from gan_bench_jax.names import in_layout  # noqa: E402
+from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
+from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
+
+pytestmark = pytest.mark.jax
+
+START = GlorotUniform(), Constant(0.0)
+
+
+class Recipe(LayeredRecipe):
+    name: ClassVar[str] = "small"
+    origin: ClassVar[str] = "jax"
+    source: ClassVar[str] = "a test"
+    batch_size: int = hyperparameter(4, "images in a batch", "chosen", ge=1)
+    epochs: int = hyperparameter(1, "passes over the data", "chosen", ge=1)
+
+    def generator(self) -> Network:
+        return Network((self.latent_size,), (Dense(784, *START),))
+
+    def discriminator(self) -> Network:
+        return Network((784,), (Dense(1, *START),))
+
+    def multiply_adds_per_step(self) -> int:
+        return 1
+
+
+class OwnStart(Recipe):
+    """Leaves the initial weights, and what the networks are, to the trainer."""
+
+    def initial_weights(self, seed):
+        return None
+
+    def parameter_counts(self):
+        return None
+
+    def forward_multiply_adds(self):
+        return None
+
+
+def maps(values):
+    return values.reshape(-1, 28, 28, 1)
+
+
+def to_maps(values):
+    return jnp.tanh(maps(values))
+
+
+def flat(maps):
+    return maps.reshape(len(maps), -1)
+
+
+def logits(values):
+    return values[:, 0]
+
+
+def sgd(network):
+    return nnx.Optimizer(network, SGD, wrt=nnx.Param)
+
+
+SGD = optax.sgd(0.05)
+
+
+class Small(JaxTrainer):
+    recipe_class = Recipe
+
+    def build_networks(self):
+        dense = nnx.Linear(self.recipe.latent_size, 784, rngs=self.random)
+        self.generator = nnx.Sequential(dense, to_maps)
+        self.discriminator = nnx.Sequential(flat, nnx.Linear(784, 1, rngs=self.random), logits)
+
+    def build_optimisers(self):
+        self.generator_optimiser = sgd(self.generator)
+        self.discriminator_optimiser = sgd(self.discriminator)
+
+    def update(self, real, draws):
+        (images,), latents = real, draws["latents"][0]
+        fakes = self.generator(latents)
+
+        def of_critic(discriminator):
+            on_real, on_fake = discriminator(images), discriminator(fakes)
+            loss = cross_entropy(on_real, True) + cross_entropy(on_fake, False)
+            return loss, (mean_probability(on_real), mean_probability(on_fake))
+
+        (loss, (d_real, d_fake)), gradient = nnx.value_and_grad(of_critic, has_aux=True)(
+            self.discriminator
+        )
+        self.discriminator_optimiser.update(self.discriminator, gradient)
+
+        def of_generator(generator, discriminator):
+            return cross_entropy(discriminator(generator(latents)), True)
+
+        generator_loss, gradient = nnx.value_and_grad(of_generator)(
+            self.generator, self.discriminator
+        )
+        self.generator_optimiser.update(self.generator, gradient)
+        return {
+            "generator": generator_loss,
+            "discriminator": loss,
+            "d_real": d_real,
+            "d_fake": d_fake,
+        }
+
+
+def built(trainer=Small, recipe=None, seed=0, **attributes):
+    """Build a trainer; ``generator`` and ``discriminator`` replace its networks."""
+    networks = {name: attributes.pop(name, None) for name in ("generator", "discriminator")}
+
+    class Built(trainer):
+        locals().update(attributes)
+
+        def build_networks(self):
+            super().build_networks()
+            for name, network in networks.items():
+                if network is not None:
+                    setattr(self, name, network(self.random))
+
+    recipe = recipe or Built.recipe_class()
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)
+    return Built(recipe, images, np.zeros(20, np.int64), device="cpu", planned_steps=4, seed=seed)
+
+
+def inputs(steps=2):
+    random = np.random.default_rng(1)
+    latents = random.standard_normal((steps, 1, 4, 100), dtype=np.float32)
+    return random.integers(0, 20, (steps, 1, 4)), {"latents": latents}
+
+
+def generator_with(*make):
+    """Return what builds a generator of a dense layer and what each of ``make`` returns."""
+    return lambda rngs: nnx.Sequential(
+        nnx.Linear(100, 784, rngs=rngs), maps, *(layer(rngs) for layer in make), jnp.tanh
+    )
+
+
+def shapes(trainer):
+    return {name: tensor.shape for name, tensor in trainer.weights().items()}
+
+
+def own(trainer, network="generator"):
+    """Return a network's tensors after its first layer, which is dense."""
+    return {
+        name.removeprefix(f"{network}."): shape
+        for name, shape in shapes(trainer).items()
+        if name.startswith(network) and not name.startswith(f"{network}.0.")
+    }
+
+
+def of_channels(count, *names):
+    return dict.fromkeys(names, (count,))
+
+
+NORMS = ("1.gamma", "1.beta")
+MOVING = (*NORMS, "1.moving_mean", "1.moving_variance")
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (lambda rngs: nnx.BatchNorm(1, rngs=rngs), of_channels(1, *MOVING)),
+        (lambda rngs: nnx.GroupNorm(1, num_groups=1, rngs=rngs), of_channels(1, *NORMS)),
+        (lambda rngs: nnx.InstanceNorm(1, rngs=rngs), of_channels(1, *NORMS)),
+        (lambda rngs: nnx.LayerNorm(1, rngs=rngs), of_channels(1, *NORMS)),
+        (lambda rngs: nnx.RMSNorm(1, rngs=rngs), of_channels(1, "1.gamma")),
+        (lambda rngs: nnx.PReLU(), {"1.alpha": ()}),
+        (
+            lambda rngs: nnx.Conv(1, 3, (5, 7), rngs=rngs),
+            {"1.kernel": (5, 7, 1, 3), "1.bias": (3,)},
+        ),
+        (
+            lambda rngs: nnx.ConvTranspose(2, 3, (5, 7), rngs=rngs),
+            {"1.kernel": (5, 7, 2, 3), "1.bias": (3,)},
+        ),
+        (
+            lambda rngs: nnx.ConvTranspose(2, 3, (5, 7), transpose_kernel=True, rngs=rngs),
+            {"1.kernel": (5, 7, 2, 3), "1.bias": (3,)},
+        ),
+        (lambda rngs: nnx.Embed(5, 3, rngs=rngs), {"1.embeddings": (5, 3)}),
+        (lambda rngs: nnx.Dropout(0.5, rngs=rngs), {}),
+        (lambda rngs: nnx.Sequential(nnx.Sequential(nnx.PReLU())), {"1.alpha": ()}),
+    ],
+)
+def test_layers_of_flax_have_canonical_names_and_layouts(layer, expected):
+    assert own(built(generator=generator_with(layer))) == expected
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_canonical_transposed_kernel_spreads_as_in_every_framework(transposed):
+    # One pixel spreads the kernel itself, turned around in none of the frameworks.
+    layer = nnx.ConvTranspose(
+        1, 1, (3, 3), padding="VALID", use_bias=False, transpose_kernel=transposed, rngs=nnx.Rngs(0)
+    )
+    kernel = np.arange(9.0).reshape(3, 3, 1, 1)
+    layer.kernel.set_value(jnp.asarray(in_layout(layer, kernel)))
+    np.testing.assert_allclose(layer(jnp.ones((1, 1, 1, 1)))[0, :, :, 0], kernel[:, :, 0, 0])
+    np.testing.assert_array_equal(in_layout(layer, np.asarray(layer.kernel[...])), kernel)
+
+
+def test_spectral_normalisation_keeps_its_kernel_and_vector():
+    def discriminator(rngs):
+        dense = nnx.SpectralNorm(nnx.Linear(784, 1, rngs=rngs), rngs=rngs)
+        return nnx.Sequential(flat, dense, logits)
+
+    tested = built(discriminator=discriminator)
+    assert {name: shape for name, shape in shapes(tested).items() if name[0] == "d"} == {
+        "discriminator.0.kernel": (784, 1),
+        "discriminator.0.bias": (1,),
+        "discriminator.0.u": (1, 1),
+    }
+    tested.set_weights(tested.recipe.initial_weights(0))  # a recipe does not know the vector
+    tested.train(*inputs())
+
+
+class Noisy(nnx.Linear):
+    """A layer of Flax with a parameter more."""
+
+    def __init__(self, rngs):
+        super().__init__(1, 1, rngs=rngs)
+        self.strength = nnx.Param(jnp.ones(1))
+
+
+class Scaled(nnx.Module):
+    """A network that has a parameter itself."""
+
+    def __init__(self, rngs):
+        self.inner = generator_with()(rngs)
+        self.scale = nnx.Param(jnp.ones(()))
+
+    def __call__(self, latents):
+        return self.inner(latents) * self.scale[...]
+
+
+class Blurring(nnx.Module):
+    def __init__(self, blur):
+        self.blur = blur
+
+    def __call__(self, images):
+        return images
+
+
+@pytest.mark.parametrize(
+    ("network", "named"),
+    [
+        (generator_with(Noisy), r"generator\.layers\.2\.strength of Built has no name of its own"),
+        (Scaled, r"generator\.scale of Built has no name of its own"),
+        (
+            generator_with(lambda rngs: Blurring(nnx.BatchStat(jnp.ones((3, 3))))),
+            r"generator\.layers\.2\.blur of Built has no name of its own",
+        ),
+    ],
+)
+def test_a_tensor_without_a_name_is_an_error_that_names_it(network, named):
+    with pytest.raises(UsageError, match=named):
+        built(generator=network)
+
+
+def test_the_author_names_tensors_of_his_own():
+    tested = built(generator=generator_with(Noisy), own_tensors={"strength": "strength"})
+    assert own(tested) == {"1.kernel": (1, 1), "1.bias": (1,), "1.strength": (1,)}
+    tested = built(generator=Scaled, own_tensors={"scale": "scale"})
+    assert shapes(tested)["generator.0.scale"] == ()
+    assert shapes(tested)["generator.1.kernel"] == (100, 784)
+
+
+def test_two_tensors_of_one_name_are_an_error():
+    with pytest.raises(UsageError, match=r"strength of Built has no name of its own"):
+        built(generator=generator_with(Noisy), own_tensors={"strength": "kernel"})
+
+
+@pytest.mark.parametrize("constant", [np.ones((3, 3)), jnp.ones((3, 3))])
+def test_constants_are_no_weights(constant):
+    assert own(built(generator=generator_with(lambda rngs: Blurring(constant)))) == {}
+
+
+def test_layers_are_counted_in_the_order_in_which_they_were_made():
+    class Network(nnx.Module):
+        def __init__(self, rngs):
+            self.second = nnx.Linear(100, 784, rngs=rngs)
+            self.first = nnx.List([nnx.Linear(784, 784, rngs=rngs) for _ in range(11)])
+
+        def __call__(self, latents):
+            made = self.second(latents)
+            for layer in self.first:
+                made = layer(made)
+            return to_maps(made)
+
+    tested = built(generator=Network)
+    tested.train(*inputs())
+    found = own(tested)
+    assert shapes(tested)["generator.0.kernel"] == (100, 784)
+    assert [name for name in found if "kernel" in name] == [f"{i}.kernel" for i in range(1, 12)]
+
+
+def test_a_shared_layer_counts_once_and_stays_shared():
+    def shared(rngs):
+        dense = nnx.Linear(28 * 28, 28 * 28, rngs=rngs)
+        first = nnx.Linear(100, 784, rngs=rngs)
+        return nnx.Sequential(first, dense, dense, to_maps)
+
+    tested = built(generator=shared)
+    assert own(tested) == {"1.kernel": (784, 784), "1.bias": (784,)}
+    tested.train(*inputs())
+    layers = tested.generator.layers
+    assert layers[1] is layers[2]
+
+
+class Averaged(Small):
+    """Keeps an average of the generator, a second critic with an optimiser, and a count."""
+
+    def build_networks(self):
+        super().build_networks()
+        self.average = nnx.clone(self.generator)
+        self.critics = [nnx.Sequential(flat, nnx.Linear(784, 1, rngs=self.random), logits)]
+        self.both = nnx.Sequential(self.generator, self.discriminator)
+        self.noise = nnx.Rngs(7)
+        self.steps = jnp.zeros((), int)
+        self.rate = 0.5
+
+    def build_optimisers(self):
+        super().build_optimisers()
+        self.critic_optimiser = nnx.Optimizer(self.critics[0], ADAM, wrt=nnx.Param)
+
+    def update(self, real, draws):
+        noise = 0.01 * jax.random.normal(self.noise(), real[0].shape, real[0].dtype)
+        losses = super().update([real[0] + noise], draws)
+        new, mean = (nnx.state(part, nnx.Param) for part in (self.generator, self.average))
+        mixed = jax.tree.map(lambda a, b: a + self.rate * (b - a), mean, new)
+        nnx.update(self.average, mixed)
+        gradient = nnx.grad(lambda critic: jnp.square(critic(real[0])).mean())(self.critics[0])
+        self.critic_optimiser.update(self.critics[0], gradient)
+        self.steps = self.steps + 1
+        return losses
+
+
+ADAM = optax.adam(1e-3)
+
+
+def test_further_networks_are_weights_and_part_of_checkpoints(tmp_path):
+    tested = built(Averaged)
+    tested.set_weights(tested.recipe.initial_weights(0))
+    assert {name.partition(".")[0] for name in tested.weights()} == {
+        *("generator", "discriminator", "average", "critics_0"),
+    }
+    before = tested.weights()
+    batches, draws = inputs(6)
+    latents = draws["latents"]
+    tested.train(batches[:3], {"latents": latents[:3]})
+    tested.save(tmp_path)
+    tested.train(batches[3:], {"latents": latents[3:]})
+    expected = tested.weights()
+    assert all(not np.array_equal(expected[name], before[name]) for name in before)
+    resumed = built(Averaged, seed=3)
+    resumed.load(tmp_path)
+    assert int(resumed.steps) == 3
+    resumed.train(batches[3:], {"latents": latents[3:]})
+    for name, tensor in resumed.weights().items():
+        np.testing.assert_array_equal(tensor, expected[name], err_msg=name)
+    assert int(resumed.steps) == int(tested.steps) == 6
+    assert tested.both.layers[0] is tested.generator
+
+
+def test_a_tensor_that_no_network_has_is_an_error():
+    class Holds(Small):
+        def build_networks(self):
+            super().build_networks()
+            self.alpha = nnx.Param(jnp.ones(()))
+
+    with pytest.raises(UsageError, match=r"^alpha of Built has tensors that no network has"):
+        built(Holds)
+
+    class Beside:
+        def __init__(self, part):
+            self.part = part
+
+    class InAnObject(Small):
+        def build_networks(self):
+            super().build_networks()
+            self.more = Beside(nnx.Linear(2, 2, rngs=self.random))
+
+    with pytest.raises(UsageError, match=r"^more\.part of Built has tensors that no network has"):
+        built(InAnObject)
+
+
+def test_what_is_traced_once_cannot_change_a_python_number():
+    class Counting(Small):
+        count = 0
+
+        def build_optimisers(self):
+            super().build_optimisers()
+            self.count = 0
+
+        def update(self, real, draws):
+            self.count += 1
+            return super().update(real, draws)
+
+    with pytest.raises(UsageError, match=r"^Built\.count changes in the update, which JAX traces"):
+        built(Counting).train(*inputs())
+
+
+class Critic(Small):
+    """Reports no probabilities, and two updates of the critic in a step."""
+
+    recipe_class = OwnStart
+
+    def build_networks(self):
+        super().build_networks()
+        self.generator = generator_with(
+            lambda rngs: nnx.BatchNorm(1, rngs=rngs), lambda rngs: nnx.Conv(1, 1, (3, 3), rngs=rngs)
+        )(self.random)
+        self.discriminator = nnx.Sequential(
+            nnx.SpectralNorm(nnx.Conv(1, 1, (5, 5), 2, rngs=self.random), rngs=self.random),
+            nnx.LayerNorm(1, reduction_axes=(1, 2, 3), rngs=self.random),
+            flat,
+            nnx.Dropout(0.25, rngs=self.random),
+            nnx.Linear(196, 1, rngs=self.random),
+            logits,
+        )
+
+    def update(self, real, draws):
+        losses = super().update(real, draws)
+        loss = losses["discriminator"]
+        return {"generator": losses["generator"], "discriminator": jnp.stack([loss, loss * 3])}
+
+
+def test_a_critic_reports_two_losses_the_mean_of_a_steps_updates():
+    tested = built(Critic)
+    losses = tested.train(*inputs(3))
+    assert losses.keys() == {"generator", "discriminator"}
+    assert losses["generator"].shape == losses["discriminator"].shape == (3,)
+    single = built(Critic, update=Small.update)
+    expected = single.train(*inputs(3))
+    np.testing.assert_allclose(losses["discriminator"], 2 * expected["discriminator"], rtol=1e-6)
+
+
+def test_one_of_the_probabilities_may_be_none():
+    class OnlyFake(Small):
+        def update(self, real, draws):
+            return super().update(real, draws) | {"d_real": None}
+
+    losses = built(OnlyFake).train(*inputs())
+    assert losses.keys() == {"generator", "discriminator", "d_fake"}
+    np.testing.assert_array_equal(losses["d_fake"], built().train(*inputs())["d_fake"])
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ((1, 1), 'returned tuple; return the losses by name, such as {"generator": ..., "discr'),
+        ({}, "did not return the loss generator and discriminator, which the recipe declares"),
+        ({"generator": 1}, "did not return the loss discriminator, which"),
+        ({"generator": 1, "discriminator": 1, "penalty": 1}, "returned the loss penalty, which t"),
+    ],
+)
+def test_too_few_and_too_many_losses_are_one_sentence(losses, said):
+    tested = built(update=lambda self, real, draws: losses)
+    with pytest.raises(ContractError, match=f"^the update of Built {said}"):
+        tested.train(*inputs())
+
+
+@pytest.mark.slow
+def test_a_plugin_with_any_layers_keeps_the_contract():
+    results = check_trainer(Critic, only=set(CHECKS))
+    assert {result.name: result.detail for result in results if result.status == "failed"} == {}
+
+
+class LabelledRecipe(OwnStart):
+    """A conditional Wasserstein GAN with a gradient penalty, sampled from an average."""
+
+    losses: ClassVar[tuple[str, ...]] = ("generator", "critic")
+    networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "average")
+    sampler: ClassVar[str] = "average"
+    conditional: ClassVar[bool] = True
+
+    def draws(self):
+        return super().draws() | {"labels": Draw((), 1, "classes"), "mix": Draw((), 1, "uniform01")}
+
+
+class WithLabels(nnx.Module):
+    """A network of its input and an embedding of the label."""
+
+    def __init__(self, classes, *layers, rngs):
+        self.embedding = nnx.Embed(classes, 4, rngs=rngs)
+        self.layers = nnx.Sequential(*layers)
+
+    def __call__(self, given, labels):
+        return self.layers(jnp.concatenate([flat(given), self.embedding(labels)], 1))
+
+
+class Labelled(JaxTrainer):
+    recipe_class = LabelledRecipe
+
+    def build_networks(self):
+        for name in ("generator", "average"):
+            dense = nnx.Linear(self.recipe.latent_size + 4, 784, rngs=self.random)
+            setattr(self, name, WithLabels(self.classes, dense, to_maps, rngs=self.random))
+        judging = (
+            *(nnx.Linear(784 + 4, 8, rngs=self.random), jnp.tanh),
+            *(nnx.Linear(8, 1, rngs=self.random), logits),
+        )
+        self.discriminator = WithLabels(self.classes, *judging, rngs=self.random)
+
+    build_optimisers = Small.build_optimisers
+
+    def update(self, real, draws):
+        (images,), (labels,), (real_labels,) = real, draws["labels"], draws["real_labels"]
+        latents, mix = draws["latents"][0], draws["mix"][0][:, None, None, None]
+        fakes = self.generator(latents, labels)
+        between = mix * images + (1 - mix) * fakes
+
+        def of_critic(critic):
+            slope = jax.grad(lambda maps: critic(maps, real_labels).sum())(between)
+            lengths = jnp.sqrt(jnp.square(flat(slope)).sum(1))
+            apart = critic(fakes, labels).mean() - critic(images, real_labels).mean()
+            return apart + 10 * jnp.square(lengths - 1).mean()
+
+        loss, gradient = nnx.value_and_grad(of_critic)(self.discriminator)
+        self.discriminator_optimiser.update(self.discriminator, gradient)
+        generator_loss, gradient = nnx.value_and_grad(
+            lambda generator: -self.discriminator(generator(latents, labels), labels).mean()
+        )(self.generator)
+        self.generator_optimiser.update(self.generator, gradient)
+        new, mean = (nnx.state(part, nnx.Param) for part in (self.generator, self.average))
+        nnx.update(self.average, jax.tree.map(lambda a, b: (a + b) / 2, mean, new))
+        return {"critic": loss, "generator": generator_loss}
+
+
+@pytest.mark.slow
+def test_a_conditional_critic_with_draws_of_its_own_keeps_the_contract():
+    results = check_trainer(Labelled)
+    assert {result.name: result.detail for result in results if result.status == "failed"} == {}
+
+
+def test_labels_that_no_training_image_has_are_one_sentence():
+    images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 4
+    recipe = LabelledRecipe()
+    tested = Labelled(recipe, images, labels, device="cpu", planned_steps=1, seed=0)
+    latents = np.zeros((2, 100), np.float32)
+    assert tested.sample(latents, np.array([0, 3])).shape == (2, 28, 28, 1)
+    for wrong in ([0, 4], [-1, 0]):
+        with pytest.raises(
+            UsageError, match=r"^The labels are -?\d to \d; .* images are 0 to 3\.$"
+        ):
+            tested.sample(latents, np.array(wrong))
+        with pytest.raises(UsageError, match="those of the training images are 0 to 3"):
+            tested.forward(latents, np.zeros((2, 28, 28, 1)), False, np.array(wrong))
+    with pytest.raises(UsageError, match="its samples need labels"):
+        tested.sample(latents)
+
+
+def test_a_declared_network_that_is_not_built_is_one_sentence():
+    with pytest.raises(
+        UsageError, match=r"^Built has no average, which is in its recipe's network"
+    ):
+        built(recipe=LabelledRecipe())
