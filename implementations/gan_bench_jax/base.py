@@ -112,9 +112,9 @@ class JaxTrainer(ABC):
     def build_networks(self) -> None:
         """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits).
 
-        Logits are (n,) or (n, 1). If the recipe is conditional, both take labels int64 (n,), below ``self.classes``, as a
-        second argument. A network that the recipe's ``sampler`` names samples instead of
-        ``generator``.
+        Logits are (n,) or (n, 1). If the recipe is conditional, both take labels int64 (n,), below
+        ``self.classes``, as a second argument. A network that the recipe's ``sampler`` names
+        samples instead of ``generator``.
         """
 
     @abstractmethod

@@ -109,9 +109,9 @@ class KerasTrainer(ABC):
     def build_networks(self) -> None:
         """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits).
 
-        Logits are (n,) or (n, 1). If the recipe is conditional, both take a list of two: their input,
-        and labels int64 (n,), below ``self.classes``. A network that the recipe's ``sampler`` names samples instead of
-        ``generator``.
+        Logits are (n,) or (n, 1). If the recipe is conditional, both take a list of two: their
+        input, and labels int64 (n,), below ``self.classes``. A network that the recipe's
+        ``sampler`` names samples instead of ``generator``.
         """
 
     @abstractmethod

@@ -100,8 +100,8 @@ class TorchTrainer(ABC):
         """Set ``generator`` (latents -> NCHW) and ``discriminator`` (NCHW -> logits).
 
         Logits are (n,) or (n, 1). If the recipe is conditional, both take labels int64 (n,), below
-        ``self.classes``, as a second argument. A network that the recipe's ``sampler`` names samples instead of
-        ``generator``.
+        ``self.classes``, as a second argument. A network that the recipe's ``sampler`` names
+        samples instead of ``generator``.
         """
 
     @abstractmethod
