@@ -13,7 +13,7 @@ CONSTRAINTS = ("--constraint", "constraints.txt")
 UNIT = "not (process or slow or long or torch or keras or jax or gpu or browser)"
 UNIT_TOOLS = ("hypothesis", "mlxtend", "onnx", "pytest", "pytest-xdist")
 SHARED = ("--numprocesses", "2", "--dist", "worksteal")
-PATHS = ("harness", "implementations", "tests", "benchmarks", "scripts", "noxfile.py")
+PATHS = ("harness", "implementations", "examples", "tests", "benchmarks", "scripts", "noxfile.py")
 
 
 @nox.session

@@ -9,7 +9,10 @@ from bench import ROOT
 from gan_bench.cli.main import main
 
 DOCUMENTS = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "results/reference/README.md"]
+    [
+        *(*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")),
+        ROOT / "results/reference/README.md",
+    ]
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 _BLOCK = re.compile(r"^```\n(.*?)^```", re.DOTALL | re.MULTILINE)

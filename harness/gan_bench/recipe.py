@@ -1,7 +1,19 @@
 """The base of all recipes: a GAN's hyperparameters, initial weights and cost; no framework."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Final, Literal, Self, TypeVar, get_args
+from collections.abc import Collection
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    Self,
+    TypeVar,
+    cast,
+    get_args,
+    get_type_hints,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +23,22 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationInfo,
+    create_model,
     field_validator,
+    model_validator,
 )
+from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
+
+from gan_bench.errors import UsageError
 
 LOSSES: Final = ("generator", "discriminator", "d_real", "d_fake")
 """The losses of a recipe that declares no others."""
 OPTIONAL_LOSSES: Final = frozenset({"d_real", "d_fake"})
 """Batch means of sigmoid(D(x)) and sigmoid(D(G(z))) in the discriminator's update. A trainer may
 leave them out, and they may be NaN."""
+NOT_PAIRED: Final = "its own: not paired with a twin"
+"""Whose initial weights a trainer has whose recipe has none."""
 Distribution = Literal["normal", "uniform", "uniform01", "classes"]
 """N(0, I), uniform in [-1, 1), uniform in [0, 1), or classes of the data set, each as likely."""
 ImageShape = tuple[int, int, int]
@@ -214,3 +234,124 @@ def revalidated(recipe: R, **changes: object) -> R:
     changed = type(recipe).model_validate(recipe.model_dump() | changes)
     shape = recipe._image_shape
     return changed if shape is None else changed.for_images(shape)
+
+
+_NEEDED: Final = ("batch_size", "epochs")
+"""Fields without a default in `Recipe`."""
+
+
+def recipe_from(hyperparameters: object, trainer: type) -> type[Recipe]:
+    """Return a recipe with the fields of a dataclass or pydantic model, for a trainer without one.
+
+    Only these fields can be set; the others of `Recipe` have their defaults. What else the class
+    has, such as ``losses``, ``conditional`` or ``draws``, takes the place of the recipe's.
+
+    Parameters
+    ----------
+    hyperparameters
+        The class.
+    trainer
+        The class, which names and describes the recipe.
+
+    Raises
+    ------
+    UsageError
+        The class is of another kind, or cannot be a recipe.
+    """
+    where = f"{trainer.__name__}.hyperparameters"
+    source = hyperparameters
+    if not (isinstance(source, type) and (is_dataclass(source) or issubclass(source, BaseModel))):
+        name = getattr(source, "__name__", f"an instance of {type(source).__name__}")
+        raise UsageError(f"{where} has to be a dataclass or a pydantic model, and is {name}.")
+    try:
+        own = {} if issubclass(source, BaseModel) else _dataclass_fields(source)
+        declared = {*own, *(source.model_fields if issubclass(source, BaseModel) else ())}
+        _check_fields(where, source, declared)
+        fixed: dict[str, Any] = {
+            name: (Literal[field.default], _fixed(field))
+            for name, field in Recipe.model_fields.items()
+            if name not in declared and not issubclass(source, Recipe)
+        }
+        bases: tuple[type[Recipe], ...] = (
+            (source,) if issubclass(source, Recipe) else (_members(source, own), Recipe)
+        )
+        made = cast(
+            type[Recipe],
+            create_model(
+                source.__name__,
+                __base__=bases,
+                __module__=source.__module__,
+                __doc__=trainer.__doc__ or "",
+                __validators__=_own_check(source),
+                **fixed,
+                **own,
+            ),
+        )
+    except (PydanticUserError, NameError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{where}: {source.__name__} cannot be validated: {reason}.") from error
+    if not hasattr(made, "name"):
+        # No name that another trainer could share: without initial weights there are no twins.
+        made.name = f"{trainer.__module__.rpartition('.')[2]}.{trainer.__name__}"
+    return made
+
+
+def _dataclass_fields(source: type) -> dict[str, Any]:
+    hints = get_type_hints(source, include_extras=True)
+    found = {}
+    for one in fields(source):
+        value: Any = ... if one.default is MISSING else one.default
+        if one.default_factory is not MISSING:
+            value = Field(default_factory=one.default_factory)
+        elif not isinstance(value, FieldInfo):  # a pydantic dataclass has these
+            value = Field(default=value)
+        kind = hints[one.name]
+        if "description" in one.metadata:
+            kind = Annotated[kind, Field(description=str(one.metadata["description"]))]
+        found[one.name] = (kind, value)
+    return found
+
+
+def _check_fields(where: str, source: type, declared: Collection[str]) -> None:
+    missing = [name for name in _NEEDED if name not in declared]
+    if missing:
+        raise UsageError(
+            f"{where}: {source.__name__} has no field {missing[0]}; it needs "
+            f"{' and '.join(f'{name}: int' for name in _NEEDED)}."
+        )
+    for name in sorted(declared):
+        if name not in Recipe.model_fields and hasattr(Recipe, name):
+            raise UsageError(
+                f"{where}: {source.__name__}.{name} cannot be a field, as each recipe has a "
+                f"{name} of its own; rename it, or write it without a type to set the recipe's."
+            )
+
+
+def _members(source: type, own: Collection[str]) -> Any:
+    """Return a class with what a dataclass has besides its fields; a model as it is."""
+    if issubclass(source, BaseModel):
+        return source
+    members = {
+        name: value
+        for base in reversed(source.__mro__[:-1])
+        for name, value in vars(base).items()
+        if not name.startswith("__") and name not in own
+    }
+    return type(source.__name__, (), members)
+
+
+def _fixed(field: FieldInfo) -> Any:
+    extra = field.json_schema_extra
+    return Field(default=field.default, description=field.description, json_schema_extra=extra)
+
+
+def _own_check(source: Any) -> dict[str, Any]:
+    """Return a validator that makes a dataclass of the values if it checks them itself."""
+    if not hasattr(source, "__post_init__") or issubclass(source, BaseModel):
+        return {}
+
+    def check(recipe: Recipe) -> Recipe:
+        source(**{one.name: getattr(recipe, one.name) for one in fields(source) if one.init})
+        return recipe
+
+    return {"_own_check": model_validator(mode="after")(check)}

@@ -9,6 +9,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import ContractError, UsageError
-from gan_bench.recipe import OPTIONAL_LOSSES, Recipe
+from gan_bench.recipe import OPTIONAL_LOSSES, Recipe, recipe_from
 from gan_bench.text import listed
 
 CONTRACT_VERSION: Final = 2
@@ -71,8 +72,9 @@ class Trainer(Protocol):
     framework: ClassVar[str]
     """The framework's short name, such as ``torch``, ``keras`` or ``numpy``."""
 
-    recipe_class: ClassVar[type[Recipe]]
-    """The recipe that this class implements."""
+    # And either `recipe_class: ClassVar[type[Recipe]]`, the recipe that this class implements, or
+    # `hyperparameters: ClassVar[type]`, a dataclass or pydantic model beside it: see
+    # `gan_bench.recipe.recipe_from`. Then it initialises itself and has no twin.
 
     def __init__(
         self,
@@ -92,7 +94,7 @@ class Trainer(Protocol):
         Parameters
         ----------
         recipe
-            An instance of ``recipe_class``.
+            An instance of ``recipe_class``, or of the recipe made from ``hyperparameters``.
         images
             uint8 (n, height, width, channels), the whole training split, read-only. A pixel value
             x means x / 127.5 - 1.
@@ -255,6 +257,49 @@ class Framework:
     """Those of its libraries, in the order in which they are seeded."""
     resume_hint: str = ""
     """What may be the cause where training that is resumed from a checkpoint differs."""
+
+
+class Draws(dict[str, T]):
+    """What is drawn for a step, by name; another name is an error that says what there is."""
+
+    def __missing__(self, name: str) -> T:
+        """Raise `ContractError`."""
+        labels = ""
+        if name == "real_labels":
+            labels = "; real_labels are there if the recipe is conditional"
+        raise ContractError(
+            f"the recipe declares no draw {name}: its draws are {listed(list(self))}{labels}"
+        )
+
+
+@cache
+def recipe_of(trainer: type) -> type[Recipe]:
+    """Return the recipe class of a trainer class, made from its ``hyperparameters`` if need be.
+
+    What the class itself states counts, or the nearest of its bases.
+
+    Raises
+    ------
+    UsageError
+        The class has neither or both, or not as the contract says.
+    """
+    names = {"recipe_class", "hyperparameters"}
+    nearest: dict[str, Any] = next(
+        (dict(vars(base)) for base in trainer.__mro__ if names & vars(base).keys()), {}
+    )
+    if names <= nearest.keys():
+        raise UsageError(
+            f"{trainer.__name__} has a recipe_class and hyperparameters; remove one of the two."
+        )
+    if "hyperparameters" not in nearest:
+        recipe = nearest.get("recipe_class")
+        if not (isinstance(recipe, type) and issubclass(recipe, Recipe)):
+            raise UsageError(
+                f"{trainer.__name__}.recipe_class must be a subclass of gan_bench.recipe.Recipe; "
+                "or state hyperparameters, a dataclass or pydantic model, in place of it."
+            )
+        return recipe
+    return recipe_from(nearest["hyperparameters"], trainer)
 
 
 def declared_losses(returned: object, recipe: type[Recipe] | Recipe, what: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from flax import nnx
 from jax import Array, lax
 from numpy.typing import NDArray
 
+from gan_bench import trainer as contract
 from gan_bench.contract import named
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
@@ -57,6 +58,9 @@ class JaxTrainer(ABC):
 
     framework: ClassVar[str] = "jax"
     recipe_class: ClassVar[type[Recipe]]
+    hyperparameters: ClassVar[type]
+    """In place of a recipe; see `gan_bench.trainer.Trainer`."""
+    recipe: Any
     contract_version: ClassVar[int] = CONTRACT_VERSION
     own_tensors: ClassVar[Mapping[str, str]] = {}
     """See `gan_bench.trainer.Trainer`; by the attribute of the layer that has the variable."""
@@ -106,11 +110,11 @@ class JaxTrainer(ABC):
 
     @abstractmethod
     def build_networks(self) -> None:
-        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits (n,)).
+        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits).
 
-        If the recipe is conditional, both take labels int64 (n,), below ``self.classes``, as a
-        second argument. A network that the recipe's ``sampler`` names samples instead of
-        ``generator``.
+        Logits are (n,) or (n, 1). If the recipe is conditional, both take labels int64 (n,), below
+        ``self.classes``, as a second argument. A network that the recipe's ``sampler`` names
+        samples instead of ``generator``.
         """
 
     @abstractmethod
@@ -185,6 +189,8 @@ class JaxTrainer(ABC):
             given = jax.device_put([entering, *classes], self.device)
             outputs.append(_outputs(*nnx.split(self._networks()[name]), training, *given))
         made, logits = outputs
+        if logits.size == len(images):  # many networks return (n, 1)
+            logits = logits.reshape(-1)
         return np.array(made), np.array(logits)
 
     def set_weights(self, weights: Weights) -> None:
@@ -300,7 +306,7 @@ class _Traced:
         trainer = object.__new__(self.trainer_class)
         vars(trainer).update(self.fixed, **parts)
         what = f"the update of {self.trainer_class.__name__}"
-        losses = declared_losses(trainer.update(real, draws), trainer.recipe, what)
+        losses = declared_losses(trainer.update(real, contract.Draws(draws)), trainer.recipe, what)
         for name, value in self.fixed.items():
             if vars(trainer)[name] is not value:
                 raise UsageError(

@@ -19,13 +19,13 @@ from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
+    Draws,
     Unsupported,
     Weights,
     check_labels,
     declared_losses,
     is_given,
 )
-from gan_bench_keras.layers import Dropout
 from gan_bench_keras.names import canonical, layers, variables
 from gan_bench_keras.placement import device_name, floatx
 
@@ -47,6 +47,9 @@ class KerasTrainer(ABC):
 
     framework: ClassVar[str] = "keras"
     recipe_class: ClassVar[type[Recipe]]
+    hyperparameters: ClassVar[type]
+    """In place of a recipe; see `gan_bench.trainer.Trainer`."""
+    recipe: Any
     contract_version: ClassVar[int] = CONTRACT_VERSION
     own_tensors: ClassVar[Mapping[str, str]] = {}
     """See `gan_bench.trainer.Trainer`; by the variable's name."""
@@ -88,6 +91,10 @@ class KerasTrainer(ABC):
             self.classes = int(labels.max()) + 1
             self.build_networks()
             self.build_optimisers()
+            for name in ("generator", "discriminator"):
+                optimiser: keras.Optimizer = getattr(self, f"{name}_optimiser")
+                if not optimiser.built:  # now, not in the graph of a step
+                    optimiser.build(getattr(self, name).trainable_variables)
         absent = [name for name in recipe.networks if name not in self._networks()]
         if absent:
             raise UsageError(
@@ -100,11 +107,11 @@ class KerasTrainer(ABC):
 
     @abstractmethod
     def build_networks(self) -> None:
-        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits (n,)).
+        """Set ``generator`` (latents -> NHWC) and ``discriminator`` (NHWC -> logits).
 
-        If the recipe is conditional, both take a list of two: their input, and labels int64 (n,),
-        below ``self.classes``. A network that the recipe's ``sampler`` names samples instead of
-        ``generator``.
+        Logits are (n,) or (n, 1). If the recipe is conditional, both take a list of two: their
+        input, and labels int64 (n,), below ``self.classes``. A network that the recipe's
+        ``sampler`` names samples instead of ``generator``.
         """
 
     @abstractmethod
@@ -276,10 +283,10 @@ class KerasTrainer(ABC):
 
     def _one_step(self, batches: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
         real = [self._gather(batch) for batch in tf.unstack(batches)]
-        draws = {
-            name: self._cast(values) if values.dtype.is_floating else values
+        draws = Draws(
+            (name, self._cast(values) if values.dtype.is_floating else values)
             for name, values in zip(self.recipe.draws(), given, strict=True)
-        }
+        )
         if self.recipe.conditional:
             draws["real_labels"] = tf.gather(self.labels, batches)
         what = f"the update of {type(self).__name__}"
@@ -295,19 +302,25 @@ class KerasTrainer(ABC):
         with self._without_dropout():
             made = network(self._entering(latents, *labels), training=training)
             logits = self.discriminator(self._entering(images, *labels), training=training)
-        return made, logits
+        return made, tf.squeeze(logits, -1) if logits.shape[1:] == (1,) else logits
 
     @contextmanager
     def _without_dropout(self) -> Iterator[None]:
         networks = self._networks().values()
-        found = [layer for net in networks for layer in layers(net) if isinstance(layer, Dropout)]
-        for layer in found:
-            layer.active = False
+        rates = [
+            (layer, name, getattr(layer, name))
+            for network in networks
+            for layer in layers(network)
+            for name in ("rate", "stddev")  # of dropout; of Gaussian noise
+            if hasattr(layer, "seed_generator") and hasattr(layer, name)
+        ]
+        for layer, name, _ in rates:
+            setattr(layer, name, 0.0)
         try:
             yield
         finally:
-            for layer in found:
-                layer.active = True
+            for layer, name, rate in rates:
+                setattr(layer, name, rate)
 
     def _gather(self, indices: tf.Tensor) -> tf.Tensor:
         return self._cast(tf.gather(self.images, indices)) / 127.5 - 1.0

@@ -65,18 +65,9 @@ class MapToPoint(keras.layers.Conv2D):
 
 
 class Dropout(keras.layers.Dropout):
-    """Dropout with masks of its own for each seed and layer.
-
-    It can be switched off in training mode, while a graph is traced.
-    """
-
-    active = True
+    """Dropout with masks of its own for each seed and layer."""
 
     def __init__(self, rate: float, seed: int, layer: int) -> None:
         # Keras' masks depend on the seed and a counter alone: seeds of neighbours would share them.
         (own,) = np.random.SeedSequence((seed, layer)).generate_state(1, np.uint64)
         super().__init__(rate, seed=int(own) >> 1)
-
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return inputs with some elements 0 and the others scaled, in training mode."""
-        return super().call(inputs, training=training and self.active)

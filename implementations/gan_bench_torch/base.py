@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan_bench.contract import named
@@ -17,6 +18,7 @@ from gan_bench.errors import ContractError, UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
+    Draws,
     Unsupported,
     Weights,
     check_labels,
@@ -44,6 +46,9 @@ class TorchTrainer(ABC):
 
     framework: ClassVar[str] = "torch"
     recipe_class: ClassVar[type[Recipe]]
+    hyperparameters: ClassVar[type]
+    """In place of a recipe; see `gan_bench.trainer.Trainer`."""
+    recipe: Any
     contract_version: ClassVar[int] = CONTRACT_VERSION
     own_tensors: ClassVar[Mapping[str, str]] = {}
     """See `gan_bench.trainer.Trainer`; by the attribute of the layer that has the tensor."""
@@ -92,11 +97,11 @@ class TorchTrainer(ABC):
 
     @abstractmethod
     def build_networks(self) -> None:
-        """Set ``generator`` (latents -> NCHW) and ``discriminator`` (NCHW -> logits (n,)).
+        """Set ``generator`` (latents -> NCHW) and ``discriminator`` (NCHW -> logits).
 
-        If the recipe is conditional, both take labels int64 (n,), below ``self.classes``, as a
-        second argument. A network that the recipe's ``sampler`` names samples instead of
-        ``generator``.
+        Logits are (n,) or (n, 1). If the recipe is conditional, both take labels int64 (n,), below
+        ``self.classes``, as a second argument. A network that the recipe's ``sampler`` names
+        samples instead of ``generator``.
         """
 
     @abstractmethod
@@ -177,7 +182,7 @@ class TorchTrainer(ABC):
             buffers = {key: value.clone() for key, value in network.named_buffers()}
             network.train(training)
             for layer in network.modules():
-                if isinstance(layer, Dropout):
+                if isinstance(layer, Dropout | _DropoutNd):
                     layer.eval()
             try:
                 given = entering.to(self.device, self.dtype)
@@ -185,6 +190,8 @@ class TorchTrainer(ABC):
             finally:
                 network.train()
         made, logits = outputs
+        if logits.numel() == len(images):  # many networks return (n, 1)
+            logits = logits.reshape(-1)
         return made.permute(0, 2, 3, 1).contiguous().cpu().numpy(), logits.cpu().numpy()
 
     def set_weights(self, weights: Weights) -> None:
@@ -260,7 +267,7 @@ class TorchTrainer(ABC):
 
     def _one_step(self, batches: Tensor, *given: Tensor) -> Tensor:
         real = [self._gather(index) for index in batches]
-        draws = dict(zip(self.recipe.draws(), given, strict=True))
+        draws = Draws(zip(self.recipe.draws(), given, strict=True))
         if self.recipe.conditional:
             draws["real_labels"] = self.labels[batches]
         what = f"the update of {type(self).__name__}"

@@ -7,10 +7,12 @@ import sys
 import numpy as np
 import pytest
 
+from bench import complaint
 from gan_bench.errors import UsageError
 from gan_bench.maintenance.machine_check import check_machine
 from gan_bench.plugins.frameworks import (
     GlobalState,
+    broken,
     frameworks,
     import_framework,
     installed_versions,
@@ -185,3 +187,83 @@ def test_the_global_generators_of_another_framework_are_seeded_and_restored(inst
     finally:
         sys.modules.pop("mlx_library", None)
         kept.restore()
+
+
+BROKEN = """
+from gan_bench.trainer import Framework
+FRAMEWORK = Framework(("mlx",), "pip install mlx", "mlx")
+"""
+FAILURES = {
+    "library": (
+        "mlx.py",
+        "raise ImportError('libmlx.so: cannot open shared object file')",
+        "import mlx",
+        "ImportError: libmlx.so: cannot open shared object file",
+    ),
+    "loader": (
+        "mlx.py",
+        "raise OSError('libcudart.so.12 is too old')",
+        "import mlx",
+        "OSError: libcudart.so.12 is too old",
+    ),
+    "dependency": (
+        "mlx.py",
+        "import no_such_dependency",
+        "import mlx",
+        "ModuleNotFoundError: No module named 'no_such_dependency'",
+    ),
+    "gone": ("mlx.txt", "", "import mlx.core", "ModuleNotFoundError: No module named 'mlx'"),
+}
+SAYS = "the framework mlx is installed, but mlx cannot be imported ({}); reinstall it with {}"
+SHORT = ("--steps", "4", "--samples", "64", "--evaluations", "2", "--metrics", "fid")
+
+
+@pytest.fixture
+def broken_mlx(bench, installed, tmp_path):
+    """Install a framework that cannot be imported; return its sentence for a failure."""
+
+    def install(name):
+        file, code, _, reason = FAILURES[name]
+        installed(BROKEN)
+        info = tmp_path / "mlx-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mlx\nVersion: 1.0\n")
+        (tmp_path / file).write_text(code)
+        bench.environment["PYTHONPATH"] = str(tmp_path)
+        return SAYS.format(reason, "pip install mlx")
+
+    return install
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_framework_that_is_installed_but_broken_is_named(bench, plugin, broken_mlx, name):
+    said = broken_mlx(name)
+    statement = FAILURES[name][2]
+    early = plugin("early", f"{statement}\nframework = 'mlx'")
+    for command in (("run", early, *SHORT), ("verify", early)):
+        assert complaint(bench(*command)) == f"./early.py cannot be imported: {said}."
+    late = plugin(
+        "late",
+        f"framework = 'mlx'\ndef __init__(self, *given, **options):\n    {statement}\n"
+        "    super().__init__(*given, **options)",
+    )
+    assert bench("run", late, *SHORT).code == 1
+    assert bench.records()["late"]["reason"] == said
+
+
+@pytest.mark.process
+def test_a_registered_implementation_of_a_broken_framework_names_it(bench, broken_mlx, tmp_path):
+    said = broken_mlx("library")
+    (tmp_path / "mlx_gan.py").write_text("import mlx\n")
+    entry = "[gan_bench.implementations]\nmlx-dcgan = mlx_gan:Gan\n"
+    entries = tmp_path / "bench_mlx-1.0.dist-info/entry_points.txt"
+    entries.write_text(entries.read_text() + entry)
+    assert bench("run", "mlx-dcgan", *SHORT).code == 1
+    assert bench.records()["mlx-dcgan"]["reason"] == f"mlx-dcgan: {said}."
+    refusal = complaint(bench("verify", "mlx-dcgan"))
+    assert refusal.endswith(f"its process ended with exit code 1: mlx-dcgan: {said}.")
+
+
+def test_an_error_beside_a_working_framework_is_not_the_frameworks():
+    assert broken(ImportError("no such name", name="json")) is None
+    assert broken(ValueError("wrong")) is None

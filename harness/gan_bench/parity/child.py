@@ -26,7 +26,7 @@ from gan_bench.plugins.frameworks import seeded
 from gan_bench.plugins.loader import load_seeded
 from gan_bench.recipe import Recipe
 from gan_bench.system.child import run
-from gan_bench.trainer import Trainer, Unsupported, declared_losses
+from gan_bench.trainer import Trainer, Unsupported, declared_losses, recipe_of
 
 
 class Observation:
@@ -154,9 +154,9 @@ def observe(content: bytes, answers: IO[bytes]) -> None:
     """Run one implementation and send the results of each stage."""
     request = ObserveRequest.model_validate_json(content)
     trainer_class = load_seeded(request.implementation, request.seed)
-    recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
     split = data.load(request.dataset).train
-    recipe = recipe_class.model_validate(request.recipe_values).for_images(split.image_shape)
+    recipe = recipe_of(trainer_class).model_validate(request.recipe_values)
+    recipe = recipe.for_images(split.image_shape)
     observation = Observation(trainer_class, recipe, split, request)
     for message in observation.messages():
         send(answers, message)

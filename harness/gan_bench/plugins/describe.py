@@ -58,6 +58,8 @@ class Description(RecipeFacts):
     epochs: int
     needs_labels: bool = False
     """Whether the recipe is conditional or draws classes."""
+    paired: bool = True
+    """Whether the recipe has initial weights, so that runs of its implementations are paired."""
 
     @property
     def recipe_values(self) -> dict[str, Any]:
@@ -240,6 +242,7 @@ def describe_recipe(
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         losses=recipe_class.losses,
+        paired=recipe_class.initial_weights is not Recipe.initial_weights,
         needs_labels=recipe_class.conditional or _draws_classes(implementation.name, recipe),
         train_splits=_train_splits(implementation.name, recipe),
         parameters=recipe.parameter_counts(),

@@ -6,6 +6,7 @@ import json
 import platform
 import random
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -156,6 +157,24 @@ def missing(framework: str, versions: Mapping[str, str]) -> str | None:
 def framework_problem(implementation: Implementation, python: str | None = None) -> str | None:
     """Return why the framework of an implementation cannot be used by an interpreter, or None."""
     return missing(implementation.framework, versions_of(python))
+
+
+def broken(error: BaseException) -> str | None:
+    """Return which framework is installed but could not be imported, if that is the cause."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    modules = [str(frame.f_globals.get("__name__")) for frame in frames]
+    modules += [error.name or ""] if isinstance(error, ImportError) else []
+    seen = {module.partition(".")[0] for module in modules}
+    versions = installed_versions()
+    for name, framework in frameworks().items():
+        failed = sorted({framework.module, *framework.packages} & seen - sys.modules.keys())
+        if failed and not missing(name, versions):
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            return (
+                f"the framework {name} is installed, but {failed[0]} cannot be imported ({reason})"
+                f"; reinstall it with {framework.install}"
+            )
+    return None
 
 
 @dataclass(frozen=True)

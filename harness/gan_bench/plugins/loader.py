@@ -13,7 +13,7 @@ from typing import Any
 from gan_bench.errors import UsageError
 from gan_bench.plugins import announce
 from gan_bench.plugins.describe import Description, describe_recipe
-from gan_bench.plugins.frameworks import frameworks, seeded
+from gan_bench.plugins.frameworks import broken, frameworks, seeded
 from gan_bench.plugins.registry import (
     PRIVATE,
     Implementation,
@@ -28,7 +28,7 @@ from gan_bench.plugins.registry import (
 )
 from gan_bench.recipe import ImageShape, Recipe
 from gan_bench.system.child import reply
-from gan_bench.trainer import contract_problem
+from gan_bench.trainer import contract_problem, recipe_of
 
 _CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
 
@@ -132,25 +132,26 @@ def load_trainer(implementation: Implementation) -> type:
     Raises
     ------
     UsageError
-        The module has no such class, or the class has another framework or recipe than its name,
-        or another version of the contract.
+        The module has no such class, the class has another framework than its name or another
+        version of the contract, or the framework is installed but cannot be imported.
     """
-    trainer = getattr(load_module(implementation), implementation.attribute, None)
+    try:
+        module = load_module(implementation)
+    except Exception as error:
+        if problem := broken(error):
+            raise UsageError(f"{implementation.name}: {problem}.") from error
+        raise
+    trainer = getattr(module, implementation.attribute, None)
     where = implementation.path or implementation.module
     if not isinstance(trainer, type):
         raise UsageError(f"{where} has no class {implementation.attribute}.")
     framework = getattr(trainer, "framework", None)
-    recipe = getattr(trainer, "recipe_class", None)
     if framework != implementation.framework:
         raise UsageError(
             f"{where}: {implementation.attribute}.framework is {framework!r}, but the "
             f"implementation's name starts with {implementation.framework!r}; make them equal."
         )
-    if not (isinstance(recipe, type) and issubclass(recipe, Recipe)):
-        raise UsageError(
-            f"{where}: {implementation.attribute}.recipe_class must be a subclass of "
-            "gan_bench.recipe.Recipe."
-        )
+    _recipe_of(trainer, where)
     if problem := contract_problem(trainer):
         raise UsageError(f"{where}: {problem}")
     return trainer
@@ -168,7 +169,7 @@ def load_seeded(implementation: Implementation, seed: int) -> type:
         trainer = load_trainer(implementation)
     known = frameworks().get(implementation.framework)
     if known is not None and known.module:
-        with contextlib.suppress(ImportError):  # the trainer reports it, if it needs the framework
+        with contextlib.suppress(Exception):  # the trainer reports it, if it needs the framework
             importlib.import_module(known.module)
     return trainer
 
@@ -216,13 +217,10 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
         path=str(path),
     )
     name, trainer = _trainer_in(load_module(unnamed), path, attribute)
-    recipe = getattr(trainer, "recipe_class", None)
+    recipe = _recipe_of(trainer, path)
     framework = getattr(trainer, "framework", None)
-    if not (isinstance(recipe, type) and issubclass(recipe, Recipe) and hasattr(recipe, "name")):
-        raise UsageError(
-            f"{path}: {name}.recipe_class must be a subclass of "
-            "gan_bench.recipe.Recipe with a name."
-        )
+    if not hasattr(recipe, "name"):
+        raise UsageError(f"{path}: {recipe.__name__}, the recipe of {name}, has no name.")
     if not isinstance(framework, str) or not framework:
         raise UsageError(f"{path}: {name}.framework must be a string such as 'torch'.")
     return unnamed.model_copy(
@@ -239,13 +237,16 @@ def describe_here(target: str, values: Mapping[str, Any], shape: ImageShape | No
     implementation = plugin_in(*split_path(target)) if is_path(target) else registered()[target]
     point = None if is_path(target) else recipe_entry_point(implementation.recipe)
     # A registered recipe imports no framework.
-    recipe_class = point.load() if point else _recipe_of(load_trainer(implementation))
+    recipe_class = point.load() if point else recipe_of(load_trainer(implementation))
     digest = source_sha256(implementation)
     return describe_recipe(implementation, recipe_class, digest, values, shape)
 
 
-def _recipe_of(trainer: type) -> type[Recipe]:
-    return trainer.recipe_class  # type: ignore[attr-defined, no-any-return]
+def _recipe_of(trainer: type, where: object) -> type[Recipe]:
+    try:
+        return recipe_of(trainer)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def _hidden_by(error: BaseException) -> str:
@@ -285,6 +286,7 @@ def _describe(request: bytes) -> dict[str, Any]:
     except BaseException as error:  # a plugin may raise anything, even SystemExit
         message = " ".join(str(error).split())
         reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
+        reason = broken(error) or reason
         hint = _hidden_by(error) or _no_package(error, question["target"])
         raise UsageError(f"{question['target']} cannot be imported: {reason}.{hint}") from error
     return description.model_dump(mode="json")

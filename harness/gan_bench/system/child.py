@@ -135,7 +135,7 @@ class Child:
         """Return the end of an error message, which says what the child printed."""
         if self._keeps_log:
             return f"; see {self._log.name}"
-        return f": {''.join(last_lines(Path(self._log.name))).strip() or 'no output'}"
+        return f": {''.join(last_lines(Path(self._log.name))).strip().rstrip('.') or 'no output'}"
 
     def __enter__(self) -> Self:
         return self
@@ -234,10 +234,12 @@ def run(main: Callable[[bytes, IO[bytes]], None]) -> NoReturn:
             request = sys.stdin.buffer.readline()
             end_with_parent()
             main(request, answers)
-    except BaseException:  # noqa: BLE001 - a plugin may raise anything, even SystemExit
+    except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, even SystemExit
         code = 1
         with contextlib.suppress(Exception):
             traceback.print_exc()
+            if isinstance(error, GanBenchError):
+                sys.stderr.write(f"{error}\n")  # the last line, which the parent quotes
     _flush()
     # Skip the exit handlers of frameworks and plugins: they may hang or crash.
     os._exit(code)

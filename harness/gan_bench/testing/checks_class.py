@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from gan_bench.contract import check_weights
-from gan_bench.recipe import Recipe
+from gan_bench.errors import UsageError
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, describe, expect
 from gan_bench.testing.trainer_pool import (
     SECOND,
@@ -28,6 +28,7 @@ from gan_bench.trainer import (
     declaration_problem,
     is_given,
     is_trained,
+    recipe_of,
 )
 
 ARGUMENTS = {
@@ -47,8 +48,8 @@ def contract(pool: TrainerPool) -> None:
     """The class has the contract's attributes, methods and signatures."""
     check_class(pool.trainer_class)
     expect(
-        isinstance(pool.recipe, pool.trainer_class.recipe_class),
-        f"The recipe is not a {pool.trainer_class.recipe_class.__name__}, the `recipe_class`.",
+        isinstance(pool.recipe, recipe_of(pool.trainer_class)),
+        f"The recipe is not a {recipe_of(pool.trainer_class).__name__}, the trainer's own.",
     )
 
 
@@ -56,9 +57,10 @@ def check_class(trainer_class: type[Trainer]) -> None:
     """Raise `CheckFailed` if the class lacks a part of the contract."""
     framework = getattr(trainer_class, "framework", None)
     expect(isinstance(framework, str) and framework, "`framework` is not a non-empty string.")
-    recipe_class = getattr(trainer_class, "recipe_class", None)
-    if not (isinstance(recipe_class, type) and issubclass(recipe_class, Recipe)):
-        raise CheckFailed("`recipe_class` is not a subclass of gan_bench.recipe.Recipe.")
+    try:
+        recipe_class = recipe_of(trainer_class)
+    except UsageError as error:
+        raise CheckFailed(str(error)) from error
     name = getattr(recipe_class, "name", None)
     expect(
         isinstance(name, str) and name, f"`{recipe_class.__name__}.name` is not a non-empty string."

@@ -14,6 +14,15 @@ from gan_bench.testing.trainer_pool import TrainerPool, difference
 from gan_bench.trainer import Unsupported
 
 
+def changeable(recipe: type[Recipe]) -> list[str]:
+    """Return the fields that can have another value."""
+    return [
+        name
+        for name, field in recipe.model_fields.items()
+        if get_origin(field.annotation) is not Literal or len(get_args(field.annotation)) > 1
+    ]
+
+
 def check_field(field: str, pool: TrainerPool) -> None:
     """Raise `CheckFailed` unless other values of the field change the run.
 

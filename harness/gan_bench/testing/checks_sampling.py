@@ -14,6 +14,7 @@ from gan_bench.testing.trainer_pool import (
     SECOND,
     Observed,
     TrainerPool,
+    other_generators,
     part,
     weights_of,
 )
@@ -133,7 +134,9 @@ def forward_modes(pool: TrainerPool) -> None:
     """Training mode of ``forward`` uses the batch's statistics and no dropout."""
     trainer = _trained(pool)
     names = trainer.weights().keys()
-    batch, again, moving = (_forward(pool, trainer, mode) for mode in (True, True, False))
+    batch, moving = (_forward(pool, trainer, mode) for mode in (True, False))
+    with other_generators(trainer, pool.seed + 1):
+        again = _forward(pool, trainer, True)
     for index, network in enumerate(("generator", "discriminator")):
         finding = (
             f"The {network}'s output in training mode is random; turn dropout off in `forward`"

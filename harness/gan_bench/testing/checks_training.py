@@ -180,6 +180,8 @@ CHECKPOINT_CHECKS = (
 def every_draw(pool: TrainerPool) -> None:
     """Training uses every draw of a step that the recipe declares, including the last row."""
     for name, declared in pool.recipe.draws().items():
+        if declared.distribution == "classes" and pool.inputs.classes < 2:
+            continue  # there is no other class
         for draw in range(declared.count):
             draws = pool.draws()
             draws[name][-1, draw, -1] = _other(pool, name, declared, draws[name][-1, draw, -1])

@@ -17,10 +17,10 @@ from gan_bench.recipe import Recipe, revalidated
 from gan_bench.streams import Stream, generator
 from gan_bench.testing import checks_class, checks_sampling, checks_training
 from gan_bench.testing.check_result import CheckResult, describe, perform
-from gan_bench.testing.checks_fields import check_field
+from gan_bench.testing.checks_fields import changeable, check_field
 from gan_bench.testing.trainer_pool import TrainerPool
 from gan_bench.text import listed
-from gan_bench.trainer import Trainer
+from gan_bench.trainer import Trainer, recipe_of
 
 BATCH_SIZE = 8
 IMAGES = 64
@@ -84,7 +84,8 @@ def check_trainer(
     Returns
     -------
     list of CheckResult
-        One for each name in ``CHECKS``, then ``field <name>`` for each field of the recipe.
+        One for each name in ``CHECKS``, then ``field <name>`` for each field of the recipe that has
+        more than one valid value.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def check_trainer(
         checks = dict(CHECKS)
         try:
             chosen = default_recipe(trainer_class) if recipe is None else recipe
-        except (AttributeError, TypeError, ValidationError) as error:
+        except (AttributeError, TypeError, UsageError, ValidationError) as error:
             obstacle: str | None = (
                 f"The class's recipe has no valid default values: {describe(error)}."
             )
@@ -104,7 +105,7 @@ def check_trainer(
             folder = Path(scratch).resolve()
             pool = _pool(trainer_class, chosen, device, seed, images, labels, folder)
             obstacle = _obstacle(pool)
-            for field in type(chosen).model_fields:
+            for field in changeable(type(chosen)):
                 checks[f"field {field}"] = partial(check_field, field)
         results = []
         for name in _selected(checks, only):
@@ -155,7 +156,7 @@ def _contract_without_recipe(trainer_class: type[Trainer]) -> None:
 
 def default_recipe(trainer_class: type[Trainer]) -> Recipe:
     """Return the class's recipe with its default values."""
-    return trainer_class.recipe_class.model_validate({})
+    return recipe_of(trainer_class).model_validate({})
 
 
 def _pool(

@@ -80,6 +80,18 @@ class OwnGenerators:
         return call
 
 
+@contextmanager
+def other_generators(trainer: Trainer, seed: int) -> Iterator[None]:
+    """Let a trainer draw other numbers from the global generators, for a while."""
+    own = cast(OwnGenerators, trainer)
+    kept = own.generators
+    with seeded(seed):
+        pass
+    own.generators = GlobalState.now()
+    yield
+    own.generators = kept
+
+
 @dataclass(frozen=True)
 class FirstRun:
     """A trainer after one call of ``train``."""

@@ -15,9 +15,9 @@ from gan_bench.data import Dataset
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import RunSpec
-from gan_bench.plugins.frameworks import GlobalState, seeded
+from gan_bench.plugins.frameworks import GlobalState, broken, seeded
 from gan_bench.plugins.loader import load_seeded, source_sha256
-from gan_bench.recipe import OPTIONAL_LOSSES, Recipe
+from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.training_files import (
@@ -34,7 +34,7 @@ from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb
 from gan_bench.text import many
-from gan_bench.trainer import Trainer, Unsupported
+from gan_bench.trainer import Trainer, Unsupported, recipe_of
 
 _OUT_OF_MEMORY = (
     "can't allocate memory",
@@ -88,6 +88,8 @@ def failure_reason(error: BaseException) -> str:
 def _message(error: BaseException) -> str:
     if isinstance(error, GanBenchError | Unsupported):
         return str(error) or type(error).__name__
+    if problem := broken(error):
+        return problem
     if isinstance(error, ModuleNotFoundError):
         return f"the Python package {error.name} is not installed"
     text = str(error).strip().partition("\n")[0]
@@ -113,9 +115,9 @@ def build(
     trainer_class: type, spec: RunSpec, dataset: Dataset, device: str
 ) -> tuple[Trainer, Inputs, bool]:
     """Return a run's new trainer, its inputs, and whether the recipe has initial weights."""
-    recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
     train = dataset.training(spec.train_splits)
-    recipe = recipe_class.model_validate(spec.recipe_values).for_images(train.image_shape)
+    recipe = recipe_of(trainer_class).model_validate(spec.recipe_values)
+    recipe = recipe.for_images(train.image_shape)
     steps, seed = spec.steps, spec.seed
     with seeded(seed):
         trainer: Trainer = trainer_class(

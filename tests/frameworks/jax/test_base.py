@@ -570,3 +570,33 @@ def test_a_declared_network_that_is_not_built_is_one_sentence():
         UsageError, match=r"^Built has no average, which is in its recipe's network"
     ):
         built(recipe=LabelledRecipe())
+
+
+USUAL = {"forward outputs", "forward modes", "forward leaves no trace", "save and load"}
+
+
+class Usual(Small):
+    """Has flax' own dropout, and logits of one column."""
+
+    recipe_class = OwnStart
+
+    def build_networks(self):
+        super().build_networks()
+        inner = nnx.Linear(784, 8, rngs=self.random), nnx.Dropout(0.5, rngs=self.random)
+        self.discriminator = nnx.Sequential(flat, *inner, nnx.Linear(8, 1, rngs=self.random))
+
+
+def test_flaxs_own_dropout_and_logits_of_one_column_keep_the_contract():
+    results = check_trainer(Usual, only=USUAL)
+    assert {result.name: result.detail for result in results if result.status != "passed"} == {}
+
+
+def test_a_draw_that_is_not_declared_is_one_sentence():
+    class Labels(Small):
+        def update(self, real, draws):
+            return super().update(real, {"latents": draws["mix"]})
+
+    with pytest.raises(
+        ContractError, match=r"^the recipe declares no draw mix: its draws are latents"
+    ):
+        built(Labels).train(*inputs())

@@ -539,3 +539,37 @@ def test_variables_that_no_network_has_are_refused(make, path):
 
     with pytest.raises(UsageError, match=rf"^{re.escape(path)} of \w+ has variables that no"):
         built(Holds)
+
+
+USUAL = {"forward outputs", "forward modes", "forward leaves no trace", "save and load"}
+
+
+class Usual(Small):
+    """Has Keras' own dropout and noise, logits of one column, and optimisers as scripts have."""
+
+    recipe_class = OwnStart
+
+    def build_networks(self):
+        super().build_networks()
+        inner = layers.Dense(8), layers.Dropout(0.5), layers.GaussianNoise(0.5), layers.Dense(1)
+        self.discriminator = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), *inner])
+
+    def build_optimisers(self):
+        self.generator_optimiser = keras.optimizers.Adam(1e-3)
+        self.discriminator_optimiser = keras.optimizers.Adam(1e-3)
+
+
+def test_kerass_own_dropout_and_logits_of_one_column_keep_the_contract():
+    results = check_trainer(Usual, only=USUAL)
+    assert {result.name: result.detail for result in results if result.status != "passed"} == {}
+
+
+def test_a_draw_that_is_not_declared_is_one_sentence():
+    class Labels(Small):
+        def update(self, real, draws):
+            return super().update(real, {"latents": draws["mix"]})
+
+    with pytest.raises(
+        ContractError, match=r"^the recipe declares no draw mix: its draws are latents$"
+    ):
+        built(Labels)

@@ -624,3 +624,35 @@ def test_a_loss_that_is_no_tensor_is_one_sentence():
         ContractError, match=r"the loss generator as float; return the tensor itself"
     ):
         built(Floats).train(*inputs())
+
+
+USUAL = {"forward outputs", "forward modes", "forward leaves no trace", "save and load"}
+
+
+class Usual(Small):
+    """Has PyTorch's own dropout, and logits of one column."""
+
+    recipe_class = OwnStart
+
+    def build_networks(self):
+        super().build_networks()
+        self.discriminator = nn.Sequential(
+            *(nn.Flatten(), nn.Linear(784, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+        )
+
+
+def test_pytorchs_own_dropout_and_logits_of_one_column_keep_the_contract():
+    results = check_trainer(Usual, only=USUAL)
+    assert {result.name: result.detail for result in results if result.status != "passed"} == {}
+
+
+def test_a_draw_that_is_not_declared_is_one_sentence():
+    class Labels(Small):
+        def update(self, real, draws):
+            return super().update(real, {"latents": draws["latents"][0], "x": draws[self.asks]})
+
+    for asks, said in (("mix", "$"), ("real_labels", "; real_labels are there if the recipe is c")):
+        with pytest.raises(
+            ContractError, match=f"^the recipe declares no draw {asks}: its draws are latents{said}"
+        ):
+            built(Labels, asks=asks).train(*inputs())

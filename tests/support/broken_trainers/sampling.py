@@ -101,6 +101,14 @@ class ForwardKeepsDropoutOn(FakeTrainer):
         return made, judged + noise
 
 
+@fails("forward modes")
+class ForwardDropsByAGlobalGenerator(FakeTrainer):
+    def forward(self, latents, images, training):
+        made, judged = super().forward(latents, images, training)
+        noise = np.random.random_sample(judged.shape) if training else 0
+        return made, judged + noise
+
+
 @fails("forward leaves no trace")
 class ForwardMovesStatistics(FakeTrainer):
     def forward(self, latents, images, training):

@@ -16,6 +16,7 @@ from gan_bench.gate import Gate
 from gan_bench.gate.output import gate_answer, gate_table
 from gan_bench.launch.rescore import Rescored
 from gan_bench.metrics import COUNTS
+from gan_bench.recipe import NOT_PAIRED
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores, ScoresHead, why_not_scored
@@ -97,6 +98,7 @@ def print_record(
     if reason := problem or record.reason:
         console.print(Text(reason))
     points = {point.step: point for point in record.evaluation_points}
+    whose = "the recipe's" if record.paired else NOT_PAIRED
     rows = [
         ("steps", f"{record.steps_done:,} of {record.spec.steps:,}"),
         ("images/s", figure(record.images_per_s)),
@@ -106,6 +108,7 @@ def print_record(
         ("peak memory", f"{figure(record.peak_rss_mb)} MB"),
         ("attempts", record.attempts),
         ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
+        *(() if record.paired is None else [("initial weights", whose)]),
         *_job(record),
         ("parity", record.parity or "no certificate when it was recorded"),
         ("versions", " ".join(f"{k} {v}" for k, v in record.spec.versions.items())),

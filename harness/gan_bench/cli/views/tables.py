@@ -10,6 +10,7 @@ from rich.text import Text
 from gan_bench.launch.status import RunStatus
 from gan_bench.plan import Plan
 from gan_bench.plugins.describe import Description
+from gan_bench.recipe import NOT_PAIRED
 from gan_bench.results.certificate import BOUNDS, LEVELS, Certificate, worst_of_level
 from gan_bench.testing import CheckResult
 from gan_bench.text import MEDIUM, MISSING, WIDE, WIDEST, Column, Table, count, figure, many
@@ -130,6 +131,7 @@ def print_description(console: Console, description: Description) -> None:
         f"{description.recipe_origin or 'no one framework'}",
         f"source: {description.recipe_source or 'not stated'}",
         f"from: {implementation.path or implementation.distribution}",
+        *(() if description.paired else (f"initial weights: {NOT_PAIRED}",)),
     ):
         console.print(Text(line))
     rows = [

@@ -8,6 +8,7 @@ from typing import TypeVar
 from gan_bench.analysis.parity import parity_facts
 from gan_bench.analysis.summary import Row, Summary
 from gan_bench.plan import RunSpec
+from gan_bench.recipe import NOT_PAIRED
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Protocol, Scores, differences
@@ -205,7 +206,7 @@ def recipe_facts(row: Row) -> RecipeFacts:
         "real images per step": f"{spec.images_per_step:,}",
     }
     if paired is not None:
-        values["initial weights"] = "the recipe's" if paired else "its own"
+        values["initial weights"] = "the recipe's" if paired else NOT_PAIRED
     values |= {key: _text(value) for key, value in spec.recipe_values.items()}
     return RecipeFacts(origin, values | spec.conventions)
 
