@@ -230,7 +230,7 @@ class GlobalGenerators(ABC):
         """Restore what `state` returned, ``kept`` None in another process."""
 
 
-def _no_environment(*, threads: int, deterministic: bool) -> dict[str, str]:
+def _no_environment(*, device: str, threads: int, deterministic: bool) -> dict[str, str]:
     return {}
 
 
@@ -249,8 +249,8 @@ class Framework:
     module: str
     """The module whose import fails if the installation is broken."""
     environment: Callable[..., dict[str, str]] = _no_environment
-    """Called with ``threads=`` and ``deterministic=``; returns environment variables of a worker:
-    the threads of each operation, float32 as it is, no more GPU memory than is used."""
+    """Called with ``device=``, ``threads=`` and ``deterministic=``; returns environment variables
+    of a worker: threads of each operation, float32 as it is, no more GPU memory than is used."""
     gpus: Callable[[], int] = lambda: 0
     """Imports the framework and returns the number of GPUs that it can use."""
     generators: tuple[GlobalGenerators, ...] = ()

@@ -313,6 +313,11 @@ class _Traced:
                     f"{self.trainer_class.__name__}.{name} changes in the update, which JAX traces "
                     "once, so it would keep one value; make it a JAX array."
                 )
+        for name in sorted(vars(trainer).keys() - self.fixed.keys() - parts.keys()):
+            raise UsageError(
+                f"{self.trainer_class.__name__}.{name} is set in the update, which JAX traces "
+                "once, so it would be lost; set it in build_networks, as a JAX array if it changes."
+            )
         state = nnx.state({name: vars(trainer)[name] for name in parts})
         return state, {name: jnp.mean(loss) for name, loss in losses.items()}
 
@@ -440,5 +445,8 @@ def _device(name: str) -> jax.Device:
     except RuntimeError:  # JAX knows no such platform, or its library for it does not start
         found = []
     if int(index or 0) >= len(found):
-        raise Unsupported(f"the device {name} was asked for, and JAX has {len(found)} such devices")
+        hint = "" if kind == "cpu" else "; JAX for NVIDIA's GPUs is installed with 'jax[cuda13]'"
+        raise Unsupported(
+            f"the device {name} was asked for, and JAX has {len(found)} such devices{hint}"
+        )
     return found[int(index or 0)]

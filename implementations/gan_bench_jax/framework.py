@@ -7,12 +7,15 @@ from gan_bench.trainer import Framework
 _DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 
-def environment(*, threads: int, deterministic: bool) -> dict[str, str]:
+def environment(*, device: str, threads: int, deterministic: bool) -> dict[str, str]:
     """Return the variables that JAX and XLA read; CUDA_VISIBLE_DEVICES says which GPU they see."""
     variables = {
-        "JAX_DEFAULT_MATMUL_PRECISION": "highest",  # XLA has products of its own in TF32
-        "JAX_PLATFORMS": "",  # those that are there
-        "NPROC": str(threads),  # XLA's threads on a CPU; it does not read OMP_NUM_THREADS
+        # XLA has products of its own in TF32, which NVIDIA_TF32_OVERRIDE does not reach.
+        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+        # JAX starts every platform that it has a library for, and fails with one that cannot start.
+        "JAX_PLATFORMS": "cpu" if device == "cpu" else "cuda,cpu",
+        # XLA's threads on a CPU: it does not read OMP_NUM_THREADS.
+        **dict.fromkeys(("NPROC", "PJRT_NPROC"), str(threads)),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
     return variables | (deterministic_kernels() if deterministic else {})
@@ -31,12 +34,15 @@ def gpus() -> int:
     """Return the number of GPUs that JAX can use."""
     import jax
 
-    return sum(device.platform == "gpu" for device in jax.devices())
+    try:
+        return len(jax.devices("gpu"))
+    except RuntimeError:  # no GPU, or a library for it that does not start
+        return 0
 
 
 FRAMEWORK = Framework(
     packages=("jax", "jaxlib", "flax", "optax"),
-    install="pip install 'gan-bench[jax]'",
+    install="pip install 'jax>=0.10' 'flax>=0.12.8' 'optax>=0.2.8'",
     module="jax",
     environment=environment,
     gpus=gpus,

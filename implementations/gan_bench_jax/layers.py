@@ -10,7 +10,6 @@ from functools import cache
 from math import prod
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -130,7 +129,7 @@ class BatchNorm(nnx.Module):
             axes, count = tuple(range(inputs.ndim - 1)), prod(inputs.shape[:-1])
             mean = inputs.mean(axes)
             variance = jnp.square(inputs - mean).mean(axes)
-            correction = count / (count - 1) if self.variance == "unbiased" else 1.0
+            correction = count / max(count - 1, 1) if self.variance == "unbiased" else 1.0
             self._take_in(self.moving_mean, mean)
             self._take_in(self.moving_variance, variance * correction)
         scale = self.gamma[...] * lax.rsqrt(variance + self.epsilon)
@@ -177,9 +176,12 @@ class MaxPooling(nnx.Module):
 
 @cache  # the same function for the same slope: equal networks share their executables
 def leaky_relu(slope: float) -> Callable[[Array], Array]:
-    """Return LeakyReLU with the slope rounded to float32, as TensorFlow keeps it in any dtype."""
+    """Return LeakyReLU with the slope rounded to float32, as TensorFlow keeps it in any dtype.
+
+    Its derivative at 0 is the slope, as in PyTorch and TensorFlow; that of JAX's own is 1.
+    """
     rounded = float(np.float32(slope))
-    return lambda inputs: jax.nn.leaky_relu(inputs, rounded)
+    return lambda inputs: jnp.where(inputs > 0, inputs, rounded * inputs)
 
 
 def _product(first: Array, second: Array) -> Array:

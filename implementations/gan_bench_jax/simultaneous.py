@@ -1,5 +1,6 @@
 """The update of the recipes baseline, enhanced and decay."""
 
+import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
@@ -28,7 +29,8 @@ class SimultaneousTrainer(JaxTrainer):
         (generator_loss, discriminator_loss), gradients, (real_logits, fake_logits) = nnx.vjp(
             losses, self.generator, self.discriminator, has_aux=True, graph=False
         )
-        one, none = generator_loss * 0 + 1, generator_loss * 0
+        # Zeros that XLA knows as such: it drops the half of each pull that is not used.
+        one, none = jnp.ones_like(generator_loss), jnp.zeros_like(generator_loss)
         generator_gradient, _ = gradients((one, none))
         _, discriminator_gradient = gradients((none, one))
         self.discriminator_optimiser.update(self.discriminator, discriminator_gradient)

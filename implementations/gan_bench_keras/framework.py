@@ -8,7 +8,7 @@ import numpy as np
 from gan_bench.trainer import Framework, GlobalGenerators
 
 
-def environment(*, threads: int, deterministic: bool) -> dict[str, str]:
+def environment(*, device: str, threads: int, deterministic: bool) -> dict[str, str]:
     """Return the variables that Keras and TensorFlow read."""
     return {
         "KERAS_BACKEND": "tensorflow",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from gan_bench.trainer import Framework, GlobalGenerators
 
 
-def environment(*, threads: int, deterministic: bool) -> dict[str, str]:
+def environment(*, device: str, threads: int, deterministic: bool) -> dict[str, str]:
     """Return the variables that PyTorch reads; OMP_NUM_THREADS is set for every worker."""
     return {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"} if deterministic else {}
 

@@ -87,7 +87,9 @@ def worker_environment(
         device=device, threads=threads, deterministic=deterministic, run=run, silence_s=silence_s
     )
     for framework in frameworks().values():
-        environment |= framework.environment(threads=threads, deterministic=deterministic)
+        environment |= framework.environment(
+            device=device, threads=threads, deterministic=deterministic
+        )
     return environment
 
 

@@ -415,6 +415,18 @@ def test_what_is_traced_once_cannot_change_a_python_number():
         built(Counting).train(*inputs())
 
 
+def test_what_an_update_sets_and_no_network_has_is_refused():
+    class Remembering(Small):
+        count = 0
+
+        def update(self, real, draws):
+            self.count += 1
+            return super().update(real, draws)
+
+    with pytest.raises(UsageError, match=r"^Built\.count is set in the update, which JAX traces"):
+        built(Remembering).train(*inputs())
+
+
 class Critic(Small):
     """Reports no probabilities, and two updates of the critic in a step."""
 
