@@ -130,11 +130,11 @@ def test_twins_keep_the_contract_and_are_equal_on_images_of_another_size(bench):
     checks = json.loads(bench("verify", "torch-baseline", *images).out)
     assert [check for check in checks if check["status"] != "passed"] == []
     assert len(checks) > 40
-    done = bench("parity", "dcgan", "--paired-steps", "3", *images)
+    done = bench("parity", "torch-dcgan", "keras-dcgan", "--paired-steps", "3", *images)
     assert done.code == 0, done.out
     (certificate,) = json.loads(done.out)
     assert (certificate["verdict"], certificate["image_shape"]) == ("passed", [32, 32, 3])
-    assert (bench.folder / "results/local/parity/dcgan.32x32x3.json").exists()
+    assert (bench.folder / "results/local/parity/torch-dcgan--keras-dcgan.32x32x3.json").exists()
 
 
 @pytest.mark.long
