@@ -79,7 +79,8 @@ class JaxTrainer(ABC):
         if os.environ.get("GAN_BENCH_DETERMINISTIC") == "1":
             # Here too, for whoever builds a trainer without the environment of a worker.
             os.environ.update(deterministic_kernels())
-        self.recipe = recipe
+        _, height, width, channels = images.shape
+        self.recipe = recipe.for_images((height, width, channels))
         self.planned_steps = planned_steps
         self.seed = seed
         self.classes = int(labels.max()) + 1

@@ -36,7 +36,7 @@ class Dcgan3g(Dcgan):
 
     def update_discriminator(self, images: Array, noise: Array) -> Array:
         """Make one update; return the loss and the means of D(x) and D(G(z)), (3,)."""
-        fakes = self.generator(noise)  # (batch, 28, 28, 1)
+        fakes = self.generator(noise)  # (batch, height, width, channels)
 
         def loss(discriminator: nnx.Module) -> tuple[Array, tuple[Array, Array]]:
             real_logits, fake_logits = discriminator(images), discriminator(fakes)

@@ -17,7 +17,7 @@ class SimultaneousTrainer(JaxTrainer):
         def losses(
             generator: nnx.Module, discriminator: nnx.Module
         ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-            fakes = generator(noise)  # (batch, 28, 28, 1)
+            fakes = generator(noise)  # (batch, height, width, channels)
             real_logits, fake_logits = discriminator(images), discriminator(fakes)
             discriminator_loss = cross_entropy(real_logits, True) + cross_entropy(
                 fake_logits, False

@@ -75,7 +75,8 @@ class KerasTrainer(ABC):
             tf.config.experimental.enable_op_determinism()
         # A worker's environment turns it off in NVIDIA's libraries; XLA has products of its own.
         tf.config.experimental.enable_tensor_float_32_execution(False)
-        self.recipe = recipe
+        _, height, width, channels = images.shape
+        self.recipe = recipe.for_images((height, width, channels))
         self.planned_steps = planned_steps
         self.seed = seed
         self.dtype = tf.as_dtype(recipe.dtype)

@@ -34,7 +34,7 @@ class Dcgan3g(Dcgan):
 
     def update_discriminator(self, images: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Make one update; return the loss and the means of D(x) and D(G(z)), (3,)."""
-        fakes = self.generator(noise, training=True)  # (batch, 28, 28, 1)
+        fakes = self.generator(noise, training=True)  # NHWC
         with tf.GradientTape() as tape:
             real_logits = self.discriminator(images, training=True)
             fake_logits = self.discriminator(fakes, training=True)

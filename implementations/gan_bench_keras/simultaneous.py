@@ -13,7 +13,7 @@ class SimultaneousTrainer(KerasTrainer):
         """Update both networks; one pass over the fakes, one dropout mask, serves both losses."""
         (images,) = real
         with tf.GradientTape(persistent=True) as tape:
-            fakes = self.generator(draws["latents"][0], training=True)  # (batch, 28, 28, 1)
+            fakes = self.generator(draws["latents"][0], training=True)  # NHWC
             real_logits = self.discriminator(images, training=True)
             fake_logits = self.discriminator(fakes, training=True)
             discriminator_loss = cross_entropy(real_logits, True) + cross_entropy(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gan_bench.recipe import Draw, Recipe
+from gan_bench.recipe import Draw, ImageShape, Recipe
 from gan_bench.streams import Stream, generator
 from gan_bench_recipes.layers import Network
 from gan_bench_recipes.losses import Loss, NonSaturating
@@ -39,6 +39,9 @@ def hyperparameter(default: Any, description: str, origin: str, **constraints: A
 _NARROW = 8
 """Channels and units of the recipe on which the conformance suite tries each field."""
 
+_SMALLEST_SIDE = 16
+"""Pixels; the smallest maps, a quarter of it, still have more than one place for a kernel."""
+
 _COMPILATION = {
     "torch": "none on a CPU; on a GPU a step in float32 is one CUDA graph",
     "keras": "a step is one TensorFlow graph, on a GPU compiled by XLA",
@@ -47,7 +50,9 @@ _COMPILATION = {
 
 
 class LayeredRecipe(Recipe):
-    """A recipe that states its networks once, as layers, for 28 x 28 grey images."""
+    """A recipe that states its networks once, as layers that follow from the images' shape."""
+
+    example_shape: ClassVar[ImageShape] = (28, 28, 1)
 
     loss: ClassVar[type[Loss]] = NonSaturating
     """The loss, from which cost and further draws follow; its ``losses`` are the recipe's."""
@@ -60,6 +65,16 @@ class LayeredRecipe(Recipe):
     def draws(self) -> dict[str, Draw]:
         """Return what is random in a step, by name: the latents, and what the loss needs."""
         return super().draws() | self.loss.draws(self.real_batches_per_step)
+
+    @property
+    def side(self) -> int:
+        """Height and width of the images, in pixels."""
+        return self.image_shape[0]
+
+    @property
+    def image_channels(self) -> int:
+        """Channels of the images."""
+        return self.image_shape[2]
 
     @abstractmethod
     def generator(self) -> Network:
@@ -115,11 +130,13 @@ class LayeredRecipe(Recipe):
 
     def cannot_make(self, height: int, width: int, channels: int) -> str | None:
         """Return why the recipe cannot make such images, or None if it can."""
-        if (height, width, channels) == (28, 28, 1):
+        is_square = height == width and height >= _SMALLEST_SIDE and height % 4 == 0
+        if is_square and channels in (1, 3):
             return None
         return (
-            f"{self.name} makes 28 x 28 images with 1 channel, its layers fit no other size; "
-            f"these are {height} x {width} with {channels}"
+            f"{self.name} makes square images with 1 or 3 channels whose side is a multiple of 4 "
+            f"from {_SMALLEST_SIDE} on, because its layers halve the side twice; these are "
+            f"{height} x {width} with {channels}"
         )
 
     def discriminator_update(self) -> int:

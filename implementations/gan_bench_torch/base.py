@@ -66,7 +66,8 @@ class TorchTrainer(ABC):
         seed: int,
     ) -> None:
         torch.use_deterministic_algorithms(os.environ.get("GAN_BENCH_DETERMINISTIC") == "1")
-        self.recipe = recipe
+        _, height, width, channels = images.shape
+        self.recipe = recipe.for_images((height, width, channels))
         self.planned_steps = planned_steps
         self.seed = seed
         self.device = _device(device)
