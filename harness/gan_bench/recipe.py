@@ -1,11 +1,18 @@
 """The base of all recipes: a GAN's hyperparameters, initial weights and cost; no framework."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal, Self, get_args
+from typing import ClassVar, Final, Literal, Self, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+)
 
 LOSSES: Final = ("generator", "discriminator", "d_real", "d_fake")
 """The losses of a recipe that declares no others."""
@@ -14,6 +21,8 @@ OPTIONAL_LOSSES: Final = frozenset({"d_real", "d_fake"})
 leave them out, and they may be NaN."""
 Distribution = Literal["normal", "uniform", "uniform01", "classes"]
 """N(0, I), uniform in [-1, 1), uniform in [0, 1), or classes of the data set, each as likely."""
+ImageShape = tuple[int, int, int]
+"""(height, width, channels)."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,10 @@ class Recipe(BaseModel):
     sampler: ClassVar[str] = "generator"
     """The network that samples, such as an average of the generator's weights."""
 
+    example_shape: ClassVar[ImageShape | None] = None
+    """(height, width, channels) of images for which the recipe is described and verified if no data
+    set is chosen; None: those of the data set that comes with gan-bench."""
+
     conditional: ClassVar[bool] = False
     """Whether samples depend on labels: ``sample`` and ``forward`` then get them."""
 
@@ -81,6 +94,7 @@ class Recipe(BaseModel):
         description="dtype of parameters and arithmetic",
         json_schema_extra={"origin": "framework default pinned"},
     )
+    _image_shape: ImageShape | None = PrivateAttr(default=None)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -91,6 +105,27 @@ class Recipe(BaseModel):
         if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
             raise ValueError("a number is needed here, not a truth value")
         return value
+
+    def for_images(self, shape: ImageShape) -> Self:
+        """Return the recipe for images of (height, width, channels), with the same values.
+
+        The harness does so before it asks for initial weights, parameter counts or cost, and before
+        it builds a trainer. The shape is the data's: it is no field.
+        """
+        bound = self.model_copy()
+        bound._image_shape = shape
+        return bound
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """(height, width, channels) of the images, by default those of `example_shape`."""
+        shape = self._image_shape or self.example_shape
+        if shape is None:
+            raise ValueError(
+                f"{type(self).__name__} has no example_shape, so name the images' shape with "
+                "for_images((height, width, channels))"
+            )
+        return shape
 
     @property
     def train_splits(self) -> tuple[Literal["train", "test"], ...]:
@@ -163,3 +198,19 @@ class Recipe(BaseModel):
     def cannot_make(self, height: int, width: int, channels: int) -> str | None:
         """Return why the recipe cannot make such images, or None if it can."""
         return None
+
+
+R = TypeVar("R", bound=Recipe)
+
+
+def revalidated(recipe: R, **changes: object) -> R:
+    """Return the recipe for the same images with other values, validated like user input.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        The recipe does not allow them.
+    """
+    changed = type(recipe).model_validate(recipe.model_dump() | changes)
+    shape = recipe._image_shape
+    return changed if shape is None else changed.for_images(shape)

@@ -79,7 +79,8 @@ class JaxTrainer(ABC):
         if os.environ.get("GAN_BENCH_DETERMINISTIC") == "1":
             # Here too, for whoever builds a trainer without the environment of a worker.
             os.environ.update(deterministic_kernels())
-        self.recipe = recipe
+        _, height, width, channels = images.shape
+        self.recipe = recipe.for_images((height, width, channels))
         self.planned_steps = planned_steps
         self.seed = seed
         self.classes = int(labels.max()) + 1
@@ -359,11 +360,6 @@ def _samples(graph: Any, state: State, latents: Array, *labels: Array) -> Array:
 def _outputs(graph: Any, state: State, training: bool, entering: Array, *labels: Array) -> Array:
     network = nnx.merge(graph, state)
     return _in_mode(network, training=training)(_cast(entering, _dtype(network)), *labels)
-
-
-def cross_entropy(logits: Array, real: bool) -> Array:
-    """Return the binary cross-entropy of sigmoid(logits) with the target 1 or 0, batch mean."""
-    return jax.nn.softplus(-logits if real else logits).mean()
 
 
 def mean_probability(logits: Array) -> Array:

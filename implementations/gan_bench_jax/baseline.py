@@ -21,31 +21,31 @@ class Baseline(SimultaneousTrainer):
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
         norm = recipe.batch_norm
-        channels = recipe.generator_channels
+        channels, quarter = recipe.generator_channels, recipe.side // 4
         self.generator = nnx.Sequential(
-            Dense(recipe.latent_size, 7 * 7 * 4 * channels, bias=False),
-            BatchNorm(7 * 7 * 4 * channels, **norm),
+            Dense(recipe.latent_size, quarter * quarter * 4 * channels, bias=False),
+            BatchNorm(quarter * quarter * 4 * channels, **norm),
             leaky_relu(slope),
-            Reshape(7, 7, 4 * channels),
+            Reshape(quarter, quarter, 4 * channels),
             ConvTranspose(4 * channels, 2 * channels, 5, 1, "same", bias=False),
-            BatchNorm(2 * channels, **norm),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # side / 4
             leaky_relu(slope),
             ConvTranspose(2 * channels, channels, 5, 2, "same", bias=False),
-            BatchNorm(channels, **norm),  # 14 x 14
+            BatchNorm(channels, **norm),  # side / 2
             leaky_relu(slope),
-            ConvTranspose(channels, 1, 5, 2, "same", bias=False),
-            tanh,  # 28 x 28
+            ConvTranspose(channels, recipe.image_channels, 5, 2, "same", bias=False),
+            tanh,  # side
         )
         channels = recipe.discriminator_channels
         self.discriminator = nnx.Sequential(
-            Conv(1, channels, 5, 2, "same"),
-            leaky_relu(slope),  # 14 x 14
+            Conv(recipe.image_channels, channels, 5, 2, "same"),
+            leaky_relu(slope),  # side / 2
             nnx.Dropout(recipe.dropout, rngs=self.random),
             Conv(channels, 2 * channels, 5, 2, "same"),
-            leaky_relu(slope),  # 7 x 7
+            leaky_relu(slope),  # side / 4
             nnx.Dropout(recipe.dropout, rngs=self.random),
             Reshape(-1),
-            Dense(7 * 7 * 2 * channels, 1),
+            Dense(quarter * quarter * 2 * channels, 1),
             Reshape(),  # logits (batch,)
         )
 

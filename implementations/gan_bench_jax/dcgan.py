@@ -7,7 +7,7 @@ from flax import nnx
 from jax import Array
 from jax.numpy import tanh
 
-from gan_bench_jax.base import Draws, JaxTrainer, cross_entropy, mean_probability
+from gan_bench_jax.base import Draws, JaxTrainer, mean_probability
 from gan_bench_jax.layers import (
     BatchNorm,
     Conv,
@@ -17,6 +17,7 @@ from gan_bench_jax.layers import (
     Reshape,
     leaky_relu,
 )
+from gan_bench_jax.losses import cross_entropy
 from gan_bench_jax.optimisers import adam
 from gan_bench_recipes import dcgan
 
@@ -31,25 +32,25 @@ class Dcgan(JaxTrainer):
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
         norm = recipe.batch_norm
-        channels = recipe.generator_channels
+        channels, quarter = recipe.generator_channels, recipe.side // 4
         self.generator = nnx.Sequential(
-            PointToMap(recipe.latent_size, 2 * channels, 7),
-            BatchNorm(2 * channels, **norm),  # 7 x 7
+            PointToMap(recipe.latent_size, 2 * channels, quarter),
+            BatchNorm(2 * channels, **norm),  # side / 4
             jax.nn.relu,
             ConvTranspose(2 * channels, channels, 4, 2, 1, bias=False),
-            BatchNorm(channels, **norm),  # 14 x 14
+            BatchNorm(channels, **norm),  # side / 2
             jax.nn.relu,
-            ConvTranspose(channels, 1, 4, 2, 1, bias=False),
-            tanh,  # 28 x 28
+            ConvTranspose(channels, recipe.image_channels, 4, 2, 1, bias=False),
+            tanh,  # side
         )
         channels = recipe.discriminator_channels
         self.discriminator = nnx.Sequential(
-            Conv(1, channels, 4, 2, 1, bias=False),
-            leaky_relu(slope),  # 14 x 14
+            Conv(recipe.image_channels, channels, 4, 2, 1, bias=False),
+            leaky_relu(slope),  # side / 2
             Conv(channels, 2 * channels, 4, 2, 1, bias=False),
-            BatchNorm(2 * channels, **norm),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # side / 4
             leaky_relu(slope),
-            MapToPoint(2 * channels, 1, 7),
+            MapToPoint(2 * channels, 1, quarter),
             Reshape(),  # logits (batch,)
         )
 
@@ -65,7 +66,7 @@ class Dcgan(JaxTrainer):
     def update(self, real: list[Array], draws: Draws) -> dict[str, Array]:
         """Update the discriminator, then the generator against it, with the same fakes."""
         (images,), noise = real, draws["latents"][0]
-        fakes, generator_gradient = nnx.vjp(  # (batch, 28, 28, 1)
+        fakes, generator_gradient = nnx.vjp(  # (batch, height, width, channels)
             lambda generator: generator(noise), self.generator, graph=False
         )
 

@@ -6,8 +6,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from gan_bench_jax.base import Draws, cross_entropy, mean_probability
+from gan_bench_jax.base import Draws, mean_probability
 from gan_bench_jax.dcgan import Dcgan
+from gan_bench_jax.losses import cross_entropy
 from gan_bench_recipes import dcgan_3g
 
 
@@ -35,7 +36,7 @@ class Dcgan3g(Dcgan):
 
     def update_discriminator(self, images: Array, noise: Array) -> Array:
         """Make one update; return the loss and the means of D(x) and D(G(z)), (3,)."""
-        fakes = self.generator(noise)  # (batch, 28, 28, 1)
+        fakes = self.generator(noise)  # (batch, height, width, channels)
 
         def loss(discriminator: nnx.Module) -> tuple[Array, tuple[Array, Array]]:
             real_logits, fake_logits = discriminator(images), discriminator(fakes)

@@ -3,7 +3,8 @@
 from flax import nnx
 from jax import Array
 
-from gan_bench_jax.base import Draws, JaxTrainer, cross_entropy, mean_probability
+from gan_bench_jax.base import Draws, JaxTrainer, mean_probability
+from gan_bench_jax.losses import cross_entropy
 
 
 class SimultaneousTrainer(JaxTrainer):
@@ -16,7 +17,7 @@ class SimultaneousTrainer(JaxTrainer):
         def losses(
             generator: nnx.Module, discriminator: nnx.Module
         ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-            fakes = generator(noise)  # (batch, 28, 28, 1)
+            fakes = generator(noise)  # (batch, height, width, channels)
             real_logits, fake_logits = discriminator(images), discriminator(fakes)
             discriminator_loss = cross_entropy(real_logits, True) + cross_entropy(
                 fake_logits, False

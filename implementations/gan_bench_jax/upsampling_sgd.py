@@ -7,8 +7,9 @@ from flax import nnx
 from jax import Array
 from jax.numpy import tanh
 
-from gan_bench_jax.base import Draws, JaxTrainer, cross_entropy, mean_probability
+from gan_bench_jax.base import Draws, JaxTrainer, mean_probability
 from gan_bench_jax.layers import BatchNorm, Conv, Dense, MaxPooling, Reshape, UpSampling
+from gan_bench_jax.losses import cross_entropy
 from gan_bench_jax.optimisers import sgd
 from gan_bench_recipes import upsampling_sgd
 
@@ -22,31 +23,32 @@ class UpsamplingSgd(JaxTrainer):
     def build_networks(self) -> None:
         """Build both networks."""
         recipe, units = self.recipe, self.recipe.dense_units
-        channels = recipe.generator_channels
+        norm = recipe.batch_norm
+        channels, quarter = recipe.generator_channels, recipe.side // 4
         self.generator = nnx.Sequential(
             Dense(recipe.latent_size, units),
             tanh,
-            Dense(units, 7 * 7 * 2 * channels),
-            BatchNorm(7 * 7 * 2 * channels, **recipe.batch_norm),
+            Dense(units, quarter * quarter * 2 * channels),
+            BatchNorm(quarter * quarter * 2 * channels, **norm),
             tanh,
-            Reshape(7, 7, 2 * channels),
+            Reshape(quarter, quarter, 2 * channels),
             UpSampling(2),
             Conv(2 * channels, channels, 5, 1, "same"),
-            tanh,  # 14 x 14
+            tanh,  # side / 2
             UpSampling(2),
-            Conv(channels, 1, 5, 1, "same"),
-            tanh,  # 28 x 28
+            Conv(channels, recipe.image_channels, 5, 1, "same"),
+            tanh,  # side
         )
-        channels = recipe.discriminator_channels
+        channels, left = recipe.discriminator_channels, quarter - 2
         self.discriminator = nnx.Sequential(
-            Conv(1, channels, 5, 1, "same"),
-            tanh,  # 28 x 28
+            Conv(recipe.image_channels, channels, 5, 1, "same"),
+            tanh,  # side
             MaxPooling(2),
             Conv(channels, 2 * channels, 5, 1, "valid"),
-            tanh,  # 10 x 10
+            tanh,  # side / 2 - 4
             MaxPooling(2),
-            Reshape(-1),  # 5 x 5 x 2 channels
-            Dense(5 * 5 * 2 * channels, units),
+            Reshape(-1),
+            Dense(left * left * 2 * channels, units),
             tanh,
             Dense(units, 1),
             Reshape(),  # logits (batch,)
@@ -64,7 +66,7 @@ class UpsamplingSgd(JaxTrainer):
     def update(self, real: list[Array], draws: Draws) -> dict[str, Array]:
         """Update the discriminator on reals and fakes together, then the generator on new noise."""
         (images,), latents = real, draws["latents"]
-        fakes = self.generator(latents[0])  # (batch, 28, 28, 1)
+        fakes = self.generator(latents[0])  # (batch, height, width, channels)
 
         def discriminator_loss(discriminator: nnx.Module) -> tuple[Array, tuple[Array, Array]]:
             real_logits, fake_logits = jnp.split(discriminator(jnp.concat([images, fakes])), 2)

@@ -75,7 +75,8 @@ class KerasTrainer(ABC):
             tf.config.experimental.enable_op_determinism()
         # A worker's environment turns it off in NVIDIA's libraries; XLA has products of its own.
         tf.config.experimental.enable_tensor_float_32_execution(False)
-        self.recipe = recipe
+        _, height, width, channels = images.shape
+        self.recipe = recipe.for_images((height, width, channels))
         self.planned_steps = planned_steps
         self.seed = seed
         self.dtype = tf.as_dtype(recipe.dtype)
@@ -334,13 +335,6 @@ class KerasTrainer(ABC):
             for name, variables in parts.items()
             for index, variable in enumerate(variables)
         }
-
-
-def cross_entropy(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """Return the binary cross-entropy of sigmoid(logits) with the target 1 or 0, batch mean."""
-    # Not sigmoid_cross_entropy_with_logits: its gradient is a sum of several terms, the order of
-    # which TensorFlow's AddN leaves to the threads' timing.
-    return tf.reduce_mean(tf.nn.softplus(-logits if real else logits))
 
 
 def descend(

@@ -6,8 +6,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from gan_bench_keras.base import KerasTrainer, cross_entropy, descend
+from gan_bench_keras.base import KerasTrainer, descend
 from gan_bench_keras.layers import BatchNorm, MapToPoint, PointToMap
+from gan_bench_keras.losses import cross_entropy
 from gan_bench_keras.optimisers import Adam
 from gan_bench_recipes import dcgan
 
@@ -22,32 +23,32 @@ class Dcgan(KerasTrainer):
         """Build both networks."""
         recipe, latent_size = self.recipe, self.recipe.latent_size
         norm = recipe.batch_norm
-        channels = recipe.generator_channels
+        channels, quarter = recipe.generator_channels, recipe.side // 4
         self.generator = keras.Sequential(
             [
                 keras.Input((latent_size,)),
                 layers.Reshape((1, 1, latent_size)),
-                PointToMap(2 * channels, 7, use_bias=False),
-                BatchNorm(**norm),  # 7 x 7
+                PointToMap(2 * channels, quarter, use_bias=False),
+                BatchNorm(**norm),  # side / 4
                 layers.ReLU(),
                 # "same" is PyTorch's padding 1 for kernels of 4 at stride 2 and even lengths.
                 layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False),
-                BatchNorm(**norm),  # 14 x 14
+                BatchNorm(**norm),  # side / 2
                 layers.ReLU(),
-                layers.Conv2DTranspose(1, 4, 2, "same", use_bias=False),
-                layers.Activation("tanh"),  # 28 x 28
+                layers.Conv2DTranspose(recipe.image_channels, 4, 2, "same", use_bias=False),
+                layers.Activation("tanh"),  # side
             ]
         )
         channels = recipe.discriminator_channels
         self.discriminator = keras.Sequential(
             [
-                keras.Input((28, 28, 1)),
+                keras.Input(recipe.image_shape),
                 layers.Conv2D(channels, 4, 2, "same", use_bias=False),
-                layers.LeakyReLU(recipe.leaky_relu_slope),  # 14 x 14
+                layers.LeakyReLU(recipe.leaky_relu_slope),  # side / 2
                 layers.Conv2D(2 * channels, 4, 2, "same", use_bias=False),
-                BatchNorm(**norm),  # 7 x 7
+                BatchNorm(**norm),  # side / 4
                 layers.LeakyReLU(recipe.leaky_relu_slope),
-                MapToPoint(1, 7, use_bias=False),
+                MapToPoint(1, quarter, use_bias=False),
                 layers.Reshape(()),  # logits (batch,)
             ]
         )
@@ -62,7 +63,7 @@ class Dcgan(KerasTrainer):
         """Update the discriminator, then the generator against it, with the same fakes."""
         (images,) = real
         with tf.GradientTape() as generator_tape:
-            fakes = self.generator(draws["latents"][0], training=True)  # (batch, 28, 28, 1)
+            fakes = self.generator(draws["latents"][0], training=True)  # NHWC
 
             with tf.GradientTape() as tape:
                 real_logits = self.discriminator(images, training=True)

@@ -4,8 +4,9 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from gan_bench_keras.base import cross_entropy, descend
+from gan_bench_keras.base import descend
 from gan_bench_keras.dcgan import Dcgan
+from gan_bench_keras.losses import cross_entropy
 from gan_bench_recipes import dcgan_3g
 
 
@@ -33,7 +34,7 @@ class Dcgan3g(Dcgan):
 
     def update_discriminator(self, images: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Make one update; return the loss and the means of D(x) and D(G(z)), (3,)."""
-        fakes = self.generator(noise, training=True)  # (batch, 28, 28, 1)
+        fakes = self.generator(noise, training=True)  # NHWC
         with tf.GradientTape() as tape:
             real_logits = self.discriminator(images, training=True)
             fake_logits = self.discriminator(fakes, training=True)

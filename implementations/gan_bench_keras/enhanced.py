@@ -20,42 +20,42 @@ class Enhanced(Baseline):
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
         norm = recipe.batch_norm
-        channels = recipe.generator_channels
+        channels, quarter = recipe.generator_channels, recipe.side // 4
         self.generator = keras.Sequential(
             [
                 keras.Input((recipe.latent_size,)),
-                layers.Dense(7 * 7 * 4 * channels, use_bias=False),
+                layers.Dense(quarter * quarter * 4 * channels, use_bias=False),
                 BatchNorm(**norm),
                 layers.LeakyReLU(slope),
-                layers.Reshape((7, 7, 4 * channels)),
+                layers.Reshape((quarter, quarter, 4 * channels)),
                 layers.Conv2DTranspose(2 * channels, 5, 1, "same", use_bias=False),
                 BatchNorm(**norm),
                 layers.LeakyReLU(slope),
                 layers.Conv2D(2 * channels, 3, 1, "same", use_bias=False),
-                BatchNorm(**norm),  # 7 x 7
+                BatchNorm(**norm),  # side / 4
                 layers.LeakyReLU(slope),
                 layers.Conv2DTranspose(channels, 5, 2, "same", use_bias=False),
                 BatchNorm(**norm),
                 layers.LeakyReLU(slope),
                 layers.Conv2D(channels, 3, 1, "same", use_bias=False),
-                BatchNorm(**norm),  # 14 x 14
+                BatchNorm(**norm),  # side / 2
                 layers.LeakyReLU(slope),
-                layers.Conv2DTranspose(1, 5, 2, "same", use_bias=False),
-                layers.Activation("tanh"),  # 28 x 28
+                layers.Conv2DTranspose(recipe.image_channels, 5, 2, "same", use_bias=False),
+                layers.Activation("tanh"),  # side
             ]
         )
         channels = recipe.discriminator_channels
         self.discriminator = keras.Sequential(
             [
-                keras.Input((28, 28, 1)),
+                keras.Input(recipe.image_shape),
                 layers.Conv2D(channels, 5, 2, "same"),
-                layers.LeakyReLU(slope),  # 14 x 14
+                layers.LeakyReLU(slope),  # side / 2
                 Dropout(recipe.dropout, self.seed, 0),
                 layers.Conv2D(2 * channels, 5, 2, "same"),
-                layers.LeakyReLU(slope),  # 7 x 7
+                layers.LeakyReLU(slope),  # side / 4
                 Dropout(recipe.dropout, self.seed, 1),
                 layers.Conv2D(4 * channels, 3, 2, "same"),
-                layers.LeakyReLU(slope),  # 4 x 4
+                layers.LeakyReLU(slope),  # side / 8, rounded up
                 Dropout(recipe.dropout, self.seed, 2),
                 layers.Flatten(),
                 layers.Dense(1),

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from gan_bench_keras.base import KerasTrainer, cross_entropy, differentiate
+from gan_bench_keras.base import KerasTrainer, differentiate
+from gan_bench_keras.losses import cross_entropy
 
 
 class SimultaneousTrainer(KerasTrainer):
@@ -12,7 +13,7 @@ class SimultaneousTrainer(KerasTrainer):
         """Update both networks; one pass over the fakes, one dropout mask, serves both losses."""
         (images,) = real
         with tf.GradientTape(persistent=True) as tape:
-            fakes = self.generator(draws["latents"][0], training=True)  # (batch, 28, 28, 1)
+            fakes = self.generator(draws["latents"][0], training=True)  # NHWC
             real_logits = self.discriminator(images, training=True)
             fake_logits = self.discriminator(fakes, training=True)
             discriminator_loss = cross_entropy(real_logits, True) + cross_entropy(

@@ -6,8 +6,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from gan_bench_keras.base import KerasTrainer, cross_entropy, descend
+from gan_bench_keras.base import KerasTrainer, descend
 from gan_bench_keras.layers import BatchNorm
+from gan_bench_keras.losses import cross_entropy
 from gan_bench_keras.optimisers import sgd
 from gan_bench_recipes import upsampling_sgd
 
@@ -22,35 +23,35 @@ class UpsamplingSgd(KerasTrainer):
         """Build both networks."""
         recipe, units = self.recipe, self.recipe.dense_units
         norm = recipe.batch_norm
-        channels = recipe.generator_channels
+        channels, quarter = recipe.generator_channels, recipe.side // 4
         self.generator = keras.Sequential(
             [
                 keras.Input((recipe.latent_size,)),
                 layers.Dense(units),
                 layers.Activation("tanh"),
-                layers.Dense(7 * 7 * 2 * channels),
+                layers.Dense(quarter * quarter * 2 * channels),
                 BatchNorm(**norm),
                 layers.Activation("tanh"),
-                layers.Reshape((7, 7, 2 * channels)),
+                layers.Reshape((quarter, quarter, 2 * channels)),
                 layers.UpSampling2D(2, interpolation="nearest"),
                 layers.Conv2D(channels, 5, 1, "same"),
-                layers.Activation("tanh"),  # 14 x 14
+                layers.Activation("tanh"),  # side / 2
                 layers.UpSampling2D(2, interpolation="nearest"),
-                layers.Conv2D(1, 5, 1, "same"),
-                layers.Activation("tanh"),  # 28 x 28
+                layers.Conv2D(recipe.image_channels, 5, 1, "same"),
+                layers.Activation("tanh"),  # side
             ]
         )
         channels = recipe.discriminator_channels
         self.discriminator = keras.Sequential(
             [
-                keras.Input((28, 28, 1)),
+                keras.Input(recipe.image_shape),
                 layers.Conv2D(channels, 5, 1, "same"),
-                layers.Activation("tanh"),  # 28 x 28
+                layers.Activation("tanh"),  # side
                 layers.MaxPooling2D(2),
                 layers.Conv2D(2 * channels, 5, 1, "valid"),
-                layers.Activation("tanh"),  # 10 x 10
+                layers.Activation("tanh"),  # side / 2 - 4
                 layers.MaxPooling2D(2),
-                layers.Flatten(),  # 5 x 5 x 2 channels
+                layers.Flatten(),
                 layers.Dense(units),
                 layers.Activation("tanh"),
                 layers.Dense(1),
@@ -69,7 +70,7 @@ class UpsamplingSgd(KerasTrainer):
         """Update the discriminator on reals and fakes together, then the generator on new noise."""
         (images,) = real
         first, second = tf.unstack(draws["latents"])
-        fakes = self.generator(first, training=True)  # (batch, 28, 28, 1)
+        fakes = self.generator(first, training=True)  # NHWC
         with tf.GradientTape() as tape:
             logits = self.discriminator(tf.concat([images, fakes], 0), training=True)
             real_logits, fake_logits = tf.split(logits, 2)

@@ -1,15 +1,16 @@
 """What recipes share whose networks are lists of layers."""
 
 from abc import abstractmethod
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import Draw, ImageShape, Recipe
 from gan_bench.streams import Stream, generator
 from gan_bench_recipes.layers import Network
+from gan_bench_recipes.losses import Loss, NonSaturating
 
 
 def hyperparameter(default: Any, description: str, origin: str, **constraints: Any) -> Any:
@@ -38,6 +39,9 @@ def hyperparameter(default: Any, description: str, origin: str, **constraints: A
 _NARROW = 8
 """Channels and units of the recipe on which the conformance suite tries each field."""
 
+_SMALLEST_SIDE = 16
+"""Pixels; the smallest maps, a quarter of it, still have more than one place for a kernel."""
+
 _COMPILATION = {
     "torch": "none on a CPU; on a GPU a step in float32 is one CUDA graph",
     "keras": "a step is one TensorFlow graph, on a GPU compiled by XLA",
@@ -46,12 +50,31 @@ _COMPILATION = {
 
 
 class LayeredRecipe(Recipe):
-    """A recipe that states its networks once, as layers, for 28 x 28 grey images."""
+    """A recipe that states its networks once, as layers that follow from the images' shape."""
+
+    example_shape: ClassVar[ImageShape] = (28, 28, 1)
+
+    loss: ClassVar[type[Loss]] = NonSaturating
+    """The loss, from which cost and further draws follow; its ``losses`` are the recipe's."""
 
     latent_size: int = hyperparameter(100, "dimensions of a latent vector", "source", ge=1)
     latent_distribution: Literal["normal", "uniform"] = hyperparameter(
         "normal", "N(0, I), or uniform in [-1, 1)", "chosen"
     )
+
+    def draws(self) -> dict[str, Draw]:
+        """Return what is random in a step, by name: the latents, and what the loss needs."""
+        return super().draws() | self.loss.draws(self.real_batches_per_step)
+
+    @property
+    def side(self) -> int:
+        """Height and width of the images, in pixels."""
+        return self.image_shape[0]
+
+    @property
+    def image_channels(self) -> int:
+        """Channels of the images."""
+        return self.image_shape[2]
 
     @abstractmethod
     def generator(self) -> Network:
@@ -99,7 +122,7 @@ class LayeredRecipe(Recipe):
         """Return what is pinned and no field: the arithmetic's forms, by what they concern."""
         return {
             "images": "x / 127.5 - 1, and back by clip(round(127.5 (x + 1)), 0, 255)",
-            "losses": "binary cross-entropy from logits, batch means; generator non-saturating",
+            "losses": cls.loss.convention,
             "flatten": "NHWC order in every framework",
             "initial weights": "drawn by the recipe, not by a framework",
             "compilation": _COMPILATION.get(framework, "as the implementation chooses"),
@@ -107,26 +130,25 @@ class LayeredRecipe(Recipe):
 
     def cannot_make(self, height: int, width: int, channels: int) -> str | None:
         """Return why the recipe cannot make such images, or None if it can."""
-        if (height, width, channels) == (28, 28, 1):
+        is_square = height == width and height >= _SMALLEST_SIDE and height % 4 == 0
+        if is_square and channels in (1, 3):
             return None
         return (
-            f"{self.name} makes 28 x 28 images with 1 channel, its layers fit no other size; "
-            f"these are {height} x {width} with {channels}"
+            f"{self.name} makes square images with 1 or 3 channels whose side is a multiple of 4 "
+            f"from {_SMALLEST_SIDE} on, because its layers halve the side twice; these are "
+            f"{height} x {width} with {channels}"
         )
 
     def discriminator_update(self) -> int:
         """Return the multiply-adds, for one real image and one fake, of a discriminator update."""
-        discriminator = self.discriminator()
-        return 2 * (discriminator.forward() + discriminator.gradients())
+        return self.loss.discriminator_update(self.discriminator())
 
     def generator_update(self) -> int:
         """Return those, for one fake, of a generator update through the discriminator.
 
         Without the pass through the generator, which may serve several updates.
         """
-        discriminator = self.discriminator()
-        through = discriminator.forward() + discriminator.gradient_towards_input()
-        return through + self.generator().gradients()
+        return self.loss.generator_update(self.discriminator()) + self.generator().gradients()
 
     def _networks(self) -> dict[str, Network]:
         return {"generator": self.generator(), "discriminator": self.discriminator()}

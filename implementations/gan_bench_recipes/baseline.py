@@ -56,28 +56,32 @@ class Baseline(Simultaneous, KerasAdam, KerasBatchNorm):
     )
     generator_channels: int = hyperparameter(
         64,
-        "channels of the generator's 14 x 14 maps; 7 x 7 maps have twice, then four times",
+        "channels of the generator's maps of side / 2; those of side / 4 have twice, at first four",
         "chosen",
         ge=1,
     )
     discriminator_channels: int = hyperparameter(
-        64, "channels of the discriminator's 14 x 14 maps; its 7 x 7 have twice", "chosen", ge=1
+        64,
+        "channels of the discriminator's maps of side / 2; those of side / 4 have twice",
+        "chosen",
+        ge=1,
     )
 
     def generator(self) -> Network:
         """Return the generator's layers."""
         kernel, channels = GlorotUniform(self.initial_gain), self.generator_channels
+        quarter = self.side // 4
         return Network(
             (self.latent_size,),
             (
-                Dense(7 * 7 * 4 * channels, kernel),
+                Dense(quarter * quarter * 4 * channels, kernel),
                 BatchNormalisation(Constant(1.0)),
-                Reshape((7, 7, 4 * channels)),
-                TransposedConvolution(2 * channels, 5, 1, "same", kernel),  # 7 x 7
+                Reshape((quarter, quarter, 4 * channels)),
+                TransposedConvolution(2 * channels, 5, 1, "same", kernel),  # side / 4
                 BatchNormalisation(Constant(1.0)),
-                TransposedConvolution(channels, 5, 2, "same", kernel),  # 14 x 14
+                TransposedConvolution(channels, 5, 2, "same", kernel),  # side / 2
                 BatchNormalisation(Constant(1.0)),
-                TransposedConvolution(1, 5, 2, "same", kernel),  # 28 x 28
+                TransposedConvolution(self.image_channels, 5, 2, "same", kernel),  # side
             ),
         )
 
@@ -86,10 +90,10 @@ class Baseline(Simultaneous, KerasAdam, KerasBatchNorm):
         initial = GlorotUniform(self.initial_gain), Constant(0.0)
         channels = self.discriminator_channels
         return Network(
-            (28, 28, 1),
+            self.image_shape,
             (
-                Convolution(channels, 5, 2, "same", *initial),  # 14 x 14
-                Convolution(2 * channels, 5, 2, "same", *initial),  # 7 x 7
+                Convolution(channels, 5, 2, "same", *initial),  # side / 2
+                Convolution(2 * channels, 5, 2, "same", *initial),  # side / 4
                 Reshape((-1,)),
                 Dense(1, *initial),
             ),

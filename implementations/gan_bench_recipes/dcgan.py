@@ -23,8 +23,8 @@ class Dcgan(TorchAdam, TorchBatchNorm):
 
     Values that the source leaves to the tutorial it follows (latent size, Adam, the slope, the
     initial scale) count as the source's. *Chosen*, where it is silent: the widths, and the kernels
-    of 7 that fit the tutorial's layers to 28 x 28 images; no biases; batch 128; 25 epochs; latents
-    N(0, I).
+    of side / 4 that fit the tutorial's layers to images of any side; no biases; batch 128; 25
+    epochs; latents N(0, I).
 
     References
     ----------
@@ -51,38 +51,44 @@ class Dcgan(TorchAdam, TorchBatchNorm):
         0.02, "standard deviation of initial kernels and gammas; the tutorial's", "source", gt=0
     )
     generator_channels: int = hyperparameter(
-        128, "channels of the generator's 14 x 14 maps; its 7 x 7 maps have twice", "chosen", ge=1
+        128,
+        "channels of the generator's maps of side / 2; those of side / 4 have twice",
+        "chosen",
+        ge=1,
     )
     discriminator_channels: int = hyperparameter(
-        64, "channels of the discriminator's 14 x 14 maps; its 7 x 7 have twice", "chosen", ge=1
+        64,
+        "channels of the discriminator's maps of side / 2; those of side / 4 have twice",
+        "chosen",
+        ge=1,
     )
 
     def generator(self) -> Network:
         """Return the generator's layers."""
         kernel, gamma = self._initialisers()
-        channels = self.generator_channels
+        channels, quarter = self.generator_channels, self.side // 4
         return Network(
             (1, 1, self.latent_size),
             (
-                TransposedConvolution(2 * channels, 7, 1, 0, kernel),  # 7 x 7
+                TransposedConvolution(2 * channels, quarter, 1, 0, kernel),  # side / 4
                 BatchNormalisation(gamma),
-                TransposedConvolution(channels, 4, 2, 1, kernel),  # 14 x 14
+                TransposedConvolution(channels, 4, 2, 1, kernel),  # side / 2
                 BatchNormalisation(gamma),
-                TransposedConvolution(1, 4, 2, 1, kernel),  # 28 x 28
+                TransposedConvolution(self.image_channels, 4, 2, 1, kernel),  # side
             ),
         )
 
     def discriminator(self) -> Network:
         """Return the discriminator's layers."""
         kernel, gamma = self._initialisers()
-        channels = self.discriminator_channels
+        channels, quarter = self.discriminator_channels, self.side // 4
         return Network(
-            (28, 28, 1),
+            self.image_shape,
             (
-                Convolution(channels, 4, 2, 1, kernel),  # 14 x 14
-                Convolution(2 * channels, 4, 2, 1, kernel),  # 7 x 7
+                Convolution(channels, 4, 2, 1, kernel),  # side / 2
+                Convolution(2 * channels, 4, 2, 1, kernel),  # side / 4
                 BatchNormalisation(gamma),
-                Convolution(1, 7, 1, 0, kernel),  # 1 x 1
+                Convolution(1, quarter, 1, 0, kernel),  # 1 x 1
             ),
         )
 

@@ -76,28 +76,32 @@ class Decay(Simultaneous, KerasAdam, KerasBatchNorm):
     )
     generator_channels: int = hyperparameter(
         64,
-        "channels of the generator's 28 x 28 maps; 14 x 14 have twice, 7 x 7 four times",
+        "channels of the generator's largest maps; those of side / 2 have twice, of side / 4 four",
         "source",
         ge=1,
     )
     discriminator_channels: int = hyperparameter(
-        64, "channels of the discriminator's 14 x 14 maps; its 7 x 7 have twice", "chosen", ge=1
+        64,
+        "channels of the discriminator's maps of side / 2; those of side / 4 have twice",
+        "chosen",
+        ge=1,
     )
 
     def generator(self) -> Network:
         """Return the generator's layers."""
         kernel, channels = GlorotUniform(self.initial_gain), self.generator_channels
+        quarter = self.side // 4
         return Network(
             (self.latent_size,),
             (
-                Dense(7 * 7 * 4 * channels, kernel),
-                Reshape((7, 7, 4 * channels)),
+                Dense(quarter * quarter * 4 * channels, kernel),
+                Reshape((quarter, quarter, 4 * channels)),
                 BatchNormalisation(Constant(1.0)),
-                TransposedConvolution(2 * channels, 4, 2, "same", kernel),  # 14 x 14
+                TransposedConvolution(2 * channels, 4, 2, "same", kernel),  # side / 2
                 BatchNormalisation(Constant(1.0)),
-                TransposedConvolution(channels, 4, 2, "same", kernel),  # 28 x 28
+                TransposedConvolution(channels, 4, 2, "same", kernel),  # side
                 BatchNormalisation(Constant(1.0)),
-                TransposedConvolution(1, 4, 1, "same", kernel, Constant(0.0)),  # 28 x 28
+                TransposedConvolution(self.image_channels, 4, 1, "same", kernel, Constant(0.0)),
             ),
         )
 
@@ -106,10 +110,10 @@ class Decay(Simultaneous, KerasAdam, KerasBatchNorm):
         initial = GlorotUniform(self.initial_gain), Constant(0.0)
         channels = self.discriminator_channels
         return Network(
-            (28, 28, 1),
+            self.image_shape,
             (
-                Convolution(channels, 4, 2, "same", *initial),  # 14 x 14
-                Convolution(2 * channels, 4, 2, "same", *initial),  # 7 x 7
+                Convolution(channels, 4, 2, "same", *initial),  # side / 2
+                Convolution(2 * channels, 4, 2, "same", *initial),  # side / 4
                 Reshape((-1,)),
                 Dense(1, *initial),
             ),

@@ -30,21 +30,22 @@ class Enhanced(Baseline):
     def generator(self) -> Network:
         """Return the generator's layers."""
         kernel, channels = GlorotUniform(self.initial_gain), self.generator_channels
+        quarter = self.side // 4
         return Network(
             (self.latent_size,),
             (
-                Dense(7 * 7 * 4 * channels, kernel),
+                Dense(quarter * quarter * 4 * channels, kernel),
                 BatchNormalisation(Constant(1.0)),
-                Reshape((7, 7, 4 * channels)),
+                Reshape((quarter, quarter, 4 * channels)),
                 TransposedConvolution(2 * channels, 5, 1, "same", kernel),
                 BatchNormalisation(Constant(1.0)),
-                Convolution(2 * channels, 3, 1, "same", kernel),  # 7 x 7
+                Convolution(2 * channels, 3, 1, "same", kernel),  # side / 4
                 BatchNormalisation(Constant(1.0)),
                 TransposedConvolution(channels, 5, 2, "same", kernel),
                 BatchNormalisation(Constant(1.0)),
-                Convolution(channels, 3, 1, "same", kernel),  # 14 x 14
+                Convolution(channels, 3, 1, "same", kernel),  # side / 2
                 BatchNormalisation(Constant(1.0)),
-                TransposedConvolution(1, 5, 2, "same", kernel),  # 28 x 28
+                TransposedConvolution(self.image_channels, 5, 2, "same", kernel),  # side
             ),
         )
 
@@ -53,11 +54,11 @@ class Enhanced(Baseline):
         initial = GlorotUniform(self.initial_gain), Constant(0.0)
         channels = self.discriminator_channels
         return Network(
-            (28, 28, 1),
+            self.image_shape,
             (
-                Convolution(channels, 5, 2, "same", *initial),  # 14 x 14
-                Convolution(2 * channels, 5, 2, "same", *initial),  # 7 x 7
-                Convolution(4 * channels, 3, 2, "same", *initial),  # 4 x 4
+                Convolution(channels, 5, 2, "same", *initial),  # side / 2
+                Convolution(2 * channels, 5, 2, "same", *initial),  # side / 4
+                Convolution(4 * channels, 3, 2, "same", *initial),  # side / 8, rounded up
                 Reshape((-1,)),
                 Dense(1, *initial),
             ),

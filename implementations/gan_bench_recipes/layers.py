@@ -286,6 +286,15 @@ class Network:
         """Return the multiply-adds of the gradient of the network's input alone."""
         return self.forward()
 
+    def gradients_through_gradient(self) -> int:
+        """Return those of all kernels' gradients of a function of the gradient towards the input.
+
+        The activations are linear in pieces; others need a further pass, back through the forward
+        pass.
+        """
+        *_, last = (cost for cost in self._multiply_adds() if cost)
+        return 2 * self.forward() - last
+
     def _multiply_adds(self) -> list[int]:
         return [layer.multiply_adds(shape) for layer, shape in self._walk()]
 

@@ -54,7 +54,10 @@ class UpsamplingSgd(KerasBatchNorm):
         "chosen",
     )
     generator_channels: int = hyperparameter(
-        64, "channels of the generator's 14 x 14 maps; its 7 x 7 maps have twice", "chosen", ge=1
+        64,
+        "channels of the generator's maps of side / 2; those of side / 4 have twice",
+        "chosen",
+        ge=1,
     )
     discriminator_channels: int = hyperparameter(
         64, "channels of the first convolution; the second has twice", "chosen", ge=1
@@ -76,18 +79,18 @@ class UpsamplingSgd(KerasBatchNorm):
     def generator(self) -> Network:
         """Return the generator's layers."""
         initial = GlorotUniform(self.initial_gain), Constant(0.0)
-        channels = self.generator_channels
+        channels, quarter = self.generator_channels, self.side // 4
         return Network(
             (self.latent_size,),
             (
                 Dense(self.dense_units, *initial),
-                Dense(7 * 7 * 2 * channels, *initial),
+                Dense(quarter * quarter * 2 * channels, *initial),
                 BatchNormalisation(Constant(1.0)),
-                Reshape((7, 7, 2 * channels)),
+                Reshape((quarter, quarter, 2 * channels)),
                 UpSampling(2),
-                Convolution(channels, 5, 1, "same", *initial),  # 14 x 14
+                Convolution(channels, 5, 1, "same", *initial),  # side / 2
                 UpSampling(2),
-                Convolution(1, 5, 1, "same", *initial),  # 28 x 28
+                Convolution(self.image_channels, 5, 1, "same", *initial),  # side
             ),
         )
 
@@ -96,11 +99,11 @@ class UpsamplingSgd(KerasBatchNorm):
         initial = GlorotUniform(self.initial_gain), Constant(0.0)
         channels = self.discriminator_channels
         return Network(
-            (28, 28, 1),
+            self.image_shape,
             (
-                Convolution(channels, 5, 1, "same", *initial),  # 28 x 28
+                Convolution(channels, 5, 1, "same", *initial),  # side
                 MaxPooling(2),
-                Convolution(2 * channels, 5, 1, "valid", *initial),  # 10 x 10
+                Convolution(2 * channels, 5, 1, "valid", *initial),  # side / 2 - 4
                 MaxPooling(2),
                 Reshape((-1,)),
                 Dense(self.dense_units, *initial),

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan_bench.contract import named
@@ -67,7 +66,8 @@ class TorchTrainer(ABC):
         seed: int,
     ) -> None:
         torch.use_deterministic_algorithms(os.environ.get("GAN_BENCH_DETERMINISTIC") == "1")
-        self.recipe = recipe
+        _, height, width, channels = images.shape
+        self.recipe = recipe.for_images((height, width, channels))
         self.planned_steps = planned_steps
         self.seed = seed
         self.device = _device(device)
@@ -296,11 +296,6 @@ class TorchTrainer(ABC):
         for name, part in named(vars(self)):
             if name not in first and hasattr(part, "load_state_dict") and part.state_dict():
                 yield name, part
-
-
-def cross_entropy(logits: Tensor, real: bool) -> Tensor:
-    """Return the binary cross-entropy of sigmoid(logits) with the target 1 or 0, batch mean."""
-    return -functional.logsigmoid(logits if real else -logits).mean()
 
 
 def descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:

@@ -5,8 +5,9 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from gan_bench_recipes import dcgan
-from gan_bench_torch.base import TorchTrainer, cross_entropy, descend
+from gan_bench_torch.base import TorchTrainer, descend
 from gan_bench_torch.layers import BatchNorm, MapToPoint, PointToMap, leaky_relu
+from gan_bench_torch.losses import cross_entropy
 from gan_bench_torch.optimisers import Adam
 
 
@@ -21,26 +22,26 @@ class Dcgan(TorchTrainer):
         """Build both networks."""
         recipe, latent_size = self.recipe, self.recipe.latent_size
         norm = recipe.batch_norm
-        channels = recipe.generator_channels
+        channels, quarter = recipe.generator_channels, recipe.side // 4
         self.generator = nn.Sequential(
             nn.Unflatten(1, (latent_size, 1, 1)),
-            PointToMap(latent_size, 2 * channels, 7, bias=False),
-            BatchNorm(2 * channels, **norm),  # 7 x 7
+            PointToMap(latent_size, 2 * channels, quarter, bias=False),
+            BatchNorm(2 * channels, **norm),  # side / 4
             nn.ReLU(inplace=True),
             nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1, bias=False),
-            BatchNorm(channels, **norm),  # 14 x 14
+            BatchNorm(channels, **norm),  # side / 2
             nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(channels, 1, 4, 2, 1, bias=False),
-            nn.Tanh(),  # 28 x 28
+            nn.ConvTranspose2d(channels, recipe.image_channels, 4, 2, 1, bias=False),
+            nn.Tanh(),  # side
         )
         channels = recipe.discriminator_channels
         self.discriminator = nn.Sequential(
-            nn.Conv2d(1, channels, 4, 2, 1, bias=False),
-            leaky_relu(recipe.leaky_relu_slope),  # 14 x 14
+            nn.Conv2d(recipe.image_channels, channels, 4, 2, 1, bias=False),
+            leaky_relu(recipe.leaky_relu_slope),  # side / 2
             nn.Conv2d(channels, 2 * channels, 4, 2, 1, bias=False),
-            BatchNorm(2 * channels, **norm),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # side / 4
             leaky_relu(recipe.leaky_relu_slope),
-            MapToPoint(2 * channels, 1, 7, bias=False),
+            MapToPoint(2 * channels, 1, quarter, bias=False),
             nn.Flatten(0),  # logits (batch,)
         )
 
@@ -53,7 +54,7 @@ class Dcgan(TorchTrainer):
     def update(self, real: list[Tensor], draws: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update the discriminator, then the generator against it, with the same fakes."""
         (images,) = real
-        fakes = self.generator(draws["latents"][0])  # (batch, 1, 28, 28)
+        fakes = self.generator(draws["latents"][0])  # NCHW
 
         real_logits = self.discriminator(images)
         fake_logits = self.discriminator(fakes.detach())

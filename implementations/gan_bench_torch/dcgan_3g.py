@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from gan_bench_recipes import dcgan_3g
-from gan_bench_torch.base import cross_entropy, descend
+from gan_bench_torch.base import descend
 from gan_bench_torch.dcgan import Dcgan
+from gan_bench_torch.losses import cross_entropy
 
 
 class Dcgan3g(Dcgan):
@@ -35,7 +36,7 @@ class Dcgan3g(Dcgan):
     def update_discriminator(self, images: Tensor, noise: Tensor) -> Tensor:
         """Make one update; return the loss and the means of D(x) and D(G(z)), (3,)."""
         with torch.no_grad():
-            fakes = self.generator(noise)  # (batch, 1, 28, 28)
+            fakes = self.generator(noise)  # NCHW
         real_logits, fake_logits = self.discriminator(images), self.discriminator(fakes)
         loss = cross_entropy(real_logits, True) + cross_entropy(fake_logits, False)
         descend(loss, self.discriminator_optimiser)

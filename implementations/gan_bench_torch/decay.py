@@ -28,31 +28,31 @@ class Decay(SimultaneousTrainer):
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
         norm = recipe.batch_norm
-        channels = recipe.generator_channels
+        channels, quarter = recipe.generator_channels, recipe.side // 4
         self.generator = nn.Sequential(
-            nn.Linear(recipe.latent_size, 7 * 7 * 4 * channels, bias=False),
-            Unflatten(7, 7, 4 * channels),
+            nn.Linear(recipe.latent_size, quarter * quarter * 4 * channels, bias=False),
+            Unflatten(quarter, quarter, 4 * channels),
             BatchNorm(4 * channels, **norm),
-            leaky_relu(slope),  # 7 x 7
+            leaky_relu(slope),  # side / 4
             SameConvTranspose2d(4 * channels, 2 * channels, 4, 2, bias=False),
             BatchNorm(2 * channels, **norm),
-            leaky_relu(slope),  # 14 x 14
+            leaky_relu(slope),  # side / 2
             SameConvTranspose2d(2 * channels, channels, 4, 2, bias=False),
             BatchNorm(channels, **norm),
-            leaky_relu(slope),  # 28 x 28
-            SameConvTranspose2d(channels, 1, 4, 1),
-            nn.Tanh(),  # 28 x 28
+            leaky_relu(slope),  # side
+            SameConvTranspose2d(channels, recipe.image_channels, 4, 1),
+            nn.Tanh(),  # side
         )
         channels = recipe.discriminator_channels
         self.discriminator = nn.Sequential(
-            SameConv2d(1, channels, 4, 2),
-            leaky_relu(slope),  # 14 x 14
+            SameConv2d(recipe.image_channels, channels, 4, 2),
+            leaky_relu(slope),  # side / 2
             Dropout(recipe.dropout, self.random),
             SameConv2d(channels, 2 * channels, 4, 2),
-            leaky_relu(slope),  # 7 x 7
+            leaky_relu(slope),  # side / 4
             Dropout(recipe.dropout, self.random),
             Flatten(),
-            nn.Linear(7 * 7 * 2 * channels, 1),
+            nn.Linear(quarter * quarter * 2 * channels, 1),
             nn.Flatten(0),  # logits (batch,)
         )
 

@@ -27,39 +27,39 @@ class Enhanced(Baseline):
         """Build both networks."""
         recipe, slope = self.recipe, self.recipe.leaky_relu_slope
         norm = recipe.batch_norm
-        channels = recipe.generator_channels
+        channels, quarter = recipe.generator_channels, recipe.side // 4
         self.generator = nn.Sequential(
-            nn.Linear(recipe.latent_size, 7 * 7 * 4 * channels, bias=False),
-            BatchNorm(7 * 7 * 4 * channels, **norm),
+            nn.Linear(recipe.latent_size, quarter * quarter * 4 * channels, bias=False),
+            BatchNorm(quarter * quarter * 4 * channels, **norm),
             leaky_relu(slope),
-            Unflatten(7, 7, 4 * channels),
+            Unflatten(quarter, quarter, 4 * channels),
             SameConvTranspose2d(4 * channels, 2 * channels, 5, 1, bias=False),
             BatchNorm(2 * channels, **norm),
             leaky_relu(slope),
             SameConv2d(2 * channels, 2 * channels, 3, 1, bias=False),
-            BatchNorm(2 * channels, **norm),  # 7 x 7
+            BatchNorm(2 * channels, **norm),  # side / 4
             leaky_relu(slope),
             SameConvTranspose2d(2 * channels, channels, 5, 2, bias=False),
             BatchNorm(channels, **norm),
             leaky_relu(slope),
             SameConv2d(channels, channels, 3, 1, bias=False),
-            BatchNorm(channels, **norm),  # 14 x 14
+            BatchNorm(channels, **norm),  # side / 2
             leaky_relu(slope),
-            SameConvTranspose2d(channels, 1, 5, 2, bias=False),
-            nn.Tanh(),  # 28 x 28
+            SameConvTranspose2d(channels, recipe.image_channels, 5, 2, bias=False),
+            nn.Tanh(),  # side
         )
-        channels = recipe.discriminator_channels
+        channels, eighth = recipe.discriminator_channels, -(-quarter // 2)
         self.discriminator = nn.Sequential(
-            SameConv2d(1, channels, 5, 2),
-            leaky_relu(slope),  # 14 x 14
+            SameConv2d(recipe.image_channels, channels, 5, 2),
+            leaky_relu(slope),  # side / 2
             Dropout(recipe.dropout, self.random),
             SameConv2d(channels, 2 * channels, 5, 2),
-            leaky_relu(slope),  # 7 x 7
+            leaky_relu(slope),  # side / 4
             Dropout(recipe.dropout, self.random),
             SameConv2d(2 * channels, 4 * channels, 3, 2),
-            leaky_relu(slope),  # 4 x 4
+            leaky_relu(slope),  # side / 8, rounded up
             Dropout(recipe.dropout, self.random),
             Flatten(),
-            nn.Linear(4 * 4 * 4 * channels, 1),
+            nn.Linear(eighth * eighth * 4 * channels, 1),
             nn.Flatten(0),  # logits (batch,)
         )

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gan_bench_torch.base import TorchTrainer, cross_entropy, differentiate
+from gan_bench_torch.base import TorchTrainer, differentiate
+from gan_bench_torch.losses import cross_entropy
 
 
 class SimultaneousTrainer(TorchTrainer):
@@ -15,7 +16,7 @@ class SimultaneousTrainer(TorchTrainer):
     def update(self, real: list[Tensor], draws: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update both networks; one pass over the fakes, one dropout mask, serves both losses."""
         (images,) = real
-        fakes = self.generator(draws["latents"][0])  # (batch, 1, 28, 28)
+        fakes = self.generator(draws["latents"][0])  # NCHW
         real_logits, fake_logits = self.discriminator(images), self.discriminator(fakes)
         discriminator_loss = cross_entropy(real_logits, True) + cross_entropy(fake_logits, False)
         generator_loss = cross_entropy(fake_logits, True)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from gan_bench_recipes import upsampling_sgd
-from gan_bench_torch.base import TorchTrainer, cross_entropy, descend
+from gan_bench_torch.base import TorchTrainer, descend
 from gan_bench_torch.layers import BatchNorm, Flatten, SameConv2d, Unflatten
+from gan_bench_torch.losses import cross_entropy
 from gan_bench_torch.optimisers import sgd
 
 
@@ -22,31 +23,31 @@ class UpsamplingSgd(TorchTrainer):
         """Build both networks."""
         recipe, units = self.recipe, self.recipe.dense_units
         norm = recipe.batch_norm
-        channels = recipe.generator_channels
+        channels, quarter = recipe.generator_channels, recipe.side // 4
         self.generator = nn.Sequential(
             nn.Linear(recipe.latent_size, units),
             nn.Tanh(),
-            nn.Linear(units, 7 * 7 * 2 * channels),
-            BatchNorm(7 * 7 * 2 * channels, **norm),
+            nn.Linear(units, quarter * quarter * 2 * channels),
+            BatchNorm(quarter * quarter * 2 * channels, **norm),
             nn.Tanh(),
-            Unflatten(7, 7, 2 * channels),
+            Unflatten(quarter, quarter, 2 * channels),
             nn.UpsamplingNearest2d(scale_factor=2),
             SameConv2d(2 * channels, channels, 5),
-            nn.Tanh(),  # 14 x 14
+            nn.Tanh(),  # side / 2
             nn.UpsamplingNearest2d(scale_factor=2),
-            SameConv2d(channels, 1, 5),
-            nn.Tanh(),  # 28 x 28
+            SameConv2d(channels, recipe.image_channels, 5),
+            nn.Tanh(),  # side
         )
-        channels = recipe.discriminator_channels
+        channels, left = recipe.discriminator_channels, quarter - 2
         self.discriminator = nn.Sequential(
-            SameConv2d(1, channels, 5),
-            nn.Tanh(),  # 28 x 28
+            SameConv2d(recipe.image_channels, channels, 5),
+            nn.Tanh(),  # side
             nn.MaxPool2d(2),
             nn.Conv2d(channels, 2 * channels, 5),
-            nn.Tanh(),  # 10 x 10
+            nn.Tanh(),  # side / 2 - 4
             nn.MaxPool2d(2),
-            Flatten(),  # 5 x 5 x 2 channels
-            nn.Linear(5 * 5 * 2 * channels, units),
+            Flatten(),
+            nn.Linear(left * left * 2 * channels, units),
             nn.Tanh(),
             nn.Linear(units, 1),
             nn.Flatten(0),  # logits (batch,)
@@ -64,7 +65,7 @@ class UpsamplingSgd(TorchTrainer):
         (images,) = real
         first, second = draws["latents"]
         with torch.no_grad():
-            fakes = self.generator(first)  # (batch, 1, 28, 28)
+            fakes = self.generator(first)  # NCHW
         logits = self.discriminator(torch.cat([images, fakes]))
         real_logits, fake_logits = logits.chunk(2)
         both = cross_entropy(real_logits, True), cross_entropy(fake_logits, False)

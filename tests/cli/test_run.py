@@ -109,6 +109,24 @@ def test_images_without_a_classifier_are_told_in_the_plan_with_a_remedy(dry, plu
 
 
 @pytest.mark.process
+def test_padded_digits_are_told_in_the_plan_to_have_no_classifier(dry, plugin):
+    done = dry(plugin("gan"), "--dataset", "mnist-5k,pad=32")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1].startswith(
+        "The runs will not be scored: There is no lenet for mnist-5k,pad=32 (the built-in one is "
+        "for mnist and mnist-5k): run `gan-bench features train mnist-5k,pad=32` once"
+    )
+
+
+def test_images_that_a_recipe_cannot_make_are_told_in_the_plan(dry):
+    done = dry("torch-dcgan", "--dataset", "mnist-5k,pad=30")
+    assert (
+        "dcgan makes square images with 1 or 3 channels whose side is a multiple of 4"
+        in " ".join(done.out.split())
+    )
+
+
+@pytest.mark.process
 def test_what_cannot_run_and_too_many_threads_are_told_in_the_plan(dry, plugin):
     own = len(os.sched_getaffinity(0))
     done = dry(plugin("gan"), "--threads", str(own + 62))

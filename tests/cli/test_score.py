@@ -174,7 +174,7 @@ REAL = "mnist-5k:test:50"
 def test_bad_input_is_one_sentence_and_leaves_nothing(bench, bad, arguments, message):
     names = {path.name for path in bad.iterdir()}
     words = [str(bad / word) if word in names else word for word in arguments]
-    done = bench("score", *words)
+    done = bench.here("score", *words)
     assert done.code == 2, (done.out, done.err)
     assert message in done.err
     assert done.err.count("\n") == 1

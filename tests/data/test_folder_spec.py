@@ -72,7 +72,7 @@ def test_a_relative_path_becomes_absolute(tmp_path, monkeypatch):
         (",Channel=1", "no option 'Channel'; did you mean channels?"),
         (",colour=1", "there are size, channels, test, and a path that ends like an option"),
         (",size=28,size=28", "gives size twice"),
-        (",size=0", "size must be the pixels of a side, such as 28"),
+        (",size=0", "size must be the pixels of a side, such as 32"),
         (",size=-1", "not '-1'"),
         (",size=28x", "not '28x'"),
         (",size=5000", "from 1 to 4096; not '5000'"),

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from bench import KILLS_ONCE, same_bits
+from gan_bench.plan import RunSpec
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
+from image_folder import write_images
 
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 FRAMEWORKS = ("torch", "keras", "jax")
@@ -88,6 +90,52 @@ def test_killed_in_the_middle_it_ends_in_the_bits_of_a_calm_run(bench, plugin, n
     same_bits(*bench.run_folders("disturbed"), *bench.run_folders("calm"))
 
 
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("torch-dcgan", marks=pytest.mark.torch),
+        pytest.param("keras-decay", marks=pytest.mark.keras),
+    ],
+)
+def test_one_trains_on_images_of_other_sizes(bench, name):
+    write_images(bench.folder / "pictures", 80, (32, 32, 3))
+    small = ("--set", f"{name}.batch_size=16", "--keep-samples")
+    images = {"folder:pictures,test=16": (32, 32, 3), "mnist-5k,pad=32": (32, 32, 1)}
+    for results, (dataset, shape) in enumerate(images.items()):
+        where = ("--results", str(results))
+        options = ("--steps", "3", "--evaluations", "2", "--samples", "64", *small, *where)
+        done = bench("run", name, "--dataset", dataset, *options)
+        assert "There is no lenet for" in done.out
+        record = bench.records(str(results))[name]
+        assert (record["status"], record["steps_done"]) == ("ok", 3), record["reason"]
+        (folder,) = bench.run_folders(str(results))
+        spec = RunSpec.read(folder / "spec.json")
+        assert spec.image_shape == shape
+        recipe = load_trainer(registered()[name]).recipe_class().for_images(shape)
+        assert spec.parameters == recipe.parameter_counts()
+        with np.load(max((folder / "samples").glob("*.npz"))) as kept:
+            (array,) = kept.values()
+        assert array.shape[1:] == shape
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.keras
+def test_twins_keep_the_contract_and_are_equal_on_images_of_another_size(bench):
+    write_images(bench.folder / "pictures", 160, (32, 32, 3))
+    images = ("--dataset", "folder:pictures,test=16", "--json")
+    checks = json.loads(bench("verify", "torch-baseline", *images).out)
+    assert [check for check in checks if check["status"] != "passed"] == []
+    assert len(checks) > 40
+    done = bench("parity", "dcgan", "--paired-steps", "3", *images)
+    assert done.code == 0, done.out
+    (certificate,) = json.loads(done.out)
+    assert (certificate["verdict"], certificate["image_shape"]) == ("passed", [32, 32, 3])
+    assert (bench.folder / "results/local/parity/dcgan.32x32x3.json").exists()
+
+
 @pytest.mark.long
 @pytest.mark.torch
 @pytest.mark.keras
@@ -115,17 +163,20 @@ def test_all_trains_scores_and_reports_every_implementation(bench):
         for recipe in RECIPES
     ],
 )
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3)], ids=str)
 @pytest.mark.process  # a framework's import may start one
-def test_an_implementation_has_its_recipes_tensors_in_their_order(name):
+def test_an_implementation_has_its_recipes_tensors_in_their_order(name, shape):
     trainer_class = load_trainer(registered()[name])
-    recipe = trainer_class.recipe_class(batch_size=4).smaller()
-    images, labels = np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int64)
+    recipe = trainer_class.recipe_class(batch_size=4).smaller().for_images(shape)
+    images, labels = np.zeros((4, *shape), np.uint8), np.zeros(4, np.int64)
     trainer = trainer_class(recipe, images, labels, device="cpu", planned_steps=1, seed=0)
     weights = recipe.initial_weights(0)
     trainer.set_weights(weights)
     held = trainer.weights()
     assert list(held) == list(weights)
     assert all(np.array_equal(held[key], tensor) for key, tensor in weights.items())
+    assert trainer.multiply_adds() == recipe.forward_multiply_adds()
+    assert trainer.sample(np.zeros((3, recipe.latent_size), np.float32)).shape == (3, *shape)
 
 
 BITS = {

@@ -8,12 +8,19 @@ from pydantic import ValidationError
 
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
+from gan_bench.recipe import revalidated
+from gan_bench.testing.fake import FakeRecipe
 from gan_bench_recipes.baseline import Baseline
 from gan_bench_recipes.dcgan import Dcgan
 from gan_bench_recipes.dcgan_3g import Dcgan3g
 from gan_bench_recipes.decay import Decay
 from gan_bench_recipes.enhanced import Enhanced
-from gan_bench_recipes.layers import Convolution, Normal, TransposedConvolution
+from gan_bench_recipes.layers import (
+    BatchNormalisation,
+    Convolution,
+    Normal,
+    TransposedConvolution,
+)
 from gan_bench_recipes.upsampling_sgd import UpsamplingSgd
 
 NO_DATA = np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int64)
@@ -215,7 +222,107 @@ def test_networks_make_and_judge_mnist_images(recipe):
     assert recipe.generator().output_shape() == (28, 28, 1)
     assert np.prod(recipe.discriminator().output_shape()) == 1
     assert recipe.cannot_make(28, 28, 1) is None
-    assert "32 x 32 with 3" in recipe.cannot_make(32, 32, 3)
+
+
+GENERATOR_SIDES = {
+    "dcgan": ((7, 14, 28), (8, 16, 32)),
+    "dcgan-3g": ((7, 14, 28), (8, 16, 32)),
+    "baseline": ((7, 7, 14, 28), (8, 8, 16, 32)),
+    "enhanced": ((7, 7, 7, 14, 14, 28), (8, 8, 8, 16, 16, 32)),
+    "upsampling-sgd": ((7, 14, 14, 28, 28), (8, 16, 16, 32, 32)),
+    "decay": ((7, 14, 28, 28), (8, 16, 32, 32)),
+}
+DISCRIMINATOR_SIDES = {
+    "dcgan": ((14, 7, 1), (16, 8, 1)),
+    "dcgan-3g": ((14, 7, 1), (16, 8, 1)),
+    "baseline": ((14, 7), (16, 8)),
+    "enhanced": ((14, 7, 4), (16, 8, 4)),
+    "upsampling-sgd": ((28, 14, 10, 5), (32, 16, 12, 6)),
+    "decay": ((14, 7), (16, 8)),
+}
+"""Sides of the maps that leave each layer but batch normalisation, at 28 x 28 and at 32 x 32."""
+
+
+def sides(network):
+    """Return the sides of the maps that leave the layers, which have to be square."""
+    found, shape = [], network.entering
+    for layer in network.layers:
+        shape = layer.output_shape(shape)
+        if len(shape) == 3 and not isinstance(layer, BatchNormalisation):
+            height, width, _ = shape
+            assert height == width
+            found.append(height)
+    return tuple(found)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("index, side", [(0, 28), (1, 32)])
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_layers_follow_from_the_images(recipe, index, side, channels):
+    bound = recipe.for_images((side, side, channels))
+    assert bound.cannot_make(side, side, channels) is None
+    assert sides(bound.generator()) == GENERATOR_SIDES[recipe.name][index]
+    assert sides(bound.discriminator()) == DISCRIMINATOR_SIDES[recipe.name][index]
+    assert bound.generator().output_shape() == bound.discriminator().entering
+    assert bound.generator().output_shape() == (side, side, channels)
+    assert np.prod(bound.discriminator().output_shape()) == 1
+    weights = bound.smaller().initial_weights(0)
+    counts = bound.smaller().parameter_counts()
+    trained = [tensor.size for name, tensor in weights.items() if "moving" not in name]
+    assert sum(trained) == sum(counts.values())
+
+
+@pytest.mark.parametrize("side", [16, 20, 64, 128])
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_every_side_that_is_a_multiple_of_four_can_be_made(recipe, side):
+    bound = recipe.for_images((side, side, 3))
+    assert bound.cannot_make(side, side, 3) is None
+    assert bound.generator().output_shape() == (side, side, 3)
+    assert min(sides(bound.discriminator())) >= 1
+
+
+@pytest.mark.parametrize(
+    "shape", [(28, 32, 1), (30, 30, 1), (12, 12, 1), (0, 0, 1), (32, 32, 2), (32, 32, 4)], ids=str
+)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_images_that_fit_no_layers_are_refused_with_what_fits(recipe, shape):
+    height, width, channels = shape
+    reason = recipe.cannot_make(*shape)
+    assert reason.startswith(f"{recipe.name} makes square images with 1 or 3 channels whose side")
+    assert reason.endswith(f"these are {height} x {width} with {channels}")
+
+
+def test_weights_and_cost_follow_from_the_images():
+    bound = Dcgan().for_images((32, 32, 3))
+    weights = bound.initial_weights(0)
+    assert weights["generator.0.kernel"].shape == (8, 8, 100, 256)
+    assert weights["generator.4.kernel"].shape == (4, 4, 128, 3)
+    assert weights["discriminator.0.kernel"].shape == (4, 4, 3, 64)
+    assert weights["discriminator.3.kernel"].shape == (8, 8, 128, 1)
+    generator = 100 * 256 * 64, 8 * 8 * 256 * 128 * 16, 16 * 16 * 128 * 16 * 3
+    discriminator = 16 * 16 * 64 * 16 * 3, 8 * 8 * 128 * 64 * 16, 128 * 64
+    g, d = sum(generator), sum(discriminator)
+    assert bound.forward_multiply_adds() == {"generator": g, "discriminator": d}
+    expected = g + 2 * (3 * d - discriminator[0]) + 2 * d + 2 * g - generator[0]
+    assert bound.multiply_adds_per_step() == 128 * expected
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_the_images_are_no_value_of_the_recipe(recipe):
+    bound = recipe.for_images((32, 32, 3))
+    assert bound.model_dump() == recipe.model_dump()
+    assert (recipe.image_shape, bound.image_shape) == ((28, 28, 1), (32, 32, 3))
+    for changed in (bound.without_dropout(), bound.smaller(), revalidated(bound, batch_size=7)):
+        assert changed.image_shape == (32, 32, 3)
+    assert revalidated(recipe, batch_size=7).image_shape == (28, 28, 1)
+    same = recipe.for_images((28, 28, 1))
+    assert digest(same.initial_weights(0)) == digest(recipe.initial_weights(0))
+
+
+def test_a_recipe_without_an_example_has_to_be_given_the_images():
+    assert FakeRecipe().for_images((9, 8, 2)).image_shape == (9, 8, 2)
+    with pytest.raises(ValueError, match=r"FakeRecipe has no example_shape.*for_images"):
+        _ = FakeRecipe().image_shape
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)

@@ -10,6 +10,7 @@ from gan_bench.results.load import load_results
 from report_folder import add_plan, add_run, empty_results, protocol, run_spec, scores_of
 
 LAST = {600: 20.0}
+NO_MODEL = protocol(features_sha256=None)
 FILES = {
     "none": ([], "trained, but there are no scores; see score.log in the run's folder"),
     "failed": ([scores_of({600: None}, status="error", reason="it is damaged")], "it is damaged"),
@@ -21,6 +22,17 @@ FILES = {
         "no fit",
     ),
     "whole": ([scores_of(LAST)], None),
+    "no model": (
+        [scores_of({600: None}, under=NO_MODEL, status="error", reason="no lenet")],
+        "no lenet",
+    ),
+    "no model, then another": (
+        [
+            scores_of({600: None}, under=NO_MODEL, status="error", reason="no lenet"),
+            scores_of(LAST, under=protocol(features="own")),
+        ],
+        None,
+    ),
 }
 
 

@@ -478,9 +478,21 @@ def test_the_stored_certificates_cover_the_reference_runs():
 def test_gpu_certificates_are_stored_beside_those_of_the_cpu(tmp_path, certificates):
     folder = open_results(tmp_path, create=True)
     (one,) = certificates
-    paths = [c.write_in(folder) for c in (one, one.model_copy(update={"device": "cuda"}))]
+    both = one, one.model_copy(update={"device": "cuda"})
+    paths = [certificate.write_in(folder, one.image_shape) for certificate in both]
     assert [path.name for path in paths] == ["one--two.json", "one--two.cuda.json"]
     assert len(read_certificates(folder)[0]) == 2
+
+
+def test_certificates_of_other_images_than_the_examples_have_their_shape_in_the_name(
+    tmp_path, certificates
+):
+    folder = open_results(tmp_path, create=True)
+    (one,) = certificates
+    larger = one.model_copy(update={"image_shape": (32, 32, 3)})
+    paths = [certificate.write_in(folder, one.image_shape) for certificate in (one, larger)]
+    assert [path.name for path in paths] == ["one--two.json", "one--two.32x32x3.json"]
+    assert larger.write_in(folder, larger.image_shape).name == "one--two.json"
 
 
 def test_runs_name_their_certificate_whichever_came_first(bench, plugin):
@@ -540,7 +552,7 @@ def twin_runs(results, original, certificates, spec):
             implementation = renamed(original, name, framework=framework).implementation
             add_run(results.path, spec().model_copy(update={"implementation": implementation}))
         if certified:
-            certificates[0].model_copy(update=changes).write_in(results)
+            certificates[0].model_copy(update=changes).write_in(results, (28, 28, 1))
 
     return add
 
@@ -589,7 +601,7 @@ def test_two_implementations_of_one_framework_are_twins_too(
     for name in ("one", "two"):
         implementation = renamed(original, name).implementation
         add_run(results.path, spec().model_copy(update={"implementation": implementation}))
-    certificates[0].write_in(results)
+    certificates[0].write_in(results, (28, 28, 1))
     assert report().count("| parity-checked |") == 2
 
 

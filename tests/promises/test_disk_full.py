@@ -51,7 +51,9 @@ def disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("when", ["train", "save", "sample"])
+@pytest.mark.parametrize(
+    "when", ["train", *(pytest.param(when, marks=pytest.mark.long) for when in ("save", "sample"))]
+)
 def test_a_full_disk_ends_the_plan_and_the_same_command_continues(bench, plugin, disk, when):
     marker = bench.folder / "marker"
     target = plugin("fills", FILLS.format(marker=str(marker), disk=str(disk), when=when))

@@ -176,7 +176,9 @@ def test_failures_are_kept_until_they_are_retried(bench, plugin):
     assert bench.records()["later"]["attempts"] == 2
 
 
-@pytest.mark.parametrize("chunk", [1, 4, 5])
+@pytest.mark.parametrize(
+    "chunk", [4, *(pytest.param(chunk, marks=pytest.mark.long) for chunk in (1, 5))]
+)
 def test_a_killed_worker_continues_to_the_same_bits(bench, plugin, chunk):
     # Six chunks of 50 steps, with checkpoints after the third and the last; kills at and between.
     many = ("--steps", "300", "--evaluations", "3", "--samples", "150", "--keep-samples")

@@ -150,6 +150,16 @@ def test_colour_images_are_trained_on_and_have_grids_but_no_fid(bench, plugin):
     assert "samples-gan.png" in text
 
 
+def test_a_run_without_a_lenet_is_scored_with_the_users_own_model_afterwards(bench, plugin):
+    write_images(bench.folder / "one class", 40, (28, 28))
+    assert bench("run", plugin("gan"), "--dataset", "folder:one class", *SHORT).code == 1
+    assert [row["status"] for row in json.loads(bench("status", "--json").out)] == ["not scored"]
+    features = own_features(bench)
+    done = bench("score", "--results", "results/local", *features)
+    assert done.code == 0, done.out + done.err
+    assert [row["status"] for row in json.loads(bench("status", "--json").out)] == ["ok"]
+
+
 ONLY_28 = """
 from gan_bench.testing import FakeRecipe
 

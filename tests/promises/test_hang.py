@@ -100,7 +100,14 @@ def test_a_worker_whose_heartbeat_goes_on_but_whose_training_does_not_is_ended(b
         assert f"{name}.py" in (folder / "worker.log").read_text(), name
 
 
-@pytest.mark.parametrize("where", ["here", "in a child", "in a child of a child"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param("here", marks=pytest.mark.long),
+        pytest.param("in a child", marks=pytest.mark.long),
+        "in a child of a child",
+    ],
+)
 def test_a_long_chunk_is_not_a_hang(bench, plugin, where):
     body = """
     def train(self, batches, draws):
@@ -175,7 +182,10 @@ class Spawning(FakeTrainer):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
-@pytest.mark.parametrize("name", ["spawning", "random", "two.dots"])
+@pytest.mark.parametrize(
+    "name",
+    ["spawning", *(pytest.param(n, marks=pytest.mark.long) for n in ("random", "two.dots"))],
+)
 def test_classes_of_a_plugins_file_are_known_in_the_processes_that_it_starts(bench, method, name):
     (bench.folder / f"{name}.py").write_text(SPAWNING.replace("METHOD", method))
     assert bench("run", f"./{name}.py", *SHORT, "--timeout", "60").code == 0

@@ -158,8 +158,15 @@ def test_a_trainer_may_truncate_its_journal(bench, plugin):
     assert bench.records()["cuts"]["status"] == "ok"
 
 
-@pytest.mark.parametrize("times", [1, 2])
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("signum", "times"),
+    [
+        (signal.SIGINT, 1),
+        (signal.SIGTERM, 2),
+        pytest.param(signal.SIGINT, 2, marks=pytest.mark.long),
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.long),
+    ],
+)
 def test_an_interrupt_ends_a_trainer_that_ignores_it(bench, plugin, signum, times):
     """The first signal gives it ten seconds; a second one ends it at once."""
     body = """

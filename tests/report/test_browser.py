@@ -292,7 +292,15 @@ def test_every_axis_of_every_chart_names_the_numbers_at_its_places(page):
             check_ticks(page, chart, side)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        if name in ("FID from 150 to 20", "tiny on a line")
+        else pytest.param(name, marks=pytest.mark.long)
+        for name in CASES
+    ],
+)
 def test_an_axis_names_the_numbers_at_its_places(open_page, html, tmp_path, name):
     text = html.read_text(encoding="utf-8")
     [start, data, end] = re.split(r'(?<=id="data">)(.*?)(?=</script>)', text, maxsplit=1)
@@ -316,8 +324,15 @@ def test_an_axis_names_the_numbers_at_its_places(open_page, html, tmp_path, name
         assert len(check_ticks(page, "chart-fid-images-0", side)) >= 2
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (400, "light"),
+        (1280, "dark"),
+        pytest.param(400, "dark", marks=pytest.mark.long),
+        pytest.param(1280, "light", marks=pytest.mark.long),
+    ],
+)
 def test_axe_finds_no_serious_barrier(open_page, html, screenshot, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     opened = open_page(html, width=width, colour_scheme=scheme)

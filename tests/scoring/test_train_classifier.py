@@ -41,7 +41,7 @@ def test_null_with_a_reason_until_it_is_trained_and_scored_afterwards(
     run = ("run", target, "--dataset", DATASET, *SHORT)
     done = bench(*run, **cache)
     assert done.code == 1
-    reason = "There is no lenet for folder:digits (the built-in one is for digits): run"
+    reason = "There is no lenet for folder:digits (the built-in one is for mnist and mnist-5k): run"
     assert reason in done.out
     (before,) = scores_of(bench)
     rows = {row["metric"]: row for row in before["scores"]}

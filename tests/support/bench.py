@@ -93,15 +93,16 @@ class Bench(CommandLine):
     """``gan-bench`` as users start it, with device locks of its own.
 
     Commands that start no run are answered in this process, which saves an interpreter's start,
-    unless a test changes the environment.
+    unless a test changes the environment. So are runs, but where their launcher is what is tested.
     """
 
     ANSWERED_HERE = frozenset(
         {"clean", "compare", "doctor", "export", "list", "report", "show", "status"}
     )
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, runs_here: bool = False) -> None:
         super().__init__(folder)
+        self._answered_here = self.ANSWERED_HERE | ({"run"} if runs_here else set())
         self.environment = {**os.environ, "TMPDIR": str(folder), "COLUMNS": "200"}
         self._untouched = dict(self.environment)
 
@@ -110,7 +111,7 @@ class Bench(CommandLine):
 
     def __call__(self, *arguments: str, **environment: str) -> Done:
         untouched = self.environment == self._untouched and environment.keys() <= {"COLUMNS"}
-        if arguments[:1] and arguments[0] in self.ANSWERED_HERE and untouched:
+        if arguments[:1] and arguments[0] in self._answered_here and untouched:
             return self.here(*arguments, **environment)
         done = subprocess.run(
             self.command(*arguments),
@@ -154,8 +155,8 @@ def cli(tmp_path: Path) -> CommandLine:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Bench:
+    return Bench(tmp_path, runs_here=request.path.parent.name not in ("promises", "launch"))
 
 
 @pytest.fixture

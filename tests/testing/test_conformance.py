@@ -9,7 +9,7 @@ from broken_trainers import BROKEN, DropoutIsNotSeeded, RefusesDouble
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.testing import CheckResult, FakeRecipe, FakeTrainer, check_trainer
-from gan_bench.testing.conformance import CHECKS
+from gan_bench.testing.conformance import CHECKS, synthetic_images
 from gan_bench.trainer import Trainer, Unsupported
 from labelled import LabelledTrainer
 
@@ -121,6 +121,41 @@ def test_images_that_the_recipe_cannot_make_skip_everything():
 
     assert "64x64" in detail(check(Large), "same seed")
     assert named(check_trainer(Large), "passed") == {*CHECKS, *FIELDS}
+
+
+@pytest.mark.parametrize(
+    ("example", "makes", "tried"),
+    [
+        (None, None, (28, 28, 1)),  # those that come with gan-bench
+        ((12, 10, 2), None, (12, 10, 2)),
+        ((12, 10, 2), (64, 64, 3), (64, 64, 3)),
+        (None, (32, 32, 1), (32, 32, 1)),
+        ((12, 10, 2), (5, 5, 5), (12, 10, 2)),
+    ],
+)
+def test_synthetic_images_are_those_of_the_recipes_example_if_it_can_make_them(
+    example, makes, tried
+):
+    class Other(FakeRecipe):
+        example_shape: ClassVar[tuple[int, int, int] | None] = example
+
+        def cannot_make(self, *shape):
+            return None if makes in (None, shape) else "no"
+
+    assert synthetic_images(Other(), 0).shape[1:] == tried
+
+
+def test_a_recipe_knows_the_images_that_its_trainer_is_checked_on():
+    class Bound(FakeRecipe):
+        def initial_weights(self, seed):
+            assert self.image_shape == (9, 8, 2)
+            return super().initial_weights(seed)
+
+    class OfBound(FakeTrainer):
+        recipe_class: ClassVar[type[Recipe]] = Bound
+
+    images = np.random.default_rng(0).integers(0, 256, (64, 9, 8, 2), dtype=np.uint8)
+    assert named(check_trainer(OfBound, images=images), "passed") == {*CHECKS, *FIELDS}
 
 
 @pytest.mark.parametrize("crash", [ValueError("no such layer"), SystemExit(1)])

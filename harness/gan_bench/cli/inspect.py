@@ -35,12 +35,12 @@ def show(name: str, results: Path, as_json: bool) -> None:
     of external samples.
     """
     from gan_bench.cli.views.tables import print_description
-    from gan_bench.plugins.describe import MNIST_SHAPE, describe
+    from gan_bench.plugins.describe import describe
     from gan_bench.plugins.registry import find, is_path, registered
 
     if is_path(name) or name in registered() or not results.exists():
         (name,) = find([name])
-        print_either(describe(name, {}, MNIST_SHAPE), print_description, as_json)
+        print_either(describe(name, {}), print_description, as_json)
         return
     from gan_bench.cli.views.results import print_pair, print_record
     from gan_bench.results.external import read_externals

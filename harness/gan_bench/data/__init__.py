@@ -3,14 +3,23 @@
 from gan_bench.data.dataset import Dataset, DatasetStatus, Split, SplitName
 from gan_bench.data.draws import batches, evaluation_latents, step_draws
 from gan_bench.data.folder_spec import label, slug
-from gan_bench.data.registry import describe, load, load_unchanged, names
+from gan_bench.data.registry import (
+    BUNDLED,
+    bundled_shape,
+    describe,
+    load,
+    load_unchanged,
+    names,
+)
 
 __all__ = [
+    "BUNDLED",
     "Dataset",
     "DatasetStatus",
     "Split",
     "SplitName",
     "batches",
+    "bundled_shape",
     "describe",
     "evaluation_latents",
     "label",

@@ -8,6 +8,8 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.recipe import ImageShape
+
 
 @dataclass(frozen=True)
 class Split:
@@ -21,6 +23,12 @@ class Split:
 
     sha256: str
     """SHA-256 over shape, dtype and bytes of both arrays, as 64 hexadecimal digits."""
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """(height, width, channels) of the images."""
+        _, height, width, channels = self.images.shape
+        return height, width, channels
 
     @classmethod
     def from_arrays(cls, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Self:

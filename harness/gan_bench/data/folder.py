@@ -16,6 +16,7 @@ with the smallest hashes form it, and adding a file can move one other.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Literal
 
@@ -126,13 +127,9 @@ class _Reader:
         self._shape = self._read(first).shape
 
     def check_memory(self, count: int) -> None:
-        needed = count * int(np.prod(self._shape))
-        memory = psutil.virtual_memory().total
-        if needed > memory:
-            raise UsageError(
-                f"The {count:,} images of {self._name.path} take {needed / 2**30:,.0f} GiB, "
-                f"this machine has {memory / 2**30:,.0f}; give a smaller size= or fewer images."
-            )
+        check_memory(
+            count, self._shape, str(self._name.path), "give a smaller size= or fewer images"
+        )
 
     def split(self, pictures: Sequence[_Picture], labels: dict[str, int]) -> Split:
         images = np.empty((len(pictures), *self._shape), dtype=np.uint8)
@@ -160,6 +157,17 @@ class _Reader:
                 f"but {shown(self._first)} is {height} x {width}; give size={height}x{width}, for "
                 "example, to resize all."
             )
+
+
+def check_memory(count: int, shape: tuple[int, ...], what: str, remedy: str) -> None:
+    """Raise `UsageError` if so many images of a shape do not fit into this machine's memory."""
+    needed = count * prod(shape)
+    memory = psutil.virtual_memory().total
+    if needed > memory:
+        raise UsageError(
+            f"The {count:,} images of {what} take {needed / 2**30:,.0f} GiB, this machine has "
+            f"{memory / 2**30:,.0f}; {remedy}."
+        )
 
 
 def _pictures(folder: Path) -> list[_Picture]:

@@ -6,6 +6,7 @@ slash is never an option, so a path that ends like an option is written with a t
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -51,20 +52,12 @@ class FolderName:
         UsageError
             There is no path, or an option is unknown, repeated or has a wrong value.
         """
-        text, pairs = _split(name)
-        options: dict[str, str] = {}
-        for option, value in pairs:
-            if option not in OPTIONS:
-                hint = did_you_mean(
-                    option.lower(),
-                    OPTIONS,
-                    f"there are {', '.join(OPTIONS)}, and a path that ends like an option is "
-                    "written with a slash after it.",
-                )
-                raise UsageError(f"A folder of images has no option {option!r}; {hint}")
-            if option in options:
-                raise UsageError(f"The data set {name!r} gives {option} twice; give it once.")
-            options[option] = value
+        text, pairs = split_options(name)
+        otherwise = (
+            f"there are {', '.join(OPTIONS)}, and a path that ends like an option is written with "
+            "a slash after it."
+        )
+        options = checked_options(name, pairs, OPTIONS, "A folder of images", otherwise)
         return cls(
             path=_absolute(text, name),
             size=parse_size(options["size"]) if "size" in options else None,
@@ -80,10 +73,8 @@ class FolderName:
         return ",".join([f"{PREFIX}{path}", *self._options()])
 
     def _options(self) -> list[str]:
-        height, width = self.size or (None, None)
-        size = f"{height}" if height == width else f"{height}x{width}"
         given = {
-            "size": size if self.size else None,
+            "size": shown_size(self.size) if self.size else None,
             "channels": self.channels,
             "test": self.test,
         }
@@ -94,7 +85,7 @@ def label(name: str) -> str:
     """Return a data set's name for display; a folder's with its last part and options, no path."""
     if not name.startswith(PREFIX):
         return name
-    text, pairs = _split(name)
+    text, pairs = split_options(name)
     return " ".join([f"{PREFIX}{_last(text)}", *(f"{key}={value}" for key, value in pairs)])
 
 
@@ -102,13 +93,13 @@ def slug(name: str) -> str:
     """Return a data set's name for use in file names: letters, digits, ``.``, ``-`` and ``_``."""
     if not name.startswith(PREFIX):
         return _safe(name)
-    text, _ = _split(name)
+    text, _ = split_options(name)
     own = _safe(_last(text)).strip("-.")[:_LONGEST_SLUG]
     return f"folder-{own}" if own else "folder"
 
 
-def _split(name: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the path as written and the options in their order, all unchecked."""
+def split_options(name: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return the path or name as written and the options in their order, all unchecked."""
     text = name.removeprefix(PREFIX)
     pairs: list[tuple[str, str]] = []
     while True:
@@ -118,6 +109,27 @@ def _split(name: str) -> tuple[str, list[tuple[str, str]]]:
             return text, pairs[::-1]
         pairs.append((option[1], option[2]))
         text = rest
+
+
+def checked_options(
+    name: str, pairs: Iterable[tuple[str, str]], known: Sequence[str], what: str, otherwise: str
+) -> dict[str, str]:
+    """Return the options of a data set's name, ``what`` and ``otherwise`` are for the error.
+
+    Raises
+    ------
+    UsageError
+        One is unknown or given twice.
+    """
+    options: dict[str, str] = {}
+    for option, value in pairs:
+        if option not in known:
+            hint = did_you_mean(option.lower(), known, otherwise)
+            raise UsageError(f"{what} has no option {option!r}; {hint}")
+        if option in options:
+            raise UsageError(f"The data set {name!r} gives {option} twice; give it once.")
+        options[option] = value
+    return options
 
 
 def _last(path: str) -> str:
@@ -132,7 +144,7 @@ def _absolute(text: str, name: str) -> Path:
     if not text:
         raise UsageError(
             f"The data set {name!r} names no folder; write folder:PATH, such as "
-            "folder:pictures,size=28."
+            "folder:pictures,size=32."
         )
     try:
         path = Path(text).expanduser().resolve()
@@ -146,8 +158,14 @@ def _absolute(text: str, name: str) -> Path:
     return path
 
 
-def parse_size(value: str) -> tuple[int, int]:
-    """Read a size such as ``28`` or ``28x32`` as (height, width).
+def shown_size(size: tuple[int, int]) -> str:
+    """Return a size as `parse_size` reads it."""
+    height, width = size
+    return f"{height}" if height == width else f"{height}x{width}"
+
+
+def parse_size(value: str, option: str = "size") -> tuple[int, int]:
+    """Read an option's size such as ``64`` or ``64x48`` as (height, width).
 
     Raises
     ------
@@ -158,8 +176,8 @@ def parse_size(value: str) -> tuple[int, int]:
     sides = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not all(1 <= side <= LARGEST_SIDE for side in sides):
         raise UsageError(
-            "size must be the pixels of a side, such as 28, or HEIGHTxWIDTH, such as 28x32, from 1 "
-            f"to {LARGEST_SIDE}; not {value!r}."
+            f"{option} must be the pixels of a side, such as 32, or HEIGHTxWIDTH, such as 32x48, "
+            f"from 1 to {LARGEST_SIDE}; not {value!r}."
         )
     return sides
 

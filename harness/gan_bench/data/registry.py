@@ -1,13 +1,26 @@
 """The known data sets, and how one is loaded by its name."""
 
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from gan_bench.data.dataset import Dataset, DatasetStatus
-from gan_bench.data.folder import FolderDataset
-from gan_bench.data.folder_spec import PREFIX, FolderName, label
+import numpy as np
+
+from gan_bench.data.dataset import Dataset, DatasetStatus, Split
+from gan_bench.data.folder import FolderDataset, check_memory
+from gan_bench.data.folder_spec import (
+    PREFIX,
+    FolderName,
+    checked_options,
+    label,
+    parse_size,
+    shown_size,
+    split_options,
+)
 from gan_bench.data.idx_dataset import DebianPackage, EmbeddedDataset, IdxDataset, files_like_mnist
 from gan_bench.errors import UsageError
+from gan_bench.recipe import ImageShape
 from gan_bench.system.files import is_folder
 from gan_bench.text import did_you_mean
 
@@ -100,6 +113,62 @@ SOURCES: dict[str, DatasetSource] = {
     "kmnist": KMNIST,
 }
 """Data sets by name. To add one, add a row; besides these, any folder of images is a data set."""
+BUNDLED: Final = MNIST_5K.name
+"""The data set that comes with gan-bench."""
+_OPTIONS = ("pad",)
+
+
+@dataclass(frozen=True)
+class PaddedDataset:
+    """A known data set with rows and columns of zeros around its images, ``NAME,pad=SIZE``.
+
+    They are centred; of an odd number of rows or columns, the one more is below or on the right.
+    """
+
+    source: DatasetSource
+
+    size: tuple[int, int]
+    """(height, width) of the padded images."""
+
+    def load(self) -> Dataset:
+        """Load the data set and pad its images.
+
+        Raises
+        ------
+        UsageError
+            It cannot be loaded, its images are larger, or the padded ones do not fit into memory.
+        """
+        dataset = self.source.load()
+        height, width, channels = dataset.train.image_shape
+        pad = shown_size(self.size)
+        if self.size == (height, width):
+            return dataset
+        if self.size[0] < height or self.size[1] < width:
+            raise UsageError(
+                f"pad={pad} is smaller than the images of {dataset.name}, which are {height} x "
+                f"{width}; give a larger one."
+            )
+        name = f"{dataset.name},pad={pad}"
+        count = dataset.images_in(("train", "test"))
+        check_memory(count, (*self.size, channels), name, "give a smaller pad=")
+        return Dataset(
+            name, self._padded(dataset.train), self._padded(dataset.test), dataset.classes
+        )
+
+    def status(self) -> DatasetStatus:
+        """Say whether the data set is on this machine."""
+        return self.source.status()
+
+    def _padded(self, split: Split) -> Split:
+        sides = zip(self.size, split.image_shape[:2], strict=True)
+        around = [((side - own) // 2, side - own - (side - own) // 2) for side, own in sides]
+        return Split.from_arrays(np.pad(split.images, ((0, 0), *around, (0, 0))), split.labels)
+
+
+@cache
+def bundled_shape() -> ImageShape:
+    """Return (height, width, channels) of the images that come with gan-bench."""
+    return load(BUNDLED).train.image_shape
 
 
 def names() -> tuple[str, ...]:
@@ -153,9 +222,14 @@ def _source(name: str) -> DatasetSource:
         return SOURCES[name]
     if name.startswith(PREFIX):
         return FolderDataset(FolderName.parse(name))
+    text, pairs = split_options(name)
+    if pairs and text in SOURCES:
+        otherwise = f"its option is pad=SIZE, such as {text},pad=64."
+        options = checked_options(name, pairs, _OPTIONS, f"The data set {text}", otherwise)
+        return PaddedDataset(SOURCES[text], parse_size(options["pad"], "pad"))
     if is_folder(Path(name)):
         hint = f"did you mean {PREFIX}{name}?"
     else:
-        hint = did_you_mean(name.lower().replace("_", "-"), SOURCES, "use one of these.")
+        hint = did_you_mean(text.lower().replace("_", "-"), SOURCES, "use one of these.")
     known = f"{', '.join(SOURCES)} and {PREFIX}PATH"
     raise UsageError(f"There is no data set {name!r}, only {known}; {hint}")

@@ -87,7 +87,7 @@ def check_machine() -> list[Finding]:
             findings.append(Finding(f"data {name}", "ok", status.where))
         else:
             findings.append(Finding(f"data {name}", "missing", status.how_to_get))
-    example = f"any folder of images ({' '.join(SUFFIXES)}), such as folder:pictures,size=28"
+    example = f"any folder of images ({' '.join(SUFFIXES)}), such as folder:pictures,size=64"
     findings.append(Finding("data folder:PATH", "info", example))
     problem = cache_problem()
     if problem is not None:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from gan_bench import data
 from gan_bench.errors import UsageError
-from gan_bench.parity.messages import DATASET, Message, ObserveRequest, receive
+from gan_bench.parity.messages import Message, ObserveRequest, receive
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plan import device_kind
-from gan_bench.plugins.describe import MNIST_SHAPE, Description, describe
+from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.frameworks import (
     framework_problem,
     identifying_versions,
@@ -17,6 +18,7 @@ from gan_bench.plugins.frameworks import (
     worker_environment,
 )
 from gan_bench.plugins.registry import Implementation, find, registered
+from gan_bench.recipe import ImageShape
 from gan_bench.results.certificate import BOUNDS, Certificate, Party, certificate_id, without_budget
 from gan_bench.results.layout import open_results
 from gan_bench.system.child import Child, ChildDied
@@ -40,14 +42,12 @@ class Pair:
         return self.reference.implementation.recipe
 
 
-def pairs(
-    targets: Sequence[str], shape: tuple[int, int, int] = MNIST_SHAPE
-) -> tuple[list[Pair], list[str]]:
+def pairs(targets: Sequence[str], shape: ImageShape | None = None) -> tuple[list[Pair], list[str]]:
     """Return the pairs to compare, and a sentence for each implementation that cannot be compared.
 
     The targets are one recipe, or two implementations (names or paths). Without targets, all
     recipes with several registered implementations are compared. ``shape`` is (height, width,
-    channels) of the images.
+    channels) of the images, None for those of each recipe's example.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
     return several
 
 
-def _described(target: str, shape: tuple[int, int, int]) -> Description:
+def _described(target: str, shape: ImageShape | None) -> Description:
     description = describe(target, {}, shape)
     problem = framework_problem(description.implementation)
     if problem is not None:
@@ -114,7 +114,7 @@ def _described(target: str, shape: tuple[int, int, int]) -> Description:
     return description
 
 
-def _chosen(reference: str, other: str, shape: tuple[int, int, int]) -> Pair:
+def _chosen(reference: str, other: str, shape: ImageShape | None) -> Pair:
     chosen = find([reference, other])
     if len(chosen) == 1:
         raise UsageError(f"{reference} was named twice; name two different implementations.")
@@ -173,9 +173,12 @@ class Setup:
     """Number of steps of the paired run."""
     limit_s: float = 3600.0
     """Seconds after which an unfinished comparison is stopped."""
-    dataset: str = DATASET
-    image_shape: tuple[int, int, int] = MNIST_SHAPE
-    """(height, width, channels) of the data set's images."""
+    dataset: str = data.BUNDLED
+
+    @cached_property
+    def image_shape(self) -> ImageShape:
+        """(height, width, channels) of the data set's images."""
+        return data.load(self.dataset).train.image_shape
 
     def on(self, dataset: str) -> "Setup":
         """Return the same options with another data set.
@@ -185,9 +188,7 @@ class Setup:
         UsageError
             The data set cannot be loaded.
         """
-        loaded = data.load(dataset)  # its name has an absolute path
-        _, height, width, channels = loaded.train.images.shape
-        return replace(self, dataset=loaded.name, image_shape=(height, width, channels))
+        return replace(self, dataset=data.load(dataset).name)  # with an absolute path
 
 
 def certify_all(
@@ -204,7 +205,7 @@ def certify_all(
     with device_lock(setup.device, command, wait=wait):
         for pair in chosen:
             certificate = certify(pair, setup)
-            certificate.write_in(folder)
+            certificate.write_in(folder, pair.reference.example_shape)
             yield certificate
 
 
@@ -213,8 +214,9 @@ def certify(pair: Pair, setup: Setup) -> Certificate:
     descriptions = pair.reference, pair.other
     first, second = (description.implementation.name for description in descriptions)
     comparison = Comparison((first, second))
-    if pair.reference.cannot_make is not None:
-        comparison.cannot_check(pair.reference.cannot_make)
+    cannot_make = pair.reference.cannot_make or pair.other.cannot_make
+    if cannot_make is not None:
+        comparison.cannot_check(cannot_make)
     else:
         with (
             observer(pair.reference, setup) as reference,

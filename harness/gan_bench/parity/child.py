@@ -152,8 +152,9 @@ def observe(content: bytes, answers: IO[bytes]) -> None:
     request = ObserveRequest.model_validate_json(content)
     trainer_class = load_seeded(request.implementation, request.seed)
     recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
-    recipe = recipe_class.model_validate(request.recipe_values)
-    observation = Observation(trainer_class, recipe, data.load(request.dataset).train, request)
+    split = data.load(request.dataset).train
+    recipe = recipe_class.model_validate(request.recipe_values).for_images(split.image_shape)
+    observation = Observation(trainer_class, recipe, split, request)
     for message in observation.messages():
         send(answers, message)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from gan_bench.plugins.registry import Implementation
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import Recipe, revalidated
 from gan_bench.streams import Stream, generator
 from gan_bench.system.models import Frozen
 from gan_bench.trainer import Weights
@@ -93,7 +93,6 @@ def _bytes(array: NDArray[Any]) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-DATASET: Final = "mnist-5k"
 TEN_STEPS: Final = 10
 _MEASURED_STEPS = (1, 10, 20, 50, 100, 200, 300)
 
@@ -107,12 +106,8 @@ def observed_recipe(recipe: Recipe, dtype: str, batch_size: int) -> Recipe:
         The recipe does not allow the dtype.
     """
     with suppress(ValidationError):
-        recipe = _changed(recipe, batch_size=min(batch_size, recipe.batch_size))
-    return _changed(recipe, dtype=dtype)
-
-
-def _changed(recipe: Recipe, **changes: object) -> Recipe:
-    return type(recipe).model_validate(recipe.model_dump() | changes)
+        recipe = revalidated(recipe, batch_size=min(batch_size, recipe.batch_size))
+    return revalidated(recipe, dtype=dtype)
 
 
 def perturbed(weights: Weights, seed: int) -> dict[str, NDArray[np.float32]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from gan_bench import data
+from gan_bench.data.folder_spec import PREFIX
 from gan_bench.errors import UsageError
 from gan_bench.plan import Budget, Place, Plan, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plan.request import BUDGETS, PRESETS, Preset, Request
@@ -38,7 +39,7 @@ def expand(
             "No target given: pass --all or implementation names (see `gan-bench list`)."
         )
     dataset_name = request.dataset or preset.dataset
-    if not fetch and dataset_name in data.names():
+    if not fetch and not dataset_name.startswith(PREFIX):
         status = data.describe(dataset_name)
         if not status.available:
             raise UsageError(
@@ -86,7 +87,7 @@ def _run(
         dataset=dataset.name,
         data_sha256=dataset.sha256,
         train_images=train_images,
-        image_shape=_shape(dataset),
+        image_shape=dataset.train.image_shape,
         preset=preset_name,
         budget=budget,
         steps=steps,
@@ -111,11 +112,6 @@ def _budget(request: Request, preset: Preset) -> Budget:
     return preset.budget
 
 
-def _shape(dataset: data.Dataset) -> tuple[int, int, int]:
-    _, height, width, channels = dataset.train.images.shape
-    return height, width, channels
-
-
 def _describe_all(
     targets: Sequence[str], request: Request, preset: Preset, dataset: data.Dataset
 ) -> tuple[list[Description], list[str]]:
@@ -127,7 +123,9 @@ def _describe_all(
         values = {**request.set.get(target, {}), **request.set.get(name, {})}
         defaults = {"batch_size": preset.batch_size} if preset.batch_size else {}
         try:
-            description = describe(target, defaults | values, _shape(dataset), request.python)
+            description = describe(
+                target, defaults | values, dataset.train.image_shape, request.python
+            )
             _check_labels(description, dataset)
         except UsageError as error:
             if target in request.targets or values:

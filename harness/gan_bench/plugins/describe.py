@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
+from gan_bench import data
 from gan_bench.data import SplitName
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plugins.frameworks import PINNED, framework_problem
@@ -22,14 +23,12 @@ from gan_bench.plugins.registry import (
     registered,
     sha256_of_modules,
 )
-from gan_bench.recipe import Draw, Recipe
+from gan_bench.recipe import Draw, ImageShape, Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
 from gan_bench.text import listed, many
 from gan_bench.trainer import declaration_problem
 
-MNIST_SHAPE = (28, 28, 1)
-"""Image shape for describing an implementation if no data set is chosen."""
 _OWN_RECIPES = "gan_bench_recipes"
 _IMPORT_LIMIT_S = 300.0
 
@@ -53,6 +52,8 @@ class Description(RecipeFacts):
     recipe_source: str
     summary: str
     fields: tuple[RecipeField, ...]
+    example_shape: ImageShape
+    """Images for which it is described if no data set is chosen: (height, width, channels)."""
     batch_size: int
     epochs: int
     needs_labels: bool = False
@@ -194,9 +195,9 @@ def describe_recipe(
     recipe_class: type[Recipe],
     source_sha256: str,
     values: Mapping[str, Any],
-    shape: tuple[int, int, int],
+    shape: ImageShape | None,
 ) -> Description:
-    """Validate a recipe's values and describe it for images of a shape.
+    """Validate a recipe's values and describe it for images of a shape, or of its example's.
 
     Raises
     ------
@@ -209,6 +210,8 @@ def describe_recipe(
         recipe = recipe_class.model_validate(_parsed(recipe_class, values))
     except ValidationError as error:
         raise UsageError(_problem(implementation.name, recipe_class, error)) from error
+    example = example_shape(recipe_class)
+    recipe = recipe.for_images(shape or example)
     defaults = recipe_class.model_fields
     dumped = recipe.model_dump(mode="json")
     fields = []
@@ -233,6 +236,7 @@ def describe_recipe(
         fields=tuple(fields),
         conventions=recipe_class.conventions(implementation.framework) | PINNED,
         images_per_step=recipe.images_per_step,
+        example_shape=example,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         losses=recipe_class.losses,
@@ -240,12 +244,17 @@ def describe_recipe(
         train_splits=_train_splits(implementation.name, recipe),
         parameters=recipe.parameter_counts(),
         multiply_adds_per_step=recipe.multiply_adds_per_step(),
-        cannot_make=recipe.cannot_make(*shape),
+        cannot_make=recipe.cannot_make(*(shape or example)),
     )
 
 
+def example_shape(recipe_class: type[Recipe]) -> ImageShape:
+    """Return the shape of images for which a recipe is described if no data set is chosen."""
+    return recipe_class.example_shape or data.bundled_shape()
+
+
 def describe_own(
-    target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
+    target: str, values: Mapping[str, Any], shape: ImageShape | None
 ) -> Description | None:
     """Describe an implementation of one of gan-bench's own recipes; return None for others.
 
@@ -262,10 +271,10 @@ def describe_own(
 def describe(
     target: str,
     values: Mapping[str, Any],
-    shape: tuple[int, int, int],
+    shape: ImageShape | None = None,
     pythons: Mapping[str, str] | None = None,
 ) -> Description:
-    """Describe a target; see `gan_bench.plugins.loader.describe_here`.
+    """Describe a target for images of a shape; see `gan_bench.plugins.loader.describe_here`.
 
     Only gan-bench's own recipes, which import no framework, are imported into this process;
     anything else is described by a child, so that a plugin can neither slow nor break the command.
@@ -299,7 +308,7 @@ def implementation_rows() -> list[dict[str, Any]]:
     """Return one row for each implementation; facts that need an import are None."""
     rows: list[dict[str, Any]] = []
     for implementation in registered().values():
-        description = describe_own(implementation.name, {}, MNIST_SHAPE)
+        description = describe_own(implementation.name, {}, None)
         parameters = (description.parameters if description else None) or {}
         multiply_adds = description.multiply_adds_per_step if description else None
         origin = description.recipe_origin if description else None

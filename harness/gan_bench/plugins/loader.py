@@ -26,7 +26,7 @@ from gan_bench.plugins.registry import (
     sha256_of_modules,
     split_path,
 )
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import ImageShape, Recipe
 from gan_bench.system.child import reply
 from gan_bench.trainer import contract_problem
 
@@ -230,13 +230,11 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
     )
 
 
-def describe_here(
-    target: str, values: Mapping[str, Any], shape: tuple[int, int, int]
-) -> Description:
+def describe_here(target: str, values: Mapping[str, Any], shape: ImageShape | None) -> Description:
     """Describe a target by importing its recipe, or its trainer if the recipe is not registered.
 
     ``values`` are the recipe's fields that differ from their defaults; strings are parsed by field
-    type. ``shape`` is (height, width, channels) of the images.
+    type. ``shape`` is (height, width, channels) of the images, None for the recipe's example.
     """
     implementation = plugin_in(*split_path(target)) if is_path(target) else registered()[target]
     point = None if is_path(target) else recipe_entry_point(implementation.recipe)
@@ -280,9 +278,8 @@ def _describe(request: bytes) -> dict[str, Any]:
     question = json.loads(request)
     try:
         with seeded(0):  # a recipe's default may be drawn: then it is the same in every plan
-            description = describe_here(
-                question["target"], question["values"], tuple(question["shape"])
-            )
+            shape = question["shape"] and tuple(question["shape"])
+            description = describe_here(question["target"], question["values"], shape)
     except UsageError:
         raise
     except BaseException as error:  # a plugin may raise anything, even SystemExit

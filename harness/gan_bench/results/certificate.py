@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
 from gan_bench.plan import TRAINING_STEP, RunSpec, device_kind
+from gan_bench.recipe import ImageShape
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.devices import Machine
 from gan_bench.system.models import Frozen, Stored
@@ -173,7 +174,7 @@ class Certificate(Stored):
     recipe_values: dict[str, Any]
     """The values that runs use; the comparison may use smaller batches, see `batch_size`."""
     dtypes: dict[str, str] = DTYPES
-    image_shape: tuple[int, int, int]
+    image_shape: ImageShape
     """(height, width, channels) of the images."""
     dataset: str = "mnist-5k"
     """Name of the data set, for readers."""
@@ -191,10 +192,13 @@ class Certificate(Stored):
     created_at: str
     machine: Machine
 
-    def write_in(self, results: ResultsFolder) -> Path:
-        """Write it into a results folder; replace one of the same pair, image shape and device."""
+    def write_in(self, results: ResultsFolder, example_shape: ImageShape) -> Path:
+        """Write it into a results folder; replace one of the same pair, image shape and device.
+
+        The file's name has the shape of images that are not those of the recipe's example.
+        """
         shape = (
-            "" if self.image_shape == (28, 28, 1) else f".{'x'.join(map(str, self.image_shape))}"
+            "" if self.image_shape == example_shape else f".{'x'.join(map(str, self.image_shape))}"
         )
         device = "" if self.device == "cpu" else f".{self.device}"
         path = results.parity / f"{self.pair}{shape}{device}.json"
@@ -233,7 +237,7 @@ def certificate_id(
     reference: Party,
     other: Party,
     device: str,
-    image_shape: tuple[int, int, int],
+    image_shape: ImageShape,
     recipe_values: Mapping[str, Any],
 ) -> str:
     """Return the hash of everything that a certificate covers, see `Certificate.matches`."""

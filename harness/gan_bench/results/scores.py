@@ -251,13 +251,25 @@ class ScoresHead(Stored):
     KIND: ClassVar[str] = Scores.KIND
     REMEDY: ClassVar[str] = Scores.REMEDY
 
+    protocol: Protocol
     status: Literal["ok", "error"]
     reason: str | None = None
 
 
 def why_not_scored(files: Sequence[Scores | ScoresHead]) -> str | None:
-    """Return why a run with these score files is not scored; None if it is."""
+    """Return why a run with these score files is not scored; None if it is.
+
+    A feature model that does not exist is no reason if there are scores of another one.
+    """
     if not files:
         return "trained, but there are no scores; see score.log in the run's folder"
-    failed = next((file for file in files if file.status == "error"), None)
+    has_scores = any(file.status == "ok" for file in files)
+    failed = next(
+        (
+            file
+            for file in files
+            if file.status == "error" and not (has_scores and file.protocol.features_sha256 is None)
+        ),
+        None,
+    )
     return None if failed is None else failed.reason or "a score has no value"

@@ -1,20 +1,21 @@
 """Measures how fast this machine is, and the load of other processes on a run's processors."""
 
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 
 import numpy as np
-import psutil
 
-from gan_bench.errors import GanBenchError
-from gan_bench.system.child import ask, reply
-from gan_bench.system.devices import usable_processors
-from gan_bench.system.processes import process_environment
+# The child that measures runs before and after every run, and needs nothing else of gan-bench: the
+# functions of the parent import what they need.
 
 
 def _busy_s(processors: Sequence[int]) -> float | None:
     """Return the seconds that all processes have used these processors, None if unknown."""
+    import psutil
+
     total = 0.0
     every = psutil.cpu_times(percpu=True)
     if len(every) <= max(processors):
@@ -34,6 +35,8 @@ class LoadMeter:
     """
 
     def __init__(self) -> None:
+        from gan_bench.system.devices import usable_processors
+
         self._processors = usable_processors()
         self._busy = _busy_s(self._processors)
         self._own = time.process_time()
@@ -74,17 +77,22 @@ def probe(device: str, threads: int) -> float | None:
     """Return the GFLOP/s with a run's threads; None on a GPU, which has no neutral probe."""
     if device != "cpu":
         return None
+    from gan_bench.system.processes import process_environment
+
     try:
-        answer = ask(
-            "gan_bench.system.calibration",
-            {},
-            environment=process_environment(device=device, threads=threads),
-            limit_s=_LIMIT_S,
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "gan_bench.system.calibration"],
+            env=process_environment(device=device, threads=threads),
+            timeout=_LIMIT_S,
+            capture_output=True,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
-    except (OSError, GanBenchError):
+        return float(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
         return None  # the run counts without this measurement
-    return float(answer)
 
 
 if __name__ == "__main__":
-    reply(lambda request, say: measure())
+    sys.stdout.write(f"{measure()}\n")

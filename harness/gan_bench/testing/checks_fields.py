@@ -7,10 +7,10 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import Recipe, revalidated
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, describe, one_line
 from gan_bench.testing.checks_training import every_draw, every_real_batch
-from gan_bench.testing.trainer_pool import TrainerPool, difference, revalidated
+from gan_bench.testing.trainer_pool import TrainerPool, difference
 from gan_bench.trainer import Unsupported
 
 

@@ -11,22 +11,21 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from gan_bench.errors import UsageError
+from gan_bench.plugins.describe import example_shape
 from gan_bench.plugins.frameworks import GlobalState
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import Recipe, revalidated
 from gan_bench.streams import Stream, generator
 from gan_bench.testing import checks_class, checks_sampling, checks_training
 from gan_bench.testing.check_result import CheckResult, describe, perform
 from gan_bench.testing.checks_fields import check_field
-from gan_bench.testing.trainer_pool import TrainerPool, revalidated
+from gan_bench.testing.trainer_pool import TrainerPool
 from gan_bench.text import listed
 from gan_bench.trainer import Trainer
 
 BATCH_SIZE = 8
 IMAGES = 64
-SHAPES = tuple(
-    (side, side, channels)
-    for side, channels in ((28, 1), (32, 3), (32, 1), (64, 3), (64, 1), (128, 3), (128, 1))
-)
+SHAPES = tuple((side, side, channels) for side in (32, 64, 128) for channels in (3, 1))
+"""Shapes to try where the recipe cannot make the images of its example."""
 CHECKS: dict[str, Callable[[TrainerPool], None]] = {
     check.__name__.replace("_", " "): check
     for checks in (
@@ -72,9 +71,9 @@ def check_trainer(
     seed
         Random seed, 0 <= seed < 2**64 - 1.
     images
-        uint8 (n, height, width, channels), n >= 2; default: 64 synthetic ones, in the first of
-        28x28x1, 32x32x3, 32x32x1, 64x64x3, 64x64x1, 128x128x3 and 128x128x1 that the recipe can
-        make.
+        uint8 (n, height, width, channels), n >= 2; default: 64 synthetic ones, in the first shape
+        that the recipe can make of its ``example_shape`` (that of the data set that comes with
+        gan-bench if it names none), 32x32x3, 32x32x1, 64x64x3, 64x64x1, 128x128x3 and 128x128x1.
     labels
         int64 (n,); default: 0 to 9 in turn.
     on_result
@@ -178,6 +177,8 @@ def _pool(
             f"The labels must be {len(images)} numbers from 0 on; they have the shape "
             f"{labels.shape}, and the lowest is {labels.min()}."
         )
+    _, height, width, channels = images.shape
+    recipe = recipe.for_images((height, width, channels))
     return TrainerPool(trainer_class, recipe, images, labels, device, seed, scratch)
 
 
@@ -193,8 +194,9 @@ def _obstacle(pool: TrainerPool) -> str | None:
 
 def synthetic_images(recipe: Recipe, seed: int) -> NDArray[np.uint8]:
     """Draw blobs of random position and size, in a shape that the recipe can make."""
-    shapes = [shape for shape in SHAPES if recipe.cannot_make(*shape) is None] or SHAPES[:1]
-    height, width, channels = shapes[0]
+    shapes = (example_shape(type(recipe)), *SHAPES)
+    made = (shape for shape in shapes if recipe.cannot_make(*shape) is None)
+    height, width, channels = next(made, shapes[0])
     numbers = generator(seed, Stream.CONFORMANCE, 0)
     rows, columns = np.arange(height)[:, None, None], np.arange(width)[:, None]
     down, right, size = numbers.uniform(0.2, 0.8, (3, IMAGES, 1, 1, channels))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gan_bench.data.draws import Inputs
 from gan_bench.plugins.frameworks import GlobalState, seeded
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import Recipe, revalidated
 from gan_bench.streams import Stream, generator
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, attempt
 from gan_bench.text import figure
@@ -374,11 +374,6 @@ class TrainerPool:
             raise CheckFailed(finding)
         if not self.deterministic:
             raise CheckSkipped(f"{self.device} does not give the same bits twice.")
-
-
-def revalidated(recipe: Recipe, **changes: object) -> Recipe:
-    """Return the recipe with other values, validated like user input."""
-    return type(recipe).model_validate(recipe.model_dump() | changes)
 
 
 def weights_of(trainer: Trainer) -> Observed:

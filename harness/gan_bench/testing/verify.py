@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from gan_bench import data
 from gan_bench.errors import UsageError
-from gan_bench.plugins.describe import MNIST_SHAPE, describe
+from gan_bench.plugins.describe import describe
 from gan_bench.plugins.frameworks import framework_problem, worker_environment
 from gan_bench.plugins.registry import Implementation, find
 from gan_bench.system.child import Child, ChildDied
@@ -42,7 +42,7 @@ def verify(
         died or did not finish in ``limit_s`` seconds.
     """
     (target,) = find([target])
-    implementation = describe(target, {}, MNIST_SHAPE).implementation
+    implementation = describe(target, {}).implementation
     problem = framework_problem(implementation)
     if problem is not None:
         raise UsageError(f"{implementation.name} cannot be verified: {problem}.")

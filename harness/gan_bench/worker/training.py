@@ -114,8 +114,8 @@ def build(
 ) -> tuple[Trainer, Inputs, bool]:
     """Return a run's new trainer, its inputs, and whether the recipe has initial weights."""
     recipe_class: type[Recipe] = trainer_class.recipe_class  # type: ignore[attr-defined]
-    recipe = recipe_class.model_validate(spec.recipe_values)
     train = dataset.training(spec.train_splits)
+    recipe = recipe_class.model_validate(spec.recipe_values).for_images(train.image_shape)
     steps, seed = spec.steps, spec.seed
     with seeded(seed):
         trainer: Trainer = trainer_class(

@@ -15,7 +15,8 @@ from gan_bench.errors import ContractError, UsageError  # noqa: E402
 from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
-from gan_bench_jax.base import JaxTrainer, cross_entropy, mean_probability  # noqa: E402
+from gan_bench_jax.base import JaxTrainer, mean_probability  # noqa: E402
+from gan_bench_jax.losses import cross_entropy  # noqa: E402
 from gan_bench_jax.names import in_layout  # noqa: E402
 from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
 from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402

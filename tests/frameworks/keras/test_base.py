@@ -17,7 +17,8 @@ from gan_bench.plugins.frameworks import GlobalState, seeded  # noqa: E402
 from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
-from gan_bench_keras.base import KerasTrainer, cross_entropy, descend, differentiate  # noqa: E402
+from gan_bench_keras.base import KerasTrainer, descend, differentiate  # noqa: E402
+from gan_bench_keras.losses import cross_entropy  # noqa: E402
 from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
 from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
 

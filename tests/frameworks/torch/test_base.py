@@ -20,7 +20,8 @@ from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
 from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
 from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
-from gan_bench_torch.base import TorchTrainer, cross_entropy, descend  # noqa: E402
+from gan_bench_torch.base import TorchTrainer, descend  # noqa: E402
+from gan_bench_torch.losses import cross_entropy  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

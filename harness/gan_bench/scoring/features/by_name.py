@@ -149,7 +149,7 @@ def _lenet(dataset: Dataset | None) -> tuple[Path, str | None]:
     if cached is None:
         label = data.label(dataset.name)
         raise NoFeatures(
-            f"There is no lenet for {label} (the built-in one is for digits): run "
+            f"There is no lenet for {label} (the built-in one is for {' and '.join(DIGITS)}): run "
             f"`gan-bench features train {label}` once, or score with --features inception."
             if dataset.classes > 1
             else f"There is no lenet for {label}, which has only one class: score with --features "
