@@ -117,7 +117,7 @@ def installed(tmp_path, monkeypatch):
 MLX = """
 from gan_bench.trainer import Framework
 FRAMEWORK = Framework(("no-such-mlx",), "pip install mlx", "mlx.core",
-                      lambda threads, deterministic: {"MLX_THREADS": str(threads)})
+                      lambda device, threads, deterministic: {"MLX_THREADS": str(threads)})
 """
 
 
