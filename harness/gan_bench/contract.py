@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.errors import ContractError
+from gan_bench.errors import ContractError, UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import declared_losses, kind_of
 
@@ -89,12 +89,27 @@ def weights_sha256(weights: dict[str, NDArray[Any]]) -> str:
 
 
 def named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``."""
+    """Yield values by name, and what is in lists, tuples and dictionaries: ``critics_0``.
+
+    Raises
+    ------
+    UsageError
+        Two values have one name.
+    """
+    seen: set[str] = set()
+    for name, value in _flat(values):
+        if name in seen:
+            raise UsageError(f"Two parts of a trainer are called {name}; rename an attribute.")
+        seen.add(name)
+        yield name, value
+
+
+def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         if isinstance(value, list | tuple):
-            yield from named({f"{name}_{index}": item for index, item in enumerate(value)})
+            yield from _flat({f"{name}_{index}": item for index, item in enumerate(value)})
         elif isinstance(value, dict):
-            yield from named({f"{name}_{key}": item for key, item in value.items()})
+            yield from _flat({f"{name}_{key}": item for key, item in value.items()})
         else:
             yield name, value
 

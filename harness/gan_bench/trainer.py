@@ -417,6 +417,9 @@ def declaration_problem(recipe: type[Recipe]) -> str | None:
         return f"{recipe.__name__}.losses: {problem}"
     if problem := _names_problem(recipe.networks):
         return f"{recipe.__name__}.networks: {problem}"
+    for name in ("generator", "discriminator"):
+        if name not in recipe.networks:
+            return f"{recipe.__name__}.networks has no {name}, which `forward` and the costs are of"
     if recipe.sampler not in recipe.networks:
         return (
             f"{recipe.__name__}.sampler is {recipe.sampler!r}, which is none of its networks: "

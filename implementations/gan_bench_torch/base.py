@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gan_bench.contract import named
 from gan_bench.errors import ContractError, UsageError
 from gan_bench.recipe import Recipe
+from gan_bench.text import listed
 from gan_bench.trainer import (
     CONTRACT_VERSION,
     Draws,
@@ -130,12 +131,17 @@ class TorchTrainer(ABC):
         """Train one step for each row and return when the device is idle again."""
         indices = torch.tensor(batches).to(self.device)
         given = [self._draw(draws[name]) for name in self.recipe.draws()]
-        most = len(self.recipe.losses)
-        losses = torch.empty(most, len(batches), device=self.device, dtype=self.dtype)
+        losses = []
         for step in range(len(batches)):
-            found = self._step(indices[step], *(draw[step] for draw in given))
-            losses[: len(found), step] = found
-        return dict(zip(self._reported, losses.cpu().numpy(), strict=False))
+            losses.append(self._step(indices[step], *(draw[step] for draw in given)).clone())
+            if step == 0:
+                reported = self._reported
+            elif self._reported != reported:
+                raise ContractError(
+                    f"the update of {type(self).__name__} returned {listed(reported)} in one step "
+                    f"and {listed(self._reported)} in another; return the same losses in each"
+                )
+        return dict(zip(reported, torch.stack(losses, 1).cpu().numpy(), strict=True))
 
     def _draw(self, values: NDArray[Any]) -> Tensor:
         dtype = self.dtype if values.dtype.kind == "f" else None

@@ -8,7 +8,9 @@ import pytest
 
 import labelled
 from bench import complaint
+from gan_bench.contract import named
 from gan_bench.data.draws import Inputs
+from gan_bench.errors import UsageError
 from gan_bench.plan import RunSpec
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.load import load_results
@@ -123,7 +125,11 @@ class Averaged(FakeTrainer.recipe_class):
         return {"mix": Draw((0,))}
 recipe_class = Averaged
 """
+NO_GENERATOR = NO_SAMPLER.replace('sampler = "average"', 'networks = ("discriminator",)')
+TAKEN = NO_SHAPE.replace('{"mix": Draw((0,))}', '{"real_labels": Draw()}')
 REFUSED = {
+    "nets": (NO_GENERATOR, "nets: Averaged.networks has no generator, which `forward` and the co"),
+    "taken": (TAKEN, "The draws of taken have real_labels, the name of the labels of the real im"),
     "first": (FIRST_VERSION, "first.py: Plugin has version 1 of the contract, this gan-bench uses"),
     "says": (SAYS_SO, 'gets draws["latents"] and returns the losses by name, such as {"generator"'),
     "sampler": (
@@ -139,6 +145,22 @@ REFUSED = {
 def test_a_class_that_cannot_be_run_is_one_sentence(bench, plugin, name):
     body, said = REFUSED[name]
     assert said in complaint(bench("run", plugin(name, body), *SHORT, "--dry-run"))
+
+
+def test_two_parts_of_one_name_are_refused():
+    with pytest.raises(UsageError, match="Two parts of a trainer are called critics_0; rename"):
+        dict(named({"critics": [1, 2], "critics_0": 3}))
+
+
+def test_a_network_without_initial_weights_of_the_recipe_is_not_paired(bench, plugin):
+    body = """
+    class Averaged(FakeTrainer.recipe_class):
+        networks = ("generator", "discriminator", "average")
+    recipe_class = Averaged
+    """
+    assert bench("run", plugin("averaged", body), plugin("usual"), *SHORT).code == 0
+    records = bench.records()
+    assert [records[name]["paired"] for name in ("averaged", "usual")] == [False, True]
 
 
 def test_a_draw_changes_no_number_of_another():

@@ -189,6 +189,11 @@ def _draws_classes(name: str, recipe: Recipe) -> bool:
                 f"The draws of {name} have {draw!r}: {what!r}; they must be gan_bench.recipe.Draw "
                 "by names of letters, digits and underscores."
             )
+        if draw == "real_labels":
+            raise UsageError(
+                f"The draws of {name} have real_labels, the name of the labels of the real images "
+                "that a conditional recipe gets; choose another name."
+            )
     return any(draw.distribution == "classes" for draw in draws.values())
 
 
@@ -243,7 +248,7 @@ def describe_recipe(
         epochs=recipe.epochs,
         losses=recipe_class.losses,
         paired=recipe_class.initial_weights is not Recipe.initial_weights,
-        needs_labels=recipe_class.conditional or _draws_classes(implementation.name, recipe),
+        needs_labels=_draws_classes(implementation.name, recipe) or recipe_class.conditional,
         train_splits=_train_splits(implementation.name, recipe),
         parameters=recipe.parameter_counts(),
         multiply_adds_per_step=recipe.multiply_adds_per_step(),

@@ -311,7 +311,8 @@ class _SeedsImports(MetaPathFinder):
 
         def execute_and_seed(module: ModuleType) -> None:
             execute(module)
-            library.seed(_seeds[-1])
+            if library.imported():
+                library.seed(_seeds[-1])
 
         spec.loader.exec_module = execute_and_seed  # type: ignore[method-assign]
         return spec

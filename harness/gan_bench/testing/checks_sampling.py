@@ -137,7 +137,7 @@ def forward_modes(pool: TrainerPool) -> None:
     batch, moving = (_forward(pool, trainer, mode) for mode in (True, False))
     with other_generators(trainer, pool.seed + 1):
         again = _forward(pool, trainer, True)
-    for index, network in enumerate(("generator", "discriminator")):
+    for index, network in enumerate((pool.recipe.sampler, "discriminator")):
         finding = (
             f"The {network}'s output in training mode is random; turn dropout off in `forward`"
         )

@@ -33,7 +33,7 @@ from gan_bench.results.training_files import (
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb
-from gan_bench.text import many
+from gan_bench.text import listed, many
 from gan_bench.trainer import Trainer, Unsupported, recipe_of
 
 _OUT_OF_MEMORY = (
@@ -114,7 +114,7 @@ class Stopped(Exception):
 def build(
     trainer_class: type, spec: RunSpec, dataset: Dataset, device: str
 ) -> tuple[Trainer, Inputs, bool]:
-    """Return a run's new trainer, its inputs, and whether the recipe has initial weights."""
+    """Return a run's new trainer, its inputs, and whether the recipe gives all initial weights."""
     train = dataset.training(spec.train_splits)
     recipe = recipe_of(trainer_class).model_validate(spec.recipe_values)
     recipe = recipe.for_images(train.image_shape)
@@ -126,7 +126,9 @@ def build(
     initial = recipe.initial_weights(seed)
     if initial is not None:
         trainer.set_weights(initial)
-    return trainer, Inputs(recipe, seed, train.images, train.labels), initial is not None
+    given = {name.partition(".")[0] for name in initial or ()}
+    paired = given >= set(recipe.networks)
+    return trainer, Inputs(recipe, seed, train.images, train.labels), paired
 
 
 class Training:
@@ -187,6 +189,11 @@ class Training:
         self.trainer, self.inputs, paired = self._call(
             lambda: build(trainer_class, self.spec, dataset, device_in_child(self.spec.device))
         )
+        if self.inputs.recipe.losses != self.spec.losses:  # of another environment's source
+            raise GanBenchError(
+                f"the recipe declares the losses {listed(self.inputs.recipe.losses)}, and the run "
+                f"was planned with {listed(self.spec.losses)}; plan it again"
+            )
         self._restore()
         self.first_step = self.step
         self.events.write(

@@ -470,6 +470,18 @@ def test_a_state_with_more_generators_than_this_machine_has_is_restored(kept):
     assert torch.rand(3).tolist() == expected
 
 
+def test_other_losses_in_another_step_are_one_sentence():
+    class Changing(Small):
+        def update(self, real, draws):
+            losses = super().update(real, draws)
+            self.count = getattr(self, "count", 0) + 1
+            return {name: losses[name] for name in list(losses)[: 5 - self.count]}
+
+    said = "returned generator, discriminator, d_real and d_fake in one step and generator, disc"
+    with pytest.raises(ContractError, match=f"^the update of Built {said}"):
+        built(Changing).train(*inputs())
+
+
 class LabelledRecipe(OwnStart):
     """A conditional Wasserstein GAN with a gradient penalty, sampled from an average."""
 
