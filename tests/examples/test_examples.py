@@ -41,7 +41,7 @@ def test_the_readme_has_the_commands_of_every_example():
     assert files - {"blocks.py", "networks.py"} == {f"{n.replace('-', '_')}.py" for n in NAMES}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_example_keeps_the_contract(bench, example):
     verify, _ = commands(example)
     done = bench(*verify, "--json")
