@@ -272,7 +272,8 @@ class TrainerPool:
         )
 
     def _short(self, **changes: object) -> "TrainerPool":
-        smaller = self.recipe.smaller().for_images(self.recipe.image_shape)
+        _, height, width, channels = self.images.shape
+        smaller = self.recipe.smaller().for_images((height, width, channels))
         recipe = revalidated(smaller, **changes)
         pool = replace(self, recipe=recipe, planned_steps=STEPS)
         pool.reference  # noqa: B018 - trains, and raises if it cannot
