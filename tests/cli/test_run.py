@@ -118,6 +118,7 @@ def test_padded_digits_are_told_in_the_plan_to_have_no_classifier(dry, plugin):
     )
 
 
+@pytest.mark.torch  # without it, the plan says that
 def test_images_that_a_recipe_cannot_make_are_told_in_the_plan(dry):
     done = dry("torch-dcgan", "--dataset", "mnist-5k,pad=30")
     assert (
