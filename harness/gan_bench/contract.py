@@ -1,7 +1,7 @@
 """Checks that what a trainer returns keeps the contract, and a walk over what it holds."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gan_bench.errors import ContractError, UsageError
 from gan_bench.recipe import Recipe
-from gan_bench.trainer import declared_losses, kind_of
+from gan_bench.trainer import Weights, declared_losses, is_given, kind_of
 
 
 def loss_table(losses: object, steps: int, recipe: Recipe) -> NDArray[np.float32]:
@@ -94,13 +94,15 @@ def named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     Raises
     ------
     UsageError
-        Two values have one name.
+        Two objects have one name, so that a checkpoint would have one of them. Plain numbers and
+        texts, which no checkpoint has, may.
     """
-    seen: set[str] = set()
+    seen: dict[str, Any] = {}
     for name, value in _flat(values):
-        if name in seen:
+        if seen.setdefault(name, value) is not value and not (
+            type(value).__module__ == type(seen[name]).__module__ == "builtins"
+        ):
             raise UsageError(f"Two parts of a trainer are called {name}; rename an attribute.")
-        seen.add(name)
         yield name, value
 
 
@@ -112,6 +114,50 @@ def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _flat({f"{name}_{key}": item for key, item in value.items()})
         else:
             yield name, value
+
+
+def check_networks(trainer: object, recipe: Recipe, networks: Collection[str]) -> None:
+    """Raise `UsageError` if a trainer lacks a network that its recipe declares."""
+    absent = [name for name in recipe.networks if name not in networks]
+    if absent:
+        raise UsageError(
+            f"{type(trainer).__name__} has no {absent[0]}, which is in its recipe's networks: "
+            "build_networks has to set it."
+        )
+
+
+def tensors_to_set(
+    trainer: object, shapes: Mapping[str, tuple[int, ...]], weights: Weights
+) -> list[str]:
+    """Return the names of the trainer's tensors that ``weights`` has.
+
+    Parameters
+    ----------
+    trainer
+        The trainer, which an error names.
+    shapes
+        The shape of each of its tensors, in the canonical layout.
+    weights
+        Those to set. It may lack what `is_given` leaves out.
+
+    Raises
+    ------
+    UsageError
+        The tensors or a shape are others.
+    """
+    different = {
+        name for name in shapes.keys() ^ weights.keys() if name in weights or is_given(name)
+    }
+    if different:
+        raise UsageError(
+            f"{type(trainer).__name__} has other tensors than these weights: only one has "
+            f"{', '.join(sorted(different))}."
+        )
+    found = [name for name in shapes if name in weights]
+    for name in found:
+        if shapes[name] != weights[name].shape:
+            raise UsageError(f"{name} has the shape {shapes[name]}, not {weights[name].shape}.")
+    return found
 
 
 _NOT_SEARCHED = frozenset({"builtins", "functools", "types", "numpy", "gan_bench"})
@@ -133,7 +179,7 @@ def held(
     libraries
         The packages whose objects are not searched.
     """
-    for name, value in named(values):
+    for name, value in _flat(values):
         yield name, value
         package = type(value).__module__.partition(".")[0]
         if package in _NOT_SEARCHED | libraries or isinstance(value, network):

@@ -16,7 +16,7 @@ from jax import Array, lax
 from numpy.typing import NDArray
 
 from gan_bench import trainer as contract
-from gan_bench.contract import named
+from gan_bench.contract import check_networks, named, tensors_to_set
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
@@ -25,7 +25,6 @@ from gan_bench.trainer import (
     Weights,
     check_labels,
     declared_losses,
-    is_given,
 )
 from gan_bench_jax.framework import deterministic_kernels
 from gan_bench_jax.names import canonical, in_layout
@@ -96,12 +95,7 @@ class JaxTrainer(ABC):
             for network in self._networks().values():
                 nnx.update(network, _as_dtype(nnx.state(network), recipe.dtype))
             self.build_optimisers()
-        absent = [name for name in recipe.networks if name not in self._networks()]
-        if absent:
-            raise UsageError(
-                f"{type(self).__name__} has no {absent[0]}, which is in its recipe's networks: "
-                "build_networks has to set it."
-            )
+        check_networks(self, recipe, self._networks())
         for _ in canonical(self, self._networks()):
             pass  # raises if a variable has no name
         self._take(nnx.state(self._parts()))
@@ -194,27 +188,19 @@ class JaxTrainer(ABC):
         return np.array(made), np.array(logits)
 
     def set_weights(self, weights: Weights) -> None:
-        """Replace every tensor of both networks; optimiser state is left as it is.
+        """Replace every tensor of every network; optimiser state is left as it is.
 
         Further networks and the vectors of spectral normalisation, which a recipe does not have to
         know, stay as they are if ``weights`` lacks them.
         """
         variables = dict(canonical(self, self._networks()))
-        different = {
-            name for name in variables.keys() ^ weights.keys() if name in weights or is_given(name)
+        shapes = {
+            name: in_layout(layer, np.empty(variable.shape)).shape
+            for name, (variable, layer) in variables.items()
         }
-        if different:
-            raise UsageError(
-                f"{type(self).__name__} has other tensors than these weights: only one has "
-                f"{', '.join(sorted(different))}."
-            )
-        for name, (variable, layer) in variables.items():
-            if name not in weights:
-                continue
+        for name in tensors_to_set(self, shapes, weights):
+            variable, layer = variables[name]
             tensor = in_layout(layer, np.array(weights[name], variable.dtype))
-            if variable.shape != tensor.shape:
-                shape = in_layout(layer, np.empty(variable.shape)).shape
-                raise UsageError(f"{name} has the shape {shape}, not {weights[name].shape}.")
             variable.set_value(jax.device_put(tensor, self.device))
 
     def weights(self) -> dict[str, NDArray[np.generic]]:

@@ -14,8 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from gan_bench.contract import named
-from gan_bench.errors import UsageError
+from gan_bench.contract import check_networks, named, tensors_to_set
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
@@ -24,7 +23,6 @@ from gan_bench.trainer import (
     Weights,
     check_labels,
     declared_losses,
-    is_given,
 )
 from gan_bench_keras.names import canonical, layers, variables
 from gan_bench_keras.placement import device_name, floatx
@@ -95,12 +93,7 @@ class KerasTrainer(ABC):
                 optimiser: keras.Optimizer = getattr(self, f"{name}_optimiser")
                 if not optimiser.built:  # now, not in the graph of a step
                     optimiser.build(getattr(self, name).trainable_variables)
-        absent = [name for name in recipe.networks if name not in self._networks()]
-        if absent:
-            raise UsageError(
-                f"{type(self).__name__} has no {absent[0]}, which is in its recipe's networks: "
-                "build_networks has to set it."
-            )
+        check_networks(self, recipe, self._networks())
         for _ in canonical(self, self._networks()):
             pass  # raises if a variable has no name
         self._step  # noqa: B018 - traced now: not a part of training
@@ -173,26 +166,18 @@ class KerasTrainer(ABC):
         return made.numpy(), logits.numpy()
 
     def set_weights(self, weights: Weights) -> None:
-        """Replace every tensor of both networks; optimiser state is left as it is.
+        """Replace every tensor of every network; optimiser state is left as it is.
 
         Further networks and the vectors of spectral normalisation, which a recipe does not have to
         know, stay as they are if ``weights`` lacks them.
         """
         found = dict(canonical(self, self._networks()))
-        different = {
-            name for name in found.keys() ^ weights.keys() if name in weights or is_given(name)
+        shapes = {
+            name: tuple(variable.shape[axis] for axis in axes)
+            for name, (variable, axes) in found.items()
         }
-        if different:
-            raise UsageError(
-                f"{type(self).__name__} has other tensors than these weights: only one has "
-                f"{', '.join(sorted(different))}."
-            )
-        for name, (variable, axes) in found.items():
-            if name not in weights:
-                continue
-            shape = tuple(variable.shape[axis] for axis in axes)
-            if shape != weights[name].shape:
-                raise UsageError(f"{name} has the shape {shape}, not {weights[name].shape}.")
+        for name in tensors_to_set(self, shapes, weights):
+            variable, axes = found[name]
             variable.assign(np.transpose(weights[name], axes))
 
     def weights(self) -> dict[str, NDArray[np.generic]]:

@@ -77,7 +77,7 @@ class Loss:
 
     @classmethod
     def draws(cls, updates: int) -> dict[str, Draw]:
-        """Return what is random in a step of so many discriminator updates, besides latents."""
+        """Return what is random in a step of ``updates`` of the discriminator, besides latents."""
         return {}
 
     @classmethod

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan_bench.contract import named
-from gan_bench.errors import ContractError, UsageError
+from gan_bench.contract import check_networks, named, tensors_to_set
+from gan_bench.errors import ContractError
 from gan_bench.recipe import Recipe
 from gan_bench.text import listed
 from gan_bench.trainer import (
@@ -24,7 +24,6 @@ from gan_bench.trainer import (
     Weights,
     check_labels,
     declared_losses,
-    is_given,
 )
 from gan_bench_torch.captured import CapturedStep, can_be_captured
 from gan_bench_torch.layers import Dropout
@@ -86,12 +85,7 @@ class TorchTrainer(ABC):
         for network in self._networks().values():
             network.to(self.device, self.dtype).to(memory_format=_memory_format(network))
         self.build_optimisers()
-        absent = [name for name in recipe.networks if name not in self._networks()]
-        if absent:
-            raise UsageError(
-                f"{type(self).__name__} has no {absent[0]}, which is in its recipe's networks: "
-                "build_networks has to set it."
-            )
+        check_networks(self, recipe, self._networks())
         for _ in canonical(self, self._networks()):
             pass  # raises if a tensor has no name
         self._step = self._new_step()
@@ -201,28 +195,15 @@ class TorchTrainer(ABC):
         return made.permute(0, 2, 3, 1).contiguous().cpu().numpy(), logits.cpu().numpy()
 
     def set_weights(self, weights: Weights) -> None:
-        """Replace every tensor of both networks; optimiser state is left as it is.
+        """Replace every tensor of every network; optimiser state is left as it is.
 
         Further networks and the vectors of spectral normalisation, which a recipe does not have to
         know, stay as they are if ``weights`` lacks them.
         """
         views = dict(canonical(self, self._networks()))
-        different = {
-            name for name in views.keys() ^ weights.keys() if name in weights or is_given(name)
-        }
-        if different:
-            raise UsageError(
-                f"{type(self).__name__} has other tensors than these weights: only one has "
-                f"{', '.join(sorted(different))}."
-            )
-        for name, view in views.items():
-            if name not in weights:
-                continue
-            if view.shape != weights[name].shape:
-                raise UsageError(
-                    f"{name} has the shape {tuple(view.shape)}, not {weights[name].shape}."
-                )
-            view.copy_(torch.tensor(weights[name]))
+        shapes = {name: tuple(view.shape) for name, view in views.items()}
+        for name in tensors_to_set(self, shapes, weights):
+            views[name].copy_(torch.tensor(weights[name]))
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
         """Return copies of every tensor of all networks, on the host."""

@@ -17,8 +17,7 @@ from PIL import Image
 from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.plugins.registry import Implementation
-from gan_bench.report import report_page, write_report
-from gan_bench.report.render import render_html, render_markdown
+from gan_bench.report import write_report
 from report_folder import (
     MACHINE,
     add_plan,
@@ -30,6 +29,7 @@ from report_folder import (
     scores_of,
     some_losses,
 )
+from written_report import texts_of
 
 HOSTILE = "<script>alert(\"x\")</script> | `a` *b* 'q' \x1b[31mred\x1b[0m 🦆 \u202eabc"
 
@@ -71,13 +71,8 @@ class Html(HTMLParser):
 
 class Report:
     def __init__(self, results, out=None, **options):
-        if out is None:
-            page = report_page(results, **options)
-            texts = render_markdown(page), render_html(page)
-        else:
-            self.files = write_report(results, out, **options)
-            texts = self.files.markdown.read_bytes(), self.files.html.read_bytes()
-        self.markdown, self.html = (text.decode() for text in texts)
+        self.html, self.markdown = texts_of(results, out, **options)
+        self.out = out
         self.page = Html(self.html)
         self.data = json.loads(next(s for s in self.page.scripts if s.startswith('{"charts"')))
         rendered = MarkdownIt("commonmark").enable("table").render(self.markdown)
@@ -236,7 +231,7 @@ def test_every_picture_of_the_markdown_lies_beside_it_and_says_what_it_shows(fou
     # FID twice, losses, final grids and animations of two.
     assert len(sources) == len(set(sources)) == 2 + 2 + 2 + 2
     for source in sources:
-        with Image.open(found.files.markdown.parent / source) as picture:
+        with Image.open(found.out / source) as picture:
             picture.verify()
     assert all(len(alt) > 20 for alt in found.rendered.values("img", "alt"))
     labels = [label for label in found.page.values("div", "aria-label") if "chart" in label]
@@ -336,7 +331,7 @@ def test_one_label_on_two_machines_is_drawn_twice(results, report):
 def test_figures_of_an_earlier_report_do_not_stay(two_implementations, tmp_path):
     results = shutil.copytree(two_implementations, tmp_path / "results")
     found = Report(results, tmp_path / "out")
-    mine = found.files.markdown.parent / "figures" / "mine.png"
+    mine = found.out / "figures" / "mine.png"
     mine.write_bytes(b"a user's own")
     assert (mine.parent / "losses-keras-dcgan.png").exists()
     for folder in (results / "runs").glob("keras-*"):
@@ -350,7 +345,7 @@ def test_the_same_results_give_the_same_bytes(two_implementations, found, tmp_pa
     second = Report(two_implementations, tmp_path, title="My title")
     assert found.html == second.html
     assert found.markdown == second.markdown
-    figures = found.files.markdown.parent / "figures"
+    figures = found.out / "figures"
     assert {p.name: p.read_bytes() for p in figures.iterdir()} == {
         p.name: p.read_bytes() for p in (tmp_path / "figures").iterdir()
     }
@@ -358,9 +353,10 @@ def test_the_same_results_give_the_same_bytes(two_implementations, found, tmp_pa
 
 def test_an_earlier_report_is_replaced(results, written_report):
     add_run(results, run_spec())
-    first = written_report(title="First").files
+    first = written_report(title="First")
     second = written_report(title="Second")
-    assert second.files == first
+    assert second.html != first.html
+    assert {path.name for path in second.out.iterdir()} == {"figures", "report.html", "report.md"}
     assert "<h1>Second</h1>" in second.html
     assert second.markdown.startswith("# Second\n")
 
@@ -468,7 +464,7 @@ def test_losses_that_are_not_finite_are_drawn_as_far_as_they_go(results, written
         "torch-dcgan",
         "keras-dcgan",
     }
-    assert not list((found.files.markdown.parent / "figures").glob("*baseline*"))
+    assert not list((found.out / "figures").glob("*baseline*"))
 
 
 def test_losses_without_discriminator_outputs_have_one_panel(results, written_report):
@@ -502,7 +498,7 @@ def test_real_images_stand_beside_the_samples_if_they_are_the_same_data(results,
     found = written_report()
     assert found.page.text.count("Real test images of mnist-5k") == 1
     assert "mnist-5k on this machine differs from the data of the runs" in found.page.text
-    with Image.open(found.files.markdown.parent / "figures/real-mnist-5k.png") as picture:
+    with Image.open(found.out / "figures/real-mnist-5k.png") as picture:
         pixels = np.asarray(picture)
     np.testing.assert_array_equal(pixels[:28, :28], dataset.test.images[0, :, :, 0])
 

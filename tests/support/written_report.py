@@ -74,20 +74,23 @@ class Cell(NamedTuple):
     sort: str | None
 
 
+def texts_of(results: Path, out: Path | None, **options: object) -> tuple[str, str]:
+    """Return a report's HTML and Markdown, written to ``out``, or else without its pictures."""
+    if out is None:
+        page = report_page(results, **options)
+        return render_html(page).decode(), render_markdown(page).decode()
+    files = write_report(results, out, **options)
+    return files.html.read_text(encoding="utf-8"), files.markdown.read_text(encoding="utf-8")
+
+
 class Report:
     """A report as a reader finds it: written to ``out``, or without its pictures."""
 
     def __init__(self, results: Path, out: Path | None = None, **options: object) -> None:
         before = contents(results)
-        if out is None:
-            page = report_page(results, **options)
-            texts = render_html(page), render_markdown(page)
-        else:
-            files = write_report(results, out, **options)
-            texts = files.html.read_bytes(), files.markdown.read_bytes()
+        self.html, self.markdown = texts_of(results, out, **options)
         assert contents(results) == before  # a reader leaves no trace
         self.out = out
-        self.html, self.markdown = (text.decode() for text in texts)
         self.page = _Elements(self.html).root
         rendered = MarkdownIt("commonmark").enable("table").render(self.markdown)
         self.rendered = _Elements(rendered).root

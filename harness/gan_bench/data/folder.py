@@ -160,7 +160,7 @@ class _Reader:
 
 
 def check_memory(count: int, shape: tuple[int, ...], what: str, remedy: str) -> None:
-    """Raise `UsageError` if so many images of a shape do not fit into this machine's memory."""
+    """Raise `UsageError` if ``count`` images of a shape do not fit into this machine's memory."""
     needed = count * prod(shape)
     memory = psutil.virtual_memory().total
     if needed > memory:
