@@ -15,7 +15,12 @@ import numpy as np
 from flax import nnx
 from jax import Array, lax
 
-from gan_bench_jax.convolutions import Padding, correlate, spread
+from gan_bench_jax.convolutions import (
+    Padding,
+    convolution,
+    product,
+    transposed_convolution,
+)
 
 
 class Dense(nnx.Module):
@@ -27,7 +32,7 @@ class Dense(nnx.Module):
 
     def __call__(self, inputs: Array) -> Array:
         """Return (n, units)."""
-        return _with_bias(_product(inputs, self.kernel[...]), self.bias)
+        return _with_bias(product(inputs, self.kernel[...]), self.bias)
 
 
 class Conv(nnx.Module):
@@ -50,7 +55,7 @@ class Conv(nnx.Module):
         """Return (n, height, width, channels)."""
         kernel = self.kernel[...]
         padding = _padding(self.padding, len(kernel), self.stride, inputs.shape[1])
-        return _with_bias(correlate(inputs, kernel, self.stride, padding), self.bias)
+        return _with_bias(convolution(inputs, kernel, self.stride, padding), self.bias)
 
 
 class ConvTranspose(nnx.Module):
@@ -76,7 +81,9 @@ class ConvTranspose(nnx.Module):
         padding = _padding(self.padding, size, self.stride, length)
         if self.padding != "same":
             length = (inputs.shape[1] - 1) * self.stride - sum(padding) + size
-        return _with_bias(spread(inputs, kernel, self.stride, padding, length), self.bias)
+        return _with_bias(
+            transposed_convolution(inputs, kernel, self.stride, padding, length), self.bias
+        )
 
 
 class PointToMap(nnx.Module):
@@ -89,7 +96,7 @@ class PointToMap(nnx.Module):
         """Return maps of the kernel's size."""
         size, _, entering, channels = self.kernel.shape
         kernel = self.kernel[...].transpose(2, 0, 1, 3).reshape(entering, -1)
-        return _product(inputs, kernel).reshape(-1, size, size, channels)
+        return product(inputs, kernel).reshape(-1, size, size, channels)
 
 
 class MapToPoint(nnx.Module):
@@ -101,7 +108,7 @@ class MapToPoint(nnx.Module):
     def __call__(self, inputs: Array) -> Array:
         """Return (n, channels)."""
         kernel = self.kernel[...]
-        return _product(inputs.reshape(len(inputs), -1), kernel.reshape(-1, kernel.shape[3]))
+        return product(inputs.reshape(len(inputs), -1), kernel.reshape(-1, kernel.shape[3]))
 
 
 class BatchNorm(nnx.Module):
@@ -182,10 +189,6 @@ def leaky_relu(slope: float) -> Callable[[Array], Array]:
     """
     rounded = float(np.float32(slope))
     return lambda inputs: jnp.where(inputs > 0, inputs, rounded * inputs)
-
-
-def _product(first: Array, second: Array) -> Array:
-    return jnp.matmul(first, second, precision=lax.Precision.HIGHEST)
 
 
 def _with_bias(outputs: Array, bias: nnx.Param | None) -> Array:

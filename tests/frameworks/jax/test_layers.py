@@ -103,13 +103,13 @@ def test_a_gpus_form_of_convolutions_is_a_cpus(size, stride, padding, length):
     maps, kernel = jnp.asarray(drawn(2, small, small, 5)), jnp.asarray(drawn(size, size, 3, 5))
     options = {"stride": stride, "padding": around}
     close(
-        convolutions._spread_by_place(maps, kernel, length=length, **options),
-        convolutions._spread_dilated(maps, kernel, length=length, **options),
+        convolutions._transposed_by_sums(maps, kernel, length=length, **options),
+        convolutions._transposed_of_xla(maps, kernel, length=length, **options),
     )
     large = jnp.asarray(drawn(2, length, length, 3))
     close(
         convolutions._gradient_by_pixel(large, maps, size=size, **options),
-        convolutions._gradient_dilated(large, maps, size=size, **options),
+        convolutions._gradient_of_xla(large, maps, size=size, **options),
     )
 
 
