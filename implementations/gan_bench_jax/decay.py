@@ -5,7 +5,7 @@ from typing import ClassVar
 from flax import nnx
 from jax.numpy import tanh
 
-from gan_bench_jax.layers import BatchNorm, Conv, ConvTranspose, Dense, Reshape, leaky_relu
+from gan_bench_jax.layers import BatchNorm, Conv, ConvTranspose, Dense, Dropout, Reshape, leaky_relu
 from gan_bench_jax.optimisers import adam, exponential_decay
 from gan_bench_jax.simultaneous import SimultaneousTrainer
 from gan_bench_recipes import decay
@@ -40,10 +40,10 @@ class Decay(SimultaneousTrainer):
         self.discriminator = nnx.Sequential(
             Conv(recipe.image_channels, channels, 4, 2, "same"),
             leaky_relu(slope),  # side / 2
-            nnx.Dropout(recipe.dropout, rngs=self.random),
+            Dropout(recipe.dropout, self.random),
             Conv(channels, 2 * channels, 4, 2, "same"),
             leaky_relu(slope),  # side / 4
-            nnx.Dropout(recipe.dropout, rngs=self.random),
+            Dropout(recipe.dropout, self.random),
             Reshape(-1),
             Dense(quarter * quarter * 2 * channels, 1),
             Reshape(),  # logits (batch,)

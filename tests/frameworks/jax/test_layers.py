@@ -167,3 +167,33 @@ def test_leaky_relus_of_one_slope_are_one_function():
     assert layers.leaky_relu(0.2) is layers.leaky_relu(0.2)
     assert float(layers.leaky_relu(0.2)(jnp.float64(-1.0))) == -float(np.float32(0.2))
     assert float(layers.leaky_relu(0.2)(jnp.float64(3.0))) == 3.0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.99])
+def test_dropout_scales_what_it_keeps_in_the_dtype_of_its_inputs(dtype, rate):
+    layer = layers.Dropout(rate, nnx.Rngs(jax.random.key(0, impl="rbg")))
+    ones = jnp.ones((64, 7, 7, 33), dtype)
+    found = layer(ones)
+    assert found.dtype == dtype
+    assert set(np.unique(found)) <= {np.zeros((), dtype)[()], np.asarray(layer.scale, dtype)[()]}
+    share = float((found == 0).mean())
+    # Six standard deviations of the share, which is within 2^-17 of the rate.
+    assert abs(share - rate) <= 2**-17 + 6 * np.sqrt(rate * (1 - rate) / found.size)
+    assert not np.array_equal(layer(ones), found) or rate == 0
+    layer.deterministic = True
+    np.testing.assert_array_equal(layer(ones), ones)
+
+
+def test_dropout_does_not_repeat_its_mask_within_a_batch():
+    # The masks of all quarters of a batch come from the same words, from other bits of them.
+    layer = layers.Dropout(0.5, nnx.Rngs(jax.random.key(0, impl="rbg")))
+    quarters = np.asarray(layer(jnp.ones((4, 50_000)))) > 0
+    agreement = np.corrcoef(quarters) - np.eye(4)
+    assert np.abs(agreement).max() < 6 / np.sqrt(quarters.shape[1])
+
+
+def test_each_dropout_has_masks_of_its_own():
+    rngs = nnx.Rngs(jax.random.key(0, impl="rbg"))
+    first, second = layers.Dropout(0.5, rngs), layers.Dropout(0.5, rngs)
+    assert not np.array_equal(first(jnp.ones(1000)), second(jnp.ones(1000)))
