@@ -4,11 +4,13 @@ A convolution makes small maps from large ones, a transposed convolution large m
 Each has the other as the gradient of its maps, and both have the same gradient of the kernel.
 Kernels are (height, width, large channels, small channels).
 
-On a GPU all are XLA's own. On a CPU XLA is fast at plain convolutions only: the other two are
-convolutions of dilated maps, for which it has slow loops. There, a transposed convolution with a
-stride is one matrix product and a sum of shifted maps, and the gradient of a kernel is one matrix
-product for each pixel of the kernel. Both make the multiplications that the recipe counts, and no
-more. A CPU works on a few images at a time, so that their maps stay in its cache.
+On a GPU all are XLA's own. On a CPU XLA is fast at matrix products, less so at plain convolutions,
+and has slow loops for the other two, which are convolutions of dilated maps. There, a convolution
+is one matrix product of patches and kernel, a transposed one a matrix product whose results are
+added where they overlap, and the gradient of a kernel one matrix product for each of its pixels.
+All make the multiplications that the recipe counts, and no more. A CPU works on a few images at a
+time, so that what they need stays in its cache; where patches of an image would not, XLA's own
+convolution is used.
 """
 
 from collections.abc import Callable
@@ -21,8 +23,10 @@ from jax import Array, lax
 
 Padding = tuple[int, int]
 """Rows of zeros above and below the large maps, and columns left and right of them."""
-_BYTES_AT_A_TIME = 2**23
-"""What the images that a CPU works on may need, inputs, outputs and products together."""
+_CACHE = 2**23
+"""Bytes that the images which a CPU works on may need: what enters, what is made and products."""
+_IMAGES = 8
+"""Fewer images at a time are slower than XLA's own convolution."""
 
 
 def product(first: Array, second: Array) -> Array:
@@ -33,11 +37,16 @@ def product(first: Array, second: Array) -> Array:
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def convolution(large: Array, kernel: Array, stride: int, padding: Padding) -> Array:
     """Return the small maps of a convolution, (n, height, width, small channels)."""
-    options = {"stride": stride, "padding": (padding, padding)}
+    options = {"stride": stride, "padding": padding}
+    patches = _positions(large.shape[1], len(kernel), stride, padding) ** 2 * kernel[..., 0].size
+    on_cpu, numbers = _by_patches, patches
+    # XLA takes seconds to compile a small convolution in float64 on a CPU.
+    if _at_a_time(large, patches) < _IMAGES and large.dtype != jnp.float64:
+        on_cpu, numbers = _of_xla, large[0].size
     return lax.platform_dependent(
         large,
         kernel,
-        cpu=partial(_in_pieces, partial(_plain, **options), large[0].size),
+        cpu=partial(_in_pieces, partial(on_cpu, **options), numbers),
         default=partial(_of_xla, **options),
     )
 
@@ -48,9 +57,10 @@ def transposed_convolution(
 ) -> Array:
     """Return the large maps of a transposed convolution, (n, length, length, large channels)."""
     options = {"stride": stride, "padding": padding, "length": length}
-    on_cpu, numbers = _transposed_by_sums, small[0, ..., 0].size * kernel[..., 0].size
-    if stride == 1:
-        on_cpu, numbers = partial(_transposed_of_xla, convolve=_plain), small[0].size
+    products = small[0, ..., 0].size * kernel[..., 0].size
+    on_cpu, numbers = _transposed_by_sums, products
+    if stride == 1 and _at_a_time(small, products) < _IMAGES and small.dtype != jnp.float64:
+        on_cpu, numbers = _transposed_of_xla, small[0].size
     return lax.platform_dependent(
         small,
         kernel,
@@ -106,9 +116,14 @@ convolution.defvjp(_convolution_forward, _convolution_backward)
 transposed_convolution.defvjp(_transposed_forward, _transposed_backward)
 
 
+def _at_a_time(maps: Array, numbers: int) -> int:
+    """Return how many images to work on at a time if each needs so many numbers."""
+    return max(_CACHE // (numbers * maps.dtype.itemsize), 1)
+
+
 def _pieces(maps: Array, numbers: int) -> Array:
-    """Return maps as (pieces, images, ...); an image needs so many numbers in all."""
-    most = _BYTES_AT_A_TIME // (numbers * maps.dtype.itemsize)
+    """Return maps as (pieces, images, ...), the most images that divide the batch."""
+    most = max(_at_a_time(maps, numbers), 4)
     images = next((count for count in range(most, 3, -1) if len(maps) % count == 0), len(maps))
     return maps.reshape(-1, images, *maps.shape[1:])
 
@@ -129,59 +144,39 @@ def _sum_of_pieces(make: Callable[[Array, Array], Array], large: Array, small: A
     return lax.scan(lambda sums, piece: (sums + make(*piece), None), sums, pieces)[0]
 
 
-def _plain(large: Array, kernel: Array, *, stride: int, padding: tuple[Padding, Padding]) -> Array:
-    # XLA takes seconds to compile a small convolution in float64 on a CPU.
-    made = _by_pixel if large.dtype == jnp.float64 else _of_xla
-    return made(large, kernel, stride=stride, padding=padding)
-
-
 def _of_xla(
     maps: Array,
     kernel: Array,
     *,
     stride: int,
-    padding: tuple[Padding, Padding],
+    padding: Padding,
     dilation: int = 1,
 ) -> Array:
     return lax.conv_general_dilated(
         maps,
         kernel,
         (stride, stride),
-        padding,
+        (padding, padding),
         lhs_dilation=(dilation, dilation),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         precision=lax.Precision.HIGHEST,
     )
 
 
-def _by_pixel(
-    large: Array, kernel: Array, *, stride: int, padding: tuple[Padding, Padding]
-) -> Array:
-    rows, columns, _, channels = kernel.shape
-    seen_by, positions = _seen(large, (rows, columns), stride, padding)
-    pixels = kernel.reshape(rows * columns, -1, channels)
-    sums = jnp.zeros((prod(positions), channels), large.dtype)
-    sums = lax.fori_loop(
-        0, len(pixels), lambda index, sums: sums + product(seen_by(index), pixels[index]), sums
-    )
-    return sums.reshape(*positions, channels)
+def _by_patches(large: Array, kernel: Array, *, stride: int, padding: Padding) -> Array:
+    patches, positions = _patches(large, len(kernel), stride, padding)
+    channels = kernel.shape[3]
+    return product(patches, kernel.reshape(-1, channels)).reshape(*positions, channels)
 
 
 def _transposed_of_xla(
-    small: Array,
-    kernel: Array,
-    *,
-    stride: int,
-    padding: Padding,
-    length: int,
-    convolve: Callable[..., Array] = _of_xla,
+    small: Array, kernel: Array, *, stride: int, padding: Padding, length: int
 ) -> Array:
     before = len(kernel) - 1 - padding[0]
     after = length - (small.shape[1] - 1) * stride - 1 + padding[0]
     around = (before, after)
     flipped = lax.rev(kernel, (0, 1)).swapaxes(2, 3)
-    dilation = {} if stride == 1 else {"dilation": stride}
-    return convolve(small, flipped, stride=1, padding=(around, around), **dilation)
+    return _of_xla(small, flipped, stride=1, padding=around, dilation=stride)
 
 
 def _transposed_by_sums(
@@ -216,7 +211,7 @@ def _gradient_of_xla(
 ) -> Array:
     kernel = jax.ShapeDtypeStruct((size, size, large.shape[3], small.shape[3]), large.dtype)
     transposed = jax.linear_transpose(
-        lambda kernel: _of_xla(large, kernel, stride=stride, padding=(padding, padding)),
+        lambda kernel: _of_xla(large, kernel, stride=stride, padding=padding),
         kernel,
     )
     (gradient,) = transposed(small)
@@ -232,38 +227,49 @@ def _gradient_by_pixel(
         around = (size - 1 - padding[0], size - 1 - padding[1])
         turned = _gradient_by_pixel(small, large, size=size, stride=1, padding=around)
         return lax.rev(turned, (0, 1)).swapaxes(2, 3)
-    seen_by, _ = _seen(large, (size, size), stride, (padding, padding))
     gradients = small.reshape(-1, across).T
     if channels == 1:
-        slices = jnp.concatenate([seen_by(index) for index in range(size * size)], 1)
-        return product(gradients, slices).reshape(across, size, size, 1).transpose(1, 2, 3, 0)
-    pixels = lax.map(lambda index: product(gradients, seen_by(index)), jnp.arange(size * size))
+        patches, _ = _patches(large, size, stride, padding)
+        return product(gradients, patches).reshape(across, size, size, 1).transpose(1, 2, 3, 0)
+    sliced, _ = _slices(large, size, stride, padding)
+    pixels = lax.map(lambda index: product(gradients, sliced(index)), jnp.arange(size * size))
     return pixels.reshape(size, size, across, channels).swapaxes(2, 3)
 
 
-def _seen(
-    large: Array, size: tuple[int, int], stride: int, padding: tuple[Padding, Padding]
+def _slices(
+    large: Array, size: int, stride: int, padding: Padding
 ) -> tuple[Callable[[Array | int], Array], tuple[int, int, int]]:
-    """Return what slices large maps, and (n, rows, columns) of the small maps.
+    """Return what slices large maps, and (n, height, width) of the small maps.
 
-    The slice of a pixel of the kernel, (n x rows x columns, channels), has the numbers by which a
-    convolution multiplies it. As slices with a stride are slow, the maps are first cut into squares
-    of stride x stride pixels, and sorted by the pixel's row and column in its square.
+    The slice of the kernel's pixel of an index, (n x height x width, channels), has the numbers by
+    which a convolution multiplies that pixel. As slices with a stride are slow, the maps are first
+    cut into squares of stride x stride pixels, and sorted by row and column in the square.
     """
-    images, *lengths, channels = large.shape
-    around, counts, positions = [(0, 0, 0)], [], []
-    for length, side, (before, after) in zip(lengths, size, padding, strict=True):
-        positions.append((length + before + after - side) // stride + 1)
-        counts.append(positions[-1] + (side - 1) // stride)
-        around.append((before, counts[-1] * stride - before - length, 0))
-    padded = lax.pad(large, jnp.zeros((), large.dtype), (*around, (0, 0, 0)))
-    squares = padded.reshape(images, counts[0], stride, counts[1], stride, channels)
-    sorted_pixels = squares.transpose(2, 4, 0, 1, 3, 5)
+    images, length, _, channels = large.shape
+    positions = _positions(length, size, stride, padding)
+    squares = positions + (size - 1) // stride
+    around = (padding[0], squares * stride - padding[0] - length, 0)
+    padded = lax.pad(large, jnp.zeros((), large.dtype), ((0, 0, 0), around, around, (0, 0, 0)))
+    cut = padded.reshape(images, squares, stride, squares, stride, channels)
+    cut = cut.transpose(2, 4, 0, 1, 3, 5)
 
-    def seen_by(index: Array | int) -> Array:
-        row, column = index // size[1], index % size[1]
+    def sliced(index: Array | int) -> Array:
+        row, column = index // size, index % size
         start = (row % stride, column % stride, 0, row // stride, column // stride, 0)
-        sizes = (1, 1, images, *positions, channels)
-        return lax.dynamic_slice(sorted_pixels, start, sizes).reshape(-1, channels)
+        sizes = (1, 1, images, positions, positions, channels)
+        return lax.dynamic_slice(cut, start, sizes).reshape(-1, channels)
 
-    return seen_by, (images, *positions)
+    return sliced, (images, positions, positions)
+
+
+def _patches(
+    large: Array, size: int, stride: int, padding: Padding
+) -> tuple[Array, tuple[int, int, int]]:
+    """Return what enters each small pixel, one in a row, and (n, height, width) of these."""
+    sliced, positions = _slices(large, size, stride, padding)
+    return jnp.concatenate([sliced(index) for index in range(size * size)], 1), positions
+
+
+def _positions(length: int, size: int, stride: int, padding: Padding) -> int:
+    """Return the height of the small maps."""
+    return (length + sum(padding) - size) // stride + 1
