@@ -52,19 +52,21 @@ class Decay(SimultaneousTrainer):
     def build_optimisers(self) -> None:
         """Build one Adam for each network, each with its own decaying rate."""
         recipe, steps = self.recipe, self.planned_steps
-        generator_rate = exponential_decay(
-            recipe.generator_learning_rate,
-            recipe.generator_decay_share * steps,
-            recipe.generator_decay_factor,
+        self.generator_optimiser = adam(
+            self.generator,
+            exponential_decay(
+                recipe.generator_learning_rate,
+                recipe.generator_decay_share * steps,
+                recipe.generator_decay_factor,
+            ),
+            **recipe.adam,
         )
-        discriminator_rate = exponential_decay(
-            recipe.discriminator_learning_rate,
-            recipe.discriminator_decay_share * steps,
-            recipe.discriminator_decay_factor,
-        )
-        self.generator_optimiser = nnx.Optimizer(
-            self.generator, adam(generator_rate, **recipe.adam), wrt=nnx.Param
-        )
-        self.discriminator_optimiser = nnx.Optimizer(
-            self.discriminator, adam(discriminator_rate, **recipe.adam), wrt=nnx.Param
+        self.discriminator_optimiser = adam(
+            self.discriminator,
+            exponential_decay(
+                recipe.discriminator_learning_rate,
+                recipe.discriminator_decay_share * steps,
+                recipe.discriminator_decay_factor,
+            ),
+            **recipe.adam,
         )

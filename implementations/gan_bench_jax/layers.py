@@ -6,7 +6,7 @@ recipe draws the initial weights.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, reduce
 from math import prod
 from typing import Literal
 
@@ -195,7 +195,11 @@ class UpSampling(nnx.Module):
 
 
 class MaxPooling(nnx.Module):
-    """The largest of each square of ``size`` pixels, of sides that ``size`` divides."""
+    """The largest of each square of ``size`` pixels, of sides that ``size`` divides.
+
+    Of equal pixels the first has the gradient, as in PyTorch and TensorFlow; JAX' own maximum
+    divides it among them.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -204,7 +208,10 @@ class MaxPooling(nnx.Module):
         """Return (n, height, width, channels)."""
         count, height, width, channels = inputs.shape
         across = (height // self.size, self.size, width // self.size, self.size)
-        return inputs.reshape(count, *across, channels).max((2, 4))
+        squares = inputs.reshape(count, *across, channels)
+        pixels = [squares[:, :, i, :, j] for i in range(self.size) for j in range(self.size)]
+        # What is no number is larger than all, as in PyTorch.
+        return reduce(lambda a, b: jnp.where((b > a) | jnp.isnan(b), b, a), pixels)
 
 
 @cache  # the same function for the same slope: equal networks share their executables

@@ -10,9 +10,11 @@ import jax.numpy as jnp  # noqa: E402
 from flax import nnx  # noqa: E402
 
 import gan_bench_jax.base  # noqa: E402, F401 - switches float64 on
+from gan_bench.plugins.registry import recipe_entry_point  # noqa: E402
 from gan_bench_jax import convolutions, layers  # noqa: E402
 from gan_bench_recipes.baseline import Baseline as KerasArithmetic  # noqa: E402
 from gan_bench_recipes.dcgan import Dcgan as TorchArithmetic  # noqa: E402
+from gan_bench_recipes.layers import Convolution, TransposedConvolution  # noqa: E402
 from gan_bench_torch import layers as torchs  # noqa: E402
 
 pytestmark = [pytest.mark.jax, pytest.mark.torch]
@@ -113,6 +115,56 @@ def test_a_gpus_form_of_convolutions_is_a_cpus(size, stride, padding, length):
     )
 
 
+def convolutions_of_recipes():
+    """Return layer, channels, size, stride, padding and length of all that the recipes have."""
+    found = {}
+    kinds = {Convolution: layers.Conv, TransposedConvolution: layers.ConvTranspose}
+    for name in ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay"):
+        recipe = recipe_entry_point(name).load()()
+        for network in (recipe.generator(), recipe.discriminator()):
+            shape = network.entering
+            for layer in network.layers:
+                if type(layer) in kinds and 1 < shape[0] != layer.size:  # else a matrix product
+                    sizes = layer.size, layer.stride, layer.padding
+                    found[kinds[type(layer)], shape[2], layer.channels, *sizes, shape[0]] = name
+                shape = layer.output_shape(shape)
+    return [
+        pytest.param(*key, id=f"{name}-{key[0].__name__}-{key[1:]}") for key, name in found.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layer", "entering", "channels", "size", "stride", "padding", "length"),
+    convolutions_of_recipes(),
+)
+def test_what_trains_in_float32_is_what_parity_certifies_in_float64(
+    layer, entering, channels, size, stride, padding, length
+):
+    # With all the recipe's channels, by which the form of a convolution is chosen.
+    kernel = drawn(size, size, entering, channels)
+    maps = drawn(2, length, length, entering, seed=1)
+
+    @jax.jit
+    def differentiated(kernel, maps):
+        def weighted(kernel, maps):
+            made = layer(entering, channels, size, stride, padding, bias=False)
+            outputs = with_kernel(made, kernel)(maps)
+            return jnp.square(outputs).sum(), outputs
+
+        gradients, outputs = jax.grad(weighted, argnums=(0, 1), has_aux=True)(kernel, maps)
+        return outputs, *gradients
+
+    single, double = (
+        differentiated(jnp.asarray(kernel, dtype), jnp.asarray(maps, dtype))
+        for dtype in ("float32", "float64")
+    )
+    for found, expected in zip(single, double, strict=True):
+        assert found.dtype == np.float32
+        # Rounding of sums of thousands of numbers, none of which is larger than the result's.
+        scale = float(jnp.abs(expected).max())
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * scale)
+
+
 def test_a_convolutions_gradient_has_a_gradient():
     # A gradient penalty differentiates the gradient of the discriminator's inputs.
     layer = with_kernel(layers.Conv(2, 3, 4, 2, 1, bias=False), drawn(4, 4, 2, 3))
@@ -145,6 +197,25 @@ def test_upsampling_and_pooling_are_pytorchs():
     twin = torch.nn.UpsamplingNearest2d(scale_factor=2)
     close(layers.UpSampling(2)(jnp.asarray(maps)), nhwc(twin(nchw(maps))))
     close(layers.MaxPooling(2)(jnp.asarray(maps)), nhwc(torch.nn.MaxPool2d(2)(nchw(maps))))
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("levels", [1, 2])
+def test_the_gradient_of_pooling_goes_to_the_first_of_equal_pixels(size, levels):
+    maps = np.random.default_rng(0).integers(0, levels, (2, 6, 6, 3)).astype(float)
+    entering, weight = nchw(maps), drawn(2, 6 // size, 6 // size, 3)
+    (torch.nn.MaxPool2d(size)(entering) * nchw(weight)).sum().backward()
+    pool = layers.MaxPooling(size)
+    found = jax.grad(lambda maps: (pool(maps) * weight).sum())(jnp.asarray(maps))
+    close(found, nhwc(entering.grad))
+
+
+def test_pooling_keeps_what_is_no_number():
+    # A run whose networks diverge is recorded as such.
+    for index in range(4):
+        maps = np.zeros(4)
+        maps[index] = np.nan
+        assert np.isnan(layers.MaxPooling(2)(jnp.asarray(maps.reshape(1, 2, 2, 1)))).all()
 
 
 @pytest.mark.parametrize("recipe", [TorchArithmetic(), KerasArithmetic()], ids=["torch", "keras"])

@@ -11,6 +11,7 @@ jax = pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")
 
 from gan_bench.data.draws import Inputs  # noqa: E402
 from gan_bench.errors import UsageError  # noqa: E402
+from gan_bench.plan import LONGEST_CHUNK_STEPS  # noqa: E402
 from gan_bench.plugins.loader import load_trainer  # noqa: E402
 from gan_bench.plugins.registry import registered  # noqa: E402
 from gan_bench.trainer import Trainer, Unsupported  # noqa: E402
@@ -111,6 +112,10 @@ def test_one_executable_serves_chunks_of_any_length_and_equal_trainers():
     second = trainer(seed=1)
     second.train(*inputs(second, 2))
     assert base._steps._cache_size() == compiled
+
+
+def test_the_longest_chunk_of_a_run_is_not_padded():
+    assert base._STEPS == LONGEST_CHUNK_STEPS
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
