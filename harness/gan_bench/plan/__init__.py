@@ -68,8 +68,9 @@ def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:
     """Return the steps after which a snapshot is taken.
 
     They are spread evenly over the budget, rounded to a CPU's chunks and so the same on any device,
-    and include the untrained generator (0) and the end (``steps``). There are fewer than ``evaluations`` only if the run has
-    too few steps. Calling this with the number of returned steps returns the same steps.
+    and include the untrained generator (0) and the end (``steps``). There are fewer than
+    ``evaluations`` only if the run has too few steps. Calling this with the number of returned
+    steps returns the same steps.
     """
     chunk = chunk_steps(steps, evaluations)
     points = {0, steps}

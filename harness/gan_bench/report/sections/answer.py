@@ -297,9 +297,9 @@ def caveats(summary: Summary) -> list[str]:
     short = [record for record in records if _timed_briefly(record)]
     if short:
         found.append(
-            f"In {len(short)} of {many(len(records), 'finished run')}, the timed part took less than "
-            f"{LEAST_TIMED_S:g} s or less than the warm-up, so throughput is less reliable: train "
-            "longer to compare speed."
+            f"In {len(short)} of {many(len(records), 'finished run')}, the timed part took less "
+            f"than {LEAST_TIMED_S:g} s or less than the warm-up, so throughput is less reliable: "
+            "train longer to compare speed."
         )
     seen = sorted(label for label, row in summary.rows.items() if row.saw_reference)
     if seen:
