@@ -80,6 +80,11 @@ _FEWEST_HEARTBEATS = 2.5
 @click.option("--force", is_flag=True, help="Start all runs over, including those that succeeded.")
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
 @click.option(
+    "--precision",
+    type=click.Choice(["ieee", "tf32", "bf16"]),
+    help="Arithmetic of float32 products: ieee (default), or faster ones of GPUs.",
+)
+@click.option(
     "--on-divergence",
     type=click.Choice(["stop", "continue"]),
     help="What to do when a loss is not finite (default: stop).",

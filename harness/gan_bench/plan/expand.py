@@ -98,6 +98,7 @@ def _run(
         device=place.device,
         threads=place.threads,
         deterministic=request.deterministic,
+        precision=request.precision,
         on_divergence=request.on_divergence,
         python=python,
         versions=frameworks.identifying_versions(framework, frameworks.versions_of(python)),

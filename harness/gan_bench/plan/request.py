@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, ValidationError
 
 from gan_bench.errors import UsageError, first_validation_error
-from gan_bench.plan import Budget
+from gan_bench.plan import Budget, Precision
 from gan_bench.system.files import read_limited
 from gan_bench.system.models import Frozen
 from gan_bench.text import did_you_mean
@@ -83,6 +83,7 @@ class Request(Frozen):
     evaluations: Several | None = None
     samples: Several | None = None
     deterministic: StrictBool = False
+    precision: Precision = "ieee"
     on_divergence: Literal["stop", "continue"] = "stop"
     set: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Recipe values by implementation: ``[set.torch-dcgan]`` in a plan file."""

@@ -18,6 +18,8 @@ from gan_bench.system.devices import gpu_of
 
 SILENCE_VARIABLE = "GAN_BENCH_SILENCE_S"
 """Seconds without a heartbeat after which the supervisor kills the worker."""
+PRECISION_VARIABLE = "GAN_BENCH_PRECISION"
+"""Tells a trainer in which arithmetic it has to compute products."""
 RUN_MARK = "GAN_BENCH_RUN"
 """The run's folder, in the environment of its worker and the worker's descendants."""
 
@@ -27,6 +29,7 @@ def process_environment(
     device: str,
     threads: int,
     deterministic: bool = False,
+    precision: str = "ieee",
     run: Path | None = None,
     silence_s: float | None = None,
 ) -> dict[str, str]:
@@ -40,6 +43,8 @@ def process_environment(
         Threads of each framework's operations.
     deterministic
         Whether frameworks must use deterministic kernels.
+    precision
+        The arithmetic of products; see `gan_bench.trainer.Trainer`.
     run
         The run's folder, which marks the worker's descendants.
     silence_s
@@ -52,14 +57,15 @@ def process_environment(
         **UTF8_OUTPUT,
         "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
         "MKL_NUM_THREADS": intra_op,
-        # Plain float32: cuDNN and some frameworks would use TF32 by default.
-        "NVIDIA_TF32_OVERRIDE": "0",
+        PRECISION_VARIABLE: precision,
         "OMP_NUM_THREADS": intra_op,
         "OPENBLAS_NUM_THREADS": intra_op,
         "PYTHONFAULTHANDLER": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
     }
+    if precision == "ieee":  # cuDNN and some frameworks would use TF32 by default
+        environment["NVIDIA_TF32_OVERRIDE"] = "0"
     if silence_s is not None:
         environment[SILENCE_VARIABLE] = str(silence_s)
     if run is not None:
