@@ -257,6 +257,9 @@ class Framework:
     """Those of its libraries, in the order in which they are seeded."""
     resume_hint: str = ""
     """What may be the cause where training that is resumed from a checkpoint differs."""
+    problem: str = ""
+    """Why the framework cannot be used on this machine, and the remedy, as far as that is known
+    before its import; for a sentence, without a full stop."""
 
 
 class Draws(dict[str, T]):

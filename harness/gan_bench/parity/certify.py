@@ -241,7 +241,10 @@ def observer(description: Description, setup: Setup) -> Child:
         "gan_bench.parity.child",
         request,
         environment=worker_environment(
-            device=setup.device, threads=setup.threads, deterministic=True
+            description.implementation.framework,
+            device=setup.device,
+            threads=setup.threads,
+            deterministic=True,
         ),
         limit_s=setup.limit_s,
     )
