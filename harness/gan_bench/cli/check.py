@@ -127,6 +127,5 @@ def parity(
         if not as_json:
             click.echo(f"{certificate.pair}: {certificate.verdict}", err=True)
     print_either(certificates, print_certificates, as_json)
-    sys.exit(
-        0 if all(certificate.passed for certificate in certificates) and not chosen.left_out else 1
-    )
+    passed = all(certificate.passed for certificate in certificates)
+    sys.exit(0 if passed and not chosen.left_out else 1)
