@@ -8,7 +8,7 @@ controls what makes it fast: the input pipeline on the device, compilation, memo
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
@@ -246,6 +246,8 @@ class Framework:
     """Distributions that must be installed; their versions are part of a run's identity."""
     install: str
     """The command that installs them."""
+    gpu_install: str = field(default="", kw_only=True)
+    """The command that installs what NVIDIA GPUs need besides."""
     module: str
     """The module whose import fails if the installation is broken."""
     environment: Callable[..., dict[str, str]] = _no_environment

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from gan_bench.trainer import Unsupported
+from gan_bench_keras.framework import FRAMEWORK
 
 
 def device_name(name: str) -> str:
@@ -16,8 +17,9 @@ def device_name(name: str) -> str:
         return "/CPU:0"
     count = len(tf.config.list_logical_devices("GPU")) if kind == "cuda" else 0
     if int(index or 0) >= count:
+        hint = f"; what it needs for them: {FRAMEWORK.gpu_install}" if kind == "cuda" else ""
         raise Unsupported(
-            f"the device {name} was asked for, and TensorFlow has {count} such devices"
+            f"the device {name} was asked for, and TensorFlow has {count} such devices{hint}"
         )
     return f"/GPU:{int(index or 0)}"
 

@@ -252,6 +252,19 @@ def test_a_shared_device_is_told(summary, train):
     ]
 
 
+@pytest.mark.parametrize(
+    ("warmup_s", "train_s", "told"),
+    [(2.5, 4.9, True), (2.5, 5.0, False), (30.0, 29.0, True), (30.0, 31.0, False)],
+)
+def test_a_short_clock_is_told(summary, train, warmup_s, train_s, told):
+    train("torch-dcgan", [4.0, 5.0], warmup_s=warmup_s, train_s=train_s)
+    sentence = (
+        "In 2 of 2 finished runs, the timed part took less than 5 s or less than the warm-up, so "
+        "throughput is less reliable: train longer to compare speed."
+    )
+    assert caveats(summary()) == ([sentence] if told else [])
+
+
 def test_a_run_of_one_chunk_finishes_in_its_warm_up(results, summary):
     add_run(results, run_spec(), train_s=None, images_per_s=None)
     [row] = summary().groups[0].rows

@@ -1,6 +1,7 @@
 """Training in a worker: the libraries' global generators, and what a trainer may return."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -134,7 +135,7 @@ def load(self, path):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.torch
 def test_pytorchs_generator_too(bench, plugin):
     target = plugin("draws", TORCH + killed_once(bench))
@@ -265,3 +266,49 @@ def test_what_is_no_losses_is_one_sentence(bench, plugin, returned):
     assert bench("run", plugin("none", f"def train(self, *_): return {returned}"), *SHORT).code == 1
     reason = bench.records()["none"]["reason"]
     assert reason == NO_LOSSES[returned]
+
+
+ON_A_GPU = """
+def __init__(self, recipe, images, labels, **options):
+    assert options.pop("device") == "cuda:0"
+    super().__init__(recipe, images, labels, device="cpu", **options)
+
+def train(self, batches, draws):
+    # All chunks but the last are trained while the batches of the next are drawn.
+    self.steps = getattr(self, "steps", 0) + len(batches)
+    if self.steps < 40:
+        assert Plugin.drawn.wait(30), "nothing was drawn during training"
+        Plugin.drawn.clear()
+    return super().train(batches, draws)
+"""
+COUNTING = """
+import threading
+from gan_bench.data.draws import Inputs
+Plugin.drawn, batches = threading.Event(), Inputs.batches
+
+def counted(self, first_step, steps):
+    if threading.current_thread() is not threading.main_thread():
+        Plugin.drawn.set()
+    return batches(self, first_step, steps)
+
+Inputs.batches = counted
+"""
+
+
+def test_on_a_gpu_the_next_chunk_is_drawn_during_training_and_nothing_else_changes(bench, plugin):
+    smi = bench.folder / "bin" / "nvidia-smi"
+    smi.parent.mkdir()
+    smi.write_text("#!/bin/sh\necho 'GPU-aaa1, Fast'\n")
+    smi.chmod(0o755)
+    target = plugin("gan", ON_A_GPU)
+    with (bench.folder / target).open("a") as file:
+        file.write(COUNTING)
+    budget = ("--steps", "40", "--evaluations", "3", "--seeds", "1")
+    options = (*SHORT, *budget, "--dataset", "mnist-5k")
+    where = {"PATH": f"{smi.parent}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": "0"}
+    done = bench("run", target, *options, "--device", "cuda", "--results", "there", **where)
+    assert done.code == 0, done.err
+    assert bench("run", plugin("sound"), *options, "--results", "here").code == 0
+    assert weights_sha256(bench, "there") == weights_sha256(bench, "here")
+    (there,), (here,) = bench.run_folders("there"), bench.run_folders("here")
+    assert (there / "losses.npy").read_bytes() == (here / "losses.npy").read_bytes()

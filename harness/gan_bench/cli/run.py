@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -94,6 +94,12 @@ _FEWEST_HEARTBEATS = 2.5
     "the FID of the untrained generator. "
 )
 @click.option(
+    "--score",
+    type=click.Choice(["now", "later"]),
+    default="now",
+    help="Score each run after its training, or all after the last one's: a GPU is free then.",
+)
+@click.option(
     "--executor",
     metavar="NAME",
     default="local",
@@ -127,6 +133,7 @@ def run(
     metrics: str,
     weights: Path | None,
     no_cache: bool,
+    score: Literal["now", "later"],
     executor: str,
     slurm: str | None,
     max_parallel: int | None,
@@ -160,7 +167,10 @@ def run(
     request = _request(plan_file, plan_options)
     engine = engine_for(executor, request, slurm)
     _check_executor_options(
-        local={"--wait": wait},
+        local={
+            "--wait": "a job always waits for its device" if wait else None,
+            "--score later": "each job scores its run" if score == "later" else None,
+        },
         jobs={
             "--max-parallel": max_parallel is not None,
             "--retries": retries is not None,
@@ -176,6 +186,7 @@ def run(
         force=force,
         keep_samples=keep_samples,
         scoring=scoring,
+        score=score,
     )
     place = engine.place() if engine else None
     plan = expand(request, how.command, place, fetch=not dry_run)
@@ -218,13 +229,11 @@ def _request(plan_file: Path | None, plan_options: dict[str, Any]) -> "Request":
 
 
 def _check_executor_options(
-    local: dict[str, bool], jobs: dict[str, bool], engine: "Scheduler | None"
+    local: dict[str, str | None], jobs: dict[str, bool], engine: "Scheduler | None"
 ) -> None:
-    for option, given in local.items():
-        if given and engine is not None:
-            raise UsageError(
-                f"{option} is only for runs on this machine: a job always waits for its device."
-            )
+    for option, reason in local.items():
+        if reason is not None and engine is not None:
+            raise UsageError(f"{option} is only for runs on this machine: {reason}.")
     for option, given in jobs.items():
         if given and engine is None:
             raise UsageError(f"{option} is only for jobs of a scheduler: add --executor.")

@@ -3,13 +3,13 @@
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from gan_bench.errors import UsageError
 from gan_bench.launch.outcome import Outcome, make_record, provenance
-from gan_bench.launch.score import score_missing
+from gan_bench.launch.score import is_scored, score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
 from gan_bench.plan import RunSpec
 from gan_bench.plugins.frameworks import framework_problem, worker_environment
@@ -38,6 +38,8 @@ class Options:
     force: bool = False
     keep_samples: bool = False
     scoring: Scoring = field(default_factory=Scoring)
+    score: Literal["now", "later"] = "now"
+    """When runs are scored: each after its training, or all when the last one has trained."""
     job: Job | None = None
     """The scheduler's job that executes the run; None without a scheduler."""
 
@@ -193,7 +195,25 @@ def run_one(
             record, interrupt = _train(results, spec, options, on_event)
         problem = None
         if interrupt is None:
-            problem = score_missing(
-                folder, spec, options.scoring, keep_samples=options.keep_samples
-            )
+            problem = _score(folder, spec, options)
     return RunResult(record=record, scoring_problem=problem, interrupt=interrupt)
+
+
+def _score(folder: RunFolder, spec: RunSpec, options: Options) -> str | None:
+    if options.score == "now":
+        return score_missing(folder, spec, options.scoring, keep_samples=options.keep_samples)
+    return None if is_scored(folder, spec, options.scoring) else "scored when all runs have trained"
+
+
+def score_one(results: ResultsFolder, spec: RunSpec, options: Options) -> RunResult:
+    """Score a run that has its record.
+
+    Raises
+    ------
+    UsageError
+        Another process is using this run, or its record cannot be read.
+    """
+    folder = results.run(spec.run_id)
+    with run_lock(results.locks, spec.run_id, options.command, wait_s=RUN_LOCK_S):
+        problem = _score(folder, spec, replace(options, score="now"))
+        return RunResult(record=Record.read(folder.record), scoring_problem=problem)

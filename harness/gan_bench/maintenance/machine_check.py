@@ -64,7 +64,10 @@ class NodeCheck(Stored):
 
 
 def check_machine() -> list[Finding]:
-    """Check frameworks, devices, data sets and implementations; import and download nothing."""
+    """Check frameworks, devices, data sets and implementations; download nothing.
+
+    Frameworks are imported only on a machine with GPUs, to ask whether they can use them.
+    """
     this_machine = machine()
     memory = f"{this_machine.memory_gb:g} GB"
     findings = [
@@ -78,7 +81,11 @@ def check_machine() -> list[Finding]:
             findings.append(Finding(f"framework {name}", "missing", problem))
         else:
             detail = ", ".join(f"{package} {versions[package]}" for package in framework.packages)
-            findings.append(Finding(f"framework {name}", "ok", detail))
+            state: Literal["ok", "missing", "info"] = "ok"
+            if gpus():
+                imported = _framework(name, sys.executable, gpu=True)
+                state, detail = imported.state, f"{detail}; {imported.detail}"
+            findings.append(Finding(f"framework {name}", state, detail))
     findings.append(Finding("device cpu", "ok", f"{this_machine.cores} cores"))
     findings += _gpus()
     for name in data.names():
@@ -214,11 +221,13 @@ def _framework(name: str, python: str, gpu: bool) -> Finding:
     except ChildError as error:
         return Finding(f"framework {name}", "missing", f"{error} ({python})")
     import_s = time.monotonic() - started
+    blind, remedy = gpu and framework.gpus == 0, frameworks()[name].gpu_install
     return Finding(
         f"framework {name}",
-        "missing" if gpu and framework.gpus == 0 else "ok",
+        "missing" if blind else "ok",
         f"{framework.module} {framework.version} imports in {import_s:.0f} s, "
-        f"sees {framework.gpus} GPUs ({python})",
+        f"sees {framework.gpus} GPUs ({python})"
+        + (f"; what it needs for them: {remedy}" if blind and remedy else ""),
     )
 
 

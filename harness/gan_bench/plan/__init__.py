@@ -11,8 +11,9 @@ from gan_bench.plugins.registry import RecipeFacts
 from gan_bench.system.models import Frozen, Stored
 
 SPEC_SCHEMA_VERSION: Final = 1
-LONGEST_CHUNK_STEPS = 50
-"""Limits the memory for a chunk's latents and the time between two progress lines."""
+LONGEST_CHUNK_STEPS: Final = {"cpu": 50, "cuda": 250}
+"""Limits the memory for a chunk's latents and the time between two progress lines. On a GPU a chunk
+takes about half a second, so that the device is seldom idle between two."""
 FEWEST_CHUNKS = 4
 """The first chunk is warm-up, so measuring throughput takes more than one."""
 
@@ -54,17 +55,22 @@ class Budget(Frozen):
         return f"{self.amount:,} {self.unit}"
 
 
-def chunk_steps(steps: int, evaluations: int) -> int:
-    """Return the number of steps that are trained and timed as one chunk."""
-    return max(1, min(LONGEST_CHUNK_STEPS, steps // max(FEWEST_CHUNKS, evaluations - 1)))
+def chunk_steps(steps: int, evaluations: int, device: str = "cpu") -> int:
+    """Return the number of steps that are trained and timed as one chunk.
+
+    A chunk also ends at each evaluation point.
+    """
+    longest = LONGEST_CHUNK_STEPS[device_kind(device)]
+    return max(1, min(longest, steps // max(FEWEST_CHUNKS, evaluations - 1)))
 
 
 def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:
     """Return the steps after which a snapshot is taken.
 
-    They are spread evenly over the budget, rounded to chunk boundaries, and include the untrained
-    generator (0) and the end (``steps``). There are fewer than ``evaluations`` only if the run has
-    too few steps. Calling this with the number of returned steps returns the same steps.
+    They are spread evenly over the budget, rounded to a CPU's chunks and so the same on any device,
+    and include the untrained generator (0) and the end (``steps``). There are fewer than
+    ``evaluations`` only if the run has too few steps. Calling this with the number of returned
+    steps returns the same steps.
     """
     chunk = chunk_steps(steps, evaluations)
     points = {0, steps}

@@ -92,7 +92,7 @@ def _run(
         budget=budget,
         steps=steps,
         seed=seed,
-        chunk_steps=chunk_steps(steps, evaluations),
+        chunk_steps=chunk_steps(steps, evaluations, place.device),
         evaluation_steps=evaluation_steps(steps, evaluations),
         samples=request.samples or preset.samples,
         device=place.device,

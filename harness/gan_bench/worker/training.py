@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, perf_counter  # by name: a plugin may replace those of the module
 from typing import Any, NoReturn, TypeVar
 
@@ -14,7 +15,7 @@ from gan_bench.contract import check_samples, check_weights, loss_table, weights
 from gan_bench.data import Dataset
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
-from gan_bench.plan import RunSpec
+from gan_bench.plan import RunSpec, device_kind
 from gan_bench.plugins.frameworks import GlobalState, broken, seeded
 from gan_bench.plugins.loader import load_seeded, source_sha256
 from gan_bench.recipe import OPTIONAL_LOSSES
@@ -161,6 +162,10 @@ class Training:
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._before_chunk = before_chunk
+        # While a GPU works, a processor draws for the next chunk. On a CPU it would slow training.
+        on_gpu = device_kind(self.spec.device) == "cuda"
+        self._drawer = ThreadPoolExecutor(1) if on_gpu else None
+        self._drawn: Future[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]] | None = None
 
     def run(self) -> None:
         """Train the remaining steps."""
@@ -269,9 +274,10 @@ class Training:
 
     def chunk(self) -> None:
         """Train one chunk; measure its time, excluding the drawing of batches and bookkeeping."""
-        steps = min(self.spec.chunk_steps, self.spec.steps - self.step)
-        rows = self.inputs.batches(self.step, steps)
-        draws = self.inputs.draws(self.step, steps)
+        rows, draws = self._drawn.result() if self._drawn else self._draw(self.step)
+        steps = len(rows)
+        if self._drawer is not None and self.step + steps < self.spec.steps:
+            self._drawn = self._drawer.submit(self._draw, self.step + steps)
         started = perf_counter()
         losses = self._call(lambda: self.trainer.train(rows, draws))
         seconds = perf_counter() - started
@@ -294,6 +300,12 @@ class Training:
         if first is not None:
             self._diverge(self.step + first[0] + 1, first[1])
         self.step += steps
+
+    def _draw(self, step: int) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+        """Return the batches and draws of the chunk that starts at a step."""
+        stop = min(due for due in self.spec.evaluation_steps if due > step)
+        steps = min(self.spec.chunk_steps, stop - step)
+        return self.inputs.batches(step, steps), self.inputs.draws(step, steps)
 
     def _call(self, call: Callable[[], T]) -> T:
         """Call the trainer, then restore the umask; exit if this is a fork made by the trainer."""
