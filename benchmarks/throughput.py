@@ -149,7 +149,9 @@ def child(name: str, part: str, options: argparse.Namespace) -> dict | float:
             *(sys.executable, __file__, name, "--part", part, "--device", options.device),
             *("--rounds", str(options.rounds), "--seconds", str(options.seconds)),
         ],
-        env=worker_environment(device=options.device, threads=default_threads()),
+        env=worker_environment(
+            registered()[name].framework, device=options.device, threads=default_threads()
+        ),
         capture_output=True,
         text=True,
         check=True,

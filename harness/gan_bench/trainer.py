@@ -22,6 +22,11 @@ from gan_bench.text import listed
 
 CONTRACT_VERSION: Final = 2
 """A trainer class may state it as ``contract_version``."""
+IN_VERSION_2: Final = (
+    'train(batches, draws), or update(real, draws), gets draws["latents"] and returns the losses '
+    'by name, such as {"generator": ..., "discriminator": ...}'
+)
+UPGRADE: Final = "pip install --upgrade gan-bench"
 T = TypeVar("T")
 Weights = Mapping[str, NDArray[np.generic]]
 """Tensors by canonical name, in canonical layouts.
@@ -259,6 +264,9 @@ class Framework:
     """Those of its libraries, in the order in which they are seeded."""
     resume_hint: str = ""
     """What may be the cause where training that is resumed from a checkpoint differs."""
+    problem: str = ""
+    """Why the framework cannot be used on this machine, and the remedy, as far as that is known
+    before its import; for a sentence, without a full stop."""
 
 
 class Draws(dict[str, T]):
@@ -372,12 +380,13 @@ def contract_problem(trainer: type) -> str | None:
     old = [name for name in ("train", "update") if _second_parameter(trainer, name) == "latents"]
     if (version is None and not old) or (version == CONTRACT_VERSION and not old):
         return None
-    return (
+    has = (
         f"{trainer.__name__} has version {1 if old else version} of the contract, this gan-bench "
-        f"uses version {CONTRACT_VERSION}: train(batches, draws), or update(real, draws), gets "
-        'draws["latents"] and returns the losses by name, such as {"generator": ..., '
-        '"discriminator": ...}.'
+        f"uses version {CONTRACT_VERSION}"
     )
+    if not old and isinstance(version, int) and version > CONTRACT_VERSION:
+        return f"{has}; upgrade gan-bench: {UPGRADE}."
+    return f"{has}: {IN_VERSION_2}."
 
 
 def _second_parameter(trainer: type, method: str) -> str | None:

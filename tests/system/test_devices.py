@@ -26,7 +26,7 @@ def ask(device):
         found = check_device(device)
     except UsageError as error:
         return str(error)
-    seen = worker_environment(device=found, threads=1)["CUDA_VISIBLE_DEVICES"]
+    seen = worker_environment("numpy", device=found, threads=1)["CUDA_VISIBLE_DEVICES"]
     return [found, device_parts(found), seen]
 print(json.dumps({d: ask(d) for d in ("auto", "cpu", "cuda", "cuda:1")}))
 """

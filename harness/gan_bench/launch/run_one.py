@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from gan_bench.errors import UsageError
 from gan_bench.launch.outcome import Outcome, make_record, provenance
 from gan_bench.launch.score import is_scored, score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
 from gan_bench.plan import RunSpec
-from gan_bench.plugins.frameworks import framework_problem
+from gan_bench.plugins.frameworks import framework_problem, worker_environment
 from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
@@ -84,6 +85,16 @@ def obstacle_of(spec: RunSpec) -> tuple[Status, str] | None:
     absent = framework_problem(spec.implementation, spec.python)
     if absent is not None:
         return "missing", absent
+    try:
+        worker_environment(
+            spec.implementation.framework,
+            python=spec.python,
+            device=spec.device,
+            threads=spec.threads,
+            deterministic=spec.deterministic,
+        )
+    except UsageError as conflict:
+        return "missing", str(conflict).rstrip(".")
     return None if spec.cannot_make is None else ("unsupported", spec.cannot_make)
 
 

@@ -167,6 +167,8 @@ def launch(
             stdout=log,
             stderr=subprocess.STDOUT,
             env=worker_environment(
+                spec.implementation.framework,
+                python=spec.python,
                 device=spec.device,
                 threads=spec.threads,
                 deterministic=spec.deterministic,

@@ -22,7 +22,7 @@ from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
 from gan_bench.scoring.features.model_cache import cache_sizes
-from gan_bench.system.child import ChildDied
+from gan_bench.system.child import ChildDied, ChildError
 from gan_bench.system.devices import gpu_problem, gpus, machine, usable_processors
 from gan_bench.system.files import cache_problem, writing
 from gan_bench.system.models import Stored
@@ -218,6 +218,8 @@ def _framework(name: str, python: str, gpu: bool) -> Finding:
         return Finding(f"framework {name}", "missing", f"{python} cannot be run: {error}")
     except ChildDied as death:
         return Finding(f"framework {name}", "missing", f"its import by {python} {death}")
+    except ChildError as error:
+        return Finding(f"framework {name}", "missing", f"{error} ({python})")
     import_s = time.monotonic() - started
     blind, remedy = gpu and framework.gpus == 0, frameworks()[name].gpu_install
     return Finding(

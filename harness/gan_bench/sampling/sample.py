@@ -116,7 +116,11 @@ def _sample_in_child(
             "gan_bench.sampling.child",
             request,
             environment=worker_environment(
-                device=device, threads=spec.threads, deterministic=spec.deterministic
+                spec.implementation.framework,
+                python=spec.python,
+                device=device,
+                threads=spec.threads,
+                deterministic=spec.deterministic,
             ),
             python=spec.python,
         )

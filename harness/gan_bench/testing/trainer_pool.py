@@ -140,7 +140,7 @@ class TrainerPool:
     ====================  =============================================  =========================
 
     ``reference`` is the state of ``first_run``'s trainer, recorded before anything else happens.
-    ``repeat`` and ``small`` are pools with trainers of their own.
+    ``repeat``, ``small`` and ``double`` are pools with trainers of their own.
     """
 
     trainer_class: type[Trainer]
@@ -270,6 +270,17 @@ class TrainerPool:
             or attempt(self._short)
             or replace(self, planned_steps=STEPS)
         )
+
+    @cached_property
+    def double(self) -> "TrainerPool | None":
+        """A pool with the recipe in float64, None if that cannot be trained."""
+
+        def made() -> TrainerPool:
+            pool = replace(self, recipe=revalidated(self.recipe, dtype="float64"))
+            pool.reference  # noqa: B018 - trains, and raises if it cannot
+            return pool
+
+        return attempt(made)
 
     def _short(self, **changes: object) -> "TrainerPool":
         _, height, width, channels = self.images.shape

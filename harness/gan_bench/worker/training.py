@@ -17,7 +17,7 @@ from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import RunSpec, device_kind
 from gan_bench.plugins.frameworks import GlobalState, broken, seeded
-from gan_bench.plugins.loader import load_seeded, source_sha256
+from gan_bench.plugins.loader import load_seeded, other_version, source_sha256
 from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
@@ -89,7 +89,7 @@ def failure_reason(error: BaseException) -> str:
 def _message(error: BaseException) -> str:
     if isinstance(error, GanBenchError | Unsupported):
         return str(error) or type(error).__name__
-    if problem := broken(error):
+    if problem := broken(error) or other_version(error):
         return problem
     if isinstance(error, ModuleNotFoundError):
         return f"the Python package {error.name} is not installed"
