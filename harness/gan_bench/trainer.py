@@ -6,12 +6,13 @@ controls what makes it fast: the input pipeline on the device, compilation, memo
 """
 
 import inspect
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,27 @@ class Unsupported(Exception):
     """Raised by a trainer that cannot do exactly what the run asks for."""
 
 
+Precision = Literal["ieee", "tf32", "bf16"]
+"""The arithmetic of products and convolutions of float32: as it is; with TF32's 10 bits of fraction
+in the factors; or with bfloat16's 7. Sums, weights and updates are float32 in all."""
+
+
+def asked_precision() -> Precision:
+    """Return the precision that the run asks for."""
+    return cast(Precision, os.environ.get("GAN_BENCH_PRECISION", "ieee"))
+
+
+def check_precision(trainer: type) -> None:
+    """Raise `Unsupported` if a class cannot compute in the precision that the run asks for."""
+    asked = asked_precision()
+    known = getattr(trainer, "precisions", ("ieee",))
+    if asked not in known:
+        raise Unsupported(
+            f"the precision {asked} was asked for, and {trainer.__name__} computes in "
+            f"{listed(known, last='or')}"
+        )
+
+
 @runtime_checkable
 class Trainer(Protocol):
     """One implementation: a recipe in a framework.
@@ -93,8 +115,10 @@ class Trainer(Protocol):
     ) -> None:
         """Build the networks and upload the data to the device.
 
-        With ``--deterministic`` the environment variable ``GAN_BENCH_DETERMINISTIC`` is 1: the
-        trainer then makes its framework use deterministic kernels.
+        With ``--precision`` it computes products as `asked_precision` says, or raises
+        `Unsupported`. With ``--deterministic`` the environment variable
+        ``GAN_BENCH_DETERMINISTIC`` is 1: the trainer then makes its framework use deterministic
+        kernels.
 
         Parameters
         ----------
@@ -183,8 +207,10 @@ class Trainer(Protocol):
         """
         ...
 
-    # A trainer may also have `own_tensors: ClassVar[Mapping[str, str]]`, the canonical names of
-    # tensors that are not in `TENSORS`, by the framework's names: {"strength": "strength"}.
+    # A trainer may also have `precisions: ClassVar[tuple[Precision, ...]]`, those in which it can
+    # compute: only "ieee" if it has none.
+    # It may have `own_tensors: ClassVar[Mapping[str, str]]`, the canonical names of tensors that
+    # are not in `TENSORS`, by the framework's names: {"strength": "strength"}.
     # It may have `multiply_adds() -> dict[str, int]`: the multiply-adds of one image's
     # forward pass through ``generator`` and ``discriminator``, counted on the networks as built.
     # The conformance suite compares them with the recipe's `forward_multiply_adds`.

@@ -42,12 +42,13 @@ class Setting:
 
     def describe(self, names: Sequence[str] | None = None) -> str:
         """Return all parts in words, or those with these names."""
-        shown = [name for name in WORDS if name in (names or WORDS) and self._shown(name)]
+        asked = WORDS if names is None else names
+        shown = [name for name in WORDS if name in asked and self._shown(name, names is not None)]
         return ", ".join(self._in_words(name) for name in shown)
 
-    def _shown(self, name: str) -> bool:
+    def _shown(self, name: str, asked: bool) -> bool:
         if name == "precision":
-            return self.precision != "ieee"
+            return asked or self.precision != "ieee"
         return name != "train_splits" or bool(self.train_splits)
 
     def _in_words(self, name: str) -> str:

@@ -10,11 +10,11 @@ from pydantic import Field, model_validator
 from gan_bench.analysis.identity import Setting
 from gan_bench.errors import MissingFile, UsageError
 from gan_bench.metrics import SPEED
-from gan_bench.plan import Precision
 from gan_bench.results.scores import Protocol
 from gan_bench.results.status import NOT_SCORED, Status
 from gan_bench.system.files import json_content
 from gan_bench.system.models import Frozen, Stored
+from gan_bench.trainer import Precision
 
 BASELINE_SCHEMA_VERSION: Final = 1
 FEWEST_BASELINE: Final = 10

@@ -92,6 +92,7 @@ def obstacle_of(spec: RunSpec) -> tuple[Status, str] | None:
             device=spec.device,
             threads=spec.threads,
             deterministic=spec.deterministic,
+            precision=spec.precision,
         )
     except UsageError as conflict:
         return "missing", str(conflict).rstrip(".")

@@ -9,10 +9,9 @@ from pydantic import Field, model_validator
 from gan_bench import data
 from gan_bench.plugins.registry import RecipeFacts
 from gan_bench.system.models import Frozen, Stored
+from gan_bench.trainer import Precision
 
 SPEC_SCHEMA_VERSION: Final = 1
-Precision = Literal["ieee", "tf32", "bf16"]
-"""The arithmetic of products and convolutions of float32; see `gan_bench.trainer.Trainer`."""
 LONGEST_CHUNK_STEPS: Final = {"cpu": 50, "cuda": 250}
 """Limits the memory for a chunk's latents and the time between two progress lines. On a GPU a chunk
 takes about half a second, so that the device is seldom idle between two."""
@@ -219,8 +218,9 @@ IDENTITY: Final = (
 seeds of one implementation. They are in this module because both `analysis.identity` and the parity
 certificates in `results` use them."""
 SETTING: Final = ("data_sha256", "train_splits", "budget", "device", "threads", "precision")
-"""Fields that say on which data, for how long, where and in which arithmetic a run trained. Only the kind of device
-counts: the number of a GPU is accidental, and its model is part of the machine."""
+"""Fields that say on which data, for how long, where and in which arithmetic a run trained. Only
+the kind of device counts: the number of a GPU is accidental, and its model is part of the machine.
+"""
 NOTED: Final = (
     *("schema_version", "seed", "dataset", "preset", "python"),
     *("train_images", "image_shape", "conventions", "cannot_make"),

@@ -81,8 +81,12 @@ def _run(
     evaluations = request.evaluations or preset.evaluations
     framework = description.implementation.framework
     python = request.python.get(framework)
+    facts = {name: getattr(description, name) for name in RecipeFacts.model_fields}
+    if request.precision != "ieee":
+        precision = frameworks.PRECISIONS[request.precision]
+        facts["conventions"] = {**description.conventions, "matmul precision": precision}
     return RunSpec(
-        **{name: getattr(description, name) for name in RecipeFacts.model_fields},
+        **facts,
         recipe_values=description.recipe_values,
         dataset=dataset.name,
         data_sha256=dataset.sha256,

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, ValidationError
 
 from gan_bench.errors import UsageError, first_validation_error
-from gan_bench.plan import Budget, Precision
+from gan_bench.plan import Budget
 from gan_bench.system.files import read_limited
 from gan_bench.system.models import Frozen
 from gan_bench.text import did_you_mean
+from gan_bench.trainer import Precision
 
 
 class Preset(Frozen):

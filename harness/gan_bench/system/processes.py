@@ -18,8 +18,6 @@ from gan_bench.system.devices import gpu_of
 
 SILENCE_VARIABLE = "GAN_BENCH_SILENCE_S"
 """Seconds without a heartbeat after which the supervisor kills the worker."""
-PRECISION_VARIABLE = "GAN_BENCH_PRECISION"
-"""Tells a trainer in which arithmetic it has to compute products."""
 RUN_MARK = "GAN_BENCH_RUN"
 """The run's folder, in the environment of its worker and the worker's descendants."""
 
@@ -57,7 +55,7 @@ def process_environment(
         **UTF8_OUTPUT,
         "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
         "MKL_NUM_THREADS": intra_op,
-        PRECISION_VARIABLE: precision,
+        "GAN_BENCH_PRECISION": precision,
         "OMP_NUM_THREADS": intra_op,
         "OPENBLAS_NUM_THREADS": intra_op,
         "PYTHONFAULTHANDLER": "1",

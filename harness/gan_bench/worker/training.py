@@ -35,7 +35,7 @@ from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb
 from gan_bench.text import listed, many
-from gan_bench.trainer import Trainer, Unsupported, recipe_of
+from gan_bench.trainer import Trainer, Unsupported, check_precision, recipe_of
 
 _OUT_OF_MEMORY = (
     "can't allocate memory",
@@ -120,6 +120,7 @@ def build(
     recipe = recipe_of(trainer_class).model_validate(spec.recipe_values)
     recipe = recipe.for_images(train.image_shape)
     steps, seed = spec.steps, spec.seed
+    check_precision(trainer_class)
     with seeded(seed):
         trainer: Trainer = trainer_class(
             recipe, train.images, train.labels, device=device, planned_steps=steps, seed=seed
