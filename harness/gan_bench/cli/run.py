@@ -36,8 +36,8 @@ _FEWEST_HEARTBEATS = 2.5
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Data set, budget and seeds: quick (default without a GPU), standard (default with one), "
-    "paper or ci; see docs/measuring.md.",
+    help="Data set, budget and seeds: quick (default without a GPU), standard, gpu (default with "
+    "one), paper or ci; see docs/measuring.md.",
 )
 @path_option("--plan", "plan_file", help="Plan file (TOML); options override it.")
 @click.option(

@@ -31,7 +31,7 @@ def expand(
     place = place or Place(
         device=check_device(request.device), threads=request.threads or default_threads()
     )
-    preset_name = request.preset or ("quick" if place.device == "cpu" else "standard")
+    preset_name = request.preset or ("quick" if place.device == "cpu" else "gpu")
     preset = PRESETS[preset_name]
     targets = find([*(registered() if request.all else ()), *request.targets])
     if not targets:
