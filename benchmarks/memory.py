@@ -34,7 +34,7 @@ def bare_trainer(name: str) -> None:
     train = data.load("mnist-5k").train
     recipe, trainer = build(name, train.images, train.labels, "cpu")
     batches = np.zeros((4, recipe.real_batches_per_step, recipe.batch_size), np.int64)
-    shape = (4, recipe.draws_per_step, recipe.batch_size, recipe.latent_size)
+    shape = (4, recipe.latent_batches_per_step, recipe.batch_size, recipe.latent_size)
     draws = {"latents": np.zeros(shape, np.float32)}
     trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
     trainer.train(batches, draws)

@@ -161,7 +161,7 @@ class Recipe(BaseModel):
         return 1
 
     @property
-    def draws_per_step(self) -> int:
+    def latent_batches_per_step(self) -> int:
         """Batches of latents that one step consumes."""
         return 1
 
@@ -171,7 +171,11 @@ class Recipe(BaseModel):
         The harness draws it, so that all implementations of the recipe train on the same numbers.
         A name has a random stream of its own: another draw beside it changes no number.
         """
-        return {"latents": Draw((self.latent_size,), self.draws_per_step, self.latent_distribution)}
+        return {
+            "latents": Draw(
+                (self.latent_size,), self.latent_batches_per_step, self.latent_distribution
+            )
+        }
 
     @property
     def images_per_step(self) -> int:

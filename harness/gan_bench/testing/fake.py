@@ -51,7 +51,7 @@ class FakeRecipe(Recipe):
         return self.discriminator_steps
 
     @property
-    def draws_per_step(self) -> int:
+    def latent_batches_per_step(self) -> int:
         """One for each update of either network."""
         return self.discriminator_steps + self.generator_steps
 
