@@ -268,7 +268,7 @@ class Training:
         ) from error
 
     def chunk(self) -> None:
-        """Train one chunk; measure its time, excluding the drawing of batches and bookkeeping."""
+        """Train one chunk; measure its time, without making batches and draws or bookkeeping."""
         steps = min(self.spec.chunk_steps, self.spec.steps - self.step)
         rows = self.inputs.batches(self.step, steps)
         draws = self.inputs.draws(self.step, steps)
