@@ -295,12 +295,13 @@ _TENSORFLOW = ("keras", "import tensorflow", "float(tensorflow.random.normal(())
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("lazy", [True, False])
 @pytest.mark.parametrize(
-    ("framework", "imports", "draw"),
+    ("framework", "imports", "draw", "lazy"),
     [
-        pytest.param(*_TORCH, marks=pytest.mark.torch),
-        pytest.param(*_TENSORFLOW, marks=[pytest.mark.keras, pytest.mark.slow]),
+        pytest.param(*_TORCH, True, marks=pytest.mark.torch),
+        pytest.param(*_TORCH, False, marks=pytest.mark.torch),
+        pytest.param(*_TENSORFLOW, True, marks=pytest.mark.keras),
+        pytest.param(*_TENSORFLOW, False, marks=[pytest.mark.keras, pytest.mark.long]),
     ],
 )
 def test_a_framework_is_seeded_when_the_plugin_imports_it(write, framework, imports, draw, lazy):

@@ -47,6 +47,7 @@ def _wait(true, seconds=60):
         time.sleep(0.2)
 
 
+@pytest.mark.long
 def test_the_same_records_as_here(background, plugin):
     what = (plugin("one"), plugin("two"), "--steps", "8", *QUICK, "--keep-samples")
     done = background("run", *what, "--executor", "background")

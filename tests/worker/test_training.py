@@ -134,7 +134,7 @@ def load(self, path):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.torch
 def test_pytorchs_generator_too(bench, plugin):
     target = plugin("draws", TORCH + killed_once(bench))
