@@ -274,7 +274,7 @@ class Training:
         ) from error
 
     def chunk(self) -> None:
-        """Train one chunk; measure its time, excluding the drawing of batches and bookkeeping."""
+        """Train one chunk; measure its time, without making batches and draws or bookkeeping."""
         rows, draws = self._drawn.result() if self._drawn else self._draw(self.step)
         steps = len(rows)
         if self._drawer is not None and self.step + steps < self.spec.steps:
