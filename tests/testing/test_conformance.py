@@ -128,6 +128,8 @@ def test_what_float64_would_show_is_not_looked_for_in_float32():
 def test_what_a_recipe_declares_is_named_where_it_fails():
     said = {
         "ADeclaredDrawIsNeverUsed": ("every draw", "Other mix in the last row of draw 0 of step 3"),
+        "LossesAreNaN": ("losses", "discriminator is not finite: [nan nan nan nan]."),
+        "LossesAreColumns": ("losses", "generator has shape (4, 1) after 4 steps, not (4,)."),
         "ADeclaredLossIsNeverReturned": ("losses", "did not return the loss penalty, which the "),
         "AnUndeclaredLossIsReturned": ("losses", "returned the loss penalty, which the recipe doe"),
         "TakesLatentsAsTheFirstVersionDid": ("contract", "has version 1 of the contract, this gan"),
