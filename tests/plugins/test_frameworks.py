@@ -1,12 +1,16 @@
 """Frameworks: versions of their packages, what an import shows, their global generators."""
 
+import ast
 import importlib
 import json
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import gan_bench
 from bench import complaint
 from gan_bench.errors import UsageError
 from gan_bench.maintenance import machine_check
@@ -425,3 +429,35 @@ def test_a_package_of_a_framework_that_is_broken_stops_only_what_needs_it(bench,
 def test_an_error_beside_a_working_framework_is_not_the_frameworks():
     assert broken(ImportError("no such name", name="json")) is None
     assert broken(ValueError("wrong")) is None
+
+
+def own_words(path):
+    """Yield the names and texts of a module, without its comments and docstrings."""
+    tree = ast.parse(path.read_text())
+    remarks = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in remarks:
+                yield node.value
+        elif isinstance(node, ast.alias | ast.ImportFrom | ast.Name | ast.Attribute):
+            yield from (str(getattr(node, name, "")) for name in ("name", "module", "id", "attr"))
+
+
+NAMES = re.compile(r"torch|tensorflow|keras|jax|flax|optax|\bxla|cudnn", re.IGNORECASE)
+MAY_NAME = {
+    "scoring/features": "its models are made and trained by PyTorch, whatever the trainers use",
+    "data/registry.py": "data sets are downloaded from there",
+}
+
+
+def test_the_core_names_no_framework():
+    core = Path(gan_bench.__file__).parent
+    found = {
+        f"{path.relative_to(core)}: {word}"
+        for path in core.rglob("*.py")
+        for word in own_words(path)
+        # Examples of implementations' names are no knowledge of frameworks.
+        if NAMES.search(re.sub("(torch|keras|jax)-[a-z]+", "", word))
+        and not str(path.relative_to(core)).startswith(tuple(MAY_NAME))
+    }
+    assert found == set()

@@ -269,7 +269,7 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
     if not hasattr(recipe, "name"):
         raise UsageError(f"{path}: {recipe.__name__}, the recipe of {name}, has no name.")
     if not isinstance(framework, str) or not framework:
-        raise UsageError(f"{path}: {name}.framework must be a string such as 'torch'.")
+        raise UsageError(f"{path}: {name}.framework must be a string, the framework's name.")
     return unnamed.model_copy(
         update={"framework": framework, "recipe": recipe.name, "attribute": name}
     )
