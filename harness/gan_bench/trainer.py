@@ -174,7 +174,8 @@ class Trainer(Protocol):
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC in [-1, 1] and D(images) as logits of shape (n,).
 
-        Used by ``gan-bench parity`` and ``gan-bench verify`` only. G is the recipe's `sampler`.
+        Used by ``gan-bench parity`` and ``gan-bench verify`` only; a class whose recipe has no
+        initial weights may leave it out. G is the recipe's `sampler`.
         ``images`` are float NHWC in [-1, 1]; there may be any number of images and of latents. If
         the recipe is conditional there are equally many, and ``labels``, int64 (n,), are those of
         both. If ``training`` is true, batch normalisation uses the
@@ -310,6 +311,11 @@ def recipe_of(trainer: type) -> type[Recipe]:
             )
         return recipe
     return recipe_from(nearest["hyperparameters"], trainer)
+
+
+def initialises_itself(recipe: type[Recipe]) -> bool:
+    """Return whether a recipe leaves the initial weights to the trainer, which has no twin then."""
+    return recipe.initial_weights is Recipe.initial_weights
 
 
 def declared_losses(returned: object, recipe: type[Recipe] | Recipe, what: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from gan_bench.recipe import Draw, ImageShape, Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
 from gan_bench.text import listed, many
-from gan_bench.trainer import declaration_problem, kind_of
+from gan_bench.trainer import declaration_problem, initialises_itself, kind_of
 
 _OWN_RECIPES = "gan_bench_recipes"
 _IMPORT_LIMIT_S = 300.0
@@ -260,7 +260,7 @@ def describe_recipe(
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         losses=recipe_class.losses,
-        paired=recipe_class.initial_weights is not Recipe.initial_weights,
+        paired=not initialises_itself(recipe_class),
         needs_labels=_draws_classes(implementation.name, recipe) or recipe_class.conditional,
         train_splits=_train_splits(implementation.name, recipe),
         parameters=recipe.parameter_counts(),

@@ -40,7 +40,7 @@ from gan_bench.trainer import (
 )
 from gan_bench.version import __version__
 
-_CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
+_CONTRACT = ("set_weights", "weights", "train", "sample", "save", "load")
 
 
 def load_module(implementation: Implementation) -> ModuleType:
