@@ -221,6 +221,42 @@ def test_frameworks_that_set_a_variable_to_different_values_are_named(
     assert complaint(bench("verify", of_unknown)) == str(refusal.value)
 
 
+WRONG_ENVIRONMENTS = {
+    "raises": (
+        "lambda device, threads, deterministic: {}[threads]",
+        "raised KeyError: 2",
+    ),
+    "signature": (
+        "lambda device: {}",
+        "raised TypeError: <lambda>() got an unexpected keyword argument 'threads'",
+    ),
+    "number": (
+        "lambda device, threads, deterministic: {'MLX_THREADS': threads}",
+        "returned {'MLX_THREADS': 2}, not texts by name",
+    ),
+    "nothing": ("lambda device, threads, deterministic: None", "returned None, not texts by name"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_ENVIRONMENTS)
+def test_an_environment_that_is_wrong_is_one_sentence(bench, plugin, installed, tmp_path, wrong):
+    code, said = WRONG_ENVIRONMENTS[wrong]
+    installed(
+        "from gan_bench.trainer import Framework\n"
+        f"FRAMEWORK = Framework(('numpy',), 'pip install mlx', 'mlx', {code})\n"
+    )
+    bench.environment["PYTHONPATH"] = str(tmp_path)
+    sentence = f"The environment of the framework mlx {said}; update what registers it."
+    with pytest.raises(UsageError) as refusal:
+        worker_environment("mlx", device="cpu", threads=2)
+    assert str(refusal.value) == sentence
+    of_it = plugin("of_it", "framework = 'mlx'")
+    assert bench("run", of_it, plugin("sound"), *SHORT, "--threads", "2").code == 1
+    records = bench.records()
+    assert (records["of-it"]["reason"], records["sound"]["status"]) == (sentence[:-1], "ok")
+    assert complaint(bench("verify", of_it))
+
+
 WRONG_ENTRIES = {
     "kind": (
         "FRAMEWORK = 3",
