@@ -202,11 +202,12 @@ class Trainer(Protocol):
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC in [-1, 1] and D(images) as logits of shape (n,).
 
-        Only ``gan-bench parity`` and ``gan-bench verify`` call it. G is the recipe's `sampler`.
-        ``images`` are float NHWC in [-1, 1]. The numbers of images and of latents may differ,
-        except if the recipe is conditional: then they are equal, and ``labels``, int64 (n,), apply
-        to both. If ``training`` is true, batch normalisation uses the batch's statistics; dropout
-        is always off. The call changes no moving statistics, optimiser state or random state.
+        Only ``gan-bench parity`` and ``gan-bench verify`` call it, and a class whose recipe has no
+        initial weights may leave it out. G is the recipe's `sampler`. ``images`` are float NHWC in
+        [-1, 1]. The numbers of images and of latents may differ, except if the recipe is
+        conditional: then they are equal, and ``labels``, int64 (n,), apply to both. If ``training``
+        is true, batch normalisation uses the batch's statistics; dropout is always off. The call
+        changes no moving statistics, optimiser state or random state.
         """
         ...
 
@@ -342,6 +343,11 @@ def recipe_of(trainer: type) -> type[Recipe]:
             )
         return recipe
     return recipe_from(nearest["hyperparameters"], trainer)
+
+
+def initialises_itself(recipe: type[Recipe]) -> bool:
+    """Return whether a recipe leaves the initial weights to the trainer, which has no twin then."""
+    return recipe.initial_weights is Recipe.initial_weights
 
 
 def declared_losses(returned: object, recipe: type[Recipe] | Recipe, what: str) -> dict[str, Any]:

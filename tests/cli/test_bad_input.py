@@ -109,7 +109,7 @@ def test_a_plan_file_with_a_mistake_is_refused(bench, plugin, toml, said):
         ),
         (
             "from gan_bench.testing import FakeTrainer\nclass A(FakeTrainer): framework = 3",
-            "A.framework must be a string such as 'torch'",
+            "A.framework must be a string, the framework's name.",
         ),
     ],
 )

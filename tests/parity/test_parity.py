@@ -355,6 +355,43 @@ def register(folder, *names, recipe="fake"):
     return {"PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
 
 
+BARE = """
+from gan_bench.recipe import Recipe
+from gan_bench.testing import FakeRecipe, FakeTrainer
+class Unpaired(FakeRecipe):
+    initial_weights = Recipe.initial_weights
+class Bare:
+    framework = "numpy"
+    recipe_class = {recipe}
+    def __init__(self, recipe, images, labels, **options):
+        fake = FakeRecipe(**recipe.model_dump())
+        self.fake = FakeTrainer(fake, images, labels, **options)
+"""
+DELEGATED = "\n".join(
+    f"    def {name}(self, *given): return self.fake.{name}(*given)"
+    for name in ("set_weights", "weights", "train", "sample", "save", "load")
+)
+
+
+def test_a_bare_class_without_forward_is_found_and_parity_says_what_it_lacks(bench, plugin):
+    (bench.folder / "own.py").write_text(BARE.format(recipe="Unpaired") + DELEGATED)
+    assert bench("run", "./own.py", *SHORT).code == 0
+    done = bench("verify", "./own.py", "--json")
+    checks = {check["name"]: check for check in json.loads(done.out)}
+    assert checks["contract"]["status"] == "passed"
+    assert checks["forward modes"]["status"] == "skipped"
+    paired = BARE.format(recipe="FakeRecipe")
+    (bench.folder / "paired.py").write_text(paired + DELEGATED)
+    (bench.folder / "whole.py").write_text(
+        paired + DELEGATED + "\n    def forward(self, *given): return self.fake.forward(*given)\n"
+    )
+    done = bench("parity", "./whole.py", "./paired.py", *QUICK)
+    assert done.code == 1
+    certificate = Certificate.read(bench.folder / "results/local/parity/whole--paired.json")
+    assert certificate.verdict == "not checked"
+    assert certificate.problems == ("paired cannot be checked: it has no method forward.",)
+
+
 def test_a_registered_recipe_has_its_original_as_reference(bench):
     installed = register(bench.folder, "jax", "numpy")
     done = bench("parity", "fake", *QUICK, **installed)

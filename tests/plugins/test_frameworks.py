@@ -1,12 +1,16 @@
 """Frameworks: versions of their packages, what an import shows, their global generators."""
 
+import ast
 import importlib
 import json
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import gan_bench
 from bench import complaint
 from gan_bench.errors import UsageError
 from gan_bench.maintenance import machine_check
@@ -217,6 +221,42 @@ def test_frameworks_that_set_a_variable_to_different_values_are_named(
     assert complaint(bench("verify", of_unknown)) == str(refusal.value)
 
 
+WRONG_ENVIRONMENTS = {
+    "raises": (
+        "lambda device, threads, deterministic: {}[threads]",
+        "raised KeyError: 2",
+    ),
+    "signature": (
+        "lambda device: {}",
+        "raised TypeError: <lambda>() got an unexpected keyword argument 'threads'",
+    ),
+    "number": (
+        "lambda device, threads, deterministic: {'MLX_THREADS': threads}",
+        "returned {'MLX_THREADS': 2}, not texts by name",
+    ),
+    "nothing": ("lambda device, threads, deterministic: None", "returned None, not texts by name"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_ENVIRONMENTS)
+def test_an_environment_that_is_wrong_is_one_sentence(bench, plugin, installed, tmp_path, wrong):
+    code, said = WRONG_ENVIRONMENTS[wrong]
+    installed(
+        "from gan_bench.trainer import Framework\n"
+        f"FRAMEWORK = Framework(('numpy',), 'pip install mlx', 'mlx', {code})\n"
+    )
+    bench.environment["PYTHONPATH"] = str(tmp_path)
+    sentence = f"The environment of the framework mlx {said}; update what registers it."
+    with pytest.raises(UsageError) as refusal:
+        worker_environment("mlx", device="cpu", threads=2)
+    assert str(refusal.value) == sentence
+    of_it = plugin("of_it", "framework = 'mlx'")
+    assert bench("run", of_it, plugin("sound"), *SHORT, "--threads", "2").code == 1
+    records = bench.records()
+    assert (records["of-it"]["reason"], records["sound"]["status"]) == (sentence[:-1], "ok")
+    assert complaint(bench("verify", of_it))
+
+
 WRONG_ENTRIES = {
     "kind": (
         "FRAMEWORK = 3",
@@ -425,3 +465,35 @@ def test_a_package_of_a_framework_that_is_broken_stops_only_what_needs_it(bench,
 def test_an_error_beside_a_working_framework_is_not_the_frameworks():
     assert broken(ImportError("no such name", name="json")) is None
     assert broken(ValueError("wrong")) is None
+
+
+def own_words(path):
+    """Yield the names and texts of a module, without its comments and docstrings."""
+    tree = ast.parse(path.read_text())
+    remarks = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in remarks:
+                yield node.value
+        elif isinstance(node, ast.alias | ast.ImportFrom | ast.Name | ast.Attribute):
+            yield from (str(getattr(node, name, "")) for name in ("name", "module", "id", "attr"))
+
+
+NAMES = re.compile(r"torch|tensorflow|keras|jax|flax|optax|\bxla|cudnn", re.IGNORECASE)
+MAY_NAME = {
+    "scoring/features": "its models are made and trained by PyTorch, whatever the trainers use",
+    "data/registry.py": "data sets are downloaded from there",
+}
+
+
+def test_the_core_names_no_framework():
+    core = Path(gan_bench.__file__).parent
+    found = {
+        f"{path.relative_to(core)}: {word}"
+        for path in core.rglob("*.py")
+        for word in own_words(path)
+        # Examples of implementations' names are no knowledge of frameworks.
+        if NAMES.search(re.sub("(torch|keras|jax)-[a-z]+", "", word))
+        and not str(path.relative_to(core)).startswith(tuple(MAY_NAME))
+    }
+    assert found == set()

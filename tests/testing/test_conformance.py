@@ -131,6 +131,8 @@ def test_what_a_recipe_declares_is_named_where_it_fails():
             "every draw",
             "Other mix in the last row of batch 0 of step 3",
         ),
+        "LossesAreNaN": ("losses", "discriminator is not finite: [nan nan nan nan]."),
+        "LossesAreColumns": ("losses", "generator has shape (4, 1) after 4 steps, not (4,)."),
         "ADeclaredLossIsNeverReturned": ("losses", "did not return the loss penalty, which the "),
         "AnUndeclaredLossIsReturned": ("losses", "returned the loss penalty, which the recipe doe"),
         "TakesLatentsAsTheFirstVersionDid": ("contract", "has version 1 of the contract, this gan"),
@@ -317,6 +319,38 @@ def test_a_trainer_that_initialises_itself_skips_checks_of_initial_weights():
         "weights of the recipe",
         "costs",
     }
+
+
+class WithoutForward(FakeTrainer):
+    """Initialises itself, and has all that a run needs."""
+
+    class FreeRecipe(FakeRecipe):
+        initial_weights = Recipe.initial_weights
+
+    recipe_class: ClassVar[type[Recipe]] = FreeRecipe
+    forward = None
+
+    def set_weights(self, weights):
+        own = FakeRecipe.initial_weights(self.recipe, 5)
+        super().set_weights(own if weights is None else weights)
+
+
+def test_a_trainer_that_initialises_itself_needs_no_forward():
+    results = check(WithoutForward, only={*CHECKS})
+    assert named(results, "failed") == set()
+    of_forward = {name for name in CHECKS if name.startswith("forward")}
+    assert len(of_forward) == 4
+    assert named(results, "skipped") == {
+        *("initial weights are pure", "weights of the recipe", *of_forward)
+    }
+    assert detail(results, "forward modes") == (
+        "The trainer has no `forward`, which only a recipe with initial weights needs."
+    )
+
+
+def test_a_trainer_with_initial_weights_of_its_recipe_needs_a_forward():
+    (failed,) = check(BROKEN["HasNoForward"][0], only={"contract"})
+    assert failed.detail == "The method `forward` is missing."
 
 
 def test_a_refused_dtype_is_skipped_not_failed():

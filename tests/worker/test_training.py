@@ -1,5 +1,6 @@
 """Training in a worker: the libraries' global generators, and what a trainer may return."""
 
+import builtins
 import json
 import os
 
@@ -8,6 +9,7 @@ import pytest
 
 from bench import KILLS_ONCE, same_bits
 from gan_bench.results.layout import RunFolder
+from gan_bench.worker.training import failure_kind
 
 SHORT = ("--steps", "12", "--samples", "64", "--metrics", "fid", "--keep-samples")
 
@@ -224,8 +226,37 @@ def test_what_is_no_array_is_one_sentence_that_says_numpy(bench, plugin, method,
     assert bench("run", plugin("wraps", body), *SHORT).code == 1
     reason = bench.records()["wraps"]["reason"]
     assert reason.startswith(WHAT[method]), reason
-    assert f"{kind}, the contract says a NumPy array; convert it, from PyTorch with" in reason
+    assert f"{kind}, the contract says a NumPy array; convert it with numpy.asarray; " in reason
     assert reason.count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("OutOfMemoryError", "Tried to allocate 20.00 GiB"),
+        ("ResourceExhaustedError", "{{function_node}} tensor with shape[8]"),
+        ("XlaRuntimeError", "RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes."),
+        ("RuntimeError", "CUDA out of memory. Tried to allocate 20.00 GiB"),
+        ("RuntimeError", "CUDA error: out of memory"),
+        ("InternalError", "failed call to cuInit: CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+        ("RuntimeError", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+        ("RuntimeError", "MPS backend out of memory (MPS allocated: 1.00 GB)"),
+        ("RuntimeError", "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        ("RuntimeError", "[enforce fail] DefaultCPUAllocator: not enough memory: you tried to"),
+        ("RuntimeError", "std::bad_alloc"),
+        ("Error", "HIP out of memory. Tried to allocate"),
+        ("MemoryError", ""),
+        ("OSError", "[Errno 12] Cannot allocate memory"),
+    ],
+)
+def test_a_lack_of_memory_is_known_in_any_framework(kind, text):
+    known = vars(builtins).get(kind) or type(kind, (Exception,), {})
+    assert failure_kind(known(text)) == "oom"
+
+
+def test_other_errors_are_no_lack_of_memory():
+    for text in ("in memory of", "the resource is used", "allocated twice", "memory format", ""):
+        assert failure_kind(RuntimeError(text)) == "error"
 
 
 def test_a_trainer_may_report_two_losses(bench, plugin):

@@ -107,7 +107,8 @@ def worker_environment(
     Raises
     ------
     UsageError
-        Two frameworks whose variables it would get set one to different values.
+        Two frameworks whose variables it would get set one to different values, or a framework's
+        function of its variables is wrong.
     """
     environment = process_environment(
         device=device,
@@ -125,9 +126,7 @@ def worker_environment(
         names = [name for name in known if missing(name, versions) is None]
     setters: dict[str, str] = {}
     for name in names:
-        variables = known[name].environment(
-            device=device, threads=threads, deterministic=deterministic
-        )
+        variables = _variables(name, device=device, threads=threads, deterministic=deterministic)
         for key, value in variables.items():
             first = setters.setdefault(key, name)
             if first != name and environment[key] != value:
@@ -139,6 +138,22 @@ def worker_environment(
                 )
             environment[key] = value
     return environment
+
+
+def _variables(name: str, **options: Any) -> dict[str, str]:
+    try:
+        variables: Any = frameworks()[name].environment(**options)
+    except Exception as error:  # noqa: BLE001 - it is another distribution's
+        problem = " ".join(f"raised {type(error).__name__}: {error}".split())
+    else:
+        if isinstance(variables, dict) and all(
+            isinstance(text, str) for item in variables.items() for text in item
+        ):
+            return variables
+        problem = f"returned {variables!r}, not texts by name"
+    raise UsageError(
+        f"The environment of the framework {name} {problem}; update what registers it."
+    )
 
 
 PRECISIONS: Final[Mapping[Precision, str]] = {

@@ -40,7 +40,7 @@ from gan_bench.trainer import (
 )
 from gan_bench.version import __version__
 
-_CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
+_CONTRACT = ("set_weights", "weights", "train", "sample", "save", "load")
 
 
 def load_module(implementation: Implementation) -> ModuleType:
@@ -173,7 +173,10 @@ _SINCE_VERSION_2 = (
     f"{CONTRACT_VERSION} here: since 2, knob is called hyperparameter, cross_entropy is in "
     f"losses.py of the same package, {IN_VERSION_2}; see CHANGELOG.md"
 )
-_NEWER = f"if the file is for a newer gan-bench, upgrade: {UPGRADE}; CHANGELOG.md has what changed"
+_ANOTHER = (
+    "the file was written for another version: CHANGELOG.md says what changed; if it is for a "
+    f"newer one, upgrade gan-bench: {UPGRADE}"
+)
 
 
 def other_version(error: BaseException) -> str | None:
@@ -187,7 +190,7 @@ def other_version(error: BaseException) -> str | None:
     )
     if name in _OF_VERSION_1:
         return f"{has_no}; {_SINCE_VERSION_2}"
-    return f"{has_no}; {did_you_mean(name, vars(sys.modules.get(module, sys)), _NEWER)}"
+    return f"{has_no}; {did_you_mean(name, vars(sys.modules.get(module, sys)), _ANOTHER)}"
 
 
 _NAME = "gan-bench"
@@ -269,7 +272,7 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
     if not hasattr(recipe, "name"):
         raise UsageError(f"{path}: {recipe.__name__}, the recipe of {name}, has no name.")
     if not isinstance(framework, str) or not framework:
-        raise UsageError(f"{path}: {name}.framework must be a string such as 'torch'.")
+        raise UsageError(f"{path}: {name}.framework must be a string, the framework's name.")
     return unnamed.model_copy(
         update={"framework": framework, "recipe": recipe.name, "attribute": name}
     )

@@ -25,7 +25,7 @@ from gan_bench.testing.trainer_pool import (
     weights_of,
 )
 from gan_bench.text import listed
-from gan_bench.trainer import NETWORKS, declared_losses, is_trained
+from gan_bench.trainer import declared_losses, is_trained
 
 
 def losses(pool: TrainerPool) -> None:
@@ -89,7 +89,7 @@ def _unchanged(pool: TrainerPool) -> list[str]:
 def _should_change(pool: TrainerPool, name: str) -> bool:
     """Return whether a tensor has an effect on training, or averages one that changes."""
     network, _, tensor = name.partition(".")
-    if network not in NETWORKS:
+    if network == pool.recipe.sampler != "generator":
         averaged = f"generator.{tensor}"
         return averaged in pool.reference and averaged not in _unchanged(pool)
     weights = weights_of(pool.with_weights())

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, perf_counter  # by name: a plugin may replace those of the module
@@ -37,14 +38,11 @@ from gan_bench.system.processes import peak_rss_mb
 from gan_bench.text import listed, many
 from gan_bench.trainer import Trainer, Unsupported, check_precision, recipe_of
 
-_OUT_OF_MEMORY = (
-    "can't allocate memory",
-    "CUDA out of memory",
-    "CUDA error: out of memory",
-    "CUDA_ERROR_OUT_OF_MEMORY",
-    "RESOURCE_EXHAUSTED",
-    "std::bad_alloc",
+_OUT_OF_MEMORY = re.compile(
+    r"out.?of.?memory|not enough memory|allocate memory|bad_alloc|alloc_failed|resource.?exhausted",
+    re.IGNORECASE,
 )
+"""What types and messages of errors say in any framework."""
 LONGEST_REASON = 2_000
 """Maximum length of a reason, in characters; the log has the whole exception."""
 
@@ -59,13 +57,10 @@ class Diverged(GanBenchError):
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception reports a lack of memory."""
-    name = type(error).__name__
-    text = str(error)
     return (
         isinstance(error, MemoryError)
         or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        or name in {"OutOfMemoryError", "ResourceExhaustedError"}
-        or any(words in text for words in _OUT_OF_MEMORY)
+        or _OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}") is not None
     )
 
 

@@ -73,6 +73,18 @@ class RealLabelsAreThoseOfTheFirstBatch(LabelledTrainer):
         return super().real_labels(self.first)
 
 
+@fails("real labels in order")
+class RealLabelsAreThoseOfTheNextImage(LabelledTrainer):
+    def real_labels(self, batch):
+        return np.roll(super().real_labels(batch), 1)
+
+
+@fails("real labels in order")
+class RealLabelsAreReversed(LabelledTrainer):
+    def real_labels(self, batch):
+        return super().real_labels(batch)[::-1]
+
+
 @fails("unused images")
 class CentresTheLabels(LabelledTrainer):
     def real_labels(self, batch):

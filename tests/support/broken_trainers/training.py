@@ -104,6 +104,7 @@ class Averaging(FakeTrainer):
 
     class AveragedRecipe(FakeRecipe):
         networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "average")
+        sampler: ClassVar[str] = "average"
 
         def shapes(self):
             own = super().shapes()
