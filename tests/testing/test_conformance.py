@@ -321,6 +321,19 @@ def test_a_trainer_that_initialises_itself_skips_checks_of_initial_weights():
     }
 
 
+def test_labels_in_order_are_not_looked_for_where_order_has_another_effect():
+    class WithDropout(LabelledTrainer):
+        class Dropping(LabelledTrainer.recipe_class):
+            def without_dropout(self):
+                return self
+
+        recipe_class: ClassVar[type[Recipe]] = Dropping
+
+    (result,) = check(WithDropout, only={"real labels in order"})
+    assert result.status == "skipped"
+    assert "Training depends on the order of a batch, whatever the labels" in result.detail
+
+
 class WithoutForward(FakeTrainer):
     """Initialises itself, and has all that a run needs."""
 

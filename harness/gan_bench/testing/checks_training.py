@@ -273,6 +273,41 @@ def every_real_label(pool: TrainerPool) -> None:
         )
 
 
+def real_labels_in_order(pool: TrainerPool) -> None:
+    """If the recipe is conditional, each real image is trained on with its own label."""
+    if not pool.recipe.conditional:
+        return
+    calm = pool.without_dropout
+    if calm is None or pool.inputs.classes < 2 or pool.recipe.batch_size < 3:
+        raise CheckSkipped("It needs float64, two classes and batches of three images.")
+    # With its label, an image may be anywhere in the batch.
+    alike = pool.labels.copy()
+    alike[: len(alike) // 2] = 0
+    alike[-1] = pool.inputs.classes - 1
+    if _moved(replace(calm, labels=alike)):
+        raise CheckSkipped(
+            "Training depends on the order of a batch, whatever the labels, for example by dropout "
+            "that the recipe's `without_dropout` does not turn off."
+        )
+    expect(
+        not _moved(calm),
+        "Training depends on the order of a batch, though not if its labels are alike: real images "
+        "get the labels of others.",
+    )
+
+
+def _moved(pool: TrainerPool) -> bool:
+    """Return whether other losses follow if all rows of each batch are in another order."""
+    size = pool.recipe.batch_size
+    losses = []
+    for order in (np.arange(size), generator(pool.seed, Stream.CONFORMANCE, 3).permutation(size)):
+        draws = {name: draw[:, :, order] for name, draw in pool.draws().items()}
+        trained = pool.fresh().train(pool.batches()[..., order], draws)
+        losses.append(list(pool.joined_losses(trained).values()))
+    first, second = map(np.array, losses)
+    return bool((np.abs(first - second) > 100 * _ROUNDING * np.maximum(1, np.abs(first))).any())
+
+
 def _weights_with(
     pool: TrainerPool, batches: NDArray[np.int64], labels: NDArray[np.int64]
 ) -> Observed:
@@ -311,4 +346,4 @@ def _different_image(pool: TrainerPool, index: int) -> int:
     return int(distances.argmax())
 
 
-INPUT_CHECKS = (every_draw, every_real_batch, every_real_label, unused_images)
+INPUT_CHECKS = (every_draw, every_real_batch, every_real_label, real_labels_in_order, unused_images)

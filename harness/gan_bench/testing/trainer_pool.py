@@ -140,7 +140,7 @@ class TrainerPool:
     ====================  =============================================  =========================
 
     ``reference`` is the state of ``first_run``'s trainer, recorded before anything else happens.
-    ``repeat``, ``small`` and ``double`` are pools with trainers of their own.
+    ``repeat``, ``small``, ``double`` and ``without_dropout`` are pools with trainers of their own.
     """
 
     trainer_class: type[Trainer]
@@ -274,19 +274,20 @@ class TrainerPool:
     @cached_property
     def double(self) -> "TrainerPool | None":
         """A pool with the recipe in float64, None if that cannot be trained."""
+        return attempt(lambda: self._like(self.recipe, dtype="float64"))
 
-        def made() -> TrainerPool:
-            pool = replace(self, recipe=revalidated(self.recipe, dtype="float64"))
-            pool.reference  # noqa: B018 - trains, and raises if it cannot
-            return pool
-
-        return attempt(made)
+    @cached_property
+    def without_dropout(self) -> "TrainerPool | None":
+        """A pool with the recipe in float64 and without dropout, None if it cannot be trained."""
+        return attempt(lambda: self._like(self.recipe.without_dropout(), dtype="float64"))
 
     def _short(self, **changes: object) -> "TrainerPool":
+        return replace(self, planned_steps=STEPS)._like(self.recipe.smaller(), **changes)
+
+    def _like(self, recipe: Recipe, **changes: object) -> "TrainerPool":
         _, height, width, channels = self.images.shape
-        smaller = self.recipe.smaller().for_images((height, width, channels))
-        recipe = revalidated(smaller, **changes)
-        pool = replace(self, recipe=recipe, planned_steps=STEPS)
+        other = revalidated(recipe.for_images((height, width, channels)), **changes)
+        pool = replace(self, recipe=other)
         pool.reference  # noqa: B018 - trains, and raises if it cannot
         return pool
 
