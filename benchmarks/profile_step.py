@@ -167,10 +167,11 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         flags = f"--xla_dump_hlo_as_text --xla_dump_to={folder}"
-        dump = {"XLA_FLAGS": flags} if registered()[options.name].framework == "jax" else {}
+        framework = registered()[options.name].framework
+        dump = {"XLA_FLAGS": flags} if framework == "jax" else {}
         done = subprocess.run(
             [sys.executable, __file__, *sys.argv[1:], "--child"],
-            env=worker_environment(device="cpu", threads=default_threads()) | dump,
+            env=worker_environment(framework, device="cpu", threads=default_threads()) | dump,
             stderr=subprocess.PIPE,  # the frameworks' remarks
             text=True,
             check=False,

@@ -6,9 +6,9 @@
 Each implementation is measured in a process of its own, with a run's environment. The trainer and
 the script (`plain_torch`, `plain_keras`, `plain_jax`) are warmed up and then take turns (A B, B A,
 A B, ...). A turn has as many steps as the slower one does in about ``--seconds``; other load on the
-machine affects both. A NumPy matrix product on the same threads probes the machine before each turn and
-after the last. The trainer's share of the machine's rate is the recipe's arithmetic, two operations
-for each multiply-add, divided by the mean of the probes before and after the turn.
+machine affects both. A NumPy matrix product on the same threads probes the machine before each turn
+and after the last. The trainer's share of the machine's rate is the recipe's arithmetic, two
+operations for each multiply-add, divided by the mean of the probes before and after the turn.
 
 The time from an imported framework to the end of the first step (building, tracing, compiling,
 uploading) is measured separately, in a fresh process each.
@@ -90,7 +90,7 @@ def turns(
     steps = 1
 
     def trained(trainer: Trainer = trainer) -> None:
-        # A script's time includes drawing its batches and noise, so the trainer's does, too.
+        # A script's time includes making its batches and noise, so the trainer's does, too.
         trainer.train(*feed(recipe, len(train.images), steps))
 
     functions: dict[str, Callable[[], object]] = {"trainer": trained}
@@ -162,7 +162,12 @@ def child(name: str, part: str, options: argparse.Namespace) -> dict | float:
             *(("--against", options.against) if options.against else ()),
             *("--rounds", str(options.rounds), "--seconds", str(options.seconds)),
         ],
-        env=worker_environment(device=options.device, threads=default_threads()),
+        env=worker_environment(
+            # No framework of this name: both need their variables.
+            "all" if options.against else registered()[name].framework,
+            device=options.device,
+            threads=default_threads(),
+        ),
         capture_output=True,
         text=True,
         check=True,

@@ -5,12 +5,12 @@ import pytest
 from gan_bench import load_results
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     [
         pytest.param("torch-dcgan", marks=pytest.mark.torch),
-        pytest.param("keras-dcgan", marks=[pytest.mark.keras, pytest.mark.long]),
+        pytest.param("keras-dcgan", marks=pytest.mark.keras),
     ],
 )
 def test_dcgan_learns(bench, name):

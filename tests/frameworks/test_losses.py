@@ -283,10 +283,10 @@ def test_convolutions_train_alike_with_penalties(name):
     same(trained(penalised.in_keras()[name]), trained(penalised.in_torch()[name]))
 
 
+@pytest.mark.long
 @pytest.mark.torch
 @pytest.mark.jax
 @pytest.mark.process
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wasserstein", "relativistic"])
 def test_convolutions_of_jax_train_alike_with_penalties(name):
     pytest.importorskip("torch")

@@ -34,7 +34,7 @@ def follow(bench):
     return said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.torch
 def test_the_implementation_in_ten_minutes_verifies_and_runs(bench):
     said = follow(bench)

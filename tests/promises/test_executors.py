@@ -47,6 +47,7 @@ def _wait(true, seconds=60):
         time.sleep(0.2)
 
 
+@pytest.mark.long
 def test_the_same_records_as_here(background, plugin):
     what = (plugin("one"), plugin("two"), "--steps", "8", *QUICK, "--keep-samples")
     done = background("run", *what, "--executor", "background")
@@ -98,8 +99,8 @@ def test_runs_of_an_unreadable_launch_get_no_second_job(background, plugin):
     arguments = (*what, "--executor", "background", "--detach")
     assert background("run", *arguments).code == 0
     _wait(lambda: _rows(background)[0]["status"] == "running")
-    (launch,) = background.folder.glob("results/local/jobs/*/launch.json")
-    launch.write_text("{}")
+    (submission,) = background.folder.glob("results/local/jobs/*/launch.json")
+    submission.write_text("{}")
     again = background("run", *arguments)
     assert again.code == 2
     assert "launch.json is not readable" in again.err

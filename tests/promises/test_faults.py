@@ -103,6 +103,7 @@ def test_each_fault_has_its_status_and_the_plan_goes_on(bench, plugin):
     assert f"1 of {len(FAULTS) + 1} runs succeeded" in done.out
 
 
+@pytest.mark.long
 def test_a_hang_ends_at_the_time_limit_also_when_it_ignores_sigterm(bench, plugin):
     hang = plugin(
         "hangs",

@@ -86,7 +86,7 @@ IDLE = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_whose_heartbeat_goes_on_but_whose_training_does_not_is_ended(bench, plugin):
     started = [start_apart(bench, plugin(*named), "--silence", "5") for named in IDLE.items()]
     for name, (apart, process) in zip(IDLE, started, strict=True):
@@ -127,6 +127,7 @@ def test_a_long_chunk_is_not_a_hang(bench, plugin, where):
     assert bench("run", plugin("slow", body), *SHORT, "--silence", "5").code == 0
 
 
+@pytest.mark.long
 def test_at_the_time_limit_the_log_has_the_stacks_too(bench, plugin):
     assert bench("run", plugin("hangs", WAITS), *SHORT, "--timeout", "4").code == 1
     assert bench.records()["hangs"]["status"] == "timeout"
@@ -134,6 +135,7 @@ def test_at_the_time_limit_the_log_has_the_stacks_too(bench, plugin):
     assert "in train" in (folder / "worker.log").read_text()
 
 
+@pytest.mark.long
 def test_the_next_command_ends_a_worker_that_holds_the_gil(bench, plugin):
     target = plugin("hangs", HOLDS_THE_LOCK)
     process = bench.start("run", target, *SHORT)

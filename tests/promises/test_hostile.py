@@ -113,6 +113,7 @@ FAILS = {
 }
 
 
+@pytest.mark.long
 def test_a_misbehaving_trainer_gives_the_bits_of_a_well_behaved_one(bench, plugin):
     targets = [plugin(name, body) for name, body in STILL_OK.items()]
     done = bench("run", plugin("polite"), *targets, *SHORT, "--keep-samples")
@@ -162,7 +163,7 @@ def test_a_trainer_may_truncate_its_journal(bench, plugin):
     ("signum", "times"),
     [
         (signal.SIGINT, 1),
-        (signal.SIGTERM, 2),
+        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.long),
         pytest.param(signal.SIGINT, 2, marks=pytest.mark.long),
         pytest.param(signal.SIGTERM, 1, marks=pytest.mark.long),
     ],

@@ -30,10 +30,8 @@ def train(self, batches, draws):
 """Without it a chunk takes milliseconds, and no kill would happen during training."""
 
 
-@pytest.mark.parametrize(
-    "round_",
-    [0, *(pytest.param(i, marks=pytest.mark.long) for i in range(1, -(-KILLS // EACH)))],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("round_", range(-(-KILLS // EACH)))
 def test_a_run_that_is_killed_repeatedly_gives_the_bits_of_an_undisturbed_one(
     bench, plugin, round_
 ):

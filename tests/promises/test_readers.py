@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 MANY = ("--steps", "600", "--evaluations", "6", "--samples", "150", "--seeds", "2")
 SLOW = """
 def train(self, batches, draws):
@@ -34,6 +36,7 @@ def test_status_show_export_and_report_read_while_a_run_writes(bench, plugin):
     assert seen & {"running", "pending"} and "ok" in seen
 
 
+@pytest.mark.long
 def test_a_second_run_on_the_same_results_waits_or_is_refused(bench, plugin):
     target = plugin("gan", SLOW)
     process = bench.start("run", target, *MANY, "--device", "cpu")

@@ -51,7 +51,7 @@ def run(bench, trained):
     return "gan-"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.torch
 def test_the_first_images_of_a_torch_run_are_its_final_snapshot_to_the_bit(bench):
     small = ("--steps", "3", "--set", "torch-dcgan.batch_size=16", "--samples", "70")

@@ -146,6 +146,7 @@ def test_the_fid_is_pytorch_fids_on_the_same_files(bench, tmp_path, state_dict):
     assert "FID with Inception from 40 images is mostly bias" in result["warnings"][0]
 
 
+@pytest.mark.long
 def test_a_state_dict_and_safetensors_of_the_same_weights_make_the_same_file(
     tmp_path, state_dict, tensors, monkeypatch, inception
 ):
@@ -217,6 +218,7 @@ def test_bad_weights_are_one_sentence_and_nothing_is_kept(
     assert not Path("/tmp/gan-bench-was-here").exists()
 
 
+@pytest.mark.long
 def test_a_damaged_export_is_made_again(tmp_path, monkeypatch, packaged, inception):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     said = []
@@ -274,6 +276,7 @@ def test_the_graph_needs_nothing_beyond_the_oldest_runtime(tensors):
     assert len(list(convolutions())) == 94
 
 
+@pytest.mark.long
 def test_a_run_scored_with_inception_says_in_the_report_how_few_images_that_is(bench, plugin):
     write_pngs(bench.folder / "digits", digits(60))
     done = bench(

@@ -162,7 +162,7 @@ def test_what_cannot_be_trained_on_is_one_sentence(bench, dataset, said):
     assert done.err.count("\n") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.torch
 def test_padded_digits_have_a_lenet_of_their_own_and_scores_apart(bench, plugin, tmp_path):
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}

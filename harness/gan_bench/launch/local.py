@@ -8,9 +8,9 @@ from functools import partial
 from types import FrameType
 from typing import Protocol
 
-from gan_bench.launch.run_one import Options, RunResult, action, run_one
+from gan_bench.launch.run_one import Options, RunResult, action, run_one, score_one
 from gan_bench.launch.supervisor import ENDING_SIGNALS
-from gan_bench.plan import Plan, RunSpec
+from gan_bench.plan import Plan, RunSpec, device_kind
 from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder
@@ -136,6 +136,8 @@ def execute(
 ) -> Sequence[RunResult]:
     """Run all unfinished runs; return the result of every run in the plan's order.
 
+    With ``options.score`` as "later", a GPU is free for others while the runs are scored.
+
     Raises
     ------
     UsageError
@@ -145,12 +147,11 @@ def execute(
     Interrupted
         SIGINT, SIGTERM or SIGHUP arrived; the same plan continues the unfinished runs.
     """
-    done = []
-    with (
-        interruptible(),
-        writing(results.path),
-        device_lock(plan.runs[0].device, options.command, wait=wait),
-    ):
+    done: list[RunResult] = []
+    reuses: list[bool] = []
+    device = plan.runs[0].device
+    with interruptible(), writing(results.path), contextlib.ExitStack() as held:
+        held.enter_context(device_lock(device, options.command, wait=wait))
         # Fails for an unreadable record before anything has changed.
         for spec in plan.runs:
             action(results.run(spec.run_id), options)
@@ -161,6 +162,14 @@ def execute(
             result = run_one(results, spec, options, partial(observer.event, index, spec))
             observer.run_finished(index, spec, result, reused)
             done.append(result)
+            reuses.append(reused)
             if result.interrupt is not None:
                 raise Interrupted(result.interrupt)
+        if options.score == "later":
+            if device_kind(device) != "cpu":  # which scoring uses, too
+                held.close()
+            for index, spec in enumerate(plan.runs):
+                if done[index].scoring_problem is not None:
+                    done[index] = score_one(results, spec, options)
+                    observer.run_finished(index, spec, done[index], reuses[index])
     return done

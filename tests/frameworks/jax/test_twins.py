@@ -12,7 +12,13 @@ from gan_bench.plugins.registry import registered
 
 pytestmark = [pytest.mark.jax, pytest.mark.torch]
 
-RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
+RECIPES = [
+    *("dcgan", "upsampling-sgd"),
+    *(
+        pytest.param(name, marks=pytest.mark.long)
+        for name in ("dcgan-3g", "baseline", "enhanced", "decay")
+    ),
+]
 STEPS = 3
 
 

@@ -420,6 +420,34 @@ def test_a_plugin_with_any_layers_keeps_the_contract():
     assert [result for result in results if result.status == "failed"] == []
 
 
+def test_a_bias_before_a_normalisation_does_not_have_to_learn():
+    class Biased(Small):
+        recipe_class = OwnStart
+
+        def build_networks(self):
+            super().build_networks()
+            hidden = nn.Linear(self.recipe.latent_size, 8), nn.BatchNorm1d(8), nn.LeakyReLU()
+            pixels = nn.Linear(8, 784), nn.Tanh(), nn.Unflatten(1, (1, 28, 28))
+            self.generator = nn.Sequential(*hidden, *pixels)
+
+    class Forgets(Biased):
+        forgotten = "1.bias"
+
+        def build_optimisers(self):
+            super().build_optimisers()
+            known = [p for n, p in self.generator.named_parameters() if n != self.forgotten]
+            self.generator_optimiser = torch.optim.SGD(known, lr=0.05)
+
+    class ForgetsThatBias(Forgets):
+        forgotten = "0.bias"
+
+    (forgets,) = check_trainer(Forgets, only={"everything learns"})
+    assert forgets.detail == "4 steps of training do not change generator.1.beta."
+    for sound in (Biased, ForgetsThatBias):
+        (result,) = check_trainer(sound, only={"everything learns"})
+        assert (result.status, sound.__name__) == ("passed", sound.__name__)
+
+
 @pytest.mark.parametrize("held", [16, 5056])
 def test_a_checkpoint_of_another_kind_of_device_is_loaded(tmp_path, held):
     # A generator's state has 16 bytes on a GPU and 5,056 on a CPU.
@@ -446,7 +474,7 @@ def kept():
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32, 2**64 - 1])
-def test_a_seed_determines_pytorchs_draws_and_a_state_goes_on(seed, kept):
+def test_a_seed_determines_pytorchs_numbers_and_a_state_goes_on(seed, kept):
     def sums():
         layer = torch.nn.Linear(3, 4)  # a default initialiser
         shuffled = torch.utils.data.DataLoader(list(range(50)), batch_size=50, shuffle=True)
