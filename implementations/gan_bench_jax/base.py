@@ -36,7 +36,8 @@ from gan_bench_jax.names import canonical, in_layout
 jax.config.update("jax_enable_x64", True)
 
 # Steps and samples are made in arrays of one size, the last padded: one executable serves any
-# number of them, and kernels of other sizes round otherwise. A run trains at most 50 steps at once.
+# number of them, and kernels of other sizes round otherwise. A run's longest chunks are of 50 steps
+# on a CPU, and of 250 on a GPU.
 _STEPS = 50
 _SAMPLE_BATCH = 128
 
