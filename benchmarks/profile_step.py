@@ -30,7 +30,7 @@ from gan_bench.system.devices import default_threads
 KINDS = (
     ("convolutions", re.compile(r"conv", re.I)),
     ("matrix products", re.compile(r"matmul|addmm|::mm$|dot_general", re.I)),
-    ("random numbers", re.compile(r"random", re.I)),
+    ("random numbers", re.compile(r"random|rng", re.I)),
     ("optimisers", re.compile(r"adam|sgd|momentum", re.I)),
 )
 """Everything else is elementwise or a reduction: batch normalisation, activations, losses."""

@@ -475,7 +475,8 @@ def _widens(operation: Any) -> bool:
 def _line(operation: Any) -> str:
     """Return the line of an author's file from which an operation is."""
     libraries = [Path(module.__file__).parent for module in (jax, flax, optax)]
-    for frame in operation.source_info.traceback.frames:
+    traceback = operation.source_info.traceback
+    for frame in traceback.frames if traceback else ():
         path = Path(frame.file_name)
         if not any(path.is_relative_to(library) for library in libraries):
             return f"in line {frame.line_num} of {path.name}"
