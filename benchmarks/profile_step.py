@@ -89,7 +89,7 @@ def jax_operations(work: Callable[[], object], apart: bool) -> Times:
         for thread in plane.lines:
             for event in thread.events:
                 name = dict(event.stats).get("hlo_op", "while")
-                if not name.startswith("while"):  # it calls operations
+                if not name.startswith(("while", "call")):  # these call operations
                     purpose = purposes.get(name, "").rpartition("/")[2]
                     key = f"{name} {purpose}" if apart else purpose or re.sub(r"[.\d]+$", "", name)
                     seconds[key] += event.duration_ns / 1e9
