@@ -84,7 +84,7 @@ def turns(name: str, rounds: int, turn_s: float, device: str) -> dict[str, objec
     steps = 1
 
     def trained() -> None:
-        # A script's time includes drawing its batches and noise, so the trainer's does, too.
+        # A script's time includes making its batches and noise, so the trainer's does, too.
         trainer.train(*feed(recipe, len(train.images), steps))
 
     functions = {"trainer": trained, "script": lambda: plain.train(steps)}

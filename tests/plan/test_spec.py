@@ -153,17 +153,17 @@ def test_doctor_says_what_is_wrong_with_a_specification(tmp_path):
 
 
 def test_a_damaged_task_of_a_submission_is_one_sentence(tmp_path):
-    launch = SubmissionFolder(tmp_path / "launch")
+    folder = SubmissionFolder(tmp_path / "submission")
     submission = Submission(
         id="1", engine="e", created_at="now", plan_id="p", options=Options("c"), retries=2
     )
-    (place,) = launch.create(submission, [run_spec()])
-    assert launch.spec(place) == run_spec() and launch.read() == submission
+    (place,) = folder.create(submission, [run_spec()])
+    assert folder.spec(place) == run_spec() and folder.read() == submission
     with pytest.raises(GanBenchError, match=r"tasks\.jsonl has no task at byte 7\."):
-        launch.spec(place + 7)
-    (launch.path / "launch.json").write_text("{")
+        folder.spec(place + 7)
+    (folder.path / "launch.json").write_text("{")
     with pytest.raises(UnreadableFile, match=r"The submission .*launch\.json is not readable"):
-        launch.read()
+        folder.read()
 
 
 @pytest.mark.parametrize("losses", [["step"], ["a", "a"], [], ["d_real"], ["a b"], ["a", 1], "ab"])

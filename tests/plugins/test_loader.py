@@ -322,16 +322,16 @@ def test_a_framework_is_seeded_when_the_plugin_imports_it(write, framework, impo
 
 
 @pytest.mark.process
-def test_a_drawn_default_of_a_recipe_is_the_same_in_every_plan(write):
+def test_a_random_default_of_a_recipe_is_the_same_in_every_plan(write):
     text = """
 import random
 from gan_bench.testing import FakeTrainer
 from gan_bench.testing.fake import FakeRecipe
-DRAWN = random.random()
-class Drawn(FakeRecipe):
-    rate: float = DRAWN
+RANDOM = random.random()
+class Random(FakeRecipe):
+    rate: float = RANDOM
 class Gan(FakeTrainer):
-    recipe_class = Drawn
+    recipe_class = Random
 """
     path = str(write({"gan.py": text}) / "gan.py")
     first, second = (describe(path, {}, MNIST).recipe_values["rate"] for _ in range(2))

@@ -14,7 +14,7 @@ class LabelledRecipe(FakeRecipe):
     conditional: ClassVar[bool] = True
 
     def draws(self):
-        count = self.draws_per_step
+        count = self.latent_batches_per_step
         return super().draws() | {
             "mix": Draw((), count, "uniform01"),
             "labels": Draw((), count, "classes"),

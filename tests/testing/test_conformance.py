@@ -130,7 +130,10 @@ def test_faults_are_found_in_float32_too(name):
 
 def test_what_a_recipe_declares_is_named_where_it_fails():
     said = {
-        "ADeclaredDrawIsNeverUsed": ("every draw", "Other mix in the last row of draw 0 of step 3"),
+        "ADeclaredDrawIsNeverUsed": (
+            "every draw",
+            "Other mix in the last row of batch 0 of step 3",
+        ),
         "LossesAreNaN": ("losses", "discriminator is not finite: [nan nan nan nan]."),
         "LossesAreColumns": ("losses", "generator has shape (4, 1) after 4 steps, not (4,)."),
         "ADeclaredLossIsNeverReturned": ("losses", "did not return the loss penalty, which the "),

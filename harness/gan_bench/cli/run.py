@@ -1,5 +1,6 @@
 """``gan-bench run``."""
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,8 +37,8 @@ _FEWEST_HEARTBEATS = 2.5
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Data set, budget and seeds: quick (default without a GPU), standard (default with one), "
-    "paper or ci; see docs/measuring.md.",
+    help="Data set, budget and seeds: quick (default without a GPU), standard, gpu (default with "
+    "one), paper or ci; see docs/measuring.md.",
 )
 @path_option("--plan", "plan_file", help="Plan file (TOML); options override it.")
 @click.option(
@@ -66,7 +67,8 @@ _FEWEST_HEARTBEATS = 2.5
 @click.option("--timeout", type=POSITIVE, help="Stop a run after this many seconds.")
 @click.option(
     "--silence",
-    type=POSITIVE,
+    type=float,
+    metavar="NUMBER",
     help="Kill a run without a heartbeat or progress for this many seconds (default 300, at least "
     "5).",
 )
@@ -80,6 +82,11 @@ _FEWEST_HEARTBEATS = 2.5
 @click.option("--force", is_flag=True, help="Start all runs over, including those that succeeded.")
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
 @click.option(
+    "--precision",
+    type=click.Choice(["ieee", "tf32", "bf16"]),
+    help="Arithmetic of float32 products: ieee (default), or faster ones of GPUs.",
+)
+@click.option(
     "--on-divergence",
     type=click.Choice(["stop", "continue"]),
     help="What to do when a loss is not finite (default: stop).",
@@ -90,8 +97,9 @@ _FEWEST_HEARTBEATS = 2.5
     help="Keep all snapshots; by default only the last one is kept after scoring.",
 )
 @scoring_options(
-    "The first one scores all evaluation points; the others score the final samples and compute "
-    "the FID of the untrained generator. "
+    "The first computes the FID of all evaluation points and all --metrics of the final samples; "
+    "the others compute all --metrics (except modes) of the final samples and the FID of the "
+    "untrained generator."
 )
 @click.option(
     "--score",
@@ -158,10 +166,10 @@ def run(
     from gan_bench.results.layout import open_results
 
     fewest = _FEWEST_HEARTBEATS * HEARTBEAT_S
-    if silence is not None and silence < fewest:
+    if silence is not None and not fewest <= silence < math.inf:
         raise UsageError(
-            f"--silence must be at least {fewest:g}, because a worker sends a heartbeat every "
-            f"{HEARTBEAT_S:g} seconds; it is {silence}."
+            f"--silence must be a finite number of at least {fewest:g}, because a worker sends a "
+            f"heartbeat every {HEARTBEAT_S:g} seconds; it is {silence:g}."
         )
     scoring = options.scoring(features, metrics, weights, no_cache)
     request = _request(plan_file, plan_options)

@@ -1,4 +1,4 @@
-"""One planned run from launch to score; every executor calls `run_one`."""
+"""One planned run from the start of its worker to its scores; every executor calls `run_one`."""
 
 import shutil
 import tempfile
@@ -28,7 +28,7 @@ Action = Literal["reuse", "run"]
 
 @dataclass(frozen=True)
 class Options:
-    """How runs are launched; none of these options changes a run's results."""
+    """How runs are started; none of these options changes a run's results."""
 
     command: str
     timeout_s: float | None = None
@@ -92,6 +92,7 @@ def obstacle_of(spec: RunSpec) -> tuple[Status, str] | None:
             device=spec.device,
             threads=spec.threads,
             deterministic=spec.deterministic,
+            precision=spec.precision,
         )
     except UsageError as conflict:
         return "missing", str(conflict).rstrip(".")
@@ -111,7 +112,7 @@ def start_over(results: ResultsFolder, folder: RunFolder) -> None:
 def _train(
     results: ResultsFolder, spec: RunSpec, options: Options, on_event: Callable[[Event], None]
 ) -> tuple[Record, int | None]:
-    """Launch the worker, unless it cannot run; write the record.
+    """Start the worker, unless it cannot run; write the record.
 
     Raises
     ------
@@ -170,7 +171,7 @@ def run_one(
     options: Options,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> RunResult:
-    """Launch, record and score one run; reuse its record if possible (see `action`).
+    """Train, record and score one run; reuse its record if possible (see `action`).
 
     Raises
     ------

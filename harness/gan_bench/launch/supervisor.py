@@ -172,6 +172,7 @@ def launch(
                 device=spec.device,
                 threads=spec.threads,
                 deterministic=spec.deterministic,
+                precision=spec.precision,
                 run=folder.path,
                 silence_s=silence_s,
             ),

@@ -59,7 +59,7 @@ class Description(RecipeFacts):
     needs_labels: bool = False
     """Whether the recipe is conditional or draws classes."""
     paired: bool = True
-    """Whether the recipe has initial weights, so that runs of its implementations are paired."""
+    """Whether the recipe has initial weights; without them, runs are not paired."""
 
     @property
     def recipe_values(self) -> dict[str, Any]:

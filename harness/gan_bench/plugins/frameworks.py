@@ -15,7 +15,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from gan_bench.errors import UsageError
 from gan_bench.plugins.registry import Implementation
 from gan_bench.system.child import ChildDied, ask, reply
 from gan_bench.system.processes import process_environment
-from gan_bench.trainer import Framework, GlobalGenerators
+from gan_bench.trainer import Framework, GlobalGenerators, Precision
 from gan_bench.version import __version__
 
 _THIS_MODULE = "gan_bench.plugins.frameworks"
@@ -88,6 +88,7 @@ def worker_environment(
     device: str,
     threads: int,
     deterministic: bool = False,
+    precision: Precision = "ieee",
     run: Path | None = None,
     silence_s: float | None = None,
 ) -> dict[str, str]:
@@ -100,7 +101,7 @@ def worker_environment(
         worker gets those of all frameworks that are installed: it may use any of them.
     python
         The worker's interpreter (None: this one).
-    device, threads, deterministic, run, silence_s
+    device, threads, deterministic, precision, run, silence_s
         See `gan_bench.system.processes.process_environment`.
 
     Raises
@@ -110,7 +111,12 @@ def worker_environment(
         function of its variables is wrong.
     """
     environment = process_environment(
-        device=device, threads=threads, deterministic=deterministic, run=run, silence_s=silence_s
+        device=device,
+        threads=threads,
+        deterministic=deterministic,
+        precision=precision,
+        run=run,
+        silence_s=silence_s,
     )
     known = frameworks()
     if framework in known:
@@ -150,8 +156,14 @@ def _variables(name: str, **options: Any) -> dict[str, str]:
     )
 
 
+PRECISIONS: Final[Mapping[Precision, str]] = {
+    "ieee": "the dtype's own: TF32 is off in every framework",
+    "tf32": "TF32 in products and convolutions of float32",
+    "bf16": "bfloat16 in products and convolutions of float32, with sums in float32",
+}
+"""What the convention "matmul precision" says of each."""
 PINNED = {
-    "matmul precision": "the dtype's own: TF32 is off in every framework",
+    "matmul precision": PRECISIONS["ieee"],
     "GPU memory": "grows on demand",
     "threads": "as many for every framework",
 }

@@ -215,7 +215,7 @@ def load_seeded(implementation: Implementation, seed: int) -> type:
     UsageError
         See `load_trainer`.
     """
-    with seeded(seed):  # a module may draw when it is imported
+    with seeded(seed):  # a module may use random numbers when it is imported
         trainer = load_trainer(implementation)
     known = frameworks().get(implementation.framework)
     if known is not None and known.module:
@@ -328,7 +328,7 @@ def _no_package(error: BaseException, target: str) -> str:
 def _describe(request: bytes) -> dict[str, Any]:
     question = json.loads(request)
     try:
-        with seeded(0):  # a recipe's default may be drawn: then it is the same in every plan
+        with seeded(0):  # a recipe's default may be random: then it is the same in every plan
             shape = question["shape"] and tuple(question["shape"])
             description = describe_here(question["target"], question["values"], shape)
     except UsageError:

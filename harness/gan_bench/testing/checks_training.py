@@ -231,18 +231,18 @@ CHECKPOINT_CHECKS = (
 
 
 def every_draw(pool: TrainerPool) -> None:
-    """Training uses every draw of a step that the recipe declares, including the last row."""
+    """Training uses every draw that the recipe declares, including the last row of each batch."""
     for name, declared in pool.recipe.draws().items():
         if declared.distribution == "classes" and pool.inputs.classes < 2:
             continue  # there is no other class
-        for draw in range(declared.count):
+        for batch in range(declared.count):
             draws = pool.draws()
-            draws[name][-1, draw, -1] = _other(pool, name, declared, draws[name][-1, draw, -1])
+            draws[name][-1, batch, -1] = _other(pool, name, declared, draws[name][-1, batch, -1])
             _expect_effect(
                 pool,
                 pool.batches(),
                 draws,
-                f"Other {name} in the last row of draw {draw} of step {STEPS - 1} change no "
+                f"Other {name} in the last row of batch {batch} of step {STEPS - 1} change no "
                 "weight.",
             )
 

@@ -57,7 +57,7 @@ class OwnGenerators:
     """A trainer with global generators of its own, as it has in the process of a run."""
 
     _GO_ON = frozenset({"set_weights", "train", "load"})
-    """The methods whose draws the next one goes on from."""
+    """The methods after which the global generators keep their state for the next call."""
 
     def __init__(self, build: Callable[[], Trainer], seed: int) -> None:
         with seeded(seed):
@@ -82,7 +82,7 @@ class OwnGenerators:
 
 @contextmanager
 def other_generators(trainer: Trainer, seed: int) -> Iterator[None]:
-    """Let a trainer draw other numbers from the global generators, for a while."""
+    """Give a trainer other numbers from the global generators, in this context."""
     own = cast(OwnGenerators, trainer)
     kept = own.generators
     with seeded(seed):
@@ -189,22 +189,22 @@ class TrainerPool:
         return None if weights is None else copies(weights)
 
     def batches(self, steps: int = STEPS) -> NDArray[np.int64]:
-        """Draw indices (steps, p, batch_size) into the first half of the images."""
+        """Return random indices (steps, p, batch_size) into the first half of the images."""
         shape = (steps, self.recipe.real_batches_per_step, self.recipe.batch_size)
         numbers = generator(self.seed, Stream.CONFORMANCE, 1)
         return numbers.integers(0, max(1, len(self.images) // 2), shape, dtype=np.int64)
 
     @cached_property
     def inputs(self) -> Inputs:
-        """What the harness draws for the recipe."""
+        """The batches and draws of the recipe, as the harness makes them."""
         return Inputs(self.recipe, self.seed, self.images, self.labels)
 
     def draws(self, steps: int = STEPS) -> Observed:
-        """Draw what the recipe declares, for training."""
+        """Return the draws that the recipe declares, for training."""
         return self.inputs.draws(0, steps)
 
     def evaluation_latents(self, count: int = SAMPLES) -> NDArray[np.float32]:
-        """Draw latents (count, z) for sampling."""
+        """Return random latents (count, z) for sampling."""
         return self.inputs.evaluation_latents(count)
 
     def sample(self, trainer: Trainer, count: int = SAMPLES) -> NDArray[np.uint8]:

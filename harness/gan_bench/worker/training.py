@@ -36,7 +36,7 @@ from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb
 from gan_bench.text import listed, many
-from gan_bench.trainer import Trainer, Unsupported, recipe_of
+from gan_bench.trainer import Trainer, Unsupported, check_precision, recipe_of
 
 _OUT_OF_MEMORY = re.compile(
     r"out.?of.?memory|not enough memory|allocate memory|bad_alloc|alloc_failed|resource.?exhausted",
@@ -115,6 +115,7 @@ def build(
     recipe = recipe_of(trainer_class).model_validate(spec.recipe_values)
     recipe = recipe.for_images(train.image_shape)
     steps, seed = spec.steps, spec.seed
+    check_precision(trainer_class)
     with seeded(seed):
         trainer: Trainer = trainer_class(
             recipe, train.images, train.labels, device=device, planned_steps=steps, seed=seed
@@ -268,7 +269,7 @@ class Training:
         ) from error
 
     def chunk(self) -> None:
-        """Train one chunk; measure its time, excluding the drawing of batches and bookkeeping."""
+        """Train one chunk; measure its time, without making batches and draws or bookkeeping."""
         rows, draws = self._drawn.result() if self._drawn else self._draw(self.step)
         steps = len(rows)
         if self._drawer is not None and self.step + steps < self.spec.steps:

@@ -532,7 +532,7 @@ def kept():
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32, 2**64 - 1])
-def test_a_seed_determines_pytorchs_draws_and_a_state_goes_on(seed, kept):
+def test_a_seed_determines_pytorchs_numbers_and_a_state_goes_on(seed, kept):
     def sums():
         layer = torch.nn.Linear(3, 4)  # a default initialiser
         shuffled = torch.utils.data.DataLoader(list(range(50)), batch_size=50, shuffle=True)

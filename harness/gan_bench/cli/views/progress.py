@@ -74,7 +74,7 @@ class PlainProgress:
 
 
 class LiveProgress:
-    """A progress bar for the plan and a line for the current run, redrawn twice a second."""
+    """A progress bar for the plan and a line for the current run, updated twice a second."""
 
     def __init__(self, console: Console, runs: int) -> None:
         self.console = console
