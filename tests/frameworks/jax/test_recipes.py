@@ -115,7 +115,7 @@ def test_one_executable_serves_chunks_of_any_length_and_equal_trainers():
 
 
 def test_the_longest_chunk_of_a_run_is_not_padded():
-    assert base._STEPS == LONGEST_CHUNK_STEPS
+    assert base._STEPS == LONGEST_CHUNK_STEPS["cpu"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
