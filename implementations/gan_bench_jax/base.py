@@ -24,8 +24,10 @@ from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
+    Precision,
     Unsupported,
     Weights,
+    asked_precision,
     check_labels,
     declared_losses,
 )
@@ -65,6 +67,7 @@ class JaxTrainer(ABC):
     """In place of a recipe; see `gan_bench.trainer.Trainer`."""
     recipe: Any
     contract_version: ClassVar[int] = CONTRACT_VERSION
+    precisions: ClassVar[tuple[Precision, ...]] = ("ieee", "tf32")
     own_tensors: ClassVar[Mapping[str, str]] = {}
     """See `gan_bench.trainer.Trainer`; by the attribute of the layer that has the variable."""
 
@@ -92,6 +95,7 @@ class JaxTrainer(ABC):
         self.seed = seed
         self.classes = int(labels.max()) + 1
         self.device = _device(device)
+        _set_precision(device, recipe.dtype)
         with jax.default_device(self.device):
             # Of JAX's generators the one that compiles in a fraction of the others' time.
             self.random = nnx.Rngs(jax.random.key(seed, impl="rbg"))
@@ -509,6 +513,19 @@ def _plain(leaf: Array) -> NDArray[np.generic]:
 
 def _is_key(leaf: Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _set_precision(device: str, dtype: str) -> None:
+    """Let JAX compute in the precision that the run asks for; executables depend on it."""
+    asked = asked_precision()
+    if asked == "tf32" and (device == "cpu" or dtype != "float32"):
+        raise Unsupported(
+            f"the precision tf32 is of float32 on NVIDIA's GPUs, and this run is of {dtype} on "
+            f"{device}"
+        )
+    jax.config.update(
+        "jax_default_matmul_precision", "tensorfloat32" if asked == "tf32" else "highest"
+    )
 
 
 def _device(name: str) -> jax.Device:
