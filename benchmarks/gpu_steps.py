@@ -6,7 +6,8 @@
 PyTorch and JAX are measured in each precision that they support, in processes with a run's
 environment; PARTS has them, the most valuable first. FOLDER gets one JSON file for each part,
 written again after each row, so a process that is killed leaves the rows before. A part may take
-half of the time that is left, the last one all of it. ``--table`` prints the rows of all files.
+half of the time that is left, the last one all of it. ``--table`` prints the rows of all files,
+``--rate NAME`` the images/s of an implementation in ieee.
 
 A row is the median of at least three chunks of 50 steps, each of which ends with a copy of the
 losses to the host: the GPU is idle then. ``first_chunk_s`` is the chunk before them, in which
@@ -345,10 +346,24 @@ COLUMNS = (
 )
 
 
+def measured(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of all files, in the order of the parts."""
+    paths = [path for name in NAMED if (path := folder / f"{name}.json").exists()]
+    return [row for path in paths for row in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def rate(folder: Path, name: str) -> str:
+    """Return the images/s of an implementation as it is, in ieee."""
+    for row in measured(folder):
+        if (f"{row['framework']}-{row['recipe']}", row["precision"]) == (name, "ieee"):
+            if "images_per_s" in row:
+                return f"{row['images_per_s']:.0f}"
+    sys.exit(f"no step of {name} was measured in {folder}")
+
+
 def table(folder: Path) -> None:
     """Print the rows of all files, as Markdown."""
-    paths = [path for name in NAMED if (path := folder / f"{name}.json").exists()]
-    rows = [row for path in paths for row in json.loads(path.read_text(encoding="utf-8"))]
+    rows = measured(folder)
     if not rows:
         print(f"no step was measured in {folder}")
         return
@@ -387,10 +402,14 @@ def main() -> None:
     parser.add_argument("--device", default="cuda:0", help="cpu or cuda:<index>")
     parser.add_argument("--seconds", type=float, default=120.0, help="of all parts together")
     parser.add_argument("--table", action="store_true", help="print what was measured")
+    parser.add_argument("--rate", metavar="NAME", help="print the images/s of one")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.table:
         table(options.folder)
+        return
+    if options.rate:
+        print(rate(options.folder, options.rate))
         return
     if options.part:
         part = NAMED[options.part]
