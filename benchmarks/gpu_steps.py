@@ -355,9 +355,9 @@ def measured(folder: Path) -> list[dict[str, Any]]:
 def rate(folder: Path, name: str) -> str:
     """Return the images/s of an implementation as it is, in ieee."""
     for row in measured(folder):
-        if (f"{row['framework']}-{row['recipe']}", row["precision"]) == (name, "ieee"):
-            if "images_per_s" in row:
-                return f"{row['images_per_s']:.0f}"
+        known = (f"{row['framework']}-{row['recipe']}", row["precision"])
+        if known == (name, "ieee") and "images_per_s" in row:
+            return f"{row['images_per_s']:.0f}"
     sys.exit(f"no step of {name} was measured in {folder}")
 
 
