@@ -1,6 +1,7 @@
 """A plan on this machine: when its runs are scored, and what is locked then."""
 
 import os
+import re
 
 import pytest
 
@@ -54,6 +55,11 @@ def test_scored_later_a_gpu_is_free_meanwhile(cli, plugin, scored, device, free)
     lines = [line.partition(": ")[2] for line in done.out.splitlines() if line.startswith("[")]
     ends = [line.split(",")[0] for line in lines if "steps on" not in line]
     assert ends == ["not scored", "not scored", "ok", "ok"]
+    held = [line for line in done.out.splitlines() if line.startswith("cuda:0 was held for ")]
+    assert len(held) == (device == "cuda")
+    for line in held:
+        found = re.findall(r"(training|imports and set-up|sampling|scoring|other) ([\d.]+) s", line)
+        assert len(found) == 5 and all(float(seconds) >= 0 for _, seconds in found)
     for folder in cli.run_folders():
         assert list((folder / "scores").glob("*.json"))
     again = cli("run", target, *SHORT, *options, **where)

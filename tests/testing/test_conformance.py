@@ -97,11 +97,6 @@ class HasABiasBeforeItsNormalisation(FakeTrainer):
             self._tensors = kept
 
 
-def test_a_tensor_without_an_effect_does_not_have_to_change():
-    found = check(HasABiasBeforeItsNormalisation, only={*CHECKS})
-    assert named(found, "failed") == set()
-
-
 class OnlyShiftsItsLosses(FakeTrainer):
     """Has losses that a bias shifts, as a critic's last bias shifts the generator's loss."""
 
@@ -114,15 +109,23 @@ class OnlyShiftsItsLosses(FakeTrainer):
         return losses | shifted
 
 
-def test_a_tensor_that_only_shifts_losses_does_not_have_to_change():
-    assert named(check(OnlyShiftsItsLosses, only={"everything learns"}), "failed") == set()
-
-
-def test_what_float64_would_show_is_not_looked_for_in_float32():
-    class WithoutAGamma(BROKEN["AGammaIsFrozen"][0], RefusesDouble):
+@pytest.mark.parametrize("sound", [HasABiasBeforeItsNormalisation, OnlyShiftsItsLosses])
+def test_a_tensor_without_an_effect_on_training_does_not_have_to_change(sound):
+    class InFloat32(sound, RefusesDouble):
         pass
 
-    assert named(check(WithoutAGamma, only={"everything learns"}), "failed") == set()
+    for trainer in (sound, InFloat32):
+        assert named(check(trainer, only={"everything learns"}), "failed") == set()
+
+
+@pytest.mark.parametrize("name", ["AGammaIsFrozen", "AnEmbeddingIsFrozen", "RealLabelsAreReversed"])
+def test_faults_are_found_in_float32_too(name):
+    trainer, expected = BROKEN[name]
+
+    class InFloat32(trainer, RefusesDouble):
+        pass
+
+    assert named(check(InFloat32, only=expected), "failed") == expected
 
 
 def test_what_a_recipe_declares_is_named_where_it_fails():
@@ -319,6 +322,19 @@ def test_a_trainer_that_initialises_itself_skips_checks_of_initial_weights():
         "weights of the recipe",
         "costs",
     }
+
+
+def test_labels_in_order_are_not_looked_for_where_order_has_another_effect():
+    class WithDropout(LabelledTrainer):
+        class Dropping(LabelledTrainer.recipe_class):
+            def without_dropout(self):
+                return self
+
+        recipe_class: ClassVar[type[Recipe]] = Dropping
+
+    (result,) = check(WithDropout, only={"real labels in order"})
+    assert result.status == "skipped"
+    assert "Training depends on the order of a batch, whatever the labels" in result.detail
 
 
 class WithoutForward(FakeTrainer):

@@ -14,6 +14,7 @@ from gan_bench.plan import Plan, RunSpec, device_kind
 from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder
+from gan_bench.results.record import Record
 from gan_bench.system.files import writing
 from gan_bench.system.locks import device_lock
 from gan_bench.text import duration, figure
@@ -97,6 +98,9 @@ class Observer(Protocol):
     def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
         """Show that run ``index`` has its record and its scores."""
 
+    def gpu_released(self, sentence: str) -> None:
+        """Show for how long the GPU was held, and for what."""
+
 
 class Interrupted(Exception):
     """A signal ended the plan; finished runs are kept."""
@@ -126,6 +130,28 @@ def write_plan(results: ResultsFolder, plan: Plan) -> None:
     plan.write(results.plans / f"{plan.plan_id}.json")
 
 
+def _tell_held(
+    device: str, since: float, done: list[RunResult], reuses: list[bool], observer: Observer
+) -> None:
+    """Say for how long a GPU was held, and for what, by the runs that were not reused."""
+    held_s = time.monotonic() - since
+    ran = [result for result, reused in zip(done, reuses, strict=True) if not reused]
+    records = [result.record for result in ran]
+    spent = {
+        "training": _seconds(records, "warmup_s", "resume_s", "train_s"),
+        "imports and set-up": _seconds(records, "import_s", "data_s", "setup_s"),
+        "sampling": _seconds(records, "sample_s"),
+        "scoring": sum(result.score_s for result in ran),
+    }
+    spent["other"] = max(0.0, held_s - sum(spent.values()))
+    parts = [f"{what} {duration(seconds)}" for what, seconds in spent.items()]
+    observer.gpu_released(f"{device} was held for {duration(held_s)}: {', '.join(parts)}.")
+
+
+def _seconds(records: Sequence[Record], *names: str) -> float:
+    return sum(getattr(record, name) or 0.0 for record in records for name in names)
+
+
 def execute(
     results: ResultsFolder,
     plan: Plan,
@@ -152,6 +178,8 @@ def execute(
     device = plan.runs[0].device
     with interruptible(), writing(results.path), contextlib.ExitStack() as held:
         held.enter_context(device_lock(device, options.command, wait=wait))
+        if device_kind(device) != "cpu":
+            held.callback(_tell_held, device, time.monotonic(), done, reuses, observer)
         # Fails for an unreadable record before anything has changed.
         for spec in plan.runs:
             action(results.run(spec.run_id), options)

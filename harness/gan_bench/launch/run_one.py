@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Literal
 
 from gan_bench.errors import UsageError
@@ -53,6 +54,8 @@ class RunResult:
     """Why a score is missing; None if every evaluation point has its scores."""
     interrupt: int | None = None
     """The signal that ended the run and should end the plan."""
+    score_s: float = 0.0
+    """How long it was scored now."""
 
     @property
     def ok(self) -> bool:
@@ -194,10 +197,11 @@ def run_one(
                 start_over(results, folder)
             spec.write(folder.spec)
             record, interrupt = _train(results, spec, options, on_event)
-        problem = None
+        problem, began = None, monotonic()
         if interrupt is None:
             problem = _score(folder, spec, options)
-    return RunResult(record=record, scoring_problem=problem, interrupt=interrupt)
+        score_s = monotonic() - began
+    return RunResult(record, scoring_problem=problem, interrupt=interrupt, score_s=score_s)
 
 
 def _score(folder: RunFolder, spec: RunSpec, options: Options) -> str | None:

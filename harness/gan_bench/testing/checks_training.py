@@ -67,18 +67,18 @@ def everything_learns(pool: TrainerPool) -> None:
     expect(not always, f"{STEPS} steps of training do not change {listed(always, 5)}.")
     # The others may stay as they are where that is right: a bias before a normalisation has no
     # effect, the last bias of a critic only shifts the losses, and an average may move by less than
-    # float32 shows. Only float64 tells these from a tensor that was forgotten.
+    # float32 shows.
     unsure = {name for name in unchanged if is_trained(name)}
-    if not unsure or (double := pool.double) is None:
-        return
-    unsure &= {*_unchanged(double)}
-    others = sorted(name for name in unsure if _should_change(double, name))
+    if unsure:
+        pool = pool.double
+        unsure &= {*_unchanged(pool)}
+    others = sorted(name for name in unsure if _should_change(pool, name))
     expect(not others, f"{STEPS} steps of training do not change {listed(others, 5)}.")
 
 
 _VARIANCE = "moving_variance"
-_ROUNDING = 1e-10
-"""Of losses after a few steps in float64, as in parity's bounds."""
+_FAR = 100.0
+"""An effect is this many times as large as what rounding makes of one."""
 
 
 def _unchanged(pool: TrainerPool) -> list[str]:
@@ -91,19 +91,38 @@ def _should_change(pool: TrainerPool, name: str) -> bool:
     network, _, tensor = name.partition(".")
     if network == pool.recipe.sampler != "generator":
         averaged = f"generator.{tensor}"
-        return averaged in pool.reference and averaged not in _unchanged(pool)
-    weights = weights_of(pool.with_weights())
-    runs = []
-    for share in (0.0, 0.01):
-        trainer = pool.fresh()
-        noise = generator(pool.seed, Stream.CONFORMANCE, 2).standard_normal(weights[name].shape)
-        trainer.set_weights(copies(weights | {name: weights[name] + share * noise}))
-        runs.append(trainer.train(pool.batches(), pool.draws()))
-    minimised = [loss for loss in pool.recipe.losses if loss not in OPTIONAL_LOSSES]
-    first, second = (
-        np.array([losses[loss] - losses[loss][0] for loss in minimised]) for losses in runs
+        changes = averaged in pool.reference and averaged not in _unchanged(pool)
+        return changes and pool.recipe.dtype == "float64"
+    start = weights_of(pool.with_weights())
+    noise = generator(pool.seed, Stream.CONFORMANCE, 2).standard_normal(start[name].shape)
+    other = np.asarray(start[name] + 0.1 * noise, start[name].dtype)
+    nearest = {
+        key: np.nextafter(tensor, tensor.dtype.type(np.inf)) for key, tensor in start.items()
+    }
+    course, rounded, changed = (
+        _course(pool, weights) for weights in (start, nearest, start | {name: other})
     )
-    return bool((np.abs(first - second) > _ROUNDING * np.maximum(1, np.abs(first))).any())
+    return _gap(course, changed) > _FAR * max(_gap(course, rounded), _eps(pool))
+
+
+def _course(pool: TrainerPool, weights: Observed) -> NDArray[Any]:
+    """Return how far each loss that is minimised moves from its first value."""
+    trainer = pool.fresh()
+    trainer.set_weights(copies(weights))
+    losses = trainer.train(pool.batches(), pool.draws())
+    return np.array([losses[name] - losses[name][0] for name in _minimised(pool)])
+
+
+def _minimised(pool: TrainerPool) -> list[str]:
+    return [name for name in pool.recipe.losses if name not in OPTIONAL_LOSSES]
+
+
+def _eps(pool: TrainerPool) -> float:
+    return float(np.finfo(pool.recipe.dtype).eps)
+
+
+def _gap(first: NDArray[Any], second: NDArray[Any]) -> float:
+    return float((np.abs(first - second) / np.maximum(1, np.abs(first))).max())
 
 
 def same_seed(pool: TrainerPool) -> None:
@@ -273,6 +292,44 @@ def every_real_label(pool: TrainerPool) -> None:
         )
 
 
+def real_labels_in_order(pool: TrainerPool) -> None:
+    """If the recipe is conditional, each real image is trained on with its own label."""
+    if not pool.recipe.conditional:
+        return
+    if pool.inputs.classes < 2 or pool.recipe.batch_size < 3:
+        raise CheckSkipped("It needs two classes and batches of three images.")
+    pool = pool.without_dropout
+    # With its label, an image may be anywhere in the batch.
+    alike = pool.labels.copy()
+    alike[: len(alike) // 2] = 0
+    alike[-1] = pool.inputs.classes - 1
+    rounding = max(_moved(replace(pool, labels=alike)), _eps(pool))
+    if rounding > _MOST_ROUNDING:
+        raise CheckSkipped(
+            "Training depends on the order of a batch, whatever the labels, for example by dropout "
+            "that the recipe's `without_dropout` does not turn off."
+        )
+    expect(
+        _moved(pool) <= _FAR * rounding,
+        "Training depends on the order of a batch, though not if its labels are alike: real images "
+        "get the labels of others.",
+    )
+
+
+_MOST_ROUNDING = 1e-4
+
+
+def _moved(pool: TrainerPool) -> float:
+    """Return how far losses are from those with all rows of each batch in another order."""
+    size = pool.recipe.batch_size
+    losses = []
+    for order in (np.arange(size), generator(pool.seed, Stream.CONFORMANCE, 3).permutation(size)):
+        draws = {name: draw[:, :, order] for name, draw in pool.draws().items()}
+        trained = pool.fresh().train(pool.batches()[..., order], draws)
+        losses.append(np.array([trained[name] for name in _minimised(pool) if name in trained]))
+    return _gap(*losses)
+
+
 def _weights_with(
     pool: TrainerPool, batches: NDArray[np.int64], labels: NDArray[np.int64]
 ) -> Observed:
@@ -311,4 +368,4 @@ def _different_image(pool: TrainerPool, index: int) -> int:
     return int(distances.argmax())
 
 
-INPUT_CHECKS = (every_draw, every_real_batch, every_real_label, unused_images)
+INPUT_CHECKS = (every_draw, every_real_batch, every_real_label, real_labels_in_order, unused_images)

@@ -51,13 +51,13 @@ class RealLabelsAreIgnored(LabelledTrainer):
         return 0 * self._labels[batch]
 
 
-@fails("every real label")
+@fails("every real label", "real labels in order")
 class RealLabelsAreThoseOfTheFirstImages(LabelledTrainer):
     def real_labels(self, batch):
         return self._labels[: len(batch)]
 
 
-@fails("every real label")
+@fails("every real label", "real labels in order")
 class TheLastRealLabelIsIgnored(LabelledTrainer):
     def real_labels(self, batch):
         return self._labels[[*batch[:-1], batch[0]]]
