@@ -107,10 +107,10 @@ PARTS = [
     Part("torch", "ieee", "variants"),
     Part("torch", "ieee", "details"),
     Part("torch", "ieee", "recipes", deterministic=True),
-    Part("jax", "tf32", "recipes"),
-    Part("jax", "bf16", "recipes"),
     Part("torch", "tf32", "variants"),
     Part("torch", "ieee", "batches"),
+    Part("jax", "tf32", "recipes"),
+    Part("jax", "bf16", "recipes"),
     Part("jax", "ieee", "recipes", deterministic=True),
     Part("jax", "ieee", "batches"),
     Part("torch", "tf32", "batches"),
@@ -118,10 +118,9 @@ PARTS = [
     Part("torch", "tf32", "rest"),
 ]
 ON_A_CPU = [
-    Part("torch", "ieee", "recipes"),
+    Part("torch", "ieee", "details"),
     Part("jax", "ieee", "recipes"),
     Part("torch", "bf16", "variants"),
-    Part("torch", "ieee", "details"),
 ]
 NAMED = {part.name: part for part in (*PARTS, *ON_A_CPU)}
 
