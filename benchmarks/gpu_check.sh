@@ -6,7 +6,7 @@
 # For one machine that is lent for 15 minutes, two calls, one right after the other:
 #   LIMIT=460 OUT=... benchmarks/gpu_check.sh setup probe tests steps runs
 #   LIMIT=250 OUT=... benchmarks/gpu_check.sh scripts parity best
-# Whatever ends a call from outside should wait 30 seconds longer: a stage that is cut gets 15 to end.
+# Whatever ends a call from outside should wait 30 seconds longer: a stage that is cut has 15 to end.
 #
 #   setup    installs WHEELS, then `gan-bench doctor` and nvidia-smi -q
 #   probe    what the GPU is and can do                                         (gpu_probe.py)
@@ -18,27 +18,30 @@
 #   best     torch-dcgan for half of the time that is left; needs `steps`
 #
 # A stage has a limit of its own (<STAGE>_LIMIT changes it) and is skipped where too little time is
-# left. After each stage the results so far are packed into OUT: results.tar.gz has logs, figures and
-# runs, samples.tar.0 and so on have the last samples of seed 0. At most 8 files of 15 MB, no folders.
-# The exit code is 1 if a stage failed or was cut. Nothing here changes the GPU's settings.
+# left. After each stage the results so far are packed into OUT: results.tar.gz has logs, figures
+# and runs, samples.tar.0 and so on have the last samples of seed 0: at most 8 files of 15 MB, no
+# folders. The exit code is 1 if a stage failed or was cut. No setting of the GPU is changed.
 #
 # Variables, besides LIMIT and OUT:
 #   DEVICE           cuda; cpu tries this script without a GPU, with small sizes
 #   WORK             where logs and runs are kept from one call to the next
 #   PYTHON           the interpreter with the frameworks
 #   WHEELS, SITE     a folder with wheels of what this interpreter lacks, if there is one, and where
-#                    to install them
+#                    to install them: a folder called site-packages, so that the packages in it
+#                    identify a run by their versions, as installed ones do
 #   GAN_BENCH_DATA   the folder with mnist/, see docs/data.md
 #   DATASET, IMAGES, SAMPLES, SEEDS, RECIPES, FRAMEWORKS, WORKERS, BEST_S, SAMPLES_MB: see below
 #
-# A machine with Python 3.12 that has PyTorch, JAX and the usual scientific packages, and no network,
-# lacks these (4 MB, and 2 MB for gan-bench; add what `doctor` and the log of setup name). Where there
-# is a network:
+# What a machine without a network lacks goes there as wheels. For one with Python 3.12, PyTorch,
+# JAX 0.11 and NumPy's usual companions, this makes 7 MB where there is a network:
 #   pip download --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
 #     --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
-#     --platform manylinux2014_x86_64 --dest wheels --constraint constraints.txt \
-#     pydantic pydantic-core annotated-types typing-inspection platformdirs pooch tzdata flax optax
+#     --platform manylinux2014_x86_64 --dest wheels pydantic==2.14.3 pydantic-core==2.50.4 \
+#     annotated-types==0.8.0 typing-inspection==0.4.5 platformdirs==4.14.7 pooch==1.9.0 \
+#     tzdata==2026.6 flax==0.12.12 optax==0.2.8 absl-py==2.5.1 treescope==0.1.10
 #   pip wheel --no-deps --wheel-dir wheels .
+# Flax 0.12.8 and 0.12.9 do not import beside JAX 0.11.2. The part of Flax that is used here imports
+# without orbax-checkpoint and tensorstore, which it asks for.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
@@ -56,7 +59,7 @@ DEVICE=${DEVICE:-cuda}
 LIMIT=${LIMIT:-700}
 WORK=${WORK:-/tmp/gan-bench-gpu}
 OUT=${OUT:-$WORK/out}
-SITE=${SITE:-$WORK/site}
+SITE=${SITE:-$WORK/site-packages}
 WHEELS=${WHEELS:-wheels}
 PYTHON=${PYTHON:-python3}
 FRAMEWORKS=${FRAMEWORKS:-torch jax}
@@ -179,8 +182,9 @@ pack() {
   local new=$WORK/packed heavy samples
   rm -rf "$new" && mkdir -p "$new"
   for heavy in ./packed "*/grids/*"; do # without pictures where the file would be too large
-    tar -C "$WORK" --exclude=./site --exclude=./out --exclude=./packed --exclude="*/checkpoints" \
-      --exclude="*/snapshots/*" --exclude="$heavy" -czf "$new/results.tar.gz" . 2>/dev/null
+    tar -C "$WORK" --exclude=./site-packages --exclude=./out --exclude=./packed \
+      --exclude="*/checkpoints" --exclude="*/snapshots/*" --exclude="$heavy" \
+      -czf "$new/results.tar.gz" . 2>/dev/null
     [ "$(stat -c %s "$new/results.tar.gz")" -le 15000000 ] && break
   done
   samples=$(last_samples)

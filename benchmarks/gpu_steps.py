@@ -9,8 +9,8 @@ written again after each row, so a process that is killed leaves the rows before
 half of the time that is left, the last one all of it. ``--table`` prints the rows of all files,
 ``--rate NAME`` the images/s of an implementation in ieee.
 
-A row is the median of at least three chunks of 50 steps, each of which ends with a copy of the
-losses to the host: the GPU is idle then. ``first_chunk_s`` is the chunk before them, in which
+A row is the median of at least three chunks of 50 steps (a run's have up to 250), each of which ends
+with a copy of the losses to the host: the GPU is idle then. ``first_chunk_s`` is the chunk before them, in which
 libraries are loaded and the step is captured or compiled; ``build_s`` is the trainer's
 construction. ``peak_mb`` is of the allocator, since the trainer was built (PyTorch) or since the
 process began (JAX). The arithmetic is the recipe's: two operations for each multiply-add.
@@ -48,7 +48,7 @@ from gan_bench.trainer import Trainer, Unsupported, check_precision
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 BATCH_SIZES = (32, 64, 256, 512, 1024, 2048)
 CHUNK = 50
-"""Steps, on a GPU; as many as a run makes at once."""
+"""Steps, on a GPU."""
 LEAST_S, MOST_CHUNKS = 0.4, 12
 
 
