@@ -9,11 +9,11 @@ written again after each row, so a process that is killed leaves the rows before
 half of the time that is left, the last one all of it. ``--table`` prints the rows of all files,
 ``--rate NAME`` the images/s of an implementation in ieee.
 
-A row is the median of at least three chunks of 50 steps (a run's have up to 250), each of which ends
-with a copy of the losses to the host: the GPU is idle then. ``first_chunk_s`` is the chunk before them, in which
-libraries are loaded and the step is captured or compiled; ``build_s`` is the trainer's
-construction. ``peak_mb`` is of the allocator, since the trainer was built (PyTorch) or since the
-process began (JAX). The arithmetic is the recipe's: two operations for each multiply-add.
+A row is the median of at least three chunks of 50 steps (a run's have up to 250), each of which
+ends with a copy of the losses to the host: the GPU is idle then. ``first_chunk_s`` is the chunk
+before them, in which libraries are loaded and the step is captured or compiled; ``build_s`` is the
+trainer's construction. ``peak_mb`` is of the allocator, since the trainer was built (PyTorch) or
+since the process began (JAX). The arithmetic is the recipe's: two operations for each multiply-add.
 
 On a CPU (``--device cpu``, to try this script) the recipes are small and few.
 """

@@ -140,3 +140,9 @@ def test_every_stage_ends_well_on_a_cpu(check, tmp_path):
         assert list((path.parent / "scores").iterdir())
         assert list((path.parent / "snapshots").iterdir())
     assert list(unpacked.glob("runs/parity/*.json"))
+
+    keep = [sys.executable, ROOT / "scripts" / "reference.py", "keep", "--into", tmp_path / "kept"]
+    kept = subprocess.run([*keep, unpacked / "runs", unpacked / "best"], capture_output=True)
+    assert (kept.returncode, kept.stderr) == (0, b"")
+    assert len(list((tmp_path / "kept" / "runs").iterdir())) == 3
+    assert list((tmp_path / "kept" / "parity").iterdir())
