@@ -6,9 +6,10 @@
 # For one machine that is lent for 15 minutes, two calls, one right after the other:
 #   LIMIT=460 OUT=... benchmarks/gpu_check.sh setup probe tests steps runs
 #   LIMIT=250 OUT=... benchmarks/gpu_check.sh scripts parity best
-# Whatever ends a call from outside should wait 30 seconds longer: a stage that is cut has 15 to end.
+# Whatever ends a call from outside should wait 30 seconds longer: a stage that is cut has 15 to
+# end.
 #
-#   setup    installs WHEELS, then `gan-bench doctor` and nvidia-smi -q
+#   setup    installs WHEELS, then `gan-bench doctor`, nvidia-smi -q, and whether DATASET is there
 #   probe    what the GPU is and can do                                         (gpu_probe.py)
 #   tests    the tests that need a GPU, without those that also need Keras
 #   steps    a training step of every recipe in each precision                  (gpu_steps.py)
@@ -89,6 +90,8 @@ run_setup() {
   fi
   nvidia-smi -q >"$WORK/nvidia-smi.txt" 2>&1 || echo "nvidia-smi failed: see nvidia-smi.txt"
   bench doctor || code=$?
+  # Missing data are better found here than by the stage `runs`. The last line says where to look.
+  "$PYTHON" -P -c "from gan_bench import data; data.load('$DATASET')" 2>&1 | tail -n 1 || code=$?
   return "$code"
 }
 
@@ -169,7 +172,7 @@ stage() {
   most=${!asked:-$most}
   [ "$most" -gt "$(left)" ] && most=$(left)
   note "$name, at most $most s"
-  STAGE_S=$most timeout --kill-after=15 "$most" bash -c "run_$name" >>"$WORK/$name.log" 2>&1
+  STAGE_S=$most timeout --kill-after=15 "$most" bash -uo pipefail -c "run_$name" >>"$WORK/$name.log" 2>&1
   code=$?
   [ "$code" -ne 0 ] && FAILED=1
   note "$name ended with $code"

@@ -15,7 +15,7 @@ STAGES = ["setup", "probe", "tests", "steps", "runs", "scripts", "parity", "best
 
 STAND_IN = """#!/bin/sh
 case "$*" in
-  *gpu_probe.py*) echo '{"name": "none"}' ;;
+  *gpu_probe.py*) echo '{"name": "none"}'; exit "${PROBE_CODE:-0}" ;;
   *"-m pytest "*) echo "1 failed"; exit 3 ;;
   *--table*) echo "the table" ;;
   *gpu_steps.py*)
@@ -46,6 +46,14 @@ def check(tmp_path):
     return run
 
 
+@pytest.fixture
+def stand_in(tmp_path):
+    python = tmp_path / "python"
+    python.write_text(STAND_IN, encoding="utf-8")
+    python.chmod(0o755)
+    return str(python)
+
+
 def ends(work):
     """Return how each stage ended, by its name, in their order."""
     lines = (work / "stages.txt").read_text(encoding="utf-8").splitlines()
@@ -59,11 +67,8 @@ def packed(path):
 
 
 @pytest.mark.process
-def test_results_are_packed_though_a_stage_fails_and_another_is_cut(check, tmp_path):
-    python = tmp_path / "python"
-    python.write_text(STAND_IN, encoding="utf-8")
-    python.chmod(0o755)
-    done = check("probe", "tests", "steps", "best", PYTHON=str(python), STEPS_LIMIT="1", LIMIT="99")
+def test_results_are_packed_though_a_stage_fails_and_another_is_cut(check, stand_in, tmp_path):
+    done = check("probe", "tests", "steps", "best", PYTHON=stand_in, STEPS_LIMIT="1", LIMIT="99")
     assert done.returncode == 1, done.stderr
     assert ends(tmp_path / "work") == {
         "probe": "ended with 0",
@@ -76,6 +81,13 @@ def test_results_are_packed_though_a_stage_fails_and_another_is_cut(check, tmp_p
     logs = {"probe.log", "tests.log", "steps.log"}
     assert {"probe.json", "stages.txt", *logs} <= packed(tmp_path / "out" / "results.tar.gz")
     assert done.stdout.endswith("the table\n")
+
+
+@pytest.mark.process
+def test_a_stage_that_prints_and_fails_has_failed(check, stand_in, tmp_path):
+    done = check("probe", PYTHON=stand_in, PROBE_CODE="4")
+    assert done.returncode == 1
+    assert ends(tmp_path / "work") == {"probe": "ended with 4"}
 
 
 @pytest.mark.process
