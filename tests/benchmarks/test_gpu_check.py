@@ -101,6 +101,30 @@ def test_a_stage_for_which_too_little_time_is_left_is_skipped(check, tmp_path):
 
 
 @pytest.mark.process
+def test_files_are_small_enough_and_have_the_last_samples_of_seed_0(check, tmp_path):
+    runs = tmp_path / "work" / "runs" / "runs"
+    size = 9_000_000
+    for name in ("a-s0-1", "b-s0-2", "c-s0-3", "d-s1-4"):
+        for file in ("snapshots/1.npz", "snapshots/2.npz", "checkpoints/2/state", "grids/2.png"):
+            path = runs / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.urandom(size if file != "snapshots/1.npz" else 10))
+        (runs / name / "record.json").touch()
+    check("scripts", LIMIT="0", SAMPLES_MB="20")
+    parts = sorted((tmp_path / "out").iterdir())
+    assert [part.name for part in parts] == ["results.tar.gz", "samples.tar.0", "samples.tar.1"]
+    assert all(part.stat().st_size <= 15_000_000 for part in parts)
+    results = packed(parts[0])  # without the grids, which are too large together
+    assert {f"runs/runs/{name}/record.json" for name in ("a-s0-1", "d-s1-4")} <= results
+    assert "runs/runs/d-s1-4/snapshots" in results  # that it is scored
+    assert not [name for name in results if name.endswith((".npz", ".png", "state"))]
+    whole = tmp_path / "samples.tar"
+    whole.write_bytes(b"".join(part.read_bytes() for part in parts[1:]))
+    kept = {f"runs/runs/{name}/snapshots/2.npz" for name in ("a-s0-1", "b-s0-2")}
+    assert packed(whole) == kept
+
+
+@pytest.mark.process
 def test_an_unknown_stage_is_refused(check):
     done = check("probe", "step")
     assert done.returncode == 2
