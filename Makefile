@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# PyTorch brings its libraries for NVIDIA's GPUs; the other frameworks' are extras, of gigabytes.
+# PyTorch brings its libraries for NVIDIA's GPUs, JAX needs an extra. TensorFlow's are of CUDA 12 and
+# would replace PyTorch's of CUDA 13: keras-cuda needs an environment of its own.
 comma := ,
-EXTRAS ?= all,dev$(if $(shell nvidia-smi -L 2>/dev/null),$(comma)cuda)
+EXTRAS ?= all,dev$(if $(shell nvidia-smi -L 2>/dev/null),$(comma)jax-cuda)
 
 .PHONY: bench test promises install clean
 

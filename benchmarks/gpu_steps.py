@@ -111,7 +111,6 @@ PARTS = [
     Part("torch", "tf32", "variants"),
     Part("torch", "ieee", "batches"),
     Part("jax", "tf32", "recipes"),
-    Part("jax", "bf16", "recipes"),
     Part("jax", "ieee", "recipes", deterministic=True),
     Part("jax", "ieee", "batches"),
     Part("torch", "tf32", "batches"),

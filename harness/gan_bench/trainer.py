@@ -72,12 +72,41 @@ class Unsupported(Exception):
 
 Precision = Literal["ieee", "tf32", "bf16"]
 """The arithmetic of products and convolutions of float32: as it is; with TF32's 10 bits of fraction
-in the factors; or with bfloat16's 7. Sums, weights and updates are float32 in all."""
+in the factors; or with bfloat16's 7, also in the maps between layers. Weights, losses and updates
+are float32 in all."""
 
 
 def asked_precision() -> Precision:
     """Return the precision that the run asks for."""
     return cast(Precision, os.environ.get("GAN_BENCH_PRECISION", "ieee"))
+
+
+def tf32_asked(device: str, dtype: str, capability: tuple[int, int] | None) -> bool:
+    """Return whether the run asks for TF32.
+
+    Parameters
+    ----------
+    device, dtype
+        The trainer's.
+    capability
+        The compute capability of its GPU, None for a CPU or if it is unknown.
+
+    Raises
+    ------
+    Unsupported
+        It asks for it, and this device does not have it, or the dtype is another.
+    """
+    if asked_precision() != "tf32":
+        return False
+    if device == "cpu" or dtype != "float32" or (capability or (0, 0)) < (8, 0):
+        which = (
+            "" if capability is None else f" of compute capability {capability[0]}.{capability[1]}"
+        )
+        raise Unsupported(
+            "the precision tf32 is of float32 on NVIDIA's GPUs of compute capability 8.0 or more, "
+            f"and this run is of {dtype} on {device}{which}"
+        )
+    return True
 
 
 def check_precision(trainer: type) -> None:
@@ -291,8 +320,9 @@ class Framework:
     environment: Callable[..., dict[str, str]] = _no_environment
     """Called with ``device=``, ``threads=`` and ``deterministic=``; returns a worker's environment
     variables: the number of threads, no TF32, no GPU memory that is not needed."""
-    gpus: Callable[[], int] = lambda: 0
-    """Imports the framework and returns the number of GPUs that it can use."""
+    gpus: Callable[[], int] | None = None
+    """Imports the framework and returns the number of GPUs that it can use; None for a framework
+    that uses none."""
     generators: tuple[GlobalGenerators, ...] = ()
     """The global generators of its libraries, in the order in which they are seeded."""
     resume_hint: str = ""
@@ -462,6 +492,8 @@ def _names_problem(names: object) -> str | None:
 
 def declaration_problem(recipe: type[Recipe]) -> str | None:
     """Return what is wrong with the names that a recipe class declares, or None."""
+    if hasattr(recipe, "draws_per_step"):
+        return f"{recipe.__name__}.draws_per_step is now called latent_batches_per_step; rename it"
     if problem := losses_problem(recipe.losses):
         return f"{recipe.__name__}.losses: {problem}"
     if problem := _names_problem(recipe.networks):

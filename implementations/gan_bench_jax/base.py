@@ -27,9 +27,9 @@ from gan_bench.trainer import (
     Precision,
     Unsupported,
     Weights,
-    asked_precision,
     check_labels,
     declared_losses,
+    tf32_asked,
 )
 from gan_bench_jax.framework import deterministic_kernels
 from gan_bench_jax.names import canonical, in_layout
@@ -95,7 +95,7 @@ class JaxTrainer(ABC):
         self.seed = seed
         self.classes = int(labels.max()) + 1
         self.device = _device(device)
-        _set_precision(device, recipe.dtype)
+        _set_precision(self.device, recipe.dtype)
         with jax.default_device(self.device):
             # Of JAX's generators the one that compiles in a fraction of the others' time.
             self.random = nnx.Rngs(jax.random.key(seed, impl="rbg"))
@@ -515,16 +515,14 @@ def _is_key(leaf: Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _set_precision(device: str, dtype: str) -> None:
+def _set_precision(device: jax.Device, dtype: str) -> None:
     """Let JAX compute in the precision that the run asks for; executables depend on it."""
-    asked = asked_precision()
-    if asked == "tf32" and (device == "cpu" or dtype != "float32"):
-        raise Unsupported(
-            f"the precision tf32 is of float32 on NVIDIA's GPUs, and this run is of {dtype} on "
-            f"{device}"
-        )
+    major, _, minor = getattr(device, "compute_capability", "").partition(".")
+    capability = (int(major), int(minor)) if major and minor else None
+    name = "cpu" if device.platform == "cpu" else "cuda"
     jax.config.update(
-        "jax_default_matmul_precision", "tensorfloat32" if asked == "tf32" else "highest"
+        "jax_default_matmul_precision",
+        "tensorfloat32" if tf32_asked(name, dtype, capability) else "highest",
     )
 
 

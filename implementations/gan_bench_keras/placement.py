@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
-from gan_bench.trainer import Unsupported, asked_precision
+from gan_bench.trainer import Unsupported, tf32_asked
 from gan_bench_keras.framework import FRAMEWORK
 
 
@@ -26,14 +26,12 @@ def device_name(name: str) -> str:
 
 def set_precision(device: str, dtype: str) -> None:
     """Let TensorFlow compute in the precision that the run asks for."""
-    asked = asked_precision()
-    if asked == "tf32" and (device == "cpu" or dtype != "float32"):
-        raise Unsupported(
-            f"the precision tf32 is of float32 on NVIDIA's GPUs, and this run is of {dtype} on "
-            f"{device}"
-        )
+    gpus = tf.config.list_physical_devices("GPU") if device != "cpu" else []
+    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
     # A worker's environment turns it off in NVIDIA's libraries; XLA has products of its own.
-    tf.config.experimental.enable_tensor_float_32_execution(asked == "tf32")
+    tf.config.experimental.enable_tensor_float_32_execution(
+        tf32_asked(device, dtype, details.get("compute_capability"))
+    )
 
 
 @contextmanager

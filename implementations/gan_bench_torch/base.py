@@ -3,6 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
+from torch.utils._pytree import tree_map
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan_bench.contract import check_networks, named, tensors_to_set
@@ -26,6 +28,7 @@ from gan_bench.trainer import (
     asked_precision,
     check_labels,
     declared_losses,
+    tf32_asked,
 )
 from gan_bench_torch.captured import CapturedStep, can_be_captured
 from gan_bench_torch.layers import Dropout
@@ -89,7 +92,7 @@ class TorchTrainer(ABC):
         for network in self._networks().values():
             network.to(self.device, self.dtype).to(memory_format=_memory_format(network))
             if self.precision == "bf16":
-                network.forward = _in_bfloat16(network.forward, self.device)
+                network.register_forward_hook(_as_float32)
         self.build_optimisers()
         check_networks(self, recipe, self._networks())
         for _ in canonical(self, self._networks()):
@@ -162,7 +165,8 @@ class TorchTrainer(ABC):
                 ),
                 strict=True,
             )
-            images = torch.cat([_to_bytes(network(*chunk)) for chunk in chunks])
+            with self._arithmetic():
+                images = torch.cat([_to_bytes(network(*chunk)) for chunk in chunks])
         finally:
             network.train()
         return images[: len(latents)].permute(0, 2, 3, 1).contiguous().cpu().numpy()
@@ -192,7 +196,9 @@ class TorchTrainer(ABC):
                     layer.eval()
             try:
                 given = entering.to(self.device, self.dtype)
-                outputs.append(torch.func.functional_call(network, buffers, (given, *classes)))
+                with self._arithmetic():
+                    made = torch.func.functional_call(network, buffers, (given, *classes))
+                outputs.append(made)
             finally:
                 network.train()
         made, logits = outputs
@@ -253,6 +259,13 @@ class TorchTrainer(ABC):
             counts[name] = counter.get_total_flops() // 2
         return counts
 
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        """Return a context in which PyTorch computes in the run's precision."""
+        if self.precision != "bf16":
+            return nullcontext()
+        # No cache of converted weights: an update changes them.
+        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)
+
     def _new_step(self) -> Callable[..., Tensor]:
         if self.captured and can_be_captured(next(self.generator.parameters())):
             return CapturedStep(self._one_step, self.random)
@@ -264,7 +277,9 @@ class TorchTrainer(ABC):
         if self.recipe.conditional:
             draws["real_labels"] = self.labels[batches]
         what = f"the update of {type(self).__name__}"
-        found = declared_losses(self.update(real, draws), self.recipe, what)
+        with self._arithmetic():
+            losses = self.update(real, draws)
+        found = declared_losses(losses, self.recipe, what)
         for name, loss in found.items():
             if not isinstance(loss, Tensor):
                 raise ContractError(
@@ -300,26 +315,25 @@ class TorchTrainer(ABC):
 
 def _precision(device: torch.device, dtype: str) -> Precision:
     """Let PyTorch compute in the precision that the run asks for, and return it."""
+    capability = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
+    tf32 = tf32_asked(device.type, dtype, capability)
     asked = asked_precision()
-    if asked != "ieee" and dtype != "float32":
-        raise Unsupported(f"the precision {asked} is of float32, and the recipe's dtype is {dtype}")
-    if asked == "tf32" and device.type != "cuda":
-        raise Unsupported("the precision tf32 is one of NVIDIA's GPUs; ask for ieee or bf16")
-    torch.set_float32_matmul_precision("high" if asked == "tf32" else "highest")
-    torch.backends.cudnn.allow_tf32 = asked == "tf32"
+    if asked == "bf16" and dtype != "float32":
+        raise Unsupported(f"the precision bf16 is of float32, and the recipe's dtype is {dtype}")
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     return asked
 
 
-def _in_bfloat16(forward: Callable[..., Tensor], device: torch.device) -> Callable[..., Tensor]:
-    """Return a network's pass with its products and convolutions in bfloat16."""
-
-    def mixed(*inputs: Tensor) -> Tensor:
-        # No cache: a captured step would replay the weights of its recording.
-        with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):
-            outputs = forward(*inputs)
-        return outputs.float()
-
-    return mixed
+def _as_float32(network: nn.Module, inputs: Any, outputs: Any) -> Any:
+    """Return what a network returns, in float32: losses are computed in that."""
+    return tree_map(
+        lambda value: (
+            value.float() if isinstance(value, Tensor) and value.is_floating_point() else value
+        ),
+        outputs,
+    )
 
 
 def descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:

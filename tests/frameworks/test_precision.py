@@ -83,6 +83,55 @@ def test_a_cpu_does_not_compute_in_a_gpus_precision(built, name, precision):
         built(name, precision, "cpu")
 
 
+@pytest.mark.torch
+@pytest.mark.process
+def test_bfloat16_reaches_every_use_of_a_network(monkeypatch):
+    import copy
+
+    import torch
+
+    from gan_bench_torch.base import _as_float32
+    from gan_bench_torch.dcgan import Dcgan
+
+    class Averaged(Dcgan):
+        def build_optimisers(self):
+            super().build_optimisers()
+            self.average = copy.deepcopy(self.generator)
+            for parameter in self.average.parameters():
+                parameter.requires_grad_(False).zero_()
+
+        def update(self, real, draws):
+            seen.append(self.discriminator[0](real[0]).dtype)
+            return super().update(real, draws)
+
+    class Several(torch.nn.Module):
+        def forward(self, images, *, scale):
+            return images @ images.T * scale, {"shape": images.shape}
+
+    seen = []
+    monkeypatch.setenv("GAN_BENCH_PRECISION", "bf16")
+    train = data.load("mnist-5k").train
+    trainer = Averaged(
+        Averaged.recipe_class(batch_size=4), train.images, train.labels,
+        device="cpu", planned_steps=1, seed=0,
+    )  # fmt: skip
+    latents = torch.ones(2, 100)
+    assert (
+        trainer.average(latents).count_nonzero() == 0 < trainer.generator(latents).count_nonzero()
+    )
+    recipe = trainer.recipe
+    batches = np.zeros((1, 1, 4), np.int64)
+    draws = {"latents": np.ones((1, recipe.latent_batches_per_step, 4, 100), np.float32)}
+    losses = trainer.train(batches, draws)
+    assert set(seen) == {torch.bfloat16}
+    assert {loss.dtype for loss in losses.values()} == {np.dtype(np.float32)}
+    several = Several()
+    several.register_forward_hook(_as_float32)
+    with trainer._arithmetic():
+        product, facts = several(torch.ones(2, 2), scale=2)
+    assert (product.dtype, facts) == (torch.float32, {"shape": (2, 2)})
+
+
 def test_a_trainer_that_says_nothing_computes_as_it_does(bench, plugin):
     target = plugin("gan")
     done = bench("run", target, *SHORT, "--precision", "tf32")

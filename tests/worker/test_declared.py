@@ -241,3 +241,20 @@ def test_a_draw_changes_no_number_of_another():
     assert (more["mix"].dtype, more["labels"].dtype) == (np.float32, np.int64)
     assert more["mix"].min() >= 0 and more["mix"].max() < 1
     assert set(more["labels"].ravel()) == {0, 1, 2, 3}
+
+
+def test_the_name_of_the_latents_before_is_refused(bench):
+    (bench.folder / "old.py").write_text(
+        "from gan_bench.testing import FakeTrainer\n"
+        "from gan_bench.testing.fake import FakeRecipe\n"
+        "class Old(FakeRecipe):\n"
+        "    @property\n"
+        "    def draws_per_step(self):\n"
+        "        return 2\n"
+        "class Gan(FakeTrainer):\n"
+        "    recipe_class = Old\n"
+    )
+    done = bench("run", "./old.py", "--dry-run")
+    assert (
+        "Old.draws_per_step is now called latent_batches_per_step; rename it" in done.out + done.err
+    )

@@ -257,6 +257,7 @@ def test_a_lack_of_memory_is_known_in_any_framework(kind, text):
 def test_other_errors_are_no_lack_of_memory():
     for text in ("in memory of", "the resource is used", "allocated twice", "memory format", ""):
         assert failure_kind(RuntimeError(text)) == "error"
+    assert failure_kind(FileNotFoundError(2, "No such file", "out_of_memory.png")) == "error"
 
 
 def test_a_trainer_may_report_two_losses(bench, plugin):

@@ -14,7 +14,6 @@ from gan_bench.plan import Plan, RunSpec, device_kind
 from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder
-from gan_bench.results.record import Record
 from gan_bench.system.files import writing
 from gan_bench.system.locks import device_lock
 from gan_bench.text import duration, figure
@@ -130,26 +129,40 @@ def write_plan(results: ResultsFolder, plan: Plan) -> None:
     plan.write(results.plans / f"{plan.plan_id}.json")
 
 
-def _tell_held(
-    device: str, since: float, done: list[RunResult], reuses: list[bool], observer: Observer
-) -> None:
-    """Say for how long a GPU was held, and for what, by the runs that were not reused."""
-    held_s = time.monotonic() - since
-    ran = [result for result, reused in zip(done, reuses, strict=True) if not reused]
-    records = [result.record for result in ran]
-    spent = {
-        "training": _seconds(records, "warmup_s", "resume_s", "train_s"),
-        "imports and set-up": _seconds(records, "import_s", "data_s", "setup_s"),
-        "sampling": _seconds(records, "sample_s"),
-        "scoring": sum(result.score_s for result in ran),
-    }
-    spent["other"] = max(0.0, held_s - sum(spent.values()))
-    parts = [f"{what} {duration(round(seconds, 1))}" for what, seconds in spent.items()]
-    observer.gpu_released(f"{device} was held for {duration(held_s)}: {', '.join(parts)}.")
+class _Held:
+    """For how long a GPU is held, and for what."""
+
+    def __init__(self, device: str, observer: Observer) -> None:
+        self.device, self.observer = device, observer
+        self.since = time.monotonic()
+        self.spent: dict[str, float] = {}
+
+    def event(self, index: int, spec: RunSpec, event: Event) -> None:
+        """Add an event, and show it."""
+        if event["event"] == "ready":
+            self.add("imports and set-up", sum(event[name] for name in _SET_UP))
+        elif (what := _ACTIVITIES.get(event["event"])) is not None:
+            self.add(what, event["seconds"])
+        self.observer.event(index, spec, event)
+
+    def add(self, what: str, seconds: float) -> None:
+        self.spent[what] = self.spent.get(what, 0.0) + seconds
+
+    def tell(self) -> None:
+        """Show what was held, if it was used at all."""
+        if device_kind(self.device) == "cpu" or not self.spent:
+            return
+        held_s = time.monotonic() - self.since
+        spent = self.spent | {"other": held_s - sum(self.spent.values())}
+        parts = [f"{what} {duration(max(0.0, round(s, 1)))}" for what, s in spent.items()]
+        self.observer.gpu_released(
+            f"{self.device} was held for {duration(held_s)}: {', '.join(parts)}."
+        )
 
 
-def _seconds(records: Sequence[Record], *names: str) -> float:
-    return sum(getattr(record, name) or 0.0 for record in records for name in names)
+_SET_UP = ("import_s", "data_s", "setup_s")
+_ACTIVITIES = {"chunk": "training", "snapshot": "sampling", "checkpoint": "checkpoints"}
+"""By the event that ends them."""
 
 
 def execute(
@@ -178,8 +191,8 @@ def execute(
     device = plan.runs[0].device
     with interruptible(), writing(results.path), contextlib.ExitStack() as held:
         held.enter_context(device_lock(device, options.command, wait=wait))
-        if device_kind(device) != "cpu":
-            held.callback(_tell_held, device, time.monotonic(), done, reuses, observer)
+        use = _Held(device, observer)
+        held.callback(use.tell)
         # Fails for an unreadable record before anything has changed.
         for spec in plan.runs:
             action(results.run(spec.run_id), options)
@@ -187,7 +200,9 @@ def execute(
         for index, spec in enumerate(plan.runs):
             reused = action(results.run(spec.run_id), options) == "reuse"
             observer.run_started(index, spec, reused)
-            result = run_one(results, spec, options, partial(observer.event, index, spec))
+            result = run_one(results, spec, options, partial(use.event, index, spec))
+            if not reused:
+                use.add("scoring", result.score_s)
             observer.run_finished(index, spec, result, reused)
             done.append(result)
             reuses.append(reused)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Final, Literal
 
 from gan_bench.errors import UsageError
 from gan_bench.launch.outcome import Outcome, make_record, provenance
@@ -24,6 +24,7 @@ from gan_bench.system.calibration import LoadMeter, probe
 from gan_bench.system.files import DiskFull, is_full
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
 
+SCORED_LATER: Final = "scored when all runs have trained"
 Action = Literal["reuse", "run"]
 
 
@@ -207,7 +208,7 @@ def run_one(
 def _score(folder: RunFolder, spec: RunSpec, options: Options) -> str | None:
     if options.score == "now":
         return score_missing(folder, spec, options.scoring, keep_samples=options.keep_samples)
-    return None if is_scored(folder, spec, options.scoring) else "scored when all runs have trained"
+    return None if is_scored(folder, spec, options.scoring) else SCORED_LATER
 
 
 def score_one(results: ResultsFolder, spec: RunSpec, options: Options) -> RunResult:

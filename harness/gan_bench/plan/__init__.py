@@ -13,8 +13,9 @@ from gan_bench.trainer import Precision
 
 SPEC_SCHEMA_VERSION: Final = 1
 LONGEST_CHUNK_STEPS: Final = {"cpu": 50, "cuda": 250}
-"""Limits the memory for a chunk's latents and the time between two progress lines. On a GPU a chunk
-takes about half a second, so that the device is seldom idle between two."""
+"""Limits the memory for a chunk's draws and the time between two progress lines. On a GPU it is
+longer, so that the device is seldom idle between two; the worker ends it after about two seconds.
+"""
 FEWEST_CHUNKS = 4
 """The first chunk is warm-up, so measuring throughput takes more than one."""
 

@@ -47,7 +47,7 @@ PRESETS: dict[str, Preset] = {
         ranks_quality=False,
     ),
     "standard": _STANDARD,
-    # As many images as a GPU of today trains on in ten seconds or more.
+    # Predicted to take a GPU of 2025 ten seconds or more: see docs/gpu.md.
     "gpu": _STANDARD.model_copy(update={"budget": Budget(unit="epochs", amount=20)}),
     "paper": _STANDARD.model_copy(update={"budget": Budget(unit="recipe")}),
     "ci": Preset(

@@ -159,7 +159,7 @@ def _variables(name: str, **options: Any) -> dict[str, str]:
 PRECISIONS: Final[Mapping[Precision, str]] = {
     "ieee": "the dtype's own: TF32 is off in every framework",
     "tf32": "TF32 in products and convolutions of float32",
-    "bf16": "bfloat16 in products and convolutions of float32, with sums in float32",
+    "bf16": "bfloat16 in products, convolutions and the maps between layers, weights in float32",
 }
 """What the convention "matmul precision" says of each."""
 PINNED = {
@@ -259,8 +259,8 @@ class ImportedFramework:
 
     module: str
     version: str
-    gpus: int
-    """Number of GPUs that it can use."""
+    gpus: int | None
+    """Number of GPUs that it can use; None if it uses none."""
 
 
 def import_framework(name: str, python: str) -> ImportedFramework:
@@ -288,7 +288,7 @@ def _answer(request: bytes) -> dict[str, Any]:
         raise UsageError(known.problem)
     module = known.module if known else name
     imported = importlib.import_module(module)
-    gpus = known.gpus() if known else 0
+    gpus = known.gpus() if known and known.gpus else None
     return {"module": module, "version": imported.__version__, "gpus": gpus}
 
 

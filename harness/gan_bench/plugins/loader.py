@@ -190,7 +190,8 @@ def other_version(error: BaseException) -> str | None:
     )
     if name in _OF_VERSION_1:
         return f"{has_no}; {_SINCE_VERSION_2}"
-    return f"{has_no}; {did_you_mean(name, vars(sys.modules.get(module, sys)), _ANOTHER)}"
+    known = vars(sys.modules[module]) if module in sys.modules else ()
+    return f"{has_no}; {did_you_mean(name, known, _ANOTHER)}"
 
 
 _NAME = "gan-bench"

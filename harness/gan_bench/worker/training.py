@@ -16,7 +16,7 @@ from gan_bench.contract import check_samples, check_weights, loss_table, weights
 from gan_bench.data import Dataset
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
-from gan_bench.plan import RunSpec, device_kind
+from gan_bench.plan import LONGEST_CHUNK_STEPS, RunSpec, device_kind
 from gan_bench.plugins.frameworks import GlobalState, broken, seeded
 from gan_bench.plugins.loader import load_seeded, other_version, source_sha256
 from gan_bench.recipe import OPTIONAL_LOSSES
@@ -43,6 +43,8 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 """What types and messages of errors say in any framework."""
+_CHUNK_S = 2.0
+"""A chunk on a GPU is meant to take no longer: a run stops, and tells its progress, between two."""
 LONGEST_REASON = 2_000
 """Maximum length of a reason, in characters; the log has the whole exception."""
 
@@ -57,11 +59,10 @@ class Diverged(GanBenchError):
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception reports a lack of memory."""
-    return (
-        isinstance(error, MemoryError)
-        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        or _OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}") is not None
-    )
+    if isinstance(error, OSError) and error.errno:  # its text may have the name of a file
+        return error.errno == errno.ENOMEM
+    text = f"{type(error).__name__}: {error}"
+    return isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(text) is not None
 
 
 def failure_kind(error: BaseException) -> str:
@@ -159,6 +160,7 @@ class Training:
         os.umask(self._umask)
         self._before_chunk = before_chunk
         # While a GPU works, a processor draws for the next chunk. On a CPU it would slow training.
+        self._steps_per_s = 0.0
         on_gpu = device_kind(self.spec.device) == "cuda"
         self._drawer = ThreadPoolExecutor(1) if on_gpu else None
         self._drawn: Future[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]] | None = None
@@ -277,6 +279,7 @@ class Training:
         started = perf_counter()
         losses = self._call(lambda: self.trainer.train(rows, draws))
         seconds = perf_counter() - started
+        self._steps_per_s = steps / seconds
         table = loss_table(losses, steps, self.inputs.recipe)
         self.losses[self.step : self.step + steps] = table
         with np.errstate(invalid="ignore"):
@@ -300,7 +303,8 @@ class Training:
     def _draw(self, step: int) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
         """Return the batches and draws of the chunk that starts at a step."""
         stop = min(due for due in self.spec.evaluation_steps if due > step)
-        steps = min(self.spec.chunk_steps, stop - step)
+        timely = max(LONGEST_CHUNK_STEPS["cpu"], round(_CHUNK_S * self._steps_per_s))
+        steps = min(self.spec.chunk_steps, timely, stop - step)
         return self.inputs.batches(step, steps), self.inputs.draws(step, steps)
 
     def _call(self, call: Callable[[], T]) -> T:

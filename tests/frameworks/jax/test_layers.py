@@ -137,7 +137,7 @@ def convolutions_of_recipes():
     ("layer", "entering", "channels", "size", "stride", "padding", "length"),
     convolutions_of_recipes(),
 )
-def test_what_trains_in_float32_is_what_parity_certifies_in_float64(
+def test_convolutions_in_float32_are_those_in_float64(
     layer, entering, channels, size, stride, padding, length
 ):
     # With all the recipe's channels, by which the form of a convolution is chosen.

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gan_bench.cli.views.tables import state, to_rich
 from gan_bench.launch.local import RunProgress
-from gan_bench.launch.run_one import RunResult
+from gan_bench.launch.run_one import SCORED_LATER, RunResult
 from gan_bench.launch.status import RunStatus
 from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event
@@ -26,13 +26,15 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
     record = result.record
     if record.status != "ok":
         return record.status, record.reason or ""
-    if result.scoring_problem is not None:
-        return NOT_SCORED, result.scoring_problem
+    if result.scoring_problem not in (None, SCORED_LATER):
+        return NOT_SCORED, result.scoring_problem or ""
     parts = ["reused"] if reused else []
     if record.images_per_s is not None:
         parts.append(f"{figure(record.images_per_s)} images/s")
     total = (record.warmup_s or 0.0) + (record.train_s or 0.0)
-    return "ok", ", ".join([*parts, f"trained in {duration(total)}"])
+    parts.append(f"trained in {duration(total)}")
+    parts += [SCORED_LATER] if result.scoring_problem == SCORED_LATER else []
+    return "ok", ", ".join(parts)
 
 
 class PlainProgress:
@@ -84,6 +86,7 @@ class LiveProgress:
         self.console = console
         self.runs = runs
         self._state: RunProgress | None = None
+        self._finished: set[int] = set()
         self._plan = Progress(
             TextColumn("runs"), BarColumn(bar_width=None), MofNCompleteColumn(), console=console
         )
@@ -119,7 +122,8 @@ class LiveProgress:
 
     def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
         """See `gan_bench.launch.local.Observer`."""
-        self._plan.update(self._plan_task, completed=index + 1)
+        self._finished.add(index)  # twice where runs are scored later
+        self._plan.update(self._plan_task, completed=len(self._finished))
         status, text = _outcome(result, reused)
         line = Text(f"{spec.implementation.name} seed {spec.seed}: ")
         line.append(state(status))

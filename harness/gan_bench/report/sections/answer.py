@@ -279,7 +279,7 @@ LEAST_TIMED_S = 5.0
 
 def _timed_briefly(record: Record) -> bool:
     return record.train_s is not None and record.train_s < max(
-        LEAST_TIMED_S, record.warmup_s or 0.0
+        LEAST_TIMED_S, (record.warmup_s or 0.0) + (record.resume_s or 0.0)
     )
 
 
