@@ -183,6 +183,9 @@ class Trainer(Protocol):
     # It may have `multiply_adds() -> dict[str, int]`: the multiply-adds of one image's
     # forward pass through ``generator`` and ``discriminator``, counted on the networks as built.
     # The conformance suite compares them with the recipe's `forward_multiply_adds`.
+    # It may have `device_memory() -> dict[str, int]`: the most bytes of the GPU that its
+    # framework's allocator had in use (``allocated``) and held (``reserved``). A worker asks once,
+    # at the end of a run on a GPU, and the record shows them.
 
     def save(self, path: Path) -> None:
         """Write the complete training state below the existing, empty folder ``path``.
@@ -253,6 +256,8 @@ class Framework:
     of a worker: threads of each operation, float32 as it is, no more GPU memory than is used."""
     gpus: Callable[[], int] = lambda: 0
     """Imports the framework and returns the number of GPUs that it can use."""
+    cuda: Callable[[], dict[str, str]] = dict
+    """Called in a worker on a GPU; returns the versions of ``cuda`` and ``cudnn`` that it uses."""
     generators: tuple[GlobalGenerators, ...] = ()
     """Those of its libraries, in the order in which they are seeded."""
     resume_hint: str = ""

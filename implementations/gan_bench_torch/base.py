@@ -247,6 +247,13 @@ class TorchTrainer(ABC):
             counts[name] = counter.get_total_flops() // 2
         return counts
 
+    def device_memory(self) -> dict[str, int]:
+        """Return the most bytes on the GPU that PyTorch's allocator had in use and held."""
+        return {
+            "allocated": torch.cuda.max_memory_allocated(self.device),
+            "reserved": torch.cuda.max_memory_reserved(self.device),
+        }
+
     def _new_step(self) -> Callable[..., Tensor]:
         if self.captured and can_be_captured(next(self.generator.parameters())):
             return CapturedStep(self._one_step, self.random)

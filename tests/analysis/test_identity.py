@@ -25,6 +25,7 @@ CHANGES = {
     "train_splits": ("train", "test"),
     "budget": Budget(unit="images", amount=61_000),
     "device": "cuda:0",
+    "gpu": "GPU A, 80 GiB",
     "threads": 3,
 }
 

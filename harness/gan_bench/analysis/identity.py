@@ -132,6 +132,7 @@ def same_run(run: Run) -> str:
     """Return a key that runs of equal identity and setting have in common, whatever their seed."""
     spec = run.spec
     setting = [spec.data_sha256, spec.train_splits, run.budget_images, run.device, spec.threads]
+    setting += [spec.gpu] if spec.gpu else []
     return json.dumps([identity(spec), setting], sort_keys=True)
 
 

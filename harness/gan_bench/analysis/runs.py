@@ -76,6 +76,10 @@ class Run:
         host = f"{machine.cpu}, {machine.cores} cores"
         if self.spec.device == "cpu":
             return host
+        around = self.record.circumstances
+        if around.gpu is not None:
+            cards = sorted({around.gpu.card, *around.earlier_cards})
+            return f"{' and '.join(cards)} with {host}"
         number = self.spec.device.partition(":")[2] or "0"
         known = number.isdecimal() and int(number) < len(machine.gpus)
         gpu = machine.gpus[int(number)] if known else "unknown GPU"

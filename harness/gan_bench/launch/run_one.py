@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from gan_bench.launch.outcome import Outcome, make_record, provenance
+from gan_bench.launch.outcome import Outcome, make_record, provenance, with_gpu
 from gan_bench.launch.score import score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
 from gan_bench.plan import RunSpec
@@ -19,8 +19,10 @@ from gan_bench.results.record import Job, Record
 from gan_bench.results.status import RETRIED_ON_REQUEST, REUSED, Status
 from gan_bench.scoring.features import Scoring
 from gan_bench.system.calibration import LoadMeter, probe
+from gan_bench.system.devices import gpu_of
 from gan_bench.system.files import DiskFull, is_full
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
+from gan_bench.system.nvml import GpuWatch
 
 Action = Literal["reuse", "run"]
 
@@ -106,13 +108,15 @@ def _train(
         The disk is full: the run ended for that, or its record cannot be written.
     """
     folder = results.run(spec.run_id)
-    before = after = other_load = None
+    before = after = other_load = watch = None
     known = obstacle_of(spec)
     outcome: Outcome
     if known is not None:
         outcome = Outcome(status=known[0], reason=known[1], cpu_s=0.0)
     else:
         before = probe(spec.device, spec.threads)
+        gpu = gpu_of(spec.device)
+        watch = GpuWatch(gpu) if gpu else None
         meter = LoadMeter()
         folder.record.unlink(missing_ok=True)
         outcome = launch(
@@ -125,6 +129,8 @@ def _train(
             on_event=on_event,
         )
         other_load = meter.stop(outcome.cpu_s)
+        if watch is not None:
+            watch.stop()
         after = None if outcome.interrupt else probe(spec.device, spec.threads)
     around = provenance(
         command=options.command,
@@ -133,6 +139,8 @@ def _train(
         other_load=other_load,
         job=options.job,
     )
+    if watch is not None:
+        around = with_gpu(around, watch, folder, spec)
     # The report names certificates that cannot be read.
     certificate = certificate_for(spec, read_certificates(results)[0])
     parity = certificate.id if certificate else None
