@@ -79,8 +79,14 @@ def bench(session: nox.Session) -> None:
     """Measure implementations against plain scripts, and the harness; names, or all of them."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")
     for script in ("throughput.py", "overhead.py", "memory.py"):
-        options = ("--steps", "3") if script == "overhead.py" else ()
-        session.run("python", f"benchmarks/{script}", *options, *session.posargs)
+        session.run("python", f"benchmarks/{script}", *session.posargs)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Measure everything on an NVIDIA GPU, in stages: docs/gpu.md; names of stages, or all."""
+    session.install(*CONSTRAINTS, "--editable", ".[torch,jax-cuda,dev]")
+    session.run("bash", "benchmarks/gpu_check.sh", *session.posargs, external=True)
 
 
 @nox.session

@@ -103,7 +103,7 @@ def alarms(draw: Callable[[int], Floats], n: int, m: int, margin: float) -> tupl
 def resampled(
     pool: Floats, n: int, m: int, margin: float, random: np.random.Generator, draws: int
 ) -> tuple[float, float]:
-    """Return `alarms` for baselines and candidates that are drawn from measured seeds."""
+    """Return `alarms` for baselines and candidates that are resampled from measured seeds."""
 
     def draw(count: int) -> Floats:
         return random.permuted(np.tile(pool, (draws, 1)), axis=1)[:, :count]
@@ -116,7 +116,7 @@ def resampled_bound(
 ) -> tuple[float, float]:
     """Return 95 % upper bounds of both rates: other seeds might have been measured.
 
-    The 95th percentile over pools of as many seeds, drawn with replacement and smoothed by a
+    The 95th percentile over pools of as many seeds, resampled with replacement and smoothed by a
     Gaussian kernel of Silverman's width (Silverman and Young 1987, "The bootstrap: to smooth or
     not to smooth?").
     """

@@ -1,6 +1,6 @@
 """The harness's memory: of a worker, compared with a bare trainer, and of the launcher over time.
 
-``python benchmarks/memory.py [NAME ...] [--runs 60]``
+``python benchmarks/memory.py [NAME ...] [--runs 30]``
 
 First the peak resident memory of each implementation's worker in a short run, compared with a
 process that imports the same trainer, trains on the same data, samples and saves, all without the
@@ -34,7 +34,7 @@ def bare_trainer(name: str) -> None:
     train = data.load("mnist-5k").train
     recipe, trainer = build(name, train.images, train.labels, "cpu")
     batches = np.zeros((4, recipe.real_batches_per_step, recipe.batch_size), np.int64)
-    shape = (4, recipe.draws_per_step, recipe.batch_size, recipe.latent_size)
+    shape = (4, recipe.latent_batches_per_step, recipe.batch_size, recipe.latent_size)
     draws = {"latents": np.zeros(shape, np.float32)}
     trainer.sample(np.zeros((1000, recipe.latent_size), np.float32))
     trainer.train(batches, draws)
@@ -76,7 +76,7 @@ def worker_memory(name: str) -> None:
     threads = len(os.sched_getaffinity(0))
     bare = subprocess.run(
         [sys.executable, __file__, name, "--child", "bare"],
-        env=worker_environment(device="cpu", threads=threads),
+        env=worker_environment(registered()[name].framework, device="cpu", threads=threads),
         capture_output=True,
         text=True,
         check=True,
@@ -96,7 +96,7 @@ def worker_memory(name: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--runs", type=int, default=60, help="in the launcher's plan")
+    parser.add_argument("--runs", type=int, default=30, help="in the launcher's plan")
     parser.add_argument("--child", choices=("bare", "launcher"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child == "bare":

@@ -1,9 +1,9 @@
 """Overhead of the harness: a worker's chunks compared with bare calls of the same trainer.
 
-``python benchmarks/overhead.py [NAME ...] [--rounds 9] [--steps 8]``
+``python benchmarks/overhead.py [NAME ...] [--rounds 15] [--steps 6]``
 
 A real worker is set up for each implementation, with its journal and its heartbeat. Its chunks
-(drawing batches and latents, training, checking and journalling the losses) take turns, in one
+(making batches and latents, training, checking and journalling the losses) take turns, in one
 process, with bare calls of its trainer's ``train`` on prepared arrays. The ratio of their wall
 times is the overhead, within the machine's noise. The share of a chunk's wall time spent outside
 ``train`` can be measured exactly. Snapshots and checkpoints are taken between chunks and not
@@ -66,8 +66,8 @@ def measure(name: str, rounds: int, steps: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=8, help="of a chunk")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=6, help="of a chunk")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -85,7 +85,7 @@ def main() -> None:
                 *(f"--rounds={options.rounds}", f"--steps={options.steps}"),
             ],
             check=True,
-            env=worker_environment(device="cpu", threads=threads),
+            env=worker_environment(registered()[name].framework, device="cpu", threads=threads),
             stderr=subprocess.DEVNULL,
         )
 

@@ -1,9 +1,9 @@
 """Error rate of the ranking: how often equal implementations are ranked as different.
 
-Usage: ``python benchmarks/ranking_errors.py``. Draws values for the seeds of equal implementations
-(with equal or different spreads), ranks them, and counts the rankings in which the best is
-significantly better than another: by the report's rule, Holm's correction over all pairs, and by an
-alternative that the report does not use, Holm's correction over the pairs with the best.
+Usage: ``python benchmarks/ranking_errors.py``. Simulates values for the seeds of equal
+implementations (with equal or different spreads), ranks them, and counts the rankings in which the
+best is significantly better than another: by the report's rule, Holm's correction over all pairs,
+and by an alternative that the report does not use, Holm's correction over the pairs with the best.
 """
 
 import argparse
@@ -41,8 +41,8 @@ def main() -> None:
             shares = []
             for apart in (0.0, SPREADS_APART):
                 spread = np.exp(random.normal(0, apart, (rankings, implementations, 1)))
-                drawn = random.normal(0, 1, (rankings, implementations, seeds)) * spread
-                counts = np.array([wrong(figures) for figures in drawn]).mean(axis=0)
+                values = random.normal(0, 1, (rankings, implementations, seeds)) * spread
+                counts = np.array([wrong(figures) for figures in values]).mean(axis=0)
                 shares += [f"{share:9.1%}" for share in counts]
             print(f"{implementations:15} {seeds:6}  {'  '.join(shares)}")
 

@@ -1,8 +1,8 @@
 """Writes a synthetic results folder, for the report's benchmarks and tests.
 
 Usage: ``python benchmarks/report_results.py OUT --implementations 12 --seeds 3 --points 10``, or
-``--runs 1000`` for 20 implementations of 50 seeds. Nothing is trained: the values are drawn at
-random around those of real runs, and the samples are digits of mnist-5k with noise that fades as
+``--runs 1000`` for 20 implementations of 50 seeds. Nothing is trained: the values are
+random, around those of real runs, and the samples are digits of mnist-5k with noise that fades as
 training goes on. Recipes, specifications, hashes of data and model, and the protocol are real.
 """
 
@@ -76,7 +76,7 @@ FLOOR = {
 UNTRAINED_FID = 88.0
 BEST_FID, WORST_FID = 15.0, 45.0
 PICTURED_SEEDS = 3
-"""Later seeds reuse the grids of earlier ones: drawing PNGs would take most of the time."""
+"""Later seeds reuse the grids of earlier ones: writing PNGs would take most of the time."""
 TORCH_IMAGES_PER_S = {  # on two cores
     "dcgan": 470,
     "dcgan-3g": 167,
@@ -326,11 +326,11 @@ class _ResultsWriter:
         self, folder: RunFolder, spec: RunSpec, fids: dict[int, float], shares: NDArray[np.float64]
     ) -> None:
         folder.grids.mkdir()
-        drawn = spec.seed % self.pictured_seeds
+        seed = spec.seed % self.pictured_seeds
         for step, fid in fids.items():
-            key = (spec.implementation.name, drawn, step)
+            key = (spec.implementation.name, seed, step)
             if key not in self.pictures:
-                self.pictures[key] = grid_png(self._samples(drawn, fid, shares))
+                self.pictures[key] = grid_png(self._samples(seed, fid, shares))
             (folder.grids / f"{step:08d}.png").write_bytes(self.pictures[key])
 
     def _sampled_rows(self, seed: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:

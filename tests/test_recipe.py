@@ -20,7 +20,7 @@ from dataclasses import dataclass
 @dataclass
 class Settings:
     real_batches_per_step = 2
-    draws_per_step = 3
+    latent_batches_per_step = 3
 
     batch_size: int = 16
     epochs: int = 2

@@ -35,12 +35,12 @@ from gan_bench.errors import UsageError
 LOSSES: Final = ("generator", "discriminator", "d_real", "d_fake")
 """The losses of a recipe that declares no others."""
 OPTIONAL_LOSSES: Final = frozenset({"d_real", "d_fake"})
-"""Batch means of sigmoid(D(x)) and sigmoid(D(G(z))) in the discriminator's update. A trainer may
-leave them out, and they may be NaN."""
+"""The means of sigmoid(D(x)) and sigmoid(D(G(z))) over a batch, from the discriminator's update. A
+trainer may leave them out, and they may be NaN."""
 NOT_PAIRED: Final = "its own: not paired with a twin"
-"""Whose initial weights a trainer has whose recipe has none."""
+"""The source of the initial weights that is shown if the recipe does not give them."""
 Distribution = Literal["normal", "uniform", "uniform01", "classes"]
-"""N(0, I), uniform in [-1, 1), uniform in [0, 1), or classes of the data set, each as likely."""
+"""N(0, I), uniform in [-1, 1), uniform in [0, 1), or the data set's classes, equally likely."""
 ImageShape = tuple[int, int, int]
 """(height, width, channels)."""
 
@@ -52,11 +52,13 @@ class Draw:
     shape: tuple[int, ...] = ()
     """Shape of one element of a batch."""
     count: int = 1
-    """Batches of it in a step."""
+    """Number of batches of the array in a step."""
     distribution: Distribution = "normal"
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn."""
+        """Refuse a count, shape or distribution that is not valid."""
+        if not isinstance(self.shape, tuple | list):
+            raise ValueError(f"the shape has to be a tuple, such as (64,): {self}")
         numbers = (self.count, *self.shape)
         if not all(type(number) is int and number >= 1 for number in numbers):
             raise ValueError(f"count and shape have to be whole numbers from 1 on: {self}")
@@ -70,7 +72,7 @@ class Recipe(BaseModel):
 
     ``--set IMPLEMENTATION.FIELD=VALUE`` changes a field, and the conformance suite checks that
     every field has an effect. The suite tries a generic change (times 1.5, plus 1, another choice);
-    where none of these is valid, ``Field(examples=[...])`` gives the value to try.
+    if none of these is valid, ``Field(examples=[...])`` gives the value to try.
     """
 
     model_config = ConfigDict(
@@ -87,18 +89,18 @@ class Recipe(BaseModel):
     """Where the recipe comes from."""
 
     losses: ClassVar[tuple[str, ...]] = LOSSES
-    """The names of the losses that ``train`` returns. All but `OPTIONAL_LOSSES` are required, and a
-    run whose values of one of these are not finite has diverged."""
+    """The names of the losses that ``train`` returns. All but `OPTIONAL_LOSSES` are required; a run
+    in which one of these is not finite has diverged."""
 
     networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
-    """The networks of which ``weights`` returns the tensors."""
+    """The networks whose tensors ``weights`` returns."""
 
     sampler: ClassVar[str] = "generator"
     """The network that samples, such as an average of the generator's weights."""
 
     example_shape: ClassVar[ImageShape | None] = None
-    """(height, width, channels) of images for which the recipe is described and verified if no data
-    set is chosen; None: those of the data set that comes with gan-bench."""
+    """(height, width, channels) of images, with which the recipe is described and verified if no
+    data set is chosen; None: those of the data set that comes with gan-bench."""
 
     conditional: ClassVar[bool] = False
     """Whether samples depend on labels: ``sample`` and ``forward`` then get them."""
@@ -161,17 +163,21 @@ class Recipe(BaseModel):
         return 1
 
     @property
-    def draws_per_step(self) -> int:
+    def latent_batches_per_step(self) -> int:
         """Batches of latents that one step consumes."""
         return 1
 
     def draws(self) -> dict[str, Draw]:
-        """Return what is random in a step, by name, besides the batches of real images.
+        """Return the random arrays of a step by name, besides the batches of real images.
 
-        The harness draws it, so that all implementations of the recipe train on the same numbers.
-        A name has a random stream of its own: another draw beside it changes no number.
+        The harness draws them, so that all implementations of the recipe train on the same numbers.
+        Each name has its own random stream: adding a draw changes none of the others.
         """
-        return {"latents": Draw((self.latent_size,), self.draws_per_step, self.latent_distribution)}
+        return {
+            "latents": Draw(
+                (self.latent_size,), self.latent_batches_per_step, self.latent_distribution
+            )
+        }
 
     @property
     def images_per_step(self) -> int:
@@ -179,11 +185,11 @@ class Recipe(BaseModel):
         return self.real_batches_per_step * self.batch_size
 
     def initial_weights(self, seed: int) -> dict[str, NDArray[np.float32]] | None:
-        """Return the initial value of every tensor of both networks, as new arrays.
+        """Return the initial value of every tensor of the networks, as new arrays.
 
         The values depend on the recipe and ``seed`` only. For names and layouts see
-        `gan_bench.trainer.Weights`. None means that the implementation initialises itself; its runs
-        are then not paired with others.
+        `gan_bench.trainer.Weights`. None means that the implementation initialises itself. Its runs
+        are then not paired with others, nor are those of a recipe that leaves out a network.
         """
         return None
 

@@ -2,10 +2,10 @@
 
 Counter-based Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): seed and
 stream are the key, and the index is in the high half of the counter. Streams therefore never
-overlap, and the numbers of any step can be drawn without those before it.
+overlap, and the numbers of any step can be generated without those before it.
 
-The harness itself draws from streams only. A trainer may draw from the global generators of its
-libraries: see `gan_bench.plugins.frameworks.GlobalState`.
+The harness itself uses streams only. A trainer may use the global generators of its libraries: see
+`gan_bench.plugins.frameworks.GlobalState`.
 """
 
 import hashlib
@@ -27,7 +27,10 @@ class Stream(IntEnum):
 
 
 def stream_of(name: str) -> int:
-    """Return the stream of a draw of a step by its name; never that of a `Stream` but latents'."""
+    """Return the stream of a step's draw by its name.
+
+    The latents have that of `Stream`; no other draw's equals one of `Stream`.
+    """
     if name == "latents":
         return Stream.TRAINING_LATENTS
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) | 1 << 63
@@ -41,7 +44,7 @@ def generator(seed: int, stream: int, index: int = 0) -> np.random.Generator:
     seed
         0 <= seed < 2**64.
     stream
-        Purpose of the numbers: a `Stream`, or that of a draw, see `stream_of`.
+        Purpose of the numbers: a `Stream`, or `stream_of` a draw's name.
     index
         0 <= index < 2**64, such as a step, an epoch or a tensor.
     """

@@ -1,17 +1,18 @@
 """The contract between the harness and an implementation of a GAN.
 
 The harness controls what must be equal for all implementations: initial weights, data and batch
-order, latents and all other draws, seeds, the clock, evaluation points, checkpoints. A trainer
+order, latents and other draws, seeds, the clock, evaluation points, checkpoints. A trainer
 controls what makes it fast: the input pipeline on the device, compilation, memory layout.
 """
 
 import inspect
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,11 @@ from gan_bench.text import listed
 
 CONTRACT_VERSION: Final = 2
 """A trainer class may state it as ``contract_version``."""
+IN_VERSION_2: Final = (
+    'train(batches, draws), or update(real, draws), gets draws["latents"] and returns the losses '
+    'by name, such as {"generator": ..., "discriminator": ...}'
+)
+UPGRADE: Final = "pip install --upgrade gan-bench"
 T = TypeVar("T")
 Weights = Mapping[str, NDArray[np.generic]]
 """Tensors by canonical name, in canonical layouts.
@@ -52,13 +58,37 @@ def is_trained(name: str) -> bool:
 
 
 def is_given(name: str) -> bool:
-    """Return whether the initial weights of a recipe have the tensor of this canonical name."""
+    """Return whether a recipe must give the initial value of the tensor of this canonical name.
+
+    It must for the generator and the discriminator, except for spectral normalisation's vectors.
+    """
     network, _, tensor = name.partition(".")
     return network in NETWORKS and tensor.rpartition(".")[2] not in _VECTORS
 
 
 class Unsupported(Exception):
     """Raised by a trainer that cannot do exactly what the run asks for."""
+
+
+Precision = Literal["ieee", "tf32", "bf16"]
+"""The arithmetic of products and convolutions of float32: as it is; with TF32's 10 bits of fraction
+in the factors; or with bfloat16's 7. Sums, weights and updates are float32 in all."""
+
+
+def asked_precision() -> Precision:
+    """Return the precision that the run asks for."""
+    return cast(Precision, os.environ.get("GAN_BENCH_PRECISION", "ieee"))
+
+
+def check_precision(trainer: type) -> None:
+    """Raise `Unsupported` if a class cannot compute in the precision that the run asks for."""
+    asked = asked_precision()
+    known = getattr(trainer, "precisions", ("ieee",))
+    if asked not in known:
+        raise Unsupported(
+            f"the precision {asked} was asked for, and {trainer.__name__} computes in "
+            f"{listed(known, last='or')}"
+        )
 
 
 @runtime_checkable
@@ -72,9 +102,10 @@ class Trainer(Protocol):
     framework: ClassVar[str]
     """The framework's short name, such as ``torch``, ``keras`` or ``numpy``."""
 
-    # And either `recipe_class: ClassVar[type[Recipe]]`, the recipe that this class implements, or
-    # `hyperparameters: ClassVar[type]`, a dataclass or pydantic model beside it: see
-    # `gan_bench.recipe.recipe_from`. Then it initialises itself and has no twin.
+    # A trainer also has one of these two:
+    # - `recipe_class: ClassVar[type[Recipe]]`, the recipe that it implements;
+    # - `hyperparameters: ClassVar[type]`, a dataclass or pydantic model from which a recipe is made
+    #   (see `gan_bench.recipe.recipe_from`). Such a trainer initialises itself and has no twin.
 
     def __init__(
         self,
@@ -86,10 +117,11 @@ class Trainer(Protocol):
         planned_steps: int,
         seed: int,
     ) -> None:
-        """Build the networks and upload the data to the device.
+        """Build the networks and copy the data to the device.
 
-        With ``--deterministic`` the environment variable ``GAN_BENCH_DETERMINISTIC`` is 1: the
-        trainer then makes its framework use deterministic kernels.
+        It computes products as `asked_precision` says (``--precision``), or raises `Unsupported`.
+        If the environment variable ``GAN_BENCH_DETERMINISTIC`` is 1 (``--deterministic``), it makes
+        its framework use deterministic kernels.
 
         Parameters
         ----------
@@ -105,21 +137,21 @@ class Trainer(Protocol):
         planned_steps
             Number of steps of the whole run, for learning rate schedules.
         seed
-            Seed of the trainer's own random draws, such as dropout masks. Batches, latents and
+            Seed of the trainer's own random numbers, such as dropout masks. Batches, draws and
             initial weights come from the harness.
         """
         ...
 
     def set_weights(self, weights: Weights) -> None:
-        """Replace every tensor of all networks; leave the optimisers' state unchanged.
+        """Replace the tensors in ``weights``; leave the optimisers' state unchanged.
 
-        Of networks other than generator and discriminator, ``weights`` may have no tensors: these
-        stay as they are.
+        ``weights`` has every tensor for which `is_given` is true. It may lack others, such as those
+        of a third network; these stay as they are.
         """
         ...
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
-        """Return copies of every tensor of all networks, on the host, in the recipe's dtype."""
+        """Return copies of all tensors of all networks, on the host, in the recipe's dtype."""
         ...
 
     def train(
@@ -135,15 +167,16 @@ class Trainer(Protocol):
         batches
             int64 (steps, recipe.real_batches_per_step, batch_size): indices into ``images``.
         draws
-            By the names in ``recipe.draws()``: float32 (steps, count, batch_size, *shape), or int64
-            for classes. ``draws["latents"]`` has the latents, used in that order.
+            The arrays that ``recipe.draws()`` declares, by name: float32 (steps, count, batch_size,
+            *shape), or int64 for classes. A step uses its ``count`` batches of
+            ``draws["latents"]`` in order.
 
         Returns
         -------
         mapping
             The losses by the names in ``recipe.losses``, each of shape (steps,) and the recipe's
-            dtype. If a step updates a network several times, its loss is the mean over these
-            updates. ``d_real`` and ``d_fake`` may be missing.
+            dtype. If a step updates a network several times, the step's loss of that network is
+            the mean over these updates. ``d_real`` and ``d_fake`` may be missing.
         """
         ...
 
@@ -152,11 +185,11 @@ class Trainer(Protocol):
     ) -> NDArray[np.uint8]:
         """Return G(latents) as uint8 (n, height, width, channels) for any n >= 1.
 
-        G is the recipe's `sampler`. ``labels``, int64 (n,), are given exactly where the recipe is
-        conditional. The network runs in inference mode; outputs become grey levels by
-        clip(round(127.5 (x + 1)), 0, 255). Each image depends, to the bit, only on the weights and
-        its own latents and label, and the call changes no state. Kernels may round differently at
-        other batch sizes, so compute in batches of one fixed shape.
+        G is the recipe's `sampler`, in inference mode. ``labels``, int64 (n,), are given if and
+        only if the recipe is conditional. Outputs become grey levels by
+        clip(round(127.5 (x + 1)), 0, 255). Each image depends only on the weights and on its own
+        latents and label, bit by bit, and the call changes no state. Kernels may round differently
+        at other batch sizes, so compute in batches of one fixed shape.
         """
         ...
 
@@ -169,29 +202,31 @@ class Trainer(Protocol):
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC in [-1, 1] and D(images) as logits of shape (n,).
 
-        Used by ``gan-bench parity`` and ``gan-bench verify`` only. G is the recipe's `sampler`.
-        ``images`` are float NHWC in [-1, 1]; there may be any number of images and of latents. If
-        the recipe is conditional there are equally many, and ``labels``, int64 (n,), are those of
-        both. If ``training`` is true, batch normalisation uses the
-        batch's statistics; dropout is always off. The call changes no moving statistics, optimiser
-        state or random state.
+        Only ``gan-bench parity`` and ``gan-bench verify`` call it, and a class whose recipe has no
+        initial weights may leave it out. G is the recipe's `sampler`. ``images`` are float NHWC in
+        [-1, 1]. The numbers of images and of latents may differ, except if the recipe is
+        conditional: then they are equal, and ``labels``, int64 (n,), apply to both. If ``training``
+        is true, batch normalisation uses the batch's statistics; dropout is always off. The call
+        changes no moving statistics, optimiser state or random state.
         """
         ...
 
-    # A trainer may also have `own_tensors: ClassVar[Mapping[str, str]]`, the canonical names of
-    # tensors that are not in `TENSORS`, by the framework's names: {"strength": "strength"}.
-    # It may have `multiply_adds() -> dict[str, int]`: the multiply-adds of one image's
-    # forward pass through ``generator`` and ``discriminator``, counted on the networks as built.
-    # The conformance suite compares them with the recipe's `forward_multiply_adds`.
-    # It may have `device_memory() -> dict[str, int]`: the most bytes of the GPU that its
-    # framework's allocator had in use (``allocated``) and held (``reserved``). A worker asks once,
-    # at the end of a run on a GPU, and the record shows them.
+    # A trainer may also have:
+    # - `precisions: ClassVar[tuple[Precision, ...]]`, those in which it can compute: only "ieee" if
+    #   it has none;
+    # - `own_tensors: ClassVar[Mapping[str, str]]`, which maps the framework's names of tensors that
+    #   are not in `TENSORS` to canonical names: {"strength": "strength"};
+    # - `multiply_adds() -> dict[str, int]`, the multiply-adds of one image's forward pass through
+    #   ``generator`` and ``discriminator``, counted on the networks as built. The conformance suite
+    #   compares them with the recipe's `forward_multiply_adds`;
+    # - `device_memory() -> dict[str, int]`, the most bytes of the GPU that its allocator had in use
+    #   (``allocated``) and held (``reserved``). A worker asks once, at the end of a run on a GPU.
 
     def save(self, path: Path) -> None:
         """Write the complete training state below the existing, empty folder ``path``.
 
-        That is weights, optimisers, the random state of dropout and the step: training that
-        continues after ``load`` must be bit-identical to uninterrupted training.
+        The training state is weights, optimisers, the random state of dropout, and the step:
+        training that continues after ``load`` must be bit-identical to uninterrupted training.
         """
         ...
 
@@ -201,18 +236,19 @@ class Trainer(Protocol):
 
 
 class GlobalGenerators(ABC):
-    """The global random generators of a library that trainers may draw from.
+    """The global random generators of a library, which trainers may use.
 
-    They are seeded before a trainer is built, kept in checkpoints, and restored after every other
-    use. Only `restore` is called where the library is not imported: it imports it.
+    They are seeded before a trainer is built and saved in checkpoints. Whatever else uses them,
+    such as sampling, restores their state afterwards. The harness calls `restore` after the import
+    of `module`, and the other methods only if `imported` returns True.
     """
 
     module: ClassVar[str]
-    """The library's module, right after whose import they are seeded; in checkpoints their name."""
+    """The library's module. They are seeded right after its import; checkpoints use its name."""
 
     @abstractmethod
     def imported(self) -> bool:
-        """Return whether this process has imported all that the other methods need."""
+        """Return whether this process has imported everything that the other methods need."""
 
     @abstractmethod
     def seed(self, seed: int) -> None:
@@ -223,14 +259,15 @@ class GlobalGenerators(ABC):
 
     @abstractmethod
     def state(self) -> tuple[Any, Any]:
-        """Return their state as a value that JSON can write, and what cannot be replaced, if any.
+        """Return their state as a JSON value, and objects that must be kept, or None.
 
-        That is a generator to which functions refer that a trainer has compiled.
+        Such an object is a generator that a trainer's compiled functions refer to: `restore` sets
+        its state and does not replace it.
         """
 
     @abstractmethod
     def restore(self, value: Any, kept: Any) -> None:
-        """Restore what `state` returned, ``kept`` None in another process."""
+        """Restore what `state` returned; in another process ``kept`` is None."""
 
 
 def _no_environment(*, device: str, threads: int, deterministic: bool) -> dict[str, str]:
@@ -241,31 +278,36 @@ def _no_environment(*, device: str, threads: int, deterministic: bool) -> dict[s
 class Framework:
     """What the harness must know of a framework before a process imports it.
 
-    An entry point of the group ``gan_bench.frameworks``, named as in implementations' names, leads
-    to an instance, in a module that does not import the framework.
+    An entry point of the group ``gan_bench.frameworks`` refers to an instance, in a module that
+    does not import the framework. Its name is the ``<framework>`` of implementations' names.
     """
 
     packages: tuple[str, ...]
     """Distributions that must be installed; their versions are part of a run's identity."""
     install: str
     """The command that installs them."""
+    gpu_install: str = field(default="", kw_only=True)
+    """The command that installs what NVIDIA GPUs need besides."""
     module: str
     """The module whose import fails if the installation is broken."""
     environment: Callable[..., dict[str, str]] = _no_environment
-    """Called with ``device=``, ``threads=`` and ``deterministic=``; returns environment variables
-    of a worker: threads of each operation, float32 as it is, no more GPU memory than is used."""
+    """Called with ``device=``, ``threads=`` and ``deterministic=``; returns a worker's environment
+    variables: the number of threads, no TF32, no GPU memory that is not needed."""
     gpus: Callable[[], int] = lambda: 0
     """Imports the framework and returns the number of GPUs that it can use."""
     cuda: Callable[[], dict[str, str]] = dict
     """Called in a worker on a GPU; returns the versions of ``cuda`` and ``cudnn`` that it uses."""
     generators: tuple[GlobalGenerators, ...] = ()
-    """Those of its libraries, in the order in which they are seeded."""
+    """The global generators of its libraries, in the order in which they are seeded."""
     resume_hint: str = ""
-    """What may be the cause where training that is resumed from a checkpoint differs."""
+    """The likely cause if resumed training differs from uninterrupted training."""
+    problem: str = ""
+    """Why the framework cannot be used on this machine, and the remedy, as far as that is known
+    before its import; for a sentence, without a full stop."""
 
 
 class Draws(dict[str, T]):
-    """What is drawn for a step, by name; another name is an error that says what there is."""
+    """The draws of a step by name; another name is an error that lists the names."""
 
     def __missing__(self, name: str) -> T:
         """Raise `ContractError`."""
@@ -279,14 +321,14 @@ class Draws(dict[str, T]):
 
 @cache
 def recipe_of(trainer: type) -> type[Recipe]:
-    """Return the recipe class of a trainer class, made from its ``hyperparameters`` if need be.
+    """Return the recipe class of a trainer class, made from its ``hyperparameters`` if it has them.
 
-    What the class itself states counts, or the nearest of its bases.
+    Of the class and its bases, the first that has either attribute decides.
 
     Raises
     ------
     UsageError
-        The class has neither or both, or not as the contract says.
+        The class has neither or both, or one that the contract does not allow.
     """
     names = {"recipe_class", "hyperparameters"}
     nearest: dict[str, Any] = next(
@@ -307,13 +349,18 @@ def recipe_of(trainer: type) -> type[Recipe]:
     return recipe_from(nearest["hyperparameters"], trainer)
 
 
+def initialises_itself(recipe: type[Recipe]) -> bool:
+    """Return whether a recipe leaves the initial weights to the trainer, which has no twin then."""
+    return recipe.initial_weights is Recipe.initial_weights
+
+
 def declared_losses(returned: object, recipe: type[Recipe] | Recipe, what: str) -> dict[str, Any]:
     """Return the losses that ``what`` returned, in the order in which the recipe declares them.
 
     Raises
     ------
     ContractError
-        They are not by name, a required one is missing, or one is not declared.
+        They are not a mapping by name, a required one is missing, or one is not declared.
     """
     declared = recipe.losses
     if not isinstance(returned, Mapping):
@@ -375,12 +422,13 @@ def contract_problem(trainer: type) -> str | None:
     old = [name for name in ("train", "update") if _second_parameter(trainer, name) == "latents"]
     if (version is None and not old) or (version == CONTRACT_VERSION and not old):
         return None
-    return (
+    has = (
         f"{trainer.__name__} has version {1 if old else version} of the contract, this gan-bench "
-        f"uses version {CONTRACT_VERSION}: train(batches, draws), or update(real, draws), gets "
-        'draws["latents"] and returns the losses by name, such as {"generator": ..., '
-        '"discriminator": ...}.'
+        f"uses version {CONTRACT_VERSION}"
     )
+    if not old and isinstance(version, int) and version > CONTRACT_VERSION:
+        return f"{has}; upgrade gan-bench: {UPGRADE}."
+    return f"{has}: {IN_VERSION_2}."
 
 
 def _second_parameter(trainer: type, method: str) -> str | None:

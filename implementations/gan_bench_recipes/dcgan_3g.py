@@ -42,7 +42,7 @@ class Dcgan3g(Dcgan):
         return self.discriminator_steps
 
     @property
-    def draws_per_step(self) -> int:
+    def latent_batches_per_step(self) -> int:
         """Batches of latents that one step consumes: one for each update of either network."""
         return self.discriminator_steps + self.generator_steps
 

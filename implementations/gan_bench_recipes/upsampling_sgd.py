@@ -72,7 +72,7 @@ class UpsamplingSgd(KerasBatchNorm):
         return ("train", "test") if self.train_split == "train+test" else ("train",)
 
     @property
-    def draws_per_step(self) -> int:
+    def latent_batches_per_step(self) -> int:
         """Batches of latents that one step consumes: one for each network's update."""
         return 2
 

@@ -16,7 +16,6 @@ CHANGES = {
     "images_per_step": 99,
     "deterministic": True,
     "on_divergence": "continue",
-    "chunk_steps": 51,
     "evaluation_steps": (0, 600),
     "samples": 1_001,
     "versions": {"python": "3.12.0"},
@@ -27,6 +26,7 @@ CHANGES = {
     "device": "cuda:0",
     "gpu": "GPU A, 80 GiB",
     "threads": 3,
+    "precision": "tf32",
 }
 
 
@@ -60,6 +60,7 @@ def test_another_value_of_identity_or_setting_makes_runs_no_seeds_of_one_thing(r
 @pytest.mark.parametrize(
     "changes",
     [
+        {"chunk_steps": 51},
         {"preset": None, "conventions": {"batch norm": "otherwise"}, "parameters": None},
         {"dataset": "fashion-mnist", "python": "/opt/python"},
         {"budget": Budget(unit="epochs", amount=1)},

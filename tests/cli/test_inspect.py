@@ -86,7 +86,7 @@ def test_a_line_goes_from_the_least_block_to_the_greatest():
     assert sparkline(np.arange(8.0)[::-1], 80) == "█▇▆▅▄▃▂▁"
 
 
-def test_a_long_series_is_drawn_by_its_means():
+def test_a_long_series_is_shown_by_its_means():
     assert sparkline(np.array([0.0, 2.0, 9.0, 9.0]), 2) == "▁█"
     assert len(sparkline(np.linspace(0, 1, 1_001), 60)) == 60
 
@@ -98,7 +98,7 @@ def test_what_is_not_finite_is_a_gap():
     assert sparkline(np.array([nan, nan]), 5) == "  "
 
 
-def test_what_does_not_change_is_drawn_in_the_middle():
+def test_what_does_not_change_is_shown_in_the_middle():
     assert sparkline(np.full(3, 0.7), 5) == "▅▅▅"
     assert sparkline(np.array([5.0, np.nan]), 5) == "▅ "
 
@@ -131,10 +131,10 @@ def test_a_run_fits_the_terminal_with_its_losses_and_files(cli, run, columns):
         (line,) = (line for line in lines if line.startswith(word))
         assert "▁" in line and "█" in line
     (generator,) = (line for line in lines if line.startswith("generator"))
-    drawn = generator.removeprefix("generator").lstrip()
-    assert drawn[0] == "█" and drawn.index("▁") > drawn.index("▄")
+    shown = generator.removeprefix("generator").lstrip()
+    assert shown[0] == "█" and shown.index("▁") > shown.index("▄")
     # The last third of the steps has no losses.
-    assert "▁     " in drawn if columns > 40 else "▁  " in drawn
+    assert "▁     " in shown if columns > 40 else "▁  " in shown
     for file in ("record.json", "losses.npy", "grids/*.png (2)", "scores/*.json (1)"):
         assert file in done.out
 

@@ -24,8 +24,8 @@ def original_folders(tmp_path_factory):
     path = tmp_path_factory.mktemp("original")
     results_of(path / "before", log_normal(20.0, range(10)))
     baseline_of(path / "before", path / "base.json")
-    results_of(path / "after", log_normal(20.0, range(20, 23), draw=1))
-    results_of(path / "worse", log_normal(60.0, range(20, 23), draw=1))
+    results_of(path / "after", log_normal(20.0, range(20, 23), sample=1))
+    results_of(path / "worse", log_normal(60.0, range(20, 23), sample=1))
     return path
 
 

@@ -74,11 +74,11 @@ def test_the_table_shows_counts_interval_floor_and_bias(bench):
 def test_files_folders_and_data_sets_score_alike(bench, tmp_path, digits):
     folder = tmp_path / "pngs"
     folder.mkdir()
-    drawn = open_images("mnist-5k:train:150").first(150)
-    for index, image in enumerate(drawn):
+    subset = open_images("mnist-5k:train:150").first(150)
+    for index, image in enumerate(subset):
         Image.fromarray(image[:, :, 0]).save(folder / f"{index:04d}.png")
-    np.savez(tmp_path / "a.npz", images=drawn)
-    np.save(tmp_path / "a.npy", drawn)
+    np.savez(tmp_path / "a.npz", images=subset)
+    np.save(tmp_path / "a.npy", subset)
     words = ("mnist-5k:train:150", str(folder), str(tmp_path / "a.npz"), str(tmp_path / "a.npy"))
     found = [
         json.loads(score(bench, "mnist-5k:test:200", word, "--json", "--no-floor").out)

@@ -46,7 +46,7 @@ def gate(cli, baseline):
 
 def both(path: Path, torch=20.0, keras=30.0, seeds=OTHERS, **changes) -> Path:
     for name, mean in zip(NAMES, (torch, keras), strict=True):
-        results_of(path, log_normal(mean, seeds, draw=1), name, **changes)
+        results_of(path, log_normal(mean, seeds, sample=1), name, **changes)
     return path
 
 
@@ -621,7 +621,7 @@ def damaged(results, seeds, **changes):
 def test_a_run_that_could_not_be_scored_counts_like_a_crashed_one(tmp_path, no_file, mean):
     before = results_of(tmp_path / "before", log_normal(20.0, range(10)))
     baseline = Baseline.read(baseline_of(before, tmp_path / "b.json"))
-    after = results_of(tmp_path / "after", log_normal(mean, range(20, 23), draw=1))
+    after = results_of(tmp_path / "after", log_normal(mean, range(20, 23), sample=1))
     if no_file:
         for seed in (23, 24):
             add_run(after, run_spec("torch-dcgan", seed))
@@ -645,7 +645,7 @@ def test_a_run_that_could_not_be_scored_beside_identical_seeds_is_not_passed(tmp
 def test_a_run_that_diverged_in_samples_without_a_value_is_a_failure_of_training(tmp_path):
     before = results_of(tmp_path / "before", log_normal(20.0, range(10)))
     baseline = Baseline.read(baseline_of(before, tmp_path / "b.json"))
-    after = results_of(tmp_path / "after", log_normal(20.0, range(20, 23), draw=1))
+    after = results_of(tmp_path / "after", log_normal(20.0, range(20, 23), sample=1))
     add_run(after, run_spec("torch-dcgan", 23), scores=[scores_of({600: None}, all_equal=True)])
     ((row,), _) = compare_stored(baseline.entries, after, "fid_lenet", 0.05)
     assert row.verdict == "pass" and "1 collapsed of 4 runs" in row.why
@@ -655,7 +655,7 @@ def test_a_run_that_diverged_in_samples_without_a_value_is_a_failure_of_training
 def test_runs_scored_under_another_protocol_do_not_count_and_are_named(tmp_path):
     before = results_of(tmp_path / "before", log_normal(20.0, range(10)))
     baseline = Baseline.read(baseline_of(before, tmp_path / "b.json"))
-    after = results_of(tmp_path / "after", log_normal(20.0, range(20, 23), draw=1))
+    after = results_of(tmp_path / "after", log_normal(20.0, range(20, 23), sample=1))
     results_of(after, {23: 90.0}, under=protocol(n_fake=500))
     ((row,), _) = compare_stored(baseline.entries, after, "fid_lenet", 0.05)
     assert row.verdict == "pass" and row.seeds == (20, 21, 22)
@@ -665,7 +665,7 @@ def test_runs_scored_under_another_protocol_do_not_count_and_are_named(tmp_path)
 def test_a_damaged_run_on_a_seed_of_the_baseline_is_named_and_does_not_decide(tmp_path):
     before = results_of(tmp_path / "before", log_normal(20.0, range(10)))
     baseline = Baseline.read(baseline_of(before, tmp_path / "b.json"))
-    after = results_of(tmp_path / "after", log_normal(20.0, range(20, 23), draw=1))
+    after = results_of(tmp_path / "after", log_normal(20.0, range(20, 23), sample=1))
     damaged(after, (3,))
     ((row,), _) = compare_stored(baseline.entries, after, "fid_lenet", 0.05)
     assert row.verdict == "pass" and row.seeds == (20, 21, 22)

@@ -243,7 +243,7 @@ def test_snapshots_that_other_features_still_need_stay(folder, spec, tmp_path):
 
 
 @pytest.mark.process
-def test_samples_without_any_score_are_drawn_and_stay(folder, spec, tmp_path):
+def test_samples_without_any_score_get_a_grid_and_stay(folder, spec, tmp_path):
     scoring = Scoring((FeatureChoice(str(tmp_path / "none.onnx")),), ("fid",), cache=False)
     assert "cannot be read" in score_missing(folder, spec, scoring, keep_samples=False)
     assert kept(folder) == [0, 50, 100]
@@ -251,7 +251,7 @@ def test_samples_without_any_score_are_drawn_and_stay(folder, spec, tmp_path):
 
 
 @pytest.mark.process
-def test_grids_that_a_killed_process_left_out_are_drawn(folder, spec):
+def test_grids_that_a_killed_process_left_out_are_made(folder, spec):
     assert score_missing(folder, spec, FID, keep_samples=True) is None
     folder.grid(50).unlink()
     assert not is_scored(folder, spec, FID)

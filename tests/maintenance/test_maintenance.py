@@ -106,14 +106,14 @@ def test_a_sound_folder_has_no_problems(bench, finished):
 
 
 def test_jobs_that_nobody_can_follow_are_named_and_left_where_they_are(bench, finished):
-    launch = bench.folder / "results/local/jobs/20260101T000000-abcdef"
-    launch.mkdir(parents=True)
-    (launch / "launch.json").write_text("{")
+    submission = bench.folder / "results/local/jobs/20260101T000000-abcdef"
+    submission.mkdir(parents=True)
+    (submission / "launch.json").write_text("{")
     code, (problem,) = doctor(bench)
     assert (code, problem["remedy"]) == (1, "none")
     assert "launch.json is not readable" in problem["what"]
     doctor(bench, "--repair")
-    assert (launch / "launch.json").exists()
+    assert (submission / "launch.json").exists()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

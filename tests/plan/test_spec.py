@@ -23,7 +23,8 @@ from report_folder import run_spec
 def test_every_point_but_the_end_lies_on_a_chunk_boundary(steps, evaluations):
     chunk = chunk_steps(steps, evaluations)
     points = evaluation_steps(steps, evaluations)
-    assert 1 <= chunk <= LONGEST_CHUNK_STEPS
+    assert 1 <= chunk <= LONGEST_CHUNK_STEPS["cpu"]
+    assert chunk <= chunk_steps(steps, evaluations, "cuda:1") <= LONGEST_CHUNK_STEPS["cuda"]
     assert points[0] == 0 and points[-1] == steps
     assert all(point % chunk == 0 for point in points[:-1])
     assert list(points) == sorted(set(points))
@@ -152,17 +153,17 @@ def test_doctor_says_what_is_wrong_with_a_specification(tmp_path):
 
 
 def test_a_damaged_task_of_a_submission_is_one_sentence(tmp_path):
-    launch = SubmissionFolder(tmp_path / "launch")
+    folder = SubmissionFolder(tmp_path / "submission")
     submission = Submission(
         id="1", engine="e", created_at="now", plan_id="p", options=Options("c"), retries=2
     )
-    (place,) = launch.create(submission, [run_spec()])
-    assert launch.spec(place) == run_spec() and launch.read() == submission
+    (place,) = folder.create(submission, [run_spec()])
+    assert folder.spec(place) == run_spec() and folder.read() == submission
     with pytest.raises(GanBenchError, match=r"tasks\.jsonl has no task at byte 7\."):
-        launch.spec(place + 7)
-    (launch.path / "launch.json").write_text("{")
+        folder.spec(place + 7)
+    (folder.path / "launch.json").write_text("{")
     with pytest.raises(UnreadableFile, match=r"The submission .*launch\.json is not readable"):
-        launch.read()
+        folder.read()
 
 
 @pytest.mark.parametrize("losses", [["step"], ["a", "a"], [], ["d_real"], ["a b"], ["a", 1], "ab"])

@@ -19,29 +19,29 @@ def kept():
     state.restore()
 
 
-def drawn():
+def numbers():
     normal = random.gauss(0, 1), np.random.standard_normal()  # both keep a second one
     return [*normal, random.random(), np.random.rand(), np.random.permutation(20).tolist()]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_seed_determines_all_draws(seed):
+def test_a_seed_determines_all_numbers(seed):
     found = []
     for number in (seed, seed ^ 1, seed):
         with seeded(number):
-            found.append(drawn())
+            found.append(numbers())
     assert found[0] == found[2]
     assert all(one != other for one, other in zip(found[0], found[1], strict=True))
 
 
 def test_a_state_survives_json_in_the_middle_of_pairs():
     with seeded(1):
-        drawn()
+        numbers()
     text = json.dumps(GlobalState.now().values)
-    expected = drawn()
-    drawn()
+    expected = numbers()
+    numbers()
     GlobalState(json.loads(text)).restore()
-    assert drawn() == expected
+    assert numbers() == expected
 
 
 @pytest.mark.parametrize("kind", [np.random.PCG64, np.random.Philox, np.random.SFC64])

@@ -99,8 +99,8 @@ def test_runs_of_an_unreadable_launch_get_no_second_job(background, plugin):
     arguments = (*what, "--executor", "background", "--detach")
     assert background("run", *arguments).code == 0
     _wait(lambda: _rows(background)[0]["status"] == "running")
-    (launch,) = background.folder.glob("results/local/jobs/*/launch.json")
-    launch.write_text("{}")
+    (submission,) = background.folder.glob("results/local/jobs/*/launch.json")
+    submission.write_text("{}")
     again = background("run", *arguments)
     assert again.code == 2
     assert "launch.json is not readable" in again.err

@@ -18,7 +18,7 @@ def results(tmp_path):
 
 @pytest.fixture
 def report(results):
-    """Report what is there, without drawing, which takes longer than all else."""
+    """Report what is there, without plotting, which takes longer than all else."""
     return lambda **options: Report(results, **options)
 
 

@@ -63,7 +63,7 @@ def final_figures(results, metric):
 
 
 def settle(page):
-    """Wait until what was done is drawn."""
+    """Wait until what was done is shown."""
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
@@ -79,7 +79,7 @@ def header(page, text):
 
 
 def visible_traces(page, chart):
-    """Return the labels of a chart's traces that are drawn, each once."""
+    """Return the labels of a chart's traces that are shown, each once."""
     return page.evaluate(
         """id => [...new Set(document.getElementById(id).data
             .filter(trace => trace.visible !== false && trace.visible !== 'legendonly')
@@ -109,7 +109,7 @@ def test_the_ranking_has_a_row_for_each_implementation(page):
     assert sorted(labels(page)) == sorted(LABELS)
 
 
-def test_every_chart_is_drawn_with_every_implementation(page):
+def test_every_chart_shows_every_implementation(page):
     for chart in CHARTS:
         assert page.locator(f"div.chart#{chart} .main-svg").count() > 0, chart
         assert visible_traces(page, chart) == sorted(LABELS), chart
@@ -241,7 +241,7 @@ def test_ratios_are_rounded_as_in_the_markdown(open_page, html, tmp_path, ratio)
     assert row.locator("td").last.inner_text() == f"\N{MULTIPLICATION SIGN}{factor(ratio)}"
 
 
-def test_real_images_are_drawn_as_wide_as_the_bars_in_any_window(open_page, html):
+def test_real_images_are_plotted_as_wide_as_the_bars_in_any_window(open_page, html):
     for width in WIDTHS:
         shapes = open_page(html, width=width).page.evaluate(
             "document.getElementById('chart-shares-0').layout.shapes"

@@ -19,10 +19,10 @@ LOOKS = looks([("torch-dcgan", "dcgan", "torch")])
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """The figure that the report draws for a chart, in place of its bytes."""
+def plotted(monkeypatch):
+    """The figure that the report makes for a chart, in place of its bytes."""
 
-    def draw(picture, content, look):
+    def plot(picture, content, look):
         kept = []
 
         def keep(file, plot, size, alt, caption):
@@ -36,7 +36,7 @@ def drawn(monkeypatch):
         picture(content, look, Names())
         return kept[0]
 
-    return draw
+    return plot
 
 
 def shown_ticks(axis):
@@ -50,7 +50,7 @@ def shown_ticks(axis):
 
 
 def check(ticks):
-    """Assert that each says the number at its place, and that none is drawn over the next."""
+    """Assert that each says the number at its place, and that none is printed over the next."""
     for text, value, _ in ticks:
         assert number(text) == pytest.approx(value, rel=1e-9, abs=1e-12)
     for (one, _, box), (other, _, following) in pairwise(ticks):
@@ -58,8 +58,8 @@ def check(ticks):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_picture_names_the_numbers_of_its_axes_and_they_do_not_overlap(drawn, name):
-    axes = drawn(png.fid_picture, curves(name), LOOKS).axes[0]
+def test_a_picture_names_the_numbers_of_its_axes_and_they_do_not_overlap(plotted, name):
+    axes = plotted(png.fid_picture, curves(name), LOOKS).axes[0]
     for axis, side in ((axes.xaxis, "x"), (axes.yaxis, "y")):
         ticks = shown_ticks(axis)
         assert 2 <= len(ticks) <= 14, (side, [text for text, *_ in ticks])
@@ -70,13 +70,13 @@ def test_a_picture_names_the_numbers_of_its_axes_and_they_do_not_overlap(drawn, 
 
 @pytest.mark.parametrize("images", [5_000, 60_000, 999_000, 2_400_000, 90_000_000])
 @pytest.mark.parametrize("losses", [(1.386294, 1.386296), (1e-7, 3e-7), (-2e9, 1e9), (7, 7)])
-def test_losses_have_no_factor_beside_their_axis(drawn, losses, images):
+def test_losses_have_no_factor_beside_their_axis(plotted, losses, images):
     points = pd.DataFrame({"x": [1000.0, images], "y": losses, "low": losses, "high": losses})
     frame = points.assign(part="strong", line="mean", label="torch-dcgan", name="torch-dcgan")
     frames = dict.fromkeys(("generator", "discriminator", "d_real", "d_fake"), frame)
     ends = dict.fromkeys(frames, losses[1])
     content = Losses("torch-dcgan", "torch-dcgan", frozenset(), frames, ends, None)
-    for axes in drawn(png.loss_picture, content, LOOKS["torch-dcgan"]).axes:
+    for axes in plotted(png.loss_picture, content, LOOKS["torch-dcgan"]).axes:
         for axis in (axes.xaxis, axes.yaxis):
             assert axis.get_offset_text().get_text() == ""
             check(shown_ticks(axis))

@@ -163,28 +163,28 @@ def test_metrics_that_are_all_null_are_missing_and_their_reason_is_told(results,
 def test_colour_images_stay_in_colour(results, written_report):
     shape = {"dataset": "unknown", "image_shape": (16, 16, 3)}
     random = np.random.default_rng(0)
-    drawn = {}
+    grids = {}
     for name in ("torch-dcgan", "keras-dcgan"):
         folder = add_run(results, run_spec(name, **shape), scores=[scores_of(CURVE)])
         for step in KEPT:
             path = folder.grids / f"{step:08d}.png"
             write_grid(path, random.integers(0, 256, (64, 16, 16, 3), dtype=np.uint8))
             with Image.open(path) as image:
-                drawn[name, step] = np.asarray(image)
+                grids[name, step] = np.asarray(image)
     found = written_report()
     figures = found.page.findall(".//figure[@class='sample']")
     rows = found.data["samples"][0]["rows"]
     assert len(figures) == len(rows) == 2
     for figure, row in zip(figures, rows, strict=True):
         name = figure.get("data-label")
-        np.testing.assert_array_equal(pixels(figure.find("img").get("src")), drawn[name, 600])
+        np.testing.assert_array_equal(pixels(figure.find("img").get("src")), grids[name, 600])
         assert [source is None for *_, source in row] == [False, False, True]
         for step, (*_, source) in zip(KEPT[:2], row, strict=False):
             shown = pixels(source)
-            assert shown.shape == drawn[name, step].shape
-            assert np.abs(shown - drawn[name, step].astype(float)).mean() < 40  # it is compressed
+            assert shown.shape == grids[name, step].shape
+            assert np.abs(shown - grids[name, step].astype(float)).mean() < 40  # it is compressed
         with Image.open(found.out / "figures" / f"samples-{name}.png") as picture:
-            np.testing.assert_array_equal(np.asarray(picture), drawn[name, 600])
+            np.testing.assert_array_equal(np.asarray(picture), grids[name, 600])
         with Image.open(found.out / "figures" / f"training-{name}.gif") as animation:
             frame = np.asarray(animation.convert("RGB")).astype(int)
         assert np.ptp(frame, axis=2).max() > 100

@@ -152,8 +152,8 @@ def test_bars_of_three_twins_differ(results, report):
         )
     bars = [trace for trace in report().chart("shares-0") if trace["type"] == "bar"]
     assert len({trace["marker"]["line"]["color"] for trace in bars}) == 1
-    drawn = {(trace["marker"]["color"], "pattern" in trace["marker"]) for trace in bars}
-    assert len(drawn) == len(bars) == 3
+    shown = {(trace["marker"]["color"], "pattern" in trace["marker"]) for trace in bars}
+    assert len(shown) == len(bars) == 3
 
 
 def test_a_cpu_and_a_gpu_are_two_groups(train, report):

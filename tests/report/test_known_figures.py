@@ -300,12 +300,12 @@ def test_all_scores_hold_the_known_means_the_interval_and_the_counts(known):
     }
 
 
-def test_the_class_shares_are_drawn_as_they_were_counted(known):
-    drawn = {trace.get("meta"): trace for trace in known.chart("shares-0")}
+def test_the_class_shares_are_plotted_as_they_were_counted(known):
+    plotted = {trace.get("meta"): trace for trace in known.chart("shares-0")}
     for name, shares in SHARES.items():
-        assert drawn[name]["x"] == [str(digit) for digit in range(10)]
-        assert drawn[name]["y"] == pytest.approx([100 * share for share in shares])
-    assert drawn[None]["y"] == pytest.approx([10.0] * 10)
+        assert plotted[name]["x"] == [str(digit) for digit in range(10)]
+        assert plotted[name]["y"] == pytest.approx([100 * share for share in shares])
+    assert plotted[None]["y"] == pytest.approx([10.0] * 10)
     alts = [image.get("alt") for image in known.rendered.iter("img")]
     [alt] = [alt for alt in alts if alt.startswith("Bar chart of the share of each class")]
     assert "torch-dcgan from 5.0% of class 1 to 20.0% of 0" in alt

@@ -266,9 +266,9 @@ def test_the_policy_allows_the_own_scripts_and_no_network(found):
     assert "unsafe" not in allowed
 
 
-def test_both_renderers_draw_from_the_same_figures(found):
-    drawn = found.data["charts"]["fid-images-0"]["data"]
-    lines = {trace["meta"]: trace for trace in drawn if trace["mode"] == "lines+markers"}
+def test_both_renderers_use_the_same_figures(found):
+    plotted = found.data["charts"]["fid-images-0"]["data"]
+    lines = {trace["meta"]: trace for trace in plotted if trace["mode"] == "lines+markers"}
     assert lines["torch-dcgan"]["x"] == [0, 15_000, 30_000, 60_000]
     assert lines["torch-dcgan"]["y"] == pytest.approx([150, 40, 1.5, 4.1])
     assert lines["keras-dcgan"]["y"] == pytest.approx([160, 60, 20, 7.1])
@@ -276,7 +276,7 @@ def test_both_renderers_draw_from_the_same_figures(found):
     assert [trace["x"][-1] for trace in seconds if trace["meta"] == "torch-dcgan"][-1] == 62.5
 
 
-def test_the_losses_of_all_steps_are_drawn_smoothed_and_as_measured(results, report):
+def test_the_losses_of_all_steps_are_plotted_smoothed_and_as_measured(results, report):
     losses = np.tile([1.0, 2.0, 0.75, 0.25], (600, 1))
     losses[300, 0] = 9.0
     add_run(results, run_spec(), losses=losses)
@@ -313,14 +313,14 @@ def test_tables_name_their_rows_and_columns(found):
         assert anchor.removeprefix("#") in page.values("section", "id")
 
 
-def test_one_label_on_two_machines_is_drawn_twice(results, report):
+def test_one_label_on_two_machines_is_plotted_twice(results, report):
     other = {"machine": MACHINE.model_copy(update={"cpu": "Model Y"})}
     scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
     add_run(results, run_spec(), scores=scores, losses=some_losses(600))
     add_run(results, run_spec(seed=1), scores=scores, losses=some_losses(600), circumstances=other)
     found = report()
-    drawn = found.data["charts"]["loss-generator"]["data"]
-    strong = [trace for trace in drawn if "opacity" not in trace]
+    plotted = found.data["charts"]["loss-generator"]["data"]
+    strong = [trace for trace in plotted if "opacity" not in trace]
     names = ["torch-dcgan (Model X, 2 cores)", "torch-dcgan (Model Y, 2 cores)"]
     assert [trace["name"] for trace in strong] == names
     assert {trace["meta"] for trace in strong} == {"torch-dcgan"}
@@ -448,7 +448,7 @@ def test_losses_that_a_kill_left_unwritten_are_not_called_divergence(results, re
     assert "not finite" not in report().page.text
 
 
-def test_losses_that_are_not_finite_are_drawn_as_far_as_they_go(results, written_report):
+def test_losses_that_are_not_finite_are_plotted_as_far_as_they_go(results, written_report):
     losses = some_losses(600)
     losses[100:] = np.nan
     add_run(results, run_spec(), status="diverged", reason="nan", losses=losses, steps_done=120)
@@ -555,7 +555,7 @@ def test_an_output_folder_that_cannot_be_written_is_named(two_implementations, t
 
 
 @pytest.mark.process
-def test_reading_results_imports_nothing_that_draws():
+def test_reading_results_imports_nothing_that_plots():
     code = (
         "import sys, gan_bench.results.load, gan_bench.plan.expand;"
         "sys.exit(bool({'matplotlib', 'jinja2'} & set(sys.modules)))"

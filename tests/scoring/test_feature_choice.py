@@ -66,7 +66,7 @@ def test_some_images_of_both_sides_are_scored_under_a_protocol_of_their_own(benc
     assert figures(folder).items() >= before.items()
 
 
-def test_a_count_draws_from_files_and_folders_and_the_protocol_says_so(bench):
+def test_a_count_takes_a_random_subset_of_files_and_folders_and_the_protocol_says_so(bench):
     """Stored class by class, the first 200 images would be of three digits."""
     split = data.load("mnist-5k").test
     order = np.argsort(split.labels, kind="stable")
@@ -89,7 +89,7 @@ def test_a_count_draws_from_files_and_folders_and_the_protocol_says_so(bench):
     reverse = json.loads(bench("score", "mnist-5k:train", "folders", *words).out)
     assert reverse["scores"][0]["value"] < 10
     shown = bench("score", "by_class.npz", "mnist-5k:train", *words[:-1]).out
-    assert "200 drawn real and 200 drawn fake images" in shown
+    assert "200 randomly chosen real and 200 randomly chosen fake images" in shown
     other = json.loads(bench("score", "by_class.npz", "mnist-5k:train", *words, "--seed", "1").out)
     assert other["scores"][0]["value"] != found["scores"][0]["value"]
 

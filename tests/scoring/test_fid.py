@@ -27,7 +27,7 @@ def scored(folder, real, fake):
     return value, frechet_interval(*sides, statistics, value)
 
 
-def draws(seed, count, *, shift=0.5, scale=1.5):
+def sample_pairs(seed, count, *, shift=0.5, scale=1.5):
     """Gaussians whose distance is known, with variances that fall off as features' do."""
     random = np.random.default_rng(seed)
     deviations = (1 + np.arange(DIMENSIONS)) ** -0.5
@@ -55,7 +55,7 @@ def test_the_interval_covers_the_known_distance_as_often_as_it_says(tmp_path, co
     trials, covered = 200, 0
     values, widths = [], []
     for seed in range(trials):
-        real, fake, known = draws(seed, count, shift=shift, scale=scale)
+        real, fake, known = sample_pairs(seed, count, shift=shift, scale=scale)
         value, interval = scored(tmp_path, real, fake)
         values.append(value)
         widths.append(interval.high - interval.low)
@@ -70,7 +70,7 @@ def test_the_interval_covers_the_known_distance_as_often_as_it_says(tmp_path, co
 def test_the_interval_of_equal_distributions_reaches_zero(tmp_path):
     trials, covered = 100, 0
     for seed in range(trials):
-        real, fake, known = draws(seed, 64, shift=0.0, scale=1.0)
+        real, fake, known = sample_pairs(seed, 64, shift=0.0, scale=1.0)
         value, interval = scored(tmp_path, real, fake)
         covered += interval.low <= known <= interval.high
         assert interval.high < value, "sixteen dimensions and 64 images are biased by more"
@@ -78,7 +78,7 @@ def test_the_interval_of_equal_distributions_reaches_zero(tmp_path):
 
 
 def test_a_bootstrap_interval_excludes_its_own_estimate_and_the_truth(tmp_path):
-    real, fake, known = draws(0, 64, shift=0.0, scale=1.0)
+    real, fake, known = sample_pairs(0, 64, shift=0.0, scale=1.0)
     value, interval = scored(tmp_path, real, fake)
     low, _ = bootstrap_interval(real, fake)
     assert low > value > known
@@ -88,7 +88,7 @@ def test_a_bootstrap_interval_excludes_its_own_estimate_and_the_truth(tmp_path):
 def test_the_interval_of_few_images_for_the_dimensions_is_wide_and_right(tmp_path):
     lows = []
     for seed in range(60):
-        real, fake, known = draws(seed, 20, shift=1.0)
+        real, fake, known = sample_pairs(seed, 20, shift=1.0)
         value, interval = scored(tmp_path, real, fake)
         assert (interval.method, interval.bias) == ("bounds", None)
         assert interval.low <= known <= interval.high
@@ -100,7 +100,7 @@ def test_the_interval_of_few_images_for_the_dimensions_is_wide_and_right(tmp_pat
 def test_the_bias_is_what_more_images_would_take_away(tmp_path):
     found = []
     for seed in range(60):
-        real, fake, _ = draws(seed, 64, shift=0.0, scale=1.0)
+        real, fake, _ = sample_pairs(seed, 64, shift=0.0, scale=1.0)
         value, interval = scored(tmp_path, real, fake)
         found.append(interval.bias / value)
     # The distance is zero, so all of the value is bias.
@@ -109,7 +109,7 @@ def test_the_bias_is_what_more_images_would_take_away(tmp_path):
 
 def test_the_order_of_the_images_does_not_matter(tmp_path):
     """Class by class in turn, as many data sets are: every twentieth image is of one class."""
-    real, fake, _ = draws(0, 400)
+    real, fake, _ = sample_pairs(0, 400)
     means = np.random.default_rng(9).normal(size=(10, DIMENSIONS)) * 3
     classes = np.arange(400) % 10
     mixed = np.random.default_rng(8).permutation(400)
@@ -158,16 +158,16 @@ def test_bias_and_error_are_the_same_in_any_order_of_both_sides(tmp_path):
 def test_sides_of_different_sizes_have_an_interval_too(tmp_path):
     covered = 0
     for seed in range(60):
-        real, fake, known = draws(seed, 400)
+        real, fake, known = sample_pairs(seed, 400)
         _, interval = scored(tmp_path, real, fake[:60])
         covered += interval.low <= known <= interval.high
     assert covered >= 52
 
 
 def test_five_images_have_no_interval(tmp_path):
-    real, fake, _ = draws(0, 5)
+    real, fake, _ = sample_pairs(0, 5)
     assert scored(tmp_path, real, fake)[1] is None
-    real, fake, _ = draws(0, 6)
+    real, fake, _ = sample_pairs(0, 6)
     assert scored(tmp_path, real, fake)[1] is not None
 
 

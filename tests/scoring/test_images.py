@@ -8,7 +8,7 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.scoring.images import Conversion, drawn, of_snapshot, of_split, open_images
+from gan_bench.scoring.images import Conversion, of_snapshot, of_split, open_images, random_subset
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_a_folder_an_npz_and_an_npy_of_the_same_images_are_the_same(tmp_path, di
     assert [images.name for images in sets] == ["d", "a.npz", "b.npz", "c.npy"]
 
 
-def test_a_data_set_gives_all_of_its_images_or_some_that_are_drawn():
+def test_a_data_set_gives_all_of_its_images_or_a_random_subset():
     split = data.load("mnist-5k").test
     some, every = open_images("mnist-5k:test:30"), open_images("mnist-5k:test")
     assert (some.count, every.count) == (30, 1000)
@@ -72,49 +72,49 @@ def by_class(tmp_path_factory):
     return folder
 
 
-def test_a_draw_takes_all_classes_of_images_in_the_order_of_their_classes(by_class, tmp_path):
+def test_a_random_subset_of_images_in_the_order_of_classes_has_all_classes(by_class, tmp_path):
     split = data.load("mnist-5k").train
     images = open_images(str(by_class))
     np.save(tmp_path / "same.npy", whole(images))
     for source in (images, open_images(str(tmp_path / "same.npy"))):
-        some = source.draw(300, seed=0)
+        some = source.subset(300, seed=0)
         labels = split.labels[places(whole(some), split.images)]
         # About 30 of each; 15 would be three standard deviations away.
         assert np.bincount(labels, minlength=10).min() > 12
         assert [len(block) for block in some.read(128)] == [128, 128, 44]
-        assert some.draw(300, seed=0) is some
+        assert some.subset(300, seed=0) is some
 
 
-def test_a_draw_depends_on_content_and_seed_alone(by_class, tmp_path):
+def test_a_subset_depends_on_content_and_seed_alone(by_class, tmp_path):
     images = open_images(str(by_class))
     np.save(tmp_path / "same.npy", whole(images))
     np.save(tmp_path / "other.npy", 255 - whole(images))
     same, other = (open_images(str(tmp_path / name)) for name in ("same.npy", "other.npy"))
-    some = whole(images.draw(200, seed=0))
-    np.testing.assert_array_equal(whole(same.draw(200, seed=0)), some)
-    np.testing.assert_array_equal(whole(images.draw(200, seed=0)), some)
-    assert (whole(images.draw(200, seed=1)) != some).any()
+    some = whole(images.subset(200, seed=0))
+    np.testing.assert_array_equal(whole(same.subset(200, seed=0)), some)
+    np.testing.assert_array_equal(whole(images.subset(200, seed=0)), some)
+    assert (whole(images.subset(200, seed=1)) != some).any()
     # Of another set, other places.
-    assert (255 - whole(other.draw(200, seed=0)) != some).any()
+    assert (255 - whole(other.subset(200, seed=0)) != some).any()
 
 
-def test_a_smaller_draw_is_a_part_of_a_larger_one(by_class):
+def test_a_smaller_subset_is_a_part_of_a_larger_one(by_class):
     images = open_images(str(by_class))
-    large, small = images.draw(500, seed=3), images.draw(100, seed=3)
-    again = large.draw(100, seed=3)
+    large, small = images.subset(500, seed=3), images.subset(100, seed=3)
+    again = large.subset(100, seed=3)
     np.testing.assert_array_equal(whole(again), whole(small))
     assert again.selection == small.selection
     assert set(places(whole(small), whole(images))) < set(places(whole(large), whole(images)))
     for wrong in (large, images):
         with pytest.raises(UsageError, match="images, not 2,001: ask for fewer"):
-            wrong.draw(2001, seed=0)
+            wrong.subset(2001, seed=0)
 
 
 def test_of_a_runs_samples_the_first_are_taken(tmp_path, digits):
-    """They are independent draws, and a snapshot may have been cut to the first ones."""
+    """They are independent, and a snapshot may have been cut to the first ones."""
     for name, images in (("whole", digits), ("cut", digits[:20])):
         np.savez(tmp_path / f"{name}.npz", images=images)
-    some = [of_snapshot(tmp_path / f"{name}.npz").draw(10, seed=0) for name in ("whole", "cut")]
+    some = [of_snapshot(tmp_path / f"{name}.npz").subset(10, seed=0) for name in ("whole", "cut")]
     for images in some:
         np.testing.assert_array_equal(whole(images), digits[:10])
 
@@ -125,14 +125,14 @@ def test_a_folder_as_a_data_set_is_named_with_its_split(tmp_path, digits):
     assert (images.count, images.split) == (10, "test")
 
 
-def test_drawn_images_differ_from_each_other_and_come_again_with_their_seed():
+def test_images_of_a_random_subset_differ_and_come_again_with_their_seed():
     dataset = data.load("mnist-5k")
-    first, again = (drawn(dataset, "train", 500, seed=0) for _ in range(2))
+    first, again = (random_subset(dataset, "train", 500, seed=0) for _ in range(2))
     np.testing.assert_array_equal(whole(first), whole(again))
-    assert (whole(drawn(dataset, "train", 500, seed=1)) != whole(first)).any()
+    assert (whole(random_subset(dataset, "train", 500, seed=1)) != whole(first)).any()
     assert len(np.unique(whole(first).reshape(500, -1), axis=0)) == 500
     with pytest.raises(GanBenchError, match="mnist-5k:train has only 4000"):
-        drawn(dataset, "train", 4001, seed=0)
+        random_subset(dataset, "train", 4001, seed=0)
 
 
 def test_all_equal_looks_at_every_image(digits):
@@ -323,7 +323,7 @@ def test_sizes_are_converted_on_request_in_every_kind_of_source(tmp_path, digits
     found = [open_images(str(tmp_path / name), conversion) for name in ("grey", "grey.npy")]
     for images in found:
         assert images.shape == (20, 24, 3)
-        assert images.draw(10, seed=0).shape == (20, 24, 3)
+        assert images.subset(10, seed=0).shape == (20, 24, 3)
         np.testing.assert_array_equal(whole(images), whole(found[0]))
     wanted = Image.fromarray(digits[0][..., 0]).convert("RGB").resize((24, 20), Image.BICUBIC)
     np.testing.assert_array_equal(whole(found[0])[0], np.asarray(wanted))

@@ -47,7 +47,7 @@ def test_the_error_is_that_of_leaving_out_each_image_in_turn(tmp_path, sides):
     assert found.standard_error == pytest.approx(np.sqrt(variance), rel=1e-8)
 
 
-def test_is_unbiased_and_its_error_is_the_spread_over_draws(tmp_path):
+def test_is_unbiased_and_its_error_is_the_spread_over_samples(tmp_path):
     values, errors = [], []
     for seed in range(200):
         random = np.random.default_rng(seed)
@@ -55,7 +55,7 @@ def test_is_unbiased_and_its_error_is_the_spread_over_draws(tmp_path):
         found = kernel_distance(write(tmp_path, "real", real), write(tmp_path, "fake", fake))
         values.append(found.value)
         errors.append(found.standard_error)
-    # Of a large draw, which has next to no error, and of the small ones.
+    # Of a large sample, which has next to no error, and of the small ones.
     random = np.random.default_rng(999)
     large = random.normal(size=(6000, 8)), random.normal(0.4, 1, size=(6000, 8))
     exact = kernel_distance(*(write(tmp_path, str(i), side) for i, side in enumerate(large))).value

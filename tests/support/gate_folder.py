@@ -13,9 +13,9 @@ SPREAD = 0.05
 """Of the logarithms of the baseline's FIDs."""
 
 
-def log_normal(mean, seeds, *, spread=SPREAD, draw=0):
+def log_normal(mean, seeds, *, spread=SPREAD, sample=0):
     """FIDs of some seeds whose logarithms have exactly this mean and standard deviation."""
-    z = np.random.default_rng(draw).normal(size=len(seeds))
+    z = np.random.default_rng(sample).normal(size=len(seeds))
     z = (z - z.mean()) / z.std(ddof=1)
     return {seed: float(mean * np.exp(spread * one)) for seed, one in zip(seeds, z, strict=True)}
 

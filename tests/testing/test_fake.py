@@ -71,7 +71,7 @@ def draws(recipe, steps, images):
     numbers = generator(0, Stream.CONFORMANCE)
     size = recipe.batch_size
     batches = numbers.integers(images, size=(steps, recipe.real_batches_per_step, size))
-    shape = (steps, recipe.draws_per_step, size, recipe.latent_size)
+    shape = (steps, recipe.latent_batches_per_step, size, recipe.latent_size)
     return batches, {"latents": numbers.standard_normal(shape, dtype=np.float32)}
 
 

@@ -84,8 +84,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 wait_option = click.option("--wait", is_flag=True, help="Wait for the device if it is in use.")
 
 
-def scoring_options(which_images: str) -> Decorator:
-    """Add the options that `scoring` parses to a command; say what its feature models score."""
+def scoring_options(features: str) -> Decorator:
+    """Add the options that `scoring` parses to a command; say how its feature models are used."""
     options = (
         click.option(
             "--no-cache",
@@ -94,7 +94,7 @@ def scoring_options(which_images: str) -> Decorator:
         ),
         path_option(
             "--weights",
-            help="Path to Inception weights (default: search the cache, then download).",
+            help="Path to Inception weights (default: search this machine, then download).",
         ),
         click.option(
             "--metrics",
@@ -105,7 +105,7 @@ def scoring_options(which_images: str) -> Decorator:
             "--features",
             default="lenet",
             help="Feature models, comma-separated: lenet, inception, or a path to an .onnx file. "
-            f"{which_images}inception:2500 scores only 2,500 images of each side.",
+            f"{features} inception:2500 scores only 2,500 images of each side.",
         ),
     )
 

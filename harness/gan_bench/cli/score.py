@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("images", nargs=-1, metavar="[REAL FAKE]")
-@scoring_options("")
+@scoring_options(
+    "Each computes all --metrics (modes only the first) of FAKE, or of every snapshot of --points."
+)
 @click.option(
     "--no-floor", is_flag=True, help="Do not compute the floor (the score of real images)."
 )
@@ -84,7 +86,7 @@ def score(
     """Score two sets of images, or the snapshots of --results.
 
     REAL and FAKE are each a folder of images, an .npz or .npy file (uint8, NHWC), or
-    dataset:split[:count], such as mnist:test:1000. A part of the images is drawn at random.
+    dataset:split[:count], such as mnist:test:1000, which is a random subset of 1,000 images.
     """
     from gan_bench.system.devices import default_threads
 

@@ -1,4 +1,4 @@
-"""The random draws of a run: the order of training images, latents, and what a recipe declares."""
+"""What is random in a run's data: the order of training images, and the draws of its recipe."""
 
 from dataclasses import dataclass
 from typing import Any, assert_never

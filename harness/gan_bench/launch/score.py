@@ -119,7 +119,7 @@ def has_value(classifier_sha256: str | None) -> IsStored:
 
 def is_scored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> bool:
     """Whether all snapshots of a run have their scores and grids."""
-    return not _missing(folder, spec, scoring) and not _undrawn(folder)
+    return not _missing(folder, spec, scoring) and not _without_grid(folder)
 
 
 def score_missing(
@@ -132,7 +132,7 @@ def score_missing(
     """
     main = scoring.features[0]
     tasks = _missing(folder, spec, scoring)
-    curve_is_new = any(task.features == main for task in tasks) or bool(_undrawn(folder))
+    curve_is_new = any(task.features == main for task in tasks) or bool(_without_grid(folder))
     problems = score(folder, spec, scoring, tasks, threads=spec.threads)
     if curve_is_new:
         left = _missing(folder, spec, scoring)
@@ -182,7 +182,7 @@ def _missing(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> list[Scoring
     return missing(tasks, stored_scores(folder, spec, scoring), was_tried) if tasks else []
 
 
-def _undrawn(folder: RunFolder) -> list[int]:
+def _without_grid(folder: RunFolder) -> list[int]:
     """Return the snapshots without a grid; a process that was killed may leave some."""
     return [step for step in snapshot_paths(folder) if not folder.grid(step).exists()]
 

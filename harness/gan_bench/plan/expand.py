@@ -29,7 +29,7 @@ def expand(
         A name is unknown or a value out of range, or the data set is not there.
     """
     place = place or _here(request)
-    preset_name = request.preset or ("quick" if place.device == "cpu" else "standard")
+    preset_name = request.preset or ("quick" if place.device == "cpu" else "gpu")
     preset = PRESETS[preset_name]
     targets = find([*(registered() if request.all else ()), *request.targets])
     if not targets:
@@ -89,8 +89,12 @@ def _run(
     evaluations = request.evaluations or preset.evaluations
     framework = description.implementation.framework
     python = request.python.get(framework)
+    facts = {name: getattr(description, name) for name in RecipeFacts.model_fields}
+    if request.precision != "ieee":
+        precision = frameworks.PRECISIONS[request.precision]
+        facts["conventions"] = {**description.conventions, "matmul precision": precision}
     return RunSpec(
-        **{name: getattr(description, name) for name in RecipeFacts.model_fields},
+        **facts,
         recipe_values=description.recipe_values,
         dataset=dataset.name,
         data_sha256=dataset.sha256,
@@ -100,13 +104,14 @@ def _run(
         budget=budget,
         steps=steps,
         seed=seed,
-        chunk_steps=chunk_steps(steps, evaluations),
+        chunk_steps=chunk_steps(steps, evaluations, place.device),
         evaluation_steps=evaluation_steps(steps, evaluations),
         samples=request.samples or preset.samples,
         device=place.device,
         gpu=place.gpu,
         threads=place.threads,
         deterministic=request.deterministic,
+        precision=request.precision,
         on_divergence=request.on_divergence,
         python=python,
         versions=frameworks.identifying_versions(framework, frameworks.versions_of(python)),

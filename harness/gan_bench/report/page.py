@@ -11,7 +11,7 @@ from gan_bench.analysis.summary import Group, Row, Summary
 from gan_bench.analysis.time_to_quality import default_target, equal_time, fid_points, times_to
 from gan_bench.report.charts import Curves, Shares, class_shares
 from gan_bench.report.charts.fid_curves import FidCharts, fid_charts
-from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_drawn
+from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_plotted
 from gan_bench.report.charts.png import fid_picture, loss_picture, shares_picture
 from gan_bench.report.claims import ClaimRow, claims
 from gan_bench.report.pictures import Look, Names, Picture, looks
@@ -77,7 +77,7 @@ class Page:
     losses: list[Curves]
     loss_pictures: list[Picture]
     losses_note: str
-    """A sentence on implementations that are not drawn; empty if all are."""
+    """A sentence on implementations that are not plotted; empty if all are."""
     samples: list[SamplesPage]
     elsewhere: Table | None
     """External samples that are comparable with no run."""
@@ -127,7 +127,7 @@ def build_page(
         caveats=caveats(summary),
         reading=READING,
         losses=loss_charts(losses),
-        losses_note=not_drawn(rows, losses),
+        losses_note=not_plotted(rows, losses),
         loss_pictures=[loss_picture(one, by_label[one.label], names) for one in losses],
         samples=samples,
         elsewhere=elsewhere(summary.externals, beside_runs=bool(summary.runs)),

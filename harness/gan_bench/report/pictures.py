@@ -27,7 +27,7 @@ _STYLES: tuple[tuple[Literal["-", "--", ":", "-."], str], ...] = (
 
 @dataclass(frozen=True)
 class Look:
-    """How an implementation is drawn."""
+    """How the charts show an implementation."""
 
     colour: str
     line: Literal["-", "--", ":", "-."]
@@ -131,18 +131,18 @@ class Names:
         return name
 
 
-def draw(plot: Callable[[Figure], None], width: float, height: float) -> bytes:
+def png_of_plot(plot: Callable[[Figure], None], width: float, height: float) -> bytes:
     """Return a figure as PNG, with a transparent background; width and height are in inches."""
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
-        # A name may have characters that matplotlib's font lacks; it draws a box instead.
+        # A name may have characters that matplotlib's font lacks; it shows a box instead.
         warnings.filterwarnings("ignore", message="Glyph")
-        drawn = Figure(figsize=(width, height), dpi=2 * CSS_DPI, layout="constrained")
-        FigureCanvasAgg(drawn)
-        plot(drawn)
+        figure = Figure(figsize=(width, height), dpi=2 * CSS_DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        plot(figure)
         content = io.BytesIO()
-        drawn.savefig(content, format="png", dpi=2 * CSS_DPI, metadata={"Software": None})
+        figure.savefig(content, format="png", dpi=2 * CSS_DPI, metadata={"Software": None})
     return content.getvalue()
 
 
@@ -158,7 +158,7 @@ def chart(
     width, height = size
     return Picture(
         name=name,
-        make=partial(draw, plot, width, height),
+        make=partial(png_of_plot, plot, width, height),
         alt=alt,
         width=round(width * CSS_DPI),
         height=round(height * CSS_DPI),

@@ -82,7 +82,8 @@ class Record(Stored):
     attempts: int
     steps_done: int
     paired: bool | None
-    """Whether the harness set the initial weights, so that runs with equal seeds are paired."""
+    """Whether the recipe gave the initial weights of all its networks, so that its runs with equal
+    seeds are paired."""
     import_s: float | None
     data_s: float | None
     setup_s: float | None

@@ -1,8 +1,8 @@
 """The files of one submission to a scheduler, in ``results/.../jobs/<submission>/``.
 
-``launch.json`` has the options, ``tasks.jsonl`` the run specification of each task, ``jobs.jsonl``
-the job of each task, and ``attempts/`` the starts of each task. The submitting command, the tasks
-and ``status`` communicate only through these files.
+``launch.json`` has the options of the submitting command, ``tasks.jsonl`` the run specification of
+each task, ``jobs.jsonl`` the job of each task, and ``attempts/`` the starts of each task. The
+submitting command, the tasks and ``status`` communicate only through these files.
 """
 
 import json

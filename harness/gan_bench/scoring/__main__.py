@@ -140,7 +140,7 @@ def _score(
                 f"The snapshot {path.name} has {count:,} images instead of the planned "
                 f"{planned:,}: run the training again."
             )
-        samples, count = samples.draw(n_fake, seed=scorer.protocol.seed), n_fake
+        samples, count = samples.subset(n_fake, seed=scorer.protocol.seed), n_fake
         rows = scorer.score(samples, metrics)
         all_equal = samples.all_equal()
     except GanBenchError as error:

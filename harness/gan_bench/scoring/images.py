@@ -2,7 +2,7 @@
 
 A user types a folder of images, an ``.npz`` or ``.npy`` file of uint8 NHWC, or
 ``dataset:split[:count]`` such as ``mnist:test:1000``. If only some images of a set are used, they
-are drawn at random: many sets are in an order, say class by class.
+are a random subset: many sets are in an order, say class by class.
 """
 
 import hashlib
@@ -79,9 +79,9 @@ class ImageSet:
     """The data set that the images come from; None for files and folders."""
     conversion: Conversion = AS_THEY_ARE
     whole: "ImageSet | None" = field(default=None, repr=False)
-    """The set that these images were drawn from; None if it is this one."""
+    """The set of which these images are a subset; None if it is this one."""
     independent: bool = False
-    """Whether the images are independent draws, as samples of a run are, and not in some order."""
+    """Whether the images are independent, as samples of a run are, and not in some order."""
 
     def first(self, count: int) -> Images:
         """Return the first images, at most ``count``."""
@@ -91,11 +91,11 @@ class ImageSet:
             break
         return np.concatenate(blocks)[:count]
 
-    def draw(self, count: int, *, seed: int) -> "ImageSet":
-        """Return some of the images in their order, drawn at random without replacement.
+    def subset(self, count: int, *, seed: int) -> "ImageSet":
+        """Return a random subset of the images, in their order.
 
-        A draw depends on the set's content and on the seed: it is the same wherever the set is
-        used, draws from two sets are independent, and a smaller draw is part of a larger one. Of
+        It depends on the set's content and on the seed: it is the same wherever the set is used,
+        subsets of two sets are independent, and a smaller subset is part of a larger one. Of
         independent images, the first ones are taken.
 
         Raises
@@ -146,7 +146,7 @@ class ImageSet:
 def open_images(text: str, conversion: Conversion = AS_THEY_ARE, *, seed: int = 0) -> ImageSet:
     """Open a folder, an array file or a data set's split; files are read once, to check them.
 
-    The seed draws the images, if the text has a number of them.
+    If the text has a number of images, the seed determines the random subset.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def open_images(text: str, conversion: Conversion = AS_THEY_ARE, *, seed: int = 
             "dataset:split[:count] such as mnist:test:1000."
         )
     whole = of_split(data.load(name), split).converted(conversion)
-    return whole if count is None else whole.draw(count, seed=seed)
+    return whole if count is None else whole.subset(count, seed=seed)
 
 
 def _parse_split(text: str) -> tuple[str, SplitName | None, int | None]:
@@ -192,7 +192,7 @@ def _parse_split(text: str) -> tuple[str, SplitName | None, int | None]:
 def of_split(
     dataset: Dataset, split: SplitName, count: int | None = None, *, seed: int = 0
 ) -> ImageSet:
-    """Return the images of a split, all or some of them drawn.
+    """Return the images of a split: all of them, or a random subset of ``count``.
 
     Raises
     ------
@@ -202,11 +202,11 @@ def of_split(
     part: Split = getattr(dataset, split)
     available = len(part.images)
     whole = _of_array(dataset, split, part, slice(None), available, f"first {available}")
-    return whole if count is None else whole.draw(count, seed=seed)
+    return whole if count is None else whole.subset(count, seed=seed)
 
 
-def drawn(dataset: Dataset, split: SplitName, count: int, *, seed: int) -> ImageSet:
-    """Return images of a split, drawn at random without replacement.
+def random_subset(dataset: Dataset, split: SplitName, count: int, *, seed: int) -> ImageSet:
+    """Return images of a split, chosen at random without replacement and in random order.
 
     Raises
     ------

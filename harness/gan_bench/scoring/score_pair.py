@@ -67,7 +67,7 @@ def score_pair(
         scorers = []
         for features in scoring.features:
             count, metrics = features.images, scoring.metrics_of(features)
-            used = sides if count is None else [side.draw(count, seed=seed) for side in sides]
+            used = sides if count is None else [side.subset(count, seed=seed) for side in sides]
             reference, samples = used
             options = Options(
                 features=features.model,
@@ -115,7 +115,7 @@ def _score(scorer: Scorer, fake: ImageSet, metrics: Sequence[str], *, floor: boo
 
 
 def _add_row(row: ExternalRow, fake: ImageSet, scored: Sequence[Scores]) -> None:
-    shown = fake.draw(min(SIDE * SIDE, fake.count), seed=scored[0].protocol.seed)
+    shown = fake.subset(min(SIDE * SIDE, fake.count), seed=scored[0].protocol.seed)
     grid = grid_png(shown.first(SIDE * SIDE))
     results = open_results(row.results, create=True)
     try:

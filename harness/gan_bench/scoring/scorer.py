@@ -18,7 +18,7 @@ from gan_bench.results.scores import MetricValue, Protocol, Score, Scores
 from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.features.by_name import DIGITS, NoFeatures, load_features
 from gan_bench.scoring.features.onnx_model import FeatureModel
-from gan_bench.scoring.images import ImageSet, drawn, size_text
+from gan_bench.scoring.images import ImageSet, random_subset, size_text
 from gan_bench.scoring.metrics import MetricFamily, Side
 from gan_bench.scoring.metrics.fid import Fid, FidInfinity
 from gan_bench.scoring.metrics.frechet import GaussianStatistics
@@ -189,7 +189,7 @@ class Scorer:
         ]
 
     def floor(self, metrics: Iterable[str]) -> Floor:
-        """Return the values of real images of the other split, drawn and scored like samples."""
+        """Return the values of a random subset of the other split, scored like samples."""
         families = [family for family in self._families_of(metrics) if family.has_floor]
         names = [name for family in families for name in family.names]
         dataset, split = self._real.dataset, self._real.split
@@ -211,7 +211,7 @@ class Scorer:
         if cached is not None:
             return Floor(cached)
         try:
-            real = drawn(dataset, other, self.protocol.n_fake, seed=self._options.seed)
+            real = random_subset(dataset, other, self.protocol.n_fake, seed=self._options.seed)
             real = real.converted(self._real.conversion)
             rows = self._compute(families, real, keep=True)
         except GanBenchError as error:

@@ -90,7 +90,7 @@ def keep_grids(folder: RunFolder, *, keep: Collection[int]) -> None:
     Raises
     ------
     GanBenchError
-        A snapshot cannot be read or drawn; it and the later ones are still there.
+        A snapshot cannot be read or made into a grid; it and the later ones are still there.
     """
     paths = snapshot_paths(folder)
     folder.grids.mkdir(exist_ok=True)

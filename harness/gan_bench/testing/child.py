@@ -30,10 +30,10 @@ def verify(content: bytes, answers: IO[bytes]) -> None:
     images = labels = None
     if request.dataset is not None:
         split = data.load(request.dataset).train
-        drawn = generator(request.seed, Stream.CONFORMANCE, 9).permutation(len(split.images))[
+        chosen = generator(request.seed, Stream.CONFORMANCE, 9).permutation(len(split.images))[
             :IMAGES
         ]
-        images, labels = split.images[drawn], split.labels[drawn]
+        images, labels = split.images[chosen], split.labels[chosen]
     check_trainer(
         trainer,
         device=request.device,

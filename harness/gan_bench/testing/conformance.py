@@ -194,7 +194,7 @@ def _obstacle(pool: TrainerPool) -> str | None:
 
 
 def synthetic_images(recipe: Recipe, seed: int) -> NDArray[np.uint8]:
-    """Draw blobs of random position and size, in a shape that the recipe can make."""
+    """Return images of blobs of random position and size, in a shape that the recipe can make."""
     shapes = (example_shape(type(recipe)), *SHAPES)
     made = (shape for shape in shapes if recipe.cannot_make(*shape) is None)
     height, width, channels = next(made, shapes[0])

@@ -18,8 +18,9 @@ from gan_bench.trainer import CONTRACT_VERSION, Unsupported, Weights
 class FakeRecipe(Recipe):
     """A dense GAN on pictures of ``resolution`` squared pixels, resized to any image shape.
 
-    A step is ``discriminator_steps`` updates of the discriminator, each with its own real batch and
-    draw of latents, then ``generator_steps`` updates of the generator, each with its own draw.
+    A step is ``discriminator_steps`` updates of the discriminator, each with its own batch of real
+    images and of latents, then ``generator_steps`` updates of the generator, each with its own
+    batch of latents.
     """
 
     name: ClassVar[str] = "fake"
@@ -51,7 +52,7 @@ class FakeRecipe(Recipe):
         return self.discriminator_steps
 
     @property
-    def draws_per_step(self) -> int:
+    def latent_batches_per_step(self) -> int:
         """One for each update of either network."""
         return self.discriminator_steps + self.generator_steps
 
@@ -374,13 +375,16 @@ class FakeTrainer:
         updates = self.recipe.discriminator_steps
         discriminator = np.array(
             [
-                self._update_discriminator(self._reals[batch], draw)
-                for batch, draw in zip(batches, latents[:updates], strict=True)
+                self._update_discriminator(self._pictures(batch), noise)
+                for batch, noise in zip(batches, latents[:updates], strict=True)
             ]
         )
-        generator = [self._update_generator(draw) for draw in latents[updates:]]
+        generator = [self._update_generator(noise) for noise in latents[updates:]]
         self._steps_done += 1
         return float(np.mean(generator)), *discriminator.mean(axis=0).tolist()
+
+    def _pictures(self, batch: NDArray[np.int64]) -> Array:
+        return self._reals[batch]
 
     def _update_discriminator(self, reals: Array, latents: Array) -> tuple[float, float, float]:
         fakes = self._pass(latents).pictures

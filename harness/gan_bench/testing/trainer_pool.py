@@ -57,7 +57,7 @@ class OwnGenerators:
     """A trainer with global generators of its own, as it has in the process of a run."""
 
     _GO_ON = frozenset({"set_weights", "train", "load"})
-    """The methods whose draws the next one goes on from."""
+    """The methods after which the global generators keep their state for the next call."""
 
     def __init__(self, build: Callable[[], Trainer], seed: int) -> None:
         with seeded(seed):
@@ -82,7 +82,7 @@ class OwnGenerators:
 
 @contextmanager
 def other_generators(trainer: Trainer, seed: int) -> Iterator[None]:
-    """Let a trainer draw other numbers from the global generators, for a while."""
+    """Give a trainer other numbers from the global generators, in this context."""
     own = cast(OwnGenerators, trainer)
     kept = own.generators
     with seeded(seed):
@@ -140,7 +140,7 @@ class TrainerPool:
     ====================  =============================================  =========================
 
     ``reference`` is the state of ``first_run``'s trainer, recorded before anything else happens.
-    ``repeat`` and ``small`` are pools with trainers of their own.
+    ``repeat``, ``small``, ``double`` and ``without_dropout`` are pools with trainers of their own.
     """
 
     trainer_class: type[Trainer]
@@ -189,22 +189,22 @@ class TrainerPool:
         return None if weights is None else copies(weights)
 
     def batches(self, steps: int = STEPS) -> NDArray[np.int64]:
-        """Draw indices (steps, p, batch_size) into the first half of the images."""
+        """Return random indices (steps, p, batch_size) into the first half of the images."""
         shape = (steps, self.recipe.real_batches_per_step, self.recipe.batch_size)
         numbers = generator(self.seed, Stream.CONFORMANCE, 1)
         return numbers.integers(0, max(1, len(self.images) // 2), shape, dtype=np.int64)
 
     @cached_property
     def inputs(self) -> Inputs:
-        """What the harness draws for the recipe."""
+        """The batches and draws of the recipe, as the harness makes them."""
         return Inputs(self.recipe, self.seed, self.images, self.labels)
 
     def draws(self, steps: int = STEPS) -> Observed:
-        """Draw what the recipe declares, for training."""
+        """Return the draws that the recipe declares, for training."""
         return self.inputs.draws(0, steps)
 
     def evaluation_latents(self, count: int = SAMPLES) -> NDArray[np.float32]:
-        """Draw latents (count, z) for sampling."""
+        """Return random latents (count, z) for sampling."""
         return self.inputs.evaluation_latents(count)
 
     def sample(self, trainer: Trainer, count: int = SAMPLES) -> NDArray[np.uint8]:
@@ -271,11 +271,30 @@ class TrainerPool:
             or replace(self, planned_steps=STEPS)
         )
 
+    @cached_property
+    def double(self) -> "TrainerPool":
+        """A pool with the recipe in float64, or this one if that cannot be trained."""
+        return attempt(lambda: self._in_double(self.recipe)) or self
+
+    @cached_property
+    def without_dropout(self) -> "TrainerPool":
+        """A pool with the recipe without dropout, in float64 if that can be trained."""
+        calm = self.recipe.without_dropout()
+        return attempt(lambda: self._in_double(calm)) or attempt(lambda: self._like(calm)) or self
+
+    def _in_double(self, recipe: Recipe) -> "TrainerPool | None":
+        # Also where hyperparameters without a dtype fix it.
+        pool = self._like(recipe.model_copy(update={"dtype": "float64"}))
+        weights = weights_of(pool.untrained).values()
+        return pool if all(tensor.dtype == np.float64 for tensor in weights) else None
+
     def _short(self, **changes: object) -> "TrainerPool":
+        smaller = revalidated(self.recipe.smaller(), **changes)
+        return replace(self, planned_steps=STEPS)._like(smaller)
+
+    def _like(self, recipe: Recipe) -> "TrainerPool":
         _, height, width, channels = self.images.shape
-        smaller = self.recipe.smaller().for_images((height, width, channels))
-        recipe = revalidated(smaller, **changes)
-        pool = replace(self, recipe=recipe, planned_steps=STEPS)
+        pool = replace(self, recipe=recipe.for_images((height, width, channels)))
         pool.reference  # noqa: B018 - trains, and raises if it cannot
         return pool
 

@@ -384,7 +384,7 @@ def kept():
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32, 2**64 - 1])
-def test_a_seed_determines_all_draws_and_a_state_goes_on(seed, kept):
+def test_a_seed_determines_all_numbers_and_a_state_goes_on(seed, kept):
     def sums():
         layer = keras.layers.Dense(2)  # a default initialiser
         layer.build((None, 3))

@@ -41,7 +41,7 @@ _DIGITS = 4
 
 
 def sparkline(values: NDArray[np.floating], width: int) -> str:
-    """Draw a series as blocks, scaled from its lowest to its highest value.
+    """Return a series as a line of blocks, scaled from its lowest to its highest value.
 
     Parameters
     ----------
@@ -229,8 +229,8 @@ def _protocol(scores: Scores) -> str:
     protocol = scores.protocol
     sha256 = f", sha256 {protocol.features_sha256[:12]}" if protocol.features_sha256 else ""
     where = f":{protocol.split}" if protocol.split else ""
-    real = " drawn" if protocol.selection == "drawn" else ""
-    fake = " drawn" if scores.fake and scores.fake.drawn else ""
+    real = " randomly chosen" if protocol.selection == "drawn" else ""
+    fake = " randomly chosen" if scores.fake and scores.fake.drawn else ""
     return (
         f"Protocol {scores.fingerprint}: features {protocol.features}{sha256}, reference "
         f"{protocol.dataset}{where}, {protocol.n_real:,}{real} real and {protocol.n_fake:,}{fake} "

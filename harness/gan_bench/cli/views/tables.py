@@ -40,10 +40,10 @@ def state(word: str, text: str | None = None) -> Text:
 
 def to_rich(table: Table) -> RichTable:
     """Return a table for the terminal."""
-    drawn = RichTable(box=None, pad_edge=False, header_style="bold")
+    shown = RichTable(box=None, pad_edge=False, header_style="bold")
     for column in table.columns:
         text = column.kind == "text"
-        drawn.add_column(
+        shown.add_column(
             column.title,
             justify="right" if column.kind == "number" else "left",
             no_wrap=not text,
@@ -51,8 +51,8 @@ def to_rich(table: Table) -> RichTable:
             min_width=8 if text and column.title else None,
         )
     for row in table.rows:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-    return drawn
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    return shown
 
 
 def print_table(console: Console, table: Table) -> None:

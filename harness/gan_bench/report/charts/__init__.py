@@ -1,4 +1,4 @@
-"""The content of the charts; `png` and `web` draw them."""
+"""The content of the charts; `png` and `web` plot them."""
 
 import math
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Curves:
     log_x: bool = False
     log_y: bool = False
     floor: float | None = None
-    """Score of real images, drawn as a horizontal line."""
+    """Score of real images, plotted as a horizontal line."""
     y_range: tuple[float, float] | None = None
     """None for all values."""
 

@@ -17,7 +17,7 @@ _AXES: dict[Axis, tuple[str, str, str]] = {
     "train_s": ("seconds", "seconds of training, including warm-up", "seconds of training"),
 }
 _FLOOR_NEAR = 4.0
-"""A floor this many times below the lowest FID is written in the title instead of drawn."""
+"""A floor this many times below the lowest FID is written in the title instead of plotted."""
 LOG_FROM = 6.0
 """An axis is logarithmic if the ratio of its values is higher."""
 
@@ -37,11 +37,11 @@ def fid_charts(group: Group, points: pd.DataFrame, number: int) -> FidCharts:
     in the charts' ids.
     """
     labels = list(dict.fromkeys(points["label"]))
-    drawn = points[points["label"].isin(labels[:MOST_ROWS])]
-    notes = _notes(drawn)
+    plotted = points[points["label"].isin(labels[:MOST_ROWS])]
+    notes = _notes(plotted)
     if len(labels) > MOST_ROWS:
-        notes.append(f"Only the first {MOST_ROWS} of {len(labels)} implementations are drawn.")
-    charts = [chart for axis in _AXES if (chart := _chart(group, drawn, axis, number))]
+        notes.append(f"Only the first {MOST_ROWS} of {len(labels)} implementations are plotted.")
+    charts = [chart for axis in _AXES if (chart := _chart(group, plotted, axis, number))]
     return FidCharts(charts, notes)
 
 

@@ -79,11 +79,11 @@ def loss_curves(rows: Sequence[tuple[str, Row]], losses: pd.DataFrame) -> list[L
     return found
 
 
-def not_drawn(rows: Sequence[tuple[str, Row]], curves: Sequence[Losses]) -> str:
-    """Return a sentence if there are more implementations than are drawn."""
+def not_plotted(rows: Sequence[tuple[str, Row]], curves: Sequence[Losses]) -> str:
+    """Return a sentence if there are more implementations than are plotted."""
     if len(curves) < MOST_ROWS or len(rows) <= MOST_ROWS:
         return ""
-    return f"Only the first {MOST_ROWS} of {len(rows)} implementations are drawn."
+    return f"Only the first {MOST_ROWS} of {len(rows)} implementations are plotted."
 
 
 def loss_charts(curves: Sequence[Losses]) -> list[Curves]:
@@ -134,7 +134,7 @@ def range_shown(frame: pd.DataFrame) -> tuple[float, float] | None:
     if not values.size:
         return None
     low, high = (float(bound) for bound in np.quantile(values, _SHOWN))
-    # Losses that differ by rounding alone are drawn as the constant that they are.
+    # Losses that differ by rounding alone are plotted as the constant that they are.
     rounding = _ROUNDING * max(abs(low), abs(high))
     margin = max(0.06 * (high - low), rounding) or 0.5
     return low - margin, high + margin

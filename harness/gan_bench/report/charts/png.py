@@ -1,4 +1,4 @@
-"""The charts as PNG for the Markdown report, drawn by matplotlib."""
+"""The charts as PNG for the Markdown report, made by matplotlib."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, product
@@ -24,8 +24,8 @@ def fid_picture(curves: Curves, looks: Mapping[str, Look], names: Names) -> Pict
     """Return a chart of all implementations."""
     labels = [label for label in looks if label in set(curves.frame["label"])]
 
-    def plot(drawn: Figure) -> None:
-        axes = drawn.subplots()
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
         _lines(axes, curves.frame, looks)
         if curves.floor is not None:
             axes.axhline(curves.floor, color=NEUTRAL, linewidth=1, linestyle=_FLOOR)
@@ -40,7 +40,7 @@ def fid_picture(curves: Curves, looks: Mapping[str, Look], names: Names) -> Pict
         _whole_numbers(axes)
         axes.set_xlabel(curves.x_title)
         axes.set_ylabel(curves.y_title)
-        _legend(drawn, labels, looks, floor=curves.floor is not None)
+        _legend(figure, labels, looks, floor=curves.floor is not None)
 
     legend_rows = -(-(len(labels) + (curves.floor is not None)) // 2)
     return chart(
@@ -55,10 +55,10 @@ def fid_picture(curves: Curves, looks: Mapping[str, Look], names: Names) -> Pict
 def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
     """Return a chart of one implementation: losses above, the discriminator's outputs below."""
 
-    def plot(drawn: Figure) -> None:
+    def plot(figure: Figure) -> None:
         outputs = [name for name in ("d_fake", "d_real") if name in curves.frames]
         if outputs:
-            upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+            upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
             _lines_of(
                 lower,
                 curves,
@@ -68,7 +68,7 @@ def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
             lower.set_ylim(-0.03, 1.03)
             lower.set_ylabel("D(x), D(G(z))")
         else:
-            upper = lower = drawn.subplots()
+            upper = lower = figure.subplots()
         minimised = [name for name in curves.frames if name not in OPTIONAL_LOSSES]
         _lines_of(upper, curves, {name: name for name in minimised}, look)
         upper.set_ylabel("loss")
@@ -97,8 +97,8 @@ def shares_picture(shares: Shares, looks: Mapping[str, Look], names: Names) -> P
     columns = min(3, len(members))
     rows = -(-len(members) // columns)
 
-    def plot(drawn: Figure) -> None:
-        panels = list(drawn.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    def plot(figure: Figure) -> None:
+        panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
         for panel, (name, mine) in zip(panels, members, strict=False):
             colour = looks[str(mine["label"].iloc[0])].colour
             panel.bar(mine["class"], 100 * mine["share"], color=colour)
@@ -115,7 +115,7 @@ def shares_picture(shares: Shares, looks: Mapping[str, Look], names: Names) -> P
             panel.set_title(name.replace(" (", "\n("), fontsize=8)
         for panel in panels[len(members) :]:
             panel.set_visible(False)
-        drawn.supylabel("share of the samples (%)", color=NEUTRAL, fontsize=9)
+        figure.supylabel("share of the samples (%)", color=NEUTRAL, fontsize=9)
 
     return chart(
         names(shares.id), plot, size=(7.6, 0.4 + 1.5 * rows), alt=shares.alt, caption=shares.title
@@ -166,7 +166,7 @@ def _whole_numbers(axes: Axes) -> None:
 
 
 def _legend(
-    drawn: Figure, labels: Sequence[str], looks: Mapping[str, Look], *, floor: bool
+    figure: Figure, labels: Sequence[str], looks: Mapping[str, Look], *, floor: bool
 ) -> None:
     handles = [
         Line2D(
@@ -184,4 +184,4 @@ def _legend(
     if floor:
         handles.append(Line2D([], [], color=NEUTRAL, linewidth=1, linestyle=_FLOOR))
         words.append("floor: real images")
-    drawn.legend(handles, words, loc="outside lower center", ncols=2, fontsize=9, handlelength=4)
+    figure.legend(handles, words, loc="outside lower center", ncols=2, fontsize=9, handlelength=4)

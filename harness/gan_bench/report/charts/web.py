@@ -1,4 +1,4 @@
-"""The charts as plain values for Plotly, which draws them in the page."""
+"""The charts as plain values for Plotly, which plots them in the page."""
 
 import html
 import math

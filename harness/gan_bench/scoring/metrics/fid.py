@@ -38,7 +38,7 @@ _LINES, _LINES_OF_MANY_DIMENSIONS = 20, 5
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % interval of the distance between the distributions that the images are drawn from."""
+    """A 95 % interval of the distance between the distributions that the images come from."""
 
     low: float
     high: float
@@ -75,8 +75,8 @@ def frechet_interval(
     groups = min(groups, least // 3)
     if groups < 2:
         return None
-    # Groups are drawn at random, because images often come in an order, say class by class. Each
-    # side has its own draw: groups of both with the same places would have the same classes.
+    # Groups are random, because images often come in an order, say class by class. Each side has
+    # its own groups: groups of both sides with the same places would have the same classes.
     members = [
         generator(0, Stream.SCORING, index).permutation(side.count) % groups
         for index, side in ((3, real), (7, fake))
@@ -130,7 +130,7 @@ class FrechetAtInfinity:
 
     value: float
     low: float
-    """Lower end of the 95 % interval over draws of the samples."""
+    """Lower end of the 95 % interval over sets of samples."""
     high: float
     standard_error: float
     smallest: int

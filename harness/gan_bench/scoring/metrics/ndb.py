@@ -50,12 +50,12 @@ def make_bins(real: ImageSet, *, seed: int) -> Bins:
     """Cluster real images by their pixels.
 
     Richardson and Weiss 2018, "On GANs and GMMs", section 3: K-means with 100 bins, fewer where
-    there are fewer than ten images for each. The bins are made from 5,000 images at
-    most, which are drawn; all images are counted.
+    there are fewer than ten images for each. The bins are made from a random subset of at most
+    5,000 images; all images are counted.
     """
     each = int(np.prod(real.shape))
     most = min(real.count, _LARGEST_FIT, max(BINS, _FIT_BYTES // (4 * each)))
-    images = real.draw(most, seed=seed).first(most)
+    images = real.subset(most, seed=seed).first(most)
     wanted = max(2, min(BINS, most // 10))
     random = generator(seed, Stream.SCORING, 2)
     # Start from different images, so that no bin begins empty.

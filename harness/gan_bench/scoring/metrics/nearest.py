@@ -33,12 +33,12 @@ class Nearest:
 def nearest_training_images(
     images: ImageSet, training: NDArray[np.uint8], *, seed: int = 0
 ) -> Nearest:
-    """Return the nearest training image of each image, of `MOST` images drawn if there are more.
+    """Return the nearest training image of each image, or of a random subset of `MOST` images.
 
     All images are uint8 (n, height, width, channels) of one shape. The search uses float32; the
     returned distances are computed in float64.
     """
-    compared = _flat(images.draw(min(MOST, images.count), seed=seed).first(MOST))
+    compared = _flat(images.subset(min(MOST, images.count), seed=seed).first(MOST))
     mean = training[: 10 * _BLOCK].mean(axis=0, dtype=np.float64).astype(np.float32).ravel() / 255
     points = compared.astype(np.float32) / 255 - mean
     least = np.full(len(points), np.inf, dtype=np.float32)
