@@ -134,6 +134,8 @@ def _train(
         before = probe(spec.device, spec.threads)
         gpu = gpu_of(spec.device)
         watch = GpuWatch(gpu) if gpu else None
+        if watch is not None:
+            watch.start()
         meter = LoadMeter()
         folder.record.unlink(missing_ok=True)
         outcome = launch(

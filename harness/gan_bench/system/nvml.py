@@ -20,7 +20,8 @@ _LIMIT_S = 30.0
 """How long NVML may take to list the GPUs; a driver that is broken may never answer."""
 _EVERY_S = 0.25
 """Time between two samples of a card."""
-_JOIN_S = 5.0
+_WAIT_S = 5.0
+"""How long a run waits for an answer of NVML before and after it."""
 _UNSEEN_MIB = 300.0
 """Memory in use from which on an unseen process must have a context on a card."""
 _NOT_THROTTLED = frozenset({"GpuIdle", "None", "All"})
@@ -278,39 +279,48 @@ class _Processes:
 
 
 class GpuWatch:
-    """Asks NVML for the state of a run's card, in a thread, until ``stop``."""
+    """Asks NVML for the state of a run's card, in a thread from ``start`` to ``stop``."""
 
     def __init__(self, gpu: Gpu) -> None:
-        """Note the processes on the card; the run starts afterwards."""
         self.gpu = gpu
         self._samples: list[_Sample] = []
         self._processes = _Processes()
         self._ended = threading.Event()
-        self._first = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="gpu-watch", daemon=True)
-        if gpu.found_by == "NVML":
+        self._first = threading.Event()
+
+    def start(self) -> None:
+        """Note the processes on the card, and start the thread; the run starts afterwards."""
+        if self.gpu.found_by == "NVML":
             self._thread.start()
-            self._first.wait(_JOIN_S)
+            self._first.wait(_WAIT_S)
 
     def _watch(self) -> None:
-        try:
-            import pynvml
-
-            pynvml.nvmlInit()
-            handle = pynvml.nvmlDeviceGetHandleByUUID(self.gpu.uuid)
-            card = handle
-            if self.gpu.mig is not None:
-                card = _asked(pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle, handle)
-            while True:
-                self._look(pynvml, handle, card)
-                self._first.set()
-                if self._ended.wait(_EVERY_S):
-                    self._look(pynvml, handle, card)
-                    return
-        except Exception:  # noqa: BLE001 - the run counts without these facts
+        # The run counts without these facts.
+        with contextlib.suppress(Exception):
+            self.look()
             self._first.set()
+            while not self._ended.wait(_EVERY_S):
+                self.look()
+            self.look()
+        self._first.set()
 
-    def _look(self, pynvml: Any, handle: Any, card: Any) -> None:
+    def stop(self) -> None:
+        """End the thread; one that waits for a driver that does not answer is left behind."""
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join(_WAIT_S)
+
+    def look(self) -> None:
+        """Add a sample; the first one is of the time before the run."""
+        import pynvml
+
+        if not self._samples:
+            pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByUUID(self.gpu.uuid)
+        card = handle
+        if self.gpu.mig is not None:
+            card = _asked(pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle, handle)
         running = _asked(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
         if running is not None:
             self._processes.note([process.pid for process in running])
@@ -334,12 +344,6 @@ class GpuWatch:
                 memory=None if memory is None else memory.used / 1e6,
             )
         )
-
-    def stop(self) -> None:
-        """End the thread; one that waits for a driver that does not answer is left behind."""
-        self._ended.set()
-        if self._thread.ident is not None:
-            self._thread.join(_JOIN_S)
 
     @property
     def exclusive(self) -> bool | None:
