@@ -159,15 +159,21 @@ nvmlDeviceGetPowerUsage = _of("power")
 
 
 def nvmlDeviceGetTotalEnergyConsumption(handle):
-    """Return the energy; every question costs "energy each" more, and is noted beside the file."""
-    log = Path(os.environ["NVML_STAND_IN"]).with_suffix(".asked")
-    with log.open("a") as file:
-        file.write("asked\n")
-    asked = len(log.read_text().splitlines())
-    each = _state()["gpus"][handle.path[0]].get("energy each", 0)
-    return handle.get("energy") + asked * each
+    """Return the energy, more each time that the clock was asked for."""
+    asked = len(_log().read_text()) if _log().exists() else 0
+    return handle.get("energy") + asked * _state()["gpus"][handle.path[0]].get("energy each", 0)
 
 
-nvmlDeviceGetClockInfo = _of("clock")
+def _log():
+    return Path(os.environ["NVML_STAND_IN"]).with_suffix(".asked")
+
+
+def nvmlDeviceGetClockInfo(handle, kind):
+    """Return the clock, and note beside the file that the card was looked at."""
+    with _log().open("a") as file:
+        file.write(".")
+    return handle.get("clock")
+
+
 nvmlDeviceGetTemperature = _of("temperature")
 nvmlDeviceGetCurrentClocksThrottleReasons = _of("throttle")

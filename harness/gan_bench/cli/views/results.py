@@ -14,7 +14,7 @@ from gan_bench.compare.output import comparison_answer, cost_table, method, note
 from gan_bench.errors import GanBenchError
 from gan_bench.gate import Gate
 from gan_bench.gate.output import gate_answer, gate_table
-from gan_bench.launch.rescore import Rescored
+from gan_bench.launch.score import Rescored
 from gan_bench.metrics import COUNTS
 from gan_bench.recipe import NOT_PAIRED
 from gan_bench.results.layout import RunFolder
