@@ -6,9 +6,10 @@
 # For one machine that is lent for 15 minutes, two calls, one right after the other:
 #   LIMIT=460 OUT=... benchmarks/gpu_check.sh setup probe tests steps runs
 #   LIMIT=250 OUT=... benchmarks/gpu_check.sh scripts parity best
-# Whatever ends a call from outside should wait 30 seconds longer: a stage that is cut has 15 to end.
+# Whatever ends a call from outside should wait 30 seconds longer: a stage that is cut has 15 to
+# end.
 #
-#   setup    installs WHEELS, then `gan-bench doctor` and nvidia-smi -q
+#   setup    installs WHEELS, then `gan-bench doctor`, nvidia-smi -q, and whether DATASET is there
 #   probe    what the GPU is and can do                                         (gpu_probe.py)
 #   tests    the tests that need a GPU, without those that also need Keras
 #   steps    a training step of every recipe in each precision                  (gpu_steps.py)
@@ -63,7 +64,7 @@ SITE=${SITE:-$WORK/site-packages}
 WHEELS=${WHEELS:-wheels}
 PYTHON=${PYTHON:-python3}
 FRAMEWORKS=${FRAMEWORKS:-torch jax}
-SAMPLES_MB=${SAMPLES_MB:-56}
+SAMPLES_MB=${SAMPLES_MB:-50}
 if [ "$DEVICE" = cpu ]; then
   DATASET=${DATASET:-mnist-5k} IMAGES=${IMAGES:-32} SAMPLES=${SAMPLES:-64} SEEDS=${SEEDS:-1}
   RECIPES=${RECIPES:-dcgan} WORKERS=${WORKERS:-0} BEST_S=${BEST_S:-1} EVALUATIONS=2
@@ -89,16 +90,23 @@ run_setup() {
   fi
   nvidia-smi -q >"$WORK/nvidia-smi.txt" 2>&1 || echo "nvidia-smi failed: see nvidia-smi.txt"
   bench doctor || code=$?
+  # Missing data are better found here than by the stage `runs`. The last line says where to look.
+  "$PYTHON" -P -c "from gan_bench import data; data.load('$DATASET')" 2>&1 | tail -n 1 || code=$?
   return "$code"
 }
 
 run_probe() { "$PYTHON" benchmarks/gpu_probe.py | tee "$WORK/probe.json"; }
 
 run_tests() {
-  # Each test's line is printed when it ends: a stage that is cut still says what passed.
-  "$PYTHON" -m pytest tests/frameworks/test_gpu.py tests/frameworks/test_precision.py \
-    -m "gpu and (torch or jax)" --numprocesses "$WORKERS" -p no:cacheprovider \
-    --verbose --tb=short --durations=8
+  # JAX's conformance suites compile for minutes, so they come last. Each test's line is printed
+  # when it ends: a stage that is cut still says what passed.
+  local slow="conformance_suite and jax" only code=0
+  for only in "not ($slow)" "$slow"; do
+    "$PYTHON" -m pytest tests/frameworks/test_gpu.py tests/frameworks/test_precision.py \
+      -m "gpu and (torch or jax)" -k "$only" --numprocesses "$WORKERS" -p no:cacheprovider \
+      --verbose --tb=short --durations=8 || code=$?
+  done
+  return "$code"
 }
 
 run_steps() {
@@ -169,7 +177,7 @@ stage() {
   most=${!asked:-$most}
   [ "$most" -gt "$(left)" ] && most=$(left)
   note "$name, at most $most s"
-  STAGE_S=$most timeout --kill-after=15 "$most" bash -c "run_$name" >>"$WORK/$name.log" 2>&1
+  STAGE_S=$most timeout --kill-after=15 "$most" bash -uo pipefail -c "run_$name" >>"$WORK/$name.log" 2>&1
   code=$?
   [ "$code" -ne 0 ] && FAILED=1
   note "$name ended with $code"
@@ -204,7 +212,7 @@ last_samples() { # of seed 0: the last snapshot of each run, up to SAMPLES_MB
 }
 
 FAILED=0
-stage setup 0 60 60
+stage setup 0 90 60
 stage probe 20 60 60
 stage tests 60 130 40
 stage steps 60 150 40

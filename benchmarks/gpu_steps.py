@@ -38,6 +38,7 @@ import numpy as np
 from gan_bench import data
 from gan_bench.contract import weights_sha256
 from gan_bench.data.draws import Inputs
+from gan_bench.errors import UsageError
 from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
@@ -415,8 +416,12 @@ def main() -> None:
         device = "cpu" if options.device == "cpu" else "cuda:0"  # the environment shows one only
         one_part(part, options.folder / f"{part.name}.json", device, options.seconds)
         return
+    try:
+        device = check_device(options.device)
+    except UsageError as error:
+        parser.error(str(error))
     options.folder.mkdir(parents=True, exist_ok=True)
-    every_part(options.folder, check_device(options.device), options.seconds)
+    every_part(options.folder, device, options.seconds)
 
 
 if __name__ == "__main__":

@@ -63,9 +63,10 @@ def in_turns(*actions: Callable[[], object], rounds: int = ROUNDS) -> list[list[
 
 
 def speedup(own: list[float], other: list[float]) -> str:
-    """Return the median speedup over the other code, with the range over rounds."""
-    ratios = sorted(slow / fast for fast, slow in zip(own, other, strict=True))
-    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    """Return the quotient of the medians, with the range of the quotients of each round."""
+    ratios = [slow / fast for fast, slow in zip(own, other, strict=True)]
+    of_medians = statistics.median(other) / statistics.median(own)
+    return f"{of_medians:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def inception(folder: Path, count: int) -> list[Row]:
@@ -225,7 +226,7 @@ def main() -> None:
             rows += parts[name](Path(folder))
     here = machine()
     print(f"{here.cpu}, {here.cores} cores\n")
-    print("| | gan-bench | pytorch-fid | speed-up, median (range) |")
+    print("| | gan-bench | pytorch-fid | speed-up (range) |")
     print("| --- | ---: | ---: | ---: |")
     for row in rows:
         print(f"| {' | '.join(row)} |")

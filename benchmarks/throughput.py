@@ -55,6 +55,12 @@ def with_script() -> list[str]:
     return [name for name, it in registered().items() if it.module.startswith(OWN)]
 
 
+def _by_default(known: list[str], options: argparse.Namespace) -> list[str]:
+    # A step of a plain script in JAX takes many seconds on a CPU.
+    slow = "jax" if options.device == "cpu" and not options.against else None
+    return [name for name in known if registered()[name].framework != slow]
+
+
 def script(name: str) -> type:
     """Return the class that trains an implementation's recipe in plain code of its framework."""
     implementation = registered()[name]
@@ -219,7 +225,7 @@ def main() -> None:
     against = f"{options.against}'s trainer" if options.against else "script"
     show(line(*(column.replace("script", against) for column in COLUMNS)))
     show(f"| --- |{' ---: |' * (len(COLUMNS) - 1)}")
-    for name in options.names or known:
+    for name in options.names or _by_default(known, options):
         try:
             measured = child(name, "turns", options)
             kinds = () if options.against else ("trainer", "script")

@@ -15,7 +15,7 @@ STAGES = ["setup", "probe", "tests", "steps", "runs", "scripts", "parity", "best
 
 STAND_IN = """#!/bin/sh
 case "$*" in
-  *gpu_probe.py*) echo '{"name": "none"}' ;;
+  *gpu_probe.py*) echo '{"name": "none"}'; exit "${PROBE_CODE:-0}" ;;
   *"-m pytest "*) echo "1 failed"; exit 3 ;;
   *--table*) echo "the table" ;;
   *gpu_steps.py*)
@@ -46,6 +46,14 @@ def check(tmp_path):
     return run
 
 
+@pytest.fixture
+def stand_in(tmp_path):
+    python = tmp_path / "python"
+    python.write_text(STAND_IN, encoding="utf-8")
+    python.chmod(0o755)
+    return str(python)
+
+
 def ends(work):
     """Return how each stage ended, by its name, in their order."""
     lines = (work / "stages.txt").read_text(encoding="utf-8").splitlines()
@@ -59,11 +67,8 @@ def packed(path):
 
 
 @pytest.mark.process
-def test_results_are_packed_though_a_stage_fails_and_another_is_cut(check, tmp_path):
-    python = tmp_path / "python"
-    python.write_text(STAND_IN, encoding="utf-8")
-    python.chmod(0o755)
-    done = check("probe", "tests", "steps", "best", PYTHON=str(python), STEPS_LIMIT="1", LIMIT="99")
+def test_results_are_packed_though_a_stage_fails_and_another_is_cut(check, stand_in, tmp_path):
+    done = check("probe", "tests", "steps", "best", PYTHON=stand_in, STEPS_LIMIT="1", LIMIT="99")
     assert done.returncode == 1, done.stderr
     assert ends(tmp_path / "work") == {
         "probe": "ended with 0",
@@ -79,6 +84,13 @@ def test_results_are_packed_though_a_stage_fails_and_another_is_cut(check, tmp_p
 
 
 @pytest.mark.process
+def test_a_stage_that_prints_and_fails_has_failed(check, stand_in, tmp_path):
+    done = check("probe", PYTHON=stand_in, PROBE_CODE="4")
+    assert done.returncode == 1
+    assert ends(tmp_path / "work") == {"probe": "ended with 4"}
+
+
+@pytest.mark.process
 def test_a_stage_for_which_too_little_time_is_left_is_skipped(check, tmp_path):
     done = check("scripts", "parity", LIMIT="44")
     assert done.returncode == 0, done.stderr
@@ -86,6 +98,30 @@ def test_a_stage_for_which_too_little_time_is_left_is_skipped(check, tmp_path):
     assert list(skipped) == ["scripts", "parity"]
     assert all(how.startswith("skipped: 4") for how in skipped.values())
     assert "stages.txt" in packed(tmp_path / "out" / "results.tar.gz")
+
+
+@pytest.mark.process
+def test_files_are_small_enough_and_have_the_last_samples_of_seed_0(check, tmp_path):
+    runs = tmp_path / "work" / "runs" / "runs"
+    size = 9_000_000
+    for name in ("a-s0-1", "b-s0-2", "c-s0-3", "d-s1-4"):
+        for file in ("snapshots/1.npz", "snapshots/2.npz", "checkpoints/2/state", "grids/2.png"):
+            path = runs / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.urandom(size if file != "snapshots/1.npz" else 10))
+        (runs / name / "record.json").touch()
+    check("scripts", LIMIT="0", SAMPLES_MB="20")
+    parts = sorted((tmp_path / "out").iterdir())
+    assert [part.name for part in parts] == ["results.tar.gz", "samples.tar.0", "samples.tar.1"]
+    assert all(part.stat().st_size <= 15_000_000 for part in parts)
+    results = packed(parts[0])  # without the grids, which are too large together
+    assert {f"runs/runs/{name}/record.json" for name in ("a-s0-1", "d-s1-4")} <= results
+    assert "runs/runs/d-s1-4/snapshots" in results  # that it is scored
+    assert not [name for name in results if name.endswith((".npz", ".png", "state"))]
+    whole = tmp_path / "samples.tar"
+    whole.write_bytes(b"".join(part.read_bytes() for part in parts[1:]))
+    kept = {f"runs/runs/{name}/snapshots/2.npz" for name in ("a-s0-1", "b-s0-2")}
+    assert packed(whole) == kept
 
 
 @pytest.mark.process
