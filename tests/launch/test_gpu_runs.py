@@ -1,14 +1,13 @@
 """A run on a GPU from its command to its record, with stand-ins for the card and for CUDA."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import Record
 
-STAND_IN = Path(__file__).parents[1] / "support" / "nvml_stand_in"
+pytestmark = pytest.mark.usefixtures("no_nvml")  # before bench, which copies the environment
 CARD = {
     "name": "NVIDIA H200",
     "uuid": "GPU-bbb2",
@@ -51,7 +50,7 @@ RUN = (
 def run(bench, plugin):
     """Return a function that runs a plugin on a card, and returns its record."""
     path = bench.folder / "nvml.json"
-    bench.environment |= {"PYTHONPATH": str(STAND_IN), "NVML_STAND_IN": str(path)}
+    bench.environment["NVML_STAND_IN"] = str(path)
     bench.environment.pop("CUDA_VISIBLE_DEVICES", None)
     target = plugin("gan", ON_A_GPU)
 
@@ -82,6 +81,26 @@ def test_the_record_says_what_the_card_is_and_what_it_did(bench, run):
     assert 0 < use.j_per_1000_images < use.energy_j / (record.steps_done * 32) * 1000
     assert (use.memory_mb, use.allocated_mb, use.reserved_mb) == (4.0, 123.0, 456.0)
     assert use.other_processes == 0
+    shown = bench("show", record.run_id)
+    assert shown.code == 0
+    for text in (
+        "NVIDIA H200, 140 GiB",
+        "driver 580.65.06, CUDA up to 13.0, found by NVML",
+        "1,785 MHz, lowest 1,785 MHz",
+        "SwPowerCap",
+        "66.0 °C",
+        "123 MB allocated, 456 MB reserved, 4.00 MB in use on the card",
+    ):
+        assert text in shown.out, shown.out
+    assert bench("report").code == 0
+    report = (bench.folder / "reports" / "local" / "report.md").read_text()
+    for text in (
+        "NVIDIA H200, 140 GiB, driver 580.65.06, power limit 700 W",
+        "SM clock, lowest: 1,785 MHz",
+        "the clock was lowered for SwPowerCap",
+        "memory allocated by the framework: 123 MB",
+    ):
+        assert text in report
 
 
 def test_a_busy_card_is_told(bench, run):

@@ -250,7 +250,7 @@ class _Processes:
         self.most = max(self.most, len(pids))
         if len(pids) > 1 and not self.own_seen:
             with contextlib.suppress(psutil.Error):
-                own = len(psutil.Process().children(recursive=True)) + 1
+                own = len(psutil.Process().children(recursive=True))
                 self.too_many = self.too_many or len(pids) > own
 
     def _note_new(self, pid: int) -> None:
