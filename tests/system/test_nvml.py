@@ -362,6 +362,19 @@ def test_who_else_used_a_card(watched, before, during, exclusive, others):
     assert watch.use([], 10).other_processes == others
 
 
+def test_a_driver_that_answers_during_the_run_only_shows_no_exclusive_card(nvidia, monkeypatch):
+    monkeypatch.setattr(nvml, "_WAIT_S", 0.1)
+    nvidia({"gpus": [H100]})
+    watch = GpuWatch(gpus()[0])
+    nvidia({"init": "hangs", "gpus": [H100]})
+    watch.start()  # it goes on without an answer
+    watch.stop()
+    assert (watch.exclusive, watch.use([], 10)) == (None, None)
+    nvidia({"gpus": [H100 | {"processes": [ELSEWHERE]}]})
+    watch.look()
+    assert (watch.exclusive, watch.use([], 10).other_processes) == (None, None)
+
+
 def test_memory_that_nobody_seems_to_use_makes_exclusive_unknown(watched):
     busy = H100 | {"memory": [80, 20_000]}
     watch = watched([(0.0, busy), (1.0, busy | {"processes": [ME]})])

@@ -19,7 +19,9 @@ from gan_bench.system.models import Frozen
 _LIMIT_S = 30.0
 """How long NVML may take to list the GPUs; a driver that is broken may never answer."""
 _EVERY_S = 0.25
-"""Time between two samples of a card."""
+"""Time between two samples of a card; from ten minutes on it grows with their number."""
+_PER_SECOND = 10_000
+"""Number of samples from which this time is a second, so that a run of days keeps few."""
 _WAIT_S = 5.0
 """How long a run waits for an answer of NVML before and after it."""
 _UNSEEN_MIB = 300.0
@@ -209,7 +211,7 @@ def _profile(pynvml: Any, instance: Any) -> str:
     return f"{share}{slices}g.{round(parts.memorySizeMB / 2**10)}gb"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Sample:
     """What NVML said at one time."""
 
@@ -232,6 +234,8 @@ class _Processes:
     """How many there were at most during the run."""
     own_seen: bool = False
     """Whether one was a descendant: NVML may give PIDs of another namespace, or none."""
+    missed: bool = False
+    """Whether the run has started before NVML answered."""
     too_many: bool = False
     """Whether there were more than this process has descendants."""
     strangers: set[int] = field(default_factory=set)
@@ -268,7 +272,7 @@ class _Processes:
 
     def others(self) -> int | None:
         """Return the number of other processes, None if it cannot be known."""
-        if self.before is None:
+        if self.before is None or self.missed:
             return None
         if self.own_seen:
             return len(self.strangers)
@@ -293,14 +297,14 @@ class GpuWatch:
         """Note the processes on the card, and start the thread; the run starts afterwards."""
         if self.gpu.found_by == "NVML":
             self._thread.start()
-            self._first.wait(_WAIT_S)
+            self._processes.missed = not self._first.wait(_WAIT_S)
 
     def _watch(self) -> None:
         # The run counts without these facts.
         with contextlib.suppress(Exception):
             self.look()
             self._first.set()
-            while not self._ended.wait(_EVERY_S):
+            while not self._ended.wait(max(_EVERY_S, len(self._samples) / _PER_SECOND)):
                 self.look()
             self.look()
         self._first.set()
