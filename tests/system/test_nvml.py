@@ -126,6 +126,8 @@ def test_a_gpu_that_mig_splits_into_nothing_is_no_device(nvidia):
         ("1,1", [], "names NVIDIA H200 twice, and CUDA then shows none"),
         ("1,GPU-bbb2", [], "names NVIDIA H200 twice, and CUDA then shows none"),
         ("0,-1,1", ["MIG-c1"], "names '-1', which NVML does not list"),
+        ("00,1", ["MIG-c1", "GPU-bbb2"], None),
+        ("9" * 5000, [], f"names '{'9' * 200} ...', which NVML does not list"),
         ("-1", [], None),
         ("", [], None),
     ],

@@ -28,6 +28,7 @@ _LISTED = re.compile(
 """A line of nvidia-smi's answer."""
 _MIG = re.compile(r"MIG (?P<profile>\S+)\s+Device\s+\d+: \(UUID: (?P<uuid>MIG-\S+)\)")
 """A line for a MIG instance, below that of its GPU, of ``nvidia-smi -L``."""
+_MOST_DIGITS = 9
 _DRIVER = Path("/proc/driver/nvidia/gpus")
 _SMI_LIMIT_S = 30.0
 _LONGEST_ANSWER = 200
@@ -165,7 +166,7 @@ def _chosen(listed: Listing, visible: str) -> Listing:
     chosen: list[Gpu] = []
     by_index = _by_index(listed.found)
     for word in map(str.strip, visible.split(",")):
-        if word.isdecimal():
+        if word.isdecimal() and len(word) <= _MOST_DIGITS:
             matches = by_index[int(word) : int(word) + 1]
         else:
             named = word.startswith(("GPU-", "MIG-"))
@@ -177,7 +178,7 @@ def _chosen(listed: Listing, visible: str) -> Listing:
             # As in CUDA: entries after an invalid one are not visible.
             several = f"which is the beginning of {len(matches)} uuids"
             why = several if matches else f"which {_source(listed.found)} does not list"
-            unknown = f"CUDA_VISIBLE_DEVICES names {word!r}, {why}"
+            unknown = f"CUDA_VISIBLE_DEVICES names {_one_line(word)!r}, {why}"
             return Listing(tuple(chosen), listed.problem or unknown)
         chosen += matches
     return Listing(tuple(chosen), listed.problem)
