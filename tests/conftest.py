@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items):
         if not STARTING.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.process)
         if item.get_closest_marker("gpu") and not gpus():
-            item.add_marker(pytest.mark.skip(reason="nvidia-smi shows no GPU"))
+            item.add_marker(pytest.mark.skip(reason="no GPU was found"))
         for marker, module in needed.items():
             if item.get_closest_marker(marker) and importlib.util.find_spec(module) is None:
                 item.add_marker(pytest.mark.skip(reason=f"{module} is not installed"))

@@ -247,7 +247,9 @@ class Trainer(Protocol):
     #   are not in `TENSORS` to canonical names: {"strength": "strength"};
     # - `multiply_adds() -> dict[str, int]`, the multiply-adds of one image's forward pass through
     #   ``generator`` and ``discriminator``, counted on the networks as built. The conformance suite
-    #   compares them with the recipe's `forward_multiply_adds`.
+    #   compares them with the recipe's `forward_multiply_adds`;
+    # - `device_memory() -> dict[str, int]`, the most bytes of the GPU that its allocator had in use
+    #   (``allocated``) and held (``reserved``). A worker asks once, at the end of a run on a GPU.
 
     def save(self, path: Path) -> None:
         """Write the complete training state below the existing, empty folder ``path``.
@@ -323,6 +325,8 @@ class Framework:
     gpus: Callable[[], int] | None = None
     """Imports the framework and returns the number of GPUs that it can use; None for a framework
     that uses none."""
+    cuda: Callable[[], dict[str, str]] = dict
+    """Called in a worker on a GPU; returns the versions of ``cuda`` and ``cudnn`` that it uses."""
     generators: tuple[GlobalGenerators, ...] = ()
     """The global generators of its libraries, in the order in which they are seeded."""
     resume_hint: str = ""

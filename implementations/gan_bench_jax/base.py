@@ -259,6 +259,12 @@ class JaxTrainer(ABC):
                 ) from error
         return counts
 
+    def device_memory(self) -> dict[str, int]:
+        """Return the most bytes on the GPU that XLA's allocator had in use and held."""
+        stats = self.device.memory_stats() or {}
+        names = {"allocated": "peak_bytes_in_use", "reserved": "peak_pool_bytes"}
+        return {name: stats[key] for name, key in names.items() if key in stats}
+
     def _parts(self) -> dict[str, Any]:
         """Return what has arrays: networks, optimisers, random numbers, variables."""
         return {

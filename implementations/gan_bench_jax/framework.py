@@ -40,6 +40,17 @@ def gpus() -> int:
         return 0
 
 
+def cuda() -> dict[str, str]:
+    """Return the versions of CUDA and cuDNN that JAX has loaded."""
+    from jax._src.lib import cuda_versions  # JAX has no public name for it
+
+    runtime = cuda_versions.cuda_runtime_get_version()
+    return {
+        "cuda": f"{runtime // 1000}.{runtime % 1000 // 10}",
+        "cudnn": str(cuda_versions.cudnn_get_version()),
+    }
+
+
 FRAMEWORK = Framework(
     packages=("jax", "jaxlib", "flax", "optax"),
     install="pip install 'jax>=0.10' 'flax>=0.12.8' 'optax>=0.2.8'",
@@ -47,4 +58,5 @@ FRAMEWORK = Framework(
     module="jax",
     environment=environment,
     gpus=gpus,
+    cuda=cuda,
 )

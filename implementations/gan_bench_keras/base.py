@@ -267,6 +267,10 @@ class KerasTrainer(ABC):
             for name in ("generator", "discriminator")
         }
 
+    def device_memory(self) -> dict[str, int]:
+        """Return the most bytes on the GPU that TensorFlow's allocator had in use."""
+        return {"allocated": tf.config.experimental.get_memory_info(self.device.strip("/"))["peak"]}
+
     def _one_step(self, batches: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
         real = [self._gather(batch) for batch in tf.unstack(batches)]
         draws = Draws(

@@ -26,6 +26,14 @@ def gpus() -> int:
     return len(tensorflow.config.list_physical_devices("GPU"))
 
 
+def cuda() -> dict[str, str]:
+    """Return the versions of CUDA and cuDNN that TensorFlow was built with."""
+    import tensorflow
+
+    built = tensorflow.sysconfig.get_build_info()
+    return {name: built[f"{name}_version"] for name in ("cuda", "cudnn")}
+
+
 class TensorFlowGenerators(GlobalGenerators):
     """That of the seeds of single operations, and `tf.random.get_global_generator`.
 
@@ -135,6 +143,7 @@ FRAMEWORK = Framework(
     module="tensorflow",
     environment=environment,
     gpus=gpus,
+    cuda=cuda,
     generators=(TensorFlowGenerators(), KerasGenerators()),
     resume_hint=(
         "in a traced function draw from keras.random: no checkpoint can hold the counters of "

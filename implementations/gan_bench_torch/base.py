@@ -266,6 +266,13 @@ class TorchTrainer(ABC):
         # No cache of converted weights: an update changes them.
         return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)
 
+    def device_memory(self) -> dict[str, int]:
+        """Return the most bytes on the GPU that PyTorch's allocator had in use and held."""
+        return {
+            "allocated": torch.cuda.max_memory_allocated(self.device),
+            "reserved": torch.cuda.max_memory_reserved(self.device),
+        }
+
     def _new_step(self) -> Callable[..., Tensor]:
         if self.captured and can_be_captured(next(self.generator.parameters())):
             return CapturedStep(self._one_step, self.random)

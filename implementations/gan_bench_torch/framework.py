@@ -18,6 +18,13 @@ def gpus() -> int:
     return torch.cuda.device_count()
 
 
+def cuda() -> dict[str, str]:
+    """Return the versions of CUDA and cuDNN that PyTorch has loaded."""
+    import torch
+
+    return {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}
+
+
 class TorchGenerators(GlobalGenerators):
     """Those of the CPU and of all GPUs."""
 
@@ -56,5 +63,6 @@ FRAMEWORK = Framework(
     module="torch",
     environment=environment,
     gpus=gpus,
+    cuda=cuda,
     generators=(TorchGenerators(),),
 )

@@ -24,6 +24,7 @@ CHANGES = {
     "train_splits": ("train", "test"),
     "budget": Budget(unit="images", amount=61_000),
     "device": "cuda:0",
+    "gpu": "GPU A, 80 GiB",
     "threads": 3,
     "precision": "tf32",
 }

@@ -11,10 +11,12 @@ from gan_bench.plan import Budget
 from gan_bench.report.pictures import looks
 from gan_bench.report.sections.all_scores import elsewhere, quality
 from gan_bench.report.sections.answer import answer, caveats, standings
+from gan_bench.report.sections.ranking import ranking
 from gan_bench.results.external import add_external
 from gan_bench.results.layout import open_results
 from gan_bench.results.load import load_results
 from gan_bench.results.scores import Source
+from gan_bench.system.nvml import Gpu
 from gan_bench.text import MISSING, factor, figure, listed
 from report_folder import (
     MACHINE,
@@ -378,3 +380,64 @@ def test_the_interval_of_external_samples_contains_their_value(results, summary)
     add_external(folder, "Theirs", own.model_copy(update={"fake": images}), b"", command="")
     add_run(results, run_spec(), scores=[scores_of({600: 5.0})])
     assert contained([elsewhere(summary().externals)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("exclusive", "said"),
+    [
+        (True, None),
+        (False, "Other processes computed on the GPU during 2 of 2 finished runs, so times are "),
+        (None, "Whether other processes computed on the GPU is unknown for 2 of 2 finished runs, "),
+    ],
+)
+def test_each_speed_verdict_of_a_gpu_says_if_the_card_was_not_exclusive(
+    results, summary, exclusive, said
+):
+    around = {"machine": GPU, "device_exclusive": exclusive, "other_load": 0.37}
+    for name in ("torch-dcgan", "keras-dcgan"):
+        add_run(results, run_spec(name, device="cuda:0"), circumstances=around)
+    found = summary()
+    [group] = found.groups
+    speed = answer(group, standings(group, None), None)[1]
+    names = [(row.label, "dcgan", row.framework) for row in group.rows]
+    shown = ranking(group, standings(group, None), None, looks(names))
+    told = [caveats(found), [speed.sentence], shown.notes]
+    for texts in told:
+        text = " ".join(texts)
+        assert text.count("computed on the GPU") == (said is not None)
+        assert said is None or said in text
+        assert "of the processors" not in text
+
+
+H200 = Gpu(name="NVIDIA H200", uuid="GPU-1", memory_gb=139.8)
+PART = H200.model_copy(update={"name": "NVIDIA H200 MIG 1g.18gb", "memory_gb": 17.5})
+H100 = Gpu(name="NVIDIA H100 80GB HBM3", uuid="GPU-2", memory_gb=79.6)
+
+
+@pytest.mark.parametrize("other", [H100, PART, H200.model_copy(update={"memory_gb": 96.0})])
+def test_runs_on_two_cards_are_two_groups(results, summary, other):
+    for seed, card in ((0, H200), (1, H200), (0, other)):
+        spec = run_spec(seed=seed, device="cuda:0", gpu=card.card)
+        add_run(results, spec, circumstances={"machine": GPU, "gpu": card})
+    groups = summary().groups
+    assert [[len(row.runs) for row in group.rows] for group in groups] == [[2], [1]]
+    assert [group.setting.hardware for group in groups] == [
+        f"{card.card} with Model X, 2 cores" for card in (H200, other)
+    ]
+
+
+def test_two_equal_cards_are_one_group(results, summary):
+    for seed, uuid in enumerate(("GPU-1", "GPU-2")):
+        card = H200.model_copy(update={"uuid": uuid, "driver": f"58{seed}"})
+        spec = run_spec(seed=seed, device=f"cuda:{seed}", gpu=card.card)
+        add_run(results, spec, circumstances={"machine": GPU, "gpu": card})
+    [group] = summary().groups
+    assert [len(row.runs) for row in group.rows] == [2]
+
+
+def test_a_run_that_a_job_resumed_on_another_card_names_both(results, summary):
+    spec = run_spec(device="cuda:0")  # a scheduler chooses the card
+    around = {"machine": GPU, "gpu": H200, "earlier_cards": (H100.card,)}
+    add_run(results, spec, circumstances=around)
+    [group] = summary().groups
+    assert group.setting.hardware == f"{H100.card} and {H200.card} with Model X, 2 cores"

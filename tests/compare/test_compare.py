@@ -263,10 +263,10 @@ def test_higher_precision_is_better(two):
     assert only_row(two).verdict == "cannot be distinguished"
 
 
-def speeds(path, values, **circumstances):
+def speeds(path, values, device="cpu", **circumstances):
     for seed, value in enumerate(values):
         scores = [scores_of({600: 15.0})]
-        spec = run_spec(seed=seed)
+        spec = run_spec(seed=seed, device=device)
         add_run(path, spec, scores=scores, images_per_s=value, circumstances=circumstances)
 
 
@@ -294,6 +294,14 @@ def test_speed_beside_other_load_is_noted(two):
     speeds(two[0], (1_000.0, 1_010.0))
     speeds(two[1], (1_000.0, 1_010.0), device_exclusive=False)
     assert any("not exclusive in B" in note for note in only_row(two, "images_per_s").notes)
+
+
+@pytest.mark.parametrize(("device", "noted"), [("cuda:0", True), ("cpu", False)])
+def test_a_gpu_that_may_have_been_shared_is_noted(two, device, noted):
+    speeds(two[0], (1_000.0, 1_010.0), device)
+    speeds(two[1], (1_000.0, 1_010.0), device, device_exclusive=None)
+    text = "it is unknown whether the GPU was exclusive in B"
+    assert (text in only_row(two, "images_per_s").notes) is noted
 
 
 def test_by_default_it_is_the_fid_that_both_have(two):

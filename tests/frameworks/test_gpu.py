@@ -52,6 +52,18 @@ def test_the_same_run_twice_gives_the_same_bits(bench, name):
     same_bits(*bench.run_folders("one"), *bench.run_folders("other"))
 
 
+@pytest.mark.parametrize("name", [case for case in NAMES if case.values[0].endswith("-dcgan")])
+def test_the_record_has_the_card_and_what_it_did(bench, name):
+    budget = ("--dataset", "mnist-5k", "--steps", "400", "--evaluations", "2", "--samples", "100")
+    assert bench("run", name, *budget, "--seeds", "1", "--device", "cuda").code == 0
+    around = bench.records()[name]["circumstances"]
+    assert around["gpu"]["found_by"] == "NVML" and around["gpu"]["memory_gb"] > 1
+    use = around["gpu_use"]
+    assert {"cuda", "cudnn"} == use["libraries"].keys()
+    assert 0 < use["allocated_mb"] < around["gpu"]["memory_gb"] * 1.1e3
+    assert use["samples"] == 0 or use["sm_clock_mhz"] is None or use["sm_clock_mhz"] > 0
+
+
 @pytest.fixture
 def trainer_of(monkeypatch):
     """Return a trainer on the GPU and what it is fed with."""

@@ -40,6 +40,7 @@ def scored(monkeypatch):
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("no_nvml")
 @pytest.mark.parametrize(("device", "free"), [("cuda", True), ("cpu", False)])
 def test_scored_later_a_gpu_is_free_meanwhile(cli, plugin, scored, device, free):
     smi = cli.folder / "bin" / "nvidia-smi"

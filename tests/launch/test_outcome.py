@@ -6,13 +6,14 @@ import pytest
 from pydantic import ValidationError
 
 from bench import STORED_GATE
-from gan_bench.launch.outcome import Outcome, make_record
+from gan_bench.launch.outcome import Outcome, make_record, with_gpu
 from gan_bench.plan import Budget, RunSpec
 from gan_bench.plugins.registry import Implementation
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import RECORD_SCHEMA_VERSION, Provenance, Record
 from gan_bench.system.devices import Machine
+from gan_bench.system.nvml import Gpu, GpuWatch
 
 SPEC = RunSpec(
     implementation=Implementation(
@@ -119,6 +120,17 @@ def test_a_run_without_events_has_no_figures(folder):
     assert made.evaluation_points == ()
 
 
+def test_the_cards_of_earlier_attempts_are_in_the_record(folder):
+    """A scheduler may resume a run on another card."""
+    for card in ("GPU A, 80 GiB", "GPU B, 140 GiB", "GPU A, 80 GiB"):
+        facts = {"step": 0, "import_s": 1, "data_s": 1, "setup_s": 1, "paired": True}
+        EventWriter(folder.events).write("ready", card=card, **facts)
+    watch = GpuWatch(Gpu(name="GPU B", uuid="GPU-1", memory_gb=139.8))
+    made = with_gpu(record(folder).circumstances, watch, folder, SPEC)
+    assert (made.gpu.card, made.earlier_cards) == ("GPU B, 140 GiB", ("GPU A, 80 GiB",))
+    assert (made.gpu_use, made.device_exclusive) == (None, None)
+
+
 def test_a_record_of_the_version_before_is_read():
     path = sorted(STORED_GATE.glob("unchanged/runs/*/record.json"))[0]
     written = json.loads(path.read_text())
@@ -130,7 +142,10 @@ def test_a_record_of_the_version_before_is_read():
     # These came later.
     assert kept["spec"].pop("losses") == ["generator", "discriminator", "d_real", "d_fake"]
     assert kept["spec"].pop("precision") == "ieee"
+    assert kept["spec"].pop("gpu") is None
     assert kept["circumstances"].pop("job") is None
+    assert [kept["circumstances"].pop(name) for name in ("gpu", "gpu_use")] == [None, None]
+    assert kept["circumstances"].pop("earlier_cards") == []
     assert kept["circumstances"]["machine"].pop("gpu_problem") is None
     assert kept == {name: value for name, value in written.items() if name != "schema_version"}
 

@@ -9,13 +9,13 @@ import pytest
 from damaged_snapshots import DAMAGES, cut_end
 from gan_bench import data
 from gan_bench.errors import UsageError
-from gan_bench.launch.rescore import rescore
 from gan_bench.launch.score import (
     has_value,
     is_scored,
     missing,
     planned_tasks,
     repeated_tasks,
+    rescore,
     score_missing,
     was_tried,
 )

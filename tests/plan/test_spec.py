@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
-from gan_bench.launch.rescore import rescore
 from gan_bench.launch.run_one import Options
+from gan_bench.launch.score import rescore
 from gan_bench.maintenance.run_check import check_run
 from gan_bench.plan import LONGEST_CHUNK_STEPS, Budget, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.results.events import EventWriter

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from gan_bench.cli.main import main
 ROOT = Path(__file__).resolve().parents[2]
 STORED_GATE = Path(__file__).with_name("stored_gate")
 """Records of real runs that the calibration study trained."""
+NVML_STAND_IN = Path(__file__).with_name("nvml_stand_in")
+"""The folder of a module that takes the place of NVML's."""
 COMMAND_TIMEOUT_S = 600
 
 PLUGIN = """
@@ -157,6 +159,20 @@ def cli(tmp_path: Path) -> CommandLine:
 @pytest.fixture
 def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Bench:
     return Bench(tmp_path, runs_here=request.path.parent.name not in ("promises", "launch"))
+
+
+@pytest.fixture
+def no_nvml(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hide NVML, on a machine that has it, from this process and those that it starts.
+
+    For tests with a stand-in for nvidia-smi, and for those that make NVML_STAND_IN say something.
+    """
+    monkeypatch.setenv("PYTHONPATH", str(NVML_STAND_IN))
+    monkeypatch.delenv("NVML_STAND_IN", raising=False)
+    monkeypatch.delitem(sys.modules, "pynvml", raising=False)
+    monkeypatch.syspath_prepend(NVML_STAND_IN)
+    yield
+    sys.modules.pop("pynvml", None)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from gan_bench.system import devices
 from gan_bench.system.devices import check_device, fallback, gpu_problem, gpus, machine
 from gan_bench.system.locks import device_lock
 
+pytestmark = pytest.mark.usefixtures("no_nvml")
 PROCESSORS = [f"cpu-{number}" for number in sorted(os.sched_getaffinity(0))]
 SMI = "echo GPU-aaa1, First; echo GPU-bbb2, Second"
 ASK = """

@@ -327,6 +327,7 @@ Inputs.batches = counted
 """
 
 
+@pytest.mark.usefixtures("no_nvml")
 def test_on_a_gpu_the_next_chunk_is_drawn_during_training_and_nothing_else_changes(bench, plugin):
     smi = bench.folder / "bin" / "nvidia-smi"
     smi.parent.mkdir()

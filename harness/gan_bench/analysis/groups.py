@@ -115,6 +115,7 @@ def _labels(name: str, versions: Sequence[Sequence[Run]]) -> list[str]:
     if any(every.count(facts) > 1 for facts in every):  # a seed ran twice: where, tells them apart
         for facts, spec in zip(every, specs, strict=True):
             facts["device"] = f"device {spec.device}"
+            facts["gpu"] = f"on {spec.gpu}"
             facts["data set"] = f"data set {spec.dataset_label}"
     keys = dict.fromkeys(key for facts in every for key in facts)
     apart = [key for key in keys if len({facts.get(key) for facts in every}) > 1]

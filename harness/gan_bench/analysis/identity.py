@@ -142,6 +142,7 @@ def same_run(run: Run) -> str:
         *(spec.data_sha256, spec.train_splits, run.budget_images),
         *(run.device, spec.threads, spec.precision),
     ]
+    setting += [spec.gpu] if spec.gpu else []
     return json.dumps([identity(spec), setting], sort_keys=True)
 
 

@@ -1,5 +1,6 @@
 """Every planned or finished run with its specification and, where it has one, its record."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores, why_not_scored
 from gan_bench.results.status import NOT_SCORED
+from gan_bench.text import many
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,22 @@ class Run:
         host = f"{machine.cpu}, {machine.cores} cores"
         if self.spec.device == "cpu":
             return host
+        around = self.record.circumstances
+        if around.gpu is not None:
+            cards = sorted({around.gpu.card, *around.earlier_cards})
+            return f"{' and '.join(cards)} with {host}"
         number = self.spec.device.partition(":")[2] or "0"
         known = number.isdecimal() and int(number) < len(machine.gpus)
         gpu = machine.gpus[int(number)] if known else "unknown GPU"
         return f"{gpu} with {host}"
+
+    @property
+    def gpu_shared(self) -> bool | None:
+        """Whether other processes computed on the run's GPU; None if that is unknown."""
+        if self.record is None or self.spec.device == "cpu":
+            return False
+        exclusive = self.record.circumstances.device_exclusive
+        return None if exclusive is None else not exclusive
 
     @property
     def finish_s(self) -> float | None:
@@ -112,6 +126,24 @@ class Run:
 
     def _relative(self, text: str) -> str:
         return ResultsFolder(self.folder.path.parent.parent).relative(text)
+
+
+def gpu_sharing(runs: Iterable[Run]) -> list[str]:
+    """Return what makes the times of runs on GPUs less reliable, as whole sentences."""
+    timed = [run for run in runs if run.status == "ok"]
+    shared = [run.gpu_shared for run in timed]
+    found = []
+    if number := shared.count(True):
+        found.append(
+            f"Other processes computed on the GPU during {number} of "
+            f"{many(len(timed), 'finished run')}, so times are less reliable."
+        )
+    if number := shared.count(None):
+        found.append(
+            f"Whether other processes computed on the GPU is unknown for {number} of "
+            f"{many(len(timed), 'finished run')}, so times may be less reliable."
+        )
+    return found
 
 
 def collect_runs(path: Path, results: Results) -> list[Run]:

@@ -144,8 +144,7 @@ def _score_results(
     path: Path, scoring: "Scoring", points: "Points", threads: int, as_json: bool
 ) -> None:
     from gan_bench.cli.views.results import print_rescored
-    from gan_bench.launch.rescore import rescore
-    from gan_bench.launch.score import check_features
+    from gan_bench.launch.score import check_features, rescore
     from gan_bench.results.layout import open_results
 
     check_features(scoring, None, say)

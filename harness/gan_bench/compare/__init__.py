@@ -260,6 +260,8 @@ def _notes(a: RunGroup, b: RunGroup) -> list[str]:
             r.record and r.record.circumstances.device_exclusive is False for r in group.trained
         ):
             notes.append(f"the device was not exclusive in {letter}, so its times are less certain")
+        if any(run.gpu_shared is None for run in group.trained):
+            notes.append(f"it is unknown whether the GPU was exclusive in {letter}")
         if group.collapsed:
             notes.append(f"{group.collapsed} of {len(group.trained)} runs collapsed in {letter}")
     return notes

@@ -15,6 +15,7 @@ from gan_bench.results.record import EvaluationPoint, Job, Provenance, Record
 from gan_bench.results.status import Status
 from gan_bench.system.devices import machine
 from gan_bench.system.files import file_sha256, last_lines
+from gan_bench.system.nvml import GpuWatch
 from gan_bench.system.processes import DISK_FULL, DISK_FULL_EXIT_CODE
 from gan_bench.text import timestamp
 
@@ -275,4 +276,19 @@ def provenance(
         git_dirty=None if status is None else bool(status),
         command=command,
         job=job,
+    )
+
+
+def with_gpu(around: Provenance, watch: GpuWatch, folder: RunFolder, spec: RunSpec) -> Provenance:
+    """Add what a run's card is, and what it did during the run."""
+    events = read_events(folder.events)
+    cards = [event.get("card") for event in events if event["event"] == "ready"]
+    now = watch.gpu.card
+    return around.model_copy(
+        update={
+            "gpu": watch.gpu,
+            "gpu_use": watch.use(events, spec.images_per_step),
+            "device_exclusive": watch.exclusive,
+            "earlier_cards": tuple({c: None for c in cards if isinstance(c, str) and c != now}),
+        }
     )

@@ -1,6 +1,7 @@
-"""Finds the missing scores of a run and computes them in child processes."""
+"""Finds the missing scores of runs and computes them in child processes, without training."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
@@ -8,7 +9,7 @@ from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.metrics import METRICS, figure_names
 from gan_bench.plan import RunSpec
-from gan_bench.results.layout import RunFolder
+from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.scores import FORMULA_VERSION, LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring import ScoringRequest, ScoringTask
 from gan_bench.scoring.features import FeatureChoice, Scoring
@@ -20,6 +21,7 @@ from gan_bench.scoring.features.by_name import (
 )
 from gan_bench.scoring.snapshots import keep_grids, snapshot_paths
 from gan_bench.system.child import ChildDied, ask
+from gan_bench.system.locks import run_lock
 
 Points = Literal["final", "all"]
 """Snapshots that are scored again: the last one, or all."""
@@ -219,6 +221,62 @@ def scores_with(
         if model == (features.name, sha256, FORMULA_VERSION) and same_images:
             return scores
     return None
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """The outcome of `rescore` for one run."""
+
+    run_id: str
+    problem: str | None
+    scores: tuple[Scores, ...] = ()
+    """All its scores with each of the features, old and new."""
+
+
+def rescore(
+    results: ResultsFolder, scoring: Scoring, *, points: Points, threads: int, command: str
+) -> Iterator[Rescored]:
+    """Compute the missing scores of every run that has snapshots.
+
+    Each of the features is used with all of its metrics.
+
+    Yields
+    ------
+    Rescored
+        The outcome for each run as soon as it is known; a problem does not stop the other runs.
+
+    Raises
+    ------
+    UsageError
+        No run has snapshots.
+    """
+    folders = [folder for folder in results.run_folders() if snapshot_paths(folder)]
+    if not folders:
+        raise UsageError(
+            f"No run in {results.path} has a snapshot to score; `gan-bench run` creates snapshots."
+        )
+    for folder in folders:
+        run_id = folder.path.name
+        try:
+            with run_lock(results.locks, run_id, command):
+                yield _rescore_run(folder, scoring, points, threads)
+        except GanBenchError as error:
+            yield Rescored(run_id, str(error))
+
+
+def _rescore_run(folder: RunFolder, scoring: Scoring, points: Points, threads: int) -> Rescored:
+    spec = RunSpec.read(folder.spec)
+    tasks = missing(
+        repeated_tasks(scoring, list(snapshot_paths(folder)), points),
+        stored_scores(folder, spec, scoring),
+        has_value(
+            model_sha256("lenet", dataset=spec.dataset, data_sha256=spec.data_sha256, weights=None)
+        ),
+    )
+    problems = score(folder, spec, scoring, tasks, threads=threads)
+    files = [scores_with(folder, spec, features, scoring) for features in scoring.features]
+    scores = tuple(file for file in files if file is not None)
+    return Rescored(folder.path.name, problems[0] if problems else None, scores)
 
 
 def check_counts(scoring: Scoring, specs: Iterable[RunSpec]) -> None:

@@ -26,6 +26,7 @@ from gan_bench.system.child import ChildDied, ChildError
 from gan_bench.system.devices import gpu_problem, gpus, machine, usable_processors
 from gan_bench.system.files import cache_problem, writing
 from gan_bench.system.models import Stored
+from gan_bench.system.nvml import Gpu
 from gan_bench.version import __version__
 
 _POLL_S = 1.0
@@ -109,8 +110,14 @@ def _version() -> Finding:
     return Finding("gan-bench", "info", f"{__version__} on Python {sys.version.split()[0]}")
 
 
+def _card(gpu: Gpu) -> str:
+    driver = "" if gpu.driver is None else f", driver {gpu.driver}"
+    cuda = "" if gpu.driver_cuda is None else f", CUDA up to {gpu.driver_cuda}"
+    return f"{gpu.card}{driver}{cuda}, found by {gpu.found_by}"
+
+
 def _gpus() -> list[Finding]:
-    found = [Finding(f"device cuda:{i}", "ok", gpu.name) for i, gpu in enumerate(gpus())]
+    found = [Finding(f"device cuda:{i}", "ok", _card(gpu)) for i, gpu in enumerate(gpus())]
     problem = gpu_problem()
     if problem is not None:
         return [*found, Finding("device cuda", "missing", problem)]

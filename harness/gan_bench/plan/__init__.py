@@ -115,6 +115,11 @@ class RunSpec(RecipeFacts, Stored):
     samples: int = Field(ge=2)
     """Number of images in each snapshot."""
     device: str
+    gpu: str | None = None
+    """Name and memory of the card, so that no run is reused or continued on another one.
+
+    None on the CPU, for a scheduler, which chooses the card later, and in earlier versions' plans.
+    """
     threads: int = Field(ge=1)
     deterministic: bool = False
     precision: Precision = "ieee"
@@ -145,6 +150,8 @@ class RunSpec(RecipeFacts, Stored):
     def identity(self) -> dict[str, Any]:
         """Everything that determines a run's results as JSON values, without paths."""
         identity = self.model_dump(mode="json", exclude=set(self.NOT_IN_RUN_ID))
+        if self.gpu is None:
+            identity.pop("gpu")  # runs on the CPU, and those planned before, keep their ids
         identity["dataset"] = self.dataset_label
         if self.precision == "ieee":  # as of all runs before there was a choice
             identity.pop("precision")
@@ -206,6 +213,8 @@ class Place(Frozen):
 
     device: str
     threads: int
+    gpu: str | None = None
+    """The card, if it is known before the runs start."""
     grace_s: float = 10
     """Seconds between a scheduler's signal to stop and its kill."""
 
@@ -218,10 +227,12 @@ IDENTITY: Final = (
 """Fields of `RunSpec` that say what was trained and how: runs that differ in one of them are not
 seeds of one implementation. They are in this module because both `analysis.identity` and the parity
 certificates in `results` use them."""
-SETTING: Final = ("data_sha256", "train_splits", "budget", "device", "threads", "precision")
+SETTING: Final = (
+    *("data_sha256", "train_splits", "budget"),
+    *("device", "gpu", "threads", "precision"),
+)
 """Fields that say on which data, for how long, where and in which arithmetic a run trained. Only
-the kind of device counts: the number of a GPU is accidental, and its model is part of the machine.
-"""
+the kind of device and the card count: the number of a GPU is accidental."""
 NOTED: Final = (
     *("schema_version", "seed", "dataset", "preset", "python"),
     *("train_images", "image_shape", "conventions", "cannot_make"),

@@ -11,7 +11,7 @@ from gan_bench.plan.request import BUDGETS, PRESETS, Preset, Request
 from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.registry import RecipeFacts, find, is_path, path_name, registered
-from gan_bench.system.devices import check_device, default_threads
+from gan_bench.system.devices import check_device, default_threads, gpu_of
 from gan_bench.text import did_you_mean, timestamp
 
 
@@ -28,9 +28,7 @@ def expand(
     UsageError
         A name is unknown or a value out of range, or the data set is not there.
     """
-    place = place or Place(
-        device=check_device(request.device), threads=request.threads or default_threads()
-    )
+    place = place or _here(request)
     preset_name = request.preset or ("quick" if place.device == "cpu" else "gpu")
     preset = PRESETS[preset_name]
     targets = find([*(registered() if request.all else ()), *request.targets])
@@ -59,6 +57,16 @@ def expand(
             for description in descriptions
         ),
         left_out=tuple(left_out),
+    )
+
+
+def _here(request: Request) -> Place:
+    device = check_device(request.device)
+    gpu = gpu_of(device)
+    return Place(
+        device=device,
+        threads=request.threads or default_threads(),
+        gpu=None if gpu is None else gpu.card,
     )
 
 
@@ -100,6 +108,7 @@ def _run(
         evaluation_steps=evaluation_steps(steps, evaluations),
         samples=request.samples or preset.samples,
         device=place.device,
+        gpu=place.gpu,
         threads=place.threads,
         deterministic=request.deterministic,
         precision=request.precision,

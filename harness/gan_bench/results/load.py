@@ -115,7 +115,7 @@ def _row(spec: RunSpec) -> dict[str, Any]:
 
 def _measured(record: Record) -> dict[str, Any]:
     """Return the part of a run's row that its record adds."""
-    circumstances = record.circumstances
+    circumstances, use = record.circumstances, record.circumstances.gpu_use
     names = (
         *("status", "reason", "log_tail", "finished_at", "attempts", "steps_done", "paired"),
         *("import_s", "data_s", "setup_s", "warmup_s", "resume_s", "train_s", "sample_s"),
@@ -126,6 +126,9 @@ def _measured(record: Record) -> dict[str, Any]:
         **{name: getattr(record, name) for name in names},
         "cpu": circumstances.machine.cpu,
         "cores": circumstances.machine.cores,
+        "gpu": circumstances.gpu.card if circumstances.gpu else None,
+        "energy_j": use.energy_j if use else None,
+        "j_per_1000_images": use.j_per_1000_images if use else None,
         "probe_gflops_before": circumstances.probe_gflops_before,
         "probe_gflops_after": circumstances.probe_gflops_after,
         "other_load": circumstances.other_load,

@@ -12,6 +12,7 @@ from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.status import Status
 from gan_bench.system.devices import Machine
 from gan_bench.system.models import Stored
+from gan_bench.system.nvml import Gpu, GpuUse
 
 RECORD_SCHEMA_VERSION: Final = 2
 """Version 1 had no ``files``; it is still read."""
@@ -52,6 +53,12 @@ class Provenance(BaseModel):
     other_load: float | None = None
     """Share of the processors that other processes used, 0 to 1."""
     device_exclusive: bool | None = None
+    """Whether no other process used the device; None if that is unknown."""
+    gpu: Gpu | None = None
+    """The card of a run on a GPU; None in records of earlier versions."""
+    gpu_use: GpuUse | None = None
+    earlier_cards: tuple[str, ...] = ()
+    """The other cards on which earlier attempts of the run trained."""
     git_commit: str | None = None
     git_dirty: bool | None = None
     command: str = ""

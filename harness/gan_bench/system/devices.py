@@ -5,21 +5,30 @@ import platform
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import psutil
 
 from gan_bench.errors import UsageError
+from gan_bench.system import nvml
 from gan_bench.system.models import Frozen
+from gan_bench.system.nvml import Gpu, Listing
 from gan_bench.text import sanitize
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?|auto")
 _NO_GPU = ("", "-1", "NoDevFiles")
 """Values of CUDA_VISIBLE_DEVICES with which users and Slurm ask for no GPU."""
-_LISTED = re.compile(r"(?P<uuid>GPU-\S+), (?P<name>\S.*)")
-"""A line of nvidia-smi's list."""
+_QUERY = "uuid,name,memory.total,driver_version,power.limit"
+_LISTED = re.compile(
+    r"(?P<uuid>GPU-\S+), (?P<name>[^,\s][^,]*)"
+    r"(, (?P<memory>[^,]*), (?P<driver>[^,]*), (?P<power>[^,]*))?"
+)
+"""A line of nvidia-smi's answer."""
+_MIG = re.compile(r"MIG (?P<profile>\S+)\s+Device\s+\d+: \(UUID: (?P<uuid>MIG-\S+)\)")
+"""A line for a MIG instance, below that of its GPU, of ``nvidia-smi -L``."""
+_MOST_DIGITS = 9
 _DRIVER = Path("/proc/driver/nvidia/gpus")
 _SMI_LIMIT_S = 30.0
 _LONGEST_ANSWER = 200
@@ -38,25 +47,11 @@ class Machine(Frozen):
     """Why GPUs of the machine could not be used; None if there are none or all could."""
 
 
-class Gpu(Frozen):
-    """A GPU that this process may use."""
-
-    name: str
-    uuid: str
-
-
-@dataclass(frozen=True)
-class _Gpus:
-    """What nvidia-smi lists, and why this may not be all that there is."""
-
-    found: tuple[Gpu, ...] = ()
-    problem: str | None = None
-
-
 def gpus() -> tuple[Gpu, ...]:
-    """Return the NVIDIA GPUs as nvidia-smi lists them, those in CUDA_VISIBLE_DEVICES if it is set.
+    """Return the NVIDIA GPUs in PCI order, those in CUDA_VISIBLE_DEVICES if it is set.
 
-    ``cuda:<index>`` is an index into this tuple, as for a framework in this environment.
+    ``cuda:<index>`` is an index into this tuple. A GPU that is split by MIG has an entry for each
+    of its instances, and none for itself.
     """
     return _gpus().found
 
@@ -67,63 +62,139 @@ def gpu_problem() -> str | None:
 
 
 @cache
-def _gpus() -> _Gpus:
+def _gpus() -> Listing:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.strip() in _NO_GPU:
-        return _Gpus()
+        return Listing()
     listed = _listed_gpus()
     return listed if visible is None else _chosen(listed, visible)
 
 
-def _listed_gpus() -> _Gpus:
-    """Return all GPUs of this machine."""
+def _listed_gpus() -> Listing:
+    """Return all GPUs of this machine, by NVML if it answers, else by nvidia-smi."""
+    by_nvml = nvml.listed()
+    if by_nvml.answered:
+        return replace(by_nvml, problem=by_nvml.problem and f"NVML {by_nvml.problem}")
+    by_smi = _listed_by_smi()
+    if by_nvml.absent or by_nvml.problem is None:
+        return by_smi
+    why = f"NVML {by_nvml.problem}"
+    found = tuple(
+        gpu.model_copy(update={"found_by": f"nvidia-smi, as {why}"}) for gpu in by_smi.found
+    )
+    if found:
+        return replace(by_smi, found=found)
+    return Listing(problem=f"{by_smi.problem}; {why}" if by_smi.problem else why)
+
+
+def _smi(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [program, *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_SMI_LIMIT_S,
+        check=False,
+    )
+
+
+def _listed_by_smi() -> Listing:
     # A file that may not be run is a problem, too.
     program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", mode=os.F_OK)
     if program is None:
         unlisted = f"{_DRIVER} has GPUs, but nvidia-smi is not on the PATH"
-        return _Gpus(problem=unlisted if _DRIVER.is_dir() else None)
+        return Listing(problem=unlisted if _DRIVER.is_dir() else None)
     try:
-        done = subprocess.run(
-            [program, "--query-gpu=uuid,name", "--format=csv,noheader"],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_SMI_LIMIT_S,
-            check=False,
-        )
+        done = _smi(program, f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits")
+        split = _smi(program, "-L").stdout if done.returncode == 0 else ""
     except subprocess.TimeoutExpired:
-        return _Gpus(problem=f"nvidia-smi did not answer within {_SMI_LIMIT_S:g} s")
+        return Listing(problem=f"nvidia-smi did not answer within {_SMI_LIMIT_S:g} s")
     except OSError as error:
-        return _Gpus(problem=f"nvidia-smi cannot be run ({error.strerror or error})")
+        return Listing(problem=f"nvidia-smi cannot be run ({error.strerror or error})")
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
     strange = [line for line in lines if not _LISTED.fullmatch(line)]
     if done.returncode != 0:
         said = _one_line("\n".join(strange)) or _one_line(done.stderr) or "it says nothing"
-        return _Gpus(problem=f"nvidia-smi ended with exit code {done.returncode} ({said})")
-    found = [match for line in lines if (match := _LISTED.fullmatch(line))]
+        return Listing(problem=f"nvidia-smi ended with exit code {done.returncode} ({said})")
+    found = [_of_line(match) for line in lines if (match := _LISTED.fullmatch(line))]
     if not found and not strange and (said := _one_line(done.stderr)):
         strange = [said]
-    return _Gpus(
-        tuple(Gpu(uuid=match["uuid"], name=match["name"]) for match in found),
+    return Listing(
+        tuple(part for gpu in found for part in _instances(gpu, split) or (gpu,)),
         f"nvidia-smi printed {_one_line(strange[0])!r}" if strange else None,
     )
 
 
-def _chosen(listed: _Gpus, visible: str) -> _Gpus:
+def _of_line(match: re.Match[str]) -> Gpu:
+    memory, power = _number(match["memory"]), _number(match["power"])
+    return Gpu(
+        uuid=match["uuid"],
+        name=match["name"],
+        memory_gb=None if memory is None else round(memory / 2**10, 1),
+        driver=match["driver"],
+        power_limit_w=power,
+    )
+
+
+def _number(text: str | None) -> float | None:
+    """Return a figure of nvidia-smi, which may also be ``[N/A]``."""
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
+
+
+def _instances(gpu: Gpu, split: str) -> list[Gpu]:
+    """Return the MIG instances of a GPU in the output of ``nvidia-smi -L``."""
+    _, _, below = split.partition(f"(UUID: {gpu.uuid})")
+    return [
+        gpu.model_copy(
+            update={
+                "name": f"{gpu.name} MIG {match['profile']}",
+                "uuid": match["uuid"],
+                "mig": match["profile"],
+                "card_uuid": gpu.uuid,
+                "memory_gb": None,
+            }
+        )
+        for match in _MIG.finditer(below.partition("(UUID: GPU-")[0])
+    ]
+
+
+def _chosen(listed: Listing, visible: str) -> Listing:
     """Return the GPUs that a value of CUDA_VISIBLE_DEVICES shows, in its order."""
     chosen: list[Gpu] = []
+    by_index = _by_index(listed.found)
     for word in map(str.strip, visible.split(",")):
-        matches = [
-            gpu
-            for index, gpu in enumerate(listed.found)
-            if word == str(index) or (word and gpu.uuid.startswith(word))
-        ]
+        if word.isdecimal() and len(word) <= _MOST_DIGITS:
+            matches = by_index[int(word) : int(word) + 1]
+        else:
+            named = word.startswith(("GPU-", "MIG-"))
+            matches = [gpu for gpu in listed.found if named and gpu.uuid.startswith(word)]
+        if len(matches) == 1 and matches[0] in chosen:
+            twice = f"CUDA_VISIBLE_DEVICES names {matches[0].name} twice, and CUDA then shows none"
+            return Listing(problem=twice)
         if len(matches) != 1:
             # As in CUDA: entries after an invalid one are not visible.
-            unknown = f"CUDA_VISIBLE_DEVICES names {word!r}, which nvidia-smi does not list"
-            return _Gpus(tuple(chosen), listed.problem or unknown)
+            several = f"which is the beginning of {len(matches)} uuids"
+            why = several if matches else f"which {_source(listed.found)} does not list"
+            unknown = f"CUDA_VISIBLE_DEVICES names {_one_line(word)!r}, {why}"
+            return Listing(tuple(chosen), listed.problem or unknown)
         chosen += matches
-    return _Gpus(tuple(chosen), listed.problem)
+    return Listing(tuple(chosen), listed.problem)
+
+
+def _source(found: tuple[Gpu, ...]) -> str:
+    return "NVML" if found and found[0].found_by == "NVML" else "nvidia-smi"
+
+
+def _by_index(found: tuple[Gpu, ...]) -> list[Gpu]:
+    """Return the GPUs that CUDA counts: of one that is split by MIG, the first instance."""
+    counted: list[Gpu] = []
+    for gpu in found:
+        if gpu.card_uuid is None or all(other.card_uuid != gpu.card_uuid for other in counted):
+            counted.append(gpu)
+    return counted
 
 
 def _one_line(text: str) -> str:
@@ -147,7 +218,7 @@ def gpu_of(device: str) -> Gpu | None:
         if (problem := gpu_problem()) is not None:
             usable = f"; there is {available}" if found else ""
             raise UsageError(f"The device cuda:{index} cannot be used: {problem}{usable}.")
-        raise UsageError(f"There is no device cuda:{index}; nvidia-smi shows {available}.")
+        raise UsageError(f"There is no device cuda:{index}; {_source(found)} shows {available}.")
     return found[index]
 
 

@@ -18,6 +18,8 @@ from gan_bench.system.devices import gpu_of
 
 SILENCE_VARIABLE = "GAN_BENCH_SILENCE_S"
 """Seconds without a heartbeat after which the supervisor kills the worker."""
+CARD_VARIABLE = "GAN_BENCH_CARD"
+"""The card of a run on a GPU, which the worker writes to its journal."""
 RUN_MARK = "GAN_BENCH_RUN"
 """The run's folder, in the environment of its worker and the worker's descendants."""
 
@@ -53,6 +55,7 @@ def process_environment(
     environment = {
         **os.environ,
         **UTF8_OUTPUT,
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
         "MKL_NUM_THREADS": intra_op,
         "GAN_BENCH_PRECISION": precision,
@@ -66,6 +69,8 @@ def process_environment(
         environment["NVIDIA_TF32_OVERRIDE"] = "0"
     if silence_s is not None:
         environment[SILENCE_VARIABLE] = str(silence_s)
+    if gpu is not None:
+        environment[CARD_VARIABLE] = gpu.card
     if run is not None:
         environment[RUN_MARK] = str(run.resolve())
     if deterministic:

@@ -1,5 +1,6 @@
 """Trains one run in chunks; writes its losses, snapshots and checkpoints."""
 
+import contextlib
 import errno
 import os
 import re
@@ -17,7 +18,7 @@ from gan_bench.data import Dataset
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import LONGEST_CHUNK_STEPS, RunSpec, device_kind
-from gan_bench.plugins.frameworks import GlobalState, broken, seeded
+from gan_bench.plugins.frameworks import GlobalState, broken, frameworks, seeded
 from gan_bench.plugins.loader import load_seeded, other_version, source_sha256
 from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import EventWriter
@@ -34,7 +35,7 @@ from gan_bench.results.training_files import (
 )
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
-from gan_bench.system.processes import peak_rss_mb
+from gan_bench.system.processes import CARD_VARIABLE, peak_rss_mb
 from gan_bench.text import listed, many
 from gan_bench.trainer import Trainer, Unsupported, check_precision, recipe_of
 
@@ -179,6 +180,7 @@ class Training:
             step=self.step,
             peak_rss_mb=peak_rss_mb(),
             weights_sha256=weights_sha256(self._weights()),
+            **self._gpu_memory(),
         )
 
     def setup(self) -> None:
@@ -206,7 +208,27 @@ class Training:
             data_s=loaded - imported,
             setup_s=perf_counter() - loaded,
             paired=paired,
+            **self._gpu_libraries(),
         )
+
+    def _gpu_libraries(self) -> dict[str, Any]:
+        """Return the card, and the versions of CUDA and cuDNN that the framework uses."""
+        if self.spec.device == "cpu":
+            return {}
+        framework = frameworks().get(self.spec.implementation.framework)
+        libraries: dict[str, str] = {}
+        if framework is not None:
+            with contextlib.suppress(Exception):  # the run counts without them
+                libraries = {str(k): str(v) for k, v in framework.cuda().items() if v is not None}
+        return {"card": os.environ.get(CARD_VARIABLE), "libraries": libraries}
+
+    def _gpu_memory(self) -> dict[str, Any]:
+        """Return the most memory that the framework's allocator used and held on the GPU."""
+        memory: dict[str, int] = {}
+        if self.spec.device != "cpu" and hasattr(self.trainer, "device_memory"):
+            with contextlib.suppress(Exception):  # the run counts without them
+                memory = {str(k): int(v) for k, v in self.trainer.device_memory().items()}
+        return {"device_memory": memory} if memory else {}
 
     def _check_source(self) -> None:
         """Refuse code that is not the planned one: the run's id names the planned source."""

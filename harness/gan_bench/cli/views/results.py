@@ -14,7 +14,7 @@ from gan_bench.compare.output import comparison_answer, cost_table, method, note
 from gan_bench.errors import GanBenchError
 from gan_bench.gate import Gate
 from gan_bench.gate.output import gate_answer, gate_table
-from gan_bench.launch.rescore import Rescored
+from gan_bench.launch.score import Rescored
 from gan_bench.metrics import COUNTS
 from gan_bench.recipe import NOT_PAIRED
 from gan_bench.results.layout import RunFolder
@@ -108,6 +108,7 @@ def print_record(
         ("peak memory", f"{figure(record.peak_rss_mb)} MB"),
         ("attempts", record.attempts),
         ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
+        *_gpu(record),
         *(() if record.paired is None else [("initial weights", whose)]),
         *_job(record),
         ("parity", record.parity or "no certificate when it was recorded"),
@@ -148,6 +149,41 @@ def _floor(scores: Scores, score: Score) -> tuple[str, str]:
 def _job(record: Record) -> list[tuple[str, str]]:
     job = record.circumstances.job
     return [] if job is None else [("job", " ".join((job.engine, job.job, *job.parameters)))]
+
+
+def _gpu(record: Record) -> list[tuple[str, str]]:
+    """Return what the record says of the run's GPU, without what the card did not show."""
+    around = record.circumstances
+    gpu, use = around.gpu, around.gpu_use
+    if gpu is None:
+        return []
+    driver = f"driver {gpu.driver or MISSING}, CUDA up to {gpu.driver_cuda or MISSING}"
+    exclusive = {True: "yes", False: "no", None: "unknown"}[around.device_exclusive]
+    rows = [
+        ("GPU", gpu.card),
+        *(("  earlier attempt on", card) for card in around.earlier_cards),
+        ("  uuid", gpu.uuid),
+        ("  software", f"{driver}, found by {gpu.found_by}"),
+        ("  power limit", f"{figure(gpu.power_limit_w)} W"),
+        ("  exclusive", exclusive),
+    ]
+    if use is None:
+        return rows
+    clocks = f"{figure(use.sm_clock_mhz)} MHz, lowest {figure(use.sm_clock_least_mhz)} MHz"
+    reasons = MISSING if use.throttle_reasons is None else ", ".join(use.throttle_reasons)
+    memory = f"{figure(use.allocated_mb)} MB allocated, {figure(use.reserved_mb)} MB reserved"
+    libraries = " ".join(f"{name} {version}" for name, version in (use.libraries or {}).items())
+    energy = f"{figure(use.energy_j)} J, {figure(use.j_per_1000_images)} J per 1,000 images"
+    return [
+        *rows,
+        ("  libraries", libraries or MISSING),
+        ("  SM clock", clocks),
+        ("  temperature", f"{figure(use.temperature_c)} °C"),
+        ("  clock lowered for", reasons or "no reason"),
+        ("  energy", energy),
+        ("  memory", f"{memory}, {figure(use.memory_mb)} MB in use on the card"),
+        ("  other processes", MISSING if use.other_processes is None else str(use.other_processes)),
+    ]
 
 
 def _print_losses(console: Console, folder: RunFolder, names: Sequence[str]) -> None:

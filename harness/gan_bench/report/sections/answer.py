@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Literal
 
 from gan_bench.analysis.final_scores import failed
 from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.runs import gpu_sharing
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues, interval
 from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime
@@ -62,7 +63,7 @@ def answer(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Verd
     """Return the verdicts on quality, speed and quality at equal time."""
     if not any(row.ok_runs for row in group.rows):
         return [_none("No result", _nothing_finished(group))]
-    verdicts = [_quality(group, ranks.quality), _speed(ranks.speed)]
+    verdicts = [_quality(group, ranks.quality), _speed(group, ranks.speed)]
     if ranks.equal_time and equal:
         verdicts.append(_equal_time(group, ranks.equal_time, equal))
     return verdicts
@@ -133,7 +134,7 @@ def _equal_time(group: Group, ranks: RankedGroup, equal: EqualTime) -> Verdict:
     return _verdict("Quality at equal time", ranks, f"FID {mean}", opening)
 
 
-def _speed(ranks: RankedGroup | None) -> Verdict:
+def _speed(group: Group, ranks: RankedGroup | None) -> Verdict:
     topic = "Speed"
     if ranks is None:
         return _none(topic, "No run was long enough to measure its speed, so speed is not ranked.")
@@ -142,7 +143,9 @@ def _speed(ranks: RankedGroup | None) -> Verdict:
     opening = f"{best} trains {rate} ({_seeds(ranks.spreads[best])})"
     if len(ranks.labels) > 1:
         opening = f"{best} trains fastest: {rate} ({_seeds(ranks.spreads[best])})"
-    return _verdict(topic, ranks, rate, opening)
+    verdict = _verdict(topic, ranks, rate, opening)
+    doubts = gpu_sharing(run for row in group.rows for run in row.ok_runs)
+    return replace(verdict, sentence=" ".join((verdict.sentence, *doubts)))
 
 
 def _verdict(topic: str, ranks: RankedGroup, shown: str, opening: str) -> Verdict:
@@ -287,13 +290,18 @@ def caveats(summary: Summary) -> list[str]:
     """Return what makes the figures less reliable or less comparable."""
     found = []
     records = [run.record for run in summary.runs if run.record and run.record.status == "ok"]
-    shared = [r for r in records if r.circumstances.device_exclusive is False]
+    shared = [
+        record
+        for record in records
+        if record.circumstances.device_exclusive is False and record.spec.device == "cpu"
+    ]
     if shared:
         most = max(record.circumstances.other_load or 0.0 for record in shared)
         found.append(
             f"Other processes used up to {percent(most, 0)} of the processors during "
             f"{len(shared)} of {many(len(records), 'finished run')}, so times are less reliable."
         )
+    found += gpu_sharing(summary.runs)
     short = [record for record in records if _timed_briefly(record)]
     if short:
         found.append(

@@ -71,6 +71,8 @@ def _facts(summary: Summary, records: Sequence[Record]) -> Iterable[tuple[str, t
     )
     yield "Device", _distinct(f"{s.device}, {many(s.threads, 'thread')}" for s in specs)
     yield "Machine", _distinct(_machine(record) for record in records)
+    yield "GPU", _distinct(text for record in records for text in _gpu(record))
+    yield "GPU during the runs", _gpu_use(records)
     yield "Probe", _probe(records)
     yield "Other load", _load(records)
     yield (
@@ -97,6 +99,39 @@ def _machine(record: Record) -> str:
         f"{machine.cpu}, {many(machine.cores, 'core')}, {figure(machine.memory_gb)} GiB{gpus}, "
         f"{machine.system}"
     )
+
+
+def _gpu(record: Record) -> Iterable[str]:
+    gpu, use = record.circumstances.gpu, record.circumstances.gpu_use
+    if gpu is None:
+        return
+    limit = None if gpu.power_limit_w is None else f"power limit {gpu.power_limit_w:.0f} W"
+    libraries = (use.libraries if use else None) or {}
+    facts = (
+        *(gpu.card, gpu.driver and f"driver {gpu.driver}", limit),
+        *(f"{name} {version}" for name, version in libraries.items()),
+    )
+    yield ", ".join(fact for fact in facts if fact)
+
+
+def _gpu_use(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return the ranges over all runs of what their cards did."""
+    used = [r.circumstances.gpu_use for r in records if r.circumstances.gpu_use]
+    ranges = [
+        ("SM clock, median", _range(use.sm_clock_mhz for use in used), "MHz"),
+        ("SM clock, lowest", _range(use.sm_clock_least_mhz for use in used), "MHz"),
+        ("temperature, highest", _range(use.temperature_c for use in used), "°C"),
+        ("energy", _range(use.j_per_1000_images for use in used), "J per 1,000 images"),
+        ("memory in use on the card", _range(use.memory_mb for use in used), "MB"),
+        ("memory allocated by the framework", _range(use.allocated_mb for use in used), "MB"),
+    ]
+    texts = [f"{what}: {shown} {unit}" for what, shown, unit in ranges if shown]
+    reasons = sorted({reason for use in used for reason in use.throttle_reasons or ()})
+    if reasons:
+        texts.append(f"the clock was lowered for {listed(reasons)}")
+    elif any(use.throttle_reasons is not None for use in used):
+        texts.append("the clock was not lowered for any reason")
+    return tuple(texts)
 
 
 def _range(values: Iterable[float | None]) -> str | None:

@@ -1,0 +1,122 @@
+"""A run on a GPU from its command to its record, with stand-ins for the card and for CUDA."""
+
+import json
+
+import pytest
+
+from gan_bench.results.layout import RunFolder
+from gan_bench.results.record import Record
+
+pytestmark = pytest.mark.usefixtures("no_nvml")  # before bench, which copies the environment
+CARD = {
+    "name": "NVIDIA H200",
+    "uuid": "GPU-bbb2",
+    "memory": [140, 4],
+    "power limit": 700_000,
+    "processes": ["worker"],
+    "clock": 1785,
+    "temperature": 66,
+    "throttle": 4,
+    "energy": 5_000_000,
+    "energy each": 30_000,
+}
+ON_A_GPU = """
+def __init__(self, recipe, images, labels, *, device, planned_steps, seed):
+    assert device == "cuda:0" and os.environ["CUDA_VISIBLE_DEVICES"][:4] in ("GPU-", "MIG-")
+    assert os.environ["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    super().__init__(
+        recipe, images, labels, device="cpu", planned_steps=planned_steps, seed=seed
+    )
+
+def train(self, batches, draws):
+    import time
+    asked = Path(os.environ["NVML_STAND_IN"]).with_suffix(".asked")
+    now = len(asked.read_text())
+    while len(asked.read_text()) == now:
+        time.sleep(0.01)
+    return super().train(batches, draws)
+
+def device_memory(self):
+    return {"allocated": 123_000_000, "reserved": 456_000_000}
+"""
+"""The body of a plugin for a GPU; each of its chunks lasts until the card is looked at."""
+RUN = (
+    *("--dataset", "mnist-5k", "--seeds", "1", "--device", "cuda"),
+    *("--steps", "12", "--evaluations", "2", "--samples", "64"),
+)
+
+
+@pytest.fixture
+def run(bench, plugin):
+    """Return a function that runs a plugin on a card, and returns its record."""
+    path = bench.folder / "nvml.json"
+    bench.environment["NVML_STAND_IN"] = str(path)
+    bench.environment.pop("CUDA_VISIBLE_DEVICES", None)
+    target = plugin("gan", ON_A_GPU)
+
+    def on(*cards):
+        state = {"driver": "580.65.06", "cuda": 13_000, "gpus": cards}
+        path.write_text(json.dumps(state))
+        done = bench("run", target, *RUN)
+        assert done.code == 0, done.err
+        newest = max(bench.run_folders(), key=lambda folder: folder.stat().st_mtime_ns)
+        return Record.read(RunFolder(newest).record)
+
+    return on
+
+
+def test_the_record_says_what_the_card_is_and_what_it_did(bench, run):
+    record = run(CARD)
+    around = record.circumstances
+    assert record.spec.gpu == around.gpu.card == "NVIDIA H200, 140 GiB"
+    assert (around.gpu.uuid, around.gpu.driver) == ("GPU-bbb2", "580.65.06")
+    assert (around.gpu.driver_cuda, around.gpu.power_limit_w) == ("13.0", 700.0)
+    assert around.machine.gpus == ("NVIDIA H200",)
+    assert around.device_exclusive is True
+    use = around.gpu_use
+    assert use.samples >= 2
+    assert (use.sm_clock_mhz, use.sm_clock_least_mhz, use.temperature_c) == (1785, 1785, 66)
+    assert use.throttle_reasons == ("SwPowerCap",)
+    assert use.energy_j % 30 == pytest.approx(0) and use.energy_j >= 60
+    assert 0 < use.j_per_1000_images < use.energy_j / (record.steps_done * 32) * 1000
+    assert (use.memory_mb, use.allocated_mb, use.reserved_mb) == (4.0, 123.0, 456.0)
+    assert use.other_processes == 0
+    shown = bench("show", record.run_id)
+    assert shown.code == 0
+    for text in (
+        "NVIDIA H200, 140 GiB",
+        "driver 580.65.06, CUDA up to 13.0, found by NVML",
+        "1,785 MHz, lowest 1,785 MHz",
+        "SwPowerCap",
+        "66.0 °C",
+        "123 MB allocated, 456 MB reserved, 4.00 MB in use on the card",
+    ):
+        assert text in shown.out, shown.out
+    assert bench("report").code == 0
+    report = (bench.folder / "reports" / "local" / "report.md").read_text()
+    for text in (
+        "NVIDIA H200, 140 GiB, driver 580.65.06, power limit 700 W",
+        "SM clock, lowest: 1,785 MHz",
+        "the clock was lowered for SwPowerCap",
+        "memory allocated by the framework: 123 MB",
+    ):
+        assert text in report
+
+
+def test_a_busy_card_is_told(bench, run):
+    record = run(CARD | {"processes": [1, "worker"]})
+    assert record.circumstances.device_exclusive is False
+    assert record.circumstances.gpu_use.other_processes == 1
+
+
+def test_another_card_is_another_run(bench, run):
+    first = run(CARD)
+    other = run(CARD | {"name": "NVIDIA H100", "memory": [80, 4]})
+    assert first.run_id != other.run_id and len(bench.run_folders()) == 2
+    part = {"uuid": "MIG-1", "name": "NVIDIA H200 MIG 1g.18gb", "memory": [18, 1]}
+    part["processes"] = ["worker"]
+    assert run(CARD | {"mig mode": 1, "instances": [part]}).spec.gpu == (
+        "NVIDIA H200 MIG 1g.18gb, 18 GiB"
+    )
+    run(CARD)
+    assert len(bench.run_folders()) == 3  # the first run is reused on the first card
