@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# PyTorch brings its libraries for NVIDIA's GPUs; the other frameworks' are extras, of gigabytes.
+comma := ,
+EXTRAS ?= all,dev$(if $(shell nvidia-smi -L 2>/dev/null),$(comma)cuda)
 
 .PHONY: bench test promises install clean
 
@@ -25,7 +28,7 @@ install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	touch $@
 
 clean:

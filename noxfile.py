@@ -83,6 +83,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def gpu(session: nox.Session) -> None:
+    """Measure everything on an NVIDIA GPU, in stages: docs/gpu.md; names of stages, or all."""
+    session.install(*CONSTRAINTS, "--editable", ".[torch,jax-cuda,dev]")
+    session.run("bash", "benchmarks/gpu_check.sh", *session.posargs, external=True)
+
+
+@nox.session
 def scores(session: nox.Session) -> None:
     """Measure scoring beside pytorch-fid: inception, frechet, lenet, memory, or some of them."""
     session.install(*CONSTRAINTS, "--editable", ".[all,dev]")

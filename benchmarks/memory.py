@@ -76,7 +76,7 @@ def worker_memory(name: str) -> None:
     threads = len(os.sched_getaffinity(0))
     bare = subprocess.run(
         [sys.executable, __file__, name, "--child", "bare"],
-        env=worker_environment(device="cpu", threads=threads),
+        env=worker_environment(registered()[name].framework, device="cpu", threads=threads),
         capture_output=True,
         text=True,
         check=True,

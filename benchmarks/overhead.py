@@ -85,7 +85,7 @@ def main() -> None:
                 *(f"--rounds={options.rounds}", f"--steps={options.steps}"),
             ],
             check=True,
-            env=worker_environment(device="cpu", threads=threads),
+            env=worker_environment(registered()[name].framework, device="cpu", threads=threads),
             stderr=subprocess.DEVNULL,
         )
 

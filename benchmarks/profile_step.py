@@ -30,7 +30,7 @@ from gan_bench.system.devices import default_threads
 KINDS = (
     ("convolutions", re.compile(r"conv", re.I)),
     ("matrix products", re.compile(r"matmul|addmm|::mm$|dot_general", re.I)),
-    ("random numbers", re.compile(r"random", re.I)),
+    ("random numbers", re.compile(r"random|rng", re.I)),
     ("optimisers", re.compile(r"adam|sgd|momentum", re.I)),
 )
 """Everything else is elementwise or a reduction: batch normalisation, activations, losses."""
@@ -89,7 +89,7 @@ def jax_operations(work: Callable[[], object], apart: bool) -> Times:
         for thread in plane.lines:
             for event in thread.events:
                 name = dict(event.stats).get("hlo_op", "while")
-                if not name.startswith("while"):  # it calls operations
+                if not name.startswith(("while", "call")):  # these call operations
                     purpose = purposes.get(name, "").rpartition("/")[2]
                     key = f"{name} {purpose}" if apart else purpose or re.sub(r"[.\d]+$", "", name)
                     seconds[key] += event.duration_ns / 1e9
@@ -167,10 +167,11 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         flags = f"--xla_dump_hlo_as_text --xla_dump_to={folder}"
-        dump = {"XLA_FLAGS": flags} if registered()[options.name].framework == "jax" else {}
+        framework = registered()[options.name].framework
+        dump = {"XLA_FLAGS": flags} if framework == "jax" else {}
         done = subprocess.run(
             [sys.executable, __file__, *sys.argv[1:], "--child"],
-            env=worker_environment(device="cpu", threads=default_threads()) | dump,
+            env=worker_environment(framework, device="cpu", threads=default_threads()) | dump,
             stderr=subprocess.PIPE,  # the frameworks' remarks
             text=True,
             check=False,

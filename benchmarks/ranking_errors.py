@@ -1,9 +1,9 @@
 """Error rate of the ranking: how often equal implementations are ranked as different.
 
 Usage: ``python benchmarks/ranking_errors.py``. Simulates values for the seeds of equal
-implementations (with equal or different spreads), ranks them, and counts the rankings in which the best is
-significantly better than another: by the report's rule, Holm's correction over all pairs, and by an
-alternative that the report does not use, Holm's correction over the pairs with the best.
+implementations (with equal or different spreads), ranks them, and counts the rankings in which the
+best is significantly better than another: by the report's rule, Holm's correction over all pairs,
+and by an alternative that the report does not use, Holm's correction over the pairs with the best.
 """
 
 import argparse

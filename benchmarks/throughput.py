@@ -1,13 +1,14 @@
 """Throughput of the trainers compared with plain scripts of the same recipe and framework.
 
 ``python benchmarks/throughput.py [NAME ...] [--rounds 3] [--seconds 6] [--markdown FILE]``
+``python benchmarks/throughput.py NAME ... --against FRAMEWORK`` compares with its trainer instead
 
 Each implementation is measured in a process of its own, with a run's environment. The trainer and
-the script (`plain_torch`, `plain_keras`) are warmed up and then take turns (A B, B A, A B, ...).
-A turn has as many steps as the slower one does in about ``--seconds``; other load on the machine
-affects both. A NumPy matrix product on the same threads probes the machine before each turn and
-after the last. The trainer's share of the machine's rate is the recipe's arithmetic, two operations
-for each multiply-add, divided by the mean of the probes before and after the turn.
+the script (`plain_torch`, `plain_keras`, `plain_jax`) are warmed up and then take turns (A B, B A,
+A B, ...). A turn has as many steps as the slower one does in about ``--seconds``; other load on the
+machine affects both. A NumPy matrix product on the same threads probes the machine before each turn
+and after the last. The trainer's share of the machine's rate is the recipe's arithmetic, two
+operations for each multiply-add, divided by the mean of the probes before and after the turn.
 
 The time from an imported framework to the end of the first step (building, tracing, compiling,
 uploading) is measured separately, in a fresh process each.
@@ -33,10 +34,11 @@ from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
 from gan_bench.system import calibration as probe
 from gan_bench.system.devices import check_device, default_threads
+from gan_bench.trainer import Trainer
 
 _WARM_UP = 5
 """Steps, one at a time: a graph is compiled or recorded in one of the first."""
-OWN = ("gan_bench_torch.", "gan_bench_keras.")
+OWN = ("gan_bench_torch.", "gan_bench_keras.", "gan_bench_jax.")
 COLUMNS = (
     f"{'implementation':20}",
     "trainer, images/s",
@@ -49,8 +51,14 @@ COLUMNS = (
 
 
 def with_script() -> list[str]:
-    """Return the implementations that have a plain script: those of gan_bench_torch and _keras."""
+    """Return the implementations that have a plain script."""
     return [name for name, it in registered().items() if it.module.startswith(OWN)]
+
+
+def _by_default(known: list[str], options: argparse.Namespace) -> list[str]:
+    # A step of a plain script in JAX takes many seconds on a CPU.
+    slow = "jax" if options.device == "cpu" and not options.against else None
+    return [name for name in known if registered()[name].framework != slow]
 
 
 def script(name: str) -> type:
@@ -76,18 +84,29 @@ def first_step(name: str, kind: str, device: str) -> float:
     return seconds(lambda: build(name, train.images, train.labels, device)[1].train(*inputs))
 
 
-def turns(name: str, rounds: int, turn_s: float, device: str) -> dict[str, object]:
-    """Return the seconds of every turn, and the machine's rate before and after it."""
+def turns(
+    name: str, rounds: int, turn_s: float, device: str, against: str | None = None
+) -> dict[str, object]:
+    """Return the seconds of every turn, and the machine's rate before and after it.
+
+    The script is the other framework's trainer if ``against`` names one.
+    """
     train = data.load("mnist-5k").train
     recipe, trainer = build(name, train.images, train.labels, device)
-    plain = script(name)(train.images, device)
     steps = 1
 
-    def trained() -> None:
+    def trained(trainer: Trainer = trainer) -> None:
         # A script's time includes making its batches and noise, so the trainer's does, too.
         trainer.train(*feed(recipe, len(train.images), steps))
 
-    functions = {"trainer": trained, "script": lambda: plain.train(steps)}
+    functions: dict[str, Callable[[], object]] = {"trainer": trained}
+    if against:
+        twin = f"{against}-{registered()[name].recipe}"
+        _, other = build(twin, train.images, train.labels, device)
+        functions["script"] = lambda: trained(other)
+    else:
+        plain = script(name)(train.images, device)
+        functions["script"] = lambda: plain.train(steps)
     for _ in range(_WARM_UP):
         slower_s = max(seconds(function) for function in functions.values())
     steps = max(1, round(turn_s / slower_s))
@@ -130,8 +149,7 @@ def row(name: str, measured: dict, first_steps: dict[str, float]) -> str:
         f"{measured['images'] / statistics.median(times['script']):,.0f}",
         spread(ratios, 3),
         spread(measured["shares"], 2),
-        f"{first_steps['trainer']:.1f}",
-        f"{first_steps['script']:.1f}",
+        *(f"{first_steps[kind]:.1f}" if first_steps else "-" for kind in ("trainer", "script")),
     )
 
 
@@ -147,9 +165,15 @@ def child(name: str, part: str, options: argparse.Namespace) -> dict | float:
     done = subprocess.run(
         [
             *(sys.executable, __file__, name, "--part", part, "--device", options.device),
+            *(("--against", options.against) if options.against else ()),
             *("--rounds", str(options.rounds), "--seconds", str(options.seconds)),
         ],
-        env=worker_environment(device=options.device, threads=default_threads()),
+        env=worker_environment(
+            # No framework of this name: both need their variables.
+            "all" if options.against else registered()[name].framework,
+            device=options.device,
+            threads=default_threads(),
+        ),
         capture_output=True,
         text=True,
         check=True,
@@ -161,7 +185,7 @@ def measure(part: str, options: argparse.Namespace) -> dict | float:
     (name,) = options.names
     device = "cpu" if options.device == "cpu" else "cuda:0"  # the environment shows one GPU only
     if part == "turns":
-        return turns(name, options.rounds, options.seconds, device)
+        return turns(name, options.rounds, options.seconds, device, options.against)
     return first_step(name, part, device)
 
 
@@ -171,6 +195,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--rounds", type=int, default=3, help="turns of trainer and script")
     parser.add_argument("--seconds", type=float, default=6.0, help="approximate length of a turn")
+    parser.add_argument(
+        "--against", metavar="FRAMEWORK", help="its trainer of the same recipe replaces the script"
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda:<index>")
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="also write the table to FILE"
@@ -179,6 +206,9 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.names) - set(known):
         parser.error(f"no plain script of {', '.join(sorted(unknown))}")
+    known_frameworks = {it.framework for it in registered().values()}
+    if options.against and options.against not in known_frameworks:
+        parser.error(f"no trainers of {options.against}: {', '.join(sorted(known_frameworks))}")
     if options.part:
         print(json.dumps(measure(options.part, options)))
         return
@@ -192,12 +222,14 @@ def main() -> None:
         lines.append(text)
         print(text, flush=True)
 
-    show(line(*COLUMNS))
+    against = f"{options.against}'s trainer" if options.against else "script"
+    show(line(*(column.replace("script", against) for column in COLUMNS)))
     show(f"| --- |{' ---: |' * (len(COLUMNS) - 1)}")
-    for name in options.names or known:
+    for name in options.names or _by_default(known, options):
         try:
             measured = child(name, "turns", options)
-            first_steps = {kind: child(name, kind, options) for kind in ("trainer", "script")}
+            kinds = () if options.against else ("trainer", "script")
+            first_steps = {kind: child(name, kind, options) for kind in kinds}
         except subprocess.CalledProcessError as error:
             failed.append(f"{error.stderr}\n{name} ended with exit code {error.returncode}")
             continue

@@ -2,7 +2,8 @@
 
 `python scripts/reference.py keep results/local` copies finished runs into results/reference,
 without checkpoints and logs, and writes its tables. For seed 0, which the report shows, it keeps
-all grids and the first samples of the last snapshot; for other seeds the last grid.
+all grids and the first samples of the last snapshot; for other seeds the last grid. `--into` names
+another folder, such as that of a GPU's results (docs/gpu.md).
 
 `python scripts/reference.py show` writes reports/reference, the README's table and pictures, and
 the table beside published figures in results/reference/README.md, all from results/reference.
@@ -48,9 +49,10 @@ def main() -> None:
 
 @main.command()
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-def keep(results: tuple[Path, ...]) -> None:
+@click.option("--into", type=click.Path(path_type=Path), default=KEPT, help="Folder to copy to.")
+def keep(results: tuple[Path, ...], into: Path) -> None:
     """Copy finished runs of results folders; runs that were copied before stay."""
-    kept = open_results(KEPT, create=True)
+    kept = open_results(into, create=True)
     for path in results:
         source = open_results(path, create=False)
         for folder in source.run_folders():

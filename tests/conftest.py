@@ -13,7 +13,9 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     # A cache of the suite's own, which its processes share; the user's is neither used nor filled.
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="gan-bench-cache-")
     atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
-os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # this process is not alone on a GPU
+# This process is not alone on a GPU.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 from gan_bench.system.devices import gpus
 

@@ -1,6 +1,7 @@
 """README, CONTRIBUTING, CHANGELOG and docs/ name files, commands and options that exist."""
 
 import re
+import subprocess
 
 import click
 import pytest
@@ -59,3 +60,12 @@ def test_commands_and_their_options_exist(document):
         else:
             unknown += [f"{name} {option}" for option in options - options_of(command)]
     assert [name for name in unknown if name not in ("COMMAND", "--version")] == []
+
+
+@pytest.mark.process
+def test_the_tracked_files_are_small_enough_to_be_sent_to_another_machine():
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no clone, so what is tracked is unknown")
+    listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
+    files = [ROOT / name for name in listed.split("\0") if name]
+    assert sum(path.stat().st_size for path in files if path.is_file()) < 45e6

@@ -73,9 +73,8 @@ def _array(what: str, values: object) -> NDArray[Any]:
     if isinstance(values, np.ndarray):
         return values
     raise ContractError(
-        f"{what} as {kind_of(values)}, the contract says a NumPy array; convert it, from PyTorch "
-        "with .detach().cpu().numpy(), from Keras or TensorFlow with .numpy(), else with "
-        "numpy.asarray"
+        f"{what} as {kind_of(values)}, the contract says a NumPy array; convert it with "
+        "numpy.asarray; a tensor must first be copied to the host, without its gradients"
     )
 
 

@@ -57,6 +57,8 @@ class Draw:
 
     def __post_init__(self) -> None:
         """Refuse a count, shape or distribution that is not valid."""
+        if not isinstance(self.shape, tuple | list):
+            raise ValueError(f"the shape has to be a tuple, such as (64,): {self}")
         numbers = (self.count, *self.shape)
         if not all(type(number) is int and number >= 1 for number in numbers):
             raise ValueError(f"count and shape have to be whole numbers from 1 on: {self}")

@@ -6,12 +6,13 @@ controls what makes it fast: the input pipeline on the device, compilation, memo
 """
 
 import inspect
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,11 @@ from gan_bench.text import listed
 
 CONTRACT_VERSION: Final = 2
 """A trainer class may state it as ``contract_version``."""
+IN_VERSION_2: Final = (
+    'train(batches, draws), or update(real, draws), gets draws["latents"] and returns the losses '
+    'by name, such as {"generator": ..., "discriminator": ...}'
+)
+UPGRADE: Final = "pip install --upgrade gan-bench"
 T = TypeVar("T")
 Weights = Mapping[str, NDArray[np.generic]]
 """Tensors by canonical name, in canonical layouts.
@@ -64,6 +70,27 @@ class Unsupported(Exception):
     """Raised by a trainer that cannot do exactly what the run asks for."""
 
 
+Precision = Literal["ieee", "tf32", "bf16"]
+"""The arithmetic of products and convolutions of float32: as it is; with TF32's 10 bits of fraction
+in the factors; or with bfloat16's 7. Sums, weights and updates are float32 in all."""
+
+
+def asked_precision() -> Precision:
+    """Return the precision that the run asks for."""
+    return cast(Precision, os.environ.get("GAN_BENCH_PRECISION", "ieee"))
+
+
+def check_precision(trainer: type) -> None:
+    """Raise `Unsupported` if a class cannot compute in the precision that the run asks for."""
+    asked = asked_precision()
+    known = getattr(trainer, "precisions", ("ieee",))
+    if asked not in known:
+        raise Unsupported(
+            f"the precision {asked} was asked for, and {trainer.__name__} computes in "
+            f"{listed(known, last='or')}"
+        )
+
+
 @runtime_checkable
 class Trainer(Protocol):
     """One implementation: a recipe in a framework.
@@ -92,8 +119,9 @@ class Trainer(Protocol):
     ) -> None:
         """Build the networks and copy the data to the device.
 
-        If the environment variable ``GAN_BENCH_DETERMINISTIC`` is 1 (``--deterministic``), the
-        trainer makes its framework use deterministic kernels.
+        It computes products as `asked_precision` says (``--precision``), or raises `Unsupported`.
+        If the environment variable ``GAN_BENCH_DETERMINISTIC`` is 1 (``--deterministic``), it makes
+        its framework use deterministic kernels.
 
         Parameters
         ----------
@@ -174,15 +202,18 @@ class Trainer(Protocol):
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Return G(latents) as float NHWC in [-1, 1] and D(images) as logits of shape (n,).
 
-        Only ``gan-bench parity`` and ``gan-bench verify`` call it. G is the recipe's `sampler`.
-        ``images`` are float NHWC in [-1, 1]. The numbers of images and of latents may differ,
-        except if the recipe is conditional: then they are equal, and ``labels``, int64 (n,), apply
-        to both. If ``training`` is true, batch normalisation uses the batch's statistics; dropout
-        is always off. The call changes no moving statistics, optimiser state or random state.
+        Only ``gan-bench parity`` and ``gan-bench verify`` call it, and a class whose recipe has no
+        initial weights may leave it out. G is the recipe's `sampler`. ``images`` are float NHWC in
+        [-1, 1]. The numbers of images and of latents may differ, except if the recipe is
+        conditional: then they are equal, and ``labels``, int64 (n,), apply to both. If ``training``
+        is true, batch normalisation uses the batch's statistics; dropout is always off. The call
+        changes no moving statistics, optimiser state or random state.
         """
         ...
 
     # A trainer may also have:
+    # - `precisions: ClassVar[tuple[Precision, ...]]`, those in which it can compute: only "ieee" if
+    #   it has none;
     # - `own_tensors: ClassVar[Mapping[str, str]]`, which maps the framework's names of tensors that
     #   are not in `TENSORS` to canonical names: {"strength": "strength"};
     # - `multiply_adds() -> dict[str, int]`, the multiply-adds of one image's forward pass through
@@ -253,6 +284,8 @@ class Framework:
     """Distributions that must be installed; their versions are part of a run's identity."""
     install: str
     """The command that installs them."""
+    gpu_install: str = field(default="", kw_only=True)
+    """The command that installs what NVIDIA GPUs need besides."""
     module: str
     """The module whose import fails if the installation is broken."""
     environment: Callable[..., dict[str, str]] = _no_environment
@@ -264,6 +297,9 @@ class Framework:
     """The global generators of its libraries, in the order in which they are seeded."""
     resume_hint: str = ""
     """The likely cause if resumed training differs from uninterrupted training."""
+    problem: str = ""
+    """Why the framework cannot be used on this machine, and the remedy, as far as that is known
+    before its import; for a sentence, without a full stop."""
 
 
 class Draws(dict[str, T]):
@@ -307,6 +343,11 @@ def recipe_of(trainer: type) -> type[Recipe]:
             )
         return recipe
     return recipe_from(nearest["hyperparameters"], trainer)
+
+
+def initialises_itself(recipe: type[Recipe]) -> bool:
+    """Return whether a recipe leaves the initial weights to the trainer, which has no twin then."""
+    return recipe.initial_weights is Recipe.initial_weights
 
 
 def declared_losses(returned: object, recipe: type[Recipe] | Recipe, what: str) -> dict[str, Any]:
@@ -377,12 +418,13 @@ def contract_problem(trainer: type) -> str | None:
     old = [name for name in ("train", "update") if _second_parameter(trainer, name) == "latents"]
     if (version is None and not old) or (version == CONTRACT_VERSION and not old):
         return None
-    return (
+    has = (
         f"{trainer.__name__} has version {1 if old else version} of the contract, this gan-bench "
-        f"uses version {CONTRACT_VERSION}: train(batches, draws), or update(real, draws), gets "
-        'draws["latents"] and returns the losses by name, such as {"generator": ..., '
-        '"discriminator": ...}.'
+        f"uses version {CONTRACT_VERSION}"
     )
+    if not old and isinstance(version, int) and version > CONTRACT_VERSION:
+        return f"{has}; upgrade gan-bench: {UPGRADE}."
+    return f"{has}: {IN_VERSION_2}."
 
 
 def _second_parameter(trainer: type, method: str) -> str | None:

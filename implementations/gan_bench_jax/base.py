@@ -2,17 +2,20 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
+import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from flax import nnx
 from jax import Array, lax
+from jax.extend.core import jaxpr_as_fun
 from numpy.typing import NDArray
 
 from gan_bench import trainer as contract
@@ -21,8 +24,10 @@ from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
+    Precision,
     Unsupported,
     Weights,
+    asked_precision,
     check_labels,
     declared_losses,
 )
@@ -33,8 +38,9 @@ from gan_bench_jax.names import canonical, in_layout
 jax.config.update("jax_enable_x64", True)
 
 # Steps and samples are made in arrays of one size, the last padded: one executable serves any
-# number of them, and kernels of other sizes round otherwise.
-_STEPS = 64
+# number of them, and kernels of other sizes round otherwise. A run's longest chunks are of 50 steps
+# on a CPU, and of 250 on a GPU.
+_STEPS = 50
 _SAMPLE_BATCH = 128
 
 Draws = Mapping[str, Array]
@@ -61,6 +67,7 @@ class JaxTrainer(ABC):
     """In place of a recipe; see `gan_bench.trainer.Trainer`."""
     recipe: Any
     contract_version: ClassVar[int] = CONTRACT_VERSION
+    precisions: ClassVar[tuple[Precision, ...]] = ("ieee", "tf32")
     own_tensors: ClassVar[Mapping[str, str]] = {}
     """See `gan_bench.trainer.Trainer`; by the attribute of the layer that has the variable."""
 
@@ -88,6 +95,7 @@ class JaxTrainer(ABC):
         self.seed = seed
         self.classes = int(labels.max()) + 1
         self.device = _device(device)
+        _set_precision(device, recipe.dtype)
         with jax.default_device(self.device):
             # Of JAX's generators the one that compiles in a fraction of the others' time.
             self.random = nnx.Rngs(jax.random.key(seed, impl="rbg"))
@@ -98,7 +106,8 @@ class JaxTrainer(ABC):
         check_networks(self, recipe, self._networks())
         for _ in canonical(self, self._networks()):
             pass  # raises if a variable has no name
-        self._take(nnx.state(self._parts()))
+        # Copies: a step gives its arrays away, and two parts or an author may hold the same.
+        self._take(jax.tree.map(jnp.copy, nnx.state(self._parts())))
         self.images = jax.device_put(np.array(images), self.device)
         self.labels = jax.device_put(np.array(labels), self.device)
 
@@ -240,7 +249,14 @@ class JaxTrainer(ABC):
             jaxpr = jax.make_jaxpr(_outputs, static_argnums=(0, 2))(
                 *split, False, np.zeros(shape, self.recipe.dtype), *given
             )
-            counts[name] = _multiply_adds(jaxpr.jaxpr)
+            try:
+                counts[name] = _multiply_adds(jaxpr.jaxpr)
+            except _Uncountable as error:
+                raise UsageError(
+                    f"{type(self).__name__}'s {name} has matrix products {error}, so its multiply-"
+                    "adds cannot be counted; write it without, such as with lax.scan, or override "
+                    "multiply_adds."
+                ) from error
         return counts
 
     def _parts(self) -> dict[str, Any]:
@@ -307,6 +323,30 @@ class _Traced:
         state = nnx.state({name: vars(trainer)[name] for name in parts})
         return state, {name: jnp.mean(loss) for name, loss in losses.items()}
 
+    def check_dtypes(self, jaxpr: Any, state: State, losses: dict[str, Array]) -> None:
+        """Raise if a step of float32 computes in float64; single numbers in the state may."""
+        found = [
+            f"computes in float64 {_line(operation)}"
+            for operation in jaxpr.eqns
+            if _widens(operation)
+        ]
+        found += [
+            f"leaves {_name(path)} in float64"
+            for path, leaf in jax.tree.leaves_with_path(state)
+            if leaf.dtype == jnp.float64 and leaf.size > 1
+        ]
+        found += [
+            f"makes the loss {name} float64"
+            for name, loss in losses.items()
+            if loss.dtype == jnp.float64
+        ]
+        if found and self.fixed["recipe"].dtype == "float32":
+            raise UsageError(
+                f"The update of {self.trainer_class.__name__} {found[0]}, where the recipe's "
+                "dtype is float32; give new arrays the dtype self.recipe.dtype, as NumPy's and "
+                "JAX' are of float64 without one."
+            )
+
 
 @partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
 def _steps(
@@ -321,12 +361,8 @@ def _steps(
 ) -> tuple[State, dict[str, Array]]:
     """Make the first ``count`` of the steps; return the state and the losses of each step."""
     recipe: Recipe = traced.fixed["recipe"]
-    reported: dict[str, None] = {}
 
-    def step(
-        index: Array, carried: tuple[State, dict[str, Array]]
-    ) -> tuple[State, dict[str, Array]]:
-        state, losses = carried
+    def step(index: Array, state: State) -> tuple[State, dict[str, Array]]:
         real = [images[batch].astype(recipe.dtype) / 127.5 - 1.0 for batch in batches[index]]
         draws = {
             name: _cast(draw[index], recipe.dtype)
@@ -334,16 +370,26 @@ def _steps(
         }
         if recipe.conditional:
             draws["real_labels"] = labels[batches[index]]
-        state, found = traced.step(nnx.merge(graph, state), real, draws)
-        reported.update(dict.fromkeys(found))
-        return state, losses | {
+        return traced.step(nnx.merge(graph, state), real, draws)
+
+    index = jnp.zeros((), jnp.int32)
+    jaxpr, made = jax.make_jaxpr(step, return_shape=True)(index, state)
+    traced.check_dtypes(jaxpr.jaxpr, *made)
+    step_again = jaxpr_as_fun(jaxpr)  # without tracing the update again
+
+    def keep_losses(
+        index: Array, carried: tuple[State, dict[str, Array]]
+    ) -> tuple[State, dict[str, Array]]:
+        state, losses = carried
+        outputs = step_again(index.astype(jnp.int32), *jax.tree.leaves(state))
+        state, found = jax.tree.unflatten(jax.tree.structure(made), outputs)
+        return state, {
             name: losses[name].at[index].set(loss.astype(recipe.dtype))
             for name, loss in found.items()
         }
 
-    losses = {name: jnp.zeros(len(batches), recipe.dtype) for name in recipe.losses}
-    state, losses = lax.fori_loop(0, count, step, (state, losses))
-    return state, {name: losses[name] for name in reported}
+    losses = {name: jnp.zeros(len(batches), recipe.dtype) for name in made[1]}
+    return lax.fori_loop(0, count, keep_losses, (state, losses))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -372,28 +418,73 @@ def _in_mode(network: nnx.Module, *, training: bool) -> nnx.Module:
     return network
 
 
+class _Uncountable(Exception):
+    """Says which products cannot be counted."""
+
+
 def _multiply_adds(jaxpr: Any) -> int:
     total = 0
     for operation in jaxpr.eqns:
         inputs = [variable.aval for variable in operation.invars]
-        (output, *_) = [variable.aval for variable in operation.outvars]
+        within = [_multiply_adds(inner) for inner in _inner(operation)]
         if operation.primitive is lax.dot_general_p:
+            (output,) = operation.outvars
             (contracted, _), _ = operation.params["dimension_numbers"]
-            total += prod(output.shape) * prod(inputs[0].shape[axis] for axis in contracted)
+            total += prod(output.aval.shape) * prod(inputs[0].shape[axis] for axis in contracted)
         elif operation.primitive is lax.conv_general_dilated_p:
             # A kernel meets each position of the output, a transposed one of the input.
+            (output,) = operation.outvars
             numbers, dilated = operation.params["dimension_numbers"], False
             dilated = max(operation.params["lhs_dilation"]) > 1
             met, axes = (
-                (inputs[0], numbers.lhs_spec[2:]) if dilated else (output, numbers.out_spec[2:])
+                (inputs[0], numbers.lhs_spec[2:])
+                if dilated
+                else (output.aval, numbers.out_spec[2:])
             )
             total += prod(inputs[1].shape) * prod(met.shape[axis] for axis in axes)
-        elif "branches" in operation.params:  # for each platform; all have as many
-            total += _multiply_adds(operation.params["branches"][-1].jaxpr)
+        elif operation.params.get("branches_platforms"):  # one for each kind of device
+            total += within[-1]
+        elif "branches" in operation.params:
+            if len(set(within)) > 1:
+                raise _Uncountable("in branches of unequal cost")
+            total += within[0]
+        elif operation.primitive is lax.while_p:
+            if sum(within):
+                raise _Uncountable("in a loop whose steps are not known before it runs")
         else:
-            inner = [value for value in operation.params.values() if hasattr(value, "eqns")]
-            total += sum(_multiply_adds(value) for value in inner)
+            total += operation.params.get("length", 1) * sum(within)  # only a scan has a length
     return total
+
+
+def _inner(operation: Any) -> Iterator[Any]:
+    """Yield what an operation of a traced function calls: bodies of loops, branches, functions."""
+    for value in operation.params.values():
+        for inner in value if isinstance(value, tuple) else (value,):
+            if hasattr(inner, "eqns"):
+                yield inner
+
+
+def _widens(operation: Any) -> bool:
+    """Tell whether an operation, or one within, makes float64 arrays of float32 ones."""
+    if operation.primitive is lax.convert_element_type_p:
+        (source,), (made,) = operation.invars, operation.outvars
+        return bool(
+            made.aval.dtype == jnp.float64
+            and source.aval.dtype == jnp.float32
+            and made.aval.size > 1
+        )
+    return any(_widens(within) for inner in _inner(operation) for within in inner.eqns)
+
+
+def _line(operation: Any) -> str:
+    """Return the line of an author's file from which an operation is."""
+    libraries = [Path(module.__file__).parent for module in (jax, flax, optax)]
+    traceback = operation.source_info.traceback
+    for frame in traceback.frames if traceback else ():
+        path = Path(frame.file_name)
+        if not any(path.is_relative_to(library) for library in libraries):
+            return f"in line {frame.line_num} of {path.name}"
+    return "somewhere"
 
 
 def _as_dtype(state: State, dtype: str) -> State:
@@ -422,6 +513,19 @@ def _plain(leaf: Array) -> NDArray[np.generic]:
 
 def _is_key(leaf: Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _set_precision(device: str, dtype: str) -> None:
+    """Let JAX compute in the precision that the run asks for; executables depend on it."""
+    asked = asked_precision()
+    if asked == "tf32" and (device == "cpu" or dtype != "float32"):
+        raise Unsupported(
+            f"the precision tf32 is of float32 on NVIDIA's GPUs, and this run is of {dtype} on "
+            f"{device}"
+        )
+    jax.config.update(
+        "jax_default_matmul_precision", "tensorfloat32" if asked == "tf32" else "highest"
+    )
 
 
 def _device(name: str) -> jax.Device:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from flax import nnx
 from jax.numpy import tanh
 
-from gan_bench_jax.layers import BatchNorm, Conv, ConvTranspose, Dense, Reshape, leaky_relu
+from gan_bench_jax.layers import BatchNorm, Conv, ConvTranspose, Dense, Dropout, Reshape, leaky_relu
 from gan_bench_jax.optimisers import adam
 from gan_bench_jax.simultaneous import SimultaneousTrainer
 from gan_bench_recipes import baseline
@@ -40,10 +40,10 @@ class Baseline(SimultaneousTrainer):
         self.discriminator = nnx.Sequential(
             Conv(recipe.image_channels, channels, 5, 2, "same"),
             leaky_relu(slope),  # side / 2
-            nnx.Dropout(recipe.dropout, rngs=self.random),
+            Dropout(recipe.dropout, self.random),
             Conv(channels, 2 * channels, 5, 2, "same"),
             leaky_relu(slope),  # side / 4
-            nnx.Dropout(recipe.dropout, rngs=self.random),
+            Dropout(recipe.dropout, self.random),
             Reshape(-1),
             Dense(quarter * quarter * 2 * channels, 1),
             Reshape(),  # logits (batch,)
@@ -51,9 +51,6 @@ class Baseline(SimultaneousTrainer):
 
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""
-        recipe = self.recipe
-        transformation = adam(recipe.learning_rate, **recipe.adam)
-        self.generator_optimiser = nnx.Optimizer(self.generator, transformation, wrt=nnx.Param)
-        self.discriminator_optimiser = nnx.Optimizer(
-            self.discriminator, transformation, wrt=nnx.Param
-        )
+        rate = self.recipe.learning_rate
+        self.generator_optimiser = adam(self.generator, rate, **self.recipe.adam)
+        self.discriminator_optimiser = adam(self.discriminator, rate, **self.recipe.adam)

@@ -56,12 +56,9 @@ class Dcgan(JaxTrainer):
 
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""
-        recipe = self.recipe
-        transformation = adam(recipe.learning_rate, **recipe.adam)
-        self.generator_optimiser = nnx.Optimizer(self.generator, transformation, wrt=nnx.Param)
-        self.discriminator_optimiser = nnx.Optimizer(
-            self.discriminator, transformation, wrt=nnx.Param
-        )
+        rate = self.recipe.learning_rate
+        self.generator_optimiser = adam(self.generator, rate, **self.recipe.adam)
+        self.discriminator_optimiser = adam(self.discriminator, rate, **self.recipe.adam)
 
     def update(self, real: list[Array], draws: Draws) -> dict[str, Array]:
         """Update the discriminator, then the generator against it, with the same fakes."""

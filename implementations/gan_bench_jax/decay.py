@@ -5,7 +5,7 @@ from typing import ClassVar
 from flax import nnx
 from jax.numpy import tanh
 
-from gan_bench_jax.layers import BatchNorm, Conv, ConvTranspose, Dense, Reshape, leaky_relu
+from gan_bench_jax.layers import BatchNorm, Conv, ConvTranspose, Dense, Dropout, Reshape, leaky_relu
 from gan_bench_jax.optimisers import adam, exponential_decay
 from gan_bench_jax.simultaneous import SimultaneousTrainer
 from gan_bench_recipes import decay
@@ -40,10 +40,10 @@ class Decay(SimultaneousTrainer):
         self.discriminator = nnx.Sequential(
             Conv(recipe.image_channels, channels, 4, 2, "same"),
             leaky_relu(slope),  # side / 2
-            nnx.Dropout(recipe.dropout, rngs=self.random),
+            Dropout(recipe.dropout, self.random),
             Conv(channels, 2 * channels, 4, 2, "same"),
             leaky_relu(slope),  # side / 4
-            nnx.Dropout(recipe.dropout, rngs=self.random),
+            Dropout(recipe.dropout, self.random),
             Reshape(-1),
             Dense(quarter * quarter * 2 * channels, 1),
             Reshape(),  # logits (batch,)
@@ -52,19 +52,21 @@ class Decay(SimultaneousTrainer):
     def build_optimisers(self) -> None:
         """Build one Adam for each network, each with its own decaying rate."""
         recipe, steps = self.recipe, self.planned_steps
-        generator_rate = exponential_decay(
-            recipe.generator_learning_rate,
-            recipe.generator_decay_share * steps,
-            recipe.generator_decay_factor,
+        self.generator_optimiser = adam(
+            self.generator,
+            exponential_decay(
+                recipe.generator_learning_rate,
+                recipe.generator_decay_share * steps,
+                recipe.generator_decay_factor,
+            ),
+            **recipe.adam,
         )
-        discriminator_rate = exponential_decay(
-            recipe.discriminator_learning_rate,
-            recipe.discriminator_decay_share * steps,
-            recipe.discriminator_decay_factor,
-        )
-        self.generator_optimiser = nnx.Optimizer(
-            self.generator, adam(generator_rate, **recipe.adam), wrt=nnx.Param
-        )
-        self.discriminator_optimiser = nnx.Optimizer(
-            self.discriminator, adam(discriminator_rate, **recipe.adam), wrt=nnx.Param
+        self.discriminator_optimiser = adam(
+            self.discriminator,
+            exponential_decay(
+                recipe.discriminator_learning_rate,
+                recipe.discriminator_decay_share * steps,
+                recipe.discriminator_decay_factor,
+            ),
+            **recipe.adam,
         )

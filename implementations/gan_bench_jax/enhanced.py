@@ -6,7 +6,7 @@ from flax import nnx
 from jax.numpy import tanh
 
 from gan_bench_jax.baseline import Baseline
-from gan_bench_jax.layers import BatchNorm, Conv, ConvTranspose, Dense, Reshape, leaky_relu
+from gan_bench_jax.layers import BatchNorm, Conv, ConvTranspose, Dense, Dropout, Reshape, leaky_relu
 from gan_bench_recipes import enhanced
 
 
@@ -45,13 +45,13 @@ class Enhanced(Baseline):
         self.discriminator = nnx.Sequential(
             Conv(recipe.image_channels, channels, 5, 2, "same"),
             leaky_relu(slope),  # side / 2
-            nnx.Dropout(recipe.dropout, rngs=self.random),
+            Dropout(recipe.dropout, self.random),
             Conv(channels, 2 * channels, 5, 2, "same"),
             leaky_relu(slope),  # side / 4
-            nnx.Dropout(recipe.dropout, rngs=self.random),
+            Dropout(recipe.dropout, self.random),
             Conv(2 * channels, 4 * channels, 3, 2, "same"),
             leaky_relu(slope),  # side / 8, rounded up
-            nnx.Dropout(recipe.dropout, rngs=self.random),
+            Dropout(recipe.dropout, self.random),
             Reshape(-1),
             Dense(eighth * eighth * 4 * channels, 1),
             Reshape(),  # logits (batch,)

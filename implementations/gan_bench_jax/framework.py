@@ -43,6 +43,7 @@ def gpus() -> int:
 FRAMEWORK = Framework(
     packages=("jax", "jaxlib", "flax", "optax"),
     install="pip install 'jax>=0.10' 'flax>=0.12.8' 'optax>=0.2.8'",
+    gpu_install="pip install 'jax[cuda13]>=0.10'",
     module="jax",
     environment=environment,
     gpus=gpus,

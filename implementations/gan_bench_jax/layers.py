@@ -6,16 +6,22 @@ recipe draws the initial weights.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, reduce
 from math import prod
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array, lax
 
-from gan_bench_jax.convolutions import Padding, correlate, spread
+from gan_bench_jax.convolutions import (
+    Padding,
+    convolution,
+    product,
+    transposed_convolution,
+)
 
 
 class Dense(nnx.Module):
@@ -27,7 +33,7 @@ class Dense(nnx.Module):
 
     def __call__(self, inputs: Array) -> Array:
         """Return (n, units)."""
-        return _with_bias(_product(inputs, self.kernel[...]), self.bias)
+        return _with_bias(product(inputs, self.kernel[...]), self.bias)
 
 
 class Conv(nnx.Module):
@@ -50,7 +56,7 @@ class Conv(nnx.Module):
         """Return (n, height, width, channels)."""
         kernel = self.kernel[...]
         padding = _padding(self.padding, len(kernel), self.stride, inputs.shape[1])
-        return _with_bias(correlate(inputs, kernel, self.stride, padding), self.bias)
+        return _with_bias(convolution(inputs, kernel, self.stride, padding), self.bias)
 
 
 class ConvTranspose(nnx.Module):
@@ -76,7 +82,9 @@ class ConvTranspose(nnx.Module):
         padding = _padding(self.padding, size, self.stride, length)
         if self.padding != "same":
             length = (inputs.shape[1] - 1) * self.stride - sum(padding) + size
-        return _with_bias(spread(inputs, kernel, self.stride, padding, length), self.bias)
+        return _with_bias(
+            transposed_convolution(inputs, kernel, self.stride, padding, length), self.bias
+        )
 
 
 class PointToMap(nnx.Module):
@@ -89,7 +97,7 @@ class PointToMap(nnx.Module):
         """Return maps of the kernel's size."""
         size, _, entering, channels = self.kernel.shape
         kernel = self.kernel[...].transpose(2, 0, 1, 3).reshape(entering, -1)
-        return _product(inputs, kernel).reshape(-1, size, size, channels)
+        return product(inputs, kernel).reshape(-1, size, size, channels)
 
 
 class MapToPoint(nnx.Module):
@@ -101,7 +109,7 @@ class MapToPoint(nnx.Module):
     def __call__(self, inputs: Array) -> Array:
         """Return (n, channels)."""
         kernel = self.kernel[...]
-        return _product(inputs.reshape(len(inputs), -1), kernel.reshape(-1, kernel.shape[3]))
+        return product(inputs.reshape(len(inputs), -1), kernel.reshape(-1, kernel.shape[3]))
 
 
 class BatchNorm(nnx.Module):
@@ -139,6 +147,31 @@ class BatchNorm(nnx.Module):
         moving[...] += (new - moving[...]) * self.new_weight
 
 
+class Dropout(nnx.Module):
+    """Dropout that scales what it keeps, its masks from 16 random bits an element.
+
+    `flax.nnx.Dropout` draws a uniform number for each element, in float64 as `gan_bench_jax.base`
+    switches that on. The share that is dropped is a multiple of 2^-16, within 2^-17 of the rate;
+    the scale is of that share.
+    """
+
+    def __init__(self, rate: float, random: nnx.Rngs) -> None:
+        self.dropped = round(rate * 2**16)
+        self.scale = 2**16 / (2**16 - self.dropped)
+        self.deterministic = False
+        self.random = random.dropout.fork()  # a stream of its own for each layer
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return maps with some elements 0 and the others scaled, unless ``deterministic``."""
+        if self.deterministic or self.dropped == 0:
+            return inputs
+        words = jax.random.bits(self.random(), (-(-inputs.size // 4),), jnp.uint64)
+        # Shifts are faster than a bitcast, which XLA computes with a division for each element.
+        bits = jnp.concatenate([(words >> shift).astype(jnp.uint16) for shift in (0, 16, 32, 48)])
+        kept = (bits >= self.dropped)[: inputs.size].reshape(inputs.shape)
+        return jnp.where(kept, inputs * self.scale, 0)
+
+
 class Reshape(nnx.Module):
     """The same numbers in another shape, in NHWC order; (-1,) flattens and () drops one of 1."""
 
@@ -162,7 +195,11 @@ class UpSampling(nnx.Module):
 
 
 class MaxPooling(nnx.Module):
-    """The largest of each square of ``size`` pixels, of sides that ``size`` divides."""
+    """The largest of each square of ``size`` pixels, of sides that ``size`` divides.
+
+    Of equal pixels the first has the gradient, as in PyTorch and TensorFlow; JAX' own maximum
+    divides it among them.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -171,7 +208,10 @@ class MaxPooling(nnx.Module):
         """Return (n, height, width, channels)."""
         count, height, width, channels = inputs.shape
         across = (height // self.size, self.size, width // self.size, self.size)
-        return inputs.reshape(count, *across, channels).max((2, 4))
+        squares = inputs.reshape(count, *across, channels)
+        pixels = [squares[:, :, i, :, j] for i in range(self.size) for j in range(self.size)]
+        # What is no number is larger than all, as in PyTorch.
+        return reduce(lambda a, b: jnp.where((b > a) | jnp.isnan(b), b, a), pixels)
 
 
 @cache  # the same function for the same slope: equal networks share their executables
@@ -182,10 +222,6 @@ def leaky_relu(slope: float) -> Callable[[Array], Array]:
     """
     rounded = float(np.float32(slope))
     return lambda inputs: jnp.where(inputs > 0, inputs, rounded * inputs)
-
-
-def _product(first: Array, second: Array) -> Array:
-    return jnp.matmul(first, second, precision=lax.Precision.HIGHEST)
 
 
 def _with_bias(outputs: Array, bias: nnx.Param | None) -> Array:

@@ -1,6 +1,6 @@
-"""Optimisers in the arithmetic that the recipes state, as optax's transformations of gradients.
+"""Optimisers in the arithmetic that the recipes state.
 
-Equal values give the same transformation, and so equal trainers share their executables.
+Equal values give the same transformation of optax, so that equal trainers share their executables.
 """
 
 from collections.abc import Callable
@@ -10,22 +10,34 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import optax
+from flax import nnx
 from jax import Array
 
 Rate = float | Callable[[Array], Array]
 """A learning rate, or one that depends on the updates so far."""
 
 
-@cache
 def adam(
-    rate: Rate, beta1: float, beta2: float, epsilon: float, epsilon_form: Literal["after", "before"]
-) -> optax.GradientTransformation:
+    network: nnx.Module,
+    rate: Rate,
+    *,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    epsilon_form: Literal["after", "before"],
+) -> nnx.Optimizer:
     """Return Adam with its epsilon where the recipe has it.
 
     optax adds epsilon after bias correction, as PyTorch does. Keras adds it before, to the
     uncorrected root: that is the same as optax' form with epsilon / sqrt(1 - beta2^t) in update t.
     """
+    return nnx.Optimizer(network, _adam(rate, beta1, beta2, epsilon, epsilon_form), wrt=nnx.Param)
 
+
+@cache
+def _adam(
+    rate: Rate, beta1: float, beta2: float, epsilon: float, epsilon_form: str
+) -> optax.GradientTransformation:
     def update(
         gradient: optax.Updates, state: optax.ScaleByAdamState, parameters: object = None
     ) -> tuple[optax.Updates, optax.ScaleByAdamState]:
@@ -45,7 +57,9 @@ def exponential_decay(rate: float, steps: float, factor: float) -> Callable[[Arr
     return lambda step: rate * factor ** (step / steps)
 
 
-@cache
-def sgd(rate: float, momentum: float, nesterov: bool) -> optax.GradientTransformation:
+def sgd(network: nnx.Module, rate: float, momentum: float, nesterov: bool) -> nnx.Optimizer:
     """Return SGD: b = mu b + g, p -= lr (g + mu b); Keras' form too at a constant rate."""
-    return optax.sgd(rate, momentum, nesterov)
+    return nnx.Optimizer(network, _sgd(rate, momentum, nesterov), wrt=nnx.Param)
+
+
+_sgd = cache(optax.sgd)

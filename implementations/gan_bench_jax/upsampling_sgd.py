@@ -57,11 +57,9 @@ class UpsamplingSgd(JaxTrainer):
     def build_optimisers(self) -> None:
         """Build one SGD for each network."""
         recipe = self.recipe
-        transformation = sgd(recipe.learning_rate, recipe.momentum, recipe.nesterov)
-        self.generator_optimiser = nnx.Optimizer(self.generator, transformation, wrt=nnx.Param)
-        self.discriminator_optimiser = nnx.Optimizer(
-            self.discriminator, transformation, wrt=nnx.Param
-        )
+        values = recipe.learning_rate, recipe.momentum, recipe.nesterov
+        self.generator_optimiser = sgd(self.generator, *values)
+        self.discriminator_optimiser = sgd(self.discriminator, *values)
 
     def update(self, real: list[Array], draws: Draws) -> dict[str, Array]:
         """Update the discriminator on reals and fakes together, then the generator on new noise."""

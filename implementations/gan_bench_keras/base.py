@@ -19,13 +19,14 @@ from gan_bench.recipe import Recipe
 from gan_bench.trainer import (
     CONTRACT_VERSION,
     Draws,
+    Precision,
     Unsupported,
     Weights,
     check_labels,
     declared_losses,
 )
 from gan_bench_keras.names import canonical, layers, variables
-from gan_bench_keras.placement import device_name, floatx
+from gan_bench_keras.placement import device_name, floatx, set_precision
 
 # Samples are made in batches of one size, the last padded: kernels of other sizes round otherwise.
 _SAMPLE_BATCH = 128
@@ -49,6 +50,7 @@ class KerasTrainer(ABC):
     """In place of a recipe; see `gan_bench.trainer.Trainer`."""
     recipe: Any
     contract_version: ClassVar[int] = CONTRACT_VERSION
+    precisions: ClassVar[tuple[Precision, ...]] = ("ieee", "tf32")
     own_tensors: ClassVar[Mapping[str, str]] = {}
     """See `gan_bench.trainer.Trainer`; by the variable's name."""
 
@@ -74,8 +76,7 @@ class KerasTrainer(ABC):
             )
         if os.environ.get("GAN_BENCH_DETERMINISTIC") == "1":
             tf.config.experimental.enable_op_determinism()
-        # A worker's environment turns it off in NVIDIA's libraries; XLA has products of its own.
-        tf.config.experimental.enable_tensor_float_32_execution(False)
+        set_precision(device, recipe.dtype)
         _, height, width, channels = images.shape
         self.recipe = recipe.for_images((height, width, channels))
         self.planned_steps = planned_steps

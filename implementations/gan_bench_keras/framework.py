@@ -131,6 +131,7 @@ def _as_lists(state: Any) -> Any:
 FRAMEWORK = Framework(
     packages=("tensorflow", "keras"),
     install="pip install 'tensorflow>=2.18' 'keras>=3.6'",
+    gpu_install="pip install 'tensorflow[and-cuda]>=2.18'",
     module="tensorflow",
     environment=environment,
     gpus=gpus,

@@ -20,8 +20,10 @@ from gan_bench.text import listed
 from gan_bench.trainer import (
     CONTRACT_VERSION,
     Draws,
+    Precision,
     Unsupported,
     Weights,
+    asked_precision,
     check_labels,
     declared_losses,
 )
@@ -52,6 +54,7 @@ class TorchTrainer(ABC):
     contract_version: ClassVar[int] = CONTRACT_VERSION
     own_tensors: ClassVar[Mapping[str, str]] = {}
     """See `gan_bench.trainer.Trainer`; by the attribute of the layer that has the tensor."""
+    precisions: ClassVar[tuple[Precision, ...]] = ("ieee", "tf32", "bf16")
     captured: ClassVar[bool] = False
     """Whether a step in float32 on a GPU is one CUDA graph; see `gan_bench_torch.captured`."""
 
@@ -76,6 +79,7 @@ class TorchTrainer(ABC):
         self.planned_steps = planned_steps
         self.seed = seed
         self.device = _device(device)
+        self.precision = _precision(self.device, recipe.dtype)
         self.dtype = getattr(torch, recipe.dtype)
         self.images = torch.tensor(images).to(self.device)
         self.labels = torch.tensor(labels).to(self.device)
@@ -84,6 +88,8 @@ class TorchTrainer(ABC):
         self.build_networks()
         for network in self._networks().values():
             network.to(self.device, self.dtype).to(memory_format=_memory_format(network))
+            if self.precision == "bf16":
+                network.forward = _in_bfloat16(network.forward, self.device)
         self.build_optimisers()
         check_networks(self, recipe, self._networks())
         for _ in canonical(self, self._networks()):
@@ -290,6 +296,30 @@ class TorchTrainer(ABC):
         for name, part in named(vars(self)):
             if name not in first and hasattr(part, "load_state_dict") and part.state_dict():
                 yield name, part
+
+
+def _precision(device: torch.device, dtype: str) -> Precision:
+    """Let PyTorch compute in the precision that the run asks for, and return it."""
+    asked = asked_precision()
+    if asked != "ieee" and dtype != "float32":
+        raise Unsupported(f"the precision {asked} is of float32, and the recipe's dtype is {dtype}")
+    if asked == "tf32" and device.type != "cuda":
+        raise Unsupported("the precision tf32 is one of NVIDIA's GPUs; ask for ieee or bf16")
+    torch.set_float32_matmul_precision("high" if asked == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = asked == "tf32"
+    return asked
+
+
+def _in_bfloat16(forward: Callable[..., Tensor], device: torch.device) -> Callable[..., Tensor]:
+    """Return a network's pass with its products and convolutions in bfloat16."""
+
+    def mixed(*inputs: Tensor) -> Tensor:
+        # No cache: a captured step would replay the weights of its recording.
+        with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):
+            outputs = forward(*inputs)
+        return outputs.float()
+
+    return mixed
 
 
 def descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:

@@ -16,7 +16,6 @@ CHANGES = {
     "images_per_step": 99,
     "deterministic": True,
     "on_divergence": "continue",
-    "chunk_steps": 51,
     "evaluation_steps": (0, 600),
     "samples": 1_001,
     "versions": {"python": "3.12.0"},
@@ -26,6 +25,7 @@ CHANGES = {
     "budget": Budget(unit="images", amount=61_000),
     "device": "cuda:0",
     "threads": 3,
+    "precision": "tf32",
 }
 
 
@@ -59,6 +59,7 @@ def test_another_value_of_identity_or_setting_makes_runs_no_seeds_of_one_thing(r
 @pytest.mark.parametrize(
     "changes",
     [
+        {"chunk_steps": 51},
         {"preset": None, "conventions": {"batch norm": "otherwise"}, "parameters": None},
         {"dataset": "fashion-mnist", "python": "/opt/python"},
         {"budget": Budget(unit="epochs", amount=1)},

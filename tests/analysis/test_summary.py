@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bench import ROOT
+from gan_bench.analysis.identity import Setting, differing
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.plan import Budget
@@ -250,6 +251,28 @@ def test_a_shared_device_is_told(summary, train):
         "Other processes used up to 37% of the processors during 1 of 1 finished run, so times are "
         "less reliable."
     ]
+
+
+def test_runs_of_two_precisions_are_two_groups_with_their_names(results, summary):
+    for precision in ("ieee", "tf32"):
+        add_run(results, run_spec(precision=precision))
+    settings = sorted((group.setting for group in summary().groups), key=Setting.describe)
+    names = differing(settings)
+    assert [one.describe(names) for one in settings] == ["precision ieee", "precision tf32"]
+    assert "precision" not in settings[0].describe() and "precision" in settings[1].describe()
+
+
+@pytest.mark.parametrize(
+    ("warmup_s", "train_s", "told"),
+    [(2.5, 4.9, True), (2.5, 5.0, False), (30.0, 29.0, True), (30.0, 31.0, False)],
+)
+def test_a_short_clock_is_told(summary, train, warmup_s, train_s, told):
+    train("torch-dcgan", [4.0, 5.0], warmup_s=warmup_s, train_s=train_s)
+    sentence = (
+        "In 2 of 2 finished runs, the timed part took less than 5 s or less than the warm-up, so "
+        "throughput is less reliable: train longer to compare speed."
+    )
+    assert caveats(summary()) == ([sentence] if told else [])
 
 
 def test_a_run_of_one_chunk_finishes_in_its_warm_up(results, summary):

@@ -70,7 +70,7 @@ def test_run_refuses(bench, plugin, arguments, said):
     [
         ("sample = 100", "has the unknown key 'sample'; did you mean samples?"),
         ("samples = 'many'", "samples: input should be a valid integer"),
-        ("preset = 'fast'", "There is no preset 'fast'; use one of quick, standard, paper"),
+        ("preset = 'fast'", "There is no preset 'fast'; use one of quick, standard, gpu, paper"),
         ("samples = ", "is not valid TOML"),
         ("[set.gan]\nlearning_rat = 1", "gan has no field 'learning_rat'"),
         ("[python]\nnumpy = '/no/such/python'", "The interpreter /no/such/python"),
@@ -109,7 +109,7 @@ def test_a_plan_file_with_a_mistake_is_refused(bench, plugin, toml, said):
         ),
         (
             "from gan_bench.testing import FakeTrainer\nclass A(FakeTrainer): framework = 3",
-            "A.framework must be a string such as 'torch'",
+            "A.framework must be a string, the framework's name.",
         ),
     ],
 )

@@ -48,7 +48,8 @@ def test_an_example_keeps_the_contract(bench, example):
     checks = json.loads(done.out)
     assert [check for check in checks if check["status"] == "failed"] == []
     skipped = {check["name"] for check in checks if check["status"] == "skipped"}
-    assert skipped == {"initial weights are pure", "costs", "weights of the recipe"}
+    of_dropout = {"real labels in order"} if example == "cgan-keras" else set()
+    assert skipped == {"initial weights are pure", "costs", "weights of the recipe"} | of_dropout
     assert done.code == 0
 
 

@@ -129,6 +129,7 @@ def test_a_record_of_the_version_before_is_read():
     kept = read.model_dump(mode="json", exclude={"schema_version", "files"})
     # These came later.
     assert kept["spec"].pop("losses") == ["generator", "discriminator", "d_real", "d_fake"]
+    assert kept["spec"].pop("precision") == "ieee"
     assert kept["circumstances"].pop("job") is None
     assert kept["circumstances"]["machine"].pop("gpu_problem") is None
     assert kept == {name: value for name, value in written.items() if name != "schema_version"}

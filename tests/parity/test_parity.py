@@ -7,10 +7,10 @@ import numpy as np
 import psutil
 import pytest
 
-from bench import ROOT
+from bench import ROOT, complaint
 from gan_bench.data import Split
 from gan_bench.errors import UsageError
-from gan_bench.parity.certify import Pair, Setup, certify, observed, observer, pairs
+from gan_bench.parity.certify import Pair, Setup, certify, choose, observed, observer
 from gan_bench.parity.child import Observation
 from gan_bench.parity.compare import (
     PairedRunComparison,
@@ -326,7 +326,7 @@ def test_parity_refuses(tmp_path, plugin, monkeypatch, arguments, said):
         "class Trainer(FakeTrainer):\n    recipe_class = Slow\n"
     )
     with pytest.raises(UsageError) as refusal:
-        pairs(arguments)
+        choose(arguments)
     assert said in str(refusal.value)
 
 
@@ -355,6 +355,43 @@ def register(folder, *names, recipe="fake"):
     return {"PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
 
 
+BARE = """
+from gan_bench.recipe import Recipe
+from gan_bench.testing import FakeRecipe, FakeTrainer
+class Unpaired(FakeRecipe):
+    initial_weights = Recipe.initial_weights
+class Bare:
+    framework = "numpy"
+    recipe_class = {recipe}
+    def __init__(self, recipe, images, labels, **options):
+        fake = FakeRecipe(**recipe.model_dump())
+        self.fake = FakeTrainer(fake, images, labels, **options)
+"""
+DELEGATED = "\n".join(
+    f"    def {name}(self, *given): return self.fake.{name}(*given)"
+    for name in ("set_weights", "weights", "train", "sample", "save", "load")
+)
+
+
+def test_a_bare_class_without_forward_is_found_and_parity_says_what_it_lacks(bench, plugin):
+    (bench.folder / "own.py").write_text(BARE.format(recipe="Unpaired") + DELEGATED)
+    assert bench("run", "./own.py", *SHORT).code == 0
+    done = bench("verify", "./own.py", "--json")
+    checks = {check["name"]: check for check in json.loads(done.out)}
+    assert checks["contract"]["status"] == "passed"
+    assert checks["forward modes"]["status"] == "skipped"
+    paired = BARE.format(recipe="FakeRecipe")
+    (bench.folder / "paired.py").write_text(paired + DELEGATED)
+    (bench.folder / "whole.py").write_text(
+        paired + DELEGATED + "\n    def forward(self, *given): return self.fake.forward(*given)\n"
+    )
+    done = bench("parity", "./whole.py", "./paired.py", *QUICK)
+    assert done.code == 1
+    certificate = Certificate.read(bench.folder / "results/local/parity/whole--paired.json")
+    assert certificate.verdict == "not checked"
+    assert certificate.problems == ("paired cannot be checked: it has no method forward.",)
+
+
 def test_a_registered_recipe_has_its_original_as_reference(bench):
     installed = register(bench.folder, "jax", "numpy")
     done = bench("parity", "fake", *QUICK, **installed)
@@ -380,6 +417,64 @@ def test_a_twin_that_cannot_be_imported_is_named_and_stops_no_other_pair(bench):
     assert "mlx-fake cannot be imported" in done.err
     names = {path.name for path in (bench.folder / "results/local/parity").iterdir()}
     assert names == {"numpy-fake--jax-fake.json"}
+
+
+def register_frameworks(folder, code, *names):
+    """Register frameworks of which no package is installed, or that this code breaks."""
+    points = folder / "site/twins-1.0.dist-info/entry_points.txt"
+    entries = "\n".join(f"{name} = absent_framework:FRAMEWORK" for name in names)
+    points.write_text(f"{points.read_text()}[gan_bench.frameworks]\n{entries}\n")
+    (folder / "site/absent_framework.py").write_text(
+        "from gan_bench.trainer import Framework\n"
+        f"FRAMEWORK = Framework(('no-such',), 'pip install no-such', 'absent_framework')\n{code}\n"
+    )
+
+
+ABSENT = "no-such not installed; get it with pip install no-such"
+
+
+def test_a_twin_whose_framework_is_not_installed_is_named_and_is_no_failure(bench):
+    installed = register(bench.folder, "jax", "mlx", "numpy", "odd")
+    register_frameworks(bench.folder, "", "mlx", "odd")
+    for arguments in (("fake",), ("fake", "--json")):
+        done = bench("parity", *arguments, *QUICK, **installed)
+        assert done.code == 0
+        assert f"Not compared: mlx-fake and odd-fake ({ABSENT}).\n" in done.err
+        names = {path.name for path in (bench.folder / "results/local/parity").iterdir()}
+        assert names == {"numpy-fake--jax-fake.json"}
+    assert [row["pair"] for row in json.loads(done.out)] == ["numpy-fake--jax-fake"]
+
+
+def test_a_failure_beside_a_framework_that_is_not_installed_is_a_failure(bench):
+    installed = register(bench.folder, "jax", "mlx", "numpy")
+    register_frameworks(bench.folder, "", "mlx")
+    twins = bench.folder / "site/twins.py"
+    code = twins.read_text().replace(
+        "'jax'", "'jax'\n    def save(self, path): pass\n    train = None"
+    )
+    twins.write_text(code)
+    done = bench("parity", "fake", *QUICK, **installed)
+    assert done.code == 1
+    assert f"Not compared: mlx-fake ({ABSENT})." in done.err
+
+
+def test_nothing_is_compared_where_one_framework_is_installed(bench):
+    installed = register(bench.folder, "mlx", "numpy", "odd")
+    register_frameworks(bench.folder, "", "mlx", "odd")
+    said = complaint(bench("parity", "fake", *QUICK, **installed))
+    assert said == f"Nothing can be compared: mlx-fake and odd-fake ({ABSENT})."
+    assert not (bench.folder / "results").exists()
+    said = complaint(bench("parity", "numpy-fake", "mlx-fake", *QUICK, **installed))
+    assert said == f"mlx-fake cannot be compared: {ABSENT}."
+
+
+def test_a_twin_whose_frameworks_entry_point_is_broken_is_a_failure(bench):
+    installed = register(bench.folder, "jax", "mlx", "numpy")
+    register_frameworks(bench.folder, "raise OSError('no libmlx')", "mlx")
+    done = bench("parity", "fake", *QUICK, **installed)
+    assert done.code == 1
+    assert "mlx-fake cannot be compared: the framework mlx, registered by twins, cannot" in done.err
+    assert "Not compared" not in done.err
 
 
 def test_a_recipe_with_one_implementation_cannot_be_compared(bench):

@@ -23,7 +23,8 @@ from report_folder import run_spec
 def test_every_point_but_the_end_lies_on_a_chunk_boundary(steps, evaluations):
     chunk = chunk_steps(steps, evaluations)
     points = evaluation_steps(steps, evaluations)
-    assert 1 <= chunk <= LONGEST_CHUNK_STEPS
+    assert 1 <= chunk <= LONGEST_CHUNK_STEPS["cpu"]
+    assert chunk <= chunk_steps(steps, evaluations, "cuda:1") <= LONGEST_CHUNK_STEPS["cuda"]
     assert points[0] == 0 and points[-1] == steps
     assert all(point % chunk == 0 for point in points[:-1])
     assert list(points) == sorted(set(points))

@@ -7,11 +7,14 @@ import sys
 
 import pytest
 
+from bench import complaint
 from gan_bench.errors import UsageError
 from gan_bench.plugins.describe import describe
 from gan_bench.plugins.loader import describe_here, load_module, load_trainer, plugin_in
+from gan_bench.version import __version__
 
 MNIST = (28, 28, 1)
+SHORT = ("--steps", "4", "--samples", "64", "--evaluations", "2", "--metrics", "fid")
 PLUGIN = """
 from gan_bench.testing import FakeTrainer
 {imports}
@@ -333,3 +336,97 @@ class Gan(FakeTrainer):
     path = str(write({"gan.py": text}) / "gan.py")
     first, second = (describe(path, {}, MNIST).recipe_values["rate"] for _ in range(2))
     assert first == second
+
+
+SINCE = (
+    "the file was written for another version of the trainer contract, which is 2 here: since 2, "
+)
+OF_ANOTHER_VERSION = {
+    "knob": (
+        "from gan_bench_recipes.base import LayeredRecipe, knob",
+        f"knob in gan_bench_recipes.base; {SINCE}",
+    ),
+    "losses": ("from gan_bench.trainer import Losses", f"Losses in gan_bench.trainer; {SINCE}"),
+    "attribute": (
+        "import gan_bench.trainer\ngan_bench.trainer.Losses",
+        f"Losses in gan_bench.trainer; {SINCE}",
+    ),
+    "package": ("from gan_bench_recipes import parts", "parts in gan_bench_recipes; "),
+    "module": ("import gan_bench_recipes.parts", "module gan_bench_recipes.parts; "),
+    "newer": ("from gan_bench.trainer import Reward", "Reward in gan_bench.trainer; "),
+    "typo": (
+        "from gan_bench.trainer import Trianer",
+        "Trianer in gan_bench.trainer; did you mean Trainer?",
+    ),
+}
+UPGRADE = "upgrade gan-bench: pip install --upgrade gan-bench"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", OF_ANOTHER_VERSION)
+def test_a_file_that_imports_what_is_not_there_is_of_another_version(bench, plugin, name):
+    imports, said = OF_ANOTHER_VERSION[name]
+    early, late = plugin("early"), plugin("late")
+    file = bench.folder / "early.py"
+    file.write_text(f"{imports}\n{file.read_text()}")
+    lazy = imports.replace("\n", "\n        ")
+    file = bench.folder / "late.py"
+    file.write_text(
+        f"{file.read_text()}\n    def train(self, batches, draws):\n        {lazy}\n"
+        "        return super().train(batches, draws)\n"
+    )
+    sentence = complaint(bench("run", early, *SHORT))
+    assert sentence.startswith(
+        f"./early.py cannot be imported: gan-bench {__version__} has no {said}"
+    )
+    assert complaint(bench("verify", early)) == sentence
+    if SINCE in said:
+        assert sentence.endswith('"generator": ..., "discriminator": ...}; see CHANGELOG.md.')
+    elif "did you mean" not in said:
+        assert "; the file was written for another version: CHANGELOG.md says what" in sentence
+        assert sentence.endswith(f"; if it is for a newer one, {UPGRADE}.")
+    assert bench("run", late, *SHORT).code == 1
+    assert bench.records()["late"]["reason"] in sentence
+
+
+@pytest.mark.torch
+@pytest.mark.keras
+@pytest.mark.jax
+@pytest.mark.parametrize("package", ["gan_bench_torch", "gan_bench_keras", "gan_bench_jax"])
+def test_a_loss_that_moved_is_said_to_have_moved(bench, plugin, package):
+    file = bench.folder / plugin("gan")
+    file.write_text(f"from {package}.base import cross_entropy\n{file.read_text()}")
+    said = complaint(bench("verify", "./gan.py"))
+    assert f"has no cross_entropy in {package}.base; {SINCE}" in said
+    assert "cross_entropy is in losses.py" in said
+
+
+def test_what_a_plugins_own_modules_lack_is_no_fault_of_the_version(bench, plugin):
+    (bench.folder / "beside.py").write_text("")
+    file = bench.folder / plugin("gan")
+    for imports in ("from beside import knob", "import beside\nbeside.Losses", "import no_such"):
+        file.write_text(f"{imports}\n{file.read_text()}")
+        said = complaint(bench("verify", "./gan.py"))
+        assert "gan-bench" not in said and "contract" not in said
+
+
+@pytest.mark.parametrize("version", [3, 10])
+def test_a_class_of_a_newer_contract_says_to_upgrade(bench, plugin, version):
+    newer = plugin("newer", f"contract_version = {version}")
+    for command in ("run", "verify"):
+        assert complaint(bench(command, newer)).endswith(
+            f"newer.py: Plugin has version {version} of the contract, this gan-bench uses version "
+            "2; upgrade gan-bench: pip install --upgrade gan-bench."
+        )
+
+
+@pytest.mark.parametrize("version", ["two", 2.0, 0, None, True])
+def test_a_contract_version_that_is_none_is_one_sentence(bench, plugin, version):
+    odd = plugin("odd", f"contract_version = {version!r}")
+    if version is None or version == 2:
+        assert bench("verify", odd).code == 0
+    else:
+        assert (
+            f"has version {version} of the contract, this gan-bench uses version 2: train("
+            in complaint(bench("verify", odd))
+        )

@@ -43,6 +43,28 @@ def test_a_change_in_a_sibling_that_it_does_not_import_does_not(package):
     assert sha256() == before
 
 
+@pytest.mark.parametrize("outer", ["deep/__init__.py", "deep/other.py"])
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from gan_bench_sourcetest.deep.inner import rates",
+        "from .deep.inner.rates import RATE",
+        "import gan_bench_sourcetest.deep.inner.rates",
+        "import importlib\nimportlib.import_module('.deep.inner.rates', __package__)",
+    ],
+)
+def test_a_folder_without_init_in_a_package_counts(package, imports, outer):
+    (package / "deep/inner").mkdir(parents=True)
+    (package / outer).touch()  # the folder above is a package, or has no __init__.py either
+    (package / "deep.py").unlink()
+    (package / "gan.py").write_text(imports)
+    (package / "deep/inner/rates.py").write_text("RATE = 1")
+    before = sha256()
+    (package / "deep/inner/rates.py").write_text("RATE = 2")
+    assert sha256() != before
+    assert not any(name.startswith("gan_bench_sourcetest") for name in sys.modules)
+
+
 @pytest.mark.parametrize(
     "imports",
     [

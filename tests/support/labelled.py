@@ -21,18 +21,28 @@ class LabelledRecipe(FakeRecipe):
         }
 
 
-def shifted(latents, labels):
-    """Return latents that say which class is asked for."""
-    return (latents + 0.25 * labels[..., None]).astype(latents.dtype)
-
-
 class LabelledTrainer(FakeTrainer):
-    """Adds labels and numbers to its latents."""
+    """Adds labels and numbers to its latents, and labels to its real images."""
 
     recipe_class: ClassVar[type[Recipe]] = LabelledRecipe
 
+    def __init__(self, recipe, images, labels, **options):
+        super().__init__(recipe, images, labels, **options)
+        self._labels = labels.copy()
+
+    def _pictures(self, batch):
+        pictures = super()._pictures(batch)
+        return (pictures + 0.1 * self.real_labels(batch)[:, None]).astype(pictures.dtype)
+
+    def shifted(self, latents, labels):
+        """Return latents that say which class is asked for."""
+        return (latents + 0.25 * labels[..., None]).astype(latents.dtype)
+
+    def real_labels(self, batch):
+        return self._labels[batch]
+
     def train(self, batches, draws):
-        latents = shifted(draws["latents"], draws["labels"]) + draws["mix"][..., None]
+        latents = self.shifted(draws["latents"], draws["labels"]) + draws["mix"][..., None]
         losses = super().train(batches, {"latents": latents})
         penalty = draws["mix"].mean(axis=(1, 2), dtype=self._dtype)
         return {
@@ -42,7 +52,7 @@ class LabelledTrainer(FakeTrainer):
         }
 
     def sample(self, latents, labels):
-        return super().sample(shifted(latents, labels))
+        return super().sample(self.shifted(latents, labels))
 
     def forward(self, latents, images, training, labels):
-        return super().forward(shifted(latents, labels), images, training)
+        return super().forward(self.shifted(latents, labels), images, training)

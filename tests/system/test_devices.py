@@ -26,7 +26,7 @@ def ask(device):
         found = check_device(device)
     except UsageError as error:
         return str(error)
-    seen = worker_environment(device=found, threads=1)["CUDA_VISIBLE_DEVICES"]
+    seen = worker_environment("numpy", device=found, threads=1)["CUDA_VISIBLE_DEVICES"]
     return [found, device_parts(found), seen]
 print(json.dumps({d: ask(d) for d in ("auto", "cpu", "cuda", "cuda:1")}))
 """
@@ -205,6 +205,24 @@ def test_a_run_and_its_plan_say_that_they_fall_back_to_the_cpu(bench, plugin, tm
     refused = bench(*command, "--device", "cuda", PATH=path)
     assert "The device cuda:0 cannot be used: nvidia-smi ended with exit code 18" in refused.err
     assert line not in bench(*command, "--device", "cpu", "--dry-run", PATH=path).err
+
+
+@pytest.mark.process
+@pytest.mark.torch
+@pytest.mark.keras
+@pytest.mark.jax
+@pytest.mark.slow
+def test_doctor_asks_each_framework_for_its_gpus(bench, tmp_path):
+    bench.environment.pop("CUDA_VISIBLE_DEVICES", None)
+    done = bench("doctor", "--json", PATH=stand_in(tmp_path, SMI))
+    assert done.code == 0
+    found = {finding["what"]: finding for finding in json.loads(done.out)}
+    assert found["device cuda:0"]["state"] == "ok"
+    remedies = {"torch": "", "keras": "tensorflow[and-cuda]", "jax": "jax[cuda13]"}
+    for name, remedy in remedies.items():
+        finding = found[f"framework {name}"]
+        assert finding["state"] == "missing"
+        assert "sees 0 GPUs" in finding["detail"] and remedy in finding["detail"]
 
 
 def test_two_runs_on_processors_of_their_own_are_no_conflict(monkeypatch, tmp_path):

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from broken_trainers import BROKEN, DropoutIsNotSeeded, RefusesDouble
+from broken_trainers import BROKEN, Averaging, DropoutIsNotSeeded, RefusesDouble
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
 from gan_bench.testing import CheckResult, FakeRecipe, FakeTrainer, check_trainer
@@ -54,18 +54,102 @@ def test_a_trainer_with_draws_losses_and_labels_of_its_own_passes_every_check():
     assert named(results, "passed") == {*CHECKS, *FIELDS}
 
 
+def test_an_average_that_moves_less_than_float32_shows_is_no_fault():
+    built = Averaging(
+        Averaging.recipe_class(), IMAGES, np.zeros(16, int), device="cpu", planned_steps=1, seed=0
+    )
+    before = built.weights()
+    built.train(np.zeros((4, 2, 16), int), {"latents": np.ones((4, 3, 16, 8), np.float32)})
+    assert np.array_equal(before["average.1.gamma"], built.weights()["average.1.gamma"])
+    assert named(check(Averaging, only={*CHECKS}), "failed") == set()
+
+
+class HasABiasBeforeItsNormalisation(FakeTrainer):
+    """Never trains a bias that the mean of a batch takes away."""
+
+    BIAS = "generator.3.bias"
+
+    class BiasedRecipe(FakeRecipe):
+        def shapes(self):
+            return super().shapes() | {HasABiasBeforeItsNormalisation.BIAS: (self.hidden,)}
+
+        def initial_weights(self, seed):
+            weights = super().initial_weights(seed)
+            weights[HasABiasBeforeItsNormalisation.BIAS] += np.float32(0.5)
+            return weights
+
+    recipe_class: ClassVar[type[Recipe]] = BiasedRecipe
+
+    def _pass(self, latents):
+        cache = super()._pass(latents)
+        share = self._dtype.type(1 - self.recipe.batch_norm_momentum)
+        mean = self._tensors["generator.1.moving_mean"]
+        self._tensors["generator.1.moving_mean"] = mean + share * self._tensors[self.BIAS]
+        return cache
+
+    def _generate(self, latents, training):
+        kept = self._tensors
+        mean = kept["generator.1.moving_mean"] - kept[self.BIAS]
+        self._tensors = kept | {"generator.1.moving_mean": mean}
+        try:
+            return super()._generate(latents, training)
+        finally:
+            self._tensors = kept
+
+
+class OnlyShiftsItsLosses(FakeTrainer):
+    """Has losses that a bias shifts, as a critic's last bias shifts the generator's loss."""
+
+    def train(self, batches, draws):
+        bias = self._tensors["discriminator.1.bias"].copy()
+        self._tensors["discriminator.1.bias"] = 0 * bias
+        losses = super().train(batches, draws)
+        self._tensors["discriminator.1.bias"] = bias
+        shifted = {name: (losses[name] + bias) for name in ("generator", "discriminator")}
+        return losses | shifted
+
+
+@pytest.mark.parametrize("sound", [HasABiasBeforeItsNormalisation, OnlyShiftsItsLosses])
+def test_a_tensor_without_an_effect_on_training_does_not_have_to_change(sound):
+    class InFloat32(sound, RefusesDouble):
+        pass
+
+    for trainer in (sound, InFloat32):
+        assert named(check(trainer, only={"everything learns"}), "failed") == set()
+
+
+@pytest.mark.parametrize("name", ["AGammaIsFrozen", "AnEmbeddingIsFrozen", "RealLabelsAreReversed"])
+def test_faults_are_found_in_float32_too(name):
+    trainer, expected = BROKEN[name]
+
+    class InFloat32(trainer, RefusesDouble):
+        pass
+
+    assert named(check(InFloat32, only=expected), "failed") == expected
+
+
 def test_what_a_recipe_declares_is_named_where_it_fails():
     said = {
         "ADeclaredDrawIsNeverUsed": (
             "every draw",
             "Other mix in the last row of batch 0 of step 3",
         ),
+        "LossesAreNaN": ("losses", "discriminator is not finite: [nan nan nan nan]."),
+        "LossesAreColumns": ("losses", "generator has shape (4, 1) after 4 steps, not (4,)."),
         "ADeclaredLossIsNeverReturned": ("losses", "did not return the loss penalty, which the "),
         "AnUndeclaredLossIsReturned": ("losses", "returned the loss penalty, which the recipe doe"),
         "TakesLatentsAsTheFirstVersionDid": ("contract", "has version 1 of the contract, this gan"),
         "SamplesFromNoNetwork": ("contract", "sampler is 'generator_ema', which is none of its n"),
         "ANetworkIsNotDeclared": ("weight names", "The weights have the network critic, which the"),
         "ADeclaredNetworkIsMissing": ("weight names", "The generator_ema has no tensors."),
+        "RealLabelsAreIgnored": (
+            "every real label",
+            "Another label of the last image in r",
+        ),
+        "AnEmbeddingIsFrozen": (
+            "everything learns",
+            "training do not change generator.3.em",
+        ),
         "SamplesIgnoreTheirLabels": ("labels matter", "Other labels give the same samples; a rec"),
     }
     for name, (failing, words) in said.items():
@@ -238,6 +322,51 @@ def test_a_trainer_that_initialises_itself_skips_checks_of_initial_weights():
         "weights of the recipe",
         "costs",
     }
+
+
+def test_labels_in_order_are_not_looked_for_where_order_has_another_effect():
+    class WithDropout(LabelledTrainer):
+        class Dropping(LabelledTrainer.recipe_class):
+            def without_dropout(self):
+                return self
+
+        recipe_class: ClassVar[type[Recipe]] = Dropping
+
+    (result,) = check(WithDropout, only={"real labels in order"})
+    assert result.status == "skipped"
+    assert "Training depends on the order of a batch, whatever the labels" in result.detail
+
+
+class WithoutForward(FakeTrainer):
+    """Initialises itself, and has all that a run needs."""
+
+    class FreeRecipe(FakeRecipe):
+        initial_weights = Recipe.initial_weights
+
+    recipe_class: ClassVar[type[Recipe]] = FreeRecipe
+    forward = None
+
+    def set_weights(self, weights):
+        own = FakeRecipe.initial_weights(self.recipe, 5)
+        super().set_weights(own if weights is None else weights)
+
+
+def test_a_trainer_that_initialises_itself_needs_no_forward():
+    results = check(WithoutForward, only={*CHECKS})
+    assert named(results, "failed") == set()
+    of_forward = {name for name in CHECKS if name.startswith("forward")}
+    assert len(of_forward) == 4
+    assert named(results, "skipped") == {
+        *("initial weights are pure", "weights of the recipe", *of_forward)
+    }
+    assert detail(results, "forward modes") == (
+        "The trainer has no `forward`, which only a recipe with initial weights needs."
+    )
+
+
+def test_a_trainer_with_initial_weights_of_its_recipe_needs_a_forward():
+    (failed,) = check(BROKEN["HasNoForward"][0], only={"contract"})
+    assert failed.detail == "The method `forward` is missing."
 
 
 def test_a_refused_dtype_is_skipped_not_failed():

@@ -125,6 +125,13 @@ class Averaged(FakeTrainer.recipe_class):
         return {"mix": Draw((0,))}
 recipe_class = Averaged
 """
+DRAWS = """
+class Drawing(FakeTrainer.recipe_class):
+    def draws(self):
+        from gan_bench.recipe import Draw
+        return {}
+recipe_class = Drawing
+"""
 NO_GENERATOR = NO_SAMPLER.replace('sampler = "average"', 'networks = ("discriminator",)')
 TAKEN = NO_SHAPE.replace('{"mix": Draw((0,))}', '{"real_labels": Draw()}')
 REFUSED = {
@@ -138,6 +145,48 @@ REFUSED = {
     ),
     "twice": (TWICE, "twice: Averaged.losses: it has a name twice: generator and generator."),
     "shape": (NO_SHAPE, "The draws of shape are not valid: count and shape have to be whole numb"),
+    "number": (
+        DRAWS.replace("{}", "{'latents': Draw(64)}"),
+        "The draws of number are not valid: the shape has to be a tuple, such as (64,): Draw(sh",
+    ),
+    "raises": (
+        DRAWS.replace("{}", "super().draws() | {'mix': self.no_such}"),
+        "The draws of raises are not valid: Drawing.draws raised AttributeError: 'Drawing' obje",
+    ),
+    "division": (
+        DRAWS.replace("{}", "1 / 0"),
+        "The draws of division are not valid: Drawing.draws raised ZeroDivisionError: division ",
+    ),
+    "listed": (
+        DRAWS.replace("{}", "[Draw()]"),
+        "The draws of listed are not valid: Drawing.draws returned list; return gan_bench.recipe"
+        '.Draw by name, such as {"latents": Draw((self.latent_size,))}.',
+    ),
+    "nothing": (
+        DRAWS.replace("{}", "None"),
+        "The draws of nothing are not valid: Drawing.draws returned NoneType; return gan_bench.r",
+    ),
+    "no-latents": (
+        DRAWS.replace("{}", "{'mix': Draw()}"),
+        "The draws of no-latents are not valid: Drawing.draws has no latents; add them: super()."
+        "draws() | {...}.",
+    ),
+    "no-draw": (
+        DRAWS.replace("{}", "super().draws() | {'mix': 3}"),
+        "The draws of no-draw have 'mix': 3; ",
+    ),
+    "names": (
+        DRAWS.replace("{}", "super().draws() | {'a-b': Draw()}"),
+        "The draws of names have 'a-b': Dr",
+    ),
+    "key": (
+        DRAWS.replace("{}", "super().draws() | {3: Draw()}"),
+        "The draws of key have 3: Draw(shape=(), ",
+    ),
+    "kind": (
+        DRAWS.replace("{}", "super().draws() | {'mix': Draw((), 1, 'gamma')}"),
+        "The draws of kind are not valid: the distribution has to be one of normal, uniform, ",
+    ),
 }
 
 
@@ -145,6 +194,23 @@ REFUSED = {
 def test_a_class_that_cannot_be_run_is_one_sentence(bench, plugin, name):
     body, said = REFUSED[name]
     assert said in complaint(bench("run", plugin(name, body), *SHORT, "--dry-run"))
+
+
+def test_draws_of_hyperparameters_are_refused_by_the_name_of_their_class(bench, plugin):
+    body = """
+    from dataclasses import dataclass
+    @dataclass
+    class Settings:
+        batch_size: int = 8
+        epochs: int = 1
+        draws = {"latents": 3}
+    hyperparameters = Settings
+    """
+    said = complaint(bench("verify", plugin("mine", body)))
+    assert said == (
+        "The draws of mine are not valid: Settings.draws raised TypeError: 'dict' object is not "
+        "callable."
+    )
 
 
 def test_two_parts_of_one_name_are_refused():

@@ -1,12 +1,15 @@
 """Training in a worker: the libraries' global generators, and what a trainer may return."""
 
+import builtins
 import json
+import os
 
 import numpy as np
 import pytest
 
 from bench import KILLS_ONCE, same_bits
 from gan_bench.results.layout import RunFolder
+from gan_bench.worker.training import failure_kind
 
 SHORT = ("--steps", "12", "--samples", "64", "--metrics", "fid", "--keep-samples")
 
@@ -223,8 +226,37 @@ def test_what_is_no_array_is_one_sentence_that_says_numpy(bench, plugin, method,
     assert bench("run", plugin("wraps", body), *SHORT).code == 1
     reason = bench.records()["wraps"]["reason"]
     assert reason.startswith(WHAT[method]), reason
-    assert f"{kind}, the contract says a NumPy array; convert it, from PyTorch with" in reason
+    assert f"{kind}, the contract says a NumPy array; convert it with numpy.asarray; " in reason
     assert reason.count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("OutOfMemoryError", "Tried to allocate 20.00 GiB"),
+        ("ResourceExhaustedError", "{{function_node}} tensor with shape[8]"),
+        ("XlaRuntimeError", "RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes."),
+        ("RuntimeError", "CUDA out of memory. Tried to allocate 20.00 GiB"),
+        ("RuntimeError", "CUDA error: out of memory"),
+        ("InternalError", "failed call to cuInit: CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+        ("RuntimeError", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+        ("RuntimeError", "MPS backend out of memory (MPS allocated: 1.00 GB)"),
+        ("RuntimeError", "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        ("RuntimeError", "[enforce fail] DefaultCPUAllocator: not enough memory: you tried to"),
+        ("RuntimeError", "std::bad_alloc"),
+        ("Error", "HIP out of memory. Tried to allocate"),
+        ("MemoryError", ""),
+        ("OSError", "[Errno 12] Cannot allocate memory"),
+    ],
+)
+def test_a_lack_of_memory_is_known_in_any_framework(kind, text):
+    known = vars(builtins).get(kind) or type(kind, (Exception,), {})
+    assert failure_kind(known(text)) == "oom"
+
+
+def test_other_errors_are_no_lack_of_memory():
+    for text in ("in memory of", "the resource is used", "allocated twice", "memory format", ""):
+        assert failure_kind(RuntimeError(text)) == "error"
 
 
 def test_a_trainer_may_report_two_losses(bench, plugin):
@@ -265,3 +297,49 @@ def test_what_is_no_losses_is_one_sentence(bench, plugin, returned):
     assert bench("run", plugin("none", f"def train(self, *_): return {returned}"), *SHORT).code == 1
     reason = bench.records()["none"]["reason"]
     assert reason == NO_LOSSES[returned]
+
+
+ON_A_GPU = """
+def __init__(self, recipe, images, labels, **options):
+    assert options.pop("device") == "cuda:0"
+    super().__init__(recipe, images, labels, device="cpu", **options)
+
+def train(self, batches, draws):
+    # All chunks but the last are trained while the batches of the next are drawn.
+    self.steps = getattr(self, "steps", 0) + len(batches)
+    if self.steps < 40:
+        assert Plugin.drawn.wait(30), "nothing was drawn during training"
+        Plugin.drawn.clear()
+    return super().train(batches, draws)
+"""
+COUNTING = """
+import threading
+from gan_bench.data.draws import Inputs
+Plugin.drawn, batches = threading.Event(), Inputs.batches
+
+def counted(self, first_step, steps):
+    if threading.current_thread() is not threading.main_thread():
+        Plugin.drawn.set()
+    return batches(self, first_step, steps)
+
+Inputs.batches = counted
+"""
+
+
+def test_on_a_gpu_the_next_chunk_is_drawn_during_training_and_nothing_else_changes(bench, plugin):
+    smi = bench.folder / "bin" / "nvidia-smi"
+    smi.parent.mkdir()
+    smi.write_text("#!/bin/sh\necho 'GPU-aaa1, Fast'\n")
+    smi.chmod(0o755)
+    target = plugin("gan", ON_A_GPU)
+    with (bench.folder / target).open("a") as file:
+        file.write(COUNTING)
+    budget = ("--steps", "40", "--evaluations", "3", "--seeds", "1")
+    options = (*SHORT, *budget, "--dataset", "mnist-5k")
+    where = {"PATH": f"{smi.parent}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": "0"}
+    done = bench("run", target, *options, "--device", "cuda", "--results", "there", **where)
+    assert done.code == 0, done.err
+    assert bench("run", plugin("sound"), *options, "--results", "here").code == 0
+    assert weights_sha256(bench, "there") == weights_sha256(bench, "here")
+    (there,), (here,) = bench.run_folders("there"), bench.run_folders("here")
+    assert (there / "losses.npy").read_bytes() == (here / "losses.npy").read_bytes()

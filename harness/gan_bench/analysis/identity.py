@@ -14,7 +14,7 @@ from gan_bench.analysis.runs import Run
 from gan_bench.plan import IDENTITY, RunSpec
 from gan_bench.text import against, many
 
-SAME_FOR_QUALITY = ("data_sha256", "train_splits", "budget_images")
+SAME_FOR_QUALITY = ("data_sha256", "train_splits", "budget_images", "precision")
 """Parts of a `Setting` that must be equal for the scores of two sides to compare."""
 MACHINE = ("device", "threads", "hardware")
 SAME_FOR_SPEED = (*SAME_FOR_QUALITY, *MACHINE)
@@ -38,13 +38,17 @@ class Setting:
     protocol: str | None = None
     """Fingerprint of the scoring protocol; None if nothing was scored."""
     train_splits: tuple[str, ...] = ()
+    precision: str = "ieee"
 
     def describe(self, names: Sequence[str] | None = None) -> str:
         """Return all parts in words, or those with these names."""
-        shown = [name for name in WORDS if name in (names or WORDS) and self._shown(name)]
+        asked = WORDS if names is None else names
+        shown = [name for name in WORDS if name in asked and self._shown(name, names is not None)]
         return ", ".join(self._in_words(name) for name in shown)
 
-    def _shown(self, name: str) -> bool:
+    def _shown(self, name: str, asked: bool) -> bool:
+        if name == "precision":
+            return asked or self.precision != "ieee"
         return name != "train_splits" or bool(self.train_splits)
 
     def _in_words(self, name: str) -> str:
@@ -57,6 +61,7 @@ class Setting:
             "threads": many(self.threads, "thread"),
             "protocol": f"protocol {self.protocol}" if self.protocol else "not scored",
             "train_splits": " and ".join(self.train_splits),
+            "precision": f"precision {self.precision}",
         }[name]
 
     def differences(self, other: "Setting", names: Sequence[str]) -> list[str]:
@@ -89,6 +94,7 @@ WORDS = {
     "device": "device",
     "hardware": "machine",
     "threads": "threads",
+    "precision": "precision",
     "protocol": "protocol",
 }
 """Parts of a `Setting` in words, in the order in which they are shown."""
@@ -108,6 +114,7 @@ def setting_of(runs: Sequence[Run]) -> Setting:
         threads=spec.threads,
         hardware=" and ".join(sorted({r.hardware for r in runs if r.hardware})) or None,
         train_splits=spec.train_splits,
+        precision=spec.precision,
     )
 
 
@@ -131,7 +138,10 @@ def identity(spec: RunSpec) -> dict[str, Any]:
 def same_run(run: Run) -> str:
     """Return a key that runs of equal identity and setting have in common, whatever their seed."""
     spec = run.spec
-    setting = [spec.data_sha256, spec.train_splits, run.budget_images, run.device, spec.threads]
+    setting = [
+        *(spec.data_sha256, spec.train_splits, run.budget_images),
+        *(run.device, spec.threads, spec.precision),
+    ]
     return json.dumps([identity(spec), setting], sort_keys=True)
 
 

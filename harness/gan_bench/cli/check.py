@@ -108,7 +108,7 @@ def parity(
     With A B, compare any two implementations, given as names or paths to .py files.
     """
     from gan_bench.cli.views.tables import print_certificates
-    from gan_bench.parity.certify import Setup, certify_all, pairs
+    from gan_bench.parity.certify import Setup, certify_all, choose
     from gan_bench.system.devices import check_device
 
     setup = Setup(device=check_device(device), **values)
@@ -116,13 +116,16 @@ def parity(
     if dataset is not None:
         setup = setup.on(dataset)
     command = typed()
-    pairs_to_certify, left_out = pairs(what, setup.image_shape)
-    for sentence in left_out:
+    chosen = choose(what, setup.image_shape)
+    for sentence in chosen.left_out:
         click.echo(sentence, err=True)
+    if chosen.not_installed:
+        click.echo(f"Not compared: {chosen.not_installed}.", err=True)
     certificates = []
-    for certificate in certify_all(pairs_to_certify, setup, results, command=command, wait=wait):
+    for certificate in certify_all(chosen.pairs, setup, results, command=command, wait=wait):
         certificates.append(certificate)
         if not as_json:
             click.echo(f"{certificate.pair}: {certificate.verdict}", err=True)
     print_either(certificates, print_certificates, as_json)
-    sys.exit(0 if all(certificate.passed for certificate in certificates) and not left_out else 1)
+    passed = all(certificate.passed for certificate in certificates)
+    sys.exit(0 if passed and not chosen.left_out else 1)

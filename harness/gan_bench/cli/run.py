@@ -3,7 +3,7 @@
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -37,8 +37,8 @@ _FEWEST_HEARTBEATS = 2.5
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Data set, budget and seeds: quick (default without a GPU), standard (default with one), "
-    "paper or ci; see docs/measuring.md.",
+    help="Data set, budget and seeds: quick (default without a GPU), standard, gpu (default with "
+    "one), paper or ci; see docs/measuring.md.",
 )
 @path_option("--plan", "plan_file", help="Plan file (TOML); options override it.")
 @click.option(
@@ -82,6 +82,11 @@ _FEWEST_HEARTBEATS = 2.5
 @click.option("--force", is_flag=True, help="Start all runs over, including those that succeeded.")
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
 @click.option(
+    "--precision",
+    type=click.Choice(["ieee", "tf32", "bf16"]),
+    help="Arithmetic of float32 products: ieee (default), or faster ones of GPUs.",
+)
+@click.option(
     "--on-divergence",
     type=click.Choice(["stop", "continue"]),
     help="What to do when a loss is not finite (default: stop).",
@@ -95,6 +100,12 @@ _FEWEST_HEARTBEATS = 2.5
     "The first computes the FID of all evaluation points and all --metrics of the final samples; "
     "the others compute all --metrics (except modes) of the final samples and the FID of the "
     "untrained generator."
+)
+@click.option(
+    "--score",
+    type=click.Choice(["now", "later"]),
+    default="now",
+    help="Score each run after its training, or all after the last one's: a GPU is free then.",
 )
 @click.option(
     "--executor",
@@ -130,6 +141,7 @@ def run(
     metrics: str,
     weights: Path | None,
     no_cache: bool,
+    score: Literal["now", "later"],
     executor: str,
     slurm: str | None,
     max_parallel: int | None,
@@ -163,7 +175,10 @@ def run(
     request = _request(plan_file, plan_options)
     engine = engine_for(executor, request, slurm)
     _check_executor_options(
-        local={"--wait": wait},
+        local={
+            "--wait": "a job always waits for its device" if wait else None,
+            "--score later": "each job scores its run" if score == "later" else None,
+        },
         jobs={
             "--max-parallel": max_parallel is not None,
             "--retries": retries is not None,
@@ -179,6 +194,7 @@ def run(
         force=force,
         keep_samples=keep_samples,
         scoring=scoring,
+        score=score,
     )
     place = engine.place() if engine else None
     plan = expand(request, how.command, place, fetch=not dry_run)
@@ -221,13 +237,11 @@ def _request(plan_file: Path | None, plan_options: dict[str, Any]) -> "Request":
 
 
 def _check_executor_options(
-    local: dict[str, bool], jobs: dict[str, bool], engine: "Scheduler | None"
+    local: dict[str, str | None], jobs: dict[str, bool], engine: "Scheduler | None"
 ) -> None:
-    for option, given in local.items():
-        if given and engine is not None:
-            raise UsageError(
-                f"{option} is only for runs on this machine: a job always waits for its device."
-            )
+    for option, reason in local.items():
+        if reason is not None and engine is not None:
+            raise UsageError(f"{option} is only for runs on this machine: {reason}.")
     for option, given in jobs.items():
         if given and engine is None:
             raise UsageError(f"{option} is only for jobs of a scheduler: add --executor.")

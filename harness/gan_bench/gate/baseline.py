@@ -14,6 +14,7 @@ from gan_bench.results.scores import Protocol
 from gan_bench.results.status import NOT_SCORED, Status
 from gan_bench.system.files import json_content
 from gan_bench.system.models import Frozen, Stored
+from gan_bench.trainer import Precision
 
 BASELINE_SCHEMA_VERSION: Final = 1
 FEWEST_BASELINE: Final = 10
@@ -99,6 +100,7 @@ class Entry(Frozen):
     device: str
     threads: int = Field(ge=1)
     deterministic: bool = False
+    precision: Precision = "ieee"
     on_divergence: Literal["stop", "continue"] = "stop"
     protocols: dict[str, Protocol] = Field(default_factory=dict)
     """Scoring protocols by fingerprint."""
@@ -163,6 +165,7 @@ class Entry(Frozen):
             device="CPU" if self.device == "cpu" else "GPU",
             threads=self.threads,
             hardware=" and ".join(sorted({r.machine for r in self.seeds if r.machine})) or None,
+            precision=self.precision,
         )
 
     def having(self, metric: str) -> int:

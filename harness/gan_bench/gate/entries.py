@@ -185,7 +185,7 @@ def _entry(runs: list[Run], results: Results, prefer: Mapping[str, Collection[st
     same = (
         *("data_sha256", "train_splits", "steps", "evaluation_steps", "samples", "preset"),
         *("recipe_values", "conventions", "source_sha256", "versions", "device", "threads"),
-        *("deterministic", "on_divergence"),
+        *("deterministic", "precision", "on_divergence"),
     )
     return Entry(
         **{name: getattr(spec, name) for name in same},

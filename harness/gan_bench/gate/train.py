@@ -222,6 +222,7 @@ def _as_planned(entry: Entry) -> dict[str, Any]:
         "device": entry.device,
         "threads": entry.threads,
         "deterministic": entry.deterministic,
+        "precision": entry.precision,
         "on_divergence": entry.on_divergence,
     }
 

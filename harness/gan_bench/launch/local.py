@@ -8,12 +8,13 @@ from functools import partial
 from types import FrameType
 from typing import Protocol
 
-from gan_bench.launch.run_one import Options, RunResult, action, run_one
+from gan_bench.launch.run_one import Options, RunResult, action, run_one, score_one
 from gan_bench.launch.supervisor import ENDING_SIGNALS
-from gan_bench.plan import Plan, RunSpec
+from gan_bench.plan import Plan, RunSpec, device_kind
 from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder
+from gan_bench.results.record import Record
 from gan_bench.system.files import writing
 from gan_bench.system.locks import device_lock
 from gan_bench.text import duration, figure
@@ -97,6 +98,9 @@ class Observer(Protocol):
     def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
         """Show that run ``index`` has its record and its scores."""
 
+    def gpu_released(self, sentence: str) -> None:
+        """Show for how long the GPU was held, and for what."""
+
 
 class Interrupted(Exception):
     """A signal ended the plan; finished runs are kept."""
@@ -126,6 +130,28 @@ def write_plan(results: ResultsFolder, plan: Plan) -> None:
     plan.write(results.plans / f"{plan.plan_id}.json")
 
 
+def _tell_held(
+    device: str, since: float, done: list[RunResult], reuses: list[bool], observer: Observer
+) -> None:
+    """Say for how long a GPU was held, and for what, by the runs that were not reused."""
+    held_s = time.monotonic() - since
+    ran = [result for result, reused in zip(done, reuses, strict=True) if not reused]
+    records = [result.record for result in ran]
+    spent = {
+        "training": _seconds(records, "warmup_s", "resume_s", "train_s"),
+        "imports and set-up": _seconds(records, "import_s", "data_s", "setup_s"),
+        "sampling": _seconds(records, "sample_s"),
+        "scoring": sum(result.score_s for result in ran),
+    }
+    spent["other"] = max(0.0, held_s - sum(spent.values()))
+    parts = [f"{what} {duration(seconds)}" for what, seconds in spent.items()]
+    observer.gpu_released(f"{device} was held for {duration(held_s)}: {', '.join(parts)}.")
+
+
+def _seconds(records: Sequence[Record], *names: str) -> float:
+    return sum(getattr(record, name) or 0.0 for record in records for name in names)
+
+
 def execute(
     results: ResultsFolder,
     plan: Plan,
@@ -136,6 +162,8 @@ def execute(
 ) -> Sequence[RunResult]:
     """Run all unfinished runs; return the result of every run in the plan's order.
 
+    With ``options.score`` as "later", a GPU is free for others while the runs are scored.
+
     Raises
     ------
     UsageError
@@ -145,12 +173,13 @@ def execute(
     Interrupted
         SIGINT, SIGTERM or SIGHUP arrived; the same plan continues the unfinished runs.
     """
-    done = []
-    with (
-        interruptible(),
-        writing(results.path),
-        device_lock(plan.runs[0].device, options.command, wait=wait),
-    ):
+    done: list[RunResult] = []
+    reuses: list[bool] = []
+    device = plan.runs[0].device
+    with interruptible(), writing(results.path), contextlib.ExitStack() as held:
+        held.enter_context(device_lock(device, options.command, wait=wait))
+        if device_kind(device) != "cpu":
+            held.callback(_tell_held, device, time.monotonic(), done, reuses, observer)
         # Fails for an unreadable record before anything has changed.
         for spec in plan.runs:
             action(results.run(spec.run_id), options)
@@ -161,6 +190,14 @@ def execute(
             result = run_one(results, spec, options, partial(observer.event, index, spec))
             observer.run_finished(index, spec, result, reused)
             done.append(result)
+            reuses.append(reused)
             if result.interrupt is not None:
                 raise Interrupted(result.interrupt)
+        if options.score == "later":
+            if device_kind(device) != "cpu":  # which scoring uses, too
+                held.close()
+            for index, spec in enumerate(plan.runs):
+                if done[index].scoring_problem is not None:
+                    done[index] = score_one(results, spec, options)
+                    observer.run_finished(index, spec, done[index], reuses[index])
     return done

@@ -3,15 +3,17 @@
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Literal
 
+from gan_bench.errors import UsageError
 from gan_bench.launch.outcome import Outcome, make_record, provenance
-from gan_bench.launch.score import score_missing
+from gan_bench.launch.score import is_scored, score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
 from gan_bench.plan import RunSpec
-from gan_bench.plugins.frameworks import framework_problem
+from gan_bench.plugins.frameworks import framework_problem, worker_environment
 from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
@@ -37,6 +39,8 @@ class Options:
     force: bool = False
     keep_samples: bool = False
     scoring: Scoring = field(default_factory=Scoring)
+    score: Literal["now", "later"] = "now"
+    """When runs are scored: each after its training, or all when the last one has trained."""
     job: Job | None = None
     """The scheduler's job that executes the run; None without a scheduler."""
 
@@ -50,6 +54,8 @@ class RunResult:
     """Why a score is missing; None if every evaluation point has its scores."""
     interrupt: int | None = None
     """The signal that ended the run and should end the plan."""
+    score_s: float = 0.0
+    """How long it was scored now."""
 
     @property
     def ok(self) -> bool:
@@ -82,6 +88,17 @@ def obstacle_of(spec: RunSpec) -> tuple[Status, str] | None:
     absent = framework_problem(spec.implementation, spec.python)
     if absent is not None:
         return "missing", absent
+    try:
+        worker_environment(
+            spec.implementation.framework,
+            python=spec.python,
+            device=spec.device,
+            threads=spec.threads,
+            deterministic=spec.deterministic,
+            precision=spec.precision,
+        )
+    except UsageError as conflict:
+        return "missing", str(conflict).rstrip(".")
     return None if spec.cannot_make is None else ("unsupported", spec.cannot_make)
 
 
@@ -180,9 +197,28 @@ def run_one(
                 start_over(results, folder)
             spec.write(folder.spec)
             record, interrupt = _train(results, spec, options, on_event)
-        problem = None
+        problem, began = None, monotonic()
         if interrupt is None:
-            problem = score_missing(
-                folder, spec, options.scoring, keep_samples=options.keep_samples
-            )
-    return RunResult(record=record, scoring_problem=problem, interrupt=interrupt)
+            problem = _score(folder, spec, options)
+        score_s = monotonic() - began
+    return RunResult(record, scoring_problem=problem, interrupt=interrupt, score_s=score_s)
+
+
+def _score(folder: RunFolder, spec: RunSpec, options: Options) -> str | None:
+    if options.score == "now":
+        return score_missing(folder, spec, options.scoring, keep_samples=options.keep_samples)
+    return None if is_scored(folder, spec, options.scoring) else "scored when all runs have trained"
+
+
+def score_one(results: ResultsFolder, spec: RunSpec, options: Options) -> RunResult:
+    """Score a run that has its record.
+
+    Raises
+    ------
+    UsageError
+        Another process is using this run, or its record cannot be read.
+    """
+    folder = results.run(spec.run_id)
+    with run_lock(results.locks, spec.run_id, options.command, wait_s=RUN_LOCK_S):
+        problem = _score(folder, spec, replace(options, score="now"))
+        return RunResult(record=Record.read(folder.record), scoring_problem=problem)

@@ -167,9 +167,12 @@ def launch(
             stdout=log,
             stderr=subprocess.STDOUT,
             env=worker_environment(
+                spec.implementation.framework,
+                python=spec.python,
                 device=spec.device,
                 threads=spec.threads,
                 deterministic=spec.deterministic,
+                precision=spec.precision,
                 run=folder.path,
                 silence_s=silence_s,
             ),

@@ -22,7 +22,7 @@ from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
 from gan_bench.scoring.features.model_cache import cache_sizes
-from gan_bench.system.child import ChildDied
+from gan_bench.system.child import ChildDied, ChildError
 from gan_bench.system.devices import gpu_problem, gpus, machine, usable_processors
 from gan_bench.system.files import cache_problem, writing
 from gan_bench.system.models import Stored
@@ -64,7 +64,10 @@ class NodeCheck(Stored):
 
 
 def check_machine() -> list[Finding]:
-    """Check frameworks, devices, data sets and implementations; import and download nothing."""
+    """Check frameworks, devices, data sets and implementations; download nothing.
+
+    Frameworks are imported only on a machine with GPUs, to ask whether they can use them.
+    """
     this_machine = machine()
     memory = f"{this_machine.memory_gb:g} GB"
     findings = [
@@ -78,7 +81,11 @@ def check_machine() -> list[Finding]:
             findings.append(Finding(f"framework {name}", "missing", problem))
         else:
             detail = ", ".join(f"{package} {versions[package]}" for package in framework.packages)
-            findings.append(Finding(f"framework {name}", "ok", detail))
+            state: Literal["ok", "missing", "info"] = "ok"
+            if gpus():
+                imported = _framework(name, sys.executable, gpu=True)
+                state, detail = imported.state, f"{detail}; {imported.detail}"
+            findings.append(Finding(f"framework {name}", state, detail))
     findings.append(Finding("device cpu", "ok", f"{this_machine.cores} cores"))
     findings += _gpus()
     for name in data.names():
@@ -211,12 +218,16 @@ def _framework(name: str, python: str, gpu: bool) -> Finding:
         return Finding(f"framework {name}", "missing", f"{python} cannot be run: {error}")
     except ChildDied as death:
         return Finding(f"framework {name}", "missing", f"its import by {python} {death}")
+    except ChildError as error:
+        return Finding(f"framework {name}", "missing", f"{error} ({python})")
     import_s = time.monotonic() - started
+    blind, remedy = gpu and framework.gpus == 0, frameworks()[name].gpu_install
     return Finding(
         f"framework {name}",
-        "missing" if gpu and framework.gpus == 0 else "ok",
+        "missing" if blind else "ok",
         f"{framework.module} {framework.version} imports in {import_s:.0f} s, "
-        f"sees {framework.gpus} GPUs ({python})",
+        f"sees {framework.gpus} GPUs ({python})"
+        + (f"; what it needs for them: {remedy}" if blind and remedy else ""),
     )
 
 

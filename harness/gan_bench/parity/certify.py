@@ -13,6 +13,7 @@ from gan_bench.plan import device_kind
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.frameworks import (
     framework_problem,
+    frameworks,
     identifying_versions,
     versions_of,
     worker_environment,
@@ -42,8 +43,19 @@ class Pair:
         return self.reference.implementation.recipe
 
 
-def pairs(targets: Sequence[str], shape: ImageShape | None = None) -> tuple[list[Pair], list[str]]:
-    """Return the pairs to compare, and a sentence for each implementation that cannot be compared.
+@dataclass(frozen=True)
+class Choice:
+    """What is to be compared, and what is not."""
+
+    pairs: list[Pair]
+    left_out: list[str]
+    """A sentence for each implementation that cannot be compared, which is a failure."""
+    not_installed: str
+    """Those whose framework is not installed, with the command that installs it, or nothing."""
+
+
+def choose(targets: Sequence[str], shape: ImageShape | None = None) -> Choice:
+    """Return the pairs to compare, and what cannot be compared.
 
     The targets are one recipe, or two implementations (names or paths). Without targets, all
     recipes with several registered implementations are compared. ``shape`` is (height, width,
@@ -58,12 +70,18 @@ def pairs(targets: Sequence[str], shape: ImageShape | None = None) -> tuple[list
     if len(targets) > 2:
         raise UsageError("Name one recipe, or two implementations to compare, or nothing for all.")
     if len(targets) == 2:
-        return [_chosen(targets[0], targets[1], shape)], []
+        return Choice([_chosen(targets[0], targets[1], shape)], [], "")
     comparable: list[Pair] = []
     left_out: list[str] = []
+    absent: dict[str, list[str]] = {}
     for name, implementations in _with_twins(*targets).items():
         descriptions = []
         for implementation in implementations:
+            known = frameworks().get(implementation.framework)
+            problem = framework_problem(implementation)
+            if known and problem and not known.problem:
+                absent.setdefault(problem, []).append(implementation.name)
+                continue
             try:
                 descriptions.append(_described(implementation.name, shape))
             except UsageError as error:
@@ -79,9 +97,11 @@ def pairs(targets: Sequence[str], shape: ImageShape | None = None) -> tuple[list
                 )
             except UsageError as error:
                 left_out.append(str(error))
+    not_installed = "; ".join(f"{listed(names)} ({problem})" for problem, names in absent.items())
     if not comparable:
-        raise UsageError(" ".join(left_out))
-    return comparable, left_out
+        nothing = [f"Nothing can be compared: {not_installed}."] if not_installed else []
+        raise UsageError(" ".join([*left_out, *nothing]))
+    return Choice(comparable, left_out, not_installed)
 
 
 def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
@@ -241,7 +261,10 @@ def observer(description: Description, setup: Setup) -> Child:
         "gan_bench.parity.child",
         request,
         environment=worker_environment(
-            device=setup.device, threads=setup.threads, deterministic=True
+            description.implementation.framework,
+            device=setup.device,
+            threads=setup.threads,
+            deterministic=True,
         ),
         limit_s=setup.limit_s,
     )

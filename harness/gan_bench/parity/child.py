@@ -60,6 +60,8 @@ class Observation:
         """Yield the weights that it holds, its forward passes and its steps of the paired run."""
         inputs = self._inputs(recipe)
         trainer = self._build(recipe, self.request.paired_steps)
+        if getattr(trainer, "forward", None) is None:
+            raise Unsupported("it has no method forward")
         trainer.set_weights(self._initial(recipe))
         held, initial = _copied(trainer.weights()), self._initial(recipe)
         facts = {

@@ -9,10 +9,12 @@ from pydantic import Field, model_validator
 from gan_bench import data
 from gan_bench.plugins.registry import RecipeFacts
 from gan_bench.system.models import Frozen, Stored
+from gan_bench.trainer import Precision
 
 SPEC_SCHEMA_VERSION: Final = 1
-LONGEST_CHUNK_STEPS = 50
-"""Limits the memory for a chunk's latents and the time between two progress lines."""
+LONGEST_CHUNK_STEPS: Final = {"cpu": 50, "cuda": 250}
+"""Limits the memory for a chunk's latents and the time between two progress lines. On a GPU a chunk
+takes about half a second, so that the device is seldom idle between two."""
 FEWEST_CHUNKS = 4
 """The first chunk is warm-up, so measuring throughput takes more than one."""
 
@@ -54,17 +56,22 @@ class Budget(Frozen):
         return f"{self.amount:,} {self.unit}"
 
 
-def chunk_steps(steps: int, evaluations: int) -> int:
-    """Return the number of steps that are trained and timed as one chunk."""
-    return max(1, min(LONGEST_CHUNK_STEPS, steps // max(FEWEST_CHUNKS, evaluations - 1)))
+def chunk_steps(steps: int, evaluations: int, device: str = "cpu") -> int:
+    """Return the number of steps that are trained and timed as one chunk.
+
+    A chunk also ends at each evaluation point.
+    """
+    longest = LONGEST_CHUNK_STEPS[device_kind(device)]
+    return max(1, min(longest, steps // max(FEWEST_CHUNKS, evaluations - 1)))
 
 
 def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:
     """Return the steps after which a snapshot is taken.
 
-    They are spread evenly over the budget, rounded to chunk boundaries, and include the untrained
-    generator (0) and the end (``steps``). There are fewer than ``evaluations`` only if the run has
-    too few steps. Calling this with the number of returned steps returns the same steps.
+    They are spread evenly over the budget, rounded to a CPU's chunks and so the same on any device,
+    and include the untrained generator (0) and the end (``steps``). There are fewer than
+    ``evaluations`` only if the run has too few steps. Calling this with the number of returned
+    steps returns the same steps.
     """
     chunk = chunk_steps(steps, evaluations)
     points = {0, steps}
@@ -109,6 +116,7 @@ class RunSpec(RecipeFacts, Stored):
     device: str
     threads: int = Field(ge=1)
     deterministic: bool = False
+    precision: Precision = "ieee"
     on_divergence: Literal["stop", "continue"] = "stop"
     python: str | None = None
     """The framework's own interpreter, if the plan names one."""
@@ -137,6 +145,8 @@ class RunSpec(RecipeFacts, Stored):
         """Everything that determines a run's results as JSON values, without paths."""
         identity = self.model_dump(mode="json", exclude=set(self.NOT_IN_RUN_ID))
         identity["dataset"] = self.dataset_label
+        if self.precision == "ieee":  # as of all runs before there was a choice
+            identity.pop("precision")
         identity["implementation"].pop("path")
         identity["implementation"].pop("distribution")
         return identity
@@ -201,19 +211,20 @@ class Place(Frozen):
 
 IDENTITY: Final = (
     *("implementation", "source_sha256", "steps", "images_per_step"),
-    *("deterministic", "on_divergence", "chunk_steps", "evaluation_steps", "samples"),
+    *("deterministic", "on_divergence", "evaluation_steps", "samples"),
     *("versions", "recipe_values"),
 )
 """Fields of `RunSpec` that say what was trained and how: runs that differ in one of them are not
 seeds of one implementation. They are in this module because both `analysis.identity` and the parity
 certificates in `results` use them."""
-SETTING: Final = ("data_sha256", "train_splits", "budget", "device", "threads")
-"""Fields that say on which data, for how long and where a run trained. Only the kind of device
-counts: the number of a GPU is accidental, and its model is part of the machine."""
+SETTING: Final = ("data_sha256", "train_splits", "budget", "device", "threads", "precision")
+"""Fields that say on which data, for how long, where and in which arithmetic a run trained. Only
+the kind of device counts: the number of a GPU is accidental, and its model is part of the machine.
+"""
 NOTED: Final = (
     *("schema_version", "seed", "dataset", "preset", "python"),
     *("train_images", "image_shape", "conventions", "cannot_make"),
-    *("parameters", "multiply_adds_per_step", "losses"),
+    *("parameters", "multiply_adds_per_step", "losses", "chunk_steps"),
 )
 """The other fields: seed, names, paths, and values that follow from the fields above."""
 TRAINING_STEP: Final = ("source_sha256", "versions", "recipe_values", "device", "image_shape")

@@ -31,7 +31,7 @@ def expand(
     place = place or Place(
         device=check_device(request.device), threads=request.threads or default_threads()
     )
-    preset_name = request.preset or ("quick" if place.device == "cpu" else "standard")
+    preset_name = request.preset or ("quick" if place.device == "cpu" else "gpu")
     preset = PRESETS[preset_name]
     targets = find([*(registered() if request.all else ()), *request.targets])
     if not targets:
@@ -81,8 +81,12 @@ def _run(
     evaluations = request.evaluations or preset.evaluations
     framework = description.implementation.framework
     python = request.python.get(framework)
+    facts = {name: getattr(description, name) for name in RecipeFacts.model_fields}
+    if request.precision != "ieee":
+        precision = frameworks.PRECISIONS[request.precision]
+        facts["conventions"] = {**description.conventions, "matmul precision": precision}
     return RunSpec(
-        **{name: getattr(description, name) for name in RecipeFacts.model_fields},
+        **facts,
         recipe_values=description.recipe_values,
         dataset=dataset.name,
         data_sha256=dataset.sha256,
@@ -92,12 +96,13 @@ def _run(
         budget=budget,
         steps=steps,
         seed=seed,
-        chunk_steps=chunk_steps(steps, evaluations),
+        chunk_steps=chunk_steps(steps, evaluations, place.device),
         evaluation_steps=evaluation_steps(steps, evaluations),
         samples=request.samples or preset.samples,
         device=place.device,
         threads=place.threads,
         deterministic=request.deterministic,
+        precision=request.precision,
         on_divergence=request.on_divergence,
         python=python,
         versions=frameworks.identifying_versions(framework, frameworks.versions_of(python)),

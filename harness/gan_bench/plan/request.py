@@ -12,6 +12,7 @@ from gan_bench.plan import Budget
 from gan_bench.system.files import read_limited
 from gan_bench.system.models import Frozen
 from gan_bench.text import did_you_mean
+from gan_bench.trainer import Precision
 
 
 class Preset(Frozen):
@@ -46,6 +47,8 @@ PRESETS: dict[str, Preset] = {
         ranks_quality=False,
     ),
     "standard": _STANDARD,
+    # As many images as a GPU of today trains on in ten seconds or more.
+    "gpu": _STANDARD.model_copy(update={"budget": Budget(unit="epochs", amount=20)}),
     "paper": _STANDARD.model_copy(update={"budget": Budget(unit="recipe")}),
     "ci": Preset(
         # Small batches make four times as many updates as dcgan's own 128, so that a run of half a
@@ -72,7 +75,7 @@ class Request(Frozen):
     targets: tuple[str, ...] = ()
     all: StrictBool = False
     preset: str | None = None
-    """None: quick on a CPU, standard on a GPU."""
+    """None: quick on a CPU, gpu on a GPU."""
     dataset: str | None = None
     images: Count | None = None
     epochs: Count | None = None
@@ -83,6 +86,7 @@ class Request(Frozen):
     evaluations: Several | None = None
     samples: Several | None = None
     deterministic: StrictBool = False
+    precision: Precision = "ieee"
     on_divergence: Literal["stop", "continue"] = "stop"
     set: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Recipe values by implementation: ``[set.torch-dcgan]`` in a plan file."""

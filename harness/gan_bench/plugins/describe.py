@@ -27,7 +27,7 @@ from gan_bench.recipe import Draw, ImageShape, Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
 from gan_bench.text import listed, many
-from gan_bench.trainer import declaration_problem
+from gan_bench.trainer import declaration_problem, initialises_itself, kind_of
 
 _OWN_RECIPES = "gan_bench_recipes"
 _IMPORT_LIMIT_S = 300.0
@@ -179,10 +179,19 @@ def _train_splits(name: str, recipe: Recipe) -> tuple[SplitName, ...]:
 
 
 def _draws_classes(name: str, recipe: Recipe) -> bool:
+    invalid, method = f"The draws of {name} are not valid", f"{type(recipe).__name__}.draws"
     try:
-        draws = recipe.draws()
+        draws: object = recipe.draws()
     except ValueError as error:
-        raise UsageError(f"The draws of {name} are not valid: {error}.") from error
+        raise UsageError(f"{invalid}: {error}.") from error
+    except Exception as error:
+        raised = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UsageError(f"{invalid}: {method} raised {raised.rstrip('.')}.") from error
+    if not isinstance(draws, Mapping):
+        raise UsageError(
+            f"{invalid}: {method} returned {kind_of(draws)}; return gan_bench.recipe.Draw by name, "
+            'such as {"latents": Draw((self.latent_size,))}.'
+        )
     for draw, what in draws.items():
         if not (isinstance(draw, str) and draw.isidentifier() and isinstance(what, Draw)):
             raise UsageError(
@@ -194,6 +203,10 @@ def _draws_classes(name: str, recipe: Recipe) -> bool:
                 f"The draws of {name} have real_labels, the name of the labels of the real images "
                 "that a conditional recipe gets; choose another name."
             )
+    if "latents" not in draws:
+        raise UsageError(
+            f"{invalid}: {method} has no latents; add them: super().draws() | {{...}}."
+        )
     return any(draw.distribution == "classes" for draw in draws.values())
 
 
@@ -247,7 +260,7 @@ def describe_recipe(
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         losses=recipe_class.losses,
-        paired=recipe_class.initial_weights is not Recipe.initial_weights,
+        paired=not initialises_itself(recipe_class),
         needs_labels=_draws_classes(implementation.name, recipe) or recipe_class.conditional,
         train_splits=_train_splits(implementation.name, recipe),
         parameters=recipe.parameter_counts(),

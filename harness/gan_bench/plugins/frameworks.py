@@ -15,7 +15,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from gan_bench.errors import UsageError
 from gan_bench.plugins.registry import Implementation
 from gan_bench.system.child import ChildDied, ask, reply
 from gan_bench.system.processes import process_environment
-from gan_bench.trainer import Framework, GlobalGenerators
+from gan_bench.trainer import Framework, GlobalGenerators, Precision
 from gan_bench.version import __version__
 
 _THIS_MODULE = "gan_bench.plugins.frameworks"
@@ -42,59 +42,128 @@ _NUMPY = Framework(("numpy",), "pip install numpy", "numpy")
 def frameworks() -> dict[str, Framework]:
     """Return the registered frameworks by name.
 
-    Raises
-    ------
-    UsageError
-        An entry point leads to no `Framework`, or two distributions claim one name.
+    One whose entry point cannot be used has a `problem`: only what needs it must fail.
     """
     found = {"numpy": _NUMPY}
+    origins = {"numpy": "gan-bench"}
     for point in sorted(metadata.entry_points(group=FRAMEWORKS_GROUP), key=lambda p: p.name):
         origin = point.dist.name if point.dist else "an unknown distribution"
         if point.name in found:
-            raise UsageError(
-                f"Two distributions register the framework {point.name!r}; uninstall one of them "
-                f"(one is {origin})."
+            both = " and ".join(sorted((origin, origins[point.name])))
+            found[point.name] = _unusable(
+                f"{both} both register the framework {point.name}; uninstall one of them"
             )
-        try:
-            framework = point.load()
-        except Exception as error:
-            raise UsageError(
-                f"The framework {point.name!r}, registered by {origin}, cannot be loaded "
-                f"({type(error).__name__}: {error}); update or uninstall {origin}."
-            ) from error
-        if not isinstance(framework, Framework):
-            raise UsageError(
-                f"The entry point {point.name!r} of {origin} in {FRAMEWORKS_GROUP} leads to "
-                f"{type(framework).__name__}, not to a gan_bench.trainer.Framework."
-            )
-        found[point.name] = framework
+        else:
+            found[point.name] = _loaded(point, origin)
+            origins[point.name] = origin
     return found
 
 
+def _loaded(point: metadata.EntryPoint, origin: str) -> Framework:
+    remedy = f"update or uninstall {origin}"
+    try:
+        framework = point.load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return _unusable(
+            f"the framework {point.name}, registered by {origin}, cannot be loaded ({reason}); "
+            f"{remedy}"
+        )
+    if isinstance(framework, Framework):
+        return framework
+    return _unusable(
+        f"the entry point {point.name!r} of {origin} in {FRAMEWORKS_GROUP} leads to "
+        f"{type(framework).__name__}, not to a gan_bench.trainer.Framework; {remedy}"
+    )
+
+
+def _unusable(problem: str) -> Framework:
+    return Framework((), "", "", problem=problem)
+
+
 def worker_environment(
+    framework: str,
     *,
+    python: str | None = None,
     device: str,
     threads: int,
     deterministic: bool = False,
+    precision: Precision = "ieee",
     run: Path | None = None,
     silence_s: float | None = None,
 ) -> dict[str, str]:
-    """Return a worker's environment: the same for all frameworks, as a plug-in may use several.
+    """Return the environment of a worker that trains an implementation.
 
-    For the parameters see `gan_bench.system.processes.process_environment`.
+    Parameters
+    ----------
+    framework
+        That of the implementation. The worker gets its variables. If it has no entry point, the
+        worker gets those of all frameworks that are installed: it may use any of them.
+    python
+        The worker's interpreter (None: this one).
+    device, threads, deterministic, precision, run, silence_s
+        See `gan_bench.system.processes.process_environment`.
+
+    Raises
+    ------
+    UsageError
+        Two frameworks whose variables it would get set one to different values, or a framework's
+        function of its variables is wrong.
     """
     environment = process_environment(
-        device=device, threads=threads, deterministic=deterministic, run=run, silence_s=silence_s
+        device=device,
+        threads=threads,
+        deterministic=deterministic,
+        precision=precision,
+        run=run,
+        silence_s=silence_s,
     )
-    for framework in frameworks().values():
-        environment |= framework.environment(
-            device=device, threads=threads, deterministic=deterministic
-        )
+    known = frameworks()
+    if framework in known:
+        names = [framework]
+    else:
+        versions = versions_of(python)
+        names = [name for name in known if missing(name, versions) is None]
+    setters: dict[str, str] = {}
+    for name in names:
+        variables = _variables(name, device=device, threads=threads, deterministic=deterministic)
+        for key, value in variables.items():
+            first = setters.setdefault(key, name)
+            if first != name and environment[key] != value:
+                raise UsageError(
+                    f"The frameworks {first} and {name} set {key} to different values "
+                    f"({environment[key]!r} and {value!r}), and a worker of the framework "
+                    f"{framework}, which has no entry point in {FRAMEWORKS_GROUP}, would get both; "
+                    f"register {framework}, or uninstall what registers one of them."
+                )
+            environment[key] = value
     return environment
 
 
+def _variables(name: str, **options: Any) -> dict[str, str]:
+    try:
+        variables: Any = frameworks()[name].environment(**options)
+    except Exception as error:  # noqa: BLE001 - it is another distribution's
+        problem = " ".join(f"raised {type(error).__name__}: {error}".split())
+    else:
+        if isinstance(variables, dict) and all(
+            isinstance(text, str) for item in variables.items() for text in item
+        ):
+            return variables
+        problem = f"returned {variables!r}, not texts by name"
+    raise UsageError(
+        f"The environment of the framework {name} {problem}; update what registers it."
+    )
+
+
+PRECISIONS: Final[Mapping[Precision, str]] = {
+    "ieee": "the dtype's own: TF32 is off in every framework",
+    "tf32": "TF32 in products and convolutions of float32",
+    "bf16": "bfloat16 in products and convolutions of float32, with sums in float32",
+}
+"""What the convention "matmul precision" says of each."""
 PINNED = {
-    "matmul precision": "the dtype's own: TF32 is off in every framework",
+    "matmul precision": PRECISIONS["ieee"],
     "GPU memory": "grows on demand",
     "threads": "as many for every framework",
 }
@@ -148,11 +217,16 @@ def versions_of(python: str | None) -> dict[str, str]:
 
 
 def missing(framework: str, versions: Mapping[str, str]) -> str | None:
-    """Return which packages of ``framework`` are not installed and how to get them, or None."""
+    """Return why ``framework`` cannot be used, with the remedy, or None.
+
+    Packages are not installed, or its entry point is wrong.
+    """
     needed = frameworks().get(framework)
-    absent = [name for name in needed.packages if name not in versions] if needed else []
-    if needed is None or not absent:
+    if needed is None:
         return None
+    absent = [name for name in needed.packages if name not in versions]
+    if needed.problem or not absent:
+        return needed.problem or None
     return f"{' and '.join(absent)} not installed; get it with {needed.install}"
 
 
@@ -198,6 +272,8 @@ def import_framework(name: str, python: str) -> ImportedFramework:
         The interpreter cannot be started.
     ChildDied
         The import failed, or took longer than five minutes.
+    ChildError
+        Its entry point is wrong.
     """
     answer = ask(_THIS_MODULE, {"import": name}, python=python, limit_s=_IMPORT_LIMIT_S)
     return ImportedFramework(**answer)
@@ -208,6 +284,8 @@ def _answer(request: bytes) -> dict[str, Any]:
     if name is None:
         return installed_versions()
     known = frameworks().get(name)
+    if known and known.problem:
+        raise UsageError(known.problem)
     module = known.module if known else name
     imported = importlib.import_module(module)
     gpus = known.gpus() if known else 0

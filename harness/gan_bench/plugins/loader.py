@@ -4,8 +4,10 @@ import contextlib
 import importlib.util
 import inspect
 import json
+import re
 import sys
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,9 +30,17 @@ from gan_bench.plugins.registry import (
 )
 from gan_bench.recipe import ImageShape, Recipe
 from gan_bench.system.child import reply
-from gan_bench.trainer import contract_problem, recipe_of
+from gan_bench.text import did_you_mean
+from gan_bench.trainer import (
+    CONTRACT_VERSION,
+    IN_VERSION_2,
+    UPGRADE,
+    contract_problem,
+    recipe_of,
+)
+from gan_bench.version import __version__
 
-_CONTRACT = ("set_weights", "weights", "train", "sample", "forward", "save", "load")
+_CONTRACT = ("set_weights", "weights", "train", "sample", "save", "load")
 
 
 def load_module(implementation: Implementation) -> ModuleType:
@@ -138,7 +148,7 @@ def load_trainer(implementation: Implementation) -> type:
     try:
         module = load_module(implementation)
     except Exception as error:
-        if problem := broken(error):
+        if problem := broken(error) or other_version(error):
             raise UsageError(f"{implementation.name}: {problem}.") from error
         raise
     trainer = getattr(module, implementation.attribute, None)
@@ -155,6 +165,46 @@ def load_trainer(implementation: Implementation) -> type:
     if problem := contract_problem(trainer):
         raise UsageError(f"{where}: {problem}")
     return trainer
+
+
+_OF_VERSION_1 = frozenset({"knob", "Losses", "cross_entropy"})
+_SINCE_VERSION_2 = (
+    "the file was written for another version of the trainer contract, which is "
+    f"{CONTRACT_VERSION} here: since 2, knob is called hyperparameter, cross_entropy is in "
+    f"losses.py of the same package, {IN_VERSION_2}; see CHANGELOG.md"
+)
+_ANOTHER = (
+    "the file was written for another version: CHANGELOG.md says what changed; if it is for a "
+    f"newer one, upgrade gan-bench: {UPGRADE}"
+)
+
+
+def other_version(error: BaseException) -> str | None:
+    """Return which name a plugin uses that this gan-bench does not have, if that is the cause."""
+    module, name = _absent_name(error)
+    own = {point.module.partition(".")[0] for point in metadata.distribution(_NAME).entry_points}
+    if module.partition(".")[0] not in own or module.startswith(PRIVATE):
+        return None
+    has_no = f"gan-bench {__version__} has no " + (
+        f"{name} in {module}" if name else f"module {module}"
+    )
+    if name in _OF_VERSION_1:
+        return f"{has_no}; {_SINCE_VERSION_2}"
+    return f"{has_no}; {did_you_mean(name, vars(sys.modules.get(module, sys)), _ANOTHER)}"
+
+
+_NAME = "gan-bench"
+"""Of the distribution, which has entry points in each of its packages."""
+
+
+def _absent_name(error: BaseException) -> tuple[str, str]:
+    """Return a module and its missing name; the name is empty if the module is missing."""
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        return error.obj.__name__, error.name or ""
+    if isinstance(error, ModuleNotFoundError):
+        return error.name or "", ""
+    found = re.match(r"cannot import name '(.+?)' from '(.+?)'", str(error))
+    return (found[2], found[1]) if found and isinstance(error, ImportError) else ("", "")
 
 
 def load_seeded(implementation: Implementation, seed: int) -> type:
@@ -222,7 +272,7 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
     if not hasattr(recipe, "name"):
         raise UsageError(f"{path}: {recipe.__name__}, the recipe of {name}, has no name.")
     if not isinstance(framework, str) or not framework:
-        raise UsageError(f"{path}: {name}.framework must be a string such as 'torch'.")
+        raise UsageError(f"{path}: {name}.framework must be a string, the framework's name.")
     return unnamed.model_copy(
         update={"framework": framework, "recipe": recipe.name, "attribute": name}
     )
@@ -286,7 +336,7 @@ def _describe(request: bytes) -> dict[str, Any]:
     except BaseException as error:  # a plugin may raise anything, even SystemExit
         message = " ".join(str(error).split())
         reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
-        reason = broken(error) or reason
+        reason = broken(error) or other_version(error) or reason
         hint = _hidden_by(error) or _no_package(error, question["target"])
         raise UsageError(f"{question['target']} cannot be imported: {reason}.{hint}") from error
     return description.model_dump(mode="json")

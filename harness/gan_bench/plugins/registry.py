@@ -246,7 +246,9 @@ def _file_of(module: str) -> Path | None:
             if spec is None or spec.submodule_search_locations is None:
                 return None
             folders = list(spec.submodule_search_locations)
-            spec = PathFinder.find_spec(f"{spec.name}.{part}", folders)
+            # By its last name: a folder without __init__.py would look for its parent among the
+            # imported modules.
+            spec = PathFinder.find_spec(part, folders)
     except (ImportError, ValueError):
         return None
     if spec is None or not spec.has_location or spec.origin is None:

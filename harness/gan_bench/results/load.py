@@ -97,6 +97,7 @@ def _row(spec: RunSpec) -> dict[str, Any]:
         "budget": str(spec.budget),
         "device": spec.device,
         "threads": spec.threads,
+        "precision": spec.precision,
         "steps": spec.steps,
         "images": spec.steps * spec.images_per_step,
         "samples": spec.samples,

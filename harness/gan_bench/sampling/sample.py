@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.plan import RunSpec
+from gan_bench.plan import RunSpec, device_kind
 from gan_bench.plugins.frameworks import framework_problem, worker_environment
 from gan_bench.plugins.registry import Implementation
 from gan_bench.results.layout import RunFolder, open_results
@@ -111,12 +111,19 @@ def _sample_in_child(
     request: SampleRequest, run_id: str, device: str, say: Callable[[str], None]
 ) -> NDArray[np.uint8]:
     spec = request.spec
+    # Another kind of device may not have the run's arithmetic.
+    same_device = device_kind(device) == device_kind(spec.device)
     try:
         child = Child(
             "gan_bench.sampling.child",
             request,
             environment=worker_environment(
-                device=device, threads=spec.threads, deterministic=spec.deterministic
+                spec.implementation.framework,
+                python=spec.python,
+                device=device,
+                threads=spec.threads,
+                deterministic=spec.deterministic,
+                precision=spec.precision if same_device else "ieee",
             ),
             python=spec.python,
         )

@@ -27,6 +27,7 @@ def process_environment(
     device: str,
     threads: int,
     deterministic: bool = False,
+    precision: str = "ieee",
     run: Path | None = None,
     silence_s: float | None = None,
 ) -> dict[str, str]:
@@ -40,6 +41,8 @@ def process_environment(
         Threads of each framework's operations.
     deterministic
         Whether frameworks must use deterministic kernels.
+    precision
+        The arithmetic of products; see `gan_bench.trainer.Trainer`.
     run
         The run's folder, which marks the worker's descendants.
     silence_s
@@ -52,14 +55,15 @@ def process_environment(
         **UTF8_OUTPUT,
         "CUDA_VISIBLE_DEVICES": "" if gpu is None else gpu.uuid,
         "MKL_NUM_THREADS": intra_op,
-        # Plain float32: cuDNN and some frameworks would use TF32 by default.
-        "NVIDIA_TF32_OVERRIDE": "0",
+        "GAN_BENCH_PRECISION": precision,
         "OMP_NUM_THREADS": intra_op,
         "OPENBLAS_NUM_THREADS": intra_op,
         "PYTHONFAULTHANDLER": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
     }
+    if precision == "ieee":  # cuDNN and some frameworks would use TF32 by default
+        environment["NVIDIA_TF32_OVERRIDE"] = "0"
     if silence_s is not None:
         environment[SILENCE_VARIABLE] = str(silence_s)
     if run is not None:

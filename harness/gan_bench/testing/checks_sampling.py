@@ -18,7 +18,7 @@ from gan_bench.testing.trainer_pool import (
     part,
     weights_of,
 )
-from gan_bench.trainer import Trainer
+from gan_bench.trainer import Trainer, initialises_itself
 
 
 def sample_shape(pool: TrainerPool) -> None:
@@ -168,6 +168,10 @@ def _trained(pool: TrainerPool) -> Trainer:
 def _forward(
     pool: TrainerPool, trainer: Trainer, training: bool
 ) -> tuple[NDArray[Any], NDArray[Any]]:
+    if getattr(trainer, "forward", None) is None and initialises_itself(type(pool.recipe)):
+        raise CheckSkipped(
+            "The trainer has no `forward`, which only a recipe with initial weights needs."
+        )
     count = pool.recipe.batch_size
     images = np.resize(pool.images, (count, *pool.images.shape[1:]))
     generated, logits = trainer.forward(

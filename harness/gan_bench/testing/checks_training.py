@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gan_bench.errors import ContractError
 from gan_bench.plugins.frameworks import frameworks
 from gan_bench.recipe import OPTIONAL_LOSSES, Draw
+from gan_bench.streams import Stream, generator
 from gan_bench.testing.check_result import CheckFailed, CheckSkipped, expect
 from gan_bench.testing.trainer_pool import (
     FIRST,
@@ -24,7 +25,7 @@ from gan_bench.testing.trainer_pool import (
     weights_of,
 )
 from gan_bench.text import listed
-from gan_bench.trainer import declared_losses
+from gan_bench.trainer import declared_losses, is_trained
 
 
 def losses(pool: TrainerPool) -> None:
@@ -60,16 +61,68 @@ def losses_are_copies(pool: TrainerPool) -> None:
 
 
 def everything_learns(pool: TrainerPool) -> None:
-    """Training changes every kernel and every moving statistic of all networks."""
-    before = weights_of(pool.with_weights())
-    after = pool.reference
-    unchanged = [
-        name
-        for name, tensor in before.items()
-        if name.endswith(("kernel", "moving_mean", "moving_variance"))
-        and np.array_equal(tensor, after[name])
-    ]
-    expect(not unchanged, f"{STEPS} steps of training do not change {listed(unchanged, 5)}.")
+    """Training changes every tensor that an optimiser updates, and every moving statistic."""
+    unchanged = _unchanged(pool)
+    always = [name for name in unchanged if name.endswith(("kernel", "moving_mean", _VARIANCE))]
+    expect(not always, f"{STEPS} steps of training do not change {listed(always, 5)}.")
+    # The others may stay as they are where that is right: a bias before a normalisation has no
+    # effect, the last bias of a critic only shifts the losses, and an average may move by less than
+    # float32 shows.
+    unsure = {name for name in unchanged if is_trained(name)}
+    if unsure:
+        pool = pool.double
+        unsure &= {*_unchanged(pool)}
+    others = sorted(name for name in unsure if _should_change(pool, name))
+    expect(not others, f"{STEPS} steps of training do not change {listed(others, 5)}.")
+
+
+_VARIANCE = "moving_variance"
+_FAR = 100.0
+"""An effect is this many times as large as what rounding makes of one."""
+
+
+def _unchanged(pool: TrainerPool) -> list[str]:
+    before, after = weights_of(pool.with_weights()), pool.reference
+    return [name for name, tensor in before.items() if np.array_equal(tensor, after[name])]
+
+
+def _should_change(pool: TrainerPool, name: str) -> bool:
+    """Return whether a tensor has an effect on training, or averages one that changes."""
+    network, _, tensor = name.partition(".")
+    if network == pool.recipe.sampler != "generator":
+        averaged = f"generator.{tensor}"
+        changes = averaged in pool.reference and averaged not in _unchanged(pool)
+        return changes and pool.recipe.dtype == "float64"
+    start = weights_of(pool.with_weights())
+    noise = generator(pool.seed, Stream.CONFORMANCE, 2).standard_normal(start[name].shape)
+    other = np.asarray(start[name] + 0.1 * noise, start[name].dtype)
+    nearest = {
+        key: np.nextafter(tensor, tensor.dtype.type(np.inf)) for key, tensor in start.items()
+    }
+    course, rounded, changed = (
+        _course(pool, weights) for weights in (start, nearest, start | {name: other})
+    )
+    return _gap(course, changed) > _FAR * max(_gap(course, rounded), _eps(pool))
+
+
+def _course(pool: TrainerPool, weights: Observed) -> NDArray[Any]:
+    """Return how far each loss that is minimised moves from its first value."""
+    trainer = pool.fresh()
+    trainer.set_weights(copies(weights))
+    losses = trainer.train(pool.batches(), pool.draws())
+    return np.array([losses[name] - losses[name][0] for name in _minimised(pool)])
+
+
+def _minimised(pool: TrainerPool) -> list[str]:
+    return [name for name in pool.recipe.losses if name not in OPTIONAL_LOSSES]
+
+
+def _eps(pool: TrainerPool) -> float:
+    return float(np.finfo(pool.recipe.dtype).eps)
+
+
+def _gap(first: NDArray[Any], second: NDArray[Any]) -> float:
+    return float((np.abs(first - second) / np.maximum(1, np.abs(first))).max())
 
 
 def same_seed(pool: TrainerPool) -> None:
@@ -215,15 +268,86 @@ def every_real_batch(pool: TrainerPool) -> None:
         )
 
 
+def every_real_label(pool: TrainerPool) -> None:
+    """If the recipe is conditional, training uses the label of every real image."""
+    if not pool.recipe.conditional:
+        return
+    if pool.inputs.classes < 2:
+        raise CheckSkipped("All images have the same label.")
+    batches = pool.batches()
+    # Images that are in no other batch, and without which there would be as many classes.
+    last = [index for index in range(len(pool.images)) if index != pool.labels.argmax()]
+    of_batches = last[-pool.recipe.real_batches_per_step :]
+    for batch, index in enumerate(of_batches):
+        batches[-1, batch, -1] = index
+    reference = _weights_with(pool, batches, pool.labels)
+    for batch, index in enumerate(of_batches):
+        labels = pool.labels.copy()
+        labels[index] = (labels[index] + 1) % pool.inputs.classes
+        pool.expect_other(
+            reference,
+            _weights_with(pool, batches, labels),
+            f"Another label of the last image in real batch {batch} of step {STEPS - 1} changes no "
+            "weight.",
+        )
+
+
+def real_labels_in_order(pool: TrainerPool) -> None:
+    """If the recipe is conditional, each real image is trained on with its own label."""
+    if not pool.recipe.conditional:
+        return
+    if pool.inputs.classes < 2 or pool.recipe.batch_size < 3:
+        raise CheckSkipped("It needs two classes and batches of three images.")
+    pool = pool.without_dropout
+    # With its label, an image may be anywhere in the batch.
+    alike = pool.labels.copy()
+    alike[: len(alike) // 2] = 0
+    alike[-1] = pool.inputs.classes - 1
+    rounding = max(_moved(replace(pool, labels=alike)), _eps(pool))
+    if rounding > _MOST_ROUNDING:
+        raise CheckSkipped(
+            "Training depends on the order of a batch, whatever the labels, for example by dropout "
+            "that the recipe's `without_dropout` does not turn off."
+        )
+    expect(
+        _moved(pool) <= _FAR * rounding,
+        "Training depends on the order of a batch, though not if its labels are alike: real images "
+        "get the labels of others.",
+    )
+
+
+_MOST_ROUNDING = 1e-4
+
+
+def _moved(pool: TrainerPool) -> float:
+    """Return how far losses are from those with all rows of each batch in another order."""
+    size = pool.recipe.batch_size
+    losses = []
+    for order in (np.arange(size), generator(pool.seed, Stream.CONFORMANCE, 3).permutation(size)):
+        draws = {name: draw[:, :, order] for name, draw in pool.draws().items()}
+        trained = pool.fresh().train(pool.batches()[..., order], draws)
+        losses.append(np.array([trained[name] for name in _minimised(pool) if name in trained]))
+    return _gap(*losses)
+
+
+def _weights_with(
+    pool: TrainerPool, batches: NDArray[np.int64], labels: NDArray[np.int64]
+) -> Observed:
+    trainer = pool.fresh(labels=labels.copy())
+    trainer.train(batches.copy(), pool.draws())
+    return weights_of(trainer)
+
+
 def unused_images(pool: TrainerPool) -> None:
-    """Training uses only the images in the batches."""
+    """Training uses only the images in the batches, and their labels."""
     unused = len(pool.images) // 2
     if unused == 0:
         raise CheckSkipped("There are too few images to leave one out.")
-    images = pool.images.copy()
+    images, labels = pool.images.copy(), pool.labels.copy()
     images[unused:] = 255 - images[unused:]
-    other = replace(pool, images=images)
-    finding = "Images that are in no batch change the result of training"
+    labels[unused:] = np.roll(labels[unused:], 1)  # as many classes
+    other = replace(pool, images=images, labels=labels)
+    finding = "Images that are in no batch, or their labels, change the result of training"
     pool.expect_same(pool.reference, other.reference, finding)
 
 
@@ -244,4 +368,4 @@ def _different_image(pool: TrainerPool, index: int) -> int:
     return int(distances.argmax())
 
 
-INPUT_CHECKS = (every_draw, every_real_batch, unused_images)
+INPUT_CHECKS = (every_draw, every_real_batch, every_real_label, real_labels_in_order, unused_images)

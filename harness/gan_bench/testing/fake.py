@@ -375,13 +375,16 @@ class FakeTrainer:
         updates = self.recipe.discriminator_steps
         discriminator = np.array(
             [
-                self._update_discriminator(self._reals[batch], noise)
+                self._update_discriminator(self._pictures(batch), noise)
                 for batch, noise in zip(batches, latents[:updates], strict=True)
             ]
         )
         generator = [self._update_generator(noise) for noise in latents[updates:]]
         self._steps_done += 1
         return float(np.mean(generator)), *discriminator.mean(axis=0).tolist()
+
+    def _pictures(self, batch: NDArray[np.int64]) -> Array:
+        return self._reals[batch]
 
     def _update_discriminator(self, reals: Array, latents: Array) -> tuple[float, float, float]:
         fakes = self._pass(latents).pictures

@@ -140,7 +140,7 @@ class TrainerPool:
     ====================  =============================================  =========================
 
     ``reference`` is the state of ``first_run``'s trainer, recorded before anything else happens.
-    ``repeat`` and ``small`` are pools with trainers of their own.
+    ``repeat``, ``small``, ``double`` and ``without_dropout`` are pools with trainers of their own.
     """
 
     trainer_class: type[Trainer]
@@ -271,11 +271,30 @@ class TrainerPool:
             or replace(self, planned_steps=STEPS)
         )
 
+    @cached_property
+    def double(self) -> "TrainerPool":
+        """A pool with the recipe in float64, or this one if that cannot be trained."""
+        return attempt(lambda: self._in_double(self.recipe)) or self
+
+    @cached_property
+    def without_dropout(self) -> "TrainerPool":
+        """A pool with the recipe without dropout, in float64 if that can be trained."""
+        calm = self.recipe.without_dropout()
+        return attempt(lambda: self._in_double(calm)) or attempt(lambda: self._like(calm)) or self
+
+    def _in_double(self, recipe: Recipe) -> "TrainerPool | None":
+        # Also where hyperparameters without a dtype fix it.
+        pool = self._like(recipe.model_copy(update={"dtype": "float64"}))
+        weights = weights_of(pool.untrained).values()
+        return pool if all(tensor.dtype == np.float64 for tensor in weights) else None
+
     def _short(self, **changes: object) -> "TrainerPool":
+        smaller = revalidated(self.recipe.smaller(), **changes)
+        return replace(self, planned_steps=STEPS)._like(smaller)
+
+    def _like(self, recipe: Recipe) -> "TrainerPool":
         _, height, width, channels = self.images.shape
-        smaller = self.recipe.smaller().for_images((height, width, channels))
-        recipe = revalidated(smaller, **changes)
-        pool = replace(self, recipe=recipe, planned_steps=STEPS)
+        pool = replace(self, recipe=recipe.for_images((height, width, channels)))
         pool.reference  # noqa: B018 - trains, and raises if it cannot
         return pool
 

@@ -51,7 +51,9 @@ def verify(
     request = VerifyRequest(
         implementation=implementation, device=device_in_child(device), seed=seed, dataset=dataset
     )
-    environment = worker_environment(device=device, threads=threads, deterministic=True)
+    environment = worker_environment(
+        implementation.framework, device=device, threads=threads, deterministic=True
+    )
     with Child(
         "gan_bench.testing.child", request, environment=environment, limit_s=limit_s
     ) as child:

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, perf_counter  # by name: a plugin may replace those of the module
 from typing import Any, NoReturn, TypeVar
 
@@ -14,9 +16,9 @@ from gan_bench.contract import check_samples, check_weights, loss_table, weights
 from gan_bench.data import Dataset
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
-from gan_bench.plan import RunSpec
+from gan_bench.plan import RunSpec, device_kind
 from gan_bench.plugins.frameworks import GlobalState, broken, seeded
-from gan_bench.plugins.loader import load_seeded, source_sha256
+from gan_bench.plugins.loader import load_seeded, other_version, source_sha256
 from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
@@ -34,16 +36,13 @@ from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import peak_rss_mb
 from gan_bench.text import listed, many
-from gan_bench.trainer import Trainer, Unsupported, recipe_of
+from gan_bench.trainer import Trainer, Unsupported, check_precision, recipe_of
 
-_OUT_OF_MEMORY = (
-    "can't allocate memory",
-    "CUDA out of memory",
-    "CUDA error: out of memory",
-    "CUDA_ERROR_OUT_OF_MEMORY",
-    "RESOURCE_EXHAUSTED",
-    "std::bad_alloc",
+_OUT_OF_MEMORY = re.compile(
+    r"out.?of.?memory|not enough memory|allocate memory|bad_alloc|alloc_failed|resource.?exhausted",
+    re.IGNORECASE,
 )
+"""What types and messages of errors say in any framework."""
 LONGEST_REASON = 2_000
 """Maximum length of a reason, in characters; the log has the whole exception."""
 
@@ -58,13 +57,10 @@ class Diverged(GanBenchError):
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception reports a lack of memory."""
-    name = type(error).__name__
-    text = str(error)
     return (
         isinstance(error, MemoryError)
         or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        or name in {"OutOfMemoryError", "ResourceExhaustedError"}
-        or any(words in text for words in _OUT_OF_MEMORY)
+        or _OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}") is not None
     )
 
 
@@ -88,7 +84,7 @@ def failure_reason(error: BaseException) -> str:
 def _message(error: BaseException) -> str:
     if isinstance(error, GanBenchError | Unsupported):
         return str(error) or type(error).__name__
-    if problem := broken(error):
+    if problem := broken(error) or other_version(error):
         return problem
     if isinstance(error, ModuleNotFoundError):
         return f"the Python package {error.name} is not installed"
@@ -119,6 +115,7 @@ def build(
     recipe = recipe_of(trainer_class).model_validate(spec.recipe_values)
     recipe = recipe.for_images(train.image_shape)
     steps, seed = spec.steps, spec.seed
+    check_precision(trainer_class)
     with seeded(seed):
         trainer: Trainer = trainer_class(
             recipe, train.images, train.labels, device=device, planned_steps=steps, seed=seed
@@ -161,6 +158,10 @@ class Training:
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._before_chunk = before_chunk
+        # While a GPU works, a processor draws for the next chunk. On a CPU it would slow training.
+        on_gpu = device_kind(self.spec.device) == "cuda"
+        self._drawer = ThreadPoolExecutor(1) if on_gpu else None
+        self._drawn: Future[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]] | None = None
 
     def run(self) -> None:
         """Train the remaining steps."""
@@ -269,9 +270,10 @@ class Training:
 
     def chunk(self) -> None:
         """Train one chunk; measure its time, without making batches and draws or bookkeeping."""
-        steps = min(self.spec.chunk_steps, self.spec.steps - self.step)
-        rows = self.inputs.batches(self.step, steps)
-        draws = self.inputs.draws(self.step, steps)
+        rows, draws = self._drawn.result() if self._drawn else self._draw(self.step)
+        steps = len(rows)
+        if self._drawer is not None and self.step + steps < self.spec.steps:
+            self._drawn = self._drawer.submit(self._draw, self.step + steps)
         started = perf_counter()
         losses = self._call(lambda: self.trainer.train(rows, draws))
         seconds = perf_counter() - started
@@ -294,6 +296,12 @@ class Training:
         if first is not None:
             self._diverge(self.step + first[0] + 1, first[1])
         self.step += steps
+
+    def _draw(self, step: int) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+        """Return the batches and draws of the chunk that starts at a step."""
+        stop = min(due for due in self.spec.evaluation_steps if due > step)
+        steps = min(self.spec.chunk_steps, stop - step)
+        return self.inputs.batches(step, steps), self.inputs.draws(step, steps)
 
     def _call(self, call: Callable[[], T]) -> T:
         """Call the trainer, then restore the umask; exit if this is a fork made by the trainer."""

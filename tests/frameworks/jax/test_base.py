@@ -612,3 +612,179 @@ def test_a_draw_that_is_not_declared_is_one_sentence():
         ContractError, match=r"^the recipe declares no draw mix: its draws are latents"
     ):
         built(Labels).train(*inputs())
+
+
+class AveragedFromTheStart(Averaged):
+    """Its average and its generator have the same arrays before the first step."""
+
+    recipe_class = OwnStart
+
+
+def test_an_average_that_starts_as_the_generator_trains_without_set_weights():
+    tested = built(AveragedFromTheStart)
+    before = tested.weights()
+    np.testing.assert_array_equal(before["average.0.kernel"], before["generator.0.kernel"])
+    tested.train(*inputs())
+    after = tested.weights()
+    assert not np.array_equal(after["average.0.kernel"], after["generator.0.kernel"])
+    assert not np.array_equal(after["average.0.kernel"], before["average.0.kernel"])
+
+
+def test_arrays_of_the_authors_own_are_not_handed_over():
+    table = jnp.ones((3, 3), jnp.float32)
+
+    class Keeps(Small):
+        def build_networks(self):
+            super().build_networks()
+            self.table = table
+
+        def update(self, real, draws):
+            self.table = self.table * 2
+            return super().update(real, draws)
+
+    tested = built(Keeps)
+    tested.train(*inputs())
+    np.testing.assert_array_equal(table, np.ones((3, 3)))
+    np.testing.assert_array_equal(tested.table, np.full((3, 3), 4))
+
+
+WIDE = np.full((28, 28, 1), 0.5)  # float64, as NumPy's arrays are
+
+
+class WideImages(Small):
+    def update(self, real, draws):
+        return super().update([real[0] * WIDE], draws)
+
+
+class WideNoise(Small):
+    def update(self, real, draws):
+        return super().update([real[0] + jax.random.normal(jax.random.key(0), (28, 28, 1))], draws)
+
+
+class WideInside(Small):
+    """The float64 values are within a function that is compiled, and of float32 again after it."""
+
+    def update(self, real, draws):
+        widened = jax.jit(lambda images: (images * WIDE).astype("float32"))
+        return super().update([widened(real[0])], draws)
+
+
+class WideLoss(Small):
+    def update(self, real, draws):
+        losses = super().update(real, draws)
+        return losses | {"generator": losses["generator"] * jnp.float64(2)}
+
+
+class WideState(Small):
+    def build_networks(self):
+        super().build_networks()
+        self.mean_image = jnp.zeros((28, 28, 1))
+
+
+class WideScale(Small):
+    """A number of float64 that makes float64 of all images."""
+
+    def update(self, real, draws):
+        return super().update([real[0] * jnp.float64(0.5)], draws)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "what"),
+    [
+        (WideImages, r"computes in float64 in line \d+ of test_base\.py"),
+        (WideNoise, r"computes in float64 in line \d+ of test_base\.py"),
+        (WideInside, r"computes in float64 in line \d+ of test_base\.py"),
+        (WideScale, r"computes in float64 in line \d+ of test_base\.py"),
+        (WideLoss, "makes the loss generator float64"),
+        (WideState, "leaves mean_image in float64"),
+    ],
+)
+def test_a_step_of_float32_that_computes_in_float64_is_one_sentence(trainer, what):
+    with pytest.raises(
+        UsageError, match=rf"^The update of Built {what}, where the recipe's dtype is float32; "
+    ):
+        built(trainer).train(*inputs())
+    tested = built(trainer, Recipe(dtype="float64"))
+    assert np.isfinite(tested.train(*inputs())["generator"]).all()
+
+
+def test_numbers_of_float64_do_no_harm_to_a_step_of_float32():
+    class Numbers(Small):
+        def build_networks(self):
+            super().build_networks()
+            self.rate = jnp.zeros(())  # float64, as JAX makes it
+
+        def update(self, real, draws):
+            self.rate = self.rate * 0.5 + jnp.mean(real[0])
+            scale = jnp.float64(0.5).astype(real[0].dtype)
+            return super().update([real[0] * scale], draws)
+
+    assert np.isfinite(built(Numbers).train(*inputs())["generator"]).all()
+
+
+class Repeated(nnx.Module):
+    """Applies a matrix product several times, in the loop that is given."""
+
+    def __init__(self, loop, rngs):
+        self.inner = nnx.Linear(784, 784, rngs=rngs)
+        self.loop = loop
+
+    def __call__(self, values):
+        return self.loop(lambda values: values @ self.inner.kernel[...], values)
+
+
+def scanned(step, values):
+    return jax.lax.scan(lambda values, _: (step(values), None), values, length=3)[0]
+
+
+def nested(step, values):
+    return scanned(lambda values: scanned(step, values), values)
+
+
+def counted(step, values):
+    return jax.lax.fori_loop(0, 3, lambda _, values: step(values), values)
+
+
+def open_ended(step, values):
+    return jax.lax.while_loop(lambda values: values.sum() > 1e9, step, values)
+
+
+def either(step, values):
+    return jax.lax.cond(values.sum() > 0, step, lambda values: step(values) + 1, values)
+
+
+def uneven(step, values):
+    return jax.lax.cond(values.sum() > 0, step, lambda values: step(step(values)), values)
+
+
+def looped(loop):
+    return built(
+        generator=lambda rngs: nnx.Sequential(
+            nnx.Linear(100, 784, rngs=rngs), Repeated(loop, rngs), to_maps
+        ),
+        recipe=OwnStart(),
+    )
+
+
+@pytest.mark.parametrize(("loop", "times"), [(scanned, 3), (nested, 9), (counted, 3), (either, 1)])
+def test_multiply_adds_in_a_loop_count_as_often_as_it_runs(loop, times):
+    assert looped(loop).multiply_adds()["generator"] == 100 * 784 + times * 784 * 784
+
+
+@pytest.mark.parametrize(
+    ("loop", "said"),
+    [
+        (open_ended, "in a loop whose steps are not known before it runs"),
+        (uneven, "in branches of unequal cost"),
+    ],
+)
+def test_multiply_adds_that_depend_on_the_data_are_refused_in_one_sentence(loop, said):
+    with pytest.raises(UsageError, match=rf"^Built's generator has matrix products {said}, so "):
+        looped(loop).multiply_adds()
+
+
+def test_a_loop_without_multiplications_costs_nothing():
+    def shrinking(step, values):
+        return jax.lax.while_loop(lambda v: v.max() > 1, lambda v: v / 2, step(values))
+
+    assert looped(shrinking).multiply_adds()["generator"] == 100 * 784 + 784 * 784

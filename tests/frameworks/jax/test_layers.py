@@ -10,9 +10,11 @@ import jax.numpy as jnp  # noqa: E402
 from flax import nnx  # noqa: E402
 
 import gan_bench_jax.base  # noqa: E402, F401 - switches float64 on
+from gan_bench.plugins.registry import recipe_entry_point  # noqa: E402
 from gan_bench_jax import convolutions, layers  # noqa: E402
 from gan_bench_recipes.baseline import Baseline as KerasArithmetic  # noqa: E402
 from gan_bench_recipes.dcgan import Dcgan as TorchArithmetic  # noqa: E402
+from gan_bench_recipes.layers import Convolution, TransposedConvolution  # noqa: E402
 from gan_bench_torch import layers as torchs  # noqa: E402
 
 pytestmark = [pytest.mark.jax, pytest.mark.torch]
@@ -103,14 +105,64 @@ def test_a_gpus_form_of_convolutions_is_a_cpus(size, stride, padding, length):
     maps, kernel = jnp.asarray(drawn(2, small, small, 5)), jnp.asarray(drawn(size, size, 3, 5))
     options = {"stride": stride, "padding": around}
     close(
-        convolutions._spread_by_place(maps, kernel, length=length, **options),
-        convolutions._spread_dilated(maps, kernel, length=length, **options),
+        convolutions._transposed_by_sums(maps, kernel, length=length, **options),
+        convolutions._transposed_of_xla(maps, kernel, length=length, **options),
     )
     large = jnp.asarray(drawn(2, length, length, 3))
     close(
         convolutions._gradient_by_pixel(large, maps, size=size, **options),
-        convolutions._gradient_dilated(large, maps, size=size, **options),
+        convolutions._gradient_of_xla(large, maps, size=size, **options),
     )
+
+
+def convolutions_of_recipes():
+    """Return layer, channels, size, stride, padding and length of all that the recipes have."""
+    found = {}
+    kinds = {Convolution: layers.Conv, TransposedConvolution: layers.ConvTranspose}
+    for name in ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay"):
+        recipe = recipe_entry_point(name).load()()
+        for network in (recipe.generator(), recipe.discriminator()):
+            shape = network.entering
+            for layer in network.layers:
+                if type(layer) in kinds and 1 < shape[0] != layer.size:  # else a matrix product
+                    sizes = layer.size, layer.stride, layer.padding
+                    found[kinds[type(layer)], shape[2], layer.channels, *sizes, shape[0]] = name
+                shape = layer.output_shape(shape)
+    return [
+        pytest.param(*key, id=f"{name}-{key[0].__name__}-{key[1:]}") for key, name in found.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layer", "entering", "channels", "size", "stride", "padding", "length"),
+    convolutions_of_recipes(),
+)
+def test_what_trains_in_float32_is_what_parity_certifies_in_float64(
+    layer, entering, channels, size, stride, padding, length
+):
+    # With all the recipe's channels, by which the form of a convolution is chosen.
+    kernel = drawn(size, size, entering, channels)
+    maps = drawn(2, length, length, entering, seed=1)
+
+    @jax.jit
+    def differentiated(kernel, maps):
+        def weighted(kernel, maps):
+            made = layer(entering, channels, size, stride, padding, bias=False)
+            outputs = with_kernel(made, kernel)(maps)
+            return jnp.square(outputs).sum(), outputs
+
+        gradients, outputs = jax.grad(weighted, argnums=(0, 1), has_aux=True)(kernel, maps)
+        return outputs, *gradients
+
+    single, double = (
+        differentiated(jnp.asarray(kernel, dtype), jnp.asarray(maps, dtype))
+        for dtype in ("float32", "float64")
+    )
+    for found, expected in zip(single, double, strict=True):
+        assert found.dtype == np.float32
+        # Rounding of sums of thousands of numbers, none of which is larger than the result's.
+        scale = float(jnp.abs(expected).max())
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * scale)
 
 
 def test_a_convolutions_gradient_has_a_gradient():
@@ -147,6 +199,25 @@ def test_upsampling_and_pooling_are_pytorchs():
     close(layers.MaxPooling(2)(jnp.asarray(maps)), nhwc(torch.nn.MaxPool2d(2)(nchw(maps))))
 
 
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("levels", [1, 2])
+def test_the_gradient_of_pooling_goes_to_the_first_of_equal_pixels(size, levels):
+    maps = np.random.default_rng(0).integers(0, levels, (2, 6, 6, 3)).astype(float)
+    entering, weight = nchw(maps), drawn(2, 6 // size, 6 // size, 3)
+    (torch.nn.MaxPool2d(size)(entering) * nchw(weight)).sum().backward()
+    pool = layers.MaxPooling(size)
+    found = jax.grad(lambda maps: (pool(maps) * weight).sum())(jnp.asarray(maps))
+    close(found, nhwc(entering.grad))
+
+
+def test_pooling_keeps_what_is_no_number():
+    # A run whose networks diverge is recorded as such.
+    for index in range(4):
+        maps = np.zeros(4)
+        maps[index] = np.nan
+        assert np.isnan(layers.MaxPooling(2)(jnp.asarray(maps.reshape(1, 2, 2, 1)))).all()
+
+
 @pytest.mark.parametrize("recipe", [TorchArithmetic(), KerasArithmetic()], ids=["torch", "keras"])
 @pytest.mark.parametrize("shape", [(8, 3), (4, 5, 5, 3)])
 def test_batch_norm_is_pytorchs(recipe, shape):
@@ -167,3 +238,33 @@ def test_leaky_relus_of_one_slope_are_one_function():
     assert layers.leaky_relu(0.2) is layers.leaky_relu(0.2)
     assert float(layers.leaky_relu(0.2)(jnp.float64(-1.0))) == -float(np.float32(0.2))
     assert float(layers.leaky_relu(0.2)(jnp.float64(3.0))) == 3.0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.99])
+def test_dropout_scales_what_it_keeps_in_the_dtype_of_its_inputs(dtype, rate):
+    layer = layers.Dropout(rate, nnx.Rngs(jax.random.key(0, impl="rbg")))
+    ones = jnp.ones((64, 7, 7, 33), dtype)
+    found = layer(ones)
+    assert found.dtype == dtype
+    assert set(np.unique(found)) <= {np.zeros((), dtype)[()], np.asarray(layer.scale, dtype)[()]}
+    share = float((found == 0).mean())
+    # Six standard deviations of the share, which is within 2^-17 of the rate.
+    assert abs(share - rate) <= 2**-17 + 6 * np.sqrt(rate * (1 - rate) / found.size)
+    assert not np.array_equal(layer(ones), found) or rate == 0
+    layer.deterministic = True
+    np.testing.assert_array_equal(layer(ones), ones)
+
+
+def test_dropout_does_not_repeat_its_mask_within_a_batch():
+    # The masks of all quarters of a batch come from the same words, from other bits of them.
+    layer = layers.Dropout(0.5, nnx.Rngs(jax.random.key(0, impl="rbg")))
+    quarters = np.asarray(layer(jnp.ones((4, 50_000)))) > 0
+    agreement = np.corrcoef(quarters) - np.eye(4)
+    assert np.abs(agreement).max() < 6 / np.sqrt(quarters.shape[1])
+
+
+def test_each_dropout_has_masks_of_its_own():
+    rngs = nnx.Rngs(jax.random.key(0, impl="rbg"))
+    first, second = layers.Dropout(0.5, rngs), layers.Dropout(0.5, rngs)
+    assert not np.array_equal(first(jnp.ones(1000)), second(jnp.ones(1000)))

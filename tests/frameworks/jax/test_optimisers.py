@@ -6,7 +6,7 @@ import pytest
 jax = pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")
 
 import jax.numpy as jnp  # noqa: E402
-import optax  # noqa: E402
+from flax import nnx  # noqa: E402
 
 import gan_bench_jax.base  # noqa: E402, F401 - switches float64 on
 from gan_bench_jax.optimisers import adam, exponential_decay, sgd  # noqa: E402
@@ -16,14 +16,31 @@ pytestmark = pytest.mark.jax
 RATE, BETA1, BETA2, EPSILON = 1e-2, 0.5, 0.99, 1e-3
 
 
-def updated(transformation, gradients, dtype="float64"):
-    """Return the parameter, at first 1, after an update for each of the gradients."""
-    parameter = {"kernel": jnp.ones(3, dtype)}
-    state = transformation.init(parameter)
+class Parameter(nnx.Module):
+    """A network of one parameter, at first 1."""
+
+    def __init__(self, dtype):
+        self.kernel = nnx.Param(jnp.ones(3, dtype))
+
+
+def updated(make, gradients, dtype="float64"):
+    """Return the parameter after an update for each of the gradients."""
+    network = Parameter(dtype)
+    optimiser = make(network)
     for gradient in gradients:
-        changes, state = transformation.update({"kernel": jnp.asarray(gradient, dtype)}, state)
-        parameter = optax.apply_updates(parameter, changes)
-    return np.asarray(parameter["kernel"])
+        values = jnp.asarray(gradient, dtype)
+        optimiser.update(network, jax.tree.map(lambda _, v=values: v, nnx.state(network)))
+    return np.asarray(network.kernel[...])
+
+
+def adams(rate, form):
+    return lambda network: adam(
+        network, rate, beta1=BETA1, beta2=BETA2, epsilon=EPSILON, epsilon_form=form
+    )
+
+
+def sgds(momentum, nesterov):
+    return lambda network: sgd(network, RATE, momentum, nesterov)
 
 
 def gradients(count):
@@ -45,7 +62,7 @@ def test_adam_adds_its_epsilon_where_the_recipe_has_it(form, decays):
         else:
             step *= np.sqrt(1 - BETA2**t) / (1 - BETA1**t)
             parameter = parameter - step * first / (np.sqrt(second) + EPSILON)
-    found = updated(adam(rate, BETA1, BETA2, EPSILON, form), gradients(7))
+    found = updated(adams(rate, form), gradients(7))
     np.testing.assert_allclose(found, parameter, rtol=1e-13)
 
 
@@ -55,20 +72,24 @@ def test_sgd_has_momentum_in_the_recipes_form(nesterov):
     for gradient in gradients(7):
         velocity = 0.9 * velocity - RATE * gradient
         parameter = parameter + (0.9 * velocity - RATE * gradient if nesterov else velocity)
-    found = updated(sgd(RATE, 0.9, nesterov), gradients(7))
+    found = updated(sgds(0.9, nesterov), gradients(7))
     np.testing.assert_allclose(found, parameter, rtol=1e-13)
 
 
 @pytest.mark.parametrize("form", ["after", "before"])
 def test_float32_stays_float32(form):
-    made = adam(exponential_decay(RATE, 5.0, 0.5), BETA1, BETA2, EPSILON, form)
+    made = adams(exponential_decay(RATE, 5.0, 0.5), form)
     assert updated(made, gradients(2), "float32").dtype == np.float32
-    assert updated(sgd(RATE, 0.9, True), gradients(2), "float32").dtype == np.float32
+    assert updated(sgds(0.9, True), gradients(2), "float32").dtype == np.float32
 
 
 def test_equal_values_give_the_same_transformation():
     # Trainers of equal recipes then share their executables.
-    assert adam(RATE, 0.5, 0.9, 1e-8, "after") is adam(RATE, 0.5, 0.9, 1e-8, "after")
+    def made(make):
+        return make(Parameter("float32")).tx
+
+    assert made(adams(RATE, "after")) is made(adams(RATE, "after"))
+    assert made(adams(RATE, "after")) is not made(adams(RATE, "before"))
     assert exponential_decay(RATE, 5.0, 0.5) is exponential_decay(RATE, 5.0, 0.5)
-    assert sgd(RATE, 0.9, True) is sgd(RATE, 0.9, True)
-    assert sgd(RATE, 0.9, True) is not sgd(RATE, 0.9, False)
+    assert made(sgds(0.9, True)) is made(sgds(0.9, True))
+    assert made(sgds(0.9, True)) is not made(sgds(0.9, False))

@@ -11,11 +11,13 @@ jax = pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")
 
 from gan_bench.data.draws import Inputs  # noqa: E402
 from gan_bench.errors import UsageError  # noqa: E402
+from gan_bench.plan import LONGEST_CHUNK_STEPS  # noqa: E402
 from gan_bench.plugins.loader import load_trainer  # noqa: E402
 from gan_bench.plugins.registry import registered  # noqa: E402
 from gan_bench.trainer import Trainer, Unsupported  # noqa: E402
 from gan_bench_jax import base  # noqa: E402
 from gan_bench_jax.decay import Decay  # noqa: E402
+from gan_bench_jax.layers import Dropout  # noqa: E402
 from gan_bench_jax.upsampling_sgd import UpsamplingSgd  # noqa: E402
 
 pytestmark = pytest.mark.jax
@@ -112,6 +114,11 @@ def test_one_executable_serves_chunks_of_any_length_and_equal_trainers():
     assert base._steps._cache_size() == compiled
 
 
+@pytest.mark.parametrize("longest", LONGEST_CHUNK_STEPS.values(), ids=LONGEST_CHUNK_STEPS)
+def test_the_longest_chunk_of_a_run_is_not_padded(longest):
+    assert longest % base._STEPS == 0
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_calls_of_1_2_and_1_steps_equal_one_and_a_saved_run_continues_bit_for_bit(dtype, tmp_path):
     whole = trainer(dtype=dtype)
@@ -180,7 +187,7 @@ def test_dropout_has_other_masks_in_every_step_layer_and_seed():
         draws = {"latents": np.repeat(inputs(tested, 1)[1]["latents"], 3, axis=0)}
         seen += tested.train(np.zeros((3, 1, 4), np.int64), draws)["d_real"].tolist()
     assert len(set(seen)) == 6
-    dropouts = [layer for layer in tested.discriminator.layers if hasattr(layer, "rate")]
+    dropouts = [layer for layer in tested.discriminator.layers if isinstance(layer, Dropout)]
     ones = np.ones((64, 14, 14, 16), np.float32)
     masks = [np.asarray(layer(ones)) for layer in dropouts]
     assert len(masks) == 2 and not np.array_equal(*masks)

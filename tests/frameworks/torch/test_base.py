@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -418,6 +419,91 @@ def test_a_plugin_with_any_layers_keeps_the_contract():
     torch.use_deterministic_algorithms(True)
     results = check_trainer(Critic, only=set(CHECKS))
     assert [result for result in results if result.status == "failed"] == []
+
+
+def test_an_embedding_that_hyperparameters_without_a_dtype_forget_is_found():
+    class Embeds(nn.Module):
+        def __init__(self, classes):
+            super().__init__()
+            self.table, self.dense = nn.Embedding(classes, 4), nn.Linear(788, 1)
+
+        def forward(self, images, labels):
+            return self.dense(torch.cat([images.flatten(1), self.table(labels)], 1)).flatten()
+
+    class Settings:
+        batch_size: int = 8
+        epochs: int = 1
+        conditional = True
+
+    class Conditional(Small):
+        hyperparameters = dataclass(Settings)
+
+        def build_networks(self):
+            super().build_networks()
+            self.generator = Takes(self.generator)
+            self.discriminator = Embeds(self.classes)
+
+        def update(self, real, draws):
+            labels = draws["real_labels"][0]
+            fakes = self.generator(draws["latents"][0], labels)
+            loss = cross_entropy(self.discriminator(real[0], labels), True)
+            loss = loss + cross_entropy(self.discriminator(fakes.detach(), labels), False)
+            descend(loss, self.discriminator_optimiser)
+            generator_loss = cross_entropy(self.discriminator(fakes, labels), True)
+            descend(generator_loss, self.generator_optimiser)
+            return {"generator": generator_loss, "discriminator": loss}
+
+    class Forgets(Conditional):
+        def build_optimisers(self):
+            super().build_optimisers()
+            known = self.discriminator.dense.parameters()
+            self.discriminator_optimiser = torch.optim.SGD(known, lr=0.05)
+
+    only = {"everything learns", "every real label", "real labels in order"}
+    assert {result.status for result in check_trainer(Conditional, only=only)} == {"passed"}
+    failed = [result for result in check_trainer(Forgets, only=only) if result.status == "failed"]
+    assert [result.detail for result in failed] == [
+        "4 steps of training do not change discriminator.0.embeddings."
+    ]
+
+
+class Takes(nn.Module):
+    """Takes labels, and ignores them."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, latents, labels):
+        return self.network(latents)
+
+
+def test_a_bias_before_a_normalisation_does_not_have_to_learn():
+    class Biased(Small):
+        recipe_class = OwnStart
+
+        def build_networks(self):
+            super().build_networks()
+            hidden = nn.Linear(self.recipe.latent_size, 8), nn.BatchNorm1d(8), nn.LeakyReLU()
+            pixels = nn.Linear(8, 784), nn.Tanh(), nn.Unflatten(1, (1, 28, 28))
+            self.generator = nn.Sequential(*hidden, *pixels)
+
+    class Forgets(Biased):
+        forgotten = "1.bias"
+
+        def build_optimisers(self):
+            super().build_optimisers()
+            known = [p for n, p in self.generator.named_parameters() if n != self.forgotten]
+            self.generator_optimiser = torch.optim.SGD(known, lr=0.05)
+
+    class ForgetsThatBias(Forgets):
+        forgotten = "0.bias"
+
+    (forgets,) = check_trainer(Forgets, only={"everything learns"})
+    assert forgets.detail == "4 steps of training do not change generator.1.beta."
+    for sound in (Biased, ForgetsThatBias):
+        (result,) = check_trainer(sound, only={"everything learns"})
+        assert (result.status, sound.__name__) == ("passed", sound.__name__)
 
 
 @pytest.mark.parametrize("held", [16, 5056])

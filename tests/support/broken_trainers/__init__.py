@@ -10,7 +10,7 @@ from broken_trainers import (  # noqa: F401 - importing them fills the table
     wiring,
 )
 from broken_trainers.registry import BROKEN
-from broken_trainers.training import DropoutIsNotSeeded
+from broken_trainers.training import Averaging, DropoutIsNotSeeded
 from broken_trainers.wiring import RefusesDouble
 
-__all__ = ["BROKEN", "DropoutIsNotSeeded", "RefusesDouble"]
+__all__ = ["BROKEN", "Averaging", "DropoutIsNotSeeded", "RefusesDouble"]

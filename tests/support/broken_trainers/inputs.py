@@ -45,6 +45,52 @@ class TheLabelsOfFakesAreNeverUsed(LabelledTrainer):
         return super().train(batches, draws | {"labels": 0 * draws["labels"]})
 
 
+@fails("every real label")
+class RealLabelsAreIgnored(LabelledTrainer):
+    def real_labels(self, batch):
+        return 0 * self._labels[batch]
+
+
+@fails("every real label", "real labels in order")
+class RealLabelsAreThoseOfTheFirstImages(LabelledTrainer):
+    def real_labels(self, batch):
+        return self._labels[: len(batch)]
+
+
+@fails("every real label", "real labels in order")
+class TheLastRealLabelIsIgnored(LabelledTrainer):
+    def real_labels(self, batch):
+        return self._labels[[*batch[:-1], batch[0]]]
+
+
+@fails("every real label")
+class RealLabelsAreThoseOfTheFirstBatch(LabelledTrainer):
+    def _step(self, batches, latents):
+        self.first = batches[0]
+        return super()._step(batches, latents)
+
+    def real_labels(self, batch):
+        return super().real_labels(self.first)
+
+
+@fails("real labels in order")
+class RealLabelsAreThoseOfTheNextImage(LabelledTrainer):
+    def real_labels(self, batch):
+        return np.roll(super().real_labels(batch), 1)
+
+
+@fails("real labels in order")
+class RealLabelsAreReversed(LabelledTrainer):
+    def real_labels(self, batch):
+        return super().real_labels(batch)[::-1]
+
+
+@fails("unused images")
+class CentresTheLabels(LabelledTrainer):
+    def real_labels(self, batch):
+        return super().real_labels(batch) - np.average(self._labels, weights=range(16))
+
+
 @fails("every real batch", "field discriminator_steps", "field generator_steps")
 class RepeatsTheFirstBatch(FakeTrainer):
     def _step(self, batches, latents):

@@ -1,9 +1,13 @@
 """Faults of what `train` does and returns."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from broken_trainers.registry import BITS, CONTINUING, fails
-from gan_bench.testing import FakeTrainer
+from gan_bench.recipe import Recipe
+from gan_bench.testing import FakeRecipe, FakeTrainer
+from labelled import LabelledRecipe, LabelledTrainer
 
 
 @fails("losses")
@@ -83,6 +87,80 @@ class GeneratorIsFrozen(Freezing):
 @fails("everything learns")
 class ALayerIsFrozen(Freezing):
     frozen = "discriminator.0"
+
+
+@fails("everything learns")
+class AGammaIsFrozen(Freezing):
+    frozen = "generator.1.gamma"
+
+
+@fails("everything learns")
+class TheLastBiasIsFrozen(Freezing):
+    frozen = "discriminator.1.bias"
+
+
+class Averaging(FakeTrainer):
+    """Keeps a slow average of its generator."""
+
+    class AveragedRecipe(FakeRecipe):
+        networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "average")
+        sampler: ClassVar[str] = "average"
+
+        def shapes(self):
+            own = super().shapes()
+            return own | {
+                name.replace("generator.", "average."): shape
+                for name, shape in own.items()
+                if name.startswith("generator.")
+            }
+
+        def parameter_counts(self):
+            return None
+
+        def forward_multiply_adds(self):
+            return None
+
+    recipe_class: ClassVar[type[Recipe]] = AveragedRecipe
+    left_out = "nothing"
+
+    def _step(self, batches, latents):
+        losses = super()._step(batches, latents)
+        for name, value in self._tensors.items():
+            _, _, tensor = name.partition(".")
+            if name.startswith("average.") and not tensor.endswith(self.left_out):
+                new = self._tensors[f"generator.{tensor}"]
+                share = self._dtype.type(1e-6 if tensor.endswith("gamma") else 0.1)
+                self._tensors[name] = value + share * (new - value)
+        return losses
+
+
+@fails("everything learns")
+class TheAverageLeavesAGammaOut(Averaging):
+    left_out = "gamma"
+
+
+class Embedded(LabelledTrainer):
+    """Looks its labels up in a table, which no optimiser knows."""
+
+    TABLE = "generator.3.embeddings"
+
+    class EmbeddedRecipe(LabelledRecipe):
+        def shapes(self):
+            return super().shapes() | {Embedded.TABLE: (10, self.latent_size)}
+
+        def initial_weights(self, seed):
+            table = np.random.default_rng(seed).standard_normal((10, self.latent_size))
+            return super().initial_weights(seed) | {Embedded.TABLE: table.astype(np.float32)}
+
+    recipe_class: ClassVar[type[Recipe]] = EmbeddedRecipe
+
+    def shifted(self, latents, labels):
+        return (latents + self._tensors[self.TABLE][labels]).astype(latents.dtype)
+
+
+@fails("everything learns")
+class AnEmbeddingIsFrozen(Embedded):
+    pass
 
 
 @fails("everything learns", "field batch_norm_momentum")

@@ -72,6 +72,10 @@ class PlainProgress:
         status, text = _outcome(result, reused)
         self._line(index, f"{spec.run_id}: {status}" + (f", {text}" if text else ""))
 
+    def gpu_released(self, sentence: str) -> None:
+        """See `gan_bench.launch.local.Observer`."""
+        self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
 
 class LiveProgress:
     """A progress bar for the plan and a line for the current run, updated twice a second."""
@@ -121,6 +125,10 @@ class LiveProgress:
         line.append(state(status))
         line.append(f" {text}" if text else "")
         self.console.print(line)
+
+    def gpu_released(self, sentence: str) -> None:
+        """See `gan_bench.launch.local.Observer`."""
+        self.console.print(sentence, markup=False, highlight=False)
 
 
 def progress_for(console: Console, runs: int) -> PlainProgress | LiveProgress:

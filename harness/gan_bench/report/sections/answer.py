@@ -12,6 +12,7 @@ from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues, interval
 from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime
 from gan_bench.metrics import SPEED, metric
+from gan_bench.results.record import Record
 from gan_bench.results.status import NOT_SCORED
 from gan_bench.text import duration, factor, figure, listed, many, percent
 
@@ -272,6 +273,16 @@ def _pace(label: str, speed: RankedGroup | None) -> str:
     return "None of the others clearly trains faster."
 
 
+LEAST_TIMED_S = 5.0
+"""Below this many seconds after the warm-up, a throughput is less reliable."""
+
+
+def _timed_briefly(record: Record) -> bool:
+    return record.train_s is not None and record.train_s < max(
+        LEAST_TIMED_S, record.warmup_s or 0.0
+    )
+
+
 def caveats(summary: Summary) -> list[str]:
     """Return what makes the figures less reliable or less comparable."""
     found = []
@@ -282,6 +293,13 @@ def caveats(summary: Summary) -> list[str]:
         found.append(
             f"Other processes used up to {percent(most, 0)} of the processors during "
             f"{len(shared)} of {many(len(records), 'finished run')}, so times are less reliable."
+        )
+    short = [record for record in records if _timed_briefly(record)]
+    if short:
+        found.append(
+            f"In {len(short)} of {many(len(records), 'finished run')}, the timed part took less "
+            f"than {LEAST_TIMED_S:g} s or less than the warm-up, so throughput is less reliable: "
+            "train longer to compare speed."
         )
     seen = sorted(label for label, row in summary.rows.items() if row.saw_reference)
     if seen:

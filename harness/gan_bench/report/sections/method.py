@@ -77,6 +77,7 @@ def _facts(summary: Summary, records: Sequence[Record]) -> Iterable[tuple[str, t
         "Determinism",
         _distinct("requested" if s.deterministic else "not requested" for s in specs),
     )
+    yield "Precision", _distinct(s.precision for s in specs)
     yield "Git", _distinct(_git(record) for record in records)
     finished = sorted(record.finished_at for record in records)
     yield "Finished", (" to ".join(_distinct([finished[0], finished[-1]])),) if finished else ()
