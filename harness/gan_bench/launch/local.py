@@ -144,7 +144,7 @@ def _tell_held(
         "scoring": sum(result.score_s for result in ran),
     }
     spent["other"] = max(0.0, held_s - sum(spent.values()))
-    parts = [f"{what} {duration(seconds)}" for what, seconds in spent.items()]
+    parts = [f"{what} {duration(round(seconds, 1))}" for what, seconds in spent.items()]
     observer.gpu_released(f"{device} was held for {duration(held_s)}: {', '.join(parts)}.")
 
 
