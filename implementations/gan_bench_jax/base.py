@@ -44,13 +44,13 @@ _STEPS = 50
 _SAMPLE_BATCH = 128
 
 Draws = Mapping[str, Array]
-"""What a step draws, by the recipe's name for it; ``latents`` are (count, batch, latent)."""
+"""The draws of a step by name; ``latents`` are (count, batch, latent)."""
 State = Any
 """The arrays of a trainer's parts, as `flax.nnx.split` gives them."""
 
 
 class JaxTrainer(ABC):
-    """A trainer of two networks; a subclass says how they are built and what one update does.
+    """The base of trainers: a subclass builds the networks and optimisers, and defines one update.
 
     The uint8 images stay on the device, where a step gathers its batches by index. The steps of a
     call of `train` are one compiled loop, to which the networks and optimisers are handed over, and

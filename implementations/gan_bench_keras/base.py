@@ -33,7 +33,7 @@ _SAMPLE_BATCH = 128
 
 
 class KerasTrainer(ABC):
-    """A trainer of two networks; a subclass says how they are built and what one update does.
+    """The base of trainers: a subclass builds the networks and optimisers, and defines one update.
 
     The uint8 images stay on the device, where a step gathers its batches by index. A step is one
     graph, traced when the trainer is built (sampling when it first samples); the losses stay on the

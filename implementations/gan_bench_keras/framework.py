@@ -62,13 +62,13 @@ class TensorFlowGenerators(GlobalGenerators):
             random.set_global_generator(random.Generator.from_seed(int(_words(seed)[1])))
 
     def state(self) -> tuple[Any, Any]:
-        """Return the seed, what single operations draw next, and the generator's state if any."""
+        """Return the seed, the state of single operations, and the generator's state if any."""
         context, made = _context(), sys.modules[_STATEFUL_OPS].global_generator
         value = {"seed": context._seed, "operations": _operations(context)}
         return value | ({} if made is None else {"generator": made.state.numpy().tolist()}), made
 
     def restore(self, value: Any, kept: Any) -> None:
-        """Restore the seed, what single operations draw next, and the generator if there was."""
+        """Restore the seed, the state of single operations, and the generator if there was one."""
         random, context = sys.modules["tensorflow"].random, _context()
         if value["seed"] is not None and (
             value["seed"] != context._seed

@@ -39,7 +39,7 @@ _SAMPLE_BATCH = 128
 
 
 class TorchTrainer(ABC):
-    """A trainer of two networks; a subclass says how they are built and what one update does.
+    """The base of trainers: a subclass builds the networks and optimisers, and defines one update.
 
     The uint8 images stay on the device, where a step gathers its batches by index. Losses are kept
     on the device, too, and fetched once at the end of `train`.

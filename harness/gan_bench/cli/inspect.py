@@ -29,7 +29,7 @@ def list_(as_json: bool) -> None:
 @results_option
 @json_option
 def show(name: str, results: Path, as_json: bool) -> None:
-    """Show the recipe of an implementation, a run or external samples.
+    """Show an implementation's recipe, a run, or external samples.
 
     NAME is an implementation from `gan-bench list`, a run id or a unique part of one, or the name
     of external samples.

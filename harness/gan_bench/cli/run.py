@@ -48,7 +48,7 @@ _FEWEST_HEARTBEATS = 2.5
 @click.option(
     "--images", type=int, help="Budget in training images, equal for all implementations."
 )
-@click.option("--epochs", type=int, help="Budget in passes over the training images (epochs).")
+@click.option("--epochs", type=int, help="Budget in epochs: passes over the training images.")
 @click.option("--steps", type=int, help="Budget in training steps.")
 @click.option("--seeds", help="Seeds: a count (3) or a list (0,5).")
 @click.option("--device", help="Device: cpu, cuda, cuda:1 or auto.")
@@ -64,27 +64,28 @@ _FEWEST_HEARTBEATS = 2.5
 )
 @click.option("--samples", type=int, help="Number of samples at each evaluation point.")
 @results_option
-@click.option("--timeout", type=POSITIVE, help="Stop a run after this many seconds.")
+@click.option("--timeout", type=POSITIVE, help="End a run after this many seconds.")
 @click.option(
     "--silence",
     type=float,
     metavar="NUMBER",
-    help="Kill a run without a heartbeat or progress for this many seconds (default 300, at least "
+    help="End a run without a heartbeat or progress for this many seconds (default: 300; at least "
     "5).",
 )
 @wait_option
 @click.option(
     "--retry",
     is_flag=True,
-    help="Also resume runs that ended as diverged, timeout, oom or error; killed runs are always "
-    "resumed, and missing and unsupported ones tried again.",
+    help="Also resume runs with the status diverged, timeout, oom or error. Killed runs are always "
+    "resumed, and missing and unsupported ones are always tried again.",
 )
 @click.option("--force", is_flag=True, help="Start all runs over, including those that succeeded.")
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
 @click.option(
     "--precision",
     type=click.Choice(["ieee", "tf32", "bf16"]),
-    help="Arithmetic of float32 products: ieee (default), or faster ones of GPUs.",
+    help="Precision of products of float32 numbers: ieee (default), or the faster tf32 or bf16 of "
+    "GPUs.",
 )
 @click.option(
     "--on-divergence",
@@ -105,7 +106,8 @@ _FEWEST_HEARTBEATS = 2.5
     "--score",
     type=click.Choice(["now", "later"]),
     default="now",
-    help="Score each run after its training, or all after the last one's: a GPU is free then.",
+    help="Score each run after its own training (now), or all runs after the last training "
+    "(later), when no run needs the GPU any more.",
 )
 @click.option(
     "--executor",

@@ -192,7 +192,7 @@ def _external_row(results: Path | None, name: str | None) -> "ExternalRow | None
 
 @click.group()
 def features() -> None:
-    """Make feature models for scoring."""
+    """Train feature models for scoring."""
 
 
 @features.command("train")
