@@ -322,9 +322,10 @@ class TorchTrainer(ABC):
 
 def _precision(device: torch.device, dtype: str) -> Precision:
     """Let PyTorch compute in the precision that the run asks for, and return it."""
-    capability = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
+    asked, capability = asked_precision(), None
+    if asked == "tf32" and device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
     tf32 = tf32_asked(device.type, dtype, capability)
-    asked = asked_precision()
     if asked == "bf16" and dtype != "float32":
         raise Unsupported(f"the precision bf16 is of float32, and the recipe's dtype is {dtype}")
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
