@@ -53,7 +53,7 @@ def test_an_example_keeps_the_contract(bench, example):
     assert done.code == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_example_trains_and_is_scored(bench, example):
     _, run = commands(example)
     done = bench(*run, *SHORT)

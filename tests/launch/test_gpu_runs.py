@@ -109,6 +109,7 @@ def test_a_busy_card_is_told(bench, run):
     assert record.circumstances.gpu_use.other_processes == 1
 
 
+@pytest.mark.long
 def test_another_card_is_another_run(bench, run):
     first = run(CARD)
     other = run(CARD | {"name": "NVIDIA H100", "memory": [80, 4]})

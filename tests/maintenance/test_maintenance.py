@@ -139,6 +139,7 @@ def test_what_is_damaged_is_found_mended_and_made_again(bench, finished, damage)
     assert doctor(bench) == (0, [])
 
 
+@pytest.mark.long
 def test_a_process_that_was_left_behind_is_named_and_ended_by_the_next_run(bench, finished):
     target, folder = finished
     environment = {**os.environ, RUN_MARK: str(folder.resolve())}

@@ -259,6 +259,7 @@ def test_what_cannot_be_observed_is_said_in_one_sentence(compare, body, verdict,
     assert said in problem
 
 
+@pytest.mark.long
 def test_a_twin_that_never_ends_is_stopped_with_what_it_started(bench, plugin, tmp_path):
     body = f"""
     def train(self, batches, draws):

@@ -120,7 +120,7 @@ def test_a_worker_of_an_unknown_framework_has_the_variables_of_all_that_are_inst
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("framework", ["numpy", "keras"])
+@pytest.mark.parametrize("framework", ["numpy", pytest.param("keras", marks=pytest.mark.long)])
 def test_a_plugin_trains_in_the_environment_of_its_framework(bench, plugin, framework):
     body = f"""
     framework = {framework!r}
@@ -290,7 +290,10 @@ WRONG_ENTRIES = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG_ENTRIES)
+@pytest.mark.parametrize(
+    "wrong",
+    ["name", *(pytest.param(w, marks=pytest.mark.long) for w in WRONG_ENTRIES if w != "name")],
+)
 def test_an_entry_point_that_is_wrong_stops_only_what_needs_its_framework(
     bench, plugin, installed, tmp_path, wrong
 ):

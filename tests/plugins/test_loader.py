@@ -363,7 +363,13 @@ UPGRADE = "upgrade gan-bench: pip install --upgrade gan-bench"
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("name", OF_ANOTHER_VERSION)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("knob", "typo") else pytest.mark.long)
+        for name in OF_ANOTHER_VERSION
+    ],
+)
 def test_a_file_that_imports_what_is_not_there_is_of_another_version(bench, plugin, name):
     imports, said = OF_ANOTHER_VERSION[name]
     early, late = plugin("early"), plugin("late")

@@ -63,6 +63,7 @@ def test_the_same_records_as_here(background, plugin):
     assert again.code == 0
 
 
+@pytest.mark.long
 def test_detach_cancel_and_continue(background, plugin):
     what = (plugin("gan", background.slow(0.04)), *LONG, "--executor", "background")
     assert background("run", *what, "--detach").code == 0
@@ -120,6 +121,7 @@ def test_an_attempt_removes_the_problem_of_earlier_ones(tmp_path):
     assert folder.problem(1).exists()
 
 
+@pytest.mark.long
 def test_retries_and_force(background, plugin):
     body = 'def train(self, batches, draws):\n    raise RuntimeError("broken")'
     what = (plugin("broken", body), "--steps", "4", *QUICK, "--executor", "background")

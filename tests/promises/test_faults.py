@@ -196,7 +196,9 @@ def test_a_killed_worker_continues_to_the_same_bits(bench, plugin, chunk):
     same_bits(*bench.run_folders("disturbed"), *bench.run_folders("calm"))
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(
+    ("name", "code"), [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.long)]
+)
 def test_an_interrupt_ends_with_a_checkpoint_and_the_same_command_continues(
     bench, plugin, name, code
 ):

@@ -100,14 +100,8 @@ def test_a_worker_whose_heartbeat_goes_on_but_whose_training_does_not_is_ended(b
         assert f"{name}.py" in (folder / "worker.log").read_text(), name
 
 
-@pytest.mark.parametrize(
-    "where",
-    [
-        pytest.param("here", marks=pytest.mark.long),
-        pytest.param("in a child", marks=pytest.mark.long),
-        "in a child of a child",
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("where", ["here", "in a child", "in a child of a child"])
 def test_a_long_chunk_is_not_a_hang(bench, plugin, where):
     body = """
     def train(self, batches, draws):

@@ -128,6 +128,7 @@ def test_a_misbehaving_trainer_gives_the_bits_of_a_well_behaved_one(bench, plugi
         assert (snapshots[name] / last).read_bytes() == expected, name
 
 
+@pytest.mark.long
 def test_each_failure_has_its_record_and_the_next_run_is_unaffected(bench, plugin):
     targets = [plugin(name, body) for name, (body, _, _) in FAILS.items()]
     done = bench("run", *targets, plugin("polite"), *SHORT)
@@ -159,14 +160,10 @@ def test_a_trainer_may_truncate_its_journal(bench, plugin):
     assert bench.records()["cuts"]["status"] == "ok"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("signum", "times"),
-    [
-        (signal.SIGINT, 1),
-        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.long),
-        pytest.param(signal.SIGINT, 2, marks=pytest.mark.long),
-        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.long),
-    ],
+    [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGTERM, 1), (signal.SIGTERM, 2)],
 )
 def test_an_interrupt_ends_a_trainer_that_ignores_it(bench, plugin, signum, times):
     """The first signal gives it ten seconds; a second one ends it at once."""

@@ -13,6 +13,7 @@ def train(self, batches, draws):
 """
 
 
+@pytest.mark.long
 def test_status_show_export_and_report_read_while_a_run_writes(bench, plugin):
     target = plugin("gan", SLOW)
     process = bench.start("run", target, *MANY)

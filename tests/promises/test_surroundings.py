@@ -99,7 +99,7 @@ def test_events_with_impossible_times_are_skipped():
     assert parse_event(b'{"event": "heartbeat", "attempt": 1, "step": 1, "time": 1e999}') is None
 
 
-@pytest.mark.parametrize("columns", [20, 240])
+@pytest.mark.parametrize("columns", [20, pytest.param(240, marks=pytest.mark.long)])
 def test_a_terminal_of_any_width(bench, plugin, columns):
     target = plugin("gan")
     without(bench, "COLUMNS")

@@ -36,6 +36,7 @@ def scores_of(bench):
     return files_of(folder)
 
 
+@pytest.mark.long
 @pytest.mark.torch
 def test_null_with_a_reason_until_it_is_trained_and_scored_afterwards(
     bench, plugin, digits, tmp_path

@@ -129,7 +129,12 @@ def convolutions_of_recipes():
                     found[kinds[type(layer)], shape[2], layer.channels, *sizes, shape[0]] = name
                 shape = layer.output_shape(shape)
     return [
-        pytest.param(*key, id=f"{name}-{key[0].__name__}-{key[1:]}") for key, name in found.items()
+        pytest.param(
+            *key,
+            id=f"{name}-{key[0].__name__}-{key[1:]}",
+            marks=[pytest.mark.long] if name in ("baseline", "enhanced", "decay") else [],
+        )
+        for key, name in found.items()
     ]
 
 

@@ -119,7 +119,7 @@ def test_the_longest_chunk_of_a_run_is_not_padded(longest):
     assert longest % base._STEPS == 0
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
 def test_calls_of_1_2_and_1_steps_equal_one_and_a_saved_run_continues_bit_for_bit(dtype, tmp_path):
     whole = trainer(dtype=dtype)
     batches, draws = inputs(whole, 4)
@@ -153,7 +153,7 @@ def test_a_checkpoint_is_one_file_of_plain_arrays(tmp_path):
         assert any(np.array_equal(state[name], kernel) for name in state.files)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.process
 def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
     first = trainer()

@@ -352,7 +352,7 @@ def test_too_few_and_too_many_losses_are_one_sentence(losses, said):
         built(update=lambda self, real, draws: losses)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_plugin_with_any_layers_keeps_the_contract():
     results = check_trainer(Critic, only=set(CHECKS))
     assert [result for result in results if result.status == "failed"] == []
