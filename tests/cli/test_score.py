@@ -384,6 +384,7 @@ def kinds(bench, digits):
             picture.save(bench.folder / name / f"{index:03d}.png")
 
 
+@pytest.mark.long
 def test_sides_of_different_kinds_are_compared_by_options_that_the_protocol_states(bench, kinds):
     words = ("--metrics", "fid,modes", "--json")
     plain = json.loads(score(bench, "grey", "grey", *words).out)

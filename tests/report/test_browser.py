@@ -222,6 +222,7 @@ def test_two_implementations_are_compared_line_by_line(page):
     assert different.keys() != twins.keys()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ratio", [0.0996, 0.5, 1.994, 1.996, 9.96, 31.4])
 def test_ratios_are_rounded_as_in_the_markdown(open_page, html, tmp_path, ratio):
     text = html.read_text(encoding="utf-8")

@@ -197,6 +197,7 @@ def test_dropout_has_other_masks_in_every_step_layer_and_seed():
         assert abs((mask == 0).mean() - 0.3) < 5 * np.sqrt(0.21 / mask.size)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trainer_class", [Decay, UpsamplingSgd])
 def test_a_sample_depends_on_its_own_latent_only(trainer_class):
     tested = trainer(trainer_class)
