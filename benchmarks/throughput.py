@@ -160,6 +160,10 @@ def line(first: str, *others: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def environment(framework: str, options: argparse.Namespace) -> dict[str, str]:
+    return worker_environment(framework, device=options.device, threads=default_threads())
+
+
 def child(name: str, part: str, options: argparse.Namespace) -> dict | float:
     """Measure one part of one implementation in a process of its own."""
     done = subprocess.run(
@@ -168,12 +172,8 @@ def child(name: str, part: str, options: argparse.Namespace) -> dict | float:
             *(("--against", options.against) if options.against else ()),
             *("--rounds", str(options.rounds), "--seconds", str(options.seconds)),
         ],
-        env=worker_environment(
-            # No framework of this name: both need their variables.
-            "all" if options.against else registered()[name].framework,
-            device=options.device,
-            threads=default_threads(),
-        ),
+        env=environment(registered()[name].framework, options)
+        | (environment(options.against, options) if options.against else {}),
         capture_output=True,
         text=True,
         check=True,

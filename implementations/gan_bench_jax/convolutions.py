@@ -117,7 +117,7 @@ transposed_convolution.defvjp(_transposed_forward, _transposed_backward)
 
 
 def _at_a_time(maps: Array, numbers: int) -> int:
-    """Return how many images to work on at a time if each needs so many numbers."""
+    """Return how many images to compute at a time, given how many numbers one of them needs."""
     return max(_CACHE // (numbers * maps.dtype.itemsize), 1)
 
 
@@ -186,7 +186,7 @@ def _transposed_by_sums(
     size, _, channels, _ = kernel.shape
     products = product(small.reshape(-1, entering), kernel.reshape(-1, entering).T)
     products = products.reshape(images, side, side, size, size, channels)
-    # With its padding, a large map is squares of stride x stride pixels, so many on each side.
+    # A padded large map consists of squares of stride x stride pixels; this many on each side.
     squares = max(side + (size - 1) // stride, -(-(padding[0] + length) // stride))
 
     def of_squares(row: int, column: int) -> Array:

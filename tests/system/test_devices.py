@@ -221,6 +221,7 @@ def test_doctor_asks_each_framework_for_its_gpus(bench, tmp_path):
     assert found["device cuda:0"]["state"] == "ok"
     remedies = {"torch": "", "keras": "tensorflow[and-cuda]", "jax": "jax[cuda13]"}
     assert found["framework numpy"]["state"] == "ok"
+    assert "GPU" not in found["framework numpy"]["detail"]
     for name, remedy in remedies.items():
         finding = found[f"framework {name}"]
         assert finding["state"] == "missing"

@@ -308,7 +308,7 @@ def __init__(self, recipe, images, labels, **options):
 def train(self, batches, draws):
     # All chunks but the last are trained while the batches of the next are drawn.
     self.steps = getattr(self, "steps", 0) + len(batches)
-    if self.steps < 40:
+    if self.steps < 300:
         assert Plugin.drawn.wait(30), "nothing was drawn during training"
         Plugin.drawn.clear()
     return super().train(batches, draws)
@@ -336,7 +336,7 @@ def test_on_a_gpu_the_next_chunk_is_drawn_during_training_and_nothing_else_chang
     target = plugin("gan", ON_A_GPU)
     with (bench.folder / target).open("a") as file:
         file.write(COUNTING)
-    budget = ("--steps", "40", "--evaluations", "3", "--seeds", "1")
+    budget = ("--steps", "300", "--evaluations", "3", "--seeds", "1")
     options = (*SHORT, *budget, "--dataset", "mnist-5k")
     where = {"PATH": f"{smi.parent}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": "0"}
     done = bench("run", target, *options, "--device", "cuda", "--results", "there", **where)
@@ -345,3 +345,12 @@ def test_on_a_gpu_the_next_chunk_is_drawn_during_training_and_nothing_else_chang
     assert weights_sha256(bench, "there") == weights_sha256(bench, "here")
     (there,), (here,) = bench.run_folders("there"), bench.run_folders("here")
     assert (there / "losses.npy").read_bytes() == (here / "losses.npy").read_bytes()
+    # The speed is unknown until the first chunk ends, while the second one has been drawn; the
+    # third ends at an evaluation point.
+    assert chunks(there) == [50, 50, 50, 75, 75]
+    assert chunks(here) == [50] * 6
+
+
+def chunks(folder):
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    return [e["step"] - e["first_step"] for e in events if e["event"] == "chunk"]

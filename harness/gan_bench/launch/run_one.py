@@ -11,9 +11,9 @@ from typing import Final, Literal
 from gan_bench.errors import UsageError
 from gan_bench.launch.outcome import Outcome, make_record, provenance, with_gpu
 from gan_bench.launch.score import is_scored, score_missing
-from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, launch
+from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, environment_of, launch
 from gan_bench.plan import RunSpec
-from gan_bench.plugins.frameworks import framework_problem, worker_environment
+from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
@@ -92,14 +92,7 @@ def obstacle_of(spec: RunSpec) -> tuple[Status, str] | None:
     if absent is not None:
         return "missing", absent
     try:
-        worker_environment(
-            spec.implementation.framework,
-            python=spec.python,
-            device=spec.device,
-            threads=spec.threads,
-            deterministic=spec.deterministic,
-            precision=spec.precision,
-        )
+        environment_of(spec)
     except UsageError as conflict:
         return "missing", str(conflict).rstrip(".")
     return None if spec.cannot_make is None else ("unsupported", spec.cannot_make)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from gan_bench.launch.outcome import ExitEvidence, Outcome, status_of
 from gan_bench.plan import RunSpec
@@ -108,6 +109,22 @@ class _Limits:
             time.sleep(POLL_S)
 
 
+def environment_of(
+    spec: RunSpec, *, run: Path | None = None, silence_s: float | None = None
+) -> dict[str, str]:
+    """Return the environment of a run's worker; see `worker_environment`, also for the errors."""
+    return worker_environment(
+        spec.implementation.framework,
+        python=spec.python,
+        device=spec.device,
+        threads=spec.threads,
+        deterministic=spec.deterministic,
+        precision=spec.precision,
+        run=run,
+        silence_s=silence_s,
+    )
+
+
 def launch(
     folder: RunFolder,
     spec: RunSpec,
@@ -166,16 +183,7 @@ def launch(
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=worker_environment(
-                spec.implementation.framework,
-                python=spec.python,
-                device=spec.device,
-                threads=spec.threads,
-                deterministic=spec.deterministic,
-                precision=spec.precision,
-                run=folder.path,
-                silence_s=silence_s,
-            ),
+            env=environment_of(spec, run=folder.path, silence_s=silence_s),
             start_new_session=True,
         )
         try:

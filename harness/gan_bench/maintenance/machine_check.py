@@ -83,7 +83,7 @@ def check_machine() -> list[Finding]:
         else:
             detail = ", ".join(f"{package} {versions[package]}" for package in framework.packages)
             state: Literal["ok", "missing", "info"] = "ok"
-            if gpus():
+            if gpus() and framework.gpus is not None:
                 imported = _framework(name, sys.executable, gpu=True)
                 state, detail = imported.state, f"{detail}; {imported.detail}"
             findings.append(Finding(f"framework {name}", state, detail))
@@ -232,8 +232,9 @@ def _framework(name: str, python: str, gpu: bool) -> Finding:
     return Finding(
         f"framework {name}",
         "missing" if blind else "ok",
-        f"{framework.module} {framework.version} imports in {import_s:.0f} s, "
-        f"sees {framework.gpus} GPUs ({python})"
+        f"{framework.module} {framework.version} imports in {import_s:.0f} s"
+        + ("" if framework.gpus is None else f", sees {framework.gpus} GPUs")
+        + f" ({python})"
         + (f"; what it needs for them: {remedy}" if blind and remedy else ""),
     )
 

@@ -332,7 +332,7 @@ class GpuWatch:
             pynvml.nvmlDeviceGetMemoryInfo, handle, getattr(pynvml, "nvmlMemory_v2", None)
         ) or _asked(pynvml.nvmlDeviceGetMemoryInfo, handle)
         energy = power = None
-        if self.gpu.mig is None:  # else it is that of all instances
+        if self.gpu.mig is None:  # NVML counts the energy of a whole card, not of an instance
             energy = _asked(pynvml.nvmlDeviceGetTotalEnergyConsumption, card)
             power = _asked(pynvml.nvmlDeviceGetPowerUsage, card)
         self._samples.append(
