@@ -131,6 +131,7 @@ def _measured(record: Record) -> dict[str, Any]:
         "j_per_1000_images": use.j_per_1000_images if use else None,
         "probe_gflops_before": circumstances.probe_gflops_before,
         "probe_gflops_after": circumstances.probe_gflops_after,
+        "gpu_gb_per_s": circumstances.gpu_gb_per_s,
         "other_load": circumstances.other_load,
         "device_exclusive": circumstances.device_exclusive,
         "git_commit": circumstances.git_commit,

@@ -159,6 +159,7 @@ def _gpu(record: Record) -> list[tuple[str, str]]:
         return []
     driver = f"driver {gpu.driver or MISSING}, CUDA up to {gpu.driver_cuda or MISSING}"
     exclusive = {True: "yes", False: "no", None: "unknown"}[around.device_exclusive]
+    product, copy = around.probe_gflops_after, around.gpu_gb_per_s
     rows = [
         ("GPU", gpu.card),
         *(("  earlier attempt on", card) for card in around.earlier_cards),
@@ -166,6 +167,7 @@ def _gpu(record: Record) -> list[tuple[str, str]]:
         ("  software", f"{driver}, found by {gpu.found_by}"),
         ("  power limit", f"{figure(gpu.power_limit_w)} W"),
         ("  exclusive", exclusive),
+        ("  rates", f"{figure(product)} GFLOP/s in products, {figure(copy)} GB/s in copies"),
     ]
     if use is None:
         return rows

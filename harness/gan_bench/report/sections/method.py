@@ -143,14 +143,23 @@ def _range(values: Iterable[float | None]) -> str | None:
 
 
 def _probe(records: Sequence[Record]) -> tuple[str, ...]:
+    texts = []
     before = _range(record.circumstances.probe_gflops_before for record in records)
-    after = _range(record.circumstances.probe_gflops_after for record in records)
-    if before is None and after is None:
-        return ("not measured: there is no probe for GPUs, or no run got that far",) * bool(records)
-    return (
-        f"a float32 matrix product reached {before or MISSING} GFLOP/s before the runs and "
-        f"{after or MISSING} after them",
-    )
+    for on_gpu in (False, True):
+        around = [r.circumstances for r in records if (r.circumstances.gpu is not None) == on_gpu]
+        after = _range(circumstances.probe_gflops_after for circumstances in around)
+        if on_gpu and after:
+            copied = _range(circumstances.gpu_gb_per_s for circumstances in around)
+            texts.append(
+                "after training on a GPU, a matrix product in the precision and framework of the "
+                f"run reached {after} GFLOP/s, and a copy read and wrote {copied or MISSING} GB/s"
+            )
+        elif not on_gpu and (before or after):
+            texts.append(
+                f"on a CPU, a float32 matrix product reached {before or MISSING} GFLOP/s before "
+                f"the runs and {after or MISSING} after them"
+            )
+    return tuple(texts) or ("not measured: no run got that far",) * bool(records)
 
 
 def _load(records: Sequence[Record]) -> tuple[str, ...]:

@@ -249,19 +249,19 @@ def _missing(group: Group) -> str:
         reasons.append(f"no run succeeded ({listed(unfinished, 6)})")
     ok = [row for row in group.rows if row.ok_runs]
     if any(row.machine_fraction is None and row.multiply_adds_per_image for row in ok):
-        shared = any(
-            run.record is not None and run.record.circumstances.device_exclusive is False
+        alone = {
+            run.record.circumstances.device_exclusive
             for row in ok
             for run in row.ok_runs
-        )
-        if group.setting.device == "GPU":
-            reasons.append("there is no framework-neutral probe on a GPU")
-        elif shared:
-            reasons.append(
-                "other processes used the machine, so its rate during the run is unknown"
-            )
+            if run.record is not None
+        }
+        what = "the GPU" if group.setting.device == "GPU" else "the machine"
+        if False in alone:
+            reasons.append(f"other processes used {what}, so its rate during the run is unknown")
+        elif None in alone:
+            reasons.append(f"whether other processes used {what} is unknown")
         else:
-            reasons.append("a run was too short for a rate, or the machine was not probed")
+            reasons.append(f"a run was too short for a rate, or {what} was not measured")
     if any(not row.parameters or row.multiply_adds_per_image is None for row in ok):
         reasons.append("not every recipe counts its parameters and multiply-adds")
     if any(row.fid is None for row in ok):
