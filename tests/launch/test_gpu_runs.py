@@ -1,6 +1,7 @@
 """A run on a GPU from its command to its record, with stand-ins for the card and for CUDA."""
 
 import json
+import os
 
 import pytest
 
@@ -125,7 +126,7 @@ def test_the_share_of_the_rate_is_of_what_the_worker_measured(bench, run, others
     (metadata / "entry_points.txt").write_text(
         "[gan_bench.frameworks]\nmeasured = measured:FRAMEWORK\n"
     )
-    bench.environment["PYTHONPATH"] = str(site)
+    bench.environment["PYTHONPATH"] += f"{os.pathsep}{site}"
     record = run(
         CARD | {"processes": [*others, "worker"]}, body=f"framework = 'measured'\n{ON_A_GPU}"
     )
