@@ -343,6 +343,7 @@ def test_other_metrics_leave_what_there_is_and_curves_are_never_lost(bench, plug
     assert len(scores_of(bench)) == len(frame) + 4
 
 
+@pytest.mark.long
 def test_what_is_wrong_with_one_run_does_not_stop_the_others(bench, plugin):
     target = plugin("small")
     assert bench("run", target, *RUN, "--metrics", "fid", "--seeds", "3").code == 0

@@ -69,6 +69,7 @@ def test_outputs_are_as_far_from_those_in_float64_as_the_precision_says(
         assert least < error < largest
 
 
+@pytest.mark.long_after(3)
 @pytest.mark.parametrize(
     ("name", "precision", "device"),
     [

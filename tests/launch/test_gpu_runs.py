@@ -116,6 +116,7 @@ FRAMEWORK = Framework(("numpy",), "pip install numpy", "numpy", gpu_work=gpu_wor
 """
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(("others", "known"), [([], True), ([1], False)])
 def test_the_share_of_the_rate_is_of_what_the_worker_measured(bench, run, others, known):
     site = bench.folder / "site"

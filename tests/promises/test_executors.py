@@ -95,6 +95,7 @@ def _rows_or_none(bench):
     return json.loads(out) if out else None
 
 
+@pytest.mark.long
 def test_runs_of_an_unreadable_launch_get_no_second_job(background, plugin):
     what = (plugin("gan", background.slow(0.04)), *LONG)
     arguments = (*what, "--executor", "background", "--detach")

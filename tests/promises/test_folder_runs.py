@@ -53,6 +53,7 @@ def test_a_folder_is_trained_on_scored_and_reported(bench, plugin, digits):
     assert "Real test images of folder:My Digits: 2 test=25" in text
 
 
+@pytest.mark.long
 def test_a_folder_may_be_moved_and_may_not_change(bench, plugin, digits):
     target = plugin("gan")
     short = (*SHORT, *own_features(bench))
@@ -150,6 +151,7 @@ def test_colour_images_are_trained_on_and_have_grids_but_no_fid(bench, plugin):
     assert "samples-gan.png" in text
 
 
+@pytest.mark.long
 def test_a_run_without_a_lenet_is_scored_with_the_users_own_model_afterwards(bench, plugin):
     write_images(bench.folder / "one class", 40, (28, 28))
     assert bench("run", plugin("gan"), "--dataset", "folder:one class", *SHORT).code == 1

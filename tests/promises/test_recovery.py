@@ -107,6 +107,7 @@ def test_a_record_of_another_version_is_neither_used_nor_overwritten(bench, plug
     assert json.loads(path.read_text())["schema_version"] == RECORD_SCHEMA_VERSION
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lost", ["spec.json", "losses.npy"])
 def test_a_finished_run_that_lost_a_file_is_run_again(bench, plugin, lost):
     target = plugin("gan")
@@ -338,6 +339,7 @@ def test_an_error_that_is_its_own_cause_is_reported(bench, plugin):
     assert bench.records()["rings"]["reason"] == "ValueError: a ring"
 
 
+@pytest.mark.long
 def test_another_full_disk_is_the_plugins_own_error_and_the_plan_goes_on(bench, plugin):
     body = """
     def train(self, batches, draws):
@@ -351,6 +353,7 @@ def test_another_full_disk_is_the_plugins_own_error_and_the_plan_goes_on(bench, 
     assert statuses == {"fills": "error", "ends": "error", "sound": "ok"}
 
 
+@pytest.mark.long
 def test_a_checkpoint_stays_if_memory_ran_out_while_reading_it(bench, plugin):
     body = """
     def load(self, path):

@@ -44,6 +44,7 @@ def test_the_same_plan_again_reuses_what_is_finished(bench, plugin):
     assert (folder / "record.json").stat().st_mtime_ns != before
 
 
+@pytest.mark.long
 def test_another_source_value_seed_or_budget_is_another_run(bench, plugin):
     target = plugin("my_gan")
     bench("run", target, *SHORT)

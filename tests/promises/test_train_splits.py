@@ -78,6 +78,7 @@ class TestDataset:
         assert self.dataset.images_in(["train", "test"]) == len(both.images) == 8
 
 
+@pytest.mark.long
 def test_a_run_trains_on_both_splits_and_counts_epochs_in_both(bench, gan):
     command = ("run", gan(), *SHORT, "--set", "gan.batch_size=50", "--epochs", "1")
     command += ("--set", "gan.discriminator_steps=1")

@@ -46,6 +46,7 @@ def figures(folder):
     return rows
 
 
+@pytest.mark.long
 def test_some_images_of_both_sides_are_scored_under_a_protocol_of_their_own(bench, plugin):
     assert bench("run", plugin("gan"), *SHORT, "--keep-samples").code == 0
     (folder,) = bench.run_folders()
@@ -66,6 +67,7 @@ def test_some_images_of_both_sides_are_scored_under_a_protocol_of_their_own(benc
     assert figures(folder).items() >= before.items()
 
 
+@pytest.mark.long
 def test_a_count_takes_a_random_subset_of_files_and_folders_and_the_protocol_says_so(bench):
     """Stored class by class, the first 200 images would be of three digits."""
     split = data.load("mnist-5k").test
@@ -103,6 +105,7 @@ def test_more_images_than_there_are_is_a_sentence(bench, plugin):
     assert "400 images cannot be scored, as the snapshots have 300: ask for fewer." in done.err
 
 
+@pytest.mark.long
 def test_a_count_that_is_that_of_the_samples_is_another_protocol(bench, plugin):
     """Of the samples it takes all, of the reference only as many."""
     target = plugin("gan")
@@ -118,6 +121,7 @@ def test_a_count_that_is_that_of_the_samples_is_another_protocol(bench, plugin):
     assert counts == {(300, 1000), (300, 300)}
 
 
+@pytest.mark.long
 def test_samples_from_elsewhere_may_be_scored_by_count_and_whole(bench, plugin):
     np.savez(bench.folder / "x.npz", images=np.zeros((300, 28, 28, 1), np.uint8) + 7)
     words = ("score", "mnist-5k:test", "x.npz", "--metrics", "fid", "--results", "results/local")

@@ -83,6 +83,7 @@ def test_null_with_a_reason_until_it_is_trained_and_scored_afterwards(
         assert (bench.folder / "reports" / "local" / page).read_text().count(stated) >= 2, page
 
 
+@pytest.mark.long
 @pytest.mark.torch
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_lenet_that_learned_nothing_is_refused_and_not_kept(bench, tmp_path, seed):
