@@ -49,7 +49,7 @@ STARTING = frozenset({"bench", "cluster", "original", "prepared", "trained"})
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what starts processes and what is long; skip what needs a framework or GPU that is not there."""
+    """Mark what starts processes or is long; skip what needs a framework or GPU that is absent."""
     needed = {"torch": "torch", "keras": "tensorflow", "jax": "jax"}
     cases = Counter()
     for item in items:
