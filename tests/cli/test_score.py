@@ -277,7 +277,10 @@ def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path,
     np.savez(tmp_path / "theirs.npz", images=digits[:150])
     named = ("--as", "Their GAN", "--results", "results/local")
     by_fid = (*named, "--metrics", "fid")
-    score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *by_fid)
+    said = score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *by_fid).err
+    assert "'Their GAN' is stored in results/local." in said
+    assert "The report ranks it by lenet, as runs were scored in the same way." in said
+    assert "Next: gan-bench report --open" in said
     assert bench("report").code == 0
     text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if "External: Their GAN" in line)
@@ -294,7 +297,13 @@ def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path,
     score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *named, "--metrics", "kid,prdc")
     assert scores_of(bench, "external-Their GAN")["metric"].nunique() == 6
     # Under another protocol it stands apart.
-    score(bench, "mnist-5k:test:500", str(tmp_path / "others.npz"), "--as", "Apart", *named[2:])
+    apart = ("mnist-5k:test:500", str(tmp_path / "others.npz"), "--as", "Apart", *named[2:])
+    said = score(bench, *apart).err
+    assert "in a table of their own, as the runs were scored in another way:" in said
+    assert "n real (500 against 1,000)" in said
+    listed = " ".join(bench("status").out.split())
+    assert "External: Their GAN" in listed
+    assert "External samples Apart: scored by lenet in another way; FID" in listed
     assert bench("report").code == 0
     text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
     assert "External samples under protocols of their own" in text

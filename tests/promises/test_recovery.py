@@ -40,7 +40,7 @@ def test_scoring_that_fails_is_reported_and_repeated(bench, plugin):
     (folder / "scores").write_text("in the way")
     done = bench("run", target, *SHORT)
     assert done.code == 1
-    assert "not scored" in done.out and "0 of 1 runs succeeded" in done.out
+    assert "not scored" in done.out and "0 of 1 run succeeded" in done.out
     (folder / "scores").unlink()
     assert bench("run", target, *SHORT).code == 0
     last = max(expected)
@@ -182,7 +182,7 @@ def test_a_busy_device_leaves_no_plan_behind_and_can_be_waited_for(bench, plugin
         assert not list((bench.folder / "results/local/plans").iterdir())
         waiting = bench.start("run", target, *SHORT, "--device", "cpu", "--wait")
     out, _ = waiting.communicate(timeout=120)
-    assert waiting.returncode == 0 and "1 of 1 runs succeeded" in out
+    assert waiting.returncode == 0 and "1 of 1 run succeeded" in out
 
 
 def test_a_run_in_use_by_another_process_is_refused(bench, plugin):

@@ -68,14 +68,6 @@ def test_equal_seeds_give_equal_bits_and_other_seeds_do_not(bench, plugin):
         same_bits(one, three)
 
 
-def test_the_plan_interleaves_implementations_within_each_seed(bench, plugin):
-    targets = plugin("one"), plugin("two")
-    done = bench("run", *targets, *SHORT, "--seeds", "2", "--dry-run")
-    rows = [line.split()[:2] for line in done.out.splitlines()[1:5]]
-    assert rows == [["one", "0"], ["two", "0"], ["one", "1"], ["two", "1"]]
-    assert not (bench.folder / "results").exists()
-
-
 def test_frames_have_a_row_for_each_run_step_and_score(bench, plugin):
     bench("run", plugin("my_gan"), *SHORT, "--seeds", "2")
     results = load_results(bench.folder / "results/local")

@@ -8,7 +8,8 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.errors import UsageError
-from gan_bench.scoring.features import FeatureChoice, parse_features
+from gan_bench.scoring.features import FeatureChoice, Meter, Scoring, parse_features
+from gan_bench.scoring.score_pair import score_pair
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "300")
 
@@ -128,3 +129,39 @@ def test_samples_from_elsewhere_may_be_scored_by_count_and_whole(bench, plugin):
     for features in ("lenet:200", "lenet"):
         done = bench(*words, "--as", "X", "--features", features)
         assert done.code == 0, done.err
+
+
+def test_a_meter_counts_images_and_forgets_those_that_are_known(monkeypatch):
+    seconds = iter([10.0, 20.0, 30.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(seconds))
+    lines = []
+    meter = Meter("inception", lines.append)
+    meter.expect(2_000)
+    meter.expect(1_000)
+    meter.add(500)
+    meter.skip(1_000)
+    meter.add(500)
+    meter.add(500)
+    meter.compute("kid")
+    # 500 images took ten seconds: the first batch, which waits for the model, does not count.
+    assert lines == [
+        "inception: 500 of 3,000 images",
+        "inception: 1,000 of 2,000 images, about 20 s left",
+        "inception: 1,500 of 2,000 images, about 10 s left",
+        "inception: computing kid",
+    ]
+
+
+def test_a_scorer_says_how_far_it_is(tmp_path):
+    lines = []
+    cached = score_pair(
+        *("mnist-5k:test:60", "mnist-5k:train:50", Scoring(metrics=("fid",), cache=False)),
+        seed=0,
+        threads=1,
+        floor=False,
+        say=print,
+        progress=lines.append,
+    )
+    assert len(cached) == 1
+    assert lines[0].startswith("lenet: 50 of 110 images")
+    assert lines[-1] == "lenet: computing fid"

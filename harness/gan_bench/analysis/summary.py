@@ -15,6 +15,7 @@ from gan_bench.plan.request import PRESETS
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores
+from gan_bench.text import many
 
 
 @dataclass(frozen=True)
@@ -336,12 +337,12 @@ def _remarks(label: str, runs: Sequence[Run], fids: Sequence[Score]) -> Iterable
         yield f"{label}: all samples of a final snapshot are one and the same image."
     elif number := sum(collapsed(run) for run in runs):
         yield (
-            f"{label}: {number} of {len(records)} runs collapsed: the features of their samples "
-            "fill less than a quarter of the real images' dimensions."
+            f"{label}: {number} of {many(len(records), 'run')} collapsed: the features of their "
+            "samples fill less than a quarter of the real images' dimensions."
         )
     missing = len(records) - sum(score.value is not None for score in fids)
     if records and missing:
-        yield f"{label}: no final FID for {missing} of {len(records)} finished seeds."
+        yield f"{label}: no final FID for {missing} of {many(len(records), 'finished seed')}."
 
 
 def _too_short(runs: Sequence[Run], setting: Setting) -> str | None:
