@@ -1,7 +1,7 @@
 """The content of a report, before it becomes HTML or Markdown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +13,14 @@ from gan_bench.report.charts import Curves, Shares, class_shares
 from gan_bench.report.charts.fid_curves import FidCharts, fid_charts
 from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_plotted
 from gan_bench.report.charts.png import fid_picture, loss_picture, shares_picture
-from gan_bench.report.claims import ClaimRow, claims
+from gan_bench.report.claims import ClaimRow, by_claim, claims
+from gan_bench.report.claims import in_short as claims_in_short
 from gan_bench.report.pictures import Look, Names, Picture, looks
-from gan_bench.report.samples import Samples, sample_pages
-from gan_bench.report.sections.all_scores import elsewhere, published, quality
-from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, standings
+from gan_bench.report.samples import SampleRow, Samples, sample_pages
+from gan_bench.report.sections.all_scores import elsewhere, published, quality, scores_in_short
+from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, in_short, standings
 from gan_bench.report.sections.method import Method, method
-from gan_bench.report.sections.ranking import READING, ranking
+from gan_bench.report.sections.ranking import GLOSSARY, READING, ranking
 from gan_bench.report.sections.ranking_rows import Ranking, Target
 from gan_bench.report.sections.recipe_vs_framework import Crossed, crossed
 from gan_bench.report.sections.side_by_side import Pairs, chosen_pairs, pairs
@@ -34,6 +35,10 @@ class GroupPage:
     """The content on one group of comparable runs."""
 
     title: str
+    footnote: bool
+    """Whether it is shown as a footnote: one implementation beside a group before it."""
+    in_short: str
+    """Of a footnote, its figures in one sentence."""
     setting: str
     advice: str
     verdicts: list[Verdict]
@@ -48,7 +53,10 @@ class GroupPage:
     pairs: Pairs
     chosen_pairs: list[Table]
     """Comparisons for the Markdown report."""
-    claims: list[ClaimRow]
+    claims: list[list[ClaimRow]]
+    """The rows of each claim together."""
+    scores_in_short: str
+    """What the tables of `quality` hold, in one line."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,8 @@ class SamplesPage:
     """The content on one data set's samples."""
 
     samples: Samples
+    unranked: frozenset[str]
+    """Ids of the runs whose budget was too short to rank quality."""
     shares: Shares | None
     shares_picture: Picture | None
 
@@ -73,7 +83,11 @@ class Page:
     groups: list[GroupPage]
     caveats: list[str]
     reading: tuple[str, ...]
-    """Explanations of the ranking's columns."""
+    """Explanations of the ranking's first columns."""
+    glossary: tuple[str, ...]
+    """Explanations of its other columns, and of words."""
+    claims_in_short: str
+    """How many claims hold, in one line; empty without claims."""
     losses: list[Curves]
     loss_pictures: list[Picture]
     losses_note: str
@@ -86,6 +100,25 @@ class Page:
     method: Method
     left_out: list[str]
     version: str
+
+    @property
+    def leader(self) -> SampleRow | None:
+        """The samples of the best implementation, None if quality is not ranked."""
+        if not self.groups:
+            return None
+        quality, group = self.groups[0].verdicts[0], self.groups[0]
+        runs = {run for label in quality.leaders[:1] for run in group.run_ids[label]}
+        rows = [row for page in self.samples for row in page.samples.rows]
+        return next((row for row in rows if row.run_id in runs), None)
+
+    @property
+    def leader_pictures(self) -> list[Picture]:
+        """Real images, and the samples of the leader at the end and during training."""
+        leader = self.leader
+        if leader is None:
+            return []
+        real = [page.samples.real for page in self.samples if leader in page.samples.rows]
+        return [one for one in (*real, leader.final, leader.animation) if one]
 
     @property
     def pictures(self) -> list[Picture]:
@@ -114,7 +147,7 @@ def build_page(
         for number, group in enumerate(summary.groups)
     ]
     samples = [
-        _samples_page(number, one, by_label, names)
+        _samples_page(number, one, summary, by_label, names)
         for number, one in enumerate(sample_pages(rows, names))
     ]
     damaged = [sentence for page in samples for sentence in page.samples.damaged]
@@ -126,6 +159,10 @@ def build_page(
         groups=groups,
         caveats=caveats(summary),
         reading=READING,
+        glossary=GLOSSARY,
+        claims_in_short=claims_in_short(
+            [row for group in groups for rows in group.claims for row in rows]
+        ),
         losses=loss_charts(losses),
         losses_note=not_plotted(rows, losses),
         loss_pictures=[loss_picture(one, by_label[one.label], names) for one in losses],
@@ -154,21 +191,25 @@ def _group_page(
     table = ranking(group, ranks, _target(group, points, target_fid), by_label)
     ours = [one for one in losses if one.runs & {run.run_id for run in group.runs}]
     found = pairs(group, table, ranks, ours)
+    tables = quality(group)
     fid = fid_charts(group, points, number)
     return GroupPage(
         title=group.title,
+        footnote=number > 0 and len(group.rows) == 1,
+        in_short=in_short(group) if len(group.rows) == 1 else "",
         setting=group.setting.describe(),
         advice=advice(group, ranks),
         verdicts=verdicts,
         ranking=table,
-        quality=quality(group),
+        quality=tables,
         crossed=crossed(group),
         fid=fid,
         fid_pictures=[fid_picture(curves, by_label, names) for curves in fid.charts],
         run_ids={row.label: frozenset(run.run_id for run in row.runs) for row in group.rows},
         pairs=found,
         chosen_pairs=chosen_pairs(group, found),
-        claims=claims(group, results.losses),
+        claims=by_claim(claims(group, results.losses)),
+        scores_in_short=scores_in_short(group, tables),
     )
 
 
@@ -180,11 +221,18 @@ def _target(group: Group, points: pd.DataFrame, asked: float | None) -> Target |
 
 
 def _samples_page(
-    number: int, samples: Samples, by_label: Mapping[str, Look], names: Names
+    number: int, samples: Samples, summary: Summary, by_label: Mapping[str, Look], names: Names
 ) -> SamplesPage:
+    unranked = frozenset(
+        run.run_id for group in summary.groups if group.too_short for run in group.runs
+    )
+    if all(row.run_id in unranked for row in samples.rows):
+        # Copies and classes of images after so little training say nothing.
+        rows = tuple(replace(row, nearest=None) for row in samples.rows)
+        return SamplesPage(replace(samples, rows=rows), unranked, None, None)
     shares = class_shares(samples, number)
     picture = shares_picture(shares, by_label, names) if shares else None
-    return SamplesPage(samples, shares, picture)
+    return SamplesPage(samples, unranked, shares, picture)
 
 
 def _title(summary: Summary) -> str:

@@ -34,6 +34,19 @@
     });
   }
 
+  /* All columns, or those that matter most. */
+  const more = document.getElementById("more-columns");
+  const showColumns = () => {
+    for (const table of every("table.ranking")) {
+      table.classList.toggle("whole", more.checked);
+      const headers = every("thead th", table);
+      const shown = headers.filter((header) => more.checked || !header.classList.contains("extra"));
+      for (const cell of every("tr.troubles td", table)) cell.colSpan = shown.length;
+    }
+  };
+  more?.addEventListener("change", showColumns);
+  if (more) showColumns();
+
   /* Filtering: every word must occur in the row's name, recipe, framework, parity or status. */
   const filter = document.getElementById("filter");
   const count = document.getElementById("filter-count");
@@ -229,11 +242,29 @@
     against();
   }
 
+  /* A link to a closed part opens it. */
+  const openTarget = () => {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    const first = target && target.querySelectorAll("details.fold");
+    if (first?.length === 1) first[0].open = true;
+  };
+  addEventListener("hashchange", openTarget);
+  openTarget();
+
   /* Plotly's script comes last, so that everything above works while it loads. */
-  document.addEventListener("DOMContentLoaded", async () => {
+  const drawAll = async (charts_) => {
     // All at once: painting the page after each chart would take longer.
-    await Promise.all(every(".chart").map(draw));
+    await Promise.all(charts_.map(draw));
     if (toggles.some((box) => !box.checked)) apply();
+  };
+  const folded = (element) => element.closest("details:not([open])");
+  for (const details of every("details")) {
+    // A chart has no width before it is unfolded.
+    details.addEventListener("toggle", () =>
+      drawAll(every(".chart", details).filter((one) => !charts.has(one) && !folded(one))));
+  }
+  document.addEventListener("DOMContentLoaded", async () => {
+    await drawAll(every(".chart").filter((one) => !folded(one)));
     root.dataset.ready = "true";
   });
 })();
