@@ -21,8 +21,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.process]
 LABELS = ["torch-dcgan", "keras-dcgan", "torch-dcgan-3g", "keras-dcgan-3g"]
 POINTS = 4
 CHARTS = (
-    *("chart-fid-images-0", "chart-fid-seconds-0", "chart-loss-generator"),
-    *("chart-loss-discriminator", "chart-d-real", "chart-d-fake", "chart-shares-0"),
+    *("chart-fid-images-0", "chart-fid-seconds-0", "chart-loss-generator-0"),
+    *("chart-loss-discriminator-0", "chart-d-real-0", "chart-d-fake-0"),
+    *("chart-final-fid-0", "chart-quality-time-0"),
 )
 FID, SPEED = re.compile("final fid", re.IGNORECASE), re.compile("images/s", re.IGNORECASE)
 ROWS = "#ranking-0 tbody[data-label]"
@@ -113,6 +114,34 @@ def test_every_chart_shows_every_implementation(page):
     for chart in CHARTS:
         assert page.locator(f"div.chart#{chart} .main-svg").count() > 0, chart
         assert visible_traces(page, chart) == sorted(LABELS), chart
+
+
+def test_the_first_screen_answers_and_shows(page, results):
+    """Without scrolling: the advice, both charts, and what the leaders draw."""
+    fids = {label: mean(values) for label, values in final_figures(results, "fid_lenet").items()}
+    best = min(fids, key=fids.get)
+    assert (
+        best in page.locator(".advice").inner_text()
+        or "few" in page.locator(".advice").inner_text()
+    )
+    rows = page.locator("#chart-final-fid-0 .ytick text").all_text_contents()
+    assert rows == sorted(fids, key=fids.get)
+    for shown in (page.locator("#chart-quality-time-0"), page.locator(".strip").first):
+        assert shown.bounding_box()["y"] + shown.bounding_box()["height"] < 1000
+    strip = page.locator(".strip img")
+    widths = [image.evaluate("i => i.decode().then(() => i.naturalWidth)") for image in strip.all()]
+    assert len(widths) == 3  # real images, and one of each recipe
+    assert min(widths) > 0
+
+
+def test_a_mark_says_what_it_stands_for(page):
+    page.locator("#chart-fid-images-0").scroll_into_view_if_needed()
+    page.evaluate("Plotly.Fx.hover('chart-fid-images-0', [{ curveNumber: 1, pointNumber: 2 }])")
+    lines = page.locator("#chart-fid-images-0 .hoverlayer tspan").all_text_contents()
+    text = " ".join(lines)
+    assert re.search(r"FID \(lenet\) [\d.]+, mean of seeds 0, 1 and 2 \([\d.]+ to [\d.]+\)", text)
+    assert re.search(r"step [\d,]+, [\d,]+ images, time: .* (s|min)", text)
+    assert any(label in text for label in LABELS)
 
 
 def test_the_ranking_sorts_by_fid_and_by_speed_both_ways(page, results):
@@ -242,14 +271,6 @@ def test_ratios_are_rounded_as_in_the_markdown(open_page, html, tmp_path, ratio)
     assert row.locator("td").last.inner_text() == f"\N{MULTIPLICATION SIGN}{factor(ratio)}"
 
 
-def test_real_images_are_plotted_as_wide_as_the_bars_in_any_window(open_page, html):
-    for width in WIDTHS:
-        shapes = open_page(html, width=width).page.evaluate(
-            "document.getElementById('chart-shares-0').layout.shapes"
-        )
-        assert [shape["x1"] - shape["x0"] for shape in shapes] == [pytest.approx(0.8)] * 10
-
-
 def test_a_logarithmic_axis_names_whole_numbers(open_page, html):
     page = open_page(html).page
     ticks = page.locator("#chart-fid-images-0 .ytick text").all_text_contents()
@@ -288,7 +309,7 @@ def check_ticks(page, chart, side):
 
 def test_every_axis_of_every_chart_names_the_numbers_at_its_places(page):
     for chart in CHARTS:
-        numeric = "y" if chart.startswith("chart-shares") else "xy"
+        numeric = "x" if chart.startswith("chart-final") else "xy"
         for side in numeric:
             check_ticks(page, chart, side)
 

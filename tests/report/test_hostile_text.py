@@ -61,7 +61,7 @@ def test_hostile_labels_are_the_same_in_the_page_and_in_its_data(results, report
     toggles = {box.get("data-toggle") for box in found.section("curves").iter("input")}
     assert len(toggles) == 2
     assert f"torch-dcgan (note={shown(HOSTILE)})" in toggles
-    for name in ("fid-images-0", "loss-generator", "shares-0"):
+    for name in ("fid-images-0", "loss-generator-0"):
         labels = {trace.get("meta") for trace in found.chart(name)} - {None}
         assert labels == toggles, name
     options = found.page.findall(".//select[@id='compare-a']/option")

@@ -319,16 +319,19 @@ def test_all_scores_hold_the_known_means_the_interval_and_the_counts(known):
     }
 
 
-def test_the_class_shares_are_plotted_as_they_were_counted(known):
-    plotted = {trace.get("meta"): trace for trace in known.chart("shares-0")}
+def test_the_class_shares_are_shown_as_they_were_counted(known):
+    table = known.page.find(".//table[@class='figures heat']")
+    shown = rows_of(table)
     for name, shares in SHARES.items():
-        assert plotted[name]["x"] == [str(digit) for digit in range(10)]
-        assert plotted[name]["y"] == pytest.approx([100 * share for share in shares])
-    assert plotted[None]["y"] == pytest.approx([10.0] * 10)
-    alts = [image.get("alt") for image in known.rendered.iter("img")]
-    [alt] = [alt for alt in alts if alt.startswith("Bar chart of the share of each class")]
-    assert "torch-dcgan from 5.0% of class 1 to 20.0% of 0" in alt
-    assert "keras-dcgan from 5.0% of class 1 to 55.0% of 0" in alt
+        assert [float(one) for one in shown[name].values()] == pytest.approx([100 * s for s in shares])
+    assert list(shown["real images"].items()) == [(str(digit), "10.0") for digit in range(10)]
+    # The darker a cell, the greater its share.
+    classes = {cell.text: cell.get("class").split()[1] for cell in table.iter("td")}
+    assert (classes["5.0"], classes["10.0"], classes["20.0"]) == ("heat-0", "heat-1", "heat-2")
+    [markdown] = [
+        rows for t in known.rendered.iter("table") if "real images" in (rows := rows_of(t))
+    ]
+    assert markdown == shown
 
 
 def test_the_curves_go_through_the_known_points(known):

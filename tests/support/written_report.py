@@ -113,8 +113,9 @@ class Report:
 
     def titles(self, name: str) -> list[str]:
         """Return the headings of a section, also those of its folded parts."""
-        found = [one for one in self.section(name).iter() if one.tag in ("h3", "strong")]
-        return [text_of(title) for title in found]
+        found = [one for one in self.section(name).iter() if one.tag in ("h3", "summary")]
+        heads = [one.find("strong") if one.tag == "summary" else one for one in found]
+        return [text_of(head) for head in heads if head is not None]
 
     def columns(self, group: int = 0) -> list[str]:
         head = self.page.find(f".//table[@id='ranking-{group}']/thead/tr")

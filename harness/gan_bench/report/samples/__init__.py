@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from PIL import Image
 
 from gan_bench import data
+from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.runs import Run
-from gan_bench.analysis.summary import Row
+from gan_bench.analysis.summary import Group, Row
 from gan_bench.report.pictures import Names, Picture, png_of
 from gan_bench.report.samples.grids import (
     Grid,
@@ -17,7 +18,7 @@ from gan_bench.report.samples.grids import (
     grids,
     real_grid,
 )
-from gan_bench.report.samples.nearest import class_shares, nearest_pairs, nearest_text, neighbours
+from gan_bench.report.samples.nearest import nearest_pairs, nearest_text, neighbours, shares_of
 from gan_bench.text import figure, many, percent
 
 MOST_ROWS = 24
@@ -124,6 +125,39 @@ class Samples:
         return found
 
 
+@dataclass(frozen=True)
+class Leader:
+    """The final samples of an implementation, beside the answer."""
+
+    label: str
+    run_id: str
+    dataset: int
+    """Number of the data set, in the order of `sample_pages`."""
+    caption: str
+
+
+MOST_LEADERS = 5
+
+
+def leaders(group: Group, ranks: RankedGroup | None, pages: Sequence[Samples]) -> list[Leader]:
+    """Return the best implementation of each of the best recipes that have samples.
+
+    None if quality is not ranked: what is not ranked does not lead.
+    """
+    if ranks is None:
+        return []
+    rows = {row.label: row for row in group.rows}
+    found: dict[str, Leader] = {}
+    for label in ranks.labels:
+        row, fids = rows[label], ranks.spreads[label].by_seed
+        ids = {run.run_id for run in row.ok_runs if run.spec.seed in fids}
+        shown = [(n, one) for n, page in enumerate(pages) for one in page.rows if one.run_id in ids]
+        for number, sample in shown[:1]:
+            caption = f"{label}, seed {sample.seed}: FID {figure(fids[sample.seed])}"
+            found.setdefault(row.recipe, Leader(label, sample.run_id, number, caption))
+    return list(found.values())[:MOST_LEADERS]
+
+
 def sample_pages(rows: Sequence[tuple[str, Row]], names: Names) -> list[Samples]:
     """Return the samples of each data set, in the order in which they first occur.
 
@@ -159,7 +193,7 @@ def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names
         if not found:  # load a data set once, and only if there are samples
             loaded = data_on_this_machine(dataset, data_sha256, notes)
             real = real_grid(loaded, names) if loaded else None
-        classes = class_shares(run) if kept[-1].step == run.spec.steps else None
+        classes = shares_of(run) if kept[-1].step == run.spec.steps else None
         if classes and real_shares is None:
             real_shares = _by_class(classes.real_shares)
         shares = _by_class(classes.shares) if classes else None

@@ -73,21 +73,23 @@
     const { text, soft, line, card } = colours();
     const axis = (own) => ({
       automargin: true, gridcolor: line, linecolor: line, zerolinecolor: line, ...own,
-      tickfont: { color: soft }, title: { ...own.title, font: { color: soft, size: 13 } },
+      tickfont: { color: soft }, title: { standoff: 8, ...own.title, font: { color: soft, size: 13 } },
     });
     return {
       ...layout,
-      autosize: true, height: 340, showlegend: false, hovermode: "closest",
-      margin: { l: 52, r: 26, t: 12, b: 44 }, // half of the last number below fits on the right
+      autosize: true, height: layout.height ?? 340, showlegend: false, hovermode: "closest",
+      // On the right, half of the last number below fits; at the top, the buttons of the chart.
+      margin: { l: 52, r: 26, t: 28, b: 44 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: text, family: "inherit", size: 12 },
-      hoverlabel: { bgcolor: card, bordercolor: line, font: { color: text }, namelength: -1 },
+      hoverlabel: { bgcolor: card, bordercolor: line, font: { color: text }, align: "left" },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: text },
       xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
     };
   };
   const config = {
     responsive: true, displaylogo: false,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    modeBarButtons: [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
   };
   const draw = async (element) => {
     const { data: traces, layout } = data.charts[element.id.replace("chart-", "")];
@@ -97,8 +99,7 @@
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   const redraw = () => charts.forEach((layout, element) => {
     // Half a landscape page, for any width of the window.
-    const wide = element.closest(".wide") ? 960 : 470;
-    Plotly.relayout(element, { ...theme(layout), ...(printing ? { width: wide } : { width: null }) });
+    Plotly.relayout(element, { ...theme(layout), width: printing ? 470 : null });
   });
   scheme.addEventListener("change", redraw);
   for (const [event, state] of [["beforeprint", true], ["afterprint", false]]) {
@@ -250,6 +251,12 @@
   };
   addEventListener("hashchange", openTarget);
   openTarget();
+  /* The first screen shows the top of the same grids. */
+  for (const figure of every(".strip figure")) {
+    const grid = every("#samples figure[data-run]")
+      .find((other) => other.dataset.run === figure.dataset.run);
+    figure.querySelector("img").src = grid.querySelector("img").src;
+  }
 
   /* Plotly's script comes last, so that everything above works while it loads. */
   const drawAll = async (charts_) => {
