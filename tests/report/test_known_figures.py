@@ -323,7 +323,8 @@ def test_the_class_shares_are_shown_as_they_were_counted(known):
     table = known.page.find(".//table[@class='figures heat']")
     shown = rows_of(table)
     for name, shares in SHARES.items():
-        assert [float(one) for one in shown[name].values()] == pytest.approx([100 * s for s in shares])
+        percents = [100 * share for share in shares]
+        assert [float(share) for share in shown[name].values()] == pytest.approx(percents)
     assert list(shown["real images"].items()) == [(str(digit), "10.0") for digit in range(10)]
     # The darker a cell, the greater its share.
     classes = {cell.text: cell.get("class").split()[1] for cell in table.iter("td")}
