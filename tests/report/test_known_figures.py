@@ -304,7 +304,8 @@ def test_the_class_shares_are_shown_as_they_were_counted(known):
     table = known.page.find(".//table[@class='figures heat']")
     shown = rows_of(table)
     for name, shares in SHARES.items():
-        assert [float(share) for share in shown[name].values()] == [100 * share for share in shares]
+        found = [float(share) for share in shown[name].values()]
+        assert found == pytest.approx([100 * share for share in shares])
     assert list(shown["real images"].items()) == [(str(digit), "10.0") for digit in range(10)]
     # The darker a cell, the greater its share.
     classes = {cell.text: cell.get("class").split()[1] for cell in table.iter("td")}
