@@ -1,5 +1,6 @@
 """Charts' axes: every tick says the number at its place, on a line and on a logarithm."""
 
+import math
 import re
 from itertools import pairwise
 
@@ -10,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from axis_cases import CASES, curves, number
-from gan_bench.report.charts import png, web
+from gan_bench.report.charts import Dots, png, web
 from gan_bench.report.charts.fid import pareto_front
 from gan_bench.report.charts.loss_curves import Losses, range_shown
 from gan_bench.report.pictures import Names, looks
-from report_folder import quick_spec
+from report_folder import add_run, quick_spec, scores_of
 
 LOOKS = looks([("torch-dcgan", "dcgan", "torch")])
 
@@ -212,6 +213,26 @@ def test_what_is_not_ranked_is_not_shown_first(train, report):
     assert len(grids) == 2
     assert all(grid in folded for grid in grids)
     assert found.page.find(".//div[@id='chart-fid-images-0']") in folded
+
+
+def test_a_fid_that_hardly_falls_looks_like_it(results, report):
+    add_run(results, quick_spec(), scores=[scores_of({0: 92.7, 20: 92.0, 40: 91.5})])
+    axis = report().data["charts"]["fid-images-0"]["layout"]["yaxis"]
+    assert axis["type"] == "linear"
+    assert axis["range"] == [0, pytest.approx(98.3, abs=0.1)]
+
+
+def test_near_marks_on_the_front_share_one_name_and_a_logarithmic_axis_says_so():
+    every = [("a", 100.0, 50.0), ("b", 101.0, 49.5), ("c", 2_000.0, 5.0), ("d", 900.0, 60.0)]
+    marks = [(label, "mean", x, y, math.nan, math.nan, label) for label, x, y in every]
+    frame = pd.DataFrame(marks, columns=["label", "part", "x", "y", "low", "high", "text"])
+    dots = Dots("i", "t", frame, "seconds", "alt", "FID", front=("a", "b", "c"), log_x=True)
+    every_look = looks([(label, label, "torch") for label in "abcd"])
+    chart = web.dot_chart(dots, every_look)
+    names = {t["meta"]: t["text"] for t in chart["data"] if "text" in t}
+    assert names == {"b": ["a and b"], "c": ["c"]}
+    assert chart["layout"]["xaxis"]["title"]["text"] == "seconds, logarithmic"
+    assert chart["layout"]["yaxis"]["title"]["text"] == "FID"
 
 
 @pytest.mark.parametrize(

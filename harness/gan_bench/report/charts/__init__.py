@@ -72,7 +72,7 @@ class Dots:
 
 def axis_title(text: str, logarithmic: bool) -> str:
     """Return the title of an axis, which says if it is logarithmic."""
-    return f"{text} (logarithmic)" if logarithmic else text
+    return f"{text}, logarithmic" if logarithmic else text
 
 
 DENSE_DECADES = 2.7

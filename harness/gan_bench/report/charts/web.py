@@ -69,8 +69,11 @@ _LONGEST_LABEL = 26
 def dot_chart(dots: Dots, looks: Mapping[str, Look]) -> dict[str, Any]:
     """Return traces and layout; the ``meta`` of each trace is its implementation."""
     traces = [_front(dots)] if dots.front else []
+    names_at = _names_at(dots)
     for (label, part), marks in dots.frame.groupby(["label", "part"], sort=False):
-        traces.append(_marks(dots, str(label), looks[str(label)], marks, mean=part == "mean"))
+        traces.append(
+            _marks(dots, str(label), looks[str(label)], marks, names_at if part == "mean" else None)
+        )
     x_axis = _axis(dots.x_title, dots.frame["x"], logarithmic=dots.log_x)
     x_axis |= {} if dots.log_x else {"rangemode": "tozero"}
     shapes = [] if dots.floor is None else [_line("x", dots.floor, "floor")]
@@ -115,9 +118,33 @@ def _front(dots: Dots) -> dict[str, Any]:
     }
 
 
+_NEAR = 0.07
+"""Share of the axes within which marks have one name beside them."""
+
+
+def _names_at(dots: Dots) -> dict[str, str]:
+    """Return the names beside marks on the front, by label; near marks share those of the last."""
+    means = dots.frame[dots.frame["part"] == "mean"].set_index("label")
+    places = {}
+    for side, log in (("x", dots.log_x), ("y", dots.log_y)):
+        values = np.log(means[side]) if log else means[side]
+        places[side] = (values / (np.ptp(values) or 1.0)).to_dict()
+    near: list[list[str]] = []
+    for label in dots.front:
+        last = near[-1][-1] if near else label
+        apart = max(abs(place[label] - place[last]) for place in places.values())
+        if near and apart < _NEAR:
+            near[-1].append(label)
+        else:
+            near.append([label])
+    return {group[-1]: _text(" and ".join(map(_shortened, group))) for group in near}
+
+
 def _marks(
-    dots: Dots, label: str, look: Look, marks: pd.DataFrame, *, mean: bool
+    dots: Dots, label: str, look: Look, marks: pd.DataFrame, names: Mapping[str, str] | None
 ) -> dict[str, Any]:
+    """Return a trace of an implementation's mean, or of its seeds if ``names`` is None."""
+    mean = names is not None
     lines = (text.split("\n") for text in marks["text"])
     trace: dict[str, Any] = {
         "type": "scatter",
@@ -136,12 +163,11 @@ def _marks(
         "hovertext": ["<br>".join(map(_text, said)) for said in lines],
         "hoverinfo": "text",
     }
-    if mean and label in dots.front:
+    if names and label in names:
         left = float(marks["x"].iloc[0]) > float(dots.frame["x"].mean())
-        position = "middle left" if left else "middle right"
-        pad = "\N{NO-BREAK SPACE}" * 2
-        trace |= {"mode": "markers+text", "textposition": position, "cliponaxis": False}
-        trace["text"] = [f"{pad}{_text(_shortened(label))}{pad}"]
+        trace |= {"mode": "markers+text", "cliponaxis": False, "text": [names[label]]}
+        # Nothing is to the lower left of a mark on the front.
+        trace["textposition"] = f"bottom {'left' if left else 'right'}"
     if mean and marks["low"].notna().all():
         ends = {"array": marks["high"] - marks["x"], "arrayminus": marks["x"] - marks["low"]}
         trace["error_x"] = {

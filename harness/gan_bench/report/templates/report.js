@@ -93,7 +93,10 @@
   };
   const draw = async (element) => {
     const { data: traces, layout } = data.charts[element.id.replace("chart-", "")];
-    await Plotly.newPlot(element, traces, theme(layout), config);
+    // A narrow chart has no space for names among its marks.
+    const narrow = element.clientWidth < 420 ? { mode: "markers" } : {};
+    const shown = traces.map((trace) => (trace.text ? { ...trace, ...narrow } : trace));
+    await Plotly.newPlot(element, shown, theme(layout), config);
     charts.set(element, layout);
   };
   const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -214,6 +217,9 @@
     });
     made.sort((a_, b_) => (a_.dataset.same === "true") - (b_.dataset.same === "true"));
     body.replaceChildren(...made);
+    const differ = made.filter((row) => row.dataset.same === "false").length;
+    document.getElementById("compare-count").textContent =
+      `Each property: ${differ} of ${made.length} differ`;
     hideSame();
     const grid = (run) => {
       const figures = every("figure.sample");
