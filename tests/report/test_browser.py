@@ -110,7 +110,15 @@ def test_the_ranking_has_a_row_for_each_implementation(page):
     assert sorted(labels(page)) == sorted(LABELS)
 
 
+def unfold(page):
+    """Open every part, and wait until the charts in them are drawn."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    for chart in CHARTS:
+        page.locator(f"#{chart} .main-svg").first.wait_for()
+
+
 def test_every_chart_shows_every_implementation(page):
+    unfold(page)
     for chart in CHARTS:
         assert page.locator(f"div.chart#{chart} .main-svg").count() > 0, chart
         assert visible_traces(page, chart) == sorted(LABELS), chart
@@ -216,6 +224,7 @@ def test_the_samples_are_pictures_that_the_browser_can_show(page):
 
 def test_hiding_an_implementation_hides_its_samples_and_curves_but_not_its_row(page):
     hidden, others = LABELS[0], sorted(LABELS[1:])
+    unfold(page)
     box = page.locator(f"#legend input[type=checkbox][data-toggle='{hidden}']")
     assert box.is_checked()
     box.uncheck()
@@ -311,6 +320,7 @@ def check_ticks(page, chart, side):
 
 
 def test_every_axis_of_every_chart_names_the_numbers_at_its_places(page):
+    unfold(page)
     for chart in CHARTS:
         numeric = "x" if chart.startswith("chart-final") else "xy"
         for side in numeric:
@@ -370,6 +380,43 @@ def test_axe_finds_no_serious_barrier(open_page, html, screenshot, width, scheme
         for node in found["nodes"]
     ]
     assert serious == []
+
+
+@pytest.mark.parametrize(("width", "screens"), [(1280, 8), (400, 14)])
+def test_the_page_is_short_before_anything_is_unfolded(open_page, html, width, screens):
+    page = open_page(html, width=width).page
+    assert page.locator("details[open]").count() == 0
+    assert page.evaluate("document.documentElement.scrollHeight / innerHeight") <= screens
+
+
+def test_eight_columns_are_shown_and_all_if_asked(page):
+    def shown():
+        return [cell for cell in page.locator("#ranking-0 thead th").all() if cell.is_visible()]
+
+    assert len(shown()) == 8
+    wide = page.locator("tr.troubles td").first
+    assert wide.get_attribute("colspan") == "8"
+    page.locator("#more-columns").check()
+    assert len(shown()) == page.locator("#ranking-0 thead th").count() > 8
+    assert wide.get_attribute("colspan") == str(len(shown()))
+
+
+def test_a_link_to_a_folded_section_opens_it(page):
+    table = page.locator("#claims table").first
+    assert not table.is_visible()
+    page.locator("nav a[href='#claims']").click()
+    settle(page)
+    assert table.is_visible()
+
+
+def test_a_chart_in_a_folded_part_is_drawn_when_it_is_opened(page):
+    folded = page.locator("details.fold:has(.chart)").first
+    chart = folded.locator(".chart").first
+    assert chart.locator(".main-svg").count() == 0
+    folded.locator("summary").click()
+    chart.locator(".main-svg").first.wait_for()
+    box = chart.bounding_box()
+    assert box["width"] > 300
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -1,6 +1,7 @@
 """Every metric of the final snapshots, external samples, and published figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Final, Group, Scored, estimate_of
@@ -26,8 +27,10 @@ _BESIDE = 5
 
 def quality(group: Group) -> list[Table]:
     """Return a table for each protocol of a group under which anything was scored."""
-    tables = [_table(group, scored) for scored in group.protocols]
-    return [table for table in tables if table is not None]
+    found = [_table(group, scored) for scored in group.protocols]
+    tables = [table for table in found if table is not None]
+    # How to read the columns is said once.
+    return [replace(t, note=f"{t.note} {_NOTE}") if t is tables[0] else t for t in tables]
 
 
 def _table(group: Group, scored: Scored) -> Table | None:
@@ -50,7 +53,7 @@ def _table(group: Group, scored: Scored) -> Table | None:
         [Column("Implementation"), *(Column(title, "number") for title in titles)],
         rows,
         title=f"All scores of the final snapshot ({scored.features})",
-        note=f"Protocol {scored.fingerprint}{weights}. {_NOTE}",
+        note=f"Protocol {scored.fingerprint}{weights}.",
     )
 
 
