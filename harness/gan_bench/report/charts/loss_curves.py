@@ -194,7 +194,8 @@ def _seconds_at(steps: pd.Series, record: Record) -> NDArray[np.float64]:
     if len(known) < 2:
         return np.full(len(steps), np.nan)
     at, seconds = (np.array(values, dtype=np.float64) for values in zip(*known, strict=True))
-    return np.interp(steps.to_numpy(dtype=np.float64), at, seconds, right=np.nan)
+    found = np.interp(steps.to_numpy(dtype=np.float64), at, seconds, right=np.nan)
+    return np.asarray(found, dtype=np.float64)
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
