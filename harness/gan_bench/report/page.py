@@ -59,6 +59,11 @@ class GroupPage:
     """Comparisons for the Markdown report."""
     claims: list[ClaimRow]
 
+    @property
+    def curves_first(self) -> bool:
+        """Whether its FID curves are what the page shows first: there is one implementation."""
+        return bool(self.leaders) and not self.first and not self.footnote
+
 
 @dataclass(frozen=True)
 class SamplesPage:
