@@ -53,7 +53,8 @@ def test_one_seed_of_each_is_called_too_few_to_tell(train, report):
             "There are too few seeds for a recommendation. torch-dcgan has the lowest FID so far"
             in text
         )
-        assert "too few seeds to say that it is better than keras-dcgan (40.0, one seed)" in answer
+        assert "4.00 (one seed), before keras-dcgan (40.0, one seed)" in answer
+        assert answer.count("too few seeds") == 3  # the advice's own, and a badge of each card
         assert "interval" not in answer
     [sentence] = found.data["sentences"].values()
     assert "One seed is too few to compare them in FID." in sentence

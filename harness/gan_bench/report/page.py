@@ -13,14 +13,15 @@ from gan_bench.report.charts import Curves, Dots
 from gan_bench.report.charts.fid import FidCharts, fid_charts, final_charts
 from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_plotted
 from gan_bench.report.charts.png import fid_picture, loss_picture
-from gan_bench.report.claims import ClaimRow, claims
+from gan_bench.report.claims import ClaimRow, by_claim, claims
+from gan_bench.report.claims import in_short as claims_in_short
 from gan_bench.report.pictures import Look, Names, Picture, looks
-from gan_bench.report.samples import Leader, Samples, leaders, sample_pages
+from gan_bench.report.samples import Leader, SampleRow, Samples, leaders, sample_pages
 from gan_bench.report.samples.nearest import shares_table
-from gan_bench.report.sections.all_scores import elsewhere, published, quality
-from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, standings
+from gan_bench.report.sections.all_scores import elsewhere, published, quality, scores_in_short
+from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, in_short, standings
 from gan_bench.report.sections.method import Method, method
-from gan_bench.report.sections.ranking import READING, ranking
+from gan_bench.report.sections.ranking import GLOSSARY, READING, ranking
 from gan_bench.report.sections.ranking_rows import Ranking, Target
 from gan_bench.report.sections.recipe_vs_framework import Crossed, crossed
 from gan_bench.report.sections.side_by_side import Pairs, chosen_pairs, pairs
@@ -37,6 +38,8 @@ class GroupPage:
     title: str
     footnote: bool
     """Whether it is shown as a footnote: one implementation beside a group before it."""
+    in_short: str
+    """Of a footnote, its figures in one sentence."""
     too_short: str
     """Why no quality is shown as if it were ranked; empty if the budget is long enough."""
     setting: str
@@ -57,7 +60,10 @@ class GroupPage:
     pairs: Pairs
     chosen_pairs: list[Table]
     """Comparisons for the Markdown report."""
-    claims: list[ClaimRow]
+    claims: list[list[ClaimRow]]
+    """The rows of each claim together."""
+    scores_in_short: str
+    """What the tables of `quality` hold, in one line."""
 
     @property
     def curves_first(self) -> bool:
@@ -90,7 +96,11 @@ class Page:
     groups: list[GroupPage]
     caveats: list[str]
     reading: tuple[str, ...]
-    """Explanations of the ranking's columns."""
+    """Explanations of the ranking's first columns."""
+    glossary: tuple[str, ...]
+    """Explanations of its other columns, and of words."""
+    claims_in_short: str
+    """How many claims hold, in one line; empty without claims."""
     loss_pictures: list[Picture]
     losses_note: str
     """A sentence on implementations that are not plotted; empty if all are."""
@@ -102,6 +112,25 @@ class Page:
     method: Method
     left_out: list[str]
     version: str
+
+    @property
+    def leader(self) -> SampleRow | None:
+        """The samples of the best implementation, None if quality is not ranked."""
+        if not self.groups:
+            return None
+        quality, group = self.groups[0].verdicts[0], self.groups[0]
+        runs = {run for label in quality.leaders[:1] for run in group.run_ids[label]}
+        rows = [row for page in self.samples for row in page.samples.rows]
+        return next((row for row in rows if row.run_id in runs), None)
+
+    @property
+    def leader_pictures(self) -> list[Picture]:
+        """Real images, and the samples of the leader at the end and during training."""
+        leader = self.leader
+        if leader is None:
+            return []
+        real = [page.samples.real for page in self.samples if leader in page.samples.rows]
+        return [one for one in (*real, leader.final, leader.animation) if one]
 
     @property
     def pictures(self) -> list[Picture]:
@@ -138,6 +167,10 @@ def build_page(
         groups=groups,
         caveats=caveats(summary),
         reading=READING,
+        glossary=GLOSSARY,
+        claims_in_short=claims_in_short(
+            [row for group in groups for rows in group.claims for row in rows]
+        ),
         losses_note=not_plotted(rows, losses),
         loss_pictures=[loss_picture(one, by_label[one.label], names) for one in losses],
         samples=samples,
@@ -169,10 +202,12 @@ def _group_page(
     # Runs that were scored under two protocols are in two groups; their losses are drawn once.
     drawn = {one.runs for other in summary.groups[:number] for one in _losses_of(other, losses)}
     found = pairs(group, table, ranks, ours)
+    tables = quality(group)
     fid = fid_charts(group, points, number)
     return GroupPage(
         title=group.title,
         footnote=number > 0 and len(group.rows) == 1,
+        in_short=in_short(group) if len(group.rows) == 1 else "",
         too_short=group.too_short or "",
         setting=group.setting.describe(),
         advice=advice(group, ranks),
@@ -180,7 +215,7 @@ def _group_page(
         leaders=leaders(group, ranks.quality, [page.samples for page in samples]),
         verdicts=verdicts,
         ranking=table,
-        quality=quality(group),
+        quality=tables,
         crossed=crossed(group),
         fid=fid,
         fid_pictures=[fid_picture(curves, by_label, names) for curves in fid.charts],
@@ -188,7 +223,8 @@ def _group_page(
         run_ids={row.label: frozenset(run.run_id for run in row.runs) for row in group.rows},
         pairs=found,
         chosen_pairs=chosen_pairs(group, found),
-        claims=claims(group, results.losses),
+        claims=by_claim(claims(group, results.losses)),
+        scores_in_short=scores_in_short(group, tables),
     )
 
 
@@ -208,10 +244,13 @@ def _samples_page(samples: Samples, summary: Summary) -> SamplesPage:
     unranked = frozenset(
         run.run_id for group in summary.groups if group.too_short for run in group.runs
     )
-    rows = sorted(samples.rows, key=lambda row: row.run_id in unranked)
-    samples = replace(samples, rows=tuple(rows))
+    if all(row.run_id in unranked for row in samples.rows):
+        # Copies and classes of images after so little training say nothing.
+        rows = tuple(replace(row, nearest=None) for row in samples.rows)
+        return SamplesPage(replace(samples, rows=rows), unranked, None)
+    rows = tuple(sorted(samples.rows, key=lambda row: row.run_id in unranked))
     shares = shares_table([(row.caption, row.shares) for row in rows], samples.real_shares)
-    return SamplesPage(samples, unranked, shares)
+    return SamplesPage(replace(samples, rows=rows), unranked, shares)
 
 
 def _title(summary: Summary) -> str:

@@ -21,8 +21,17 @@ from gan_bench.text import many, markdown_text, sanitize
 
 
 def render_markdown(page: Page) -> bytes:
-    """Return ``report.md``, which shows its figures from ``figures/``."""
-    text = _environment().get_template("report.md.jinja").render(page=page)
+    """Return ``report.md``, a short page that shows its figures from ``figures/``."""
+    return _markdown("short.md.jinja", page)
+
+
+def render_full_markdown(page: Page) -> bytes:
+    """Return ``report-full.md``, which has everything, with figures from ``figures/``."""
+    return _markdown("full.md.jinja", page)
+
+
+def _markdown(template: str, page: Page) -> bytes:
+    text = _environment().get_template(template).render(page=page)
     return _encode(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
 
 

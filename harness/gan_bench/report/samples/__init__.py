@@ -19,7 +19,7 @@ from gan_bench.report.samples.grids import (
     real_grid,
 )
 from gan_bench.report.samples.nearest import nearest_pairs, nearest_text, neighbours, shares_of
-from gan_bench.text import figure, many
+from gan_bench.text import figure, many, percent
 
 MOST_ROWS = 24
 """Maximum number of rows for a data set; more would make the page slow."""
@@ -66,6 +66,8 @@ class SampleRow:
     """The samples nearest to a training image, each above it; None if they cannot be shown."""
     nearest_text: str
     """Distances to the training images in words; empty if unknown."""
+    lowest: float | None
+    """The lowest of these distances."""
     shares: dict[str, float] | None
     """Share of each class among the final samples."""
 
@@ -84,6 +86,35 @@ class Samples:
     notes: tuple[str, ...]
     damaged: tuple[str, ...]
     """One sentence for each grid that could not be read; also in the notes."""
+
+    @property
+    def nearest_in_short(self) -> str:
+        """How near the samples come to training images, in one line."""
+        distances = {row.label: row.lowest for row in self.rows if row.lowest is not None}
+        if not distances:
+            return ""
+        nearest = min(distances, key=distances.__getitem__)
+        return (
+            f"the lowest distance of a sample is {figure(distances[nearest])} ({nearest}, of "
+            f"{many(len(distances), 'implementation')}); 0 is a copy"
+        )
+
+    @property
+    def shares_in_short(self) -> str:
+        """How unequal the classes are among the samples, in one line."""
+        largest = {row.label: max(row.shares.values()) for row in self.rows if row.shares}
+        if not largest:
+            return ""
+        even, uneven = (by(largest, key=largest.__getitem__) for by in (min, max))
+        real = (
+            f"; of real images {percent(max(self.real_shares.values()), 0)}"
+            if self.real_shares
+            else ""
+        )
+        return (
+            f"the most frequent class has {percent(largest[even], 0)} of the samples ({even}) to "
+            f"{percent(largest[uneven], 0)} ({uneven}){real}"
+        )
 
     def pictures(self) -> list[Picture]:
         """Return all pictures of the Markdown report."""
@@ -234,6 +265,7 @@ def _row(
         animation=_animation(caption, label, run, kept, names) if len(kept) > 1 else None,
         nearest=_nearest(caption, label, pairs, names) if pairs else None,
         nearest_text=nearest_text(known) if known else "",
+        lowest=min(known.distance) if known else None,
         shares=shares,
     )
 

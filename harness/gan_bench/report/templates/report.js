@@ -34,6 +34,19 @@
     });
   }
 
+  /* All columns, or those that matter most. */
+  const more = document.getElementById("more-columns");
+  const showColumns = () => {
+    for (const table of every("table.ranking")) {
+      table.classList.toggle("whole", more.checked);
+      const headers = every("thead th", table);
+      const shown = headers.filter((header) => more.checked || !header.classList.contains("extra"));
+      for (const cell of every("tr.troubles td", table)) cell.colSpan = shown.length;
+    }
+  };
+  more?.addEventListener("change", showColumns);
+  if (more) showColumns();
+
   /* Filtering: every word must occur in the row's name, recipe, framework, parity or status. */
   const filter = document.getElementById("filter");
   const count = document.getElementById("filter-count");
@@ -204,6 +217,9 @@
     });
     made.sort((a_, b_) => (a_.dataset.same === "true") - (b_.dataset.same === "true"));
     body.replaceChildren(...made);
+    const differ = made.filter((row) => row.dataset.same === "false").length;
+    document.getElementById("compare-count").textContent =
+      `Each property: ${differ} of ${made.length} differ`;
     hideSame();
     const grid = (run) => {
       const figures = every("figure.sample");
@@ -233,6 +249,14 @@
     against();
   }
 
+  /* A link to a closed part opens it. */
+  const openTarget = () => {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    const first = target && target.querySelectorAll("details.fold");
+    if (first?.length === 1) first[0].open = true;
+  };
+  addEventListener("hashchange", openTarget);
+  openTarget();
   /* The first screen shows the top of the same grids. */
   for (const figure of every(".strip figure")) {
     const grid = every("#samples figure[data-run]")
