@@ -247,3 +247,14 @@ def test_near_marks_on_the_front_share_one_name_and_a_logarithmic_axis_says_so()
 )
 def test_the_front_has_those_that_no_other_beats_in_both(at, front):
     assert pareto_front(at) == front
+
+
+@pytest.mark.parametrize(("spike", "shown_to"), [(15.0, 15.0), (900.0, 20.0)])
+def test_an_axis_of_losses_shows_smoothed_curves_whole_unless_they_flatten_the_rest(
+    spike, shown_to
+):
+    raw = pd.DataFrame({"y": np.linspace(0, 10, 1_001), "part": "faint"})
+    strong = pd.DataFrame({"y": [1.0, spike], "part": "strong"})
+    low, high = range_shown(pd.concat([raw, strong]))
+    assert low < 0.1
+    assert high == pytest.approx(1.06 * shown_to, rel=0.02)

@@ -34,6 +34,9 @@ def test_one_run_is_a_whole_page_that_ranks_nothing(train, written_report):
     assert "There is only one implementation." in text_of(found.section("compare"))
     assert set(found.data["compare"]) == {"torch-dcgan"}
     assert {"fid-images-0", "fid-seconds-0", "loss-generator-0"} <= set(found.data["charts"])
+    shown = {e.get("id") for e in found.section("answer").iter("div")} - {None}
+    assert shown == {"chart-fid-images-0", "chart-fid-seconds-0"}
+    assert len(found.section("answer").findall(".//div[@class='strip']/figure")) == 1
     assert len(found.data["samples"][0]["rows"]) == 1
     assert found.left_out() == []
 

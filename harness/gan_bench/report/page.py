@@ -65,6 +65,11 @@ class GroupPage:
     scores_in_short: str
     """What the tables of `quality` hold, in one line."""
 
+    @property
+    def curves_first(self) -> bool:
+        """Whether its FID curves are what the page shows first: there is one implementation."""
+        return bool(self.leaders) and not self.first and not self.footnote
+
 
 @dataclass(frozen=True)
 class SamplesPage:

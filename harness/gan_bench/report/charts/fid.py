@@ -270,12 +270,13 @@ def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | N
     marks = _marks(group, ranks, f"final FID ({group.features})").dropna(subset=["seconds"])
     frame = marks.assign(x=marks["seconds"], y=marks["value"])
     means = frame[frame["part"] == "mean"]
-    at = {str(mark.label): (float(mark.x), float(mark.y)) for mark in means.itertuples()}
+    places = zip(means["label"], means["x"], means["y"], strict=True)
+    at = {str(label): (float(x), float(y)) for label, x, y in places}
     if len(at) < 2:
         return None
     front = pareto_front(at)
     best = (
-        f"{front[0]} is better than every other in both."
+        f"No other is better in either than {front[0]}."
         if len(front) == 1
         else f"Line: the Pareto front. No other is better in both than {listed(front, last='or')}."
     )

@@ -138,6 +138,11 @@ def range_shown(frame: pd.DataFrame) -> tuple[float, float] | None:
     if not values.size:
         return None
     low, high = (float(bound) for bound in np.quantile(values, _SHOWN))
+    if "part" in frame:
+        # A smoothed curve is shown whole, unless it would flatten the rest.
+        strong, span = frame.loc[frame["part"] == "strong", "y"].dropna(), high - low
+        low = max(min(low, strong.min()), low - span)
+        high = min(max(high, strong.max()), high + span)
     # Losses that differ by rounding alone are plotted as the constant that they are.
     rounding = _ROUNDING * max(abs(low), abs(high))
     margin = max(0.06 * (high - low), rounding) or 0.5
@@ -194,7 +199,8 @@ def _seconds_at(steps: pd.Series, record: Record) -> NDArray[np.float64]:
     if len(known) < 2:
         return np.full(len(steps), np.nan)
     at, seconds = (np.array(values, dtype=np.float64) for values in zip(*known, strict=True))
-    return np.interp(steps.to_numpy(dtype=np.float64), at, seconds, right=np.nan)
+    found = np.interp(steps.to_numpy(dtype=np.float64), at, seconds, right=np.nan)
+    return np.asarray(found, dtype=np.float64)
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
