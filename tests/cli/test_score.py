@@ -449,7 +449,7 @@ def test_a_folder_of_external_samples_alone_is_read_by_every_command(bench, digi
     only = "only external samples (Another and Their GAN), which `gan-bench report` shows."
     reported = bench("report", "--results", "new", "--out", "pages")
     assert reported.code == 0, reported.err
-    for page in ("report.md", "report.html"):
+    for page in ("report-full.md", "report.html"):
         text = (bench.folder / "pages" / page).read_text()
         assert "There is no run to rank." in text
         assert text.count("Their GAN") >= 2 and "Another" in text

@@ -94,7 +94,7 @@ def test_the_record_says_what_the_card_is_and_what_it_did(bench, run):
     ):
         assert text in shown.out, shown.out
     assert bench("report").code == 0
-    report = (bench.folder / "reports" / "local" / "report.md").read_text()
+    report = (bench.folder / "reports" / "local" / "report-full.md").read_text()
     for text in (
         "NVIDIA H200, 140 GiB, driver 580.65.06, power limit 700 W",
         "SM clock, lowest: 1,785 MHz",

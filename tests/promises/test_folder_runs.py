@@ -60,7 +60,7 @@ def test_a_folder_is_trained_on_scored_and_reported(bench, plugin, digits):
     assert scores["protocol"]["dataset"] == "folder:My Digits: 2 test=25"
     assert scores["protocol"]["n_real"] == 25
     assert bench("report").code == 0
-    for name in ("report.md", "report.html"):
+    for name in ("report-full.md", "report.html"):
         text = (bench.folder / "reports/local" / name).read_text(encoding="utf-8")
         assert "My Digits: 2 test=25" in text.replace("\\", "")
         assert str(digits) not in text
@@ -174,7 +174,7 @@ def test_a_run_whose_scoring_failed_is_not_scored_everywhere(bench, plugin):
     assert row["status"] == "not scored"
     assert "not scored" in bench("show", folder.name).out
     assert bench("report").code == 0
-    text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
+    text = (bench.folder / "reports/local/report-full.md").read_text(encoding="utf-8")
     assert "0 of 1 planned run ok" in text
     assert "not scored" in text
     # Scored afterwards, it is ok.

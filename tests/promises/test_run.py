@@ -131,7 +131,7 @@ def test_two_classes_of_a_file_are_two_implementations_everywhere(bench):
     rows = json.loads(bench("status", "--json").out)
     assert sorted(row["run_id"] for row in rows) == folders
     assert bench("report").code == 0
-    report = (bench.folder / "reports/local/report.md").read_text()
+    report = (bench.folder / "reports/local/report-full.md").read_text()
     assert all(f"| {name} |" in report for name in names)
     compared = json.loads(bench("compare", "results/local", "results/local", "--json").out)
     assert sorted(row["implementation"] for row in compared["rows"]) == sorted(names)

@@ -297,7 +297,7 @@ def test_a_run_scored_with_inception_says_in_the_report_how_few_images_that_is(b
     fids = [row for row in scores["scores"] if row["metric"] == "fid_inception"]
     assert [row["details"]["interval"] for row in fids] == ["bounds", "bounds"]
     assert bench("report").code == 0
-    for name in ("report.md", "report.html"):
+    for name in ("report-full.md", "report.html"):
         text = (bench.folder / "reports/local" / name).read_text(encoding="utf-8")
         assert "FID with Inception from 20 images is mostly bias" in text
         assert "bilinear to 299 x 299" in text

@@ -93,6 +93,9 @@ class Final:
     interval: tuple[float, float] | None = None
     """95 % interval beside the FID. With several seeds Student's t for their mean, else the score's
     own, for the distance of the two distributions."""
+    estimate: tuple[float, float, float] | None = None
+    """The FID without the estimated bias of a finite number of images (the FID itself if the bias
+    of a seed is unknown), with its 95 % interval; None without an interval."""
     counts: tuple[int, int] | None = None
     """Real images and samples behind the FID."""
 
@@ -269,13 +272,30 @@ def _final(runs: Sequence[Run], protocol: str, fid: str) -> Final:
     of_seed = [final_scores(run, protocol) for run in seeds]
     names = dict.fromkeys(name for scores in of_seed for name in scores)
     spreads = {name: final_values(seeds, name, protocol) for name in names}
-    fids = [scores[fid] for scores in of_seed if fid in scores]
-    first = next((score for score in fids if score.value is not None), None)
+    fids = {
+        run.spec.seed: scores[fid]
+        for run, scores in zip(seeds, of_seed, strict=True)
+        if fid in scores and scores[fid].value is not None
+    }
+    first = next(iter(fids.values()), None)
+    known = all(score.bias is not None for score in fids.values())
+    unbiased = SeedValues.by(
+        {seed: estimate_of(score) if known else score.value for seed, score in fids.items()}
+    )
+    around = _fid_interval(first, unbiased)
     return Final(
         spreads={name: values for name, values in spreads.items() if values is not None},
         interval=_fid_interval(first, spreads.get(fid)),
+        estimate=(unbiased.mean, *around) if unbiased and around else None,
         counts=(first.n_real, first.n_fake) if first else None,
     )
+
+
+def estimate_of(score: Score) -> float | None:
+    """Return a value without its estimated bias, if that is known, and then not below zero."""
+    if score.value is None or score.bias is None:
+        return score.value
+    return max(0.0, score.value - score.bias)
 
 
 def _fid_interval(first: Score | None, fids: SeedValues | None) -> tuple[float, float] | None:

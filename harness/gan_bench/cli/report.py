@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     ),
 )
 @results_option
-@out_option(DEFAULT_REPORTS, "report.md and report.html")
+@out_option(DEFAULT_REPORTS, "report.html, report.md and report-full.md")
 @click.option("--title", help="Title of the report.")
 @click.option(
     "--target-fid",
@@ -45,7 +45,7 @@ def report(
     from gan_bench.report import write_report
 
     files = write_report(results, out, title=title, target_fid=target_fid)
-    click.echo(f"{files.markdown}\n{files.html}")
+    click.echo(f"{files.markdown}\n{files.full}\n{files.html}")
     if open_:
         import webbrowser
 
