@@ -6,18 +6,20 @@ from gan_bench.errors import UsageError
 from gan_bench.plan import Place
 from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request
+from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.registry import RecipeFacts
 
 
 def test_every_fact_of_a_description_is_in_the_specification():
-    plan = expand(request({"targets": ("torch-dcgan",), "device": "cpu", "seeds": (3,)}), "command")
+    wanted = {"targets": ("torch-dcgan",), "dataset": "mnist-5k", "preset": "standard"}
+    plan = expand(request(wanted | {"device": "cpu", "seeds": (3,)}), "command")
     (spec,) = plan.runs
     described = describe("torch-dcgan", {}, (28, 28, 1))
     for name in RecipeFacts.model_fields:
         assert getattr(spec, name) == getattr(described, name), name
     assert spec.recipe_values == described.recipe_values
-    assert (spec.seed, spec.preset, plan.implementations) == (3, "quick", ("torch-dcgan",))
+    assert (spec.seed, spec.preset, plan.implementations) == (3, "standard", ("torch-dcgan",))
 
 
 def test_the_facts_are_declared_once():
@@ -44,6 +46,30 @@ def test_runs_are_in_the_order_of_seeds_and_for_each_seed_of_targets():
     assert [(spec.implementation.name, spec.seed) for spec in plan.runs] == [
         *(("torch-dcgan", 0), ("jax-decay", 0), ("torch-dcgan", 1), ("jax-decay", 1)),
     ]
+
+
+def test_without_a_target_the_preset_names_the_implementations_that_are_installed(monkeypatch):
+    plan = plan_of()
+    assert plan.left_out == ()
+    recipes = {spec.implementation.recipe for spec in plan.runs}
+    assert recipes == {"dcgan", "dcgan-3g", "decay", "upsampling-sgd"}
+    assert {s.implementation.framework for s in plan.runs} == {"torch", "keras", "jax"}
+    # Enough updates of small batches for the report to rank by FID.
+    assert {(s.recipe_values["batch_size"], s.steps) for s in plan.runs} == {(32, 400)}
+    versions = {name: "1" for name in ("torch", "python", "numpy", "gan-bench")}
+    monkeypatch.setattr(frameworks, "versions_of", lambda python: versions)
+    plan = plan_of()
+    assert {spec.implementation.framework for spec in plan.runs} == {"torch"}
+    assert [sentence.partition(" ")[0] for sentence in plan.left_out] == [
+        "keras-dcgan:",
+        "jax-dcgan:",
+    ]
+    assert "not installed; get it with pip install" in plan.left_out[1]
+    versions.pop("torch")
+    with pytest.raises(UsageError, match=r"^torch-dcgan: torch not installed; .* keras-dcgan: "):
+        plan_of()
+    with pytest.raises(UsageError, match="No target given: name a recipe"):
+        plan_of(preset="standard")
 
 
 @pytest.mark.parametrize(
@@ -113,6 +139,6 @@ def test_a_field_that_nothing_has_is_refused_with_the_one_that_was_meant(values,
 
 def test_epochs_need_not_be_whole():
     (spec,) = plan_of("torch-dcgan", epochs=0.5).runs
-    assert (spec.budget_images, spec.steps, str(spec.budget)) == (2_000, 16, "0.5 epochs")
+    assert (spec.budget_images, spec.steps, str(spec.budget)) == (2_000, 63, "0.5 epochs")
     (whole,) = plan_of("torch-dcgan", epochs=1).runs
     assert (whole.budget_images, str(whole.budget)) == (4_000, "1 epoch")

@@ -11,7 +11,6 @@ from gan_bench.analysis.identity import Setting, differing
 from gan_bench.analysis.runs import Run
 from gan_bench.analysis.statistics import SeedValues, mean_interval
 from gan_bench.metrics import SPEED, fid_name
-from gan_bench.plan.request import PRESETS
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores
@@ -365,15 +364,16 @@ def _remarks(label: str, runs: Sequence[Run], fids: Sequence[Score]) -> Iterable
         yield f"{label}: no final FID for {missing} of {many(len(records), 'finished seed')}."
 
 
+_ENOUGH_IMAGES = 60_000
+_ENOUGH_STEPS = 400
+"""With these, recipes that learn fast draw strokes: those of the presets standard and quick."""
+
+
 def _too_short(runs: Sequence[Run], setting: Setting) -> str | None:
-    enough = min(
-        preset.budget.amount
-        for preset in PRESETS.values()
-        if preset.ranks_quality and preset.budget.unit == "images" and preset.budget.amount
-    )
     # A recipe's own epochs are what its authors found enough.
     own = all(run.spec.budget.unit == "recipe" for run in runs)
-    if setting.budget_images >= enough or own:
+    updated = all(run.spec.steps >= _ENOUGH_STEPS for run in runs)
+    if setting.budget_images >= _ENOUGH_IMAGES or own or updated:
         return None
     presets = sorted({run.spec.preset or "none" for run in runs})
     named = f"preset {' and '.join(presets)}" if presets != ["none"] else "no preset"

@@ -40,7 +40,10 @@ def expand(
     preset_name = request.preset or ("quick" if place.device == "cpu" else "gpu")
     preset = PRESETS[preset_name]
     targets = find_several([*(registered() if request.all else ()), *request.targets])
+    absent: list[str] = []
     if not targets:
+        targets, absent = _by_default(preset, request)
+    if not (targets or absent):
         raise UsageError(
             "No target given: name a recipe such as dcgan, an implementation such as torch-dcgan, "
             "or pass --all; `gan-bench list` shows them."
@@ -56,6 +59,8 @@ def expand(
     dataset = data.load(dataset_name)
     _check_pythons(request)
     descriptions, left_out = _describe_all(targets, request, preset, dataset)
+    if not descriptions:
+        raise UsageError(" ".join([*absent, *left_out]))
     _check(descriptions, targets, request, dataset)
     return Plan(
         command=command,
@@ -65,7 +70,7 @@ def expand(
             for seed in request.seeds or preset.seeds
             for description in descriptions
         ),
-        left_out=tuple(left_out),
+        left_out=(*absent, *left_out),
     )
 
 
@@ -164,9 +169,24 @@ def _describe_all(
             left_out.append(f"{target}: {error}")
         else:
             descriptions.append(description)
-    if not descriptions:
-        raise UsageError(" ".join(left_out))
     return descriptions, left_out
+
+
+def _by_default(preset: Preset, request: Request) -> tuple[list[str], list[str]]:
+    """Return a preset's targets, and a sentence for each whose framework is not installed."""
+    targets, absent = [], []
+    for name in preset.targets:
+        implementation = registered().get(name)
+        if implementation is None:
+            problem: str | None = "it is not installed"
+        else:
+            python = request.python.get(implementation.framework)
+            problem = frameworks.framework_problem(implementation, python)
+        if problem:
+            absent.append(f"{name}: {problem}.")
+        else:
+            targets.append(name)
+    return targets, absent
 
 
 def _check_labels(description: Description, dataset: data.Dataset) -> None:
