@@ -28,10 +28,10 @@ def own_features(bench):
 
 
 def any_size(bench):
-    """Return the options of a feature model for images of any size: the means of the channels."""
+    """Return the options of a feature model for RGB images of any size: the channels' means."""
     mean = helper.make_node("ReduceMean", ["images"], ["features"], axes=[1, 2], keepdims=0)
-    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", "h", "w", "c"])
-    means = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", "c"])
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", "h", "w", 3])
+    means = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3])
     graph = helper.make_graph([mean], "means", [images], [means])
     opset = [helper.make_opsetid("", 17)]
     model = helper.make_model(graph, opset_imports=opset, ir_version=8)
@@ -254,11 +254,11 @@ def test_a_folder_that_is_not_a_data_set_is_refused(bench, plugin, dataset, said
 
 def test_a_plan_file_may_name_a_folder(bench, plugin, digits):
     (bench.folder / "plan.toml").write_text(
-        f'targets = ["{plugin("gan")}"]\ndataset = "folder:{digits.name},size=14"\nimages = 64\n'
+        f'targets = ["{plugin("gan")}"]\ndataset = "folder:{digits.name},size=28"\nimages = 64\n'
     )
-    done = bench("run", "--plan", "plan.toml", "--dry-run")
+    done = bench("run", "--plan", "plan.toml", "--dry-run", *own_features(bench))
     assert done.code == 0, done.err
-    assert "My Digits: 2,size=14" in " ".join(done.out.split())
+    assert "My Digits: 2,size=28" in " ".join(done.out.split())
 
 
 def test_doctor_lists_folders(bench):
