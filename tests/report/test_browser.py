@@ -241,6 +241,14 @@ def test_hiding_an_implementation_hides_its_samples_and_curves_but_not_its_row(p
         assert visible_traces(page, chart) == sorted(LABELS)
 
 
+def test_a_chart_that_is_unfolded_later_hides_what_is_hidden_by_then(page):
+    assert page.locator("#chart-d-real-0 .main-svg").count() == 0  # folded charts are not drawn
+    page.locator(f"#legend input[data-toggle='{LABELS[0]}']").uncheck()
+    unfold(page)
+    settle(page)
+    assert visible_traces(page, "chart-d-real-0") == sorted(LABELS[1:])
+
+
 def test_two_implementations_are_compared_line_by_line(page):
     def compare(one, other):
         page.locator("select#compare-a").select_option(one)
