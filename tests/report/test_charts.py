@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from axis_cases import CASES, curves, number
 from gan_bench.report.charts import Dots, png, web
-from gan_bench.report.charts.fid import pareto_front
 from gan_bench.report.charts.loss_curves import Losses, range_shown
 from gan_bench.report.pictures import Names, looks
 from report_folder import add_run, quick_spec, scores_of
@@ -236,20 +235,6 @@ def test_near_marks_on_the_front_share_one_name_and_a_logarithmic_axis_says_so()
     assert names == {"b": ["a and b"], "c": ["c"]}
     assert chart["layout"]["xaxis"]["title"]["text"] == "seconds, logarithmic"
     assert chart["layout"]["yaxis"]["title"]["text"] == "FID"
-
-
-@pytest.mark.parametrize(
-    ("at", "front"),
-    [
-        ({"a": (1, 3), "b": (2, 2), "c": (3, 1)}, ["a", "b", "c"]),
-        ({"a": (1, 1), "b": (2, 2), "c": (3, 3)}, ["a"]),
-        ({"a": (1, 3), "b": (1, 2), "c": (3, 2)}, ["b"]),
-        ({"a": (1, 1), "b": (1, 1)}, ["a", "b"]),
-        ({"a": (5, 1), "b": (1, 5), "c": (4, 4), "d": (3, 4)}, ["b", "d", "a"]),
-    ],
-)
-def test_the_front_has_those_that_no_other_beats_in_both(at, front):
-    assert pareto_front(at) == front
 
 
 @pytest.mark.parametrize(("spike", "shown_to"), [(15.0, 15.0), (900.0, 20.0)])

@@ -1,7 +1,7 @@
 """The FID in charts: at the end of training, against time, and along the training."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Literal
@@ -11,6 +11,7 @@ import pandas as pd
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues
 from gan_bench.analysis.summary import Group, Row
+from gan_bench.analysis.time_to_quality import pareto_front
 from gan_bench.report.charts import (
     LOG_FROM,
     MOST_ROWS,
@@ -308,14 +309,3 @@ def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | N
 
 def _spans(values: pd.Series) -> bool:
     return bool(values.min() > 0 and values.max() / values.min() > LOG_FROM)
-
-
-def pareto_front(at: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Return the labels to which no other is at least as low in both values and lower in one."""
-    front: list[str] = []
-    best = math.inf
-    for label in sorted(at, key=lambda label: (*at[label], label)):
-        if at[label][1] < best or (front and at[label] == at[front[-1]]):
-            front.append(label)
-            best = at[label][1]
-    return front
