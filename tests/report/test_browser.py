@@ -147,8 +147,8 @@ def test_a_mark_says_what_it_stands_for(page):
     page.evaluate("Plotly.Fx.hover('chart-fid-images-0', [{ curveNumber: 1, pointNumber: 2 }])")
     lines = page.locator("#chart-fid-images-0 .hoverlayer tspan").all_text_contents()
     text = " ".join(lines)
-    assert re.search(r"FID \(lenet\) [\d.]+, mean of seeds 0, 1 and 2 \([\d.]+ to [\d.]+\)", text)
-    assert re.search(r"step [\d,]+, [\d,]+ images, time: .* (s|min)", text)
+    assert re.search(r"FID \(lenet\) [\d.]+ \([\d.]+ to [\d.]+\) mean of seeds 0, 1 and 2", text)
+    assert re.search(r"step [\d,]+, [\d,]+ images .*s of training", text)
     assert any(label in text for label in LABELS)
 
 
@@ -241,6 +241,14 @@ def test_hiding_an_implementation_hides_its_samples_and_curves_but_not_its_row(p
         assert visible_traces(page, chart) == sorted(LABELS)
 
 
+def test_a_chart_that_is_unfolded_later_hides_what_is_hidden_by_then(page):
+    assert page.locator("#chart-d-real-0 .main-svg").count() == 0  # folded charts are not drawn
+    page.locator(f"#legend input[data-toggle='{LABELS[0]}']").uncheck()
+    unfold(page)
+    settle(page)
+    assert visible_traces(page, "chart-d-real-0") == sorted(LABELS[1:])
+
+
 def test_two_implementations_are_compared_line_by_line(page):
     def compare(one, other):
         page.locator("select#compare-a").select_option(one)
@@ -319,7 +327,9 @@ def check_ticks(page, chart, side):
     return texts
 
 
-def test_every_axis_of_every_chart_names_the_numbers_at_its_places(page):
+@pytest.mark.parametrize("width", [400, 1280])
+def test_every_axis_of_every_chart_names_the_numbers_at_its_places(open_page, html, width):
+    page = open_page(html, width=width).page
     unfold(page)
     for chart in CHARTS:
         numeric = "x" if chart.startswith("chart-final") else "xy"

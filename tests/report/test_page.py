@@ -191,6 +191,10 @@ def test_what_is_not_ranked_shows_no_copies_no_classes_and_no_leader(results, re
     assert ("Class shares" in folds(found.section("samples"))) == ranked
     assert ("## Samples of torch-dcgan" in found.short) == ranked
     assert ("figures/fid-images-0.png" in found.short) == ranked
+    # Columns that the ranking does not have are not explained.
+    for text in (found.short, text_of(found.section("ranking"))):
+        assert "Final FID: distance" in text
+        assert "Time to FID: seconds" not in text and "Rank: by final FID" not in text
 
 
 def test_small_shares_are_not_written_with_an_exponent(results, report):

@@ -405,7 +405,7 @@ def test_failed_skipped_and_pending_runs_are_listed_with_their_reasons(results, 
     row = dict(zip(found.columns(), found.row("torch-dcgan"), strict=True))
     assert (row["Failed"], row["Status"]) == ("1 of 2", "1 ok, 1 oom, 1 pending")
     assert found.row("keras-dcgan")[1:] == [
-        *["—"] * 6,
+        *["—"] * 5,
         "missing",
         "—",
         "1,234,567",

@@ -21,7 +21,7 @@ from gan_bench.report.samples.nearest import shares_table
 from gan_bench.report.sections.all_scores import elsewhere, published, quality, scores_in_short
 from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, in_short, standings
 from gan_bench.report.sections.method import Method, method
-from gan_bench.report.sections.ranking import GLOSSARY, READING, ranking
+from gan_bench.report.sections.ranking import GLOSSARY, ranking, reading
 from gan_bench.report.sections.ranking_rows import Ranking, Target
 from gan_bench.report.sections.recipe_vs_framework import Crossed, crossed
 from gan_bench.report.sections.side_by_side import Pairs, chosen_pairs, pairs
@@ -95,7 +95,7 @@ class Page:
     """Look of each implementation by label."""
     groups: list[GroupPage]
     caveats: list[str]
-    reading: tuple[str, ...]
+    reading: list[str]
     """Explanations of the ranking's first columns."""
     glossary: tuple[str, ...]
     """Explanations of its other columns, and of words."""
@@ -166,7 +166,7 @@ def build_page(
         looks=by_label,
         groups=groups,
         caveats=caveats(summary),
-        reading=READING,
+        reading=reading(group.ranking for group in groups),
         glossary=GLOSSARY,
         claims_in_short=claims_in_short(
             [row for group in groups for rows in group.claims for row in rows]

@@ -6,6 +6,8 @@ from typing import Literal
 
 import pandas as pd
 
+from gan_bench.text import duration
+
 MOST_ROWS = 24
 """Maximum number of implementations in a chart: there are no more distinct colours and styles."""
 LOG_FROM = 6.0
@@ -73,6 +75,13 @@ class Dots:
 def axis_title(text: str, logarithmic: bool) -> str:
     """Return the title of an axis, which says if it is logarithmic."""
     return f"{text}, logarithmic" if logarithmic else text
+
+
+def time_in_words(seconds: float | None) -> str:
+    """Return e.g. ``2 min 05 s of training``; the time may be None or NaN."""
+    if seconds is None or math.isnan(seconds):
+        return "time unknown"
+    return f"{duration(seconds)} of training"
 
 
 DENSE_DECADES = 2.7

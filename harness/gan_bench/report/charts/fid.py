@@ -1,7 +1,7 @@
 """The FID in charts: at the end of training, against time, and along the training."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Literal
@@ -11,7 +11,15 @@ import pandas as pd
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues
 from gan_bench.analysis.summary import Group, Row
-from gan_bench.report.charts import LOG_FROM, MOST_ROWS, Curves, Dots, frame_of
+from gan_bench.analysis.time_to_quality import pareto_front
+from gan_bench.report.charts import (
+    LOG_FROM,
+    MOST_ROWS,
+    Curves,
+    Dots,
+    frame_of,
+    time_in_words,
+)
 from gan_bench.text import duration, figure, interval, listed, many
 
 Axis = Literal["images", "train_s"]
@@ -253,17 +261,15 @@ def _marks_of(row: Row, values: SeedValues, what: str) -> Iterator[_Mark]:
     times = row.finish_s.by_seed if row.finish_s else {}
 
     def mark(part: str, who: str, value: float, seconds: float | None, said: str = "") -> _Mark:
-        time = "time unknown" if seconds is None else f"{duration(seconds)} of training"
-        text = f"{who}\n{what} {figure(value)}{said}\n{end}, {time}"
+        text = f"{row.label}\n{what} {figure(value)}{said}\n{who}\n{end}\n{time_in_words(seconds)}"
         return row.label, part, value, math.nan if seconds is None else seconds, text
 
-    several = values.seeds > 1
-    said = f", {seeds_in_words(values.seed_numbers)}"
-    said += f" ({figure(values.low)} to {figure(values.high)})" if several else ""
+    said = f" ({figure(values.low)} to {figure(values.high)})" if values.seeds > 1 else ""
+    every = seeds_in_words(values.seed_numbers)
     middle = row.finish_s.median if row.finish_s else None
-    yield mark("mean", row.label, values.mean, middle, said)
+    yield mark("mean", every, values.mean, middle, said)
     for seed, value in values.by_seed.items():
-        yield mark("seed", f"{row.label}, seed {seed}", value, times.get(seed))
+        yield mark("seed", f"seed {seed}", value, times.get(seed))
 
 
 def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | None:
@@ -303,14 +309,3 @@ def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | N
 
 def _spans(values: pd.Series) -> bool:
     return bool(values.min() > 0 and values.max() / values.min() > LOG_FROM)
-
-
-def pareto_front(at: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Return the labels to which no other is at least as low in both values and lower in one."""
-    front: list[str] = []
-    best = math.inf
-    for label in sorted(at, key=lambda label: (*at[label], label)):
-        if at[label][1] < best or (front and at[label] == at[front[-1]]):
-            front.append(label)
-            best = at[label][1]
-    return front

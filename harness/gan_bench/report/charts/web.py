@@ -16,9 +16,9 @@ from gan_bench.report.charts import (
     Dots,
     axis_title,
     decades_of,
+    time_in_words,
 )
 from gan_bench.report.pictures import NEUTRAL, Look
-from gan_bench.text import duration
 
 _DASHES = {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
@@ -198,10 +198,10 @@ def _hover(name: str, curves: Curves, line: pd.DataFrame) -> dict[str, Any]:
     columns: list[list[Any]] = [[int(step) for step in line["step"]]]
     if curves.x_is == "seconds":
         columns.append(_numbers(line["images"]))
-        where = "%{customdata[1]:,} images, %{x:,.3~r} s"
+        where = "%{customdata[1]:,} images<br>%{x:,.3~r} s of training"
     else:
-        columns.append([duration(s) if math.isfinite(s) else "unknown" for s in line["seconds"]])
-        where = "%{x:,} images, time: %{customdata[1]}"
+        columns.append([time_in_words(seconds) for seconds in line["seconds"]])
+        where = "%{x:,} images<br>%{customdata[1]}"
     bounds = ""
     if (line["high"] > line["low"]).any():
         columns += [_numbers(line["low"]), _numbers(line["high"])]
@@ -212,7 +212,7 @@ def _hover(name: str, curves: Curves, line: pd.DataFrame) -> dict[str, Any]:
         "customdata": list(map(list, zip(*columns, strict=True))),
         "hoverinfo": "all",
         "hovertemplate": (
-            f"{_braces(name)}<br>{value}, {seeds}{bounds}<br>"
+            f"{_braces(name)}<br>{value}{bounds}<br>{seeds}<br>"
             f"step %{{customdata[0]:,}}, {where}<extra></extra>"
         ),
     }

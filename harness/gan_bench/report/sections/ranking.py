@@ -1,6 +1,6 @@
 """The ranking of a comparable group: a row for each implementation, floor, ceiling and notes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gan_bench.analysis.parity import RowParity, row_parity
@@ -34,15 +34,15 @@ from gan_bench.report.sections.ranking_rows import (
 )
 from gan_bench.text import MISSING, listed
 
-READING = (
-    "Final FID: distance between generated and real images at the end of training; lower is "
-    "better. Mean over the seeds that succeeded, with the lowest and the highest seed. FIDs of two "
-    "feature models (lenet, inception) are on different scales.",
-    "Rank: by final FID. 1 to 3 means that the seeds exclude none of these ranks.",
-    "Time to a FID: seconds of training until the FID first falls to it; median over the seeds "
+_READING = {
+    "Final FID": "distance between generated and real images at the end of training; lower is "
+    "better. Mean over the seeds that succeeded, with the lowest and the highest seed. FIDs of "
+    "different feature models, such as lenet and inception, are on different scales.",
+    "Rank": "by final FID. 1 to 3 means that the seeds exclude none of these ranks.",
+    "Time to FID": "seconds of training until the FID first falls to it; median over the seeds "
     "that reach it.",
-)
-"""Explanations of the first columns."""
+}
+"""Explanations of the first columns, by the beginnings of their titles."""
 GLOSSARY = (
     "Recipe: a GAN with all its values. An implementation is a recipe in one framework; two "
     "implementations of one recipe are twins.",
@@ -116,10 +116,10 @@ def ranking(
     add_scores(score_columns[:fids])
     if not score_columns:
         add(RankingColumn("Final FID", section="Quality", priority=0), {})
-    if target:
+    if target and target.reached:
         times = {label: reached(found) for label, found in target.reached.items()}
         title = f"Time to FID {target.fid:g} (s)"
-        add(RankingColumn(title, section="Speed", priority=0 if times else 3), times)
+        add(RankingColumn(title, section="Speed", priority=0), times)
     measure("Images/s", "Speed", lambda row: mean(row.images_per_s), 0)
     measure("Time to finish (s)", "Speed", lambda row: median(row.finish_s), 0)
     measure("Peak memory (MB)", "Speed", lambda row: maximum(row.peak_mb), 0)
@@ -154,6 +154,16 @@ def ranking(
         references=_references(group, columns, score_columns),
         notes=tuple(_notes(group, target)),
     )
+
+
+def reading(rankings: Iterable[Ranking]) -> list[str]:
+    """Return explanations of the first columns that some ranking has."""
+    titles = [column.title for one in rankings for column in one.columns]
+    return [
+        f"{start}: {text}"
+        for start, text in _READING.items()
+        if any(title.startswith(start) for title in titles)
+    ]
 
 
 def _with_leading(columns: Sequence[RankingColumn]) -> tuple[RankingColumn, ...]:
