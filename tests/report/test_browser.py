@@ -419,6 +419,13 @@ def test_a_link_to_a_folded_section_opens_it(page):
     assert table.is_visible()
 
 
+def test_one_button_unfolds_everything_and_folds_it_again(page):
+    every = page.locator("details").count()
+    for name, count in (("Unfold all", every), ("Fold all", 0)):
+        page.get_by_role("button", name=name, exact=True).click()
+        assert page.locator("details[open]").count() == count
+
+
 def test_a_chart_in_a_folded_part_is_drawn_when_it_is_opened(page):
     folded = page.locator("details.fold:has(.chart)").first
     chart = folded.locator(".chart").first

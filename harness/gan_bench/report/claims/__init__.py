@@ -21,6 +21,7 @@ from gan_bench.analysis.summary import Group, Row
 from gan_bench.plan import RunSpec
 from gan_bench.report.claims.measures import Measures
 from gan_bench.report.claims.sources import QUALITY, SCORES, Claim, sources_claims
+from gan_bench.report.sections.ranking_rows import score_text
 from gan_bench.text import figure, listed, many
 
 Verdict = Literal["holds", "does not hold", "undecided"]
@@ -236,7 +237,8 @@ def _compared(
     difference = compare(x, y, measures.metric(claim.measure))
     same = x.seeds == y.seeds
     seeds = many(x.seeds, "seed") if same else f"{x.seeds} and {many(y.seeds, 'seed')}"
-    measured = f"{what}: {figure(x.mean)} against {figure(y.mean)}"
+    values = [score_text(claim.measure, side.mean) for side in (x, y)]
+    measured = f"{what}: {values[0]} against {values[1]}"
     if difference is None:
         return _Finding(claim, pair, f"{measured}, {seeds}", None, _untested(claim, group))
     measured = f"{measured}, {_in_words(difference)}, {seeds}"

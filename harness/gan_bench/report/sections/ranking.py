@@ -112,8 +112,7 @@ def ranking(
         ranked = {label: _rank(ranks.quality, label) for label in ranks.quality.labels}
         add(RankingColumn("Rank", priority=0), ranked)
     score_columns = _score_columns(group)
-    fids = len(group.protocols)
-    add_scores(score_columns[:fids])
+    add_scores(score_columns[:1])
     if not score_columns:
         add(RankingColumn("Final FID", section="Quality", priority=0), {})
     if target and target.reached:
@@ -127,7 +126,7 @@ def ranking(
     # A status that is the same everywhere says least.
     uneventful = all(cell.text == "ok" for cell in statuses.values())
     add(RankingColumn("Status", "text", priority=2 if uneventful else 0), statuses)
-    add_scores(score_columns[fids:])
+    add_scores(score_columns[1:])
     measure("Warm-up (s)", "Speed", lambda row: median(row.warmup_s))
     measure("Parameters G", "Size", lambda row: counted(row.parameters.get("generator")))
     measure("Parameters D", "Size", lambda row: counted(row.parameters.get("discriminator")))

@@ -249,6 +249,15 @@
     against();
   }
 
+  /* Everything at once, such as for printing. */
+  const unfold = document.getElementById("unfold");
+  unfold.addEventListener("click", () => {
+    const open = unfold.getAttribute("aria-pressed") !== "true";
+    unfold.setAttribute("aria-pressed", open);
+    unfold.textContent = open ? "Fold all" : "Unfold all";
+    every("details").forEach((one) => { one.open = open; });
+  });
+
   /* A link to a closed part opens it. */
   const openTarget = () => {
     const target = location.hash && document.getElementById(location.hash.slice(1));
