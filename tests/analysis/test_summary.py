@@ -124,7 +124,7 @@ def test_a_run_without_its_last_snapshot_has_no_final_fid(results, summary):
     add_run(results, run_spec(), scores=[scores_of({0: 150.0, 300: 4.0})])
     [row] = summary().groups[0].rows
     assert row.fid is None
-    assert "torch-dcgan: no final FID for 1 of 1 finished seeds." in row.remarks
+    assert "torch-dcgan: no final FID for 1 of 1 finished seed." in row.remarks
 
 
 def test_odd_samples_are_remarked(results, summary):
