@@ -155,7 +155,7 @@ REAL = "mnist-5k:test:50"
         ((REAL, REAL, "--features", "lenett"), "There are no features 'lenett'"),
         ((REAL, REAL, "--features", ","), "No features were named"),
         ((REAL, REAL, "--features", "lenet,lenet"), "named twice"),
-        ((REAL, REAL, "--metrics", "fid,fud"), "There is no metric 'fud'; give some of fid, kid"),
+        ((REAL, REAL, "--metrics", "fid,fud"), "There is no metric 'fud'; did you mean fid?"),
         ((REAL, REAL, "--metrics", ""), "No metric was named"),
         ((REAL, REAL, "--weights", "x.pth"), "--weights are Inception's"),
         ((REAL, REAL, "--as", "mine"), "needs --results"),
@@ -234,8 +234,9 @@ def test_snapshots_are_scored_again_later_without_training(bench, plugin, tmp_pa
     before = scores_of(bench)
     log = next((bench.folder / "results/local/runs").glob("*/events.jsonl"))
     events = log.read_bytes()
-    done = score(bench, "--results", "results/local", "--metrics", "fid,kid,modes")
-    assert "kid_lenet" in done.out
+    done = bench("score", "--results", "results/local", "--metrics", "fid,kid,modes", COLUMNS="80")
+    assert done.code == 0 and "kid_lenet" in done.out and "confident_share" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80 and "…" not in done.out
     after = scores_of(bench)
     assert len(after[after["metric"] == "kid_lenet"]) == 1
     assert after[after["metric"] == "fid_lenet"]["value"].tolist() == before["value"].tolist()

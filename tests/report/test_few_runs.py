@@ -160,7 +160,7 @@ def test_metrics_that_are_all_null_are_missing_and_their_reason_is_told(results,
         assert "No final snapshot has a score, so quality is not ranked." in text
         assert text.count("the reason of all") == 2
         assert "the reason of the floor" in text and "the floor.." not in text
-        assert "torch-dcgan: no final FID for 1 of 1 finished seeds." in text
+        assert "torch-dcgan: no final FID for 1 of 1 finished seed." in text
     assert not [name for name in found.data["charts"] if name.startswith("fid")]
 
 

@@ -25,6 +25,7 @@ from gan_bench.results.training_files import last_checkpoint, read_losses
 from gan_bench.text import (
     MISSING,
     WIDE,
+    WIDEST,
     Column,
     Table,
     count,
@@ -265,7 +266,12 @@ def print_rescored(console: Console, runs: Sequence[Rescored]) -> None:
             by_protocol.setdefault(scores.fingerprint, (scores, []))[1].extend(rows)
     for scores, rows in by_protocol.values():
         cells = [(run_id, *_value(score), *_floor(scores, score)) for run_id, score in rows]
-        print_table(console, Table([Column("run", "name"), *_VALUE, *_FLOOR], cells))
+        if console.width >= WIDEST:
+            print_table(console, Table([Column("run", "name"), *_VALUE, *_FLOOR], cells))
+        for run_id in dict.fromkeys(cell[0] for cell in cells if console.width < WIDEST):
+            console.print(Text(run_id, style="bold"))
+            own = [cell[1:] for cell in cells if cell[0] == run_id]
+            print_table(console, Table([*_VALUE, *_FLOOR], own))
         console.print(Text(_protocol(scores)))
         if scores.weights is not None:
             console.print(Text(f"Weights: {scores.weights}."))

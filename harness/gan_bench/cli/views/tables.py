@@ -329,7 +329,7 @@ def _beside(group: "Group") -> Iterator[str]:
     if any(len(row.runs) > 1 for row in group.rows):
         yield "Means over the seeds, with the lowest and the highest FID in brackets."
     if group.too_short is not None:
-        yield f"Sorted by speed: {group.too_short}."
+        yield f"{'Sorted by speed: ' if len(group.rows) > 1 else ''}{group.too_short}."
 
 
 def _mean(values: "SeedValues | None") -> float | None:
