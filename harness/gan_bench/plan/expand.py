@@ -10,7 +10,14 @@ from gan_bench.plan import Budget, Place, Plan, RunSpec, chunk_steps, evaluation
 from gan_bench.plan.request import BUDGETS, PRESETS, Preset, Request
 from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
-from gan_bench.plugins.registry import RecipeFacts, find, is_path, path_name, registered
+from gan_bench.plugins.registry import (
+    RecipeFacts,
+    find,
+    is_path,
+    path_name,
+    registered,
+    registration_problems,
+)
 from gan_bench.system.devices import check_device, default_threads, gpu_of
 from gan_bench.text import did_you_mean, timestamp
 
@@ -47,6 +54,8 @@ def expand(
     dataset = data.load(dataset_name)
     _check_pythons(request)
     descriptions, left_out = _describe_all(targets, request, preset, dataset)
+    if request.all:
+        left_out += [f"{problem}." for problem in registration_problems().values()]
     _check(descriptions, targets, request, dataset)
     return Plan(
         command=command,

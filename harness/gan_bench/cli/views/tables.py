@@ -1,6 +1,8 @@
 """Tables in the terminal: their layout, and those of plans, recipes, runs and machines."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,7 +15,7 @@ from gan_bench.plugins.describe import Description
 from gan_bench.recipe import NOT_PAIRED
 from gan_bench.results.certificate import BOUNDS, LEVELS, Certificate, worst_of_level
 from gan_bench.testing import CheckResult
-from gan_bench.text import MEDIUM, MISSING, WIDE, WIDEST, Column, Table, count, figure, many
+from gan_bench.text import MEDIUM, MISSING, WIDE, WIDEST, Column, Table, count, figure, listed, many
 
 if TYPE_CHECKING:
     from gan_bench.maintenance.machine_check import Finding
@@ -175,13 +177,50 @@ def print_findings(console: Console, findings: "Sequence[Finding]") -> None:
     print_table(console, Table((Column("what", "name"), Column("state"), Column("")), cells))
 
 
-def print_check(console: Console, check: CheckResult) -> None:
-    """Print one check of the conformance suite."""
-    line = state(check.status)
-    line.append(f"  {check.name}", style="default")
-    if check.status != "passed":
-        line.append(f": {check.detail}", style="default")
-    console.print(line)
+class CheckPrinter:
+    """Prints results of the conformance suite, and counts those that it does not print."""
+
+    def __init__(self, console: Console, *, verbose: bool) -> None:
+        self._console = console
+        self._verbose = verbose
+        self._results: list[CheckResult] = []
+        self._crashes: dict[tuple[str, ...], str] = {}
+
+    def print(self, check: CheckResult) -> None:
+        """Print a check that failed, with the author's lines; with ``verbose``, also another."""
+        self._results.append(check)
+        if check.status == "failed" or self._verbose:
+            line = state(check.status)
+            line.append(f"  {check.name}: {check.detail}", style="default")
+            self._console.print(line)
+            self._print_lines(check)
+
+    def _print_lines(self, check: CheckResult) -> None:
+        if not check.traceback:
+            return
+        first = self._crashes.setdefault(check.traceback, check.name)
+        if first != check.name:
+            self._console.print(Text(f"    in the same lines as '{first}'"))
+            return
+        for number in check.traceback:
+            self._console.print(Text(f"    {number.removeprefix(f'{Path.cwd()}/')}"))
+
+    def print_summary(self) -> None:
+        """Print why checks were skipped, and how many passed, failed and were skipped."""
+        skipped: dict[str, list[str]] = {}
+        for check in self._results:
+            if check.status == "skipped":
+                skipped.setdefault(check.detail, []).append(check.name)
+        for reason, names in () if self._verbose else skipped.items():
+            line = state("skipped")
+            line.append(f"  {listed(names, 3)}: {reason}", style="default")
+            self._console.print(line)
+        counts = Counter(check.status for check in self._results)
+        passed = many(counts["passed"], "check")
+        self._console.print(
+            f"{passed} passed, {counts['failed']} failed, {counts['skipped']} skipped.",
+            highlight=False,
+        )
 
 
 def print_certificates(console: Console, certificates: Sequence[Certificate]) -> None:
