@@ -266,7 +266,7 @@ BEFORE_FIRST_STEPS = ["contract", "recipe as json", "unknown fields", "initial w
 @pytest.mark.parametrize("method", ["__init__", "set_weights", "train", "weights", "sample"])
 def test_a_crash_in_the_first_steps_is_one_failure_with_the_authors_line(crash, method):
     def crashes(self, *args, **kwargs):
-        raise crash
+        raise type(crash)(*crash.args)
 
     results = check(type("Crashes", (FakeTrainer,), {method: crashes}))
     assert [result.name for result in results] == [*CHECKS, *FIELDS]
@@ -277,7 +277,7 @@ def test_a_crash_in_the_first_steps_is_one_failure_with_the_authors_line(crash, 
     failed = results[len(BEFORE_FIRST_STEPS)]
     assert f"It raised {type(crash).__name__}" in failed.detail
     number = inspect.getsourcelines(crashes)[1] + 1
-    assert failed.traceback == (f"{__file__}:{number}, in crashes: raise crash",)
+    assert failed.traceback == (f"{__file__}:{number}, in crashes: raise type(crash)(*crash.args)",)
 
 
 def test_a_crash_after_the_first_steps_fails_what_sees_it_and_the_suite_goes_on():

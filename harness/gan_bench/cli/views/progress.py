@@ -192,12 +192,12 @@ class CheckProgress:
         if check.done < _ENOUGH_FOR_AN_ESTIMATE:
             return text
         whole_s = (self._since - self._first) / check.done
-        left_s = whole_s - (time.monotonic() - self._first)
+        left_s = self._first + whole_s - time.monotonic()
         return f"{text}, about {duration(left_s)} left" if left_s >= 1 else text
 
 
 _CHECK_EVERY_S = 5.0
-_ENOUGH_FOR_AN_ESTIMATE = 0.1
+_ENOUGH_FOR_AN_ESTIMATE = 0.05
 """The share of the work that must be done before the time of the rest is estimated."""
 
 
