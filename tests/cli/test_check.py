@@ -118,8 +118,7 @@ def test_the_same_traceback_is_printed_once_and_skipped_checks_by_reason():
     assert printed(results) == [
         "failed  save and load: It raised KeyError.",
         "    /elsewhere/gan.py:3, in save: x",
-        "failed  save twice: It raised KeyError.",
-        "    in the same lines as 'save and load'",
+        "failed  save twice: the same exception as in 'save and load'.",
         "skipped  a, b and 2 more: No recipe.",
         "skipped  e: No labels.",
         "1 check passed, 2 failed, 5 skipped.",
@@ -131,7 +130,9 @@ def test_the_same_traceback_is_printed_once_and_skipped_checks_by_reason():
 def test_progress_counts_the_checks_and_names_the_one_that_runs():
     console = Console(file=io.StringIO(), width=100)
     progress = CheckProgress(console, "./gan.py")
-    assert str(progress) == "importing ./gan.py, building the first trainer"
+    assert str(progress) == "importing ./gan.py and building a trainer"
+    progress._first -= 20
+    assert str(progress) == "importing ./gan.py and building a trainer, 20 s so far"
     progress.started(CheckStarted("contract", 1, 44, 0.0))
     assert str(progress) == "[1/44] contract"
     progress._first -= 100

@@ -306,6 +306,17 @@ def test_what_a_run_would_refuse_fails_the_first_steps(name):
     assert {result.traceback for result in results} == {()}
 
 
+@pytest.mark.parametrize("images", [None, IMAGES])
+def test_first_steps_that_fail_for_the_shape_say_which_images_were_used(images):
+    class MakesOthers(FakeTrainer):
+        def train(self, batches, draws):
+            raise ValueError("expected 3 channels")
+
+    results = check_trainer(MakesOthers, images=images, only={"first steps"})
+    said = "The images were synthetic, 28 x 28 x 1: the recipe's `example_shape` or `gan-bench ver"
+    assert (said in results[0].detail) is (images is None)
+
+
 def test_the_quick_checks_are_ten():
     results = check(FakeTrainer, only=QUICK)
     assert len(results) == 10

@@ -1,7 +1,9 @@
 """The conformance suite: checks a trainer against the contract."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -142,11 +144,25 @@ def check_trainer(
                 check = partial(checks[name], pool)
                 result = perform(name, promise(name), check, trainer_class.__module__)
             if name == "first steps" and result.status == "failed":
+                assert pool is not None
+                if images is None and _OF_SHAPES.search(result.detail):
+                    result = replace(result, detail=f"{result.detail} {_which_images(pool)}")
                 obstacle = "The first steps failed, and every later check needs them."
             results.append(result)
             if on_result is not None:
                 on_result(result)
         return results
+
+
+_OF_SHAPES = re.compile("shape|size|dimension|channel", re.IGNORECASE)
+
+
+def _which_images(pool: TrainerPool) -> str:
+    shape = " x ".join(map(str, pool.images.shape[1:]))
+    return (
+        f"The images were synthetic, {shape}: the recipe's `example_shape` or `gan-bench verify "
+        "--dataset` chooses others."
+    )
 
 
 @contextmanager

@@ -187,7 +187,9 @@ class CheckProgress:
         """Return e.g. ``[12/44] save and load, about 20 s left``."""
         check = self._check
         if check is None:
-            return f"importing {self._target}, building the first trainer"
+            took_s = time.monotonic() - self._first
+            so_far = f", {duration(took_s)} so far" if took_s >= 1 else ""
+            return f"importing {self._target} and building a trainer{so_far}"
         text = f"[{check.number}/{check.count}] {check.name}"
         if check.done < _ENOUGH_FOR_AN_ESTIMATE:
             return text

@@ -184,26 +184,21 @@ class CheckPrinter:
         self._console = console
         self._verbose = verbose
         self._results: list[CheckResult] = []
-        self._crashes: dict[tuple[str, ...], str] = {}
+        self._crashes: dict[tuple[str, ...], CheckResult] = {}
 
     def print(self, check: CheckResult) -> None:
         """Print a check that failed, with the author's lines; with ``verbose``, also another."""
         self._results.append(check)
-        if check.status == "failed" or self._verbose:
-            line = state(check.status)
-            line.append(f"  {check.name}: {check.detail}", style="default")
-            self._console.print(line)
-            self._print_lines(check)
-
-    def _print_lines(self, check: CheckResult) -> None:
-        if not check.traceback:
+        if check.status != "failed" and not self._verbose:
             return
-        first = self._crashes.setdefault(check.traceback, check.name)
-        if first != check.name:
-            self._console.print(Text(f"    in the same lines as '{first}'"))
-            return
-        for number in check.traceback:
-            self._console.print(Text(f"    {number.removeprefix(f'{Path.cwd()}/')}"))
+        first = self._crashes.setdefault(check.traceback, check) if check.traceback else check
+        same = first is not check and first.detail == check.detail
+        line = state(check.status)
+        text = f"the same exception as in '{first.name}'." if same else check.detail
+        line.append(f"  {check.name}: {text}", style="default")
+        self._console.print(line)
+        for place in () if same else check.traceback:
+            self._console.print(Text(f"    {place.removeprefix(f'{Path.cwd()}/')}"))
 
     def print_summary(self) -> None:
         """Print why checks were skipped, and how many passed, failed and were skipped."""
