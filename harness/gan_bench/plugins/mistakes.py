@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from gan_bench.errors import UsageError
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.plugins.registry import PRIVATE, Implementation, is_changeable, package_root
 from gan_bench.text import did_you_mean
 from gan_bench.trainer import CONTRACT_VERSION, IN_VERSION_2, UPGRADE
@@ -71,6 +71,8 @@ def _with_causes(error: BaseException) -> Iterator[BaseException]:
     while one is not None and id(one) not in seen:
         seen.add(id(one))
         yield one
+        if isinstance(one, GanBenchError):  # its sentence says what its cause was
+            return
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
 
 
