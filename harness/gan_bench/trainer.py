@@ -268,8 +268,9 @@ class GlobalGenerators(ABC):
     """The global random generators of a library, which trainers may use.
 
     They are seeded before a trainer is built and saved in checkpoints. Whatever else uses them,
-    such as sampling, restores their state afterwards. The harness calls `restore` after the import
-    of `module`, and the other methods only if `imported` returns True.
+    such as sampling, restores their state afterwards. The harness calls `imported` only in
+    processes that import `module`, `restore` after this import, and the other methods only if
+    `imported` returns True.
     """
 
     module: ClassVar[str]

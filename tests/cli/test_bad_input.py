@@ -10,6 +10,11 @@ import pytest
 from bench import complaint
 
 SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150")
+WAYS_IN = (
+    "CONTRIBUTING.md of gan-bench has a template, and examples/ has training scripts that were "
+    "turned into such a class. To compare images that your script has generated, give them to "
+    "`gan-bench score DATA IMAGES --as NAME`."
+)
 
 
 @pytest.mark.parametrize(
@@ -98,16 +103,39 @@ def test_a_plan_file_with_a_mistake_is_refused(bench, plugin, toml, said):
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("import no_such_module", "./bad.py cannot be imported: ModuleNotFoundError"),
-        ("this is no python", "./bad.py cannot be imported: SyntaxError"),
-        ("x = 1", "must define one trainer class"),
-        ("import sys; sys.exit(0)", "./bad.py cannot be imported: SystemExit: 0"),
-        ("import sys; sys.exit(2)", "./bad.py cannot be imported: SystemExit: 2"),
-        ("import sys; print('noise', file=sys.stderr); 1 / 0", "ZeroDivisionError: division by"),
+        (
+            "class A: pass\nimport no_such_module",
+            "./bad.py cannot be imported: ModuleNotFoundError: No module named 'no_such_module', "
+            "in bad.py:2.",
+        ),
+        (
+            "x = 1\nthis is no python",
+            "./bad.py cannot be imported: SyntaxError: invalid syntax, in bad.py:2.",
+        ),
+        ("x = 1", f"bad.py defines no trainer class. {WAYS_IN}"),
+        ("import sys; sys.exit(2)", f"bad.py defines no trainer class. {WAYS_IN}"),
+        (
+            "class Network: pass\nimport sys; sys.exit(0)",
+            "./bad.py cannot be imported: SystemExit: 0, in bad.py:2. A plugin's file is imported "
+            'to find its class: put what it runs as a script below `if __name__ == "__main__":`.',
+        ),
+        (
+            "class Network: pass\nimport sys; print('noise', file=sys.stderr); 1 / 0",
+            "./bad.py cannot be imported: ZeroDivisionError: division by zero, in bad.py:2.",
+        ),
+        (
+            "class Network: pass\ndef check(x):\n    assert x, 'wrong'\ncheck(0)",
+            "./bad.py cannot be imported: AssertionError: wrong, in check (bad.py:3).",
+        ),
+        ("class Network:\n    def train(self): pass", f"no trainer class. {WAYS_IN}"),
+        (
+            "class C:\n    train = sample = weights = set_weights = None",
+            f"bad.py defines no trainer class: C has no save and load. {WAYS_IN}",
+        ),
         (
             "from gan_bench.testing import FakeTrainer\n"
             "class A(FakeTrainer): pass\nclass B(FakeTrainer): pass",
-            "it has A, B. Name one with bad.py:CLASS",
+            "bad.py defines 2 trainer classes, A and B; name one, as in bad.py:A.",
         ),
         (
             "from gan_bench.testing import FakeTrainer\nclass A(FakeTrainer): recipe_class = None",

@@ -383,6 +383,27 @@ def test_the_global_generators_of_another_framework_are_seeded_and_restored(inst
         kept.restore()
 
 
+def test_generators_with_a_mistake_concern_only_processes_that_import_their_library(
+    installed, tmp_path
+):
+    installed(MLX_RANDOM.replace('return "mlx_library" in sys.modules', "return no_such_name"))
+    kept = GlobalState.now()
+    (tmp_path / "mlx_library.py").write_text("import random\ndrawn = random.Random()\n")
+    said = (
+        r"^The global generators of mlx_library cannot be used: Generators.imported raised "
+        r"NameError \(name 'no_such_name' is not defined\); update what registers this framework\.$"
+    )
+    try:
+        with seeded(5):
+            state = GlobalState.now()
+        state.restore()
+        with pytest.raises(UsageError, match=said):
+            importlib.import_module("mlx_library")
+    finally:
+        sys.modules.pop("mlx_library", None)
+        kept.restore()
+
+
 BROKEN = """
 from gan_bench.trainer import Framework
 FRAMEWORK = Framework(("mlx",), "pip install mlx", "mlx")

@@ -203,7 +203,8 @@ def test_a_class_is_part_of_the_name(write):
 def test_several_classes_need_a_name_and_two_names_of_one_class_do_not(write):
     path = write({"two.py": TWO}) / "two.py"
     with pytest.raises(
-        UsageError, match=r"it has Slow, Fast, One, Two\. Name one with two.py:CLASS"
+        UsageError,
+        match=r"defines 4 trainer classes, Slow, Fast, One and Two; name one, as in two.py:S",
     ):
         plugin_in(path, None)
     path = write({"one.py": TWO.partition("def made")[0].replace("class Slow", "class _Slow")})

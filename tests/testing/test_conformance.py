@@ -1,5 +1,6 @@
 """The conformance suite passes a sound trainer, and each of its checks can fail."""
 
+import inspect
 from typing import ClassVar
 
 import numpy as np
@@ -8,8 +9,14 @@ import pytest
 from broken_trainers import BROKEN, Averaging, DropoutIsNotSeeded, RefusesDouble
 from gan_bench.errors import UsageError
 from gan_bench.recipe import Recipe
-from gan_bench.testing import CheckResult, FakeRecipe, FakeTrainer, check_trainer
-from gan_bench.testing.conformance import CHECKS, synthetic_images
+from gan_bench.testing import (
+    CheckResult,
+    CheckStarted,
+    FakeRecipe,
+    FakeTrainer,
+    check_trainer,
+)
+from gan_bench.testing.conformance import CHECKS, QUICK, synthetic_images
 from gan_bench.trainer import Trainer, Unsupported
 from labelled import LabelledTrainer
 
@@ -252,16 +259,68 @@ def test_a_recipe_knows_the_images_that_its_trainer_is_checked_on():
     assert hidden >= {4, 16}  # the smaller recipe's and the default
 
 
-@pytest.mark.parametrize("crash", [ValueError("no such layer"), SystemExit(1)])
-def test_a_crash_is_a_failure_that_names_the_exception_and_the_suite_goes_on(crash):
-    class Crashes(FakeTrainer):
-        def __init__(self, *args, **kwargs):
-            raise crash
+BEFORE_FIRST_STEPS = ["contract", "recipe as json", "unknown fields", "initial weights are pure"]
 
-    results = check(Crashes)
+
+@pytest.mark.parametrize("crash", [ValueError("no such layer"), SystemExit(1)])
+@pytest.mark.parametrize("method", ["__init__", "set_weights", "train", "weights", "sample"])
+def test_a_crash_in_the_first_steps_is_one_failure_with_the_authors_line(crash, method):
+    def crashes(self, *args, **kwargs):
+        raise type(crash)(*crash.args)
+
+    results = check(type("Crashes", (FakeTrainer,), {method: crashes}))
     assert [result.name for result in results] == [*CHECKS, *FIELDS]
-    assert named(results, "failed") >= {"contract", *FIELDS} - {"contract", "field epochs"}
-    assert type(crash).__name__ in detail(results, "same seed")
+    assert list(named(results, "failed")) == ["first steps"]
+    assert named(results, "passed") == {*BEFORE_FIRST_STEPS}
+    said = "The first steps failed, and every later check needs them."
+    assert {result.detail for result in results if result.status == "skipped"} == {said}
+    failed = results[len(BEFORE_FIRST_STEPS)]
+    assert f"It raised {type(crash).__name__}" in failed.detail
+    number = inspect.getsourcelines(crashes)[1] + 1
+    assert failed.traceback == (f"{__file__}:{number}, in crashes: raise type(crash)(*crash.args)",)
+
+
+def test_a_crash_after_the_first_steps_fails_what_sees_it_and_the_suite_goes_on():
+    class Crashes(FakeTrainer):
+        def save(self, path):
+            self.no_such_attribute.copy()
+
+    results = check(Crashes, only={*CHECKS})
+    of_save = {name for name in CHECKS if name.startswith(("save", "load"))}
+    assert len(of_save) == 4 and named(results, "failed") == of_save
+    lines = {result.traceback for result in results if result.status == "failed"}
+    assert len(lines) == 1
+    assert lines.pop()[0].endswith(", in save: self.no_such_attribute.copy()")
+
+
+def test_a_field_whose_other_value_crashes_has_the_authors_line():
+    (result,) = check(BROKEN["CrashesOnUniformLatents"][0], only={"field latent_distribution"})
+    assert result.traceback[-1].endswith(', in __init__: raise KeyError("uniform")')
+
+
+@pytest.mark.parametrize("name", ["LossesAreColumns", "SamplesAreFloat", "LossesAreLists"])
+def test_what_a_run_would_refuse_fails_the_first_steps(name):
+    results = check(BROKEN[name][0])
+    assert named(results, "failed") == {"first steps"}
+    assert ", the contract says " in detail(results, "first steps")
+    assert {result.traceback for result in results} == {()}
+
+
+@pytest.mark.parametrize("images", [None, IMAGES])
+def test_first_steps_that_fail_for_the_shape_say_which_images_were_used(images):
+    class MakesOthers(FakeTrainer):
+        def train(self, batches, draws):
+            raise ValueError("expected 3 channels")
+
+    results = check_trainer(MakesOthers, images=images, only={"first steps"})
+    said = "The images were synthetic, 28 x 28 x 1: the recipe's `example_shape` or `gan-bench ver"
+    assert (said in results[0].detail) is (images is None)
+
+
+def test_the_quick_checks_are_ten():
+    results = check(FakeTrainer, only=QUICK)
+    assert len(results) == 10
+    assert named(results, "passed") == QUICK
 
 
 def test_a_recipe_without_defaults_fails_the_contract():
@@ -291,10 +350,10 @@ def test_another_recipe_than_the_classes_own_fails_the_contract():
 
 
 def test_single_checks_can_be_chosen_and_unknown_ones_are_named():
-    results = check(FakeTrainer, only={"field decay", "pieces"})
-    assert [result.name for result in results] == ["pieces", "field decay"]
-    with pytest.raises(UsageError, match="Unknown checks: peices; choose from"):
-        check(FakeTrainer, only={"peices"})
+    results = check(FakeTrainer, only={"field decay", "train in pieces"})
+    assert [result.name for result in results] == ["train in pieces", "field decay"]
+    with pytest.raises(UsageError, match="Unknown checks: peaces; choose from"):
+        check(FakeTrainer, only={"peaces"})
 
 
 def test_a_trainer_that_initialises_itself_skips_checks_of_initial_weights():
@@ -385,12 +444,19 @@ def test_a_nondeterministic_device_skips_checks_that_compare_bits():
 
     results = check(Accelerated, device="cuda:0")
     assert named(results, "failed") == set()
-    assert {"same seed", "pieces", "every draw"} <= named(results, "skipped")
+    assert {"same seed", "train in pieces", "every draw"} <= named(results, "skipped")
 
 
-def test_results_are_reported_as_they_come():
-    seen: list[CheckResult] = []
-    assert check(FakeTrainer, on_result=seen.append) == seen
+def test_checks_and_their_results_are_reported_as_they_come():
+    seen: list[CheckStarted | CheckResult] = []
+    results = check(FakeTrainer, on_start=seen.append, on_result=seen.append)
+    starts, ends = seen[::2], seen[1::2]
+    assert ends == results
+    assert [start.name for start in starts] == [*CHECKS, *FIELDS]
+    assert [start.number for start in starts] == list(range(1, len(results) + 1))
+    assert {start.count for start in starts} == {len(results)}
+    done = [start.done for start in starts]
+    assert done[0] == 0 and sorted(set(done)) == done and done[-1] < 1
 
 
 def test_fields_of_every_kind_are_tried():

@@ -175,7 +175,7 @@ def test_verify_says_that_a_trainer_does_not_depend_on_its_seed_alone(bench, plu
     done = bench("verify", plugin("draws", drawing(IRREPRODUCIBLE[name])), "--json")
     assert done.code == 1
     failed = {c["name"]: c["detail"] for c in json.loads(done.out) if c["status"] == "failed"}
-    assert {"same seed", "pieces", "save and load"} <= failed.keys()
+    assert {"same seed", "train in pieces", "save and load"} <= failed.keys()
     for name, detail in failed.items():
         if not name.startswith("field"):
             assert detail.startswith("Two trainers built with the same arguments differ"), name
@@ -302,6 +302,19 @@ def test_what_is_no_losses_is_one_sentence(bench, plugin, returned):
     assert bench("run", plugin("none", f"def train(self, *_): return {returned}"), *SHORT).code == 1
     reason = bench.records()["none"]["reason"]
     assert reason == NO_LOSSES[returned]
+
+
+def test_a_mistake_is_said_with_the_authors_line_and_where_the_traceback_is(bench, plugin):
+    (bench.folder / "layers.py").write_text("def make(size):\n    return 1 / size\n")
+    body = "def train(self, *_):\n    from layers import make\n    return make(0)"
+    done = bench("run", plugin("gan", body), *SHORT)
+    (folder,) = bench.run_folders()
+    assert done.code == 1
+    reason = "ZeroDivisionError: division by zero, in make (layers.py:2)"
+    assert bench.records()["gan"]["reason"] == reason
+    log = folder.relative_to(bench.folder) / "worker.log"
+    assert f": error, {reason}; its log is {log}\n" in done.out
+    assert "Traceback" in (bench.folder / log).read_text()
 
 
 ON_A_GPU = """

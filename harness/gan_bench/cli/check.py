@@ -34,43 +34,59 @@ from gan_bench.cli.options import (
     "--timeout", type=POSITIVE, default=3600, help="Stop the suite after this many seconds."
 )
 @dataset_option("synthetic images of a shape that the recipe can make")
+@click.option("--quick", is_flag=True, help="Run ten checks that find the usual mistakes.")
+@click.option("--verbose", is_flag=True, help="Print the checks that passed, too.")
 @json_option
 def verify(
-    target: str, device: str, seed: int, timeout: float, dataset: str | None, as_json: bool
+    target: str,
+    device: str,
+    seed: int,
+    timeout: float,
+    dataset: str | None,
+    quick: bool,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     """Check that an implementation keeps the trainer contract.
 
-    TARGET is a name from `gan-bench list`, or a path to a .py file.
+    TARGET is a name from `gan-bench list`, or a path to a .py file. If the first steps of training
+    fail, all checks that need them are skipped.
     """
-    from gan_bench.cli.views.tables import print_check
+    from rich.console import Console
+
+    from gan_bench.cli.views.progress import CheckProgress
+    from gan_bench.cli.views.tables import CheckPrinter
     from gan_bench.system.devices import check_device, default_threads
-    from gan_bench.testing.verify import verify as checks
+    from gan_bench.testing import CheckResult
+    from gan_bench.testing import verify as checks
 
     chosen = check_device(device)
     say_fallback(device)
     terminal = console()
-    done = []
-    results = checks(
-        target,
-        device=chosen,
-        threads=default_threads(),
-        seed=seed,
-        limit_s=timeout,
-        dataset=dataset,
-    )
-    for check in results:
-        done.append(check)
-        if not as_json:
-            print_check(terminal, check)
+    done: list[CheckResult] = []
+    printer = CheckPrinter(terminal, verbose=verbose)
+    beside = Console(stderr=True)
+    with CheckProgress(beside if as_json or not terminal.is_terminal else terminal, target) as now:
+        for news in checks(
+            target,
+            device=chosen,
+            threads=default_threads(),
+            seed=seed,
+            limit_s=timeout,
+            dataset=dataset,
+            quick=quick,
+        ):
+            if not isinstance(news, CheckResult):
+                now.started(news)
+                continue
+            done.append(news)
+            if not as_json:
+                printer.print(news)
     if as_json:
         print_json(done)
-    failed = sum(check.status == "failed" for check in done)
-    skipped = sum(check.status == "skipped" for check in done)
-    if not as_json:
-        click.echo(
-            f"{len(done) - failed - skipped} checks passed, {failed} failed, {skipped} skipped."
-        )
-    sys.exit(1 if failed else 0)
+    else:
+        printer.print_summary()
+    sys.exit(1 if any(check.status == "failed" for check in done) else 0)
 
 
 @click.command(

@@ -53,9 +53,16 @@ def show(name: str, results: Path, as_json: bool) -> None:
     """
     from gan_bench.cli.views.tables import print_description
     from gan_bench.plugins.describe import describe
-    from gan_bench.plugins.registry import find, is_path, named_by, registered
+    from gan_bench.plugins.registry import (
+        find,
+        is_path,
+        named_by,
+        registered,
+        registration_problems,
+    )
 
-    if is_path(name) or name in registered() or named_by(name) or not results.exists():
+    known = registered().keys() | registration_problems().keys()
+    if is_path(name) or name in known or named_by(name) or not results.exists():
         (name,) = find([name])
         print_either(describe(name, {}), print_description, as_json)
         return

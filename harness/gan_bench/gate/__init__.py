@@ -13,7 +13,7 @@ from gan_bench.gate.comparability import incomparable
 from gan_bench.gate.entries import entries, not_compared, preferred_protocols
 from gan_bench.gate.verdict import GateRow, assess, confirmed, exit_code, with_verdicts
 from gan_bench.metrics import SPEED, metric
-from gan_bench.plugins.registry import is_path, path_name, registered
+from gan_bench.plugins.registry import is_path, path_name, registered, registration_problems
 from gan_bench.text import did_you_mean, listed
 
 
@@ -91,6 +91,8 @@ def chosen_targets(targets: Sequence[str], known: Sequence[str], *, run: bool) -
     found = found or {name: name for name in known}
     for name, target in found.items():
         if run and not is_path(target) and target not in registered():
+            if problem := registration_problems().get(target):
+                raise UsageError(f"{problem}.")
             stem, colon, attribute = name.partition(":")
             file = f"{stem.replace('-', '_')}.py{colon}{attribute}"
             raise UsageError(

@@ -59,6 +59,8 @@ class RunResult:
     """The signal that ended the run and should end the plan."""
     score_s: float = 0.0
     """How long it was scored now."""
+    log: Path | None = None
+    """The worker's log, if the run did not reach its end and its log says more."""
 
     @property
     def ok(self) -> bool:
@@ -205,7 +207,12 @@ def run_one(
         if interrupt is None:
             problem = _score(folder, spec, options, on_event)
         score_s = monotonic() - began
-    return RunResult(record, scoring_problem=problem, interrupt=interrupt, score_s=score_s)
+    log = folder.log if record.status in _LOGGED and record.log_tail else None
+    return RunResult(record, scoring_problem=problem, interrupt=interrupt, score_s=score_s, log=log)
+
+
+_LOGGED = ("error", "oom", "missing", "timeout")
+"""Statuses of runs whose log has a traceback, or the stacks of a run that hangs."""
 
 
 def _score(

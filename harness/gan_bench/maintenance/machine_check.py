@@ -18,7 +18,7 @@ from gan_bench.data.image_file import SUFFIXES
 from gan_bench.errors import GanBenchError, MissingFile, UsageError
 from gan_bench.launch.status import JobState
 from gan_bench.plugins.frameworks import frameworks, import_framework, missing, versions_of
-from gan_bench.plugins.registry import registered
+from gan_bench.plugins.registry import registered, registration_problems
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
@@ -123,6 +123,10 @@ def check_machine() -> list[Finding]:
     findings.append(Finding("disk of the cache", "info", f"{_free(folder)} free in {folder}"))
     number = many(len(registered()), "implementation")
     findings.append(Finding("implementations", "info", f"{number}; `gan-bench list` shows them"))
+    findings += [
+        Finding(f"implementation {name}", "missing", problem)
+        for name, problem in sorted(registration_problems().items())
+    ]
     return findings
 
 

@@ -18,6 +18,7 @@ from gan_bench.plugins.registry import (
     named_by,
     path_name,
     registered,
+    registration_problems,
 )
 from gan_bench.system.devices import check_device, default_threads, gpu_of
 from gan_bench.text import did_you_mean, timestamp
@@ -61,6 +62,8 @@ def expand(
     descriptions, left_out = _describe_all(targets, request, preset, dataset)
     if not descriptions:
         raise UsageError(" ".join([*absent, *left_out]))
+    if request.all:
+        left_out += [f"{problem}." for problem in registration_problems().values()]
     _check(descriptions, targets, request, dataset)
     return Plan(
         command=command,

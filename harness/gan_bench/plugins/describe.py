@@ -15,12 +15,14 @@ from gan_bench import data
 from gan_bench.data import SplitName
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plugins.frameworks import PINNED, framework_problem
+from gan_bench.plugins.mistakes import MAIN_GUARD
 from gan_bench.plugins.registry import (
     Implementation,
     RecipeFacts,
     is_path,
     recipe_entry_point,
     registered,
+    registration_problems,
     sha256_of_modules,
 )
 from gan_bench.recipe import Draw, ImageShape, Recipe
@@ -335,41 +337,53 @@ def describe(
         )
     except ChildError as error:
         raise UsageError(str(error)) from error
-    except (ChildDied, OSError) as error:
+    except ChildDied as error:
+        hint = f" {MAIN_GUARD}" if error.overran else ""
+        raise UsageError(f"{target} cannot be imported: its process {error}.{hint}") from error
+    except OSError as error:
         raise UsageError(f"{target} cannot be imported: its process {error}.") from error
     return Description.model_validate(answer)
 
 
 def implementation_rows() -> list[dict[str, Any]]:
-    """Return one row for each implementation; facts that need an import are None."""
-    rows: list[dict[str, Any]] = []
-    for implementation in registered().values():
-        description = describe_own(implementation.name, {}, None)
-        parameters = (description.parameters if description else None) or {}
-        multiply_adds = description.multiply_adds_per_step if description else None
-        origin = description.recipe_origin if description else None
-        rows.append(
-            {
-                "name": implementation.name,
-                "framework": implementation.framework,
-                "recipe": implementation.recipe,
-                "kind": (
-                    "plugin"
-                    if origin is None
-                    else "original"
-                    if origin == implementation.framework
-                    else "twin"
-                ),
-                "source": description.recipe_source if description else None,
-                "generator_parameters": parameters.get("generator"),
-                "discriminator_parameters": parameters.get("discriminator"),
-                "multiply_adds_per_image": (
-                    multiply_adds / description.images_per_step
-                    if multiply_adds and description
-                    else None
-                ),
-                "missing": framework_problem(implementation),
-                "distribution": implementation.distribution,
-            }
-        )
+    """Return one row for each implementation; facts that need an import are None.
+
+    Entry points that cannot be used have a row, too, whose ``missing`` says why.
+    """
+    rows = [_row(implementation) for implementation in registered().values()]
+    for name, problem in sorted(registration_problems().items()):
+        framework, _, recipe = name.partition("-")
+        rows.append(_facts(name, framework, recipe) | {"missing": problem})
     return rows
+
+
+def _row(implementation: Implementation) -> dict[str, Any]:
+    row = _facts(implementation.name, implementation.framework, implementation.recipe)
+    row["missing"] = framework_problem(implementation)
+    row["distribution"] = implementation.distribution
+    try:
+        description = describe_own(implementation.name, {}, None)
+    except UsageError as error:  # two distributions register its recipe
+        return row | {"missing": str(error).rstrip(".")}
+    if description is None:
+        return row
+    parameters = description.parameters or {}
+    multiply_adds = description.multiply_adds_per_step
+    is_original = description.recipe_origin == implementation.framework
+    return row | {
+        "kind": "original" if is_original else "twin",
+        "source": description.recipe_source,
+        "generator_parameters": parameters.get("generator"),
+        "discriminator_parameters": parameters.get("discriminator"),
+        "multiply_adds_per_image": (
+            multiply_adds / description.images_per_step if multiply_adds else None
+        ),
+    }
+
+
+def _facts(name: str, framework: str, recipe: str) -> dict[str, Any]:
+    return {
+        **{"name": name, "framework": framework, "recipe": recipe, "kind": "plugin"},
+        **dict.fromkeys(("source", "generator_parameters", "discriminator_parameters")),
+        **dict.fromkeys(("multiply_adds_per_image", "missing", "distribution")),
+    }

@@ -336,7 +336,7 @@ class GlobalState:
             if library.module in self.values:
                 importlib.import_module(library.module)
                 library.restore(self.values[library.module], self._kept.get(library.module))
-            elif _seeds and library.imported():  # since
+            elif _seeds and _is_imported(library):  # since
                 library.seed(_seeds[-1])
 
 
@@ -368,7 +368,21 @@ def _libraries() -> list[GlobalGenerators]:
 
 
 def _imported() -> list[GlobalGenerators]:
-    return [library for library in _libraries() if library.imported()]
+    return [library for library in _libraries() if _is_imported(library)]
+
+
+def _is_imported(library: GlobalGenerators) -> bool:
+    """Ask a library only if its module was imported: a mistake in it concerns no other process."""
+    if library.module not in sys.modules:
+        return False
+    try:
+        return library.imported()
+    except Exception as error:
+        raise UsageError(
+            f"The global generators of {library.module} cannot be used: "
+            f"{type(library).__name__}.imported raised {type(error).__name__} ("
+            f"{' '.join(str(error).split())}); update what registers this framework."
+        ) from error
 
 
 class _SeedsImports(MetaPathFinder):
@@ -389,7 +403,7 @@ class _SeedsImports(MetaPathFinder):
 
         def execute_and_seed(module: ModuleType) -> None:
             execute(module)
-            if library.imported():
+            if _is_imported(library):
                 library.seed(_seeds[-1])
 
         spec.loader.exec_module = execute_and_seed  # type: ignore[method-assign]

@@ -4,10 +4,8 @@ import contextlib
 import importlib.util
 import inspect
 import json
-import re
 import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -16,6 +14,13 @@ from gan_bench.errors import UsageError
 from gan_bench.plugins import announce
 from gan_bench.plugins.describe import Description, describe_recipe
 from gan_bench.plugins.frameworks import broken, frameworks, seeded
+from gan_bench.plugins.mistakes import (
+    MAIN_GUARD,
+    is_plain_script,
+    no_trainer,
+    other_version,
+    place_of,
+)
 from gan_bench.plugins.registry import (
     PRIVATE,
     Implementation,
@@ -30,15 +35,8 @@ from gan_bench.plugins.registry import (
 )
 from gan_bench.recipe import ImageShape, Recipe
 from gan_bench.system.child import reply
-from gan_bench.text import did_you_mean
-from gan_bench.trainer import (
-    CONTRACT_VERSION,
-    IN_VERSION_2,
-    UPGRADE,
-    contract_problem,
-    recipe_of,
-)
-from gan_bench.version import __version__
+from gan_bench.text import listed
+from gan_bench.trainer import contract_problem, recipe_of
 
 _CONTRACT = ("set_weights", "weights", "train", "sample", "save", "load")
 
@@ -167,47 +165,6 @@ def load_trainer(implementation: Implementation) -> type:
     return trainer
 
 
-_OF_VERSION_1 = frozenset({"knob", "Losses", "cross_entropy"})
-_SINCE_VERSION_2 = (
-    "the file was written for another version of the trainer contract, which is "
-    f"{CONTRACT_VERSION} here: since 2, knob is called hyperparameter, cross_entropy is in "
-    f"losses.py of the same package, {IN_VERSION_2}; see CHANGELOG.md"
-)
-_ANOTHER = (
-    "the file was written for another version: CHANGELOG.md says what changed; if it is for a "
-    f"newer one, upgrade gan-bench: {UPGRADE}"
-)
-
-
-def other_version(error: BaseException) -> str | None:
-    """Return which name a plugin uses that this gan-bench does not have, if that is the cause."""
-    module, name = _absent_name(error)
-    own = {point.module.partition(".")[0] for point in metadata.distribution(_NAME).entry_points}
-    if module.partition(".")[0] not in own or module.startswith(PRIVATE):
-        return None
-    has_no = f"gan-bench {__version__} has no " + (
-        f"{name} in {module}" if name else f"module {module}"
-    )
-    if name in _OF_VERSION_1:
-        return f"{has_no}; {_SINCE_VERSION_2}"
-    known = vars(sys.modules[module]) if module in sys.modules else ()
-    return f"{has_no}; {did_you_mean(name, known, _ANOTHER)}"
-
-
-_NAME = "gan-bench"
-"""Of the distribution, which has entry points in each of its packages."""
-
-
-def _absent_name(error: BaseException) -> tuple[str, str]:
-    """Return a module and its missing name; the name is empty if the module is missing."""
-    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
-        return error.obj.__name__, error.name or ""
-    if isinstance(error, ModuleNotFoundError):
-        return error.name or "", ""
-    found = re.match(r"cannot import name '(.+?)' from '(.+?)'", str(error))
-    return (found[2], found[1]) if found and isinstance(error, ImportError) else ("", "")
-
-
 def load_seeded(implementation: Implementation, seed: int) -> type:
     """Import a trainer class, and its framework, with the global generators seeded.
 
@@ -233,23 +190,36 @@ def _trainer_in(module: ModuleType, path: Path, attribute: str | None) -> tuple[
             raise UsageError(f"{path} has no class {attribute}.")
         own = named.__name__  # one name for a class, also if the user names an alias
         return own if getattr(module, own, None) is named else attribute, named
-    trainers: dict[type, str] = {}
+    classes: dict[type, str] = {}
     for name, value in vars(module).items():
-        if (
-            inspect.isclass(value)
-            and value.__module__ == module.__name__
-            and not name.startswith("_")
-            and all(hasattr(value, method) for method in _CONTRACT)
-        ):
-            trainers.setdefault(value, name)
-    if len(trainers) != 1:
-        names = ", ".join(trainers.values()) or "none"
+        own_class = inspect.isclass(value) and value.__module__ == module.__name__
+        if own_class and not name.startswith("_"):
+            classes.setdefault(value, name)
+    missing = {one: [m for m in _CONTRACT if not hasattr(one, m)] for one in classes}
+    trainers = [one for one, absent in missing.items() if not absent]
+    if not trainers:
+        # A network has some of these methods, too.
+        nearest = min(missing, key=lambda one: len(missing[one]), default=None)
+        if nearest is None or len(missing[nearest]) > len(_CONTRACT) / 2:
+            raise no_trainer(path)
+        raise no_trainer(path, f": {classes[nearest]} has no {listed(missing[nearest])}")
+    if len(trainers) > 1:
+        names = [classes[one] for one in trainers]
         raise UsageError(
-            f"{path} must define one trainer class with {', '.join(_CONTRACT)}; it has {names}. "
-            f"Name one with {path.name}:CLASS."
+            f"{path} defines {len(names)} trainer classes, {listed(names)}; name one, as in "
+            f"{path.name}:{names[0]}."
         )
-    [(trainer, name)] = trainers.items()
-    return name, trainer
+    return classes[trainers[0]], trainers[0]
+
+
+def _unnamed(path: Path, attribute: str | None) -> Implementation:
+    return Implementation(
+        name=path_name(f"{path}:{attribute}" if attribute else str(path)),
+        framework="",
+        recipe="",
+        attribute=attribute or "",
+        path=str(path),
+    )
 
 
 def plugin_in(path: Path, attribute: str | None) -> Implementation:
@@ -260,13 +230,9 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
     UsageError
         The file does not define one trainer class, or the class lacks framework or recipe.
     """
-    unnamed = Implementation(
-        name=path_name(f"{path}:{attribute}" if attribute else str(path)),
-        framework="",
-        recipe="",
-        attribute=attribute or "",
-        path=str(path),
-    )
+    unnamed = _unnamed(path, attribute)
+    if attribute is None and is_plain_script(path):
+        raise no_trainer(path)
     name, trainer = _trainer_in(load_module(unnamed), path, attribute)
     recipe = _recipe_of(trainer, path)
     framework = getattr(trainer, "framework", None)
@@ -343,12 +309,25 @@ def _describe(request: bytes) -> dict[str, Any]:
     except UsageError:
         raise
     except BaseException as error:  # a plugin may raise anything, even SystemExit
-        message = " ".join(str(error).split())
-        reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
-        reason = broken(error) or other_version(error) or reason
-        hint = _hidden_by(error) or _no_package(error, question["target"])
-        raise UsageError(f"{question['target']} cannot be imported: {reason}.{hint}") from error
+        target = question["target"]
+        reason = broken(error) or other_version(error) or _reason(error, target)
+        hint = _hidden_by(error) or _no_package(error, target) or _runs_on_import(error)
+        raise UsageError(f"{target} cannot be imported: {reason}.{hint}") from error
     return description.model_dump(mode="json")
+
+
+def _reason(error: BaseException, target: str) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    message = " ".join(text.split()).rstrip(".")
+    reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    implementation = _unnamed(*split_path(target)) if is_path(target) else registered()[target]
+    place = place_of(error, implementation)
+    return f"{reason}, {place}" if place else reason
+
+
+def _runs_on_import(error: BaseException) -> str:
+    """Return a sentence if a script ran to its end when it was imported, else ''."""
+    return f" {MAIN_GUARD}" if isinstance(error, SystemExit) else ""
 
 
 if __name__ == "__main__":

@@ -100,35 +100,52 @@ _STDLIB = sysconfig.get_path("stdlib")
 def registered() -> dict[str, Implementation]:
     """Return every registered implementation by name, sorted by recipe, then framework.
 
-    Raises
-    ------
-    UsageError
-        A registered name is not ``<framework>-<recipe>``, or two distributions claim one name.
+    Entry points that cannot be used are left out: see `registration_problems`.
     """
+    return _registrations()[0]
+
+
+def registration_problems() -> dict[str, str]:
+    """Return why entry points of implementations cannot be used, by name, with the remedy.
+
+    The name is not ``<framework>-<recipe>``, or two distributions claim it. The text has no full
+    stop. Only what needs such an implementation must fail.
+    """
+    return _registrations()[1]
+
+
+def _registrations() -> tuple[dict[str, Implementation], dict[str, str]]:
     found: dict[str, Implementation] = {}
+    problems: dict[str, str] = {}
     for point in metadata.entry_points(group=IMPLEMENTATIONS_GROUP):
+        name = point.name
         origin = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown"
-        if not _NAME.fullmatch(point.name):
-            raise UsageError(
-                f"{origin} registers the implementation {point.name!r}; a name is "
-                "<framework>-<recipe> in lower case, such as torch-dcgan."
+        if not _NAME.fullmatch(name):
+            problems[name] = (
+                f"{origin} registers the implementation {name!r}; a name is <framework>-<recipe> "
+                "in lower case, such as torch-dcgan"
             )
-        framework, recipe = point.name.split("-", 1)
+            continue
+        framework, recipe = name.split("-", 1)
         implementation = Implementation(
-            name=point.name,
+            name=name,
             framework=framework,
             recipe=recipe,
             module=point.module,
             attribute=point.attr,
             distribution=origin,
         )
-        if found.get(point.name, implementation) != implementation:
-            raise UsageError(
-                f"{origin} and {found[point.name].distribution} both register the "
-                f"implementation {point.name!r}; uninstall one of them."
+        first = found.setdefault(name, implementation)
+        if first != implementation:
+            both = sorted({origin, str(first.distribution)})
+            problems[name] = (
+                f"{both[0]} registers the implementation {name!r} twice; update or uninstall it"
+                if len(both) == 1
+                else f"{' and '.join(both)} both register the implementation {name!r}; uninstall "
+                "one of them"
             )
-        found[point.name] = implementation
-    return dict(sorted(found.items(), key=lambda item: (item[1].recipe, item[1].framework)))
+    usable = [item for item in found.items() if item[0] not in problems]
+    return dict(sorted(usable, key=lambda item: (item[1].recipe, item[1].framework))), problems
 
 
 def is_path(target: str) -> bool:
@@ -157,14 +174,16 @@ def find(targets: Iterable[str]) -> list[str]:
     Raises
     ------
     UsageError
-        A name is unknown or a file is missing.
+        A name is unknown, its registration cannot be used, or a file is missing.
     """
-    known = registered()
+    known, problems = _registrations()
     chosen: dict[object, str] = {}
     for target in targets:
         key: object = target
         if is_path(target):
             key = split_path(target)
+        elif target in problems:
+            raise UsageError(f"{problems[target]}.")
         elif target not in known:
             raise UsageError(f"There is no implementation named {target!r}; {_nearest(target)}")
         chosen.setdefault(key, target)
@@ -423,7 +442,7 @@ PRIVATE = "gan_bench.plugins.file_"
 this package, so that processes that the plugin starts can import it."""
 
 
-def _counts(module: str, path: Path, own: frozenset[str]) -> bool:
+def is_changeable(module: str, path: Path, own: frozenset[str]) -> bool:
     """Return whether a module may change without a change of version, unlike installed ones."""
     top = module.split(".")[0]
     if module.startswith(PRIVATE):
@@ -447,7 +466,7 @@ def _sha256(files: dict[str, Path], own: frozenset[str], main: str = "") -> str:
         for name in _imports(path, module) | parents:
             if name not in found and name not in waiting:
                 file = _file_of(name)
-                if file is not None and _counts(name, file, own):
+                if file is not None and is_changeable(name, file, own):
                     waiting[name] = file
     for path in list(found.values()):
         if _code_loaded(path.read_bytes()).unknown:
@@ -501,7 +520,7 @@ def sha256_of_file(path: Path, module: str, folder: Path) -> str:
         file = getattr(loaded, "__file__", None)
         if name in ("__main__", "__mp_main__") or not isinstance(file, str):
             continue
-        if Path(file).is_relative_to(folder) and _counts(name, Path(file), frozenset()):
+        if Path(file).is_relative_to(folder) and is_changeable(name, Path(file), frozenset()):
             files.setdefault(name, Path(file))
     existing = {name: file for name, file in files.items() if file.is_file()}
     return _sha256(existing, frozenset({module.partition(".")[0]}), module)

@@ -28,8 +28,9 @@ def _sampled(request: SampleRequest, trainer_class: type) -> Iterator[NDArray[np
     try:
         trainer.load(request.checkpoint)
     except Exception as error:
+        reason = failure_reason(error, spec.implementation)
         raise GanBenchError(
-            f"the checkpoint of step {request.step} cannot be restored ({failure_reason(error)})"
+            f"the checkpoint of step {request.step} cannot be restored ({reason})"
         ) from error
     latents = replace(inputs, seed=request.seed).evaluation_latents(request.count)
     labels = inputs.evaluation_labels(request.count)
@@ -57,7 +58,7 @@ def sample(content: bytes, answers: IO[bytes]) -> None:
     except (GanBenchError, Unsupported) as error:
         if started:
             raise
-        head["error"] = failure_reason(error)
+        head["error"] = failure_reason(error, request.spec.implementation)
         answers.write(json.dumps(head).encode() + b"\n")
 
 

@@ -34,6 +34,9 @@ class ChildDied(GanBenchError):
     The message follows the child's name in a sentence.
     """
 
+    overran = False
+    """Whether it was stopped at its time limit."""
+
 
 class ChildError(GanBenchError):
     """The child ran, and answered with an error message."""
@@ -127,7 +130,9 @@ class Child:
         self._end()
         code = self._process.returncode
         if self._overran and code != 0:
-            raise ChildDied(f"was stopped, as it had not ended after {self._limit_s:,.0f} s")
+            death = ChildDied(f"was stopped, as it had not ended after {self._limit_s:,.0f} s")
+            death.overran = True
+            raise death
         if code != 0:
             raise ChildDied(f"ended with exit code {code}{self.in_log()}")
 

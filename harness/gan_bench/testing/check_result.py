@@ -1,9 +1,11 @@
-"""The result of a check, and the functions with which checks report it."""
+"""A check's start and result, and the functions with which checks report it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from gan_bench.errors import GanBenchError
+from gan_bench.plugins.mistakes import authors_lines
 from gan_bench.trainer import Unsupported
 
 T = TypeVar("T")
@@ -15,6 +17,19 @@ class CheckFailed(Exception):
 
 class CheckSkipped(Exception):
     """Raised by a check that does not apply to this trainer; the text becomes the detail."""
+
+
+@dataclass(frozen=True)
+class CheckStarted:
+    """A check that starts."""
+
+    name: str
+    number: int
+    """Counts from 1."""
+    count: int
+    """How many checks there are."""
+    done: float
+    """The share of all work that is done, as far as that can be known before."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +45,27 @@ class CheckResult:
     detail: str
     """One sentence: what the check confirmed, what is wrong, or why it was skipped."""
 
+    traceback: tuple[str, ...] = ()
+    """If the trainer raised an exception: the lines of the author's files that it went through, the
+    last one last, such as ``/home/me/my_gan.py:23, in update: loss = criterion(real)``."""
 
-def perform(name: str, promise: str, check: Callable[[], object]) -> CheckResult:
-    """Run a check and turn any exception into a result."""
+
+def perform(name: str, promise: str, check: Callable[[], object], module: str = "") -> CheckResult:
+    """Run a check and turn any exception into a result; ``module`` is that of the trainer."""
     try:
         check()
-    except CheckFailed as finding:
-        return CheckResult(name, "failed", str(finding))
     except CheckSkipped as reason:
         return CheckResult(name, "skipped", str(reason))
     except Unsupported as reason:
         return CheckResult(name, "skipped", f"Unsupported: {one_line(reason)}")
-    except (Exception, SystemExit) as crash:  # noqa: BLE001 - a trainer may raise anything
-        return CheckResult(name, "failed", f"{promise} It raised {describe(crash)}.")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a trainer may raise anything
+        detail = f"It raised {describe(error)}."
+        if isinstance(error, CheckFailed):
+            detail = str(error)
+        elif isinstance(error, GanBenchError):
+            detail = f"{str(error).rstrip('.')}."
+        lines = tuple(map(str, authors_lines(error, module)))
+        return CheckResult(name, "failed", detail, lines)
     return CheckResult(name, "passed", promise)
 
 

@@ -139,7 +139,9 @@ def initial_weights_are_pure(pool: TrainerPool) -> None:
     expect(difference(kept, other) is not None, "Different seeds give the same initial weights.")
 
 
-CHECKS = (contract, unknown_devices, recipe_as_json, unknown_fields, initial_weights_are_pure)
+RECIPE_CHECKS = (contract, recipe_as_json, unknown_fields, initial_weights_are_pure)
+"""Checks that build no trainer."""
+DEVICE_CHECKS = (unknown_devices,)
 
 
 def costs(pool: TrainerPool) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.contract import check_samples, loss_table
 from gan_bench.errors import ContractError
 from gan_bench.plugins.frameworks import frameworks
 from gan_bench.recipe import OPTIONAL_LOSSES, Draw
@@ -14,6 +15,7 @@ from gan_bench.testing.check_result import CheckFailed, CheckSkipped, expect
 from gan_bench.testing.trainer_pool import (
     FIRST,
     HALF,
+    SAMPLES,
     SECOND,
     STEPS,
     Observed,
@@ -26,6 +28,17 @@ from gan_bench.testing.trainer_pool import (
 )
 from gan_bench.text import listed
 from gan_bench.trainer import declared_losses, is_trained
+
+
+def first_steps(pool: TrainerPool) -> None:
+    """A trainer can be built and trained, and generates images of the data set's shape."""
+    loss_table(pool.first_run.losses, STEPS, pool.recipe)
+    # Nothing may use the trainer before its state is recorded.
+    check_samples(pool.reference["samples"], (SAMPLES, *pool.images.shape[1:]))
+
+
+FIRST_CHECKS = (first_steps,)
+"""What every run does first: if it fails, the checks after it cannot say more."""
 
 
 def losses(pool: TrainerPool) -> None:
@@ -131,7 +144,7 @@ def same_seed(pool: TrainerPool) -> None:
     pool.expect_same(pool.reference, pool.repeat.reference, finding)
 
 
-def pieces(pool: TrainerPool) -> None:
+def train_in_pieces(pool: TrainerPool) -> None:
     """Calls of 1, 2 and 1 steps give bit for bit the same result as one call of 4 steps."""
     trainer = pool.fresh()
     batches, draws = pool.batches(), pool.draws()
@@ -143,7 +156,7 @@ def pieces(pool: TrainerPool) -> None:
     pool.expect_same(pool.reference, pool.observe(trainer, *parts), finding)
 
 
-def waits(pool: TrainerPool) -> None:
+def train_waits(pool: TrainerPool) -> None:
     """``train`` returns only when training has finished: nothing changes afterwards."""
     first = {name: array for name, array in pool.reference.items() if "losses" not in name}
     later = pool.observe(pool.first_run.trainer)
@@ -181,8 +194,8 @@ CHECKS = (
     losses_are_copies,
     everything_learns,
     same_seed,
-    pieces,
-    waits,
+    train_in_pieces,
+    train_waits,
     arguments_untouched,
     arguments_copied,
 )

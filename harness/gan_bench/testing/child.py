@@ -9,17 +9,16 @@ from gan_bench import data
 from gan_bench.plugins.loader import load_seeded
 from gan_bench.streams import Stream, generator
 from gan_bench.system.child import run
-from gan_bench.testing import CheckResult, check_trainer
-from gan_bench.testing.conformance import IMAGES
-from gan_bench.testing.verify import VerifyRequest
+from gan_bench.testing import CheckResult, CheckStarted, VerifyRequest, check_trainer
+from gan_bench.testing.conformance import IMAGES, QUICK
 
 
 def verify(content: bytes, answers: IO[bytes]) -> None:
-    """Run all checks; write each result as a line of JSON as soon as it is known."""
+    """Run the checks; write when each starts, and its result, as lines of JSON."""
     request = VerifyRequest.model_validate_json(content)
 
-    def send(result: CheckResult) -> None:
-        answers.write(json.dumps(asdict(result)).encode() + b"\n")
+    def send(news: CheckStarted | CheckResult) -> None:
+        answers.write(json.dumps(asdict(news)).encode() + b"\n")
         answers.flush()
 
     trainer = load_seeded(request.implementation, request.seed)
@@ -40,6 +39,8 @@ def verify(content: bytes, answers: IO[bytes]) -> None:
         seed=request.seed,
         images=images,
         labels=labels,
+        only=QUICK if request.quick else None,
+        on_start=send,
         on_result=send,
     )
 

@@ -1,7 +1,9 @@
 """The conformance suite: checks a trainer against the contract."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +18,7 @@ from gan_bench.plugins.frameworks import GlobalState
 from gan_bench.recipe import Recipe, revalidated
 from gan_bench.streams import Stream, generator
 from gan_bench.testing import checks_class, checks_sampling, checks_training
-from gan_bench.testing.check_result import CheckResult, describe, perform
+from gan_bench.testing.check_result import CheckResult, CheckStarted, describe, perform
 from gan_bench.testing.checks_fields import changeable, check_field
 from gan_bench.testing.trainer_pool import TrainerPool
 from gan_bench.text import listed
@@ -26,10 +28,18 @@ BATCH_SIZE = 8
 IMAGES = 64
 SHAPES = tuple((side, side, channels) for side in (32, 64, 128) for channels in (3, 1))
 """Shapes to try where the recipe cannot make the images of its example."""
+
+
+def _name(check: Callable[[TrainerPool], None]) -> str:
+    return check.__name__.replace("_", " ")
+
+
 CHECKS: dict[str, Callable[[TrainerPool], None]] = {
-    check.__name__.replace("_", " "): check
+    _name(check): check
     for checks in (
-        checks_class.CHECKS,
+        checks_class.RECIPE_CHECKS,
+        checks_training.FIRST_CHECKS,
+        checks_class.DEVICE_CHECKS,
         checks_class.WEIGHT_CHECKS,
         checks_class.COST_CHECKS,
         checks_training.CHECKS,
@@ -39,6 +49,13 @@ CHECKS: dict[str, Callable[[TrainerPool], None]] = {
     )
     for check in checks
 }
+QUICK = frozenset(
+    {
+        *("contract", "initial weights are pure", "first steps", "weight names", "losses"),
+        *("everything learns", "same seed", "sample shape", "sample rows", "save and load"),
+    }
+)
+"""Checks that find the usual mistakes in a few seconds."""
 
 
 def check_trainer(
@@ -49,12 +66,14 @@ def check_trainer(
     seed: int = 0,
     images: NDArray[np.uint8] | None = None,
     labels: NDArray[np.int64] | None = None,
+    on_start: Callable[[CheckStarted], None] | None = None,
     on_result: Callable[[CheckResult], None] | None = None,
     only: Collection[str] | None = None,
 ) -> list[CheckResult]:
     """Check a trainer class against the contract, on small data and for a few steps.
 
-    All checks run, even if others fail; an exception inside a check fails that check.
+    An exception inside a check fails that check, and the others run all the same. But if the check
+    ``first steps`` fails, which does what every run does first, all later checks are skipped.
     If building the trainer raises `Unsupported`, every check is skipped with that reason. On a
     nondeterministic device, checks that compare bits are skipped if they would fail; configure
     the framework to be deterministic before calling this.
@@ -76,6 +95,8 @@ def check_trainer(
         gan-bench if it names none), 32x32x3, 32x32x1, 64x64x3, 64x64x1, 128x128x3 and 128x128x1.
     labels
         int64 (n,); default: 0 to 9 in turn.
+    on_start
+        Called with each check before it starts.
     on_result
         Called with each result as soon as it is known.
     only
@@ -107,20 +128,41 @@ def check_trainer(
             obstacle = _obstacle(pool)
             for field in changeable(type(chosen)):
                 checks[f"field {field}"] = partial(check_field, field)
-        results = []
-        for name in _selected(checks, only):
+        results: list[CheckResult] = []
+        names = _selected(checks, only)
+        costs = [_cost(name) for name in names]
+        for index, name in enumerate(names):
+            if on_start is not None and obstacle is None:
+                done = sum(costs[:index]) / sum(costs)
+                on_start(CheckStarted(name, index + 1, len(names), done))
             if pool is None and name == "contract":
-                result = perform(
-                    name, promise(name), partial(_contract_without_recipe, trainer_class)
-                )
+                without = partial(_contract_without_recipe, trainer_class)
+                result = perform(name, promise(name), without, trainer_class.__module__)
             elif pool is None or obstacle is not None:
                 result = CheckResult(name, "skipped", obstacle or "")
             else:
-                result = perform(name, promise(name), partial(checks[name], pool))
+                check = partial(checks[name], pool)
+                result = perform(name, promise(name), check, trainer_class.__module__)
+            if name == "first steps" and result.status == "failed":
+                assert pool is not None
+                if images is None and _OF_SHAPES.search(result.detail):
+                    result = replace(result, detail=f"{result.detail} {_which_images(pool)}")
+                obstacle = "The first steps failed, and every later check needs them."
             results.append(result)
             if on_result is not None:
                 on_result(result)
         return results
+
+
+_OF_SHAPES = re.compile("shape|size|dimension|channel", re.IGNORECASE)
+
+
+def _which_images(pool: TrainerPool) -> str:
+    shape = " x ".join(map(str, pool.images.shape[1:]))
+    return (
+        f"The images were synthetic, {shape}: the recipe's `example_shape` or `gan-bench verify "
+        "--dataset` chooses others."
+    )
 
 
 @contextmanager
@@ -130,6 +172,25 @@ def _generators_kept() -> Iterator[None]:
         yield
     finally:
         kept.restore()
+
+
+def _cost(name: str) -> float:
+    """Return about how long a check takes, the first steps being 1, for an estimate.
+
+    It depends on how many trainers the check builds and trains, which in some frameworks compiles.
+    """
+    if name == "first steps" or (name.startswith("field ") and name != "field epochs"):
+        return 1.0
+    return 0.5 if name in _BUILDING else 0.02
+
+
+_BUILDING = frozenset(
+    {
+        *("weights are copies", "set weights keeps the rest", "everything learns", "same seed"),
+        *("train in pieces", "unused images", "sample leaves no trace", "save and load"),
+        "forward leaves no trace",
+    }
+)
 
 
 def promise(name: str) -> str:

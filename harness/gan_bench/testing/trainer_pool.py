@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.contract import check_weights
 from gan_bench.data.draws import Inputs
 from gan_bench.plugins.frameworks import GlobalState, seeded
 from gan_bench.recipe import Recipe, revalidated
@@ -410,8 +411,8 @@ class TrainerPool:
 
 
 def weights_of(trainer: Trainer) -> Observed:
-    """Return copies of the trainer's weights."""
-    return copies(trainer.weights())
+    """Return copies of the trainer's weights; raise `ContractError` if they are no weights."""
+    return copies(check_weights(trainer.weights()))
 
 
 @contextmanager

@@ -151,7 +151,7 @@ def main(run_dir: Path) -> int:
             return STOPPED_EXIT_CODE
         except BaseException as error:  # noqa: BLE001 - any exception of a plugin becomes a status
             full = is_full_for(folder.path, error)
-            _report_failure(events, error, training.step if training else 0, full=full)
+            _report_failure(events, error, training, full=full)
             with contextlib.suppress(Exception):
                 traceback.print_exc(file=log)
             return DISK_FULL_EXIT_CODE if full else 1
@@ -159,16 +159,19 @@ def main(run_dir: Path) -> int:
 
 
 def _report_failure(
-    events: EventWriter | None, error: BaseException, step: int, *, full: bool
+    events: EventWriter | None, error: BaseException, training: Training | None, *, full: bool
 ) -> None:
     if events is None:
         return
+    reason = DISK_FULL
+    if not full:
+        reason = failure_reason(error, training.spec.implementation if training else None)
     with contextlib.suppress(OSError):
         events.write(
             "failed",
             kind="killed" if full else failure_kind(error),
-            reason=DISK_FULL if full else failure_reason(error),
-            step=step,
+            reason=reason,
+            step=training.step if training else 0,
             peak_rss_mb=peak_rss_mb(),
         )
 

@@ -19,7 +19,9 @@ from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import LONGEST_CHUNK_STEPS, RunSpec, device_kind
 from gan_bench.plugins.frameworks import GlobalState, broken, frameworks, seeded
-from gan_bench.plugins.loader import load_seeded, other_version, source_sha256
+from gan_bench.plugins.loader import load_seeded, source_sha256
+from gan_bench.plugins.mistakes import other_version, place_of
+from gan_bench.plugins.registry import Implementation
 from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
@@ -78,20 +80,32 @@ def failure_kind(error: BaseException) -> str:
     return "oom" if is_out_of_memory(error) else "error"
 
 
-def failure_reason(error: BaseException) -> str:
-    """Return an exception's message in one line of limited length."""
-    text = _message(error).encode(errors="replace").decode()
-    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
+def failure_reason(error: BaseException, implementation: Implementation | None) -> str:
+    """Return an exception's message in one line of limited length, with the author's line."""
+    known = isinstance(error, GanBenchError | Unsupported)
+    problem = None if known else broken(error) or other_version(error)
+    text = (problem or _message(error)).encode(errors="replace").decode()
+    if len(text) > LONGEST_REASON:
+        text = f"{text[:LONGEST_REASON]} ..."
+    if problem or failure_kind(error) in _NO_MISTAKE:
+        return text
+    place = ""
+    if implementation is not None:
+        with contextlib.suppress(Exception):  # a plugin may raise objects of any kind
+            place = place_of(error, implementation)
+    return text if place in text else f"{text.rstrip('.')}, {place}"
+
+
+_NO_MISTAKE = ("unsupported", "diverged", "missing")
+"""Failures that are not a mistake in a line of the implementation."""
 
 
 def _message(error: BaseException) -> str:
     if isinstance(error, GanBenchError | Unsupported):
         return str(error) or type(error).__name__
-    if problem := broken(error) or other_version(error):
-        return problem
     if isinstance(error, ModuleNotFoundError):
         return f"the Python package {error.name} is not installed"
-    text = str(error).strip().partition("\n")[0]
+    text = str(error.msg if isinstance(error, SyntaxError) else error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -297,7 +311,9 @@ class Training:
     def _refuse_checkpoint(self, why: str, error: Exception | None) -> NoReturn:
         """Move the checkpoints aside, so that the next attempt starts from step 0, and fail."""
         put_aside(self.folder.checkpoints)
-        details = f" ({failure_reason(error)})" if error is not None else ""
+        details = (
+            f" ({failure_reason(error, self.spec.implementation)})" if error is not None else ""
+        )
         raise GanBenchError(
             f"{why}{details}; the checkpoints were moved aside, and --retry starts over"
         ) from error

@@ -10,7 +10,7 @@ from gan_bench.testing import FakeRecipe, FakeTrainer
 from labelled import LabelledRecipe, LabelledTrainer
 
 
-@fails("losses")
+@fails("first steps")
 class LossesAreDouble(FakeTrainer):
     def train(self, batches, draws):
         losses = super().train(batches, draws)
@@ -24,21 +24,21 @@ class LossesAreNaN(FakeTrainer):
         return losses | {"discriminator": losses["discriminator"] * np.float32("nan")}
 
 
-@fails("losses")
+@fails("first steps")
 class LossesAreColumns(FakeTrainer):
     def train(self, batches, draws):
         losses = super().train(batches, draws)
         return losses | {"generator": losses["generator"][:, None]}
 
 
-@fails("losses")
+@fails("first steps")
 class LossesAreLists(FakeTrainer):
     def train(self, batches, draws):
         losses = super().train(batches, draws)
         return losses | {"generator": list(losses["generator"])}
 
 
-@fails("losses", "pieces", *BITS - {"same seed", "unused images"})
+@fails("first steps")
 class LossesAreOneACall(FakeTrainer):
     def train(self, batches, draws):
         losses = super().train(batches, draws)
@@ -176,7 +176,7 @@ class DropoutIsNotSeeded(FakeTrainer):
         self._dropout_numbers = np.random.Generator(np.random.PCG64())
 
 
-@fails("pieces", *BITS - {"same seed", "unused images", "save and load"})
+@fails("train in pieces", *BITS - {"same seed", "unused images", "save and load"})
 class ScheduleCountsCalls(FakeTrainer):
     calls = 0
 
@@ -188,7 +188,7 @@ class ScheduleCountsCalls(FakeTrainer):
         return self.recipe.learning_rate * (1 - self.recipe.decay * self.calls / 8)
 
 
-@fails("pieces", *BITS - {"same seed", "unused images"})
+@fails("train in pieces", *BITS - {"same seed", "unused images"})
 class DropoutIsReseededEachCall(FakeTrainer):
     def train(self, batches, draws):
         self._dropout_numbers = np.random.Generator(np.random.PCG64(1))
@@ -196,7 +196,7 @@ class DropoutIsReseededEachCall(FakeTrainer):
 
 
 @fails(
-    "waits",
+    "train waits",
     "weights are copies",
     *BITS - {"same seed", "unused images", "save and load", "set weights keeps the rest"},
 )

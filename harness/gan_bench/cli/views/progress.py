@@ -1,5 +1,7 @@
 """Progress of local runs and of jobs elsewhere: live in a terminal, otherwise plain lines."""
 
+import contextlib
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,6 +20,7 @@ from gan_bench.launch.status import RunStatus
 from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event
 from gan_bench.results.status import NOT_SCORED, UNFINISHED
+from gan_bench.testing import CheckStarted
 from gan_bench.text import Column, Table, duration, figure, many
 
 _LINE_EVERY_S = 10.0
@@ -29,7 +32,8 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
     """Return a finished run's status and its description."""
     record = result.record
     if record.status != "ok":
-        return record.status, record.reason or ""
+        reason = (record.reason or "").rstrip(".")
+        return record.status, f"{reason}; its log is {result.log}" if result.log else reason
     if result.scoring_problem not in (None, SCORED_LATER):
         return NOT_SCORED, result.scoring_problem or ""
     parts = ["reused"] if reused else []
@@ -180,6 +184,65 @@ class ScoringProgress:
         if self._status is not None:
             self._status.stop()
             self._status = None
+
+
+class CheckProgress:
+    """Which check of the conformance suite runs: live in a terminal, else a line now and then."""
+
+    def __init__(self, console: Console, target: str) -> None:
+        self.console = console
+        self._target = target
+        self._check: CheckStarted | None = None
+        self._first = self._since = time.monotonic()
+        self._ended = threading.Event()
+        self._live = Live(
+            console=console,
+            refresh_per_second=2,
+            get_renderable=lambda: Text(str(self)),
+            transient=True,
+        )
+
+    def __enter__(self) -> "CheckProgress":
+        if self.console.is_terminal:
+            self._live.start()
+        else:
+            threading.Thread(target=self._say, name="progress", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._live.stop()
+
+    def _say(self) -> None:
+        while not self._ended.wait(_CHECK_EVERY_S):
+            with contextlib.suppress(Exception):  # its reader has left
+                self.console.print(str(self), markup=False, highlight=False, soft_wrap=True)
+
+    def started(self, check: CheckStarted) -> None:
+        """Show this check."""
+        self._since = time.monotonic()
+        if self._check is None:
+            self._first = self._since
+        self._check = check
+
+    def __str__(self) -> str:
+        """Return e.g. ``[12/44] save and load, about 20 s left``."""
+        check = self._check
+        if check is None:
+            took_s = time.monotonic() - self._first
+            so_far = f", {duration(took_s)} so far" if took_s >= 1 else ""
+            return f"importing {self._target} and building a trainer{so_far}"
+        text = f"[{check.number}/{check.count}] {check.name}"
+        if check.done < _ENOUGH_FOR_AN_ESTIMATE:
+            return text
+        whole_s = (self._since - self._first) / check.done
+        left_s = self._first + whole_s - time.monotonic()
+        return f"{text}, about {duration(left_s)} left" if left_s >= 1 else text
+
+
+_CHECK_EVERY_S = 5.0
+_ENOUGH_FOR_AN_ESTIMATE = 0.05
+"""The share of the work that must be done before the time of the rest is estimated."""
 
 
 _PLAIN_EVERY_S = 30.0

@@ -1,5 +1,6 @@
 """Tables in the terminal: their layout, and those of plans, recipes, runs and machines."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ from gan_bench.text import (
     figure,
     interval,
     listed,
+    many,
 )
 
 if TYPE_CHECKING:
@@ -197,13 +199,45 @@ def print_findings(console: Console, findings: "Sequence[Finding]") -> None:
     print_table(console, Table((Column("what", "name"), Column("state"), Column("")), cells))
 
 
-def print_check(console: Console, check: CheckResult) -> None:
-    """Print one check of the conformance suite."""
-    line = state(check.status)
-    line.append(f"  {check.name}", style="default")
-    if check.status != "passed":
-        line.append(f": {check.detail}", style="default")
-    console.print(line)
+class CheckPrinter:
+    """Prints results of the conformance suite, and counts those that it does not print."""
+
+    def __init__(self, console: Console, *, verbose: bool) -> None:
+        self._console = console
+        self._verbose = verbose
+        self._results: list[CheckResult] = []
+        self._crashes: dict[tuple[str, ...], CheckResult] = {}
+
+    def print(self, check: CheckResult) -> None:
+        """Print a check that failed, with the author's lines; with ``verbose``, also another."""
+        self._results.append(check)
+        if check.status != "failed" and not self._verbose:
+            return
+        first = self._crashes.setdefault(check.traceback, check) if check.traceback else check
+        same = first is not check and first.detail == check.detail
+        line = state(check.status)
+        text = f"the same exception as in '{first.name}'." if same else check.detail
+        line.append(f"  {check.name}: {text}", style="default")
+        self._console.print(line)
+        for place in () if same else check.traceback:
+            self._console.print(Text(f"    {place.removeprefix(f'{Path.cwd()}/')}"))
+
+    def print_summary(self) -> None:
+        """Print why checks were skipped, and how many passed, failed and were skipped."""
+        skipped: dict[str, list[str]] = {}
+        for check in self._results:
+            if check.status == "skipped":
+                skipped.setdefault(check.detail, []).append(check.name)
+        for reason, names in () if self._verbose else skipped.items():
+            line = state("skipped")
+            line.append(f"  {listed(names, 3)}: {reason}", style="default")
+            self._console.print(line)
+        counts = Counter(check.status for check in self._results)
+        passed = many(counts["passed"], "check")
+        self._console.print(
+            f"{passed} passed, {counts['failed']} failed, {counts['skipped']} skipped.",
+            highlight=False,
+        )
 
 
 def print_certificates(console: Console, certificates: Sequence[Certificate]) -> None:
