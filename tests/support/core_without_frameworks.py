@@ -1,11 +1,13 @@
-"""Run by `nox -s core` in an environment that holds no framework."""
+"""Run by `nox -s package` in the environment of the installed wheel, which holds no framework."""
 
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import metadata
 from pathlib import Path
 
 CACHE = tempfile.TemporaryDirectory()
@@ -30,6 +32,9 @@ def main() -> None:
     rows = json.loads(gan_bench("list", "--json"))
     assert {row["name"] for row in rows} >= {"torch-dcgan", "keras-upsampling-sgd", "jax-decay"}
     assert all("get it with pip install '" in row["missing"] for row in rows)
+    extras = {extra for row in rows for extra in re.findall(r"\[([\w-]+)\]", row["missing"])}
+    provided = set(metadata("gan-bench").get_all("Provides-Extra"))
+    assert {"torch", "keras", "jax"} <= extras <= provided
     assert "learning_rate" in gan_bench("show", "torch-dcgan")
     assert "not installed" in gan_bench("doctor")
     with tempfile.TemporaryDirectory() as folder:
