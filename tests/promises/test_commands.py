@@ -1,0 +1,141 @@
+"""Every command in README and docs/ works where a run of the commands before it has ended.
+
+A word in capitals stands for something of the reader's: STANDS_FOR says what it is here. Data sets
+that must be downloaded become mnist-5k. `run` only plans, with --dry-run, after a tiny run whose
+names the commands must find. lenet takes the place of Inception. What takes minutes, or needs
+Slurm, is tested ELSEWHERE.
+"""
+
+import json
+import re
+import shlex
+import shutil
+
+import pytest
+
+from bench import ROOT, Bench
+from documents import DOCUMENTS, blocks, commands
+from gan_bench.data.registry import load
+from image_folder import write_image
+
+STANDS_FOR = {
+    "RUN": "torch-dcgan-mnist-5k-s0",
+    "FOLDER_A": "results/local",
+    "FOLDER_B": "results/main",
+    "DATA": "mnist-5k:test",
+    "NAME": "mine",
+    "inception": "lenet",
+    "inception:2500": "lenet:64",
+    "lenet,inception:2500": "lenet,inception:64",
+}
+DOWNLOADED = re.compile(r"^(mnist|fashion-mnist|kmnist)(?=:|$)")
+ELSEWHERE = (
+    ("--executor", "integration/slurm"),
+    ("baseline", "gate"),
+    ("cancel", "integration/slurm"),
+    ("features", "scoring"),
+    ("gate --run", "gate"),
+    ("parity", "parity"),
+    ("status --watch", "integration/slurm"),
+    ("verify", "promises/test_contributing.py"),
+)
+"""Beginnings of commands, or options, and the tests of them."""
+TINY = ("--steps", "2", "--evaluations", "2", "--samples", "64", "--metrics", "fid")
+OF_DOCUMENTS = sorted({shlex.join(words) for path in DOCUMENTS for words in commands(path)} - {""})
+
+
+def is_of(typed, part):
+    """Whether a command begins with the part, or has it as an option."""
+    return (
+        part in shlex.split(typed) if part.startswith("--") else f"{typed} ".startswith(f"{part} ")
+    )
+
+
+TESTED = [typed for typed in OF_DOCUMENTS if not any(is_of(typed, part) for part, _ in ELSEWHERE)]
+CODES = {"gate": {0, 1, 3}}
+"""3: the tiny run has none of the runs that the baseline has."""
+
+
+def test_what_is_tested_elsewhere_is_in_the_documents():
+    for part, tests in ELSEWHERE:
+        assert any(is_of(typed, part) for typed in OF_DOCUMENTS), part
+        assert (ROOT / "tests" / tests).exists()
+
+
+def result_folders():
+    """Return the folders that the documents' commands read: their own runs were to write them."""
+    words = [word for typed in TESTED for word in shlex.split(typed)] + list(STANDS_FOR.values())
+    named = {word for word in words if re.fullmatch(r"results/[\w-]+", word)}
+    return sorted(named - {"results/local", "results/reference"})
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder with a tiny run of two implementations, and everything that the commands name."""
+    folder = tmp_path_factory.mktemp("prepared")
+    shutil.copytree(ROOT / "baselines", folder / "baselines")
+    (folder / "examples").symlink_to(ROOT / "examples")
+    (plugin,) = blocks(ROOT / "CONTRIBUTING.md", "python")[:1]
+    (folder / "my_gan.py").write_text(plugin)
+    images = load("mnist-5k").train.images
+    for name, count in {"real": 64, "fake": 64, "samples": 64, "pictures": 1200}.items():
+        pictures = tmp_path_factory.mktemp(name)
+        (folder / name).symlink_to(pictures)
+        for number, image in enumerate(images[:count]):
+            write_image(pictures / f"{number:04d}.png", image[..., 0])
+    done = Bench(folder)("run", "torch-dcgan", "keras-dcgan", *TINY)
+    assert done.code == 0, done.err
+    (snapshot,) = (folder / "results/local/runs").glob("torch-*/snapshots/*.npz")
+    for name in ("samples.npz", "fake.npz"):
+        shutil.copy(snapshot, folder / name)
+    (folder / "results/reference").symlink_to(ROOT / "results/reference")
+    no_checkpoints = shutil.ignore_patterns("checkpoints")
+    for name in result_folders():
+        shutil.copytree(folder / "results/local", folder / name, ignore=no_checkpoints)
+    return folder
+
+
+def in_place(words):
+    """Return a command's words with what they stand for here."""
+    words = [DOWNLOADED.sub("mnist-5k", STANDS_FOR.get(word, word)) for word in words]
+    if words[0] == "run":
+        words += ["--dry-run"]
+        if not any(word.startswith("folder:") for word in words):
+            words += ["--dataset", "mnist-5k"]
+    return [*words, "--yes"] if words[0] == "clean" else words
+
+
+@pytest.mark.long
+@pytest.mark.torch
+@pytest.mark.keras
+@pytest.mark.parametrize("typed", TESTED)
+def test_a_command_of_the_documents_works(prepared, tmp_path, typed):
+    words = in_place(shlex.split(typed))
+    folder = shutil.copytree(prepared, tmp_path / "here", symlinks=True)
+    done = Bench(folder, runs_here=True)(*words)
+    assert done.code in CODES.get(words[0], {0}), (words, done.out, done.err)
+    for shown in printed(typed):
+        assert shown in done.out
+
+
+def printed(typed):
+    """Yield the lines that a document says the command prints."""
+    for path in DOCUMENTS:
+        for block in blocks(path):
+            first, _, rest = block.replace("\\\n", " ").partition("\n")
+            if first.startswith("$ ") and shlex.split(first)[2:] == shlex.split(typed):
+                yield from rest.splitlines()
+
+
+def test_the_readme_says_how_a_package_adds_an_implementation(cli, monkeypatch):
+    (entry,) = blocks(ROOT / "README.md", "toml")
+    group, value = re.fullmatch(r'\[project\.entry-points\."([\w.]+)"\]\n(.+)\n', entry).groups()
+    info = cli.folder / "my_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{value.replace(chr(34), '')}\n")
+    (cli.folder / "my_package").mkdir()
+    plugin = blocks(ROOT / "CONTRIBUTING.md", "python")[0]
+    (cli.folder / "my_package" / "my_gan.py").write_text(plugin)
+    monkeypatch.syspath_prepend(cli.folder)
+    assert "my-gan" in {row["name"] for row in json.loads(cli("list", "--json").out)}
