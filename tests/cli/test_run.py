@@ -141,7 +141,7 @@ def test_a_plan_has_a_row_for_each_implementation_with_seeds_and_features(dry):
     done = dry("dcgan", "--seeds", "3", "--metrics", "fid")
     assert done.code == 0, done.err
     rows = {line.split()[0]: line.split() for line in done.out.splitlines()}
-    assert rows["torch-dcgan"] == ["torch-dcgan", "0", "to", "2", "4", "512", "128", "run"]
+    assert rows["torch-dcgan"] == ["torch-dcgan", "0", "to", "2", "4", "128", "32", "run"]
     assert {"jax-dcgan", "keras-dcgan"} <= rows.keys()
     assert "9 runs on cpu" in done.out and "scored by lenet" in done.out
     assert "data set mnist-5k (sha256 " in done.out
@@ -149,12 +149,12 @@ def test_a_plan_has_a_row_for_each_implementation_with_seeds_and_features(dry):
 
 
 def test_a_plan_estimates_time_and_disk_from_earlier_runs(dry, cli):
-    like = {"images_per_step": 128, "threads": 1, "samples": 64, "evaluation_steps": (0, 4)}
+    like = {"images_per_step": 32, "threads": 1, "samples": 64, "evaluation_steps": (0, 4)}
     facts = {"import_s": 1.0, "data_s": 0.0, "setup_s": 1.0, "warmup_s": 2.0, "sample_s": 2.0}
     path = empty_results(cli.folder / "results/local")
     spec = run_spec("torch-dcgan", **like)
     files = [scores_of({0: 90.0, 4: 80.0})]
-    add_run(path, spec, scores=files, images_per_s=128.0, **facts)
+    add_run(path, spec, scores=files, images_per_s=32.0, **facts)
     done = dry("torch-dcgan", "torch-decay", "--seeds", "2", "--threads", "1")
     # Import, set-up and warm-up 4 s, 4 steps 4 s, sampling 2 s and scoring 4 s, for two seeds.
     assert "Estimate of 2 of 4 runs from earlier runs: 28 s, and " in done.out
@@ -172,4 +172,4 @@ def test_a_budget_may_be_written_as_people_write_it(cli, typed, amount):
     done = cli("run", "torch-dcgan", "--images", typed, "--dry-run")
     assert done.code == 0, done.err
     (row,) = (line.split() for line in done.out.splitlines() if line.startswith("torch-dcgan"))
-    assert int(row[2].replace(",", "")) == -(-amount // 128)
+    assert int(row[2].replace(",", "")) == -(-amount // 32)
