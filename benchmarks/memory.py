@@ -19,7 +19,10 @@ from gan_bench import data
 from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.registry import registered
 
-SHORT = ("--steps", "4", "--evaluations", "2", "--samples", "1000", "--device", "cpu")
+SHORT = (
+    *("--preset", "standard", "--dataset", "mnist-5k", "--seeds", "1"),
+    *("--steps", "4", "--evaluations", "2", "--samples", "1000", "--device", "cpu"),
+)
 
 PLUGIN = "from gan_bench.testing import FakeTrainer\nclass Plugin(FakeTrainer): pass\n"
 

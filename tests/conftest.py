@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import tempfile
+from collections import Counter
 
 import pytest
 
@@ -48,9 +49,15 @@ STARTING = frozenset({"bench", "cluster", "original", "prepared", "trained"})
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what starts processes; skip what needs a framework or GPU that is not there."""
+    """Mark what starts processes or is long; skip what needs a framework or GPU that is absent."""
     needed = {"torch": "torch", "keras": "tensorflow", "jax": "jax"}
+    cases = Counter()
     for item in items:
+        function = item.nodeid.partition("[")[0]
+        cases[function] += 1
+        after = item.get_closest_marker("long_after")
+        if after and cases[function] > after.args[0]:
+            item.add_marker(pytest.mark.long)
         if not STARTING.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.process)
         if item.get_closest_marker("gpu") and not gpus():

@@ -244,7 +244,7 @@ def test_a_trainer_without_a_recipe_runs_and_is_not_paired(bench, free, plugin):
     shown = [" ".join(bench("show", name).out.split()) for name in ("free", "usual")]
     assert f"initial weights {PHRASE}" in shown[0] and "initial weights the recipe's" in shown[1]
     assert bench("report").code == 0
-    assert PHRASE in (bench.folder / "reports/local/report.md").read_text()
+    assert PHRASE in (bench.folder / "reports/local/report-full.md").read_text()
 
 
 @pytest.mark.process

@@ -117,6 +117,18 @@ def test_the_nearest_known_word_is_suggested():
     assert did_you_mean("torch-dcgam", ["keras-gan", "torch-dcgan"]) == "did you mean torch-dcgan?"
 
 
+@pytest.mark.parametrize(
+    ("word", "known", "said"),
+    [
+        ("lr", ["beta1", "learning_rate"], "did you mean learning_rate?"),
+        ("fid", ["kid_lenet", "fid_lenet"], "did you mean fid_lenet?"),
+        ("fid", ["fid_lenet", "fid_inception"], "did you mean fid_lenet or fid_inception?"),
+    ],
+)
+def test_initials_and_parts_of_a_word_are_near_it(word, known, said):
+    assert did_you_mean(word, known) == said
+
+
 def test_without_a_near_word_all_known_ones_are_listed():
     assert did_you_mean("zzz", ["cpu", "cuda"]) == "there are cpu, cuda."
 

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Final, Literal
 
 from gan_bench.errors import UsageError
+from gan_bench.text import did_you_mean
 
 METRICS = ("fid", "kid", "prdc", "modes", "fid-infinity")
 """What the scorer computes, as `--metrics` takes it."""
@@ -96,9 +97,12 @@ def parse_metrics(text: str) -> tuple[str, ...]:
     """
     named = {word.strip().lower() for word in text.split(",") if word.strip()}
     unknown = sorted(named - set(METRICS))
-    if unknown or not named:
-        what = f"There is no metric {unknown[0]!r}" if unknown else "No metric was named"
-        raise UsageError(f"{what}; give some of {', '.join(METRICS)}, with commas between them.")
+    known = f"give some of {', '.join(METRICS)}, with commas between them."
+    if unknown:
+        hint = did_you_mean(unknown[0], METRICS, known)
+        raise UsageError(f"There is no metric {unknown[0]!r}; {hint}")
+    if not named:
+        raise UsageError(f"No metric was named; {known}")
     return tuple(name for name in METRICS if name in named)
 
 

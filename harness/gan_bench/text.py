@@ -133,11 +133,20 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
     """Return the end of an error message about an unknown word.
 
     ``otherwise`` is said if no known word resembles it (default: a list of the known words).
+
+    Examples
+    --------
+    ``lr`` resembles ``learning_rate`` by its initials, and ``fid`` is a part of ``fid_lenet``.
     """
     names = list(known)
     nearest = difflib.get_close_matches(word, names, n=1)
-    if nearest:
-        return f"did you mean {nearest[0]}?"
+    parts = {name: re.split(r"[-_ ]", name) for name in names}
+    short = [name for name in names if word in ("".join(p[:1] for p in parts[name]), *parts[name])]
+    likely = nearest or (short if len(short) == 1 else [])
+    if likely:
+        return f"did you mean {likely[0]}?"
+    if short:
+        return f"did you mean {listed(short, last='or')}?"
     return otherwise or f"there are {', '.join(names)}."
 
 

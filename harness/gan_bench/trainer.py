@@ -303,6 +303,16 @@ def _no_environment(*, device: str, threads: int, deterministic: bool) -> dict[s
     return {}
 
 
+@dataclass(frozen=True, slots=True)
+class GpuWork:
+    """Work of a known size, which a worker times on its GPU. A call returns when all is done."""
+
+    multiply: Callable[[int], object]
+    """Multiplies the matrix by itself this many times; returns the last product."""
+    copy: Callable[[int], object]
+    """Copies the matrix, of float32, this many times; returns the last copy."""
+
+
 @dataclass(frozen=True)
 class Framework:
     """What the harness must know of a framework before a process imports it.
@@ -327,6 +337,10 @@ class Framework:
     that uses none."""
     cuda: Callable[[], dict[str, str]] = dict
     """Called in a worker on a GPU; returns the versions of ``cuda`` and ``cudnn`` that it uses."""
+    gpu_work: Callable[..., GpuWork] | None = None
+    """Called in a worker after training on a GPU, with ``size=`` and ``device=``; returns work on a
+    random square matrix of this size, in the precision of the run. The harness times it: a
+    trainer's operations per second are given as a share of this rate."""
     generators: tuple[GlobalGenerators, ...] = ()
     """The global generators of its libraries, in the order in which they are seeded."""
     resume_hint: str = ""

@@ -2,7 +2,7 @@
 
 import os
 
-from gan_bench.trainer import Framework
+from gan_bench.trainer import Framework, GpuWork
 
 _DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
@@ -51,6 +51,28 @@ def cuda() -> dict[str, str]:
     }
 
 
+def gpu_work(*, size: int, device: str) -> GpuWork:
+    """Return squares of a matrix, in the precision that a trainer has set, and copies of it."""
+    import jax
+    import jax.numpy as jnp
+
+    kind, _, index = device.partition(":")
+    normal = jax.random.normal(jax.random.key(0), (size, size), jnp.float32)
+    matrix = jax.device_put(normal, jax.devices(kind)[int(index or 0)])
+
+    def multiply(times: int) -> jax.Array:
+        for _ in range(times):
+            made = jnp.matmul(matrix, matrix)
+        return made.block_until_ready()
+
+    def copy(times: int) -> jax.Array:
+        for _ in range(times):
+            copied = jnp.array(matrix, copy=True)
+        return copied.block_until_ready()
+
+    return GpuWork(multiply, copy)
+
+
 FRAMEWORK = Framework(
     packages=("jax", "jaxlib", "flax", "optax"),
     install="pip install 'jax>=0.10' 'flax>=0.12.8' 'optax>=0.2.8'",
@@ -59,4 +81,5 @@ FRAMEWORK = Framework(
     environment=environment,
     gpus=gpus,
     cuda=cuda,
+    gpu_work=gpu_work,
 )

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gan_bench.trainer import Framework, GlobalGenerators
+from gan_bench.trainer import Framework, GlobalGenerators, GpuWork
 
 
 def environment(*, device: str, threads: int, deterministic: bool) -> dict[str, str]:
@@ -32,6 +32,32 @@ def cuda() -> dict[str, str]:
 
     built = tensorflow.sysconfig.get_build_info()
     return {name: built[f"{name}_version"] for name in ("cuda", "cudnn")}
+
+
+def gpu_work(*, size: int, device: str) -> GpuWork:
+    """Return squares of a matrix, in the precision that a trainer has set, and copies of it."""
+    import tensorflow as tf
+
+    kind, _, index = device.partition(":")
+    place = tf.device("/CPU:0" if kind == "cpu" else f"/GPU:{int(index or 0)}")
+    with place:
+        matrix = tf.random.stateless_normal((size, size), (0, 0))
+
+    def multiply(times: int) -> tf.Tensor:
+        with place:
+            for _ in range(times):
+                made = tf.linalg.matmul(matrix, matrix)
+            made[0, 0].numpy()  # a GPU does one after the other: this waits for all
+        return made
+
+    def copy(times: int) -> tf.Tensor:
+        with place:
+            for _ in range(times):
+                copied = tf.raw_ops.DeepCopy(x=matrix)
+            copied[0, 0].numpy()
+        return copied
+
+    return GpuWork(multiply, copy)
 
 
 class TensorFlowGenerators(GlobalGenerators):
@@ -144,6 +170,7 @@ FRAMEWORK = Framework(
     environment=environment,
     gpus=gpus,
     cuda=cuda,
+    gpu_work=gpu_work,
     generators=(TensorFlowGenerators(), KerasGenerators()),
     resume_hint=(
         "in a traced function draw from keras.random: no checkpoint can hold the counters of "

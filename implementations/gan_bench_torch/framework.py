@@ -3,7 +3,7 @@
 import sys
 from typing import Any, ClassVar
 
-from gan_bench.trainer import Framework, GlobalGenerators
+from gan_bench.trainer import Framework, GlobalGenerators, GpuWork, asked_precision
 
 
 def environment(*, device: str, threads: int, deterministic: bool) -> dict[str, str]:
@@ -23,6 +23,34 @@ def cuda() -> dict[str, str]:
     import torch
 
     return {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}
+
+
+def gpu_work(*, size: int, device: str) -> GpuWork:
+    """Return squares of a matrix, in the precision that a trainer has set, and copies of it."""
+    import torch
+
+    generator = torch.Generator(device).manual_seed(0)
+    matrix = torch.randn(size, size, generator=generator, device=device)
+    factor = matrix.bfloat16() if asked_precision() == "bf16" else matrix
+    copied, made = torch.empty_like(matrix), torch.empty_like(factor)
+
+    def wait() -> None:
+        if made.is_cuda:
+            torch.cuda.synchronize(made.device)
+
+    def multiply(times: int) -> torch.Tensor:
+        for _ in range(times):
+            torch.mm(factor, factor, out=made)
+        wait()
+        return made
+
+    def copy(times: int) -> torch.Tensor:
+        for _ in range(times):
+            copied.copy_(matrix)
+        wait()
+        return copied
+
+    return GpuWork(multiply, copy)
 
 
 class TorchGenerators(GlobalGenerators):
@@ -64,5 +92,6 @@ FRAMEWORK = Framework(
     environment=environment,
     gpus=gpus,
     cuda=cuda,
+    gpu_work=gpu_work,
     generators=(TorchGenerators(),),
 )

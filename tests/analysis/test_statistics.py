@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_bench.analysis.ranks import AllPairs
+from gan_bench.analysis.ranks import AllPairs, RankedGroup
 from gan_bench.analysis.statistics import SeedValues, compare, holm, mean_interval, paired, welch
 from gan_bench.metrics import metric
 
@@ -147,3 +147,18 @@ def test_a_difference_of_logarithms_against_the_order_of_the_means_is_not_clear(
     found = compare(odd, steady, FID)
     assert odd.mean > steady.mean and found.estimate < 1
     assert found.p < 0.05 and not found.same_order and not found.clear
+
+
+def test_a_tier_ends_where_all_above_are_clearly_better_than_all_below():
+    values = {
+        "a": (4.0, 4.1, 4.2),
+        "b": (4.1, 4.2, 4.3),
+        "c": (9.0, 9.1, 9.2),
+        "d": (9.0, 20.0, 40.0),  # not clearly worse than anything
+        "e": (90.0, 91.0, 92.0),
+    }
+    spreads = {name: SeedValues.of(seeds) for name, seeds in values.items()}
+    assert RankedGroup(spreads, metric("fid_lenet")).tiers == [list("abcde")]
+    del spreads["d"]
+    assert RankedGroup(spreads, metric("fid_lenet")).tiers == [["a", "b"], ["c"], ["e"]]
+    assert RankedGroup({"a": spreads["a"]}, metric("fid_lenet")).tiers == [["a"]]

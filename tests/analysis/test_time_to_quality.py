@@ -1,10 +1,16 @@
-"""Quality against time: the FID at equal time, and the time to a target FID."""
+"""Quality against time: the FID at equal time, the time to a target FID, the Pareto front."""
 
 import pytest
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
-from gan_bench.analysis.time_to_quality import default_target, equal_time, fid_points, times_to
+from gan_bench.analysis.time_to_quality import (
+    default_target,
+    equal_time,
+    fid_points,
+    pareto_front,
+    times_to,
+)
 from gan_bench.results.load import load_results
 from report_folder import add_run, empty_results, run_spec, scores_of
 
@@ -114,3 +120,17 @@ def test_each_data_set_has_a_target_or_none(curve, results, read):
     frames = load_results(other)
     [unknown] = summarise(collect_runs(other, frames), frames).groups
     assert default_target(unknown) is None
+
+
+@pytest.mark.parametrize(
+    ("at", "front"),
+    [
+        ({"a": (1, 3), "b": (2, 2), "c": (3, 1)}, ["a", "b", "c"]),
+        ({"a": (1, 1), "b": (2, 2), "c": (3, 3)}, ["a"]),
+        ({"a": (1, 3), "b": (1, 2), "c": (3, 2)}, ["b"]),
+        ({"a": (1, 1), "b": (1, 1)}, ["a", "b"]),
+        ({"a": (5, 1), "b": (1, 5), "c": (4, 4), "d": (3, 4)}, ["b", "d", "a"]),
+    ],
+)
+def test_the_front_has_those_that_no_other_beats_in_both(at, front):
+    assert pareto_front(at) == front

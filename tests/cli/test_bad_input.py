@@ -17,7 +17,7 @@ SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150")
     [
         (["torch-dcgam"], "no implementation named 'torch-dcgam'; did you mean torch-dcgan?"),
         (["./nowhere.py"], "There is no file ./nowhere.py"),
-        ([], "No target given: pass --all or implementation names (see `gan-bench list`)"),
+        ([], "No target given: name a recipe such as dcgan, an implementation such as"),
         (["GAN", "--dataset", "mnist5k"], "There is no data set 'mnist5k'"),
         (
             ["GAN", "--dataset", "folder:" + 300 * "x"],
@@ -36,8 +36,14 @@ SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150")
         (["GAN", "--seeds", "0"], "Seeds are a count such as 3"),
         (["GAN", "--seeds", "1,1"], "different numbers"),
         (["GAN", "--seeds", "many"], "not 'many'"),
-        (["GAN", "--set", "gan.learning_rate"], "--set takes IMPLEMENTATION.FIELD=VALUE"),
-        (["GAN", "--set", "gan.learning_rat=1"], "gan has no field 'learning_rat'; its fields are"),
+        (["GAN", "--set", "gan.learning_rate"], "--set takes FIELD=VALUE"),
+        (["GAN", "--set", "gan.learning_rat=1"], "'learning_rat'; did you mean learning_rate?"),
+        (["GAN", "--set", "gan.depth=1"], "gan has no field 'depth'; its fields are"),
+        (["GAN", "--set", "lr=1"], "has the field 'lr'; did you mean learning_rate?"),
+        (["GAN", "--images", "6.5"], "'6.5' is not a whole number; write 60000 or 60k."),
+        (["GAN", "--images", "k"], "'k' is not a whole number"),
+        (["GAN", "--epochs", "-1"], "'--epochs': -1.0 is not in the range x>0"),
+        (["GAN", "--metrics", "fdi"], "There is no metric 'fdi'; did you mean fid?"),
         (["GAN", "--set", "gan.learning_rate=-1"], "gan.learning_rate: input should be greater"),
         (["GAN", "--set", "gan.learning_rate=fast"], "gan.learning_rate: input should be a valid"),
         (["GAN", "--set", "gan.batch_size=5000"], "gan.batch_size is 5,000, more than the 4,000"),
@@ -235,6 +241,10 @@ def test_an_unknown_run_or_name_to_show(bench, plugin):
     assert "did you mean torch-dcgan?" in complaint(bench("show", "torch-dcga"))
     bench("run", plugin("gan"), *SHORT)
     assert "there is no implementation or run" in complaint(bench("show", "nothing"))
+    (folder,) = bench.run_folders()
+    near = complaint(bench("show", folder.name.replace("5k", "6k")))
+    assert near.endswith(f"did you mean {folder.name}?")
+    assert "choose one of jax-dcgan, keras-dcgan, torch-dcgan." in complaint(bench("show", "dcgan"))
 
 
 def test_help_loads_neither_frames_nor_figures_nor_frameworks(bench):

@@ -247,3 +247,38 @@ def test_a_run_whose_output_is_lost_blames_no_results_folder_and_continues(bench
         )
     assert (done.returncode, done.stderr) == (2, f"{LOST}\n")
     assert bench(*command).code == 0
+
+
+def commands():
+    found = {}
+    for name, command in main.commands.items():
+        inner = command.commands if isinstance(command, click.Group) else {}
+        found |= {f"{name} {inside}": one for inside, one in inner.items()} or {name: command}
+    return found
+
+
+def test_the_help_lists_every_command_once_with_its_whole_summary(cli):
+    out = cli("--help", COLUMNS="80").out
+    for title in ("Everyday:", "Compare and gate:", "Cluster:", "Maintenance:"):
+        assert title in out.splitlines()
+    for name, command in main.commands.items():
+        (line,) = (line for line in out.splitlines() if line.split()[:1] == [name])
+        assert line.endswith(command.help.splitlines()[0])
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", commands())
+def test_the_help_of_every_command_has_examples_that_fit_the_terminal(cli, name):
+    out = cli(*name.split(), "--help", COLUMNS="80").out
+    lines = out[out.index("Examples:") :].splitlines()[1:]
+    assert lines and all(line.split()[0] == "gan-bench" for line in lines if line)
+    assert any(line.split()[1 : 1 + len(name.split())] == name.split() for line in lines)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_help_of_run_lists_every_option_once(cli):
+    out = cli("run", "--help").out
+    for parameter in main.commands["run"].params:
+        if isinstance(parameter, click.Option):
+            lines = [line for line in out.splitlines() if line.split()[:1] == parameter.opts[:1]]
+            assert len(lines) == 1, parameter.name

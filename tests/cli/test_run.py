@@ -9,6 +9,7 @@ import pytest
 from bench import complaint
 from gan_bench.scoring.features.by_name import MODELS
 from image_folder import write_images
+from report_folder import add_run, empty_results, run_spec, scores_of
 
 SHORT = ("--steps", "4", "--evaluations", "2", "--samples", "64")
 
@@ -88,33 +89,25 @@ def test_what_a_run_would_refuse_its_plan_refuses(dry, cli, options, said):
 
 
 @pytest.mark.process
-def test_images_without_a_classifier_are_told_in_the_plan_with_a_remedy(dry, plugin, tmp_path):
+def test_images_without_a_classifier_are_refused_with_a_remedy(dry, plugin, tmp_path):
     write_images(tmp_path / "plain", 40, (28, 28))
     target = plugin("gan")
-    done = dry(target, "--dataset", "folder:plain")
-    assert done.code == 0, done.err
-    last = done.out.splitlines()[-1]
-    assert last.startswith("The runs will not be scored: There is no lenet for folder:plain")
-    assert "score with --features inception or a model of your own" in last
+    said = complaint(dry(target, "--dataset", "folder:plain"))
+    assert said.startswith("There is no lenet for folder:plain")
+    assert "score with --features inception or a model of your own" in said
     (tmp_path / "own.onnx").write_bytes((MODELS / "lenet.onnx").read_bytes())
-    done = dry(target, "--dataset", "folder:plain", "--features", "own.onnx")
-    assert "not be scored" not in done.out + done.err
+    assert dry(target, "--dataset", "folder:plain", "--features", "own.onnx").code == 0
     write_images(tmp_path / "small", 40, (12, 10, 3))
-    done = dry(target, "--dataset", "folder:small", "--features", "own.onnx")
-    assert "The runs will not be scored: The feature model own needs images of 28 x 28" in done.out
+    said = complaint(dry(target, "--dataset", "folder:small", "--features", "own.onnx"))
+    assert said.startswith("The feature model own needs images of 28 x 28")
     for number in range(60):
         write_images(tmp_path / "classes" / str(number % 2), 1, (28, 28), start=number)
-    done = dry(target, "--dataset", "folder:classes")
-    assert "run `gan-bench features train folder:classes` once" in done.out
-
-
-@pytest.mark.process
-def test_padded_digits_are_told_in_the_plan_to_have_no_classifier(dry, plugin):
-    done = dry(plugin("gan"), "--dataset", "mnist-5k,pad=32")
-    assert done.code == 0, done.err
-    assert done.out.splitlines()[-1].startswith(
-        "The runs will not be scored: There is no lenet for mnist-5k,pad=32 (the built-in one is "
-        "for mnist and mnist-5k): run `gan-bench features train mnist-5k,pad=32` once"
+    said = complaint(dry(target, "--dataset", "folder:classes"))
+    assert "run `gan-bench features train folder:classes` once" in said
+    said = complaint(dry(target, "--dataset", "mnist-5k,pad=32"))
+    assert said.startswith(
+        "There is no lenet for mnist-5k,pad=32 (the built-in one is for mnist and mnist-5k): run "
+        "`gan-bench features train mnist-5k,pad=32` once"
     )
 
 
@@ -142,3 +135,41 @@ def test_what_cannot_run_and_too_many_threads_are_told_in_the_plan(dry, plugin):
     done = dry(plugin("other", recipe))
     assert "unsupported" in done.out
     assert "other will be unsupported: only 64 x 64." in done.out
+
+
+def test_a_plan_has_a_row_for_each_implementation_with_seeds_and_features(dry):
+    done = dry("dcgan", "--seeds", "3", "--metrics", "fid")
+    assert done.code == 0, done.err
+    rows = {line.split()[0]: line.split() for line in done.out.splitlines()}
+    assert rows["torch-dcgan"] == ["torch-dcgan", "0", "to", "2", "4", "512", "128", "run"]
+    assert {"jax-dcgan", "keras-dcgan"} <= rows.keys()
+    assert "9 runs on cpu" in done.out and "scored by lenet" in done.out
+    assert "data set mnist-5k (sha256 " in done.out
+    assert "Time and disk space cannot be estimated: results/local has no finished" in done.out
+
+
+def test_a_plan_estimates_time_and_disk_from_earlier_runs(dry, cli):
+    like = {"images_per_step": 128, "threads": 1, "samples": 64, "evaluation_steps": (0, 4)}
+    facts = {"import_s": 1.0, "data_s": 0.0, "setup_s": 1.0, "warmup_s": 2.0, "sample_s": 2.0}
+    path = empty_results(cli.folder / "results/local")
+    spec = run_spec("torch-dcgan", **like)
+    files = [scores_of({0: 90.0, 4: 80.0})]
+    add_run(path, spec, scores=files, images_per_s=128.0, **facts)
+    done = dry("torch-dcgan", "torch-decay", "--seeds", "2", "--threads", "1")
+    # Import, set-up and warm-up 4 s, 4 steps 4 s, sampling 2 s and scoring 4 s, for two seeds.
+    assert "Estimate of 2 of 4 runs from earlier runs: 28 s, and " in done.out
+    assert "Time and disk space of torch-decay cannot be estimated" in done.out
+    done = dry("torch-dcgan", "--threads", "1", "--features", "lenet,inception:50")
+    if done.code == 0:
+        assert "from earlier runs: 14 s without scoring by inception, and" in done.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [("60k", 60_000), ("2.4M", 2_400_000), ("60,000", 60_000), ("60_000", 60_000), ("512", 512)],
+)
+def test_a_budget_may_be_written_as_people_write_it(cli, typed, amount):
+    done = cli("run", "torch-dcgan", "--images", typed, "--dry-run")
+    assert done.code == 0, done.err
+    (row,) = (line.split() for line in done.out.splitlines() if line.startswith("torch-dcgan"))
+    assert int(row[2].replace(",", "")) == -(-amount // 128)

@@ -155,7 +155,7 @@ REAL = "mnist-5k:test:50"
         ((REAL, REAL, "--features", "lenett"), "There are no features 'lenett'"),
         ((REAL, REAL, "--features", ","), "No features were named"),
         ((REAL, REAL, "--features", "lenet,lenet"), "named twice"),
-        ((REAL, REAL, "--metrics", "fid,fud"), "There is no metric 'fud'; give some of fid, kid"),
+        ((REAL, REAL, "--metrics", "fid,fud"), "There is no metric 'fud'; did you mean fid?"),
         ((REAL, REAL, "--metrics", ""), "No metric was named"),
         ((REAL, REAL, "--weights", "x.pth"), "--weights are Inception's"),
         ((REAL, REAL, "--as", "mine"), "needs --results"),
@@ -234,8 +234,9 @@ def test_snapshots_are_scored_again_later_without_training(bench, plugin, tmp_pa
     before = scores_of(bench)
     log = next((bench.folder / "results/local/runs").glob("*/events.jsonl"))
     events = log.read_bytes()
-    done = score(bench, "--results", "results/local", "--metrics", "fid,kid,modes")
-    assert "kid_lenet" in done.out
+    done = bench("score", "--results", "results/local", "--metrics", "fid,kid,modes", COLUMNS="80")
+    assert done.code == 0 and "kid_lenet" in done.out and "confident_share" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80 and "…" not in done.out
     after = scores_of(bench)
     assert len(after[after["metric"] == "kid_lenet"]) == 1
     assert after[after["metric"] == "fid_lenet"]["value"].tolist() == before["value"].tolist()
@@ -277,7 +278,10 @@ def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path,
     np.savez(tmp_path / "theirs.npz", images=digits[:150])
     named = ("--as", "Their GAN", "--results", "results/local")
     by_fid = (*named, "--metrics", "fid")
-    score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *by_fid)
+    said = score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *by_fid).err
+    assert "'Their GAN' is stored in results/local." in said
+    assert "The report ranks it by lenet, as runs were scored in the same way." in said
+    assert "Next: gan-bench report --open" in said
     assert bench("report").code == 0
     text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if "External: Their GAN" in line)
@@ -294,7 +298,13 @@ def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path,
     score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *named, "--metrics", "kid,prdc")
     assert scores_of(bench, "external-Their GAN")["metric"].nunique() == 6
     # Under another protocol it stands apart.
-    score(bench, "mnist-5k:test:500", str(tmp_path / "others.npz"), "--as", "Apart", *named[2:])
+    apart = ("mnist-5k:test:500", str(tmp_path / "others.npz"), "--as", "Apart", *named[2:])
+    said = score(bench, *apart).err
+    assert "in a table of their own, as the runs were scored in another way:" in said
+    assert "n real (500 against 1,000)" in said
+    listed = " ".join(bench("status").out.split())
+    assert "External: Their GAN" in listed
+    assert "External samples Apart: scored by lenet in another way; FID" in listed
     assert bench("report").code == 0
     text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
     assert "External samples under protocols of their own" in text
@@ -343,6 +353,7 @@ def test_other_metrics_leave_what_there_is_and_curves_are_never_lost(bench, plug
     assert len(scores_of(bench)) == len(frame) + 4
 
 
+@pytest.mark.long
 def test_what_is_wrong_with_one_run_does_not_stop_the_others(bench, plugin):
     target = plugin("small")
     assert bench("run", target, *RUN, "--metrics", "fid", "--seeds", "3").code == 0
@@ -439,7 +450,7 @@ def test_a_folder_of_external_samples_alone_is_read_by_every_command(bench, digi
     only = "only external samples (Another and Their GAN), which `gan-bench report` shows."
     reported = bench("report", "--results", "new", "--out", "pages")
     assert reported.code == 0, reported.err
-    for page in ("report.md", "report.html"):
+    for page in ("report-full.md", "report.html"):
         text = (bench.folder / "pages" / page).read_text()
         assert "There is no run to rank." in text
         assert text.count("Their GAN") >= 2 and "Another" in text

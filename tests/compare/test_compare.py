@@ -8,6 +8,7 @@ import pytest
 from bench import complaint
 from gan_bench.compare import compare
 from gan_bench.compare.output import as_dict, comparison_answer
+from gan_bench.errors import UsageError
 from gan_bench.plan import Budget
 from report_folder import (
     MACHINE,
@@ -304,6 +305,14 @@ def test_a_gpu_that_may_have_been_shared_is_noted(two, device, noted):
     assert (text in only_row(two, "images_per_s").notes) is noted
 
 
+def test_a_metric_may_be_named_without_its_features(two):
+    fill(two[0], A)
+    fill(two[1], BETTER)
+    assert compare(*two, "fid").metric.name == "fid_lenet"
+    with pytest.raises(UsageError, match=r"'fdi_lenet' .*; did you mean fid_lenet\?"):
+        compare(*two, "fdi_lenet")
+
+
 def test_by_default_it_is_the_fid_that_both_have(two):
     inception = protocol(features="inception", features_sha256="7" * 64)
     fill(two[0], A, under=inception)
@@ -334,6 +343,7 @@ def test_the_tables_fit_the_terminal_and_say_the_answer_first(cli, columns):
     assert row.split()[1:4] == ["15.0", "±", "0.153"] and "12.1 ± 0.208" in row and "0.803" in row
     assert ("95 % interval" in done.out) is (columns == 160)
     assert any(line.startswith("keras-upsampling-sgd ") for line in lines)
+    assert not (cli.folder / "reports").exists()
 
 
 def test_json_and_markdown_say_the_same(cli):
@@ -361,7 +371,7 @@ def test_what_cannot_be_compared_is_refused_in_one_sentence(cli):
         (("a", "nowhere"), "There is no results folder nowhere"),
         (("a", "empty"), "The results folder empty has no run to compare; `gan-bench run`"),
         (("a", "taken"), "taken is a file"),
-        (("a", "a", "--metric", "fid"), "has the metric 'fid' for a finished run; they have"),
+        (("a", "a", "--metric", "speed"), "has the metric 'speed' for a finished run; they"),
         (
             ("a", "a", "--out", "taken"),
             "The comparison cannot be written to taken (taken is not a folder); name another",

@@ -17,8 +17,10 @@ from image_folder import write_images
 @pytest.mark.parametrize("call", [data.load, data.describe])
 def test_an_unknown_name_is_answered_with_the_known_ones(call):
     known = "mnist-5k, mnist, fashion-mnist, kmnist and folder:PATH"
-    with pytest.raises(UsageError, match=f"no data set 'cifar', only {known}; use"):
+    with pytest.raises(UsageError, match=f"no data set 'cifar', only {known}; for") as refused:
         call("cifar")
+    assert "save them as files in a folder" in str(refused.value)
+    assert str(refused.value).endswith("and give folder:PATH, such as folder:pictures,size=32.")
 
 
 @pytest.mark.parametrize("name", ["mnist_5k", "MNIST-5k", "mnist5k"])

@@ -58,7 +58,7 @@ def test_every_recipe_is_implemented_in_every_framework(bench):
             f"{framework}-{recipe}",
             marks=[
                 getattr(pytest.mark, framework),
-                *([pytest.mark.long] if framework == "jax" or recipe != RECIPES[0] else []),
+                *([] if (framework, recipe) == ("torch", "dcgan") else [pytest.mark.long]),
             ],
         )
         for framework in FRAMEWORKS
@@ -75,6 +75,7 @@ def test_it_passes_the_conformance_suite(bench, name):
     assert done.code == 0, done.err
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "trainer"), IMPLEMENTATIONS)
 def test_killed_in_the_middle_it_ends_in_the_bits_of_a_calm_run(bench, plugin, name, trainer):
@@ -94,6 +95,7 @@ def test_killed_in_the_middle_it_ends_in_the_bits_of_a_calm_run(bench, plugin, n
     same_bits(*bench.run_folders("disturbed"), *bench.run_folders("calm"))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(

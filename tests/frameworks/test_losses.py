@@ -317,6 +317,7 @@ def test_a_discriminator_in_jax_may_have_a_state_that_changes():
     assert (first != second).any()  # by other masks
 
 
+@pytest.mark.long
 @pytest.mark.keras
 @pytest.mark.process
 @pytest.mark.parametrize("name", ["wasserstein", "relativistic"])

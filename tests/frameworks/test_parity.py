@@ -86,6 +86,7 @@ def compare(original, reference):
     return run
 
 
+@pytest.mark.long_after(4)
 @pytest.mark.torch
 @pytest.mark.keras
 @pytest.mark.parametrize(

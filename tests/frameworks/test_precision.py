@@ -8,6 +8,7 @@ import pytest
 from bench import complaint
 from gan_bench import data
 from gan_bench.plan import RunSpec
+from gan_bench.plugins.frameworks import frameworks
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
 from gan_bench.trainer import Unsupported, check_precision
@@ -66,6 +67,33 @@ def test_outputs_are_as_far_from_those_in_float64_as_the_precision_says(
         assert found.dtype == np.float32
         error = np.linalg.norm(found - expected) / np.linalg.norm(expected)
         assert least < error < largest
+
+
+@pytest.mark.long_after(3)
+@pytest.mark.parametrize(
+    ("name", "precision", "device"),
+    [
+        *(case(framework, "ieee") for framework in ("torch", "keras", "jax")),
+        case("torch", "bf16"),
+        *(case(framework, "ieee", "cuda:0") for framework in ("torch", "keras", "jax")),
+        *(case(framework, precision, "cuda:0") for framework, precision in ON_A_GPU),
+    ],
+)
+def test_the_work_that_is_timed_on_a_gpu_is_done_in_the_precision_of_the_run(
+    built, name, precision, device
+):
+    built(name, precision, device)  # which lets the framework compute in this precision
+    framework = frameworks()[name.partition("-")[0]]
+    work = framework.gpu_work(size=256, device=device)
+    matrix, made = work.copy(2), work.multiply(3)
+    if name.startswith("torch"):
+        assert {str(matrix.device), str(made.device)} == {device}
+        matrix, made = matrix.cpu(), made.cpu().float()
+    matrix = np.asarray(matrix).astype(np.float64)
+    assert matrix.shape == (256, 256) and abs(matrix.std() - 1) < 0.05
+    least, largest = BOUNDS[precision]
+    error = np.linalg.norm(np.asarray(made) - matrix @ matrix) / np.linalg.norm(matrix @ matrix)
+    assert least < error < largest
 
 
 @pytest.mark.parametrize(

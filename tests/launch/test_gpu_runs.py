@@ -1,6 +1,7 @@
 """A run on a GPU from its command to its record, with stand-ins for the card and for CUDA."""
 
 import json
+import os
 
 import pytest
 
@@ -52,9 +53,9 @@ def run(bench, plugin):
     path = bench.folder / "nvml.json"
     bench.environment["NVML_STAND_IN"] = str(path)
     bench.environment.pop("CUDA_VISIBLE_DEVICES", None)
-    target = plugin("gan", ON_A_GPU)
 
-    def on(*cards):
+    def on(*cards, body=ON_A_GPU):
+        target = plugin("gan", body)
         state = {"driver": "580.65.06", "cuda": 13_000, "gpus": cards}
         path.write_text(json.dumps(state))
         done = bench("run", target, *RUN)
@@ -93,7 +94,7 @@ def test_the_record_says_what_the_card_is_and_what_it_did(bench, run):
     ):
         assert text in shown.out, shown.out
     assert bench("report").code == 0
-    report = (bench.folder / "reports" / "local" / "report.md").read_text()
+    report = (bench.folder / "reports" / "local" / "report-full.md").read_text()
     for text in (
         "NVIDIA H200, 140 GiB, driver 580.65.06, power limit 700 W",
         "SM clock, lowest: 1,785 MHz",
@@ -101,6 +102,48 @@ def test_the_record_says_what_the_card_is_and_what_it_did(bench, run):
         "memory allocated by the framework: 123 MB",
     ):
         assert text in report
+
+
+MEASURED = """
+import time
+from gan_bench.trainer import Framework, GpuWork
+
+def gpu_work(*, size, device):
+    assert size == 8192 and device == "cuda:0"
+    return GpuWork(lambda times: time.sleep(0.1), lambda times: time.sleep(0.1))
+
+FRAMEWORK = Framework(("numpy",), "pip install numpy", "numpy", gpu_work=gpu_work)
+"""
+
+
+@pytest.mark.long_after(1)
+@pytest.mark.parametrize(("others", "known"), [([], True), ([1], False)])
+def test_the_share_of_the_rate_is_of_what_the_worker_measured(bench, run, others, known):
+    site = bench.folder / "site"
+    metadata = site / "measured-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "measured.py").write_text(MEASURED)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: measured\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[gan_bench.frameworks]\nmeasured = measured:FRAMEWORK\n"
+    )
+    bench.environment["PYTHONPATH"] += f"{os.pathsep}{site}"
+    record = run(
+        CARD | {"processes": [*others, "worker"]}, body=f"framework = 'measured'\n{ON_A_GPU}"
+    )
+    around = record.circumstances
+    assert around.probe_gflops_before is None
+    # Sleeping may take longer than it should, by any time.
+    assert 1_000 < around.probe_gflops_after <= 2 * 8192**3 / 0.1 / 1e9
+    assert 0.5 < around.gpu_gb_per_s <= 8 * 8192**2 / 0.1 / 1e9
+    share = record.images_per_s * record.spec.multiply_adds_per_step / record.spec.images_per_step
+    share *= 2 / (around.probe_gflops_after * 1e9)
+    assert record.multiply_adds_fraction == (pytest.approx(share) if known else None)
+    assert "GFLOP/s in products" in bench("show", record.run_id).out
+    assert bench("report").code == 0
+    report = (bench.folder / "reports" / "local" / "report.md").read_text()
+    assert "after training on a GPU, a matrix product in the precision and framework" in report
+    assert ("other processes used the GPU" in report) != known
 
 
 def test_a_busy_card_is_told(bench, run):

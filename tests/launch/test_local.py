@@ -29,9 +29,9 @@ def scored(monkeypatch):
     """Return whether the device was free when each run was scored after the others' training."""
     free, score = [], local.score_one
 
-    def watched(results, spec, options):
+    def watched(results, spec, options, on_event):
         free.append(is_free(spec.device))
-        return score(results, spec, options)
+        return score(results, spec, options, on_event)
 
     monkeypatch.setattr(local, "score_one", watched)
     devices._gpus.cache_clear()

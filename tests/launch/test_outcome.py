@@ -145,6 +145,7 @@ def test_a_record_of_the_version_before_is_read():
     assert kept["spec"].pop("gpu") is None
     assert kept["circumstances"].pop("job") is None
     assert [kept["circumstances"].pop(name) for name in ("gpu", "gpu_use")] == [None, None]
+    assert kept["circumstances"].pop("gpu_gb_per_s") is None
     assert kept["circumstances"].pop("earlier_cards") == []
     assert kept["circumstances"]["machine"].pop("gpu_problem") is None
     assert kept == {name: value for name, value in written.items() if name != "schema_version"}

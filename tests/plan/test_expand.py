@@ -1,20 +1,25 @@
 """A description's facts reach the specification without being listed field by field."""
 
+import pytest
+
+from gan_bench.errors import UsageError
 from gan_bench.plan import Place
 from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request
+from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.registry import RecipeFacts
 
 
 def test_every_fact_of_a_description_is_in_the_specification():
-    plan = expand(request({"targets": ("torch-dcgan",), "device": "cpu", "seeds": (3,)}), "command")
+    wanted = {"targets": ("torch-dcgan",), "dataset": "mnist-5k", "preset": "standard"}
+    plan = expand(request(wanted | {"device": "cpu", "seeds": (3,)}), "command")
     (spec,) = plan.runs
     described = describe("torch-dcgan", {}, (28, 28, 1))
     for name in RecipeFacts.model_fields:
         assert getattr(spec, name) == getattr(described, name), name
     assert spec.recipe_values == described.recipe_values
-    assert (spec.seed, spec.preset, plan.implementations) == (3, "quick", ("torch-dcgan",))
+    assert (spec.seed, spec.preset, plan.implementations) == (3, "standard", ("torch-dcgan",))
 
 
 def test_the_facts_are_declared_once():
@@ -29,3 +34,111 @@ def test_with_a_gpu_the_budget_is_long_enough_for_it():
     wanted = request({"targets": ("torch-dcgan",), "dataset": "mnist-5k", "preset": "gpu"})
     (other, *_) = expand(wanted, "command", Place(device="cpu", threads=1)).runs
     assert other == spec.model_copy(update=on_cpu)
+
+
+def plan_of(*targets, **values):
+    wanted = {"targets": targets, "device": "cpu", "dataset": "mnist-5k", **values}
+    return expand(request(wanted), "command", Place(device="cpu", threads=1))
+
+
+def test_runs_are_in_the_order_of_seeds_and_for_each_seed_of_targets():
+    plan = plan_of("torch-dcgan", "jax-decay", seeds=(0, 1))
+    assert [(spec.implementation.name, spec.seed) for spec in plan.runs] == [
+        *(("torch-dcgan", 0), ("jax-decay", 0), ("torch-dcgan", 1), ("jax-decay", 1)),
+    ]
+
+
+def test_without_a_target_the_preset_names_the_implementations_that_are_installed(monkeypatch):
+    plan = plan_of()
+    assert plan.left_out == ()
+    recipes = {spec.implementation.recipe for spec in plan.runs}
+    assert recipes == {"dcgan", "dcgan-3g", "decay", "upsampling-sgd"}
+    assert {s.implementation.framework for s in plan.runs} == {"torch", "keras", "jax"}
+    # Enough updates of small batches for the report to rank by FID.
+    assert {(s.recipe_values["batch_size"], s.steps) for s in plan.runs} == {(32, 400)}
+    versions = {name: "1" for name in ("torch", "python", "numpy", "gan-bench")}
+    monkeypatch.setattr(frameworks, "versions_of", lambda python: versions)
+    plan = plan_of()
+    assert {spec.implementation.framework for spec in plan.runs} == {"torch"}
+    assert [sentence.partition(" ")[0] for sentence in plan.left_out] == [
+        "keras-dcgan:",
+        "jax-dcgan:",
+    ]
+    assert "not installed; get it with pip install" in plan.left_out[1]
+    versions.pop("torch")
+    with pytest.raises(UsageError, match=r"^torch-dcgan: torch not installed; .* keras-dcgan: "):
+        plan_of()
+    with pytest.raises(UsageError, match="No target given: name a recipe"):
+        plan_of(preset="standard")
+
+
+@pytest.mark.parametrize(
+    ("targets", "names"),
+    [
+        (("dcgan",), ("jax-dcgan", "keras-dcgan", "torch-dcgan")),
+        (("torch-dc*",), ("torch-dcgan", "torch-dcgan-3g")),
+        (("torch-decay", "decay"), ("torch-decay", "jax-decay", "keras-decay")),
+        (("?a[xy]-decay", "torch-dcgan"), ("jax-decay", "torch-dcgan")),
+    ],
+)
+def test_a_recipe_and_a_pattern_name_their_implementations(targets, names):
+    assert plan_of(*targets).implementations == tuple(names)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("torch", "no implementation or recipe named 'torch'; 'torch-*' names torch-baseline, "),
+        ("tf-*", "No implementation has a name like 'tf-*'; `gan-bench list` shows all of them."),
+        ("dcgna", "There is no implementation named 'dcgna'; did you mean dcgan?"),
+    ],
+)
+def test_a_target_that_names_nothing_is_refused_with_what_there_is(target, said):
+    with pytest.raises(UsageError) as refused:
+        plan_of(target)
+    assert said in str(refused.value)
+
+
+def test_a_value_for_all_counts_where_the_recipe_has_the_field():
+    plan = plan_of("torch-dcgan", "torch-decay", set={"*": {"learning_rate": "1e-3"}})
+    rates = {spec.implementation.name: spec.recipe_values for spec in plan.runs}
+    assert rates["torch-dcgan"]["learning_rate"] == 1e-3
+    assert "learning_rate" not in rates["torch-decay"]
+
+
+def test_a_value_for_one_implementation_counts_before_that_for_several():
+    plan = plan_of(
+        *("dcgan", "torch-dcgan-3g"),
+        set={
+            "*": {"beta1": "0.1"},
+            "dcgan": {"beta1": "0.2"},
+            "keras-dcgan": {"beta1": "0.3"},
+        },
+    )
+    values = {spec.implementation.name: spec.recipe_values["beta1"] for spec in plan.runs}
+    assert values == {
+        **{"jax-dcgan": 0.2, "torch-dcgan": 0.2},
+        **{"keras-dcgan": 0.3, "torch-dcgan-3g": 0.1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"*": {"lr": "1"}}, "to run has the field 'lr'; did you mean learning_rate?"),
+        ({"torch-dcgan": {"lr": "1"}}, "torch-dcgan has no field 'lr'; did you mean learning_rate"),
+        ({"dcgan": {"lr": "1"}}, "to run that dcgan names has the field 'lr'; did you mean"),
+        ({"decay": {"dropout": "0"}}, "'decay' has values to set, but is not one of the"),
+    ],
+)
+def test_a_field_that_nothing_has_is_refused_with_the_one_that_was_meant(values, said):
+    with pytest.raises(UsageError) as refused:
+        plan_of("torch-dcgan", set=values)
+    assert said in str(refused.value)
+
+
+def test_epochs_need_not_be_whole():
+    (spec,) = plan_of("torch-dcgan", epochs=0.5).runs
+    assert (spec.budget_images, spec.steps, str(spec.budget)) == (2_000, 63, "0.5 epochs")
+    (whole,) = plan_of("torch-dcgan", epochs=1).runs
+    assert (whole.budget_images, str(whole.budget)) == (4_000, "1 epoch")

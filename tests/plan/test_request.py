@@ -3,7 +3,7 @@
 import pytest
 
 from gan_bench.errors import UsageError
-from gan_bench.plan.request import request, with_options
+from gan_bench.plan.request import parse_set, read_plan_file, request, with_options
 
 FILE = {"targets": ["a"], "epochs": 2, "seeds": (0, 1), "set": {"a": {"x": 1, "y": 2}}}
 
@@ -33,3 +33,28 @@ def test_values_to_set_are_merged_field_by_field():
 def test_zero_is_a_value_that_was_given_and_is_refused():
     with pytest.raises(UsageError, match="steps: input should be greater than or equal to 1"):
         request(with_options({}, {"steps": 0}))
+
+
+def test_a_value_without_a_name_is_for_all():
+    pairs = ("learning_rate=1e-3", "my.gan.beta1=0.5", "learning_rate=2e-3")
+    assert parse_set(pairs) == {"*": {"learning_rate": "2e-3"}, "my.gan": {"beta1": "0.5"}}
+
+
+@pytest.mark.parametrize("pair", ["learning_rate", ".beta1=0", "=3", "torch-dcgan.=3"])
+def test_a_value_of_another_form_is_refused(pair):
+    with pytest.raises(UsageError, match="--set takes FIELD=VALUE, such as learning_rate=1e-3"):
+        parse_set([pair])
+
+
+@pytest.mark.parametrize("epochs", [0, -0.5, float("nan"), True, "many"])
+def test_epochs_that_are_no_positive_number_are_refused(epochs):
+    with pytest.raises(UsageError, match="epochs"):
+        request({"epochs": epochs})
+
+
+@pytest.mark.parametrize(("name", "hint"), [("p.yaml", True), ("p.json", True), ("p.toml", False)])
+def test_a_plan_in_another_language_is_told_the_right_one(tmp_path, name, hint):
+    (tmp_path / name).write_text("targets: [dcgan]")
+    with pytest.raises(UsageError, match="is not valid TOML") as refused:
+        read_plan_file(tmp_path / name, ())
+    assert ('plans are TOML, such as targets = ["dcgan"]' in str(refused.value)) is hint

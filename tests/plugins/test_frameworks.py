@@ -238,6 +238,7 @@ WRONG_ENVIRONMENTS = {
 }
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("wrong", WRONG_ENVIRONMENTS)
 def test_an_environment_that_is_wrong_is_one_sentence(bench, plugin, installed, tmp_path, wrong):
     code, said = WRONG_ENVIRONMENTS[wrong]
@@ -428,6 +429,7 @@ def broken_mlx(bench, installed, tmp_path):
     return install
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_framework_that_is_installed_but_broken_is_named(bench, plugin, broken_mlx, name):
     said = broken_mlx(name)

@@ -297,6 +297,7 @@ _TORCH = ("torch", "import torch", "torch.rand(1).item()")
 _TENSORFLOW = ("keras", "import tensorflow", "float(tensorflow.random.normal(()))")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("framework", "imports", "draw", "lazy"),
@@ -395,6 +396,7 @@ def test_a_file_that_imports_what_is_not_there_is_of_another_version(bench, plug
     assert bench.records()["late"]["reason"] in sentence
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.torch
 @pytest.mark.keras
 @pytest.mark.jax

@@ -51,7 +51,7 @@ def test_the_implementation_in_ten_minutes_verifies_and_runs(bench):
     assert record["paired"] is False
     assert record["spec"]["recipe_values"]["learning_rate"] == 1e-3
     assert bench.records()["torch-dcgan"]["paired"] is True
-    page = (bench.folder / "reports/local/report.md").read_text()
+    page = (bench.folder / "reports/local/report-full.md").read_text()
     assert "its own: not paired with a twin" in page
 
     shown = json.loads(bench("show", "./my_paired_gan.py", "--json").out)

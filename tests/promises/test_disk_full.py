@@ -101,6 +101,7 @@ def test_a_report_on_a_full_disk_leaves_the_old_one(bench, plugin, disk):
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.long
 def test_a_limit_on_file_sizes_is_a_full_disk(bench, plugin):
     target = plugin(
         "limited",

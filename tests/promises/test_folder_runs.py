@@ -3,7 +3,9 @@
 import json
 import re
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from bench import complaint
 from gan_bench.scoring.features.by_name import MODELS
@@ -23,6 +25,18 @@ def own_features(bench):
     """Return the options of a user's feature model: the built-in one under another name."""
     (bench.folder / "own.onnx").write_bytes((MODELS / "lenet.onnx").read_bytes())
     return "--features", "own.onnx"
+
+
+def any_size(bench):
+    """Return the options of a feature model for RGB images of any size: the channels' means."""
+    mean = helper.make_node("ReduceMean", ["images"], ["features"], axes=[1, 2], keepdims=0)
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", "h", "w", 3])
+    means = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3])
+    graph = helper.make_graph([mean], "means", [images], [means])
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    onnx.save(model, bench.folder / "means.onnx")
+    return "--features", "means.onnx"
 
 
 def scores_of(folder):
@@ -46,13 +60,14 @@ def test_a_folder_is_trained_on_scored_and_reported(bench, plugin, digits):
     assert scores["protocol"]["dataset"] == "folder:My Digits: 2 test=25"
     assert scores["protocol"]["n_real"] == 25
     assert bench("report").code == 0
-    for name in ("report.md", "report.html"):
+    for name in ("report-full.md", "report.html"):
         text = (bench.folder / "reports/local" / name).read_text(encoding="utf-8")
         assert "My Digits: 2 test=25" in text.replace("\\", "")
         assert str(digits) not in text
     assert "Real test images of folder:My Digits: 2 test=25" in text
 
 
+@pytest.mark.long
 def test_a_folder_may_be_moved_and_may_not_change(bench, plugin, digits):
     target = plugin("gan")
     short = (*SHORT, *own_features(bench))
@@ -93,7 +108,8 @@ def test_a_folder_that_changed_before_the_training_is_an_error_of_the_run(bench,
     # The plugin is imported for its description and for training; the folder changes in between.
     target = plugin("gan", body)
     (bench.folder / "plan.toml").write_text(f"targets = ['{target}']\n")
-    done = bench("run", "--plan", "plan.toml", "--dataset", f"folder:{digits}", *SHORT)
+    what = ("--dataset", f"folder:{digits}", *SHORT, *own_features(bench))
+    done = bench("run", "--plan", "plan.toml", *what)
     assert done.code == 1
     record = bench.records()["gan"]
     assert record["status"] == "error"
@@ -120,42 +136,49 @@ def test_a_folder_that_is_gone_is_missing_and_its_run_is_tried_again(bench, plug
     assert len(bench.run_folders()) == 1
 
 
-def test_colour_images_are_trained_on_and_have_grids_but_no_fid(bench, plugin):
+def test_images_that_no_features_fit_are_refused_before_the_training(bench, plugin):
     write_images(bench.folder / "colours", 40, (12, 10, 3))
-    done = bench("run", plugin("gan"), "--dataset", "folder:colours", *SHORT)
+    colours = ("run", plugin("gan"), "--dataset", "folder:colours", *SHORT)
+    said = complaint(bench(*colours))
+    assert said.startswith("There is no lenet for folder:colours, which has only one class: score")
+    said = complaint(bench(*colours, *own_features(bench)))
+    assert said.startswith("The feature model own needs images of 28 x 28 x 1")
+    assert not (bench.folder / "results").exists()
+
+
+def test_colour_images_are_trained_on_scored_and_have_grids(bench, plugin):
+    write_images(bench.folder / "colours", 40, (12, 10, 3))
+    done = bench("run", plugin("gan"), "--dataset", "folder:colours", *SHORT, *any_size(bench))
+    assert done.code == 0, done.out + done.err
+    (folder,) = bench.run_folders()
+    assert scores_of(folder)["protocol"]["features"] == "means"
+    assert len(list((folder / "grids").glob("*.png"))) == 2
+
+
+def test_a_run_whose_scoring_failed_is_not_scored_everywhere(bench, plugin):
+    write_images(bench.folder / "one class", 40, (28, 28))
+    body = """
+    def train(self, batches, draws):
+        Path("own.onnx").write_bytes(b"no model")
+        return super().train(batches, draws)
+    """
+    what = ("run", plugin("gan", body), "--dataset", "folder:one class", *SHORT)
+    done = bench(*what, *own_features(bench))
     assert done.code == 1
     (folder,) = bench.run_folders()
     assert bench.records()["gan"]["status"] == "ok"
-    scores = scores_of(folder)
-    reason = "There is no lenet for folder:colours, which has only one class: score with --features"
-    assert scores["status"] == "error"
-    assert scores["reason"].startswith(reason)
-    assert reason in done.out
-    # It was told before the training, and one word is used and counted everywhere.
-    assert f"The runs will not be scored: {reason}" in done.err
-    assert f"{folder.name}: not scored, {reason}" in done.out
-    assert "0 of 1 runs succeeded" in done.out
-    assert bench("run", plugin("gan"), "--dataset", "folder:colours", *SHORT).code == 1
+    assert f"{folder.name}: not scored, " in done.out
+    assert "0 of 1 run succeeded" in done.out
+    assert f"Why a run failed: gan-bench show {folder.name}" in done.out
     (row,) = json.loads(bench("status", "--json").out)
-    assert row["status"] == "not scored" and row["detail"].startswith(reason)
-    shown = bench("show", folder.name).out
-    assert "not scored" in shown and reason in " ".join(shown.split())
-    assert len(list((folder / "grids").glob("*.png"))) == 2
-    assert len(list((folder / "snapshots").glob("*.npz"))) == 2
+    assert row["status"] == "not scored"
+    assert "not scored" in bench("show", folder.name).out
     assert bench("report").code == 0
-    text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")
+    text = (bench.folder / "reports/local/report-full.md").read_text(encoding="utf-8")
     assert "0 of 1 planned run ok" in text
-    assert "| not scored |" in text
-    assert reason in text
-    assert "samples-gan.png" in text
-
-
-def test_a_run_without_a_lenet_is_scored_with_the_users_own_model_afterwards(bench, plugin):
-    write_images(bench.folder / "one class", 40, (28, 28))
-    assert bench("run", plugin("gan"), "--dataset", "folder:one class", *SHORT).code == 1
-    assert [row["status"] for row in json.loads(bench("status", "--json").out)] == ["not scored"]
-    features = own_features(bench)
-    done = bench("score", "--results", "results/local", *features)
+    assert "not scored" in text
+    # Scored afterwards, it is ok.
+    done = bench("score", "--results", "results/local", *own_features(bench))
     assert done.code == 0, done.out + done.err
     assert [row["status"] for row in json.loads(bench("status", "--json").out)] == ["ok"]
 
@@ -176,7 +199,7 @@ recipe_class = Only28
 def test_a_recipe_that_cannot_make_the_images_is_unsupported_before_training(bench, plugin):
     write_images(bench.folder / "colours", 40, (12, 10, 3))
     targets = plugin("gan", ONLY_28), plugin("any")
-    done = bench("run", *targets, "--dataset", "folder:colours,size=16", *SHORT)
+    done = bench("run", *targets, "--dataset", "folder:colours,size=16", *SHORT, *any_size(bench))
     assert done.code == 1
     records = bench.records()
     assert records["gan"]["status"] == "unsupported"
@@ -231,11 +254,11 @@ def test_a_folder_that_is_not_a_data_set_is_refused(bench, plugin, dataset, said
 
 def test_a_plan_file_may_name_a_folder(bench, plugin, digits):
     (bench.folder / "plan.toml").write_text(
-        f'targets = ["{plugin("gan")}"]\ndataset = "folder:{digits.name},size=14"\nimages = 64\n'
+        f'targets = ["{plugin("gan")}"]\ndataset = "folder:{digits.name},size=28"\nimages = 64\n'
     )
-    done = bench("run", "--plan", "plan.toml", "--dry-run")
+    done = bench("run", "--plan", "plan.toml", "--dry-run", *own_features(bench))
     assert done.code == 0, done.err
-    assert "My Digits: 2,size=14" in " ".join(done.out.split())
+    assert "My Digits: 2,size=28" in " ".join(done.out.split())
 
 
 def test_doctor_lists_folders(bench):

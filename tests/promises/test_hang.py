@@ -176,6 +176,7 @@ class Spawning(FakeTrainer):
 """
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
 @pytest.mark.parametrize(
@@ -187,6 +188,7 @@ def test_classes_of_a_plugins_file_are_known_in_the_processes_that_it_starts(ben
     assert bench("run", f"./{name}.py", *SHORT, "--timeout", "60").code == 0
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.torch
 def test_a_spawned_data_loader_reads_a_data_set_of_the_plugins_file(bench):

@@ -96,6 +96,7 @@ def next_bytes(pipe):
     return os.read(pipe, 1 << 16)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT])
 def test_a_scorer_ends_with_its_launcher(bench, plugin, signum):
     """The scorer is busy in a feature model, in a session of its own."""

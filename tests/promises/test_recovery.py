@@ -40,7 +40,7 @@ def test_scoring_that_fails_is_reported_and_repeated(bench, plugin):
     (folder / "scores").write_text("in the way")
     done = bench("run", target, *SHORT)
     assert done.code == 1
-    assert "not scored" in done.out and "0 of 1 runs succeeded" in done.out
+    assert "not scored" in done.out and "0 of 1 run succeeded" in done.out
     (folder / "scores").unlink()
     assert bench("run", target, *SHORT).code == 0
     last = max(expected)
@@ -107,6 +107,7 @@ def test_a_record_of_another_version_is_neither_used_nor_overwritten(bench, plug
     assert json.loads(path.read_text())["schema_version"] == RECORD_SCHEMA_VERSION
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lost", ["spec.json", "losses.npy"])
 def test_a_finished_run_that_lost_a_file_is_run_again(bench, plugin, lost):
     target = plugin("gan")
@@ -181,7 +182,7 @@ def test_a_busy_device_leaves_no_plan_behind_and_can_be_waited_for(bench, plugin
         assert not list((bench.folder / "results/local/plans").iterdir())
         waiting = bench.start("run", target, *SHORT, "--device", "cpu", "--wait")
     out, _ = waiting.communicate(timeout=120)
-    assert waiting.returncode == 0 and "1 of 1 runs succeeded" in out
+    assert waiting.returncode == 0 and "1 of 1 run succeeded" in out
 
 
 def test_a_run_in_use_by_another_process_is_refused(bench, plugin):
@@ -338,6 +339,7 @@ def test_an_error_that_is_its_own_cause_is_reported(bench, plugin):
     assert bench.records()["rings"]["reason"] == "ValueError: a ring"
 
 
+@pytest.mark.long
 def test_another_full_disk_is_the_plugins_own_error_and_the_plan_goes_on(bench, plugin):
     body = """
     def train(self, batches, draws):
@@ -351,6 +353,7 @@ def test_another_full_disk_is_the_plugins_own_error_and_the_plan_goes_on(bench, 
     assert statuses == {"fills": "error", "ends": "error", "sound": "ok"}
 
 
+@pytest.mark.long
 def test_a_checkpoint_stays_if_memory_ran_out_while_reading_it(bench, plugin):
     body = """
     def load(self, path):

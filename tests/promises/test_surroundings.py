@@ -20,6 +20,7 @@ def without(bench, *names):
         bench.environment.pop(name, None)
 
 
+@pytest.mark.long
 def test_an_unwritable_home_is_told_once_and_costs_no_score(bench, plugin):
     (bench.folder / "home").write_text("no folder, so nobody may write below it")
     without(bench, "XDG_CACHE_HOME")

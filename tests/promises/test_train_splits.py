@@ -78,6 +78,7 @@ class TestDataset:
         assert self.dataset.images_in(["train", "test"]) == len(both.images) == 8
 
 
+@pytest.mark.long
 def test_a_run_trains_on_both_splits_and_counts_epochs_in_both(bench, gan):
     command = ("run", gan(), *SHORT, "--set", "gan.batch_size=50", "--epochs", "1")
     command += ("--set", "gan.discriminator_steps=1")
@@ -137,7 +138,7 @@ def test_the_report_names_runs_that_trained_on_the_reference(tmp_path):
         )
     files = write_report(results, tmp_path / "out")
     # The page has it twice: as the status, and as the key by which the column is sorted.
-    for path, times in ((files.markdown, 1), (files.html, 2)):
+    for path, times in ((files.full, 1), (files.html, 2)):
         text = path.read_text(encoding="utf-8").replace("\\", "")
         assert (
             "keras-upsampling-sgd: it trained on the test split too, so the reference of its "

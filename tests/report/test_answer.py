@@ -80,10 +80,23 @@ def test_a_rival_with_few_seeds_is_neither_worse_nor_equal(results, train):
     train("keras-dcgan", [70.0])
     found = Answer(results)
     assert found.verdicts["Quality"].certainty == "uncertain"
-    assert "too few seeds to say that it is better than keras-dcgan (70.0, one seed)" in (
-        found.verdicts["Quality"].sentence
+    assert found.verdicts["Quality"].sentence == (
+        "torch-dcgan has the lowest final FID (lenet features): 4.10 (mean of 3 seeds, 4.00 to "
+        "4.20), before keras-dcgan (70.0, one seed)."
     )
     assert found.advice.startswith("There are too few seeds for a recommendation. torch-dcgan has")
+
+
+def test_a_badge_of_too_few_seeds_stands_over_no_clear_difference(results, train):
+    """Two seeds each, of which the last one is clearly slower than the first."""
+    train("torch-dcgan", [4.0, 4.1], speed=333.0)
+    train("keras-dcgan", [4.3, 4.9], speed=333.4)
+    train("torch-slow", [50.0, 51.0], speed=50.0)
+    found = Answer(results)
+    assert found.ranks.speed.clearly("keras-dcgan", "torch-slow")
+    speed = found.verdicts["Speed"]
+    assert speed.badge == "too few seeds" and speed.leaders == ("keras-dcgan",)
+    assert "clearly" not in speed.sentence and "before torch-dcgan (333, two" in speed.sentence
 
 
 def test_one_seed_each_recommends_nothing(results, train):

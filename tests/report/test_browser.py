@@ -21,8 +21,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.process]
 LABELS = ["torch-dcgan", "keras-dcgan", "torch-dcgan-3g", "keras-dcgan-3g"]
 POINTS = 4
 CHARTS = (
-    *("chart-fid-images-0", "chart-fid-seconds-0", "chart-loss-generator"),
-    *("chart-loss-discriminator", "chart-d-real", "chart-d-fake", "chart-shares-0"),
+    *("chart-fid-images-0", "chart-fid-seconds-0", "chart-loss-generator-0"),
+    *("chart-loss-discriminator-0", "chart-d-real-0", "chart-d-fake-0"),
+    *("chart-final-fid-0", "chart-quality-time-0"),
 )
 FID, SPEED = re.compile("final fid", re.IGNORECASE), re.compile("images/s", re.IGNORECASE)
 ROWS = "#ranking-0 tbody[data-label]"
@@ -109,10 +110,46 @@ def test_the_ranking_has_a_row_for_each_implementation(page):
     assert sorted(labels(page)) == sorted(LABELS)
 
 
+def unfold(page):
+    """Open every part, and wait until the charts in them are drawn."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    for chart in CHARTS:
+        page.locator(f"#{chart} .main-svg").first.wait_for()
+
+
 def test_every_chart_shows_every_implementation(page):
+    unfold(page)
     for chart in CHARTS:
         assert page.locator(f"div.chart#{chart} .main-svg").count() > 0, chart
         assert visible_traces(page, chart) == sorted(LABELS), chart
+
+
+def test_the_first_screen_answers_and_shows(page, results):
+    """Without scrolling: the advice, both charts, and what the leaders draw."""
+    fids = {label: mean(values) for label, values in final_figures(results, "fid_lenet").items()}
+    best = min(fids, key=fids.get)
+    assert (
+        best in page.locator(".advice").inner_text()
+        or "few" in page.locator(".advice").inner_text()
+    )
+    rows = page.locator("#chart-final-fid-0 .ytick text").all_text_contents()
+    assert rows == sorted(fids, key=fids.get)
+    for shown in (page.locator("#chart-quality-time-0"), page.locator(".strip").first):
+        assert shown.bounding_box()["y"] + shown.bounding_box()["height"] < 1000
+    strip = page.locator(".strip img")
+    widths = [image.evaluate("i => i.decode().then(() => i.naturalWidth)") for image in strip.all()]
+    assert len(widths) == 3  # real images, and one of each recipe
+    assert min(widths) > 0
+
+
+def test_a_mark_says_what_it_stands_for(page):
+    page.locator("#chart-fid-images-0").scroll_into_view_if_needed()
+    page.evaluate("Plotly.Fx.hover('chart-fid-images-0', [{ curveNumber: 1, pointNumber: 2 }])")
+    lines = page.locator("#chart-fid-images-0 .hoverlayer tspan").all_text_contents()
+    text = " ".join(lines)
+    assert re.search(r"FID \(lenet\) [\d.]+ \([\d.]+ to [\d.]+\) mean of seeds 0, 1 and 2", text)
+    assert re.search(r"step [\d,]+, [\d,]+ images .*s of training", text)
+    assert any(label in text for label in LABELS)
 
 
 def test_the_ranking_sorts_by_fid_and_by_speed_both_ways(page, results):
@@ -187,6 +224,7 @@ def test_the_samples_are_pictures_that_the_browser_can_show(page):
 
 def test_hiding_an_implementation_hides_its_samples_and_curves_but_not_its_row(page):
     hidden, others = LABELS[0], sorted(LABELS[1:])
+    unfold(page)
     box = page.locator(f"#legend input[type=checkbox][data-toggle='{hidden}']")
     assert box.is_checked()
     box.uncheck()
@@ -203,11 +241,21 @@ def test_hiding_an_implementation_hides_its_samples_and_curves_but_not_its_row(p
         assert visible_traces(page, chart) == sorted(LABELS)
 
 
+def test_a_chart_that_is_unfolded_later_hides_what_is_hidden_by_then(page):
+    assert page.locator("#chart-d-real-0 .main-svg").count() == 0  # folded charts are not drawn
+    page.locator(f"#legend input[data-toggle='{LABELS[0]}']").uncheck()
+    unfold(page)
+    settle(page)
+    assert visible_traces(page, "chart-d-real-0") == sorted(LABELS[1:])
+
+
 def test_two_implementations_are_compared_line_by_line(page):
     def compare(one, other):
         page.locator("select#compare-a").select_option(one)
         page.locator("select#compare-b").select_option(other)
         settle(page)
+        if not page.locator("#compare-table").is_visible():
+            page.locator("#compare-count").click()
         sentence = page.locator("#compare-sentence").inner_text()
         assert one in sentence
         assert other in sentence
@@ -238,16 +286,9 @@ def test_ratios_are_rounded_as_in_the_markdown(open_page, html, tmp_path, ratio)
     page.locator("select#compare-a").select_option("torch-dcgan")
     page.locator("select#compare-b").select_option("keras-dcgan")
     settle(page)
+    page.locator("#compare-count").click()
     row = page.locator("#compare-table tr[data-same]", has_text="Images/s")
     assert row.locator("td").last.inner_text() == f"\N{MULTIPLICATION SIGN}{factor(ratio)}"
-
-
-def test_real_images_are_plotted_as_wide_as_the_bars_in_any_window(open_page, html):
-    for width in WIDTHS:
-        shapes = open_page(html, width=width).page.evaluate(
-            "document.getElementById('chart-shares-0').layout.shapes"
-        )
-        assert [shape["x1"] - shape["x0"] for shape in shapes] == [pytest.approx(0.8)] * 10
 
 
 def test_a_logarithmic_axis_names_whole_numbers(open_page, html):
@@ -286,9 +327,12 @@ def check_ticks(page, chart, side):
     return texts
 
 
-def test_every_axis_of_every_chart_names_the_numbers_at_its_places(page):
+@pytest.mark.parametrize("width", [400, 1280])
+def test_every_axis_of_every_chart_names_the_numbers_at_its_places(open_page, html, width):
+    page = open_page(html, width=width).page
+    unfold(page)
     for chart in CHARTS:
-        numeric = "y" if chart.startswith("chart-shares") else "xy"
+        numeric = "x" if chart.startswith("chart-final") else "xy"
         for side in numeric:
             check_ticks(page, chart, side)
 
@@ -346,6 +390,50 @@ def test_axe_finds_no_serious_barrier(open_page, html, screenshot, width, scheme
         for node in found["nodes"]
     ]
     assert serious == []
+
+
+@pytest.mark.parametrize(("width", "screens"), [(1280, 8), (400, 14)])
+def test_the_page_is_short_before_anything_is_unfolded(open_page, html, width, screens):
+    page = open_page(html, width=width).page
+    assert page.locator("details[open]").count() == 0
+    assert page.evaluate("document.documentElement.scrollHeight / innerHeight") <= screens
+
+
+def test_eight_columns_are_shown_and_all_if_asked(page):
+    def shown():
+        return [cell for cell in page.locator("#ranking-0 thead th").all() if cell.is_visible()]
+
+    assert len(shown()) == 8
+    wide = page.locator("tr.troubles td").first
+    assert wide.get_attribute("colspan") == "8"
+    page.locator("#more-columns").check()
+    assert len(shown()) == page.locator("#ranking-0 thead th").count() > 8
+    assert wide.get_attribute("colspan") == str(len(shown()))
+
+
+def test_a_link_to_a_folded_section_opens_it(page):
+    table = page.locator("#claims table").first
+    assert not table.is_visible()
+    page.locator("nav a[href='#claims']").click()
+    settle(page)
+    assert table.is_visible()
+
+
+def test_one_button_unfolds_everything_and_folds_it_again(page):
+    every = page.locator("details").count()
+    for name, count in (("Unfold all", every), ("Fold all", 0)):
+        page.get_by_role("button", name=name, exact=True).click()
+        assert page.locator("details[open]").count() == count
+
+
+def test_a_chart_in_a_folded_part_is_drawn_when_it_is_opened(page):
+    folded = page.locator("details.fold:has(.chart)").first
+    chart = folded.locator(".chart").first
+    assert chart.locator(".main-svg").count() == 0
+    folded.locator("summary").click()
+    chart.locator(".main-svg").first.wait_for()
+    box = chart.bounding_box()
+    assert box["width"] > 300
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -1,6 +1,6 @@
 """Charts' axes: every tick says the number at its place, on a line and on a logarithm."""
 
-import json
+import math
 import re
 from itertools import pairwise
 
@@ -11,9 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from axis_cases import CASES, curves, number
-from gan_bench.report.charts import png, web
+from gan_bench.report.charts import Dots, png, web
 from gan_bench.report.charts.loss_curves import Losses, range_shown
 from gan_bench.report.pictures import Names, looks
+from report_folder import add_run, quick_spec, scores_of
 
 LOOKS = looks([("torch-dcgan", "dcgan", "torch")])
 
@@ -84,13 +85,12 @@ def test_losses_have_no_factor_beside_their_axis(plotted, losses, images):
 
 def test_every_numeric_axis_of_the_page_has_whole_numbers(train, report):
     train("torch-dcgan", (100.0, 20.0))
-    text = report().html
-    charts = json.loads(re.search(r'(?<=id="data">).*?(?=</script>)', text)[0])["charts"]
+    charts = report().data["charts"]
     assert len(charts) >= 4
     for name, chart in charts.items():
         for side in ("xaxis", "yaxis"):
             axis = chart["layout"][side]
-            if axis.get("type") != "category":
+            if axis["type"] != "category":  # names of implementations
                 # Without a format, Plotly writes 2 and 5 for 20 and 50 on a logarithmic axis, and
                 # a fixed distance of ticks leaves an enlarged chart without any.
                 assert axis["tickformat"] == web.TICK_FORMAT, (name, side)
@@ -111,3 +111,138 @@ def test_an_axis_of_losses_holds_all_of_them_with_a_margin(values, low, high):
     shown = range_shown(pd.DataFrame({"y": np.array(values)}))
     assert low <= shown[0] < min(values)
     assert max(values) < shown[1] <= high
+
+
+def said(trace, point):
+    """Return what Plotly writes at a point: the template with its values, in lines."""
+    x, y, custom = trace["x"][point], trace["y"][point], trace["customdata"][point]
+    known = {"x": x, "y": y} | {f"customdata[{n}]": value for n, value in enumerate(custom)}
+
+    def fill(match):
+        value, form = known[match[1]], match[2]
+        return f"{value:,}" if form == ":," else f"{value:g}" if form else str(value)
+
+    text = re.sub(r"%\{([^}:]+)(:[^}]+)?\}", fill, trace["hovertemplate"])
+    return text.removesuffix("<extra></extra>").split("<br>")
+
+
+def test_a_point_names_implementation_value_seeds_range_step_images_and_seconds(train, report):
+    train("torch-dcgan", (4.0, 5.0))
+    train("torch-dcgan", (9.0,), seed=2, status="killed", reason="why")
+    charts = report().data["charts"]
+    mean, alone = (t for t in charts["fid-images-0"]["data"] if t["hoverinfo"] != "skip")
+    assert said(mean, 2) == [
+        "torch-dcgan",
+        "FID (lenet) 4.5 (4 to 5)",
+        "mean of seeds 0 and 1",
+        "step 600, 60,000 images",
+        "1 min 02 s of training",
+    ]
+    assert said(alone, 1)[1:3] == ["FID (lenet) 20", "seed 2, which did not finish"]
+    mean, _ = (t for t in charts["fid-seconds-0"]["data"] if t["hoverinfo"] != "skip")
+    assert said(mean, 2)[3:] == ["step 600, 60,000 images", "62.5 s of training"]
+    [loss] = (t for t in charts["loss-generator-0"]["data"] if "hovertemplate" in t)
+    name, value, *rest = said(loss, -1)
+    assert name == "torch-dcgan"
+    assert re.fullmatch(r"loss [\d.]+ \([\d.]+ to [\d.]+\)", value)
+    seeds = "mean of seeds 0 and 1"
+    assert rest == [seeds, "step 600, 60,000 images", "1 min 02 s of training"]
+    assert said(loss, 0)[2:] == [seeds, "step 1, 100 images", "0.10 s of training"]
+
+
+def test_a_name_fills_in_no_value(train, report):
+    name = "torch-%{x}<b>"
+    train(name, (4.0, 5.0))
+    [trace] = (
+        t for t in report().data["charts"]["fid-images-0"]["data"] if t["hoverinfo"] != "skip"
+    )
+    assert trace["hovertemplate"].startswith("torch-% {x}&lt;b&gt;<br>")
+
+
+def test_the_first_charts_have_a_mark_for_each_implementation_and_each_seed(train, report):
+    train("torch-dcgan", (4.0, 4.1, 4.2))
+    train("keras-dcgan", (7.0, 7.1, 7.5), train_s=20.0)
+    train("torch-wgan", (7.0, 8.1, 9.2))
+    train("torch-seen", (1.0,), values={"train_splits": ("train", "test")})
+    charts = report().data["charts"]
+    forest, time = charts["final-fid-0"], charts["quality-time-0"]
+    rows = ["torch-dcgan", "keras-dcgan", "torch-wgan"]
+    assert forest["layout"]["yaxis"]["ticktext"] == rows
+    large = {t["meta"]: t for t in forest["data"] if t["marker"]["size"] > 10}
+    small = {t["meta"]: t for t in forest["data"] if t["marker"]["size"] < 10}
+    assert [large[name]["x"] for name in rows] == [[4.1], [7.2], [8.1]]
+    assert small["keras-dcgan"]["x"] == [7, 7.1, 7.5]
+    assert large["keras-dcgan"]["hovertext"] == [
+        "keras-dcgan<br>final FID (lenet) 7.20 (7.00 to 7.50)<br>mean of seeds 0, 1 and 2<br>"
+        "step 600, 60,000 images<br>22 s of training<br>95 % interval of the mean: 6.54 to 7.86"
+    ]
+    assert small["keras-dcgan"]["hovertext"][2].startswith(
+        "keras-dcgan<br>final FID (lenet) 7.50<br>seed 2<br>step 600"
+    )
+    # The interval of the mean holds the mean.
+    assert large["torch-dcgan"]["error_x"]["array"][0] == pytest.approx(0.2484, rel=1e-3)
+    assert large["torch-dcgan"]["error_x"]["arrayminus"][0] == pytest.approx(0.2484, rel=1e-3)
+    lines = [shape["y0"] for shape in forest["layout"]["shapes"]]
+    assert lines == [0.5]  # keras-dcgan is not clearly better than torch-wgan
+    [front, *marks] = time["data"]
+    assert (front["x"], front["y"]) == ([22.5, 62.5], [7.2, 4.1])
+    assert {t["meta"] for t in marks if "text" in t} == {"torch-dcgan", "keras-dcgan"}
+    for axis in (forest["layout"]["xaxis"], time["layout"]["yaxis"]):
+        assert axis["rangemode"] == "tozero"
+
+
+def test_two_seeds_have_no_interval_and_no_tiers(train, report):
+    train("torch-dcgan", (4.0, 4.1))
+    train("keras-dcgan", (7.0, 7.9))
+    found = report()
+    forest = found.data["charts"]["final-fid-0"]
+    assert not any("error_x" in trace for trace in forest["data"])
+    assert forest["layout"]["shapes"] == []
+    assert "The seeds separate no tiers" in found.html
+
+
+def test_what_is_not_ranked_is_not_shown_first(train, report):
+    train("torch-dcgan", (92.0, 91.5), make=quick_spec, images_per_s=200.0)
+    train("keras-dcgan", (92.7, 92.1), make=quick_spec, images_per_s=100.0)
+    found = report()
+    charts = found.data["charts"]
+    assert not {"final-fid-0", "quality-time-0"} & set(charts)
+    first = [t for t in charts["throughput-0"]["data"] if t["marker"]["size"] > 10]
+    assert {t["meta"]: t["x"] for t in first} == {"torch-dcgan": [200], "keras-dcgan": [100]}
+    assert found.page.findall(".//div[@class='strip']") == []
+    folded = [e for details in found.page.iter("details") for e in details.iter()]
+    grids = found.page.findall(".//figure[@class='sample']")
+    assert len(grids) == 2
+    assert all(grid in folded for grid in grids)
+    assert found.page.find(".//div[@id='chart-fid-images-0']") in folded
+
+
+def test_a_fid_that_hardly_falls_looks_like_it(results, report):
+    add_run(results, quick_spec(), scores=[scores_of({0: 92.7, 20: 92.0, 40: 91.5})])
+    axis = report().data["charts"]["fid-images-0"]["layout"]["yaxis"]
+    assert axis["type"] == "linear"
+    assert axis["range"] == [0, pytest.approx(98.3, abs=0.1)]
+
+
+def test_near_marks_on_the_front_share_one_name_and_a_logarithmic_axis_says_so():
+    every = [("a", 100.0, 50.0), ("b", 101.0, 49.5), ("c", 2_000.0, 5.0), ("d", 900.0, 60.0)]
+    marks = [(label, "mean", x, y, math.nan, math.nan, label) for label, x, y in every]
+    frame = pd.DataFrame(marks, columns=["label", "part", "x", "y", "low", "high", "text"])
+    dots = Dots("i", "t", frame, "seconds", "alt", "FID", front=("a", "b", "c"), log_x=True)
+    every_look = looks([(label, label, "torch") for label in "abcd"])
+    chart = web.dot_chart(dots, every_look)
+    names = {t["meta"]: t["text"] for t in chart["data"] if "text" in t}
+    assert names == {"b": ["a and b"], "c": ["c"]}
+    assert chart["layout"]["xaxis"]["title"]["text"] == "seconds, logarithmic"
+    assert chart["layout"]["yaxis"]["title"]["text"] == "FID"
+
+
+@pytest.mark.parametrize(("spike", "shown_to"), [(15.0, 15.0), (900.0, 20.0)])
+def test_an_axis_of_losses_shows_smoothed_curves_whole_unless_they_flatten_the_rest(
+    spike, shown_to
+):
+    raw = pd.DataFrame({"y": np.linspace(0, 10, 1_001), "part": "faint"})
+    strong = pd.DataFrame({"y": [1.0, spike], "part": "strong"})
+    low, high = range_shown(pd.concat([raw, strong]))
+    assert low < 0.1
+    assert high == pytest.approx(1.06 * shown_to, rel=0.02)

@@ -1,5 +1,6 @@
 """The claims of the recipes' sources, and what known runs say of them."""
 
+from dataclasses import replace
 from importlib import metadata
 
 import numpy as np
@@ -10,7 +11,7 @@ from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import Budget
-from gan_bench.report.claims import claims
+from gan_bench.report.claims import by_claim, claims, in_short
 from gan_bench.report.claims.measures import every_step, level, loss_fid_correlation, roughness
 from gan_bench.report.claims.sources import parse_claims, sources_claims
 from gan_bench.results.load import load_results
@@ -248,7 +249,36 @@ def test_a_generator_that_improves_confirms_that_training_helps(results, found):
     [row] = found().values()
     assert row.verdict == "holds"
     assert row.pair == "torch-dcgan, step 600 against step 0"
-    assert row.measured.startswith("FID (lenet features): 4.10 against 150, ratio 0.0273 (")
+    assert row.measured == "FID (lenet features): 4.10 against 150 untrained, 3 seeds"
+    assert row.why == "lower in 3 of 3 seeds; counted, not tested"
+
+
+def test_training_that_helps_some_seeds_alone_leaves_its_claim_undecided(results, found):
+    add(results, "torch-dcgan", [4.0, 200.0])
+    [row] = found().values()
+    assert (row.verdict, row.why) == ("undecided", "lower in 1 of 2 seeds; counted, not tested")
+    add(results, "keras-decay", [200.0, 201.0])
+    assert {row.verdict for row in found().values()} == {"undecided", "does not hold"}
+
+
+def test_claims_about_training_itself_do_not_weaken_the_test_of_others(results, found):
+    add(results, "torch-enhanced", [4.0, 4.1, 4.2])
+    add(results, "torch-baseline", [8.0, 8.3, 8.3])
+    alone = found()[BETTER].why
+    add(results, "torch-dcgan", [4.0, 4.1, 4.2])
+    assert found()[BETTER].why == alone
+
+
+def test_claims_are_counted_in_one_line(results, found):
+    add(results, "torch-dcgan", [4.0, 4.1, 4.2])
+    rows = list(found().values())
+    assert in_short(rows) == "1 claim, 1 comparison: 1 holds"
+    other = replace(rows[0], pair="another", verdict="undecided")
+    assert in_short([*rows, other, other]) == (
+        "1 claim, 3 comparisons: 1 holds and 2 are undecided"
+    )
+    assert by_claim([*rows, other]) == [[*rows, other]]
+    assert in_short([]) == ""
 
 
 def test_what_a_source_says_of_15_epochs_needs_15_epochs(results, found):

@@ -159,7 +159,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_reported(damaged, report, resul
     rows, [table] = found.ranking(), found.markdown_rankings()
     for name, fid in (("torch-dcgan", "4.00"), ("keras-dcgan", "7.00"), ("jax-dcgan", "8.00")):
         assert rows[name][FID].text == table[name][FID] == fid
-        assert name in {trace["meta"] for trace in found.chart("loss-generator")}
+        assert name in {trace["meta"] for trace in found.chart("loss-generator-0")}
     assert ("torch-pending" in rows) == (kind != "plan")
     if damage.fid is None:
         assert "torch-wgan" not in rows

@@ -33,7 +33,10 @@ def test_one_run_is_a_whole_page_that_ranks_nothing(train, written_report):
         assert "95 % interval" not in text.partition("Ranking")[0]
     assert "There is only one implementation." in text_of(found.section("compare"))
     assert set(found.data["compare"]) == {"torch-dcgan"}
-    assert {"fid-images-0", "fid-seconds-0", "loss-generator"} <= set(found.data["charts"])
+    assert {"fid-images-0", "fid-seconds-0", "loss-generator-0"} <= set(found.data["charts"])
+    shown = {e.get("id") for e in found.section("answer").iter("div")} - {None}
+    assert shown == {"chart-fid-images-0", "chart-fid-seconds-0"}
+    assert len(found.section("answer").findall(".//div[@class='strip']/figure")) == 1
     assert len(found.data["samples"][0]["rows"]) == 1
     assert found.left_out() == []
 
@@ -50,7 +53,8 @@ def test_one_seed_of_each_is_called_too_few_to_tell(train, report):
             "There are too few seeds for a recommendation. torch-dcgan has the lowest FID so far"
             in text
         )
-        assert "too few seeds to say that it is better than keras-dcgan (40.0, one seed)" in answer
+        assert "4.00 (one seed), before keras-dcgan (40.0, one seed)" in answer
+        assert answer.count("too few seeds") == 3  # the advice's own, and a badge of each card
         assert "interval" not in answer
     [sentence] = found.data["sentences"].values()
     assert "One seed is too few to compare them in FID." in sentence
@@ -122,14 +126,14 @@ def test_losses_that_are_not_finite_are_left_out_of_the_curves_and_told(results,
         steps_done=600,
     )
     found = written_report()
-    assert {trace["meta"] for trace in found.chart("loss-generator")} == {
+    assert {trace["meta"] for trace in found.chart("loss-generator-0")} == {
         "keras-dcgan",
         "torch-wgan",
     }
-    for name in ("loss-generator", "loss-discriminator", "d-real", "d-fake"):
+    for name in ("loss-generator-0", "loss-discriminator-0", "d-real-0", "d-fake-0"):
         for trace in found.chart(name):
             assert all(y is not None and math.isfinite(y) for y in trace["y"])
-    assert max(x for t in found.chart("loss-generator")[-2:] for x in t["x"]) == 29_900
+    assert max(x for t in found.chart("loss-generator-0")[-2:] for x in t["x"]) == 29_900
     assert "keras-dcgan; not finite from step 101" in text_of(found.rendered)
     assert "torch-wgan; not finite from step 300" in text_of(found.rendered)
     assert found.ranking()["torch-dcgan"][FID].text == "4.00"
@@ -156,7 +160,7 @@ def test_metrics_that_are_all_null_are_missing_and_their_reason_is_told(results,
         assert "No final snapshot has a score, so quality is not ranked." in text
         assert text.count("the reason of all") == 2
         assert "the reason of the floor" in text and "the floor.." not in text
-        assert "torch-dcgan: no final FID for 1 of 1 finished seeds." in text
+        assert "torch-dcgan: no final FID for 1 of 1 finished seed." in text
     assert not [name for name in found.data["charts"] if name.startswith("fid")]
 
 

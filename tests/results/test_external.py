@@ -4,7 +4,7 @@ import pytest
 
 from gan_bench.errors import GanBenchError
 from gan_bench.report import report_page
-from gan_bench.report.render import render_html, render_markdown
+from gan_bench.report.render import render_full_markdown, render_html
 from gan_bench.results.external import read_published
 from report_folder import add_run, empty_results, run_spec, scores_of
 
@@ -25,7 +25,7 @@ def report(tmp_path, text):
     if text is not None:
         results.joinpath("published.toml").write_text(text, encoding="utf-8")
     page = report_page(tmp_path / "results")
-    return render_markdown(page).decode(), render_html(page).decode()
+    return render_full_markdown(page).decode(), render_html(page).decode()
 
 
 def test_they_are_shown_in_a_table_of_their_own(tmp_path):

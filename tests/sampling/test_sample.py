@@ -168,6 +168,7 @@ def test_samples_that_break_the_contract_are_refused(bench, plugin, run_of_own_f
     assert "cannot be sampled: sample returned (64, " in complaint(bench("sample", run_of_own_file))
 
 
+@pytest.mark.long
 def test_a_checkpoint_that_cannot_be_restored(bench, run):
     (folder,) = bench.run_folders()
     for path in (folder / "checkpoints").glob("*/trainer/*"):

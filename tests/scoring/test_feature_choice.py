@@ -8,7 +8,8 @@ from PIL import Image
 
 from gan_bench import data
 from gan_bench.errors import UsageError
-from gan_bench.scoring.features import FeatureChoice, parse_features
+from gan_bench.scoring.features import FeatureChoice, Meter, Scoring, parse_features
+from gan_bench.scoring.score_pair import score_pair
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "300")
 
@@ -46,6 +47,7 @@ def figures(folder):
     return rows
 
 
+@pytest.mark.long
 def test_some_images_of_both_sides_are_scored_under_a_protocol_of_their_own(bench, plugin):
     assert bench("run", plugin("gan"), *SHORT, "--keep-samples").code == 0
     (folder,) = bench.run_folders()
@@ -66,6 +68,7 @@ def test_some_images_of_both_sides_are_scored_under_a_protocol_of_their_own(benc
     assert figures(folder).items() >= before.items()
 
 
+@pytest.mark.long
 def test_a_count_takes_a_random_subset_of_files_and_folders_and_the_protocol_says_so(bench):
     """Stored class by class, the first 200 images would be of three digits."""
     split = data.load("mnist-5k").test
@@ -103,6 +106,7 @@ def test_more_images_than_there_are_is_a_sentence(bench, plugin):
     assert "400 images cannot be scored, as the snapshots have 300: ask for fewer." in done.err
 
 
+@pytest.mark.long
 def test_a_count_that_is_that_of_the_samples_is_another_protocol(bench, plugin):
     """Of the samples it takes all, of the reference only as many."""
     target = plugin("gan")
@@ -118,9 +122,46 @@ def test_a_count_that_is_that_of_the_samples_is_another_protocol(bench, plugin):
     assert counts == {(300, 1000), (300, 300)}
 
 
+@pytest.mark.long
 def test_samples_from_elsewhere_may_be_scored_by_count_and_whole(bench, plugin):
     np.savez(bench.folder / "x.npz", images=np.zeros((300, 28, 28, 1), np.uint8) + 7)
     words = ("score", "mnist-5k:test", "x.npz", "--metrics", "fid", "--results", "results/local")
     for features in ("lenet:200", "lenet"):
         done = bench(*words, "--as", "X", "--features", features)
         assert done.code == 0, done.err
+
+
+def test_a_meter_counts_images_and_forgets_those_that_are_known(monkeypatch):
+    seconds = iter([10.0, 20.0, 30.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(seconds))
+    lines = []
+    meter = Meter("inception", lines.append)
+    meter.expect(2_000)
+    meter.expect(1_000)
+    meter.add(500)
+    meter.skip(1_000)
+    meter.add(500)
+    meter.add(500)
+    meter.compute("kid")
+    # 500 images took ten seconds: the first batch, which waits for the model, does not count.
+    assert lines == [
+        "inception: 500 of 3,000 images",
+        "inception: 1,000 of 2,000 images, about 20 s left",
+        "inception: 1,500 of 2,000 images, about 10 s left",
+        "inception: computing kid",
+    ]
+
+
+def test_a_scorer_says_how_far_it_is(tmp_path):
+    lines = []
+    cached = score_pair(
+        *("mnist-5k:test:60", "mnist-5k:train:50", Scoring(metrics=("fid",), cache=False)),
+        seed=0,
+        threads=1,
+        floor=False,
+        say=print,
+        progress=lines.append,
+    )
+    assert len(cached) == 1
+    assert lines[0].startswith("lenet: 50 of 110 images")
+    assert lines[-1] == "lenet: computing fid"

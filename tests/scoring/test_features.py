@@ -170,6 +170,7 @@ def importers():
     return found
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.process
 @pytest.mark.parametrize("module", importers())
 def test_onnx_runtime_writes_nothing_to_the_users_cache(tmp_path, module):

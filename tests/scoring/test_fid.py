@@ -49,6 +49,7 @@ def bootstrap_interval(real, fake, resamples=100):
     return np.percentile(values, [2.5, 97.5])
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("count", [24, 48, 160])
 @pytest.mark.parametrize(("shift", "scale"), [(0.5, 1.0), (1.0, 1.5)])
 def test_the_interval_covers_the_known_distance_as_often_as_it_says(tmp_path, count, shift, scale):

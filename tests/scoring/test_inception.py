@@ -81,6 +81,7 @@ def write_pngs(folder, images):
     return folder
 
 
+@pytest.mark.long
 def test_the_weights_are_known_and_the_file_is_the_same_everywhere(inception, tensors):
     assert tensors_sha256(tensors) == TENSORS_SHA256
     # Part of every protocol: a change makes all figures of the past incomparable.
@@ -162,6 +163,7 @@ def test_a_state_dict_and_safetensors_of_the_same_weights_make_the_same_file(
         assert model.weights == f"FID's known tensors, from a file of sha256 {file_sha256(path)}"
 
 
+@pytest.mark.long
 def test_other_weights_are_recorded_as_unknown(tmp_path, tensors, monkeypatch, inception):
     from safetensors.numpy import save_file
 
@@ -193,6 +195,7 @@ def lacking(path):
     torch.save({"Conv2d_1a_3x3.conv.weight": torch.zeros(3)}, path)
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("write", "name", "message"),
     [
@@ -294,7 +297,7 @@ def test_a_run_scored_with_inception_says_in_the_report_how_few_images_that_is(b
     fids = [row for row in scores["scores"] if row["metric"] == "fid_inception"]
     assert [row["details"]["interval"] for row in fids] == ["bounds", "bounds"]
     assert bench("report").code == 0
-    for name in ("report.md", "report.html"):
+    for name in ("report-full.md", "report.html"):
         text = (bench.folder / "reports/local" / name).read_text(encoding="utf-8")
         assert "FID with Inception from 20 images is mostly bias" in text
         assert "bilinear to 299 x 299" in text

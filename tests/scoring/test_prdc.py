@@ -40,6 +40,7 @@ def test_are_what_the_definitions_say_whatever_the_blocks(tmp_path, monkeypatch,
         assert getattr(found, name) == pytest.approx(value, abs=1e-12), name
 
 
+@pytest.mark.long
 def test_of_two_samples_of_one_distribution_they_are_as_expected(tmp_path):
     # Coverage: 1 - prod (N - i) / (N + M - 1 - i) over i < k is 0.96877 at N = M = 10,000, k = 5.
     random = np.random.default_rng(0)

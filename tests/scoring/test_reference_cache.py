@@ -129,6 +129,7 @@ def test_a_damaged_entry_is_computed_again_with_a_notice(tmp_path, lenet, images
     assert [path.name for path in tmp_path.iterdir()] == [entry(tmp_path).name]
 
 
+@pytest.mark.long
 @pytest.mark.process
 def test_many_processes_at_once_agree_and_leave_one_entry(tmp_path):
     program = (
@@ -215,6 +216,7 @@ def test_bins_are_made_once_for_the_same_images_and_seed(tmp_path, images, monke
     assert made == [0, 1, 2, 2]
 
 
+@pytest.mark.long
 def test_doctor_knows_its_place_and_size(bench, tmp_path):
     done = bench("score", "mnist-5k:test:50", "mnist-5k:train:50", XDG_CACHE_HOME=str(tmp_path))
     assert done.code == 0, done.err

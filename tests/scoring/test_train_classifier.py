@@ -79,10 +79,11 @@ def test_null_with_a_reason_until_it_is_trained_and_scored_afterwards(
     assert stated in bench("score", "--results", "results/local", **cache).out
     assert stated in bench("score", f"{DATASET}:test", f"{DATASET}:train", **cache).out
     assert bench("report", **cache).code == 0
-    for page in ("report.md", "report.html"):  # with the ranking, and with all scores
+    for page in ("report-full.md", "report.html"):  # with the ranking, and with all scores
         assert (bench.folder / "reports" / "local" / page).read_text().count(stated) >= 2, page
 
 
+@pytest.mark.long
 @pytest.mark.torch
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_lenet_that_learned_nothing_is_refused_and_not_kept(bench, tmp_path, seed):

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from gan_bench.report import report_page, write_report
-from gan_bench.report.render import render_html, render_markdown
+from gan_bench.report.render import render_full_markdown, render_html, render_markdown
 from gan_bench.results.scores import Score, Scores
 from report_folder import (
     MACHINE,
@@ -74,13 +74,15 @@ class Cell(NamedTuple):
     sort: str | None
 
 
-def texts_of(results: Path, out: Path | None, **options: object) -> tuple[str, str]:
-    """Return a report's HTML and Markdown, written to ``out``, or else without its pictures."""
+def texts_of(results: Path, out: Path | None, **options: object) -> tuple[str, str, str]:
+    """Return a report's HTML, full and short Markdown, written to ``out`` or without pictures."""
     if out is None:
         page = report_page(results, **options)
-        return render_html(page).decode(), render_markdown(page).decode()
+        forms = (render_html, render_full_markdown, render_markdown)
+        return tuple(render(page).decode() for render in forms)
     files = write_report(results, out, **options)
-    return files.html.read_text(encoding="utf-8"), files.markdown.read_text(encoding="utf-8")
+    paths = (files.html, files.full, files.markdown)
+    return tuple(path.read_text(encoding="utf-8") for path in paths)
 
 
 class Report:
@@ -88,16 +90,17 @@ class Report:
 
     def __init__(self, results: Path, out: Path | None = None, **options: object) -> None:
         before = contents(results)
-        self.html, self.markdown = texts_of(results, out, **options)
+        self.html, self.markdown, self.short = texts_of(results, out, **options)
         assert contents(results) == before  # a reader leaves no trace
         self.out = out
         self.page = _Elements(self.html).root
-        rendered = MarkdownIt("commonmark").enable("table").render(self.markdown)
-        self.rendered = _Elements(rendered).root
+        render = MarkdownIt("commonmark").enable("table").render
+        self.rendered = _Elements(render(self.markdown)).root
+        self.rendered_short = _Elements(render(self.short)).root
         self.data = json.loads(self.page.find(".//script[@id='data']").text, parse_constant=refuse)
         ids = [element.get("id") for element in self.page.iter() if element.get("id")]
         assert len(ids) == len(set(ids))
-        for name in re.findall(r'src="figures/([^"]+)"', self.markdown) if out else ():
+        for name in re.findall(r'src="figures/([^"]+)"', self.markdown + self.short) if out else ():
             with Image.open(out / "figures" / name) as picture:
                 picture.verify()
 
@@ -109,7 +112,10 @@ class Report:
         return self.page.find(f".//section[@id='{name}']")
 
     def titles(self, name: str) -> list[str]:
-        return [text_of(title) for title in self.section(name).iter("h3")]
+        """Return the headings of a section, also those of its folded parts."""
+        found = [one for one in self.section(name).iter() if one.tag in ("h3", "summary")]
+        heads = [one.find("strong") if one.tag == "summary" else one for one in found]
+        return [text_of(head) for head in heads if head is not None]
 
     def columns(self, group: int = 0) -> list[str]:
         head = self.page.find(f".//table[@id='ranking-{group}']/thead/tr")
@@ -130,8 +136,11 @@ class Report:
 
     def markdown_rankings(self) -> list[dict[str, dict[str, str]]]:
         """Return the same of markdown, a table a group."""
-        tables = [rows_of(table) for table in self.rendered.iter("table")]
-        return [table for table in tables if SPEED in next(iter(table.values()), {})]
+        return _rankings_of(self.rendered)
+
+    def short_rankings(self) -> list[dict[str, dict[str, str]]]:
+        """Return the same of the short page, which has the first columns alone."""
+        return _rankings_of(self.rendered_short)
 
     def facts(self, label: str) -> dict[str, tuple[str, float | None]]:
         """Return what the comparison of two knows of an implementation."""
@@ -149,6 +158,11 @@ class Report:
         said[1] = [sentence for sentence in said[1] if sentence not in apart]
         assert said[0] == said[1]
         return said[0]
+
+
+def _rankings_of(tree: ET.Element) -> list[dict[str, dict[str, str]]]:
+    tables = [rows_of(table) for table in tree.iter("table")]
+    return [table for table in tables if SPEED in next(iter(table.values()), {})]
 
 
 def refuse(constant: str) -> None:

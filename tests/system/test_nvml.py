@@ -338,6 +338,22 @@ def test_what_a_worker_reports_is_kept_and_nonsense_is_not(watched):
     assert (use.allocated_mb, use.libraries) == (None, None)
 
 
+def test_what_the_card_does_while_its_rates_are_measured_is_no_part_of_the_run(watched):
+    def counted(joules):
+        return H100 | {"energy": 1_000 * joules}
+
+    busy = counted(1_120) | {"memory": [80, 60], "temperature": 88}
+    watch = watched(
+        [(0.0, counted(1_000)), (1.0, counted(1_020)), (3.0, counted(1_060)), (4.0, busy)]
+    )
+    run = events((0.0, 1.0, 1), (1.0, 2.0, 1))
+    rates = {"event": "rates", "attempt": 1, "time": 4.0, "seconds": 1.5}  # since 2.5
+    apart, whole = watch.use([*run, rates], 10), watch.use(run, 10)
+    assert (apart.energy_j, whole.energy_j) == (50, 120)
+    assert apart.j_per_1000_images == whole.j_per_1000_images == 20 / 10 * 1_000
+    assert apart.memory_mb < whole.memory_mb == 60
+
+
 ME, STRANGER, ELSEWHERE = os.getpid(), 1, 4_000_000
 """This process, one that is not its descendant, and a PID of another namespace."""
 

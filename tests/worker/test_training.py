@@ -61,6 +61,7 @@ def weights_sha256(bench, results):
     return record["weights_sha256"]
 
 
+@pytest.mark.long
 def test_a_run_that_draws_from_global_generators_repeats_and_differs_by_seed(bench, plugin):
     target = plugin("draws", drawing())
     for results in ("one", "other"):
@@ -168,6 +169,7 @@ IRREPRODUCIBLE = {
 }
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("name", IRREPRODUCIBLE)
 def test_verify_says_that_a_trainer_does_not_depend_on_its_seed_alone(bench, plugin, name):
     done = bench("verify", plugin("draws", drawing(IRREPRODUCIBLE[name])), "--json")
@@ -210,6 +212,7 @@ WHAT = {
 KINDS = {"self.Tensor": ".Tensor", "lambda array: array.tolist()": "list", "tuple": "tuple"}
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("method", "convert", "kind"),
     [
@@ -293,6 +296,7 @@ NO_LOSSES = {
 }
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize("returned", NO_LOSSES)
 def test_what_is_no_losses_is_one_sentence(bench, plugin, returned):
     assert bench("run", plugin("none", f"def train(self, *_): return {returned}"), *SHORT).code == 1

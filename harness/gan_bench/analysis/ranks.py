@@ -90,6 +90,13 @@ class RankedGroup:
     def _unclear(self) -> list[str]:
         return [label for label in self.labels[1:] if not self.clearly(self.best, label)]
 
+    @property
+    def tiers(self) -> list[list[str]]:
+        """Labels, best first, parted where everything above is clearly better than all below."""
+        every = self.labels
+        cuts = [n for n in range(1, len(every)) if bool(self._clear[:n, n:].all())]
+        return [every[a:b] for a, b in zip([0, *cuts], [*cuts, len(every)], strict=True)]
+
     def rank(self, label: str) -> tuple[int, int]:
         """Return the first and the last rank, from 1, that the seeds do not exclude."""
         position = self._position[label]

@@ -11,10 +11,10 @@ from gan_bench.analysis.identity import Setting, differing
 from gan_bench.analysis.runs import Run
 from gan_bench.analysis.statistics import SeedValues, mean_interval
 from gan_bench.metrics import SPEED, fid_name
-from gan_bench.plan.request import PRESETS
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores
+from gan_bench.text import many
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,9 @@ class Final:
     interval: tuple[float, float] | None = None
     """95 % interval beside the FID. With several seeds Student's t for their mean, else the score's
     own, for the distance of the two distributions."""
+    estimate: tuple[float, float, float] | None = None
+    """The FID without the estimated bias of a finite number of images (the FID itself if the bias
+    of a seed is unknown), with its 95 % interval; None without an interval."""
     counts: tuple[int, int] | None = None
     """Real images and samples behind the FID."""
 
@@ -268,13 +271,30 @@ def _final(runs: Sequence[Run], protocol: str, fid: str) -> Final:
     of_seed = [final_scores(run, protocol) for run in seeds]
     names = dict.fromkeys(name for scores in of_seed for name in scores)
     spreads = {name: final_values(seeds, name, protocol) for name in names}
-    fids = [scores[fid] for scores in of_seed if fid in scores]
-    first = next((score for score in fids if score.value is not None), None)
+    fids = {
+        run.spec.seed: scores[fid]
+        for run, scores in zip(seeds, of_seed, strict=True)
+        if fid in scores and scores[fid].value is not None
+    }
+    first = next(iter(fids.values()), None)
+    known = all(score.bias is not None for score in fids.values())
+    unbiased = SeedValues.by(
+        {seed: estimate_of(score) if known else score.value for seed, score in fids.items()}
+    )
+    around = _fid_interval(first, unbiased)
     return Final(
         spreads={name: values for name, values in spreads.items() if values is not None},
         interval=_fid_interval(first, spreads.get(fid)),
+        estimate=(unbiased.mean, *around) if unbiased and around else None,
         counts=(first.n_real, first.n_fake) if first else None,
     )
+
+
+def estimate_of(score: Score) -> float | None:
+    """Return a value without its estimated bias, if that is known, and then not below zero."""
+    if score.value is None or score.bias is None:
+        return score.value
+    return max(0.0, score.value - score.bias)
 
 
 def _fid_interval(first: Score | None, fids: SeedValues | None) -> tuple[float, float] | None:
@@ -336,23 +356,24 @@ def _remarks(label: str, runs: Sequence[Run], fids: Sequence[Score]) -> Iterable
         yield f"{label}: all samples of a final snapshot are one and the same image."
     elif number := sum(collapsed(run) for run in runs):
         yield (
-            f"{label}: {number} of {len(records)} runs collapsed: the features of their samples "
-            "fill less than a quarter of the real images' dimensions."
+            f"{label}: {number} of {many(len(records), 'run')} collapsed: the features of their "
+            "samples fill less than a quarter of the real images' dimensions."
         )
     missing = len(records) - sum(score.value is not None for score in fids)
     if records and missing:
-        yield f"{label}: no final FID for {missing} of {len(records)} finished seeds."
+        yield f"{label}: no final FID for {missing} of {many(len(records), 'finished seed')}."
+
+
+_ENOUGH_IMAGES = 60_000
+_ENOUGH_STEPS = 400
+"""With these, recipes that learn fast draw strokes: those of the presets standard and quick."""
 
 
 def _too_short(runs: Sequence[Run], setting: Setting) -> str | None:
-    enough = min(
-        preset.budget.amount
-        for preset in PRESETS.values()
-        if preset.ranks_quality and preset.budget.unit == "images" and preset.budget.amount
-    )
     # A recipe's own epochs are what its authors found enough.
     own = all(run.spec.budget.unit == "recipe" for run in runs)
-    if setting.budget_images >= enough or own:
+    updated = all(run.spec.steps >= _ENOUGH_STEPS for run in runs)
+    if setting.budget_images >= _ENOUGH_IMAGES or own or updated:
         return None
     presets = sorted({run.spec.preset or "none" for run in runs})
     named = f"preset {' and '.join(presets)}" if presets != ["none"] else "no preset"

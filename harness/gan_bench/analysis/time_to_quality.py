@@ -1,6 +1,7 @@
-"""Quality against time: the FID at equal time, and the time to a target FID."""
+"""Quality against time: the FID at equal time, the time to a target FID, the Pareto front."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +109,17 @@ def times_to(target: float, group: Group, points: pd.DataFrame) -> dict[str, Rea
         if times:
             found[row.label] = Reached(SeedValues.by(times), len(times) + len(row.failed_runs))
     return found
+
+
+def pareto_front(at: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Return the labels to which no other is at least as low in both values and lower in one."""
+    front: list[str] = []
+    best = math.inf
+    for label in sorted(at, key=lambda label: (*at[label], label)):
+        if at[label][1] < best or (front and at[label] == at[front[-1]]):
+            front.append(label)
+            best = at[label][1]
+    return front
 
 
 def default_target(group: Group) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from gan_bench.cli import examples
 from gan_bench.cli.options import (
     POSITIVE,
     console,
@@ -21,7 +22,12 @@ from gan_bench.cli.options import (
 )
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "gan-bench verify torch-dcgan",
+        "gan-bench verify ./my_gan.py --dataset folder:faces,size=64",
+    ),
+)
 @click.argument("target")
 @device_and_seed
 @click.option(
@@ -67,7 +73,12 @@ def verify(
     sys.exit(1 if failed else 0)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "gan-bench parity dcgan",
+        "gan-bench parity torch-dcgan ./my_gan.py",
+    ),
+)
 @click.argument("what", nargs=-1, metavar="[RECIPE | A B]")
 @device_and_seed
 @click.option(

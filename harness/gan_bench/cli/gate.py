@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gan_bench.cli import examples
 from gan_bench.cli.options import (
     OutputLost,
     console,
@@ -45,7 +46,12 @@ class Margin(click.ParamType[float]):
         return share
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "gan-bench run dcgan --preset ci --seeds 10 --results results/main",
+        "gan-bench baseline --results results/main --out baselines/ci.json",
+    ),
+)
 @results_option
 @click.option(
     "--out",
@@ -76,7 +82,12 @@ def baseline(results: Path, out: Path, seeds: str | None) -> None:
     click.echo(out)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "gan-bench gate --baseline baselines/ci.json --run",
+        "gan-bench gate --baseline baselines/ci.json --results results/local",
+    ),
+)
 @click.argument("targets", nargs=-1)
 @path_option(
     "--baseline",

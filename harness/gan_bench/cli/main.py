@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gan_bench.cli import check, gate, inspect, maintenance, report, run, score
+from gan_bench.cli import Sections, check, examples, gate, inspect, report, run, score
 from gan_bench.cli.options import OutputLost, output, say
 from gan_bench.errors import GanBenchError
 from gan_bench.version import __version__
@@ -17,7 +17,7 @@ CRASH_EXIT_CODE = 70
 _READER_LEFT_EXIT_CODE = 128 + signal.SIGPIPE
 
 
-class _Group(click.Group):
+class _Group(Sections):
     """Reports the project's own errors as one sentence, with exit code 2."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -68,32 +68,33 @@ class _UserError(click.ClickException):
 _SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
-@click.group(cls=_Group, context_settings=_SETTINGS)
+@click.group(
+    cls=_Group,
+    context_settings=_SETTINGS,
+    epilog=examples(
+        "gan-bench run dcgan              train and score a recipe in all frameworks",
+        "gan-bench report --open          the report in a browser",
+        "gan-bench score real/ fake/      score any two sets of images",
+    ),
+)
 @click.version_option(__version__, prog_name="gan-bench")
 def main() -> None:
     """Compare GAN implementations across frameworks: quality and speed.
 
-    Start with `gan-bench list` and `gan-bench run torch-dcgan`, then `gan-bench report --open`.
+    `gan-bench COMMAND --help` explains a command and has examples.
     """
 
 
-for _command in (
-    run.run,
-    report.report,
-    report.export,
-    report.compare,
-    gate.baseline,
-    gate.gate,
-    score.score,
-    score.features,
-    inspect.list_,
-    inspect.show,
-    inspect.status,
-    inspect.cancel,
-    maintenance.doctor,
-    maintenance.clean,
-    check.verify,
-    check.parity,
-    score.sample,
-):
-    main.add_command(_command)
+main.add_section(
+    "Everyday",
+    (
+        *(inspect.list_, run.run, inspect.status, inspect.show),
+        *(report.report, report.export, score.score, score.features, score.sample),
+    ),
+)
+main.add_section(
+    "Compare and gate",
+    (report.compare, gate.baseline, gate.gate, check.verify, check.parity),
+)
+main.add_section("Cluster", (inspect.cancel,))
+main.add_section("Maintenance", (inspect.doctor, inspect.clean))

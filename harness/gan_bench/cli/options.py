@@ -8,11 +8,13 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from gan_bench.cli import DEFAULT_RESULTS
 from gan_bench.metrics import DEFAULT, METRICS
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from gan_bench.schedulers.base import Scheduler
     from gan_bench.scoring.features import Scoring
 
-DEFAULT_RESULTS = Path("results/local")
 DEFAULT_REPORTS = Path("reports/local")
 DEFAULT_TABLES = DEFAULT_REPORTS / "tables"
 DEFAULT_SAMPLES = DEFAULT_REPORTS / "samples"
@@ -45,6 +46,36 @@ class FiniteNumber(click.FloatRange):
         return number
 
 
+class WholeNumber(click.ParamType[int]):
+    """A whole number such as ``60000``, ``60_000``, ``60k`` or ``2.4M``."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number, or fail."""
+        text = str(value).replace(",", "")
+        unit = {"k": 10**3, "M": 10**6}.get(text[-1:], 1)
+        try:
+            number = Decimal(text if unit == 1 else text[:-1]) * unit
+            if number != (whole := int(number)):
+                raise ValueError
+        except (ArithmeticError, ValueError):
+            self.fail(f"{value!r} is not a whole number; write 60000 or 60k.", param, ctx)
+        return whole
+
+
+class Epochs(FiniteNumber):
+    """A number of epochs, whole or not."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return an int for a whole number, else a float; or fail."""
+        number = super().convert(value, param, ctx)
+        return int(number) if number.is_integer() else number
+
+
+COUNT = WholeNumber()
 POSITIVE = FiniteNumber(min=0, min_open=True)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

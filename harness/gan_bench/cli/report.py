@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gan_bench.cli import examples
 from gan_bench.cli.options import (
     DEFAULT_REPORTS,
     DEFAULT_TABLES,
@@ -12,6 +13,7 @@ from gan_bench.cli.options import (
     console,
     json_option,
     out_option,
+    path_option,
     print_json,
     results_option,
     say,
@@ -21,9 +23,14 @@ if TYPE_CHECKING:
     from gan_bench.results.export import Format
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "gan-bench report --open",
+        "gan-bench report --results results/mine --out reports/mine --target-fid 30",
+    ),
+)
 @results_option
-@out_option(DEFAULT_REPORTS, "report.md and report.html")
+@out_option(DEFAULT_REPORTS, "report.html, report.md and report-full.md")
 @click.option("--title", help="Title of the report.")
 @click.option(
     "--target-fid",
@@ -38,7 +45,7 @@ def report(
     from gan_bench.report import write_report
 
     files = write_report(results, out, title=title, target_fid=target_fid)
-    click.echo(f"{files.markdown}\n{files.html}")
+    click.echo(f"{files.markdown}\n{files.full}\n{files.html}")
     if open_:
         import webbrowser
 
@@ -46,7 +53,12 @@ def report(
             say(f"No browser was found to open {files.html}; name one in the variable BROWSER.")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "gan-bench export",
+        "gan-bench export --format parquet --out tables",
+    ),
+)
 @click.option(
     "--format",
     "file_format",
@@ -67,7 +79,12 @@ def export(file_format: "Format", results: Path, out: Path) -> None:
         say(sentence)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "gan-bench compare results/before results/after",
+        "gan-bench compare r1 r2 --metric images_per_s --out pages",
+    ),
+)
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
 @click.option(
@@ -76,21 +93,23 @@ def export(file_format: "Format", results: Path, out: Path) -> None:
     help="A recorded metric, such as kid_lenet, or images_per_s (default: the FID that both "
     "folders have).",
 )
-@out_option(DEFAULT_REPORTS, "compare.md")
+@path_option(
+    "--out", help="Folder in which to write compare.md, a page of all this (default: none)."
+)
 @json_option
-def compare(a: Path, b: Path, metric: str | None, out: Path, as_json: bool) -> None:
+def compare(a: Path, b: Path, metric: str | None, out: Path | None, as_json: bool) -> None:
     """Compare two results folders and say whether B is better than A."""
     from gan_bench.cli.views.results import print_comparison
     from gan_bench.compare import compare as compare_folders
     from gan_bench.compare.output import as_dict, write_markdown
 
     comparison = compare_folders(a, b, metric)
-    path = write_markdown(comparison, out)
+    path = write_markdown(comparison, out) if out is not None else None
     if as_json:
         print_json(as_dict(comparison))
-        say(str(path))
     else:
         print_comparison(console(), comparison)
-        click.echo(path)
+    if path is not None:
+        click.echo(path, err=as_json)
     for sentence in comparison.left_out:
         say(sentence)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from gan_bench.cli import options
+from gan_bench.cli import OptionGroups, examples, options
 from gan_bench.cli.options import (
+    COUNT,
     POSITIVE,
+    Epochs,
     engine_for,
     path_option,
     results_option,
@@ -31,7 +33,32 @@ _FEWEST_HEARTBEATS = 2.5
 """``--silence`` is at least the time of this many heartbeats: one may be late."""
 
 
-@click.command()
+_GROUPS = {
+    "What to run": (
+        *("all", "preset", "plan_file", "dataset", "images", "epochs", "steps", "seeds", "set"),
+        *("evaluations", "samples"),
+    ),
+    "How to train": ("device", "threads", "precision", "deterministic", "on_divergence"),
+    "Results and failures": (
+        *("results", "retry", "force", "keep_samples", "timeout", "silence", "wait"),
+    ),
+    "Scores": ("features", "metrics", "score", "weights", "no_cache"),
+    "Cluster": ("executor", "slurm", "max_parallel", "retries", "detach"),
+}
+"""The options by the title of their group in the help."""
+
+
+@click.command(
+    cls=OptionGroups,
+    option_groups=_GROUPS,
+    epilog=examples(
+        "gan-bench run dcgan                   the recipe dcgan in all frameworks",
+        "gan-bench run 'torch-*' --dry-run     check and estimate, run nothing",
+        "gan-bench run torch-dcgan ./my_gan.py --images 60k --seeds 3 --results r1",
+        "gan-bench run dcgan --set learning_rate=1e-3 --set torch-dcgan.beta1=0.9",
+        "gan-bench run --all --executor slurm --slurm partition=gpu,gpus=1,time=4h",
+    ),
+)
 @click.argument("targets", nargs=-1)
 @click.option("--all", is_flag=True, help="Run every registered implementation.")
 @click.option(
@@ -46,23 +73,30 @@ _FEWEST_HEARTBEATS = 2.5
     help="Data set: a name from `gan-bench doctor`, also padded (mnist,pad=32), or folder:PATH.",
 )
 @click.option(
-    "--images", type=int, help="Budget in training images, equal for all implementations."
+    "--images",
+    type=COUNT,
+    help="Budget in training images, such as 60000 or 60k, equal for all implementations.",
 )
-@click.option("--epochs", type=int, help="Budget in epochs: passes over the training images.")
-@click.option("--steps", type=int, help="Budget in training steps.")
+@click.option(
+    "--epochs",
+    type=Epochs(min=0, min_open=True),
+    help="Budget in epochs, such as 0.5: passes over the training images.",
+)
+@click.option("--steps", type=COUNT, help="Budget in training steps.")
 @click.option("--seeds", help="Seeds: a count (3) or a list (0,5).")
 @click.option("--device", help="Device: cpu, cuda, cuda:1 or auto.")
 @click.option("--threads", type=int, help="Number of CPU threads of each run.")
 @click.option(
     "--set",
     multiple=True,
-    metavar="IMPL.FIELD=VALUE",
-    help="Change a field of an implementation's recipe; repeatable.",
+    metavar="[IMPL.]FIELD=VALUE",
+    help="Change a field of the recipes of all implementations that have it, or of one "
+    "implementation or recipe; repeatable.",
 )
 @click.option(
     "--evaluations", type=int, help="Number of evaluation points, including start and end."
 )
-@click.option("--samples", type=int, help="Number of samples at each evaluation point.")
+@click.option("--samples", type=COUNT, help="Number of samples at each evaluation point.")
 @results_option
 @click.option("--timeout", type=POSITIVE, help="End a run after this many seconds.")
 @click.option(
@@ -129,7 +163,12 @@ _FEWEST_HEARTBEATS = 2.5
     help="Give up after this many consecutive attempts without progress (default: 2).",
 )
 @click.option("--detach", is_flag=True, help="Submit the jobs and do not wait for them.")
-@click.option("--dry-run", is_flag=True, help="Print the plan without running anything.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Check everything and print the plan, with an estimate of time and disk space; run, write "
+    "and download nothing.",
+)
 def run(
     plan_file: Path | None,
     results: Path,
@@ -154,18 +193,21 @@ def run(
 ) -> None:
     """Train and score implementations.
 
-    TARGETS are names from `gan-bench list`, or paths to your own files, such as ./my_gan.py.
+    TARGETS are recipes such as dcgan, which run in every framework; implementations from
+    `gan-bench list`; patterns such as 'torch-*'; or paths to your own files, such as ./my_gan.py.
     Runs that succeeded are reused, and interrupted ones resume from their last checkpoint.
 
     Exit code: 0 all runs succeeded; 1 at least one did not; 2 bad input or a full disk; 130
     interrupted by Ctrl-C; 143 by SIGTERM; 129 by a terminal that closed.
     """
+    from gan_bench.cli.views.tables import print_finals
     from gan_bench.launch.run_one import Options
     from gan_bench.launch.score import check_counts, check_features
     from gan_bench.launch.supervisor import SILENCE_S
     from gan_bench.plan.expand import expand
     from gan_bench.results.events import HEARTBEAT_S
     from gan_bench.results.layout import open_results
+    from gan_bench.text import many
 
     fewest = _FEWEST_HEARTBEATS * HEARTBEAT_S
     if silence is not None and not fewest <= silence < math.inf:
@@ -202,13 +244,17 @@ def run(
     plan = expand(request, how.command, place, fetch=not dry_run)
     _check_executor_tables(request, executor, plan)
     check_counts(scoring, plan.runs)
-    reasons = check_features(scoring, plan.runs[0], options.say, make=not dry_run)
-    notices = [f"The runs will not be scored: {reason}" for reason in reasons]
+    trainable = next((spec for spec in plan.runs if spec.cannot_make is None), None)
+    if trainable is not None:
+        check_features(scoring, trainable, options.say, make=not dry_run)
+    notices: list[str] = []
     if engine is None:
         options.say_fallback(request.device)
-        notices += _too_many_threads(plan)
+        notices = _too_many_threads(plan)
     if dry_run:
-        _show_plan(plan, how, results, engine, notices)
+        from gan_bench.cli.dry_run import show_plan
+
+        show_plan(options.console(), plan, how, results, engine, notices)
         return
     for sentence in notices:
         options.say(sentence)
@@ -225,7 +271,8 @@ def run(
     for sentence in plan.left_out:
         click.echo(f"Left out: {sentence}", err=True)
     if engine is None or not detach:
-        click.echo(f"{succeeded} of {len(plan.runs)} runs succeeded; results in {results}.")
+        click.echo(f"{succeeded} of {many(len(plan.runs), 'run')} succeeded; results in {results}.")
+        print_finals(options.console(), results, {spec.run_id for spec in plan.runs})
         sys.exit(1 if succeeded < len(plan.runs) or plan.left_out else 0)
 
 
@@ -273,43 +320,6 @@ def _too_many_threads(plan: "Plan") -> list[str]:
         f"{threads} threads wait for each other on {many(processors, 'usable processor')}, so "
         f"times mean little: use --threads {processors}."
     ]
-
-
-def _show_plan(
-    plan: "Plan",
-    how: "Options",
-    results: Path,
-    engine: "Scheduler | None",
-    notices: list[str],
-) -> None:
-    """Print what would run, and what would be refused, left out or not scored."""
-    from gan_bench.cli.views.tables import print_parameters, print_plan
-    from gan_bench.launch.run_one import action, obstacle_of
-    from gan_bench.results.layout import open_results
-    from gan_bench.system.files import obstacle
-
-    console = options.console()
-    folder = open_results(results, create=False) if results.exists() else None
-    if (problem := obstacle(results)) is not None:
-        raise UsageError(f"The results folder {results} cannot be written: {problem}.")
-    actions, reasons = [], []
-    for spec in plan.runs:
-        doing: str = action(folder.run(spec.run_id), how) if folder else "run"
-        here = doing == "run" and engine is None
-        if here and (found := obstacle_of(spec)) is not None:
-            doing, reason = found
-            reasons.append(f"{spec.implementation.name} will be {doing}: {reason}.")
-        actions.append(doing)
-    print_plan(console, plan, actions)
-    if engine is not None:
-        print_parameters(console, {name: engine.parameters(name) for name in plan.implementations})
-        try:
-            engine.check(plan.implementations, results)
-        except UsageError as error:
-            notices = [*notices, f"The jobs would be refused: {error}"]
-    left_out = [f"Left out: {sentence}" for sentence in plan.left_out]
-    for sentence in dict.fromkeys([*reasons, *notices, *left_out]):
-        click.echo(sentence)
 
 
 def _run_here(folder: "ResultsFolder", plan: "Plan", how: "Options", *, wait: bool) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from gan_bench.cli import options
+from gan_bench.cli import command_line, examples, options
 from gan_bench.cli.options import (
     DEFAULT_SAMPLES,
     console,
@@ -26,12 +26,20 @@ from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from gan_bench.launch.score import Points
+    from gan_bench.results.scores import Scores
     from gan_bench.scoring.features import Scoring
     from gan_bench.scoring.images import Conversion
     from gan_bench.scoring.score_pair import ExternalRow
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "gan-bench score real/ fake/",
+        "gan-bench score mnist:test samples.npz --features lenet,inception:2500",
+        'gan-bench score mnist:test samples.npz --as "Their GAN" --results r1',
+        "gan-bench score --results r1 --features inception",
+    ),
+)
 @click.argument("images", nargs=-1, metavar="[REAL FAKE]")
 @scoring_options(
     "Each computes all --metrics (modes only the first) of FAKE, or of every snapshot of --points."
@@ -122,27 +130,45 @@ def _score_pair(
     conversion: "Conversion",
     as_json: bool,
 ) -> None:
+    from gan_bench.cli.views.progress import ScoringProgress
     from gan_bench.cli.views.results import print_pair
     from gan_bench.scoring.score_pair import score_pair
 
-    scored = score_pair(
-        *(real, fake, scoring),
-        seed=seed,
-        threads=threads,
-        floor=floor,
-        say=say,
-        row=row,
-        conversion=conversion,
-    )
+    with ScoringProgress() as progress:
+        scored = score_pair(
+            *(real, fake, scoring),
+            seed=seed,
+            threads=threads,
+            floor=floor,
+            say=say,
+            progress=progress,
+            row=row,
+            conversion=conversion,
+        )
     if as_json:
         print_json(scored[0] if len(scored) == 1 else scored)
     else:
         print_pair(console(), scored)
+    if row is not None:
+        _say_stored(row, scored)
+
+
+def _say_stored(row: "ExternalRow", scored: "Sequence[Scores]") -> None:
+    """Say where the report will show external samples."""
+    from gan_bench.results.external import place_in_report
+    from gan_bench.results.layout import open_results
+
+    results = open_results(row.results, create=False)
+    say(f"{row.name!r} is stored in {row.results}.")
+    for scores in scored:
+        say(place_in_report(results, scores.protocol))
+    say(f"Next: {command_line('report', results=row.results, last=['--open'])}")
 
 
 def _score_results(
     path: Path, scoring: "Scoring", points: "Points", threads: int, as_json: bool
 ) -> None:
+    from gan_bench.cli.views.progress import ScoringProgress
     from gan_bench.cli.views.results import print_rescored
     from gan_bench.launch.score import check_features, rescore
     from gan_bench.results.layout import open_results
@@ -150,10 +176,18 @@ def _score_results(
     check_features(scoring, None, say)
     results = open_results(path, create=False)
     outcomes = []
-    for run in rescore(results, scoring, points=points, threads=threads, command=typed()):
-        outcomes.append(run)
-        if not as_json:
-            click.echo(f"{run.run_id}: {run.problem or 'scored'}", err=True)
+    with ScoringProgress() as progress:
+        for run in rescore(
+            *(results, scoring),
+            points=points,
+            threads=threads,
+            command=typed(),
+            progress=progress,
+        ):
+            outcomes.append(run)
+            progress.clear()
+            if not as_json:
+                click.echo(f"{run.run_id}: {run.problem or 'scored'}", err=True)
     print_either(outcomes, print_rescored, as_json)
     sys.exit(1 if any(run.problem for run in outcomes) else 0)
 
@@ -195,7 +229,13 @@ def features() -> None:
     """Train feature models for scoring."""
 
 
-@features.command("train")
+@features.command(
+    "train",
+    epilog=examples(
+        "gan-bench features train fashion-mnist",
+        "gan-bench features train folder:flowers,size=32 --epochs 20",
+    ),
+)
 @click.argument("dataset")
 @click.option(
     "--epochs", type=click.IntRange(1, 1000), default=8, help="Passes over the training images."
@@ -214,7 +254,11 @@ def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
     click.echo(f"{path}: accuracy {percent(facts['accuracy'], 2)} on the test split.")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "gan-bench sample torch-dcgan-mnist-5k-s0 -n 256",
+    ),
+)
 @click.argument("run")
 @click.option(
     "-n",

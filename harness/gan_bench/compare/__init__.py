@@ -21,7 +21,7 @@ from gan_bench.errors import UsageError
 from gan_bench.metrics import SPEED, Metric
 from gan_bench.metrics import metric as metric_of
 from gan_bench.results.scores import Protocol, differences
-from gan_bench.text import against, listed
+from gan_bench.text import against, did_you_mean, listed, many
 
 __all__ = ["ComparedRow", "Comparison", "Kind", "Side", "compare"]
 
@@ -146,20 +146,25 @@ def compare(a: Path, b: Path, metric: str | None = None) -> Comparison:
 
 def _metric(folders: tuple[Folder, Folder], name: str | None) -> str:
     recorded = list(dict.fromkeys((*folders[0].metrics, *folders[1].metrics)))
-    if name is not None:
-        if name not in recorded and name != SPEED:
-            have = f"they have {listed(recorded)}" if recorded else "they have no metrics"
-            raise UsageError(
-                f"Neither {folders[0].path} nor {folders[1].path} has the metric {name!r} for a "
-                f"finished run; {have}."
-            )
-        return name
+    fids = [one for one in recorded if metric_of(one).is_fid]
+    if name is not None and not (name == "fid" and fids):
+        of_family = [one for one in recorded if one.startswith(f"{name}_")]
+        if name in recorded or name == SPEED:
+            return name
+        if len(of_family) == 1:  # such as kid, which is kid_lenet
+            return of_family[0]
+        have = f"they have {listed(recorded)}." if recorded else "they have no metrics."
+        hint = did_you_mean(name, of_family or recorded, have)
+        raise UsageError(
+            f"Neither {folders[0].path} nor {folders[1].path} has the metric {name!r} for a "
+            f"finished run; {hint}"
+        )
 
     def rank(fid: str) -> tuple[bool, int]:
         counts = [sum(bool(g.protocols(fid)) for g in folder.groups) for folder in folders]
         return all(counts), sum(counts)
 
-    return max((n for n in recorded if metric_of(n).is_fid), key=rank, default=SPEED)
+    return max(fids, key=rank, default=SPEED)
 
 
 def _row(
@@ -263,5 +268,7 @@ def _notes(a: RunGroup, b: RunGroup) -> list[str]:
         if any(run.gpu_shared is None for run in group.trained):
             notes.append(f"it is unknown whether the GPU was exclusive in {letter}")
         if group.collapsed:
-            notes.append(f"{group.collapsed} of {len(group.trained)} runs collapsed in {letter}")
+            notes.append(
+                f"{group.collapsed} of {many(len(group.trained), 'run')} collapsed in {letter}"
+            )
     return notes

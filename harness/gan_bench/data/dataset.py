@@ -104,6 +104,9 @@ class DatasetStatus:
     how_to_get: str
     """Instructions for getting it; empty if it is available."""
 
+    downloads: bool = False
+    """Whether loading it downloads it."""
+
 
 def _sha256(**arrays: NDArray[np.generic]) -> str:
     digest = hashlib.sha256()

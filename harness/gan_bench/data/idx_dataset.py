@@ -145,7 +145,7 @@ class IdxDataset:
             f"with a network it is downloaded when first used, from {' or '.join(self.mirrors)} to "
             f"{cache}; without one, {self._by_hand()}"
         )
-        return DatasetStatus(False, self._looked_at(cache), how_to_get)
+        return DatasetStatus(False, self._looked_at(cache), how_to_get, downloads=True)
 
     def default_cache(self) -> Path:
         """Return the data set's folder in the user's cache, where it is or would be kept."""

@@ -230,6 +230,10 @@ def _source(name: str) -> DatasetSource:
     if is_folder(Path(name)):
         hint = f"did you mean {PREFIX}{name}?"
     else:
-        hint = did_you_mean(text.lower().replace("_", "-"), SOURCES, "use one of these.")
+        otherwise = (
+            "for other images, save them as files in a folder, in a folder for each class if they "
+            f"have classes, and give {PREFIX}PATH, such as {PREFIX}pictures,size=32."
+        )
+        hint = did_you_mean(text.lower().replace("_", "-"), SOURCES, otherwise)
     known = f"{', '.join(SOURCES)} and {PREFIX}PATH"
     raise UsageError(f"There is no data set {name!r}, only {known}; {hint}")

@@ -16,7 +16,7 @@ from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.system.files import writing
 from gan_bench.system.locks import device_lock
-from gan_bench.text import duration, figure
+from gan_bench.text import duration, figure, many
 
 _SHORT = {"generator": "G", "discriminator": "D"}
 
@@ -39,12 +39,13 @@ class RunProgress:
         self._steady_s = 0.0
         self._steady_steps = 0
         self._losses: dict[str, float | None] = {}
+        self._scoring = ""
         self._last_line = time.monotonic()
 
     @property
     def first_line(self) -> str:
         """The line to print when the run starts."""
-        return f"{self.spec.run_id}: {self.spec.steps:,} steps on {self.spec.device}"
+        return f"{self.spec.run_id}: {many(self.spec.steps, 'step')} on {self.spec.device}"
 
     def update(self, event: Event) -> None:
         """Add an event."""
@@ -61,18 +62,23 @@ class RunProgress:
                 self._steady_steps += event["step"] - event["first_step"]
         elif kind == "done":
             self.phase = "scoring"
+        elif kind == "scoring":
+            self.phase = "scoring"
+            self._scoring = str(event["line"])
 
     def line(self, event: Event, every_s: float) -> str | None:
-        """Add an event; return a line to print after a chunk, at most one in ``every_s``."""
+        """Add an event; return a line to print, at most one in ``every_s``."""
         self.update(event)
         now = time.monotonic()
-        if event["event"] != "chunk" or now - self._last_line <= every_s:
+        if event["event"] not in ("chunk", "scoring") or now - self._last_line <= every_s:
             return None
         self._last_line = now
         return str(self)
 
     def __str__(self) -> str:
         """Return e.g. ``step 50 of 100, G 0.693, D 1.386, 1,234 images/s, 3 s left``."""
+        if self._scoring:
+            return f"scoring, {self._scoring}"
         parts = [f"step {self.step:,} of {self.spec.steps:,}"]
         for name, loss in self._losses.items():
             if loss is not None and name not in OPTIONAL_LOSSES:
@@ -213,6 +219,7 @@ def execute(
                 held.close()
             for index, spec in enumerate(plan.runs):
                 if done[index].scoring_problem is not None:
-                    done[index] = score_one(results, spec, options)
+                    tell = partial(observer.event, index, spec)
+                    done[index] = score_one(results, spec, options, tell)
                     observer.run_finished(index, spec, done[index], reuses[index])
     return done

@@ -284,8 +284,11 @@ def with_gpu(around: Provenance, watch: GpuWatch, folder: RunFolder, spec: RunSp
     events = read_events(folder.events)
     cards = [event.get("card") for event in events if event["event"] == "ready"]
     now = watch.gpu.card
+    rates = next((event for event in reversed(events) if event["event"] == "rates"), {})
     return around.model_copy(
         update={
+            "probe_gflops_after": rates.get("gflops"),
+            "gpu_gb_per_s": rates.get("gb_per_s"),
             "gpu": watch.gpu,
             "gpu_use": watch.use(events, spec.images_per_step),
             "device_exclusive": watch.exclusive,

@@ -203,18 +203,29 @@ def run_one(
             record, interrupt = _train(results, spec, options, on_event)
         problem, began = None, monotonic()
         if interrupt is None:
-            problem = _score(folder, spec, options)
+            problem = _score(folder, spec, options, on_event)
         score_s = monotonic() - began
     return RunResult(record, scoring_problem=problem, interrupt=interrupt, score_s=score_s)
 
 
-def _score(folder: RunFolder, spec: RunSpec, options: Options) -> str | None:
+def _score(
+    folder: RunFolder, spec: RunSpec, options: Options, on_event: Callable[[Event], None]
+) -> str | None:
     if options.score == "now":
-        return score_missing(folder, spec, options.scoring, keep_samples=options.keep_samples)
+        return score_missing(
+            *(folder, spec, options.scoring),
+            keep_samples=options.keep_samples,
+            progress=lambda line: on_event({"event": "scoring", "line": line}),
+        )
     return None if is_scored(folder, spec, options.scoring) else SCORED_LATER
 
 
-def score_one(results: ResultsFolder, spec: RunSpec, options: Options) -> RunResult:
+def score_one(
+    results: ResultsFolder,
+    spec: RunSpec,
+    options: Options,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> RunResult:
     """Score a run that has its record.
 
     Raises
@@ -224,5 +235,5 @@ def score_one(results: ResultsFolder, spec: RunSpec, options: Options) -> RunRes
     """
     folder = results.run(spec.run_id)
     with run_lock(results.locks, spec.run_id, options.command, wait_s=RUN_LOCK_S):
-        problem = _score(folder, spec, replace(options, score="now"))
+        problem = _score(folder, spec, replace(options, score="now"), on_event)
         return RunResult(record=Record.read(folder.record), scoring_problem=problem)

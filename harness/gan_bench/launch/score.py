@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Literal
 
 from gan_bench import data
@@ -12,7 +12,7 @@ from gan_bench.plan import RunSpec
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.scores import FORMULA_VERSION, LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring import ScoringRequest, ScoringTask
-from gan_bench.scoring.features import FeatureChoice, Scoring
+from gan_bench.scoring.features import FeatureChoice, Progress, Scoring
 from gan_bench.scoring.features.by_name import (
     DIGITS,
     inception_to_make,
@@ -125,7 +125,12 @@ def is_scored(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> bool:
 
 
 def score_missing(
-    folder: RunFolder, spec: RunSpec, scoring: Scoring, *, keep_samples: bool
+    folder: RunFolder,
+    spec: RunSpec,
+    scoring: Scoring,
+    *,
+    keep_samples: bool,
+    progress: Progress = lambda line: None,
 ) -> str | None:
     """Compute the missing scores and grids of a run; return the first problem, or None.
 
@@ -135,7 +140,7 @@ def score_missing(
     main = scoring.features[0]
     tasks = _missing(folder, spec, scoring)
     curve_is_new = any(task.features == main for task in tasks) or bool(_without_grid(folder))
-    problems = score(folder, spec, scoring, tasks, threads=spec.threads)
+    problems = score(folder, spec, scoring, tasks, threads=spec.threads, progress=progress)
     if curve_is_new:
         left = _missing(folder, spec, scoring)
         incomplete = any(task.features == main for task in left)
@@ -155,6 +160,7 @@ def score(
     tasks: Sequence[ScoringTask],
     *,
     threads: int,
+    progress: Progress = lambda line: None,
 ) -> list[str]:
     """Compute scores, with one child process for each feature model; return the problems."""
     problems = []
@@ -171,7 +177,7 @@ def score(
             cache=scoring.cache,
         )
         try:
-            problem = ask("gan_bench.scoring", request, log=folder.path / "score.log")
+            problem = ask("gan_bench.scoring", request, log=folder.path / "score.log", say=progress)
         except ChildDied as error:
             problem = f"the scorer {error}"
         if problem is not None:
@@ -234,7 +240,13 @@ class Rescored:
 
 
 def rescore(
-    results: ResultsFolder, scoring: Scoring, *, points: Points, threads: int, command: str
+    results: ResultsFolder,
+    scoring: Scoring,
+    *,
+    points: Points,
+    threads: int,
+    command: str,
+    progress: Progress = lambda line: None,
 ) -> Iterator[Rescored]:
     """Compute the missing scores of every run that has snapshots.
 
@@ -255,16 +267,24 @@ def rescore(
         raise UsageError(
             f"No run in {results.path} has a snapshot to score; `gan-bench run` creates snapshots."
         )
-    for folder in folders:
+    for number, folder in enumerate(folders, 1):
         run_id = folder.path.name
+        which = f"[{number}/{len(folders)}] {run_id}"
         try:
             with run_lock(results.locks, run_id, command):
-                yield _rescore_run(folder, scoring, points, threads)
+                tell = partial(_tell, progress, which)
+                yield _rescore_run(folder, scoring, points, threads, tell)
         except GanBenchError as error:
             yield Rescored(run_id, str(error))
 
 
-def _rescore_run(folder: RunFolder, scoring: Scoring, points: Points, threads: int) -> Rescored:
+def _tell(progress: Progress, which: str, line: str) -> None:
+    progress(f"{which}: {line}")
+
+
+def _rescore_run(
+    folder: RunFolder, scoring: Scoring, points: Points, threads: int, progress: Progress
+) -> Rescored:
     spec = RunSpec.read(folder.spec)
     tasks = missing(
         repeated_tasks(scoring, list(snapshot_paths(folder)), points),
@@ -273,7 +293,7 @@ def _rescore_run(folder: RunFolder, scoring: Scoring, points: Points, threads: i
             model_sha256("lenet", dataset=spec.dataset, data_sha256=spec.data_sha256, weights=None)
         ),
     )
-    problems = score(folder, spec, scoring, tasks, threads=threads)
+    problems = score(folder, spec, scoring, tasks, threads=threads, progress=progress)
     files = [scores_with(folder, spec, features, scoring) for features in scoring.features]
     scores = tuple(file for file in files if file is not None)
     return Rescored(folder.path.name, problems[0] if problems else None, scores)
@@ -301,7 +321,7 @@ def check_counts(scoring: Scoring, specs: Iterable[RunSpec]) -> None:
 
 def check_features(
     scoring: Scoring, spec: RunSpec | None, say: Callable[[str], None], *, make: bool = True
-) -> list[str]:
+) -> None:
     """Check, before training, that there are feature models and that they fit the images.
 
     Parameters
@@ -315,17 +335,12 @@ def check_features(
     make
         Whether to export a model that is missing.
 
-    Returns
-    -------
-    list of str
-        Why the runs will have no scores with some of the features.
-
     Raises
     ------
     UsageError
-        There are no such features, or they cannot be used or made.
+        There are no such features, they cannot be used or made, or do not fit the images: runs
+        would train and then have no scores.
     """
-    reasons = []
     for choice in scoring.features:
         weights = scoring.weights if choice.model == "inception" else None
         if choice.model == "lenet" and (spec is None or spec.dataset in DIGITS):
@@ -344,8 +359,7 @@ def check_features(
         except UsageError:
             raise
         except GanBenchError as error:
-            reasons.append(str(error))
-    return reasons
+            raise UsageError(str(error)) from error
 
 
 @cache

@@ -5,6 +5,7 @@
 """
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,12 +22,20 @@ from gan_bench.plugins.registry import registered
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
+from gan_bench.scoring.features.by_name import DIGITS, inception_status
 from gan_bench.scoring.features.model_cache import cache_sizes
 from gan_bench.system.child import ChildDied, ChildError
-from gan_bench.system.devices import gpu_problem, gpus, machine, usable_processors
-from gan_bench.system.files import cache_problem, writing
+from gan_bench.system.devices import (
+    default_threads,
+    gpu_problem,
+    gpus,
+    machine,
+    usable_processors,
+)
+from gan_bench.system.files import cache_problem, writable_cache, writing
 from gan_bench.system.models import Stored
 from gan_bench.system.nvml import Gpu
+from gan_bench.text import many
 from gan_bench.version import __version__
 
 _POLL_S = 1.0
@@ -73,7 +82,9 @@ def check_machine() -> list[Finding]:
     memory = f"{this_machine.memory_gb:g} GB"
     findings = [
         _version(),
-        Finding("machine", "info", f"{this_machine.cpu}, {this_machine.cores} cores, {memory}"),
+        Finding(
+            "machine", "info", f"{this_machine.cpu}, {many(this_machine.cores, 'core')}, {memory}"
+        ),
     ]
     versions = versions_of(None)
     for name, framework in frameworks().items():
@@ -87,12 +98,18 @@ def check_machine() -> list[Finding]:
                 imported = _framework(name, sys.executable, gpu=True)
                 state, detail = imported.state, f"{detail}; {imported.detail}"
             findings.append(Finding(f"framework {name}", state, detail))
-    findings.append(Finding("device cpu", "ok", f"{this_machine.cores} cores"))
+    threads = f"{many(default_threads(), 'thread')} for each run, unless --threads says otherwise"
+    findings.append(Finding("device cpu", "ok", threads))
     findings += _gpus()
+    findings.append(Finding("features lenet", "ok", f"for {' and '.join(DIGITS)}"))
+    findings.append(Finding("features inception", *inception_status()))
     for name in data.names():
         status = data.describe(name)
         if status.available:
             findings.append(Finding(f"data {name}", "ok", status.where))
+        elif status.downloads:
+            detail = "downloaded when first used; docs/data.md says how to do without a network"
+            findings.append(Finding(f"data {name}", "info", detail))
         else:
             findings.append(Finding(f"data {name}", "missing", status.how_to_get))
     example = f"any folder of images ({' '.join(SUFFIXES)}), such as folder:pictures,size=28"
@@ -101,9 +118,18 @@ def check_machine() -> list[Finding]:
     if problem is not None:
         findings.append(Finding("cache", "missing", problem))
     findings += [Finding(f"cache {cache.what}", "info", str(cache)) for cache in cache_sizes()]
-    names = ", ".join(registered())
-    findings.append(Finding("implementations", "info", names or "none registered"))
+    findings.append(Finding("disk", "info", f"{_free(Path.cwd())} free in this folder"))
+    folder = writable_cache()
+    findings.append(Finding("disk of the cache", "info", f"{_free(folder)} free in {folder}"))
+    number = many(len(registered()), "implementation")
+    findings.append(Finding("implementations", "info", f"{number}; `gan-bench list` shows them"))
     return findings
+
+
+def _free(folder: Path) -> str:
+    around = (folder, *folder.parents)
+    free = shutil.disk_usage(next(path for path in around if path.is_dir())).free
+    return f"{free / 1e9:,.1f} GB"
 
 
 def _version() -> Finding:
@@ -194,7 +220,7 @@ def _wait(
 
 def _check_this_node(order: NodeCheck) -> list[Finding]:
     node = machine()
-    cores = f"{len(usable_processors())} of {node.cores} cores for this job"
+    cores = f"{len(usable_processors())} of {many(node.cores, 'core')} for this job"
     detail = f"{os.uname().nodename}: {node.cpu}, {cores}, {node.memory_gb:g} GB"
     return [
         _version(),
@@ -233,7 +259,7 @@ def _framework(name: str, python: str, gpu: bool) -> Finding:
         f"framework {name}",
         "missing" if blind else "ok",
         f"{framework.module} {framework.version} imports in {import_s:.0f} s"
-        + ("" if framework.gpus is None else f", sees {framework.gpus} GPUs")
+        + ("" if framework.gpus is None else f", sees {many(framework.gpus, 'GPU')}")
         + f" ({python})"
         + (f"; what it needs for them: {remedy}" if blind and remedy else ""),
     )

@@ -25,21 +25,23 @@ class Budget(Frozen):
 
     unit: Literal["images", "epochs", "steps", "recipe"]
     """``recipe``: the recipe's own number of epochs."""
-    amount: int | None = Field(default=None, ge=1)
+    amount: int | float | None = Field(default=None, gt=0)
+    """A whole number, except of epochs."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.unit != "recipe" and self.amount is None:
             raise ValueError(f"a budget in {self.unit} needs an amount")
+        if self.unit != "epochs" and isinstance(self.amount, float):
+            raise ValueError(f"a budget in {self.unit} is a whole number")
         return self
 
     def images(self, *, images_per_step: int, train_images: int, recipe_epochs: int) -> int:
         """Return the number of training images; the last step may exceed it slightly."""
         if self.unit == "recipe" or self.amount is None:
             return recipe_epochs * train_images
-        return (
-            self.amount * {"images": 1, "epochs": train_images, "steps": images_per_step}[self.unit]
-        )
+        each = {"images": 1, "epochs": train_images, "steps": images_per_step}[self.unit]
+        return max(1, round(self.amount * each))
 
     def steps(self, *, images_per_step: int, train_images: int, recipe_epochs: int) -> int:
         """Return the number of training steps, rounded up."""
@@ -54,7 +56,7 @@ class Budget(Frozen):
         """Return e.g. ``4,000 images``."""
         if self.unit == "recipe" or self.amount is None:
             return "the recipe's own epochs"
-        return f"{self.amount:,} {self.unit}"
+        return f"{self.amount:,} {self.unit.removesuffix('s') if self.amount == 1 else self.unit}"
 
 
 def chunk_steps(steps: int, evaluations: int, device: str = "cpu") -> int:

@@ -1,16 +1,24 @@
 """Expands a request into a plan: chooses the preset, describes the targets, lists the runs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
+from typing import Any
 
 from gan_bench import data
 from gan_bench.data.folder_spec import PREFIX
 from gan_bench.errors import UsageError
 from gan_bench.plan import Budget, Place, Plan, RunSpec, chunk_steps, evaluation_steps
-from gan_bench.plan.request import BUDGETS, PRESETS, Preset, Request
+from gan_bench.plan.request import BUDGETS, EVERY, PRESETS, Preset, Request
 from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
-from gan_bench.plugins.registry import RecipeFacts, find, is_path, path_name, registered
+from gan_bench.plugins.registry import (
+    RecipeFacts,
+    find_several,
+    is_path,
+    named_by,
+    path_name,
+    registered,
+)
 from gan_bench.system.devices import check_device, default_threads, gpu_of
 from gan_bench.text import did_you_mean, timestamp
 
@@ -31,10 +39,14 @@ def expand(
     place = place or _here(request)
     preset_name = request.preset or ("quick" if place.device == "cpu" else "gpu")
     preset = PRESETS[preset_name]
-    targets = find([*(registered() if request.all else ()), *request.targets])
+    targets = find_several([*(registered() if request.all else ()), *request.targets])
+    absent: list[str] = []
     if not targets:
+        targets, absent = _by_default(preset, request)
+    if not (targets or absent):
         raise UsageError(
-            "No target given: pass --all or implementation names (see `gan-bench list`)."
+            "No target given: name a recipe such as dcgan, an implementation such as torch-dcgan, "
+            "or pass --all; `gan-bench list` shows them."
         )
     dataset_name = request.dataset or preset.dataset
     if not fetch and not dataset_name.startswith(PREFIX):
@@ -47,6 +59,8 @@ def expand(
     dataset = data.load(dataset_name)
     _check_pythons(request)
     descriptions, left_out = _describe_all(targets, request, preset, dataset)
+    if not descriptions:
+        raise UsageError(" ".join([*absent, *left_out]))
     _check(descriptions, targets, request, dataset)
     return Plan(
         command=command,
@@ -56,7 +70,7 @@ def expand(
             for seed in request.seeds or preset.seeds
             for description in descriptions
         ),
-        left_out=tuple(left_out),
+        left_out=(*absent, *left_out),
     )
 
 
@@ -136,9 +150,17 @@ def _describe_all(
         name = path_name(target) if is_path(target) else target
         values = {**request.set.get(target, {}), **request.set.get(name, {})}
         defaults = {"batch_size": preset.batch_size} if preset.batch_size else {}
+        shared: dict[str, Any] = {}
+        for key, fields in request.set.items():
+            if key == EVERY or target in named_by(key):
+                shared |= fields
         try:
             description = describe(
-                target, defaults | values, dataset.train.image_shape, request.python
+                target,
+                defaults | values,
+                dataset.train.image_shape,
+                request.python,
+                where_known=shared,
             )
             _check_labels(description, dataset)
         except UsageError as error:
@@ -147,9 +169,24 @@ def _describe_all(
             left_out.append(f"{target}: {error}")
         else:
             descriptions.append(description)
-    if not descriptions:
-        raise UsageError(" ".join(left_out))
     return descriptions, left_out
+
+
+def _by_default(preset: Preset, request: Request) -> tuple[list[str], list[str]]:
+    """Return a preset's targets, and a sentence for each whose framework is not installed."""
+    targets, absent = [], []
+    for name in preset.targets:
+        implementation = registered().get(name)
+        if implementation is None:
+            problem: str | None = "it is not installed"
+        else:
+            python = request.python.get(implementation.framework)
+            problem = frameworks.framework_problem(implementation, python)
+        if problem:
+            absent.append(f"{name}: {problem}.")
+        else:
+            targets.append(name)
+    return targets, absent
 
 
 def _check_labels(description: Description, dataset: data.Dataset) -> None:
@@ -198,9 +235,24 @@ def _check(
                 f"{one.name} and {other.name} are both the class {one.attribute} of {one.path}; "
                 "name it once."
             )
-    for name in request.set:
-        if name not in names and name not in targets:
+    for name, values in request.set.items():
+        if name in names or name in targets:
+            continue
+        several = names if name == EVERY else named_by(name)
+        chosen = [d for d in descriptions if d.implementation.name in several]
+        if not chosen:
+            hint = did_you_mean(name, names, f"these are {', '.join(names)}.")
             raise UsageError(
-                f"{name!r} has values to set, but is not one of the implementations to run: "
-                f"{', '.join(names)}."
+                f"{name!r} has values to set, but is not one of the implementations to run; {hint}"
             )
+        _check_shared(name, values, chosen)
+
+
+def _check_shared(key: str, values: Collection[str], descriptions: Sequence[Description]) -> None:
+    """Check that each value for several implementations belongs to one of them."""
+    known = dict.fromkeys(name for d in descriptions for name in d.recipe_values)
+    for name in values:
+        if name not in known:
+            which = "to run" if key == EVERY else f"to run that {key} names"
+            hint = did_you_mean(name, known, f"the fields are {', '.join(known)}.")
+            raise UsageError(f"No implementation {which} has the field {name!r}; {hint}")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, ValidationError
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, ValidationError
 
 from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plan import Budget
@@ -25,8 +25,8 @@ class Preset(Frozen):
     samples: int
     batch_size: int | None = None
     """Batch size of all recipes; None: each recipe's own."""
-    ranks_quality: bool
-    """Whether the budget is long enough for the report to rank by FID."""
+    targets: tuple[str, ...] = ()
+    """Implementations to run if none is named; those that are not installed are left out."""
 
 
 _STANDARD = Preset(
@@ -35,16 +35,21 @@ _STANDARD = Preset(
     seeds=(0, 1, 2),
     evaluations=10,
     samples=10_000,
-    ranks_quality=True,
 )
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
+        # The recipes that draw digits within minutes, and one of them in every framework. Small
+        # batches make more updates of the same images.
+        targets=(
+            *("torch-dcgan", "keras-dcgan", "jax-dcgan"),
+            *("torch-dcgan-3g", "torch-decay", "torch-upsampling-sgd"),
+        ),
         dataset="mnist-5k",
-        budget=Budget(unit="images", amount=4_000),
+        budget=Budget(unit="images", amount=12_800),
         seeds=(0,),
         evaluations=5,
         samples=1_000,
-        ranks_quality=False,
+        batch_size=32,
     ),
     "standard": _STANDARD,
     # Predicted to take a GPU of 2025 ten seconds or more: see docs/gpu.md.
@@ -59,12 +64,14 @@ PRESETS: dict[str, Preset] = {
         evaluations=5,
         samples=2_000,
         batch_size=32,
-        ranks_quality=False,
     ),
 }
 BUDGETS = ("images", "epochs", "steps")
 Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+Epochs = Annotated[StrictInt | StrictFloat, Field(gt=0, le=10**9)]
 Several = Annotated[int, Field(strict=True, ge=2, le=10**6)]
+EVERY = "*"
+"""The name under which ``set`` has values for all implementations that have the field."""
 MOST_SEEDS = 10_000
 _LARGEST_PLAN_BYTES = 1 << 20
 
@@ -78,7 +85,7 @@ class Request(Frozen):
     """None: quick on a CPU, gpu on a GPU."""
     dataset: str | None = None
     images: Count | None = None
-    epochs: Count | None = None
+    epochs: Epochs | None = None
     steps: Count | None = None
     seeds: tuple[int, ...] | None = None
     device: str = "auto"
@@ -89,7 +96,8 @@ class Request(Frozen):
     precision: Precision = "ieee"
     on_divergence: Literal["stop", "continue"] = "stop"
     set: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Recipe values by implementation: ``[set.torch-dcgan]`` in a plan file."""
+    """Recipe values by implementation: ``[set.torch-dcgan]`` in a plan file. A recipe, a pattern
+    such as ``torch-*`` or `EVERY` sets them for all of its implementations that have the field."""
     python: dict[str, str] = Field(default_factory=dict)
     """Interpreters by framework: ``[python]`` in a plan file."""
     executors: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -111,7 +119,9 @@ def read_plan_file(path: Path, executors: Collection[str]) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The plan file {path} cannot be read: {error}.") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"The plan file {path} is not valid TOML: {error}.") from error
+        other = path.suffix.lower() in (".yaml", ".yml", ".json")
+        hint = '; plans are TOML, such as targets = ["dcgan"]' if other else ""
+        raise UsageError(f"The plan file {path} is not valid TOML: {error}{hint}.") from error
     known = [*(name for name in Request.model_fields if name != "executors"), *executors]
     for key in content:
         if key not in known:
@@ -166,7 +176,7 @@ def parse_seeds(value: object) -> tuple[int, ...]:
 
 
 def parse_set(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Read ``IMPLEMENTATION.FIELD=VALUE`` options.
+    """Read ``FIELD=VALUE`` and ``IMPLEMENTATION.FIELD=VALUE`` options.
 
     Raises
     ------
@@ -177,12 +187,12 @@ def parse_set(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         name, dot, field = key.rpartition(".")
-        if not (equals and dot and name and field):
+        if not equals or not field or (dot and not name):
             raise UsageError(
-                f"--set takes IMPLEMENTATION.FIELD=VALUE, such as torch-dcgan.batch_size=64; "
-                f"not {pair!r}."
+                "--set takes FIELD=VALUE, such as learning_rate=1e-3, or for one implementation "
+                f"IMPLEMENTATION.FIELD=VALUE, such as torch-dcgan.batch_size=64; not {pair!r}."
             )
-        values.setdefault(name, {})[field] = value
+        values.setdefault(name or EVERY, {})[field] = value
     return values
 
 

@@ -5,7 +5,7 @@ import inspect
 import json
 from collections.abc import Collection, Mapping
 from enum import Enum
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -26,7 +26,7 @@ from gan_bench.plugins.registry import (
 from gan_bench.recipe import Draw, ImageShape, Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
-from gan_bench.text import listed, many
+from gan_bench.text import did_you_mean, listed, many
 from gan_bench.trainer import declaration_problem, initialises_itself, kind_of
 
 _OWN_RECIPES = "gan_bench_recipes"
@@ -71,8 +71,9 @@ def _problem(name: str, recipe_class: type[Recipe], error: ValidationError) -> s
     """Return the first problem of a recipe's values as a sentence."""
     wrong = first_validation_error(error)
     if wrong.kind == "extra_forbidden":
-        known = ", ".join(recipe_class.model_fields)
-        return f"{name} has no field {wrong.where!r}; its fields are {known}."
+        known = recipe_class.model_fields
+        hint = did_you_mean(wrong.where, known, f"its fields are {', '.join(known)}.")
+        return f"{name} has no field {wrong.where!r}; {hint}"
     if not wrong.keys:
         return f"{name}.the recipe: {wrong.message}."
     field = recipe_class.model_fields.get(str(wrong.keys[0]))
@@ -216,8 +217,11 @@ def describe_recipe(
     source_sha256: str,
     values: Mapping[str, Any],
     shape: ImageShape | None,
+    where_known: Mapping[str, Any] = MappingProxyType({}),
 ) -> Description:
     """Validate a recipe's values and describe it for images of a shape, or of its example's.
+
+    ``where_known`` are further values, which count for the fields that the recipe has.
 
     Raises
     ------
@@ -226,19 +230,20 @@ def describe_recipe(
     """
     if problem := declaration_problem(recipe_class):
         raise UsageError(f"{implementation.name}: {problem}.")
+    fields = recipe_class.model_fields
+    values = {**{n: value for n, value in where_known.items() if n in fields}, **values}
     try:
         recipe = recipe_class.model_validate(_parsed(recipe_class, values))
     except ValidationError as error:
         raise UsageError(_problem(implementation.name, recipe_class, error)) from error
     example = example_shape(recipe_class)
     recipe = recipe.for_images(shape or example)
-    defaults = recipe_class.model_fields
     dumped = recipe.model_dump(mode="json")
-    fields = []
-    for name, info in defaults.items():
+    described = []
+    for name, info in fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         default = None if info.is_required() else info.get_default(call_default_factory=True)
-        fields.append(
+        described.append(
             RecipeField(
                 name=name,
                 value=dumped[name],
@@ -253,7 +258,7 @@ def describe_recipe(
         recipe_origin=recipe_class.origin,
         recipe_source=recipe_class.source,
         summary=(inspect.getdoc(recipe_class) or "").partition("\n")[0],
-        fields=tuple(fields),
+        fields=tuple(described),
         conventions=recipe_class.conventions(implementation.framework) | PINNED,
         images_per_step=recipe.images_per_step,
         example_shape=example,
@@ -275,7 +280,10 @@ def example_shape(recipe_class: type[Recipe]) -> ImageShape:
 
 
 def describe_own(
-    target: str, values: Mapping[str, Any], shape: ImageShape | None
+    target: str,
+    values: Mapping[str, Any],
+    shape: ImageShape | None,
+    where_known: Mapping[str, Any] = MappingProxyType({}),
 ) -> Description | None:
     """Describe an implementation of one of gan-bench's own recipes; return None for others.
 
@@ -286,7 +294,7 @@ def describe_own(
     if point is None or point.module.split(".")[0] != _OWN_RECIPES:
         return None
     digest = sha256_of_modules([str(implementation.module), point.module])
-    return describe_recipe(implementation, point.load(), digest, values, shape)
+    return describe_recipe(implementation, point.load(), digest, values, shape, where_known)
 
 
 def describe(
@@ -294,6 +302,8 @@ def describe(
     values: Mapping[str, Any],
     shape: ImageShape | None = None,
     pythons: Mapping[str, str] | None = None,
+    *,
+    where_known: Mapping[str, Any] = MappingProxyType({}),
 ) -> Description:
     """Describe a target for images of a shape; see `gan_bench.plugins.loader.describe_here`.
 
@@ -307,14 +317,19 @@ def describe(
     """
     python = None
     if not is_path(target):
-        own = describe_own(target, values, shape)
+        own = describe_own(target, values, shape, where_known)
         if own is not None:
             return own
         python = (pythons or {}).get(registered()[target].framework)
     try:
         answer = ask(
             "gan_bench.plugins.loader",
-            {"target": target, "values": dict(values), "shape": shape},
+            {
+                "target": target,
+                "values": dict(values),
+                "where_known": dict(where_known),
+                "shape": shape,
+            },
             python=python,
             limit_s=_IMPORT_LIMIT_S,
         )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from gan_bench.errors import UsageError
@@ -279,18 +279,24 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
     )
 
 
-def describe_here(target: str, values: Mapping[str, Any], shape: ImageShape | None) -> Description:
+def describe_here(
+    target: str,
+    values: Mapping[str, Any],
+    shape: ImageShape | None,
+    where_known: Mapping[str, Any] = MappingProxyType({}),
+) -> Description:
     """Describe a target by importing its recipe, or its trainer if the recipe is not registered.
 
     ``values`` are the recipe's fields that differ from their defaults; strings are parsed by field
     type. ``shape`` is (height, width, channels) of the images, None for the recipe's example.
+    ``where_known`` are values for the fields that the recipe has.
     """
     implementation = plugin_in(*split_path(target)) if is_path(target) else registered()[target]
     point = None if is_path(target) else recipe_entry_point(implementation.recipe)
     # A registered recipe imports no framework.
     recipe_class = point.load() if point else recipe_of(load_trainer(implementation))
     digest = source_sha256(implementation)
-    return describe_recipe(implementation, recipe_class, digest, values, shape)
+    return describe_recipe(implementation, recipe_class, digest, values, shape, where_known)
 
 
 def _recipe_of(trainer: type, where: object) -> type[Recipe]:
@@ -331,7 +337,9 @@ def _describe(request: bytes) -> dict[str, Any]:
     try:
         with seeded(0):  # a recipe's default may be random: then it is the same in every plan
             shape = question["shape"] and tuple(question["shape"])
-            description = describe_here(question["target"], question["values"], shape)
+            description = describe_here(
+                question["target"], question["values"], shape, question["where_known"]
+            )
     except UsageError:
         raise
     except BaseException as error:  # a plugin may raise anything, even SystemExit

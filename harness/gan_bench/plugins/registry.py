@@ -7,6 +7,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib import metadata, util
 from importlib.machinery import PathFinder
@@ -135,6 +136,19 @@ def is_path(target: str) -> bool:
     return ".py" in target or "/" in target
 
 
+def is_pattern(name: str) -> bool:
+    """Return whether a name is a pattern such as ``torch-*``."""
+    return any(character in name for character in "*?[")
+
+
+def named_by(name: str) -> list[str]:
+    """Return the registered implementations of a recipe such as ``dcgan``, or of a pattern."""
+    known = registered()
+    if is_pattern(name):
+        return [one for one in known if fnmatchcase(one, name)]
+    return [one for one, implementation in known.items() if implementation.recipe == name]
+
+
 def find(targets: Iterable[str]) -> list[str]:
     """Check that every target is registered or an existing file; return them without repeats.
 
@@ -152,10 +166,49 @@ def find(targets: Iterable[str]) -> list[str]:
         if is_path(target):
             key = split_path(target)
         elif target not in known:
-            hint = did_you_mean(target, known, "`gan-bench list` shows all of them.")
-            raise UsageError(f"There is no implementation named {target!r}; {hint}")
+            raise UsageError(f"There is no implementation named {target!r}; {_nearest(target)}")
         chosen.setdefault(key, target)
     return list(chosen.values())
+
+
+def find_several(targets: Iterable[str]) -> list[str]:
+    """Return what `find` returns, with recipes and patterns replaced by their implementations.
+
+    Raises
+    ------
+    UsageError
+        A name is unknown, a pattern fits nothing, or a file is missing.
+    """
+    known = registered()
+    names: list[str] = []
+    for target in targets:
+        if is_path(target) or target in known:
+            names.append(target)
+            continue
+        several = named_by(target)
+        if not several and is_pattern(target):
+            raise UsageError(
+                f"No implementation has a name like {target!r}; `gan-bench list` shows all of them."
+            )
+        if not several and (of_framework := named_by(f"{target}-*")):
+            raise UsageError(
+                f"There is no implementation or recipe named {target!r}; '{target}-*' names "
+                f"{', '.join(of_framework)}."
+            )
+        names += several or [target]
+    return find(names)
+
+
+def _nearest(name: str) -> str:
+    """Return the end of the message that an implementation does not exist."""
+    known = registered()
+    several = named_by(name) or named_by(f"{name}-*")
+    if several:
+        return f"choose one of {', '.join(several)}."
+    recipes = [implementation.recipe for implementation in known.values()]
+    return did_you_mean(
+        name, dict.fromkeys([*known, *recipes]), "`gan-bench list` shows all of them."
+    )
 
 
 def split_path(target: str) -> tuple[Path, str | None]:

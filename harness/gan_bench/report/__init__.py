@@ -7,7 +7,7 @@ from pathlib import Path
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.report.page import Page, build_page
-from gan_bench.report.render import render_html, render_markdown
+from gan_bench.report.render import render_full_markdown, render_html, render_markdown
 from gan_bench.results.load import load_results
 from gan_bench.system.files import write_atomically, writing_to
 
@@ -19,7 +19,9 @@ class ReportFiles:
     """The files of a report."""
 
     markdown: Path
-    """Its images are beside it, in ``figures/``."""
+    """A short page; its images are beside it, in ``figures/``."""
+    full: Path
+    """Everything in Markdown, with the same images."""
     html: Path
     """One file without external resources."""
 
@@ -27,7 +29,7 @@ class ReportFiles:
 def write_report(
     results_path: Path, out: Path, *, title: str | None = None, target_fid: float | None = None
 ) -> ReportFiles:
-    """Write ``report.md`` with its figures in ``figures/``, and ``report.html``.
+    """Write ``report.html``, ``report.md`` and ``report-full.md``, with figures in ``figures/``.
 
     Parameters
     ----------
@@ -47,16 +49,20 @@ def write_report(
         be written.
     """
     page = report_page(results_path, title=title, target_fid=target_fid)
-    files = ReportFiles(markdown=out / "report.md", html=out / "report.html")
-    markdown, html = render_markdown(page), render_html(page)
+    files = ReportFiles(out / "report.md", out / "report-full.md", out / "report.html")
+    texts = {
+        files.full: render_full_markdown(page),
+        files.markdown: render_markdown(page),
+        files.html: render_html(page),
+    }
     with writing_to(out, "report"):
-        earlier = _pictures_of(files.markdown)
+        earlier = _pictures_of(files.markdown) | _pictures_of(files.full)
         (out / "figures").mkdir(exist_ok=True)
         for picture in page.pictures:
             write_atomically(out / "figures" / picture.name, picture.content)
-        # Last, so that neither page exists without its images.
-        write_atomically(files.markdown, markdown)
-        write_atomically(files.html, html)
+        # Last, so that no page exists without its images.
+        for path, text in texts.items():
+            write_atomically(path, text)
         for name in earlier - {picture.name for picture in page.pictures}:
             (out / "figures" / name).unlink(missing_ok=True)
     return files

@@ -1,7 +1,7 @@
 """The content of a report, before it becomes HTML or Markdown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,17 +9,19 @@ import pandas as pd
 from gan_bench.analysis.identity import WORDS
 from gan_bench.analysis.summary import Group, Row, Summary
 from gan_bench.analysis.time_to_quality import default_target, equal_time, fid_points, times_to
-from gan_bench.report.charts import Curves, Shares, class_shares
-from gan_bench.report.charts.fid_curves import FidCharts, fid_charts
+from gan_bench.report.charts import Curves, Dots
+from gan_bench.report.charts.fid import FidCharts, fid_charts, final_charts
 from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_plotted
-from gan_bench.report.charts.png import fid_picture, loss_picture, shares_picture
-from gan_bench.report.claims import ClaimRow, claims
+from gan_bench.report.charts.png import fid_picture, loss_picture
+from gan_bench.report.claims import ClaimRow, by_claim, claims
+from gan_bench.report.claims import in_short as claims_in_short
 from gan_bench.report.pictures import Look, Names, Picture, looks
-from gan_bench.report.samples import Samples, sample_pages
-from gan_bench.report.sections.all_scores import elsewhere, published, quality
-from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, standings
+from gan_bench.report.samples import Leader, SampleRow, Samples, leaders, sample_pages
+from gan_bench.report.samples.nearest import shares_table
+from gan_bench.report.sections.all_scores import elsewhere, published, quality, scores_in_short
+from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, in_short, standings
 from gan_bench.report.sections.method import Method, method
-from gan_bench.report.sections.ranking import READING, ranking
+from gan_bench.report.sections.ranking import GLOSSARY, ranking, reading
 from gan_bench.report.sections.ranking_rows import Ranking, Target
 from gan_bench.report.sections.recipe_vs_framework import Crossed, crossed
 from gan_bench.report.sections.side_by_side import Pairs, chosen_pairs, pairs
@@ -34,8 +36,17 @@ class GroupPage:
     """The content on one group of comparable runs."""
 
     title: str
+    footnote: bool
+    """Whether it is shown as a footnote: one implementation beside a group before it."""
+    in_short: str
+    """Of a footnote, its figures in one sentence."""
+    too_short: str
+    """Why no quality is shown as if it were ranked; empty if the budget is long enough."""
     setting: str
     advice: str
+    first: list[Dots]
+    """The charts that the page shows first."""
+    leaders: list[Leader]
     verdicts: list[Verdict]
     ranking: Ranking
     quality: list[Table]
@@ -43,12 +54,21 @@ class GroupPage:
     crossed: Crossed | None
     fid: FidCharts
     fid_pictures: list[Picture]
+    losses: list[Curves]
     run_ids: Mapping[str, frozenset[str]]
     """Run ids by label."""
     pairs: Pairs
     chosen_pairs: list[Table]
     """Comparisons for the Markdown report."""
-    claims: list[ClaimRow]
+    claims: list[list[ClaimRow]]
+    """The rows of each claim together."""
+    scores_in_short: str
+    """What the tables of `quality` hold, in one line."""
+
+    @property
+    def curves_first(self) -> bool:
+        """Whether its FID curves are what the page shows first: there is one implementation."""
+        return bool(self.leaders) and not self.first and not self.footnote
 
 
 @dataclass(frozen=True)
@@ -56,8 +76,11 @@ class SamplesPage:
     """The content on one data set's samples."""
 
     samples: Samples
-    shares: Shares | None
-    shares_picture: Picture | None
+    """Rows whose quality is ranked, or could be, come first."""
+    unranked: frozenset[str]
+    """Ids of the runs whose budget was too short to rank quality."""
+    shares: Table | None
+    """Share of each class among the final samples."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +95,12 @@ class Page:
     """Look of each implementation by label."""
     groups: list[GroupPage]
     caveats: list[str]
-    reading: tuple[str, ...]
-    """Explanations of the ranking's columns."""
-    losses: list[Curves]
+    reading: list[str]
+    """Explanations of the ranking's first columns."""
+    glossary: tuple[str, ...]
+    """Explanations of its other columns, and of words."""
+    claims_in_short: str
+    """How many claims hold, in one line; empty without claims."""
     loss_pictures: list[Picture]
     losses_note: str
     """A sentence on implementations that are not plotted; empty if all are."""
@@ -88,13 +114,31 @@ class Page:
     version: str
 
     @property
+    def leader(self) -> SampleRow | None:
+        """The samples of the best implementation, None if quality is not ranked."""
+        if not self.groups:
+            return None
+        quality, group = self.groups[0].verdicts[0], self.groups[0]
+        runs = {run for label in quality.leaders[:1] for run in group.run_ids[label]}
+        rows = [row for page in self.samples for row in page.samples.rows]
+        return next((row for row in rows if row.run_id in runs), None)
+
+    @property
+    def leader_pictures(self) -> list[Picture]:
+        """Real images, and the samples of the leader at the end and during training."""
+        leader = self.leader
+        if leader is None:
+            return []
+        real = [page.samples.real for page in self.samples if leader in page.samples.rows]
+        return [one for one in (*real, leader.final, leader.animation) if one]
+
+    @property
     def pictures(self) -> list[Picture]:
         """All images of the Markdown report, in its order."""
         found = [picture for group in self.groups for picture in group.fid_pictures]
         found += self.loss_pictures
         for page in self.samples:
             found += page.samples.pictures()
-            found += [page.shares_picture] if page.shares_picture else []
         return found
 
 
@@ -109,13 +153,10 @@ def build_page(
     names = Names()
     rows = _rows_once(summary)
     losses = loss_curves(rows, results.losses)
+    samples = [_samples_page(one, summary) for one in sample_pages(rows, names)]
     groups = [
-        _group_page(number, group, results, by_label, losses, target_fid, names)
-        for number, group in enumerate(summary.groups)
-    ]
-    samples = [
-        _samples_page(number, one, by_label, names)
-        for number, one in enumerate(sample_pages(rows, names))
+        _group_page(number, summary, results, by_label, losses, samples, target_fid, names)
+        for number in range(len(summary.groups))
     ]
     damaged = [sentence for page in samples for sentence in page.samples.damaged]
     return Page(
@@ -125,8 +166,11 @@ def build_page(
         looks=by_label,
         groups=groups,
         caveats=caveats(summary),
-        reading=READING,
-        losses=loss_charts(losses),
+        reading=reading(group.ranking for group in groups),
+        glossary=GLOSSARY,
+        claims_in_short=claims_in_short(
+            [row for group in groups for rows in group.claims for row in rows]
+        ),
         losses_note=not_plotted(rows, losses),
         loss_pictures=[loss_picture(one, by_label[one.label], names) for one in losses],
         samples=samples,
@@ -140,35 +184,47 @@ def build_page(
 
 def _group_page(
     number: int,
-    group: Group,
+    summary: Summary,
     results: Results,
     by_label: Mapping[str, Look],
     losses: Sequence[Losses],
+    samples: Sequence[SamplesPage],
     target_fid: float | None,
     names: Names,
 ) -> GroupPage:
+    group = summary.groups[number]
     points = fid_points(group)
     equal = equal_time(group, points)
     ranks = standings(group, equal)
     verdicts = answer(group, ranks, equal)
     table = ranking(group, ranks, _target(group, points, target_fid), by_label)
-    ours = [one for one in losses if one.runs & {run.run_id for run in group.runs}]
+    ours = _losses_of(group, losses)
+    # Runs that were scored under two protocols are in two groups; their losses are drawn once.
+    drawn = {one.runs for other in summary.groups[:number] for one in _losses_of(other, losses)}
     found = pairs(group, table, ranks, ours)
+    tables = quality(group)
     fid = fid_charts(group, points, number)
     return GroupPage(
         title=group.title,
+        footnote=number > 0 and len(group.rows) == 1,
+        in_short=in_short(group) if len(group.rows) == 1 else "",
+        too_short=group.too_short or "",
         setting=group.setting.describe(),
         advice=advice(group, ranks),
+        first=final_charts(group, ranks.quality, ranks.speed, number),
+        leaders=leaders(group, ranks.quality, [page.samples for page in samples]),
         verdicts=verdicts,
         ranking=table,
-        quality=quality(group),
+        quality=tables,
         crossed=crossed(group),
         fid=fid,
         fid_pictures=[fid_picture(curves, by_label, names) for curves in fid.charts],
+        losses=loss_charts([one for one in ours if one.runs not in drawn], number),
         run_ids={row.label: frozenset(run.run_id for run in row.runs) for row in group.rows},
         pairs=found,
         chosen_pairs=chosen_pairs(group, found),
-        claims=claims(group, results.losses),
+        claims=by_claim(claims(group, results.losses)),
+        scores_in_short=scores_in_short(group, tables),
     )
 
 
@@ -179,12 +235,22 @@ def _target(group: Group, points: pd.DataFrame, asked: float | None) -> Target |
     return Target(fid, times_to(fid, group, points))
 
 
-def _samples_page(
-    number: int, samples: Samples, by_label: Mapping[str, Look], names: Names
-) -> SamplesPage:
-    shares = class_shares(samples, number)
-    picture = shares_picture(shares, by_label, names) if shares else None
-    return SamplesPage(samples, shares, picture)
+def _losses_of(group: Group, losses: Sequence[Losses]) -> list[Losses]:
+    ids = {run.run_id for run in group.runs}
+    return [one for one in losses if one.runs & ids]
+
+
+def _samples_page(samples: Samples, summary: Summary) -> SamplesPage:
+    unranked = frozenset(
+        run.run_id for group in summary.groups if group.too_short for run in group.runs
+    )
+    if all(row.run_id in unranked for row in samples.rows):
+        # Copies and classes of images after so little training say nothing.
+        rows = tuple(replace(row, nearest=None) for row in samples.rows)
+        return SamplesPage(replace(samples, rows=rows), unranked, None)
+    rows = tuple(sorted(samples.rows, key=lambda row: row.run_id in unranked))
+    shares = shares_table([(row.caption, row.shares) for row in rows], samples.real_shares)
+    return SamplesPage(replace(samples, rows=rows), unranked, shares)
 
 
 def _title(summary: Summary) -> str:

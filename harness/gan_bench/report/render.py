@@ -14,15 +14,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-from gan_bench.report.charts.web import bar_chart, line_chart
+from gan_bench.report.charts.web import dot_chart, line_chart
 from gan_bench.report.page import GroupPage, Page, SamplesPage
 from gan_bench.report.pictures import COLOURS, Picture
-from gan_bench.text import markdown_text, sanitize
+from gan_bench.text import many, markdown_text, sanitize
 
 
 def render_markdown(page: Page) -> bytes:
-    """Return ``report.md``, which shows its figures from ``figures/``."""
-    text = _environment().get_template("report.md.jinja").render(page=page)
+    """Return ``report.md``, a short page that shows its figures from ``figures/``."""
+    return _markdown("short.md.jinja", page)
+
+
+def render_full_markdown(page: Page) -> bytes:
+    """Return ``report-full.md``, which has everything, with figures from ``figures/``."""
+    return _markdown("full.md.jinja", page)
+
+
+def _markdown(template: str, page: Page) -> bytes:
+    text = _environment().get_template(template).render(page=page)
     return _encode(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
 
 
@@ -74,6 +83,7 @@ def _environment() -> Environment:
         "md": markdown_text,
         "md_attribute": _md_attribute,
     }
+    environment.globals["many"] = many
     return environment
 
 
@@ -159,10 +169,11 @@ def _key(page: Page, group: GroupPage, label: str) -> str:
 
 
 def _charts(page: Page) -> dict[str, Any]:
-    lines = [curves for group in page.groups for curves in group.fid.charts] + page.losses
-    charts = {curves.id: line_chart(curves, page.looks) for curves in lines}
-    bars = [one.shares for one in page.samples if one.shares]
-    return charts | {shares.id: bar_chart(shares, page.looks) for shares in bars}
+    dots = [one for group in page.groups for one in group.first]
+    lines = [one for group in page.groups for one in (*group.fid.charts, *group.losses)]
+    return {one.id: dot_chart(one, page.looks) for one in dots} | {
+        one.id: line_chart(one, page.looks) for one in lines
+    }
 
 
 def _samples(page: SamplesPage) -> dict[str, Any]:

@@ -99,6 +99,10 @@ def _megabytes(value: Any) -> bool:
     return value is None or _seconds(value)
 
 
+def _rate(value: Any) -> bool:
+    return isinstance(value, float) and 0 < value < math.inf
+
+
 def _text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -146,6 +150,7 @@ _VALUES: dict[str, dict[str, Check]] = {
     "diverged": {"step": _count, "reason": _text},
     "stopped": {"step": _count, "peak_rss_mb": _megabytes},
     "failed": {"kind": _kind, "reason": _text, "step": _count, "peak_rss_mb": _megabytes},
+    "rates": {"gflops": _rate, "gb_per_s": _rate, "seconds": _seconds},
     "done": {"step": _count, "peak_rss_mb": _megabytes, "weights_sha256": _text},
 }
 """The required values of each kind of event, beside attempt and time."""

@@ -13,10 +13,10 @@ from pydantic import Field
 
 from gan_bench.errors import MissingFile, UnreadableFile, UsageError
 from gan_bench.results.layout import ResultsFolder
-from gan_bench.results.scores import Scores
+from gan_bench.results.scores import Protocol, Scores, ScoresHead, differences
 from gan_bench.system.files import write_atomically
 from gan_bench.system.models import Frozen, Stored
-from gan_bench.text import listed, timestamp
+from gan_bench.text import against, listed, timestamp
 
 EXTERNAL_SCHEMA_VERSION: Final = 1
 FACTS = "external.json"
@@ -129,6 +129,29 @@ def read_externals(results: ResultsFolder) -> tuple[list[External], list[str]]:
             continue
         externals.append(External(facts, path.parent, scores))
     return externals, left_out
+
+
+def place_in_report(results: ResultsFolder, protocol: Protocol) -> str:
+    """Return a sentence on where the report shows external samples that were scored this way."""
+    heads, _ = ScoresHead.read_all(results.runs.glob("*/scores/*.json"))
+    runs = {head.protocol.fingerprint: head.protocol for head in heads}
+    if protocol.fingerprint in runs:
+        return f"The report ranks it by {protocol.features}, as runs were scored in the same way."
+    alike = [one for one in runs.values() if one.features == protocol.features]
+    if not alike:
+        return (
+            f"The report shows its scores by {protocol.features} in a table of their own, as no "
+            "run was scored by it."
+        )
+    nearest = min(alike, key=lambda one: len(differences(one, protocol)))
+    apart = [
+        against(name.replace("_", " "), getattr(protocol, name), getattr(nearest, name))
+        for name in differences(nearest, protocol)
+    ]
+    return (
+        f"The report shows its scores by {protocol.features} in a table of their own, as the runs "
+        f"were scored in another way: {listed(apart)}."
+    )
 
 
 def external_names(externals: Sequence[External]) -> str:

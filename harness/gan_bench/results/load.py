@@ -21,8 +21,9 @@ from gan_bench.results.external import (
 )
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.record import Record, read_plans
-from gan_bench.results.scores import Score, Scores
+from gan_bench.results.scores import Scores
 from gan_bench.results.training_files import read_losses
+from gan_bench.text import did_you_mean, listed
 
 SCORE_COLUMNS = (
     *("run_id", "step", "images", "train_s", "metric", "features", "value", "low", "high"),
@@ -131,6 +132,7 @@ def _measured(record: Record) -> dict[str, Any]:
         "j_per_1000_images": use.j_per_1000_images if use else None,
         "probe_gflops_before": circumstances.probe_gflops_before,
         "probe_gflops_after": circumstances.probe_gflops_after,
+        "gpu_gb_per_s": circumstances.gpu_gb_per_s,
         "other_load": circumstances.other_load,
         "device_exclusive": circumstances.device_exclusive,
         "git_commit": circumstances.git_commit,
@@ -288,8 +290,8 @@ def load_results(path: Path | str) -> Results:
     )
 
 
-def find_run(results: ResultsFolder, name: str) -> tuple[RunFolder, Record, list[Score]]:
-    """Return the run with an id or a part of one, its record, and its scores in step order.
+def find_run(results: ResultsFolder, name: str) -> tuple[RunFolder, Record, list[Scores]]:
+    """Return the run with an id or a part of one, its record, and its score files.
 
     Raises
     ------
@@ -298,15 +300,18 @@ def find_run(results: ResultsFolder, name: str) -> tuple[RunFolder, Record, list
     """
     matching = [folder for folder in results.run_folders() if name in folder.path.name]
     exact = [folder for folder in matching if folder.path.name == name]
-    if len(exact or matching) != 1:
-        many = f"{len(matching)} runs match" if matching else "there is no implementation or run"
-        raise UsageError(
-            f"{name!r}: {many}; `gan-bench list` shows implementations, `gan-bench status` runs."
-        )
+    if not matching:
+        ids = [folder.path.name for folder in results.run_folders()]
+        known = [*(run_id.rpartition("-")[0] for run_id in ids), *ids]
+        other = "`gan-bench list` shows implementations, `gan-bench status` runs."
+        hint = did_you_mean(name, known, other)
+        raise UsageError(f"{name!r}: there is no implementation or run; {hint}")
+    if len(exact or matching) > 1:
+        names = listed([folder.path.name for folder in matching], 4)
+        raise UsageError(f"{name!r}: {len(matching)} runs match; choose one of {names}.")
     (folder,) = exact or matching
     if not folder.record.exists():
         raise UsageError(f"The run {folder.path.name} has not finished; see `gan-bench status`.")
     record = Record.read(folder.record)
     files, _ = Scores.read_all(folder.scores.glob("*.json"))
-    scores = [score for file in files for score in file.scores]
-    return folder, record, sorted(scores, key=lambda score: score.step)
+    return folder, record, files

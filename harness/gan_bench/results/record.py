@@ -50,6 +50,10 @@ class Provenance(BaseModel):
     machine: Machine
     probe_gflops_before: float | None = None
     probe_gflops_after: float | None = None
+    """On a CPU the rates of NumPy products, by the launcher. On a GPU only the second is measured,
+    by the worker with its framework, in the precision of the run."""
+    gpu_gb_per_s: float | None = None
+    """What a copy on the GPU reads and writes in a second; measured by the worker."""
     other_load: float | None = None
     """Share of the processors that other processes used, 0 to 1."""
     device_exclusive: bool | None = None

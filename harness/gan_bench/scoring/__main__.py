@@ -15,6 +15,7 @@ from gan_bench.metrics import METRICS, figure_names
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.scores import LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring import ScoringRequest
+from gan_bench.scoring.features import Progress
 from gan_bench.scoring.features.model_cache import reference_folder
 from gan_bench.scoring.images import of_snapshot, of_split
 from gan_bench.scoring.scorer import Options, Scorer
@@ -23,7 +24,9 @@ from gan_bench.system.files import make_folder
 
 
 def score_run(
-    request: ScoringRequest, say: Callable[[str], None] = lambda sentence: None
+    request: ScoringRequest,
+    say: Callable[[str], None] = lambda sentence: None,
+    progress: Progress = lambda line: None,
 ) -> Scores:
     """Score snapshots of a run and add the scores to ``scores/<fingerprint>.json``.
 
@@ -58,6 +61,7 @@ def score_run(
         threads=request.threads,
         cache=reference_folder() if request.cache else None,
         say=say,
+        progress=progress,
     )
     metrics = [name for name in METRICS if any(name in task.metrics for task in request.tasks)]
     reference = of_split(dataset, "test", n_real)
@@ -66,6 +70,7 @@ def score_run(
         # A damaged file is an error: it may have the only scores of deleted snapshots.
         if path.exists():
             Scores.read(path)
+        scorer.expect(len({step for task in request.tasks for step in task.steps}), floor=True)
         rows = [
             row
             for task in request.tasks
@@ -148,11 +153,11 @@ def _score(
     return [Score(step=step, all_equal=all_equal, **row.model_dump()) for row in rows]
 
 
-def answer(content: bytes) -> str | None:
+def answer(content: bytes, progress: Progress) -> str | None:
     """Score a run; return why a score has no value or nothing was written, or None."""
     request = ScoringRequest.model_validate_json(content)
     try:
-        problem = score_run(request, partial(print, flush=True)).reason
+        problem = score_run(request, partial(print, flush=True), progress).reason
     except (GanBenchError, OSError) as error:
         problem = str(error)
     if problem is not None:
@@ -161,4 +166,4 @@ def answer(content: bytes) -> str | None:
 
 
 if __name__ == "__main__":
-    reply(lambda content, say: answer(content))
+    reply(answer)

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError
 from gan_bench.scoring.array_file import FeatureFile
+from gan_bench.scoring.features import Meter
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, gaussian
@@ -53,8 +54,9 @@ class ReferenceCache:
         written.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, meter: Meter | None = None) -> None:
         self._folder = folder
+        self._meter = meter or Meter("", lambda line: None)
         self._scratch = scratch_folder()
         self._number = 0
         self.notices: list[str] = []
@@ -93,6 +95,8 @@ class ReferenceCache:
             state: dict[str, Any] = gaussian(features).state()
             np.savez(entry / _STATISTICS, **state)
             self._publish(key, entry, {"count": features.count, "dimensions": features.dimensions})
+        else:
+            self._meter.skip(images.count)
         facts = _read_entry(entry, key)
         assert facts is not None
         features = FeatureFile(entry / _FEATURES, facts["count"], facts["dimensions"])
@@ -138,7 +142,7 @@ class ReferenceCache:
 
     def _extract(self, model: FeatureModel, images: ImageSet, folder: Path) -> FeatureFile:
         model.check(images.shape)
-        batches = model.batches(images.read(model.batch_size))
+        batches = self._counted(model.batches(images.read(model.batch_size)))
         try:
             return FeatureFile.write(folder / _FEATURES, batches)
         except OSError as error:
@@ -146,6 +150,11 @@ class ReferenceCache:
                 f"The features cannot be written to {folder.parent} ({error.strerror}); free space "
                 "there, or name another folder with TMPDIR."
             ) from error
+
+    def _counted(self, batches: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        for batch in batches:
+            self._meter.add(len(batch))
+            yield batch
 
     def _path(self, key: Mapping[str, str]) -> Path:
         assert self._folder is not None

@@ -10,7 +10,7 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.results.external import add_external, check_external, check_name
 from gan_bench.results.layout import open_results
 from gan_bench.results.scores import Score, Scores, Source
-from gan_bench.scoring.features import Scoring
+from gan_bench.scoring.features import Progress, Scoring
 from gan_bench.scoring.features.model_cache import reference_folder
 from gan_bench.scoring.images import (
     AS_THEY_ARE,
@@ -42,6 +42,7 @@ def score_pair(
     threads: int,
     floor: bool,
     say: Callable[[str], None],
+    progress: Progress = lambda line: None,
     row: ExternalRow | None = None,
     conversion: Conversion = AS_THEY_ARE,
 ) -> list[Scores]:
@@ -76,10 +77,12 @@ def score_pair(
                 cache=reference_folder() if scoring.cache else None,
                 seed=seed,
                 say=say,
+                progress=progress,
             )
             scorer = stack.enter_context(Scorer(reference, samples.count, options))
             if scorer.no_features is not None and set(metrics) - {"modes"}:
                 raise UsageError(scorer.no_features)
+            scorer.expect(1, floor=floor)
             scorers.append((scorer, reference, samples, metrics))
         for scorer, reference, samples, metrics in scorers:
             scores = _score(scorer, samples, metrics, floor=floor)

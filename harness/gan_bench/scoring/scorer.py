@@ -16,6 +16,7 @@ from gan_bench.data import SplitName
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.results.scores import MetricValue, Protocol, Score, Scores
 from gan_bench.scoring.array_file import FeatureFile
+from gan_bench.scoring.features import Meter, Progress
 from gan_bench.scoring.features.by_name import DIGITS, NoFeatures, load_features
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet, random_subset, size_text
@@ -46,6 +47,8 @@ class Options:
     seed: int = 0
     say: Callable[[str], None] = lambda sentence: None
     """Called with a sentence for the user."""
+    progress: Progress = lambda line: None
+    """Called with how far it is."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ class Scorer:
         self._real = real
         self._options = options
         self._train_splits = tuple(train_splits)
-        self._cache = ReferenceCache(options.cache)
+        self._meter = Meter(Path(options.features).stem, options.progress)
+        self._meter.expect(real.count)
+        self._cache = ReferenceCache(options.cache, self._meter)
         self.no_features: str | None = None
         self._model: FeatureModel | None = None
         try:
@@ -165,6 +170,10 @@ class Scorer:
             )
         return ()
 
+    def expect(self, sets: int, *, floor: bool) -> None:
+        """Say how many sets of samples will be scored, and whether real images as a floor."""
+        self._meter.expect((sets + floor) * self.protocol.n_fake)
+
     def score(
         self, fake: ImageSet, metrics: Iterable[str], *, keep: bool = False
     ) -> list[MetricValue]:
@@ -209,6 +218,7 @@ class Scorer:
         }
         cached = self._cache.values(key)
         if cached is not None:
+            self._meter.skip(self.protocol.n_fake)
             return Floor(cached)
         try:
             real = random_subset(dataset, other, self.protocol.n_fake, seed=self._options.seed)
@@ -258,6 +268,7 @@ class Scorer:
             try:
                 if family.needs == "features" and no_features is not None:
                     raise GanBenchError(no_features)
+                self._meter.compute(family.word)
                 rows += family.compute(self._reference, fake)
             except GanBenchError as error:
                 rows += family.missing(self._real.count, images.count, str(error))

@@ -4,7 +4,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -73,8 +73,46 @@ def measure() -> float:
     return 2 * SIZE**3 / statistics.median(seconds) / 1e9
 
 
+GPU_SIZE = 8192
+_AT_LEAST_S = 0.05
+_TIMES = 3
+
+
+def gpu_rates(
+    multiply: Callable[[int], object], copy: Callable[[int], object], size: int
+) -> tuple[float, float]:
+    """Return the GFLOP/s of products and the GB/s, read and written, of copies on a GPU.
+
+    Parameters
+    ----------
+    multiply, copy
+        Multiply and copy float32 matrices as often as their argument says, and wait for the GPU.
+    size
+        The rows and columns of a matrix.
+    """
+    product_s, copy_s = _seconds_each(multiply), _seconds_each(copy)
+    return 2 * size**3 / product_s / 1e9, 2 * 4 * size**2 / copy_s / 1e9
+
+
+def _seconds_each(work: Callable[[int], object]) -> float:
+    """Return the median time of one repetition, of measurements of 0.05 s or more."""
+    work(1)  # loads kernels, and compiles
+    times, seconds = 1, [_seconds(work, 1)]
+    while seconds[0] < _AT_LEAST_S:
+        times *= 2
+        seconds = [_seconds(work, times)]
+    seconds += [_seconds(work, times) for _ in range(_TIMES - 1)]
+    return statistics.median(seconds) / times
+
+
+def _seconds(work: Callable[[int], object], times: int) -> float:
+    started = time.perf_counter()
+    work(times)
+    return time.perf_counter() - started
+
+
 def probe(device: str, threads: int) -> float | None:
-    """Return the GFLOP/s with a run's threads; None on a GPU, which has no neutral probe."""
+    """Return the GFLOP/s of a CPU with a run's threads; None for a GPU: see `gpu_rates`."""
     if device != "cpu":
         return None
     from gan_bench.system.processes import process_environment

@@ -1,6 +1,7 @@
 """NVIDIA GPUs as NVML shows them: what there is, and what a card does while a run uses it."""
 
 import contextlib
+import math
 import os
 import re
 import statistics
@@ -73,7 +74,7 @@ class GpuUse(Frozen):
     throttle_reasons: tuple[str, ...] | None = None
     """NVML's names of the reasons that were seen for a lower clock, except that it is idle."""
     energy_j: float | None = None
-    """Of the card, from the start of the worker to its end."""
+    """Of the card, from the start of the worker to the end of training."""
     j_per_1000_images: float | None = None
     """Of the chunks in the throughput."""
     memory_mb: float | None = None
@@ -368,7 +369,11 @@ class GpuWatch:
         latest = [event for event in events if event["attempt"] == attempt]
         chunks = [event for event in latest if event["event"] == "chunk"]
         spans = [(event["time"] - event["seconds"], event["time"]) for event in chunks]
-        samples = list(self._samples)
+        # After training, the worker measures the card itself.
+        end = min(
+            (e["time"] - e["seconds"] for e in latest if e["event"] == "rates"), default=math.inf
+        )
+        samples = [s for s in self._samples if s.time <= end]
         inside = [s for s in samples if spans and spans[0][0] <= s.time <= spans[-1][1]]
         clocks = [s.clock for s in inside if s.clock is not None]
         temperatures = [s.temperature for s in inside if s.temperature is not None]
@@ -379,11 +384,11 @@ class GpuWatch:
             return None
         steady = [event for event in chunks if not event["warmup"]]
         images = images_per_step * sum(e["step"] - e["first_step"] for e in steady)
-        joules = _joules(samples)
+        joules = _joules(self._samples)
         energy = per_1000 = None
         if joules is not None:
             times, values = joules
-            energy = float(values[-1])
+            energy = float(np.interp(end, times, values))
             ends = [span for span, e in zip(spans, chunks, strict=True) if not e["warmup"]]
             spent = np.interp(np.array(ends).ravel(), times, values).reshape(-1, 2)
             if images:

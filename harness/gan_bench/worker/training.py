@@ -33,6 +33,7 @@ from gan_bench.results.training_files import (
     write_checkpoint,
     write_images,
 )
+from gan_bench.system.calibration import GPU_SIZE, gpu_rates
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import CARD_VARIABLE, peak_rss_mb
@@ -175,13 +176,9 @@ class Training:
             self.chunk()
             self.snapshot_if_due()
             self.checkpoint_if_due()
-        self.events.write(
-            "done",
-            step=self.step,
-            peak_rss_mb=peak_rss_mb(),
-            weights_sha256=weights_sha256(self._weights()),
-            **self._gpu_memory(),
-        )
+        done = {"weights_sha256": weights_sha256(self._weights()), **self._gpu_memory()}
+        self._measure_gpu()
+        self.events.write("done", step=self.step, peak_rss_mb=peak_rss_mb(), **done)
 
     def setup(self) -> None:
         """Import the trainer, load the data, build, and restore the last checkpoint."""
@@ -229,6 +226,19 @@ class Training:
             with contextlib.suppress(Exception):  # the run counts without them
                 memory = {str(k): int(v) for k, v in self.trainer.device_memory().items()}
         return {"device_memory": memory} if memory else {}
+
+    def _measure_gpu(self) -> None:
+        """Time products and copies on the GPU, for the share of its rate that the run reached."""
+        framework = frameworks().get(self.spec.implementation.framework)
+        if self.spec.device == "cpu" or framework is None or framework.gpu_work is None:
+            return
+        device, size = device_in_child(self.spec.device), GPU_SIZE
+        started = perf_counter()
+        with contextlib.suppress(Exception):  # the run counts without them
+            work = framework.gpu_work(size=size, device=device)
+            gflops, gb_per_s = gpu_rates(work.multiply, work.copy, size)
+            seconds = perf_counter() - started
+            self.events.write("rates", gflops=gflops, gb_per_s=gb_per_s, seconds=seconds)
 
     def _check_source(self) -> None:
         """Refuse code that is not the planned one: the run's id names the planned source."""

@@ -83,6 +83,7 @@ def test_is_a_trainer():
     assert isinstance(trainer(), Trainer)
 
 
+@pytest.mark.long
 def test_weights_are_copies():
     tested = trainer()
     before = tested.weights()

@@ -22,6 +22,7 @@ RECIPES = [
 STEPS = 3
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("name", RECIPES)
 def test_three_steps_are_pytorchs(name):
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)

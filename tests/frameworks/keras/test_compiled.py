@@ -30,6 +30,7 @@ def trained(trainer_class, recipe, compiled, monkeypatch):
     return trainer.train(inputs.batches(0, STEPS), inputs.draws(0, STEPS)), trainer.weights()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trainer_class", [Decay, UpsamplingSgd])
 def test_it_makes_the_same_updates(trainer_class, monkeypatch):
     recipe = trainer_class.recipe_class(batch_size=8, dtype="float64").smaller().without_dropout()

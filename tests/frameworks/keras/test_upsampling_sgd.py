@@ -215,6 +215,7 @@ def test_two_calls_equal_one_and_a_saved_run_continues_bit_for_bit(dtype, tmp_pa
     assert same(resumed.weights(), whole.weights())
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.process
 def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):

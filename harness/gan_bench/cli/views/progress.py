@@ -4,9 +4,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.status import Status
 from rich.text import Text
 
 from gan_bench.cli.views.tables import state, to_rich
@@ -19,6 +21,8 @@ from gan_bench.results.status import NOT_SCORED, UNFINISHED
 from gan_bench.text import Column, Table, duration, figure, many
 
 _LINE_EVERY_S = 10.0
+_FIRST_LINE_S = 3.0
+"""What takes less needs no line."""
 
 
 def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
@@ -35,6 +39,11 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
     parts.append(f"trained in {duration(total)}")
     parts += [SCORED_LATER] if result.scoring_problem == SCORED_LATER else []
     return "ok", ", ".join(parts)
+
+
+def _state_of(spec: RunSpec, known: RunProgress | None) -> RunProgress:
+    """Return the progress of a run; runs that are scored later follow one another again."""
+    return known if known is not None and known.spec is spec else RunProgress(spec)
 
 
 class PlainProgress:
@@ -64,7 +73,7 @@ class PlainProgress:
 
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
         """See `gan_bench.launch.local.Observer`."""
-        assert self._state is not None
+        self._state = _state_of(spec, self._state)
         line = self._state.line(event, _LINE_EVERY_S)
         if line is not None:
             self._line(index, f"{spec.run_id}: {line}")
@@ -116,9 +125,10 @@ class LiveProgress:
 
     def event(self, index: int, spec: RunSpec, event: Event) -> None:
         """See `gan_bench.launch.local.Observer`."""
-        assert self._state is not None
+        self._state = _state_of(spec, self._state)
         self._state.update(event)
-        self._plan.update(self._plan_task, completed=index + self._state.step / spec.steps)
+        if event["event"] != "scoring":  # which may follow the training of all runs
+            self._plan.update(self._plan_task, completed=index + self._state.step / spec.steps)
 
     def run_finished(self, index: int, spec: RunSpec, result: RunResult, reused: bool) -> None:
         """See `gan_bench.launch.local.Observer`."""
@@ -138,6 +148,38 @@ class LiveProgress:
 def progress_for(console: Console, runs: int) -> PlainProgress | LiveProgress:
     """Return the live view if the output is a terminal, else plain lines."""
     return LiveProgress(console, runs) if console.is_terminal else PlainProgress(console, runs)
+
+
+class ScoringProgress:
+    """How far scoring is: one line that changes in a terminal, else a line now and then."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._status: Status | None = None
+        self._next_line = time.monotonic() + _FIRST_LINE_S
+
+    def __enter__(self) -> "ScoringProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def __call__(self, line: str) -> None:
+        """Show a line."""
+        if self._console.is_terminal:
+            if self._status is None:
+                self._status = self._console.status("")
+                self._status.start()
+            self._status.update(Text(line))
+        elif (now := time.monotonic()) >= self._next_line:
+            self._next_line = now + _LINE_EVERY_S
+            click.echo(line, err=True)
+
+    def clear(self) -> None:
+        """Remove the line from the terminal, before something else is printed."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
 
 
 _PLAIN_EVERY_S = 30.0

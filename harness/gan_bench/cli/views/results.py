@@ -15,7 +15,7 @@ from gan_bench.errors import GanBenchError
 from gan_bench.gate import Gate
 from gan_bench.gate.output import gate_answer, gate_table
 from gan_bench.launch.score import Rescored
-from gan_bench.metrics import COUNTS
+from gan_bench.metrics import COUNTS, metric
 from gan_bench.recipe import NOT_PAIRED
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import Record
@@ -24,6 +24,8 @@ from gan_bench.results.status import NOT_SCORED
 from gan_bench.results.training_files import last_checkpoint, read_losses
 from gan_bench.text import (
     MISSING,
+    WIDE,
+    WIDEST,
     Column,
     Table,
     count,
@@ -86,7 +88,7 @@ _LONGEST = 120
 
 
 def print_record(
-    console: Console, record: Record, folder: RunFolder, scores: Sequence[Score]
+    console: Console, record: Record, folder: RunFolder, files: Sequence[Scores]
 ) -> None:
     """Print one run: status, times, where its files are, losses and scores."""
     problem = None
@@ -102,7 +104,8 @@ def print_record(
     rows = [
         ("steps", f"{record.steps_done:,} of {record.spec.steps:,}"),
         ("images/s", figure(record.images_per_s)),
-        ("import, set-up", f"{duration(record.import_s)}, {duration(record.setup_s)}"),
+        ("import", duration(record.import_s)),
+        ("set-up", duration(record.setup_s)),
         ("warm-up", duration(record.warmup_s)),
         ("training", duration(record.train_s)),
         ("peak memory", f"{figure(record.peak_rss_mb)} MB"),
@@ -117,17 +120,23 @@ def print_record(
     ]
     print_table(console, Table([Column("", "name"), Column("")], rows))
     _print_losses(console, folder, record.spec.losses)
-    if scores:
+    if any(file.scores for file in files):
         cells = [
             (
                 count(score.step),
                 count(points[score.step].images) if score.step in points else MISSING,
                 *_value(score),
+                figure(file.floor.get(score.metric), _DIGITS, whole=score.metric in COUNTS),
+                "higher" if metric(score.metric).higher_is_better else "lower",
             )
-            for score in scores
+            for file, score in sorted(
+                ((file, score) for file in files for score in file.scores),
+                key=lambda pair: pair[1].step,
+            )
         ]
-        columns = [Column("step", "number"), Column("images", "number"), *_VALUE]
-        print_table(console, Table(columns, cells))
+        images = Column("images", "number", WIDE)
+        ends = (Column("real images", "number"), Column("better", "name"))
+        print_table(console, Table([Column("step", "number"), images, *_VALUE, *ends], cells))
     if record.log_tail:
         console.print(Text(record.log_tail, style="dim"))
 
@@ -159,6 +168,7 @@ def _gpu(record: Record) -> list[tuple[str, str]]:
         return []
     driver = f"driver {gpu.driver or MISSING}, CUDA up to {gpu.driver_cuda or MISSING}"
     exclusive = {True: "yes", False: "no", None: "unknown"}[around.device_exclusive]
+    product, copy = around.probe_gflops_after, around.gpu_gb_per_s
     rows = [
         ("GPU", gpu.card),
         *(("  earlier attempt on", card) for card in around.earlier_cards),
@@ -166,6 +176,7 @@ def _gpu(record: Record) -> list[tuple[str, str]]:
         ("  software", f"{driver}, found by {gpu.found_by}"),
         ("  power limit", f"{figure(gpu.power_limit_w)} W"),
         ("  exclusive", exclusive),
+        ("  rates", f"{figure(product)} GFLOP/s in products, {figure(copy)} GB/s in copies"),
     ]
     if use is None:
         return rows
@@ -235,8 +246,10 @@ def _last_checkpoint(folder: RunFolder) -> str:
 def print_pair(console: Console, scored: Sequence[Scores]) -> None:
     """Print scores with interval, floor and number of images, and the protocol."""
     for scores in scored:
-        rows = [(*_value(score), *_floor(scores, score)) for score in scores.scores]
-        print_table(console, Table([*_VALUE, *_FLOOR], rows))
+        known = [score for score in scores.scores if score.value is not None]
+        first = 0 if any(value is not None for value in scores.floor.values()) else 1
+        rows = [(*_value(score), *_floor(scores, score)[first:]) for score in known]
+        print_table(console, Table([*_VALUE, *_FLOOR[first:]], rows))
         for sentence in _remarks(scores):
             console.print(Text(sentence))
         for warning in scores.warnings:
@@ -253,7 +266,12 @@ def print_rescored(console: Console, runs: Sequence[Rescored]) -> None:
             by_protocol.setdefault(scores.fingerprint, (scores, []))[1].extend(rows)
     for scores, rows in by_protocol.values():
         cells = [(run_id, *_value(score), *_floor(scores, score)) for run_id, score in rows]
-        print_table(console, Table([Column("run", "name"), *_VALUE, *_FLOOR], cells))
+        if console.width >= WIDEST:
+            print_table(console, Table([Column("run", "name"), *_VALUE, *_FLOOR], cells))
+        for run_id in dict.fromkeys(cell[0] for cell in cells if console.width < WIDEST):
+            console.print(Text(run_id, style="bold"))
+            own = [cell[1:] for cell in cells if cell[0] == run_id]
+            print_table(console, Table([*_VALUE, *_FLOOR], own))
         console.print(Text(_protocol(scores)))
         if scores.weights is not None:
             console.print(Text(f"Weights: {scores.weights}."))

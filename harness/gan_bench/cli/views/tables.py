@@ -1,21 +1,41 @@
 """Tables in the terminal: their layout, and those of plans, recipes, runs and machines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from gan_bench import data
+from gan_bench.cli import command_line
 from gan_bench.launch.status import RunStatus
-from gan_bench.plan import Plan
+from gan_bench.metrics import METRICS, fid_name
+from gan_bench.plan.request import PRESETS
 from gan_bench.plugins.describe import Description
 from gan_bench.recipe import NOT_PAIRED
 from gan_bench.results.certificate import BOUNDS, LEVELS, Certificate, worst_of_level
+from gan_bench.results.status import NOT_SCORED
+from gan_bench.scoring.features.by_name import NAMES
 from gan_bench.testing import CheckResult
-from gan_bench.text import MEDIUM, MISSING, WIDE, WIDEST, Column, Table, count, figure, many
+from gan_bench.text import (
+    MEDIUM,
+    MISSING,
+    WIDE,
+    Column,
+    Table,
+    count,
+    duration,
+    figure,
+    interval,
+    listed,
+)
 
 if TYPE_CHECKING:
+    from gan_bench.analysis.statistics import SeedValues
+    from gan_bench.analysis.summary import Group
     from gan_bench.maintenance.machine_check import Finding
 
 STYLES = {
@@ -60,29 +80,6 @@ def print_table(console: Console, table: Table) -> None:
     console.print(to_rich(table.fitting(console.width)))
 
 
-def print_plan(console: Console, plan: Plan, actions: Sequence[str]) -> None:
-    """Print every planned row and whether it would run or be reused."""
-    rows = [
-        (
-            run.implementation.name,
-            run.seed,
-            count(run.steps),
-            count(run.steps * run.images_per_step),
-            action,
-        )
-        for run, action in zip(plan.runs, actions, strict=True)
-    ]
-    numbers = (Column(title, "number") for title in ("seed", "steps", "images"))
-    columns = [Column("implementation", "name"), *numbers, Column("action")]
-    print_table(console, Table(columns, rows))
-    first = plan.runs[0]
-    console.print(
-        f"{many(len(plan.runs), 'run')} on {first.device} with {many(first.threads, 'thread')}, "
-        f"data set {first.dataset}, {len(first.evaluation_steps)} evaluation points of "
-        f"{first.samples:,} samples."
-    )
-
-
 def print_parameters(console: Console, by_name: Mapping[str, Sequence[str]]) -> None:
     """Print the scheduler parameters, once for all implementations that have the same ones."""
     names: dict[tuple[str, ...], list[str]] = {}
@@ -94,13 +91,13 @@ def print_parameters(console: Console, by_name: Mapping[str, Sequence[str]]) -> 
 
 
 def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    """Print the implementations; a narrow terminal leaves out sizes and source."""
+    """Print the implementations, their recipes, and what else the options of `run` may name.
+
+    A narrow terminal leaves out sizes.
+    """
     columns = (
         Column("implementation", "name"),
-        Column("recipe", "name", WIDEST),
-        Column("framework", "name", WIDEST),
         Column("is", "name"),
-        Column("source", from_width=WIDE),
         Column("G params", "number", MEDIUM),
         Column("D params", "number", MEDIUM),
         Column("MMACs/image", "number", MEDIUM),
@@ -111,8 +108,7 @@ def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> N
         per_image, missing = row["multiply_adds_per_image"], row["missing"]
         cells.append(
             (
-                *(row["name"], row["recipe"], row["framework"], row["kind"]),
-                row["source"] or MISSING,
+                *(row["name"], row["kind"]),
                 count(row["generator_parameters"]),
                 count(row["discriminator_parameters"]),
                 figure(per_image / 1e6 if per_image else None),
@@ -120,6 +116,27 @@ def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> N
             )
         )
     print_table(console, Table(columns, cells))
+    console.print()
+    sources = {row["recipe"]: row["source"] or MISSING for row in rows}
+    print_table(console, Table((Column("recipe", "name"), Column("source")), [*sources.items()]))
+    console.print()
+    presets = [
+        (
+            *(name, preset.dataset, str(preset.budget)),
+            *(len(preset.seeds), f"{preset.evaluations} x {preset.samples:,}"),
+        )
+        for name, preset in PRESETS.items()
+    ]
+    titles = (Column("preset", "name"), Column("data set", "name"), Column("budget"))
+    more = (Column("seeds", "number", MEDIUM), Column("samples", "number", MEDIUM))
+    print_table(console, Table((*titles, *more), presets))
+    console.print()
+    options = (
+        ("--dataset", f"{', '.join(data.names())}, folder:PATH"),
+        ("--features", f"{', '.join(NAMES)}, PATH.onnx"),
+        ("--metrics", ", ".join(METRICS)),
+    )
+    print_table(console, Table((Column("option", "name"), Column("values")), options))
 
 
 def print_description(console: Console, description: Description) -> None:
@@ -139,7 +156,12 @@ def print_description(console: Console, description: Description) -> None:
         for field in description.fields
     ]
     columns = (Column("field", "name"), Column("value", "name"))
-    print_table(console, Table((*columns, Column("origin"), Column("meaning")), rows))
+    meaning = Column("meaning")
+    print_table(console, Table((*columns, Column("origin", from_width=WIDE), meaning), rows))
+    if console.width < WIDE:
+        console.print(
+            Text(f"With COLUMNS={WIDE} or --json, each value has its origin.", style="dim")
+        )
     console.print()
     conventions = (Column("fixed, not a field", "name"), Column(""))
     print_table(console, Table(conventions, list(description.conventions.items())))
@@ -212,3 +234,103 @@ def print_certificates(console: Console, certificates: Sequence[Certificate]) ->
         names = f"{certificate.reference.name} and {certificate.other.name}"
         for problem in certificate.problems:
             console.print(Text(f"{names}: {problem}"))
+
+
+_MOST_READ = 1_000
+"""Runs of a folder whose scores `print_finals` reads; it takes some milliseconds for each."""
+
+
+def print_finals(console: Console, path: Path, only: Collection[str] | None = None) -> None:
+    """Print final FID, throughput and time of each implementation, and what to type next.
+
+    Parameters
+    ----------
+    console
+        The terminal.
+    path
+        The results folder.
+    only
+        Ids of the runs; default: all.
+    """
+    if len(list((path / "runs").iterdir())) > _MOST_READ:
+        click.echo(f"Next: {command_line('report', results=path, last=['--open'])}")
+        return
+    # They load pandas, which takes as long as all the rest.
+    from gan_bench.analysis.final_scores import failed
+    from gan_bench.analysis.runs import collect_runs
+    from gan_bench.analysis.summary import summarise
+    from gan_bench.results.load import load_results
+
+    results = load_results(path)
+    runs = [run for run in collect_runs(path, results) if only is None or run.run_id in only]
+    summary = summarise(runs, results)
+    measured = [group for group in summary.groups if any(row.images_per_s for row in group.rows)]
+    for group in measured:
+        console.print()
+        if group.title:
+            console.print(Text(group.title, style="bold"))
+        print_table(console, _finals(group, externals=only is None))
+        for sentence in _beside(group):
+            console.print(Text(sentence, style="dim"))
+    for name, scores in summary.externals if only is None else ():
+        fid = scores.rows.get((0, fid_name(scores.protocol.features)))
+        known = "" if fid is None else f"; FID {figure(fid.value)}"
+        features = scores.protocol.features
+        console.print(Text(f"External samples {name}: scored by {features} in another way{known}."))
+    if measured:
+        click.echo(f"Next: {command_line('report', results=path, last=['--open'])}")
+    broken = next((run.run_id for run in runs if failed(run) or run.outcome == NOT_SCORED), None)
+    if broken is not None:
+        click.echo(f"Why a run failed: {command_line('show', broken, results=path)}")
+
+
+def _finals(group: "Group", *, externals: bool) -> Table:
+    several = any(len(row.runs) > 1 for row in group.rows)
+    troubled = any(row.status != "ok" for row in group.rows)
+    columns = (
+        Column("implementation"),  # its label may be long
+        *((Column("seeds", "number"),) if several else ()),
+        Column(f"FID ({group.features})" if group.scored else "FID", "number"),
+        Column("images/s", "number"),
+        Column("trained in", "number"),
+        *((Column("status"),) if troubled else ()),
+    )
+    rows: list[tuple[str, ...]] = []
+    for row in group.rows:
+        spread = interval(row.fid.low, row.fid.high) if row.fid and row.fid.seeds > 1 else ""
+        fid = figure(row.fid.mean if row.fid else None)
+        seeds = (str(len(row.runs)),) if several else ()
+        rows.append(
+            (
+                row.label,
+                *seeds,
+                f"{fid} ({spread})" if spread else fid,
+                figure(row.images_per_s.mean if row.images_per_s else None),
+                duration(row.finish_s.mean if row.finish_s else None),
+                *((row.status,) if troubled else ()),
+            )
+        )
+    for name, scores in group.scored.externals if group.scored and externals else ():
+        score = scores.rows.get((0, fid_name(group.features)))
+        blank = [MISSING] * (len(columns) - 2 - several)
+        several_cell = ("",) if several else ()
+        rows.append(
+            (f"External: {name}", *several_cell, figure(score.value if score else None), *blank)
+        )
+    return Table(columns, rows)
+
+
+def _beside(group: "Group") -> Iterator[str]:
+    """Yield what a reader of the table must know."""
+    if group.scored is not None:
+        ends = {"real images": group.floor, "the untrained generator": _mean(group.scored.ceiling)}
+        known = [f"{figure(value)} for {what}" for what, value in ends.items() if value is not None]
+        yield f"FID: lower is better{'; ' if known else ''}{listed(known)}."
+    if any(len(row.runs) > 1 for row in group.rows):
+        yield "Means over the seeds, with the lowest and the highest FID in brackets."
+    if group.too_short is not None:
+        yield f"{'Sorted by speed: ' if len(group.rows) > 1 else ''}{group.too_short}."
+
+
+def _mean(values: "SeedValues | None") -> float | None:
+    return None if values is None else values.mean

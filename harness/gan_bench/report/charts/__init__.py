@@ -1,20 +1,27 @@
 """The content of the charts; `png` and `web` plot them."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
-from gan_bench.report.samples import Samples
-from gan_bench.text import percent
+from gan_bench.text import duration
 
 MOST_ROWS = 24
 """Maximum number of implementations in a chart: there are no more distinct colours and styles."""
-COLUMNS = ("label", "name", "part", "line", "x", "y", "low", "high")
+LOG_FROM = 6.0
+"""An axis is logarithmic if the ratio of its values is higher."""
+RAW = "raw"
+"""The id of a line of raw values."""
+COLUMNS = (
+    *("label", "name", "part", "line", "x", "y", "low", "high"),
+    *("step", "images", "seconds", "seeds"),
+)
 """Columns of `Curves.frame`: the implementation and its name in the legend; ``strong`` (mean over
 the seeds, with the lowest and the highest in low and high) or ``faint`` (one seed, or raw values);
-an id for each line of an implementation; the point."""
+an id for each line of an implementation; the point; its step, training images and seconds of
+training (NaN if unknown); the line's seeds in words."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,52 @@ class Curves:
     x_title: str
     y_title: str
     alt: str
+    x_is: Literal["images", "seconds"] = "images"
     log_x: bool = False
     log_y: bool = False
     floor: float | None = None
     """Score of real images, plotted as a horizontal line."""
     y_range: tuple[float, float] | None = None
     """None for all values."""
+
+
+@dataclass(frozen=True)
+class Dots:
+    """A chart with one large mark for each implementation, and a small one for each seed."""
+
+    id: str
+    """Id of the element in the page, after ``chart-``."""
+    title: str
+    frame: pd.DataFrame
+    """``label``; ``part``: ``mean`` or ``seed``; ``x``; ``y`` (NaN in a chart with rows); ``low``
+    and ``high``, an interval along x (NaN for none); ``text``: what the mark means, in lines."""
+    x_title: str
+    alt: str
+    y_title: str = ""
+    rows: tuple[str, ...] = ()
+    """Labels from top to bottom, if each implementation has a row; else y is an axis."""
+    cuts: tuple[int, ...] = ()
+    """Numbers of rows above a line between tiers."""
+    front: tuple[str, ...] = ()
+    """Labels that a line joins, by x."""
+    notes: tuple[str, ...] = ()
+    """How to read the chart."""
+    log_x: bool = False
+    log_y: bool = False
+    floor: float | None = None
+    """Score of real images, plotted as a line across the chart."""
+
+
+def axis_title(text: str, logarithmic: bool) -> str:
+    """Return the title of an axis, which says if it is logarithmic."""
+    return f"{text}, logarithmic" if logarithmic else text
+
+
+def time_in_words(seconds: float | None) -> str:
+    """Return e.g. ``2 min 05 s of training``; the time may be None or NaN."""
+    if seconds is None or math.isnan(seconds):
+        return "time unknown"
+    return f"{duration(seconds)} of training"
 
 
 DENSE_DECADES = 2.7
@@ -54,54 +101,4 @@ def frame_of(points: list[pd.DataFrame]) -> pd.DataFrame:
     """Return the frames, concatenated, with the columns of a chart."""
     if not points:
         return pd.DataFrame(columns=list(COLUMNS))
-    return pd.concat(points, ignore_index=True)[list(COLUMNS)]
-
-
-@dataclass(frozen=True)
-class Shares:
-    """A bar chart."""
-
-    id: str
-    """Id of the element in the page, after ``chart-``."""
-    title: str
-    frame: pd.DataFrame
-    """label, name (the label, and the group if there are several), class, share (0 to 1)."""
-    real: pd.DataFrame | None
-    """Shares of the reference: class, share."""
-    alt: str
-
-
-def class_shares(samples: Samples, number: int) -> Shares | None:
-    """Return the class shares of a data set's implementations, None if none are known."""
-    rows = [(row.caption, row.shares) for row in samples.rows if row.shares]
-    if not rows:
-        return None
-    frame = pd.DataFrame(
-        [
-            (row.label, row.caption, name, share)
-            for row in samples.rows
-            for name, share in (row.shares or {}).items()
-        ],
-        columns=["label", "name", "class", "share"],
-    )
-    real = None
-    if samples.real_shares:
-        real = pd.DataFrame(samples.real_shares.items(), columns=["class", "share"])
-    return Shares(
-        id=f"shares-{number}",
-        title="Share of each class among the final samples",
-        frame=frame,
-        real=real,
-        alt=f"Bar chart of the share of each class among the final samples: {_extremes(rows)}.",
-    )
-
-
-def _extremes(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
-    texts = []
-    for label, shares in rows:
-        least, most = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
-        texts.append(
-            f"{label} from {percent(shares[least], 1)} of class {least} to "
-            f"{percent(shares[most], 1)} of {most}"
-        )
-    return "; ".join(texts)
+    return pd.concat(points, ignore_index=True).reindex(columns=list(COLUMNS))

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gan_bench.analysis.summary import Row
 from gan_bench.recipe import LOSSES, OPTIONAL_LOSSES
-from gan_bench.report.charts import MOST_ROWS, Curves, frame_of
-from gan_bench.report.charts.fid_curves import LOG_FROM
+from gan_bench.report.charts import LOG_FROM, MOST_ROWS, RAW, Curves, frame_of
+from gan_bench.report.charts.fid import seeds_in_words
 from gan_bench.results.record import Record
 from gan_bench.text import figure, many
 
@@ -86,8 +86,11 @@ def not_plotted(rows: Sequence[tuple[str, Row]], curves: Sequence[Losses]) -> st
     return f"Only the first {MOST_ROWS} of {len(rows)} implementations are plotted."
 
 
-def loss_charts(curves: Sequence[Losses]) -> list[Curves]:
-    """Return a chart for each column that any implementation reports."""
+def loss_charts(curves: Sequence[Losses], number: int) -> list[Curves]:
+    """Return a chart of a group for each column that any of its implementations reports.
+
+    ``number`` identifies the group in the charts' ids.
+    """
     charts = []
     found = {column for one in curves for column in one.frames}
     for column in [*LOSSES, *sorted(found - set(LOSSES))]:
@@ -95,19 +98,20 @@ def loss_charts(curves: Sequence[Losses]) -> list[Curves]:
         if not shown:
             continue
         name, title, y_title = _CHARTS.get(column, (f"loss-{column}", loss_title(column), "loss"))
-        ends = "; ".join(f"{one.name} ends at {figure(one.ends[column])}" for one in shown)
-        frame = frame_of([one.frames[column] for one in shown])
+        ends = "; ".join(f"{one.label} ends at {figure(one.ends[column])}" for one in shown)
+        # In a chart of one group, the label is enough.
+        frame = frame_of([one.frames[column].assign(name=one.label) for one in shown])
         longest = frame.groupby("name")["x"].max()
-        log = longest.max() / longest.min() > LOG_FROM  # budgets may differ much
         charts.append(
             Curves(
-                id=name,
-                title=f"{title}; images seen on a logarithmic axis" if log else title,
+                id=f"{name}-{number}",
+                title=title,
                 frame=frame,
                 x_title="training images seen",
                 y_title=y_title,
                 alt=f"Line chart of {title} by training images seen: {ends}.",
-                log_x=bool(log),
+                # The recipes' own budgets may differ much.
+                log_x=bool(longest.max() / longest.min() > LOG_FROM),
                 y_range=(-0.03, 1.03) if column in OPTIONAL_LOSSES else range_shown(frame),
             )
         )
@@ -134,6 +138,11 @@ def range_shown(frame: pd.DataFrame) -> tuple[float, float] | None:
     if not values.size:
         return None
     low, high = (float(bound) for bound in np.quantile(values, _SHOWN))
+    if "part" in frame:
+        # A smoothed curve is shown whole, unless it would flatten the rest.
+        strong, span = frame.loc[frame["part"] == "strong", "y"].dropna(), high - low
+        low = max(min(low, strong.min()), low - span)
+        high = min(max(high, strong.max()), high + span)
     # Losses that differ by rounding alone are plotted as the constant that they are.
     rounding = _ROUNDING * max(abs(low), abs(high))
     margin = max(0.06 * (high - low), rounding) or 0.5
@@ -154,31 +163,44 @@ def every_step(frame: pd.DataFrame, record: Record) -> pd.DataFrame:
 
 
 def _curves(caption: str, label: str, runs: Sequence[tuple[Record, pd.DataFrame, int]]) -> Losses:
-    tables = [(every_step(frame, record), per_step) for record, frame, per_step in runs]
+    tables = [(every_step(frame, record), record) for record, frame, _ in runs]
+    per_step = runs[0][2]
     frames, ends = {}, {}
     for column in dict.fromkeys(str(name) for table, _ in tables for name in table):
         values = [
-            (table[column].to_numpy(dtype=np.float64), per_step)
-            for table, per_step in tables
+            (table[column].to_numpy(dtype=np.float64), record)
+            for table, record in tables
             if column in table
         ]
-        values = [(np.where(np.isfinite(v), v, np.nan), per_step) for v, per_step in values]
-        values = [(v, per_step) for v, per_step in values if np.isfinite(v).any()]
+        values = [(np.where(np.isfinite(v), v, np.nan), record) for v, record in values]
+        values = [(v, record) for v, record in values if np.isfinite(v).any()]
         if not values:
             continue
         smooth = [_smooth(v) for v, _ in values]
         ends[column] = float(np.mean([s[np.isfinite(s)][-1] for s in smooth]))
-        raw, per_step = values[0]
-        points = [_strong(smooth, per_step), _faint(raw, per_step)]
+        raw, first = values[0]
+        strong = _strong(smooth).assign(
+            seeds=seeds_in_words([record.spec.seed for _, record in values])
+        )
+        points = pd.concat([strong, _faint(raw).assign(seeds=f"seed {first.spec.seed}")])
+        images = points["step"] * per_step
+        seconds = _seconds_at(points["step"], first)
         frames[column] = frame_of(
-            [
-                points[0].assign(label=label, name=caption),
-                points[1].assign(label=label, name=caption),
-            ]
+            [points.assign(x=images, images=images, seconds=seconds, label=label, name=caption)]
         )
     broken = [step for table, _ in tables if (step := _first_not_finite(table)) is not None]
     ids = frozenset(record.run_id for record, _, _ in runs)
     return Losses(label, caption, ids, frames, ends, min(broken, default=None))
+
+
+def _seconds_at(steps: pd.Series, record: Record) -> NDArray[np.float64]:
+    """Return the seconds of training at each step, on lines between the evaluation points."""
+    known = [(p.step, p.train_s) for p in record.evaluation_points if p.train_s is not None]
+    if len(known) < 2:
+        return np.full(len(steps), np.nan)
+    at, seconds = (np.array(values, dtype=np.float64) for values in zip(*known, strict=True))
+    found = np.interp(steps.to_numpy(dtype=np.float64), at, seconds, right=np.nan)
+    return np.asarray(found, dtype=np.float64)
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -188,7 +210,7 @@ def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), mean, np.nan)
 
 
-def _strong(smooth: Sequence[NDArray[np.float64]], per_step: int) -> pd.DataFrame:
+def _strong(smooth: Sequence[NDArray[np.float64]]) -> pd.DataFrame:
     longest = max(map(len, smooth))
     at = np.unique(np.linspace(0, longest - 1, _SMOOTH_POINTS).astype(int))
     table = np.full((len(smooth), len(at)), np.nan)
@@ -199,7 +221,7 @@ def _strong(smooth: Sequence[NDArray[np.float64]], per_step: int) -> pd.DataFram
     table, at = table[:, some], at[some]
     return pd.DataFrame(
         {
-            "x": (at + 1) * per_step,
+            "step": at + 1,
             "y": np.nanmean(table, axis=0),
             "low": np.nanmin(table, axis=0),
             "high": np.nanmax(table, axis=0),
@@ -207,7 +229,7 @@ def _strong(smooth: Sequence[NDArray[np.float64]], per_step: int) -> pd.DataFram
     ).assign(part="strong", line="mean")
 
 
-def _faint(values: NDArray[np.float64], per_step: int) -> pd.DataFrame:
+def _faint(values: NDArray[np.float64]) -> pd.DataFrame:
     """Return the raw values of one seed, reduced to the lowest and the highest of each bin."""
     at = np.arange(len(values))
     if len(values) > 2 * _RAW_BINS:
@@ -221,8 +243,8 @@ def _faint(values: NDArray[np.float64], per_step: int) -> pd.DataFrame:
         at = np.unique(np.concatenate([least, most]))
     at = at[np.isfinite(values[at])]
     return pd.DataFrame(
-        {"x": (at + 1) * per_step, "y": values[at], "low": math.nan, "high": math.nan}
-    ).assign(part="faint", line="raw")
+        {"step": at + 1, "y": values[at], "low": math.nan, "high": math.nan}
+    ).assign(part="faint", line=RAW)
 
 
 def _first_not_finite(table: pd.DataFrame) -> int | None:

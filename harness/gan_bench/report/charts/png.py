@@ -11,7 +11,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from gan_bench.recipe import OPTIONAL_LOSSES
-from gan_bench.report.charts import DENSE_DECADES, LONG_FROM, Curves, Shares, decades_of
+from gan_bench.report.charts import (
+    DENSE_DECADES,
+    LONG_FROM,
+    Curves,
+    axis_title,
+    decades_of,
+)
 from gan_bench.report.charts.loss_curves import Losses, loss_alt, range_shown
 from gan_bench.report.pictures import NEUTRAL, Look, Names, Picture, chart
 
@@ -32,14 +38,16 @@ def fid_picture(curves: Curves, looks: Mapping[str, Look], names: Names) -> Pict
         if curves.log_y:
             dense = decades_of(curves.frame["y"]) <= DENSE_DECADES
             _logarithmic(axes.yaxis, axes.set_yscale, dense=dense)
+        elif curves.y_range:
+            axes.set_ylim(*curves.y_range)
         if curves.log_x:
             dense = decades_of(curves.frame["x"]) <= _DENSE_BELOW
             _logarithmic(axes.xaxis, axes.set_xscale, dense=dense)
         elif curves.frame["x"].max() >= LONG_FROM:
             axes.xaxis.set_major_locator(MaxNLocator(3))
         _whole_numbers(axes)
-        axes.set_xlabel(curves.x_title)
-        axes.set_ylabel(curves.y_title)
+        axes.set_xlabel(axis_title(curves.x_title, curves.log_x))
+        axes.set_ylabel(axis_title(curves.y_title, curves.log_y))
         _legend(figure, labels, looks, floor=curves.floor is not None)
 
     legend_rows = -(-(len(labels) + (curves.floor is not None)) // 2)
@@ -88,37 +96,6 @@ def loss_picture(curves: Losses, look: Look, names: Names) -> Picture:
         size=(3.75, 3.3),
         alt=loss_alt(curves),
         caption=f"{curves.name}{curves.note}",
-    )
-
-
-def shares_picture(shares: Shares, looks: Mapping[str, Look], names: Names) -> Picture:
-    """Return a panel for each implementation with the shares of classes; dashes: real images."""
-    members = [(str(name), mine) for name, mine in shares.frame.groupby("name", sort=False)]
-    columns = min(3, len(members))
-    rows = -(-len(members) // columns)
-
-    def plot(figure: Figure) -> None:
-        panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
-        for panel, (name, mine) in zip(panels, members, strict=False):
-            colour = looks[str(mine["label"].iloc[0])].colour
-            panel.bar(mine["class"], 100 * mine["share"], color=colour)
-            if shares.real is not None:
-                panel.plot(
-                    shares.real["class"],
-                    100 * shares.real["share"],
-                    color=NEUTRAL,
-                    marker="_",
-                    markersize=9,
-                    linewidth=0,
-                )
-            # Names with their group are longer than a panel is wide.
-            panel.set_title(name.replace(" (", "\n("), fontsize=8)
-        for panel in panels[len(members) :]:
-            panel.set_visible(False)
-        figure.supylabel("share of the samples (%)", color=NEUTRAL, fontsize=9)
-
-    return chart(
-        names(shares.id), plot, size=(7.6, 0.4 + 1.5 * rows), alt=shares.alt, caption=shares.title
     )
 
 

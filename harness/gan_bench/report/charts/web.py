@@ -8,14 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gan_bench.report.charts import DENSE_DECADES, LONG_FROM, Curves, Shares, decades_of
+from gan_bench.report.charts import (
+    DENSE_DECADES,
+    LONG_FROM,
+    RAW,
+    Curves,
+    Dots,
+    axis_title,
+    decades_of,
+    time_in_words,
+)
 from gan_bench.report.pictures import NEUTRAL, Look
 
 _DASHES = {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}
-_HATCHES = {":": "/", "-.": "x"}
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
 _DIGITS = 5
 """Significant digits of a point: more than a screen shows, and less to load."""
+_WHOLE_BELOW = 1e15
 _MARKERS_BELOW = 40
 """Lines with as many points or more have no markers, which would only make them thicker."""
 
@@ -34,108 +43,188 @@ def line_chart(curves: Curves, looks: Mapping[str, Look]) -> dict[str, Any]:
         look = looks[str(label)]
         if part == "faint":
             traces.append(_faint(str(label), str(name), look, line))
-            continue
-        if (line["high"] > line["low"]).any():
-            traces.append(_band(str(label), look, line))
-        traces.append(_strong(str(label), str(name), look, line))
-    shapes = []
-    if curves.floor is not None:
-        shapes.append(
-            {
-                "type": "line",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": curves.floor,
-                "y1": curves.floor,
-                "line": {"color": NEUTRAL, "width": 1, "dash": "dot"},
-                "label": {
-                    "text": "floor: real images",
-                    "textposition": "end",
-                    "font": {"size": 10},
-                },
-            }
-        )
-    x_axis: dict[str, Any] = {
-        "title": {"text": curves.x_title},
-        **_scale(curves.frame["x"], curves.log_x),
-    }
+        else:
+            if (line["high"] > line["low"]).any():
+                traces.append(_band(str(label), look, line))
+            traces.append(_strong(str(label), str(name), look, line))
+        if line["line"].iloc[0] != RAW and line["step"].notna().all():
+            traces[-1] |= _hover(str(name), curves, line)
+    x_axis = _axis(curves.x_title, curves.frame["x"], logarithmic=curves.log_x)
     if not curves.log_x and curves.frame["x"].max() >= LONG_FROM:
         x_axis["nticks"] = 4  # Plotly would turn more of them by 30 degrees
-    y_axis: dict[str, Any] = {
-        "title": {"text": curves.y_title},
-        **_scale(curves.frame["y"], curves.log_y),
-    }
+    y_axis = _axis(curves.y_title, curves.frame["y"], logarithmic=curves.log_y)
     if curves.y_range:
         y_axis["range"] = list(curves.y_range)
-    return {
-        "data": traces,
-        "layout": {
-            "xaxis": x_axis,
-            "yaxis": y_axis,
-            "shapes": shapes,
-        },
-    }
+    shapes = [] if curves.floor is None else [_line("y", curves.floor, "floor: real images")]
+    return {"data": traces, "layout": {"xaxis": x_axis, "yaxis": y_axis, "shapes": shapes}}
 
 
-def bar_chart(shares: Shares, looks: Mapping[str, Look]) -> dict[str, Any]:
-    """Return a bar for each class and implementation, and dashes for the real images."""
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "bar",
-            "name": _text(str(name)),
-            "meta": str(mine["label"].iloc[0]),
-            "x": mine["class"].tolist(),
-            "y": _numbers(100 * mine["share"]),
-            "marker": _bar(looks[str(mine["label"].iloc[0])]),
-            "hovertemplate": "%{y:.1f} % of class %{x}",
-        }
-        for name, mine in shares.frame.groupby("name", sort=False)
-    ]
-    shapes: list[dict[str, Any]] = []
-    if shares.real is not None:
+_ROW_PX, _AROUND_ROWS_PX, _LEAST_PX = 22, 76, 190
+"""Height of a row, of what is above and below the rows, and least height of a chart."""
+_SCATTER_PX = 320
+_LONGEST_LABEL = 26
+"""Characters of a label beside its row."""
+
+
+def dot_chart(dots: Dots, looks: Mapping[str, Look]) -> dict[str, Any]:
+    """Return traces and layout; the ``meta`` of each trace is its implementation."""
+    traces = [_front(dots)] if dots.front else []
+    names_at = _names_at(dots)
+    for (label, part), marks in dots.frame.groupby(["label", "part"], sort=False):
         traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "real images",
-                "x": shares.real["class"].tolist(),
-                "y": _numbers(100 * shares.real["share"]),
-                "marker": {"color": NEUTRAL, "symbol": "line-ew-open", "size": 4},
-                "hovertemplate": "%{y:.1f} % of class %{x}",
-            }
+            _marks(dots, str(label), looks[str(label)], marks, names_at if part == "mean" else None)
         )
-        # A marker's size is in pixels; these are as wide as the bars in any window.
-        shapes = [
-            {
-                "type": "line",
-                **{"x0": place - 0.4, "x1": place + 0.4, "y0": share, "y1": share},
-                "line": {"color": NEUTRAL, "width": 2},
-            }
-            for place, share in enumerate(_numbers(100 * shares.real["share"]))
-        ]
+    x_axis = _axis(dots.x_title, dots.frame["x"], logarithmic=dots.log_x)
+    x_axis |= {} if dots.log_x else {"rangemode": "tozero"}
+    shapes = [] if dots.floor is None else [_line("x", dots.floor, "floor")]
+    if not dots.rows:
+        y_axis = _axis(dots.y_title, dots.frame["y"], logarithmic=dots.log_y)
+        y_axis |= {} if dots.log_y else {"rangemode": "tozero"}
+        layout = {"xaxis": x_axis, "yaxis": y_axis, "shapes": shapes, "height": _SCATTER_PX}
+        return {"data": traces, "layout": layout}
+    shapes += [_line("y", cut - 0.5) for cut in dots.cuts]
+    names = [_text(label) for label in dots.rows]
+    y_axis = {
+        "title": {"text": ""},
+        "type": "category",
+        "categoryarray": names,
+        "range": [len(names) - 0.4, -0.6],
+        "tickvals": names,
+        "ticktext": [_text(_shortened(label)) for label in dots.rows],
+    }
+    layout = {"xaxis": x_axis, "yaxis": y_axis, "shapes": shapes}
+    height = max(_LEAST_PX, _AROUND_ROWS_PX + _ROW_PX * len(names))
+    return {"data": traces, "layout": layout | {"height": height}}
+
+
+def _shortened(label: str) -> str:
+    return (
+        label
+        if len(label) <= _LONGEST_LABEL
+        else f"{label[: _LONGEST_LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
+    )
+
+
+def _front(dots: Dots) -> dict[str, Any]:
+    """Return the steps between implementations that no other is better than in both."""
+    means = dots.frame[dots.frame["part"] == "mean"].set_index("label").loc[list(dots.front)]
     return {
-        "data": traces,
-        "layout": {
-            "barmode": "group",
-            "xaxis": {"title": {"text": "class"}, "type": "category"},
-            "yaxis": {
-                "title": {"text": "share of the samples (%)"},
-                "rangemode": "nonnegative",
-                "tickformat": TICK_FORMAT,
-            },
-            "shapes": shapes,
-        },
+        "type": "scatter",
+        "mode": "lines",
+        "x": _numbers(means["x"]),
+        "y": _numbers(means["y"]),
+        "line": {"color": NEUTRAL, "width": 1.5, "dash": "dot", "shape": "hv"},
+        "hoverinfo": "skip",
     }
 
 
-def _bar(look: Look) -> dict[str, Any]:
-    # Twins have one colour: the first is filled, the second an outline, further ones are hatched.
-    filled = look.colour if look.line == "-" else "rgba(0,0,0,0)"
-    bar: dict[str, Any] = {"color": filled, "line": {"color": look.colour, "width": 1.5}}
-    if look.line in _HATCHES:
-        bar["pattern"] = {"shape": _HATCHES[look.line], "fgcolor": look.colour, "size": 5}
-    return bar
+_NEAR = 0.07
+"""Share of the axes within which marks have one name beside them."""
+
+
+def _names_at(dots: Dots) -> dict[str, str]:
+    """Return the names beside marks on the front, by label; near marks share those of the last."""
+    means = dots.frame[dots.frame["part"] == "mean"].set_index("label")
+    places = {}
+    for side, log in (("x", dots.log_x), ("y", dots.log_y)):
+        values = np.log(means[side]) if log else means[side]
+        places[side] = (values / (np.ptp(values) or 1.0)).to_dict()
+    near: list[list[str]] = []
+    for label in dots.front:
+        last = near[-1][-1] if near else label
+        apart = max(abs(place[label] - place[last]) for place in places.values())
+        if near and apart < _NEAR:
+            near[-1].append(label)
+        else:
+            near.append([label])
+    return {group[-1]: _text(" and ".join(map(_shortened, group))) for group in near}
+
+
+def _marks(
+    dots: Dots, label: str, look: Look, marks: pd.DataFrame, names: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """Return a trace of an implementation's mean, or of its seeds if ``names`` is None."""
+    mean = names is not None
+    lines = (text.split("\n") for text in marks["text"])
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": _text(label),
+        "meta": label,
+        "x": _numbers(marks["x"]),
+        "y": [_text(label)] * len(marks) if dots.rows else _numbers(marks["y"]),
+        # The mean's mark is hollow: the seeds' marks are often inside.
+        "marker": {
+            "symbol": f"{_SYMBOLS[look.marker]}{'-open' * mean}",
+            "color": look.colour,
+            "size": 12 if mean else 5,
+            "line": {"color": look.colour, "width": 2 if mean else 0},
+        },
+        "hovertext": ["<br>".join(map(_text, said)) for said in lines],
+        "hoverinfo": "text",
+    }
+    if names and label in names:
+        left = float(marks["x"].iloc[0]) > float(dots.frame["x"].mean())
+        trace |= {"mode": "markers+text", "cliponaxis": False, "text": [names[label]]}
+        # Nothing is to the lower left of a mark on the front.
+        trace["textposition"] = f"bottom {'left' if left else 'right'}"
+    if mean and marks["low"].notna().all():
+        ends = {"array": marks["high"] - marks["x"], "arrayminus": marks["x"] - marks["low"]}
+        trace["error_x"] = {
+            **{"type": "data", "symmetric": False, "thickness": 1.5, "width": 4},
+            **{side: _numbers(lengths) for side, lengths in ends.items()},
+        }
+    return trace
+
+
+def _line(axis: str, value: float, text: str = "") -> dict[str, Any]:
+    """Return a thin line across a chart, at a value of the x or the y axis."""
+    other = "y" if axis == "x" else "x"
+    return {
+        "type": "line",
+        f"{other}ref": "paper",
+        **{f"{other}0": 0, f"{other}1": 1, f"{axis}0": value, f"{axis}1": value},
+        "line": {"color": NEUTRAL, "width": 1, "dash": "dot"},
+        "label": {"text": text, "textposition": "end", "font": {"size": 10}},
+    }
+
+
+def _axis(title: str, values: pd.Series, *, logarithmic: bool) -> dict[str, Any]:
+    return {"title": {"text": axis_title(title, logarithmic)}, **_scale(values, logarithmic)}
+
+
+def _hover(name: str, curves: Curves, line: pd.DataFrame) -> dict[str, Any]:
+    """Return what a point says: implementation, value, seeds, range, step, images and seconds."""
+    columns: list[list[Any]] = [[int(step) for step in line["step"]]]
+    if curves.x_is == "seconds":
+        columns.append(_numbers(line["images"]))
+        where = "%{customdata[1]:,} images<br>%{x:,.3~r} s of training"
+    else:
+        columns.append([time_in_words(seconds) for seconds in line["seconds"]])
+        where = "%{x:,} images<br>%{customdata[1]}"
+    bounds = ""
+    if (line["high"] > line["low"]).any():
+        columns += [_numbers(line["low"]), _numbers(line["high"])]
+        bounds = f" (%{{customdata[2]:{_VALUE}}} to %{{customdata[3]:{_VALUE}}})"
+    seeds = _braces(str(line["seeds"].iloc[0]))
+    value = f"{_braces(curves.y_title)} %{{y:{_VALUE}}}"
+    return {
+        "customdata": list(map(list, zip(*columns, strict=True))),
+        "hoverinfo": "all",
+        "hovertemplate": (
+            f"{_braces(name)}<br>{value}{bounds}<br>{seeds}<br>"
+            f"step %{{customdata[0]:,}}, {where}<extra></extra>"
+        ),
+    }
+
+
+_VALUE = ",.4~r"
+"""Four significant digits, without an exponent."""
+
+
+def _braces(text: str) -> str:
+    """Return a text in which Plotly finds neither tags nor a name to replace."""
+    return _text(text).replace("%{", "% {")
 
 
 def _text(name: str) -> str:
@@ -206,6 +295,10 @@ def _log_ticks(values: pd.Series) -> int:
 
 def _numbers(values: pd.Series) -> list[float | None]:
     return [
-        float(f"{value:.{_DIGITS}g}") if np.isfinite(value) else None
-        for value in values.to_numpy(dtype=np.float64)
+        None
+        if not np.isfinite(value)
+        else int(value)  # numbers of images keep all their digits
+        if value.is_integer() and abs(value) < _WHOLE_BELOW
+        else float(f"{value:.{_DIGITS}g}")
+        for value in values.to_numpy(dtype=np.float64).tolist()
     ]

@@ -1,6 +1,7 @@
 """The claims of the recipes' sources, what the runs show, and whether each claim holds."""
 
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,7 +21,8 @@ from gan_bench.analysis.summary import Group, Row
 from gan_bench.plan import RunSpec
 from gan_bench.report.claims.measures import Measures
 from gan_bench.report.claims.sources import QUALITY, SCORES, Claim, sources_claims
-from gan_bench.text import figure, many
+from gan_bench.report.sections.ranking_rows import score_text
+from gan_bench.text import figure, listed, many
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 _TOO_SHORT = "the budget is too short to rank quality"
@@ -41,6 +43,11 @@ class ClaimRow:
     verdict: Verdict
     why: str
 
+    @property
+    def document(self) -> str:
+        """The number of the source's document."""
+        return self.source.partition("_")[0]
+
 
 @dataclass(frozen=True)
 class _Effect:
@@ -57,15 +64,17 @@ class _Finding:
     effect: _Effect | None
     reason: str = ""
     """Why no effect was tested."""
+    verdict: Verdict = "undecided"
+    """Without a test."""
 
 
 def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
     """Return the verdict on each claim about the recipes of a group.
 
-    Values are those of the runs that succeeded. Implementations with two or more common seeds are
-    compared seed by seed, because the harness gives equal seeds the same data and noise; others by
-    Welch's test. The p values are corrected by Holm's method over the claims of the group that can
-    be tested; the 95 % intervals are not corrected.
+    Values are those of the runs that succeeded, compared by Welch's test, but for claims about
+    training itself, whose other side is the untrained generator. The p values are corrected by
+    Holm's method over the claims of the group that can be tested; the 95 % intervals are not
+    corrected.
 
     Returns
     -------
@@ -90,9 +99,32 @@ def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
     return [
         _judged(finding, finding.effect, next(corrected), len(tested))
         if finding.effect
-        else _row(finding, "undecided", finding.reason)
+        else _row(finding, finding.verdict, finding.reason)
         for finding in findings
     ]
+
+
+_VERBS: dict[Verdict, tuple[str, str]] = {
+    "holds": ("holds", "hold"),
+    "does not hold": ("does not hold", "do not hold"),
+    "undecided": ("is undecided", "are undecided"),
+}
+
+
+def in_short(rows: Sequence[ClaimRow]) -> str:
+    """Return how many claims hold, in one line."""
+    number = many(len({(row.claim, row.source) for row in rows}), "claim")
+    counts = Counter(row.verdict for row in rows)
+    named = [many(counts[verdict], *verbs) for verdict, verbs in _VERBS.items() if counts[verdict]]
+    return f"{number}, {many(len(rows), 'comparison')}: {listed(named)}" if rows else ""
+
+
+def by_claim(rows: Sequence[ClaimRow]) -> list[list[ClaimRow]]:
+    """Return the rows of each claim together."""
+    found: dict[tuple[str, str], list[ClaimRow]] = {}
+    for row in rows:
+        found.setdefault((row.claim, row.source), []).append(row)
+    return list(found.values())
 
 
 def _judged(finding: _Finding, effect: _Effect, p: float, tested: int) -> ClaimRow:
@@ -155,6 +187,8 @@ def _progress(claim: Claim, group: Group, measures: Measures, row: Row) -> _Find
     )
     pair = f"{row.label}, step {late:,} against step {early:,}"
     missing = [f"step {step:,}" for step, side in ((late, after), (early, before)) if not side]
+    if early == 0 and not missing:
+        return _unless_seen(_trained(claim, group, measures, pair, after, before), row)
     return _unless_seen(_compared(claim, group, measures, pair, after, before, missing), row)
 
 
@@ -163,7 +197,12 @@ def _unless_seen(finding: _Finding, *rows: Row) -> _Finding:
     seen = [row.label for row in rows if row.saw_reference]
     if not seen or finding.claim.measure not in SCORES:
         return finding
-    return replace(finding, effect=None, reason=f"{seen[0]} was trained on the reference images")
+    return replace(
+        finding,
+        effect=None,
+        verdict="undecided",
+        reason=f"{seen[0]} was trained on the reference images",
+    )
 
 
 def _two_points(claim: Claim, spec: RunSpec) -> tuple[int, int] | None:
@@ -198,7 +237,8 @@ def _compared(
     difference = compare(x, y, measures.metric(claim.measure))
     same = x.seeds == y.seeds
     seeds = many(x.seeds, "seed") if same else f"{x.seeds} and {many(y.seeds, 'seed')}"
-    measured = f"{what}: {figure(x.mean)} against {figure(y.mean)}"
+    values = [score_text(claim.measure, side.mean) for side in (x, y)]
+    measured = f"{what}: {values[0]} against {values[1]}"
     if difference is None:
         return _Finding(claim, pair, f"{measured}, {seeds}", None, _untested(claim, group))
     measured = f"{measured}, {_in_words(difference)}, {seeds}"
@@ -209,6 +249,37 @@ def _compared(
     towards: Literal["lower", "higher"] = "lower" if difference.estimate < none else "higher"
     p = difference.p if difference.same_order else 1.0
     return _Finding(claim, pair, measured, _Effect(p, towards, how))
+
+
+def _trained(
+    claim: Claim,
+    group: Group,
+    measures: Measures,
+    pair: str,
+    trained: Mapping[int, float],
+    untrained: Mapping[int, float],
+) -> _Finding:
+    """Compare with the untrained generator by counting seeds.
+
+    No test: that training changes a generator needs none, and as one of many it would make all
+    others less powerful.
+    """
+    seeds = sorted(set(trained) & set(untrained))
+    wanted = claim.direction
+    change = -1 if wanted == "lower" else 1
+    so = sum(change * (trained[seed] - untrained[seed]) > 0 for seed in seeds)
+    what = f"{measures.describe(claim.measure)}: {figure(statistics.fmean(trained.values()))}"
+    measured = (
+        f"{what} against {figure(statistics.fmean(untrained.values()))} untrained, "
+        f"{many(len(seeds), 'seed')}"
+    )
+    if group.too_short and claim.measure in QUALITY:
+        return _Finding(claim, pair, measured, None, _TOO_SHORT)
+    reason = f"{wanted} in {so} of {many(len(seeds), 'seed')}; counted, not tested"
+    if 0 < so < len(seeds) or not seeds:
+        return _Finding(claim, pair, measured, None, reason)
+    verdict: Verdict = "holds" if so else "does not hold"
+    return _Finding(claim, pair, measured, None, reason, verdict)
 
 
 def _published(claim: Claim, every: Sequence[Measures], row: Row) -> _Finding:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from PIL import Image
 
 from gan_bench import data
+from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.runs import Run
-from gan_bench.analysis.summary import Row
+from gan_bench.analysis.summary import Group, Row
 from gan_bench.report.pictures import Names, Picture, png_of
 from gan_bench.report.samples.grids import (
     Grid,
@@ -17,8 +18,8 @@ from gan_bench.report.samples.grids import (
     grids,
     real_grid,
 )
-from gan_bench.report.samples.nearest import class_shares, nearest_pairs, nearest_text, neighbours
-from gan_bench.text import many
+from gan_bench.report.samples.nearest import nearest_pairs, nearest_text, neighbours, shares_of
+from gan_bench.text import figure, many, percent
 
 MOST_ROWS = 24
 """Maximum number of rows for a data set; more would make the page slow."""
@@ -65,6 +66,8 @@ class SampleRow:
     """The samples nearest to a training image, each above it; None if they cannot be shown."""
     nearest_text: str
     """Distances to the training images in words; empty if unknown."""
+    lowest: float | None
+    """The lowest of these distances."""
     shares: dict[str, float] | None
     """Share of each class among the final samples."""
 
@@ -84,6 +87,35 @@ class Samples:
     damaged: tuple[str, ...]
     """One sentence for each grid that could not be read; also in the notes."""
 
+    @property
+    def nearest_in_short(self) -> str:
+        """How near the samples come to training images, in one line."""
+        distances = {row.label: row.lowest for row in self.rows if row.lowest is not None}
+        if not distances:
+            return ""
+        nearest = min(distances, key=distances.__getitem__)
+        return (
+            f"the lowest distance of a sample is {figure(distances[nearest])} ({nearest}, of "
+            f"{many(len(distances), 'implementation')}); 0 is a copy"
+        )
+
+    @property
+    def shares_in_short(self) -> str:
+        """How unequal the classes are among the samples, in one line."""
+        largest = {row.label: max(row.shares.values()) for row in self.rows if row.shares}
+        if not largest:
+            return ""
+        even, uneven = (by(largest, key=largest.__getitem__) for by in (min, max))
+        real = (
+            f"; of real images {percent(max(self.real_shares.values()), 0)}"
+            if self.real_shares
+            else ""
+        )
+        return (
+            f"the most frequent class has {percent(largest[even], 0)} of the samples ({even}) to "
+            f"{percent(largest[uneven], 0)} ({uneven}){real}"
+        )
+
     def pictures(self) -> list[Picture]:
         """Return all pictures of the Markdown report."""
         found = [self.real] if self.real else []
@@ -91,6 +123,39 @@ class Samples:
         found += [row.animation for row in self.rows if row.animation]
         found += [row.nearest for row in self.rows if row.nearest]
         return found
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The final samples of an implementation, beside the answer."""
+
+    label: str
+    run_id: str
+    dataset: int
+    """Number of the data set, in the order of `sample_pages`."""
+    caption: str
+
+
+MOST_LEADERS = 5
+
+
+def leaders(group: Group, ranks: RankedGroup | None, pages: Sequence[Samples]) -> list[Leader]:
+    """Return the best implementation of each of the best recipes that have samples.
+
+    None if quality is not ranked: what is not ranked does not lead.
+    """
+    if ranks is None:
+        return []
+    rows = {row.label: row for row in group.rows}
+    found: dict[str, Leader] = {}
+    for label in ranks.labels:
+        row, fids = rows[label], ranks.spreads[label].by_seed
+        ids = {run.run_id for run in row.ok_runs if run.spec.seed in fids}
+        shown = [(n, one) for n, page in enumerate(pages) for one in page.rows if one.run_id in ids]
+        for number, sample in shown[:1]:
+            caption = f"{label}, seed {sample.seed}: FID {figure(fids[sample.seed])}"
+            found.setdefault(row.recipe, Leader(label, sample.run_id, number, caption))
+    return list(found.values())[:MOST_LEADERS]
 
 
 def sample_pages(rows: Sequence[tuple[str, Row]], names: Names) -> list[Samples]:
@@ -128,7 +193,7 @@ def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names
         if not found:  # load a data set once, and only if there are samples
             loaded = data_on_this_machine(dataset, data_sha256, notes)
             real = real_grid(loaded, names) if loaded else None
-        classes = class_shares(run) if kept[-1].step == run.spec.steps else None
+        classes = shares_of(run) if kept[-1].step == run.spec.steps else None
         if classes and real_shares is None:
             real_shares = _by_class(classes.real_shares)
         shares = _by_class(classes.shares) if classes else None
@@ -200,6 +265,7 @@ def _row(
         animation=_animation(caption, label, run, kept, names) if len(kept) > 1 else None,
         nearest=_nearest(caption, label, pairs, names) if pairs else None,
         nearest_text=nearest_text(known) if known else "",
+        lowest=min(known.distance) if known else None,
         shares=shares,
     )
 

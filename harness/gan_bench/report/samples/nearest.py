@@ -13,7 +13,7 @@ from gan_bench.analysis.runs import Run
 from gan_bench.errors import GanBenchError
 from gan_bench.results.scores import Scores
 from gan_bench.scoring.snapshots import GAP, SIDE
-from gan_bench.text import figure, many
+from gan_bench.text import Column, Table, figure, many
 
 
 class _Details(BaseModel):
@@ -52,7 +52,7 @@ def neighbours(run: Run) -> Neighbours | None:
     return None
 
 
-def class_shares(run: Run) -> ClassShares | None:
+def shares_of(run: Run) -> ClassShares | None:
     """Return the classes of a run's final samples, None if no score file has them."""
     for details in _of(run, "classes_present"):
         try:
@@ -62,6 +62,33 @@ def class_shares(run: Run) -> ClassShares | None:
         if found.shares and len(found.shares) == len(found.real_shares):
             return found
     return None
+
+
+def shares_table(
+    rows: Sequence[tuple[str, dict[str, float] | None]], real: dict[str, float] | None
+) -> Table | None:
+    """Return the shares of the classes in percent, None if those of no implementation are known.
+
+    Parameters
+    ----------
+    rows
+        Captions of the implementations with their shares (0 to 1) by class.
+    real
+        Shares of the reference.
+    """
+    known = [(caption, shares) for caption, shares in rows if shares]
+    if not known:
+        return None
+    known += [("real images", real)] if real else []
+    classes = list(dict.fromkeys(name for _, shares in known for name in shares))
+    return Table(
+        title="Share of each class among the final samples (%)",
+        columns=[Column("Implementation", "name"), *(Column(name, "number") for name in classes)],
+        rows=[
+            (caption, *(f"{100 * shares.get(name, 0.0):.1f}" for name in classes))
+            for caption, shares in known
+        ],
+    )
 
 
 def _of(run: Run, metric: str) -> Iterator[dict[str, Any]]:

@@ -1,28 +1,36 @@
 """Every metric of the final snapshots, external samples, and published figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gan_bench.analysis.statistics import SeedValues
-from gan_bench.analysis.summary import Final, Group, Scored
-from gan_bench.metrics import COUNTS, FAMILIES, SPEED, metric
+from gan_bench.analysis.summary import Final, Group, Scored, estimate_of
+from gan_bench.metrics import FAMILIES, SPEED, metric
+from gan_bench.report.sections.ranking_rows import score_text
 from gan_bench.results.external import PublishedFigure
 from gan_bench.results.scores import Scores
-from gan_bench.text import MISSING, Column, Table, figure, interval
+from gan_bench.text import MISSING, Column, Table, figure, interval, listed, many
 
 _NOTE = (
-    "All values are means over the seeds. The 95 % interval of an implementation with several "
-    "seeds is that of its mean FID over the seeds (Student's t). That of a single seed or of "
-    "external samples is for the distance of the two distributions; the FID, which is too large by "
-    "the bias of a finite number of images, is near its upper end. Lower is better for KID, class "
-    "KL, copied (0.01 by chance), NDB (of 100 bins, 5 by chance) and NDB JS; higher is better for "
-    "the rest. The distance to the nearest training image is Euclidean, over pixels from 0 to 1."
+    "All values are means over the seeds. A finite number of images makes a FID too large; the "
+    "estimate is the FID without that part, if it can be estimated from the images, and else the "
+    "FID. The 95 % interval is that of the estimate: over the seeds (Student's t), or over draws "
+    "of images if there is one seed. Lower is better for KID, class KL, copied (0.01 by chance), "
+    "NDB (of 100 bins, 5 by chance) and NDB JS; higher is better for the rest. The distance to the "
+    "nearest training image is Euclidean, over pixels from 0 to 1."
 )
+
+
+_BESIDE = 5
+"""Columns before those of other metrics."""
 
 
 def quality(group: Group) -> list[Table]:
     """Return a table for each protocol of a group under which anything was scored."""
-    tables = [_table(group, scored) for scored in group.protocols]
-    return [table for table in tables if table is not None]
+    found = [_table(group, scored) for scored in group.protocols]
+    tables = [table for table in found if table is not None]
+    # How to read the columns is said once.
+    return [replace(t, note=f"{t.note} {_NOTE}") if t is tables[0] else t for t in tables]
 
 
 def _table(group: Group, scored: Scored) -> Table | None:
@@ -35,17 +43,30 @@ def _table(group: Group, scored: Scored) -> Table | None:
     names = _names(measured, scored.features)
     rows = [(label, *_cells(final, scored.metric, names)) for label, final in finals.items()]
     rows += [(label, *_external(file, scored.metric, names)) for label, file in externals.items()]
-    floor = (_text(name, scored.floors.get(name)) for name in names)
+    floor = (score_text(name, scored.floors.get(name)) for name in names)
     floor_fid = figure(scored.floors.get(scored.metric))
-    rows.append(("Floor: real against real", floor_fid, MISSING, MISSING, *floor))
+    rows.append(("Floor: real against real", floor_fid, *[MISSING] * 3, *floor))
     weights = f"; {scored.features}: {scored.weights}" if scored.weights else ""
-    titles = [f"FID ({scored.features})", "95 % interval", "N real / fake"]
+    titles = [f"FID ({scored.features})", "Estimate", "95 % interval", "N real / fake"]
     titles += [metric(name).label for name in names]
     return Table(
         [Column("Implementation"), *(Column(title, "number") for title in titles)],
         rows,
         title=f"All scores of the final snapshot ({scored.features})",
-        note=f"Protocol {scored.fingerprint}{weights}. {_NOTE}",
+        note=f"Protocol {scored.fingerprint}{weights}.",
+    )
+
+
+def scores_in_short(group: Group, tables: Sequence[Table]) -> str:
+    """Return what the tables of `quality` hold, in one line; empty if nothing was scored."""
+    if not tables:
+        return ""
+    metrics = {column.title for table in tables for column in table.columns[_BESIDE:]}
+    features = listed([scored.features for scored in group.protocols])
+    more = f" and {many(len(metrics), 'more metric')}" if metrics else ""
+    return (
+        f"FID ({features}) with its 95 % interval{more}, of "
+        f"{many(len(group.rows), 'implementation')} and real images"
     )
 
 
@@ -54,6 +75,7 @@ def elsewhere(externals: Sequence[tuple[str, Scores]], *, beside_runs: bool = Tr
     rows = [
         (
             *(name, file.fingerprint, row.metric, figure(row.value)),
+            figure(estimate_of(row)) if row.low is not None else MISSING,
             interval(row.low, row.high),
             figure(file.floor.get(row.metric)),
             _counts((row.n_real, row.n_fake)),
@@ -69,9 +91,9 @@ def elsewhere(externals: Sequence[tuple[str, Scores]], *, beside_runs: bool = Tr
     note = "Values under different protocols are not comparable."
     if beside_runs:
         note = "No run was scored under these protocols: the values do not compare with the runs."
-    titles = ("Name", "Protocol", "Metric", "Value", "95 % interval", "Floor", "N real / fake")
+    titles = ("Name", "Protocol", "Metric", "Value", "Estimate", "95 % interval", "Floor")
     return Table(
-        [Column(title) for title in titles],
+        [Column(title) for title in (*titles, "N real / fake")],
         rows,
         title="External samples under protocols of their own"
         if beside_runs
@@ -90,7 +112,8 @@ def _names(measured: set[str], features: str) -> list[str]:
 def _cells(final: Final, metric: str, names: Sequence[str]) -> tuple[str, ...]:
     return (
         _mean("", final.spreads.get(metric)),
-        interval(*(final.interval or (None, None))),
+        figure(final.estimate[0] if final.estimate else None),
+        interval(*(final.estimate[1:] if final.estimate else (None, None))),
         _counts(final.counts),
         *(_mean(name, final.spreads.get(name)) for name in names),
     )
@@ -101,18 +124,15 @@ def _external(file: Scores, metric: str, names: Sequence[str]) -> tuple[str, ...
     fid = rows.get(metric)
     return (
         figure(fid.value if fid else None),
+        figure(estimate_of(fid) if fid and fid.low is not None else None),
         interval(fid.low, fid.high) if fid else MISSING,
         _counts((fid.n_real, fid.n_fake) if fid else None),
-        *(_text(name, rows[name].value if name in rows else None) for name in names),
+        *(score_text(name, rows[name].value if name in rows else None) for name in names),
     )
 
 
-def _text(name: str, value: float | None) -> str:
-    return figure(value, whole=name in COUNTS)
-
-
 def _mean(name: str, spread: SeedValues | None) -> str:
-    return _text(name, spread.mean if spread else None)
+    return score_text(name, spread.mean if spread else None)
 
 
 def _counts(counts: tuple[int, int] | None) -> str:

@@ -152,6 +152,11 @@ def _verdict(topic: str, ranks: RankedGroup, shown: str, opening: str) -> Verdic
     best, *others = ranks.labels
     if not others:
         return Verdict(topic, (best,), shown, "none", "nothing to compare with", f"{opening}.")
+    certainty, badge = _certainty(ranks)
+    if badge == _TOO_FEW:
+        # What two seeds happen to show clearly would contradict the badge.
+        sentence = f"{opening}, before {others[0]} ({_short(ranks.spreads[others[0]])})."
+        return Verdict(topic, (best,), shown, certainty, badge, sentence)
     clear = [label for label in others if label not in (*ranks.equals, *ranks.unknown)]
     parts = [opening]
     if ranks.equals:
@@ -160,9 +165,13 @@ def _verdict(topic: str, ranks: RankedGroup, shown: str, opening: str) -> Verdic
     if clear:
         parts.append(_against(ranks, clear[0]))
     if ranks.unknown:
-        parts.append(_too_few(ranks))
-    certainty, badge = _certainty(ranks)
-    return Verdict(topic, (best, *ranks.equals), shown, certainty, badge, f"{'; '.join(parts)}.")
+        named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
+        parts.append(f"too few seeds to judge {listed(named, NAMED)}")
+    sentence = f"{'; '.join(parts)}."
+    return Verdict(topic, (best, *ranks.equals), shown, certainty, badge, sentence)
+
+
+_TOO_FEW = "too few seeds"
 
 
 def _certainty(ranks: RankedGroup) -> tuple[Certainty, str]:
@@ -172,7 +181,7 @@ def _certainty(ranks: RankedGroup) -> tuple[Certainty, str]:
     if not ranks.unknown:
         return "clear", "clear lead"
     if ranks.best_is_short or len(ranks.unknown) == len(ranks.labels) - 1:
-        return "uncertain", "too few seeds"
+        return "uncertain", _TOO_FEW
     return "uncertain", f"clear lead, except over {len(ranks.unknown)} with too few seeds"
 
 
@@ -186,13 +195,6 @@ def _against(ranks: RankedGroup, worse: str) -> str:
     if not ranks.metric.higher_is_better:
         return f"{worse} ({short}) is clearly higher, {much} ({interval(found)})"
     return f"it is clearly faster than {worse} ({short}), {much} ({interval(found)})"
-
-
-def _too_few(ranks: RankedGroup) -> str:
-    named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
-    if ranks.best_is_short or len(named) == len(ranks.labels) - 1:
-        return f"too few seeds to say that it is better than {listed(named, NAMED)}"
-    return f"too few seeds to judge {listed(named, NAMED)}"
 
 
 def _seeds(spread: SeedValues, planned: int | None = None) -> str:
@@ -251,6 +253,19 @@ def advice(group: Group, ranks: Standings) -> str:
         return f"Use {fastest[0]}: it clearly trains fastest among {these}{unsure}."
     any_of = listed(fastest, NAMED, last="or")
     return f"Use {any_of}: among {these}{unsure}, none clearly trains faster."
+
+
+def in_short(group: Group) -> str:
+    """Return the figures of a group that has one implementation, in one sentence."""
+    [row] = group.rows
+    fids = [(scored.features, scored.spread(row.label, "fid")) for scored in group.protocols]
+    parts = [f"FID {figure(fid.mean)} ({features})" for features, fid in fids if fid]
+    if row.images_per_s:
+        parts.append(f"{figure(row.images_per_s.mean)} images/s")
+    if row.finish_s:
+        parts.append(f"finished in {duration(row.finish_s.median)}")
+    parts.append(many(len(row.ok_runs), "seed") if row.ok_runs else row.status)
+    return f"{row.label}, {group.title}: {', '.join(parts)}."
 
 
 def _fastest(labels: Sequence[str], speed: RankedGroup | None) -> list[str]:

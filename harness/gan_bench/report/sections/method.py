@@ -1,6 +1,7 @@
 """How it was measured: protocol, data, machine, versions, commands and recipe values."""
 
 import json
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,30 +19,51 @@ T = TypeVar("T", bound=Hashable)
 
 
 @dataclass(frozen=True)
+class Folded:
+    """Tables that a page shows on request."""
+
+    summary: str
+    """What is in them, in a line."""
+    tables: tuple[Table, ...]
+    """The first one has the title of all; those after it stand in it, folded again."""
+
+
+@dataclass(frozen=True)
 class Method:
     """The last section of a report: how to judge and repeat it."""
 
+    circumstances: str
+    """The facts that matter most, in one line."""
     facts: tuple[tuple[str, tuple[str, ...]], ...]
     commands: tuple[str, ...]
-    tables: tuple[Table, ...]
+    folded: tuple[Folded, ...]
 
 
 def method(summary: Summary, results: Results) -> Method:
     """Return what a reader needs to judge the results and to repeat them."""
     records = [run.record for run in summary.runs if run.record]
-    tables = [_protocols(results.protocols)] if results.protocols else []
+    folded = [_protocols(results.protocols)] if results.protocols else []
     commands = [run.command for run in summary.runs if run.command]
+    facts = [*_facts(summary, records)] if summary.runs else []
+    facts.append(("Parity", parity_facts(summary.groups, results.certificates)))
     return Method(
-        facts=tuple(
-            (term, texts)
-            for term, texts in (
-                *(_facts(summary, records) if summary.runs else ()),
-                ("Parity", parity_facts(summary.groups, results.certificates)),
-            )
-            if texts
-        ),
+        circumstances=_circumstances(dict(facts)),
+        facts=tuple((term, texts) for term, texts in facts if texts),
         commands=_distinct([*commands, *(e.facts.command for e in results.externals)]),
-        tables=(*tables, *((_versions(summary), _recipes(summary)) if summary.runs else ())),
+        folded=(*folded, *((_versions(summary), _recipes(summary)) if summary.runs else ())),
+    )
+
+
+_FIRST = ("Budget", "Seeds", "Device", "Machine")
+
+
+def _circumstances(facts: Mapping[str, tuple[str, ...]]) -> str:
+    named = [(term, facts.get(term, ())) for term in _FIRST]
+    more = [f" and {len(texts) - 1} more" if len(texts) > 1 else "" for _, texts in named]
+    return "; ".join(
+        f"{term.lower()} {texts[0]}{rest}"
+        for (term, texts), rest in zip(named, more, strict=True)
+        if texts
     )
 
 
@@ -143,14 +165,23 @@ def _range(values: Iterable[float | None]) -> str | None:
 
 
 def _probe(records: Sequence[Record]) -> tuple[str, ...]:
+    texts = []
     before = _range(record.circumstances.probe_gflops_before for record in records)
-    after = _range(record.circumstances.probe_gflops_after for record in records)
-    if before is None and after is None:
-        return ("not measured: there is no probe for GPUs, or no run got that far",) * bool(records)
-    return (
-        f"a float32 matrix product reached {before or MISSING} GFLOP/s before the runs and "
-        f"{after or MISSING} after them",
-    )
+    for on_gpu in (False, True):
+        around = [r.circumstances for r in records if (r.circumstances.gpu is not None) == on_gpu]
+        after = _range(circumstances.probe_gflops_after for circumstances in around)
+        if on_gpu and after:
+            copied = _range(circumstances.gpu_gb_per_s for circumstances in around)
+            texts.append(
+                "after training on a GPU, a matrix product in the precision and framework of the "
+                f"run reached {after} GFLOP/s, and a copy read and wrote {copied or MISSING} GB/s"
+            )
+        elif not on_gpu and (before or after):
+            texts.append(
+                f"on a CPU, a float32 matrix product reached {before or MISSING} GFLOP/s before "
+                f"the runs and {after or MISSING} after them"
+            )
+    return tuple(texts) or ("not measured: no run got that far",) * bool(records)
 
 
 def _load(records: Sequence[Record]) -> tuple[str, ...]:
@@ -176,7 +207,7 @@ def _git(record: Record) -> str:
     return f"{state.git_commit}{', with uncommitted changes' if state.git_dirty else ''}"
 
 
-def _protocols(protocols: Mapping[str, Scores]) -> Table:
+def _protocols(protocols: Mapping[str, Scores]) -> Folded:
     files = list(protocols.values())
     rows = [
         (name.replace("_", " "), *(_text(getattr(f.protocol, name)) for f in files))
@@ -185,36 +216,88 @@ def _protocols(protocols: Mapping[str, Scores]) -> Table:
     rows.append(("scored with", *(_pairs(file.versions) for file in files)))
     apart = sorted({n for file in files for n in differences(files[0].protocol, file.protocol)})
     words = listed([name.replace("_", " ") for name in apart])
-    return Table(
+    table = Table(
         [Column(title) for title in ("Fingerprint", *protocols)],
         rows,
         title="Protocol",
         note=f"They differ in {words}, so their scores are not ranked together." if apart else "",
     )
+    several = [
+        f"{p.features}, {many(p.n_fake, 'sample')} against {many(p.n_real, 'image')}"
+        for p in (file.protocol for file in files)
+    ]
+    return Folded("; ".join(several), (table,))
 
 
-def _versions(summary: Summary) -> Table:
+def _versions(summary: Summary) -> Folded:
     by_framework = {
         (run.spec.implementation.framework, _pairs(run.spec.versions)): None for run in summary.runs
     }
-    return Table([Column("Framework"), Column("Versions")], list(by_framework), title="Versions")
+    table = Table([Column("Framework"), Column("Versions")], list(by_framework), title="Versions")
+    return Folded(listed(list(_distinct(name for name, _ in by_framework))), (table,))
 
 
-def _recipes(summary: Summary) -> Table:
-    columns: dict[str, dict[str, str]] = {}
+def _recipes(summary: Summary) -> Folded:
+    """Return the values of the recipes, a column for each: what differs, and what does not."""
+    columns = _by_recipe(summary)
+    fields = _distinct(field for column in columns.values() for field in column)
+    rows = [(field, *(c.get(field, "") for c in columns.values())) for field in fields]
+    same = [row for row in rows if len(set(row[1:])) == 1] if len(columns) > 1 else []
+    several = [row for row in rows if row not in same]
+    titles = [Column(title) for title in ("Value", *columns)]
+    tables = [Table(titles, several, title="Recipe values")]
+    words = many(len(columns), "recipe")
+    if same:
+        equal = [row[:2] for row in same]
+        title = "Values that are equal in all recipes"
+        tables.append(Table([Column("Value"), Column("In all recipes")], equal, title=title))
+        words += f", which differ in {len(several)} of {many(len(rows), 'value')}"
+    return Folded(words, tuple(tables))
+
+
+def _by_recipe(summary: Summary) -> dict[str, dict[str, str]]:
+    """Return each recipe's values by its name.
+
+    A recipe with other values is another recipe, named by its implementations. A value that differs
+    between the implementations of a recipe names the framework, or else the implementation.
+    """
+    members: dict[tuple[str, str], list[tuple[str, Row]]] = {}
     for group in summary.groups:
         for row in group.rows:
-            facts = recipe_facts(row)
-            values = facts.origin | facts.values
-            known = columns.setdefault(row.label, values)
-            if known != values:
-                columns[f"{row.label}, {group.title}"] = values
-    fields = _distinct(field for values in columns.values() for field in values)
-    return Table(
-        [Column(title) for title in ("Value", *columns)],
-        [(field, *(values.get(field, "") for values in columns.values())) for field in fields],
-        title="Recipe values",
-    )
+            values = json.dumps(row.runs[0].spec.recipe_values, sort_keys=True, default=str)
+            label = f"{row.label}, {group.title}" if group.title else row.label
+            members.setdefault((row.recipe, values), []).append((label, row))
+    versions = Counter(recipe for recipe, _ in members)
+    columns = {}
+    for (recipe, _), rows in members.items():
+        name = recipe
+        if versions[recipe] > 1:
+            name = listed(list(_distinct(row.label for _, row in rows)), 3)
+        columns[name] = _values_of(rows)
+    return columns
+
+
+def _values_of(rows: Sequence[tuple[str, Row]]) -> dict[str, str]:
+    facts = []
+    for label, row in rows:
+        known = recipe_facts(row)
+        origin = {name: text for name, text in known.origin.items() if name != "recipe"}
+        facts.append((row.framework, label, known.values | origin))
+    found = {}
+    for field in _distinct(field for *_, values in facts for field in values):
+        found[field] = _together([(f, label, values.get(field, "")) for f, label, values in facts])
+    return found
+
+
+def _together(values: Sequence[tuple[str, str, str]]) -> str:
+    """Return one text for values that are given with framework and label."""
+    if len({text for *_, text in values}) == 1:
+        return values[0][2]
+    by_framework = {(framework, text) for framework, _, text in values}
+    alike = len(by_framework) == len({framework for framework, _ in by_framework})
+    # Sorted, so that recipes with the same differences have the same text.
+    named = sorted({(f if alike else label, text) for f, label, text in values})
+    return "; ".join(f"{who}: {text or MISSING}" for who, text in named)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The ranking of a comparable group: a row for each implementation, floor, ceiling and notes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from gan_bench.analysis.parity import RowParity, row_parity
 from gan_bench.analysis.ranks import RankedGroup
@@ -27,33 +27,49 @@ from gan_bench.report.sections.ranking_rows import (
     parity_of,
     reached,
     score,
+    score_text,
     status_of,
     troubles,
     utilisation,
 )
-from gan_bench.text import MISSING, figure, listed
+from gan_bench.text import MISSING, listed
 
-READING = (
-    "Rank: by final FID, as far as the seeds allow. 1 to 3 means that each of these ranks is "
-    "possible (Welch's test on logarithms, Holm's correction over all pairs, level 5 %).",
-    "Final FID, KID, precision, recall, coverage and classes present: of the last snapshot, not "
-    "the best one; mean over successful seeds, with the lowest and highest value. Lower is better "
-    "for FID and KID, higher for the others. Classes present: number of classes among the samples.",
-    "Images/s: training images per second after warm-up. Time to finish: warm-up and training "
-    "without evaluation. Time to a FID: when the curve, a straight line between evaluation points, "
-    "first crosses it; median over the seeds that reach it.",
+_READING = {
+    "Final FID": "distance between generated and real images at the end of training; lower is "
+    "better. Mean over the seeds that succeeded, with the lowest and the highest seed. FIDs of "
+    "different feature models, such as lenet and inception, are on different scales.",
+    "Rank": "by final FID. 1 to 3 means that the seeds exclude none of these ranks.",
+    "Time to FID": "seconds of training until the FID first falls to it; median over the seeds "
+    "that reach it.",
+}
+"""Explanations of the first columns, by the beginnings of their titles."""
+GLOSSARY = (
+    "Recipe: a GAN with all its values. An implementation is a recipe in one framework; two "
+    "implementations of one recipe are twins.",
+    "Budget: the length of training, in training images. Protocol: everything that determines what "
+    "a score means; scores under different protocols do not compare.",
+    "Floor: the score of real images, scored like samples. Ceiling: the FID of the untrained "
+    "generator.",
+    "Rank: by Welch's test on logarithms, with Holm's correction over all pairs, at the level 5 %.",
+    "KID, precision, recall, coverage, classes present: of the final samples, never of the best "
+    "ones. Lower is better for KID, higher for the others. Classes present: number of classes "
+    "among the samples.",
+    "Images/s: training images per second after the warm-up, which includes compilation. Time to "
+    "finish: warm-up and training without evaluation. The curve behind the time to a FID is a "
+    "straight line between evaluation points.",
     "Peak memory: of the host, the highest value of all seeds. Multiply-adds: in matrix products "
     "and convolutions of a training step, per real image, as counted by the recipe. Share of "
-    "machine rate: training's multiply-adds per second, relative to the rate that a matrix product "
-    "reached on the same machine just before and after.",
-    "Parity, for a recipe with several implementations: whether a certificate confirms that this "
-    "implementation and a twin in the table compute the same thing.",
+    "machine rate: training's multiply-adds per second, relative to the rate of a matrix product "
+    "on the same machine just before and after; as the two are not measured at once, it may exceed "
+    "100 %.",
+    "Parity: whether a certificate confirms that an implementation and a twin in the table compute "
+    "the same thing.",
 )
-"""Explanations of the columns."""
+"""Explanations of the other columns, and of words of the report."""
+MOST_COLUMNS = 8
+"""Columns that are shown at first, with that of the names."""
 _SCORES = ("kid", "precision", "recall", "coverage", "classes_present")
 """Metrics beside the FID, without the feature model's name."""
-_NO_RATIO = ("kid",)
-"""Metrics that may be zero or negative, so that a ratio means nothing."""
 
 
 @dataclass(frozen=True)
@@ -83,25 +99,35 @@ def ranking(
         for label, own in cells.items():
             own.append(by_label.get(label, Cell(MISSING)))
 
-    def measure(title: str, section: Section, of: Callable[[Row], Cell]) -> None:
-        add(RankingColumn(title, section=section), {row.label: of(row) for row in rows})
+    def measure(title: str, section: Section, of: Callable[[Row], Cell], priority: int = 3) -> None:
+        column = RankingColumn(title, section=section, priority=priority)
+        add(column, {row.label: of(row) for row in rows})
+
+    def add_scores(columns: Sequence[ScoreColumn]) -> None:
+        for one in columns:
+            spreads = {row.label: one.scored.spread(row.label, one.metric) for row in rows}
+            add(one.column, {label: score(one.metric, spread) for label, spread in spreads.items()})
 
     if ranks.quality and len(rows) > 1:
         ranked = {label: _rank(ranks.quality, label) for label in ranks.quality.labels}
-        add(RankingColumn("Rank"), ranked)
+        add(RankingColumn("Rank", priority=0), ranked)
     score_columns = _score_columns(group)
-    for one in score_columns:
-        spreads = {row.label: one.scored.spread(row.label, one.metric) for row in rows}
-        add(one.column, {label: score(one.metric, spread) for label, spread in spreads.items()})
+    add_scores(score_columns[:1])
     if not score_columns:
-        add(RankingColumn("Final FID", section="Quality"), {})
-    measure("Images/s", "Speed", lambda row: mean(row.images_per_s))
-    measure("Warm-up (s)", "Speed", lambda row: median(row.warmup_s))
-    measure("Time to finish (s)", "Speed", lambda row: median(row.finish_s))
-    if target:
+        add(RankingColumn("Final FID", section="Quality", priority=0), {})
+    if target and target.reached:
         times = {label: reached(found) for label, found in target.reached.items()}
-        add(RankingColumn(f"Time to FID {target.fid:g} (s)", section="Speed"), times)
-    measure("Peak memory (MB)", "Speed", lambda row: maximum(row.peak_mb))
+        title = f"Time to FID {target.fid:g} (s)"
+        add(RankingColumn(title, section="Speed", priority=0), times)
+    measure("Images/s", "Speed", lambda row: mean(row.images_per_s), 0)
+    measure("Time to finish (s)", "Speed", lambda row: median(row.finish_s), 0)
+    measure("Peak memory (MB)", "Speed", lambda row: maximum(row.peak_mb), 0)
+    statuses = {row.label: status_of(row) for row in rows}
+    # A status that is the same everywhere says least.
+    uneventful = all(cell.text == "ok" for cell in statuses.values())
+    add(RankingColumn("Status", "text", priority=2 if uneventful else 0), statuses)
+    add_scores(score_columns[1:])
+    measure("Warm-up (s)", "Speed", lambda row: median(row.warmup_s))
     measure("Parameters G", "Size", lambda row: counted(row.parameters.get("generator")))
     measure("Parameters D", "Size", lambda row: counted(row.parameters.get("discriminator")))
     measure("Multiply-adds per image (M)", "Size", multiply_adds)
@@ -111,10 +137,9 @@ def ranking(
     if parity:
         checked = {row.label: parity_of(row, parity) for row in rows}
         add(RankingColumn("Parity", "text"), checked)
-    add(RankingColumn("Status", "text"), {row.label: status_of(row) for row in rows})
     return Ranking(
         title=group.title,
-        columns=tuple(columns),
+        columns=_with_leading(columns),
         rows=tuple(
             RankedRow(
                 row.label,
@@ -130,10 +155,31 @@ def ranking(
     )
 
 
+def reading(rankings: Iterable[Ranking]) -> list[str]:
+    """Return explanations of the first columns that some ranking has."""
+    titles = [column.title for one in rankings for column in one.columns]
+    return [
+        f"{start}: {text}"
+        for start, text in _READING.items()
+        if any(title.startswith(start) for title in titles)
+    ]
+
+
+def _with_leading(columns: Sequence[RankingColumn]) -> tuple[RankingColumn, ...]:
+    """Return the columns, those marked that are shown at first."""
+    order = sorted(columns, key=lambda column: column.priority)
+    first = [id(column) for column in order[: MOST_COLUMNS - 1]]
+    return tuple(replace(column, leading=id(column) in first) for column in columns)
+
+
 def _score_columns(group: Group) -> list[ScoreColumn]:
     found = []
     for scored in group.protocols:
-        column = RankingColumn(f"Final FID ({scored.features})", section="Quality")
+        column = RankingColumn(
+            f"Final FID ({scored.features})",
+            section="Quality",
+            priority=int(scored is not group.scored),
+        )
         found.append(ScoreColumn(column, scored, scored.metric))
     for name in _SCORES:
         for scored in group.protocols:
@@ -142,7 +188,7 @@ def _score_columns(group: Group) -> list[ScoreColumn]:
                 column = RankingColumn(
                     title if scored is group.scored else f"{title} ({scored.features})",
                     section="Quality",
-                    has_ratio=name not in _NO_RATIO,
+                    has_ratio=False,  # they may be zero or nearly so
                 )
                 found.append(ScoreColumn(column, scored, name))
                 break
@@ -175,7 +221,7 @@ def _references(
         return Reference(label, tuple(cells), explanation)
 
     def floor(one: ScoreColumn) -> Cell:
-        return Cell(figure(one.scored.floor_of(one.metric), whole=one.metric in COUNTS))
+        return Cell(score_text(one.metric, one.scored.floor_of(one.metric)))
 
     def ceiling(one: ScoreColumn) -> Cell:
         return mean(one.scored.ceiling) if one.metric == one.scored.metric else Cell("")
@@ -207,7 +253,7 @@ def _external(
             return Cell("")
         values = {score.metric: score.value for score in file.scores}
         value = values.get(one.metric, values.get(f"{one.metric}_{one.scored.features}"))
-        return Cell(figure(value, whole=one.metric in COUNTS))
+        return Cell(score_text(one.metric, value))
 
     files = [file for one in score_columns if (file := dict(one.scored.externals).get(name))]
     last = files[-1]
@@ -249,19 +295,19 @@ def _missing(group: Group) -> str:
         reasons.append(f"no run succeeded ({listed(unfinished, 6)})")
     ok = [row for row in group.rows if row.ok_runs]
     if any(row.machine_fraction is None and row.multiply_adds_per_image for row in ok):
-        shared = any(
-            run.record is not None and run.record.circumstances.device_exclusive is False
+        alone = {
+            run.record.circumstances.device_exclusive
             for row in ok
             for run in row.ok_runs
-        )
-        if group.setting.device == "GPU":
-            reasons.append("there is no framework-neutral probe on a GPU")
-        elif shared:
-            reasons.append(
-                "other processes used the machine, so its rate during the run is unknown"
-            )
+            if run.record is not None
+        }
+        what = "the GPU" if group.setting.device == "GPU" else "the machine"
+        if False in alone:
+            reasons.append(f"other processes used {what}, so its rate during the run is unknown")
+        elif None in alone:
+            reasons.append(f"whether other processes used {what} is unknown")
         else:
-            reasons.append("a run was too short for a rate, or the machine was not probed")
+            reasons.append(f"a run was too short for a rate, or {what} was not measured")
     if any(not row.parameters or row.multiply_adds_per_image is None for row in ok):
         reasons.append("not every recipe counts its parameters and multiply-adds")
     if any(row.fid is None for row in ok):

@@ -1,7 +1,8 @@
 """What a ranking consists of, and its cells."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from gan_bench.analysis.parity import RowParity
@@ -34,6 +35,10 @@ class RankingColumn(Column):
     """Kind of fact in "Compare two"; None if the column is not shown there."""
     has_ratio: bool = True
     """True if the ratio of two implementations' values means something."""
+    priority: int = 3
+    """The columns with the lowest numbers are shown at first, others only with all columns."""
+    leading: bool = False
+    """True if the column is shown at first."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,20 @@ class Ranking:
     references: tuple[Reference, ...]
     notes: tuple[str, ...]
 
+    def leading(self) -> "Ranking":
+        """Return the ranking with the columns that are shown at first."""
+        kept = [place for place, column in enumerate(self.columns) if column.leading]
+
+        def of(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+            return tuple(cells[place] for place in kept)
+
+        return replace(
+            self,
+            columns=tuple(self.columns[place] for place in kept),
+            rows=tuple(replace(row, cells=of(row.cells)) for row in self.rows),
+            references=tuple(replace(one, cells=of(one.cells)) for one in self.references),
+        )
+
 
 @dataclass(frozen=True)
 class Target:
@@ -97,20 +116,30 @@ class Target:
     """By label."""
 
 
-def mean(spread: SeedValues | None, *, whole: bool = False) -> Cell:
-    """Return the mean with the lowest and highest value; ``whole`` for counts."""
+def mean(spread: SeedValues | None, text: Callable[[float], str] = figure) -> Cell:
+    """Return the mean with the lowest and highest value, each as ``text`` writes it."""
     if spread is None:
         return Cell(MISSING)
-    low, high = (figure(value, whole=whole) for value in (spread.low, spread.high))
-    several = spread.seeds > 1 and not (whole and low == high)
-    return Cell(
-        figure(spread.mean, whole=whole), f"{low} to {high}" if several else "", spread.mean
-    )
+    low, high = text(spread.low), text(spread.high)
+    return Cell(text(spread.mean), f"{low} to {high}" if spread.seeds > 1 else "", spread.mean)
+
+
+_SHARES = ("precision", "recall", "coverage", "confident_share", "copied_share", "ndb_js")
+
+
+def score_text(metric: str, value: float | None) -> str:
+    """Return a metric's value: counts without decimals, numbers from 0 to 1 with three."""
+    small = value is not None and 0 < value < 0.0005
+    if value and metric.startswith(_SHARES):
+        return "<0.001" if small else f"{value:.3f}"
+    return figure(value, whole=metric in COUNTS)
 
 
 def score(metric: str, spread: SeedValues | None) -> Cell:
     """Return a metric's mean with the lowest and highest value."""
-    return mean(spread, whole=metric in COUNTS)
+    cell = mean(spread, partial(score_text, metric))
+    equal = metric in COUNTS and spread is not None and spread.low == spread.high
+    return replace(cell, range="") if equal else cell
 
 
 def median(spread: SeedValues | None) -> Cell:

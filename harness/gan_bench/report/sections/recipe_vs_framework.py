@@ -151,7 +151,10 @@ def crossed(group: Group) -> Crossed | None:
     if len(ranked) < len(measures):
         sentences.insert(0, f"{group.too_short}: the FIDs only show that scoring works.")
     uncertified = _uncertified(group, cells, shared, frameworks)
-    return Crossed(tuple(_table(m, uncertified) for m in measures), tuple(sentences))
+    first, *others = (_table(m, uncertified) for m in measures)
+    # One note is enough for all of them.
+    tables = (first, *(replace(table, note="") for table in others))
+    return Crossed(tables, tuple(sentences))
 
 
 def _cells(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:

@@ -137,6 +137,8 @@ def _same(a: RecipeFacts, b: RecipeFacts) -> tuple[int, int]:
 
 def _similarity(a: Row, b: Row, same: tuple[int, int]) -> str:
     share = f"{same[0]} of {many(same[1], 'value')}"
+    if a.recipe != b.recipe and same[0] == same[1]:
+        return "Two recipes with equal values, which differ in their networks or updates."
     if a.recipe != b.recipe:
         return f"Two recipes, equal in {share}."
     if a.framework != b.framework:

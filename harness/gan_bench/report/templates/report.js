@@ -34,6 +34,19 @@
     });
   }
 
+  /* All columns, or those that matter most. */
+  const more = document.getElementById("more-columns");
+  const showColumns = () => {
+    for (const table of every("table.ranking")) {
+      table.classList.toggle("whole", more.checked);
+      const headers = every("thead th", table);
+      const shown = headers.filter((header) => more.checked || !header.classList.contains("extra"));
+      for (const cell of every("tr.troubles td", table)) cell.colSpan = shown.length;
+    }
+  };
+  more?.addEventListener("change", showColumns);
+  if (more) showColumns();
+
   /* Filtering: every word must occur in the row's name, recipe, framework, parity or status. */
   const filter = document.getElementById("filter");
   const count = document.getElementById("filter-count");
@@ -60,32 +73,36 @@
     const { text, soft, line, card } = colours();
     const axis = (own) => ({
       automargin: true, gridcolor: line, linecolor: line, zerolinecolor: line, ...own,
-      tickfont: { color: soft }, title: { ...own.title, font: { color: soft, size: 13 } },
+      tickfont: { color: soft }, title: { standoff: 8, ...own.title, font: { color: soft, size: 13 } },
     });
     return {
       ...layout,
-      autosize: true, height: 340, showlegend: false, hovermode: "closest",
-      margin: { l: 52, r: 26, t: 12, b: 44 }, // half of the last number below fits on the right
+      autosize: true, height: layout.height ?? 340, showlegend: false, hovermode: "closest",
+      // On the right, half of the last number below fits; at the top, the buttons of the chart.
+      margin: { l: 52, r: 26, t: 28, b: 44 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: text, family: "inherit", size: 12 },
-      hoverlabel: { bgcolor: card, bordercolor: line, font: { color: text }, namelength: -1 },
+      hoverlabel: { bgcolor: card, bordercolor: line, font: { color: text }, align: "left" },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: text },
       xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
     };
   };
   const config = {
     responsive: true, displaylogo: false,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    modeBarButtons: [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
   };
   const draw = async (element) => {
     const { data: traces, layout } = data.charts[element.id.replace("chart-", "")];
-    await Plotly.newPlot(element, traces, theme(layout), config);
+    // A narrow chart has no space for names among its marks.
+    const narrow = element.clientWidth < 420 ? { mode: "markers" } : {};
+    const shown = traces.map((trace) => (trace.text ? { ...trace, ...narrow } : trace));
+    await Plotly.newPlot(element, shown, theme(layout), config);
     charts.set(element, layout);
   };
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   const redraw = () => charts.forEach((layout, element) => {
     // Half a landscape page, for any width of the window.
-    const wide = element.closest(".wide") ? 960 : 470;
-    Plotly.relayout(element, { ...theme(layout), ...(printing ? { width: wide } : { width: null }) });
+    Plotly.relayout(element, { ...theme(layout), width: printing ? 470 : null });
   });
   scheme.addEventListener("change", redraw);
   for (const [event, state] of [["beforeprint", true], ["afterprint", false]]) {
@@ -200,6 +217,9 @@
     });
     made.sort((a_, b_) => (a_.dataset.same === "true") - (b_.dataset.same === "true"));
     body.replaceChildren(...made);
+    const differ = made.filter((row) => row.dataset.same === "false").length;
+    document.getElementById("compare-count").textContent =
+      `Each property: ${differ} of ${made.length} differ`;
     hideSame();
     const grid = (run) => {
       const figures = every("figure.sample");
@@ -229,11 +249,44 @@
     against();
   }
 
+  /* Everything at once, such as for printing. */
+  const unfold = document.getElementById("unfold");
+  unfold.addEventListener("click", () => {
+    const open = unfold.getAttribute("aria-pressed") !== "true";
+    unfold.setAttribute("aria-pressed", open);
+    unfold.textContent = open ? "Fold all" : "Unfold all";
+    every("details").forEach((one) => { one.open = open; });
+  });
+
+  /* A link to a closed part opens it. */
+  const openTarget = () => {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    const first = target && target.querySelectorAll("details.fold");
+    if (first?.length === 1) first[0].open = true;
+  };
+  addEventListener("hashchange", openTarget);
+  openTarget();
+  /* The first screen shows the top of the same grids. */
+  for (const figure of every(".strip figure")) {
+    const grid = every("#samples figure[data-run]")
+      .find((other) => other.dataset.run === figure.dataset.run);
+    figure.querySelector("img").src = grid.querySelector("img").src;
+  }
+
   /* Plotly's script comes last, so that everything above works while it loads. */
-  document.addEventListener("DOMContentLoaded", async () => {
+  const drawAll = async (charts_) => {
     // All at once: painting the page after each chart would take longer.
-    await Promise.all(every(".chart").map(draw));
+    await Promise.all(charts_.map(draw));
     if (toggles.some((box) => !box.checked)) apply();
+  };
+  const folded = (element) => element.closest("details:not([open])");
+  for (const details of every("details")) {
+    // A chart has no width before it is unfolded.
+    details.addEventListener("toggle", () =>
+      drawAll(every(".chart", details).filter((one) => !charts.has(one) && !folded(one))));
+  }
+  document.addEventListener("DOMContentLoaded", async () => {
+    await drawAll(every(".chart").filter((one) => !folded(one)));
     root.dataset.ready = "true";
   });
 })();

@@ -1,10 +1,13 @@
 """Feature models: chosen by name, made, loaded and run."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gan_bench.errors import UsageError
 from gan_bench.metrics import DEFAULT
+from gan_bench.text import duration
 
 
 @dataclass(frozen=True)
@@ -76,3 +79,47 @@ class Scoring:
         if features == self.features[0]:
             return self.metrics
         return tuple(metric for metric in self.metrics if metric != "modes")
+
+
+Progress = Callable[[str], None]
+"""Called about once a second with how far scoring is, such as ``inception: computing kid``."""
+_EVERY_S = 1.0
+
+
+class Meter:
+    """Counts the images whose features are computed, and estimates how long the rest takes."""
+
+    def __init__(self, features: str, progress: Progress) -> None:
+        self._features, self._progress = features, progress
+        self._done = self._total = self._untimed = 0
+        self._began: float | None = None
+        self._said = 0.0
+
+    def expect(self, images: int) -> None:
+        """Add images whose features will be computed."""
+        self._total += images
+
+    def add(self, images: int) -> None:
+        """Note that the features of some images are computed."""
+        now = time.monotonic()
+        self._done += images
+        if self._began is None:  # the first batch waits for the model
+            self._began, self._untimed = now, images
+        if now - self._said > _EVERY_S:
+            self._said = now
+            self._progress(self._line(now - self._began))
+
+    def skip(self, images: int) -> None:
+        """Note that the features of expected images are known."""
+        self._total -= images
+
+    def compute(self, metric: str) -> None:
+        """Note that a metric is computed of the features."""
+        self._progress(f"{self._features}: computing {metric}")
+
+    def _line(self, elapsed_s: float) -> str:
+        line = f"{self._features}: {self._done:,} of {max(self._done, self._total):,} images"
+        if self._done == self._untimed:
+            return line
+        each_s = elapsed_s / (self._done - self._untimed)
+        return f"{line}, about {duration(each_s * max(0, self._total - self._done))} left"

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -214,6 +214,21 @@ def inception_to_make(weights: Path | None) -> str | None:
     found, _ = local_weights(weights)
     first = "weights are downloaded and the network" if found is None else "network"
     return f"Before the first run, the Inception {first} is exported to the cache."
+
+
+def inception_status() -> tuple[Literal["ok", "missing", "info"], str]:
+    """Return whether Inception can be used on this machine, and a sentence; download nothing."""
+    model = cached_inception(None)
+    if model is not None:
+        return "ok", f"{model[0]} is there"
+    try:
+        check_packages("inception", _INCEPTION_NEEDS, extra="inception")
+    except UsageError as error:
+        return "missing", str(error).rstrip(".")
+    weights, _ = local_weights(None)
+    if weights is None:
+        return "info", "its weights are downloaded when first used, and the network is exported"
+    return "ok", "its weights are there; the network is exported when first used"
 
 
 def train_classifier(
