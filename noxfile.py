@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "docs", "package", "unit", "tests"]
+nox.options.sessions = ["lint", "types", "core", "docs", "package", "unit", "tests"]
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 
@@ -39,6 +39,13 @@ def types(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, "--editable", ".", "mypy", "pandas-stubs", "scipy-stubs")
     session.install(*CONSTRAINTS, "types-psutil", "onnx")
     session.run("mypy")
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """Prove that the core installs and works without any framework."""
+    session.install(*CONSTRAINTS, ".", "pytest")
+    session.run("python", "-P", "tests/support/core_without_frameworks.py")
 
 
 @nox.session
@@ -199,7 +206,7 @@ def lenet(session: nox.Session) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build dist/*.whl, install it with pipx, and prove that it works without any framework."""
+    """Build dist/*.whl, and install and start it with pipx."""
     session.install(*CONSTRAINTS, "build", "pipx")
     shutil.rmtree("dist", ignore_errors=True)
     session.run("python", "-m", "build", "--wheel")
@@ -210,5 +217,3 @@ def package(session: nox.Session) -> None:
         session.run("pipx", "install", pinned, str(wheel), env=places)
         session.run(f"{folder}/bin/gan-bench", "--version", external=True)
         session.run(f"{folder}/bin/gan-bench", "doctor", external=True)
-        python = f"{folder}/pipx/venvs/gan-bench/bin/python"
-        session.run(python, "-P", "tests/support/core_without_frameworks.py", external=True)

@@ -1,4 +1,4 @@
-"""Run by `nox -s package` in the environment of the installed wheel, which holds no framework."""
+"""Run by `nox -s core` in an environment without any framework."""
 
 import importlib.util
 import json
