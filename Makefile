@@ -7,13 +7,10 @@ BIN := $(VENV)/bin
 comma := ,
 EXTRAS ?= all$(if $(shell nvidia-smi -L 2>/dev/null),$(comma)jax-cuda)
 
-# A GPU trains all implementations within minutes, two processors a default set.
-ALL := $(if $(shell nvidia-smi -L 2>/dev/null),--all)
-
 .PHONY: bench test promises install clean
 
 bench: $(VENV)/.installed
-	@$(BIN)/gan-bench run $(ALL) $(BENCH_ARGS); status=$$?; \
+	@$(BIN)/gan-bench run $(BENCH_ARGS); status=$$?; \
 	if [ $$status -gt 1 ]; then exit $$status; fi; \
 	$(BIN)/gan-bench report && exit $$status  # a report also where a row is not ok: it says why
 

@@ -129,7 +129,7 @@ def turns(
 
 
 def machine_rate(device: str) -> float | None:
-    """Return the machine's current GFLOP/s; None for a GPU, which has no neutral probe."""
+    """Return the machine's current GFLOP/s; None for a GPU, which a run measures itself."""
     return probe.measure() if device == "cpu" else None
 
 

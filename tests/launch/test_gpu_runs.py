@@ -7,6 +7,7 @@ import pytest
 
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import Record
+from gan_bench.text import figure
 
 pytestmark = pytest.mark.usefixtures("no_nvml")  # before bench, which copies the environment
 CARD = {
@@ -139,9 +140,10 @@ def test_the_share_of_the_rate_is_of_what_the_worker_measured(bench, run, others
     share = record.images_per_s * record.spec.multiply_adds_per_step / record.spec.images_per_step
     share *= 2 / (around.probe_gflops_after * 1e9)
     assert record.multiply_adds_fraction == (pytest.approx(share) if known else None)
-    assert "GFLOP/s in products" in bench("show", record.run_id).out
+    shown = f"{figure(around.probe_gflops_after)} GFLOP/s in products"
+    assert shown in bench("show", record.run_id).out
     assert bench("report").code == 0
-    report = (bench.folder / "reports" / "local" / "report.md").read_text()
+    report = (bench.folder / "reports" / "local" / "report-full.md").read_text()
     assert "after training on a GPU, a matrix product in the precision and framework" in report
     assert ("other processes used the GPU" in report) != known
 

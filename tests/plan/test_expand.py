@@ -8,7 +8,7 @@ from gan_bench.plan.expand import expand
 from gan_bench.plan.request import request
 from gan_bench.plugins import frameworks
 from gan_bench.plugins.describe import Description, describe
-from gan_bench.plugins.registry import RecipeFacts
+from gan_bench.plugins.registry import RecipeFacts, named_by
 
 
 def test_every_fact_of_a_description_is_in_the_specification():
@@ -68,6 +68,10 @@ def test_without_a_target_the_preset_names_the_implementations_that_are_installe
     versions.pop("torch")
     with pytest.raises(UsageError, match=r"^torch-dcgan: torch not installed; .* keras-dcgan: "):
         plan_of()
+    wanted = request({"dataset": "mnist-5k", "seeds": (0,)})
+    versions["torch"] = "1"
+    on_gpu = expand(wanted, "command", Place(device="cuda:0", threads=1))
+    assert set(on_gpu.implementations) == set(named_by("torch-*"))
     with pytest.raises(UsageError, match="No target given: name a recipe"):
         plan_of(preset="standard")
 
@@ -142,3 +146,23 @@ def test_epochs_need_not_be_whole():
     assert (spec.budget_images, spec.steps, str(spec.budget)) == (2_000, 63, "0.5 epochs")
     (whole,) = plan_of("torch-dcgan", epochs=1).runs
     assert (whole.budget_images, str(whole.budget)) == (4_000, "1 epoch")
+
+
+@pytest.mark.parametrize(
+    ("values", "batch_size"),
+    [
+        ({}, 32),
+        ({"*": {"batch_size": 64}}, 64),
+        ({"dcgan": {"batch_size": 64}, "*": {"batch_size": 16}}, 64),
+        ({"torch-dcgan": {"batch_size": 8}, "dcgan": {"batch_size": 64}}, 8),
+        ({"dcgan": {"batch_size": 64}, "torch-*": {"batch_size": 16}}, 64),
+    ],
+)
+def test_the_most_specific_value_holds_and_any_before_the_presets(values, batch_size):
+    (spec,) = plan_of("torch-dcgan", set=values).runs
+    assert (spec.preset, spec.recipe_values["batch_size"]) == ("quick", batch_size)
+
+
+def test_a_bad_value_for_several_is_refused_and_leaves_none_out():
+    with pytest.raises(UsageError, match=r"beta1"):
+        plan_of(all=True, set={"*": {"beta1": 2}})

@@ -6,7 +6,7 @@ import pytest
 
 from bench import complaint
 from gan_bench.errors import UsageError
-from gan_bench.plugins.registry import find, registered, registration_problems
+from gan_bench.plugins.registry import find, find_several, registered, registration_problems
 
 SHORT = ("--steps", "4", "--samples", "64", "--evaluations", "2", "--metrics", "fid")
 
@@ -40,6 +40,7 @@ TWICE = (
 def wrong(install):
     install("bench-mlx", GROUP, "MyGan = mlx_gan:Gan", "numpy-gan = mlx_gan:Gan")
     install("bench-other", GROUP, "numpy-gan = other_gan:Gan", "numpy-fine = fine_gan:Gan")
+    install("bench-more", GROUP, "numpy-gan-3g = more_gan:Gan")
     return {"MyGan": BAD_NAME, "numpy-gan": TWICE}
 
 
@@ -55,6 +56,9 @@ def test_only_what_needs_such_an_entry_point_fails(wrong):
     for name, problem in wrong.items():
         with pytest.raises(UsageError) as refusal:
             find(["torch-dcgan", name])
+        assert str(refusal.value) == f"{problem}."
+        with pytest.raises(UsageError) as refusal:
+            find_several([name])  # numpy-gan is also the beginning of another name
         assert str(refusal.value) == f"{problem}."
 
 

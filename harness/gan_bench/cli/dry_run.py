@@ -167,7 +167,7 @@ def _estimates(
             f"{scoring}, and {_size(kept)} on the disk; {space}."
         )
         if needed > free:
-            yield f"The disk is too small: the runs need {_size(needed)} at a time."
+            yield f"The disk is too small: the runs need {_size(needed)} at once."
     if unknown:
         where = listed([str(one.path) for one in folders], last="or") or str(results)
         of = f" of {listed(list(unknown), 4)}" if found else ""

@@ -209,6 +209,7 @@ def _train(
     from rich.console import Console
 
     from gan_bench.cli.views.progress import progress_for
+    from gan_bench.errors import UsageError
     from gan_bench.gate.train import Request, scoring_of, train_and_compare
     from gan_bench.launch.local import Interrupted, execute
     from gan_bench.launch.run_one import Options
@@ -216,6 +217,7 @@ def _train(
     from gan_bench.plan import Plan
     from gan_bench.plan.request import parse_set
     from gan_bench.results.layout import open_results
+    from gan_bench.text import listed
 
     command, scoring = typed(), scoring_of(metric, entries)
     check_features(scoring, None, say)
@@ -226,7 +228,15 @@ def _train(
         with progress_for(Console(stderr=True), len(plan.runs)) as observer:
             execute(folder, plan, how, observer, wait=wait)
 
-    options: dict[str, Any] = {"set": parse_set(set_)} | ({"dataset": dataset} if dataset else {})
+    values = parse_set(set_)
+    names = dict.fromkeys(entry.implementation for entry in entries)
+    for name in values:
+        if name not in names:
+            raise UsageError(
+                "--set takes IMPLEMENTATION.FIELD=VALUE of an implementation in the baseline: "
+                f"{listed(list(names))}."
+            )
+    options: dict[str, Any] = {"set": values} | ({"dataset": dataset} if dataset else {})
     request = Request(results, chosen, seeds or 3, command, metric, margin, options)
     try:
         return train_and_compare(entries, request, run)

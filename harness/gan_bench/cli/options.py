@@ -46,6 +46,9 @@ class FiniteNumber(click.FloatRange):
         return number
 
 
+_MOST = 10**12
+
+
 class WholeNumber(click.ParamType[int]):
     """A whole number such as ``60000``, ``60_000``, ``60k`` or ``2.4M``."""
 
@@ -57,7 +60,7 @@ class WholeNumber(click.ParamType[int]):
         unit = {"k": 10**3, "M": 10**6}.get(text[-1:], 1)
         try:
             number = Decimal(text if unit == 1 else text[:-1]) * unit
-            if number != (whole := int(number)):
+            if abs(number) > _MOST or number != (whole := int(number)):
                 raise ValueError
         except (ArithmeticError, ValueError):
             self.fail(f"{value!r} is not a whole number; write 60000 or 60k.", param, ctx)

@@ -273,7 +273,9 @@ def run(
     if engine is None or not detach:
         click.echo(f"{succeeded} of {many(len(plan.runs), 'run')} succeeded; results in {results}.")
         print_finals(options.console(), results, {spec.run_id for spec in plan.runs})
-        sys.exit(1 if succeeded < len(plan.runs) or plan.left_out else 0)
+        # Of a preset's targets, those that are not installed are no failure.
+        left_out = plan.left_out if request.all or request.targets else ()
+        sys.exit(1 if succeeded < len(plan.runs) or left_out else 0)
 
 
 def _request(plan_file: Path | None, plan_options: dict[str, Any]) -> "Request":

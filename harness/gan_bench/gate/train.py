@@ -16,7 +16,6 @@ from gan_bench.gate.verdict import GateRow, assess, confirmed, with_verdicts
 from gan_bench.metrics import DEFAULT, METRICS, SPEED, figure_names
 from gan_bench.plan import Plan, RunSpec
 from gan_bench.plan.expand import expand
-from gan_bench.plan.request import EVERY
 from gan_bench.plan.request import request as plan_request
 from gan_bench.plugins.registry import sha256_of_harness
 from gan_bench.results.layout import open_results
@@ -191,7 +190,7 @@ class _Runs:
         """Return the runs of an entry by seed: its own first seeds, and fresh ones."""
         request, name = self.request, entry.implementation
         own = [run.seed for run in entry.trained[: request.seeds]]
-        values = {n: v for n, v in request.options.get("set", {}).items() if n in (name, EVERY)}
+        values = {n: v for n, v in request.options.get("set", {}).items() if n == name}
         asked = {**_as_planned(entry), **request.options, "targets": (request.targets[name],)}
         wanted = plan_request({**asked, "seeds": (*own, *fresh), "set": values})
         return {spec.seed: spec for spec in expand(wanted, request.command).runs}

@@ -1,6 +1,7 @@
 """Expands a request into a plan: chooses the preset, describes the targets, lists the runs."""
 
 from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
 from itertools import combinations
 from typing import Any
 
@@ -15,6 +16,7 @@ from gan_bench.plugins.registry import (
     RecipeFacts,
     find_several,
     is_path,
+    is_pattern,
     named_by,
     path_name,
     registered,
@@ -62,8 +64,7 @@ def expand(
     descriptions, left_out = _describe_all(targets, request, preset, dataset)
     if not descriptions:
         raise UsageError(" ".join([*absent, *left_out]))
-    if request.all:
-        left_out += [f"{problem}." for problem in registration_problems().values()]
+    left_out += _unusable(request)
     _check(descriptions, targets, request, dataset)
     return Plan(
         command=command,
@@ -153,21 +154,18 @@ def _describe_all(
         name = path_name(target) if is_path(target) else target
         values = {**request.set.get(target, {}), **request.set.get(name, {})}
         defaults = {"batch_size": preset.batch_size} if preset.batch_size else {}
-        shared: dict[str, Any] = {}
-        for key, fields in request.set.items():
-            if key == EVERY or target in named_by(key):
-                shared |= fields
+        shared = _shared(target, request)
         try:
             description = describe(
                 target,
-                defaults | values,
+                values,
                 dataset.train.image_shape,
                 request.python,
-                where_known=shared,
+                where_known=defaults | shared,
             )
             _check_labels(description, dataset)
         except UsageError as error:
-            if target in request.targets or values:
+            if target in request.targets or values or shared:
                 raise
             left_out.append(f"{target}: {error}")
         else:
@@ -175,21 +173,42 @@ def _describe_all(
     return descriptions, left_out
 
 
+def _shared(target: str, request: Request) -> dict[str, Any]:
+    """Return the values for several implementations that hold for one, the most specific last."""
+    named = [key for key in request.set if key != EVERY and target in named_by(key)]
+    values: dict[str, Any] = {}
+    for key in (EVERY, *sorted(named, key=lambda key: not is_pattern(key))):
+        values |= request.set.get(key, {})
+    return values
+
+
 def _by_default(preset: Preset, request: Request) -> tuple[list[str], list[str]]:
-    """Return a preset's targets, and a sentence for each whose framework is not installed."""
+    """Return a preset's targets, and a sentence for each that cannot be run here."""
     targets, absent = [], []
+    problems = registration_problems()
     for name in preset.targets:
-        implementation = registered().get(name)
-        if implementation is None:
-            problem: str | None = "it is not installed"
-        else:
-            python = request.python.get(implementation.framework)
-            problem = frameworks.framework_problem(implementation, python)
+        if name in problems:
+            absent.append(f"{problems[name]}.")
+    for name in find_several(name for name in preset.targets if name not in problems):
+        framework = registered()[name].framework
+        problem = frameworks.missing(
+            framework, frameworks.versions_of(request.python.get(framework))
+        )
         if problem:
             absent.append(f"{name}: {problem}.")
         else:
             targets.append(name)
     return targets, absent
+
+
+def _unusable(request: Request) -> list[str]:
+    """Return a sentence for each registration that the request means and that cannot be used."""
+    asked = ("*",) if request.all else request.targets
+    return [
+        f"{problem}."
+        for name, problem in registration_problems().items()
+        if any(fnmatchcase(name, one) or name.partition("-")[2] == one for one in asked)
+    ]
 
 
 def _check_labels(description: Description, dataset: data.Dataset) -> None:

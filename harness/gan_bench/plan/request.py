@@ -26,7 +26,7 @@ class Preset(Frozen):
     batch_size: int | None = None
     """Batch size of all recipes; None: each recipe's own."""
     targets: tuple[str, ...] = ()
-    """Implementations to run if none is named; those that are not installed are left out."""
+    """What to run if nothing is named; implementations that are not installed are left out."""
 
 
 _STANDARD = Preset(
@@ -53,7 +53,9 @@ PRESETS: dict[str, Preset] = {
     ),
     "standard": _STANDARD,
     # Predicted to take a GPU of 2025 ten seconds or more: see docs/gpu.md.
-    "gpu": _STANDARD.model_copy(update={"budget": Budget(unit="epochs", amount=20)}),
+    "gpu": _STANDARD.model_copy(
+        update={"targets": ("*",), "budget": Budget(unit="epochs", amount=20)}
+    ),
     "paper": _STANDARD.model_copy(update={"budget": Budget(unit="recipe")}),
     "ci": Preset(
         # Small batches make four times as many updates as dcgan's own 128, so that a run of half a

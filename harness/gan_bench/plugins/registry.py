@@ -198,10 +198,10 @@ def find_several(targets: Iterable[str]) -> list[str]:
     UsageError
         A name is unknown, a pattern fits nothing, or a file is missing.
     """
-    known = registered()
+    known, problems = _registrations()
     names: list[str] = []
     for target in targets:
-        if is_path(target) or target in known:
+        if is_path(target) or target in known or target in problems:
             names.append(target)
             continue
         several = named_by(target)

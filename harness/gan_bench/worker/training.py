@@ -190,9 +190,14 @@ class Training:
             self.chunk()
             self.snapshot_if_due()
             self.checkpoint_if_due()
-        done = {"weights_sha256": weights_sha256(self._weights()), **self._gpu_memory()}
+        done = {
+            "step": self.step,
+            "peak_rss_mb": peak_rss_mb(),
+            "weights_sha256": weights_sha256(self._weights()),
+            **self._gpu_memory(),
+        }
         self._measure_gpu()
-        self.events.write("done", step=self.step, peak_rss_mb=peak_rss_mb(), **done)
+        self.events.write("done", **done)
 
     def setup(self) -> None:
         """Import the trainer, load the data, build, and restore the last checkpoint."""

@@ -176,8 +176,10 @@ def _gpu(record: Record) -> list[tuple[str, str]]:
         ("  software", f"{driver}, found by {gpu.found_by}"),
         ("  power limit", f"{figure(gpu.power_limit_w)} W"),
         ("  exclusive", exclusive),
-        ("  rates", f"{figure(product)} GFLOP/s in products, {figure(copy)} GB/s in copies"),
     ]
+    if product is not None:
+        rates = f"{figure(product)} GFLOP/s in products, {figure(copy)} GB/s in copies"
+        rows.append(("  rates", rates))
     if use is None:
         return rows
     clocks = f"{figure(use.sm_clock_mhz)} MHz, lowest {figure(use.sm_clock_least_mhz)} MHz"

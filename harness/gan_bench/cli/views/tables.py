@@ -286,7 +286,7 @@ def print_finals(console: Console, path: Path, only: Collection[str] | None = No
     only
         Ids of the runs; default: all.
     """
-    if len(list((path / "runs").iterdir())) > _MOST_READ:
+    if len(list((path / "runs").glob("*"))) > _MOST_READ:
         click.echo(f"Next: {command_line('report', results=path, last=['--open'])}")
         return
     # They load pandas, which takes as long as all the rest.

@@ -282,9 +282,9 @@ def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | N
         return None
     front = pareto_front(at)
     best = (
-        f"No other is better in either than {front[0]}."
+        f"No other is better than {front[0]} in either."
         if len(front) == 1
-        else f"Line: the Pareto front. No other is better in both than {listed(front, last='or')}."
+        else f"Line: the Pareto front. No other is better than {listed(front, last='or')} in both."
     )
     notes = [f"Lower left is better. {best} Marks as in the chart of final FIDs."]
     untimed = [label for label in ranks.labels[:MOST_ROWS] if label not in at]

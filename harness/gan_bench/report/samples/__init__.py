@@ -142,7 +142,7 @@ MOST_LEADERS = 5
 def leaders(group: Group, ranks: RankedGroup | None, pages: Sequence[Samples]) -> list[Leader]:
     """Return the best implementation of each of the best recipes that have samples.
 
-    None if quality is not ranked: what is not ranked does not lead.
+    There are none if quality is not ranked.
     """
     if ranks is None:
         return []

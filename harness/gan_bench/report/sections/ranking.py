@@ -60,8 +60,8 @@ GLOSSARY = (
     "Peak memory: of the host, the highest value of all seeds. Multiply-adds: in matrix products "
     "and convolutions of a training step, per real image, as counted by the recipe. Share of "
     "machine rate: training's multiply-adds per second, relative to the rate of a matrix product "
-    "on the same machine just before and after; as the two are not measured at once, it may exceed "
-    "100 %.",
+    "on the same device just before and after (on a GPU only after); as the two are not measured "
+    "at once, it may exceed 100 %.",
     "Parity: whether a certificate confirms that an implementation and a twin in the table compute "
     "the same thing.",
 )

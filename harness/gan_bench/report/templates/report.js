@@ -270,7 +270,7 @@
   for (const figure of every(".strip figure")) {
     const grid = every("#samples figure[data-run]")
       .find((other) => other.dataset.run === figure.dataset.run);
-    figure.querySelector("img").src = grid.querySelector("img").src;
+    if (grid) figure.querySelector("img").src = grid.querySelector("img").src;
   }
 
   /* Plotly's script comes last, so that everything above works while it loads. */
