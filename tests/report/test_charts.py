@@ -237,6 +237,16 @@ def test_near_marks_on_the_front_share_one_name_and_a_logarithmic_axis_says_so()
     assert chart["layout"]["yaxis"]["title"]["text"] == "FID"
 
 
+def test_a_name_beside_a_mark_is_not_printed_over_another():
+    every = [("a", 30.0, 28.0), ("b", 73.0, 27.2), ("c", 86.0, 26.9), ("d", 120.0, 43.0)]
+    marks = [(label, "mean", x, y, math.nan, math.nan, label) for label, x, y in every]
+    frame = pd.DataFrame(marks, columns=["label", "part", "x", "y", "low", "high", "text"])
+    dots = Dots("i", "t", frame, "seconds", "alt", "FID", front=("a", "b", "c"))
+    chart = web.dot_chart(dots, looks([(label, label, "torch") for label in "abcd"]))
+    names = {t["meta"]: t["text"] for t in chart["data"] if "text" in t}
+    assert names == {"a": ["a"], "b": ["b"], "c": ["<br>c"]}
+
+
 @pytest.mark.parametrize(("spike", "shown_to"), [(15.0, 15.0), (900.0, 20.0)])
 def test_an_axis_of_losses_shows_smoothed_curves_whole_unless_they_flatten_the_rest(
     spike, shown_to

@@ -120,6 +120,8 @@ def _front(dots: Dots) -> dict[str, Any]:
 
 _NEAR = 0.07
 """Share of the axes within which marks have one name beside them."""
+_NAME_WIDTH, _NAME_HEIGHT = 0.35, 0.1
+"""Shares of the axes that a name takes."""
 
 
 def _names_at(dots: Dots) -> dict[str, str]:
@@ -137,7 +139,18 @@ def _names_at(dots: Dots) -> dict[str, str]:
             near[-1].append(label)
         else:
             near.append([label])
-    return {group[-1]: _text(" and ".join(map(_shortened, group))) for group in near}
+    names: dict[str, str] = {}
+    lower, before = 0, ""
+    for group in near:
+        at = group[-1]
+        across, down = (
+            (abs(place[at] - place[before]) for place in places.values()) if before else (1, 1)
+        )
+        # A name that would be printed over the one before is printed a line lower.
+        lower = lower + 1 if across < _NAME_WIDTH and down < _NAME_HEIGHT else 0
+        names[at] = "<br>" * lower + _text(" and ".join(map(_shortened, group)))
+        before = at
+    return names
 
 
 def _marks(
