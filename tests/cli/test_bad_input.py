@@ -22,7 +22,10 @@ WAYS_IN = (
     [
         (["torch-dcgam"], "no implementation named 'torch-dcgam'; did you mean torch-dcgan?"),
         (["./nowhere.py"], "There is no file ./nowhere.py"),
-        ([], "No target given: name a recipe such as dcgan, an implementation such as"),
+        (
+            ["--preset", "standard"],
+            "No target given: name a recipe such as dcgan, an implementation such as",
+        ),
         (["GAN", "--dataset", "mnist5k"], "There is no data set 'mnist5k'"),
         (
             ["GAN", "--dataset", "folder:" + 300 * "x"],
@@ -54,7 +57,8 @@ WAYS_IN = (
         (["GAN", "--set", "gan.batch_size=5000"], "gan.batch_size is 5,000, more than the 4,000"),
         (["GAN", "--set", "other.batch_size=5"], "'other' has values to set, but is not one of"),
         (["GAN", "--seeds", "10000000000"], "at most 10,000"),
-        (["GAN", "--steps", "9" * 30], "steps: input should be less than or equal to"),
+        (["GAN", "--steps", "9" * 30], "99999999999... is more than 1,000,000,000,000."),
+        (["GAN", "--steps", "1e5000"], "1e5000 is more than 1,000,000,000,000."),
         (["GAN", "--threads", "100000"], "threads: input should be less than or equal to 1024"),
         (["GAN", "--set", "gan.learning_rate=inf"], "gan.learning_rate: input should be a finite"),
         (["GAN", "--plan", "nowhere.toml"], "The plan file nowhere.toml cannot be read"),

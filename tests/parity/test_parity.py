@@ -514,7 +514,8 @@ def test_a_certificate_covers_runs_with_the_same_values_and_any_budget(certifica
     assert certificate_for(spec(), certificates) == certificates[0]
     assert certificate_for(spec(budget=5), certificates) == certificates[0]
     assert certificate_for(spec(epochs=9), certificates) == certificates[0]
-    assert certificate_for(spec(batch_size=8), certificates) is None
+    assert certificate_for(spec(batch_size=8), certificates) == certificates[0]
+    assert certificate_for(spec(latent_size=9), certificates) is None
     assert certificate_for(spec(dropout=0.5), certificates) is None
     assert certificate_for(spec(dtype="float64"), certificates) is None
 
@@ -650,7 +651,7 @@ def results(tmp_path):
 @pytest.fixture
 def report(results, tmp_path):
     """Return the text of the report of the results."""
-    return lambda: write_report(results.path, tmp_path).markdown.read_text(encoding="utf-8")
+    return lambda: write_report(results.path, tmp_path).full.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b"\xff", b'{"schema_version": 2}'])
@@ -702,13 +703,13 @@ def test_a_report_says_that_twins_are_checked_and_by_which_certificate(
 ):
     twin_runs(certified=True)
     other = renamed(original, "two", framework="jax").implementation
-    add_run(results.path, spec(batch_size=8).model_copy(update={"implementation": other}))
+    add_run(results.path, spec(latent_size=9).model_copy(update={"implementation": other}))
     text = report()
     assert text.count("| parity-checked |") == 2
     assert text.count("| not parity-checked |") == 1
     (certificate,) = certificates
     assert f"parity-checked, certificate {certificate.id}; after a paired run of 1 step" in text
-    assert "two (batch\\_size=8): not parity-checked" in text
+    assert "two (latent\\_size=9): not parity-checked" in text
 
 
 @pytest.mark.parametrize(
@@ -741,7 +742,7 @@ def test_two_implementations_of_one_framework_are_twins_too(
 def test_a_report_without_twins_has_no_word_of_parity(results, report, spec):
     add_run(results.path, spec())
     text = report()
-    assert "| Parity |" not in text and "- Parity:" not in text
+    assert "| Parity |" not in text and "parity-checked" not in text
 
 
 # The figures.

@@ -46,7 +46,7 @@ FAULTS = {
             losses = super().train(batches, draws)
             return losses | {"generator": losses["generator"][:-1]}
         """,
-        *("error", "train returned generator of (3,), the contract says (4,)"),
+        *("error", "train returned generator of (1,), the contract says (2,)"),
     ),
     "floats": (
         "def sample(self, latents, labels=None): return super().sample(latents) / 255.0",

@@ -3,13 +3,11 @@
 import json
 import re
 
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from bench import complaint
 from gan_bench.scoring.features.by_name import MODELS
-from image_folder import pixels, write_image, write_images
+from image_folder import any_size, pixels, write_image, write_images
 from report_folder import run_spec
 
 SHORT = ("--images", "64", "--evaluations", "2", "--samples", "20")
@@ -25,18 +23,6 @@ def own_features(bench):
     """Return the options of a user's feature model: the built-in one under another name."""
     (bench.folder / "own.onnx").write_bytes((MODELS / "lenet.onnx").read_bytes())
     return "--features", "own.onnx"
-
-
-def any_size(bench):
-    """Return the options of a feature model for RGB images of any size: the channels' means."""
-    mean = helper.make_node("ReduceMean", ["images"], ["features"], axes=[1, 2], keepdims=0)
-    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", "h", "w", 3])
-    means = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3])
-    graph = helper.make_graph([mean], "means", [images], [means])
-    opset = [helper.make_opsetid("", 17)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
-    onnx.save(model, bench.folder / "means.onnx")
-    return "--features", "means.onnx"
 
 
 def scores_of(folder):
@@ -148,7 +134,8 @@ def test_images_that_no_features_fit_are_refused_before_the_training(bench, plug
 
 def test_colour_images_are_trained_on_scored_and_have_grids(bench, plugin):
     write_images(bench.folder / "colours", 40, (12, 10, 3))
-    done = bench("run", plugin("gan"), "--dataset", "folder:colours", *SHORT, *any_size(bench))
+    features = any_size(bench.folder)
+    done = bench("run", plugin("gan"), "--dataset", "folder:colours", *SHORT, *features)
     assert done.code == 0, done.out + done.err
     (folder,) = bench.run_folders()
     assert scores_of(folder)["protocol"]["features"] == "means"
@@ -199,7 +186,8 @@ recipe_class = Only28
 def test_a_recipe_that_cannot_make_the_images_is_unsupported_before_training(bench, plugin):
     write_images(bench.folder / "colours", 40, (12, 10, 3))
     targets = plugin("gan", ONLY_28), plugin("any")
-    done = bench("run", *targets, "--dataset", "folder:colours,size=16", *SHORT, *any_size(bench))
+    features = any_size(bench.folder)
+    done = bench("run", *targets, "--dataset", "folder:colours,size=16", *SHORT, *features)
     assert done.code == 1
     records = bench.records()
     assert records["gan"]["status"] == "unsupported"
@@ -234,7 +222,7 @@ def test_registered_recipes_report_unsupported_images_too(bench):
         ("folder:damaged", "x.png is damaged or not a supported image"),
         ("folder:.", "is not in a class folder such as 'damaged'"),
         ("folder:few", "has too few images for the"),
-        ("folder:few,size=4,test=2", "gan.batch_size is 16, more than the 3 training images of"),
+        ("folder:few,size=4,test=2", "gan.batch_size is 32, more than the 3 training images of"),
         ("mixed", "There is no data set 'mixed'"),
         ("mixed", "did you mean folder:mixed?"),
     ],

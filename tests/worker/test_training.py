@@ -354,7 +354,7 @@ def test_on_a_gpu_the_next_chunk_is_drawn_during_training_and_nothing_else_chang
     with (bench.folder / target).open("a") as file:
         file.write(COUNTING)
     budget = ("--steps", "300", "--evaluations", "3", "--seeds", "1")
-    options = (*SHORT, *budget, "--dataset", "mnist-5k")
+    options = (*SHORT, *budget, "--preset", "standard", "--dataset", "mnist-5k")
     where = {"PATH": f"{smi.parent}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": "0"}
     done = bench("run", target, *options, "--device", "cuda", "--results", "there", **where)
     assert done.code == 0, done.err

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special  # scipy.stats takes longer to import than pandas
 
 from gan_bench.analysis.statistics import (
     FEWEST_SEEDS,
@@ -150,7 +150,11 @@ class AllPairs:
         i, j = np.array([a]), np.array([b])
         estimate = float(self.means[a] - self.means[b])
         error = math.sqrt(float(self._errors[a] + self._errors[b]))
-        half = error * float(stats.t.ppf((1 + LEVEL) / 2, self._freedom(i, j)[0])) if error else 0.0
+        half = (
+            error * float(special.stdtrit(self._freedom(i, j)[0], (1 + LEVEL) / 2))
+            if error
+            else 0.0
+        )
         found = as_difference(
             (estimate, estimate - half, estimate + half),
             float(self.p[a, b]),
@@ -170,7 +174,7 @@ class AllPairs:
         apart = np.abs(self.means[a] - self.means[b])
         error = np.sqrt(self._errors[a] + self._errors[b])
         with np.errstate(invalid="ignore", divide="ignore"):
-            p = 2 * stats.t.sf(apart / error, self._freedom(a, b))
+            p = 2 * special.stdtr(self._freedom(a, b), -apart / error)
         seeds = np.array(self._seeds)
         alike = np.where((apart > 0) & (np.minimum(seeds[a], seeds[b]) >= FEWEST_SEEDS), 0.0, 1.0)
         return np.asarray(np.where(error > 0, p, alike), dtype=np.float64)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy import special  # scipy.stats takes longer to import than pandas
 
 from gan_bench.metrics import Metric, Scale
 from gan_bench.text import factor, figure
@@ -156,6 +156,8 @@ def welch(
     if np.ptp(x) == 0 and np.ptp(y) == 0:
         p = _without_spread(estimate, min(len(x), len(y)))
         return as_difference((estimate, estimate, estimate), p, (len(x), len(y)), scale)
+    from scipy import stats
+
     found = stats.ttest_ind(x, y, equal_var=False)
     interval = found.confidence_interval(LEVEL)
     bounds = (estimate, float(interval.low), float(interval.high))
@@ -214,8 +216,8 @@ def mean_interval(
     if np.ptp(x) <= rounding:
         return mean, mean, mean, 2 * 0.5 ** len(x) if abs(mean) > rounding else 1.0
     error = float(x.std(ddof=1)) / math.sqrt(len(x))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, len(x) - 1)) * error
-    return mean, mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, len(x) - 1))
+    half = float(special.stdtrit(len(x) - 1, (1 + LEVEL) / 2)) * error
+    return mean, mean - half, mean + half, float(2 * special.stdtr(len(x) - 1, -abs(mean) / error))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

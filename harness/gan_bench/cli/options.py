@@ -60,7 +60,10 @@ class WholeNumber(click.ParamType[int]):
         unit = {"k": 10**3, "M": 10**6}.get(text[-1:], 1)
         try:
             number = Decimal(text if unit == 1 else text[:-1]) * unit
-            if abs(number) > _MOST or number != (whole := int(number)):
+            if number > _MOST:
+                shown = text if len(text) < 14 else f"{text[:11]}..."
+                self.fail(f"{shown} is more than {_MOST:,}.", param, ctx)
+            if number != (whole := int(number)):
                 raise ValueError
         except (ArithmeticError, ValueError):
             self.fail(f"{value!r} is not a whole number; write 60000 or 60k.", param, ctx)

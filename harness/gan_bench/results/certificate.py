@@ -208,12 +208,12 @@ class Certificate(Stored):
     def matches(self, spec: RunSpec) -> bool:
         """Whether it compared the run's implementation on the same kind of device.
 
-        Versions, source and recipe values must be equal, too; only the length of the training
-        may differ.
+        Versions, source and recipe values must be equal, too; only the length of the training and
+        the batch size may differ. A certificate's batch size is its own in any case.
         """
         run = {name: getattr(spec, name) for name in TRAINING_STEP} | {
             "device": device_kind(spec.device),
-            "recipe_values": without_budget(spec.recipe_values),
+            "recipe_values": _without_batch_size(spec.recipe_values),
         }
         return any(
             (party.name, party.attribute)
@@ -226,7 +226,7 @@ class Certificate(Stored):
         values = {
             name: getattr(party if hasattr(party, name) else self, name) for name in TRAINING_STEP
         }
-        return values | {"recipe_values": without_budget(self.recipe_values)}
+        return values | {"recipe_values": _without_batch_size(self.recipe_values)}
 
     def covers(self, spec: RunSpec) -> bool:
         """Whether it passed and matches the run, which computed as the certificate's runs did."""
@@ -269,3 +269,7 @@ def certificate_for(spec: RunSpec, certificates: Sequence[Certificate]) -> Certi
 def without_budget(recipe_values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe values on which a training step depends: all but the budget."""
     return {name: value for name, value in recipe_values.items() if name not in _BUDGET_FIELDS}
+
+
+def _without_batch_size(recipe_values: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: value for n, value in without_budget(recipe_values).items() if n != "batch_size"}
