@@ -170,6 +170,7 @@ def test_a_trainer_that_says_nothing_computes_as_it_does(bench, plugin):
     assert complaint(bench("run", target, *SHORT, "--precision", "half"))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.torch
 def test_runs_of_two_precisions_are_told_apart(bench):

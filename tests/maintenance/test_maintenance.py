@@ -116,6 +116,7 @@ def test_jobs_that_nobody_can_follow_are_named_and_left_where_they_are(bench, fi
     assert (submission / "launch.json").exists()
 
 
+@pytest.mark.long_after(8)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_damaged_is_found_mended_and_made_again(bench, finished, damage):
     target, folder = finished

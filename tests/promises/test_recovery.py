@@ -74,6 +74,7 @@ def test_a_second_scorer_never_removes_a_score(bench, plugin):
     assert scores(folder) == expected
 
 
+@pytest.mark.long
 def test_divergence_is_still_reported_after_a_retry(bench, plugin):
     body = """
     def train(self, batches, draws):
@@ -92,6 +93,7 @@ def test_divergence_is_still_reported_after_a_retry(bench, plugin):
     assert bench.records()["nan"]["attempts"] == 2
 
 
+@pytest.mark.long
 def test_a_record_of_another_version_is_neither_used_nor_overwritten(bench, plugin):
     target = plugin("gan")
     bench("run", target, *SHORT)
@@ -235,6 +237,7 @@ def __init__(self, *arguments, **options):
 """
 
 
+@pytest.mark.long
 def test_a_run_is_tried_again_when_the_device_may_be_there(bench, plugin):
     target = plugin("gan", LATER)
     assert bench("run", target, *SHORT).code == 1
@@ -246,6 +249,7 @@ def test_a_run_is_tried_again_when_the_device_may_be_there(bench, plugin):
     assert bench.records()["gan"]["status"] == "ok"
 
 
+@pytest.mark.long
 def test_a_change_in_a_module_that_a_plugin_imports_is_another_run(bench, plugin):
     (bench.folder / "gan_bench_base_of_a_test.py").write_text("factor = 1\n")
     target = plugin("gan", "import gan_bench_base_of_a_test")
@@ -256,6 +260,7 @@ def test_a_change_in_a_module_that_a_plugin_imports_is_another_run(bench, plugin
     assert len(bench.run_folders()) == 2
 
 
+@pytest.mark.long
 def test_epochs_and_determinism_reach_the_run(bench, plugin):
     body = """
     def train(self, batches, draws):

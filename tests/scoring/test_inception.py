@@ -91,6 +91,7 @@ def test_the_weights_are_known_and_the_file_is_the_same_everywhere(inception, te
     assert (inception.dimensions, inception.channels) == (2048, "grey repeated to three")
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("shape", [(28, 28, 1), (28, 28, 3), (75, 50, 3), (299, 299, 3)])
 def test_features_are_those_of_pytorch_fids_own_network(inception, tensors, shape):
     random = np.random.default_rng(0)

@@ -192,6 +192,7 @@ def test_what_is_made_visible_and_does_not_exist_is_told(smi, monkeypatch, visib
     assert problem is None or said.startswith("The device is the CPU") is (visible == "7")
 
 
+@pytest.mark.long
 @pytest.mark.process
 def test_a_run_and_its_plan_say_that_they_fall_back_to_the_cpu(bench, plugin, tmp_path):
     path = stand_in(tmp_path, PROBLEMS["mismatch"][0])

@@ -190,6 +190,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.long_after(6)
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_class_that_cannot_be_run_is_one_sentence(bench, plugin, name):
     body, said = REFUSED[name]

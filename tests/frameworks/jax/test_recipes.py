@@ -101,6 +101,7 @@ def test_weights_of_another_recipe_are_refused_by_name():
         tested.set_weights(weights | {"generator.0.kernel": np.zeros((12, 1))})
 
 
+@pytest.mark.long
 def test_one_executable_serves_chunks_of_any_length_and_equal_trainers():
     first = trainer()
     before = base._steps._cache_size()
@@ -179,6 +180,7 @@ def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
         assert same(dict(weights), first.weights())
 
 
+@pytest.mark.long
 def test_dropout_has_other_masks_in_every_step_layer_and_seed():
     # Rates of almost 0 leave the networks as they are: what differs between steps is the masks.
     rates = {"generator_learning_rate": 1e-30, "discriminator_learning_rate": 1e-30}
