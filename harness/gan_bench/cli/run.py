@@ -195,7 +195,8 @@ def run(
 
     TARGETS are recipes such as dcgan, which run in every framework; implementations from
     `gan-bench list`; patterns such as 'torch-*'; or paths to your own files, such as ./my_gan.py.
-    Runs that succeeded are reused, and interrupted ones resume from their last checkpoint.
+    Without any, the presets quick and gpu name what to run: see `gan-bench list`. Runs that
+    succeeded are reused, and interrupted ones resume from their last checkpoint.
 
     Exit code: 0 all runs succeeded; 1 at least one did not; 2 bad input or a full disk; 130
     interrupted by Ctrl-C; 143 by SIGTERM; 129 by a terminal that closed.

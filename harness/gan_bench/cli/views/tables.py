@@ -132,6 +132,10 @@ def print_implementations(console: Console, rows: Sequence[dict[str, Any]]) -> N
     titles = (Column("preset", "name"), Column("data set", "name"), Column("budget"))
     more = (Column("seeds", "number", MEDIUM), Column("samples", "number", MEDIUM))
     print_table(console, Table((*titles, *more), presets))
+    for name, preset in PRESETS.items():
+        if preset.targets:
+            targets = "all" if preset.targets == ("*",) else listed(preset.targets)
+            console.print(f"If nothing is named, {name} runs {targets}.", highlight=False)
     console.print()
     options = (
         ("--dataset", f"{', '.join(data.names())}, folder:PATH"),
