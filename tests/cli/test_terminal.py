@@ -88,6 +88,7 @@ def test_list_has_sources_presets_and_data_sets_at_any_width(cli, columns):
     out = cli("list", COLUMNS=str(columns)).out
     assert max(map(len, out.splitlines())) <= columns
     text = " ".join(out.split())
+    assert "If nothing is named, quick runs torch-dcgan, keras-dcgan, jax-dcgan, " in text
     assert "github.com/janith99hansidu" in text
     assert "paper mnist the recipe's own epochs 3 10 x 10,000" in text
     assert "--dataset mnist-5k, mnist, fashion-mnist, kmnist, folder:PATH" in text
