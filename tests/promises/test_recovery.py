@@ -369,7 +369,7 @@ def test_a_checkpoint_stays_if_memory_ran_out_while_reading_it(bench, plugin):
         super().load(path)
 
     def train(self, batches, draws):
-        if self._steps_done >= 8 and not Path(MARKER).exists(): os.kill(os.getpid(), signal.SIGKILL)
+        if self._steps_done >= 4 and not Path(MARKER).exists(): os.kill(os.getpid(), signal.SIGKILL)
         return super().train(batches, draws)
     """
     target = plugin("gan", body.replace("MARKER", repr(str(bench.folder / "marker"))))
