@@ -62,3 +62,9 @@ def test_the_rates_of_a_gpu_are_those_of_work_that_lasts_long_enough(monkeypatch
     assert copies == [1, 1, 2, 4, 8, 16, 32, 64, 64, 64]
     assert gflops == pytest.approx(2 * 1000**3 / (0.002 + 0.003 / 32) / 1e9)
     assert gb_per_s == pytest.approx(2 * 4 * 1000**2 / (0.001 + 0.003 / 64) / 1e9)
+
+
+def test_work_that_ignores_how_often_it_is_repeated_does_not_hang():
+    calls = []
+    gpu_rates(calls.append, calls.append, 1000)
+    assert max(calls) == 1 << 16

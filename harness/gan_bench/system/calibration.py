@@ -76,6 +76,8 @@ def measure() -> float:
 GPU_SIZE = 8192
 _AT_LEAST_S = 0.05
 _TIMES = 3
+_MOST_REPETITIONS = 1 << 16
+"""No GPU needs more of them; work that never takes long would be repeated for ever."""
 
 
 def gpu_rates(
@@ -98,7 +100,7 @@ def _seconds_each(work: Callable[[int], object]) -> float:
     """Return the median time of one repetition, of measurements of 0.05 s or more."""
     work(1)  # loads kernels, and compiles
     times, seconds = 1, [_seconds(work, 1)]
-    while seconds[0] < _AT_LEAST_S:
+    while seconds[0] < _AT_LEAST_S and times < _MOST_REPETITIONS:
         times *= 2
         seconds = [_seconds(work, times)]
     seconds += [_seconds(work, times) for _ in range(_TIMES - 1)]
