@@ -28,6 +28,8 @@ class Run:
     """Ids of the parity certificates that passed for it."""
     parity_failed: tuple[str, ...] = ()
     """Ids of the parity certificates that failed for it."""
+    source: str = ""
+    """The folder or archive that it is from, of several."""
 
     @property
     def run_id(self) -> str:
@@ -125,6 +127,8 @@ class Run:
         return self._relative((self.record.log_tail if self.record else None) or "")
 
     def _relative(self, text: str) -> str:
+        # Of several results folders, the run's folder is a link.
+        text = ResultsFolder(self.folder.path.resolve().parent.parent).relative(text)
         return ResultsFolder(self.folder.path.parent.parent).relative(text)
 
 
@@ -167,6 +171,7 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
                 command=results.commands[run_id],
                 parity=tuple(dict.fromkeys(passed)),
                 parity_failed=tuple(c.id for c in matching if c.verdict == "failed"),
+                source=results.sources.get(run_id, ""),
             )
         )
     return runs
