@@ -1,7 +1,7 @@
 """``gan-bench report``, ``export``, ``pack`` and ``compare``, which read finished results."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -18,6 +18,7 @@ from gan_bench.cli.options import (
     results_option,
     say,
 )
+from gan_bench.cli.sinks import SINKS, sinks_of, uri_option
 
 if TYPE_CHECKING:
     from gan_bench.results.export import Format
@@ -72,25 +73,44 @@ def report(
     epilog=examples(
         "gan-bench export",
         "gan-bench export --format parquet --out tables",
+        "gan-bench export --format tensorboard",
     ),
 )
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["csv", "parquet", "json"]),
+    type=click.Choice(["csv", "parquet", "json", *SINKS]),
     default="csv",
-    help="File format; parquet needs pyarrow.",
+    help="Tables as CSV, Parquet (needs pyarrow) or JSON; or runs for TensorBoard or MLflow.",
 )
 @results_option
-@out_option(DEFAULT_TABLES, "the files")
-def export(file_format: "Format", results: Path, out: Path) -> None:
-    """Export runs, losses and scores of a results folder as tables."""
-    from gan_bench.results.export import export as write_tables
+@path_option(
+    "--out",
+    help=f"Folder for the files (default: {DEFAULT_TABLES} for tables, and else "
+    f"{DEFAULT_REPORTS}/FORMAT).",
+)
+@uri_option
+def export(file_format: str, results: Path, out: Path | None, mlflow_uri: str | None) -> None:
+    """Export runs, losses and scores as tables, or to TensorBoard or MLflow."""
+    sinks = sinks_of([name for name in SINKS if name == file_format], mlflow_uri, out)
+    left_out: tuple[str, ...]
+    if sinks:
+        from gan_bench.sinks import check, write
+        from gan_bench.text import many
 
-    written = write_tables(results, out, file_format)
-    for path in written.files:
-        click.echo(path)
-    for sentence in written.left_out:
+        ((name, one),) = sinks.items()
+        check(name, one)
+        filled = write(name, one, [results])
+        click.echo(f"{many(filled.runs, 'run')} written to {filled.where}")
+        left_out = filled.left_out
+    else:
+        from gan_bench.results.export import export as write_tables
+
+        written = write_tables(results, out or DEFAULT_TABLES, cast("Format", file_format))
+        for path in written.files:
+            click.echo(path)
+        left_out = written.left_out
+    for sentence in left_out:
         say(sentence)
 
 

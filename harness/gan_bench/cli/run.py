@@ -19,6 +19,7 @@ from gan_bench.cli.options import (
     typed,
     wait_option,
 )
+from gan_bench.cli.sinks import check_sinks, log_options, sinks_of, write_sinks
 from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _GROUPS = {
     "How to train": ("device", "threads", "precision", "deterministic", "on_divergence"),
     "Results and failures": (
         *("results", "retry", "force", "keep_samples", "timeout", "silence", "wait"),
+        *("log", "mlflow_uri"),
     ),
     "Scores": ("features", "metrics", "score", "weights", "no_cache"),
     "Cluster": ("executor", "slurm", "max_parallel", "retries", "detach"),
@@ -98,6 +100,7 @@ _GROUPS = {
 )
 @click.option("--samples", type=COUNT, help="Number of samples at each evaluation point.")
 @results_option
+@log_options
 @click.option("--timeout", type=POSITIVE, help="End a run after this many seconds.")
 @click.option(
     "--silence",
@@ -172,6 +175,8 @@ _GROUPS = {
 def run(
     plan_file: Path | None,
     results: Path,
+    log: tuple[str, ...],
+    mlflow_uri: str | None,
     timeout: float | None,
     silence: float | None,
     wait: bool,
@@ -217,6 +222,12 @@ def run(
             f"heartbeat every {HEARTBEAT_S:g} seconds; it is {silence:g}."
         )
     scoring = options.scoring(features, metrics, weights, no_cache)
+    if log and detach:
+        raise UsageError(
+            "--log writes runs once they have ended, and --detach does not wait for that: leave "
+            "out one of them, and use `gan-bench export --format` later."
+        )
+    sinks = sinks_of(log, mlflow_uri)
     request = _request(plan_file, plan_options)
     engine = engine_for(executor, request, slurm)
     _check_executor_options(
@@ -259,6 +270,7 @@ def run(
         return
     for sentence in notices:
         options.say(sentence)
+    check_sinks(sinks)
     folder = open_results(results, create=True)
     if engine is None:
         succeeded = _run_here(folder, plan, how, wait=wait)
@@ -274,6 +286,7 @@ def run(
     if engine is None or not detach:
         click.echo(f"{succeeded} of {many(len(plan.runs), 'run')} succeeded; results in {results}.")
         print_finals(options.console(), results, {spec.run_id for spec in plan.runs})
+        write_sinks(sinks, results, {spec.run_id for spec in plan.runs})
         # Of a preset's targets, those that are not installed are no failure.
         left_out = plan.left_out if request.all or request.targets else ()
         sys.exit(1 if succeeded < len(plan.runs) or left_out else 0)
