@@ -131,6 +131,39 @@ def test_runs_that_contradict_each_other_are_named(cli, two):
     assert "2 of 3 planned runs ok, from mine.zip" in text
 
 
+def test_a_run_of_two_machines_is_shown_for_both(cli, two):
+    other = empty_results(cli.folder / "other")
+    slow = {"circumstances": OTHER, "images_per_s": 250.0}
+    add_trained(other, "torch-dcgan", [5.0, 5.5, 5.2], **slow)
+    assert cli("pack", "other", "--out", "other.zip").code == 0
+    text = report(cli, "mine", "other.zip").replace("\\", "")
+    assert "5 of 6 planned runs ok, from mine and other.zip" in text
+    assert "2 groups that are not ranked together, as they differ in machine" in text
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| torch-dcgan |")]
+    ranked = {row[6]: row[1:4] for row in rows if len(row) > 7 and "ok" in row[5]}
+    assert ranked == {
+        "mine": ["4.10 (4.00 to 4.20)", "1,000 (1,000 to 1,000)", "62.5"],
+        # A run that is planned only joins the machine of most runs.
+        "other.zip and mine": ["5.23 (5.00 to 5.50)", "250 (250 to 250)", "62.5"],
+    }
+    pictures = [(cli.folder / f"out/figures/samples-torch-dcgan{n}.png") for n in ("", "-2")]
+    assert all(path.exists() for path in pictures)
+    with opened([cli.folder / "mine", cli.folder / "other.zip"]) as folder:
+        results = folder.load()
+    ids = set(load_results(other).runs["run_id"])
+    shared = ids & set(load_results(two[0]).runs["run_id"])
+    assert len(shared) == 2
+    assert {f"{run_id} (other.zip)" for run_id in shared} < set(results.specs)
+    assert len(results.runs) == len(results.specs) == 6
+    speed = results.runs.set_index("run_id")["images_per_s"]
+    for run_id in shared:
+        assert (speed[run_id], speed[f"{run_id} (other.zip)"]) == (1000.0, 250.0)
+        assert results.sources[f"{run_id} (other.zip)"] == "other.zip"
+    losses = results.losses.groupby("run_id").size()
+    assert (losses == 600).all() and len(losses) == 5
+    assert "with other results" not in text
+
+
 def test_external_samples_that_contradict_each_other_are_named(cli, two):
     external(two[1], "My GAN", sha256="e")
     text = report(cli, "mine.zip", "theirs").replace("\\", "")

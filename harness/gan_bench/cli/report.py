@@ -91,7 +91,7 @@ def report(
 )
 @uri_option
 def export(file_format: str, results: Path, out: Path | None, mlflow_uri: str | None) -> None:
-    """Export runs, losses and scores as tables, or to TensorBoard or MLflow."""
+    """Export tables, or runs for TensorBoard or MLflow."""
     sinks = sinks_of([name for name in SINKS if name == file_format], mlflow_uri, out)
     left_out: tuple[str, ...]
     if sinks:

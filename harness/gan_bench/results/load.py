@@ -67,6 +67,9 @@ class Results:
     sources: Mapping[str, str] = field(default_factory=dict)
     """Of several folders or archives: what each run and external sample is from, by run id, or
     ``external-`` and the name."""
+    folders: Mapping[str, RunFolder] = field(default_factory=dict)
+    """Where runs are that are not in the folder, by the names that they have here: a run that
+    several sources have, of other machines."""
 
     def no_run(self, path: Path, action: str) -> UsageError:
         """Return the error of a command that found no run, such as ``report``."""
