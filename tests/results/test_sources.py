@@ -233,7 +233,7 @@ def test_compare_and_export_read_archives(cli, two):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere.zip"], "There is no results folder nowhere.zip"),
+        (["nowhere.zip"], "There is no archive nowhere.zip; `gan-bench pack` writes one."),
         (["mine.zip", "nowhere"], "There is no results folder nowhere"),
         (["text"], "text is a file, and not an archive of `gan-bench pack`"),
         (["text.zip"], "The archive text.zip is refused: it is not a ZIP file"),
