@@ -172,6 +172,15 @@ def test_more_than_a_hundred_times_its_size(cli, archive):
     refused(cli, "it unpacks to more than 100 times its size")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_are_unpacked_without_a_limit(cli, archive, method):
+    def change(info):
+        info.compress_type = method
+
+    write(cli.folder / "bad.zip", bomb(archive, 8 << 20), change=change)
+    refused(cli, "is compressed in another way than `pack` does it")
+
+
 def headers(raw, name):
     """Yield the offset of the sizes in the local header and in the list, of one file."""
     place = raw.index(b"PK\x03\x04")
