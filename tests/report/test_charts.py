@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from axis_cases import CASES, curves, number
-from gan_bench.report.charts import Dots, png, web
+from gan_bench.report.charts import Dots, png, read_out, web
 from gan_bench.report.charts.loss_curves import Losses, range_shown
 from gan_bench.report.pictures import Names, looks
 from report_folder import add_run, quick_spec, scores_of
@@ -222,6 +222,11 @@ def test_a_fid_that_hardly_falls_looks_like_it(results, report):
     axis = report().data["charts"]["fid-images-0"]["layout"]["yaxis"]
     assert axis["type"] == "linear"
     assert axis["range"] == [0, pytest.approx(98.3, abs=0.1)]
+
+
+def test_an_alternative_text_names_a_few_series_and_counts_the_rest():
+    assert read_out(["a 1"]) == "a 1"
+    assert read_out(f"{name} 1" for name in "abcdefgh") == "a 1; b 1; c 1; d 1; e 1; 3 more"
 
 
 def test_near_marks_on_the_front_share_one_name_and_a_logarithmic_axis_says_so():

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from gan_bench.errors import UsageError
 from gan_bench.launch.outcome import Outcome, make_record, provenance, with_gpu
-from gan_bench.launch.score import is_scored, score_missing
+from gan_bench.launch.score import final_fid, is_scored, score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, environment_of, launch
 from gan_bench.plan import RunSpec
 from gan_bench.plugins.frameworks import framework_problem
@@ -61,6 +61,8 @@ class RunResult:
     """How long it was scored now."""
     log: Path | None = None
     """The worker's log, if the run did not reach its end and its log says more."""
+    fid: float | None = None
+    """The final FID by the first features; None if there is none."""
 
     @property
     def ok(self) -> bool:
@@ -208,7 +210,9 @@ def run_one(
             problem = _score(folder, spec, options, on_event)
         score_s = monotonic() - began
     log = folder.log if record.status in _LOGGED and record.log_tail else None
-    return RunResult(record, scoring_problem=problem, interrupt=interrupt, score_s=score_s, log=log)
+    return RunResult(
+        *(record, problem, interrupt, score_s, log), fid=final_fid(folder, spec, options.scoring)
+    )
 
 
 _LOGGED = ("error", "oom", "missing", "timeout")
@@ -243,4 +247,5 @@ def score_one(
     folder = results.run(spec.run_id)
     with run_lock(results.locks, spec.run_id, options.command, wait_s=RUN_LOCK_S):
         problem = _score(folder, spec, replace(options, score="now"), on_event)
-        return RunResult(record=Record.read(folder.record), scoring_problem=problem)
+        fid = final_fid(folder, spec, options.scoring)
+        return RunResult(record=Record.read(folder.record), scoring_problem=problem, fid=fid)

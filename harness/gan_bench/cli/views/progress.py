@@ -37,6 +37,8 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
     if result.scoring_problem not in (None, SCORED_LATER):
         return NOT_SCORED, result.scoring_problem or ""
     parts = ["reused"] if reused else []
+    if result.fid is not None:
+        parts.append(f"FID {figure(result.fid)}")
     if record.images_per_s is not None:
         parts.append(f"{figure(record.images_per_s)} images/s")
     total = (record.warmup_s or 0.0) + (record.train_s or 0.0)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gan_bench.analysis.summary import Row
 from gan_bench.recipe import LOSSES, OPTIONAL_LOSSES
-from gan_bench.report.charts import LOG_FROM, MOST_ROWS, RAW, Curves, frame_of
+from gan_bench.report.charts import LOG_FROM, MOST_ROWS, RAW, Curves, frame_of, read_out
 from gan_bench.report.charts.fid import seeds_in_words
 from gan_bench.results.record import Record
 from gan_bench.text import figure, many
@@ -98,7 +98,7 @@ def loss_charts(curves: Sequence[Losses], number: int) -> list[Curves]:
         if not shown:
             continue
         name, title, y_title = _CHARTS.get(column, (f"loss-{column}", loss_title(column), "loss"))
-        ends = "; ".join(f"{one.label} ends at {figure(one.ends[column])}" for one in shown)
+        ends = read_out(f"{one.label} ends at {figure(one.ends[column])}" for one in shown)
         # In a chart of one group, the label is enough.
         frame = frame_of([one.frames[column].assign(name=one.label) for one in shown])
         longest = frame.groupby("name")["x"].max()
