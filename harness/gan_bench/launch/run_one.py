@@ -210,9 +210,10 @@ def run_one(
             problem = _score(folder, spec, options, on_event)
         score_s = monotonic() - began
     log = folder.log if record.status in _LOGGED and record.log_tail else None
-    return RunResult(
-        *(record, problem, interrupt, score_s, log), fid=final_fid(folder, spec, options.scoring)
-    )
+    fid = None
+    if record.status == "ok" and problem is None:
+        fid = final_fid(folder, spec, options.scoring)
+    return RunResult(record, problem, interrupt, score_s, log, fid)
 
 
 _LOGGED = ("error", "oom", "missing", "timeout")
@@ -247,5 +248,5 @@ def score_one(
     folder = results.run(spec.run_id)
     with run_lock(results.locks, spec.run_id, options.command, wait_s=RUN_LOCK_S):
         problem = _score(folder, spec, replace(options, score="now"), on_event)
-        fid = final_fid(folder, spec, options.scoring)
+        fid = None if problem is not None else final_fid(folder, spec, options.scoring)
         return RunResult(record=Record.read(folder.record), scoring_problem=problem, fid=fid)
