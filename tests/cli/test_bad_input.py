@@ -157,6 +157,7 @@ def test_a_plugin_that_is_none_is_refused(bench, source, said):
     assert said in complaint(bench.here("verify", "./bad.py"))
 
 
+@pytest.mark.long
 def test_a_plugin_that_never_ends_is_stopped(bench):
     (bench.folder / "hung.py").write_text(
         "import time\nfrom gan_bench.testing import FakeTrainer\n"

@@ -107,6 +107,7 @@ def test_status_and_show_report_a_run(bench, plugin):
     assert row["run_id"] in shown and "fid_lenet" in shown
 
 
+@pytest.mark.long
 def test_lost_scores_are_computed_again(bench, plugin):
     target = plugin("my_gan")
     bench("run", target, *SHORT)

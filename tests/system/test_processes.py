@@ -69,6 +69,7 @@ def group():
     pytest.skip("no control group with a memory limit can be made here")
 
 
+@pytest.mark.long
 def test_a_worker_that_the_kernel_kills_for_memory_is_oom(bench, plugin, group):
     body = """
     def train(self, batches, draws):
