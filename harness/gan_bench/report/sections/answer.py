@@ -128,8 +128,8 @@ def _equal_time(group: Group, ranks: RankedGroup, equal: EqualTime) -> Verdict:
     best = ranks.best
     mean = figure(ranks.spreads[best].mean)
     opening = (
-        f"After {duration(equal.seconds)}, when {equal.fastest} has finished, {best} has the "
-        f"lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
+        f"After {duration(equal.seconds)}, the time in which {equal.fastest} finishes, {best} has "
+        f"the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
     )
     return _verdict("Quality at equal time", ranks, f"FID {mean}", opening)
 

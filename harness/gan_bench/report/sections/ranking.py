@@ -265,7 +265,11 @@ def _external(
 def _notes(group: Group, target: Target | None) -> list[str]:
     """Return what a reader of the ranking must know."""
     found = list(dict.fromkeys(text for scored in group.protocols for text in scored.warnings))
-    found += [f"{one.features}: {one.weights}." for one in group.protocols if one.weights]
+    found += [
+        f"The weights of {one.features} are {one.weights}."
+        for one in group.protocols
+        if one.weights
+    ]
     if group.too_short and any(row.fid for row in group.rows):
         found.append(
             "With this budget, the scores only show that scoring works: do not rank by them."
@@ -273,8 +277,8 @@ def _notes(group: Group, target: Target | None) -> list[str]:
     deficient = [row.label for row in group.rows if row.rank_deficient]
     if deficient:
         found.append(
-            "The covariance of samples or reference is rank-deficient for the final FID of "
-            f"{listed(deficient, 6)}."
+            "The covariance of samples or reference is rank-deficient for the final FID "
+            f"({group.features}) of {listed(deficient, 6)}."
         )
     if target is None and group.scored and any(row.fid for row in group.rows):
         found.append(

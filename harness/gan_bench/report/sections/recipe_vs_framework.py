@@ -28,7 +28,7 @@ UNCERTIFIED = "\N{DAGGER}"
 _NOTE = (
     "Means over seeds. Effects are ratios with a 95 % interval, computed seed by seed: twins share "
     "data and noise, and initial weights if the recipe sets them. The effect of a recipe is its "
-    "ratio to the mean of all recipes that every framework has."
+    "ratio to the geometric mean of all recipes that every framework has."
 )
 _UNCERTIFIED_NOTE = (
     f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
@@ -244,7 +244,7 @@ def _recipe_sentence(measure: Measure) -> list[str]:
         return []
     low, high = (by(effects, key=lambda name: effects[name].estimate) for by in (min, max))
     return [
-        f"Relative to the mean of {len(effects)} recipes, the {measure.noun} of {low} is "
+        f"Relative to the geometric mean of {len(effects)} recipes, the {measure.noun} of {low} is "
         f"{_shown(effects[low])} times as high, that of {high} {_shown(effects[high])} times."
     ]
 

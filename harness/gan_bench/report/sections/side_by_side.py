@@ -99,7 +99,7 @@ def _table(a: str, b: str, found: Pairs) -> Table:
             rows.append((key[1], *texts, ratio))
     sentence = found.sentences.get((a, b)) or found.sentences.get((b, a), "")
     note = f"{sentence} Equal in both: {', '.join(same)}." if same else sentence
-    columns = [Column(title) for title in ("What", a, b, "Ratio")]
+    columns = [Column(title) for title in ("What", a, b, f"{b} / {a}")]
     return Table(columns, rows, title=f"{a} and {b}", note=note.strip())
 
 
@@ -136,7 +136,7 @@ def _same(a: RecipeFacts, b: RecipeFacts) -> tuple[int, int]:
 
 
 def _similarity(a: Row, b: Row, same: tuple[int, int]) -> str:
-    share = f"{same[0]} of {many(same[1], 'value')}"
+    share = f"{same[0]} of {many(same[1], 'recipe value')}"
     if a.recipe != b.recipe and same[0] == same[1]:
         return "Two recipes with equal values, which differ in their networks or updates."
     if a.recipe != b.recipe:
@@ -164,11 +164,16 @@ def _difference(a: str, b: str, ranks: RankedGroup, words: str, where: str) -> s
     found = ranks.between(better, worse)
     if found is None:
         return f"One seed is too few to compare them {where}."
+    certain = interval(found)
     if not ranks.clearly(better, worse):
+        if found.scale == "ratio":
+            higher = ranks.metric.higher_is_better
+            sides = (better, worse) if higher else (worse, better)
+            certain = f"{' / '.join(sides)}: {certain}"
         if min(found.seeds) < FEWEST_SEEDS:
-            return f"Too few seeds to distinguish them {where} ({interval(found)})."
+            return f"Too few seeds to distinguish them {where} ({certain})."
         odd = "; means and geometric means are in opposite order" if found.clear else ""
-        return f"They cannot be distinguished {where} ({interval(found)}{odd})."
+        return f"They cannot be distinguished {where} ({certain}{odd})."
     if found.scale == "difference":
-        return f"{better} is clearly better {where} than {worse} ({interval(found)})."
-    return f"{better} has {words.format(factor(found.estimate))} {worse} ({interval(found)})."
+        return f"{better} is clearly better {where} than {worse} ({certain})."
+    return f"{better} has {words.format(factor(found.estimate))} {worse} ({certain})."
