@@ -19,7 +19,12 @@ def console_for(shown: bool) -> "Console":
     from rich.console import Console
 
     in_notebook = "ipykernel" in sys.modules
-    console = Console(stderr=not in_notebook, quiet=not shown, force_jupyter=False)
+    console = Console(
+        stderr=not in_notebook,
+        quiet=not shown,
+        force_jupyter=False,  # each line would be an output of its own
+        force_terminal=False if in_notebook else None,  # its stdout says that it is one
+    )
     if not console.is_terminal:
         console.width = _PIPED_COLUMNS
     return console
