@@ -196,9 +196,7 @@ class _Runs:
         runs = expand(wanted, request.command).runs
         planned = {spec.seed: spec for spec in runs}
         if len(planned) < len(runs):
-            raise UsageError(
-                f"The gate trains {name} with one value of each field: --set has more."
-            )
+            raise UsageError(f"The gate takes one value of each field of {name}; --set has more.")
         return planned
 
 
