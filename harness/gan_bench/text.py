@@ -4,7 +4,7 @@ import difflib
 import html
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -75,6 +75,27 @@ def listed(words: Sequence[str], limit: int | None = None, *, last: str = "and")
     if limit is not None and len(words) > limit:
         words = [*words[: limit - 1], f"{len(words) - limit + 1} more"]
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def told_apart(name: str, facts: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return a name for each of several things with one name, e.g. ``dcgan (beta1=0.9)``.
+
+    Parameters
+    ----------
+    name
+        The name of all.
+    facts
+        What each of them is, in words, by keys that they share; those that differ are shown. The
+        last word of a key stands for a fact that one of them lacks.
+    """
+    keys = dict.fromkeys(key for one in facts for key in one)
+    apart = [key for key in keys if len({one.get(key) for one in facts}) > 1]
+    if not apart:
+        return [name] * len(facts)
+    return [
+        f"{name} ({', '.join(one.get(key, f'{key.split()[-1]} none') for key in apart)})"
+        for one in facts
+    ]
 
 
 def against(name: str, one: object, other: object) -> str:
@@ -201,6 +222,23 @@ class Table:
         )
         lines: Iterable[Iterable[str]] = (titles, marks, *body)
         return Markup("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+    def to_html(self) -> Markup:
+        """Return the table, without title and note, as HTML; `Markup` is not escaped."""
+        align = ["right" if column.kind == "number" else "left" for column in self.columns]
+        cell = Markup('<{0} style="text-align: {1}">{2}</{0}>').format
+        lines = [
+            Markup("").join(
+                cell("th", a, c.title) for a, c in zip(align, self.columns, strict=True)
+            )
+        ]
+        for row in self.rows:
+            lines.append(
+                Markup("").join(cell("td", *pair) for pair in zip(align, row, strict=True))
+            )
+        return Markup("<table>\n{}</table>").format(
+            Markup("").join(Markup("<tr>{}</tr>\n").format(line) for line in lines)
+        )
 
     def records(self) -> list[dict[str, str]]:
         """Return one dictionary for each row, by column title."""

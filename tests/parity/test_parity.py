@@ -50,7 +50,7 @@ SETUP = Setup(paired_steps=1)
 def original(tmp_path_factory):
     path = tmp_path_factory.mktemp("twins") / "one.py"
     path.write_text("from gan_bench.testing import FakeTrainer\nclass Plugin(FakeTrainer): pass\n")
-    return describe_here(str(path), {}, (28, 28, 1))
+    return describe_here(str(path), {}, (28, 28, 1))[0]
 
 
 def renamed(description, name, **changes):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench import complaint
-from gan_bench import load_results
+from gan_bench.results.load import load_results
 from report_folder import add_plan, add_run, empty_results, run_spec, scores_of, some_losses
 
 NAMES = ("runs", "losses", "scores")

@@ -156,17 +156,12 @@ def scoring_options(features: str) -> Decorator:
 
 def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -> "Scoring":
     """Return the validated values of `scoring_options`."""
-    from gan_bench.errors import UsageError
-    from gan_bench.metrics import parse_metrics
-    from gan_bench.scoring.features import Scoring, parse_features
+    from gan_bench.scoring.features import parse_scoring
     from gan_bench.system.files import cache_problem
 
     if (problem := cache_problem()) is not None:
         say(problem)
-    words = parse_features(features)
-    if weights is not None and "inception" not in [word.model for word in words]:
-        raise UsageError("--weights are Inception's: give --features inception with them.")
-    return Scoring(words, parse_metrics(metrics), weights, cache=not no_cache)
+    return parse_scoring(features, metrics, weights, cache=not no_cache)
 
 
 def engine_for(executor: str, request: "Request", slurm: str | None) -> "Scheduler | None":

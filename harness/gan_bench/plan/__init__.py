@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from gan_bench import data
 from gan_bench.plugins.registry import RecipeFacts
 from gan_bench.system.models import Frozen, Stored
+from gan_bench.text import told_apart
 from gan_bench.trainer import Precision
 
 SPEC_SCHEMA_VERSION: Final = 1
@@ -202,6 +203,19 @@ class Plan(Stored):
     def implementations(self) -> tuple[str, ...]:
         """The names of the implementations, in the order of their first runs."""
         return tuple(dict.fromkeys(spec.implementation.name for spec in self.runs))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The name of each run's implementation by run id, with the values that tell runs apart."""
+        versions: dict[str, dict[str, dict[str, str]]] = {}
+        for spec in self.runs:
+            facts = {name: f"{name}={value}" for name, value in spec.recipe_values.items()}
+            versions.setdefault(spec.implementation.name, {})[spec.run_id] = facts
+        return {
+            run_id: label
+            for name, facts in versions.items()
+            for run_id, label in zip(facts, told_apart(name, list(facts.values())), strict=True)
+        }
 
     @property
     def plan_id(self) -> str:

@@ -34,8 +34,8 @@ class ExternalRow:
 
 
 def score_pair(
-    real: str,
-    fake: str,
+    real: str | ImageSet,
+    fake: str | ImageSet,
     scoring: Scoring,
     *,
     seed: int,
@@ -48,8 +48,9 @@ def score_pair(
 ) -> list[Scores]:
     """Score FAKE against REAL with each of the features.
 
-    ``floor`` also scores real images of the other split of the reference; ``conversion`` converts
-    the images of both sides.
+    Each side is a text for `open_images`, or a set of images that is open already. ``floor`` also
+    scores real images of the other split of the reference; ``conversion`` converts the images of
+    both sides.
 
     Raises
     ------
@@ -57,7 +58,12 @@ def score_pair(
         A side or the features cannot be used, or the row belongs to other images.
     """
     # Check everything before the long work, and write files only after it.
-    sides = [open_images(text, conversion, seed=seed) for text in (real, fake)]
+    sides = [
+        open_images(side, conversion, seed=seed)
+        if isinstance(side, str)
+        else side.converted(conversion)
+        for side in (real, fake)
+    ]
     hint = f"; {how_to_convert(sides[0].shape, sides[1].shape)}"
     check_sizes(sides[0], sides[1], hint)
     if row is not None and row.results.exists():
@@ -88,12 +94,12 @@ def score_pair(
             scores = _score(scorer, samples, metrics, floor=floor)
             sources = [
                 Source(
-                    images=text,
+                    images=given if isinstance(given, str) else given.name,
                     sha256=side.sha256,
                     count=side.count,
                     drawn=None if used.whole is None else used.count,
                 )
-                for text, side, used in zip((real, fake), sides, (reference, samples), strict=True)
+                for given, side, used in zip((real, fake), sides, (reference, samples), strict=True)
             ]
             scored.append(
                 scores.model_copy(update=dict(zip(("real", "fake"), sources, strict=True)))
