@@ -82,7 +82,7 @@ def track(
     force
         Start over even if the run is finished.
     framework
-        Such as ``torch``; None: the registered framework that is imported, or ``own``.
+        Such as ``torch``; None: the registered framework that your script imports, or ``own``.
     source
         The Python file that is hashed, with what it imports, so that a changed script is another
         run; None: the script that was started, or in a notebook the cell that calls `track`.
@@ -120,18 +120,20 @@ def track(
     ...     bench.step(generator=generator_loss, discriminator=discriminator_loss)
     ...     bench.samples(generate)             # does nothing unless samples are due
     """
-    code = sys._getframe(1).f_code
-    _refuse_harness(code.co_filename)
+    caller = sys._getframe(1)
+    file = caller.f_code.co_filename
+    _refuse_harness(file)
     began = time.perf_counter()
     spec, data = planned(
         name,
-        origin := source_of(source, code.co_filename),
+        origin := source_of(source, file),
         dataset=dataset,
         seed=seed,
         budget=budget,
         batch_size=batch_size,
         batches_per_step=batches_per_step,
         framework=framework,
+        names=caller.f_globals,
         evaluations=evaluations,
         samples=samples,
         device=device,

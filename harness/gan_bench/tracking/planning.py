@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from gan_bench import data
@@ -93,6 +94,7 @@ def planned(
     batch_size: int,
     batches_per_step: int,
     framework: str | None,
+    names: Mapping[str, Any],
     evaluations: int | None,
     samples: int | None,
     device: str,
@@ -132,7 +134,7 @@ def planned(
         images_per_step=batch * each_step, train_images=len(images.images), recipe_epochs=0
     )
     points = asked.evaluations or preset.evaluations
-    own = framework_of(framework)
+    own = framework_of(framework, names)
     recipe_values = {**_json(values or {}), "batch_size": batch}
     if each_step > 1:
         recipe_values["batches_per_step"] = each_step
@@ -180,8 +182,16 @@ def check_name(name: object) -> None:
         )
 
 
-def framework_of(given: str | None) -> str:
+def framework_of(given: str | None, names: Mapping[str, Any]) -> str:
     """Return the framework: the given one, or the registered one that this process has imported.
+
+    Parameters
+    ----------
+    given
+        Its name, or None.
+    names
+        The global names of the code that calls `gan_bench.track`. They decide if several are
+        imported, since one framework may import another.
 
     Raises
     ------
@@ -192,16 +202,29 @@ def framework_of(given: str | None) -> str:
         if not isinstance(given, str) or not _FRAMEWORK.fullmatch(given):
             raise UsageError(f"framework= takes a name such as torch, not {given!r}.")
         return given
-    found = [
+    imported = [
         name
         for name, known in frameworks().items()
         if name != "numpy" and known.module and known.module in sys.modules
     ]
+    owners = {
+        top: name for name in imported for top in (frameworks()[name].module, *_packages(name))
+    }
+    used = {
+        one.__name__ if isinstance(one, ModuleType) else str(getattr(one, "__module__", ""))
+        for one in list(names.values())
+    }
+    named = {owners.get(name.partition(".")[0]) for name in used}
+    found = [name for name in imported if name in named] or imported
     if len(found) > 1:
         raise UsageError(
             f"{listed(found)} are imported; name the one that trains, as in framework={found[0]!r}."
         )
     return found[0] if found else OWN
+
+
+def _packages(framework: str) -> list[str]:
+    return [name.replace("-", "_") for name in frameworks()[framework].packages]
 
 
 def _threads() -> int | None:
