@@ -151,7 +151,8 @@ def track(
             f"resume_from is a whole number below the {many(spec.steps, 'step')} of the budget, "
             f"not {resume_from!r}."
         )
-    folder = open_results(Path(results), create=True)
+    # The script may change the working directory.
+    folder = open_results(Path(results).absolute(), create=True)
     _end_earlier(folder.run(spec.run_id).path)
     command = shlex.join([Path(sys.orig_argv[0]).name, *sys.orig_argv[1:]])
     with contextlib.ExitStack() as held:
@@ -160,6 +161,7 @@ def track(
         run = TrackedRun(
             *(folder, spec, data),
             command=command,
+            results_as_given=Path(results),
             scoring=scoring,
             keep_samples=keep_samples,
             say=say,

@@ -35,10 +35,12 @@ def to_array(value: Any) -> NDArray[Any]:
         tensor = tensor.numpy()
     try:
         array = np.asarray(tensor)
-        if array.dtype.kind not in "fiub":  # JAX and TensorFlow have a bfloat16 of their own
+        if array.dtype.kind == "V":  # the bfloat16 of JAX and TensorFlow
             array = array.astype(np.float32)
     except (TypeError, ValueError):
-        raise UsageError(f"{kind_of(value)} is no array of numbers.") from None
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "fiub":
+        raise UsageError(f"{kind_of(value)} is no array of numbers.")
     return array
 
 

@@ -66,6 +66,7 @@ class TrackedRun:
         dataset: Dataset,
         *,
         command: str,
+        results_as_given: Path,
         scoring: Scoring,
         keep_samples: bool,
         say: Callable[[str], None],
@@ -77,6 +78,7 @@ class TrackedRun:
         self.steps_done = first_step
         self._results, self._folder, self._spec = results, results.run(spec.run_id), spec
         self._train, self._command = dataset.train, command
+        self._results_as_given = results_as_given
         self._scoring, self._keep_samples, self._say = scoring, keep_samples, say
         self._pid, self._first_step = os.getpid(), first_step
         self.held = contextlib.ExitStack()
@@ -89,7 +91,7 @@ class TrackedRun:
             self._losses[:first_step] = read_losses(self._folder.losses, self._names)[:first_step]
         self._sampled = self._folder.snapshot(first_step).exists()
         self._ended: str | None = None
-        self._open = not (first_step and self.due)
+        self._open = bool(self._names) and not self.due
         """Whether another step may end, if its losses are those of the step before."""
         self._write_plan()
         self._watch = Watch(spec)
@@ -242,7 +244,7 @@ class TrackedRun:
         with saving(path):
             write_images(path, array)
         self._events.write("snapshot", step=self.steps_done, seconds=seconds)
-        self._sampled = self._open = True
+        self._sampled, self._open = True, bool(self._names)
         if self.done:
             self._write_losses()
             self._close("ok", None)
@@ -311,7 +313,7 @@ class TrackedRun:
             raise UsageError(f"step(): {problem}.")
         for name in names:
             scalar(name, losses[name])  # else a mistake would show at the end of the chunk
-        self._names, self._keys = names, frozenset(names)
+        self._names, self._keys, self._open = names, frozenset(names), True
         self._losses = np.full((self.steps, len(names)), np.nan, dtype=np.float32)
 
     def _end_chunk(self, ended: float | None) -> None:
@@ -405,11 +407,8 @@ class TrackedRun:
             result = ["ok", f"not scored ({problem})" if problem else self._final_fid()]
             result += [f"{figure(record.images_per_s)} images/s"] if record.images_per_s else []
         name = f"{self._spec.implementation.name} seed {self._spec.seed}"
-        folder = self._results.path
-        self._say(
-            f"{name}: {', '.join(result)}. `gan-bench report{option(folder)}` shows it, as "
-            f"{self.run_id}."
-        )
+        report = f"gan-bench report{_option(self._results_as_given)}"
+        self._say(f"{name}: {', '.join(result)}. `{report}` shows it, as {self.run_id}.")
 
     def _final_fid(self) -> str:
         features = self._scoring.features[0]
@@ -419,7 +418,7 @@ class TrackedRun:
         return f"FID {figure(row.value)} ({features.name})" if row else "scored"
 
 
-def option(results: Path) -> str:
+def _option(results: Path) -> str:
     """Return the option that names a results folder to commands."""
     return f" --results {shlex.quote(str(results))}" if results != DEFAULT_RESULTS else ""
 
