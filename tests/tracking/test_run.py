@@ -98,8 +98,6 @@ def test_a_loop_becomes_a_run(track, tmp_path):
     assert "was trained by its own script" in sentence
     assert "the times include its own data pipeline" in cli("show", bench.run_id).out
     assert cli("doctor", "--results", FOLDER).code == 0
-    assert cli("report").code == 0
-    assert "my-gan (own loop, not paired)" in (tmp_path / "reports/local/report.md").read_text()
 
 
 def test_the_batches_are_those_of_every_implementation(track):
