@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,10 +22,12 @@ from gan_bench.system.locks import run_lock
 from gan_bench.text import listed, many
 from gan_bench.tracking.journal import begin
 from gan_bench.tracking.planning import planned, source_of
-from gan_bench.tracking.run import DEFAULT_RESULTS, TrackedRun
+from gan_bench.tracking.recording import Recording
+from gan_bench.tracking.run import TrackedRun
 from gan_bench.trainer import Precision
 
 __all__ = ["TrackedRun", "track"]
+DEFAULT_RESULTS = Path("results/local")
 
 
 def track(
@@ -153,31 +156,43 @@ def track(
         )
     # The script may change the working directory.
     folder = open_results(Path(results).absolute(), create=True)
-    _end_earlier(folder.run(spec.run_id).path)
+    path = folder.run(spec.run_id).path
+    _end_earlier(path)
     command = shlex.join([Path(sys.orig_argv[0]).name, *sys.orig_argv[1:]])
     with contextlib.ExitStack() as held:
         held.enter_context(run_lock(folder.locks, spec.run_id, command))
         spec = begin(folder, spec, resume_from, force=force)
-        run = TrackedRun(
-            *(folder, spec, data),
+        recording = partial(
+            Recording,
+            *(folder, spec),
             command=command,
-            results_as_given=Path(results),
             scoring=scoring,
             keep_samples=keep_samples,
-            say=say,
             data_s=data_s,
             first_step=resume_from,
         )
-        run.held = held.pop_all()
-    path = folder.run(spec.run_id).path
+        title = f"{name} seed {seed}"
+        report = f"`gan-bench report{_option(Path(results))}` shows it, as {spec.run_id}."
+        run = TrackedRun(
+            lambda steps_done: recording(steps_done=steps_done),
+            data,
+            first_step=resume_from,
+            say=lambda result: say(f"{title}: {result}. {report}"),
+        )
+        held.callback(_runs.pop, path, None)
+        run.hold(held.pop_all())
     _runs[path] = run
-    run.held.callback(_runs.pop, path, None)
     points = listed([f"{step:,}" for step in spec.evaluation_steps], 8)
     say(
-        f"{name} seed {seed}: {many(spec.steps, 'step')} of {many(spec.images_per_step, 'image')}, "
+        f"{title}: {many(spec.steps, 'step')} of {many(spec.images_per_step, 'image')}, "
         f"{spec.samples:,} samples at the steps {points}. Its source is {origin.what}."
     )
     return run
+
+
+def _option(results: Path) -> str:
+    """Return the option that names a results folder to commands."""
+    return f" --results {shlex.quote(str(results))}" if results != DEFAULT_RESULTS else ""
 
 
 def _refuse_harness(file: str) -> None:

@@ -2,43 +2,30 @@
 
 import contextlib
 import os
-import resource
-import shlex
 import time
-import traceback
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from gan_bench import data
 from gan_bench.data import Dataset
 from gan_bench.errors import UsageError
-from gan_bench.launch.circumstances import Watch
-from gan_bench.launch.local import write_plan
-from gan_bench.launch.outcome import Outcome, make_record
-from gan_bench.launch.score import score_missing, scores_with
-from gan_bench.metrics import fid_name
-from gan_bench.plan import LONGEST_CHUNK_STEPS, Plan, RunSpec
+from gan_bench.plan import LONGEST_CHUNK_STEPS
 from gan_bench.recipe import LOSSES, Distribution
-from gan_bench.results.events import EventWriter
-from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.status import Status
-from gan_bench.results.training_files import read_losses, write_array, write_images
-from gan_bench.scoring.features import Scoring
-from gan_bench.system.files import is_full_for, saving
-from gan_bench.system.processes import DISK_FULL, peak_rss_mb
-from gan_bench.text import figure, listed, many, timestamp
+from gan_bench.results.training_files import read_losses
+from gan_bench.system.files import is_full_for
+from gan_bench.system.processes import DISK_FULL
+from gan_bench.text import listed, many
 from gan_bench.tracking.arrays import NotFinite, samples_of, scalar
+from gan_bench.tracking.recording import Recording
 from gan_bench.trainer import losses_problem
 from gan_bench.worker.failure import Diverged, failure_kind, failure_reason
-from gan_bench.worker.progress import first_not_finite, heartbeat, write_chunk
+from gan_bench.worker.progress import first_not_finite
 
-DEFAULT_RESULTS = Path("results/local")
 _LOSSES_EVERY_S = 2.0
 """Time between two writes of the losses, beside those at evaluation points."""
 
@@ -61,51 +48,36 @@ class TrackedRun:
 
     def __init__(
         self,
-        results: ResultsFolder,
-        spec: RunSpec,
+        recording: Callable[[Callable[[], int]], Recording],
         dataset: Dataset,
         *,
-        command: str,
-        results_as_given: Path,
-        scoring: Scoring,
-        keep_samples: bool,
-        say: Callable[[str], None],
-        data_s: float,
         first_step: int,
+        say: Callable[[str], None],
     ) -> None:
-        self.run_id = spec.run_id
-        self.steps = spec.steps
-        self.steps_done = first_step
-        self._results, self._folder, self._spec = results, results.run(spec.run_id), spec
-        self._train, self._command = dataset.train, command
-        self._results_as_given = results_as_given
-        self._scoring, self._keep_samples, self._say = scoring, keep_samples, say
-        self._pid, self._first_step = os.getpid(), first_step
-        self.held = contextlib.ExitStack()
-        """What the run holds until its end, such as its lock."""
+        """Begin; ``recording`` is given a function that returns the number of steps done."""
+        self.steps_done = self._first_step = first_step
+        self._files = recording(lambda: self.steps_done)
+        spec = self._files.spec
+        self.run_id, self.steps = spec.run_id, spec.steps
+        self._spec, self._train, self._say = spec, dataset.train, say
+        self._pid = os.getpid()
         self._names: tuple[str, ...] = spec.losses if first_step else ()
         self._keys = frozenset(self._names)
         self._pending: list[list[Any]] = []
         self._losses = np.full((spec.steps, len(self._names)), np.nan, dtype=np.float32)
         if first_step:
-            self._losses[:first_step] = read_losses(self._folder.losses, self._names)[:first_step]
-        self._sampled = self._folder.snapshot(first_step).exists()
+            known = read_losses(self._files.folder.losses, self._names)
+            self._losses[:first_step] = known[:first_step]
+        self._sampled = self._files.folder.snapshot(first_step).exists()
         self._ended: str | None = None
         self._open = bool(self._names) and not self.due
         """Whether another step may end, if its losses are those of the step before."""
-        self._write_plan()
-        self._watch = Watch(spec)
-        self._children_before = _children_s()
-        self._events = EventWriter(self._folder.events)
-        self._events.write("start", pid=os.getpid())
-        self._events.write(
-            *("ready",), step=first_step, import_s=None, data_s=data_s, setup_s=None, paired=False
-        )
-        self._alive = contextlib.ExitStack()
-        self._log = self._alive.enter_context(self._folder.log.open("a", encoding="utf-8"))
-        self._alive.enter_context(heartbeat(self._events, lambda: self.steps_done, self._log))
         self._chunk_end = self._next_end()
         self._written = self._last = self._began = time.perf_counter()
+
+    def hold(self, held: contextlib.ExitStack) -> None:
+        """Take what is to be released when the run ends, such as its lock."""
+        self._files.held = held
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -230,7 +202,6 @@ class TrackedRun:
         """
         if not self.due:
             return
-        path = self._folder.snapshot(self.steps_done)
         started = time.perf_counter()
         if callable(images):
             images = images(self._spec.samples)
@@ -240,13 +211,9 @@ class TrackedRun:
         except NotFinite:
             self._diverge(f"the samples were not finite at step {self.steps_done}")
         seconds = time.perf_counter() - started
-        self._folder.snapshots.mkdir(exist_ok=True)
-        with saving(path):
-            write_images(path, array)
-        self._events.write("snapshot", step=self.steps_done, seconds=seconds)
+        self._files.snapshot(self.steps_done, array, seconds)
         self._sampled, self._open = True, bool(self._names)
         if self.done:
-            self._write_losses()
             self._close("ok", None)
         self._began = time.perf_counter()
 
@@ -268,8 +235,7 @@ class TrackedRun:
         if self._ended is not None:  # the last chunk had diverged
             return
         if error is not None:
-            with contextlib.suppress(OSError):
-                traceback.print_exception(error, file=self._log)
+            self._files.trace(error)
         self._close(*self._why(error))
 
     @property
@@ -329,14 +295,8 @@ class TrackedRun:
         seconds = (ended or time.perf_counter()) - self._began
         self._pending = []
         self._losses[first : first + len(table)] = table
-        if self._spec.losses != self._names:  # now they are known
-            self._spec = self._spec.model_copy(update={"losses": self._names})
-            self._spec.write(self._folder.spec)
-            self._write_plan()
-        write_chunk(
-            self._events,
-            table,
-            self._names,
+        self._files.chunk(
+            *(table, self._names),
             first_step=first,
             seconds=seconds,
             warmup=first == self._first_step,
@@ -345,7 +305,7 @@ class TrackedRun:
         self._open = not (self.done or self.due)
         now = time.perf_counter()
         if self.due or ended is not None or now - self._written > _LOSSES_EVERY_S:
-            self._write_losses()
+            self._files.losses(self._losses)
             self._written = now
         found = first_not_finite(table, self._names)
         if found is not None:
@@ -353,17 +313,7 @@ class TrackedRun:
             self._diverge(f"{what} not finite at step {first + row + 1}")
         self._began = time.perf_counter()
 
-    def _write_losses(self) -> None:
-        with saving(self._folder.losses):
-            write_array(self._folder.losses, self._losses)
-
-    def _write_plan(self) -> None:
-        """Write the plan of this one run, by which `status` and the report know it."""
-        plan = Plan(command=self._command, created_at=timestamp(), runs=(self._spec,))
-        write_plan(self._results, plan)
-
     def _diverge(self, reason: str) -> NoReturn:
-        self._write_losses()
         self._close("diverged", reason)
         raise Diverged(f"{reason}; the run {self.run_id} has ended")
 
@@ -372,63 +322,15 @@ class TrackedRun:
         if isinstance(error, KeyboardInterrupt):
             return "killed", "interrupted by SIGINT"
         if error is None or isinstance(error, SystemExit):
-            missing = ", and its last samples are missing" if self.done else ""
-            done = f"step {self.steps_done:,} of {self.steps:,}"
-            return "error", f"the script ended after {done} without an exception{missing}"
-        if is_full_for(self._folder.path, error):
+            what = "the samples of its last step" if self.done else "using up its budget"
+            return "error", f"the script ended without {what}"
+        if is_full_for(self._files.folder.path, error):
             return "killed", DISK_FULL
         reason = failure_reason(error, self._spec.implementation)
         return ("oom" if failure_kind(error) == "oom" else "error"), reason
 
     def _close(self, status: Status, reason: str | None) -> None:
-        """End the journal, write the record, score a run that is ok, and say how it ended."""
         self._ended, self._open = status, False
-        self._alive.close()
-        end = {"step": self.steps_done, "peak_rss_mb": peak_rss_mb()}
-        with self.held:
-            with contextlib.suppress(OSError):  # of a full disk
-                if status == "ok":
-                    self._events.write("done", weights_sha256=None, **end)
-                else:
-                    self._events.write("failed", kind=status, reason=reason, **end)
-            children_s = _children_s() - self._children_before
-            self._watch.stop(max(0.0, children_s), measure=status == "ok")
-            around = self._watch.provenance(self._folder, self._command)
-            outcome = Outcome(status=status, reason=reason, cpu_s=time.process_time())
-            record = make_record(self._folder, self._spec, outcome, around)
-            record.write(self._folder.record)
-            problem = None
-            if status == "ok":
-                problem = score_missing(
-                    *(self._folder, self._spec, self._scoring), keep_samples=self._keep_samples
-                )
-        result = [f"{status} after step {self.steps_done:,} of {self.steps:,}", str(reason)]
-        if status == "ok":
-            result = ["ok", f"not scored ({problem})" if problem else self._final_fid()]
-            result += [f"{figure(record.images_per_s)} images/s"] if record.images_per_s else []
-        name = f"{self._spec.implementation.name} seed {self._spec.seed}"
-        report = f"gan-bench report{_option(self._results_as_given)}"
-        self._say(f"{name}: {', '.join(result)}. `{report}` shows it, as {self.run_id}.")
-
-    def _final_fid(self) -> str:
-        features = self._scoring.features[0]
-        scores = scores_with(self._folder, self._spec, features, self._scoring)
-        rows = scores.rows if scores else {}
-        row = rows.get((self.steps, fid_name(features.name)))
-        return f"FID {figure(row.value)} ({features.name})" if row else "scored"
-
-
-def _option(results: Path) -> str:
-    """Return the option that names a results folder to commands."""
-    return f" --results {shlex.quote(str(results))}" if results != DEFAULT_RESULTS else ""
-
-
-def _children_s() -> float:
-    """Return the processor time of all children, such as those of a data loader."""
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = ended.ru_utime + ended.ru_stime
-    with contextlib.suppress(psutil.Error, OSError):
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error, OSError):
-                total += sum(child.cpu_times()[:4])
-    return total
+        with contextlib.suppress(OSError):  # of a full disk, which ends the run
+            self._files.losses(self._losses)
+        self._say(self._files.close(status, reason, self.steps_done))
