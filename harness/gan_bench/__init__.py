@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gan_bench.api import report as report
     from gan_bench.api import run as run
     from gan_bench.api import score as score
+    from gan_bench.tracking import TrackedRun as TrackedRun
+    from gan_bench.tracking import track as track
 
 # ONNX Runtime sends telemetry from its import on, and stores a device id in the user's cache.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -23,6 +25,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 _HOMES = dict.fromkeys(
     ("ImageScores", "Results", "compare", "load_results", "report", "run", "score"), "gan_bench.api"
 )
+_HOMES |= dict.fromkeys(("TrackedRun", "track"), "gan_bench.tracking")
 """The module of each public name. It is imported when the name is first used: NumPy and pandas take
 longer than most scripts that name only the contract."""
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Literal
 
 from markupsafe import Markup
@@ -143,6 +144,33 @@ def markdown_text(text: str) -> Markup:
     """Return text for one line of markdown, where none of it is markup."""
     line = " ".join(sanitize(text).split())
     return Markup(html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False))
+
+
+_MOST = 10**12
+
+
+def whole_number(text: str) -> int:
+    """Return the number of a text such as ``60000``, ``60,000``, ``60_000``, ``60k`` or ``2.4M``.
+
+    Raises
+    ------
+    ValueError
+        It is another text, or a number above 10^12; the message is a sentence.
+    """
+    digits = text.replace(",", "")
+    unit = {"k": 10**3, "M": 10**6}.get(digits[-1:], 1)
+    problem = ValueError(f"{text!r} is not a whole number; write 60000 or 60k.")
+    try:
+        number = Decimal(digits if unit == 1 else digits[:-1]) * unit
+        whole = int(number) if abs(number) <= _MOST else None
+    except (ArithmeticError, ValueError):
+        raise problem from None
+    if whole is None:
+        shown = digits if len(digits) < 14 else f"{digits[:11]}..."
+        raise ValueError(f"{shown} is more than {_MOST:,}.")
+    if number != whole:
+        raise problem
+    return whole
 
 
 def timestamp() -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from bench import KILLS_ONCE, same_bits
 from gan_bench.results.layout import RunFolder
-from gan_bench.worker.training import failure_kind
+from gan_bench.worker.failure import failure_kind
 
 SHORT = ("--steps", "12", "--samples", "64", "--metrics", "fid", "--keep-samples")
 

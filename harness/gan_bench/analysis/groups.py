@@ -127,6 +127,8 @@ def _facts(spec: RunSpec) -> dict[str, str]:
     values, versions = facts.pop("recipe_values"), facts.pop("versions")
     found = {key: f"{key.replace('_', ' ')} {value}" for key, value in facts.items()}
     found["implementation"] = f"class {spec.implementation.attribute}"
+    found["framework"] = spec.implementation.framework
+    found["own_loop"] = "own loop" if spec.own_loop else "trained by gan-bench"
     found["source_sha256"] = f"source {spec.source_sha256[:7]}"
     found["evaluation_steps"] = f"evaluated at {', '.join(map(str, spec.evaluation_steps))}"
     found["train_splits"] = f"trained on {' and '.join(spec.train_splits)}"

@@ -8,7 +8,6 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,6 +15,7 @@ import click
 
 from gan_bench.cli import DEFAULT_RESULTS
 from gan_bench.metrics import DEFAULT, METRICS
+from gan_bench.text import whole_number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,9 +46,6 @@ class FiniteNumber(click.FloatRange):
         return number
 
 
-_MOST = 10**12
-
-
 class WholeNumber(click.ParamType[int]):
     """A whole number such as ``60000``, ``60_000``, ``60k`` or ``2.4M``."""
 
@@ -56,18 +53,10 @@ class WholeNumber(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number, or fail."""
-        text = str(value).replace(",", "")
-        unit = {"k": 10**3, "M": 10**6}.get(text[-1:], 1)
         try:
-            number = Decimal(text if unit == 1 else text[:-1]) * unit
-            if number > _MOST:
-                shown = text if len(text) < 14 else f"{text[:11]}..."
-                self.fail(f"{shown} is more than {_MOST:,}.", param, ctx)
-            if number != (whole := int(number)):
-                raise ValueError
-        except (ArithmeticError, ValueError):
-            self.fail(f"{value!r} is not a whole number; write 60000 or 60k.", param, ctx)
-        return whole
+            return whole_number(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Epochs(FiniteNumber):

@@ -9,7 +9,8 @@ from time import monotonic
 from typing import Final, Literal
 
 from gan_bench.errors import UsageError
-from gan_bench.launch.outcome import Outcome, make_record, provenance, with_gpu
+from gan_bench.launch.circumstances import Watch, provenance
+from gan_bench.launch.outcome import Outcome, make_record
 from gan_bench.launch.score import final_fid, is_scored, score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, environment_of, launch
 from gan_bench.plan import RunSpec
@@ -20,11 +21,8 @@ from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import Job, Record
 from gan_bench.results.status import RETRIED_ON_REQUEST, REUSED, Status
 from gan_bench.scoring.features import Scoring
-from gan_bench.system.calibration import LoadMeter, probe
-from gan_bench.system.devices import gpu_of
 from gan_bench.system.files import DiskFull, is_full
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
-from gan_bench.system.nvml import GpuWatch
 
 SCORED_LATER: Final = "scored when all runs have trained"
 Action = Literal["reuse", "run"]
@@ -123,18 +121,18 @@ def _train(
         The disk is full: the run ended for that, or its record cannot be written.
     """
     folder = results.run(spec.run_id)
-    before = after = other_load = watch = None
     known = obstacle_of(spec)
-    outcome: Outcome
     if known is not None:
         outcome = Outcome(status=known[0], reason=known[1], cpu_s=0.0)
+        around = provenance(
+            command=options.command,
+            device=spec.device,
+            probes=(None, None),
+            other_load=None,
+            job=options.job,
+        )
     else:
-        before = probe(spec.device, spec.threads)
-        gpu = gpu_of(spec.device)
-        watch = GpuWatch(gpu) if gpu else None
-        if watch is not None:
-            watch.start()
-        meter = LoadMeter()
+        watch = Watch(spec)
         folder.record.unlink(missing_ok=True)
         outcome = launch(
             folder,
@@ -145,19 +143,8 @@ def _train(
             by_scheduler=options.job is not None,
             on_event=on_event,
         )
-        other_load = meter.stop(outcome.cpu_s)
-        if watch is not None:
-            watch.stop()
-        after = None if outcome.interrupt else probe(spec.device, spec.threads)
-    around = provenance(
-        command=options.command,
-        device=spec.device,
-        probes=(before, after),
-        other_load=other_load,
-        job=options.job,
-    )
-    if watch is not None:
-        around = with_gpu(around, watch, folder, spec)
+        watch.stop(outcome.cpu_s, measure=outcome.interrupt is None)
+        around = watch.provenance(folder, options.command, options.job)
     # The report names certificates that cannot be read.
     certificate = certificate_for(spec, read_certificates(results)[0])
     parity = certificate.id if certificate else None

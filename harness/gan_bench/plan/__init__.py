@@ -127,6 +127,9 @@ class RunSpec(RecipeFacts, Stored):
     deterministic: bool = False
     precision: Precision = "ieee"
     on_divergence: Literal["stop", "continue"] = "stop"
+    own_loop: bool = False
+    """Whether a script of the user's own trained it, see `gan_bench.track`: with its own data
+    pipeline, initial weights and global generators, so that it is paired with no other run."""
     python: str | None = None
     """The framework's own interpreter, if the plan names one."""
     versions: dict[str, str]
@@ -158,6 +161,8 @@ class RunSpec(RecipeFacts, Stored):
         identity["dataset"] = self.dataset_label
         if self.precision == "ieee":  # as of all runs before there was a choice
             identity.pop("precision")
+        if not self.own_loop:
+            identity.pop("own_loop")
         identity["implementation"].pop("path")
         identity["implementation"].pop("distribution")
         return identity
@@ -237,7 +242,7 @@ class Place(Frozen):
 
 IDENTITY: Final = (
     *("implementation", "source_sha256", "steps", "images_per_step"),
-    *("deterministic", "on_divergence", "evaluation_steps", "samples"),
+    *("deterministic", "on_divergence", "evaluation_steps", "samples", "own_loop"),
     *("versions", "recipe_values"),
 )
 """Fields of `RunSpec` that say what was trained and how: runs that differ in one of them are not

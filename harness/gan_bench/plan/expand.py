@@ -42,7 +42,7 @@ def expand(
     UsageError
         A name is unknown or a value out of range, or the data set is not there.
     """
-    place = place or _here(request)
+    place = place or this_machine(request)
     preset_name = request.preset or ("quick" if place.device == "cpu" else "gpu")
     preset = PRESETS[preset_name]
     targets = find_several([*(registered() if request.all else ()), *request.targets])
@@ -89,7 +89,14 @@ def expand(
     )
 
 
-def _here(request: Request) -> Place:
+def this_machine(request: Request) -> Place:
+    """Return the device, its card and the threads of this machine that a request asks for.
+
+    Raises
+    ------
+    UsageError
+        This machine does not have the device.
+    """
     device = check_device(request.device)
     gpu = gpu_of(device)
     return Place(

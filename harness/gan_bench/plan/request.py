@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, ValidationError
 
@@ -11,7 +11,7 @@ from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plan import Budget
 from gan_bench.system.files import read_limited
 from gan_bench.system.models import Frozen
-from gan_bench.text import did_you_mean
+from gan_bench.text import did_you_mean, whole_number
 from gan_bench.trainer import Precision
 
 
@@ -68,7 +68,7 @@ PRESETS: dict[str, Preset] = {
         batch_size=32,
     ),
 }
-BUDGETS = ("images", "epochs", "steps")
+BUDGETS: Final = ("images", "epochs", "steps")
 Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Epochs = Annotated[StrictInt | StrictFloat, Field(gt=0, le=10**9)]
 Several = Annotated[int, Field(strict=True, ge=2, le=10**6)]
@@ -175,6 +175,37 @@ def parse_seeds(value: object) -> tuple[int, ...]:
     if min(numbers) < 0 or max(numbers) >= 2**63:
         raise problem
     return tuple(numbers)
+
+
+def parse_budget(value: object) -> Budget:
+    """Return the budget of a text such as ``60k images``, ``0.5 epochs`` or ``400 steps``.
+
+    A number counts images, and a `Budget` is returned as it is.
+
+    Raises
+    ------
+    UsageError
+        It is none of these, or not above zero.
+    """
+    if isinstance(value, Budget) and value.unit != "recipe":
+        return value
+    problem = UsageError(
+        f"The budget is {value!r}; write a number of images, epochs or steps, such as "
+        "'60k images', '2 epochs' or '400 steps'."
+    )
+    if type(value) is int:
+        value = f"{value} images"
+    number, _, word = value.strip().partition(" ") if isinstance(value, str) else ("", "", "")
+    unit = next((unit for unit in BUDGETS if word.strip() in (unit, unit.removesuffix("s"))), None)
+    if unit is None:
+        raise problem
+    try:
+        amount = float(number) if unit == "epochs" else whole_number(number)
+        amount = int(amount) if amount == int(amount) else amount
+        request({unit: amount})
+        return Budget(unit=unit, amount=amount)
+    except (UsageError, ValueError, OverflowError):
+        raise problem from None
 
 
 def parse_set(pairs: Sequence[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:

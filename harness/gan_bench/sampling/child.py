@@ -14,7 +14,8 @@ from gan_bench.plugins.loader import load_seeded, source_sha256
 from gan_bench.sampling import SampleRequest
 from gan_bench.system.child import run
 from gan_bench.trainer import Unsupported
-from gan_bench.worker.training import build, failure_reason
+from gan_bench.worker.failure import failure_reason
+from gan_bench.worker.training import build
 
 _BATCH = 1_024
 """Number of samples in memory at a time."""

@@ -83,6 +83,12 @@ def sample(
         raise UsageError(f"The number of images has to be from 1 to {MAX_IMAGES:,}, not {count:,}.")
     folder, record, _ = find_run(open_results(results, create=False), name)
     spec = record.spec
+    if spec.own_loop:
+        raise UsageError(
+            f"The run {record.run_id} was trained by its own script, which has its weights: "
+            "generate the images there, and score them with `gan-bench score DATA IMAGES --as "
+            "NAME`."
+        )
     step, checkpoint = _checkpoint(folder)
     implementation = spec.implementation
     _check_available(implementation, spec.python, record.run_id)

@@ -11,6 +11,7 @@ from gan_bench.metrics import COUNTS, metric
 from gan_bench.report.pictures import Look
 from gan_bench.report.sections.answer import Standings
 from gan_bench.report.sections.ranking_rows import (
+    OWN_LOOP,
     Cell,
     RankedRow,
     Ranking,
@@ -147,6 +148,7 @@ def ranking(
                 _words(row, parity),
                 tuple(cells[row.label]),
                 tuple(troubles(row)),
+                OWN_LOOP if row.own_loop else "",
             )
             for row in rows
         ),
@@ -284,6 +286,12 @@ def _notes(group: Group, target: Target | None) -> list[str]:
         found.append(
             "No time to a FID is shown, as this data set has no default target: name one with "
             "--target-fid."
+        )
+    if own := [row.label for row in group.rows if row.own_loop]:
+        found.append(
+            f"{OWN_LOOP[0].upper()}{OWN_LOOP[1:]}: a script of its own trained {listed(own, 6)}, "
+            "with initial weights and random numbers of its own; the times include its data "
+            "pipeline."
         )
     found += gpu_sharing(run for row in group.rows for run in row.ok_runs)
     missing = _missing(group)

@@ -166,6 +166,8 @@ def _cells(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
     values: dict[str, dict[str, None]] = {}
     found: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
+        if row.own_loop:
+            continue  # its own script decides what it starts from and sees
         key = json.dumps(row.runs[0].spec.recipe_values, sort_keys=True, default=str)
         values.setdefault(row.recipe, {})[key] = None
         found.setdefault((row.recipe, key, row.framework), []).append(row)

@@ -82,7 +82,8 @@ def chosen_pairs(group: Group, found: Pairs) -> list[Table]:
 def are_twins(a: Row, b: Row) -> bool:
     """Return whether two rows are one recipe with equal values in two frameworks."""
     values = (a.runs[0].spec.recipe_values, b.runs[0].spec.recipe_values)
-    return a.recipe == b.recipe and a.framework != b.framework and values[0] == values[1]
+    same = a.recipe == b.recipe and values[0] == values[1]
+    return same and a.framework != b.framework and not a.own_loop
 
 
 def _table(a: str, b: str, found: Pairs) -> Table:
