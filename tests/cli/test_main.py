@@ -45,6 +45,7 @@ COMMANDS = {
     "status": ("status", "--results", "after"),
     "report": ("report", "--results", "after"),
     "export": ("export", "--results", "after"),
+    "pack": ("pack", "after", "--out", "after.zip"),
     "compare": ("compare", "before", "after"),
     "compare as JSON": ("compare", "before", "after", "--json"),
     "baseline": ("baseline", "--results", "before", "--out", "new.json"),

@@ -96,6 +96,8 @@ def prepared(tmp_path_factory):
     for name in ("samples.npz", "fake.npz"):
         shutil.copy(snapshot, folder / name)
     (folder / "results/reference").symlink_to(ROOT / "results/reference")
+    for name in ("mine.zip", "theirs.zip"):
+        assert Bench(folder)("pack", "results/local", "--out", name).code == 0
     no_checkpoints = shutil.ignore_patterns("checkpoints")
     for name in result_folders():
         shutil.copytree(folder / "results/local", folder / name, ignore=no_checkpoints)

@@ -28,11 +28,15 @@ class Run:
     """Ids of the parity certificates that passed for it."""
     parity_failed: tuple[str, ...] = ()
     """Ids of the parity certificates that failed for it."""
+    source: str = ""
+    """The folder or archive that it is from, of several."""
+    key: str = ""
+    """The run's name in the results; empty if that is its id."""
 
     @property
     def run_id(self) -> str:
-        """The run's name."""
-        return self.spec.run_id
+        """The run's name in the results: a run of two machines has a name for each of them."""
+        return self.key or self.spec.run_id
 
     @property
     def protocols(self) -> tuple[str, ...]:
@@ -125,6 +129,8 @@ class Run:
         return self._relative((self.record.log_tail if self.record else None) or "")
 
     def _relative(self, text: str) -> str:
+        # Of several results folders, the run's folder is a link.
+        text = ResultsFolder(self.folder.path.resolve().parent.parent).relative(text)
         return ResultsFolder(self.folder.path.parent.parent).relative(text)
 
 
@@ -162,11 +168,13 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
             Run(
                 spec=spec,
                 record=record,
-                folder=folder.run(run_id),
+                folder=results.folders.get(run_id) or folder.run(run_id),
                 scores=tuple(sorted(files, key=lambda f: -len({s.step for s in f.scores}))),
                 command=results.commands[run_id],
                 parity=tuple(dict.fromkeys(passed)),
                 parity_failed=tuple(c.id for c in matching if c.verdict == "failed"),
+                source=results.sources.get(run_id, ""),
+                key=run_id,
             )
         )
     return runs

@@ -89,7 +89,7 @@ main.add_section(
     "Everyday",
     (
         *(inspect.list_, run.run, inspect.status, inspect.show),
-        *(report.report, report.export, score.score, score.features, sample.sample),
+        *(report.report, report.export, report.pack, score.score, score.features, sample.sample),
     ),
 )
 main.add_section(

@@ -18,6 +18,7 @@ from gan_bench.cli.options import (
     typed,
     wait_option,
 )
+from gan_bench.cli.sinks import check_sinks, log_options, sinks_of, write_sinks
 from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _GROUPS = {
     "How to train": ("device", "threads", "precision", "deterministic", "on_divergence"),
     "Results and failures": (
         *("results", "retry", "force", "keep_samples", "timeout", "silence", "wait"),
+        *("log", "mlflow_uri"),
     ),
     "Scores": ("features", "metrics", "score", "weights", "no_cache"),
     "Cluster": ("executor", "slurm", "max_parallel", "retries", "detach"),
@@ -94,6 +96,7 @@ _GROUPS = {
 )
 @click.option("--samples", type=COUNT, help="Number of samples at each evaluation point.")
 @results_option
+@log_options
 @click.option("--timeout", type=POSITIVE, help="End a run after this many seconds.")
 @click.option(
     "--silence",
@@ -168,6 +171,8 @@ _GROUPS = {
 def run(
     plan_file: Path | None,
     results: Path,
+    log: tuple[str, ...],
+    mlflow_uri: str | None,
     timeout: float | None,
     silence: float | None,
     wait: bool,
@@ -207,6 +212,12 @@ def run(
 
     silence_s = checked_silence(silence)
     scoring = options.scoring(features, metrics, weights, no_cache)
+    if log and detach:
+        raise UsageError(
+            "--log writes runs once they have ended, and --detach does not wait for that: leave "
+            "out one of them, and use `gan-bench export --format` later."
+        )
+    sinks = sinks_of(log, mlflow_uri)
     request = read_request(plan_file, schedulers() if plan_file else (), plan_options)
     engine = engine_for(executor, request, slurm)
     _check_executor_options(
@@ -245,6 +256,7 @@ def run(
         return
     for sentence in notices:
         options.say(sentence)
+    check_sinks(sinks)
     folder = open_results(results, create=True)
     if engine is None:
         succeeded = _run_here(folder, plan, how, wait=wait)
@@ -260,6 +272,7 @@ def run(
     if engine is None or not detach:
         click.echo(f"{succeeded} of {many(len(plan.runs), 'run')} succeeded; results in {results}.")
         print_finals(options.console(), results, {spec.run_id for spec in plan.runs})
+        write_sinks(sinks, results, {spec.run_id for spec in plan.runs})
         # Of a preset's targets, those that are not installed are no failure.
         left_out = plan.left_out if request.all or request.targets else ()
         sys.exit(1 if succeeded < len(plan.runs) or left_out else 0)

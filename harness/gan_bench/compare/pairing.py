@@ -18,9 +18,10 @@ from gan_bench.analysis.identity import (
 from gan_bench.analysis.runs import Run, collect_runs
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.metrics import SPEED
-from gan_bench.results.load import Results, load_results
+from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Protocol
+from gan_bench.results.sources import opened
 from gan_bench.text import against
 
 
@@ -127,17 +128,18 @@ class Folder:
 
 
 def read_folder(path: Path) -> Folder:
-    """Read a results folder.
+    """Read a results folder or an archive.
 
     Raises
     ------
     UsageError
-        There is no such folder, or it has no runs.
+        There is no such folder, an archive is refused, or it has no runs.
     """
-    results = load_results(path)
-    runs = collect_runs(path, results)
-    if not runs:
-        raise results.no_run(path, "compare")
+    with opened([path]) as folder:
+        results = folder.load()
+        runs = collect_runs(folder.path, results)
+        if not runs:
+            raise results.no_run(folder.path, "compare")
     groups = tuple(RunGroup(tuple(seeds)) for seeds in seeds_of_one_thing(runs))
     return Folder(path, results, groups)
 

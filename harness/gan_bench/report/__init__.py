@@ -1,6 +1,7 @@
 """The report of a results folder: one HTML file, and Markdown with images beside it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.report.page import Page, build_page
 from gan_bench.report.render import render_full_markdown, render_html, render_markdown
-from gan_bench.results.load import load_results
+from gan_bench.results.sources import opened
 from gan_bench.system.files import write_atomically, writing_to
 
 __all__ = ["ReportFiles", "report_page", "write_report"]
@@ -27,14 +28,18 @@ class ReportFiles:
 
 
 def write_report(
-    results_path: Path, out: Path, *, title: str | None = None, target_fid: float | None = None
+    results_path: Path | Sequence[Path],
+    out: Path,
+    *,
+    title: str | None = None,
+    target_fid: float | None = None,
 ) -> ReportFiles:
     """Write ``report.html``, ``report.md`` and ``report-full.md``, with figures in ``figures/``.
 
     Parameters
     ----------
     results_path
-        A results folder; the report names files that cannot be read.
+        Results folders and archives, at least one; the report names files that cannot be read.
     out
         Folder to write to, created if necessary; earlier files of these names are replaced.
     title
@@ -69,20 +74,25 @@ def write_report(
 
 
 def report_page(
-    results_path: Path, *, title: str | None = None, target_fid: float | None = None
+    results_path: Path | Sequence[Path],
+    *,
+    title: str | None = None,
+    target_fid: float | None = None,
 ) -> Page:
     """Return what a report says and shows, see `write_report`.
 
     Raises
     ------
     UsageError
-        There is no such results folder, or it has neither runs nor external samples.
+        There is no such results folder, an archive is refused, or there are neither runs nor
+        external samples.
     """
-    results = load_results(results_path)
-    runs = collect_runs(results_path, results)
-    if not runs and not results.externals:
-        raise results.no_run(results_path, "report")
-    return build_page(results_path, results, summarise(runs, results), title, target_fid)
+    with opened([results_path] if isinstance(results_path, Path) else results_path) as folder:
+        results = folder.load()
+        runs = collect_runs(folder.path, results)
+        if not runs and not results.externals:
+            raise results.no_run(folder.path, "report")
+        return build_page(folder.path, results, summarise(runs, results), title, target_fid)
 
 
 def _pictures_of(markdown: Path) -> set[str]:

@@ -268,7 +268,9 @@ def _byline(summary: Summary) -> str:
         names = listed(list(dict.fromkeys(name for name, _ in summary.externals)), 6)
         return f"There is no run in this results folder, only external samples: {names}"
     ok = sum(run.outcome == "ok" for run in summary.runs)
-    return f"{ok:,} of {many(len(summary.runs), 'planned run')} ok"
+    sources = list(dict.fromkeys(run.source for run in summary.runs if run.source))
+    origin = f", from {listed(sources, 6)}" if sources else ""
+    return f"{ok:,} of {many(len(summary.runs), 'planned run')} ok{origin}"
 
 
 def _apart(summary: Summary) -> str:

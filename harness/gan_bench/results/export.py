@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from gan_bench.errors import UsageError
-from gan_bench.results.load import load_results
+from gan_bench.results.sources import opened
 from gan_bench.system.files import write_atomically, writing_to
 
 Format = Literal["csv", "parquet", "json"]
@@ -47,7 +47,8 @@ def export(results_path: Path, out: Path, file_format: Format) -> Exported:
             'Parquet needs pyarrow, which is not installed: `pip install "gan-bench[parquet]"`, or '
             "use --format csv or json."
         )
-    results = load_results(results_path)
+    with opened([results_path]) as folder:
+        results = folder.load()
     frames = {"runs": results.runs, "losses": results.losses, "scores": results.scores}
     if all(frame.empty for frame in frames.values()):
         raise results.no_run(results_path, "export")

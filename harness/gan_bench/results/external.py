@@ -49,8 +49,8 @@ class External:
     scores: tuple[Scores, ...]
 
 
-def check_name(name: str) -> str:
-    """Return a name for external samples with its white space normalised.
+def check_name(name: str, option: str = "--as") -> str:
+    """Return a name that an option gives with its white space normalised.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def check_name(name: str) -> str:
     printable = all(unicodedata.category(character)[0] != "C" for character in name)
     if not name or len(name) > _LONGEST_NAME or not printable:
         raise UsageError(
-            f"--as takes a name of 1 to {_LONGEST_NAME} printable characters, not {name!r}."
+            f"{option} takes a name of 1 to {_LONGEST_NAME} printable characters, not {name!r}."
         )
     return name
 

@@ -3,12 +3,12 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, overload
+from typing import Final, Self, overload
 
 from gan_bench.errors import UsageError
 from gan_bench.system.files import make_folder, write_json_atomically
 
-RESULTS_SCHEMA_VERSION = 1
+RESULTS_SCHEMA_VERSION: Final = 1
 MARKER = "gan-bench.json"
 
 

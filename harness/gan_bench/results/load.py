@@ -1,7 +1,7 @@
 """A results folder as pandas frames: runs, losses and scores."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,12 @@ class Results:
     """External samples; in ``scores`` their run id is ``external-`` and their name."""
     published: tuple[PublishedFigure, ...] = ()
     """Figures of publications, which are shown and not ranked."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Of several folders or archives: what each run and external sample is from, by run id, or
+    ``external-`` and the name."""
+    folders: Mapping[str, RunFolder] = field(default_factory=dict)
+    """Where runs are that are not in the folder, by the names that they have here: a run that
+    several sources have, of other machines."""
 
     def no_run(self, path: Path, action: str) -> UsageError:
         """Return the error of a command that found no run, such as ``report``."""

@@ -193,7 +193,7 @@ def _curves(caption: str, label: str, runs: Sequence[tuple[Record, pd.DataFrame,
             [points.assign(x=images, images=images, label=label, name=caption)]
         )
     broken = [step for table, _ in tables if (step := _first_not_finite(table)) is not None]
-    ids = frozenset(record.run_id for record, _, _ in runs)
+    ids = frozenset(str(frame["run_id"].iloc[0]) for _, frame, _ in runs)
     return Losses(label, caption, ids, frames, ends, min(broken, default=None))
 
 

@@ -45,6 +45,7 @@ def method(summary: Summary, results: Results) -> Method:
     folded = [_protocols(results.protocols)] if results.protocols else []
     commands = [run.command for run in summary.runs if run.command]
     facts = [*_facts(summary, records)] if summary.runs else []
+    facts.append(("From", _sources(summary, results)))
     facts.append(("Parity", parity_facts(summary.groups, results.certificates)))
     return Method(
         circumstances=_circumstances(dict(facts)),
@@ -52,6 +53,16 @@ def method(summary: Summary, results: Results) -> Method:
         commands=_distinct([*commands, *(e.facts.command for e in results.externals)]),
         folded=(*folded, *((_versions(summary), _recipes(summary)) if summary.runs else ())),
     )
+
+
+def _sources(summary: Summary, results: Results) -> tuple[str, ...]:
+    """Return what each of several folders and archives has."""
+    runs = Counter(run.source for run in summary.runs if run.source)
+    found = {source: [many(number, "run")] for source, number in runs.items()}
+    for external in results.externals:
+        if source := results.sources.get(f"external-{external.facts.name}"):
+            found.setdefault(source, []).append(f"external samples {external.facts.name}")
+    return tuple(f"{source}: {listed(parts)}" for source, parts in found.items())
 
 
 _FIRST = ("Budget", "Seeds", "Device", "Machine")

@@ -25,6 +25,7 @@ from gan_bench.report.sections.ranking_rows import (
     mean,
     median,
     multiply_adds,
+    origin,
     parity_of,
     reached,
     score,
@@ -63,6 +64,7 @@ GLOSSARY = (
     "machine rate: training's multiply-adds per second, relative to the rate of a matrix product "
     "on the same device just before and after (on a GPU only after); as the two are not measured "
     "at once, it may exceed 100 %.",
+    "From: which of several results folders and archives the runs are from. "
     "Parity: whether a certificate confirms that an implementation and a twin in the table compute "
     "the same thing.",
 )
@@ -127,6 +129,8 @@ def ranking(
     # A status that is the same everywhere says least.
     uneventful = all(cell.text == "ok" for cell in statuses.values())
     add(RankingColumn("Status", "text", priority=2 if uneventful else 0), statuses)
+    if any(run.source for run in group.runs):
+        add(RankingColumn("From", "text", priority=1), {row.label: origin(row) for row in rows})
     add_scores(score_columns[1:])
     measure("Warm-up (s)", "Speed", lambda row: median(row.warmup_s))
     measure("Parameters G", "Size", lambda row: counted(row.parameters.get("generator")))

@@ -198,6 +198,12 @@ def parity_of(row: Row, parity: Mapping[str, RowParity]) -> Cell:
     return Cell(text, sort=text)
 
 
+def origin(row: Row) -> Cell:
+    """Return the results folders or archives that a row's runs are from."""
+    text = listed(list(dict.fromkeys(run.source for run in row.runs)))
+    return Cell(text, sort=text)
+
+
 def status_of(row: Row) -> Cell:
     """Return the statuses of a row's runs."""
     text = f"{row.status}{', saw the reference' * row.saw_reference}"

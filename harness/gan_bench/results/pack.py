@@ -1,0 +1,250 @@
+"""What ``gan-bench pack`` writes: an archive of a results folder, to share."""
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
+from gan_bench.plan import Plan, RunSpec
+from gan_bench.results.certificate import Certificate
+from gan_bench.results.external import External, PublishedFigure, check_name
+from gan_bench.results.layout import (
+    MARKER,
+    RESULTS_SCHEMA_VERSION,
+    ResultsFolder,
+    RunFolder,
+    open_results,
+)
+from gan_bench.results.load import Results, load_results
+from gan_bench.results.private import private, private_record, private_spec
+from gan_bench.results.record import Record
+from gan_bench.results.scores import Scores
+from gan_bench.results.training_files import read_losses
+from gan_bench.results.unpack import LARGEST_SNAPSHOT_BYTES, MANIFEST, Manifest, member_limit
+from gan_bench.system.files import check_output, json_content, read_limited
+from gan_bench.system.models import Stored
+from gan_bench.version import __version__
+
+_DATE: Final = (1980, 1, 1, 0, 0, 0)
+"""The date of every file in an archive, so that the same folder gives the same bytes."""
+_MODE: Final = 0o100644
+M = TypeVar("M", bound=Stored)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The result of `pack`."""
+
+    path: Path
+    runs: int
+    """Number of finished runs in the archive."""
+    externals: int
+    size_bytes: int
+    left_out: tuple[str, ...]
+    """One sentence for each file that should be in the archive and is not."""
+
+
+def pack(
+    results_path: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    host: bool = False,
+    samples: bool = False,
+) -> Packed:
+    """Write the finished runs, plans, external samples and certificates of a folder as an archive.
+
+    The same folder gives the same bytes.
+
+    Parameters
+    ----------
+    results_path
+        A results folder.
+    out
+        The archive, a ZIP file; an earlier one is replaced, but only by a complete one.
+    name
+        What reports call its rows; by default the name of the file.
+    host
+        Keep paths, commands, and names of the machine and its user.
+    samples
+        Include the snapshots that the folder still has.
+
+    Raises
+    ------
+    UsageError
+        There is no such results folder, it has neither runs nor external samples, or ``out`` cannot
+        be written.
+    """
+    results = load_results(results_path)
+    if not results.specs and not results.externals:
+        raise results.no_run(results_path, "pack")
+    name = None if name is None else check_name(name, "--name")
+    check_output(out)
+    folder = open_results(results_path, create=False)
+    left_out = list(results.left_out)
+    digests: dict[str, str] = {}
+    descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for member, content in _members(folder, results, left_out, host, samples):
+                    if member_limit(member) is None:
+                        left_out.append(f"The name of {member} cannot be packed.")
+                        continue
+                    digests[member] = hashlib.sha256(content).hexdigest()
+                    _add(archive, member, content)
+                manifest = Manifest(gan_bench=__version__, name=name, files=digests)
+                _add(archive, MANIFEST, manifest.content())
+            os.fchmod(file.fileno(), 0o644)
+            file.flush()
+            os.fsync(file.fileno())
+            size_bytes = file.seek(0, os.SEEK_END)
+        Path(temporary).replace(out)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise UsageError(f"{out} cannot be written ({reason}); name another file.") from error
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return Packed(
+        path=out,
+        runs=sum(member.endswith("/record.json") for member in digests),
+        externals=sum(member.endswith("/external.json") for member in digests),
+        size_bytes=size_bytes,
+        left_out=tuple(left_out),
+    )
+
+
+def _add(archive: zipfile.ZipFile, member: str, content: bytes) -> None:
+    info = zipfile.ZipInfo(member, _DATE)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.create_system = 3  # Unix, wherever it is written
+    info.external_attr = _MODE << 16
+    archive.writestr(info, content)
+
+
+def _members(
+    folder: ResultsFolder, results: Results, left_out: list[str], host: bool, samples: bool
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and content of each file, in an order that depends on the content alone."""
+    yield MARKER, json_content({"schema_version": RESULTS_SCHEMA_VERSION})
+    # `load_results` has a sentence for each file that cannot be read.
+    for path in sorted(folder.plans.glob("*.json")):
+        with suppress(UnreadableFile):
+            plan = Plan.read(path)
+            plan = plan if host else _private_plan(plan)
+            if plan.runs:
+                yield f"plans/{plan.plan_id}.json", plan.content()
+    for run_id in sorted(results.records):
+        try:
+            files = packed_run(folder.run(run_id), host=host, samples=samples)
+        except UnreadableFile as error:
+            left_out.append(str(error))
+            continue
+        for name, content in files.items():
+            yield f"runs/{run_id}/{name}", content
+    for external in results.externals:
+        for name, content in packed_external(external, host=host).items():
+            yield f"external/{external.folder.name}/{name}", content
+    for path in sorted(folder.parity.glob("*.json")):
+        with suppress(UnreadableFile):
+            yield f"parity/{path.name}", shared_content(Certificate.read(path), host=host)
+    if results.published:
+        yield folder.published.name, published_content(results.published)
+
+
+def _private_plan(plan: Plan) -> Plan:
+    """Return a plan without paths, and without runs whose ids would change."""
+    runs = []
+    for spec in plan.runs:
+        changed = RunSpec.model_validate(private(private_spec(spec).model_dump(mode="json")))
+        runs += [changed] if changed.run_id == spec.run_id else []
+    return plan.model_copy(
+        update={
+            "runs": tuple(runs),
+            "command": private(plan.command, "command"),
+            "left_out": tuple(private(plan.left_out, "left_out")),
+        }
+    )
+
+
+def packed_run(folder: RunFolder, *, host: bool = False, samples: bool = False) -> dict[str, bytes]:
+    """Return the files of a finished run as an archive has them, by path.
+
+    Raises
+    ------
+    UnreadableFile
+        The record cannot be read, or a value that makes the run what it is has a path in it.
+    """
+    record = Record.read(folder.record)
+    if not host:
+        record = private_record(record)
+        if record.spec.run_id != record.run_id:
+            raise UnreadableFile(
+                f"The run {record.run_id} has a path in its recipe or its data set's name, so it "
+                "is not packed",
+                "--with-host packs it",
+            )
+    files = {"spec.json": record.spec.content(), "record.json": record.content()}
+    for file in Scores.read_all(folder.scores.glob("*.json"))[0]:
+        with suppress(ValueError):  # its protocol has a path
+            files[f"scores/{file.fingerprint}.json"] = shared_content(file, host=host)
+    with suppress(FileNotFoundError, GanBenchError):
+        read_losses(folder.losses, record.spec.losses)
+        files["losses.npy"] = folder.losses.read_bytes()
+    for step in record.evaluation_points:
+        path = folder.grid(step.step)
+        with suppress(OSError):
+            files[f"grids/{path.name}"] = read_limited(path)
+        path = folder.snapshot(step.step)
+        if samples:
+            with suppress(OSError):
+                files[f"snapshots/{path.name}"] = read_limited(path, LARGEST_SNAPSHOT_BYTES)
+    return files
+
+
+def packed_external(external: External, *, host: bool = False) -> dict[str, bytes]:
+    """Return the files of external samples as an archive has them, by path."""
+    files = {"external.json": shared_content(external.facts, host=host)}
+    for file in external.scores:
+        with suppress(ValueError):
+            files[f"scores/{file.fingerprint}.json"] = shared_content(file, host=host)
+    with suppress(OSError):
+        files["grid.png"] = read_limited(external.folder / "grid.png")
+    return files
+
+
+def shared_content(model: Stored, *, host: bool = False) -> bytes:
+    """Return the content of a file, without paths and the names of host and user.
+
+    Raises
+    ------
+    ValueError
+        It would become another file: a value that identifies it has a path in it.
+    """
+    if host:
+        return model.content()
+    changed = type(model).model_validate(private(model.model_dump(mode="json"))).content()
+    type(model).parse(changed)
+    return changed
+
+
+def published_content(figures: Sequence[PublishedFigure]) -> bytes:
+    """Return ``published.toml`` with these figures."""
+    return "\n".join(
+        "[[figure]]\n"
+        # A JSON string is a TOML string, but for one character.
+        + "".join(
+            f"{name} = {json.dumps(value, ensure_ascii=False)}\n".replace("\x7f", "\\u007f")
+            for name, value in figure.model_dump().items()
+        )
+        for figure in figures
+    ).encode()
