@@ -19,7 +19,8 @@ from gan_bench.sampling.load_generator import load_generator
 from gan_bench.system.child import reply
 from gan_bench.trainer import Trainer, Unsupported
 from gan_bench.version import __version__
-from gan_bench.worker.training import build, failure_reason
+from gan_bench.worker.failure import failure_reason
+from gan_bench.worker.training import build
 
 EXPORTERS_GROUP = "gan_bench.exporters"
 _BATCH = 128

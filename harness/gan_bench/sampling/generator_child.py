@@ -17,7 +17,7 @@ from gan_bench.sampling.load_generator import Generator, load_generator
 from gan_bench.scoring.images import size_text
 from gan_bench.system.child import Say, reply
 from gan_bench.trainer import kind_of
-from gan_bench.worker.training import failure_reason
+from gan_bench.worker.failure import failure_reason
 
 _SAY_EVERY_S = 1.0
 _ROUNDING = 0.5 / 127.5

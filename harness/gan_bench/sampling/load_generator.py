@@ -18,7 +18,7 @@ from gan_bench.plugins.mistakes import MAIN_GUARD
 from gan_bench.plugins.registry import Implementation, is_path
 from gan_bench.sampling import GeneratorRequest
 from gan_bench.trainer import kind_of
-from gan_bench.worker.training import failure_reason
+from gan_bench.worker.failure import failure_reason
 
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
