@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gan_bench.version import __version__
 
 if TYPE_CHECKING:
+    from gan_bench import errors as errors
     from gan_bench.api import ImageScores as ImageScores
     from gan_bench.api import Results as Results
     from gan_bench.api import compare as compare
@@ -29,7 +30,7 @@ _HOMES |= dict.fromkeys(("TrackedRun", "track"), "gan_bench.tracking")
 """The module of each public name. It is imported when the name is first used: NumPy and pandas take
 longer than most scripts that name only the contract."""
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", "errors", *_HOMES]
 
 
 class _Package(ModuleType):
@@ -46,6 +47,8 @@ sys.modules[__name__].__class__ = _Package
 
 def __getattr__(name: str) -> Any:
     """Return a public name; import its module."""
+    if name == "errors":
+        return importlib.import_module("gan_bench.errors")
     if name not in _HOMES:
         raise AttributeError(f"module 'gan_bench' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 
+import numpy as np
 import pytest
 
 import gan_bench
@@ -40,7 +41,8 @@ def test_a_call_trains_the_runs_of_the_command(bench, plugin, capfd):
     assert typed.name == results.runs["run_id"][1]  # the id of a single --set
     same_bits(typed, bench.folder / "results/local/runs" / typed.name)
     # Another call returns its own runs only, and reuses what is there.
-    again = gan_bench.run(target, seeds=[1], set={"learning_rate": 0.02}, progress=False, **SHORT)
+    values = {"learning_rate": np.float64(0.02)}
+    again = gan_bench.run(target, seeds=np.array([1]), set=values, progress=False, **SHORT)
     assert list(again.runs["run_id"]) == [typed.name]
     assert len(gan_bench.load_results().runs) == 2
     assert capfd.readouterr() == ("", "")
@@ -63,7 +65,7 @@ def test_ctrl_c_leaves_a_run_that_the_same_call_resumes(bench, plugin, capfd):
 
     def interrupt():
         while not list(bench.folder.glob("results/local/runs/*/events.jsonl")):
-            pass
+            threading.Event().wait(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _OF_A_PLAN = frozenset(
     {
-        *("all", "preset", "dataset", "images", "epochs", "steps", "seeds", "evaluations"),
+        *("all", "preset", "dataset", "images", "epochs", "steps", "seeds", "set", "evaluations"),
         *("samples", "device", "threads", "precision", "deterministic", "on_divergence"),
     }
 )
@@ -144,8 +144,8 @@ def run(
         scoring=scoring_of(features, metrics, weights, cache),
         score=score,
     )
-    options = {name: value for name, value in locals().items() if name in _OF_A_PLAN}
-    options |= {"targets": tuple(map(_text, targets)), "set": plain(set) or None}
+    options = {name: plain(value) for name, value in locals().items() if name in _OF_A_PLAN}
+    options["targets"] = tuple(map(_text, targets))
     request = read_request(Path(plan) if plan else None, schedulers() if plan else (), options)
     console = console_for(progress)
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)

@@ -120,7 +120,7 @@ class Comparison:
         """Return the comparison in one sentence."""
         from gan_bench.compare.output import comparison_answer
 
-        return f"<gan_bench.Comparison {self.a} and {self.b}: {comparison_answer(self)}>"
+        return f"<Comparison of {self.a} and {self.b}: {comparison_answer(self)}>"
 
     def _repr_html_(self) -> str:
         """Return the sentence and the table of verdicts."""
