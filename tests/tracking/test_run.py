@@ -279,5 +279,11 @@ def test_a_script_that_was_killed_can_go_on(tmp_path):
     assert done.returncode == -9
     cli = CommandLine(tmp_path)
     assert cli.records() == {}
+    (folder,) = cli.run_folders()
+    journal = folder / "events.jsonl"
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    earlier = [json.dumps(event | {"time": event["time"] - 60}) for event in events]
+    journal.write_text("\n".join(earlier) + "\n")  # for ten seconds, it counts as running
     (row,) = json.loads(cli("status", "--json").out)
-    assert row["status"] in ("running", "pending")  # for ten seconds, its last sign is recent
+    assert (row["status"], row["step"]) == ("pending", 2)
+    assert row["detail"].startswith("interrupted; its own script goes on from a checkpoint")
