@@ -6,7 +6,6 @@ import sys
 from importlib import metadata
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from bench import PLUGIN, ROOT, Bench, complaint
@@ -152,6 +151,8 @@ def exports(name, folder):
     trainer.set_weights(recipe.initial_weights(0))
     (point,) = metadata.entry_points(group=EXPORTERS_GROUP, name=name.partition("-")[0])
     point.load()(trainer, folder / "g.onnx")
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(str(folder / "g.onnx"))
     assert [one.name for one in session.get_inputs()] == ["latents"]
     latents = np.random.default_rng(0).standard_normal((37, recipe.latent_size), dtype=np.float32)

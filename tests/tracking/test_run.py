@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import gan_bench
-from bench import CommandLine, complaint
+from bench import ROOT, CommandLine, complaint
+from documents import blocks
 from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.launch.status import Scan
@@ -94,6 +95,8 @@ def test_a_loop_becomes_a_run(track, tmp_path):
     with pytest.raises(UsageError, match="force=True starts it over"):
         track(values={"lr": 2e-4}, seed=5)
     cli = CommandLine(tmp_path)
+    for command in (("compare", FOLDER, FOLDER), ("export",), ("clean", "--yes")):
+        assert cli(*command).code == 0
     sentence = complaint(cli("sample", bench.run_id))
     assert "was trained by its own script" in sentence
     assert "the times include its own data pipeline" in cli("show", bench.run_id).out
@@ -213,6 +216,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
     assert (record.status, record.attempts, record.steps_done) == ("ok", 2, 8)
     assert record.resume_s > 0 and record.untimed_steps > 0
     assert [point.step for point in record.evaluation_points] == [0, 4, 8]
+    assert any("it goes on from step 3, and drops what an" in line for line in track.said)
     losses = np.load(folder.losses)
     assert losses.tolist() == [[float(s), s / 2] for s in range(1, 9)]
 
@@ -234,6 +238,29 @@ def test_the_same_loop_again_in_a_notebook_ends_the_earlier_one(track):
     with pytest.raises(UsageError, match="has ended"):
         first.step(generator=1.0)
     second.end()
+
+
+def test_samples_from_0_to_1_are_a_hint(track):
+    bench = track()
+    bench.samples(np.linspace(0, 1, 64 * 784).reshape(64, 28, 28))
+    assert "so scale those from 0 to 1." in track.said[-1]
+    bench.end()
+    track().end()
+    assert not any("starts over" in line for line in track.said)  # no step was lost
+
+
+def test_the_loop_of_the_documents_works(tmp_path):
+    (block,) = [part for part in blocks(ROOT / "docs/tracking.md", "python") if "track(" in part]
+    before = "import numpy\ng_loss = d_loss = 0.5\n"
+    before += "generate = lambda count: numpy.zeros((count, 28, 28), 'uint8')\n"
+    (tmp_path / "train.py").write_text(before + block)
+    done = subprocess.run(
+        [sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "my-gan seed 0: ok, FID" in done.stdout
+    record = CommandLine(tmp_path).records()["my-gan"]
+    assert (record["steps_done"], record["spec"]["samples"]) == (400, 1000)
 
 
 SCRIPT = """
@@ -279,5 +306,11 @@ def test_a_script_that_was_killed_can_go_on(tmp_path):
     assert done.returncode == -9
     cli = CommandLine(tmp_path)
     assert cli.records() == {}
+    (folder,) = cli.run_folders()
+    journal = folder / "events.jsonl"
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    earlier = [json.dumps(event | {"time": event["time"] - 60}) for event in events]
+    journal.write_text("\n".join(earlier) + "\n")  # for ten seconds, it counts as running
     (row,) = json.loads(cli("status", "--json").out)
-    assert row["status"] in ("running", "pending")  # for ten seconds, its last sign is recent
+    assert (row["status"], row["step"]) == ("pending", 2)
+    assert row["detail"].startswith("interrupted; its own script goes on from a checkpoint")

@@ -118,7 +118,7 @@ def sample(
     device: str | None,
     results: Path,
 ) -> None:
-    """Generate images from the last checkpoint of a run, or export its generator.
+    """Sample images from a run's checkpoint, or export its generator.
 
     RUN is a run id or a unique part of one.
     """

@@ -161,7 +161,7 @@ def track(
     command = shlex.join([Path(sys.orig_argv[0]).name, *sys.orig_argv[1:]])
     with contextlib.ExitStack() as held:
         held.enter_context(run_lock(folder.locks, spec.run_id, command))
-        spec = begin(folder, spec, resume_from, force=force)
+        spec, dropped = begin(folder, spec, resume_from, force=force)
         recording = partial(
             Recording,
             *(folder, spec),
@@ -177,12 +177,16 @@ def track(
             lambda steps_done: recording(steps_done=steps_done),
             data,
             first_step=resume_from,
-            say=lambda result: say(f"{title}: {result}. {report}"),
+            say=lambda text: say(f"{title}: {text}"),
+            shown_by=report,
         )
         held.callback(_runs.pop, path, None)
         run.hold(held.pop_all())
     _runs[path] = run
     points = listed([f"{step:,}" for step in spec.evaluation_steps], 8)
+    if dropped:
+        again = f"goes on from step {resume_from:,}" if resume_from else "starts over"
+        say(f"{title}: it {again}, and drops what an earlier attempt had up to step {dropped:,}.")
     say(
         f"{title}: {many(spec.steps, 'step')} of {many(spec.images_per_step, 'image')}, "
         f"{spec.samples:,} samples at the steps {points}. Its source is {origin.what}."

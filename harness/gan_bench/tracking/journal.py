@@ -19,8 +19,10 @@ from gan_bench.system.files import write_atomically
 from gan_bench.text import many
 
 
-def begin(results: ResultsFolder, spec: RunSpec, resume_from: int, *, force: bool) -> RunSpec:
-    """Make the folder of a run ready for its next step; return its specification, with its losses.
+def begin(
+    results: ResultsFolder, spec: RunSpec, resume_from: int, *, force: bool
+) -> tuple[RunSpec, int]:
+    """Make the folder of a run ready for its next step.
 
     The caller holds the run's lock.
 
@@ -32,6 +34,12 @@ def begin(results: ResultsFolder, spec: RunSpec, resume_from: int, *, force: boo
         The step after which training goes on; 0 starts over.
     force
         Whether to start over even if the run is finished.
+
+    Returns
+    -------
+    spec, dropped
+        The specification with the losses of the steps that are kept, and the last recorded step of
+        an earlier attempt, if its records are dropped, else 0.
 
     Raises
     ------
@@ -46,13 +54,19 @@ def begin(results: ResultsFolder, spec: RunSpec, resume_from: int, *, force: boo
             f"The run {spec.run_id} is finished: force=True starts it over, and another seed or "
             "another value in values= is another run."
         )
+    last = _last_step(folder)
     if not resume_from:
         start_over(results, folder)
         spec.write(folder.spec)
-        return spec
+        return spec, last
     known = _recorded(folder, spec.run_id, resume_from)
     _cut(folder, known, resume_from)
-    return known
+    return known, last if last > resume_from else 0
+
+
+def _last_step(folder: RunFolder) -> int:
+    chunks = (event for event in read_events(folder.events) if event["event"] == "chunk")
+    return max((event["step"] for event in chunks), default=0)
 
 
 def _recorded(folder: RunFolder, run_id: str, step: int) -> RunSpec:
@@ -64,7 +78,7 @@ def _recorded(folder: RunFolder, run_id: str, step: int) -> RunSpec:
             "line, so that the script stays as it was."
         )
     spec = RunSpec.read(folder.spec)
-    last = max((e["step"] for e in read_events(folder.events) if e["event"] == "chunk"), default=0)
+    last = _last_step(folder)
     try:
         empty = np.all(np.isnan(read_losses(folder.losses, spec.losses)), axis=1)
         last = min(last, int(empty.argmax()) if empty.any() else len(empty))

@@ -26,6 +26,8 @@ from gan_bench.trainer import losses_problem
 from gan_bench.worker.failure import Diverged, failure_kind, failure_reason
 from gan_bench.worker.progress import first_not_finite
 
+_MIDDLE = 127
+"""The grey level of 0, rounded down: outputs from 0 to 1 would have none below."""
 _LOSSES_EVERY_S = 2.0
 """Time between two writes of the losses, beside those at evaluation points."""
 
@@ -53,14 +55,18 @@ class TrackedRun:
         *,
         first_step: int,
         say: Callable[[str], None],
+        shown_by: str,
     ) -> None:
-        """Begin; ``recording`` is given a function that returns the number of steps done."""
+        """Begin; ``recording`` is given a function that returns the number of steps done.
+
+        ``shown_by`` is a sentence on what shows the run when it has ended.
+        """
         self.steps_done = self._first_step = first_step
         self._files = recording(lambda: self.steps_done)
         spec = self._files.spec
         self.run_id, self.steps = spec.run_id, spec.steps
         self._spec, self._train, self._say = spec, dataset.train, say
-        self._pid = os.getpid()
+        self._pid, self._shown_by = os.getpid(), shown_by
         self._names: tuple[str, ...] = spec.losses if first_step else ()
         self._keys = frozenset(self._names)
         self._pending: list[list[Any]] = []
@@ -70,6 +76,7 @@ class TrackedRun:
             self._losses[:first_step] = known[:first_step]
         self._sampled = self._files.folder.snapshot(first_step).exists()
         self._ended: str | None = None
+        self._said_bright = False
         self._open = bool(self._names) and not self.due
         """Whether another step may end, if its losses are those of the step before."""
         self._chunk_end = self._next_end()
@@ -211,6 +218,12 @@ class TrackedRun:
         except NotFinite:
             self._diverge(f"the samples were not finite at step {self.steps_done}")
         seconds = time.perf_counter() - started
+        if not self._said_bright and array.min() >= _MIDDLE:
+            self._said_bright = True
+            self._say(
+                f"no sample of step {self.steps_done:,} has a pixel below the middle grey: floats "
+                "count from -1 to 1, so scale those from 0 to 1."
+            )
         self._files.snapshot(self.steps_done, array, seconds)
         self._sampled, self._open = True, bool(self._names)
         if self.done:
@@ -333,4 +346,4 @@ class TrackedRun:
         self._ended, self._open = status, False
         with contextlib.suppress(OSError):  # of a full disk, which ends the run
             self._files.losses(self._losses)
-        self._say(self._files.close(status, reason, self.steps_done))
+        self._say(f"{self._files.close(status, reason, self.steps_done)}. {self._shown_by}")
