@@ -188,6 +188,8 @@ def test_a_generator_of_torch_makes_the_runs_own_fid(bench):
     run = bench("run", "torch-dcgan", *small, "--evaluations", "2", "--metrics", "fid")
     assert run.code == 0, run.err
     file, _ = exported(bench, "torch-dcgan", "g.onnx")
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(str(file))
     (latents,), (images,) = session.get_inputs(), session.get_outputs()
     assert (latents.name, latents.type, images.name) == ("latents", "tensor(float)", "images")
@@ -214,6 +216,8 @@ def test_a_conditional_generator_of_keras(bench):
     run = bench("run", plugin, "--steps", "3", "--samples", "60", "--metrics", "fid")
     assert run.code == 0, run.err
     file, _ = exported(bench, "cgan-keras", "g.onnx")
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(str(file))
     assert [one.name for one in session.get_inputs()] == ["latents", "labels"]
     done = bench(
