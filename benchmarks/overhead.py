@@ -28,7 +28,7 @@ from gan_bench.plugins.registry import registered
 def measure(name: str, rounds: int, steps: int) -> None:
     from gan_bench.results.events import EventWriter, read_events
     from gan_bench.results.layout import RunFolder
-    from gan_bench.worker.__main__ import heartbeat
+    from gan_bench.worker.progress import heartbeat
     from gan_bench.worker.training import Training
 
     # Two evaluation points and a budget of a multiple of the chunk give chunks of --steps.

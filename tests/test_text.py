@@ -4,7 +4,17 @@ import math
 
 import pytest
 
-from gan_bench.text import Column, Table, did_you_mean, duration, factor, figure, many, percent
+from gan_bench.text import (
+    Column,
+    Table,
+    did_you_mean,
+    duration,
+    factor,
+    figure,
+    many,
+    percent,
+    told_apart,
+)
 
 
 @pytest.mark.parametrize(
@@ -155,3 +165,16 @@ def test_a_percentage_may_have_a_number_of_decimals_and_a_sign():
     assert [percent(0.05, 1), percent(0.0523, 0), percent(0.999, 2)] == ["5.0%", "5%", "99.90%"]
     assert [percent(x, 1, signed=True) for x in (0.05, -0.05)] == ["+5.0%", "-5.0%"]
     assert percent(0.05, signed=True) == "+5%"
+
+
+def test_things_of_one_name_are_told_apart_by_what_differs():
+    facts = [{"a": "a=1", "b": "b=2"}, {"a": "a=1", "b": "b=3"}, {"a": "a=1"}]
+    assert told_apart("gan", facts) == ["gan (b=2)", "gan (b=3)", "gan (b none)"]
+    assert told_apart("gan", facts[:1]) == ["gan"]
+
+
+def test_a_table_in_html_has_no_markup_of_its_cells():
+    table = Table([Column("name"), Column("<n>", "number")], [("<b>x</b>", 1)])
+    page = table.to_html()
+    assert page.count("<tr>") == 2 and "&lt;b&gt;x" in page and "<b>" not in page
+    assert '<td style="text-align: right">1</td>' in page

@@ -4,9 +4,10 @@ import difflib
 import html
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Literal
 
 from markupsafe import Markup
@@ -77,6 +78,27 @@ def listed(words: Sequence[str], limit: int | None = None, *, last: str = "and")
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
+def told_apart(name: str, facts: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return a name for each of several things with one name, e.g. ``dcgan (beta1=0.9)``.
+
+    Parameters
+    ----------
+    name
+        The name of all.
+    facts
+        What each of them is, in words, by keys that they share; those that differ are shown. The
+        last word of a key stands for a fact that one of them lacks.
+    """
+    keys = dict.fromkeys(key for one in facts for key in one)
+    apart = [key for key in keys if len({one.get(key) for one in facts}) > 1]
+    if not apart:
+        return [name] * len(facts)
+    return [
+        f"{name} ({', '.join(one.get(key, f'{key.split()[-1]} none') for key in apart)})"
+        for one in facts
+    ]
+
+
 def against(name: str, one: object, other: object) -> str:
     """Return a difference between two things, e.g. ``budget (60,000 images against 4,000)``."""
     return f"{name} ({_side(one)} against {_side(other)})"
@@ -122,6 +144,33 @@ def markdown_text(text: str) -> Markup:
     """Return text for one line of markdown, where none of it is markup."""
     line = " ".join(sanitize(text).split())
     return Markup(html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False))
+
+
+_MOST = 10**12
+
+
+def whole_number(text: str) -> int:
+    """Return the number of a text such as ``60000``, ``60,000``, ``60_000``, ``60k`` or ``2.4M``.
+
+    Raises
+    ------
+    ValueError
+        It is another text, or a number above 10^12; the message is a sentence.
+    """
+    digits = text.replace(",", "")
+    unit = {"k": 10**3, "M": 10**6}.get(digits[-1:], 1)
+    problem = ValueError(f"{text!r} is not a whole number; write 60000 or 60k.")
+    try:
+        number = Decimal(digits if unit == 1 else digits[:-1]) * unit
+        whole = int(number) if abs(number) <= _MOST else None
+    except (ArithmeticError, ValueError):
+        raise problem from None
+    if whole is None:
+        shown = digits if len(digits) < 14 else f"{digits[:11]}..."
+        raise ValueError(f"{shown} is more than {_MOST:,}.")
+    if number != whole:
+        raise problem
+    return whole
 
 
 def timestamp() -> str:
@@ -201,6 +250,23 @@ class Table:
         )
         lines: Iterable[Iterable[str]] = (titles, marks, *body)
         return Markup("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+    def to_html(self) -> Markup:
+        """Return the table, without title and note, as HTML; `Markup` is not escaped."""
+        align = ["right" if column.kind == "number" else "left" for column in self.columns]
+        cell = Markup('<{0} style="text-align: {1}">{2}</{0}>').format
+        lines = [
+            Markup("").join(
+                cell("th", a, c.title) for a, c in zip(align, self.columns, strict=True)
+            )
+        ]
+        for row in self.rows:
+            lines.append(
+                Markup("").join(cell("td", *pair) for pair in zip(align, row, strict=True))
+            )
+        return Markup("<table>\n{}</table>").format(
+            Markup("").join(Markup("<tr>{}</tr>\n").format(line) for line in lines)
+        )
 
     def records(self) -> list[dict[str, str]]:
         """Return one dictionary for each row, by column title."""

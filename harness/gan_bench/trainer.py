@@ -249,7 +249,13 @@ class Trainer(Protocol):
     #   ``generator`` and ``discriminator``, counted on the networks as built. The conformance suite
     #   compares them with the recipe's `forward_multiply_adds`;
     # - `device_memory() -> dict[str, int]`, the most bytes of the GPU that its allocator had in use
-    #   (``allocated``) and held (``reserved``). A worker asks once, at the end of a run on a GPU.
+    #   (``allocated``) and held (``reserved``). A worker asks once, at the end of a run on a GPU;
+    # - `export_onnx(path: Path) -> None`, which writes the recipe's `sampler` in inference mode as
+    #   an ONNX file, for ``gan-bench sample --export``: the input ``latents``, float32 (n,
+    #   latent_size), with any n; if the recipe is conditional also ``labels``, int64 (n,); and the
+    #   output ``images``, float in [-1, 1], NHWC or NCHW. It may raise `Unsupported`. For trainers
+    #   without it, an entry point of the group ``gan_bench.exporters`` may name a function of the
+    #   trainer and the path, under the framework's short name.
 
     def save(self, path: Path) -> None:
         """Write the complete training state below the existing, empty folder ``path``.

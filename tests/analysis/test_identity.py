@@ -16,6 +16,7 @@ CHANGES = {
     "images_per_step": 99,
     "deterministic": True,
     "on_divergence": "continue",
+    "own_loop": True,
     "evaluation_steps": (0, 600),
     "samples": 1_001,
     "versions": {"python": "3.12.0"},

@@ -12,8 +12,9 @@ from bench import complaint
 SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150")
 WAYS_IN = (
     "CONTRIBUTING.md of gan-bench has a template, and examples/ has training scripts that were "
-    "turned into such a class. To compare images that your script has generated, give them to "
-    "`gan-bench score DATA IMAGES --as NAME`."
+    "turned into such a class. Your script can also stay as it is, if it tracks its loop with "
+    "gan_bench.track, and images it has made can be given to `gan-bench score DATA "
+    "IMAGES --as NAME`."
 )
 
 
@@ -157,6 +158,7 @@ def test_a_plugin_that_is_none_is_refused(bench, source, said):
     assert said in complaint(bench.here("verify", "./bad.py"))
 
 
+@pytest.mark.long
 def test_a_plugin_that_never_ends_is_stopped(bench):
     (bench.folder / "hung.py").write_text(
         "import time\nfrom gan_bench.testing import FakeTrainer\n"

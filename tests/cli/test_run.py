@@ -148,6 +148,17 @@ def test_a_plan_has_a_row_for_each_implementation_with_seeds_and_features(dry):
     assert "Time and disk space cannot be estimated: results/local has no finished" in done.out
 
 
+def test_a_plan_has_a_row_for_each_value(dry):
+    values = ("--set", "learning_rate=1e-4,2e-4", "--set", "torch-dcgan.beta1=0.5,0.9")
+    done = dry("dcgan", *values, "--seeds", "2")
+    assert done.code == 0, done.err
+    rows = [line for line in done.out.splitlines() if "(learning_rate=" in line]
+    assert len(rows) == 8 and "16 runs on cpu" in done.out
+    assert rows[-1].startswith("torch-dcgan (learning_rate=0.0002, beta1=0.9)   0, 1")
+    said = complaint(dry("torch-dcgan", "--set", "learning_rate=1e-4,-1"))
+    assert said == "torch-dcgan.learning_rate: input should be greater than 0 (got -1)."
+
+
 def test_a_plan_estimates_time_and_disk_from_earlier_runs(dry, cli):
     like = {"images_per_step": 32, "threads": 1, "samples": 64, "evaluation_steps": (0, 4)}
     facts = {"import_s": 1.0, "data_s": 0.0, "setup_s": 1.0, "warmup_s": 2.0, "sample_s": 2.0}

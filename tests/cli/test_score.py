@@ -184,6 +184,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(bench, bad, arguments, mes
     assert {path.name for path in bad.iterdir()} >= names
 
 
+@pytest.mark.long
 def test_few_images_give_what_they_can(bench):
     done = score(
         bench, "mnist-5k:test:4", "mnist-5k:train:4", "--json", "--metrics", "fid,kid,prdc"
@@ -197,6 +198,7 @@ def test_few_images_give_what_they_can(bench):
     assert "needs at least 192 samples, there are 100: use more" in done.out
 
 
+@pytest.mark.long
 def test_infinitely_many_samples_where_there_are_enough(bench):
     done = score(
         *(bench, "mnist-5k:test:400", "mnist-5k:train:1000", "--json"),
@@ -252,6 +254,7 @@ def test_snapshots_are_scored_again_later_without_training(bench, plugin, tmp_pa
     assert len(list(log.parent.glob("snapshots/*.npz"))) == 3
 
 
+@pytest.mark.long
 def test_more_features_for_a_finished_run_train_nothing(bench, plugin, tmp_path):
     target = plugin("small")
     assert bench("run", target, *RUN).code == 0
@@ -337,6 +340,7 @@ def test_an_edited_model_is_another_model(bench, plugin, tmp_path):
     assert len(frame) == 6
 
 
+@pytest.mark.long
 def test_other_metrics_leave_what_there_is_and_curves_are_never_lost(bench, plugin):
     target = plugin("small")
     assert bench("run", target, *RUN, "--metrics", "kid").code == 0

@@ -40,9 +40,10 @@ def test_doctor_names_frameworks_devices_and_data(bench):
 def test_without_a_terminal_there_are_plain_lines(bench, plugin):
     done = bench("run", plugin("gan"), "--images", "256", "--evaluations", "2", "--samples", "100")
     assert "\x1b" not in done.out
-    lines = done.out.splitlines()
+    # A busy machine adds lines on how far scoring is.
+    lines = [line for line in done.out.splitlines() if ": scoring, " not in line]
     assert lines[0].startswith("[1/1] gan-mnist-5k-s0-") and lines[0].endswith("steps on cpu")
-    assert "ok, " in lines[1] and "images/s" in lines[1]
+    assert "ok, FID " in lines[1] and "images/s" in lines[1]
     assert lines[2] == "1 of 1 run succeeded; results in results/local."
     assert lines[4].split() == ["implementation", "FID", "(lenet)", "images/s", "trained", "in"]
     assert lines[5].split()[0] == "gan"

@@ -149,6 +149,14 @@ def test_another_recipe_is_refused_before_anything_is_trained(baseline, gated, t
     assert "recipe value learning_rate (0.1 against 0.0002); nothing was trained" in row.why
 
 
+def test_several_values_of_a_field_are_refused(baseline, tmp_path):
+    options = {"set": {"torch-dcgan": {"learning_rate": "1e-4,2e-4"}}}
+    targets = {"torch-dcgan": "torch-dcgan"}
+    asked = Request(tmp_path / "after", targets, 3, "gan-bench gate", "fid_lenet", 0.05, options)
+    with pytest.raises(UsageError, match="The gate takes one value of each field of torch-dcgan"):
+        train_and_compare(baseline.entries, asked, Runner(tmp_path / "after", FIDS.__getitem__))
+
+
 def test_runs_that_lay_there_before_do_not_count(baseline, gated, tmp_path):
     stale = Runner(tmp_path / "after", lambda seed: 90.0)
     asked = {"targets": ("torch-dcgan",), "preset": "ci", "seeds": (20, 21, 22)}

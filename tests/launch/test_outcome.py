@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from bench import STORED_GATE
-from gan_bench.launch.outcome import Outcome, make_record, with_gpu
+from gan_bench.launch.circumstances import with_gpu
+from gan_bench.launch.outcome import Outcome, make_record
 from gan_bench.plan import Budget, RunSpec
 from gan_bench.plugins.registry import Implementation
 from gan_bench.results.events import EventWriter
@@ -142,6 +143,7 @@ def test_a_record_of_the_version_before_is_read():
     # These came later.
     assert kept["spec"].pop("losses") == ["generator", "discriminator", "d_real", "d_fake"]
     assert kept["spec"].pop("precision") == "ieee"
+    assert kept["spec"].pop("own_loop") is False
     assert kept["spec"].pop("gpu") is None
     assert kept["circumstances"].pop("job") is None
     assert [kept["circumstances"].pop(name) for name in ("gpu", "gpu_use")] == [None, None]

@@ -50,7 +50,7 @@ SETUP = Setup(paired_steps=1)
 def original(tmp_path_factory):
     path = tmp_path_factory.mktemp("twins") / "one.py"
     path.write_text("from gan_bench.testing import FakeTrainer\nclass Plugin(FakeTrainer): pass\n")
-    return describe_here(str(path), {}, (28, 28, 1))
+    return describe_here(str(path), {}, (28, 28, 1))[0]
 
 
 def renamed(description, name, **changes):
@@ -434,6 +434,7 @@ def register_frameworks(folder, code, *names):
 ABSENT = "no-such not installed; get it with pip install no-such"
 
 
+@pytest.mark.long
 def test_a_twin_whose_framework_is_not_installed_is_named_and_is_no_failure(bench):
     installed = register(bench.folder, "jax", "mlx", "numpy", "odd")
     register_frameworks(bench.folder, "", "mlx", "odd")
@@ -629,6 +630,7 @@ def test_a_recipe_knows_the_images_in_every_part_of_a_comparison(original):
         assert messages[0].group("facts")["dropout"] == (dropout > 0)
 
 
+@pytest.mark.long
 def test_runs_name_their_certificate_whichever_came_first(bench, plugin):
     one, two = plugin("one"), plugin("two")
     assert bench("run", one, *SHORT).code == 0

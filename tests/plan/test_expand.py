@@ -166,3 +166,60 @@ def test_the_most_specific_value_holds_and_any_before_the_presets(values, batch_
 def test_a_bad_value_for_several_is_refused_and_leaves_none_out():
     with pytest.raises(UsageError, match=r"beta1"):
         plan_of(all=True, set={"*": {"beta1": 2}})
+
+
+def test_each_value_of_a_field_is_a_run_with_the_id_that_it_has_alone():
+    values = {"torch-dcgan": {"learning_rate": "1e-4,2e-4"}, "dcgan": {"beta1": [0.5, 0.9]}}
+    plan = plan_of("torch-dcgan", "jax-dcgan", set=values, seeds=(0, 1))
+    alone = [
+        *(
+            ({"learning_rate": rate, "beta1": beta}, "torch-dcgan")
+            for rate in (1e-4, 2e-4)
+            for beta in (0.5, 0.9)
+        ),
+        *(({"beta1": beta}, "jax-dcgan") for beta in (0.5, 0.9)),
+    ]
+    ids = [
+        plan_of(name, set={name: fields}, seeds=(seed,)).runs[0].run_id
+        for seed in (0, 1)
+        for fields, name in alone
+    ]
+    assert sorted(spec.run_id for spec in plan.runs) == sorted(ids)
+    assert [spec.seed for spec in plan.runs] == [0] * 6 + [1] * 6
+    assert len(set(ids)) == 12
+    assert list(plan.labels) == [
+        spec.run_id
+        for name in plan.implementations
+        for spec in plan.runs
+        if spec.implementation.name == name
+    ]
+    assert sorted(set(plan.labels.values())) == [
+        *(f"jax-dcgan (beta1={beta})" for beta in (0.5, 0.9)),
+        *(
+            f"torch-dcgan (learning_rate={rate}, beta1={beta})"
+            for rate in (0.0001, 0.0002)
+            for beta in (0.5, 0.9)
+        ),
+    ]
+
+
+def test_runs_of_one_version_have_the_name_of_the_implementation():
+    plan = plan_of("torch-dcgan", set={"*": {"learning_rate": "3e-4"}}, seeds=(0, 1))
+    assert list(plan.labels.values()) == ["torch-dcgan"] * 2
+
+
+@pytest.mark.process
+def test_a_plugin_has_a_run_for_each_value_too(plugin, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(plugin("gan"), set={"gan": {"learning_rate": "0.1,0.2"}})
+    assert [spec.recipe_values["learning_rate"] for spec in plan.runs] == [0.1, 0.2]
+
+
+def test_more_runs_than_a_plan_can_hold_are_refused():
+    values = {"torch-dcgan": {"learning_rate": [n / 1000 for n in range(1, 12)]}}
+    with pytest.raises(UsageError) as refused:
+        plan_of("torch-dcgan", set=values, seeds=tuple(range(10_000)))
+    assert str(refused.value) == (
+        "A plan has at most 100,000 runs, and this one has 110,000: 10,000 seeds of 11 "
+        "combinations of implementation and values; give fewer."
+    )

@@ -58,3 +58,18 @@ def test_a_plan_in_another_language_is_told_the_right_one(tmp_path, name, hint):
     with pytest.raises(UsageError, match="is not valid TOML") as refused:
         read_plan_file(tmp_path / name, ())
     assert ('plans are TOML, such as targets = ["dcgan"]' in str(refused.value)) is hint
+
+
+def test_values_to_set_may_be_a_mapping_of_python_values():
+    given = {"learning_rate": [1e-4, 2e-4], "my.gan.beta1": 0.5}
+    parsed = {"*": {"learning_rate": [1e-4, 2e-4]}, "my.gan": {"beta1": 0.5}}
+    assert parse_set(given) == parsed
+    assert with_options({}, {"set": given}) == {"set": parsed}
+    with pytest.raises(UsageError, match=r"not 'torch-dcgan\.'"):
+        parse_set({"torch-dcgan.": 1})
+
+
+def test_a_plan_file_takes_lists_of_values(tmp_path):
+    (tmp_path / "p.toml").write_text("[set.torch-dcgan]\nlearning_rate = [1e-4, 2e-4]\n")
+    content = read_plan_file(tmp_path / "p.toml", ())
+    assert request(content).set == {"torch-dcgan": {"learning_rate": [1e-4, 2e-4]}}

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from gan_bench.errors import UsageError
-from gan_bench.plugins.describe import describe_recipe
+from gan_bench.plugins.describe import describe_recipes
 from gan_bench.plugins.registry import Implementation
 from gan_bench.testing.fake import FakeRecipe
 
@@ -46,8 +46,12 @@ class Recipe(FakeRecipe):
     weights: dict[str, float] = Field(default_factory=dict)
 
 
+def all_described(**values):
+    return describe_recipes(IMPLEMENTATION, Recipe, "0" * 64, values, (28, 28, 1))
+
+
 def described(**values):
-    return describe_recipe(IMPLEMENTATION, Recipe, "0" * 64, values, (28, 28, 1))
+    return all_described(**values)[0]
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,7 @@ OTHER = Framework(("numpy",), "pip install other", "other", set_to("b"))
 """
 
 
+@pytest.mark.long
 def test_frameworks_that_set_a_variable_to_different_values_are_named(
     bench, plugin, installed, tmp_path
 ):
@@ -480,6 +481,7 @@ def test_a_registered_implementation_of_a_broken_framework_names_it(bench, broke
     assert refusal.endswith(f"its process ended with exit code 1: mlx-dcgan: {said}.")
 
 
+@pytest.mark.long
 def test_a_package_of_a_framework_that_is_broken_stops_only_what_needs_it(bench, plugin, tmp_path):
     for package in ("torch", "tensorflow", "jax"):
         (tmp_path / f"{package}.py").write_text("raise ImportError('libcudart.so.12')\n")

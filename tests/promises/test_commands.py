@@ -16,6 +16,7 @@ from bench import ROOT, Bench
 from documents import DOCUMENTS, blocks, commands
 from gan_bench.data.registry import load
 from image_folder import write_image
+from onnx_generator import write_generator
 
 STANDS_FOR = {
     "RUN": "torch-dcgan-mnist-5k-s0",
@@ -82,6 +83,13 @@ def prepared(tmp_path_factory):
         (folder / name).symlink_to(pictures)
         for number, image in enumerate(images[:count]):
             write_image(pictures / f"{number:04d}.png", image[..., 0])
+    for name in ("g.onnx", "generator.onnx"):
+        write_generator(folder / name)
+    (generator,) = blocks(ROOT / "docs/generators.md", "python")
+    (folder / "generator.py").write_text(generator)
+    exec(generator, defined := {})
+    torch = defined["torch"]
+    torch.save(defined["Generator"]().state_dict(), folder / "generator.pth")
     done = Bench(folder)("run", "torch-dcgan", "keras-dcgan", *TINY)
     assert done.code == 0, done.err
     (snapshot,) = (folder / "results/local/runs").glob("torch-*/snapshots/*.npz")

@@ -74,6 +74,7 @@ def test_a_full_disk_ends_the_plan_and_the_same_command_continues(bench, plugin,
     same_bits(Path(results) / "runs" / name, bench.folder / "calm" / "runs" / name)
 
 
+@pytest.mark.long
 def test_scoring_on_a_full_disk_is_reported_and_repeated(bench, plugin, disk):
     results = str(disk / "results")
     target = plugin("gan")

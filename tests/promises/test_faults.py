@@ -161,6 +161,7 @@ def test_training_can_continue_after_divergence_and_still_reports_it(bench, plug
     assert record["steps_done"] == record["spec"]["steps"]
 
 
+@pytest.mark.long
 def test_failures_are_kept_until_they_are_retried(bench, plugin):
     body = """
     def train(self, batches, draws):

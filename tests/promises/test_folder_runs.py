@@ -102,6 +102,7 @@ def test_a_folder_that_changed_before_the_training_is_an_error_of_the_run(bench,
     assert "The data set folder:My Digits: 2 has changed since the run" in record["reason"]
 
 
+@pytest.mark.long
 def test_a_folder_that_is_gone_is_missing_and_its_run_is_tried_again(bench, plugin, digits):
     gone = bench.folder / "gone"
     body = f"""
@@ -142,6 +143,7 @@ def test_colour_images_are_trained_on_scored_and_have_grids(bench, plugin):
     assert len(list((folder / "grids").glob("*.png"))) == 2
 
 
+@pytest.mark.long
 def test_a_run_whose_scoring_failed_is_not_scored_everywhere(bench, plugin):
     write_images(bench.folder / "one class", 40, (28, 28))
     body = """

@@ -41,6 +41,7 @@ def start_apart(bench: Bench, target: str, *options: str) -> tuple[Bench, subpro
     return apart, process
 
 
+@pytest.mark.long
 def test_silence_ends_a_run_and_its_log_has_the_stacks(bench, plugin):
     plugin("sound")
     options = ("../sound.py", "--silence", "5")

@@ -47,6 +47,7 @@ def test_scoring_that_fails_is_reported_and_repeated(bench, plugin):
     assert scores(folder) == {last: expected[last]}
 
 
+@pytest.mark.long
 def test_points_that_an_earlier_scoring_did_not_reach_are_scored_later(bench, plugin):
     target = plugin("gan")
     assert bench("run", target, *SHORT, "--keep-samples").code == 0
@@ -60,6 +61,7 @@ def test_points_that_an_earlier_scoring_did_not_reach_are_scored_later(bench, pl
     assert scores(folder) == expected
 
 
+@pytest.mark.long
 def test_a_second_scorer_never_removes_a_score(bench, plugin):
     target = plugin("gan")
     assert bench("run", target, *SHORT).code == 0
@@ -141,6 +143,7 @@ def test_a_checkpoint_that_cannot_be_restored_is_put_aside(bench, plugin):
     assert bench.records()["gan"]["weights_sha256"] == before
 
 
+@pytest.mark.long
 def test_a_snapshot_whose_event_was_lost_is_an_evaluation_point(bench, plugin):
     body = """
     def sample(self, latents, labels=None):
@@ -164,6 +167,7 @@ def test_a_snapshot_whose_event_was_lost_is_an_evaluation_point(bench, plugin):
     assert [p["step"] for p in record["evaluation_points"]] == record["spec"]["evaluation_steps"]
 
 
+@pytest.mark.long
 def test_unknown_lines_in_the_journal_are_skipped(bench, plugin):
     target = plugin("gan")
     bench("run", target, *SHORT)
@@ -198,6 +202,7 @@ def test_a_run_in_use_by_another_process_is_refused(bench, plugin):
     assert (folder / "record.json").exists()
 
 
+@pytest.mark.long
 def test_death_by_an_unnamed_signal_is_an_error(bench, plugin):
     body = "def train(self, batches, draws): os.kill(os.getpid(), 40)"
     assert bench("run", plugin("gan", body), *SHORT).code == 1
@@ -279,6 +284,7 @@ def test_epochs_and_determinism_reach_the_run(bench, plugin):
     assert len(bench.run_folders()) == 2
 
 
+@pytest.mark.long
 def test_a_framework_may_have_an_interpreter_of_its_own(bench, plugin):
     # For the plan, another path to the same environment is another interpreter.
     python = bench.folder / "python"
@@ -334,6 +340,7 @@ def test_an_interrupted_removal_of_checkpoints_does_no_damage(tmp_path):
     assert found is not None and found[0] == 100
 
 
+@pytest.mark.long
 def test_an_error_that_is_its_own_cause_is_reported(bench, plugin):
     body = """
     def train(self, batches, draws):

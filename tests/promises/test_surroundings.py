@@ -45,6 +45,7 @@ def test_an_unwritable_home_is_told_once_and_costs_no_score(bench, plugin):
 
 
 @pytest.mark.process
+@pytest.mark.long
 def test_no_cache_does_not_touch_an_unwritable_one(bench, plugin):
     (bench.folder / "nocache").touch()
     cache = {"XDG_CACHE_HOME": str(bench.folder / "nocache")}

@@ -11,8 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from axis_cases import CASES, curves, number
-from gan_bench.report.charts import Dots, png, web
+from gan_bench.report.charts import Dots, loss_curves, png, read_out, web
 from gan_bench.report.charts.loss_curves import Losses, range_shown
+from gan_bench.report.claims.measures import level
 from gan_bench.report.pictures import Names, looks
 from report_folder import add_run, quick_spec, scores_of
 
@@ -150,6 +151,23 @@ def test_a_point_names_implementation_value_seeds_range_step_images_and_seconds(
     assert said(loss, 0)[2:] == [seeds, "step 1, 100 images", "0.10 s of training"]
 
 
+def test_the_time_of_a_mean_is_the_mean_over_its_seeds_in_every_chart(train, report):
+    train("torch-dcgan", (4.0,), train_s=20.0)
+    train("torch-dcgan", (5.0,), seed=1, train_s=60.0)
+    charts = report().data["charts"]
+    fid = next(t for t in charts["fid-images-0"]["data"] if t["hoverinfo"] != "skip")
+    [loss] = (t for t in charts["loss-generator-0"]["data"] if "hovertemplate" in t)
+    assert said(loss, -1)[2:] == said(fid, -1)[2:]
+    assert said(loss, -1)[2:4] == ["mean of seeds 0 and 1", "step 600, 60,000 images"]
+
+
+def test_the_loss_at_the_end_is_the_mean_over_the_last_tenth_as_in_claims():
+    values = np.arange(20.0)
+    assert loss_curves._level(values) == level(values) == 18.5
+    values[-1] = np.nan  # claims need every step, a chart shows what there is
+    assert loss_curves._level(values) == 18.0
+
+
 def test_a_name_fills_in_no_value(train, report):
     name = "torch-%{x}<b>"
     train(name, (4.0, 5.0))
@@ -222,6 +240,11 @@ def test_a_fid_that_hardly_falls_looks_like_it(results, report):
     axis = report().data["charts"]["fid-images-0"]["layout"]["yaxis"]
     assert axis["type"] == "linear"
     assert axis["range"] == [0, pytest.approx(98.3, abs=0.1)]
+
+
+def test_an_alternative_text_names_a_few_series_and_counts_the_rest():
+    assert read_out(["a 1"]) == "a 1"
+    assert read_out(f"{name} 1" for name in "abcdefgh") == "a 1; b 1; c 1; d 1; e 1; 3 more"
 
 
 def test_near_marks_on_the_front_share_one_name_and_a_logarithmic_axis_says_so():

@@ -88,7 +88,7 @@ def test_a_claim_that_the_seeds_confirm_holds(results, found):
     assert row.pair == "torch-enhanced against torch-baseline"
     assert row.measured.startswith("images/s: 505 against 1,008, ratio 0.501 (0.49")
     assert row.measured.endswith(", 3 seeds")
-    assert row.why == "p < 0.001 (Welch, 3 seeds, Holm over 2 claims)"
+    assert row.why == "p < 0.001 (Welch, 3 seeds, Holm over 2 comparisons)"
     assert found()[BETTER].verdict == "holds"
     assert found()[BETTER].measured.startswith(
         "FID (lenet features): 4.10 against 8.20, ratio 0.500 "
@@ -127,7 +127,7 @@ def test_seeds_that_are_not_common_are_compared_by_welch(results, found):
     row = found()[BETTER]
     assert row.verdict == "holds"
     assert "3 and 2 seeds" in row.measured
-    assert "(Welch, 3 and 2 seeds, Holm over 2 claims)" in row.why
+    assert "(Welch, 3 and 2 seeds, Holm over 2 comparisons)" in row.why
 
 
 def test_of_partly_common_seeds_all_are_compared(results, found):

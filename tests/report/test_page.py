@@ -71,8 +71,7 @@ def test_nearest_images_and_classes_are_folded_under_their_extremes(results, rep
     assert len(page["rows"]) == 1
     said, _ = folds(found.section("samples"))["Class shares"]
     assert said == (
-        "the most frequent class has 75% of the samples (torch-dcgan) to 75% (torch-dcgan); of "
-        "real images 50%"
+        "the most frequent class has 75% of an implementation's samples; of real images 50%"
     )
 
 

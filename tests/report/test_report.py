@@ -235,7 +235,7 @@ def test_every_picture_of_the_markdown_lies_beside_it_and_says_what_it_shows(fou
     assert all(len(alt) > 20 for alt in found.rendered.values("img", "alt"))
     labels = [label for label in found.page.values("div", "aria-label") if "chart" in label]
     assert len(labels) == 2 + 2 + 4  # final FIDs, FID against time, curves, losses
-    assert "torch-dcgan 4.10, keras-dcgan 7.10" in labels[0]
+    assert "torch-dcgan 4.10; keras-dcgan 7.10" in labels[0]
     assert "torch-dcgan from 150 to 4.10" in labels[2]
     assert "step 600 (60,000 images)" in found.page.text
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench import complaint
-from gan_bench import load_results
+from gan_bench.results.load import load_results
 from report_folder import add_plan, add_run, empty_results, run_spec, scores_of, some_losses
 
 NAMES = ("runs", "losses", "scores")
@@ -177,6 +177,7 @@ def test_an_earlier_export_is_replaced(cli, results):
     assert len(read(cli.folder / "reports/local/tables", "runs", "csv")) == 4
 
 
+@pytest.mark.long
 def test_report_opens_the_browser_or_says_that_there_is_none(bench, results):
     script = bench.folder / "browser.sh"
     script.write_text(f'#!/bin/sh\necho "$1" > {bench.folder}/opened\n')

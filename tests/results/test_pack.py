@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from bench import ROOT, complaint
-from gan_bench import load_results
 from gan_bench.plugins.registry import Implementation
 from gan_bench.results.external import add_external
 from gan_bench.results.layout import open_results
+from gan_bench.results.load import load_results
 from gan_bench.results.record import Job
 from gan_bench.results.scores import Source
 from gan_bench.results.sources import opened

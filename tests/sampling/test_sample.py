@@ -92,6 +92,7 @@ def test_a_single_image_can_be_sampled(bench, run):
         np.testing.assert_array_equal(np.asarray(picture), images[0, :, :, 0])
 
 
+@pytest.mark.long
 def test_another_seed_takes_other_latents_and_another_name(bench, run):
     own, _ = sampled(bench, run)
     other, grid = sampled(bench, run, "--seed", "1", "--out", "other")
@@ -120,6 +121,7 @@ def test_a_changed_source_is_used_with_a_warning(bench, plugin, run_of_own_file)
     assert "The source of gan has changed since the run (sha256 " in done.err
 
 
+@pytest.mark.long
 def test_a_diverged_run_can_be_sampled(bench, plugin):
     body = """
     def train(self, batches, draws):
@@ -150,6 +152,7 @@ def test_a_trainer_that_fails_is_reported_with_its_last_line(bench, plugin, run_
     assert not list((bench.folder / "reports/local/samples").iterdir())
 
 
+@pytest.mark.long
 def test_a_trainer_that_fails_after_the_first_images_leaves_no_file(bench, plugin, run_of_own_file):
     body = """
     def sample(self, latents, labels=None):

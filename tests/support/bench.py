@@ -156,9 +156,16 @@ def cli(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path)
 
 
+ABOUT_THE_LAUNCHER = frozenset(
+    {"test_disk_full", "test_fuzz", "test_hang", "test_kills", "test_readers", "test_surroundings"}
+)
+"""Promises about the process that a user starts: it is killed, or its surroundings are unusual."""
+
+
 @pytest.fixture
 def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Bench:
-    return Bench(tmp_path, runs_here=request.path.parent.name not in ("promises", "launch"))
+    launched = request.path.parent.name == "launch" or request.path.stem in ABOUT_THE_LAUNCHER
+    return Bench(tmp_path, runs_here=not launched)
 
 
 @pytest.fixture

@@ -69,6 +69,7 @@ def group():
     pytest.skip("no control group with a memory limit can be made here")
 
 
+@pytest.mark.long
 def test_a_worker_that_the_kernel_kills_for_memory_is_oom(bench, plugin, group):
     body = """
     def train(self, batches, draws):
@@ -92,3 +93,29 @@ def test_a_worker_that_the_kernel_kills_for_memory_is_oom(bench, plugin, group):
     record = bench.records()["hoards"]
     assert record["status"] == "oom"
     assert "out-of-memory killer" in record["reason"] or "MemoryError" in record["reason"]
+
+
+@pytest.mark.process
+def test_processes_that_other_threads_started_meanwhile_are_not_ended():
+    waits = [sys.executable, "-c", "import sys, time; print('ready', flush=True); time.sleep(60)"]
+    leaves = (
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen({waits!r}, start_new_session=True)\n"
+        "print(child.pid, flush=True)\n"
+    )
+    memory.become_subreaper()
+    earlier = memory.descendants()
+    worker = subprocess.Popen(
+        [sys.executable, "-c", leaves],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with subprocess.Popen(waits, stdout=subprocess.PIPE, text=True) as own:
+        assert own.stdout.readline() == "ready\n"
+        assert "ready\n" in {worker.stdout.readline(), worker.stdout.readline()}
+        memory.end_group(worker, earlier)
+        assert own.poll() is None
+        assert memory.descendants() - earlier == {memory.psutil.Process(own.pid)}
+        own.kill()
+    worker.stdout.close()

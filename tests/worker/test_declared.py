@@ -222,6 +222,7 @@ def test_two_parts_of_one_name_are_refused():
     assert len(list(named({"sizes": [1], "sizes_0": 2, "critics": [both], "critics_0": both}))) == 4
 
 
+@pytest.mark.long
 def test_a_network_without_initial_weights_of_the_recipe_is_not_paired(bench, plugin):
     body = """
     class Averaged(FakeTrainer.recipe_class):

@@ -9,7 +9,7 @@ import pytest
 
 from bench import KILLS_ONCE, same_bits
 from gan_bench.results.layout import RunFolder
-from gan_bench.worker.training import failure_kind
+from gan_bench.worker.failure import failure_kind
 
 SHORT = ("--steps", "12", "--samples", "64", "--metrics", "fid", "--keep-samples")
 
@@ -74,6 +74,7 @@ def test_a_run_that_draws_from_global_generators_repeats_and_differs_by_seed(ben
     assert len({record["weights_sha256"] for record in records}) == 2
 
 
+@pytest.mark.long
 def test_sampling_at_other_points_changes_no_weights(bench, plugin):
     target = plugin("draws", drawing())
     for evaluations in ("2", "4"):
@@ -92,6 +93,7 @@ def test_a_resumed_run_goes_on_with_the_global_generators_of_its_checkpoint(benc
     same_bits(*bench.run_folders("disturbed"), *bench.run_folders("calm"))
 
 
+@pytest.mark.long
 def test_a_changed_state_of_the_generators_is_a_damaged_checkpoint(bench, plugin):
     target = plugin("draws", drawing())
     assert bench("run", target, *SHORT).code == 0
@@ -263,6 +265,7 @@ def test_other_errors_are_no_lack_of_memory():
     assert failure_kind(FileNotFoundError(2, "No such file", "out_of_memory.png")) == "error"
 
 
+@pytest.mark.long
 def test_a_trainer_may_report_two_losses(bench, plugin):
     body = """
     def train(self, batches, draws):
@@ -345,6 +348,7 @@ Inputs.batches = counted
 
 
 @pytest.mark.usefixtures("no_nvml")
+@pytest.mark.long
 def test_on_a_gpu_the_next_chunk_is_drawn_during_training_and_nothing_else_changes(bench, plugin):
     smi = bench.folder / "bin" / "nvidia-smi"
     smi.parent.mkdir()

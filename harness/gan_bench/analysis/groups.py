@@ -7,6 +7,7 @@ from dataclasses import replace
 from gan_bench.analysis.identity import Setting, identity, seeds_of_one_thing, setting_of
 from gan_bench.analysis.runs import Run
 from gan_bench.plan import RunSpec
+from gan_bench.text import told_apart
 
 
 def comparable_groups(runs: Sequence[Run], features: Mapping[str, str]) -> dict[Setting, list[Run]]:
@@ -117,15 +118,7 @@ def _labels(name: str, versions: Sequence[Sequence[Run]]) -> list[str]:
             facts["device"] = f"device {spec.device}"
             facts["gpu"] = f"on {spec.gpu}"
             facts["data set"] = f"data set {spec.dataset_label}"
-    keys = dict.fromkeys(key for facts in every for key in facts)
-    apart = [key for key in keys if len({facts.get(key) for facts in every}) > 1]
-    return [
-        f"{name} ({', '.join(facts.get(key, _absent(key)) for key in apart)})" for facts in every
-    ]
-
-
-def _absent(key: str) -> str:
-    return f"{key.rpartition(' ')[2]} none"
+    return told_apart(name, every)
 
 
 def _facts(spec: RunSpec) -> dict[str, str]:
@@ -134,6 +127,8 @@ def _facts(spec: RunSpec) -> dict[str, str]:
     values, versions = facts.pop("recipe_values"), facts.pop("versions")
     found = {key: f"{key.replace('_', ' ')} {value}" for key, value in facts.items()}
     found["implementation"] = f"class {spec.implementation.attribute}"
+    found["framework"] = spec.implementation.framework
+    found["own_loop"] = "own loop" if spec.own_loop else "trained by gan-bench"
     found["source_sha256"] = f"source {spec.source_sha256[:7]}"
     found["evaluation_steps"] = f"evaluated at {', '.join(map(str, spec.evaluation_steps))}"
     found["train_splits"] = f"trained on {' and '.join(spec.train_splits)}"

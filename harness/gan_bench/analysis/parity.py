@@ -35,12 +35,13 @@ def row_parity(rows: Sequence[Row]) -> dict[str, RowParity]:
     """
     found = {}
     for row in rows:
-        mine = row.runs[0].spec.implementation
+        name = row.runs[0].spec.implementation.name
         twins = [
             other
             for other in rows
-            if other.runs[0].spec.implementation.recipe == mine.recipe
-            and other.runs[0].spec.implementation.name != mine.name
+            if other.recipe == row.recipe
+            and other.runs[0].spec.implementation.name != name
+            and not row.own_loop
         ]
         if twins:
             passed = {name for twin in twins for run in twin.runs for name in run.parity}

@@ -55,9 +55,15 @@ class Row:
         return ", ".join(f"{number} {status}" for status, number in statuses.most_common())
 
     @property
+    def own_loop(self) -> bool:
+        """Whether a script of the user's own trained it; then it has no twin."""
+        return self.runs[0].spec.own_loop
+
+    @property
     def recipe(self) -> str:
-        """The recipe's name."""
-        return self.runs[0].spec.implementation.recipe
+        """The recipe's name; of an own loop, a name that no recipe has."""
+        name = self.runs[0].spec.implementation.recipe
+        return f"{name} (own loop)" if self.own_loop else name
 
     @property
     def framework(self) -> str:
@@ -375,6 +381,6 @@ def _too_short(runs: Sequence[Run], setting: Setting) -> str | None:
     updated = all(run.spec.steps >= _ENOUGH_STEPS for run in runs)
     if setting.budget_images >= _ENOUGH_IMAGES or own or updated:
         return None
-    presets = sorted({run.spec.preset or "none" for run in runs})
-    named = f"preset {' and '.join(presets)}" if presets != ["none"] else "no preset"
+    presets = sorted({run.spec.preset for run in runs if run.spec.preset})
+    named = f"preset {' and '.join(presets)}" if presets else "no preset"
     return f"{setting.budget_images:,} images ({named}) are too few to rank quality"

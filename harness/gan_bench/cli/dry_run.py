@@ -86,11 +86,12 @@ def show_plan(
 
 
 def _table(plan: Plan, actions: dict[str, str]) -> Table:
-    """Return a row for each implementation, with what happens to its seeds."""
+    """Return a row for each implementation and its values, with what happens to its seeds."""
     rows = []
+    labels = plan.labels
     seeds: dict[str, list[RunSpec]] = {}
     for spec in plan.runs:
-        seeds.setdefault(spec.implementation.name, []).append(spec)
+        seeds.setdefault(labels[spec.run_id], []).append(spec)
     for name, specs in seeds.items():
         spec, doing = specs[0], Counter(actions[spec.run_id] for spec in specs)
         words = [f"{number} {what}" if len(doing) > 1 else what for what, number in doing.items()]

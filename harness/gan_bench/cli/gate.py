@@ -225,7 +225,7 @@ def _train(
 
     def run(plan: Plan, start_over: bool) -> None:
         how = Options(command=command, scoring=scoring, force=start_over)
-        with progress_for(Console(stderr=True), len(plan.runs)) as observer:
+        with progress_for(Console(stderr=True), plan) as observer:
             execute(folder, plan, how, observer, wait=wait)
 
     values = parse_set(set_)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gan_bench.cli import Sections, check, examples, gate, inspect, report, run, score
+from gan_bench.cli import Sections, check, examples, gate, inspect, report, run, sample, score
 from gan_bench.cli.options import OutputLost, output, say
 from gan_bench.errors import GanBenchError
 from gan_bench.version import __version__
@@ -89,7 +89,7 @@ main.add_section(
     "Everyday",
     (
         *(inspect.list_, run.run, inspect.status, inspect.show),
-        *(report.report, report.export, report.pack, score.score, score.features, score.sample),
+        *(report.report, report.export, report.pack, score.score, score.features, sample.sample),
     ),
 )
 main.add_section(

@@ -8,7 +8,6 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,6 +15,7 @@ import click
 
 from gan_bench.cli import DEFAULT_RESULTS
 from gan_bench.metrics import DEFAULT, METRICS
+from gan_bench.text import whole_number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,9 +46,6 @@ class FiniteNumber(click.FloatRange):
         return number
 
 
-_MOST = 10**12
-
-
 class WholeNumber(click.ParamType[int]):
     """A whole number such as ``60000``, ``60_000``, ``60k`` or ``2.4M``."""
 
@@ -56,18 +53,10 @@ class WholeNumber(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number, or fail."""
-        text = str(value).replace(",", "")
-        unit = {"k": 10**3, "M": 10**6}.get(text[-1:], 1)
         try:
-            number = Decimal(text if unit == 1 else text[:-1]) * unit
-            if number > _MOST:
-                shown = text if len(text) < 14 else f"{text[:11]}..."
-                self.fail(f"{shown} is more than {_MOST:,}.", param, ctx)
-            if number != (whole := int(number)):
-                raise ValueError
-        except (ArithmeticError, ValueError):
-            self.fail(f"{value!r} is not a whole number; write 60000 or 60k.", param, ctx)
-        return whole
+            return whole_number(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Epochs(FiniteNumber):
@@ -156,17 +145,12 @@ def scoring_options(features: str) -> Decorator:
 
 def scoring(features: str, metrics: str, weights: Path | None, no_cache: bool) -> "Scoring":
     """Return the validated values of `scoring_options`."""
-    from gan_bench.errors import UsageError
-    from gan_bench.metrics import parse_metrics
-    from gan_bench.scoring.features import Scoring, parse_features
+    from gan_bench.scoring.features import parse_scoring
     from gan_bench.system.files import cache_problem
 
     if (problem := cache_problem()) is not None:
         say(problem)
-    words = parse_features(features)
-    if weights is not None and "inception" not in [word.model for word in words]:
-        raise UsageError("--weights are Inception's: give --features inception with them.")
-    return Scoring(words, parse_metrics(metrics), weights, cache=not no_cache)
+    return parse_scoring(features, metrics, weights, cache=not no_cache)
 
 
 def engine_for(executor: str, request: "Request", slurm: str | None) -> "Scheduler | None":

@@ -1,6 +1,5 @@
 """``gan-bench run``."""
 
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from gan_bench.schedulers.base import Scheduler
 
 _RETRIES = 2
-_FEWEST_HEARTBEATS = 2.5
-"""``--silence`` is at least the time of this many heartbeats: one may be late."""
-
 
 _GROUPS = {
     "What to run": (
@@ -57,7 +53,7 @@ _GROUPS = {
         "gan-bench run dcgan                   the recipe dcgan in all frameworks",
         "gan-bench run 'torch-*' --dry-run     check and estimate, run nothing",
         "gan-bench run torch-dcgan ./my_gan.py --images 60k --seeds 3 --results r1",
-        "gan-bench run dcgan --set learning_rate=1e-3 --set torch-dcgan.beta1=0.9",
+        "gan-bench run dcgan --set learning_rate=1e-3,2e-3 --set torch-dcgan.beta1=0.9",
         "gan-bench run --all --executor slurm --slurm partition=gpu,gpus=1,time=4h",
     ),
 )
@@ -93,7 +89,7 @@ _GROUPS = {
     multiple=True,
     metavar="[IMPL.]FIELD=VALUE",
     help="Change a field of the recipes of all implementations that have it, or of one "
-    "implementation or recipe; repeatable.",
+    "implementation or recipe; several values, with commas, are a run each; repeatable.",
 )
 @click.option(
     "--evaluations", type=int, help="Number of evaluation points, including start and end."
@@ -207,20 +203,14 @@ def run(
     interrupted by Ctrl-C; 143 by SIGTERM; 129 by a terminal that closed.
     """
     from gan_bench.cli.views.tables import print_finals
+    from gan_bench.launch.prepare import checked_silence, prepare, too_many_threads
     from gan_bench.launch.run_one import Options
-    from gan_bench.launch.score import check_counts, check_features
-    from gan_bench.launch.supervisor import SILENCE_S
-    from gan_bench.plan.expand import expand
-    from gan_bench.results.events import HEARTBEAT_S
+    from gan_bench.plan.request import read_request
     from gan_bench.results.layout import open_results
+    from gan_bench.schedulers.base import schedulers
     from gan_bench.text import many
 
-    fewest = _FEWEST_HEARTBEATS * HEARTBEAT_S
-    if silence is not None and not fewest <= silence < math.inf:
-        raise UsageError(
-            f"--silence must be a finite number of at least {fewest:g}, because a worker sends a "
-            f"heartbeat every {HEARTBEAT_S:g} seconds; it is {silence:g}."
-        )
+    silence_s = checked_silence(silence)
     scoring = options.scoring(features, metrics, weights, no_cache)
     if log and detach:
         raise UsageError(
@@ -228,7 +218,7 @@ def run(
             "out one of them, and use `gan-bench export --format` later."
         )
     sinks = sinks_of(log, mlflow_uri)
-    request = _request(plan_file, plan_options)
+    request = read_request(plan_file, schedulers() if plan_file else (), plan_options)
     engine = engine_for(executor, request, slurm)
     _check_executor_options(
         local={
@@ -245,7 +235,7 @@ def run(
     how = Options(
         command=typed(),
         timeout_s=timeout,
-        silence_s=silence or SILENCE_S,
+        silence_s=silence_s,
         retry=retry,
         force=force,
         keep_samples=keep_samples,
@@ -253,16 +243,12 @@ def run(
         score=score,
     )
     place = engine.place() if engine else None
-    plan = expand(request, how.command, place, fetch=not dry_run)
+    plan = prepare(request, how, options.say, place=place, make=not dry_run)
     _check_executor_tables(request, executor, plan)
-    check_counts(scoring, plan.runs)
-    trainable = next((spec for spec in plan.runs if spec.cannot_make is None), None)
-    if trainable is not None:
-        check_features(scoring, trainable, options.say, make=not dry_run)
     notices: list[str] = []
     if engine is None:
         options.say_fallback(request.device)
-        notices = _too_many_threads(plan)
+        notices = too_many_threads(plan)
     if dry_run:
         from gan_bench.cli.dry_run import show_plan
 
@@ -292,15 +278,6 @@ def run(
         sys.exit(1 if succeeded < len(plan.runs) or left_out else 0)
 
 
-def _request(plan_file: Path | None, plan_options: dict[str, Any]) -> "Request":
-    """Return what to run, from the plan file and the options, which take precedence."""
-    from gan_bench.plan import request
-    from gan_bench.schedulers.base import schedulers
-
-    content = request.read_plan_file(plan_file, schedulers()) if plan_file else {}
-    return request.request(request.with_options(content, plan_options))
-
-
 def _check_executor_options(
     local: dict[str, str | None], jobs: dict[str, bool], engine: "Scheduler | None"
 ) -> None:
@@ -325,26 +302,13 @@ def _check_executor_tables(request: "Request", executor: str, plan: "Plan") -> N
             )
 
 
-def _too_many_threads(plan: "Plan") -> list[str]:
-    from gan_bench.system.devices import default_threads
-    from gan_bench.text import many
-
-    threads, processors = plan.runs[0].threads, default_threads()
-    if threads <= processors:
-        return []
-    return [
-        f"{threads} threads wait for each other on {many(processors, 'usable processor')}, so "
-        f"times mean little: use --threads {processors}."
-    ]
-
-
 def _run_here(folder: "ResultsFolder", plan: "Plan", how: "Options", *, wait: bool) -> int:
     """Run the plan on this machine; return how many runs succeeded."""
     from gan_bench.cli.views.progress import progress_for
     from gan_bench.launch.local import Interrupted, execute
 
     try:
-        with progress_for(options.console(), len(plan.runs)) as observer:
+        with progress_for(options.console(), plan) as observer:
             finished = execute(folder, plan, how, observer, wait=wait)
     except Interrupted as interrupt:
         again = "the same command without --force" if how.force else "the same command"

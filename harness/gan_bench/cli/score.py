@@ -1,42 +1,50 @@
 """``gan-bench score`` and ``features``."""
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from gan_bench.cli import command_line, examples, options
+from gan_bench.cli import OptionGroups, command_line, examples, options
 from gan_bench.cli.options import (
-    DEFAULT_SAMPLES,
     console,
     json_option,
-    out_option,
     path_option,
     print_either,
     print_json,
-    results_option,
     say,
     scoring_options,
     seed_option,
     typed,
 )
+from gan_bench.cli.sample import GENERATOR_OPTIONS, generator_of, generator_options
 from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from gan_bench.launch.score import Points
     from gan_bench.results.scores import Scores
+    from gan_bench.sampling.generator import GeneratorImages
     from gan_bench.scoring.features import Scoring
     from gan_bench.scoring.images import Conversion
     from gan_bench.scoring.score_pair import ExternalRow
 
 
 @click.command(
+    cls=OptionGroups,
+    option_groups={
+        "Scores": ("features", "metrics", "weights", "no_cache", "no_floor", "seed"),
+        "Images": ("size", "channels"),
+        "A generator in place of FAKE": GENERATOR_OPTIONS,
+        "The results folder": ("results", "as_", "replace", "points"),
+    },
     epilog=examples(
         "gan-bench score real/ fake/",
         "gan-bench score mnist:test samples.npz --features lenet,inception:2500",
         'gan-bench score mnist:test samples.npz --as "Their GAN" --results r1',
+        "gan-bench score mnist:test --generator g.onnx --as mine --results r1",
         "gan-bench score --results r1 --features inception",
     ),
 )
@@ -69,11 +77,13 @@ if TYPE_CHECKING:
 @click.option(
     "--as", "as_", metavar="NAME", help="Add FAKE to the report of --results, under this name."
 )
+@click.option("--replace", is_flag=True, help="Replace other images under the name of --as.")
 @click.option(
     "--points",
     type=click.Choice(["final", "all"]),
     help="Snapshots to score with --results (default: final).",
 )
+@generator_options
 @json_option
 def score(
     images: tuple[str, ...],
@@ -88,13 +98,16 @@ def score(
     threads: int | None,
     results: Path | None,
     as_: str | None,
+    replace: bool,
     points: str | None,
     as_json: bool,
+    **generator: Any,
 ) -> None:
     """Score two sets of images, or the snapshots of --results.
 
     REAL and FAKE are each a folder of images, an .npz or .npy file (uint8, NHWC), or
     dataset:split[:count], such as mnist:test:1000, which is a random subset of 1,000 images.
+    With --generator, REAL alone is given, and a generator makes FAKE.
     """
     from gan_bench.system.devices import default_threads
 
@@ -103,13 +116,16 @@ def score(
     if images:
         if points is not None:
             raise UsageError("--points is for the snapshots of --results, not for REAL and FAKE.")
-        real, fake = _two(images)
-        row = _external_row(results, as_)
+        made = generator_of(generator, threads, seed or 0, results)
+        real, fake = (images[0], made) if made and len(images) == 1 else _two(images, made)
+        row = _external_row(results, as_, replace)
         to = _conversion(size, channels)
         _score_pair(real, fake, scoring, seed or 0, threads, not no_floor, row, to, as_json)
         return
-    if as_ is not None:
+    if as_ is not None or replace:
         raise UsageError("--as names the images FAKE: give REAL and FAKE with it.")
+    if any(value is not None for value in generator.values()):
+        raise UsageError("--generator makes FAKE: give REAL with it.")
     if results is None:
         raise UsageError(f"There is nothing to score: {_HOW}.")
     if seed is not None or no_floor:
@@ -121,7 +137,7 @@ def score(
 
 def _score_pair(
     real: str,
-    fake: str,
+    fake: "str | GeneratorImages",
     scoring: "Scoring",
     seed: int,
     threads: int,
@@ -135,6 +151,8 @@ def _score_pair(
     from gan_bench.scoring.score_pair import score_pair
 
     with ScoringProgress() as progress:
+        if not isinstance(fake, str):
+            fake = dataclasses.replace(fake, say=say, progress=progress)
         scored = score_pair(
             *(real, fake, scoring),
             seed=seed,
@@ -195,7 +213,9 @@ def _score_results(
 _HOW = "give REAL and FAKE, or --results with a results folder to score its snapshots"
 
 
-def _two(images: Sequence[str]) -> tuple[str, str]:
+def _two(images: Sequence[str], made: object) -> tuple[str, str]:
+    if made is not None:
+        raise UsageError("--generator makes FAKE: give REAL alone with it.")
     if len(images) != 2:
         raise UsageError(f"Two sets of images are needed, not {len(images)}: {_HOW}.")
     return images[0], images[1]
@@ -209,7 +229,7 @@ def _conversion(size: str | None, channels: str | None) -> "Conversion":
     return Conversion(None if size is None else parse_size(size), number[channels])
 
 
-def _external_row(results: Path | None, name: str | None) -> "ExternalRow | None":
+def _external_row(results: Path | None, name: str | None, replace: bool) -> "ExternalRow | None":
     from gan_bench.results.external import check_name
     from gan_bench.scoring.score_pair import ExternalRow
 
@@ -220,8 +240,10 @@ def _external_row(results: Path | None, name: str | None) -> "ExternalRow | None
             "folder whose report shows it."
         )
     if results is None or name is None:
+        if replace:
+            raise UsageError("--replace replaces what --as names: give both, and --results.")
         return None
-    return ExternalRow(results, check_name(name), typed())
+    return ExternalRow(results, check_name(name), typed(), replace)
 
 
 @click.group()
@@ -252,33 +274,3 @@ def features_train(dataset: str, epochs: int, seed: int, threads: int) -> None:
 
     path, facts = train_classifier(dataset, epochs=epochs, seed=seed, threads=threads, say=say)
     click.echo(f"{path}: accuracy {percent(facts['accuracy'], 2)} on the test split.")
-
-
-@click.command(
-    epilog=examples(
-        "gan-bench sample torch-dcgan-mnist-5k-s0 -n 256",
-    ),
-)
-@click.argument("run")
-@click.option(
-    "-n",
-    "--count",
-    type=click.IntRange(1, 100_000),
-    default=64,
-    help="Number of images to generate.",
-)
-@out_option(DEFAULT_SAMPLES, "the .npz and .png files")
-@seed_option("Random seed of the latents (default: the run's).", default=None)
-@click.option("--device", help="Device: cpu, cuda, cuda:1 or auto (default: the run's).")
-@results_option
-def sample(
-    run: str, count: int, out: Path, seed: int | None, device: str | None, results: Path
-) -> None:
-    """Generate images from the last checkpoint of a run.
-
-    RUN is a run id or a unique part of one.
-    """
-    from gan_bench.sampling.sample import sample as sample_run
-
-    files = sample_run(results, run, count, out, seed=seed, device=device, say=say)
-    click.echo(f"{files.images}\n{files.grid}")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from html import escape
 from pathlib import Path
 
 from gan_bench.analysis import statistics
@@ -104,7 +105,7 @@ class ComparedRow:
         return self.kind in (Kind.BETTER, Kind.WORSE, Kind.INDISTINGUISHABLE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """The comparison of the second folder, B, with the first, A."""
 
@@ -114,6 +115,18 @@ class Comparison:
     rows: tuple[ComparedRow, ...]
     left_out: tuple[str, ...]
     """One sentence for each file that could not be read."""
+
+    def __repr__(self) -> str:
+        """Return the comparison in one sentence."""
+        from gan_bench.compare.output import comparison_answer
+
+        return f"<Comparison of {self.a} and {self.b}: {comparison_answer(self)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the sentence and the table of verdicts."""
+        from gan_bench.compare.output import comparison_answer, verdict_table
+
+        return f"<p>{escape(comparison_answer(self))}</p>\n{verdict_table(self).to_html()}"
 
 
 def compare(a: Path, b: Path, metric: str | None = None) -> Comparison:

@@ -1,5 +1,6 @@
 """What is random in a run's data: the order of training images, and the draws of its recipe."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -111,6 +112,25 @@ def evaluation_latents(
     latents = np.empty((count, latent_size), dtype=np.float32)
     _fill(latents, generator(seed, Stream.EVALUATION_LATENTS), distribution, 1)
     return latents
+
+
+def latent_batches(
+    *, seed: int, count: int, batch: int, shape: tuple[int, ...], distribution: Distribution
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the evaluation latents of a seed in batches: see `evaluation_latents`.
+
+    The numbers do not depend on the size of the batches.
+
+    Yields
+    ------
+    NDArray
+        float32 (batch, *shape), the last with the rest.
+    """
+    random = generator(seed, Stream.EVALUATION_LATENTS)
+    for start in range(0, count, batch):
+        latents = np.empty((min(batch, count - start), *shape), dtype=np.float32)
+        _fill(latents, random, distribution, 1)
+        yield latents
 
 
 def _fill(

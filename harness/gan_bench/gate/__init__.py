@@ -97,7 +97,8 @@ def chosen_targets(targets: Sequence[str], known: Sequence[str], *, run: bool) -
             file = f"{stem.replace('-', '_')}.py{colon}{attribute}"
             raise UsageError(
                 f"The baseline's {name} is no registered implementation; give the path of its "
-                f"file, as in `gan-bench gate --run ./{file}`."
+                f"file, as in `gan-bench gate --run ./{file}`, or, if its own script trained it, "
+                "name the others."
             )
     return found
 

@@ -193,7 +193,11 @@ class _Runs:
         values = {n: v for n, v in request.options.get("set", {}).items() if n == name}
         asked = {**_as_planned(entry), **request.options, "targets": (request.targets[name],)}
         wanted = plan_request({**asked, "seeds": (*own, *fresh), "set": values})
-        return {spec.seed: spec for spec in expand(wanted, request.command).runs}
+        runs = expand(wanted, request.command).runs
+        planned = {spec.seed: spec for spec in runs}
+        if len(planned) < len(runs):
+            raise UsageError(f"The gate takes one value of each field of {name}; --set has more.")
+        return planned
 
 
 def _began(results: Path) -> str:

@@ -2,20 +2,16 @@
 
 import signal
 import statistics
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event, read_events
 from gan_bench.results.layout import RunFolder
-from gan_bench.results.record import EvaluationPoint, Job, Provenance, Record
+from gan_bench.results.record import EvaluationPoint, Provenance, Record
 from gan_bench.results.status import Status
-from gan_bench.system.devices import machine
 from gan_bench.system.files import file_sha256, last_lines
-from gan_bench.system.nvml import GpuWatch
 from gan_bench.system.processes import DISK_FULL, DISK_FULL_EXIT_CODE
 from gan_bench.text import timestamp
 
@@ -114,10 +110,6 @@ def signal_name(number: int) -> str:
 def log_tail(folder: RunFolder) -> str | None:
     """Return the last lines of the worker's log, however long it is."""
     return "\n".join(last_lines(folder.log, LOG_TAIL_LINES)) or None
-
-
-EXCLUSIVE_BELOW = 0.05
-"""Load by other processes below which the device counts as exclusive."""
 
 
 class _Clock:
@@ -241,57 +233,3 @@ def checksums(folder: RunFolder) -> dict[str, str]:
         return {folder.losses.name: file_sha256(folder.losses)}
     except OSError:
         return {}
-
-
-@cache
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def provenance(
-    *,
-    command: str,
-    device: str,
-    probes: tuple[float | None, float | None],
-    other_load: float | None,
-    job: Job | None = None,
-) -> Provenance:
-    """Return the machine, its load, the repository and the command of a run."""
-    status = _git("status", "--porcelain")
-    # A GPU's other users do not show in the processors' load.
-    exclusive = None if other_load is None or device != "cpu" else other_load < EXCLUSIVE_BELOW
-    return Provenance(
-        machine=machine(),
-        probe_gflops_before=probes[0],
-        probe_gflops_after=probes[1],
-        other_load=other_load,
-        device_exclusive=exclusive,
-        git_commit=_git("rev-parse", "HEAD"),
-        git_dirty=None if status is None else bool(status),
-        command=command,
-        job=job,
-    )
-
-
-def with_gpu(around: Provenance, watch: GpuWatch, folder: RunFolder, spec: RunSpec) -> Provenance:
-    """Add what a run's card is, and what it did during the run."""
-    events = read_events(folder.events)
-    cards = [event.get("card") for event in events if event["event"] == "ready"]
-    now = watch.gpu.card
-    rates = next((event for event in reversed(events) if event["event"] == "rates"), {})
-    return around.model_copy(
-        update={
-            "probe_gflops_after": rates.get("gflops"),
-            "gpu_gb_per_s": rates.get("gb_per_s"),
-            "gpu": watch.gpu,
-            "gpu_use": watch.use(events, spec.images_per_step),
-            "device_exclusive": watch.exclusive,
-            "earlier_cards": tuple({c: None for c in cards if isinstance(c, str) and c != now}),
-        }
-    )

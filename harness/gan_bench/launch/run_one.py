@@ -9,8 +9,9 @@ from time import monotonic
 from typing import Final, Literal
 
 from gan_bench.errors import UsageError
-from gan_bench.launch.outcome import Outcome, make_record, provenance, with_gpu
-from gan_bench.launch.score import is_scored, score_missing
+from gan_bench.launch.circumstances import Watch, provenance
+from gan_bench.launch.outcome import Outcome, make_record
+from gan_bench.launch.score import final_fid, is_scored, score_missing
 from gan_bench.launch.supervisor import GRACE_S, SILENCE_S, environment_of, launch
 from gan_bench.plan import RunSpec
 from gan_bench.plugins.frameworks import framework_problem
@@ -20,11 +21,8 @@ from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.record import Job, Record
 from gan_bench.results.status import RETRIED_ON_REQUEST, REUSED, Status
 from gan_bench.scoring.features import Scoring
-from gan_bench.system.calibration import LoadMeter, probe
-from gan_bench.system.devices import gpu_of
 from gan_bench.system.files import DiskFull, is_full
 from gan_bench.system.locks import JOBS_RUN_LOCK_S, RUN_LOCK_S, run_lock
-from gan_bench.system.nvml import GpuWatch
 
 SCORED_LATER: Final = "scored when all runs have trained"
 Action = Literal["reuse", "run"]
@@ -61,6 +59,8 @@ class RunResult:
     """How long it was scored now."""
     log: Path | None = None
     """The worker's log, if the run did not reach its end and its log says more."""
+    fid: float | None = None
+    """The final FID by the first features; None if there is none."""
 
     @property
     def ok(self) -> bool:
@@ -121,18 +121,18 @@ def _train(
         The disk is full: the run ended for that, or its record cannot be written.
     """
     folder = results.run(spec.run_id)
-    before = after = other_load = watch = None
     known = obstacle_of(spec)
-    outcome: Outcome
     if known is not None:
         outcome = Outcome(status=known[0], reason=known[1], cpu_s=0.0)
+        around = provenance(
+            command=options.command,
+            device=spec.device,
+            probes=(None, None),
+            other_load=None,
+            job=options.job,
+        )
     else:
-        before = probe(spec.device, spec.threads)
-        gpu = gpu_of(spec.device)
-        watch = GpuWatch(gpu) if gpu else None
-        if watch is not None:
-            watch.start()
-        meter = LoadMeter()
+        watch = Watch(spec)
         folder.record.unlink(missing_ok=True)
         outcome = launch(
             folder,
@@ -143,19 +143,8 @@ def _train(
             by_scheduler=options.job is not None,
             on_event=on_event,
         )
-        other_load = meter.stop(outcome.cpu_s)
-        if watch is not None:
-            watch.stop()
-        after = None if outcome.interrupt else probe(spec.device, spec.threads)
-    around = provenance(
-        command=options.command,
-        device=spec.device,
-        probes=(before, after),
-        other_load=other_load,
-        job=options.job,
-    )
-    if watch is not None:
-        around = with_gpu(around, watch, folder, spec)
+        watch.stop(outcome.cpu_s, measure=outcome.interrupt is None)
+        around = watch.provenance(folder, options.command, options.job)
     # The report names certificates that cannot be read.
     certificate = certificate_for(spec, read_certificates(results)[0])
     parity = certificate.id if certificate else None
@@ -208,7 +197,10 @@ def run_one(
             problem = _score(folder, spec, options, on_event)
         score_s = monotonic() - began
     log = folder.log if record.status in _LOGGED and record.log_tail else None
-    return RunResult(record, scoring_problem=problem, interrupt=interrupt, score_s=score_s, log=log)
+    fid = None
+    if record.status == "ok" and problem is None:
+        fid = final_fid(folder, spec, options.scoring)
+    return RunResult(record, problem, interrupt, score_s, log, fid)
 
 
 _LOGGED = ("error", "oom", "missing", "timeout")
@@ -243,4 +235,5 @@ def score_one(
     folder = results.run(spec.run_id)
     with run_lock(results.locks, spec.run_id, options.command, wait_s=RUN_LOCK_S):
         problem = _score(folder, spec, replace(options, score="now"), on_event)
-        return RunResult(record=Record.read(folder.record), scoring_problem=problem)
+        fid = None if problem is not None else final_fid(folder, spec, options.scoring)
+        return RunResult(record=Record.read(folder.record), scoring_problem=problem, fid=fid)

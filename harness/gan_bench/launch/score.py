@@ -229,6 +229,14 @@ def scores_with(
     return None
 
 
+def final_fid(folder: RunFolder, spec: RunSpec, scoring: Scoring) -> float | None:
+    """Return the FID of a run's last planned step by the first features, if it is stored."""
+    features = scoring.features[0]
+    scores = scores_with(folder, spec, features, scoring)
+    row = scores.rows.get((spec.steps, f"fid_{features.name}")) if scores else None
+    return row.value if row else None
+
+
 @dataclass(frozen=True)
 class Rescored:
     """The outcome of `rescore` for one run."""

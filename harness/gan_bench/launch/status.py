@@ -53,6 +53,7 @@ class JobView:
             return f"job {self.job} ended without a record"
 
 
+OWN_LOOP_GOES_ON = "its own script goes on from a checkpoint with resume_from=, or starts over"
 _SILENT_S = 5 * HEARTBEAT_S
 """A worker without a heartbeat for this long is not running any more."""
 _TAIL_BYTES = 8192
@@ -82,6 +83,7 @@ class Scan:
         self._results = results
         planned, self.left_out = read_plans(results)
         self._steps = {run_id: run.spec.steps for run_id, run in planned.items()}
+        self._own = {run_id for run_id, run in planned.items() if run.spec.own_loop}
         self._heads: dict[str, RecordHead] = {}
         self._scored: set[str] = set()
 
@@ -121,6 +123,8 @@ class Scan:
         if has_folder and not starts_over:
             journal = _Journal.read(self._results.run(run_id))
         status, detail = _without_record(journal, job)
+        if run_id in self._own and status == "pending" and detail:
+            detail = f"interrupted; {OWN_LOOP_GOES_ON}"
         return RunStatus(run_id, status, journal.step, steps, detail)
 
     def _why_not_scored(self, run_id: str) -> str | None:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from gan_bench import data
 from gan_bench.plugins.registry import RecipeFacts
 from gan_bench.system.models import Frozen, Stored
+from gan_bench.text import told_apart
 from gan_bench.trainer import Precision
 
 SPEC_SCHEMA_VERSION: Final = 1
@@ -126,6 +127,9 @@ class RunSpec(RecipeFacts, Stored):
     deterministic: bool = False
     precision: Precision = "ieee"
     on_divergence: Literal["stop", "continue"] = "stop"
+    own_loop: bool = False
+    """Whether a script of the user's own trained it, see `gan_bench.track`: with its own data
+    pipeline, initial weights and global generators, so that it is paired with no other run."""
     python: str | None = None
     """The framework's own interpreter, if the plan names one."""
     versions: dict[str, str]
@@ -157,6 +161,8 @@ class RunSpec(RecipeFacts, Stored):
         identity["dataset"] = self.dataset_label
         if self.precision == "ieee":  # as of all runs before there was a choice
             identity.pop("precision")
+        if not self.own_loop:
+            identity.pop("own_loop")
         identity["implementation"].pop("path")
         identity["implementation"].pop("distribution")
         return identity
@@ -204,6 +210,19 @@ class Plan(Stored):
         return tuple(dict.fromkeys(spec.implementation.name for spec in self.runs))
 
     @property
+    def labels(self) -> dict[str, str]:
+        """The name of each run's implementation by run id, with the values that tell runs apart."""
+        versions: dict[str, dict[str, dict[str, str]]] = {}
+        for spec in self.runs:
+            facts = {name: f"{name}={value}" for name, value in spec.recipe_values.items()}
+            versions.setdefault(spec.implementation.name, {})[spec.run_id] = facts
+        return {
+            run_id: label
+            for name, facts in versions.items()
+            for run_id, label in zip(facts, told_apart(name, list(facts.values())), strict=True)
+        }
+
+    @property
     def plan_id(self) -> str:
         """A hash of the runs' ids: equal matrices have equal ids."""
         ids = "\n".join(run.run_id for run in self.runs)
@@ -223,7 +242,7 @@ class Place(Frozen):
 
 IDENTITY: Final = (
     *("implementation", "source_sha256", "steps", "images_per_step"),
-    *("deterministic", "on_divergence", "evaluation_steps", "samples"),
+    *("deterministic", "on_divergence", "evaluation_steps", "samples", "own_loop"),
     *("versions", "recipe_values"),
 )
 """Fields of `RunSpec` that say what was trained and how: runs that differ in one of them are not

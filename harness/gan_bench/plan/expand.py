@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 from gan_bench import data
@@ -11,7 +11,7 @@ from gan_bench.errors import UsageError
 from gan_bench.plan import Budget, Place, Plan, RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plan.request import BUDGETS, EVERY, PRESETS, Preset, Request
 from gan_bench.plugins import frameworks
-from gan_bench.plugins.describe import Description, describe
+from gan_bench.plugins.describe import Description, describe_all
 from gan_bench.plugins.registry import (
     RecipeFacts,
     find_several,
@@ -23,13 +23,16 @@ from gan_bench.plugins.registry import (
     registration_problems,
 )
 from gan_bench.system.devices import check_device, default_threads, gpu_of
-from gan_bench.text import did_you_mean, timestamp
+from gan_bench.text import did_you_mean, many, timestamp
+
+MOST_RUNS = 100_000
+"""In a plan, whose file has some kilobytes for each."""
 
 
 def expand(
     request: Request, command: str, place: Place | None = None, *, fetch: bool = True
 ) -> Plan:
-    """Return all requested runs, ordered by seed, and for each seed by target.
+    """Return all requested runs, ordered by seed, and for each seed by target and its values.
 
     ``place`` is where they are to be run (default: this machine). Without ``fetch`` nothing is
     downloaded.
@@ -39,7 +42,7 @@ def expand(
     UsageError
         A name is unknown or a value out of range, or the data set is not there.
     """
-    place = place or _here(request)
+    place = place or this_machine(request)
     preset_name = request.preset or ("quick" if place.device == "cpu" else "gpu")
     preset = PRESETS[preset_name]
     targets = find_several([*(registered() if request.all else ()), *request.targets])
@@ -66,19 +69,34 @@ def expand(
         raise UsageError(" ".join([*absent, *left_out]))
     left_out += _unusable(request)
     _check(descriptions, targets, request, dataset)
+    seeds = request.seeds or preset.seeds
+    every = list(chain.from_iterable(descriptions))
+    if len(every) * len(seeds) > MOST_RUNS:
+        raise UsageError(
+            f"A plan has at most {MOST_RUNS:,} runs, and this one has {len(every) * len(seeds):,}: "
+            f"{many(len(seeds), 'seed')} of {many(len(every), 'combination')} of implementation "
+            "and values; give fewer."
+        )
     return Plan(
         command=command,
         created_at=timestamp(),
         runs=tuple(
             _run(description, seed, request, preset_name, place, dataset)
-            for seed in request.seeds or preset.seeds
-            for description in descriptions
+            for seed in seeds
+            for description in every
         ),
         left_out=(*absent, *left_out),
     )
 
 
-def _here(request: Request) -> Place:
+def this_machine(request: Request) -> Place:
+    """Return the device, its card and the threads of this machine that a request asks for.
+
+    Raises
+    ------
+    UsageError
+        This machine does not have the device.
+    """
     device = check_device(request.device)
     gpu = gpu_of(device)
     return Place(
@@ -146,8 +164,11 @@ def _budget(request: Request, preset: Preset) -> Budget:
 
 def _describe_all(
     targets: Sequence[str], request: Request, preset: Preset, dataset: data.Dataset
-) -> tuple[list[Description], list[str]]:
-    """Describe all targets; also return a sentence for each of --all that cannot be described."""
+) -> tuple[list[list[Description]], list[str]]:
+    """Describe all targets with each combination of values.
+
+    Also return a sentence for each of --all that cannot be described.
+    """
     descriptions, left_out = [], []
     for target in targets:
         # Only the description gives the final name, and it needs the values.
@@ -156,20 +177,20 @@ def _describe_all(
         defaults = {"batch_size": preset.batch_size} if preset.batch_size else {}
         shared = _shared(target, request)
         try:
-            description = describe(
+            described = describe_all(
                 target,
                 values,
                 dataset.train.image_shape,
                 request.python,
                 where_known=defaults | shared,
             )
-            _check_labels(description, dataset)
+            _check_labels(described[0], dataset)
         except UsageError as error:
             if target in request.targets or values or shared:
                 raise
             left_out.append(f"{target}: {error}")
         else:
-            descriptions.append(description)
+            descriptions.append(described)
     return descriptions, left_out
 
 
@@ -231,13 +252,14 @@ def _check_pythons(request: Request) -> None:
 
 
 def _check(
-    descriptions: Sequence[Description],
+    described: Sequence[Sequence[Description]],
     targets: Sequence[str],
     request: Request,
     dataset: data.Dataset,
 ) -> None:
+    descriptions = [of_target[0] for of_target in described]
     names = [description.implementation.name for description in descriptions]
-    for description in descriptions:
+    for description in chain.from_iterable(described):
         train_images = dataset.images_in(description.train_splits)
         if description.batch_size > train_images:
             raise UsageError(

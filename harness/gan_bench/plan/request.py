@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, ValidationError
 
@@ -11,7 +11,7 @@ from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plan import Budget
 from gan_bench.system.files import read_limited
 from gan_bench.system.models import Frozen
-from gan_bench.text import did_you_mean
+from gan_bench.text import did_you_mean, whole_number
 from gan_bench.trainer import Precision
 
 
@@ -68,7 +68,7 @@ PRESETS: dict[str, Preset] = {
         batch_size=32,
     ),
 }
-BUDGETS = ("images", "epochs", "steps")
+BUDGETS: Final = ("images", "epochs", "steps")
 Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Epochs = Annotated[StrictInt | StrictFloat, Field(gt=0, le=10**9)]
 Several = Annotated[int, Field(strict=True, ge=2, le=10**6)]
@@ -177,8 +177,39 @@ def parse_seeds(value: object) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def parse_set(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Read ``FIELD=VALUE`` and ``IMPLEMENTATION.FIELD=VALUE`` options.
+def parse_budget(value: object) -> Budget:
+    """Return the budget of a text such as ``60k images``, ``0.5 epochs`` or ``400 steps``.
+
+    A number counts images, and a `Budget` is returned as it is.
+
+    Raises
+    ------
+    UsageError
+        It is none of these, or not above zero.
+    """
+    if isinstance(value, Budget) and value.unit != "recipe":
+        return value
+    problem = UsageError(
+        f"The budget is {value!r}; write a number of images, epochs or steps, such as "
+        "'60k images', '2 epochs' or '400 steps'."
+    )
+    if type(value) is int:
+        value = f"{value} images"
+    number, _, word = value.strip().partition(" ") if isinstance(value, str) else ("", "", "")
+    unit = next((unit for unit in BUDGETS if word.strip() in (unit, unit.removesuffix("s"))), None)
+    if unit is None:
+        raise problem
+    try:
+        amount = float(number) if unit == "epochs" else whole_number(number)
+        amount = int(amount) if amount == int(amount) else amount
+        request({unit: amount})
+        return Budget(unit=unit, amount=amount)
+    except (UsageError, ValueError, OverflowError):
+        raise problem from None
+
+
+def parse_set(pairs: Sequence[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Read ``FIELD=VALUE`` and ``IMPLEMENTATION.FIELD=VALUE`` options, or a mapping of such keys.
 
     Raises
     ------
@@ -186,16 +217,27 @@ def parse_set(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
         An option has another form.
     """
     values: dict[str, dict[str, Any]] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
+    given = pairs.items() if isinstance(pairs, Mapping) else (_pair(pair) for pair in pairs)
+    for key, value in given:
         name, dot, field = key.rpartition(".")
-        if not equals or not field or (dot and not name):
-            raise UsageError(
-                "--set takes FIELD=VALUE, such as learning_rate=1e-3, or for one implementation "
-                f"IMPLEMENTATION.FIELD=VALUE, such as torch-dcgan.batch_size=64; not {pair!r}."
-            )
+        if not field or (dot and not name):
+            raise _not_to_set(key)
         values.setdefault(name or EVERY, {})[field] = value
     return values
+
+
+def _pair(pair: str) -> tuple[str, str]:
+    key, equals, value = pair.partition("=")
+    if not equals or not key:
+        raise _not_to_set(pair)
+    return key, value
+
+
+def _not_to_set(given: str) -> UsageError:
+    return UsageError(
+        "--set takes FIELD=VALUE, such as learning_rate=1e-3, or for one implementation "
+        f"IMPLEMENTATION.FIELD=VALUE, such as torch-dcgan.batch_size=64; not {given!r}."
+    )
 
 
 def with_options(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,8 +248,8 @@ def with_options(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict
     content
         The return value of `read_plan_file`.
     options
-        Options by their key in a plan file; ``seeds`` and ``set`` as typed, and None, False or ()
-        for an option that was not given.
+        Options by their key in a plan file; ``seeds`` and ``set`` as typed, or ``set`` as a mapping
+        of ``FIELD`` or ``IMPLEMENTATION.FIELD``. None, False or () is an option that was not given.
 
     Raises
     ------
@@ -254,3 +296,14 @@ def request(values: Mapping[str, Any], where: str = "") -> Request:
             f"{where}Give only one of images, epochs and steps: each of them sets the budget."
         )
     return requested
+
+
+def read_request(
+    plan_file: Path | None, executors: Collection[str], options: Mapping[str, Any]
+) -> Request:
+    """Return what to run, from a plan file and from options, which take precedence.
+
+    See `read_plan_file`, `with_options` and `request`, also for the errors.
+    """
+    content = read_plan_file(plan_file, executors) if plan_file else {}
+    return request(with_options(content, options))

@@ -1,8 +1,6 @@
 """Describes implementations and their recipes; third parties' recipes in a child process."""
 
-import ast
 import inspect
-import json
 from collections.abc import Collection, Mapping
 from enum import Enum
 from types import MappingProxyType, NoneType, UnionType
@@ -25,6 +23,7 @@ from gan_bench.plugins.registry import (
     registration_problems,
     sha256_of_modules,
 )
+from gan_bench.plugins.values import combinations
 from gan_bench.recipe import Draw, ImageShape, Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
@@ -119,58 +118,6 @@ def _words(annotation: Any) -> str:
     return _WORDS.get(kind, getattr(kind, "__name__", str(kind)))
 
 
-def _parsed(recipe_class: type[Recipe], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values, text of a command line or a plan file as the type of its field."""
-    parsed = dict(values)
-    for name, value in values.items():
-        readings = _readings(value)
-        fitting = (one for one in readings if _fits(recipe_class, {**values, name: one}, name))
-        parsed[name] = next(fitting, readings[-1])
-    return parsed
-
-
-def _fits(recipe_class: type[Recipe], values: Mapping[str, Any], name: str) -> bool:
-    try:
-        recipe_class.model_validate(values)
-    except ValidationError as error:
-        return all(problem["loc"][:1] != (name,) for problem in error.errors())
-    return True
-
-
-def _readings(value: Any) -> list[Any]:
-    """Return what a value may mean; the last one is what an error is about.
-
-    The texts ``None``, ``none`` and ``null`` are None for a field that may be None, and text for
-    another. In quotes they are always text. Alone they are never a list with one text: that is
-    ``(none)``.
-    """
-    if isinstance(value, list):
-        return [[_literal(part) if isinstance(part, str) else part for part in value], value]
-    if not isinstance(value, str):
-        return [value]
-    text = value.strip()
-    literal = _literal(text)
-    inner = text[1:-1] if text[:1] + text[-1:] in ("()", "[]") else text
-    parts = [part.strip() for part in inner.split(",") if part.strip()]
-    lists = [[_literal(part) for part in parts]]
-    if literal is not None:
-        lists.append(parts)
-    is_exact = isinstance(literal, int | float) or inner != text
-    return [literal, *(lists if "," in text else ()), value, *lists, literal if is_exact else value]
-
-
-def _literal(text: str) -> Any:
-    """Return the value that Python or JSON reads, and the text itself if neither does."""
-    if text.lower() in ("none", "null"):
-        return None
-    for read in (ast.literal_eval, json.loads):
-        try:
-            return read(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
-    return text
-
-
 def _train_splits(name: str, recipe: Recipe) -> tuple[SplitName, ...]:
     splits = tuple(recipe.train_splits)
     if splits in (("train",), ("train", "test")):
@@ -213,16 +160,17 @@ def _draws_classes(name: str, recipe: Recipe) -> bool:
     return any(draw.distribution == "classes" for draw in draws.values())
 
 
-def describe_recipe(
+def describe_recipes(
     implementation: Implementation,
     recipe_class: type[Recipe],
     source_sha256: str,
     values: Mapping[str, Any],
     shape: ImageShape | None,
     where_known: Mapping[str, Any] = MappingProxyType({}),
-) -> Description:
+) -> list[Description]:
     """Validate a recipe's values and describe it for images of a shape, or of its example's.
 
+    There is one description for each combination of values, see `gan_bench.plugins.values`.
     ``where_known`` are further values, which count for the fields that the recipe has.
 
     Raises
@@ -234,15 +182,28 @@ def describe_recipe(
         raise UsageError(f"{implementation.name}: {problem}.")
     fields = recipe_class.model_fields
     values = {**{n: value for n, value in where_known.items() if n in fields}, **values}
+    return [
+        _describe_recipe(implementation, recipe_class, source_sha256, chosen, shape)
+        for chosen in combinations(implementation.name, recipe_class, values)
+    ]
+
+
+def _describe_recipe(
+    implementation: Implementation,
+    recipe_class: type[Recipe],
+    source_sha256: str,
+    values: Mapping[str, Any],
+    shape: ImageShape | None,
+) -> Description:
     try:
-        recipe = recipe_class.model_validate(_parsed(recipe_class, values))
+        recipe = recipe_class.model_validate(values)
     except ValidationError as error:
         raise UsageError(_problem(implementation.name, recipe_class, error)) from error
     example = example_shape(recipe_class)
     recipe = recipe.for_images(shape or example)
     dumped = recipe.model_dump(mode="json")
     described = []
-    for name, info in fields.items():
+    for name, info in recipe_class.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         default = None if info.is_required() else info.get_default(call_default_factory=True)
         described.append(
@@ -286,7 +247,7 @@ def describe_own(
     values: Mapping[str, Any],
     shape: ImageShape | None,
     where_known: Mapping[str, Any] = MappingProxyType({}),
-) -> Description | None:
+) -> list[Description] | None:
     """Describe an implementation of one of gan-bench's own recipes; return None for others.
 
     These recipes import no framework and are therefore imported into this process.
@@ -296,17 +257,27 @@ def describe_own(
     if point is None or point.module.split(".")[0] != _OWN_RECIPES:
         return None
     digest = sha256_of_modules([str(implementation.module), point.module])
-    return describe_recipe(implementation, point.load(), digest, values, shape, where_known)
+    return describe_recipes(implementation, point.load(), digest, values, shape, where_known)
 
 
 def describe(
+    target: str, values: Mapping[str, Any], shape: ImageShape | None = None
+) -> Description:
+    """Describe a target with one value of each field; see `describe_all`, also for the errors."""
+    first, *others = describe_all(target, values, shape)
+    if others:
+        raise UsageError(f"{target} takes one value of each field here.")
+    return first
+
+
+def describe_all(
     target: str,
     values: Mapping[str, Any],
     shape: ImageShape | None = None,
     pythons: Mapping[str, str] | None = None,
     *,
     where_known: Mapping[str, Any] = MappingProxyType({}),
-) -> Description:
+) -> list[Description]:
     """Describe a target for images of a shape; see `gan_bench.plugins.loader.describe_here`.
 
     Only gan-bench's own recipes, which import no framework, are imported into this process;
@@ -342,7 +313,7 @@ def describe(
         raise UsageError(f"{target} cannot be imported: its process {error}.{hint}") from error
     except OSError as error:
         raise UsageError(f"{target} cannot be imported: its process {error}.") from error
-    return Description.model_validate(answer)
+    return [Description.model_validate(one) for one in answer]
 
 
 def implementation_rows() -> list[dict[str, Any]]:
@@ -362,11 +333,12 @@ def _row(implementation: Implementation) -> dict[str, Any]:
     row["missing"] = framework_problem(implementation)
     row["distribution"] = implementation.distribution
     try:
-        description = describe_own(implementation.name, {}, None)
+        own = describe_own(implementation.name, {}, None)
     except UsageError as error:  # two distributions register its recipe
         return row | {"missing": str(error).rstrip(".")}
-    if description is None:
+    if own is None:
         return row
+    (description,) = own
     parameters = description.parameters or {}
     multiply_adds = description.multiply_adds_per_step
     is_original = description.recipe_origin == implementation.framework

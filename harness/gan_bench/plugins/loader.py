@@ -12,7 +12,7 @@ from typing import Any
 
 from gan_bench.errors import UsageError
 from gan_bench.plugins import announce
-from gan_bench.plugins.describe import Description, describe_recipe
+from gan_bench.plugins.describe import Description, describe_recipes
 from gan_bench.plugins.frameworks import broken, frameworks, seeded
 from gan_bench.plugins.mistakes import (
     MAIN_GUARD,
@@ -250,11 +250,12 @@ def describe_here(
     values: Mapping[str, Any],
     shape: ImageShape | None,
     where_known: Mapping[str, Any] = MappingProxyType({}),
-) -> Description:
+) -> list[Description]:
     """Describe a target by importing its recipe, or its trainer if the recipe is not registered.
 
     ``values`` are the recipe's fields that differ from their defaults; strings are parsed by field
-    type. ``shape`` is (height, width, channels) of the images, None for the recipe's example.
+    type, and there is a description for each combination of several values. ``shape`` is (height,
+    width, channels) of the images, None for the recipe's example.
     ``where_known`` are values for the fields that the recipe has.
     """
     implementation = plugin_in(*split_path(target)) if is_path(target) else registered()[target]
@@ -262,7 +263,7 @@ def describe_here(
     # A registered recipe imports no framework.
     recipe_class = point.load() if point else recipe_of(load_trainer(implementation))
     digest = source_sha256(implementation)
-    return describe_recipe(implementation, recipe_class, digest, values, shape, where_known)
+    return describe_recipes(implementation, recipe_class, digest, values, shape, where_known)
 
 
 def _recipe_of(trainer: type, where: object) -> type[Recipe]:
@@ -298,12 +299,12 @@ def _no_package(error: BaseException, target: str) -> str:
     )
 
 
-def _describe(request: bytes) -> dict[str, Any]:
+def _describe(request: bytes) -> list[dict[str, Any]]:
     question = json.loads(request)
     try:
         with seeded(0):  # a recipe's default may be random: then it is the same in every plan
             shape = question["shape"] and tuple(question["shape"])
-            description = describe_here(
+            descriptions = describe_here(
                 question["target"], question["values"], shape, question["where_known"]
             )
     except UsageError:
@@ -313,7 +314,7 @@ def _describe(request: bytes) -> dict[str, Any]:
         reason = broken(error) or other_version(error) or _reason(error, target)
         hint = _hidden_by(error) or _no_package(error, target) or _runs_on_import(error)
         raise UsageError(f"{target} cannot be imported: {reason}.{hint}") from error
-    return description.model_dump(mode="json")
+    return [one.model_dump(mode="json") for one in descriptions]
 
 
 def _reason(error: BaseException, target: str) -> str:

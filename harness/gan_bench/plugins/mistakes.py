@@ -129,8 +129,9 @@ def no_trainer(path: Path, why: str = "") -> UsageError:
     """Return the error of a file that defines no trainer class, such as a plain script."""
     return UsageError(
         f"{path} defines no trainer class{why}. CONTRIBUTING.md of gan-bench has a template, and "
-        "examples/ has training scripts that were turned into such a class. To compare images that "
-        "your script has generated, give them to `gan-bench score DATA IMAGES --as NAME`."
+        "examples/ has training scripts that were turned into such a class. Your script can also "
+        "stay as it is, if it tracks its loop with gan_bench.track, and images it has made can "
+        "be given to `gan-bench score DATA IMAGES --as NAME`."
     )
 
 

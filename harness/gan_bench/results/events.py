@@ -95,7 +95,7 @@ def _seconds(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value) and value >= 0
 
 
-def _megabytes(value: Any) -> bool:
+def _if_measured(value: Any) -> bool:
     return value is None or _seconds(value)
 
 
@@ -105,6 +105,10 @@ def _rate(value: Any) -> bool:
 
 def _text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _if_known(value: Any) -> bool:
+    return value is None or _text(value)
 
 
 def _truth(value: Any) -> bool:
@@ -132,9 +136,9 @@ _VALUES: dict[str, dict[str, Check]] = {
     "start": {"pid": _count},
     "ready": {
         "step": _count,
-        "import_s": _seconds,
+        "import_s": _if_measured,
         "data_s": _seconds,
-        "setup_s": _seconds,
+        "setup_s": _if_measured,
         "paired": _truth,
     },
     "chunk": {
@@ -148,10 +152,10 @@ _VALUES: dict[str, dict[str, Check]] = {
     "snapshot": {"step": _count, "seconds": _seconds},
     "checkpoint": {"step": _count, "seconds": _seconds},
     "diverged": {"step": _count, "reason": _text},
-    "stopped": {"step": _count, "peak_rss_mb": _megabytes},
-    "failed": {"kind": _kind, "reason": _text, "step": _count, "peak_rss_mb": _megabytes},
+    "stopped": {"step": _count, "peak_rss_mb": _if_measured},
+    "failed": {"kind": _kind, "reason": _text, "step": _count, "peak_rss_mb": _if_measured},
     "rates": {"gflops": _rate, "gb_per_s": _rate, "seconds": _seconds},
-    "done": {"step": _count, "peak_rss_mb": _megabytes, "weights_sha256": _text},
+    "done": {"step": _count, "peak_rss_mb": _if_measured, "weights_sha256": _if_known},
 }
 """The required values of each kind of event, beside attempt and time."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import tomllib
 import unicodedata
 from collections.abc import Sequence
@@ -65,8 +66,12 @@ def check_name(name: str, option: str = "--as") -> str:
     return name
 
 
-def check_external(results: ResultsFolder, name: str, sha256: str, count: int) -> None:
+def check_external(
+    results: ResultsFolder, name: str, sha256: str, count: int, *, replace: bool = False
+) -> None:
     """Check that a name in a results folder is free, or belongs to these images.
+
+    With ``replace`` it may belong to others.
 
     Raises
     ------
@@ -74,22 +79,29 @@ def check_external(results: ResultsFolder, name: str, sha256: str, count: int) -
         It belongs to other images, or their description is damaged.
     """
     folder = results.external / _slug(name)
-    if not (folder / FACTS).exists():
+    if replace or not (folder / FACTS).exists():
         return
     known = Facts.read(folder / FACTS)
     if (known.name, known.sha256, known.count) != (name, sha256, count):
         raise UsageError(
             f"{results.path} has other images under the name {known.name!r} ({known.images}); "
-            f"choose another name with --as, or remove {folder}."
+            "choose another name with --as, or replace them with --replace."
         )
 
 
 def add_external(
-    results: ResultsFolder, name: str, scores: Scores, grid: bytes, *, command: str
+    results: ResultsFolder,
+    name: str,
+    scores: Scores,
+    grid: bytes,
+    *,
+    command: str,
+    replace: bool = False,
 ) -> Path:
     """Write the scores and grid of samples into a results folder; return their folder.
 
-    Figures under a name that exists are added to the earlier ones.
+    Figures under a name that exists are added to the earlier ones. With ``replace``, those of
+    other images are removed.
 
     Raises
     ------
@@ -99,13 +111,20 @@ def add_external(
         It cannot be written.
     """
     assert scores.fake is not None
-    check_external(results, name, scores.fake.sha256, scores.fake.count)
+    sha256, count = scores.fake.sha256, scores.fake.count
     folder = results.external / _slug(name)
+    try:
+        check_external(results, name, sha256, count)
+    except UsageError:
+        if not replace:
+            raise
+        (folder / FACTS).unlink()  # first: a folder without it is no row
+        shutil.rmtree(folder)
     facts = Facts(
         name=name,
         images=scores.fake.images,
-        sha256=scores.fake.sha256,
-        count=scores.fake.count,
+        sha256=sha256,
+        count=count,
         command=command,
         scored_at=timestamp(),
     )

@@ -1,6 +1,6 @@
 """A results folder as pandas frames: runs, losses and scores."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,9 +157,13 @@ def _losses(folder: RunFolder, spec: RunSpec) -> pd.DataFrame | None:
     return frame.dropna(how="all", subset=list(spec.losses))
 
 
-def _read_records(results: ResultsFolder) -> tuple[dict[str, Record], list[str]]:
+def _read_records(
+    results: ResultsFolder, only: Collection[str] | None
+) -> tuple[dict[str, Record], list[str]]:
     records, left_out = {}, []
     for path in sorted(results.runs.glob("*/record.json")):
+        if only is not None and path.parent.name not in only:
+            continue
         if not RunFolder(path.parent).spec.exists():
             left_out.append(f"The run {path.parent} has no spec.json; it is not shown.")
             continue
@@ -217,8 +221,8 @@ def _note_protocol(protocols: dict[str, Scores], file: Scores) -> None:
         protocols[file.fingerprint] = known.model_copy(update={"floor": floor})
 
 
-def load_results(path: Path | str) -> Results:
-    """Read a results folder.
+def load_results(path: Path | str, only: Collection[str] | None = None) -> Results:
+    """Read a results folder, or nothing of it but the runs with the ids ``only``.
 
     Planned runs without a record have the status ``pending``. If a file cannot be read, its run,
     or its part of the run, is missing, and ``left_out`` has a sentence.
@@ -233,7 +237,9 @@ def load_results(path: Path | str) -> Results:
     certificates, unreadable = read_certificates(results)
     left_out += unreadable
     failed = {certificate.id for certificate in certificates if not certificate.passed}
-    records, unreadable = _read_records(results)
+    if only is not None:
+        planned = {run_id: run for run_id, run in planned.items() if run_id in only}
+    records, unreadable = _read_records(results, only)
     left_out += unreadable
     specs = {run_id: run.spec for run_id, run in planned.items()}
     specs |= {run_id: record.spec for run_id, record in records.items() if run_id not in specs}
@@ -262,7 +268,7 @@ def load_results(path: Path | str) -> Results:
         if record.parity is not None and record.parity not in failed:
             parity = record.parity
         runs.append({**_row(spec), **_measured(record), **_scoring(files), "parity": parity})
-    externals, unreadable = read_externals(results)
+    externals, unreadable = read_externals(results) if only is None else ([], [])
     left_out += unreadable
     for external in externals:
         for file in external.scores:

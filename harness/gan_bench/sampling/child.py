@@ -9,22 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.contract import check_samples
+from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plugins.loader import load_seeded, source_sha256
 from gan_bench.sampling import SampleRequest
 from gan_bench.system.child import run
-from gan_bench.trainer import Unsupported
-from gan_bench.worker.training import build, failure_reason
+from gan_bench.trainer import Trainer, Unsupported
+from gan_bench.worker.failure import failure_reason
+from gan_bench.worker.training import build
 
 _BATCH = 1_024
 """Number of samples in memory at a time."""
 
 
-def _sampled(request: SampleRequest, trainer_class: type) -> Iterator[NDArray[np.uint8]]:
-    """Yield the samples in batches, from a trainer that is built as for training."""
+def restored(request: SampleRequest, trainer_class: type) -> tuple[Trainer, Inputs]:
+    """Return a trainer that is built as for training and has the checkpoint, and its inputs.
+
+    Raises
+    ------
+    GanBenchError
+        The checkpoint cannot be restored.
+    """
     spec = request.spec
-    dataset = spec.load_dataset()
-    trainer, inputs, _ = build(trainer_class, spec, dataset, request.device)
+    trainer, inputs, _ = build(trainer_class, spec, spec.load_dataset(), request.device)
     try:
         trainer.load(request.checkpoint)
     except Exception as error:
@@ -32,6 +39,12 @@ def _sampled(request: SampleRequest, trainer_class: type) -> Iterator[NDArray[np
         raise GanBenchError(
             f"the checkpoint of step {request.step} cannot be restored ({reason})"
         ) from error
+    return trainer, inputs
+
+
+def _sampled(request: SampleRequest, trainer_class: type) -> Iterator[NDArray[np.uint8]]:
+    """Yield the samples in batches."""
+    trainer, inputs = restored(request, trainer_class)
     latents = replace(inputs, seed=request.seed).evaluation_latents(request.count)
     labels = inputs.evaluation_labels(request.count)
     for start in range(0, request.count, _BATCH):

@@ -81,30 +81,57 @@ def sample(
     """
     if not 1 <= count <= MAX_IMAGES:
         raise UsageError(f"The number of images has to be from 1 to {MAX_IMAGES:,}, not {count:,}.")
-    folder, record, _ = find_run(open_results(results, create=False), name)
-    spec = record.spec
-    step, checkpoint = _checkpoint(folder)
-    implementation = spec.implementation
-    _check_available(implementation, spec.python, record.run_id)
-    sampling_device = check_device(device or spec.device)
-    if (sentence := fallback(device or spec.device)) is not None:
-        say(sentence)
-    stem = f"{record.run_id}-step{step}" + (f"-seed{seed}" if seed is not None else "")
+    run = prepare(results, name, device, say)
+    stem = f"{run.run_id}-step{run.step}" + (f"-seed{seed}" if seed is not None else "")
     files = SampleFiles(images=out / f"{stem}.npz", grid=out / f"{stem}.png")
-    request = SampleRequest(
-        spec=spec,
-        checkpoint=checkpoint.resolve(),
-        step=step,
-        device=device_in_child(sampling_device),
-        seed=spec.seed if seed is None else seed,
-        count=count,
-    )
+    request = run.request(seed=run.spec.seed if seed is None else seed, count=count)
     # Fails before the long work if the folder cannot be created.
     with writing_to(out, "samples"):
-        images = _sample_in_child(request, record.run_id, sampling_device, say)
+        images = _sample_in_child(request, run.run_id, run.device, say)
         write_images(files.images, images)
         write_atomically(files.grid, grid_png(images, *_square(count)))
     return files
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run whose last checkpoint can be loaded."""
+
+    run_id: str
+    spec: RunSpec
+    step: int
+    checkpoint: Path
+    device: str
+    """``cpu`` or ``cuda:<index>``."""
+
+    def request(self, *, seed: int, count: int) -> SampleRequest:
+        """Return the request for samples."""
+        return SampleRequest(
+            spec=self.spec,
+            checkpoint=self.checkpoint.resolve(),
+            step=self.step,
+            device=device_in_child(self.device),
+            seed=seed,
+            count=count,
+        )
+
+
+def prepare(results: Path, name: str, device: str | None, say: Callable[[str], None]) -> Prepared:
+    """Find a run's last checkpoint and check that its trainer can be loaded; see `sample`."""
+    folder, record, _ = find_run(open_results(results, create=False), name)
+    spec = record.spec
+    if spec.own_loop:
+        raise UsageError(
+            f"The run {record.run_id} was trained by its own script, which has its weights: "
+            "generate the images there, and score them with `gan-bench score DATA IMAGES --as "
+            "NAME`."
+        )
+    step, checkpoint = _checkpoint(folder)
+    _check_available(spec.implementation, spec.python, record.run_id)
+    chosen = check_device(device or spec.device)
+    if (sentence := fallback(device or spec.device)) is not None:
+        say(sentence)
+    return Prepared(record.run_id, spec, step, checkpoint, chosen)
 
 
 def _sample_in_child(
@@ -165,13 +192,7 @@ def _received(
 ) -> NDArray[np.uint8]:
     line = child.answers.readline()
     head = json.loads(line) if line else {}
-    current = head.get("source_sha256", spec.source_sha256)
-    if current != spec.source_sha256:
-        say(
-            f"The source of {spec.implementation.name} has changed since the run (sha256 "
-            f"{spec.source_sha256[:12]} then, {current[:12]} now); the run's weights are loaded "
-            "into the current code."
-        )
+    say_if_changed(head.get("source_sha256", spec.source_sha256), spec, say)
     if "error" in head:
         raise UsageError(f"The run {run_id} cannot be sampled: {head['error'].rstrip('.')}.")
     images = np.empty(head.get("shape", 0), dtype=np.uint8)
@@ -182,6 +203,16 @@ def _received(
     except ChildDied as death:
         raise UsageError(f"The run {run_id} could not be sampled: its process {death}.") from death
     return images
+
+
+def say_if_changed(current: str, spec: RunSpec, say: Callable[[str], None]) -> None:
+    """Say if the source of a run's implementation is not that of the run."""
+    if current != spec.source_sha256:
+        say(
+            f"The source of {spec.implementation.name} has changed since the run (sha256 "
+            f"{spec.source_sha256[:12]} then, {current[:12]} now); the run's weights are loaded "
+            "into the current code."
+        )
 
 
 def _square(count: int) -> tuple[int, int]:

@@ -14,8 +14,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gan_bench.errors import GanBenchError
+from gan_bench.launch.circumstances import provenance
 from gan_bench.launch.local import Interrupted, RunProgress, interruptible
-from gan_bench.launch.outcome import Outcome, make_record, provenance
+from gan_bench.launch.outcome import Outcome, make_record
 from gan_bench.launch.run_one import Options, RunResult, run_one, start_over
 from gan_bench.launch.supervisor import SCHEDULERS_SIGNALS
 from gan_bench.plan import RunSpec

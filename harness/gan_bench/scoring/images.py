@@ -279,6 +279,37 @@ def of_folder(path: Path, conversion: Conversion = AS_THEY_ARE) -> ImageSet:
     return replace(whole, conversion=conversion)
 
 
+def of_array(images: Images, name: str) -> ImageSet:
+    """Return the images of an array in memory.
+
+    Parameters
+    ----------
+    images
+        uint8, shape (n, height, width, channels), with 1 or 3 channels.
+    name
+        What it is called in scores and errors.
+
+    Raises
+    ------
+    UsageError
+        It is another array, or has fewer than two images.
+    """
+    array: NDArray[np.generic] = np.asarray(images)
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] not in (1, 3):
+        raise UsageError(
+            f"The array of {name} images has the dtype {array.dtype} and the shape {array.shape}; "
+            "images are uint8, from 0 to 255, with the shape (n, height, width, channels) and 1 or "
+            "3 channels."
+        )
+    count = _at_least_two(len(array), f"The array of {name} images")
+    pixels = array.astype(np.uint8, copy=False)
+
+    def read(size: int) -> Iterator[Images]:
+        return (pixels[start : start + size] for start in range(0, count, size))
+
+    return _of_files(f"array of {name} images", _shape(array.shape[1:]), count, read)
+
+
 def how_to_convert(shape: tuple[int, int, int], other: tuple[int, int, int]) -> str:
     """Return how `gan-bench score` takes images of two shapes together."""
     size = "x".join(map(str, shape[:2]))

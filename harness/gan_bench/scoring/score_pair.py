@@ -3,8 +3,10 @@
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.results.external import add_external, check_external, check_name
@@ -31,11 +33,27 @@ class ExternalRow:
     name: str
     command: str
     """Command line that scored them."""
+    replace: bool = False
+    """Whether it replaces other images under this name."""
+
+
+class Made(Protocol):
+    """Images that are made once everything else is checked."""
+
+    @property
+    def name(self) -> str:
+        """What makes them, as the user names it."""
+
+    def count(self, real: ImageSet) -> int:
+        """Return how many there will be, to be compared with these real images."""
+
+    def images(self, real: ImageSet, count: int) -> AbstractContextManager[ImageSet]:
+        """Make them; they are there in this context only."""
 
 
 def score_pair(
-    real: str,
-    fake: str,
+    real: str | ImageSet,
+    fake: str | ImageSet | Made,
     scoring: Scoring,
     *,
     seed: int,
@@ -48,8 +66,9 @@ def score_pair(
 ) -> list[Scores]:
     """Score FAKE against REAL with each of the features.
 
-    ``floor`` also scores real images of the other split of the reference; ``conversion`` converts
-    the images of both sides.
+    Each side is a text for `open_images`, or a set of images that is open already, or FAKE is what
+    makes it. ``floor`` also scores real images of the other split of the reference; ``conversion``
+    converts the images of both sides.
 
     Raises
     ------
@@ -57,19 +76,23 @@ def score_pair(
         A side or the features cannot be used, or the row belongs to other images.
     """
     # Check everything before the long work, and write files only after it.
-    sides = [open_images(text, conversion, seed=seed) for text in (real, fake)]
-    hint = f"; {how_to_convert(sides[0].shape, sides[1].shape)}"
-    check_sizes(sides[0], sides[1], hint)
-    if row is not None and row.results.exists():
-        results = open_results(row.results, create=False)
-        check_external(results, check_name(row.name), sides[1].sha256, sides[1].count)
+    whole = _opened(real, conversion, seed)
+    given = _opened(fake, conversion, seed) if isinstance(fake, str | ImageSet) else None
+    if given is not None:
+        _check(whole, given, row)
+    elif row is not None and row.results.exists():
+        open_results(row.results, create=False)
     scored = []
     with contextlib.ExitStack() as stack:
+        made = None if isinstance(fake, str | ImageSet) else fake
+        total = given.count if given is not None else made.count(whole) if made else 0
         scorers = []
         for features in scoring.features:
             count, metrics = features.images, scoring.metrics_of(features)
-            used = sides if count is None else [side.subset(count, seed=seed) for side in sides]
-            reference, samples = used
+            if count is not None and count > total:
+                name = given.name if given is not None else _name(fake)
+                raise UsageError(f"{name} has {total:,} images, not {count:,}: ask for fewer.")
+            reference = whole if count is None else whole.subset(count, seed=seed)
             options = Options(
                 features=features.model,
                 weights=scoring.weights if features.model == "inception" else None,
@@ -79,12 +102,17 @@ def score_pair(
                 say=say,
                 progress=progress,
             )
-            scorer = stack.enter_context(Scorer(reference, samples.count, options))
+            scorer = stack.enter_context(Scorer(reference, count or total, options))
             if scorer.no_features is not None and set(metrics) - {"modes"}:
                 raise UsageError(scorer.no_features)
             scorer.expect(1, floor=floor)
-            scorers.append((scorer, reference, samples, metrics))
-        for scorer, reference, samples, metrics in scorers:
+            scorers.append((scorer, reference, count, metrics))
+        if made is not None:
+            given = stack.enter_context(made.images(whole, total))
+            _check(whole, given, row)
+        assert given is not None
+        for scorer, reference, count, metrics in scorers:
+            samples = given if count is None else given.subset(count, seed=seed)
             scores = _score(scorer, samples, metrics, floor=floor)
             sources = [
                 Source(
@@ -93,16 +121,37 @@ def score_pair(
                     count=side.count,
                     drawn=None if used.whole is None else used.count,
                 )
-                for text, side, used in zip((real, fake), sides, (reference, samples), strict=True)
+                for text, side, used in (
+                    (_name(real), whole, reference),
+                    (_name(fake), given, samples),
+                )
             ]
             scored.append(
                 scores.model_copy(update=dict(zip(("real", "fake"), sources, strict=True)))
             )
             for sentence in scorer.notices():
                 say(sentence)
-    if row is not None:
-        _add_row(row, sides[1], scored)
+        if row is not None:
+            _add_row(row, given, scored)
     return scored
+
+
+def _opened(side: str | ImageSet, conversion: Conversion, seed: int) -> ImageSet:
+    if isinstance(side, str):
+        return open_images(side, conversion, seed=seed)
+    return side.converted(conversion)
+
+
+def _name(side: str | ImageSet | Made) -> str:
+    return side if isinstance(side, str) else side.name
+
+
+def _check(real: ImageSet, fake: ImageSet, row: ExternalRow | None) -> None:
+    """Raise `UsageError` if the sizes differ or the row belongs to other images."""
+    check_sizes(real, fake, f"; {how_to_convert(real.shape, fake.shape)}")
+    if row is not None and row.results.exists():
+        results = open_results(row.results, create=False)
+        check_external(results, check_name(row.name), fake.sha256, fake.count, replace=row.replace)
 
 
 def _score(scorer: Scorer, fake: ImageSet, metrics: Sequence[str], *, floor: bool) -> Scores:
@@ -123,7 +172,11 @@ def _add_row(row: ExternalRow, fake: ImageSet, scored: Sequence[Scores]) -> None
     results = open_results(row.results, create=True)
     try:
         for scores in scored:
-            add_external(results, check_name(row.name), scores, grid, command=row.command)
+            add_external(
+                *(results, check_name(row.name), scores, grid),
+                command=row.command,
+                replace=row.replace,
+            )
     except OSError as error:
         raise GanBenchError(
             f"The results folder {results.path} cannot be written ({error.strerror}); free space "

@@ -32,7 +32,7 @@ from gan_bench.scoring.reference_cache import ReferenceCache
 from gan_bench.version import __version__
 
 FEW_FOR_INCEPTION = 10_000
-"""With fewer images on either side, Inception's FID is mostly bias."""
+"""With fewer images on either side, Inception's FID has a large bias."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Scorer:
             )
         if self.name == "inception" and fewest < FEW_FOR_INCEPTION:
             return (
-                f"FID with Inception from {fewest:,} images is mostly bias. Do not compare it "
+                f"FID with Inception from {fewest:,} images is biased upwards. Do not compare it "
                 f"with published values, which use {FEW_FOR_INCEPTION:,} images or more, but only "
                 "with values under the same protocol.",
             )

@@ -129,8 +129,16 @@ def end_group(process: subprocess.Popen[bytes], earlier: set[psutil.Process]) ->
     """
     signal_group(process, signal.SIGKILL)
     process.wait()
-    # This process, a subreaper, is now the parent of processes that left the group.
-    end(descendants() - earlier)
+    # This process, a subreaper, is now the parent of processes that left the group. The worker
+    # began a session, so what is in this process's own was started by another of its threads.
+    end(one for one in descendants() - earlier if not _is_in_this_session(one))
+
+
+def _is_in_this_session(process: psutil.Process) -> bool:
+    try:
+        return os.getsid(process.pid) == os.getsid(0)
+    except OSError:  # it has ended
+        return False
 
 
 def left_behind(run: Path) -> list[psutil.Process]:

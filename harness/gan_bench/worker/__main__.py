@@ -9,102 +9,24 @@ import faulthandler
 import os
 import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import monotonic, process_time, thread_time  # by name: a plugin may replace those
 from types import FrameType
-from typing import TextIO
 
-import psutil
-
-from gan_bench.results.events import HEARTBEAT_S, EventWriter
+from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.system.files import is_full_for
 from gan_bench.system.processes import (
     DISK_FULL,
     DISK_FULL_EXIT_CODE,
-    SILENCE_VARIABLE,
     STACKS_SIGNAL,
     STOPPED_EXIT_CODE,
     end_with_parent,
     peak_rss_mb,
 )
-from gan_bench.worker.training import Stopped, Training, failure_kind, failure_reason
-
-_EXTRA_SILENCE_S = 60.0
-"""A worker without heartbeats ends itself this long after its supervisor should have killed it."""
-
-
-_IDLE_SHARE = 0.01
-"""A worker that finishes no step and uses less of a processor than this makes no progress."""
-
-
-class _Progress:
-    """Tells whether training goes on: a thread that sends heartbeats does not show it."""
-
-    def __init__(self, step: Callable[[], int]) -> None:
-        self._step = step
-        self._process = psutil.Process()
-        self._looked = (step(), monotonic(), 0.0, 0.0)
-
-    def made(self) -> bool | None:
-        """Return whether a step was finished or a processor used since the last call.
-
-        None if that is unknown: a process may wait for its GPU without using a processor.
-        """
-        step, then, own_s, all_s = self._looked
-        now = monotonic()
-        # Without the time of this thread.
-        used_s = process_time() - thread_time()
-        busy = used_s - own_s > _IDLE_SHARE * (now - then)
-        if not busy:  # perhaps its children are; to find them takes longer
-            before_s, all_s = all_s, used_s + self._children_s()
-            busy = not 0 <= all_s - before_s <= _IDLE_SHARE * (now - then)
-        self._looked = (self._step(), now, used_s, all_s)
-        if busy or self._looked[0] != step:
-            return True
-        return None if os.environ.get("CUDA_VISIBLE_DEVICES") else False
-
-    def _children_s(self) -> float:
-        """Return the processor time of all children, also of those that have ended."""
-        ended = os.times()
-        total = ended.children_user + ended.children_system
-        with contextlib.suppress(psutil.Error, OSError):
-            for child in self._process.children(recursive=True):
-                with contextlib.suppress(psutil.Error, OSError):
-                    total += sum(child.cpu_times()[:4])
-        return total
-
-
-@contextlib.contextmanager
-def heartbeat(events: EventWriter, step: Callable[[], int], log: TextIO) -> Iterator[None]:
-    """Write heartbeats to the journal, even during a long chunk or import.
-
-    Each says whether there was progress since the last one. ``log`` receives the stacks of all
-    threads if the process hangs for too long.
-    """
-    ended = threading.Event()
-    silence_s = float(os.environ.get(SILENCE_VARIABLE, "inf")) + _EXTRA_SILENCE_S
-    progress = _Progress(step)
-
-    def beat() -> None:
-        while not ended.wait(HEARTBEAT_S):
-            if silence_s < threading.TIMEOUT_MAX:
-                # Implemented in C: it works even while another thread holds the GIL.
-                faulthandler.dump_traceback_later(silence_s, exit=True, file=log)
-            with contextlib.suppress(OSError):  # the next chunk reports a full disk
-                events.write("heartbeat", step=step(), progress=progress.made())
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        faulthandler.cancel_dump_traceback_later()
+from gan_bench.worker.failure import failure_kind, failure_reason
+from gan_bench.worker.progress import heartbeat
+from gan_bench.worker.training import Stopped, Training
 
 
 def main(run_dir: Path) -> int:

@@ -1,10 +1,8 @@
 """Trains one run in chunks; writes its losses, snapshots and checkpoints."""
 
 import contextlib
-import errno
 import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, perf_counter  # by name: a plugin may replace those of the module
 from typing import Any, NoReturn, TypeVar
@@ -18,11 +16,8 @@ from gan_bench.data import Dataset
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import LONGEST_CHUNK_STEPS, RunSpec, device_kind
-from gan_bench.plugins.frameworks import GlobalState, broken, frameworks, seeded
+from gan_bench.plugins.frameworks import GlobalState, frameworks, seeded
 from gan_bench.plugins.loader import load_seeded, source_sha256
-from gan_bench.plugins.mistakes import other_version, place_of
-from gan_bench.plugins.registry import Implementation
-from gan_bench.recipe import OPTIONAL_LOSSES
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.training_files import (
@@ -40,83 +35,12 @@ from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_full, saving
 from gan_bench.system.processes import CARD_VARIABLE, peak_rss_mb
 from gan_bench.text import listed, many
-from gan_bench.trainer import Trainer, Unsupported, check_precision, recipe_of
+from gan_bench.trainer import Trainer, check_precision, recipe_of
+from gan_bench.worker.failure import Absent, Diverged, failure_reason, is_out_of_memory
+from gan_bench.worker.progress import first_not_finite, write_chunk
 
-_OUT_OF_MEMORY = re.compile(
-    r"out.?of.?memory|not enough memory|allocate memory|bad_alloc|alloc_failed|resource.?exhausted",
-    re.IGNORECASE,
-)
-"""What types and messages of errors say in any framework."""
 _CHUNK_S = 2.0
 """A chunk on a GPU is meant to take no longer: a run stops, and tells its progress, between two."""
-LONGEST_REASON = 2_000
-"""Maximum length of a reason, in characters; the log has the whole exception."""
-
-
-class Absent(GanBenchError):
-    """The data set is not on this machine, which is no fault of the implementation."""
-
-
-class Diverged(GanBenchError):
-    """A loss is not a finite number."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an exception reports a lack of memory."""
-    if isinstance(error, OSError) and error.errno:  # its text may have the name of a file
-        return error.errno == errno.ENOMEM
-    text = f"{type(error).__name__}: {error}"
-    return isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(text) is not None
-
-
-def failure_kind(error: BaseException) -> str:
-    """Return the status of a run that ended with an exception."""
-    if isinstance(error, Unsupported):
-        return "unsupported"
-    if isinstance(error, Diverged):
-        return "diverged"
-    if isinstance(error, ModuleNotFoundError | Absent):
-        return "missing"
-    return "oom" if is_out_of_memory(error) else "error"
-
-
-def failure_reason(error: BaseException, implementation: Implementation | None) -> str:
-    """Return an exception's message in one line of limited length, with the author's line."""
-    known = isinstance(error, GanBenchError | Unsupported)
-    problem = None if known else broken(error) or other_version(error)
-    text = (problem or _message(error)).encode(errors="replace").decode()
-    if len(text) > LONGEST_REASON:
-        text = f"{text[:LONGEST_REASON]} ..."
-    if problem or failure_kind(error) in _NO_MISTAKE:
-        return text
-    place = ""
-    if implementation is not None:
-        with contextlib.suppress(Exception):  # a plugin may raise objects of any kind
-            place = place_of(error, implementation)
-    return text if place in text else f"{text.rstrip('.')}, {place}"
-
-
-_NO_MISTAKE = ("unsupported", "diverged", "missing")
-"""Failures that are not a mistake in a line of the implementation."""
-
-
-def _message(error: BaseException) -> str:
-    if isinstance(error, GanBenchError | Unsupported):
-        return str(error) or type(error).__name__
-    if isinstance(error, ModuleNotFoundError):
-        return f"the Python package {error.name} is not installed"
-    text = str(error.msg if isinstance(error, SyntaxError) else error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _first_not_finite(losses: NDArray[np.float32], names: Sequence[str]) -> tuple[int, str] | None:
-    """Return the first row in which a loss is not finite, and what is not, or None."""
-    columns = [column for column, name in enumerate(names) if name not in OPTIONAL_LOSSES]
-    for row, column in np.argwhere(~np.isfinite(losses[:, columns]))[:1]:
-        return int(row), f"the loss {names[columns[column]]} was"
-    return None
-
-
 T = TypeVar("T")
 
 
@@ -308,7 +232,7 @@ class Training:
             self._refuse_checkpoint(f"the checkpoint of step {step} cannot be restored", error)
         self.losses[:step] = losses[:step]
         self.step = step
-        first = _first_not_finite(self.losses[:step], self.spec.losses)
+        first = first_not_finite(self.losses[:step], self.spec.losses)
         if first is not None:
             self._diverged = True
             self._report_divergence(first[0] + 1, first[1])
@@ -335,20 +259,15 @@ class Training:
         self._steps_per_s = steps / seconds
         table = loss_table(losses, steps, self.inputs.recipe)
         self.losses[self.step : self.step + steps] = table
-        with np.errstate(invalid="ignore"):
-            means = table.mean(axis=0, dtype=np.float64)
-        self.events.write(
-            "chunk",
+        write_chunk(
+            self.events,
+            table,
+            self.spec.losses,
             first_step=self.step,
-            step=self.step + steps,
             seconds=seconds,
             warmup=self.step == self.first_step,
-            means={
-                name: float(mean) if np.isfinite(mean) else None
-                for name, mean in zip(self.spec.losses, means, strict=True)
-            },
         )
-        first = _first_not_finite(table, self.spec.losses)
+        first = first_not_finite(table, self.spec.losses)
         if first is not None:
             self._diverge(self.step + first[0] + 1, first[1])
         self.step += steps

@@ -353,6 +353,7 @@ class Averaged(Small):
 ADAM = optax.adam(1e-3)
 
 
+@pytest.mark.long
 def test_further_networks_are_weights_and_part_of_checkpoints(tmp_path):
     tested = built(Averaged)
     tested.set_weights(tested.recipe.initial_weights(0))
@@ -452,6 +453,7 @@ class Critic(Small):
         return {"generator": losses["generator"], "discriminator": jnp.stack([loss, loss * 3])}
 
 
+@pytest.mark.long
 def test_a_critic_reports_two_losses_the_mean_of_a_steps_updates():
     tested = built(Critic)
     losses = tested.train(*inputs(3))

@@ -41,6 +41,7 @@ def test_it_makes_the_same_updates(trainer_class, monkeypatch):
         np.testing.assert_allclose(compiled_weights[name], tensor, rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.long
 def test_it_draws_other_dropout_masks_in_every_step(monkeypatch):
     # A rate of 0 leaves the networks as they are: what differs between two steps is the masks.
     recipe = Decay.recipe_class(batch_size=8, generator_learning_rate=1e-30).smaller()

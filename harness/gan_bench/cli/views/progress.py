@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -17,7 +16,7 @@ from gan_bench.cli.views.tables import state, to_rich
 from gan_bench.launch.local import RunProgress
 from gan_bench.launch.run_one import SCORED_LATER, RunResult
 from gan_bench.launch.status import RunStatus
-from gan_bench.plan import RunSpec
+from gan_bench.plan import Plan, RunSpec
 from gan_bench.results.events import Event
 from gan_bench.results.status import NOT_SCORED, UNFINISHED
 from gan_bench.testing import CheckStarted
@@ -37,6 +36,8 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
     if result.scoring_problem not in (None, SCORED_LATER):
         return NOT_SCORED, result.scoring_problem or ""
     parts = ["reused"] if reused else []
+    if result.fid is not None:
+        parts.append(f"FID {figure(result.fid)}")
     if record.images_per_s is not None:
         parts.append(f"{figure(record.images_per_s)} images/s")
     total = (record.warmup_s or 0.0) + (record.train_s or 0.0)
@@ -53,9 +54,9 @@ def _state_of(spec: RunSpec, known: RunProgress | None) -> RunProgress:
 class PlainProgress:
     """Plain lines for logs and CI: when a run starts, when it ends, and regularly between."""
 
-    def __init__(self, console: Console, runs: int) -> None:
+    def __init__(self, console: Console, plan: Plan) -> None:
         self.console = console
-        self.runs = runs
+        self.runs = len(plan.runs)
         self._state: RunProgress | None = None
 
     def __enter__(self) -> "PlainProgress":
@@ -95,15 +96,15 @@ class PlainProgress:
 class LiveProgress:
     """A progress bar for the plan and a line for the current run, updated twice a second."""
 
-    def __init__(self, console: Console, runs: int) -> None:
+    def __init__(self, console: Console, plan: Plan) -> None:
         self.console = console
-        self.runs = runs
+        self._labels = plan.labels
         self._state: RunProgress | None = None
         self._finished: set[int] = set()
         self._plan = Progress(
             TextColumn("runs"), BarColumn(bar_width=None), MofNCompleteColumn(), console=console
         )
-        self._plan_task: TaskID = self._plan.add_task("runs", total=runs)
+        self._plan_task: TaskID = self._plan.add_task("runs", total=len(plan.runs))
         self._live = Live(
             console=console, refresh_per_second=2, get_renderable=self._draw, transient=True
         )
@@ -119,7 +120,7 @@ class LiveProgress:
         if self._state is None:
             return self._plan
         spec = self._state.spec
-        head = Text(f"{spec.implementation.name} ", style="bold")
+        head = Text(f"{self._labels[spec.run_id]} ", style="bold")
         head.append(f"seed {spec.seed}, {self._state.phase}", style="default")
         return Group(self._plan, head, Text(str(self._state)))
 
@@ -139,7 +140,7 @@ class LiveProgress:
         self._finished.add(index)  # twice where runs are scored later
         self._plan.update(self._plan_task, completed=len(self._finished))
         status, text = _outcome(result, reused)
-        line = Text(f"{spec.implementation.name} seed {spec.seed}: ")
+        line = Text(f"{self._labels[spec.run_id]} seed {spec.seed}: ")
         line.append(state(status))
         line.append(f" {text}" if text else "")
         self.console.print(line)
@@ -149,16 +150,16 @@ class LiveProgress:
         self.console.print(sentence, markup=False, highlight=False)
 
 
-def progress_for(console: Console, runs: int) -> PlainProgress | LiveProgress:
+def progress_for(console: Console, plan: Plan) -> PlainProgress | LiveProgress:
     """Return the live view if the output is a terminal, else plain lines."""
-    return LiveProgress(console, runs) if console.is_terminal else PlainProgress(console, runs)
+    return LiveProgress(console, plan) if console.is_terminal else PlainProgress(console, plan)
 
 
 class ScoringProgress:
     """How far scoring is: one line that changes in a terminal, else a line now and then."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
         self._status: Status | None = None
         self._next_line = time.monotonic() + _FIRST_LINE_S
 
@@ -177,7 +178,11 @@ class ScoringProgress:
             self._status.update(Text(line))
         elif (now := time.monotonic()) >= self._next_line:
             self._next_line = now + _LINE_EVERY_S
-            click.echo(line, err=True)
+            self.say(line)
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence that stays."""
+        self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     def clear(self) -> None:
         """Remove the line from the terminal, before something else is printed."""

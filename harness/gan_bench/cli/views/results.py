@@ -113,6 +113,7 @@ def print_record(
         ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
         *_gpu(record),
         *(() if record.paired is None else [("initial weights", whose)]),
+        *_own_loop(record),
         *_job(record),
         ("parity", record.parity or "no certificate when it was recorded"),
         ("versions", " ".join(f"{k} {v}" for k, v in record.spec.versions.items())),
@@ -153,6 +154,14 @@ def _value(score: Score) -> tuple[str, str, str]:
 def _floor(scores: Scores, score: Score) -> tuple[str, str]:
     floor = figure(scores.floor.get(score.metric), _DIGITS, whole=score.metric in COUNTS)
     return floor, f"{score.n_real:,} / {score.n_fake:,}"
+
+
+def _own_loop(record: Record) -> list[tuple[str, str]]:
+    if not record.spec.own_loop:
+        return []
+    path = record.spec.implementation.path
+    script = "its own script" if path is None else f"its own script, {path}"
+    return [("trained by", f"{script}; the times include its own data pipeline")]
 
 
 def _job(record: Record) -> list[tuple[str, str]]:

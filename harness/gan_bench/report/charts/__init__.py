@@ -1,6 +1,7 @@
 """The content of the charts; `png` and `web` plot them."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,6 +83,16 @@ def time_in_words(seconds: float | None) -> str:
     if seconds is None or math.isnan(seconds):
         return "time unknown"
     return f"{duration(seconds)} of training"
+
+
+_MOST_READ_OUT = 5
+
+
+def read_out(texts: Iterable[str]) -> str:
+    """Return the first few of a chart's series for its alternative text; tables have them all."""
+    every = list(texts)
+    left = len(every) - _MOST_READ_OUT
+    return "; ".join([*every[:_MOST_READ_OUT], *([f"{left} more"] if left > 0 else [])])
 
 
 DENSE_DECADES = 2.7

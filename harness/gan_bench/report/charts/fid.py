@@ -18,6 +18,7 @@ from gan_bench.report.charts import (
     Curves,
     Dots,
     frame_of,
+    read_out,
     time_in_words,
 )
 from gan_bench.text import duration, figure, interval, listed, many
@@ -96,7 +97,7 @@ def _chart(group: Group, points: pd.DataFrame, axis: Axis, number: int) -> Curve
     log_y = lowest > 0 and highest / lowest > LOG_FROM
     word, x_title, against = _AXES[axis]
     caption = f"FID ({group.features} features) against {against}"
-    ends = "; ".join(
+    ends = read_out(
         f"{label} from {figure(_mean_at(mine, first=True))} to {figure(_mean_at(mine))}"
         for label, mine in by_label.items()
     )
@@ -223,7 +224,7 @@ def _rows(name: str, title: str, marks: pd.DataFrame, ranks: RankedGroup) -> Dot
     """Return a chart with a row for each implementation, the best at the top."""
     labels = ranks.labels[:MOST_ROWS]
     ends = accumulate(len(tier) for tier in ranks.tiers)
-    means = ", ".join(f"{label} {figure(ranks.spreads[label].mean)}" for label in labels)
+    means = read_out(f"{label} {figure(ranks.spreads[label].mean)}" for label in labels)
     tiers = (
         "Everything above a line is clearly better than everything below it."
         if len(ranks.tiers) > 1
@@ -290,8 +291,9 @@ def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | N
     untimed = [label for label in ranks.labels[:MOST_ROWS] if label not in at]
     if untimed:
         notes.append(f"Time unknown, so not shown: {listed(untimed, 4)}.")
-    texts = ", ".join(
-        f"{label} {figure(y)} after {duration(x)}" for label, (x, y) in sorted(at.items())
+    texts = read_out(
+        f"{label} {figure(y)} after {duration(x)}"
+        for label, (x, y) in sorted(at.items(), key=lambda item: item[1][1])
     )
     return Dots(
         id=f"quality-time-{number}",

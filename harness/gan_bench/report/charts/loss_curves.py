@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gan_bench.analysis.summary import Row
 from gan_bench.recipe import LOSSES, OPTIONAL_LOSSES
-from gan_bench.report.charts import LOG_FROM, MOST_ROWS, RAW, Curves, frame_of
+from gan_bench.report.charts import LOG_FROM, MOST_ROWS, RAW, Curves, frame_of, read_out
 from gan_bench.report.charts.fid import seeds_in_words
+from gan_bench.report.claims.measures import LEVEL_PART
 from gan_bench.results.record import Record
 from gan_bench.text import figure, many
 
@@ -52,7 +53,7 @@ class Losses:
     """Points by column of the losses that the implementation reports, with the columns
     `gan_bench.report.charts.COLUMNS`."""
     ends: Mapping[str, float]
-    """Last smoothed value by column, mean over the seeds."""
+    """Mean over the last tenth of the steps by column, mean over the seeds."""
     broken_from: int | None
     """First step without a finite loss; None if all are finite."""
 
@@ -98,7 +99,7 @@ def loss_charts(curves: Sequence[Losses], number: int) -> list[Curves]:
         if not shown:
             continue
         name, title, y_title = _CHARTS.get(column, (f"loss-{column}", loss_title(column), "loss"))
-        ends = "; ".join(f"{one.label} ends at {figure(one.ends[column])}" for one in shown)
+        ends = read_out(f"{one.label} ends at {figure(one.ends[column])}" for one in shown)
         # In a chart of one group, the label is enough.
         frame = frame_of([one.frames[column].assign(name=one.label) for one in shown])
         longest = frame.groupby("name")["x"].max()
@@ -177,16 +178,19 @@ def _curves(caption: str, label: str, runs: Sequence[tuple[Record, pd.DataFrame,
         if not values:
             continue
         smooth = [_smooth(v) for v, _ in values]
-        ends[column] = float(np.mean([s[np.isfinite(s)][-1] for s in smooth]))
+        ends[column] = float(np.mean([_level(v) for v, _ in values]))
         raw, first = values[0]
         strong = _strong(smooth).assign(
             seeds=seeds_in_words([record.spec.seed for _, record in values])
         )
-        points = pd.concat([strong, _faint(raw).assign(seeds=f"seed {first.spec.seed}")])
+        faint = _faint(raw).assign(seeds=f"seed {first.spec.seed}")
+        times = [_seconds_at(strong["step"], record) for _, record in values]
+        strong["seconds"] = np.mean(times, axis=0)
+        faint["seconds"] = _seconds_at(faint["step"], first)
+        points = pd.concat([strong, faint])
         images = points["step"] * per_step
-        seconds = _seconds_at(points["step"], first)
         frames[column] = frame_of(
-            [points.assign(x=images, images=images, seconds=seconds, label=label, name=caption)]
+            [points.assign(x=images, images=images, label=label, name=caption)]
         )
     broken = [step for table, _ in tables if (step := _first_not_finite(table)) is not None]
     ids = frozenset(str(frame["run_id"].iloc[0]) for _, frame, _ in runs)
@@ -201,6 +205,14 @@ def _seconds_at(steps: pd.Series, record: Record) -> NDArray[np.float64]:
     at, seconds = (np.array(values, dtype=np.float64) for values in zip(*known, strict=True))
     found = np.interp(steps.to_numpy(dtype=np.float64), at, seconds, right=np.nan)
     return np.asarray(found, dtype=np.float64)
+
+
+def _level(values: NDArray[np.float64]) -> float:
+    """Return the mean over the last tenth of the steps, or the last loss if there is none."""
+    known = np.isfinite(values)
+    last = values[-max(1, round(LEVEL_PART * len(values))) :]
+    last = last[np.isfinite(last)]
+    return float(last.mean() if last.size else values[known][-1])
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:

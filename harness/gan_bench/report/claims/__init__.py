@@ -128,7 +128,7 @@ def by_claim(rows: Sequence[ClaimRow]) -> list[list[ClaimRow]]:
 
 
 def _judged(finding: _Finding, effect: _Effect, p: float, tested: int) -> ClaimRow:
-    test = f"{p_value(p)} ({effect.how}, Holm over {many(tested, 'claim')})"
+    test = f"{p_value(p)} ({effect.how}, Holm over {many(tested, 'comparison')})"
     if p >= 1 - LEVEL:
         return _row(finding, "undecided", f"{test}: may be chance")
     if effect.towards == finding.claim.direction:

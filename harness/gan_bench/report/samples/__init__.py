@@ -102,19 +102,16 @@ class Samples:
     @property
     def shares_in_short(self) -> str:
         """How unequal the classes are among the samples, in one line."""
-        largest = {row.label: max(row.shares.values()) for row in self.rows if row.shares}
+        largest = [max(row.shares.values()) for row in self.rows if row.shares]
         if not largest:
             return ""
-        even, uneven = (by(largest, key=largest.__getitem__) for by in (min, max))
         real = (
             f"; of real images {percent(max(self.real_shares.values()), 0)}"
             if self.real_shares
             else ""
         )
-        return (
-            f"the most frequent class has {percent(largest[even], 0)} of the samples ({even}) to "
-            f"{percent(largest[uneven], 0)} ({uneven}){real}"
-        )
+        shares = " to ".join(dict.fromkeys(percent(by(largest), 0) for by in (min, max)))
+        return f"the most frequent class has {shares} of an implementation's samples{real}"
 
     def pictures(self) -> list[Picture]:
         """Return all pictures of the Markdown report."""

@@ -15,9 +15,11 @@ _NOTE = (
     "All values are means over the seeds. A finite number of images makes a FID too large; the "
     "estimate is the FID without that part, if it can be estimated from the images, and else the "
     "FID. The 95 % interval is that of the estimate: over the seeds (Student's t), or over draws "
-    "of images if there is one seed. Lower is better for KID, class KL, copied (0.01 by chance), "
-    "NDB (of 100 bins, 5 by chance) and NDB JS; higher is better for the rest. The distance to the "
-    "nearest training image is Euclidean, over pixels from 0 to 1."
+    "of images if there is one seed. Lower is better for FID, KID, class KL, copied (0.01 by "
+    "chance), NDB (the number of 100 bins whose share differs) and NDB JS; higher is better for "
+    "precision, recall, density, coverage, classes present and confident. The distance to the "
+    "nearest training image is Euclidean, over pixels from 0 to 1; a short one means a copy. The "
+    "row of real images shows what can be reached."
 )
 
 

@@ -128,8 +128,8 @@ def _equal_time(group: Group, ranks: RankedGroup, equal: EqualTime) -> Verdict:
     best = ranks.best
     mean = figure(ranks.spreads[best].mean)
     opening = (
-        f"After {duration(equal.seconds)}, when {equal.fastest} has finished, {best} has the "
-        f"lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
+        f"After {duration(equal.seconds)}, the time in which {equal.fastest} finishes, {best} has "
+        f"the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
     )
     return _verdict("Quality at equal time", ranks, f"FID {mean}", opening)
 
@@ -145,6 +145,11 @@ def _speed(group: Group, ranks: RankedGroup | None) -> Verdict:
         opening = f"{best} trains fastest: {rate} ({_seeds(ranks.spreads[best])})"
     verdict = _verdict(topic, ranks, rate, opening)
     doubts = gpu_sharing(run for row in group.rows for run in row.ok_runs)
+    own = [row.label for row in group.rows if row.own_loop and row.label in ranks.labels]
+    if own:
+        times = "its clock includes its" if len(own) == 1 else "their clocks include their"
+        loop = "an own loop" if len(own) == 1 else "own loops"
+        doubts.append(f"{listed(own, NAMED)}: {loop}; {times} own data pipeline.")
     return replace(verdict, sentence=" ".join((verdict.sentence, *doubts)))
 
 

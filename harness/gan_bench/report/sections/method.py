@@ -84,7 +84,6 @@ def _distinct(values: Iterable[T]) -> tuple[T, ...]:
 
 def _facts(summary: Summary, records: Sequence[Record]) -> Iterable[tuple[str, tuple[str, ...]]]:
     specs = [run.spec for run in summary.runs]
-    yield "Preset", _distinct(spec.preset or "none" for spec in specs)
     yield "Budget", _distinct(str(spec.budget) for spec in specs)
     yield "Seeds", (", ".join(map(str, sorted({spec.seed for spec in specs}))),)
     yield (
@@ -201,7 +200,9 @@ def _load(records: Sequence[Record]) -> tuple[str, ...]:
     texts = []
     if loads:
         least, most = percent(min(loads), 0), percent(max(loads), 0)
-        texts.append(f"other processes used {least} to {most} of the processors")
+        texts.append(
+            f"other processes used {least} to {most} of the processors that the run could use"
+        )
     if True in alone or False in alone:
         texts.append(
             f"the device was exclusive in {alone.count(True)} of {many(len(alone), 'run')}"
@@ -256,14 +257,23 @@ def _recipes(summary: Summary) -> Folded:
     same = [row for row in rows if len(set(row[1:])) == 1] if len(columns) > 1 else []
     several = [row for row in rows if row not in same]
     titles = [Column(title) for title in ("Value", *columns)]
-    tables = [Table(titles, several, title="Recipe values")]
+    note = ""
+    if "epochs" in fields and any(run.spec.budget.unit != "recipe" for run in summary.runs):
+        note = "epochs: the recipe's own number, in whose place these runs have their budget."
+    tables = [Table(titles, several, title="Recipe values", note=note)]
     words = many(len(columns), "recipe")
     if same:
         equal = [row[:2] for row in same]
         title = "Values that are equal in all recipes"
         tables.append(Table([Column("Value"), Column("In all recipes")], equal, title=title))
-        words += f", which differ in {len(several)} of {many(len(rows), 'value')}"
+        differ = sum(not row[0].startswith(_FROM) for row in several)
+        every = sum(not row[0].startswith(_FROM) for row in rows)
+        words += f", which differ in {differ} of {many(every, 'value')}"
     return Folded(words, tuple(tables))
+
+
+_FROM = "implementation "
+"""Beginning of the facts that say where an implementation comes from."""
 
 
 def _by_recipe(summary: Summary) -> dict[str, dict[str, str]]:

@@ -11,6 +11,7 @@ from gan_bench.metrics import COUNTS, metric
 from gan_bench.report.pictures import Look
 from gan_bench.report.sections.answer import Standings
 from gan_bench.report.sections.ranking_rows import (
+    OWN_LOOP,
     Cell,
     RankedRow,
     Ranking,
@@ -151,6 +152,7 @@ def ranking(
                 _words(row, parity),
                 tuple(cells[row.label]),
                 tuple(troubles(row)),
+                OWN_LOOP if row.own_loop else "",
             )
             for row in rows
         ),
@@ -269,7 +271,11 @@ def _external(
 def _notes(group: Group, target: Target | None) -> list[str]:
     """Return what a reader of the ranking must know."""
     found = list(dict.fromkeys(text for scored in group.protocols for text in scored.warnings))
-    found += [f"{one.features}: {one.weights}." for one in group.protocols if one.weights]
+    found += [
+        f"The weights of {one.features} are {one.weights}."
+        for one in group.protocols
+        if one.weights
+    ]
     if group.too_short and any(row.fid for row in group.rows):
         found.append(
             "With this budget, the scores only show that scoring works: do not rank by them."
@@ -277,13 +283,19 @@ def _notes(group: Group, target: Target | None) -> list[str]:
     deficient = [row.label for row in group.rows if row.rank_deficient]
     if deficient:
         found.append(
-            "The covariance of samples or reference is rank-deficient for the final FID of "
-            f"{listed(deficient, 6)}."
+            "The covariance of samples or reference is rank-deficient for the final FID "
+            f"({group.features}) of {listed(deficient, 6)}."
         )
     if target is None and group.scored and any(row.fid for row in group.rows):
         found.append(
             "No time to a FID is shown, as this data set has no default target: name one with "
             "--target-fid."
+        )
+    if own := [row.label for row in group.rows if row.own_loop]:
+        found.append(
+            f"{OWN_LOOP[0].upper()}{OWN_LOOP[1:]}: a script of its own trained {listed(own, 6)}, "
+            "with initial weights and random numbers of its own; the times include its data "
+            "pipeline."
         )
     found += gpu_sharing(run for row in group.rows for run in row.ok_runs)
     missing = _missing(group)

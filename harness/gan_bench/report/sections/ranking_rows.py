@@ -12,6 +12,8 @@ from gan_bench.analysis.time_to_quality import Reached
 from gan_bench.metrics import COUNTS
 from gan_bench.text import MISSING, Column, Kind, count, figure, listed
 
+OWN_LOOP = "own loop, not paired"
+"""The mark of a run that the user's own script trained."""
 Section = Literal["Recipe", "Size", "Quality", "Speed", "Reliability", "Curves"]
 """Kinds of facts in "Compare two"."""
 
@@ -70,6 +72,8 @@ class RankedRow:
     cells: tuple[Cell, ...]
     troubles: tuple[Trouble, ...]
     """Its runs that the figures leave out."""
+    mark: str = ""
+    """What stands beside its name."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,7 @@ def failed(row: Row) -> Cell:
 def parity_of(row: Row, parity: Mapping[str, RowParity]) -> Cell:
     """Return what parity certificates say about a row."""
     known = parity.get(row.label)
-    text = known.label if known else "no twin here"
+    text = known.label if known else OWN_LOOP if row.own_loop else "no twin here"
     return Cell(text, sort=text)
 
 

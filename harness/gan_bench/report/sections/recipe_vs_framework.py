@@ -28,7 +28,7 @@ UNCERTIFIED = "\N{DAGGER}"
 _NOTE = (
     "Means over seeds. Effects are ratios with a 95 % interval, computed seed by seed: twins share "
     "data and noise, and initial weights if the recipe sets them. The effect of a recipe is its "
-    "ratio to the mean of all recipes that every framework has."
+    "ratio to the geometric mean of all recipes that every framework has."
 )
 _UNCERTIFIED_NOTE = (
     f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
@@ -166,6 +166,8 @@ def _cells(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
     values: dict[str, dict[str, None]] = {}
     found: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
+        if row.own_loop:
+            continue  # its own script decides what it starts from and sees
         key = json.dumps(row.runs[0].spec.recipe_values, sort_keys=True, default=str)
         values.setdefault(row.recipe, {})[key] = None
         found.setdefault((row.recipe, key, row.framework), []).append(row)
@@ -244,7 +246,7 @@ def _recipe_sentence(measure: Measure) -> list[str]:
         return []
     low, high = (by(effects, key=lambda name: effects[name].estimate) for by in (min, max))
     return [
-        f"Relative to the mean of {len(effects)} recipes, the {measure.noun} of {low} is "
+        f"Relative to the geometric mean of {len(effects)} recipes, the {measure.noun} of {low} is "
         f"{_shown(effects[low])} times as high, that of {high} {_shown(effects[high])} times."
     ]
 

@@ -82,7 +82,8 @@ def chosen_pairs(group: Group, found: Pairs) -> list[Table]:
 def are_twins(a: Row, b: Row) -> bool:
     """Return whether two rows are one recipe with equal values in two frameworks."""
     values = (a.runs[0].spec.recipe_values, b.runs[0].spec.recipe_values)
-    return a.recipe == b.recipe and a.framework != b.framework and values[0] == values[1]
+    same = a.recipe == b.recipe and values[0] == values[1]
+    return same and a.framework != b.framework and not a.own_loop
 
 
 def _table(a: str, b: str, found: Pairs) -> Table:
@@ -99,7 +100,7 @@ def _table(a: str, b: str, found: Pairs) -> Table:
             rows.append((key[1], *texts, ratio))
     sentence = found.sentences.get((a, b)) or found.sentences.get((b, a), "")
     note = f"{sentence} Equal in both: {', '.join(same)}." if same else sentence
-    columns = [Column(title) for title in ("What", a, b, "Ratio")]
+    columns = [Column(title) for title in ("What", a, b, f"{b} / {a}")]
     return Table(columns, rows, title=f"{a} and {b}", note=note.strip())
 
 
@@ -136,7 +137,7 @@ def _same(a: RecipeFacts, b: RecipeFacts) -> tuple[int, int]:
 
 
 def _similarity(a: Row, b: Row, same: tuple[int, int]) -> str:
-    share = f"{same[0]} of {many(same[1], 'value')}"
+    share = f"{same[0]} of {many(same[1], 'recipe value')}"
     if a.recipe != b.recipe and same[0] == same[1]:
         return "Two recipes with equal values, which differ in their networks or updates."
     if a.recipe != b.recipe:
@@ -164,11 +165,16 @@ def _difference(a: str, b: str, ranks: RankedGroup, words: str, where: str) -> s
     found = ranks.between(better, worse)
     if found is None:
         return f"One seed is too few to compare them {where}."
+    certain = interval(found)
     if not ranks.clearly(better, worse):
+        if found.scale == "ratio":
+            higher = ranks.metric.higher_is_better
+            sides = (better, worse) if higher else (worse, better)
+            certain = f"{' / '.join(sides)}: {certain}"
         if min(found.seeds) < FEWEST_SEEDS:
-            return f"Too few seeds to distinguish them {where} ({interval(found)})."
+            return f"Too few seeds to distinguish them {where} ({certain})."
         odd = "; means and geometric means are in opposite order" if found.clear else ""
-        return f"They cannot be distinguished {where} ({interval(found)}{odd})."
+        return f"They cannot be distinguished {where} ({certain}{odd})."
     if found.scale == "difference":
-        return f"{better} is clearly better {where} than {worse} ({interval(found)})."
-    return f"{better} has {words.format(factor(found.estimate))} {worse} ({interval(found)})."
+        return f"{better} is clearly better {where} than {worse} ({certain})."
+    return f"{better} has {words.format(factor(found.estimate))} {worse} ({certain})."

@@ -198,7 +198,7 @@
     const [a, b] = [left.value, right.value];
     document.getElementById("compare-sentence").textContent = sentence(a, b);
     every("#compare-table thead th.side").forEach((head, index) => {
-      head.textContent = [a, b][index];
+      head.textContent = [a, b, `${b} / ${a}`][index];
     });
     const facts = [a, b].map((key) =>
       new Map(data.compare[key].map((fact) => [`${fact[0]}\n${fact[1]}`, fact])));

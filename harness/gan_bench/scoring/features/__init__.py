@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_bench.errors import UsageError
-from gan_bench.metrics import DEFAULT
+from gan_bench.metrics import DEFAULT, parse_metrics
 from gan_bench.text import duration
 
 
@@ -79,6 +79,20 @@ class Scoring:
         if features == self.features[0]:
             return self.metrics
         return tuple(metric for metric in self.metrics if metric != "modes")
+
+
+def parse_scoring(features: str, metrics: str, weights: Path | None, *, cache: bool) -> Scoring:
+    """Read features and metrics as they are typed, see `parse_features` and `parse_metrics`.
+
+    Raises
+    ------
+    UsageError
+        One of them is not valid, or there are weights and no Inception.
+    """
+    words = parse_features(features)
+    if weights is not None and "inception" not in [word.model for word in words]:
+        raise UsageError("--weights are Inception's: give --features inception with them.")
+    return Scoring(words, parse_metrics(metrics), weights, cache=cache)
 
 
 Progress = Callable[[str], None]

@@ -1,0 +1,76 @@
+"""What the functions share: values as the command line has them, and where progress goes."""
+
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gan_bench.scoring.features import Scoring
+
+_PIPED_COLUMNS = 160
+
+
+def console_for(shown: bool) -> "Console":
+    """Return where progress and messages go: stderr, or the cell of a notebook, or nowhere."""
+    from rich.console import Console
+
+    in_notebook = "ipykernel" in sys.modules
+    console = Console(
+        stderr=not in_notebook,
+        quiet=not shown,
+        force_jupyter=False,  # each line would be an output of its own
+        force_terminal=False if in_notebook else None,  # its stdout says that it is one
+    )
+    if not console.is_terminal:
+        console.width = _PIPED_COLUMNS
+    return console
+
+
+def scoring_of(
+    features: str | Sequence[str],
+    metrics: str | Sequence[str],
+    weights: str | Path | None,
+    cache: bool,
+) -> "Scoring":
+    """Return features and metrics, which are text as for the command line or lists of it."""
+    from gan_bench.scoring.features import parse_scoring
+
+    return parse_scoring(
+        features if isinstance(features, str) else ",".join(features),
+        metrics if isinstance(metrics, str) else ",".join(metrics),
+        Path(weights) if weights else None,
+        cache=cache,
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return a value as a plan file has it, without tuples and NumPy's numbers."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(one) for one in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def command_of(function: Any, given: Mapping[str, Any]) -> str:
+    """Return a call as records have it, without the arguments that are the defaults."""
+    words = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        value = given[name]
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            words += [_shown(one) for one in value]
+        elif parameter.default is parameter.empty:
+            words.append(_shown(value))
+        elif value is not parameter.default and name != "progress":
+            words.append(f"{name}={_shown(value)}")
+    return f"gan_bench.{function.__name__}({', '.join(words)})"
+
+
+def _shown(value: Any) -> str:
+    if hasattr(value, "shape"):
+        return f"<array of shape {value.shape}>"
+    return repr(str(value) if isinstance(value, Path) else plain(value))

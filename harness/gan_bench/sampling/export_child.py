@@ -1,0 +1,154 @@
+"""The child process that writes a sampler's network, reads it again and compares the images."""
+
+import importlib
+import json
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.contract import check_weights, weights_sha256
+from gan_bench.data.draws import Inputs
+from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.plugins.loader import load_seeded, source_sha256
+from gan_bench.sampling import ExportRequest, GeneratorRequest
+from gan_bench.sampling.child import restored
+from gan_bench.sampling.generator_child import generated
+from gan_bench.sampling.load_generator import load_generator
+from gan_bench.system.child import reply
+from gan_bench.trainer import Trainer, Unsupported
+from gan_bench.version import __version__
+from gan_bench.worker.failure import failure_reason
+from gan_bench.worker.training import build
+
+EXPORTERS_GROUP = "gan_bench.exporters"
+_BATCH = 128
+_INSTALL = "pip install 'gan-bench[export]'"
+
+
+def answer(content: bytes) -> dict[str, Any]:
+    """Write the file; return how its images compare with the trainer's own."""
+    request = ExportRequest.model_validate_json(content)
+    try:
+        return _exported(request)
+    except (Exception, Unsupported) as error:
+        raise GanBenchError(failure_reason(error, request.spec.implementation)) from error
+
+
+def _exported(request: ExportRequest) -> dict[str, Any]:
+    trainer_class = load_seeded(request.spec.implementation, request.spec.seed)
+    trainer, inputs = restored(request, trainer_class)
+    latents = inputs.evaluation_latents(request.count)
+    labels = inputs.evaluation_labels(request.count)
+    own = trainer.sample(latents, *labels)
+    if request.file.suffix == ".onnx":
+        _write_onnx(trainer, request)
+        again = _of_onnx(request, inputs, latents, *labels)
+    else:
+        _write_tensors(trainer, request, inputs)
+        again = _of_tensors(trainer_class, request).sample(latents, *labels)
+    difference = np.abs(own.astype(np.int16) - again).max(axis=(1, 2, 3))
+    if difference.max() > 1:
+        raise UsageError(
+            f"{int((difference > 1).sum()):,} of {request.count:,} images of the file differ from "
+            f"the run's own by up to {difference.max()} grey levels"
+        )
+    return {
+        "source_sha256": source_sha256(request.spec.implementation),
+        "network": inputs.recipe.sampler,
+        "largest": int(difference.max()),
+        "equal": int((difference == 0).sum()),
+    }
+
+
+def _write_onnx(trainer: Any, request: ExportRequest) -> None:
+    implementation = request.spec.implementation
+    points = metadata.entry_points(group=EXPORTERS_GROUP, name=implementation.framework)
+    try:
+        if hasattr(trainer, "export_onnx"):
+            trainer.export_onnx(request.file)
+        elif points:
+            next(iter(points)).load()(trainer, request.file)
+        else:
+            raise UsageError(
+                f"{implementation.name} has no export_onnx, and no export to ONNX is known for "
+                f"{implementation.framework}; use --export with a .safetensors file"
+            )
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+
+
+def _of_onnx(
+    request: ExportRequest, inputs: Inputs, latents: NDArray[np.float32], *labels: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Return the images as ``gan-bench score --generator`` makes them."""
+    _, height, width, channels = inputs.images.shape
+    reading = GeneratorRequest(
+        generator=str(request.file),
+        latent=(inputs.recipe.latent_size,),
+        distribution="normal",
+        seed=request.seed,
+        count=request.count,
+        batch=_BATCH,
+        classes=inputs.classes if labels else None,
+        shape=(height, width, channels),
+        device="cpu",
+        threads=request.spec.threads,
+        images=request.file,
+    )
+    generator = load_generator(reading)
+    batches = []
+    for start in range(0, request.count, _BATCH):
+        given = [column[start : start + _BATCH] for column in labels]
+        batch = latents[start : start + _BATCH]
+        batches.append(generated(generator, reading, batch, *given)[0])
+    return np.concatenate(batches)
+
+
+def _write_tensors(trainer: Trainer, request: ExportRequest, inputs: Inputs) -> None:
+    recipe, spec = inputs.recipe, request.spec
+    tensors = {
+        name: np.ascontiguousarray(tensor)
+        for name, tensor in check_weights(trainer.weights()).items()
+        if name.startswith(f"{recipe.sampler}.")
+    }
+    facts = {
+        "run_id": request.run_id,
+        "implementation": spec.implementation.name,
+        "recipe": recipe.name,
+        "recipe_values": json.dumps(spec.recipe_values),
+        "step": str(request.step),
+        "seed": str(spec.seed),
+        "network": recipe.sampler,
+        "latent_size": str(recipe.latent_size),
+        "latent_distribution": recipe.latent_distribution,
+        "image_shape": json.dumps(inputs.images.shape[1:]),
+        "sha256": weights_sha256(tensors),
+        "gan_bench": __version__,
+    }
+    # Not save_file, whose files only their owner can read.
+    request.file.write_bytes(_safetensors().save(tensors, facts))
+
+
+def _of_tensors(trainer_class: type, request: ExportRequest) -> Trainer:
+    """Return a new trainer that has the file's tensors."""
+    spec = request.spec
+    trainer, _, _ = build(trainer_class, spec, spec.load_dataset(), request.device)
+    trainer.set_weights({**trainer.weights(), **_safetensors().load_file(request.file)})
+    return trainer
+
+
+def _safetensors() -> Any:
+    try:
+        return importlib.import_module("safetensors.numpy")
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+
+
+def _missing(error: ModuleNotFoundError) -> UsageError:
+    return UsageError(f"it needs the package {error.name}, which is missing: {_INSTALL}")
+
+
+if __name__ == "__main__":
+    reply(lambda request, say: answer(request))

@@ -1,0 +1,219 @@
+"""The child process in which a generator makes images; the parent loads no generator."""
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.data.draws import latent_batches
+from gan_bench.errors import UsageError
+from gan_bench.plugins.frameworks import seeded
+from gan_bench.sampling import GeneratorRequest
+from gan_bench.sampling.load_generator import Generator, load_generator
+from gan_bench.scoring.images import size_text
+from gan_bench.system.child import Say, reply
+from gan_bench.trainer import kind_of
+from gan_bench.worker.failure import failure_reason
+
+_SAY_EVERY_S = 1.0
+_ROUNDING = 0.5 / 127.5
+"""How far an output may leave [-1, 1], half a grey level: it is clipped."""
+
+
+def answer(content: bytes, say: Say) -> bool:
+    """Write the images; return whether all values were in [0, 1], which is half of the range."""
+    request = GeneratorRequest.model_validate_json(content)
+    with seeded(request.seed):  # a factory may draw random weights
+        generator = load_generator(request)
+    latent = _latent(generator, request)
+    lowest = np.inf
+    with contextlib.ExitStack() as stack:
+        file, done, said = None, 0, time.monotonic()
+        for latents, labels, wanted in _batches(generator, latent, request):
+            images, low = generated(generator, request, latents, *labels)
+            if file is None:
+                file = stack.enter_context(_new_file(request, images.shape[1:]))
+            _write(file, images[:wanted], request)
+            lowest = min(lowest, low)
+            done += wanted
+            if time.monotonic() - said > _SAY_EVERY_S:
+                said = time.monotonic()
+                say(f"{done:,} of {request.count:,} images generated")
+    return bool(lowest >= 0)
+
+
+def _batches(
+    generator: Generator, latent: tuple[int, ...], request: GeneratorRequest
+) -> Iterator[tuple[NDArray[np.float32], list[NDArray[np.int64]], int]]:
+    """Yield latents, labels if there are classes, and how many images of them are wanted."""
+    size = generator.batch or request.batch
+    start = 0
+    for latents in latent_batches(
+        seed=request.seed,
+        count=request.count,
+        batch=size,
+        shape=latent,
+        distribution=request.distribution,
+    ):
+        wanted = len(latents)
+        if generator.batch is not None:  # the last is filled up with repeated latents
+            latents = np.resize(latents, (size, *latent))
+        labels = []
+        if request.classes is not None:
+            labels = [np.arange(start, start + len(latents), dtype=np.int64) % request.classes]
+        yield latents, labels, wanted
+        start += wanted
+
+
+def _latent(generator: Generator, request: GeneratorRequest) -> tuple[int, ...]:
+    """Return the shape of a latent; raise `UsageError` if file and ``--latent`` disagree."""
+    known, given = generator.latent, request.latent
+    if given is None:
+        if known is None or None in known:
+            raise UsageError(
+                f"{request.generator} does not say the shape of its latents: give --latent, such "
+                "as --latent 128."
+            )
+        return tuple(int(size) for size in known if size is not None)
+    fits = known is None or (
+        len(known) == len(given)
+        and all(one in (None, other) for one, other in zip(known, given, strict=True))
+    )
+    if not fits:
+        assert known is not None
+        raise UsageError(
+            f"{request.generator} takes latents of {_times(known)}, not {_times(given)}: correct "
+            "--latent, or leave it out."
+        )
+    return given
+
+
+def _times(shape: tuple[int | None, ...]) -> str:
+    return "x".join("any" if size is None else str(size) for size in shape)
+
+
+def generated(
+    generator: Generator,
+    request: GeneratorRequest,
+    latents: NDArray[np.float32],
+    *labels: NDArray[np.int64],
+) -> tuple[NDArray[np.uint8], float]:
+    """Return the images of latents, uint8 NHWC, and the lowest value of floats.
+
+    The lowest value is -1 if the generator makes grey levels.
+
+    Raises
+    ------
+    UsageError
+        The generator fails, or what it returns are no images of this number, size and range.
+    """
+    try:
+        made = _as_array(generator.call(latents, *labels))
+    except BaseException as error:
+        reason = failure_reason(error, generator.author).rstrip(".")
+        given = f"latents of {size_text(latents.shape)}" + (" and labels" if labels else "")
+        raise UsageError(f"{request.generator} fails on {given}: {reason}.") from error
+    return _checked(made, len(latents), request)
+
+
+def _as_array(value: Any) -> NDArray[Any]:
+    """Return the tensor of any framework as an array on the host."""
+    if isinstance(value, tuple | list | dict):
+        raise TypeError(f"it returned {kind_of(value)}; return the images alone")
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.float() if value.is_floating_point() else value
+    array = np.asarray(value)
+    # NumPy does not know bfloat16, which other libraries add to it.
+    return array.astype(np.float32) if "float" in array.dtype.name else array
+
+
+def _checked(
+    made: NDArray[Any], count: int, request: GeneratorRequest
+) -> tuple[NDArray[np.uint8], float]:
+    """Return images as uint8 NHWC, and the lowest value of floats (-1 of grey levels)."""
+    name = request.generator
+    if made.ndim != 4:
+        wanted = f" of {size_text(request.shape)}" if request.shape else ""
+        raise UsageError(
+            f"{name} returned {made.dtype} {made.shape} and not images{wanted}: return (n, height, "
+            "width, channels) or (n, channels, height, width)."
+        )
+    if len(made) != count:
+        raise UsageError(f"{name} returned {len(made):,} images for {count:,} latents.")
+    last = _channels_last(made.shape[1:], request.shape)
+    if last is None:
+        wanted = f", not {size_text(request.shape)}" if request.shape else ""
+        raise UsageError(
+            f"{name} makes images of {size_text(made.shape[1:])}{wanted} (height x width x "
+            "channels, or channels first): give --size or --channels to convert the images of both "
+            "sides."
+        )
+    images = made if last else made.transpose(0, 2, 3, 1)
+    if images.dtype == np.uint8:
+        return np.ascontiguousarray(images), -1.0
+    if images.dtype != np.float32:
+        raise UsageError(
+            f"{name} returned {images.dtype}: return floats in [-1, 1], or grey levels as uint8."
+        )
+    low, high = float(images.min()), float(images.max())
+    if not np.isfinite([low, high]).all():
+        raise UsageError(f"{name} returned NaN or an infinite value: check its weights.")
+    if low < -1 - _ROUNDING or high > 1 + _ROUNDING:
+        hint = "; grey levels of 0 to 255 have to be uint8" if low >= 0 and high > 2 else ""
+        raise UsageError(
+            f"{name} returned values from {low:.4g} to {high:.4g}: floats have to be in [-1, 1]"
+            f"{hint}."
+        )
+    grey = np.clip(np.rint(127.5 * (images + np.float32(1))), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(grey), low
+
+
+def _channels_last(shape: tuple[int, ...], wanted: tuple[int, int, int] | None) -> bool | None:
+    """Return whether the channels are last; None if the images have another size."""
+    if wanted is not None:
+        height, width, channels = wanted
+        if shape == wanted:
+            return True
+        return False if shape == (channels, height, width) else None
+    if shape[2] in (1, 3):
+        return True
+    return False if shape[0] in (1, 3) else None
+
+
+@contextlib.contextmanager
+def _new_file(request: GeneratorRequest, shape: tuple[int, ...]) -> Iterator[IO[bytes]]:
+    """Open the file of the images, which will have all of them."""
+    needed = request.count * int(np.prod(shape))
+    if shutil.disk_usage(request.images.parent).free < needed:
+        raise _no_space(request, needed, "which has less space")
+    with request.images.open("wb") as file:
+        full = (request.count, *(int(size) for size in shape))
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": full}
+        )
+        yield file
+
+
+def _write(file: IO[bytes], images: NDArray[np.uint8], request: GeneratorRequest) -> None:
+    try:
+        file.write(np.ascontiguousarray(images).data)
+        file.flush()
+    except OSError as error:
+        needed = request.count * int(np.prod(images.shape[1:]))
+        raise _no_space(request, needed, str(error.strerror)) from error
+
+
+def _no_space(request: GeneratorRequest, needed: int, why: str) -> UsageError:
+    return UsageError(
+        f"{request.count:,} images need {needed / 2**20:,.0f} MB in the temporary folder "
+        f"{request.images.parent.parent} ({why}): name another folder in TMPDIR, or ask for fewer."
+    )
+
+
+if __name__ == "__main__":
+    reply(answer)

@@ -1,0 +1,124 @@
+"""Turns what a loop has, in any framework, into NumPy arrays: losses and samples."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.errors import UsageError
+from gan_bench.recipe import ImageShape
+from gan_bench.trainer import kind_of
+
+TOLERANCE = 1e-3
+"""How far beyond -1 and 1 rounding may bring a sample."""
+
+
+class NotFinite(UsageError):
+    """Samples are not finite numbers."""
+
+
+def to_array(value: Any) -> NDArray[Any]:
+    """Return an array or tensor of any framework as a NumPy array; it waits for the device.
+
+    Raises
+    ------
+    UsageError
+        It is no array of numbers.
+    """
+    tensor = value
+    if callable(getattr(tensor, "detach", None)):  # PyTorch
+        tensor = tensor.detach().cpu()
+        if str(tensor.dtype) in ("torch.bfloat16", "torch.float16"):
+            tensor = tensor.float()
+        tensor = tensor.numpy()
+    elif not hasattr(tensor, "__array__") and callable(getattr(tensor, "numpy", None)):
+        tensor = tensor.numpy()
+    try:
+        array = np.asarray(tensor)
+        if array.dtype.kind == "V":  # the bfloat16 of JAX and TensorFlow
+            array = array.astype(np.float32)
+    except (TypeError, ValueError):
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "fiub":
+        raise UsageError(f"{kind_of(value)} is no array of numbers.")
+    return array
+
+
+def scalar(name: str, value: Any) -> float:
+    """Return a loss, the mean of one with several elements.
+
+    Raises
+    ------
+    UsageError
+        It is no number.
+    """
+    if isinstance(value, float | int):
+        return float(value)
+    try:
+        array = to_array(value)
+    except UsageError:
+        raise UsageError(f"The loss {name} is {kind_of(value)}; give step() a number.") from None
+    if not array.size:
+        raise UsageError(f"The loss {name} is an empty array; give step() a number.")
+    return float(array) if array.ndim == 0 else float(array.mean(dtype=np.float64))
+
+
+def samples_of(value: Any, count: int, shape: ImageShape) -> NDArray[np.uint8]:
+    """Return samples as uint8 (count, height, width, channels).
+
+    Floats become grey levels by clip(round(127.5 (x + 1)), 0, 255), as those of trainers do.
+
+    Parameters
+    ----------
+    value
+        uint8, or floats in [-1, 1]; NHWC or NCHW, and grey images also NHW.
+    count
+        The number of images; further ones are left out.
+    shape
+        (height, width, channels) of the data set's images.
+
+    Raises
+    ------
+    NotFinite
+        A number is not finite.
+    UsageError
+        They have another size, dtype or range, or are too few.
+    """
+    try:
+        images = _as_nhwc(to_array(value), shape)
+    except UsageError:
+        raise UsageError(f"samples() got {kind_of(value)}; give it an array of images.") from None
+    if images is None:
+        size = " x ".join(map(str, shape))
+        raise UsageError(
+            f"samples() got an array of {np.shape(to_array(value))}; give it {count:,} images of "
+            f"{size} (height, width, channels; the channels may also come first)."
+        )
+    if len(images) < count:
+        raise UsageError(f"samples() got {len(images):,} images; give it {count:,}.")
+    images = images[:count]
+    if images.dtype == np.uint8:
+        return np.ascontiguousarray(images)
+    if images.dtype.kind != "f":
+        raise UsageError(f"samples() got {images.dtype}; give it uint8, or floats from -1 to 1.")
+    if not np.isfinite(images).all():
+        raise NotFinite("The samples are not finite.")
+    low, high = float(images.min()), float(images.max())
+    if low < -1 - TOLERANCE or high > 1 + TOLERANCE:
+        raise UsageError(
+            f"samples() got floats from {low:.4g} to {high:.4g}; scale them to -1 to 1, or give it "
+            "uint8."
+        )
+    levels = np.rint(127.5 * (images.astype(np.float32) + 1))
+    return np.ascontiguousarray(np.clip(levels, 0, 255).astype(np.uint8))
+
+
+def _as_nhwc(array: NDArray[Any], shape: ImageShape) -> NDArray[Any] | None:
+    height, width, channels = shape
+    if array.shape[1:] == shape:
+        return array
+    if array.shape[1:] == (channels, height, width):
+        return np.moveaxis(array, 1, -1)
+    if channels == 1 and array.shape[1:] == (height, width):
+        return array[..., None]
+    return None

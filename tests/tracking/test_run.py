@@ -1,0 +1,316 @@
+"""A loop in this process becomes a run: record, clock, losses, samples, scores, and every end."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gan_bench
+from bench import ROOT, CommandLine, complaint
+from documents import blocks
+from gan_bench import data
+from gan_bench.errors import UsageError
+from gan_bench.launch.status import Scan
+from gan_bench.results.layout import ResultsFolder
+from gan_bench.results.record import Record
+from gan_bench.system.locks import run_lock
+from gan_bench.worker.failure import Diverged
+
+pytestmark = pytest.mark.process
+FOLDER = "results/local"
+
+
+def images(count):
+    """Return grey images, floats in [-1, 1], channels first."""
+    return np.linspace(-1, 1, count * 784).reshape(count, 1, 28, 28)
+
+
+def loss_at(step):
+    return np.float32(step), np.array([step / 2])
+
+
+class Loops:
+    """Tracks loops of eight steps in a folder of its own; ``said`` has what they say."""
+
+    def __init__(self):
+        self.said = []
+
+    def __call__(self, name="my-gan", **changes):
+        asked = {"dataset": "mnist-5k", "seed": 3, "budget": "8 steps", "batch_size": 32}
+        asked |= {"framework": "own", "say": self.said.append}
+        small = {"samples": 64, "evaluations": 3, "metrics": "fid"}
+        return gan_bench.track(name, **(asked | small | changes))
+
+    def train(self, bench, until):
+        """Train until a step, with its samples."""
+        bench.samples(images)
+        while bench.steps_done < until:
+            generator, discriminator = loss_at(bench.steps_done + 1)
+            bench.step(discriminator=discriminator, generator=generator)
+            bench.samples(images)
+
+
+@pytest.fixture
+def track(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Loops()
+
+
+def results():
+    return ResultsFolder(Path(FOLDER))
+
+
+def record_of(bench):
+    return Record.read(results().run(bench.run_id).record)
+
+
+def test_a_loop_becomes_a_run(track, tmp_path):
+    bench = track(values={"lr": 2e-4}, seed=5)
+    assert [row.status for row in Scan(results()).statuses()] == ["running"]
+    assert bench.due and not bench.done and bench.steps == 8
+    track.train(bench, 8)
+    assert bench.done and not bench.due
+    record = record_of(bench)
+    assert (record.status, record.paired, record.attempts) == ("ok", False, 1)
+    assert (record.weights_sha256, record.import_s, record.parity) == (None, None, None)
+    assert record.warmup_s > 0 and record.train_s > 0 and record.untimed_steps == 0
+    assert [point.step for point in record.evaluation_points] == [0, 4, 8]
+    assert all(point.train_s is not None for point in record.evaluation_points)
+    spec = record.spec
+    assert (spec.own_loop, spec.losses) == (True, ("generator", "discriminator"))
+    assert spec.recipe_values == {"lr": 2e-4, "batch_size": 32}
+    assert spec.implementation.path == __file__ and spec.implementation.framework == "own"
+    loaded = gan_bench.load_results(FOLDER)
+    assert list(loaded.losses["generator"]) == [float(step) for step in range(1, 9)]
+    assert list(loaded.losses["discriminator"]) == [step / 2 for step in range(1, 9)]
+    assert list(loaded.scores["step"]) == [0, 4, 8] and loaded.scores["value"].notna().all()
+    assert "test_run.py" in track.said[0] and "steps 0, 4 and 8" in track.said[0]
+    assert track.said[1].startswith("my-gan seed 5: ok, FID ") and bench.run_id in track.said[1]
+
+    with pytest.raises(UsageError, match="has ended"):
+        bench.step(generator=1.0, discriminator=1.0)
+    with pytest.raises(UsageError, match="force=True starts it over"):
+        track(values={"lr": 2e-4}, seed=5)
+    cli = CommandLine(tmp_path)
+    for command in (("compare", FOLDER, FOLDER), ("export",), ("clean", "--yes")):
+        assert cli(*command).code == 0
+    sentence = complaint(cli("sample", bench.run_id))
+    assert "was trained by its own script" in sentence
+    assert "the times include its own data pipeline" in cli("show", bench.run_id).out
+    assert cli("doctor", "--results", FOLDER).code == 0
+
+
+def test_the_batches_are_those_of_every_implementation(track):
+    bench = track(batches_per_step=2)
+    train = data.load("mnist-5k").train
+    rows = data.batches(
+        seed=3, first_step=0, steps=8, real_batches_per_step=2, batch_size=32, images=4000
+    ).reshape(-1, 32)
+    found = list(bench.batches())
+    assert len(found) == 16
+    for indices, (real, labels) in zip(rows, found, strict=True):
+        assert np.array_equal(real, train.images[indices])
+        assert np.array_equal(labels, train.labels[indices])
+    assert np.array_equal(bench.latents(3, 5), bench.latents(9, 5)[:3])
+    bench.end()
+    assert record_of(bench).reason == "the script ended without using up its budget"
+
+
+def test_bad_input_is_one_sentence_and_the_loop_can_go_on(track):
+    bench = track()
+    ones = np.ones((64, 28, 28, 1))
+    for wrong, said in [
+        (ones[:63], "samples() got 63 images; give it 64."),
+        (ones[:, :27], "samples() got an array of (64, 27, 28, 1); give it 64 images of 28 x 28"),
+        (ones.astype(np.int64), "samples() got int64; give it uint8, or floats from -1 to 1"),
+        (127 * ones, "samples() got floats from 127 to 127; scale them"),
+        ("images", "samples() got str; give it an array"),
+        (lambda count: ones[: count - 1], "samples() got 63 images"),
+    ]:
+        with pytest.raises(UsageError) as found:
+            bench.samples(wrong)
+        assert said in str(found.value)
+    for losses, said in [
+        ({}, "step() got no loss"),
+        ({"generator": "low"}, "The loss generator is str; give step() a number."),
+        ({"run_id": 1.0}, "no loss can be called run_id"),
+        ({"d_real": 1.0}, "it has no loss that a network minimises"),
+    ]:
+        with pytest.raises(UsageError) as found:
+            bench.step(**losses)
+        assert said in str(found.value)
+    track.train(bench, 3)
+    with pytest.raises(UsageError) as found:
+        bench.step(generator=1.0, critic=1.0)
+    assert "step() got the losses generator and critic, and generator and discriminator" in str(
+        found.value
+    )
+    bench.step(generator=1.0, discriminator=1.0)
+    with pytest.raises(UsageError, match="The samples of step 4 are missing"):
+        bench.step(generator=1.0, discriminator=1.0)
+    track.train(bench, 8)
+    assert record_of(bench).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (None, "error", "the script ended without using up its budget"),
+        (KeyboardInterrupt(), "killed", "interrupted by SIGINT"),
+        (ZeroDivisionError("no batches"), "error", "ZeroDivisionError: no batches, in "),
+        (MemoryError(), "oom", "MemoryError"),
+    ],
+)
+def test_the_end_of_the_script_leaves_a_record(track, error, status, reason):
+    bench = track()
+    try:
+        with bench:
+            track.train(bench, 5)
+            if error is not None:
+                raise error
+    except BaseException as raised:  # noqa: BLE001 - a KeyboardInterrupt is one
+        assert raised is error
+    record = record_of(bench)
+    assert (record.status, record.steps_done) == (status, 5)
+    assert record.reason.startswith(reason)
+    assert "test_run.py" in record.reason or status != "error" or error is None
+    assert f"{status} after step 5 of 8" in track.said[-1]
+
+
+def test_losses_and_samples_that_are_not_finite_are_a_divergence(track):
+    bench = track()
+    with pytest.raises(Diverged, match="the loss generator was not finite at step 2"):
+        for loss in (1.0, np.nan):
+            bench.step(generator=loss, discriminator=1.0)
+    assert (record_of(bench).status, record_of(bench).steps_done) == ("diverged", 2)
+    with pytest.raises(UsageError, match="has ended"):
+        bench.step(generator=1.0, discriminator=1.0)
+    again = track(force=True)
+    with pytest.raises(Diverged, match="the samples were not finite at step 0"):
+        again.samples(np.full((64, 28, 28), np.nan))
+    assert record_of(again).reason == "the samples were not finite at step 0"
+
+
+def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
+    first = track()
+    with first:
+        track.train(first, 5)
+    folder = first._files.folder
+    assert folder.snapshot(4).exists() and record_of(first).status == "error"
+    with pytest.raises(UsageError, match=r"only 5 steps of the run my-gan-.* are recorded"):
+        track(resume_from=6)
+    with pytest.raises(UsageError, match=r"below the 8 steps of the budget, not 8"):
+        track(resume_from=8)
+    with pytest.raises(UsageError, match=r"there is no run my-gan-.* An id depends on"):
+        track(resume_from=3, values={"lr": 1})
+    # The earlier attempt went to step 5; the script's checkpoint is of step 3, within a chunk.
+    with track(resume_from=3) as bench:
+        assert bench.run_id == first.run_id and bench.steps_done == 3 and not bench.due
+        assert not folder.snapshot(4).exists() and folder.snapshot(0).exists()
+        assert not folder.record.exists()
+        track.train(bench, 8)
+    record = record_of(bench)
+    assert (record.status, record.attempts, record.steps_done) == ("ok", 2, 8)
+    assert record.resume_s > 0 and record.untimed_steps > 0
+    assert [point.step for point in record.evaluation_points] == [0, 4, 8]
+    assert any("it goes on from step 3, and drops what an" in line for line in track.said)
+    losses = np.load(folder.losses)
+    assert losses.tolist() == [[float(s), s / 2] for s in range(1, 9)]
+
+
+def test_a_run_of_another_process_is_left_alone(track):
+    bench = track()
+    bench.end()
+    with (
+        run_lock(results().locks, bench.run_id, "python train.py"),
+        pytest.raises(UsageError, match=r"is in use by process .*`python train.py`"),
+    ):
+        track()
+
+
+def test_the_same_loop_again_in_a_notebook_ends_the_earlier_one(track):
+    first = track()
+    second = track()
+    assert "killed after step 0 of 8, interrupted by SIGINT" in track.said[-2]
+    with pytest.raises(UsageError, match="has ended"):
+        first.step(generator=1.0)
+    second.end()
+
+
+def test_samples_from_0_to_1_are_a_hint(track):
+    bench = track()
+    bench.samples(np.linspace(0, 1, 64 * 784).reshape(64, 28, 28))
+    assert "so scale those from 0 to 1." in track.said[-1]
+    bench.end()
+    track().end()
+    assert not any("starts over" in line for line in track.said)  # no step was lost
+
+
+def test_the_loop_of_the_documents_works(tmp_path):
+    (block,) = [part for part in blocks(ROOT / "docs/tracking.md", "python") if "track(" in part]
+    before = "import numpy\ng_loss = d_loss = 0.5\n"
+    before += "generate = lambda count: numpy.zeros((count, 28, 28), 'uint8')\n"
+    (tmp_path / "train.py").write_text(before + block)
+    done = subprocess.run(
+        [sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "my-gan seed 0: ok, FID" in done.stdout
+    record = CommandLine(tmp_path).records()["my-gan"]
+    assert (record["steps_done"], record["spec"]["samples"]) == (400, 1000)
+
+
+SCRIPT = """
+import os, signal, sys
+import numpy as np
+import gan_bench
+class Network:
+    pass
+bench = gan_bench.track("my-gan", dataset="mnist-5k", seed=0, budget="4 steps", batch_size=32,
+                        samples=64, evaluations=2, metrics="fid")
+def generate(count):
+    return np.zeros((count, 28, 28), np.uint8)
+for real, labels in bench.batches():
+    if bench.steps_done == 2:
+        {act}
+    bench.step(generator=0.5)
+    bench.samples(generate)
+"""
+
+
+def script(folder, act):
+    (folder / "train.py").write_text(SCRIPT.format(act=act))
+    return subprocess.run(
+        [sys.executable, "train.py"], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_an_exception_of_a_script_is_recorded_with_its_line(tmp_path):
+    done = script(tmp_path, "raise ValueError('my mistake')")
+    assert done.returncode == 1 and "ValueError: my mistake" in done.stderr
+    cli = CommandLine(tmp_path)
+    record = cli.records()["my-gan"]
+    assert (record["status"], record["steps_done"]) == ("error", 2)
+    assert record["reason"] == "ValueError: my mistake, in train.py:13"
+    assert "raise ValueError" in record["log_tail"]
+    assert record["circumstances"]["command"].endswith("train.py")
+    sentence = complaint(cli("run", "./train.py"))
+    assert "train.py trains by itself, with gan_bench.track: start it with python" in sentence
+
+
+def test_a_script_that_was_killed_can_go_on(tmp_path):
+    done = script(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)")
+    assert done.returncode == -9
+    cli = CommandLine(tmp_path)
+    assert cli.records() == {}
+    (folder,) = cli.run_folders()
+    journal = folder / "events.jsonl"
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    earlier = [json.dumps(event | {"time": event["time"] - 60}) for event in events]
+    journal.write_text("\n".join(earlier) + "\n")  # for ten seconds, it counts as running
+    (row,) = json.loads(cli("status", "--json").out)
+    assert (row["status"], row["step"]) == ("pending", 2)
+    assert row["detail"].startswith("interrupted; its own script goes on from a checkpoint")
