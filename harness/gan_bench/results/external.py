@@ -155,12 +155,15 @@ def place_in_report(results: ResultsFolder, protocol: Protocol) -> str:
     heads, _ = ScoresHead.read_all(results.runs.glob("*/scores/*.json"))
     runs = {head.protocol.fingerprint: head.protocol for head in heads}
     if protocol.fingerprint in runs:
-        return f"The report ranks it by {protocol.features}, as runs were scored in the same way."
+        return (
+            f"The report shows it in the ranking by {protocol.features}, without a rank, as runs "
+            "were scored in the same way."
+        )
     alike = [one for one in runs.values() if one.features == protocol.features]
     if not alike:
         return (
             f"The report shows its scores by {protocol.features} in a table of their own, as no "
-            "run was scored by it."
+            "run was scored by it so far."
         )
     nearest = min(alike, key=lambda one: len(differences(one, protocol)))
     apart = [
