@@ -29,7 +29,9 @@ from gan_bench.worker.progress import first_not_finite
 _MIDDLE = 127
 """The grey level of 0, rounded down: outputs from 0 to 1 would have none below."""
 _LOSSES_EVERY_S = 2.0
-"""Time between two writes of the losses, beside those at evaluation points."""
+"""Least time between two writes of the losses, beside those at evaluation points."""
+_SHARE = 0.002
+"""They take no more than this share of the time: those of a million steps have some megabytes."""
 
 
 class TrackedRun:
@@ -80,7 +82,7 @@ class TrackedRun:
         self._open = bool(self._names) and not self.due
         """Whether another step may end, if its losses are those of the step before."""
         self._chunk_end = self._next_end()
-        self._written = self._last = self._began = time.perf_counter()
+        self._write_after = self._last = self._began = time.perf_counter()
 
     def hold(self, held: contextlib.ExitStack) -> None:
         """Take what is to be released when the run ends, such as its lock."""
@@ -316,10 +318,11 @@ class TrackedRun:
         )
         self._chunk_end = self._next_end()
         self._open = not (self.done or self.due)
-        now = time.perf_counter()
-        if self.due or ended is not None or now - self._written > _LOSSES_EVERY_S:
+        began = time.perf_counter()
+        if self.due or began > self._write_after:
             self._files.losses(self._losses)
-            self._written = now
+            now = time.perf_counter()
+            self._write_after = now + max(_LOSSES_EVERY_S, (now - began) / _SHARE)
         found = first_not_finite(table, self._names)
         if found is not None:
             row, what = found
