@@ -26,8 +26,9 @@ from gan_bench.trainer import losses_problem
 from gan_bench.worker.failure import Diverged, failure_kind, failure_reason
 from gan_bench.worker.progress import first_not_finite
 
-_MIDDLE = 127
-"""The grey level of 0, rounded down: outputs from 0 to 1 would have none below."""
+_MIDDLE, _BRIGHT = 127, 160
+"""Grey levels: outputs from 0 to 1 would have none below the first, and some above the second, as
+those of an untrained generator, which are near the first, have not."""
 _LOSSES_EVERY_S = 2.0
 """Least time between two writes of the losses, beside those at evaluation points."""
 _SHARE = 0.002
@@ -220,7 +221,7 @@ class TrackedRun:
         except NotFinite:
             self._diverge(f"the samples were not finite at step {self.steps_done}")
         seconds = time.perf_counter() - started
-        if not self._said_bright and array.min() >= _MIDDLE:
+        if not self._said_bright and array.min() >= _MIDDLE and array.max() >= _BRIGHT:
             self._said_bright = True
             self._say(
                 f"no sample of step {self.steps_done:,} has a pixel below the middle grey: floats "
