@@ -115,6 +115,15 @@ def test_an_export_that_fails_is_one_sentence(trained, trainer, body, said):
 
 
 @pytest.mark.process
+def test_without_safetensors_the_sentence_says_how_to_get_it(trained, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.delitem(sys.modules, "safetensors.numpy", raising=False)
+    said = "it needs the package safetensors, which is missing: pip install 'gan-bench[export]'"
+    with pytest.raises(GanBenchError, match=re.escape(said)):
+        ask(trained, "failed.safetensors")
+
+
+@pytest.mark.process
 def test_a_network_with_more_than_its_tensors_is_refused(trained, trainer):
     body = """def sample(self, latents, labels=None):
         self.calls = getattr(self, "calls", 0)
