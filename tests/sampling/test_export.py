@@ -36,12 +36,12 @@ def trainer(trained):
     """Return a function that gives the run's trainer other methods, for one test."""
     yield lambda body: write_plugin(trained, body)
     write_plugin(trained, "pass")
-    sys.modules.pop("gan", None)
 
 
 def write_plugin(bench, body):
     source = PLUGIN.format(module="gan_bench.testing", base="FakeTrainer", body=f"    {body}")
     (bench.folder / "gan.py").write_text(source)
+    sys.modules.pop("gan", None)  # of an earlier test
 
 
 def ask(bench, name):
