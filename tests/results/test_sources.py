@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import gan_bench
 from bench import complaint
 from gan_bench import load_results
 from gan_bench.results.external import add_external
@@ -90,6 +91,14 @@ def test_an_archive_gives_the_report_of_its_folder(cli, two):
     of_archive = report(cli, "mine.zip")
     assert "From" not in of_archive.split("## Ranking")[1].split("\n")[2]
     assert of_archive == report(cli, "mine")
+
+
+def test_python_reports_several_sources_too(cli, two):
+    sources = [cli.folder / "mine.zip", str(cli.folder / "theirs.zip")]
+    files = gan_bench.report(sources, out=cli.folder / "python")
+    assert files.full.read_text() == report(cli, "mine.zip", "theirs.zip")
+    kinds = [row.kind for row in gan_bench.compare(*sources).rows]
+    assert kinds == ["only", "only"]
 
 
 def test_the_option_and_the_arguments_add_up(cli, two):
@@ -233,7 +242,7 @@ def test_compare_and_export_read_archives(cli, two):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere.zip"], "There is no results folder nowhere.zip"),
+        (["nowhere.zip"], "There is no archive nowhere.zip; `gan-bench pack` writes one."),
         (["mine.zip", "nowhere"], "There is no results folder nowhere"),
         (["text"], "text is a file, and not an archive of `gan-bench pack`"),
         (["text.zip"], "The archive text.zip is refused: it is not a ZIP file"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import stat
 import struct
 import warnings
@@ -171,6 +172,15 @@ def test_more_than_a_hundred_times_its_size(cli, archive):
     refused(cli, "it unpacks to more than 100 times its size")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_are_unpacked_without_a_limit(cli, archive, method):
+    def change(info):
+        info.compress_type = method
+
+    write(cli.folder / "bad.zip", bomb(archive, 8 << 20), change=change)
+    refused(cli, "is compressed in another way than `pack` does it")
+
+
 def headers(raw, name):
     """Yield the offset of the sizes in the local header and in the list, of one file."""
     place = raw.index(b"PK\x03\x04")
@@ -207,6 +217,19 @@ def test_more_than_a_limit(cli, archive, monkeypatch, limit, value, said):
     monkeypatch.setattr(unpack, limit, value)
     archive.rename(cli.folder / "bad.zip")
     refused(cli, said)
+
+
+def test_an_archive_of_more_than_65_535_files_has_its_list_elsewhere(cli, archive, monkeypatch):
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    write(cli.folder / "bad.zip", members(archive))
+    assert b"PK\x06\x06" in (cli.folder / "bad.zip").read_bytes()
+    assert cli("export", "--results", "bad.zip").code == 0
+    raw = bytearray((cli.folder / "bad.zip").read_bytes())
+    place = raw.index(b"PK\x06\x06")
+    struct.pack_into("<Q", raw, place + 40, 1 << 40)  # the length of the list
+    (cli.folder / "bad.zip").write_bytes(raw)
+    shutil.rmtree(cli.folder / "reports")
+    refused(cli, "its list of files is larger than 32 MiB")
 
 
 def test_encrypted(cli, archive):

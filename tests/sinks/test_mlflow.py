@@ -1,5 +1,6 @@
 """What MLflow's own client finds in a store is what was measured, once."""
 
+import importlib.util
 import socket
 from pathlib import Path
 
@@ -9,8 +10,13 @@ from bench import complaint
 from gan_bench import load_results
 from report_folder import add_run, add_trained, empty_results, protocol, run_spec, scores_of
 
-for name in ("mlflow", "sqlalchemy", "alembic"):
-    pytest.importorskip(name, reason=f"{name} is not installed")
+MISSING = [
+    name for name in ("mlflow", "sqlalchemy", "alembic") if importlib.util.find_spec(name) is None
+]
+pytestmark = [
+    pytest.mark.process,  # MLflow asks `uname` when it is imported
+    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
+]
 EXPERIMENT = "gan-bench mnist"
 
 

@@ -1,5 +1,6 @@
 """What TensorBoard's own reader finds in the files of a sink is what was measured."""
 
+import importlib.util
 import io
 import sys
 import types
@@ -21,13 +22,9 @@ from report_folder import (
     some_losses,
 )
 
-pytest.importorskip("tensorboard", reason="tensorboard is not installed")
-# Else its reader imports TensorFlow.
-sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("notf"))
-from tensorboard.backend.event_processing.event_accumulator import (  # noqa: E402
-    EventAccumulator,
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("tensorboard") is None, reason="tensorboard is not installed"
 )
-from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # noqa: E402
 
 
 @pytest.fixture
@@ -37,6 +34,10 @@ def results(cli):
 
 def read(folder):
     """Return what the reader finds; its default keeps a sample of the images."""
+    # Else it imports TensorFlow.
+    sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("notf"))
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     found = EventAccumulator(str(folder), size_guidance={"images": 0, "scalars": 0})
     found.Reload()
     return found
@@ -89,6 +90,8 @@ def test_the_reader_finds_parameters_and_status(cli, results):
     export(cli)
     (path,) = (cli.folder / "reports/local/tensorboard").iterdir()
     found = read(path)
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
     data = {}
     for tag in ("session_start_info", "session_end_info"):
         content = found.SummaryMetadata(f"_hparams_/{tag}").plugin_data.content

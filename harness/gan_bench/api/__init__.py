@@ -4,6 +4,7 @@ The arguments are the options of the commands, with the same defaults. Bad input
 `gan_bench.errors.UsageError` with the sentence that the command prints.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,18 +21,19 @@ __all__ = ["ImageScores", "Results", "compare", "load_results", "report", "run",
 
 
 def report(
-    results: str | Path | Results = "results/local",
+    results: str | Path | Results | Sequence[str | Path | Results] = "results/local",
     out: str | Path = "reports/local",
     *,
     title: str | None = None,
     target_fid: float | None = None,
 ) -> "ReportFiles":
-    """Write the report of a results folder, as ``gan-bench report`` does.
+    """Write the report of results folders, as ``gan-bench report`` does.
 
     Parameters
     ----------
     results
-        A results folder, or `Results`, whose whole folder is reported.
+        A results folder, an archive of ``gan-bench pack``, or `Results`, whose whole folder is
+        reported; or several of them, which become one report.
     out
         Folder to write to, created if necessary; earlier files of these names are replaced.
     title
@@ -47,16 +49,19 @@ def report(
     Raises
     ------
     UsageError
-        There is no such folder, it has neither runs nor external samples, or ``out`` cannot be
-        written.
+        There is no such folder, it has neither runs nor external samples, an archive is refused,
+        or ``out`` cannot be written.
 
     Examples
     --------
+    >>> gan_bench.report(["mine.zip", "theirs.zip"], out="reports/both")
     >>> gan_bench.report("results/mine", out="reports/mine", target_fid=30).html
     """
     from gan_bench.report import write_report
 
-    return write_report(_folder(results), Path(out), title=title, target_fid=target_fid)
+    sources = [results] if isinstance(results, str | Path | Results) else results
+    folders = [_folder(source) for source in sources]
+    return write_report(folders, Path(out), title=title, target_fid=target_fid)
 
 
 def compare(

@@ -1,6 +1,7 @@
 """Several results folders as one folder of links."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,15 +46,15 @@ def merge(sources: Sequence[Source], temporary: Path) -> Merged:
     left_out: list[str] = []
     of: dict[str, str] = {}
     again: dict[str, Path] = {}
-    for run_id, (first, *others) in _runs(sources, left_out).items():
-        (merged.runs / run_id).symlink_to(first.folder.path.resolve())
-        of[run_id] = first.source.name
-        for other in others:
-            name = other.source.name
+    for run_id, ((first, folder), *others) in _runs(sources, left_out).items():
+        (merged.runs / run_id).symlink_to(folder.path.resolve())
+        of[run_id] = first.name
+        for source, folder in others:
+            name = source.name
             path = again.setdefault(name, temporary / "again" / str(len(again)))
             runs = ResultsFolder(path).runs
             runs.mkdir(parents=True, exist_ok=True)
-            (runs / run_id).symlink_to(other.folder.path.resolve())
+            (runs / run_id).symlink_to(folder.path.resolve())
     for source in sources:
         for path in sorted(source.folder.plans.glob("*.json")):
             _unused(merged.plans / path.name).symlink_to(path.resolve())
@@ -93,17 +94,17 @@ class _Candidate:
         return around.machine.cpu, around.machine.cores, around.gpu and around.gpu.card
 
 
-def _runs(sources: Sequence[Source], left_out: list[str]) -> dict[str, list[_Candidate]]:
+def _runs(
+    sources: Sequence[Source], left_out: list[str]
+) -> dict[str, list[tuple[Source, RunFolder]]]:
     """Return the runs that have begun by run id: one, or one for each kind of machine."""
     found: dict[str, list[tuple[Source, RunFolder]]] = {}
     for source in sources:
         for path in sorted({file.parent for file in source.folder.runs.glob("*/*.json")}):
             found.setdefault(path.name, []).append((source, RunFolder(path)))
-    chosen: dict[str, list[_Candidate]] = {}
     apart: dict[tuple[str, str], list[str]] = {}
     for run_id, places in found.items():
         if len(places) == 1:
-            chosen[run_id] = [_Candidate(*places[0], None)]
             continue
         kept: list[_Candidate] = []
         for place in places:
@@ -118,9 +119,9 @@ def _runs(sources: Sequence[Source], left_out: list[str]) -> dict[str, list[_Can
             else:
                 names = kept[known].source.name, one.source.name
                 apart.setdefault(names, []).append(run_id)
-        chosen[run_id] = kept
+        found[run_id] = [(one.source, one.folder) for one in kept]
     left_out += [_contradiction(*names, ids) for names, ids in apart.items()]
-    return chosen
+    return found
 
 
 def _place(one: _Candidate, kept: Sequence[_Candidate]) -> int | None:
@@ -138,10 +139,10 @@ def _has_all_of(one: _Candidate, other: _Candidate) -> bool:
 
 def _packed(folder: RunFolder) -> dict[str, bytes] | None:
     """Return what an archive would have of a run, so that a packed run is equal to its original."""
-    try:
-        return packed_run(folder)
-    except UnreadableFile:
-        return None
+    for host in (False, True):  # a run with a path in its recipe is not packed without it
+        with suppress(UnreadableFile):
+            return packed_run(folder, host=host)
+    return None
 
 
 def _contradiction(first: str, other: str, ids: Sequence[str]) -> str:

@@ -14,9 +14,9 @@ from gan_bench.plan import RunSpec
 from gan_bench.results.record import Record
 
 _END = r"\s/'\"`,;:()\[\]{}<>|"
-_ABSOLUTE = rf"(?<![\w.~/-])(?:~\w*|\.{{1,2}})?(?:/[^{_END}]+)+/?"
-_URL = r"(?!file:)\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+"
-_IN_COMMAND = re.compile(r"[^\s'\"=:,]*/[^\s'\"=,]*")
+_ABSOLUTE = rf"file:/+[^\s'\"<>]*|(?<![\w.~/-])(?:~\w*|\.{{1,2}})?(?:/[^{_END}]+)+/?"
+_URL = r"(?!file:)\b[a-z][a-z0-9+.-]{0,15}://[^\s'\"<>]+"
+_IN_COMMAND = re.compile(r"(?<![^\s'\"=:,])[^\s'\"=:,/]*/[^\s'\"=,]*")
 _FREE = frozenset(
     {
         *("reason", "warnings", "problems", "left_out", "floor_reason", "note", "gpu_problem"),

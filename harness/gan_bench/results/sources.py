@@ -98,7 +98,7 @@ def opened(paths: Sequence[Path]) -> Iterator[Opened]:
         A path is no results folder and no archive, or the archive is refused.
     """
     paths = list(dict.fromkeys(paths))
-    if len(paths) == 1 and not paths[0].is_file():
+    if len(paths) == 1 and paths[0].is_dir():
         yield Opened(paths[0])
         return
     with tempfile.TemporaryDirectory(prefix="gan-bench-") as temporary:
@@ -118,6 +118,8 @@ def opened(paths: Sequence[Path]) -> Iterator[Opened]:
 
 
 def _open(path: Path, into: Path) -> Source:
+    if path.suffix.lower() == ".zip" and not path.exists():
+        raise UsageError(f"There is no archive {path}; `gan-bench pack` writes one.")
     if not path.is_file():
         # A report should not say where a folder is.
         name = path.resolve().name if path.is_absolute() else str(path)

@@ -179,6 +179,9 @@ def _checked(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise _Refused(f"{shown} in it is a link, a folder or a device")
         if info.flag_bits & _ENCRYPTED:
             raise _Refused(f"its file {shown} is encrypted")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # Python's module unpacks a block of the other methods to any size at once.
+            raise _Refused(f"its file {shown} is compressed in another way than `pack` does it")
         limit = member_limit(name)
         if limit is None or info.filename != name:
             raise _Refused(f"{shown} is no file of a results folder")
