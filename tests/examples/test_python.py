@@ -43,10 +43,11 @@ def test_the_tour_is_small_and_holds_what_its_cells_print(cells):
 @pytest.mark.process
 def test_the_cells_of_the_tour_run_in_their_order(cells, plugin, monkeypatch, tmp_path):
     monkeypatch.setattr(plt, "show", lambda: None)
-    one, two = plugin("torch_one"), plugin("torch_two")
+    gan = plugin("torch_gan")  # in place of both: a run takes two seconds
     stands_for = {
-        '"torch-dcgan"': f'"{one}"',
-        '"torch-dcgan",\n    "keras-dcgan"': f'"{one}", "{two}"',
+        "12_800": "1_600",
+        '"torch-dcgan"': f'"{gan}"',
+        '"torch-dcgan",\n    "keras-dcgan"': f'"{gan}"',
     }
     names: dict[str, object] = {}
     for cell in cells:
@@ -55,10 +56,10 @@ def test_the_cells_of_the_tour_run_in_their_order(cells, plugin, monkeypatch, tm
             source = source.replace(word, here)
         exec(compile(source, TOUR.name, "exec"), names)
     plt.close("all")
-    assert list(names["results"].runs["status"]) == ["ok", "ok"]
+    assert list(names["results"].runs["status"]) == ["ok"]
     assert len(names["sweep"].with_values().runs["value_learning_rate"].unique()) == 2
     assert names["scores"].fid is not None
-    assert len(gan_bench.load_results("results/tour").runs) == 4
+    assert len(gan_bench.load_results("results/tour").runs) == 3
     assert (tmp_path / "reports/tour/report.html").exists()
 
 
@@ -72,11 +73,13 @@ def test_the_tour_runs_in_a_kernel(tmp_path):
     pytest.importorskip("ipykernel")
     notebook = nbformat.read(TOUR, as_version=4)
     for cell in notebook.cells:
-        cell["outputs"] = []
+        cell["source"] = cell["source"].replace("12_800", "1_600")
     where = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=600, resources=where).execute()
     printed = json.dumps(notebook.cells)
-    assert "[2/2] keras-dcgan-mnist-5k-s0-" in printed  # lines, not a bar
+    assert (
+        "of 50, G " in printed and "[2/2] keras-dcgan-mnist-5k-s0-" in printed
+    )  # lines, not a bar
     assert "\\u001b" not in printed
     assert (tmp_path / "reports/tour/report.html").exists()
 

@@ -56,6 +56,23 @@ def test_a_clear_lead_is_told_with_its_uncertainty(results, train):
     )
 
 
+def test_speed_beside_other_work_is_not_certain_and_quality_is(results, train):
+    busy = {"circumstances": {"other_load": 0.4, "device_exclusive": False}}
+    train("torch-dcgan", [4.0, 4.1, 4.2], speed=300.0, **busy)
+    train("keras-dcgan", [7.0, 7.1, 7.2])
+    found = Answer(results)
+    assert found.verdicts["Quality"].certainty == "clear"
+    speed = found.verdicts["Speed"]
+    assert (speed.certainty, speed.badge) == ("uncertain", "not certain: other load")
+    assert speed.sentence.startswith("torch-dcgan trains fastest: 300 images/s")
+    assert "clearly" not in speed.sentence
+    assert speed.sentence.endswith(
+        "Other processes used up to 40% of the processors during 3 of 6 finished runs, so times "
+        "are less reliable."
+    )
+    assert found.advice == "Use torch-dcgan: it has the lowest FID, and the lead is clear."
+
+
 def test_ranges_that_do_not_overlap_are_not_enough(results, train):
     """The seeds are 4 to 6 and 6.2 to 10.5: apart, but not certainly."""
     train("torch-dcgan", [4.0, 5.0, 6.0])

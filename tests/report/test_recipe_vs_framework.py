@@ -71,7 +71,8 @@ def test_the_sentences_weigh_recipe_against_framework(product, read):
     product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
     text = " ".join(read().sentences)
     assert "For the same recipe, the FID of torch is 0.67 times that of keras" in text
-    assert "the FID of dcgan is 0.50 (0.50 to 0.50) times as high, that of decay 2.0" in text
+    assert "The FID of dcgan is 0.50 (0.50 to 0.50) times the geometric mean of 2 recipes" in text
+    assert ", that of decay 2.0 (2.0 to 2.0) times." in text
 
 
 def test_frameworks_within_the_seeds_noise_are_not_told_apart(results, read):

@@ -36,12 +36,12 @@ def trainer(trained):
     """Return a function that gives the run's trainer other methods, for one test."""
     yield lambda body: write_plugin(trained, body)
     write_plugin(trained, "pass")
-    sys.modules.pop("gan", None)
 
 
 def write_plugin(bench, body):
     source = PLUGIN.format(module="gan_bench.testing", base="FakeTrainer", body=f"    {body}")
     (bench.folder / "gan.py").write_text(source)
+    sys.modules.pop("gan", None)  # of an earlier test
 
 
 def ask(bench, name):
@@ -65,9 +65,9 @@ def test_safetensors_has_the_sampler_by_canonical_name(trained):
     (folder,) = trained.run_folders()
     assert f"folder/g.safetensors has the generator of {folder.name} at step " in done.out
     assert "of 150 images, 150 are the run's own to the bit" in done.out
-    with safetensors.safe_open(file, "numpy") as opened:
-        facts = opened.metadata()
-        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    with safetensors.safe_open(file, "numpy") as content:
+        facts = content.metadata()
+        tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
     assert sorted(tensors) == [
         *("generator.0.kernel", "generator.1.beta", "generator.1.gamma"),
         *("generator.1.moving_mean", "generator.1.moving_variance"),
@@ -114,6 +114,15 @@ def test_an_export_that_fails_is_one_sentence(trained, trainer, body, said):
 
 
 @pytest.mark.process
+def test_without_safetensors_the_sentence_says_how_to_get_it(trained, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.delitem(sys.modules, "safetensors.numpy", raising=False)
+    said = "it needs the package safetensors, which is missing: pip install 'gan-bench[export]'"
+    with pytest.raises(GanBenchError, match=re.escape(said)):
+        ask(trained, "failed.safetensors")
+
+
+@pytest.mark.process
 def test_a_network_with_more_than_its_tensors_is_refused(trained, trainer):
     body = """def sample(self, latents, labels=None):
         self.calls = getattr(self, "calls", 0)
@@ -140,6 +149,12 @@ def test_export_refuses(cli, arguments, said):
     assert said in complaint(cli("sample", *arguments))
 
 
+def opened(file):
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(str(file))
+
+
 def exports(name, folder):
     """Let an implementation with its initial weights write ONNX; compare the images."""
     recipe_class = load_trainer(registered()[name]).recipe_class
@@ -151,9 +166,7 @@ def exports(name, folder):
     trainer.set_weights(recipe.initial_weights(0))
     (point,) = metadata.entry_points(group=EXPORTERS_GROUP, name=name.partition("-")[0])
     point.load()(trainer, folder / "g.onnx")
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(folder / "g.onnx"))
+    session = opened(folder / "g.onnx")
     assert [one.name for one in session.get_inputs()] == ["latents"]
     latents = np.random.default_rng(0).standard_normal((37, recipe.latent_size), dtype=np.float32)
     (made,) = session.run(["images"], {"latents": latents})
@@ -188,9 +201,7 @@ def test_a_generator_of_torch_makes_the_runs_own_fid(bench):
     run = bench("run", "torch-dcgan", *small, "--evaluations", "2", "--metrics", "fid")
     assert run.code == 0, run.err
     file, _ = exported(bench, "torch-dcgan", "g.onnx")
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(file))
+    session = opened(file)
     (latents,), (images,) = session.get_inputs(), session.get_outputs()
     assert (latents.name, latents.type, images.name) == ("latents", "tensor(float)", "images")
     row = ("--results", "results/local", "--as", "exported", "--metrics", "fid", "--json")
@@ -216,9 +227,7 @@ def test_a_conditional_generator_of_keras(bench):
     run = bench("run", plugin, "--steps", "3", "--samples", "60", "--metrics", "fid")
     assert run.code == 0, run.err
     file, _ = exported(bench, "cgan-keras", "g.onnx")
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(file))
+    session = opened(file)
     assert [one.name for one in session.get_inputs()] == ["latents", "labels"]
     done = bench(
         *("score", "mnist-5k:test", "--generator", "g.onnx", "--classes", "10", "--count", "60"),

@@ -42,6 +42,10 @@ def test_a_generator_stands_beside_runs_under_their_protocol(bench, plugin, onnx
     again = ("score", DATA, "--generator", better, *row)
     said = complaint(bench.here(*again, *FID))
     assert "has other images under the name 'mine'" in said and "--replace" in said
+    with pytest.MonkeyPatch.context() as patch:  # nothing is generated if their number differs
+        patch.setattr("gan_bench.sampling.generator.ask", None)
+        said = complaint(bench.here(*again, *FID, "--count", "140"))
+    assert "has other images under the name 'mine'" in said
     assert json.loads((folder / "external.json").read_text()) == facts
     done = bench.here(*again, "--metrics", "fid,kid", "--replace")
     assert done.code == 0, done.err

@@ -1,6 +1,7 @@
 """What a generator makes becomes a file of images, or one sentence; in this process."""
 
 import shutil
+import sys
 
 import numpy as np
 import onnx
@@ -94,7 +95,7 @@ def test_labels_are_the_classes_in_turn(generate, tmp_path):
     np.testing.assert_array_equal(images[:, 5, 5, 0], wanted)
     with pytest.raises(UsageError, match=r"its inputs are latents .*Give --classes for labels"):
         generate(path)
-    with pytest.raises(UsageError, match="must have two inputs, latents and labels"):
+    with pytest.raises(UsageError, match=r"must have two inputs, the latents, .* and the labels"):
         generate(write_generator(tmp_path / "one.onnx"), classes=3)
 
 
@@ -210,6 +211,20 @@ def test_an_onnx_file_that_asks_for_too_much_memory_is_one_sentence(generate, tm
         generate(write_huge(tmp_path / "huge.onnx"))
 
 
+@pytest.mark.parametrize("shape", [{"latent": (2**21,)}, {"batch": 10**6}])
+def test_latents_without_end_are_refused(generate, tmp_path, shape):
+    with pytest.raises(UsageError, match="which is too many numbers or none: export it again"):
+        generate(write_generator(tmp_path / "g.onnx", shape=(1, 1, 1), **shape))
+
+
+def test_an_input_of_no_dimension_is_refused(generate, tmp_path):
+    model = onnx.load(write_huge(tmp_path / "g.onnx"))
+    del model.graph.input[0].type.tensor_type.shape.dim[:]
+    (tmp_path / "point.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(UsageError, match=r"must have one input, the latents, float32 \(n, ...\)"):
+        generate(tmp_path / "point.onnx")
+
+
 def test_a_full_disk_is_one_sentence(generate, tmp_path, monkeypatch):
     path = write_generator(tmp_path / "g.onnx")
     real = shutil.disk_usage(tmp_path)
@@ -269,6 +284,12 @@ def test_an_exported_program_of_torch(generate, tmp_path):
         generate(tmp_path / "bad.pt2")
     with pytest.raises(UsageError, match="must have two inputs; it has 1"):
         generate(tmp_path / "any.pt2", classes=3)
+
+
+def test_without_torch_there_is_no_exported_program(generate, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UsageError, match=r"needs the package torch, which is not .* pip install"):
+        generate(tmp_path / "g.pt2")
 
 
 @pytest.mark.keras

@@ -58,6 +58,7 @@ def test_arrays_of_jax():
     assert scalar("g", jnp.asarray([1.0, 2.0], jnp.bfloat16)) == 1.5
 
 
+@pytest.mark.long
 @pytest.mark.keras
 def test_tensors_of_tensorflow():
     import tensorflow as tf

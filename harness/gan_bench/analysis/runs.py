@@ -10,7 +10,7 @@ from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores, why_not_scored
 from gan_bench.results.status import NOT_SCORED
-from gan_bench.text import many
+from gan_bench.text import many, percent
 
 
 @dataclass(frozen=True)
@@ -134,11 +134,24 @@ class Run:
         return ResultsFolder(self.folder.path.parent.parent).relative(text)
 
 
-def gpu_sharing(runs: Iterable[Run]) -> list[str]:
-    """Return what makes the times of runs on GPUs less reliable, as whole sentences."""
+def busy(run: Run) -> bool:
+    """Return whether other processes used the run's processors or its GPU."""
+    around = run.record.circumstances if run.record else None
+    return around is not None and around.device_exclusive is False
+
+
+def time_doubts(runs: Iterable[Run]) -> list[str]:
+    """Return what makes the times of finished runs less reliable, as whole sentences."""
     timed = [run for run in runs if run.status == "ok"]
     shared = [run.gpu_shared for run in timed]
     found = []
+    records = [run.record for run in timed if run.spec.device == "cpu" and busy(run)]
+    loads = [record.circumstances.other_load or 0.0 for record in records if record]
+    if loads:
+        found.append(
+            f"Other processes used up to {percent(max(loads), 0)} of the processors during "
+            f"{len(loads)} of {many(len(timed), 'finished run')}, so times are less reliable."
+        )
     if number := shared.count(True):
         found.append(
             f"Other processes computed on the GPU during {number} of "

@@ -53,7 +53,7 @@ _GROUPS = {
         "gan-bench run dcgan                   the recipe dcgan in all frameworks",
         "gan-bench run 'torch-*' --dry-run     check and estimate, run nothing",
         "gan-bench run torch-dcgan ./my_gan.py --images 60k --seeds 3 --results r1",
-        "gan-bench run dcgan --set learning_rate=1e-3,2e-3 --set torch-dcgan.beta1=0.9",
+        "gan-bench run dcgan --set learning_rate=1e-3,2e-3 --set jax-dcgan.beta1=0.9",
         "gan-bench run --all --executor slurm --slurm partition=gpu,gpus=1,time=4h",
     ),
 )

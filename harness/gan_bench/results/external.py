@@ -67,11 +67,11 @@ def check_name(name: str, option: str = "--as") -> str:
 
 
 def check_external(
-    results: ResultsFolder, name: str, sha256: str, count: int, *, replace: bool = False
+    results: ResultsFolder, name: str, sha256: str | None, count: int, *, replace: bool = False
 ) -> None:
     """Check that a name in a results folder is free, or belongs to these images.
 
-    With ``replace`` it may belong to others.
+    With ``replace`` it may belong to others. The sha256 is None for images that are not made yet.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def check_external(
     if replace or not (folder / FACTS).exists():
         return
     known = Facts.read(folder / FACTS)
-    if (known.name, known.sha256, known.count) != (name, sha256, count):
+    if (known.name, known.sha256, known.count) != (name, sha256 or known.sha256, count):
         raise UsageError(
             f"{results.path} has other images under the name {known.name!r} ({known.images}); "
             "choose another name with --as, or replace them with --replace."
@@ -155,12 +155,15 @@ def place_in_report(results: ResultsFolder, protocol: Protocol) -> str:
     heads, _ = ScoresHead.read_all(results.runs.glob("*/scores/*.json"))
     runs = {head.protocol.fingerprint: head.protocol for head in heads}
     if protocol.fingerprint in runs:
-        return f"The report ranks it by {protocol.features}, as runs were scored in the same way."
+        return (
+            f"The report shows it in the ranking by {protocol.features}, without a rank, as runs "
+            "were scored in the same way."
+        )
     alike = [one for one in runs.values() if one.features == protocol.features]
     if not alike:
         return (
             f"The report shows its scores by {protocol.features} in a table of their own, as no "
-            "run was scored by it."
+            "run was scored by it so far."
         )
     nearest = min(alike, key=lambda one: len(differences(one, protocol)))
     apart = [

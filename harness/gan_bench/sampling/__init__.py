@@ -6,6 +6,9 @@ from typing import Literal
 from gan_bench.plan import RunSpec
 from gan_bench.system.models import Frozen
 
+LARGEST_LATENT = 2**20
+"""Numbers in a latent: more are a mistake, and would fill the memory."""
+
 
 class SampleRequest(Frozen):
     """The request to the child process."""

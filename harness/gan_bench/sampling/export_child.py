@@ -24,7 +24,7 @@ from gan_bench.worker.training import build
 
 EXPORTERS_GROUP = "gan_bench.exporters"
 _BATCH = 128
-_INSTALL = "pip install 'gan-bench[export]'"
+_OF_EXTRA = ("onnx", "onnxscript", "safetensors", "tf2onnx")
 
 
 def answer(content: bytes) -> dict[str, Any]:
@@ -147,7 +147,9 @@ def _safetensors() -> Any:
 
 
 def _missing(error: ModuleNotFoundError) -> UsageError:
-    return UsageError(f"it needs the package {error.name}, which is missing: {_INSTALL}")
+    package = str(error.name).partition(".")[0]
+    what = "'gan-bench[export]'" if package in _OF_EXTRA else package
+    return UsageError(f"it needs the package {package}, which is missing: pip install {what}")
 
 
 if __name__ == "__main__":

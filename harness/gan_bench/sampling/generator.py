@@ -1,6 +1,5 @@
 """Images of any generator, made in a child process for `gan-bench score --generator`."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +13,10 @@ from gan_bench.plan import RunSpec
 from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.registry import is_path
 from gan_bench.results.layout import open_results
-from gan_bench.sampling import GeneratorRequest
+from gan_bench.sampling import LARGEST_LATENT, GeneratorRequest
 from gan_bench.scoring.features import Progress
 from gan_bench.scoring.images import AS_THEY_ARE, ImageSet, of_file
+from gan_bench.scoring.reference_cache import scratch_folder
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_file
@@ -24,8 +24,6 @@ from gan_bench.text import many
 
 FILES = (".onnx", ".pt2")
 _WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".h5", ".keras", ".pkl", ".npz")
-_LARGEST_LATENT = 2**20
-"""Numbers in a latent: more are a mistake, and would fill the memory."""
 
 
 def parse_latent(text: str) -> tuple[int, ...]:
@@ -39,7 +37,7 @@ def parse_latent(text: str) -> tuple[int, ...]:
     parts = text.lower().split("x")
     if all(part.isdecimal() and part.isascii() and len(part) < 9 for part in parts):
         shape = tuple(int(part) for part in parts)
-        if 1 <= prod(shape) <= _LARGEST_LATENT:
+        if 1 <= prod(shape) <= LARGEST_LATENT:
             return shape
     raise UsageError(f"--latent takes the shape of one latent, such as 128 or 128x1x1, not {text}.")
 
@@ -124,7 +122,7 @@ class GeneratorImages:
         UsageError
             The generator cannot be loaded, or what it makes are no such images.
         """
-        with tempfile.TemporaryDirectory(prefix="gan-bench-") as folder:
+        with scratch_folder() as folder:
             request = GeneratorRequest(
                 generator=self.name,
                 latent=self.latent,

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterator
+from math import prod
 from typing import IO, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from gan_bench.data.draws import latent_batches
 from gan_bench.errors import UsageError
 from gan_bench.plugins.frameworks import seeded
-from gan_bench.sampling import GeneratorRequest
+from gan_bench.sampling import LARGEST_LATENT, GeneratorRequest
 from gan_bench.sampling.load_generator import Generator, load_generator
 from gan_bench.scoring.images import size_text
 from gan_bench.system.child import Say, reply
@@ -20,6 +21,7 @@ from gan_bench.trainer import kind_of
 from gan_bench.worker.failure import failure_reason
 
 _SAY_EVERY_S = 1.0
+_LARGEST_BATCH = 100_000
 _ROUNDING = 0.5 / 127.5
 """How far an output may leave [-1, 1], half a grey level: it is clipped."""
 
@@ -72,6 +74,12 @@ def _batches(
 def _latent(generator: Generator, request: GeneratorRequest) -> tuple[int, ...]:
     """Return the shape of a latent; raise `UsageError` if file and ``--latent`` disagree."""
     known, given = generator.latent, request.latent
+    said = [size for size in known or () if size is not None]
+    if not 0 < prod(said) <= LARGEST_LATENT or (generator.batch or 1) > _LARGEST_BATCH:
+        raise UsageError(
+            f"{request.generator} takes {generator.batch or 'any'} latents of {_times(known or ())}"
+            ", which is too many numbers or none: export it again."
+        )
     if given is None:
         if known is None or None in known:
             raise UsageError(

@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,12 @@ from gan_bench.trainer import kind_of
 from gan_bench.worker.failure import failure_reason
 
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+_LATENTS: Mapping[str, Any] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+}
+_LABELS: Mapping[str, Any] = {"tensor(int64)": np.int64}
 
 
 @dataclass(frozen=True)
@@ -73,25 +79,22 @@ def _onnx(path: Path, request: GeneratorRequest) -> Generator:
             f"{path} is not an ONNX model that ONNX Runtime {onnxruntime.__version__} can load "
             f"({_one_line(error)}): export it again."
         ) from error
-    inputs, outputs = session.get_inputs(), [one.name for one in session.get_outputs()]
-    wanted = 1 if request.classes is None else 2
-    if len(inputs) != wanted:
-        named = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs) or "none"
+    # The latents first, whatever their place.
+    inputs = sorted(session.get_inputs(), key=lambda one: str(one.type) in _LABELS)
+    outputs = [one.name for one in session.get_outputs()]
+    named = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs) or "none"
+    kinds = (_LATENTS,) if request.classes is None else (_LATENTS, _LABELS)
+    fits = len(inputs) == len(kinds) and all(
+        one.type in kind for one, kind in zip(inputs, kinds, strict=True)
+    )
+    if not fits or len(inputs[0].shape) < 2 or not outputs:
+        wanted = "one input, the latents" if request.classes is None else "two inputs, the latents"
+        labels = "" if request.classes is None else " and the labels, int64 (n,)"
         hint = " Give --classes for labels as the second input." if len(inputs) == 2 else ""
         raise UsageError(
-            f"{path} must have {'one input, the latents' if wanted == 1 else 'two inputs, latents'}"
-            f"{' and labels' if wanted == 2 else ''}; its inputs are {named}.{hint}"
+            f"{path} must have {wanted}, float32 (n, ...){labels}; its inputs are {named}.{hint}"
         )
-    types = [("tensor(float)", "tensor(double)", "tensor(float16)"), ("tensor(int64)",)]
-    for one, allowed in zip(inputs, types, strict=False):
-        if one.type not in allowed:
-            raise UsageError(
-                f"{path}: the input {one.name} is of {one.type}; latents have to be float32 and "
-                "labels int64."
-            )
-    dtype = {"tensor(double)": np.float64, "tensor(float16)": np.float16}.get(
-        inputs[0].type, np.float32
-    )
+    dtype = _LATENTS[inputs[0].type]
     output = "images" if "images" in outputs else outputs[0]
     batch, *latent = (size if isinstance(size, int) else None for size in inputs[0].shape)
 

@@ -78,14 +78,13 @@ def score_pair(
     # Check everything before the long work, and write files only after it.
     whole = _opened(real, conversion, seed)
     given = _opened(fake, conversion, seed) if isinstance(fake, str | ImageSet) else None
+    made = None if isinstance(fake, str | ImageSet) else fake
+    total = given.count if given is not None else made.count(whole) if made else 0
     if given is not None:
-        _check(whole, given, row)
-    elif row is not None and row.results.exists():
-        open_results(row.results, create=False)
+        check_sizes(whole, given, f"; {how_to_convert(whole.shape, given.shape)}")
+    _check_row(row, given.sha256 if given is not None else None, total)
     scored = []
     with contextlib.ExitStack() as stack:
-        made = None if isinstance(fake, str | ImageSet) else fake
-        total = given.count if given is not None else made.count(whole) if made else 0
         scorers = []
         for features in scoring.features:
             count, metrics = features.images, scoring.metrics_of(features)
@@ -109,7 +108,8 @@ def score_pair(
             scorers.append((scorer, reference, count, metrics))
         if made is not None:
             given = stack.enter_context(made.images(whole, total))
-            _check(whole, given, row)
+            check_sizes(whole, given, f"; {how_to_convert(whole.shape, given.shape)}")
+            _check_row(row, given.sha256, total)
         assert given is not None
         for scorer, reference, count, metrics in scorers:
             samples = given if count is None else given.subset(count, seed=seed)
@@ -146,12 +146,11 @@ def _name(side: str | ImageSet | Made) -> str:
     return side if isinstance(side, str) else side.name
 
 
-def _check(real: ImageSet, fake: ImageSet, row: ExternalRow | None) -> None:
-    """Raise `UsageError` if the sizes differ or the row belongs to other images."""
-    check_sizes(real, fake, f"; {how_to_convert(real.shape, fake.shape)}")
+def _check_row(row: ExternalRow | None, sha256: str | None, count: int) -> None:
+    """Raise `UsageError` if the row belongs to other images; see `check_external`."""
     if row is not None and row.results.exists():
         results = open_results(row.results, create=False)
-        check_external(results, check_name(row.name), fake.sha256, fake.count, replace=row.replace)
+        check_external(results, check_name(row.name), sha256, count, replace=row.replace)
 
 
 def _score(scorer: Scorer, fake: ImageSet, metrics: Sequence[str], *, floor: bool) -> Scores:

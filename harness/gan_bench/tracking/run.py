@@ -26,10 +26,13 @@ from gan_bench.trainer import losses_problem
 from gan_bench.worker.failure import Diverged, failure_kind, failure_reason
 from gan_bench.worker.progress import first_not_finite
 
-_MIDDLE = 127
-"""The grey level of 0, rounded down: outputs from 0 to 1 would have none below."""
+_MIDDLE, _BRIGHT = 127, 160
+"""Grey levels: outputs from 0 to 1 would have none below the first, and some above the second, as
+those of an untrained generator, which are near the first, have not."""
 _LOSSES_EVERY_S = 2.0
-"""Time between two writes of the losses, beside those at evaluation points."""
+"""Least time between two writes of the losses, beside those at evaluation points."""
+_SHARE = 0.002
+"""They take no more than this share of the time: those of a million steps have some megabytes."""
 
 
 class TrackedRun:
@@ -80,7 +83,7 @@ class TrackedRun:
         self._open = bool(self._names) and not self.due
         """Whether another step may end, if its losses are those of the step before."""
         self._chunk_end = self._next_end()
-        self._written = self._last = self._began = time.perf_counter()
+        self._write_after = self._last = self._began = time.perf_counter()
 
     def hold(self, held: contextlib.ExitStack) -> None:
         """Take what is to be released when the run ends, such as its lock."""
@@ -218,7 +221,7 @@ class TrackedRun:
         except NotFinite:
             self._diverge(f"the samples were not finite at step {self.steps_done}")
         seconds = time.perf_counter() - started
-        if not self._said_bright and array.min() >= _MIDDLE:
+        if not self._said_bright and array.min() >= _MIDDLE and array.max() >= _BRIGHT:
             self._said_bright = True
             self._say(
                 f"no sample of step {self.steps_done:,} has a pixel below the middle grey: floats "
@@ -316,10 +319,11 @@ class TrackedRun:
         )
         self._chunk_end = self._next_end()
         self._open = not (self.done or self.due)
-        now = time.perf_counter()
-        if self.due or ended is not None or now - self._written > _LOSSES_EVERY_S:
+        began = time.perf_counter()
+        if self.due or began > self._write_after:
             self._files.losses(self._losses)
-            self._written = now
+            now = time.perf_counter()
+            self._write_after = now + max(_LOSSES_EVERY_S, (now - began) / _SHARE)
         found = first_not_finite(table, self._names)
         if found is not None:
             row, what = found

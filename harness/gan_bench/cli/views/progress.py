@@ -20,7 +20,7 @@ from gan_bench.plan import Plan, RunSpec
 from gan_bench.results.events import Event
 from gan_bench.results.status import NOT_SCORED, UNFINISHED
 from gan_bench.testing import CheckStarted
-from gan_bench.text import Column, Table, duration, figure, many
+from gan_bench.text import Column, Table, duration, figure, many, percent
 
 _LINE_EVERY_S = 10.0
 _FIRST_LINE_S = 3.0
@@ -42,6 +42,9 @@ def _outcome(result: RunResult, reused: bool) -> tuple[str, str]:
         parts.append(f"{figure(record.images_per_s)} images/s")
     total = (record.warmup_s or 0.0) + (record.train_s or 0.0)
     parts.append(f"trained in {duration(total)}")
+    around = record.circumstances
+    if around.device_exclusive is False and around.other_load is not None:
+        parts.append(f"other processes used {percent(around.other_load, 0)} of the processors")
     parts += [SCORED_LATER] if result.scoring_problem == SCORED_LATER else []
     return "ok", ", ".join(parts)
 

@@ -8,14 +8,14 @@ from typing import Literal
 
 from gan_bench.analysis.final_scores import failed
 from gan_bench.analysis.ranks import RankedGroup
-from gan_bench.analysis.runs import gpu_sharing
+from gan_bench.analysis.runs import busy, time_doubts
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues, interval
 from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime
 from gan_bench.metrics import SPEED, metric
 from gan_bench.results.record import Record
 from gan_bench.results.status import NOT_SCORED
-from gan_bench.text import duration, factor, figure, listed, many, percent
+from gan_bench.text import duration, factor, figure, listed, many
 
 NAMED = 4
 """Implementations that a sentence names before it counts the rest."""
@@ -44,6 +44,8 @@ class Standings:
     quality: RankedGroup | None
     speed: RankedGroup | None
     equal_time: RankedGroup | None
+    busy: bool = False
+    """Whether other processes used the machine, so that no difference in time is certain."""
 
 
 def standings(group: Group, equal: EqualTime | None) -> Standings:
@@ -56,6 +58,7 @@ def standings(group: Group, equal: EqualTime | None) -> Standings:
         quality=RankedGroup(fids, fid) if fids and ranked else None,
         speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
         equal_time=RankedGroup(equal.fids, fid) if equal and ranked else None,
+        busy=any(busy(run) for row in group.rows for run in row.ok_runs),
     )
 
 
@@ -63,9 +66,9 @@ def answer(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Verd
     """Return the verdicts on quality, speed and quality at equal time."""
     if not any(row.ok_runs for row in group.rows):
         return [_none("No result", _nothing_finished(group))]
-    verdicts = [_quality(group, ranks.quality), _speed(group, ranks.speed)]
+    verdicts = [_quality(group, ranks.quality), _speed(group, ranks.speed, busy=ranks.busy)]
     if ranks.equal_time and equal:
-        verdicts.append(_equal_time(group, ranks.equal_time, equal))
+        verdicts.append(_equal_time(group, ranks.equal_time, equal, busy=ranks.busy))
     return verdicts
 
 
@@ -124,17 +127,18 @@ def _quality(group: Group, ranks: RankedGroup | None) -> Verdict:
     return _verdict(topic, ranks, f"FID {mean}", opening)
 
 
-def _equal_time(group: Group, ranks: RankedGroup, equal: EqualTime) -> Verdict:
+def _equal_time(group: Group, ranks: RankedGroup, equal: EqualTime, *, busy: bool) -> Verdict:
     best = ranks.best
     mean = figure(ranks.spreads[best].mean)
     opening = (
         f"After {duration(equal.seconds)}, the time in which {equal.fastest} finishes, {best} has "
         f"the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
     )
-    return _verdict("Quality at equal time", ranks, f"FID {mean}", opening)
+    verdict = _verdict("Quality at equal time", ranks, f"FID {mean}", opening, busy=busy)
+    return _doubted(verdict, group)
 
 
-def _speed(group: Group, ranks: RankedGroup | None) -> Verdict:
+def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
     topic = "Speed"
     if ranks is None:
         return _none(topic, "No run was long enough to measure its speed, so speed is not ranked.")
@@ -143,23 +147,31 @@ def _speed(group: Group, ranks: RankedGroup | None) -> Verdict:
     opening = f"{best} trains {rate} ({_seeds(ranks.spreads[best])})"
     if len(ranks.labels) > 1:
         opening = f"{best} trains fastest: {rate} ({_seeds(ranks.spreads[best])})"
-    verdict = _verdict(topic, ranks, rate, opening)
-    doubts = gpu_sharing(run for row in group.rows for run in row.ok_runs)
+    verdict = _doubted(_verdict(topic, ranks, rate, opening, busy=busy), group)
     own = [row.label for row in group.rows if row.own_loop and row.label in ranks.labels]
     if own:
         times = "its clock includes its" if len(own) == 1 else "their clocks include their"
         loop = "an own loop" if len(own) == 1 else "own loops"
-        doubts.append(f"{listed(own, NAMED)}: {loop}; {times} own data pipeline.")
+        note = f"{listed(own, NAMED)}: {loop}; {times} own data pipeline."
+        verdict = replace(verdict, sentence=f"{verdict.sentence} {note}")
+    return verdict
+
+
+def _doubted(verdict: Verdict, group: Group) -> Verdict:
+    """Return a verdict on times with what makes them less reliable."""
+    doubts = time_doubts(run for row in group.rows for run in row.ok_runs)
     return replace(verdict, sentence=" ".join((verdict.sentence, *doubts)))
 
 
-def _verdict(topic: str, ranks: RankedGroup, shown: str, opening: str) -> Verdict:
+def _verdict(
+    topic: str, ranks: RankedGroup, shown: str, opening: str, *, busy: bool = False
+) -> Verdict:
     best, *others = ranks.labels
     if not others:
         return Verdict(topic, (best,), shown, "none", "nothing to compare with", f"{opening}.")
-    certainty, badge = _certainty(ranks)
-    if badge == _TOO_FEW:
-        # What two seeds happen to show clearly would contradict the badge.
+    certainty, badge = _certainty(ranks, busy=busy)
+    if badge in (_TOO_FEW, _BUSY):
+        # What two seeds, or runs beside other work, happen to show would contradict the badge.
         sentence = f"{opening}, before {others[0]} ({_short(ranks.spreads[others[0]])})."
         return Verdict(topic, (best,), shown, certainty, badge, sentence)
     clear = [label for label in others if label not in (*ranks.equals, *ranks.unknown)]
@@ -177,15 +189,19 @@ def _verdict(topic: str, ranks: RankedGroup, shown: str, opening: str) -> Verdic
 
 
 _TOO_FEW = "too few seeds"
+_BUSY = "not certain: other load"
 
 
-def _certainty(ranks: RankedGroup) -> tuple[Certainty, str]:
+def _certainty(ranks: RankedGroup, *, busy: bool) -> tuple[Certainty, str]:
     """Return how certain it is that the best is best, for programs and in words."""
+    short = ranks.best_is_short or len(ranks.unknown) == len(ranks.labels) - 1
+    if busy and not ranks.equals and not (ranks.unknown and short):
+        return "uncertain", _BUSY
     if ranks.equals:
         return "tied", f"no clear lead: {1 + len(ranks.equals)} not distinguishable"
     if not ranks.unknown:
         return "clear", "clear lead"
-    if ranks.best_is_short or len(ranks.unknown) == len(ranks.labels) - 1:
+    if short:
         return "uncertain", _TOO_FEW
     return "uncertain", f"clear lead, except over {len(ranks.unknown)} with too few seeds"
 
@@ -229,7 +245,7 @@ def advice(group: Group, ranks: Standings) -> str:
             return f"{why}."
         if len(speed.labels) == 1:
             return f"{why}, and only the speed of {speed.best} was measured."
-        return f"{why}; {speed.best} trains fastest ({_certainty(speed)[1]})."
+        return f"{why}; {speed.best} trains fastest ({_certainty(speed, busy=ranks.busy)[1]})."
     best = quality.best
     if len(quality.labels) == 1:
         return f"Only {best} has a score, so there is nothing to choose from."
@@ -248,10 +264,10 @@ def advice(group: Group, ranks: Standings) -> str:
     if not quality.equals:
         return (
             f"Use {best}: it has the lowest FID, and the lead is clear{unsure}. "
-            f"{_pace(best, speed)}".strip()
+            f"{'' if ranks.busy else _pace(best, speed)}".strip()
         )
     together = [best, *quality.equals]
-    fastest = _fastest(together, speed)
+    fastest = _fastest(together, None if ranks.busy else speed)
     these = f"the {len(together)} implementations whose FIDs cannot be distinguished"
     rest = [label for label in together if label != fastest[0]]
     if speed and len(fastest) == 1 and all(speed.clearly(fastest[0], other) for other in rest):
@@ -308,20 +324,8 @@ def _timed_briefly(record: Record) -> bool:
 
 def caveats(summary: Summary) -> list[str]:
     """Return what makes the figures less reliable or less comparable."""
-    found = []
+    found = time_doubts(summary.runs)
     records = [run.record for run in summary.runs if run.record and run.record.status == "ok"]
-    shared = [
-        record
-        for record in records
-        if record.circumstances.device_exclusive is False and record.spec.device == "cpu"
-    ]
-    if shared:
-        most = max(record.circumstances.other_load or 0.0 for record in shared)
-        found.append(
-            f"Other processes used up to {percent(most, 0)} of the processors during "
-            f"{len(shared)} of {many(len(records), 'finished run')}, so times are less reliable."
-        )
-    found += gpu_sharing(summary.runs)
     short = [record for record in records if _timed_briefly(record)]
     if short:
         found.append(

@@ -246,8 +246,8 @@ def _recipe_sentence(measure: Measure) -> list[str]:
         return []
     low, high = (by(effects, key=lambda name: effects[name].estimate) for by in (min, max))
     return [
-        f"Relative to the geometric mean of {len(effects)} recipes, the {measure.noun} of {low} is "
-        f"{_shown(effects[low])} times as high, that of {high} {_shown(effects[high])} times."
+        f"The {measure.noun} of {low} is {_shown(effects[low])} times the geometric mean of "
+        f"{len(effects)} recipes, that of {high} {_shown(effects[high])} times."
     ]
 
 
