@@ -6,7 +6,12 @@ import textwrap
 import pytest
 
 from gan_bench.plugins.loader import load_module, load_trainer, plugin_in
-from gan_bench.plugins.mistakes import authors_lines, is_plain_script, place_of
+from gan_bench.plugins.mistakes import (
+    authors_lines,
+    is_plain_script,
+    is_tracked_script,
+    place_of,
+)
 from gan_bench.plugins.registry import Implementation
 
 GAN = """\
@@ -136,3 +141,20 @@ def test_lines_of_an_installed_plugin_are_its_authors(write, monkeypatch, tmp_pa
 )
 def test_a_script_that_defines_no_class_is_known_by_its_text(write, text, plain):
     assert is_plain_script(write("script.py", text)) is plain
+
+
+@pytest.mark.parametrize(
+    ("text", "tracked"),
+    [
+        ("import gan_bench\nbench = gan_bench.track('my-gan')", True),
+        ("from gan_bench import track as t\nwith t('my-gan') as bench: pass", True),
+        ("from gan_bench import track\nif True: track('my-gan')", True),
+        ("from other import track\ntrack('my-gan')", False),
+        ("import gan_bench\ndef main(): gan_bench.track('my-gan')", False),
+        ("import gan_bench\nif __name__ == '__main__': gan_bench.track('my-gan')", False),
+        (f"x = {'+'.join(['1'] * 3000)}", False),
+        ("this is no python", False),
+    ],
+)
+def test_a_script_that_tracks_its_own_loop_is_known_by_its_text(write, text, tracked):
+    assert is_tracked_script(write("script.py", text)) is tracked

@@ -304,6 +304,13 @@ def test_an_exception_of_a_script_is_recorded_with_its_line(tmp_path):
     assert "train.py trains by itself, with gan_bench.track: start it with python" in sentence
 
 
+def test_a_script_that_ends_too_early_is_recorded(tmp_path):
+    assert script(tmp_path, "sys.exit(3)").returncode == 3
+    record = CommandLine(tmp_path).records()["my-gan"]
+    assert (record["status"], record["steps_done"]) == ("error", 2)
+    assert record["reason"] == "the script ended without using up its budget"
+
+
 def test_a_script_that_was_killed_can_go_on(tmp_path):
     done = script(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)")
     assert done.returncode == -9

@@ -17,9 +17,11 @@ from gan_bench.plugins.frameworks import broken, frameworks, seeded
 from gan_bench.plugins.mistakes import (
     MAIN_GUARD,
     is_plain_script,
+    is_tracked_script,
     no_trainer,
     other_version,
     place_of,
+    trains_itself,
 )
 from gan_bench.plugins.registry import (
     PRIVATE,
@@ -231,6 +233,8 @@ def plugin_in(path: Path, attribute: str | None) -> Implementation:
         The file does not define one trainer class, or the class lacks framework or recipe.
     """
     unnamed = _unnamed(path, attribute)
+    if is_tracked_script(path):
+        raise trains_itself(path)
     if attribute is None and is_plain_script(path):
         raise no_trainer(path)
     name, trainer = _trainer_in(load_module(unnamed), path, attribute)

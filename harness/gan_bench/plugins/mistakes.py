@@ -149,6 +149,57 @@ def is_plain_script(path: Path) -> bool:
     return not any(isinstance(node, ast.ClassDef) for node in nodes) and not names & _MAKES_CLASSES
 
 
+def trains_itself(path: Path) -> UsageError:
+    """Return the error of a script that tracks its own loop, and so is no plugin."""
+    return UsageError(
+        f"{path} trains by itself, with gan_bench.track: start it with python, not with gan-bench."
+    )
+
+
+def is_tracked_script(path: Path) -> bool:
+    """Return whether a file's text shows that its import would begin a tracked loop."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "gan_bench"
+        for alias in node.names
+        if alias.name == "track"
+    }
+    calls = [node.func for node in _run_by_import(tree) if isinstance(node, ast.Call)]
+    return any(
+        (isinstance(one, ast.Name) and one.id in imported)
+        or (isinstance(one, ast.Attribute) and _dotted(one) == "gan_bench.track")
+        for one in calls
+    )
+
+
+def _dotted(name: ast.Attribute) -> str:
+    return f"{name.value.id}.{name.attr}" if isinstance(name.value, ast.Name) else ""
+
+
+def _run_by_import(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes that an import runs, as far as they are in no function."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += [
+            child
+            for child in ast.iter_child_nodes(node)
+            if not isinstance(child, _FUNCTIONS) and not _is_main_guard(child)
+        ]
+
+
+def _is_main_guard(node: ast.AST) -> bool:
+    test = node.test if isinstance(node, ast.If) else None
+    return isinstance(test, ast.Compare) and getattr(test.left, "id", "") == "__name__"
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _OF_VERSION_1 = frozenset({"knob", "Losses", "cross_entropy"})
 _SINCE_VERSION_2 = (
     "the file was written for another version of the trainer contract, which is "

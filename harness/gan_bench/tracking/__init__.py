@@ -16,6 +16,7 @@ from gan_bench.errors import UsageError
 from gan_bench.launch.score import check_counts, check_features
 from gan_bench.metrics import DEFAULT, parse_metrics
 from gan_bench.plan import Budget
+from gan_bench.plugins.mistakes import trains_itself
 from gan_bench.results.layout import open_results
 from gan_bench.scoring.features import Scoring, parse_features
 from gan_bench.system.locks import run_lock
@@ -203,10 +204,7 @@ def _refuse_harness(file: str) -> None:
     """Refuse a script that a process of gan-bench imports to find a trainer class in it."""
     main = getattr(sys.modules.get("__main__"), "__spec__", None)
     if main is not None and main.name.startswith("gan_bench.") and main.name != _THIS:
-        raise UsageError(
-            f"{Path(file).name} trains by itself, with gan_bench.track: start it with python, not "
-            "with gan-bench."
-        )
+        raise trains_itself(Path(file))
 
 
 _THIS = "gan_bench.__main__"
