@@ -91,7 +91,7 @@ def test_images_replace_others_of_their_name_only_if_asked_to(tmp_path):
     assert (external.facts.images, external.facts.count) == ("2.npz", 78)
     assert [scores.fake.count for scores in external.scores] == [78]
     (external.folder / "external.json").write_text("{")
-    with pytest.raises(UsageError, match="remove its folder and score the images again"):
+    with pytest.raises(UsageError, match="score the images again with --replace"):
         named(results, "2" * 64)
     assert named(results, "3" * 64, replace=True).facts.images == "3.npz"
 
