@@ -1,12 +1,19 @@
-"""Published figures stand beside the measured ones and are ranked with none."""
+"""External samples by name; published figures stand beside measured ones, ranked with none."""
 
 import pytest
 
-from gan_bench.errors import GanBenchError
+from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.report import report_page
 from gan_bench.report.render import render_full_markdown, render_html
-from gan_bench.results.external import read_published
-from report_folder import add_run, empty_results, run_spec, scores_of
+from gan_bench.results.external import (
+    add_external,
+    check_external,
+    read_externals,
+    read_published,
+)
+from gan_bench.results.layout import open_results
+from gan_bench.results.scores import Source
+from report_folder import add_run, empty_results, protocol, run_spec, scores_of
 
 ONE = """
 [[figure]]
@@ -60,3 +67,39 @@ def test_a_file_that_cannot_be_used_is_left_out_by_name(tmp_path, text, message)
     markdown, _ = report(tmp_path, text)
     assert "Published elsewhere" not in markdown
     assert "published.toml" in markdown.partition("Left out")[2]
+
+
+def named(results, sha256, count=77, **options):
+    """Add scores of images under one name; return what is stored under it."""
+    folder = open_results(results, create=True)
+    images = Source(images=f"{sha256[0]}.npz", sha256=sha256, count=count)
+    scores = scores_of({0: 2.4}, under=protocol(n_fake=count)).model_copy(update={"fake": images})
+    add_external(folder, "Theirs", scores, b"", command="", **options)
+    ((external,), left_out) = read_externals(folder)
+    assert left_out == []
+    return external
+
+
+def test_images_replace_others_of_their_name_only_if_asked_to(tmp_path):
+    results = tmp_path / "results"
+    named(results, "1" * 64)
+    for options in ({"sha256": "2" * 64}, {"sha256": "1" * 64, "count": 78}):
+        with pytest.raises(UsageError, match="choose another name with --as, or replace them with"):
+            named(results, **options)
+    assert named(results, "1" * 64).facts.images == "1.npz"
+    external = named(results, "2" * 64, 78, replace=True)
+    assert (external.facts.images, external.facts.count) == ("2.npz", 78)
+    assert [scores.fake.count for scores in external.scores] == [78]
+    (external.folder / "external.json").write_text("{")
+    with pytest.raises(UsageError, match="score the images again with --replace"):
+        named(results, "2" * 64)
+    assert named(results, "3" * 64, replace=True).facts.images == "3.npz"
+
+
+def test_of_images_that_are_not_made_yet_the_number_is_compared(tmp_path):
+    named(tmp_path / "results", "1" * 64)
+    folder = open_results(tmp_path / "results", create=False)
+    check_external(folder, "Theirs", None, 77)
+    check_external(folder, "Theirs", None, 78, replace=True)
+    with pytest.raises(UsageError, match="has other images under the name 'Theirs'"):
+        check_external(folder, "Theirs", None, 78)

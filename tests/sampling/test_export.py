@@ -17,6 +17,7 @@ from gan_bench.plugins.registry import registered
 from gan_bench.sampling import ExportRequest
 from gan_bench.sampling.export_child import EXPORTERS_GROUP, answer
 from gan_bench.sampling.sample import prepare
+from gan_bench.trainer import recipe_of
 from onnx_generator import write_generator
 
 SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150", "--metrics", "fid")
@@ -183,6 +184,66 @@ def exports(name, folder):
 def test_every_generator_of_torch_can_be_exported(recipe, tmp_path):
     pytest.importorskip("onnxscript")
     exports(f"torch-{recipe}", tmp_path)
+
+
+CONDITIONAL = """
+from typing import ClassVar
+import torch
+from pydantic import BaseModel
+from torch import nn
+from gan_bench_torch.base import TorchTrainer
+
+class Settings(BaseModel):
+    conditional: ClassVar[bool] = True
+    batch_size: int = 8
+    epochs: int = 1
+    latent_size: int = 5
+    dtype: str = "float64"
+
+class Network(nn.Module):
+    def __init__(self, entering, made):
+        super().__init__()
+        self.embedded = nn.Embedding(10, 7)
+        self.dense = nn.Linear(entering + 7, made)
+    def forward(self, given, labels):
+        made = self.dense(torch.cat([given.flatten(1), self.embedded(labels)], 1))
+        return made if made.shape[1] == 1 else made.tanh().unflatten(1, (1, 28, 28))
+
+class Conditional(TorchTrainer):
+    hyperparameters = Settings
+    def build_networks(self):
+        torch.manual_seed(0)
+        self.generator, self.discriminator = Network(5, 784), Network(784, 1)
+    def build_optimisers(self):
+        self.generator_optimiser = torch.optim.SGD(self.generator.parameters(), 1e-3)
+        self.discriminator_optimiser = torch.optim.SGD(self.discriminator.parameters(), 1e-3)
+    def update(self, real, draws):
+        raise NotImplementedError
+"""
+
+
+@pytest.mark.torch
+def test_a_conditional_generator_of_torch_in_float64(tmp_path):
+    pytest.importorskip("onnxscript")
+    from gan_bench_torch.export import export_onnx
+
+    exec(CONDITIONAL, defined := {"__name__": "conditional"})
+    split = data.load("mnist-5k").train
+    trainer_class = defined["Conditional"]
+    recipe = recipe_of(trainer_class)().for_images(split.image_shape)
+    trainer = trainer_class(
+        *(recipe, split.images[::200], split.labels[::200]),
+        **{"device": "cpu", "planned_steps": 1, "seed": 0},
+    )
+    export_onnx(trainer, tmp_path / "g.onnx")
+    latents = np.random.default_rng(0).standard_normal((13, 5), dtype=np.float32)
+    labels = np.arange(13) % trainer.classes
+    (made,) = opened(tmp_path / "g.onnx").run(["images"], {"latents": latents, "labels": labels})
+    assert made.dtype == np.float32
+    grey = np.clip(np.rint(127.5 * (made.transpose(0, 2, 3, 1) + 1)), 0, 255)
+    own = trainer.sample(latents, labels)
+    assert len(np.unique(own)) > 50
+    assert np.abs(grey - own).max() <= 1
 
 
 @pytest.mark.keras

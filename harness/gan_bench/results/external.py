@@ -28,7 +28,7 @@ class Facts(Stored):
     """Description of external samples."""
 
     KIND: ClassVar[str] = "description of external samples"
-    REMEDY: ClassVar[str] = "remove its folder and score the images again"
+    REMEDY: ClassVar[str] = "score the images again with --replace"
 
     schema_version: Literal[1] = EXTERNAL_SCHEMA_VERSION
     name: str = Field(min_length=1)
