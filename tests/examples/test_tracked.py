@@ -9,9 +9,11 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bench import ROOT, Bench
 from gan_bench import data
+from onnx_generator import write_generator
 
 MARK = "# tracked"
 MOST = 10
@@ -85,7 +87,7 @@ def test_the_script_trains_without_its_tracked_lines(folder, tmp_path, name):
 @pytest.mark.torch
 @pytest.mark.keras
 @pytest.mark.jax
-def test_three_scripts_stand_in_a_report_beside_torch_dcgan(folder):
+def test_scripts_a_generator_and_a_folder_stand_in_a_report_beside_torch_dcgan(folder):
     bench = Bench(folder)
     for name in SCRIPTS:
         said = start(folder, path_of(name), "--steps", STEPS)
@@ -100,10 +102,20 @@ def test_three_scripts_stand_in_a_report_beside_torch_dcgan(folder):
         assert record["spec"]["losses"] == ["generator", "discriminator"]
         assert record["spec"]["versions"].keys() > {"python", "gan-bench", "numpy"}
     assert {row["status"] for row in json.loads(bench("status", "--json").out)} == {"ok"}
+    row = ("--results", "results/local", "--metrics", "fid", "--no-floor", "--as")
+    write_generator(folder / "g.onnx")
+    (folder / "pngs").mkdir()
+    for index, image in enumerate(data.load("mnist-5k").train.images[:1000, :, :, 0]):
+        Image.fromarray(image).save(folder / "pngs" / f"{index:04d}.png")
+    for fake, name in ((("--generator", "g.onnx"), "ONNX"), (("pngs",), "PNGs")):
+        done = bench("score", "mnist-5k:test", *fake, *row, name)
+        assert done.code == 0, done.err
     assert bench("report").code == 0
     report = (folder / "reports/local/report.md").read_text()
     ranking = [line for line in report.splitlines() if line.startswith("| ")]
     for name in NAMES:
         assert any(line.startswith(f"| {name} (own loop, not paired) |") for line in ranking)
     assert any(line.startswith("| torch-dcgan |") for line in ranking)
+    assert any(line.startswith("| *External: ONNX* |") for line in ranking)
+    assert any(line.startswith("| *External: PNGs* |") for line in ranking)
     assert report.count("| Implementation |") == 1  # they are one group
