@@ -85,6 +85,7 @@ def test_the_tour_runs_in_a_kernel(tmp_path):
 
 
 @pytest.mark.process
+@pytest.mark.long
 def test_a_search_prints_the_best_values_and_repeats_without_training(plugin, capsys, monkeypatch):
     pytest.importorskip("optuna", reason="optuna is not installed")
     target = plugin("gan")
@@ -102,6 +103,7 @@ def test_a_search_prints_the_best_values_and_repeats_without_training(plugin, ca
 
 
 @pytest.mark.process
+@pytest.mark.long
 def test_a_trial_that_diverges_is_pruned(plugin, monkeypatch):
     optuna = pytest.importorskip("optuna", reason="optuna is not installed")
     target = plugin(

@@ -83,6 +83,7 @@ def test_the_client_finds_parameters_metrics_and_artifacts(cli, results):
     assert {path.name for path in cli.folder.iterdir()} == {"results", "reports"}
 
 
+@pytest.mark.long
 def test_writing_again_adds_what_is_new_and_nothing_twice(cli, results):
     folder = add_trained(results, "torch-dcgan", [4.0])
     export(cli, "--out", "store")
@@ -101,6 +102,7 @@ def test_writing_again_adds_what_is_new_and_nothing_twice(cli, results):
     assert after.data.metrics.keys() - before.data.metrics.keys() == {"score/fid_inception"}
 
 
+@pytest.mark.long
 def test_an_address_of_a_store_is_respected(cli, results):
     add_trained(results, "torch-dcgan", [4.0])
     uri = f"sqlite:///{cli.folder}/mlflow.db"

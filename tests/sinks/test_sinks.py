@@ -67,6 +67,7 @@ def test_a_run_is_written_to_both(bench, plugin, monkeypatch):
 
 
 @pytest.mark.skipif("tensorboard" not in INSTALLED, reason="tensorboard is not installed")
+@pytest.mark.long
 def test_a_sink_that_fails_after_training_is_a_sentence(bench, plugin):
     folder = str(bench.folder / "reports/local/tensorboard")
     target = plugin("my-gan", BREAKS_THE_FOLDER.format(folder=folder))
