@@ -511,6 +511,9 @@ NAMES = re.compile(r"torch|tensorflow|keras|jax|flax|optax|\bxla|cudnn", re.IGNO
 MAY_NAME = {
     "scoring/features": "its models are made and trained by PyTorch, whatever the trainers use",
     "data/registry.py": "data sets are downloaded from there",
+    "sampling/generator.py": "a user's own generator is loaded as its framework loads it, whatever "
+    "the trainers use",
+    "sampling/load_generator.py": "the same",
 }
 
 

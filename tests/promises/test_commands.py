@@ -137,9 +137,10 @@ def printed(typed):
                 yield from rest.splitlines()
 
 
-def test_the_readme_says_how_a_package_adds_an_implementation(cli, monkeypatch):
-    (entry,) = blocks(ROOT / "README.md", "toml")
-    group, value = re.fullmatch(r'\[project\.entry-points\."([\w.]+)"\]\n(.+)\n', entry).groups()
+def test_contributing_says_how_a_package_adds_an_implementation(cli, monkeypatch):
+    (entry,) = blocks(ROOT / "CONTRIBUTING.md", "toml")
+    form = r'\[project\.entry-points\."(gan_bench\.implementations)"\]\n(\S+ = \S+)'
+    group, value = re.match(form, entry).groups()
     info = cli.folder / "my_package-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")

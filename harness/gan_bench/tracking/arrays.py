@@ -28,7 +28,7 @@ def to_array(value: Any) -> NDArray[Any]:
     tensor = value
     if callable(getattr(tensor, "detach", None)):  # PyTorch
         tensor = tensor.detach().cpu()
-        if str(tensor.dtype) in ("torch.bfloat16", "torch.float16"):
+        if tensor.is_floating_point() and tensor.element_size() < 4:  # NumPy has no bfloat16
             tensor = tensor.float()
         tensor = tensor.numpy()
     elif not hasattr(tensor, "__array__") and callable(getattr(tensor, "numpy", None)):

@@ -200,7 +200,7 @@ def framework_of(given: str | None, names: Mapping[str, Any]) -> str:
     """
     if given is not None:
         if not isinstance(given, str) or not _FRAMEWORK.fullmatch(given):
-            raise UsageError(f"framework= takes a name such as torch, not {given!r}.")
+            raise UsageError(f"framework= takes a name in lower-case letters, not {given!r}.")
         return given
     imported = [
         name
