@@ -51,7 +51,7 @@ def test_without_further_words_the_schedule_is_that_of_the_preset(source):
         ({"evaluations": 1}, "evaluations: input should be greater than or equal to 2 (got 1)"),
         ({"device": "gpu"}, "There is no device 'gpu'"),
         ({"precision": "fp8"}, "precision: "),
-        ({"framework": "Py Torch"}, "framework= takes a name such as torch, not 'Py Torch'"),
+        ({"framework": "Py Torch"}, "framework= takes a name in lower-case letters, not 'Py Torch'"),
         ({"values": {"lr": np.float32(1)}}, "values= has lr, which is float32"),
         ({"values": {"lr": float("nan")}}, "state finite numbers"),
         ({"values": {"batch_size": 1}}, "values= cannot have 'batch_size'"),
