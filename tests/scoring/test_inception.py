@@ -145,7 +145,7 @@ def test_the_fid_is_pytorch_fids_on_the_same_files(bench, tmp_path, state_dict):
     assert row["value"] == pytest.approx(theirs, rel=1e-4)
     assert (row["n_real"], row["n_fake"], row["rank_deficient"]) == (40, 40, True)
     assert row["low"] < row["value"] < row["high"]
-    assert "FID with Inception from 40 images is mostly bias" in result["warnings"][0]
+    assert "FID with Inception from 40 images is biased upwards" in result["warnings"][0]
 
 
 @pytest.mark.long
@@ -300,5 +300,5 @@ def test_a_run_scored_with_inception_says_in_the_report_how_few_images_that_is(b
     assert bench("report").code == 0
     for name in ("report-full.md", "report.html"):
         text = (bench.folder / "reports/local" / name).read_text(encoding="utf-8")
-        assert "FID with Inception from 20 images is mostly bias" in text
+        assert "FID with Inception from 20 images is biased upwards" in text
         assert "bilinear to 299 x 299" in text
