@@ -63,8 +63,12 @@ def results():
     return ResultsFolder(Path(FOLDER))
 
 
+def path_of(bench):
+    return results().run(bench.run_id)
+
+
 def record_of(bench):
-    return Record.read(results().run(bench.run_id).record)
+    return Record.read(path_of(bench).record)
 
 
 def test_a_loop_becomes_a_run(track, tmp_path):
@@ -153,6 +157,47 @@ def test_bad_input_is_one_sentence_and_the_loop_can_go_on(track):
         bench.step(generator=1.0, discriminator=1.0)
     track.train(bench, 8)
     assert record_of(bench).status == "ok"
+
+
+class Late:
+    """A loss that cannot be read at first, as if the user interrupted the wait for the device."""
+
+    readable = False
+
+    def __array__(self, dtype=None, copy=None):
+        if not Late.readable:
+            raise KeyboardInterrupt
+        return np.full((), 2.0)
+
+
+def test_a_loss_that_is_no_number_is_refused_at_its_step(track):
+    bench = track()
+    track.train(bench, 1)
+    with pytest.raises(UsageError, match="The loss generator is NoneType"):
+        bench.step(generator=None, discriminator=1.0)
+    assert bench.steps_done == 1
+    track.train(bench, 8)
+    assert record_of(bench).images_per_s and not np.isnan(np.load(path_of(bench).losses)).any()
+
+
+@pytest.mark.parametrize("step", [2, 4, 8])
+def test_a_chunk_that_could_not_end_ends_at_the_next_call(track, step, monkeypatch):
+    monkeypatch.setattr(Late, "readable", False)
+    bench = track()
+    track.train(bench, step - 1)
+    losses = {"generator": Late(), "discriminator": 1.0}
+    while not bench.due:
+        with pytest.raises(KeyboardInterrupt):
+            bench.step(**losses)
+        losses["generator"] = 1.0
+    with pytest.raises(KeyboardInterrupt):
+        bench.samples(images)
+    assert bench.due and bench.steps_done == max(step, 4)
+    Late.readable = True
+    track.train(bench, 8)
+    record = record_of(bench)
+    assert record.status == "ok" and record.untimed_steps == (2 if step > 2 else 0)
+    assert np.load(path_of(bench).losses)[step - 1].tolist() == [2.0, 1.0]
 
 
 @pytest.mark.parametrize(

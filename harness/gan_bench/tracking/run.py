@@ -83,6 +83,9 @@ class TrackedRun:
         self._open = bool(self._names) and not self.due
         """Whether another step may end, if its losses are those of the step before."""
         self._chunk_end = self._next_end()
+        self._timed = True
+        """False from the moment when a chunk is to end until it has, so that an end that is tried
+        again counts no time in which the loop stood still."""
         self._write_after = self._last = self._began = time.perf_counter()
 
     def hold(self, held: contextlib.ExitStack) -> None:
@@ -185,12 +188,15 @@ class TrackedRun:
         row = []
         for name in self._names:
             loss = losses[name]
+            if not isinstance(loss, float | int) and not hasattr(loss, "__array__"):
+                scalar(name, loss)  # else the mistake would show at the end of the chunk
             row.append(loss.detach() if hasattr(loss, "detach") else loss)
         self._pending.append(row)
         self.steps_done += 1
         self._sampled = False
         self._last = time.perf_counter()
-        if self.steps_done == self._chunk_end:
+        if self.steps_done >= self._chunk_end:
+            self._open = False
             self._end_chunk(None)
 
     def samples(self, images: Any) -> None:
@@ -212,6 +218,8 @@ class TrackedRun:
         """
         if not self.due:
             return
+        if self._pending:  # the chunk's losses could not be read, or that was interrupted
+            self._end_chunk(None)
         started = time.perf_counter()
         if callable(images):
             images = images(self._spec.samples)
@@ -294,12 +302,13 @@ class TrackedRun:
         if problem := losses_problem(names):
             raise UsageError(f"step(): {problem}.")
         for name in names:
-            scalar(name, losses[name])  # else a mistake would show at the end of the chunk
+            scalar(name, losses[name])
         self._names, self._keys, self._open = names, frozenset(names), True
         self._losses = np.full((self.steps, len(names)), np.nan, dtype=np.float32)
 
     def _end_chunk(self, ended: float | None) -> None:
         """Read the losses of the chunk, which waits for the device, and note its time."""
+        timed, self._timed = self._timed, False
         pending, first = self._pending, self._behind
         table = np.array(
             [
@@ -309,14 +318,14 @@ class TrackedRun:
             dtype=np.float32,
         )
         seconds = (ended or time.perf_counter()) - self._began
-        self._pending = []
         self._losses[first : first + len(table)] = table
         self._files.chunk(
             *(table, self._names),
             first_step=first,
             seconds=seconds,
-            warmup=first == self._first_step,
+            warmup=first == self._first_step or not timed,
         )
+        self._pending, self._timed = [], True
         self._chunk_end = self._next_end()
         self._open = not (self.done or self.due)
         began = time.perf_counter()
