@@ -13,6 +13,7 @@ from bench import ROOT, CommandLine, complaint
 from documents import blocks
 from gan_bench import data
 from gan_bench.errors import UsageError
+from gan_bench.launch.circumstances import Watch
 from gan_bench.launch.status import Scan
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.record import Record
@@ -247,8 +248,8 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
     assert folder.snapshot(4).exists() and record_of(first).status == "error"
     with pytest.raises(UsageError, match=r"only 5 steps of the run my-gan-.* are recorded"):
         track(resume_from=6)
-    with pytest.raises(UsageError, match=r"below the 8 steps of the budget, not 8"):
-        track(resume_from=8)
+    with pytest.raises(UsageError, match=r"up to the 8 steps of the budget, not 9"):
+        track(resume_from=9)
     with pytest.raises(UsageError, match=r"there is no run my-gan-.* An id depends on"):
         track(resume_from=3, values={"lr": 1})
     # The earlier attempt went to step 5; the script's checkpoint is of step 3, within a chunk.
@@ -264,6 +265,37 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
     assert any("it goes on from step 3, and drops what an" in line for line in track.said)
     losses = np.load(folder.losses)
     assert losses.tolist() == [[float(s), s / 2] for s in range(1, 9)]
+
+
+def test_an_interrupt_of_the_last_measurement_leaves_a_record(track, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    bench = track()
+    track.train(bench, 7)
+    bench.step(generator=1.0, discriminator=1.0)
+    monkeypatch.setattr(Watch, "stop", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bench.samples(images)
+    record = record_of(bench)
+    assert (record.status, record.steps_done) == ("ok", 8) and record.images_per_s
+    assert record.circumstances.probe_gflops_after is None
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_run_that_was_killed_before_its_record_is_finished(track, sampled):
+    first = track()
+    track.train(first, 8)
+    path = path_of(first)
+    path.record.unlink()
+    if not sampled:
+        path.snapshot(8).unlink()
+    bench = track(resume_from=8)
+    assert bench.done and bench.due is not sampled
+    track.train(bench, 8)
+    record = record_of(bench)
+    assert (record.status, record.steps_done, record.attempts) == ("ok", 8, 2)
+    assert [point.step for point in record.evaluation_points] == [0, 4, 8] and record.train_s
 
 
 def test_a_run_of_another_process_is_left_alone(track):

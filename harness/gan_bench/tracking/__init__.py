@@ -150,9 +150,9 @@ def track(
     scoring = Scoring(parse_features(features), parse_metrics(metrics), given)
     check_counts(scoring, (spec,))
     check_features(scoring, spec, say)
-    if type(resume_from) is not int or not 0 <= resume_from < spec.steps:
+    if type(resume_from) is not int or not 0 <= resume_from <= spec.steps:
         raise UsageError(
-            f"resume_from is a whole number below the {many(spec.steps, 'step')} of the budget, "
+            f"resume_from is a whole number up to the {many(spec.steps, 'step')} of the budget, "
             f"not {resume_from!r}."
         )
     # The script may change the working directory.
@@ -192,6 +192,7 @@ def track(
         f"{title}: {many(spec.steps, 'step')} of {many(spec.images_per_step, 'image')}, "
         f"{spec.samples:,} samples at the steps {points}. Its source is {origin.what}."
     )
+    run.finish()
     return run
 
 

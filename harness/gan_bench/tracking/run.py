@@ -241,6 +241,11 @@ class TrackedRun:
             self._close("ok", None)
         self._began = time.perf_counter()
 
+    def finish(self) -> None:
+        """End the run if it has all steps and samples, as an earlier attempt may have left it."""
+        if self.done and not self.due and self._ended is None:
+            self._close("ok", None)
+
     def end(self, error: BaseException | None = None) -> None:
         """End the run before its last samples, with a record that says why.
 
@@ -356,7 +361,7 @@ class TrackedRun:
         return ("oom" if failure_kind(error) == "oom" else "error"), reason
 
     def _close(self, status: Status, reason: str | None) -> None:
-        self._ended, self._open = status, False
         with contextlib.suppress(OSError):  # of a full disk, which ends the run
             self._files.losses(self._losses)
+        self._ended, self._open = status, False
         self._say(f"{self._files.close(status, reason, self.steps_done)}. {self._shown_by}")
