@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -296,6 +297,38 @@ def test_a_run_that_was_killed_before_its_record_is_finished(track, sampled):
     record = record_of(bench)
     assert (record.status, record.steps_done, record.attempts) == ("ok", 8, 2)
     assert [point.step for point in record.evaluation_points] == [0, 4, 8] and record.train_s
+
+
+def test_the_clock_counts_steps_and_no_samples(track):
+    def slow(count):
+        time.sleep(0.3)
+        return images(count)
+
+    bench = track()
+    time.sleep(0.3)
+    for number, _ in enumerate(bench.batches(), 1):
+        bench.step(generator=1.0, discriminator=1.0)
+        bench.samples(slow)
+        if number in (2, 6):
+            time.sleep(0.3)  # in the chunks 2 to 4 and 6 to 8
+    record = record_of(bench)
+    assert record.warmup_s < 0.3 and 0.6 <= record.sample_s
+    assert 0.6 <= record.train_s < 0.9
+
+
+def test_of_a_chunk_that_is_resumed_within_half_the_time_counts(track):
+    with track() as first:
+        track.train(first, 2)
+        time.sleep(0.6)
+        track.train(first, 5)
+    with track(resume_from=3) as bench:
+        time.sleep(0.6)
+        for _ in bench.batches():
+            bench.step(generator=1.0, discriminator=1.0)
+            bench.samples(images)
+    record = record_of(bench)
+    assert 0.3 <= record.train_s < 0.6 and record.untimed_steps == 1
+    assert record.warmup_s < 0.6 and record.resume_s < 0.6
 
 
 def test_a_run_of_another_process_is_left_alone(track):
