@@ -344,10 +344,23 @@ def test_a_run_of_another_process_is_left_alone(track):
 def test_the_same_loop_again_in_a_notebook_ends_the_earlier_one(track):
     first = track()
     second = track()
-    assert "killed after step 0 of 8, interrupted by SIGINT" in track.said[-2]
+    assert "killed after step 0 of 8, tracked anew in the same process" in track.said[-2]
     with pytest.raises(UsageError, match="has ended"):
         first.step(generator=1.0)
     second.end()
+
+
+def test_arguments_that_are_refused_do_not_end_the_run_in_progress(track):
+    bench = track()
+    track.train(bench, 3)
+    for wrong, said in [
+        ({"resume_from": 5}, "of this process is at step 3"),
+        ({"resume_from": 2, "force": True}, "give one of the two"),
+    ]:
+        with pytest.raises(UsageError, match=said):
+            track(**wrong)
+    track.train(bench, 8)
+    assert record_of(bench).status == "ok"
 
 
 def test_samples_from_0_to_1_are_a_hint(track):

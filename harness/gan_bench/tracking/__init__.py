@@ -21,10 +21,10 @@ from gan_bench.results.layout import open_results
 from gan_bench.scoring.features import Scoring, parse_features
 from gan_bench.system.locks import run_lock
 from gan_bench.text import listed, many
-from gan_bench.tracking.journal import begin
+from gan_bench.tracking.journal import begin, check
 from gan_bench.tracking.planning import planned, source_of
 from gan_bench.tracking.recording import Recording
-from gan_bench.tracking.run import TrackedRun
+from gan_bench.tracking.run import TrackedAnew, TrackedRun
 from gan_bench.trainer import Precision
 
 __all__ = ["TrackedRun", "track"]
@@ -158,11 +158,13 @@ def track(
     # The script may change the working directory.
     folder = open_results(Path(results).absolute(), create=True)
     path = folder.run(spec.run_id).path
-    _end_earlier(path)
+    check(folder, spec, resume_from, force=force)
+    _end_earlier(path, resume_from)
     command = shlex.join([Path(sys.orig_argv[0]).name, *sys.orig_argv[1:]])
     with contextlib.ExitStack() as held:
         held.enter_context(run_lock(folder.locks, spec.run_id, command))
-        spec, dropped = begin(folder, spec, resume_from, force=force)
+        check(folder, spec, resume_from, force=force)  # another process may have finished it
+        spec, dropped = begin(folder, spec, resume_from)
         recording = partial(
             Recording,
             *(folder, spec),
@@ -213,10 +215,16 @@ _runs: dict[Path, TrackedRun] = {}
 """The runs of this process that have not ended, by folder."""
 
 
-def _end_earlier(path: Path) -> None:
+def _end_earlier(path: Path, resume_from: int) -> None:
     """End a run of this process that is tracked anew, as in a notebook."""
-    if (earlier := _runs.get(path)) is not None:
-        earlier.end(KeyboardInterrupt())
+    if (earlier := _runs.get(path)) is None:
+        return
+    if resume_from > earlier.steps_done:
+        raise UsageError(
+            f"resume_from={resume_from}: the run {earlier.run_id} of this process is at step "
+            f"{earlier.steps_done:,}; restore an earlier checkpoint."
+        )
+    earlier.end(TrackedAnew())
 
 
 def _end_all(error: BaseException | None = None) -> None:

@@ -35,6 +35,10 @@ _SHARE = 0.002
 """They take no more than this share of the time: those of a million steps have some megabytes."""
 
 
+class TrackedAnew(KeyboardInterrupt):
+    """The process tracks the run anew, which ends it."""
+
+
 class TrackedRun:
     """A run in progress, see `gan_bench.track`.
 
@@ -350,6 +354,8 @@ class TrackedRun:
 
     def _why(self, error: BaseException | None) -> tuple[Status, str]:
         """Return the status and the reason of a run that ended too early."""
+        if isinstance(error, TrackedAnew):
+            return "killed", "tracked anew in the same process"
         if isinstance(error, KeyboardInterrupt):
             return "killed", "interrupted by SIGINT"
         if error is None or isinstance(error, SystemExit):
