@@ -12,7 +12,7 @@ import pytest
 import gan_bench
 from bench import ROOT, CommandLine, complaint
 from documents import blocks
-from gan_bench import data
+from gan_bench import data, tracking
 from gan_bench.errors import UsageError
 from gan_bench.launch.circumstances import Watch
 from gan_bench.launch.status import Scan
@@ -359,6 +359,14 @@ def test_arguments_that_are_refused_do_not_end_the_run_in_progress(track):
     ]:
         with pytest.raises(UsageError, match=said):
             track(**wrong)
+    track.train(bench, 8)
+    assert record_of(bench).status == "ok"
+
+
+def test_a_mistake_at_the_prompt_ends_no_run(track, monkeypatch):
+    bench = track()
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    tracking._record_exception(NameError, NameError("typo"), None)
     track.train(bench, 8)
     assert record_of(bench).status == "ok"
 

@@ -243,7 +243,8 @@ def _record_exception(
     try:
         _shown(kind, error, trace)
     finally:
-        _end_all(error)
+        if not hasattr(sys, "ps1") and not sys.flags.interactive:  # at a prompt, nothing ends
+            _end_all(error)
 
 
 sys.excepthook = _record_exception
