@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -367,6 +368,33 @@ def test_a_mistake_at_the_prompt_ends_no_run(track, monkeypatch):
     bench = track()
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
     tracking._record_exception(NameError, NameError("typo"), None)
+    track.train(bench, 8)
+    assert record_of(bench).status == "ok"
+
+
+class OnDevice(float):
+    """A loss that says where it is, as a tensor of PyTorch or TensorFlow does."""
+
+    def __new__(cls, device):
+        found = super().__new__(cls, 1.0)
+        found.device = device
+        return found
+
+
+class OfJax(float):
+    """A loss that says where it is, as an array of JAX does."""
+
+    def devices(self):
+        return [SimpleNamespace(platform="gpu")]
+
+
+def test_losses_on_a_gpu_are_no_run_on_the_cpu(track):
+    bench = track()
+    for loss in (OnDevice("cuda:0"), OnDevice("/job:localhost/task:0/device:GPU:0"), OfJax(1)):
+        with pytest.raises(UsageError, match='generator is on a GPU.*give it device="cuda"'):
+            bench.step(generator=loss, discriminator=1.0)
+    assert bench.steps_done == 0
+    bench.step(generator=OnDevice("cpu"), discriminator=1.0)
     track.train(bench, 8)
     assert record_of(bench).status == "ok"
 

@@ -92,7 +92,7 @@ def track(
         run; None: the script that was started, or in a notebook the cell that calls `track`.
     device, threads, precision
         Where and how your script computes; they are only recorded. ``device`` is ``cpu``, ``cuda``,
-        ``cuda:1`` or ``auto``; ``threads`` is by default OMP_NUM_THREADS, or the number of
+        ``cuda:1`` or ``auto``; losses on a GPU are refused if it is ``cpu``; ``threads`` is by default OMP_NUM_THREADS, or the number of
         processors.
     evaluations, samples
         The number of evaluation points, and of samples at each; by default those of `gan-bench run`

@@ -20,7 +20,7 @@ from gan_bench.results.training_files import read_losses
 from gan_bench.system.files import is_full_for
 from gan_bench.system.processes import DISK_FULL
 from gan_bench.text import listed, many
-from gan_bench.tracking.arrays import NotFinite, samples_of, scalar
+from gan_bench.tracking.arrays import NotFinite, on_gpu, samples_of, scalar
 from gan_bench.tracking.recording import Recording
 from gan_bench.trainer import losses_problem
 from gan_bench.worker.failure import Diverged, failure_kind, failure_reason
@@ -189,6 +189,8 @@ class TrackedRun:
         """
         if not self._open or losses.keys() != self._keys:
             self._check_step(losses)
+        if self.steps_done == self._first_step and self._spec.device == "cpu":
+            self._check_device(losses)
         row = []
         for name in self._names:
             loss = losses[name]
@@ -314,6 +316,15 @@ class TrackedRun:
             scalar(name, losses[name])
         self._names, self._keys, self._open = names, frozenset(names), True
         self._losses = np.full((self.steps, len(names)), np.nan, dtype=np.float32)
+
+    def _check_device(self, losses: dict[str, Any]) -> None:
+        """Refuse to record a run on a GPU as one on the CPU."""
+        for name, loss in losses.items():
+            if on_gpu(loss):
+                raise UsageError(
+                    f"The loss {name} is on a GPU, and track() was told that the run is on the "
+                    'CPU: give it device="cuda".'
+                )
 
     def _end_chunk(self, ended: float | None) -> None:
         """Read the losses of the chunk, which waits for the device, and note its time."""
