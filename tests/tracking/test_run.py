@@ -183,6 +183,16 @@ def test_a_loss_that_is_no_number_is_refused_at_its_step(track):
     assert record_of(bench).images_per_s and not np.isnan(np.load(path_of(bench).losses)).any()
 
 
+def test_losses_of_a_first_chunk_that_cannot_be_read_leave_a_folder_that_can(track):
+    with pytest.raises(UsageError, match="The loss generator is"), track() as bench:
+        bench.step(generator=1.0)
+        bench.step(generator=np.array("low"))
+    assert record_of(bench).spec.losses == ("generator",)
+    loaded = gan_bench.load_results(FOLDER)
+    assert list(loaded.runs["status"]) == ["error"] and not loaded.left_out
+    assert len(loaded.losses) == 8 or loaded.losses.empty
+
+
 @pytest.mark.parametrize("step", [2, 4, 8])
 def test_a_chunk_that_could_not_end_ends_at_the_next_call(track, step, monkeypatch):
     monkeypatch.setattr(Late, "readable", False)

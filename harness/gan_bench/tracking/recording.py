@@ -34,7 +34,7 @@ class Recording:
     Attributes
     ----------
     spec
-        The run's specification; its losses are known after the first chunk.
+        The run's specification; its losses are known from the first step on.
     folder
         The run's folder.
     held
@@ -69,6 +69,13 @@ class Recording:
         self._log = self._alive.enter_context(self.folder.log.open("a", encoding="utf-8"))
         self._alive.enter_context(heartbeat(self._events, steps_done, self._log))
 
+    def name_losses(self, names: tuple[str, ...]) -> None:
+        """Write the names of the losses: without them, nobody can read their file."""
+        if self.spec.losses != names:
+            self.spec = self.spec.model_copy(update={"losses": names})
+            self.spec.write(self.folder.spec)
+            self._write_plan()
+
     def chunk(
         self,
         table: NDArray[np.float32],
@@ -79,10 +86,6 @@ class Recording:
         warmup: bool,
     ) -> None:
         """Note a chunk with its losses, float32 (steps, losses)."""
-        if self.spec.losses != names:
-            self.spec = self.spec.model_copy(update={"losses": names})
-            self.spec.write(self.folder.spec)
-            self._write_plan()
         write_chunk(
             self._events, table, names, first_step=first_step, seconds=seconds, warmup=warmup
         )

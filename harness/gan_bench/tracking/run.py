@@ -314,6 +314,7 @@ class TrackedRun:
             raise UsageError(f"step(): {problem}.")
         for name in names:
             scalar(name, losses[name])
+        self._files.name_losses(names)
         self._names, self._keys, self._open = names, frozenset(names), True
         self._losses = np.full((self.steps, len(names)), np.nan, dtype=np.float32)
 
