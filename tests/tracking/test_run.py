@@ -409,6 +409,15 @@ def test_losses_on_a_gpu_are_no_run_on_the_cpu(track):
     assert record_of(bench).status == "ok"
 
 
+def test_metrics_may_be_a_list_and_weights_need_inception(track, tmp_path):
+    bench = track(metrics=["fid", "kid"], features=["lenet"], cache=False)
+    track.train(bench, 8)
+    found = set(gan_bench.load_results(FOLDER).scores["metric"])
+    assert {"fid_lenet", "kid_lenet"} <= found
+    with pytest.raises(UsageError, match="weights are Inception's"):
+        track(seed=9, weights=tmp_path / "weights.pt")
+
+
 def test_samples_from_0_to_1_are_a_hint(track):
     bench = track()
     bench.samples(np.linspace(0, 1, 64 * 784).reshape(64, 28, 28))

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,11 +14,11 @@ from typing import Any
 
 from gan_bench.errors import UsageError
 from gan_bench.launch.score import check_counts, check_features
-from gan_bench.metrics import DEFAULT, parse_metrics
+from gan_bench.metrics import DEFAULT
 from gan_bench.plan import Budget
 from gan_bench.plugins.mistakes import trains_itself
 from gan_bench.results.layout import open_results
-from gan_bench.scoring.features import Scoring, parse_features
+from gan_bench.scoring.features import scoring_of
 from gan_bench.system.locks import run_lock
 from gan_bench.text import listed, many
 from gan_bench.tracking.journal import begin, check
@@ -50,9 +50,10 @@ def track(
     precision: Precision = "ieee",
     evaluations: int | None = None,
     samples: int | None = None,
-    features: str = "lenet",
-    metrics: str = ",".join(DEFAULT),
+    features: str | Sequence[str] = "lenet",
+    metrics: str | Sequence[str] = DEFAULT,
     weights: str | os.PathLike[str] | None = None,
+    cache: bool = True,
     keep_samples: bool = False,
     say: Callable[[str], None] = print,
 ) -> TrackedRun:
@@ -97,8 +98,8 @@ def track(
     evaluations, samples
         The number of evaluation points, and of samples at each; by default those of `gan-bench run`
         without a preset: 5 and 1,000 on a CPU.
-    features, metrics, weights, keep_samples
-        As the options of `gan-bench run`.
+    features, metrics, weights, cache, keep_samples
+        As the arguments of `gan_bench.run`.
     say
         Called with a sentence at the start and at the end of the run.
 
@@ -146,8 +147,7 @@ def track(
         values=values,
     )
     data_s = time.perf_counter() - began
-    given = None if weights is None else Path(weights)
-    scoring = Scoring(parse_features(features), parse_metrics(metrics), given)
+    scoring = scoring_of(features, metrics, weights, cache)
     check_counts(scoring, (spec,))
     check_features(scoring, spec, say)
     if type(resume_from) is not int or not 0 <= resume_from <= spec.steps:
