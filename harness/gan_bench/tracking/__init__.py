@@ -22,7 +22,7 @@ from gan_bench.scoring.features import scoring_of
 from gan_bench.system.locks import run_lock
 from gan_bench.text import listed, many
 from gan_bench.tracking.journal import begin, check
-from gan_bench.tracking.planning import planned, source_of
+from gan_bench.tracking.planning import planned, source_of, whole
 from gan_bench.tracking.recording import Recording
 from gan_bench.tracking.run import TrackedAnew, TrackedRun
 from gan_bench.trainer import Precision
@@ -93,8 +93,8 @@ def track(
         run; None: the script that was started, or in a notebook the cell that calls `track`.
     device, threads, precision
         Where and how your script computes; they are only recorded. ``device`` is ``cpu``, ``cuda``,
-        ``cuda:1`` or ``auto``; losses on a GPU are refused if it is ``cpu``; ``threads`` is by default OMP_NUM_THREADS, or the number of
-        processors.
+        ``cuda:1`` or ``auto``; losses on a GPU are refused if it is ``cpu``. ``threads`` is by
+        default OMP_NUM_THREADS, or the number of processors.
     evaluations, samples
         The number of evaluation points, and of samples at each; by default those of `gan-bench run`
         without a preset: 5 and 1,000 on a CPU.
@@ -150,11 +150,14 @@ def track(
     scoring = scoring_of(features, metrics, weights, cache)
     check_counts(scoring, (spec,))
     check_features(scoring, spec, say)
-    if type(resume_from) is not int or not 0 <= resume_from <= spec.steps:
+    resume_from = whole("resume_from", resume_from, least=0)
+    if resume_from > spec.steps:
         raise UsageError(
             f"resume_from is a whole number up to the {many(spec.steps, 'step')} of the budget, "
             f"not {resume_from!r}."
         )
+    if not isinstance(results, str | os.PathLike):
+        raise UsageError(f"results= takes the path of a folder, not {results!r}.")
     # The script may change the working directory.
     folder = open_results(Path(results).absolute(), create=True)
     path = folder.run(spec.run_id).path
