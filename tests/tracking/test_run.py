@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 
 import gan_bench
@@ -80,6 +81,8 @@ def test_a_loop_becomes_a_run(track, tmp_path):
     assert bench.due and not bench.done and bench.steps == 8
     track.train(bench, 8)
     assert bench.done and not bench.due
+    journal = path_of(bench).events.absolute()
+    assert str(journal) not in {file.path for file in psutil.Process().open_files()}
     record = record_of(bench)
     assert (record.status, record.paired, record.attempts) == ("ok", False, 1)
     assert (record.weights_sha256, record.import_s, record.parity) == (None, None, None)

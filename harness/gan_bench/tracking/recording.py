@@ -126,6 +126,7 @@ class Recording:
                     self._events.write("done", weights_sha256=None, **end)
                 else:
                     self._events.write("failed", kind=status, reason=reason, **end)
+            self._events.close()
             measure = status == "ok" and interrupt is None
             try:
                 self._watch.stop(max(0.0, _children_s() - self._children_s), measure=measure)
