@@ -68,7 +68,8 @@ def track(
     name
         The loop's name in reports: lower-case letters, digits, ``-`` and ``.``.
     dataset
-        A data set as in `gan-bench run`, such as ``mnist-5k``.
+        A data set as in `gan-bench run`, such as ``mnist-5k``. The loop must train on its training
+        images, and on no test images.
     seed
         The seed of your script; it also determines `TrackedRun.batches` and `TrackedRun.latents`.
     budget
