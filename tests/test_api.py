@@ -10,7 +10,8 @@ from bench import complaint
 from gan_bench.errors import UsageError
 from report_folder import add_trained, empty_results
 
-NAMES = {"ImageScores", "Results", "compare", "load_results", "report", "run", "score"}
+NAMES = {"ImageScores", "Results", "TrackedRun", "compare", "load_results", "report", "run"}
+NAMES |= {"score", "track"}
 
 
 @pytest.fixture

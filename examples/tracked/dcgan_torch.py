@@ -48,6 +48,7 @@ def sample(count):
 
 run = {"seed": args.seed, "batch_size": args.batch_size, "values": {"lr": args.lr}}  # tracked
 run |= {"dataset": "mnist-5k", "budget": f"{args.steps} steps"}  # tracked
+assert len(digits) == 4_000, "these are not the training images of mnist-5k"  # tracked
 bench = gan_bench.track("dcgan-script", **run)  # tracked
 bench.samples(sample)  # tracked
 step = 0

@@ -291,6 +291,17 @@ def test_speed_on_another_machine_is_incomparable_and_quality_is_not(two):
     assert apart in row.notes
 
 
+def test_the_speed_of_an_own_loop_is_not_compared_with_that_of_a_trainer(two):
+    for path, own in zip(two, (False, True), strict=True):
+        for seed in range(3):
+            spec = run_spec(seed=seed, own_loop=own)
+            add_run(path, spec, scores=[scores_of({600: 15.0 + seed})], images_per_s=100.0 + seed)
+    verdict = only_row(two, "images_per_s").verdict
+    assert verdict == "incomparable: own loop (False against True)"
+    row = only_row(two)
+    assert row.comparable and row.speed is None
+
+
 def test_speed_beside_other_load_is_noted(two):
     speeds(two[0], (1_000.0, 1_010.0))
     speeds(two[1], (1_000.0, 1_010.0), device_exclusive=False)

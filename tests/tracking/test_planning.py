@@ -52,7 +52,10 @@ def test_without_further_words_the_schedule_is_that_of_the_preset(source):
         ({"device": "gpu"}, "There is no device 'gpu'"),
         ({"precision": "fp8"}, "precision: "),
         ({"framework": "Py Torch"}, "framework= takes a name in lower-case letters, not 'Py Torch'"),
-        ({"values": {"lr": np.float32(1)}}, "values= has lr, which is float32"),
+        ({"values": {"lr": object()}}, "values= has lr, which is object"),
+        ({"values": [1]}, "values= takes a dictionary of values by name, not [1]"),
+        ({"values": {1: 2}}, "values= has 1; the name of a value is text"),
+        ({"threads": 0}, "threads: "),
         ({"values": {"lr": float("nan")}}, "state finite numbers"),
         ({"values": {"batch_size": 1}}, "values= cannot have 'batch_size'"),
     ],
@@ -61,6 +64,12 @@ def test_bad_input_is_one_sentence(source, changes, said):
     with pytest.raises(UsageError) as found:
         spec_of(source, **changes)
     assert said in str(found.value)
+
+
+def test_numbers_of_numpy_are_numbers(source):
+    spec = spec_of(source, values={"lr": np.float32(0.5), "betas": (0, np.float64(0.9))})
+    assert spec_of(source, budget=np.int64(3_200), samples=np.int64(64)).steps == 100
+    assert spec.recipe_values == {"lr": 0.5, "betas": [0, 0.9], "batch_size": 32}
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,20 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 
 import gan_bench
 from bench import ROOT, CommandLine, complaint
 from documents import blocks
-from gan_bench import data
+from gan_bench import data, tracking
 from gan_bench.errors import UsageError
+from gan_bench.launch.circumstances import Watch
 from gan_bench.launch.status import Scan
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.record import Record
@@ -63,8 +67,12 @@ def results():
     return ResultsFolder(Path(FOLDER))
 
 
+def path_of(bench):
+    return results().run(bench.run_id)
+
+
 def record_of(bench):
-    return Record.read(results().run(bench.run_id).record)
+    return Record.read(path_of(bench).record)
 
 
 def test_a_loop_becomes_a_run(track, tmp_path):
@@ -73,6 +81,8 @@ def test_a_loop_becomes_a_run(track, tmp_path):
     assert bench.due and not bench.done and bench.steps == 8
     track.train(bench, 8)
     assert bench.done and not bench.due
+    journal = path_of(bench).events.absolute()
+    assert str(journal) not in {file.path for file in psutil.Process().open_files()}
     record = record_of(bench)
     assert (record.status, record.paired, record.attempts) == ("ok", False, 1)
     assert (record.weights_sha256, record.import_s, record.parity) == (None, None, None)
@@ -155,6 +165,57 @@ def test_bad_input_is_one_sentence_and_the_loop_can_go_on(track):
     assert record_of(bench).status == "ok"
 
 
+class Late:
+    """A loss that cannot be read at first, as if the user interrupted the wait for the device."""
+
+    readable = False
+
+    def __array__(self, dtype=None, copy=None):
+        if not Late.readable:
+            raise KeyboardInterrupt
+        return np.full((), 2.0)
+
+
+def test_a_loss_that_is_no_number_is_refused_at_its_step(track):
+    bench = track()
+    track.train(bench, 1)
+    with pytest.raises(UsageError, match="The loss generator is NoneType"):
+        bench.step(generator=None, discriminator=1.0)
+    assert bench.steps_done == 1
+    track.train(bench, 8)
+    assert record_of(bench).images_per_s and not np.isnan(np.load(path_of(bench).losses)).any()
+
+
+def test_losses_of_a_first_chunk_that_cannot_be_read_leave_a_folder_that_can(track):
+    with pytest.raises(UsageError, match="The loss generator is"), track() as bench:
+        bench.step(generator=1.0)
+        bench.step(generator=np.array("low"))
+    assert record_of(bench).spec.losses == ("generator",)
+    loaded = gan_bench.load_results(FOLDER)
+    assert list(loaded.runs["status"]) == ["error"] and not loaded.left_out
+    assert len(loaded.losses) == 8 or loaded.losses.empty
+
+
+@pytest.mark.parametrize("step", [2, 4, 8])
+def test_a_chunk_that_could_not_end_ends_at_the_next_call(track, step, monkeypatch):
+    monkeypatch.setattr(Late, "readable", False)
+    bench = track()
+    track.train(bench, step - 1)
+    losses = {"generator": Late(), "discriminator": 1.0}
+    while not bench.due:
+        with pytest.raises(KeyboardInterrupt):
+            bench.step(**losses)
+        losses["generator"] = 1.0
+    with pytest.raises(KeyboardInterrupt):
+        bench.samples(images)
+    assert bench.due and bench.steps_done == max(step, 4)
+    Late.readable = True
+    track.train(bench, 8)
+    record = record_of(bench)
+    assert record.status == "ok" and record.untimed_steps == (2 if step > 2 else 0)
+    assert np.load(path_of(bench).losses)[step - 1].tolist() == [2.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
@@ -202,8 +263,8 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
     assert folder.snapshot(4).exists() and record_of(first).status == "error"
     with pytest.raises(UsageError, match=r"only 5 steps of the run my-gan-.* are recorded"):
         track(resume_from=6)
-    with pytest.raises(UsageError, match=r"below the 8 steps of the budget, not 8"):
-        track(resume_from=8)
+    with pytest.raises(UsageError, match=r"up to the 8 steps of the budget, not 9"):
+        track(resume_from=9)
     with pytest.raises(UsageError, match=r"there is no run my-gan-.* An id depends on"):
         track(resume_from=3, values={"lr": 1})
     # The earlier attempt went to step 5; the script's checkpoint is of step 3, within a chunk.
@@ -221,6 +282,69 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
     assert losses.tolist() == [[float(s), s / 2] for s in range(1, 9)]
 
 
+def test_an_interrupt_of_the_last_measurement_leaves_a_record(track, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    bench = track()
+    track.train(bench, 7)
+    bench.step(generator=1.0, discriminator=1.0)
+    monkeypatch.setattr(Watch, "stop", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bench.samples(images)
+    record = record_of(bench)
+    assert (record.status, record.steps_done) == ("ok", 8) and record.images_per_s
+    assert record.circumstances.probe_gflops_after is None
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_run_that_was_killed_before_its_record_is_finished(track, sampled):
+    first = track()
+    track.train(first, 8)
+    path = path_of(first)
+    path.record.unlink()
+    if not sampled:
+        path.snapshot(8).unlink()
+    bench = track(resume_from=8)
+    assert bench.done and bench.due is not sampled
+    track.train(bench, 8)
+    record = record_of(bench)
+    assert (record.status, record.steps_done, record.attempts) == ("ok", 8, 2)
+    assert [point.step for point in record.evaluation_points] == [0, 4, 8] and record.train_s
+
+
+def test_the_clock_counts_steps_and_no_samples(track):
+    def slow(count):
+        time.sleep(0.3)
+        return images(count)
+
+    bench = track()
+    time.sleep(0.3)
+    for number, _ in enumerate(bench.batches(), 1):
+        bench.step(generator=1.0, discriminator=1.0)
+        bench.samples(slow)
+        if number in (2, 6):
+            time.sleep(0.3)  # in the chunks 2 to 4 and 6 to 8
+    record = record_of(bench)
+    assert record.warmup_s < 0.3 and record.sample_s >= 0.6
+    assert 0.6 <= record.train_s < 0.9
+
+
+def test_of_a_chunk_that_is_resumed_within_half_the_time_counts(track):
+    with track() as first:
+        track.train(first, 2)
+        time.sleep(0.6)
+        track.train(first, 5)
+    with track(resume_from=3) as bench:
+        time.sleep(0.6)
+        for _ in bench.batches():
+            bench.step(generator=1.0, discriminator=1.0)
+            bench.samples(images)
+    record = record_of(bench)
+    assert 0.3 <= record.train_s < 0.6 and record.untimed_steps == 1
+    assert record.warmup_s < 0.6 and record.resume_s < 0.6
+
+
 def test_a_run_of_another_process_is_left_alone(track):
     bench = track()
     bench.end()
@@ -234,10 +358,72 @@ def test_a_run_of_another_process_is_left_alone(track):
 def test_the_same_loop_again_in_a_notebook_ends_the_earlier_one(track):
     first = track()
     second = track()
-    assert "killed after step 0 of 8, interrupted by SIGINT" in track.said[-2]
+    assert "killed after step 0 of 8, tracked anew in the same process" in track.said[-2]
     with pytest.raises(UsageError, match="has ended"):
         first.step(generator=1.0)
     second.end()
+
+
+def test_arguments_that_are_refused_do_not_end_the_run_in_progress(track):
+    bench = track()
+    track.train(bench, 3)
+    for wrong, said in [
+        ({"resume_from": 5}, "of this process is at step 3"),
+        ({"resume_from": 2, "force": True}, "give one of the two"),
+    ]:
+        with pytest.raises(UsageError, match=said):
+            track(**wrong)
+    track.train(bench, 8)
+    assert record_of(bench).status == "ok"
+
+
+def test_a_mistake_at_the_prompt_ends_no_run(track, monkeypatch):
+    bench = track()
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    tracking._record_exception(NameError, NameError("typo"), None)
+    track.train(bench, 8)
+    assert record_of(bench).status == "ok"
+
+
+class OnDevice(float):
+    """A loss that says where it is, as a tensor of PyTorch or TensorFlow does."""
+
+    def __new__(cls, device):
+        found = super().__new__(cls, 1.0)
+        found.device = device
+        return found
+
+
+class OfJax(float):
+    """A loss that says where it is, as an array of JAX does."""
+
+    def devices(self):
+        return [SimpleNamespace(platform="gpu")]
+
+
+def test_losses_on_a_gpu_are_no_run_on_the_cpu(track):
+    bench = track()
+    for loss in (OnDevice("cuda:0"), OnDevice("/job:localhost/task:0/device:GPU:0"), OfJax(1)):
+        with pytest.raises(UsageError, match=r'generator is on a GPU.*give it device="cuda"'):
+            bench.step(generator=loss, discriminator=1.0)
+    assert bench.steps_done == 0
+    bench.step(generator=OnDevice("cpu"), discriminator=1.0)
+    track.train(bench, 8)
+    assert record_of(bench).status == "ok"
+
+
+def test_metrics_may_be_a_list_and_weights_need_inception(track, tmp_path):
+    bench = track(metrics=["fid", "kid"], features=["lenet"], cache=False)
+    track.train(bench, 8)
+    found = set(gan_bench.load_results(FOLDER).scores["metric"])
+    assert {"fid_lenet", "kid_lenet"} <= found
+    with pytest.raises(UsageError, match="weights are Inception's"):
+        track(seed=9, weights=tmp_path / "weights.pt")
+
+
+def test_the_results_folder_is_a_path(track):
+    with pytest.raises(UsageError, match="results= takes the path of a folder, not None"):
+        track(results=None)
 
 
 def test_samples_from_0_to_1_are_a_hint(track):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from gan_bench.analysis.frames import typed, worded
-from gan_bench.api.shared import command_of, console_for, scoring_of
+from gan_bench.api.shared import command_of, console_for
 from gan_bench.errors import UsageError
 from gan_bench.metrics import DEFAULT, fid_name
 from gan_bench.results.scores import Scores
@@ -157,6 +157,7 @@ def score(
     from gan_bench.cli.views.progress import ScoringProgress
     from gan_bench.data.folder_spec import parse_size
     from gan_bench.results.external import check_name
+    from gan_bench.scoring.features import scoring_of
     from gan_bench.scoring.images import Conversion
     from gan_bench.scoring.score_pair import ExternalRow, score_pair
     from gan_bench.system.devices import default_threads
@@ -176,7 +177,7 @@ def score(
             *(_images(real, "real"), _images(fake, "fake")),
             scoring_of(features, metrics, weights, cache),
             seed=seed,
-            threads=threads or default_threads(),
+            threads=default_threads() if threads is None else threads,
             floor=floor,
             say=shown.say,
             progress=shown,

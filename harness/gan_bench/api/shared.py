@@ -2,14 +2,12 @@
 
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from gan_bench.scoring.features import Scoring
 
 _PIPED_COLUMNS = 160
 
@@ -28,23 +26,6 @@ def console_for(shown: bool) -> "Console":
     if not console.is_terminal:
         console.width = _PIPED_COLUMNS
     return console
-
-
-def scoring_of(
-    features: str | Sequence[str],
-    metrics: str | Sequence[str],
-    weights: str | Path | None,
-    cache: bool,
-) -> "Scoring":
-    """Return features and metrics, which are text as for the command line or lists of it."""
-    from gan_bench.scoring.features import parse_scoring
-
-    return parse_scoring(
-        features if isinstance(features, str) else ",".join(features),
-        metrics if isinstance(metrics, str) else ",".join(metrics),
-        Path(weights) if weights else None,
-        cache=cache,
-    )
 
 
 def plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gan_bench.analysis.frames import Results, load_results
-from gan_bench.api.shared import command_of, console_for, plain, scoring_of
+from gan_bench.api.shared import command_of, console_for, plain
 from gan_bench.errors import UsageError
 from gan_bench.metrics import DEFAULT
 from gan_bench.trainer import Precision
@@ -132,6 +132,7 @@ def run(
     from gan_bench.plan.request import read_request
     from gan_bench.results.layout import open_results
     from gan_bench.schedulers.base import schedulers
+    from gan_bench.scoring.features import scoring_of
     from gan_bench.system.devices import fallback
 
     how = Options(

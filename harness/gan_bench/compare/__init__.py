@@ -95,7 +95,7 @@ class ComparedRow:
     difference: Difference | None = None
     """B relative to A, with p corrected for the number of rows."""
     speed: Difference | None = None
-    """Ratio of the throughputs, B / A; None if the machines differ."""
+    """Ratio of the throughputs, B / A; None if the machines differ or only one is an own loop."""
     notes: tuple[str, ...] = ()
     """Other differences between the two, in words."""
 
@@ -199,7 +199,7 @@ def _row(
     common = of_a[0] if of_a and of_a[0] in of_b else None
     side_a = Side.of(a, metric.name, _first(of_a))
     side_b = Side.of(b, metric.name, common or _first(of_b))
-    same_machine = not a.setting.differences(b.setting, MACHINE)
+    same_clock = not (a.setting.differences(b.setting, MACHINE) or _one_own_loop(a, b))
     row = ComparedRow(
         label,
         side_a,
@@ -208,7 +208,7 @@ def _row(
         verdict=Kind.INDISTINGUISHABLE.label,
         protocol=common,
         speed=_compared(side_b.images_per_s, side_a.images_per_s, metric_of(SPEED))
-        if same_machine
+        if same_clock
         else None,
         notes=tuple(_notes(a, b)),
     )
@@ -255,11 +255,20 @@ def _incomparable(a: RunGroup, b: RunGroup, metric: Metric) -> list[str]:
     """Return the fields that make the two incomparable, each with both values."""
     if metric.name != SPEED:
         return a.setting.differences(b.setting, SAME_FOR_QUALITY)
-    return a.setting.differences(b.setting, SAME_FOR_SPEED) + [
+    own = [against("own loop", a.facts["own loop"], b.facts["own loop"])]
+    return [
+        *a.setting.differences(b.setting, SAME_FOR_SPEED),
+        *(own if _one_own_loop(a, b) else []),
+    ] + [
         f"machine (several in {letter})"
         for letter, group in (("A", a), ("B", b))
         if len({run.hardware for run in group.trained}) > 1
     ]
+
+
+def _one_own_loop(a: RunGroup, b: RunGroup) -> bool:
+    """Whether the clock of one side alone includes its data pipeline."""
+    return a.facts["own loop"] != b.facts["own loop"]
 
 
 def _differing_protocols(a: Protocol, b: Protocol) -> list[str]:

@@ -1,7 +1,6 @@
 """The circumstances of a run: the machine, its load and rate, the GPU, and the repository."""
 
 import subprocess
-from functools import cache
 
 from gan_bench.plan import RunSpec
 from gan_bench.results.events import read_events
@@ -53,7 +52,6 @@ class Watch:
         return with_gpu(around, self._gpu, folder, self._spec) if self._gpu else around
 
 
-@cache
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(

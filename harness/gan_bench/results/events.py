@@ -44,6 +44,11 @@ class EventWriter:
                 written += self._file.write(content[written:])
             self._cut = False
 
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._file.close()
+
 
 def _ends_with_newline(path: Path) -> bool:
     with path.open("rb") as file:

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,17 +14,17 @@ from typing import Any
 
 from gan_bench.errors import UsageError
 from gan_bench.launch.score import check_counts, check_features
-from gan_bench.metrics import DEFAULT, parse_metrics
+from gan_bench.metrics import DEFAULT
 from gan_bench.plan import Budget
 from gan_bench.plugins.mistakes import trains_itself
 from gan_bench.results.layout import open_results
-from gan_bench.scoring.features import Scoring, parse_features
+from gan_bench.scoring.features import scoring_of
 from gan_bench.system.locks import run_lock
 from gan_bench.text import listed, many
-from gan_bench.tracking.journal import begin
-from gan_bench.tracking.planning import planned, source_of
+from gan_bench.tracking.journal import begin, check
+from gan_bench.tracking.planning import planned, source_of, whole
 from gan_bench.tracking.recording import Recording
-from gan_bench.tracking.run import TrackedRun
+from gan_bench.tracking.run import TrackedAnew, TrackedRun
 from gan_bench.trainer import Precision
 
 __all__ = ["TrackedRun", "track"]
@@ -50,9 +50,10 @@ def track(
     precision: Precision = "ieee",
     evaluations: int | None = None,
     samples: int | None = None,
-    features: str = "lenet",
-    metrics: str = ",".join(DEFAULT),
+    features: str | Sequence[str] = "lenet",
+    metrics: str | Sequence[str] = DEFAULT,
     weights: str | os.PathLike[str] | None = None,
+    cache: bool = True,
     keep_samples: bool = False,
     say: Callable[[str], None] = print,
 ) -> TrackedRun:
@@ -67,7 +68,8 @@ def track(
     name
         The loop's name in reports: lower-case letters, digits, ``-`` and ``.``.
     dataset
-        A data set as in `gan-bench run`, such as ``mnist-5k``.
+        A data set as in `gan-bench run`, such as ``mnist-5k``. The loop must train on its training
+        images, and on no test images.
     seed
         The seed of your script; it also determines `TrackedRun.batches` and `TrackedRun.latents`.
     budget
@@ -92,13 +94,13 @@ def track(
         run; None: the script that was started, or in a notebook the cell that calls `track`.
     device, threads, precision
         Where and how your script computes; they are only recorded. ``device`` is ``cpu``, ``cuda``,
-        ``cuda:1`` or ``auto``; ``threads`` is by default OMP_NUM_THREADS, or the number of
-        processors.
+        ``cuda:1`` or ``auto``; losses on a GPU are refused if it is ``cpu``. ``threads`` is by
+        default OMP_NUM_THREADS, or the number of processors.
     evaluations, samples
         The number of evaluation points, and of samples at each; by default those of `gan-bench run`
         without a preset: 5 and 1,000 on a CPU.
-    features, metrics, weights, keep_samples
-        As the options of `gan-bench run`.
+    features, metrics, weights, cache, keep_samples
+        As the arguments of `gan_bench.run`.
     say
         Called with a sentence at the start and at the end of the run.
 
@@ -146,23 +148,27 @@ def track(
         values=values,
     )
     data_s = time.perf_counter() - began
-    given = None if weights is None else Path(weights)
-    scoring = Scoring(parse_features(features), parse_metrics(metrics), given)
+    scoring = scoring_of(features, metrics, weights, cache)
     check_counts(scoring, (spec,))
     check_features(scoring, spec, say)
-    if type(resume_from) is not int or not 0 <= resume_from < spec.steps:
+    resume_from = whole("resume_from", resume_from, least=0)
+    if resume_from > spec.steps:
         raise UsageError(
-            f"resume_from is a whole number below the {many(spec.steps, 'step')} of the budget, "
+            f"resume_from is a whole number up to the {many(spec.steps, 'step')} of the budget, "
             f"not {resume_from!r}."
         )
+    if not isinstance(results, str | os.PathLike):
+        raise UsageError(f"results= takes the path of a folder, not {results!r}.")
     # The script may change the working directory.
     folder = open_results(Path(results).absolute(), create=True)
     path = folder.run(spec.run_id).path
-    _end_earlier(path)
+    check(folder, spec, resume_from, force=force)
+    _end_earlier(path, resume_from)
     command = shlex.join([Path(sys.orig_argv[0]).name, *sys.orig_argv[1:]])
     with contextlib.ExitStack() as held:
         held.enter_context(run_lock(folder.locks, spec.run_id, command))
-        spec, dropped = begin(folder, spec, resume_from, force=force)
+        check(folder, spec, resume_from, force=force)  # another process may have finished it
+        spec, dropped = begin(folder, spec, resume_from)
         recording = partial(
             Recording,
             *(folder, spec),
@@ -192,6 +198,7 @@ def track(
         f"{title}: {many(spec.steps, 'step')} of {many(spec.images_per_step, 'image')}, "
         f"{spec.samples:,} samples at the steps {points}. Its source is {origin.what}."
     )
+    run.finish()
     return run
 
 
@@ -212,10 +219,16 @@ _runs: dict[Path, TrackedRun] = {}
 """The runs of this process that have not ended, by folder."""
 
 
-def _end_earlier(path: Path) -> None:
+def _end_earlier(path: Path, resume_from: int) -> None:
     """End a run of this process that is tracked anew, as in a notebook."""
-    if (earlier := _runs.get(path)) is not None:
-        earlier.end(KeyboardInterrupt())
+    if (earlier := _runs.get(path)) is None:
+        return
+    if resume_from > earlier.steps_done:
+        raise UsageError(
+            f"resume_from={resume_from}: the run {earlier.run_id} of this process is at step "
+            f"{earlier.steps_done:,}; restore an earlier checkpoint."
+        )
+    earlier.end(TrackedAnew())
 
 
 def _end_all(error: BaseException | None = None) -> None:
@@ -234,7 +247,8 @@ def _record_exception(
     try:
         _shown(kind, error, trace)
     finally:
-        _end_all(error)
+        if not hasattr(sys, "ps1") and not sys.flags.interactive:  # at a prompt, nothing ends
+            _end_all(error)
 
 
 sys.excepthook = _record_exception

@@ -1,5 +1,6 @@
 """Turns what a loop has, in any framework, into NumPy arrays: losses and samples."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,15 @@ def scalar(name: str, value: Any) -> float:
     if not array.size:
         raise UsageError(f"The loss {name} is an empty array; give step() a number.")
     return float(array) if array.ndim == 0 else float(array.mean(dtype=np.float64))
+
+
+def on_gpu(value: Any) -> bool:
+    """Whether a tensor of PyTorch or TensorFlow, or an array of JAX, lies on a GPU."""
+    if callable(of_jax := getattr(value, "devices", None)):
+        places = [str(getattr(device, "platform", "")) for device in of_jax()]
+    else:
+        places = [str(getattr(value, "device", ""))]
+    return any(re.search("gpu|cuda|rocm", place.lower()) for place in places)
 
 
 def samples_of(value: Any, count: int, shape: ImageShape) -> NDArray[np.uint8]:

@@ -19,9 +19,19 @@ from gan_bench.system.files import write_atomically
 from gan_bench.text import many
 
 
-def begin(
-    results: ResultsFolder, spec: RunSpec, resume_from: int, *, force: bool
-) -> tuple[RunSpec, int]:
+def check(results: ResultsFolder, spec: RunSpec, resume_from: int, *, force: bool) -> None:
+    """Raise `UsageError` if the run is finished, or the arguments contradict each other."""
+    folder = results.run(spec.run_id)
+    if force and resume_from:
+        raise UsageError("force=True starts over, and resume_from= goes on; give one of the two.")
+    if folder.record.exists() and not force and Record.read(folder.record).status == "ok":
+        raise UsageError(
+            f"The run {spec.run_id} is finished: force=True starts it over, and another seed or "
+            "another value in values= is another run."
+        )
+
+
+def begin(results: ResultsFolder, spec: RunSpec, resume_from: int) -> tuple[RunSpec, int]:
     """Make the folder of a run ready for its next step.
 
     The caller holds the run's lock.
@@ -32,8 +42,6 @@ def begin(
         The results folder, and what the script asks for.
     resume_from
         The step after which training goes on; 0 starts over.
-    force
-        Whether to start over even if the run is finished.
 
     Returns
     -------
@@ -44,16 +52,9 @@ def begin(
     Raises
     ------
     UsageError
-        The run is finished, or less than ``resume_from`` steps of it are recorded.
+        Less than ``resume_from`` steps of it are recorded.
     """
     folder = results.run(spec.run_id)
-    if force and resume_from:
-        raise UsageError("force=True starts over, and resume_from= goes on; give one of the two.")
-    if folder.record.exists() and not force and Record.read(folder.record).status == "ok":
-        raise UsageError(
-            f"The run {spec.run_id} is finished: force=True starts it over, and another seed or "
-            "another value in values= is another run."
-        )
     last = _last_step(folder)
     if not resume_from:
         start_over(results, folder)

@@ -112,30 +112,32 @@ def planned(
         A name is unknown or a value out of range, or the data set is not there.
     """
     check_name(name)
-    length = parse_budget(budget)
+    length = parse_budget(_plain(budget))
+    given = _threads() if threads is None else _plain(threads)
     asked = request(
         {
-            **{"dataset": dataset, "device": device, "threads": threads or _threads()},
-            **{"evaluations": evaluations, "samples": samples, "precision": precision},
+            **{"dataset": dataset, "device": device, "threads": given},
+            **{"evaluations": _plain(evaluations), "samples": _plain(samples)},
+            "precision": precision,
         }
     )
     place = this_machine(asked)
     preset = PRESETS["quick" if place.device == "cpu" else "gpu"]
     loaded = data.load(dataset)
     images = loaded.train
-    batch = _whole("batch_size", batch_size)
+    batch = whole("batch_size", batch_size)
     if batch > len(images.images):
         raise UsageError(
             f"batch_size is {batch:,}, more than the {len(images.images):,} training images of "
             f"{data.label(loaded.name)}; give a smaller one."
         )
-    each_step = _whole("batches_per_step", batches_per_step)
+    each_step = whole("batches_per_step", batches_per_step)
     steps = length.steps(
         images_per_step=batch * each_step, train_images=len(images.images), recipe_epochs=0
     )
     points = asked.evaluations or preset.evaluations
     own = framework_of(framework, names)
-    recipe_values = {**_json(values or {}), "batch_size": batch}
+    recipe_values = {**_json({} if values is None else values), "batch_size": batch}
     if each_step > 1:
         recipe_values["batches_per_step"] = each_step
     spec = RunSpec(
@@ -155,7 +157,7 @@ def planned(
         image_shape=images.image_shape,
         budget=length,
         steps=steps,
-        seed=_whole("seed", seed, least=0),
+        seed=whole("seed", seed, least=0),
         chunk_steps=chunk_steps(steps, points, place.device),
         evaluation_steps=evaluation_steps(steps, points),
         samples=asked.samples or preset.samples,
@@ -233,7 +235,8 @@ def _threads() -> int | None:
     return int(given) if given.isdecimal() and given.isascii() and int(given) else None
 
 
-def _whole(name: str, value: object, least: int = 1) -> int:
+def whole(name: str, value: object, least: int = 1) -> int:
+    """Return a whole number, also one of NumPy; raise `UsageError` if it is none."""
     problem = UsageError(f"{name} is a whole number from {least} on, not {value!r}.")
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise problem
@@ -243,10 +246,24 @@ def _whole(name: str, value: object, least: int = 1) -> int:
     return number
 
 
+def _plain(value: Any) -> Any:
+    """Return a value without tuples and NumPy's numbers."""
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def _json(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that the user states, as a record can have them."""
+    if not isinstance(values, Mapping):
+        raise UsageError(f"values= takes a dictionary of values by name, not {values!r}.")
+    values = {name: _plain(value) for name, value in values.items()}
     for name, value in values.items():
-        if not isinstance(name, str) or name in _RESERVED:
+        if not isinstance(name, str):
+            raise UsageError(f"values= has {name!r}; the name of a value is text.")
+        if name in _RESERVED:
             raise UsageError(f"values= cannot have {name!r}; it is an argument of its own.")
         try:
             json.dumps(value, allow_nan=False)

@@ -34,7 +34,7 @@ class Recording:
     Attributes
     ----------
     spec
-        The run's specification; its losses are known after the first chunk.
+        The run's specification; its losses are known from the first step on.
     folder
         The run's folder.
     held
@@ -69,6 +69,13 @@ class Recording:
         self._log = self._alive.enter_context(self.folder.log.open("a", encoding="utf-8"))
         self._alive.enter_context(heartbeat(self._events, steps_done, self._log))
 
+    def name_losses(self, names: tuple[str, ...]) -> None:
+        """Write the names of the losses: without them, nobody can read their file."""
+        if self.spec.losses != names:
+            self.spec = self.spec.model_copy(update={"losses": names})
+            self.spec.write(self.folder.spec)
+            self._write_plan()
+
     def chunk(
         self,
         table: NDArray[np.float32],
@@ -79,10 +86,6 @@ class Recording:
         warmup: bool,
     ) -> None:
         """Note a chunk with its losses, float32 (steps, losses)."""
-        if self.spec.losses != names:
-            self.spec = self.spec.model_copy(update={"losses": names})
-            self.spec.write(self.folder.spec)
-            self._write_plan()
         write_chunk(
             self._events, table, names, first_step=first_step, seconds=seconds, warmup=warmup
         )
@@ -107,20 +110,34 @@ class Recording:
             traceback.print_exception(error, file=self._log)
 
     def close(self, status: Status, reason: str | None, step: int) -> str:
-        """End the journal, write the record, and score a run that is ok; return how it ended."""
-        self._alive.close()
-        end = {"step": step, "peak_rss_mb": peak_rss_mb()}
+        """End the journal, write the record, and score a run that is ok; return how it ended.
+
+        An interrupt skips the measurement of the machine and the scores, not the record.
+        """
+        interrupt: KeyboardInterrupt | None = None
         with self.held:
+            try:
+                self._alive.close()
+            except KeyboardInterrupt as error:
+                interrupt = error
+            end = {"step": step, "peak_rss_mb": peak_rss_mb()}
             with contextlib.suppress(OSError):  # of a full disk
                 if status == "ok":
                     self._events.write("done", weights_sha256=None, **end)
                 else:
                     self._events.write("failed", kind=status, reason=reason, **end)
-            self._watch.stop(max(0.0, _children_s() - self._children_s), measure=status == "ok")
+            self._events.close()
+            measure = status == "ok" and interrupt is None
+            try:
+                self._watch.stop(max(0.0, _children_s() - self._children_s), measure=measure)
+            except KeyboardInterrupt as error:  # all but the record can wait
+                interrupt = error
             around = self._watch.provenance(self.folder, self._command)
             outcome = Outcome(status=status, reason=reason, cpu_s=time.process_time())
             record = make_record(self.folder, self.spec, outcome, around)
             record.write(self.folder.record)
+            if interrupt is not None:
+                raise interrupt
             if status != "ok":
                 return f"{status} after step {step:,} of {self.spec.steps:,}, {reason}"
             problem = score_missing(

@@ -20,7 +20,7 @@ from gan_bench.results.training_files import read_losses
 from gan_bench.system.files import is_full_for
 from gan_bench.system.processes import DISK_FULL
 from gan_bench.text import listed, many
-from gan_bench.tracking.arrays import NotFinite, samples_of, scalar
+from gan_bench.tracking.arrays import NotFinite, on_gpu, samples_of, scalar
 from gan_bench.tracking.recording import Recording
 from gan_bench.trainer import losses_problem
 from gan_bench.worker.failure import Diverged, failure_kind, failure_reason
@@ -33,6 +33,10 @@ _LOSSES_EVERY_S = 2.0
 """Least time between two writes of the losses, beside those at evaluation points."""
 _SHARE = 0.002
 """They take no more than this share of the time: those of a million steps have some megabytes."""
+
+
+class TrackedAnew(KeyboardInterrupt):
+    """The process tracks the run anew, which ends it."""
 
 
 class TrackedRun:
@@ -83,6 +87,9 @@ class TrackedRun:
         self._open = bool(self._names) and not self.due
         """Whether another step may end, if its losses are those of the step before."""
         self._chunk_end = self._next_end()
+        self._timed = True
+        """False from the moment when a chunk is to end until it has, so that an end that is tried
+        again counts no time in which the loop stood still."""
         self._write_after = self._last = self._began = time.perf_counter()
 
     def hold(self, held: contextlib.ExitStack) -> None:
@@ -182,15 +189,20 @@ class TrackedRun:
         """
         if not self._open or losses.keys() != self._keys:
             self._check_step(losses)
+        if self.steps_done == self._first_step and self._spec.device == "cpu":
+            self._check_device(losses)
         row = []
         for name in self._names:
             loss = losses[name]
+            if not isinstance(loss, float | int) and not hasattr(loss, "__array__"):
+                scalar(name, loss)  # else the mistake would show at the end of the chunk
             row.append(loss.detach() if hasattr(loss, "detach") else loss)
         self._pending.append(row)
         self.steps_done += 1
         self._sampled = False
         self._last = time.perf_counter()
-        if self.steps_done == self._chunk_end:
+        if self.steps_done >= self._chunk_end:
+            self._open = False
             self._end_chunk(None)
 
     def samples(self, images: Any) -> None:
@@ -212,6 +224,8 @@ class TrackedRun:
         """
         if not self.due:
             return
+        if self._pending:  # the chunk's losses could not be read, or that was interrupted
+            self._end_chunk(None)
         started = time.perf_counter()
         if callable(images):
             images = images(self._spec.samples)
@@ -232,6 +246,11 @@ class TrackedRun:
         if self.done:
             self._close("ok", None)
         self._began = time.perf_counter()
+
+    def finish(self) -> None:
+        """End the run if it has all steps and samples, as an earlier attempt may have left it."""
+        if self.done and not self.due and self._ended is None:
+            self._close("ok", None)
 
     def end(self, error: BaseException | None = None) -> None:
         """End the run before its last samples, with a record that says why.
@@ -294,12 +313,23 @@ class TrackedRun:
         if problem := losses_problem(names):
             raise UsageError(f"step(): {problem}.")
         for name in names:
-            scalar(name, losses[name])  # else a mistake would show at the end of the chunk
+            scalar(name, losses[name])
+        self._files.name_losses(names)
         self._names, self._keys, self._open = names, frozenset(names), True
         self._losses = np.full((self.steps, len(names)), np.nan, dtype=np.float32)
 
+    def _check_device(self, losses: dict[str, Any]) -> None:
+        """Refuse to record a run on a GPU as one on the CPU."""
+        for name, loss in losses.items():
+            if on_gpu(loss):
+                raise UsageError(
+                    f"The loss {name} is on a GPU, and track() was told that the run is on the "
+                    'CPU: give it device="cuda".'
+                )
+
     def _end_chunk(self, ended: float | None) -> None:
         """Read the losses of the chunk, which waits for the device, and note its time."""
+        timed, self._timed = self._timed, False
         pending, first = self._pending, self._behind
         table = np.array(
             [
@@ -309,14 +339,14 @@ class TrackedRun:
             dtype=np.float32,
         )
         seconds = (ended or time.perf_counter()) - self._began
-        self._pending = []
         self._losses[first : first + len(table)] = table
         self._files.chunk(
             *(table, self._names),
             first_step=first,
             seconds=seconds,
-            warmup=first == self._first_step,
+            warmup=first == self._first_step or not timed,
         )
+        self._pending, self._timed = [], True
         self._chunk_end = self._next_end()
         self._open = not (self.done or self.due)
         began = time.perf_counter()
@@ -336,6 +366,8 @@ class TrackedRun:
 
     def _why(self, error: BaseException | None) -> tuple[Status, str]:
         """Return the status and the reason of a run that ended too early."""
+        if isinstance(error, TrackedAnew):
+            return "killed", "tracked anew in the same process"
         if isinstance(error, KeyboardInterrupt):
             return "killed", "interrupted by SIGINT"
         if error is None or isinstance(error, SystemExit):
@@ -347,7 +379,7 @@ class TrackedRun:
         return ("oom" if failure_kind(error) == "oom" else "error"), reason
 
     def _close(self, status: Status, reason: str | None) -> None:
-        self._ended, self._open = status, False
         with contextlib.suppress(OSError):  # of a full disk, which ends the run
             self._files.losses(self._losses)
+        self._ended, self._open = status, False
         self._say(f"{self._files.close(status, reason, self.steps_done)}. {self._shown_by}")

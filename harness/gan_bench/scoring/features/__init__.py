@@ -1,7 +1,8 @@
 """Feature models: chosen by name, made, loaded and run."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +94,21 @@ def parse_scoring(features: str, metrics: str, weights: Path | None, *, cache: b
     if weights is not None and "inception" not in [word.model for word in words]:
         raise UsageError("--weights are Inception's: give --features inception with them.")
     return Scoring(words, parse_metrics(metrics), weights, cache=cache)
+
+
+def scoring_of(
+    features: str | Sequence[str],
+    metrics: str | Sequence[str],
+    weights: str | os.PathLike[str] | None,
+    cache: bool,
+) -> Scoring:
+    """Return what `parse_scoring` reads, from text or lists of it."""
+    return parse_scoring(
+        features if isinstance(features, str) else ",".join(features),
+        metrics if isinstance(metrics, str) else ",".join(metrics),
+        Path(weights) if weights else None,
+        cache=cache,
+    )
 
 
 Progress = Callable[[str], None]
