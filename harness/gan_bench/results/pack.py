@@ -95,8 +95,14 @@ def pack(
         with os.fdopen(descriptor, "w+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 for member, content in _members(folder, results, left_out, host, samples):
-                    if member_limit(member) is None:
+                    limit = member_limit(member)
+                    if limit is None:
                         left_out.append(f"The name of {member} cannot be packed.")
+                        continue
+                    if len(content) > limit:
+                        left_out.append(
+                            f"{member} is not packed: it is larger than {limit >> 20} MiB."
+                        )
                         continue
                     digests[member] = hashlib.sha256(content).hexdigest()
                     _add(archive, member, content)
