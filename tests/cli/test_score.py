@@ -283,7 +283,7 @@ def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path,
     by_fid = (*named, "--metrics", "fid")
     said = score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *by_fid).err
     assert "'Their GAN' is stored in results/local." in said
-    assert "The report shows it in the ranking by lenet, without a rank, as runs were" in said
+    assert "in the ranking by lenet, without a rank, as runs were scored in the same way." in said
     assert "Next: gan-bench report --open" in said
     assert bench("report").code == 0
     text = (bench.folder / "reports/local/report.md").read_text(encoding="utf-8")

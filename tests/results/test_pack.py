@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import platform
 import re
 import shutil
@@ -211,3 +212,21 @@ def test_bad_input_is_refused_and_writes_nothing(cli, results, arguments, said):
     empty_results(cli.folder / "empty")
     assert said in complaint(cli("pack", *arguments))
     assert not list(cli.folder.glob("*.zip")) and not list(cli.folder.glob(".*.tmp"))
+
+
+def test_what_is_no_regular_file_is_not_replaced_and_the_umask_holds(cli, results):
+    os.mkfifo(cli.folder / "pipe.zip")
+    (cli.folder / "link.zip").symlink_to(cli.folder / "other.zip")
+    for name in ("pipe.zip", "link.zip"):
+        said = complaint(cli("pack", "results/local", "--out", name))
+        assert (
+            said
+            == f"{name} cannot be written (it is a link, a device or a pipe); name another file."
+        )
+        assert not (cli.folder / name).is_file()
+    before = os.umask(0o077)
+    try:
+        assert cli("pack", "results/local", "--out", "own.zip").code == 0
+    finally:
+        os.umask(before)
+    assert (cli.folder / "own.zip").stat().st_mode & 0o777 == 0o600

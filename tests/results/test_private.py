@@ -50,8 +50,41 @@ def test_names_are_replaced_in_free_text_only():
     ],
 )
 def test_in_a_command_relative_paths_are_shortened_too(command, expected):
-    expected = expected or command.replace("a/faces", "faces").replace("images/x", "x")
+    expected = expected or command.replace("a/faces", "faces").replace("'my images/x'", "x")
     assert private(command, "command") == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "expected"),
+    [
+        (
+            "command",
+            "gan-bench run x --mlflow-uri http://ann:s3cret@mlflow.corp:5000",
+            "gan-bench run x --mlflow-uri http://mlflow.corp:5000",
+        ),
+        ("command", "gan-bench run --mlflow-uri=sqlite:////srv/ann/m.db", None),
+        ("command", "python train.py --token=abc -k s3cret", "python train.py --token -k"),
+        ("command", "/srv/ann/python3 -u a/train.py s3cret", "python3 train.py -u"),
+        (
+            "command",
+            "gan-bench run x --slurm partition=gpu,account=proj-secret",
+            "gan-bench run x --slurm ...",
+        ),
+        ("command", "gan-bench run x --slurm=account=secret", "gan-bench run x --slurm=..."),
+        ("command", "gan-bench score a '/data/My Faces/ann/x.npz'", "gan-bench score a x.npz"),
+        ("reason", "no https://ann:tok@git.corp/x", "no https://git.corp/x"),
+        ("reason", "projects/secret/fakes.npz, images/s", "fakes.npz, images/s"),
+        ("reason", "see '/data/My Faces/ann/x.npz'.", "see 'x.npz'."),
+        ("reason", "in C:\\Users\\ann\\x", "in x"),
+        ("images", "projects/secret/fakes.npz", "fakes.npz"),
+        ("images", "C:\\Users\\ann\\x.npz", "x.npz"),
+        ("images", "mnist-5k:test:100", "mnist-5k:test:100"),
+    ],
+)
+def test_secrets_and_other_paths_are_left_out(field, text, expected):
+    expected = expected or "gan-bench run --mlflow-uri=sqlite:m.db"
+    assert private(text, field) == expected
+    assert private(expected, field) == expected
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import gan_bench
 from bench import complaint
 from gan_bench import load_results
 from gan_bench.results.external import add_external
-from gan_bench.results.layout import open_results
+from gan_bench.results.layout import ResultsFolder, open_results
+from gan_bench.results.merge import Source as Folder
 from gan_bench.results.scores import Source
-from gan_bench.results.sources import opened
+from gan_bench.results.sources import _apart, opened
 from gan_bench.scoring.snapshots import grid_png
 from report_folder import (
     MACHINE,
@@ -258,3 +259,20 @@ def test_bad_sources_are_refused(cli, two, arguments, said):
     assert said in error and "gan-bench-" not in error
     assert not (cli.folder / "out").exists()
     assert not list(cli.folder.glob("gan-bench-*"))
+
+
+def test_names_of_sources_differ_also_from_names_that_are_given(tmp_path):
+    names = ("A", "A", "A (2)", "A")
+    sources = [Folder(name, ResultsFolder(tmp_path)) for name in names]
+    assert [one.name for one in _apart(sources)] == ["A", "A (3)", "A (2)", "A (4)"]
+
+
+@pytest.mark.parametrize("order", [("good", "bad"), ("bad", "good")])
+def test_of_contradicting_runs_the_one_that_succeeded_is_shown(cli, order):
+    for name, status, scores in (("good", "ok", {600: 4.0}), ("bad", "error", {300: 9.0})):
+        path = empty_results(cli.folder / name)
+        add_run(path, run_spec(), scores=[scores_of(scores)], status=status)
+    with opened([cli.folder / name for name in order]) as folder:
+        results = folder.load()
+    assert [record.status for record in results.records.values()] == ["ok"]
+    assert "good and bad both have" in results.left_out[0]

@@ -5,12 +5,15 @@ import json
 import shutil
 import stat
 import struct
+import tracemalloc
 import warnings
 import zipfile
 
 import pytest
 
 from bench import complaint
+from gan_bench import load_results
+from gan_bench.plan import Plan
 from gan_bench.results import unpack
 from report_folder import add_run, empty_results, run_spec, scores_of, some_losses
 
@@ -226,6 +229,7 @@ def test_an_archive_of_more_than_65_535_files_has_its_list_elsewhere(cli, archiv
     assert cli("export", "--results", "bad.zip").code == 0
     raw = bytearray((cli.folder / "bad.zip").read_bytes())
     place = raw.index(b"PK\x06\x06")
+    struct.pack_into("<Q", raw, raw.index(b"PK\x06\x07") + 8, 0)  # a place without such a record
     struct.pack_into("<Q", raw, place + 40, 1 << 40)  # the length of the list
     (cli.folder / "bad.zip").write_bytes(raw)
     shutil.rmtree(cli.folder / "reports")
@@ -324,3 +328,29 @@ def test_json_that_is_too_deep_is_a_file_that_cannot_be_read(cli, archive):
     error = complaint(cli("report", "bad.zip", "--out", "out"))
     assert "bad.zip has no run to report" in error and "is not readable" in error
     assert str(cli.folder) not in error
+
+
+@pytest.mark.parametrize("broken", ["runs", "left_out"])
+def test_a_plan_of_many_wrong_items_takes_little_memory(cli, archive, monkeypatch, broken):
+    monkeypatch.setattr(Plan, "LARGEST_BYTES", 1 << 22)  # reading reserves that much
+    plan = {"schema_version": 1, "command": "", "created_at": "x", "left_out": [], "runs": []}
+    files = members(archive) | {
+        "plans/0123456789ab.json": json.dumps(plan | {broken: [0] * 300_000}).encode()
+    }
+    write(cli.folder / "bad.zip", files)
+    tracemalloc.start()
+    unpack.unpack(cli.folder / "bad.zip", cli.folder / "into")
+    results = load_results(cli.folder / "into")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "is not readable" in results.left_out[0] and peak < 96 << 20
+
+
+def test_plans_and_a_manifest_of_many_wrong_items_are_refused(cli, archive, monkeypatch):
+    many = {f"parity/{number}.json": 0 for number in range(100_000)}
+    write(cli.folder / "bad.zip", members(archive), {"files": many})
+    refused(cli, "its manifest.json is larger than its files need")
+    monkeypatch.setattr(unpack, "LARGEST_PLANS_BYTES", 10)
+    monkeypatch.setattr(unpack, "_LAYOUT", ((".*", 1 << 20),))
+    write(cli.folder / "bad.zip", members(archive) | {"plans/0123456789ab.json": b"{}" * 20})
+    refused(cli, "its plans are larger than 0 MiB together")

@@ -324,3 +324,10 @@ def test_a_file_stays_where_the_request_says(generate, tmp_path):
     generate(write_generator(tmp_path / "g.onnx"))
     (file,) = (tmp_path / "made").iterdir()
     assert (file.name, file.stat().st_size) == ("images.npy", 128 + 20 * 784)
+
+
+def test_batches_of_different_sizes_are_refused_also_where_any_size_is_allowed(generate, factory):
+    size = "(8, 8) if len(latents) == 8 else (4, 16)"
+    changing = f"lambda latents: np.zeros((len(latents), *({size}), 1), np.uint8)"
+    with pytest.raises(UsageError, match="makes images of 4 x 16 x 1 after images of 8 x 8 x 1"):
+        generate(factory(changing), latent=(4,), shape=None, count=12)

@@ -51,7 +51,10 @@ def test_without_further_words_the_schedule_is_that_of_the_preset(source):
         ({"evaluations": 1}, "evaluations: input should be greater than or equal to 2 (got 1)"),
         ({"device": "gpu"}, "There is no device 'gpu'"),
         ({"precision": "fp8"}, "precision: "),
-        ({"framework": "Py Torch"}, "framework= takes a name in lower-case letters, not 'Py Torch'"),
+        (
+            {"framework": "Py Torch"},
+            "framework= takes a name in lower-case letters, not 'Py Torch'",
+        ),
         ({"values": {"lr": object()}}, "values= has lr, which is object"),
         ({"values": [1]}, "values= takes a dictionary of values by name, not [1]"),
         ({"values": {1: 2}}, "values= has 1; the name of a value is text"),

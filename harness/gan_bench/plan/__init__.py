@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
 from gan_bench import data
 from gan_bench.plugins.registry import RecipeFacts
@@ -200,8 +200,8 @@ class Plan(Stored):
     schema_version: Literal[1] = SPEC_SCHEMA_VERSION
     command: str
     created_at: str
-    runs: tuple[RunSpec, ...]
-    left_out: tuple[str, ...] = ()
+    runs: Annotated[tuple[RunSpec, ...], FailFast()]  # an error of each item takes much memory
+    left_out: Annotated[tuple[str, ...], FailFast()] = ()
     """One sentence for each implementation that has no runs because it cannot be described."""
 
     @property

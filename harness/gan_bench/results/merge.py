@@ -85,6 +85,11 @@ class _Candidate:
     files: dict[str, bytes] | None
     """As an archive has them; None if it has not ended, or is not readable."""
 
+    @property
+    def ok(self) -> bool:
+        """Whether it trained to its end."""
+        return self.files is not None and Record.parse(self.files["record.json"]).status == "ok"
+
     @cached_property
     def hardware(self) -> tuple[object, ...] | None:
         """What times depend on."""
@@ -117,6 +122,8 @@ def _runs(
             elif _has_all_of(one, kept[known]):
                 kept[known] = one
             else:
+                if one.ok and not kept[known].ok:
+                    kept[known], one = one, kept[known]
                 names = kept[known].source.name, one.source.name
                 apart.setdefault(names, []).append(run_id)
         found[run_id] = [(one.source, one.folder) for one in kept]

@@ -28,7 +28,13 @@ from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
 from gan_bench.results.training_files import read_losses
 from gan_bench.results.unpack import LARGEST_SNAPSHOT_BYTES, MANIFEST, Manifest, member_limit
-from gan_bench.system.files import check_output, json_content, read_limited
+from gan_bench.system.files import (
+    check_output,
+    check_replaceable,
+    json_content,
+    new_file_mode,
+    read_limited,
+)
 from gan_bench.system.models import Stored
 from gan_bench.version import __version__
 
@@ -87,6 +93,7 @@ def pack(
         raise results.no_run(results_path, "pack")
     name = None if name is None else check_name(name, "--name")
     check_output(out)
+    check_replaceable(out)
     folder = open_results(results_path, create=False)
     left_out = list(results.left_out)
     digests: dict[str, str] = {}
@@ -95,14 +102,20 @@ def pack(
         with os.fdopen(descriptor, "w+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 for member, content in _members(folder, results, left_out, host, samples):
-                    if member_limit(member) is None:
+                    limit = member_limit(member)
+                    if limit is None:
                         left_out.append(f"The name of {member} cannot be packed.")
+                        continue
+                    if len(content) > limit:
+                        left_out.append(
+                            f"{member} is not packed: it is larger than {limit >> 20} MiB."
+                        )
                         continue
                     digests[member] = hashlib.sha256(content).hexdigest()
                     _add(archive, member, content)
                 manifest = Manifest(gan_bench=__version__, name=name, files=digests)
                 _add(archive, MANIFEST, manifest.content())
-            os.fchmod(file.fileno(), 0o644)
+            os.fchmod(file.fileno(), new_file_mode())
             file.flush()
             os.fsync(file.fileno())
             size_bytes = file.seek(0, os.SEEK_END)

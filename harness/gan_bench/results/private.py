@@ -4,6 +4,7 @@ import getpass
 import os
 import platform
 import re
+import shlex
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -14,9 +15,15 @@ from gan_bench.plan import RunSpec
 from gan_bench.results.record import Record
 
 _END = r"\s/'\"`,;:()\[\]{}<>|"
-_ABSOLUTE = rf"file:/+[^\s'\"<>]*|(?<![\w.~/-])(?:~\w*|\.{{1,2}})?(?:/[^{_END}]+)+/?"
-_URL = r"(?!file:)\b[a-z][a-z0-9+.-]{0,15}://[^\s'\"<>]+"
-_IN_COMMAND = re.compile(r"(?<![^\s'\"=:,])[^\s'\"=:,/]*/[^\s'\"=,]*")
+_WINDOWS = r"(?<!\w)[A-Za-z]:[\\/][^\s'\"<>|,;()]*|(?<!\S)\\\\[^\s'\"<>|,;()]+"
+_ABSOLUTE = (
+    rf"(?:file|sqlite):/+[^\s'\"<>]*|{_WINDOWS}|(?<![\w.~/-])(?:~\w*|\.{{1,2}})?(?:/[^{_END}]+)+/?"
+)
+_URL = r"(?!file:|sqlite:|[a-z]:/)\b[a-z][a-z0-9+.-]{0,15}://[^\s'\"<>]+"
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/'\"<>]*@")
+_QUOTED = re.compile(r"(?<!\w)(['\"])((?:[/~\\]|\.{1,2}/|[A-Za-z]:[\\/])[^'\"\n]*)\1")
+_RELATIVE = re.compile(rf"(?P<url>{_URL})|(?<![\w.~/-])[\w.-]+(?:/[\w.-]+)+")
+_OPTION = re.compile(r"--?[A-Za-z][\w-]*")
 _FREE = frozenset(
     {
         *("reason", "warnings", "problems", "left_out", "floor_reason", "note", "gpu_problem"),
@@ -39,8 +46,14 @@ def private(value: Any, field: str = "") -> Any:
         return [private(one, field) for one in value]
     if not isinstance(value, str):
         return value
+    value = _CREDENTIALS.sub("", value)
     if field == "command":
-        value = _IN_COMMAND.sub(lambda match: _last(match[0]), value)
+        value = _command(value)
+    elif field == "images":
+        value = _word(value)
+    elif field in _FREE:
+        value = _QUOTED.sub(lambda match: f"{match[1]}{_last(match[2])}{match[1]}", value)
+        value = _RELATIVE.sub(_relative, value)
     value = _paths(Path.cwd()).sub(_shortened, value)
     return _names().sub(_stand_in, value) if field in _FREE else value
 
@@ -89,8 +102,51 @@ def private_dataset(name: str) -> str:
     return next(n for n in (f"{short}{options}", f"{short}/{options}") if label(n) == label(name))
 
 
+def _command(text: str) -> str:
+    """Return a command without paths; of a script that is not ours the names alone."""
+    try:
+        words = shlex.split(text)
+    except ValueError:  # a quotation mark without a second
+        words = text.split()
+    if not words:
+        return text
+    first, *others = words
+    if _last(first) != "gan-bench":
+        script = (
+            [] if not _last(first).startswith("python") else [w for w in others if w[:1] != "-"]
+        )
+        options = [match[0] for word in others if (match := _OPTION.match(word))]
+        return shlex.join([_last(first), *map(_last, script[:1]), *options])
+    kept = ["gan-bench"]
+    for word in others:
+        if kept[-1] == "--slurm":  # it may name an account
+            word = "..."
+        elif word.startswith("--slurm="):
+            word = "--slurm=..."
+        kept.append(_word(word))
+    return shlex.join(kept)
+
+
+def _word(text: str) -> str:
+    """Return a word of a command line without paths, which may be relative and have spaces."""
+    if re.search(r"(?:^|=)(?:https?|ssh|s3|gs)://", text):
+        return text
+    text = re.sub(r"(?<!\w)[A-Za-z]:(?=[\\/])", "", text)
+    parts = re.split(r"([=:,])", text)
+    return "".join(_last(part) if re.search(r"[/\\]", part) else part for part in parts)
+
+
+def _relative(match: re.Match[str]) -> str:
+    """Shorten what is a path rather than a unit or an alternative, such as images/s."""
+    text = match[0]
+    if match["url"] is not None:
+        return text
+    is_path = text.count("/") > 1 or re.search(r"\.[A-Za-z]\w{0,7}$", text)
+    return _last(text) if is_path else text
+
+
 def _last(path: str) -> str:
-    return path.rstrip("/").rpartition("/")[2]
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
 def _shortened(match: re.Match[str]) -> str:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, model_validator
 
 from gan_bench.errors import UnreadableFile
 from gan_bench.plan import Plan, RunSpec
@@ -111,7 +111,7 @@ class Record(Stored):
     weights_sha256: str | None
     parity: str | None = None
     """Id of the certificate that covered the run when it was recorded."""
-    evaluation_points: tuple[EvaluationPoint, ...]
+    evaluation_points: Annotated[tuple[EvaluationPoint, ...], FailFast()]
     circumstances: Provenance
     files: dict[str, str] | None = None
     """SHA-256 of the run's files that do not change any more; None before version 2."""

@@ -3,7 +3,6 @@
 import re
 import tempfile
 import zipfile
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -137,10 +136,14 @@ def _open(path: Path, into: Path) -> Source:
 
 def _apart(sources: Sequence[Source]) -> list[Source]:
     """Return the sources with names that differ."""
-    counts: Counter[str] = Counter()
-    found = []
+    found: list[Source] = []
+    used: set[str] = set()
+    given = {source.name for source in sources}
     for source in sources:
-        counts[source.name] += 1
-        number = counts[source.name]
-        found.append(replace(source, name=f"{source.name} ({number})") if number > 1 else source)
+        name, number = source.name, 1
+        while name in used or (number > 1 and name in given):
+            number += 1
+            name = f"{source.name} ({number})"
+        used.add(name)
+        found.append(replace(source, name=name))
     return found

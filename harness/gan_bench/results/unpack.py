@@ -18,9 +18,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, ValidationError
 
-from gan_bench.errors import UnreadableFile, UsageError
+from gan_bench.errors import UnreadableFile, UsageError, first_validation_error
 from gan_bench.plan import Plan
 from gan_bench.results.layout import MARKER, RESULTS_SCHEMA_VERSION, ResultsFolder
 from gan_bench.results.training_files import Sha256
@@ -32,6 +32,9 @@ PACK_SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 LARGEST_SNAPSHOT_BYTES: Final = 1 << 30
 LARGEST_TOTAL_BYTES: Final = 1 << 32
+LARGEST_PLANS_BYTES: Final = 1 << 26
+"""Of one plan, and of all plans of an archive: read JSON takes many times its size."""
+LARGEST_JSON_BYTES: Final = 1 << 22
 MOST_FILES: Final = 200_000
 MOST_EXPANSION: Final = 100
 """An archive may unpack to this many times its size, or to ALWAYS_ALLOWED_BYTES."""
@@ -48,12 +51,14 @@ _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
 _FINGERPRINT = r"[0-9a-f]{12}\.json"
 _LAYOUT: Final = (
     (rf"{re.escape(MARKER)}|{re.escape(MANIFEST)}|published\.toml", LARGEST_BYTES),
-    (rf"plans/{_FINGERPRINT}", Plan.LARGEST_BYTES),
-    (rf"runs/{_NAME}/(spec\.json|record\.json|grids/\d{{8,12}}\.png)", LARGEST_BYTES),
+    (rf"plans/{_FINGERPRINT}", LARGEST_PLANS_BYTES),
+    (rf"runs/{_NAME}/(spec|record)\.json", LARGEST_JSON_BYTES),
+    (rf"runs/{_NAME}/grids/\d{{8,12}}\.png", LARGEST_BYTES),
     (rf"runs/{_NAME}/(losses\.npy|snapshots/\d{{8,12}}\.npz)", LARGEST_SNAPSHOT_BYTES),
-    (rf"(runs|external)/{_NAME}/scores/{_FINGERPRINT}", LARGEST_BYTES),
-    (rf"external/{_NAME}/(external\.json|grid\.png)", LARGEST_BYTES),
-    (rf"parity/{_NAME}\.json", LARGEST_BYTES),
+    (rf"(runs|external)/{_NAME}/scores/{_FINGERPRINT}", LARGEST_JSON_BYTES),
+    (rf"external/{_NAME}/external\.json", LARGEST_JSON_BYTES),
+    (rf"external/{_NAME}/grid\.png", LARGEST_BYTES),
+    (rf"parity/{_NAME}\.json", LARGEST_JSON_BYTES),
 )
 """Patterns of the files of an archive, each with the largest size in bytes."""
 
@@ -71,6 +76,16 @@ class Manifest(Stored):
     """What reports call the archive; None: by the name of its file."""
     files: dict[str, Sha256]
     """SHA-256 of every other file by its name."""
+
+
+class _PlanDate(Stored):
+    """The part of a plan that dates it: `load_results` reads the rest."""
+
+    model_config = ConfigDict(extra="ignore")
+    KIND: ClassVar[str] = Plan.KIND
+    LARGEST_BYTES: ClassVar[int] = LARGEST_PLANS_BYTES
+
+    created_at: str
 
 
 class _Refused(Exception):
@@ -98,7 +113,7 @@ def unpack(path: Path, into: Path) -> Manifest:
             _check_list_size(file)
             with zipfile.ZipFile(file) as archive:
                 members = _checked(archive)
-                manifest = _manifest(archive, members.pop(MANIFEST))
+                manifest = _manifest(archive, members.pop(MANIFEST), members)
                 _write(archive, members, manifest, into, path.stat().st_size)
     except _Refused as refused:
         raise UsageError(
@@ -147,9 +162,13 @@ def _check_list_size(file: BinaryIO) -> None:
     length = _END.unpack_from(tail, place)[5]
     if tail[place - 20 : place - 16] == b"PK\6\7":  # the size is in the record that this names
         offset = _END_64.unpack_from(tail, place - 20)[2]
-        file.seek(min(offset, size))
-        record = file.read(56)
-        length = max(length % 0xFFFFFFFF, struct.unpack_from("<Q", record, 40)[0])
+        length %= 0xFFFFFFFF
+        # Some versions of Python follow the offset, others read what is before the locator.
+        for begin in (min(offset, size), max(0, size - len(tail) + place - 76)):
+            file.seek(begin)
+            record = file.read(56)
+            if record[:4] == b"PK\6\6":
+                length = max(length, struct.unpack_from("<Q", record, 40)[0])
     file.seek(0)
     if length > min(size, _LARGEST_LIST_BYTES):
         raise _Refused(f"its list of files is larger than {_LARGEST_LIST_BYTES >> 20} MiB")
@@ -190,6 +209,10 @@ def _checked(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         members[name] = info
     if MANIFEST not in members:
         raise _Refused(f"it has no {MANIFEST}")
+    if sum(one.file_size for name, one in members.items() if name.startswith("plans/")) > (
+        LARGEST_PLANS_BYTES
+    ):
+        raise _Refused(f"its plans are larger than {LARGEST_PLANS_BYTES >> 20} MiB together")
     _check_total(sum(info.file_size for info in infos), _size(archive))
     return members
 
@@ -219,13 +242,18 @@ def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> Iter
         raise _Refused(f"the size of its file {_shown(info.filename)!r} is not the one it states")
 
 
-def _manifest(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Manifest:
+def _manifest(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, members: dict[str, zipfile.ZipInfo]
+) -> Manifest:
+    # What it says of these files: wrong entries take many times their size.
+    if info.file_size > (1 << 17) + sum(6 * len(name) + 100 for name in members):
+        raise _Refused(f"its {MANIFEST} is larger than its files need")
     content = b"".join(_blocks(archive, info, LARGEST_BYTES))
     try:
         return Manifest.parse(content)
     except (ValueError, RecursionError) as error:
-        text = str(error)
-        if "schema_version" in text:
+        problem = first_validation_error(error) if isinstance(error, ValidationError) else error
+        if "schema_version" in str(problem):
             why = "another version of gan-bench wrote it"
         else:
             why = f"its {MANIFEST} is damaged"
@@ -267,7 +295,7 @@ def _date_plans(folder: ResultsFolder) -> None:
     """Date each plan's file when the plan was made: `read_plans` sorts by that."""
     for path in sorted(folder.plans.glob("*.json")):
         try:
-            made = datetime.fromisoformat(Plan.read(path).created_at).timestamp()
+            made = datetime.fromisoformat(_PlanDate.read(path).created_at).timestamp()
             os.utime(path, (made, made))
         except (UnreadableFile, ValueError, OverflowError, OSError):
             continue  # `load_results` says what is damaged

@@ -11,7 +11,7 @@ from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.sampling import ExportRequest
 from gan_bench.sampling.sample import prepare, say_if_changed
 from gan_bench.system.child import ChildDied, ChildError, ask
-from gan_bench.system.files import check_output
+from gan_bench.system.files import check_output, check_replaceable
 
 SUFFIXES = (".safetensors", ".onnx")
 _MOST_COMPARED = 1_000
@@ -51,6 +51,7 @@ def export(
     run = prepare(results, name, device, say)
     spec = run.spec
     check_output(file)
+    check_replaceable(file)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".gan-bench-") as folder:
         request = ExportRequest(
             **run.request(seed=spec.seed, count=min(spec.samples, _MOST_COMPARED)).model_dump(),

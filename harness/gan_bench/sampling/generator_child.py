@@ -34,11 +34,19 @@ def answer(content: bytes, say: Say) -> bool:
     latent = _latent(generator, request)
     lowest = np.inf
     with contextlib.ExitStack() as stack:
-        file, done, said = None, 0, time.monotonic()
+        file: IO[bytes] | None = None
+        shape: tuple[int, ...] = ()
+        done, said = 0, time.monotonic()
         for latents, labels, wanted in _batches(generator, latent, request):
             images, low = generated(generator, request, latents, *labels)
             if file is None:
-                file = stack.enter_context(_new_file(request, images.shape[1:]))
+                shape = images.shape[1:]
+                file = stack.enter_context(_new_file(request, shape))
+            elif images.shape[1:] != shape:
+                raise UsageError(
+                    f"{request.generator} makes images of {size_text(images.shape[1:])} after "
+                    f"images of {size_text(shape)}: all of them must have one size."
+                )
             _write(file, images[:wanted], request)
             lowest = min(lowest, low)
             done += wanted

@@ -117,7 +117,8 @@ def _exported(path: Path, request: GeneratorRequest) -> Generator:
             f"({_one_line(error)}): save it again."
         ) from error
     if request.device != "cpu":
-        program = torch.export.passes.move_to_device_pass(program, request.device)
+        passes = importlib.import_module("torch.export.passes")  # torch does not import it
+        program = passes.move_to_device_pass(program, request.device)
     placeholders = {node.name: node.meta.get("val") for node in program.graph.nodes}
     shapes = [
         [size if isinstance(size, int) else None for size in placeholders[name].shape]

@@ -31,7 +31,7 @@ class MLflow:
 
     def __init__(self, out: Path, uri: str | None = None) -> None:
         self._out = out.absolute()
-        given = uri or os.environ.get("MLFLOW_TRACKING_URI")
+        given = uri or os.environ.get("MLFLOW_TRACKING_URI") or None
         self._local = given is None
         self._uri = given or f"sqlite:///{self._out / 'mlflow.db'}"
         self._experiments: dict[str, str] = {}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from PIL import Image
 
 from gan_bench.sinks.measured import Measured
-from gan_bench.system.files import make_folder
+from gan_bench.system.files import make_folder, new_file_mode
 from gan_bench.text import markdown_text
 
 _EVENTS: Final = "events.out.tfevents."
@@ -53,7 +53,7 @@ class TensorBoard:
                 writer = RecordWriter(file)
                 for event in _events(run):
                     writer.write(event.SerializeToString())
-            temporary.chmod(0o644)
+            temporary.chmod(new_file_mode())
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)

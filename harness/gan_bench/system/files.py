@@ -56,13 +56,32 @@ def _written_beside(path: Path, content: bytes) -> Path:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             # mkstemp restricts files to their owner; results are as readable as other files.
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fchmod(file.fileno(), new_file_mode())
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
     return Path(name)
+
+
+def new_file_mode() -> int:
+    """Return the mode of a file that `open` creates."""
+    return 0o666 & ~_umask()
+
+
+def check_replaceable(path: Path) -> None:
+    """Check that an output is absent or a regular file, which a complete one may replace.
+
+    Raises
+    ------
+    UsageError
+        It is a link, a device or a pipe.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise UsageError(
+            f"{path} cannot be written (it is a link, a device or a pipe); name another file."
+        )
 
 
 def make_folder(path: Path) -> None:

@@ -235,7 +235,12 @@ class TrackedRun:
         except NotFinite:
             self._diverge(f"the samples were not finite at step {self.steps_done}")
         seconds = time.perf_counter() - started
-        if not self._said_bright and array.min() >= _MIDDLE and array.max() >= _BRIGHT:
+        if (
+            not self._said_bright
+            and self.steps_done
+            and array.min() >= _MIDDLE
+            and array.max() >= _BRIGHT
+        ):
             self._said_bright = True
             self._say(
                 f"no sample of step {self.steps_done:,} has a pixel below the middle grey: floats "
