@@ -8,6 +8,7 @@ import pytest
 
 from bench import complaint
 from gan_bench import load_results
+from gan_bench.sinks.mlflow import MLflow
 from report_folder import add_run, add_trained, empty_results, protocol, run_spec, scores_of
 
 MISSING = [
@@ -145,3 +146,8 @@ def test_a_package_that_is_missing_is_named(cli, results, monkeypatch):
         "MLflow needs no_such and package_here, which are not installed: `pip install "
         '"gan-bench[mlflow]"`.'
     )
+
+
+def test_an_empty_address_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    assert MLflow(tmp_path).where == f"sqlite:///{tmp_path}/mlflow.db"
