@@ -427,15 +427,21 @@ def test_the_results_folder_is_a_path(track):
 
 
 def test_samples_from_0_to_1_are_a_hint(track):
+    bright = np.linspace(0, 1, 64 * 784).reshape(64, 28, 28)
     bench = track()
-    bench.samples(np.linspace(0, 1, 64 * 784).reshape(64, 28, 28))
+    bench.samples(bright)  # an untrained generator may make such
+    for _ in range(4):
+        bench.step(generator=1.0, discriminator=1.0)
+    assert not any("scale those" in line for line in track.said)
+    bench.samples(bright)
     assert "so scale those from 0 to 1." in track.said[-1]
     bench.end()
     bench = track()
-    bench.samples(np.linspace(0, 0.1, 64 * 784).reshape(64, 28, 28))
+    for _ in range(4):
+        bench.step(generator=1.0, discriminator=1.0)
+    bench.samples(bright / 10)
     bench.end()
     assert sum("scale those" in line for line in track.said) == 1
-    assert not any("starts over" in line for line in track.said)  # no step was lost
 
 
 def test_the_loop_of_the_documents_works(tmp_path):
