@@ -143,7 +143,6 @@ def busy(run: Run) -> bool:
 def time_doubts(runs: Iterable[Run]) -> list[str]:
     """Return what makes the times of finished runs less reliable, as whole sentences."""
     timed = [run for run in runs if run.status == "ok"]
-    shared = [run.gpu_shared for run in timed]
     found = []
     records = [run.record for run in timed if run.spec.device == "cpu" and busy(run)]
     loads = [record.circumstances.other_load or 0.0 for record in records if record]
@@ -152,6 +151,14 @@ def time_doubts(runs: Iterable[Run]) -> list[str]:
             f"Other processes used up to {percent(max(loads), 0)} of the processors during "
             f"{len(loads)} of {many(len(timed), 'finished run')}, so times are less reliable."
         )
+    return [*found, *gpu_sharing(timed)]
+
+
+def gpu_sharing(runs: Iterable[Run]) -> list[str]:
+    """Return what makes the times of runs on GPUs less reliable, as whole sentences."""
+    timed = [run for run in runs if run.status == "ok"]
+    shared = [run.gpu_shared for run in timed]
+    found = []
     if number := shared.count(True):
         found.append(
             f"Other processes computed on the GPU during {number} of "

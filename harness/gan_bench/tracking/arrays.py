@@ -66,8 +66,8 @@ def scalar(name: str, value: Any) -> float:
 
 def on_gpu(value: Any) -> bool:
     """Whether a tensor of PyTorch or TensorFlow, or an array of JAX, lies on a GPU."""
-    if callable(of_jax := getattr(value, "devices", None)):
-        places = [str(getattr(device, "platform", "")) for device in of_jax()]
+    if callable(every_device := getattr(value, "devices", None)):
+        places = [str(getattr(device, "platform", "")) for device in every_device()]
     else:
         places = [str(getattr(value, "device", ""))]
     return any(re.search("gpu|cuda|rocm", place.lower()) for place in places)

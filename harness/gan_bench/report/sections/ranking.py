@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from gan_bench.analysis.parity import RowParity, row_parity
 from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.runs import gpu_sharing
 from gan_bench.analysis.summary import Group, Row, Scored
 from gan_bench.metrics import COUNTS, metric
 from gan_bench.report.pictures import Look
@@ -296,6 +297,7 @@ def _notes(group: Group, target: Target | None) -> list[str]:
             "with initial weights and random numbers of its own; the times include its data "
             "pipeline."
         )
+    found += gpu_sharing(run for row in group.rows for run in row.ok_runs)
     missing = _missing(group)
     if missing:
         found.append(f"{MISSING} not measured: {missing}")
