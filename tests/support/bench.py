@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -91,6 +92,11 @@ class CommandLine:
         return sorted((self.folder / results / "runs").iterdir())
 
 
+def _interruptible() -> None:
+    """Undo what a shell does to a suite in the background: its children ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Bench(CommandLine):
     """``gan-bench`` as users start it, with device locks of its own.
 
@@ -148,6 +154,7 @@ class Bench(CommandLine):
             stderr=subprocess.PIPE,
             text=True,
             stdin=subprocess.DEVNULL,
+            preexec_fn=_interruptible,
         )
 
 
