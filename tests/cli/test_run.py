@@ -137,6 +137,7 @@ def test_what_cannot_run_and_too_many_threads_are_told_in_the_plan(dry, plugin):
     assert "other will be unsupported: only 64 x 64." in done.out
 
 
+@pytest.mark.torch
 def test_a_plan_has_a_row_for_each_implementation_with_seeds_and_features(dry):
     done = dry("dcgan", "--seeds", "3", "--metrics", "fid")
     assert done.code == 0, done.err
@@ -159,6 +160,7 @@ def test_a_plan_has_a_row_for_each_value(dry):
     assert said == "torch-dcgan.learning_rate: input should be greater than 0 (got -1)."
 
 
+@pytest.mark.torch
 def test_a_plan_estimates_time_and_disk_from_earlier_runs(dry, cli):
     like = {"images_per_step": 32, "threads": 1, "samples": 64, "evaluation_steps": (0, 4)}
     facts = {"import_s": 1.0, "data_s": 0.0, "setup_s": 1.0, "warmup_s": 2.0, "sample_s": 2.0}
@@ -179,6 +181,7 @@ def test_a_plan_estimates_time_and_disk_from_earlier_runs(dry, cli):
     ("typed", "amount"),
     [("60k", 60_000), ("2.4M", 2_400_000), ("60,000", 60_000), ("60_000", 60_000), ("512", 512)],
 )
+@pytest.mark.torch
 def test_a_budget_may_be_written_as_people_write_it(cli, typed, amount):
     done = cli("run", "torch-dcgan", "--images", typed, "--dry-run")
     assert done.code == 0, done.err

@@ -48,6 +48,9 @@ def test_runs_are_in_the_order_of_seeds_and_for_each_seed_of_targets():
     ]
 
 
+@pytest.mark.torch
+@pytest.mark.keras
+@pytest.mark.jax
 def test_without_a_target_the_preset_names_the_implementations_that_are_installed(monkeypatch):
     plan = plan_of()
     assert plan.left_out == ()
