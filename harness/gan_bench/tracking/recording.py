@@ -2,20 +2,17 @@
 
 import contextlib
 import os
-import resource
 import time
 import traceback
 from collections.abc import Callable
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from gan_bench.launch.circumstances import Watch
 from gan_bench.launch.local import write_plan
 from gan_bench.launch.outcome import Outcome, make_record
-from gan_bench.launch.score import score_missing, scores_with
-from gan_bench.metrics import fid_name
+from gan_bench.launch.score import final_fid, score_missing
 from gan_bench.plan import Plan, RunSpec
 from gan_bench.results.events import EventWriter
 from gan_bench.results.layout import ResultsFolder
@@ -25,7 +22,7 @@ from gan_bench.scoring.features import Scoring
 from gan_bench.system.files import saving
 from gan_bench.system.processes import peak_rss_mb
 from gan_bench.text import figure, timestamp
-from gan_bench.worker.progress import heartbeat, write_chunk
+from gan_bench.worker.progress import children_s, heartbeat, write_chunk
 
 
 class Recording:
@@ -60,7 +57,7 @@ class Recording:
         self._scoring, self._keep_samples = scoring, keep_samples
         self._write_plan()
         self._watch = Watch(spec)
-        self._children_s = _children_s()
+        self._children_s = children_s()
         self._events = EventWriter(self.folder.events)
         self._events.write("start", pid=os.getpid())
         began = {"step": first_step, "import_s": None, "data_s": data_s, "setup_s": None}
@@ -129,7 +126,7 @@ class Recording:
             self._events.close()
             measure = status == "ok" and interrupt is None
             try:
-                self._watch.stop(max(0.0, _children_s() - self._children_s), measure=measure)
+                self._watch.stop(max(0.0, children_s() - self._children_s), measure=measure)
             except KeyboardInterrupt as error:  # all but the record can wait
                 interrupt = error
             around = self._watch.provenance(self.folder, self._command)
@@ -144,26 +141,13 @@ class Recording:
                 *(self.folder, self.spec, self._scoring), keep_samples=self._keep_samples
             )
         speed = f", {figure(record.images_per_s)} images/s" if record.images_per_s else ""
-        return f"ok, {f'not scored ({problem})' if problem else self._final_fid()}{speed}"
-
-    def _final_fid(self) -> str:
-        features = self._scoring.features[0]
-        scores = scores_with(self.folder, self.spec, features, self._scoring)
-        row = scores.rows.get((self.spec.steps, fid_name(features.name))) if scores else None
-        return f"FID {figure(row.value)} ({features.name})" if row else "scored"
+        if problem:
+            return f"ok, not scored ({problem}){speed}"
+        fid = final_fid(self.folder, self.spec, self._scoring)
+        features = self._scoring.features[0].name
+        return f"ok, {'scored' if fid is None else f'FID {figure(fid)} ({features})'}{speed}"
 
     def _write_plan(self) -> None:
         """Write the plan of this one run, by which `status` and the report know it."""
         plan = Plan(command=self._command, created_at=timestamp(), runs=(self.spec,))
         write_plan(self._results, plan)
-
-
-def _children_s() -> float:
-    """Return the processor time of all children, such as those of a data loader."""
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = ended.ru_utime + ended.ru_stime
-    with contextlib.suppress(psutil.Error, OSError):
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error, OSError):
-                total += sum(child.cpu_times()[:4])
-    return total

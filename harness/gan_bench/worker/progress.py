@@ -59,12 +59,22 @@ _IDLE_SHARE = 0.01
 """A worker that finishes no step and uses less of a processor than this makes no progress."""
 
 
+def children_s() -> float:
+    """Return the processor time of all children of this process, also of those that have ended."""
+    ended = os.times()
+    total = ended.children_user + ended.children_system
+    with contextlib.suppress(psutil.Error, OSError):
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error, OSError):
+                total += sum(child.cpu_times()[:4])
+    return total
+
+
 class _Progress:
     """Tells whether training goes on: a thread that sends heartbeats does not show it."""
 
     def __init__(self, step: Callable[[], int]) -> None:
         self._step = step
-        self._process = psutil.Process()
         self._looked = (step(), monotonic(), 0.0, 0.0)
 
     def made(self) -> bool | None:
@@ -78,22 +88,12 @@ class _Progress:
         used_s = process_time() - thread_time()
         busy = used_s - own_s > _IDLE_SHARE * (now - then)
         if not busy:  # perhaps its children are; to find them takes longer
-            before_s, all_s = all_s, used_s + self._children_s()
+            before_s, all_s = all_s, used_s + children_s()
             busy = not 0 <= all_s - before_s <= _IDLE_SHARE * (now - then)
         self._looked = (self._step(), now, used_s, all_s)
         if busy or self._looked[0] != step:
             return True
         return None if os.environ.get("CUDA_VISIBLE_DEVICES") else False
-
-    def _children_s(self) -> float:
-        """Return the processor time of all children, also of those that have ended."""
-        ended = os.times()
-        total = ended.children_user + ended.children_system
-        with contextlib.suppress(psutil.Error, OSError):
-            for child in self._process.children(recursive=True):
-                with contextlib.suppress(psutil.Error, OSError):
-                    total += sum(child.cpu_times()[:4])
-        return total
 
 
 @contextlib.contextmanager
