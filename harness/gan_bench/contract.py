@@ -187,3 +187,40 @@ def held(
             seen.add(id(value))
             inside = {f"{name}.{key}": item for key, item in vars(value).items()}
             yield from held(inside, seen, network, libraries)
+
+
+ROUNDING = 0.5 / 127.5
+"""How far rounding may bring a float beyond -1 and 1, half a grey level: it is clipped."""
+
+
+def to_array(value: Any) -> NDArray[Any]:
+    """Return an array or tensor of any framework as a NumPy array; it waits for the device.
+
+    Raises
+    ------
+    UsageError
+        It is no array of numbers.
+    """
+    tensor = value
+    if callable(getattr(tensor, "detach", None)):  # PyTorch
+        tensor = tensor.detach().cpu()
+        if tensor.is_floating_point() and tensor.element_size() < 4:  # NumPy has no bfloat16
+            tensor = tensor.float()
+        tensor = tensor.numpy()
+    elif not hasattr(tensor, "__array__") and callable(getattr(tensor, "numpy", None)):
+        tensor = tensor.numpy()
+    try:
+        array = np.asarray(tensor)
+        if array.dtype.kind == "V":  # the bfloat16 of JAX and TensorFlow
+            array = array.astype(np.float32)
+    except (TypeError, ValueError):
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "fiub":
+        raise UsageError(f"{kind_of(value)} is no array of numbers.")
+    return array
+
+
+def grey_levels(images: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return floats of -1 to 1 as grey levels, as `Trainer.sample` makes them of its outputs."""
+    levels = np.rint(127.5 * (images.astype(np.float32) + 1))
+    return np.ascontiguousarray(np.clip(levels, 0, 255).astype(np.uint8))

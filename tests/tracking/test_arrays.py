@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from gan_bench.contract import to_array
 from gan_bench.errors import UsageError
-from gan_bench.tracking.arrays import samples_of, scalar, to_array
+from gan_bench.tracking.arrays import samples_of, scalar
 
 LEVELS = np.random.default_rng(0).integers(0, 256, (5, 6, 4, 3), dtype=np.uint8)
 FLOATS = LEVELS / 127.5 - 1

@@ -10,6 +10,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.contract import ROUNDING, grey_levels, to_array
 from gan_bench.data.draws import latent_batches
 from gan_bench.errors import UsageError
 from gan_bench.plugins.frameworks import seeded
@@ -22,8 +23,6 @@ from gan_bench.worker.failure import failure_reason
 
 _SAY_EVERY_S = 1.0
 _LARGEST_BATCH = 100_000
-_ROUNDING = 0.5 / 127.5
-"""How far an output may leave [-1, 1], half a grey level: it is clipped."""
 
 
 def answer(content: bytes, say: Say) -> bool:
@@ -140,12 +139,8 @@ def _as_array(value: Any) -> NDArray[Any]:
     """Return the tensor of any framework as an array on the host."""
     if isinstance(value, tuple | list | dict):
         raise TypeError(f"it returned {kind_of(value)}; return the images alone")
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.float() if value.is_floating_point() else value
-    array = np.asarray(value)
-    # NumPy does not know bfloat16, which other libraries add to it.
-    return array.astype(np.float32) if "float" in array.dtype.name else array
+    array = to_array(value)
+    return array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
 
 
 def _checked(
@@ -179,14 +174,13 @@ def _checked(
     low, high = float(images.min()), float(images.max())
     if not np.isfinite([low, high]).all():
         raise UsageError(f"{name} returned NaN or an infinite value: check its weights.")
-    if low < -1 - _ROUNDING or high > 1 + _ROUNDING:
+    if low < -1 - ROUNDING or high > 1 + ROUNDING:
         hint = "; grey levels of 0 to 255 have to be uint8" if low >= 0 and high > 2 else ""
         raise UsageError(
             f"{name} returned values from {low:.4g} to {high:.4g}: floats have to be in [-1, 1]"
             f"{hint}."
         )
-    grey = np.clip(np.rint(127.5 * (images + np.float32(1))), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(grey), low
+    return grey_levels(images), low
 
 
 def _channels_last(shape: tuple[int, ...], wanted: tuple[int, int, int] | None) -> bool | None:

@@ -6,43 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.contract import ROUNDING, grey_levels, to_array
 from gan_bench.errors import UsageError
 from gan_bench.recipe import ImageShape
 from gan_bench.trainer import kind_of
 
-TOLERANCE = 1e-3
-"""How far beyond -1 and 1 rounding may bring a sample."""
-
 
 class NotFinite(UsageError):
     """Samples are not finite numbers."""
-
-
-def to_array(value: Any) -> NDArray[Any]:
-    """Return an array or tensor of any framework as a NumPy array; it waits for the device.
-
-    Raises
-    ------
-    UsageError
-        It is no array of numbers.
-    """
-    tensor = value
-    if callable(getattr(tensor, "detach", None)):  # PyTorch
-        tensor = tensor.detach().cpu()
-        if tensor.is_floating_point() and tensor.element_size() < 4:  # NumPy has no bfloat16
-            tensor = tensor.float()
-        tensor = tensor.numpy()
-    elif not hasattr(tensor, "__array__") and callable(getattr(tensor, "numpy", None)):
-        tensor = tensor.numpy()
-    try:
-        array = np.asarray(tensor)
-        if array.dtype.kind == "V":  # the bfloat16 of JAX and TensorFlow
-            array = array.astype(np.float32)
-    except (TypeError, ValueError):
-        array = np.empty(0, dtype=object)
-    if array.dtype.kind not in "fiub":
-        raise UsageError(f"{kind_of(value)} is no array of numbers.")
-    return array
 
 
 def scalar(name: str, value: Any) -> float:
@@ -114,13 +85,12 @@ def samples_of(value: Any, count: int, shape: ImageShape) -> NDArray[np.uint8]:
     if not np.isfinite(images).all():
         raise NotFinite("The samples are not finite.")
     low, high = float(images.min()), float(images.max())
-    if low < -1 - TOLERANCE or high > 1 + TOLERANCE:
+    if low < -1 - ROUNDING or high > 1 + ROUNDING:
         raise UsageError(
             f"samples() got floats from {low:.4g} to {high:.4g}; scale them to -1 to 1, or give it "
             "uint8."
         )
-    levels = np.rint(127.5 * (images.astype(np.float32) + 1))
-    return np.ascontiguousarray(np.clip(levels, 0, 255).astype(np.uint8))
+    return grey_levels(images)
 
 
 def _as_nhwc(array: NDArray[Any], shape: ImageShape) -> NDArray[Any] | None:
