@@ -55,9 +55,10 @@ def pytest_collection_modifyitems(items):
     for item in items:
         function = item.nodeid.partition("[")[0]
         cases[function] += 1
-        after = item.get_closest_marker("long_after")
-        if after and cases[function] > after.args[0]:
-            item.add_marker(pytest.mark.long)
+        for marker in ("slow", "long"):
+            after = item.get_closest_marker(f"{marker}_after")
+            if after and cases[function] > after.args[0]:
+                item.add_marker(marker)
         if not STARTING.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.process)
         if item.get_closest_marker("gpu") and not gpus():

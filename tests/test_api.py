@@ -59,6 +59,7 @@ def test_a_subpackage_of_the_same_name_does_not_hide_a_function():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_report_writes_what_the_command_writes(cli, results):
     files = gan_bench.report(results, cli.folder / "mine", title="Mine", target_fid=20)
     arguments = ("--out", "theirs", "--title", "Mine", "--target-fid", "20")

@@ -53,6 +53,7 @@ def of_seeds(values):
     return dict(zip((*BASELINE, *CANDIDATE), values, strict=True))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     fids=st.lists(VALUES, min_size=13, max_size=13),

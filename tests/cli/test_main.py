@@ -32,7 +32,7 @@ def original_folders(tmp_path_factory):
 @pytest.fixture
 def folders(original_folders, tmp_path):
     """Results folders, and a baseline that one of them passes."""
-    return shutil.copytree(original_folders, tmp_path, dirs_exist_ok=True)
+    return shutil.copytree(original_folders, tmp_path, dirs_exist_ok=True, copy_function=os.link)
 
 
 GATE = ("gate", "--baseline", "base.json", "--results")

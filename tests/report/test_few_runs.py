@@ -164,6 +164,7 @@ def test_metrics_that_are_all_null_are_missing_and_their_reason_is_told(results,
     assert not [name for name in found.data["charts"] if name.startswith("fid")]
 
 
+@pytest.mark.slow
 def test_colour_images_stay_in_colour(results, written_report):
     shape = {"dataset": "unknown", "image_shape": (16, 16, 3)}
     random = np.random.default_rng(0)

@@ -1,5 +1,7 @@
 """Hostile text is shown as text everywhere."""
 
+import pytest
+
 from report_folder import (
     MACHINE,
     add_run,
@@ -75,6 +77,7 @@ def test_hostile_labels_are_the_same_in_the_page_and_in_its_data(results, report
         assert visible(f"torch-dcgan (note={HOSTILE})") in text
 
 
+@pytest.mark.slow
 def test_hostile_names_of_implementations_make_a_page(results, written_report):
     names = ["torch-<b>\"x\" & 'y' | `z` \N{DUCK}", "keras-\N{HEBREW LETTER SHIN}\nb_$z$ </b>"]
     names = [name.replace("/", "") for name in names]

@@ -171,6 +171,7 @@ FIRST = ["Rank", FID, "Time to FID 30 (s)", SPEED, "Time to finish (s)", "Peak m
 """Columns that are shown at first, before the status."""
 
 
+@pytest.mark.slow
 def test_the_ranking_holds_the_known_figures_in_both_forms(known):
     html = {name: texts(cells) for name, cells in known.ranking().items()}
     columns = list(EXPECTED["torch-dcgan"])

@@ -327,6 +327,7 @@ def test_one_label_on_two_machines_is_plotted_twice(results, report):
     assert len(set(found.page.values("table", "id"))) == len(found.page.values("table", "id"))
 
 
+@pytest.mark.slow
 def test_figures_of_an_earlier_report_do_not_stay(two_implementations, tmp_path):
     results = shutil.copytree(two_implementations, tmp_path / "results")
     found = Report(results, tmp_path / "out")
@@ -340,6 +341,7 @@ def test_figures_of_an_earlier_report_do_not_stay(two_implementations, tmp_path)
     assert mine.exists()
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(two_implementations, found, tmp_path):
     second = Report(two_implementations, tmp_path, title="My title")
     assert found.html == second.html

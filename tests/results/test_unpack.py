@@ -252,6 +252,7 @@ def test_truncated(cli, archive, kept):
     refused(cli, "")
 
 
+@pytest.mark.slow
 def test_every_damaged_byte_is_refused_or_harmless(cli, archive):
     good = archive.read_bytes()
     (cli.folder / "bad.zip").write_bytes(good)

@@ -53,6 +53,7 @@ def write_model(path, *, operator="Identity", image=("n", "h", "w", 1), output="
     return path
 
 
+@pytest.mark.slow
 def test_lenet_recognises_digits_that_it_was_not_trained_on(lenet, mnist_5k):
     assert accuracy(lenet, mnist_5k.test) >= 0.99
     assert accuracy(lenet, mnist_5k.train) >= 0.99

@@ -49,6 +49,7 @@ def bootstrap_interval(real, fake, resamples=100):
     return np.percentile(values, [2.5, 97.5])
 
 
+@pytest.mark.slow
 @pytest.mark.long_after(2)
 @pytest.mark.parametrize("count", [24, 48, 160])
 @pytest.mark.parametrize(("shift", "scale"), [(0.5, 1.0), (1.0, 1.5)])
@@ -68,6 +69,7 @@ def test_the_interval_covers_the_known_distance_as_often_as_it_says(tmp_path, co
     assert np.mean(widths) < 1.5 * 2 * 1.96 * np.std(values)
 
 
+@pytest.mark.slow
 def test_the_interval_of_equal_distributions_reaches_zero(tmp_path):
     trials, covered = 100, 0
     for seed in range(trials):
@@ -134,6 +136,7 @@ def classes_of_one_population(seed, count, order):
     return sides
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["at random", "class by class"])
 def test_the_interval_covers_the_truth_in_any_order_of_both_sides(tmp_path, order):
     trials, covered = 100, 0
@@ -172,6 +175,7 @@ def test_five_images_have_no_interval(tmp_path):
     assert scored(tmp_path, real, fake)[1] is not None
 
 
+@pytest.mark.slow
 def test_the_extrapolation_removes_the_samples_bias_and_leaves_that_of_the_real_images(tmp_path):
     values, distances, errors, covered = [], [], [], 0
     real = statistics_of(np.random.default_rng(1).normal(size=(60, FEWER_DIMENSIONS)))

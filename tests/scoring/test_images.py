@@ -72,6 +72,7 @@ def by_class(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_random_subset_of_images_in_the_order_of_classes_has_all_classes(by_class, tmp_path):
     split = data.load("mnist-5k").train
     images = open_images(str(by_class))
@@ -98,6 +99,7 @@ def test_a_subset_depends_on_content_and_seed_alone(by_class, tmp_path):
     assert (255 - whole(other.subset(200, seed=0)) != some).any()
 
 
+@pytest.mark.slow
 def test_a_smaller_subset_is_a_part_of_a_larger_one(by_class):
     images = open_images(str(by_class))
     large, small = images.subset(500, seed=3), images.subset(100, seed=3)

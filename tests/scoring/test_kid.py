@@ -47,6 +47,7 @@ def test_the_error_is_that_of_leaving_out_each_image_in_turn(tmp_path, sides):
     assert found.standard_error == pytest.approx(np.sqrt(variance), rel=1e-8)
 
 
+@pytest.mark.slow
 def test_is_unbiased_and_its_error_is_the_spread_over_samples(tmp_path):
     values, errors = [], []
     for seed in range(200):

@@ -44,6 +44,7 @@ def complete(score, mnist_5k):
     return score(shuffled(mnist_5k.train)[:900])
 
 
+@pytest.mark.slow
 def test_a_missing_digit_shows_in_the_classes_and_the_coverage(score, complete, mnist_5k):
     lacking = score(shuffled(mnist_5k.train, mnist_5k.train.labels != 4)[:900])
     assert complete["classes_present"].value == 10
@@ -77,6 +78,7 @@ def test_blends_of_two_digits_are_less_confident_than_digits(score, complete, mn
     assert score(blends, ["modes"])["confident_share"].value < 0.8
 
 
+@pytest.mark.slow
 def test_unseen_digits_are_no_copies_and_training_images_are(score, complete, mnist_5k):
     unseen = score(mnist_5k.test.images[:900], ["modes"])
     copied = score(mnist_5k.train.images[::4][:900], ["modes"])
@@ -110,6 +112,7 @@ def test_of_many_images_in_the_order_of_their_classes_all_classes_are_compared(m
     assert np.bincount(split.labels[found.indices], minlength=10).min() > 150
 
 
+@pytest.mark.slow
 def test_bins_are_made_from_all_classes_of_many_images(mnist_5k):
     images = np.concatenate([mnist_5k.train.images, mnist_5k.test.images, mnist_5k.test.images])
     labels = np.concatenate([mnist_5k.train.labels, *2 * [mnist_5k.test.labels]])
@@ -133,6 +136,7 @@ def test_a_recipe_that_trained_on_the_test_split_has_no_held_out_images(mnist_5k
     assert "test split was trained on" in figures["copied_share"].reason
 
 
+@pytest.mark.slow
 def test_bins_of_one_distribution_differ_by_chance_alone(mnist_5k):
     split = mnist_5k.train
     images = shuffled(split)

@@ -29,6 +29,7 @@ def by_definition(real, fake):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1, 17, 1024])
 def test_are_what_the_definitions_say_whatever_the_blocks(tmp_path, monkeypatch, block):
     monkeypatch.setattr(module, "_BLOCK", block)

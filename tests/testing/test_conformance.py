@@ -179,6 +179,7 @@ def test_labels_below_zero_are_refused():
         check(LabelledTrainer, labels=labels)
 
 
+@pytest.mark.slow_after(20)
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_trainer_fails_the_checks_that_see_its_fault_and_no_others(name):
     trainer, expected = BROKEN[name]

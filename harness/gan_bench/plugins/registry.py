@@ -117,9 +117,14 @@ def registration_problems() -> dict[str, str]:
 def _registrations() -> tuple[dict[str, Implementation], dict[str, str]]:
     found: dict[str, Implementation] = {}
     problems: dict[str, str] = {}
+    origins: dict[int, str] = {}  # each access to a name or version parses the metadata again
     for point in metadata.entry_points(group=IMPLEMENTATIONS_GROUP):
         name = point.name
-        origin = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown"
+        if id(point.dist) not in origins:
+            origins[id(point.dist)] = (
+                f"{point.dist.name} {point.dist.version}" if point.dist else "unknown"
+            )
+        origin = origins[id(point.dist)]
         if not _NAME.fullmatch(name):
             problems[name] = (
                 f"{origin} registers the implementation {name!r}; a name is <framework>-<recipe> "
