@@ -20,7 +20,7 @@ from gan_bench.results.status import Status
 from gan_bench.results.training_files import write_array, write_images
 from gan_bench.scoring.features import Scoring
 from gan_bench.system.files import saving
-from gan_bench.system.processes import peak_rss_mb
+from gan_bench.system.processes import PeakMemory
 from gan_bench.text import figure, timestamp
 from gan_bench.worker.progress import children_s, heartbeat, write_chunk
 
@@ -59,6 +59,7 @@ class Recording:
         self._watch = Watch(spec)
         self._children_s = children_s()
         self._events = EventWriter(self.folder.events)
+        self._memory = PeakMemory()
         self._events.write("start", pid=os.getpid())
         began = {"step": first_step, "import_s": None, "data_s": data_s, "setup_s": None}
         self._events.write("ready", paired=False, **began)
@@ -117,7 +118,7 @@ class Recording:
                 self._alive.close()
             except KeyboardInterrupt as error:
                 interrupt = error
-            end = {"step": step, "peak_rss_mb": peak_rss_mb()}
+            end = {"step": step, "peak_rss_mb": self._memory.end()}
             with contextlib.suppress(OSError):  # of a full disk
                 if status == "ok":
                     self._events.write("done", weights_sha256=None, **end)
