@@ -282,6 +282,22 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
     assert losses.tolist() == [[float(s), s / 2] for s in range(1, 9)]
 
 
+def test_the_peak_memory_is_that_of_all_attempts_and_of_nothing_before(track):
+    before = bytearray(400 * 2**20)
+    del before
+    with track() as first:
+        track.train(first, 4)
+        within = bytearray(200 * 2**20)
+        del within
+    peak = record_of(first).peak_rss_mb
+    with track(resume_from=4) as bench:
+        track.train(bench, 5)
+    assert record_of(bench).peak_rss_mb == peak
+    with track(force=True) as bench:
+        track.train(bench, 1)
+    assert record_of(bench).peak_rss_mb < peak - 100
+
+
 def test_an_interrupt_of_the_last_measurement_leaves_a_record(track, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt

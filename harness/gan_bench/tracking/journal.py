@@ -19,6 +19,10 @@ from gan_bench.system.files import write_atomically
 from gan_bench.text import many
 
 
+_OF_AN_ATTEMPT = ("start", "ready", "failed")
+"""Events that are kept wherever an attempt ended; ``failed`` has its peak memory."""
+
+
 def check(results: ResultsFolder, spec: RunSpec, resume_from: int, *, force: bool) -> None:
     """Raise `UsageError` if the run is finished, or the arguments contradict each other."""
     folder = results.run(spec.run_id)
@@ -114,7 +118,8 @@ def _kept(
     """Yield the events up to a step; of a chunk that goes beyond it, the part before."""
     for event in events:
         kind = event["event"]
-        if kind in ("start", "ready") or (kind in ("chunk", "snapshot") and event["step"] <= step):
+        of_training = kind in ("chunk", "snapshot", "done")
+        if kind in _OF_AN_ATTEMPT or (of_training and event["step"] <= step):
             yield event
         elif kind == "chunk" and event["first_step"] < step:
             first = event["first_step"]
