@@ -18,7 +18,6 @@ from gan_bench.results.training_files import read_losses, write_array
 from gan_bench.system.files import write_atomically
 from gan_bench.text import many
 
-
 _OF_AN_ATTEMPT = ("start", "ready", "failed")
 """Events that are kept wherever an attempt ended; ``failed`` has its peak memory."""
 
