@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gan_bench.plan.request import plain
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,15 +28,6 @@ def console_for(shown: bool) -> "Console":
     if not console.is_terminal:
         console.width = _PIPED_COLUMNS
     return console
-
-
-def plain(value: Any) -> Any:
-    """Return a value as a plan file has it, without tuples and NumPy's numbers."""
-    if isinstance(value, Mapping):
-        return {str(name): plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple | range):
-        return [plain(one) for one in value]
-    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def command_of(function: Any, given: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ import contextlib
 import os
 import shlex
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -129,8 +128,7 @@ def track(
     caller = sys._getframe(1)
     file = caller.f_code.co_filename
     _refuse_harness(file)
-    began = time.perf_counter()
-    spec, data = planned(
+    spec, data, data_s = planned(
         name,
         origin := source_of(source, file),
         dataset=dataset,
@@ -147,7 +145,6 @@ def track(
         precision=precision,
         values=values,
     )
-    data_s = time.perf_counter() - began
     scoring = scoring_of(features, metrics, weights, cache)
     check_counts(scoring, (spec,))
     check_features(scoring, spec, say)
