@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -359,6 +360,23 @@ def test_of_a_chunk_that_is_resumed_within_half_the_time_counts(track):
     record = record_of(bench)
     assert 0.3 <= record.train_s < 0.6 and record.untimed_steps == 1
     assert record.warmup_s < 0.6 and record.resume_s < 0.6
+
+
+def test_a_run_that_cannot_begin_leaves_nothing_behind(track, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with track() as first:
+        track.train(first, 4)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("gan_bench.tracking.run.read_losses", interrupted)
+        track(resume_from=4)
+    assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
+    journal = str(path_of(first).events.absolute())
+    assert journal not in {file.path for file in psutil.Process().open_files()}
+    with track(resume_from=4) as bench:
+        track.train(bench, 8)
+    assert record_of(bench).status == "ok"
 
 
 def test_a_run_of_another_process_is_left_alone(track):

@@ -174,6 +174,7 @@ def track(
             keep_samples=keep_samples,
             data_s=data_s,
             first_step=resume_from,
+            held=held,
         )
         title = f"{name} seed {seed}"
         report = f"`gan-bench report{_option(Path(results))}` shows it, as {spec.run_id}."

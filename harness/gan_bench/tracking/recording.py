@@ -48,22 +48,29 @@ class Recording:
         keep_samples: bool,
         data_s: float,
         first_step: int,
+        held: contextlib.ExitStack,
         steps_done: Callable[[], int],
     ) -> None:
-        """Begin the journal, with heartbeats that tell ``steps_done``, and watch the machine."""
-        self.spec, self.folder = spec, results.run(spec.run_id)
-        self.held = contextlib.ExitStack()
+        """Begin the journal, with heartbeats that tell ``steps_done``, and watch the machine.
+
+        All that goes on until the end is entered into ``held``, which ends it if the run cannot
+        begin.
+        """
+        self.spec, self.folder, self.held = spec, results.run(spec.run_id), held
         self._results, self._command = results, command
         self._scoring, self._keep_samples = scoring, keep_samples
         self._write_plan()
         self._watch = Watch(spec)
+        held.callback(self._watch.stop, 0.0, measure=False)
         self._children_s = children_s()
         self._events = EventWriter(self.folder.events)
+        held.callback(self._events.close)
         self._memory = PeakMemory()
+        held.callback(self._memory.end)
         self._events.write("start", pid=os.getpid())
         began = {"step": first_step, "import_s": None, "data_s": data_s, "setup_s": None}
         self._events.write("ready", paired=False, **began)
-        self._alive = contextlib.ExitStack()
+        self._alive = held.enter_context(contextlib.ExitStack())
         self._log = self._alive.enter_context(self.folder.log.open("a", encoding="utf-8"))
         self._alive.enter_context(heartbeat(self._events, steps_done, self._log))
 
