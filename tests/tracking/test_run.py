@@ -419,6 +419,15 @@ def test_a_mistake_at_the_prompt_ends_no_run(track, monkeypatch):
     assert record_of(bench).status == "ok"
 
 
+def test_a_record_that_cannot_be_written_at_the_end_of_a_script_is_told(track, capsys):
+    first, second = track(), track(seed=4)
+    path_of(first).record.mkdir()
+    tracking._end_all()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"gan-bench: the run {first.run_id} has no record (IsADirectoryError: ")
+    assert record_of(second).status == "error"
+
+
 class OnDevice(float):
     """A loss that says where it is, as a tensor of PyTorch or TensorFlow does."""
 
@@ -487,7 +496,7 @@ def test_the_loop_of_the_documents_works(tmp_path):
         [sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "my-gan seed 0: ok, FID" in done.stdout
+    assert "my-gan seed 0: ok, FID" in done.stderr and done.stdout == ""
     record = CommandLine(tmp_path).records()["my-gan"]
     assert (record["steps_done"], record["spec"]["samples"]) == (400, 1000)
 

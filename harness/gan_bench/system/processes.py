@@ -95,6 +95,11 @@ _END_S = 10.0
 """How long a killed process may take to end, for example in a driver call."""
 
 
+def in_notebook() -> bool:
+    """Return whether this process is a notebook's kernel: its stdout is the cell."""
+    return "ipykernel" in sys.modules
+
+
 def peak_rss_mb() -> float:
     """Return the largest resident memory of this process so far."""
     with contextlib.suppress(OSError):

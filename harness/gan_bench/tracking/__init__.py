@@ -19,6 +19,7 @@ from gan_bench.plugins.mistakes import trains_itself
 from gan_bench.results.layout import open_results
 from gan_bench.scoring.features import scoring_of
 from gan_bench.system.locks import run_lock
+from gan_bench.system.processes import in_notebook
 from gan_bench.text import listed, many
 from gan_bench.tracking.journal import begin, check
 from gan_bench.tracking.planning import planned, source_of, whole
@@ -54,7 +55,7 @@ def track(
     weights: str | os.PathLike[str] | None = None,
     cache: bool = True,
     keep_samples: bool = False,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] | None = None,
 ) -> TrackedRun:
     """Make a training loop of your own a run of a results folder.
 
@@ -101,7 +102,8 @@ def track(
     features, metrics, weights, cache, keep_samples
         As the arguments of `gan_bench.run`.
     say
-        Called with a sentence at the start and at the end of the run.
+        Called with a sentence at the start and at the end of the run; None: they go to stderr, or
+        to the cell of a notebook.
 
     Returns
     -------
@@ -125,6 +127,7 @@ def track(
     ...     bench.step(generator=generator_loss, discriminator=discriminator_loss)
     ...     bench.samples(generate)             # does nothing unless samples are due
     """
+    say = _say if say is None else say
     caller = sys._getframe(1)
     file = caller.f_code.co_filename
     _refuse_harness(file)
@@ -200,6 +203,10 @@ def track(
     return run
 
 
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
+
+
 def _option(results: Path) -> str:
     """Return the option that names a results folder to commands."""
     return f" --results {shlex.quote(str(results))}" if results != DEFAULT_RESULTS else ""
@@ -231,8 +238,13 @@ def _end_earlier(path: Path, resume_from: int) -> None:
 
 def _end_all(error: BaseException | None = None) -> None:
     for path in list(_runs):
-        with contextlib.suppress(Exception):  # the process ends, and shows the first exception
-            _runs[path].end(error)
+        run = _runs[path]
+        try:
+            run.end(error)
+        except Exception as problem:  # noqa: BLE001 - the process ends, and shows the first exception
+            with contextlib.suppress(OSError):
+                reason = f"{type(problem).__name__}: {problem}"
+                _say(f"gan-bench: the run {run.run_id} has no record ({reason})")
 
 
 _shown = sys.excepthook
