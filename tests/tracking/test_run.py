@@ -266,7 +266,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
         track(resume_from=6)
     with pytest.raises(UsageError, match=r"up to the 8 steps of the budget, not 9"):
         track(resume_from=9)
-    with pytest.raises(UsageError, match=r"there is no run my-gan-.* An id depends on"):
+    with pytest.raises(UsageError, match=r"folder has no run my-gan-\S+\. An id depends on"):
         track(resume_from=3, values={"lr": 1})
     # The earlier attempt went to step 5; the script's checkpoint is of step 3, within a chunk.
     with track(resume_from=3) as bench:
@@ -467,6 +467,9 @@ def test_metrics_may_be_a_list_and_weights_need_inception(track, tmp_path):
 def test_the_results_folder_is_a_path(track):
     with pytest.raises(UsageError, match="results= takes the path of a folder, not None"):
         track(results=None)
+    Path("results").write_text("a file")
+    with pytest.raises(UsageError, match=r"^The results folder results is a file; name a folder"):
+        track(results="results")
 
 
 def test_samples_from_0_to_1_are_a_hint(track):

@@ -16,7 +16,7 @@ from gan_bench.launch.score import check_counts, check_features
 from gan_bench.metrics import DEFAULT
 from gan_bench.plan import Budget
 from gan_bench.plugins.mistakes import trains_itself
-from gan_bench.results.layout import open_results
+from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.scoring.features import scoring_of
 from gan_bench.system.locks import run_lock
 from gan_bench.system.processes import in_notebook
@@ -159,8 +159,8 @@ def track(
         )
     if not isinstance(results, str | os.PathLike):
         raise UsageError(f"results= takes the path of a folder, not {results!r}.")
-    # The script may change the working directory.
-    folder = open_results(Path(results).absolute(), create=True)
+    # Messages name the folder as the user did. The script may change the working directory.
+    folder = ResultsFolder(open_results(Path(results), create=True).path.absolute())
     path = folder.run(spec.run_id).path
     check(folder, spec, resume_from, force=force)
     _end_earlier(path, resume_from)

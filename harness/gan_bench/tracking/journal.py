@@ -77,9 +77,9 @@ def _recorded(folder: RunFolder, run_id: str, step: int) -> RunSpec:
     """Return the specification of a run of which this many steps are recorded."""
     if not folder.spec.exists():
         raise UsageError(
-            f"resume_from={step}: there is no run {run_id} in {folder.path.parent.parent}. An id "
-            "depends on the script's text: read the step from your checkpoint or from the command "
-            "line, so that the script stays as it was."
+            f"resume_from={step}: the results folder has no run {run_id}. An id depends on the "
+            "script's text: read the step from your checkpoint or from the command line, so that "
+            "the script stays as it was."
         )
     spec = RunSpec.read(folder.spec)
     last = _last_step(folder)
