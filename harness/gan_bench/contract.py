@@ -12,17 +12,17 @@ from gan_bench.recipe import Recipe
 from gan_bench.trainer import Weights, declared_losses, is_given, kind_of
 
 
-def loss_table(losses: object, steps: int, recipe: Recipe) -> NDArray[np.float32]:
-    """Return losses as float32 (steps, losses), in the order in which the recipe declares them.
+def loss_table(losses: object, steps: int, recipe: Recipe) -> NDArray[np.floating]:
+    """Return losses as (steps, losses), in the order in which the recipe declares them.
 
-    Columns of optional losses that the trainer does not report are NaN.
+    The dtype is the recipe's. Columns of optional losses that the trainer does not report are NaN.
 
     Raises
     ------
     ContractError
         A declared loss is missing, one is not declared, or one has the wrong shape or dtype.
     """
-    table = np.full((steps, len(recipe.losses)), np.nan, dtype=np.float32)
+    table = np.full((steps, len(recipe.losses)), np.nan, dtype=recipe.dtype)
     for name, values in declared_losses(losses, recipe, "train").items():
         if (values := _array(f"train returned {name}", values)).shape != (steps,):
             several = values.ndim == 2 and len(values) == steps

@@ -40,6 +40,16 @@ FAULTS = {
         """,
         *("diverged", "the loss generator was not finite at step 2"),
     ),
+    "large": (
+        """
+        def train(self, batches, draws):
+            losses = super().train(batches, draws)
+            losses["discriminator"][1] = 1e39
+            return losses
+        """,
+        *("diverged", "the loss discriminator was too large for float32 (1e+39) at step 2"),
+        *("--set", "dtype=float64"),
+    ),
     "shape": (
         """
         def train(self, batches, draws):

@@ -256,6 +256,22 @@ def test_losses_and_samples_that_are_not_finite_are_a_divergence(track):
     assert record_of(again).reason == "the samples were not finite at step 0"
 
 
+@pytest.mark.parametrize(
+    ("loss", "shown"), [(1e39, "1e+39"), (np.float64(-2e300), "-2e+300"), (10**400, "1.8e+308")]
+)
+def test_a_finite_loss_that_does_not_fit_is_called_so(track, loss, shown):
+    bench = track()
+    bench.step(generator=3e38, discriminator=1.0)
+    with pytest.raises(Diverged) as found:
+        track.train(bench, 1)
+        bench.step(generator=loss, discriminator=1.0)
+        bench.step(generator=1.0, discriminator=1.0)
+        bench.step(generator=1.0, discriminator=1.0)
+    reason = f"the loss generator was too large for float32 ({shown}) at step 2"
+    assert str(found.value).startswith(reason) and record_of(bench).reason == reason
+    assert np.isinf(np.load(path_of(bench).losses)[1, 0])
+
+
 def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
     first = track()
     with first:

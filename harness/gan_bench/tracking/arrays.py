@@ -1,6 +1,7 @@
 """Turns what a loop has, in any framework, into NumPy arrays: losses and samples."""
 
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,10 @@ def scalar(name: str, value: Any) -> float:
         It is no number.
     """
     if isinstance(value, float | int):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # a whole number beyond all floats
+            return sys.float_info.max if value > 0 else -sys.float_info.max
     try:
         array = to_array(value)
     except UsageError:
