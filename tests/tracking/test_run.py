@@ -217,6 +217,49 @@ def test_a_chunk_that_could_not_end_ends_at_the_next_call(track, step, monkeypat
     assert np.load(path_of(bench).losses)[step - 1].tolist() == [2.0, 1.0]
 
 
+class OfDevice:
+    """A loss on a GPU, which takes a while until it can be read; at first, the user interrupts."""
+
+    def __init__(self, seconds, interrupts=0):
+        self.seconds, self.interrupts = seconds, interrupts
+
+    def __array__(self, dtype=None, copy=None):
+        if self.interrupts:
+            self.interrupts -= 1
+            raise KeyboardInterrupt
+        time.sleep(self.seconds)
+        return np.full((), 2.0)
+
+
+@pytest.mark.parametrize(
+    ("device", "steps", "interrupts"),
+    [("cpu", 2, 1), ("cpu", 1, 0), ("cuda:0", 2, 1), ("cuda:0", 1, 0)],  # of chunks of two
+)
+def test_the_chunk_that_an_exception_ends_has_the_time_of_its_steps(
+    track, device, steps, interrupts
+):
+    bench = track()
+    track.train(bench, 4)
+    bench._spec = bench._spec.model_copy(update={"device": device})
+    with pytest.raises(KeyboardInterrupt), bench:
+        for step in range(steps):
+            loss = OfDevice(0.1, 0 if step else interrupts)
+            bench.step(generator=loss, discriminator=1.0)
+        raise KeyboardInterrupt
+    record = record_of(bench)
+    assert (record.status, record.untimed_steps, record.resume_s) == ("killed", 0, None)
+    assert (record.train_s >= 0.1 * steps) is (device != "cpu")
+
+
+def test_a_loop_on_a_gpu_that_stands_still_before_its_end_has_no_time(track):
+    bench = track()
+    track.train(bench, 4)
+    bench._spec = bench._spec.model_copy(update={"device": "cuda:0"})
+    track.train(bench, 5)
+    bench.end()
+    assert record_of(bench).untimed_steps == 1
+
+
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [

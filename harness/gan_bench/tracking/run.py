@@ -197,7 +197,7 @@ class TrackedRun:
         self._last = time.perf_counter()
         if self.steps_done >= self._chunk_end:
             self._open = False
-            self._end_chunk(None)
+            self._end_chunk()
 
     def samples(self, images: Any) -> None:
         """Store samples of the generator, if they are due; else do nothing.
@@ -219,7 +219,7 @@ class TrackedRun:
         if not self.due:
             return
         if self._losses.waiting:  # the chunk's losses could not be read, or that was interrupted
-            self._end_chunk(None)
+            self._end_chunk()
         started = time.perf_counter()
         if callable(images):
             images = images(self._spec.samples)
@@ -265,7 +265,12 @@ class TrackedRun:
             return
         with contextlib.suppress(Exception):  # the losses may be what cannot be read
             if self._losses.waiting:
-                self._end_chunk(self._last)
+                # A step on a GPU ends after its call: when its losses can be read, if the loop has
+                # not stood still since.
+                on_cpu = self._spec.device == "cpu"
+                just_left = error is not None and not isinstance(error, TrackedAnew)
+                ended = None if just_left and not on_cpu else self._last
+                self._end_chunk(ended, known=on_cpu or just_left)
         if self._ended is not None:  # the last chunk had diverged
             return
         if error is not None:
@@ -296,9 +301,13 @@ class TrackedRun:
                 "each .step(...); it does nothing unless they are due."
             )
 
-    def _end_chunk(self, ended: float | None) -> None:
-        """Read the losses of the chunk, which waits for the device, and note its time."""
-        timed, self._timed = self._timed, False
+    def _end_chunk(self, ended: float | None = None, *, known: bool | None = None) -> None:
+        """Read the losses of the chunk, which waits for the device, and note its time.
+
+        ``ended`` is when its last step did (None: when the losses have been read), and ``known``
+        whether that is so (None: unless the loop may have stood still).
+        """
+        timed, self._timed = self._timed if known is None else known, False
         first = self._behind
         exact = self._losses.read(first)
         seconds = (ended or time.perf_counter()) - self._began
