@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.contract import ROUNDING, grey_levels, to_array
+from gan_bench.contract import ROUNDING, channels_last, grey_levels, to_array
 from gan_bench.errors import UsageError
 from gan_bench.recipe import ImageShape
 from gan_bench.trainer import kind_of
@@ -98,11 +98,6 @@ def samples_of(value: Any, count: int, shape: ImageShape) -> NDArray[np.uint8]:
 
 
 def _as_nhwc(array: NDArray[Any], shape: ImageShape) -> NDArray[Any] | None:
-    height, width, channels = shape
-    if array.shape[1:] == shape:
-        return array
-    if array.shape[1:] == (channels, height, width):
-        return np.moveaxis(array, 1, -1)
-    if channels == 1 and array.shape[1:] == (height, width):
-        return array[..., None]
-    return None
+    if array.shape[1:] == shape[:2] and shape[2] == 1:
+        array = array[..., None]
+    return channels_last(array, shape) if array.ndim == 4 else None

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import time
 import traceback
 from collections.abc import Callable
 
@@ -138,7 +137,7 @@ class Recording:
             except KeyboardInterrupt as error:  # all but the record can wait
                 interrupt = error
             around = self._watch.provenance(self.folder, self._command)
-            outcome = Outcome(status=status, reason=reason, cpu_s=time.process_time())
+            outcome = Outcome(status=status, reason=reason)
             record = make_record(self.folder, self.spec, outcome, around)
             record.write(self.folder.record)
             if interrupt is not None:
