@@ -293,6 +293,11 @@ def test_losses_and_samples_that_are_not_finite_are_a_divergence(track):
     assert (record_of(bench).status, record_of(bench).steps_done) == ("diverged", 2)
     with pytest.raises(UsageError, match="has ended"):
         bench.step(generator=1.0, discriminator=1.0)
+    with pytest.raises(
+        UsageError, match=r"resume_from=2: .* not finite at step 2; restore a check"
+    ):
+        track(resume_from=2)
+    assert record_of(bench).status == "diverged"
     again = track(force=True)
     with pytest.raises(Diverged, match="the samples were not finite at step 0"):
         again.samples(np.full((64, 28, 28), np.nan))

@@ -17,6 +17,7 @@ from gan_bench.results.record import Record
 from gan_bench.results.training_files import read_losses, write_array
 from gan_bench.system.files import write_atomically
 from gan_bench.text import many
+from gan_bench.worker.progress import divergence
 
 _OF_AN_ATTEMPT = ("start", "ready", "failed")
 """Events that are kept wherever an attempt ended; ``failed`` has its peak memory."""
@@ -55,7 +56,7 @@ def begin(results: ResultsFolder, spec: RunSpec, resume_from: int) -> tuple[RunS
     Raises
     ------
     UsageError
-        Less than ``resume_from`` steps of it are recorded.
+        Less than ``resume_from`` steps of it are recorded, or it had diverged by then.
     """
     folder = results.run(spec.run_id)
     last = _last_step(folder)
@@ -84,10 +85,15 @@ def _recorded(folder: RunFolder, run_id: str, step: int) -> RunSpec:
     spec = RunSpec.read(folder.spec)
     last = _last_step(folder)
     try:
-        empty = np.all(np.isnan(read_losses(folder.losses, spec.losses)), axis=1)
+        losses = read_losses(folder.losses, spec.losses)
+        empty = np.all(np.isnan(losses), axis=1)
         last = min(last, int(empty.argmax()) if empty.any() else len(empty))
     except FileNotFoundError:
         last = 0
+    if step <= last and (found := divergence(losses[:step], spec.losses, 0)):
+        raise UsageError(
+            f"resume_from={step}: {found.reason}; restore a checkpoint from before that step."
+        )
     if step > last:
         raise UsageError(
             f"resume_from={step}: only {many(last, 'step')} of the run {run_id} are recorded; "
