@@ -115,7 +115,7 @@ def track(
     ------
     UsageError
         A name is unknown, a value is out of range, the run is finished, another process trains it,
-        or less than ``resume_from`` steps of it are recorded.
+        less than ``resume_from`` steps of it are recorded, or it had diverged by then.
 
     Examples
     --------

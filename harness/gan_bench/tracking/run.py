@@ -182,7 +182,7 @@ class TrackedRun:
             The budget is used up, samples are due, the names are others than before, or a loss is
             no number.
         Diverged
-            A loss of the chunk is not finite; the run has ended.
+            A loss of the chunk is not finite, or too large for float32; the run has ended.
         """
         if not self._open:
             self._check_open()
