@@ -81,9 +81,9 @@ def compare(
     Returns
     -------
     Comparison
-        ``rows`` has one for each pair of runs with the same name and settings: its ``verdict``, the
-        ``difference`` if there are enough seeds, and the figures of both sides. ``left_out`` has a
-        sentence for each file that could not be read.
+        ``rows`` has one for each implementation of either side: its ``verdict``, the ``difference``
+        if there are enough seeds, and the figures of both sides. ``left_out`` has a sentence for
+        each file that could not be read.
 
     Raises
     ------
