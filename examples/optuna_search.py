@@ -9,6 +9,7 @@ import argparse
 import optuna
 
 import gan_bench
+from gan_bench.errors import UsageError
 
 
 def search(target: str, trials: int, images: int, seeds: int, results: str) -> optuna.Study:
@@ -31,7 +32,10 @@ def search(target: str, trials: int, images: int, seeds: int, results: str) -> o
             results=results,
             progress=False,
         )
-        (row,) = runs.summary().to_dict("records")
+        rows = runs.summary().to_dict("records")
+        if len(rows) != 1:
+            raise UsageError(f"{target} is {len(rows)} implementations; name one of them.")
+        (row,) = rows
         if row["succeeded"] < seeds:  # a value with which a seed diverges is no good one
             raise optuna.TrialPruned(row["status"])
         trial.set_user_attr("images_per_s", row["images_per_s"])
@@ -52,7 +56,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--results", default="results/search")
     options = parser.parse_args()
-    best = search(**vars(options)).best_trial
+    try:
+        study = search(**vars(options))
+    except UsageError as error:
+        parser.exit(2, f"{error}\n")
+    if not study.get_trials(states=[optuna.trial.TrialState.COMPLETE]):
+        parser.exit(
+            1,
+            f"No trial of {options.target} succeeded; `gan-bench status --results "
+            f"{options.results}` says why.\n",
+        )
+    best = study.best_trial
     values = ", ".join(f"{name}={value:.3g}" for name, value in best.params.items())
     print(f"Best FID {best.value:.2f}: {values}")
 

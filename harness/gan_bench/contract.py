@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import ContractError, UsageError
-from gan_bench.recipe import Recipe
+from gan_bench.recipe import ImageShape, Recipe
 from gan_bench.trainer import Weights, declared_losses, is_given, kind_of
 
 
-def loss_table(losses: object, steps: int, recipe: Recipe) -> NDArray[np.float32]:
-    """Return losses as float32 (steps, losses), in the order in which the recipe declares them.
+def loss_table(losses: object, steps: int, recipe: Recipe) -> NDArray[np.floating]:
+    """Return losses as (steps, losses), in the order in which the recipe declares them.
 
-    Columns of optional losses that the trainer does not report are NaN.
+    The dtype is the recipe's. Columns of optional losses that the trainer does not report are NaN.
 
     Raises
     ------
     ContractError
         A declared loss is missing, one is not declared, or one has the wrong shape or dtype.
     """
-    table = np.full((steps, len(recipe.losses)), np.nan, dtype=np.float32)
+    table = np.full((steps, len(recipe.losses)), np.nan, dtype=recipe.dtype)
     for name, values in declared_losses(losses, recipe, "train").items():
         if (values := _array(f"train returned {name}", values)).shape != (steps,):
             several = values.ndim == 2 and len(values) == steps
@@ -218,6 +218,27 @@ def to_array(value: Any) -> NDArray[Any]:
     if array.dtype.kind not in "fiub":
         raise UsageError(f"{kind_of(value)} is no array of numbers.")
     return array
+
+
+def channels_last(images: NDArray[Any], wanted: ImageShape | None) -> NDArray[Any] | None:
+    """Return four-dimensional images as (n, height, width, channels).
+
+    Parameters
+    ----------
+    images
+        With the channels last or first.
+    wanted
+        Their height, width and channels; None: any size, and 1 or 3 channels.
+
+    Returns
+    -------
+    A view, or None if they have another size.
+    """
+    for found in (images, np.moveaxis(images, 1, -1)):
+        size = found.shape[1:]
+        if size == wanted or (wanted is None and size[2] in (1, 3)):
+            return found
+    return None
 
 
 def grey_levels(images: NDArray[np.floating]) -> NDArray[np.uint8]:

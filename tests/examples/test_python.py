@@ -1,6 +1,5 @@
 """The notebook and the search run as they are; quickly with a trainer that takes no time."""
 
-import contextlib
 import json
 import runpy
 import sys
@@ -104,7 +103,7 @@ def test_a_search_prints_the_best_values_and_repeats_without_training(plugin, ca
 
 @pytest.mark.process
 @pytest.mark.long
-def test_a_trial_that_diverges_is_pruned(plugin, monkeypatch):
+def test_a_trial_that_diverges_is_pruned(plugin, capsys, monkeypatch):
     optuna = pytest.importorskip("optuna", reason="optuna is not installed")
     target = plugin(
         "gan",
@@ -112,7 +111,22 @@ def test_a_trial_that_diverges_is_pruned(plugin, monkeypatch):
         "    losses = super().train(batches, draws)\n"
         "    return {name: values * np.nan for name, values in losses.items()}\n",
     )
-    search = runpy.run_path(str(ROOT / "examples/optuna_search.py"))["search"]
-    with contextlib.suppress(ValueError):
-        study = search(target, trials=1, images=256, seeds=1, results="results/search")
+    script = runpy.run_path(str(ROOT / "examples/optuna_search.py"))
+    study = script["search"](target, trials=1, images=256, seeds=1, results="results/search")
     assert [trial.state for trial in study.trials] == [optuna.trial.TrialState.PRUNED]
+    monkeypatch.setattr(sys, "argv", ["search", target, "--trials", "1", "--images", "256"])
+    with pytest.raises(SystemExit, match="1"):
+        script["main"]()
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == (
+        f"No trial of {target} succeeded; `gan-bench status --results results/search` says why."
+    )
+
+
+def test_a_search_of_what_does_not_exist_is_one_sentence(capsys, monkeypatch):
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    script = runpy.run_path(str(ROOT / "examples/optuna_search.py"))
+    monkeypatch.setattr(sys, "argv", ["search", "torch-nothing"])
+    with pytest.raises(SystemExit, match="2"):
+        script["main"]()
+    assert capsys.readouterr().err.splitlines()[-1].startswith("There is no ")

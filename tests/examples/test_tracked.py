@@ -68,7 +68,7 @@ def start(folder, script, *options):
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stderr
 
 
 @pytest.mark.long

@@ -40,10 +40,16 @@ def test_a_value_without_a_name_is_for_all():
     assert parse_set(pairs) == {"*": {"learning_rate": "2e-3"}, "my.gan": {"beta1": "0.5"}}
 
 
-@pytest.mark.parametrize("pair", ["learning_rate", ".beta1=0", "=3", "torch-dcgan.=3"])
+@pytest.mark.parametrize("pair", ["learning_rate", ".beta1=0", "=3", "torch-dcgan.=3", 1])
 def test_a_value_of_another_form_is_refused(pair):
     with pytest.raises(UsageError, match="--set takes FIELD=VALUE, such as learning_rate=1e-3"):
         parse_set([pair])
+
+
+@pytest.mark.parametrize("pairs", ["learning_rate=1e-3", 1, 0.5])
+def test_what_is_no_list_of_values_is_refused(pairs):
+    with pytest.raises(UsageError, match=f"not {pairs!r}"):
+        parse_set(pairs)
 
 
 @pytest.mark.parametrize("epochs", [0, -0.5, float("nan"), True, "many"])

@@ -153,12 +153,20 @@ def test_children_that_a_trainer_leaves_behind_are_ended(bench, plugin):
 
 
 def test_training_can_continue_after_divergence_and_still_reports_it(bench, plugin):
-    body = FAULTS["nan"][0]
-    done = bench("run", plugin("nan", body), *SHORT, "--on-divergence", "continue")
-    assert done.code == 1
-    record = bench.records()["nan"]
-    assert record["status"] == "diverged"
-    assert record["steps_done"] == record["spec"]["steps"]
+    body = FAULTS["nan"][0].replace('float("nan")', "1e39")
+    words = (*SHORT, "--on-divergence", "continue", "--set", "dtype=float64")
+    target = plugin("large", body)
+    for attempts in (1, 2):  # the second continues from the last checkpoint
+        assert bench("run", target, *words).code == 1
+        record = bench.records()["large"]
+        assert (record["status"], record["attempts"]) == ("diverged", attempts)
+        assert record["steps_done"] == record["spec"]["steps"]
+        assert record["reason"] == (
+            "the loss generator was too large for float32 (1e+39) at step 2; training continued, "
+            "as requested"
+        )
+        (folder,) = bench.run_folders()
+        (folder / "record.json").unlink()
 
 
 @pytest.mark.long

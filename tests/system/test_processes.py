@@ -5,11 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gan_bench.launch.outcome import ExitEvidence, status_of
 from gan_bench.system import processes as memory
-from gan_bench.system.processes import OomWatch
+from gan_bench.system.processes import OomWatch, PeakMemory, peak_rss_mb
 
 SHORT = ("--images", "512", "--evaluations", "3", "--samples", "150")
 
@@ -119,3 +120,45 @@ def test_processes_that_other_threads_started_meanwhile_are_not_ended():
         assert memory.descendants() - earlier == {memory.psutil.Process(own.pid)}
         own.kill()
     worker.stdout.close()
+
+
+MB = 2**20
+
+
+@pytest.fixture
+def memory_after_a_peak():
+    """Measures memory in a process that has used more before: this one."""
+    large = bytearray(150 * MB)
+    del large
+    return PeakMemory()
+
+
+def test_the_peak_of_a_run_is_not_that_of_what_was_before(memory_after_a_peak):
+    within = psutil.Process().memory_info().rss / MB
+    assert memory_after_a_peak.end() < within + 50
+
+
+def test_runs_that_overlap_keep_their_own_peaks():
+    outer = PeakMemory()
+    start = psutil.Process().memory_info().rss / MB
+    large = bytearray(150 * MB)
+    del large
+    inner = PeakMemory()
+    assert inner.end() < start + 75
+    assert outer.end() > start + 100
+
+
+def test_a_peak_that_cannot_be_told_from_an_earlier_one_is_unknown(monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "write_text", denied)  # of /proc/self/clear_refs
+    large = bytearray(150 * MB)
+    del large
+    memory = PeakMemory()
+    assert memory.end() is None
+    memory = PeakMemory()
+    before = peak_rss_mb()
+    larger = bytearray(int(before + 50) * MB)
+    del larger
+    assert memory.end() > before + 50

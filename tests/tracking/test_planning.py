@@ -5,9 +5,11 @@ import linecache
 import numpy as np
 import pytest
 
+from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.plan import Budget
 from gan_bench.plan.request import parse_budget
+from gan_bench.tracking import planning
 from gan_bench.tracking.planning import framework_of, planned, source_of
 
 CODE = "x = 1\n"
@@ -19,14 +21,18 @@ def source(tmp_path):
     return source_of(tmp_path / "train.py", "nowhere")
 
 
-def spec_of(source, **changes):
+def loop_of(source, **changes):
     values = {
         **{"dataset": "mnist-5k", "seed": 0, "budget": "12.8k images", "batch_size": 32},
         **{"batches_per_step": 1, "framework": "own", "names": {}, "evaluations": None},
         **{"samples": None, "device": "cpu", "threads": 2, "precision": "ieee", "values": None},
     }
     name = changes.pop("name", "my-gan")
-    return planned(name, source, **(values | changes))[0]
+    return planned(name, source, **(values | changes))
+
+
+def spec_of(source, **changes):
+    return loop_of(source, **changes)[0]
 
 
 def test_without_further_words_the_schedule_is_that_of_the_preset(source):
@@ -69,8 +75,25 @@ def test_bad_input_is_one_sentence(source, changes, said):
     assert said in str(found.value)
 
 
+def test_the_time_of_the_data_is_that_of_loading_them_only(source, monkeypatch):
+    clock, load, machine = [0.0], data.load, planning.this_machine
+
+    def after(seconds, call):
+        def late(*given):
+            clock[0] += seconds
+            return call(*given)
+
+        return late
+
+    monkeypatch.setattr(planning, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(data, "load", after(7.0, load))
+    monkeypatch.setattr(planning, "this_machine", after(100.0, machine))
+    assert loop_of(source)[2] == 7.0 and clock == [107.0]
+
+
 def test_numbers_of_numpy_are_numbers(source):
     spec = spec_of(source, values={"lr": np.float32(0.5), "betas": (0, np.float64(0.9))})
+    assert spec_of(source, values={"widths": range(2)}).recipe_values["widths"] == [0, 1]
     assert spec_of(source, budget=np.int64(3_200), samples=np.int64(64)).steps == 100
     assert spec.recipe_values == {"lr": 0.5, "betas": [0, 0.9], "batch_size": 32}
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -216,6 +217,49 @@ def test_a_chunk_that_could_not_end_ends_at_the_next_call(track, step, monkeypat
     assert np.load(path_of(bench).losses)[step - 1].tolist() == [2.0, 1.0]
 
 
+class OfDevice:
+    """A loss on a GPU, which takes a while until it can be read; at first, the user interrupts."""
+
+    def __init__(self, seconds, interrupts=0):
+        self.seconds, self.interrupts = seconds, interrupts
+
+    def __array__(self, dtype=None, copy=None):
+        if self.interrupts:
+            self.interrupts -= 1
+            raise KeyboardInterrupt
+        time.sleep(self.seconds)
+        return np.full((), 2.0)
+
+
+@pytest.mark.parametrize(
+    ("device", "steps", "interrupts"),
+    [("cpu", 2, 1), ("cpu", 1, 0), ("cuda:0", 2, 1), ("cuda:0", 1, 0)],  # of chunks of two
+)
+def test_the_chunk_that_an_exception_ends_has_the_time_of_its_steps(
+    track, device, steps, interrupts
+):
+    bench = track()
+    track.train(bench, 4)
+    bench._spec = bench._spec.model_copy(update={"device": device})
+    with pytest.raises(KeyboardInterrupt), bench:
+        for step in range(steps):
+            loss = OfDevice(0.1, 0 if step else interrupts)
+            bench.step(generator=loss, discriminator=1.0)
+        raise KeyboardInterrupt
+    record = record_of(bench)
+    assert (record.status, record.untimed_steps, record.resume_s) == ("killed", 0, None)
+    assert (record.train_s >= 0.1 * steps) is (device != "cpu")
+
+
+def test_a_loop_on_a_gpu_that_stands_still_before_its_end_has_no_time(track):
+    bench = track()
+    track.train(bench, 4)
+    bench._spec = bench._spec.model_copy(update={"device": "cuda:0"})
+    track.train(bench, 5)
+    bench.end()
+    assert record_of(bench).untimed_steps == 1
+
+
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
@@ -249,10 +293,31 @@ def test_losses_and_samples_that_are_not_finite_are_a_divergence(track):
     assert (record_of(bench).status, record_of(bench).steps_done) == ("diverged", 2)
     with pytest.raises(UsageError, match="has ended"):
         bench.step(generator=1.0, discriminator=1.0)
+    with pytest.raises(
+        UsageError, match=r"resume_from=2: .* not finite at step 2; restore a check"
+    ):
+        track(resume_from=2)
+    assert record_of(bench).status == "diverged"
     again = track(force=True)
     with pytest.raises(Diverged, match="the samples were not finite at step 0"):
         again.samples(np.full((64, 28, 28), np.nan))
     assert record_of(again).reason == "the samples were not finite at step 0"
+
+
+@pytest.mark.parametrize(
+    ("loss", "shown"), [(1e39, "1e+39"), (np.float64(-2e300), "-2e+300"), (10**400, "1.8e+308")]
+)
+def test_a_finite_loss_that_does_not_fit_is_called_so(track, loss, shown):
+    bench = track()
+    bench.step(generator=3e38, discriminator=1.0)
+    with pytest.raises(Diverged) as found:
+        track.train(bench, 1)
+        bench.step(generator=loss, discriminator=1.0)
+        bench.step(generator=1.0, discriminator=1.0)
+        bench.step(generator=1.0, discriminator=1.0)
+    reason = f"the loss generator was too large for float32 ({shown}) at step 2"
+    assert str(found.value).startswith(reason) and record_of(bench).reason == reason
+    assert np.isinf(np.load(path_of(bench).losses)[1, 0])
 
 
 def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
@@ -265,7 +330,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
         track(resume_from=6)
     with pytest.raises(UsageError, match=r"up to the 8 steps of the budget, not 9"):
         track(resume_from=9)
-    with pytest.raises(UsageError, match=r"there is no run my-gan-.* An id depends on"):
+    with pytest.raises(UsageError, match=r"folder has no run my-gan-\S+\. An id depends on"):
         track(resume_from=3, values={"lr": 1})
     # The earlier attempt went to step 5; the script's checkpoint is of step 3, within a chunk.
     with track(resume_from=3) as bench:
@@ -280,6 +345,22 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
     assert any("it goes on from step 3, and drops what an" in line for line in track.said)
     losses = np.load(folder.losses)
     assert losses.tolist() == [[float(s), s / 2] for s in range(1, 9)]
+
+
+def test_the_peak_memory_is_that_of_all_attempts_and_of_nothing_before(track):
+    before = bytearray(400 * 2**20)
+    del before
+    with track() as first:
+        track.train(first, 4)
+        within = bytearray(200 * 2**20)
+        del within
+    peak = record_of(first).peak_rss_mb
+    with track(resume_from=4) as bench:
+        track.train(bench, 5)
+    assert record_of(bench).peak_rss_mb == peak
+    with track(force=True) as bench:
+        track.train(bench, 1)
+    assert record_of(bench).peak_rss_mb < peak - 100
 
 
 def test_an_interrupt_of_the_last_measurement_leaves_a_record(track, monkeypatch):
@@ -345,6 +426,23 @@ def test_of_a_chunk_that_is_resumed_within_half_the_time_counts(track):
     assert record.warmup_s < 0.6 and record.resume_s < 0.6
 
 
+def test_a_run_that_cannot_begin_leaves_nothing_behind(track, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with track() as first:
+        track.train(first, 4)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("gan_bench.tracking.run.read_losses", interrupted)
+        track(resume_from=4)
+    assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
+    journal = str(path_of(first).events.absolute())
+    assert journal not in {file.path for file in psutil.Process().open_files()}
+    with track(resume_from=4) as bench:
+        track.train(bench, 8)
+    assert record_of(bench).status == "ok"
+
+
 def test_a_run_of_another_process_is_left_alone(track):
     bench = track()
     bench.end()
@@ -383,6 +481,15 @@ def test_a_mistake_at_the_prompt_ends_no_run(track, monkeypatch):
     tracking._record_exception(NameError, NameError("typo"), None)
     track.train(bench, 8)
     assert record_of(bench).status == "ok"
+
+
+def test_a_record_that_cannot_be_written_at_the_end_of_a_script_is_told(track, capsys):
+    first, second = track(), track(seed=4)
+    path_of(first).record.mkdir()
+    tracking._end_all()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"gan-bench: the run {first.run_id} has no record (IsADirectoryError: ")
+    assert record_of(second).status == "error"
 
 
 class OnDevice(float):
@@ -424,6 +531,9 @@ def test_metrics_may_be_a_list_and_weights_need_inception(track, tmp_path):
 def test_the_results_folder_is_a_path(track):
     with pytest.raises(UsageError, match="results= takes the path of a folder, not None"):
         track(results=None)
+    Path("results").write_text("a file")
+    with pytest.raises(UsageError, match=r"^The results folder results is a file; name a folder"):
+        track(results="results")
 
 
 def test_samples_from_0_to_1_are_a_hint(track):
@@ -453,7 +563,7 @@ def test_the_loop_of_the_documents_works(tmp_path):
         [sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "my-gan seed 0: ok, FID" in done.stdout
+    assert "my-gan seed 0: ok, FID" in done.stderr and done.stdout == ""
     record = CommandLine(tmp_path).records()["my-gan"]
     assert (record["steps_done"], record["spec"]["samples"]) == (400, 1000)
 

@@ -72,20 +72,23 @@ def compare(
     Parameters
     ----------
     a, b
-        The folders, or their `Results`, before and after a change.
+        The results before and after a change: each a results folder, an archive of
+        ``gan-bench pack``, or `Results`, whose whole folder is compared.
     metric
         A recorded metric such as ``"fid_lenet"``, or ``"images_per_s"`` (default: the FID that both
-        folders have).
+        have for the most implementations; without any, ``"images_per_s"``).
 
     Returns
     -------
     Comparison
-        With one of ``rows`` for each implementation: verdict, difference and both sides' figures.
+        ``rows`` has one for each implementation of either side: its ``verdict``, the ``difference``
+        if there are enough seeds, and the figures of both sides. ``left_out`` has a sentence for
+        each file that could not be read.
 
     Raises
     ------
     UsageError
-        A folder is no results folder or has no runs, or neither has the metric.
+        One is no results folder and no archive or has no runs, or neither has the metric.
 
     Examples
     --------

@@ -1,10 +1,12 @@
 """What the functions share: values as the command line has them, and where progress goes."""
 
 import inspect
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from gan_bench.plan.request import plain
+from gan_bench.system.processes import in_notebook
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,25 +18,16 @@ def console_for(shown: bool) -> "Console":
     """Return where progress and messages go: stderr, or the cell of a notebook, or nowhere."""
     from rich.console import Console
 
-    in_notebook = "ipykernel" in sys.modules
+    notebook = in_notebook()
     console = Console(
-        stderr=not in_notebook,
+        stderr=not notebook,
         quiet=not shown,
         force_jupyter=False,  # each line would be an output of its own
-        force_terminal=False if in_notebook else None,  # its stdout says that it is one
+        force_terminal=False if notebook else None,  # its stdout says that it is one
     )
     if not console.is_terminal:
         console.width = _PIPED_COLUMNS
     return console
-
-
-def plain(value: Any) -> Any:
-    """Return a value as a plan file has it, without tuples and NumPy's numbers."""
-    if isinstance(value, Mapping):
-        return {str(name): plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple | range):
-        return [plain(one) for one in value]
-    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def command_of(function: Any, given: Mapping[str, Any]) -> str:

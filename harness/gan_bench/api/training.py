@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gan_bench.analysis.frames import Results, load_results
-from gan_bench.api.shared import command_of, console_for, plain
+from gan_bench.api.shared import command_of, console_for
 from gan_bench.errors import UsageError
 from gan_bench.metrics import DEFAULT
+from gan_bench.plan.request import plain, read_request
 from gan_bench.trainer import Precision
 
 if TYPE_CHECKING:
@@ -129,7 +130,6 @@ def run(
         raise UsageError("Call gan_bench.run in the main thread: no other can be interrupted.")
     from gan_bench.launch.prepare import checked_silence, prepare, too_many_threads
     from gan_bench.launch.run_one import Options
-    from gan_bench.plan.request import read_request
     from gan_bench.results.layout import open_results
     from gan_bench.schedulers.base import schedulers
     from gan_bench.scoring.features import scoring_of

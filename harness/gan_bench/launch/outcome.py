@@ -24,8 +24,8 @@ class Outcome:
 
     status: Status
     reason: str | None
-    cpu_s: float
-    """Processor seconds of the worker and the children that it waited for."""
+    cpu_s: float = 0.0
+    """Processor seconds of the worker and the children that it waited for, if there was one."""
     interrupt: int | None = None
     """The signal with which the user interrupted the run and the rest of the plan."""
     disk_full: bool = False

@@ -123,7 +123,7 @@ def _train(
     folder = results.run(spec.run_id)
     known = obstacle_of(spec)
     if known is not None:
-        outcome = Outcome(status=known[0], reason=known[1], cpu_s=0.0)
+        outcome = Outcome(status=known[0], reason=known[1])
         around = provenance(
             command=options.command,
             device=spec.device,

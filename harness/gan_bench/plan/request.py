@@ -216,6 +216,8 @@ def parse_set(pairs: Sequence[str] | Mapping[str, Any]) -> dict[str, dict[str, A
     UsageError
         An option has another form.
     """
+    if isinstance(pairs, str) or not isinstance(pairs, Mapping | Sequence):
+        raise _not_to_set(pairs)
     values: dict[str, dict[str, Any]] = {}
     given = pairs.items() if isinstance(pairs, Mapping) else (_pair(pair) for pair in pairs)
     for key, value in given:
@@ -226,14 +228,16 @@ def parse_set(pairs: Sequence[str] | Mapping[str, Any]) -> dict[str, dict[str, A
     return values
 
 
-def _pair(pair: str) -> tuple[str, str]:
+def _pair(pair: object) -> tuple[str, str]:
+    if not isinstance(pair, str):
+        raise _not_to_set(pair)
     key, equals, value = pair.partition("=")
     if not equals or not key:
         raise _not_to_set(pair)
     return key, value
 
 
-def _not_to_set(given: str) -> UsageError:
+def _not_to_set(given: object) -> UsageError:
     return UsageError(
         "--set takes FIELD=VALUE, such as learning_rate=1e-3, or for one implementation "
         f"IMPLEMENTATION.FIELD=VALUE, such as torch-dcgan.batch_size=64; not {given!r}."
@@ -272,6 +276,15 @@ def with_options(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict
             fields[name] = {**fields.get(name, {}), **values}
         given["set"] = fields
     return merged | given
+
+
+def plain(value: Any) -> Any:
+    """Return a value as a plan file has it, without tuples and NumPy's numbers."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(one) for one in value]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def request(values: Mapping[str, Any], where: str = "") -> Request:

@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.contract import ROUNDING, grey_levels, to_array
+from gan_bench.contract import ROUNDING, channels_last, grey_levels, to_array
 from gan_bench.data.draws import latent_batches
 from gan_bench.errors import UsageError
 from gan_bench.plugins.frameworks import seeded
@@ -156,15 +156,14 @@ def _checked(
         )
     if len(made) != count:
         raise UsageError(f"{name} returned {len(made):,} images for {count:,} latents.")
-    last = _channels_last(made.shape[1:], request.shape)
-    if last is None:
+    images = channels_last(made, request.shape)
+    if images is None:
         wanted = f", not {size_text(request.shape)}" if request.shape else ""
         raise UsageError(
             f"{name} makes images of {size_text(made.shape[1:])}{wanted} (height x width x "
             "channels, or channels first): give --size or --channels to convert the images of both "
             "sides."
         )
-    images = made if last else made.transpose(0, 2, 3, 1)
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images), -1.0
     if images.dtype != np.float32:
@@ -181,18 +180,6 @@ def _checked(
             f"{hint}."
         )
     return grey_levels(images), low
-
-
-def _channels_last(shape: tuple[int, ...], wanted: tuple[int, int, int] | None) -> bool | None:
-    """Return whether the channels are last; None if the images have another size."""
-    if wanted is not None:
-        height, width, channels = wanted
-        if shape == wanted:
-            return True
-        return False if shape == (channels, height, width) else None
-    if shape[2] in (1, 3):
-        return True
-    return False if shape[0] in (1, 3) else None
 
 
 @contextlib.contextmanager

@@ -160,7 +160,7 @@ def _give_up(
             if Record.read(run.record).status != "killed":
                 return  # killed during scoring, after training
         spec.write(run.spec)
-        outcome = Outcome(status="killed", reason=reason, cpu_s=0.0)
+        outcome = Outcome(status="killed", reason=reason)
         circumstances = provenance(
             command=options.command,
             device=spec.device,

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 
@@ -94,6 +95,11 @@ _END_S = 10.0
 """How long a killed process may take to end, for example in a driver call."""
 
 
+def in_notebook() -> bool:
+    """Return whether this process is a notebook's kernel: its stdout is the cell."""
+    return "ipykernel" in sys.modules
+
+
 def peak_rss_mb() -> float:
     """Return the largest resident memory of this process so far."""
     with contextlib.suppress(OSError):
@@ -103,6 +109,42 @@ def peak_rss_mb() -> float:
                 return int(line.split()[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+_CLEAR_PEAK = "5"
+"""What resets the peak of a process in Linux, see proc(5)."""
+
+
+class PeakMemory:
+    """The largest resident memory of this process from now on; several may overlap.
+
+    Where the system cannot reset its own figure, an earlier peak may hide what was reached since:
+    then it is unknown.
+    """
+
+    _open: ClassVar[list["PeakMemory"]] = []
+
+    def __init__(self) -> None:
+        before = peak_rss_mb()
+        for other in self._open:  # the reset takes their peak away
+            other._note(before)
+        self._most: float | None = None
+        self._hidden_below = before
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text(_CLEAR_PEAK, encoding="ascii")
+            self._hidden_below = 0.0
+        self._open.append(self)
+
+    def _note(self, peak: float) -> None:
+        if peak > self._hidden_below:
+            self._most = max(peak, self._most or 0.0)
+
+    def end(self) -> float | None:
+        """Return it in MB, or None if an earlier peak of the process hides it."""
+        if self in self._open:
+            self._open.remove(self)
+            self._note(peak_rss_mb())
+        return self._most
 
 
 def become_subreaper() -> None:

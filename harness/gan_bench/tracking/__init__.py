@@ -5,7 +5,6 @@ import contextlib
 import os
 import shlex
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,9 +16,10 @@ from gan_bench.launch.score import check_counts, check_features
 from gan_bench.metrics import DEFAULT
 from gan_bench.plan import Budget
 from gan_bench.plugins.mistakes import trains_itself
-from gan_bench.results.layout import open_results
+from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.scoring.features import scoring_of
 from gan_bench.system.locks import run_lock
+from gan_bench.system.processes import in_notebook
 from gan_bench.text import listed, many
 from gan_bench.tracking.journal import begin, check
 from gan_bench.tracking.planning import planned, source_of, whole
@@ -55,7 +55,7 @@ def track(
     weights: str | os.PathLike[str] | None = None,
     cache: bool = True,
     keep_samples: bool = False,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] | None = None,
 ) -> TrackedRun:
     """Make a training loop of your own a run of a results folder.
 
@@ -102,7 +102,8 @@ def track(
     features, metrics, weights, cache, keep_samples
         As the arguments of `gan_bench.run`.
     say
-        Called with a sentence at the start and at the end of the run.
+        Called with a sentence at the start and at the end of the run; None: they go to stderr, or
+        to the cell of a notebook.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def track(
     ------
     UsageError
         A name is unknown, a value is out of range, the run is finished, another process trains it,
-        or less than ``resume_from`` steps of it are recorded.
+        less than ``resume_from`` steps of it are recorded, or it had diverged by then.
 
     Examples
     --------
@@ -126,11 +127,11 @@ def track(
     ...     bench.step(generator=generator_loss, discriminator=discriminator_loss)
     ...     bench.samples(generate)             # does nothing unless samples are due
     """
+    say = _say if say is None else say
     caller = sys._getframe(1)
     file = caller.f_code.co_filename
     _refuse_harness(file)
-    began = time.perf_counter()
-    spec, data = planned(
+    spec, data, data_s = planned(
         name,
         origin := source_of(source, file),
         dataset=dataset,
@@ -147,7 +148,6 @@ def track(
         precision=precision,
         values=values,
     )
-    data_s = time.perf_counter() - began
     scoring = scoring_of(features, metrics, weights, cache)
     check_counts(scoring, (spec,))
     check_features(scoring, spec, say)
@@ -159,8 +159,8 @@ def track(
         )
     if not isinstance(results, str | os.PathLike):
         raise UsageError(f"results= takes the path of a folder, not {results!r}.")
-    # The script may change the working directory.
-    folder = open_results(Path(results).absolute(), create=True)
+    # Messages name the folder as the user did. The script may change the working directory.
+    folder = ResultsFolder(open_results(Path(results), create=True).path.absolute())
     path = folder.run(spec.run_id).path
     check(folder, spec, resume_from, force=force)
     _end_earlier(path, resume_from)
@@ -177,6 +177,7 @@ def track(
             keep_samples=keep_samples,
             data_s=data_s,
             first_step=resume_from,
+            held=held,
         )
         title = f"{name} seed {seed}"
         report = f"`gan-bench report{_option(Path(results))}` shows it, as {spec.run_id}."
@@ -200,6 +201,10 @@ def track(
     )
     run.finish()
     return run
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
 
 def _option(results: Path) -> str:
@@ -233,8 +238,13 @@ def _end_earlier(path: Path, resume_from: int) -> None:
 
 def _end_all(error: BaseException | None = None) -> None:
     for path in list(_runs):
-        with contextlib.suppress(Exception):  # the process ends, and shows the first exception
-            _runs[path].end(error)
+        run = _runs[path]
+        try:
+            run.end(error)
+        except Exception as problem:  # noqa: BLE001 - the process ends, and shows the first exception
+            with contextlib.suppress(OSError):
+                reason = f"{type(problem).__name__}: {problem}"
+                _say(f"gan-bench: the run {run.run_id} has no record ({reason})")
 
 
 _shown = sys.excepthook

@@ -1,12 +1,13 @@
 """Turns what a loop has, in any framework, into NumPy arrays: losses and samples."""
 
 import re
+import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.contract import ROUNDING, grey_levels, to_array
+from gan_bench.contract import ROUNDING, channels_last, grey_levels, to_array
 from gan_bench.errors import UsageError
 from gan_bench.recipe import ImageShape
 from gan_bench.trainer import kind_of
@@ -25,7 +26,10 @@ def scalar(name: str, value: Any) -> float:
         It is no number.
     """
     if isinstance(value, float | int):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # a whole number beyond all floats
+            return sys.float_info.max if value > 0 else -sys.float_info.max
     try:
         array = to_array(value)
     except UsageError:
@@ -94,11 +98,6 @@ def samples_of(value: Any, count: int, shape: ImageShape) -> NDArray[np.uint8]:
 
 
 def _as_nhwc(array: NDArray[Any], shape: ImageShape) -> NDArray[Any] | None:
-    height, width, channels = shape
-    if array.shape[1:] == shape:
-        return array
-    if array.shape[1:] == (channels, height, width):
-        return np.moveaxis(array, 1, -1)
-    if channels == 1 and array.shape[1:] == (height, width):
-        return array[..., None]
-    return None
+    if array.shape[1:] == shape[:2] and shape[2] == 1:
+        array = array[..., None]
+    return channels_last(array, shape) if array.ndim == 4 else None

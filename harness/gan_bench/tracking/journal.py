@@ -17,6 +17,10 @@ from gan_bench.results.record import Record
 from gan_bench.results.training_files import read_losses, write_array
 from gan_bench.system.files import write_atomically
 from gan_bench.text import many
+from gan_bench.worker.progress import divergence
+
+_OF_AN_ATTEMPT = ("start", "ready", "failed")
+"""Events that are kept wherever an attempt ended; ``failed`` has its peak memory."""
 
 
 def check(results: ResultsFolder, spec: RunSpec, resume_from: int, *, force: bool) -> None:
@@ -52,7 +56,7 @@ def begin(results: ResultsFolder, spec: RunSpec, resume_from: int) -> tuple[RunS
     Raises
     ------
     UsageError
-        Less than ``resume_from`` steps of it are recorded.
+        Less than ``resume_from`` steps of it are recorded, or it had diverged by then.
     """
     folder = results.run(spec.run_id)
     last = _last_step(folder)
@@ -74,17 +78,22 @@ def _recorded(folder: RunFolder, run_id: str, step: int) -> RunSpec:
     """Return the specification of a run of which this many steps are recorded."""
     if not folder.spec.exists():
         raise UsageError(
-            f"resume_from={step}: there is no run {run_id} in {folder.path.parent.parent}. An id "
-            "depends on the script's text: read the step from your checkpoint or from the command "
-            "line, so that the script stays as it was."
+            f"resume_from={step}: the results folder has no run {run_id}. An id depends on the "
+            "script's text: read the step from your checkpoint or from the command line, so that "
+            "the script stays as it was."
         )
     spec = RunSpec.read(folder.spec)
     last = _last_step(folder)
     try:
-        empty = np.all(np.isnan(read_losses(folder.losses, spec.losses)), axis=1)
+        losses = read_losses(folder.losses, spec.losses)
+        empty = np.all(np.isnan(losses), axis=1)
         last = min(last, int(empty.argmax()) if empty.any() else len(empty))
     except FileNotFoundError:
         last = 0
+    if step <= last and (found := divergence(losses[:step], spec.losses, 0)):
+        raise UsageError(
+            f"resume_from={step}: {found.reason}; restore a checkpoint from before that step."
+        )
     if step > last:
         raise UsageError(
             f"resume_from={step}: only {many(last, 'step')} of the run {run_id} are recorded; "
@@ -114,7 +123,8 @@ def _kept(
     """Yield the events up to a step; of a chunk that goes beyond it, the part before."""
     for event in events:
         kind = event["event"]
-        if kind in ("start", "ready") or (kind in ("chunk", "snapshot") and event["step"] <= step):
+        of_training = kind in ("chunk", "snapshot", "done")
+        if kind in _OF_AN_ATTEMPT or (of_training and event["step"] <= step):
             yield event
         elif kind == "chunk" and event["first_step"] < step:
             first = event["first_step"]

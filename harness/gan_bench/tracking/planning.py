@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +18,7 @@ from gan_bench.data import Dataset
 from gan_bench.errors import UsageError
 from gan_bench.plan import RunSpec, chunk_steps, evaluation_steps
 from gan_bench.plan.expand import this_machine
-from gan_bench.plan.request import PRESETS, parse_budget, request
+from gan_bench.plan.request import PRESETS, parse_budget, plain, request
 from gan_bench.plugins.frameworks import frameworks, identifying_versions, versions_of
 from gan_bench.plugins.registry import (
     Implementation,
@@ -101,8 +102,10 @@ def planned(
     threads: int | None,
     precision: str,
     values: Mapping[str, Any] | None,
-) -> tuple[RunSpec, Dataset]:
-    """Return the specification of a loop's run, and its data set; see `gan_bench.track`.
+) -> tuple[RunSpec, Dataset, float]:
+    """Return the specification of a loop's run, its data set, and the seconds to load that.
+
+    See `gan_bench.track` for the arguments.
 
     Its losses are not known before the first step.
 
@@ -112,18 +115,20 @@ def planned(
         A name is unknown or a value out of range, or the data set is not there.
     """
     check_name(name)
-    length = parse_budget(_plain(budget))
-    given = _threads() if threads is None else _plain(threads)
+    length = parse_budget(plain(budget))
+    given = _threads() if threads is None else plain(threads)
     asked = request(
         {
             **{"dataset": dataset, "device": device, "threads": given},
-            **{"evaluations": _plain(evaluations), "samples": _plain(samples)},
+            **{"evaluations": plain(evaluations), "samples": plain(samples)},
             "precision": precision,
         }
     )
     place = this_machine(asked)
     preset = PRESETS["quick" if place.device == "cpu" else "gpu"]
+    began = perf_counter()
     loaded = data.load(dataset)
+    data_s = perf_counter() - began
     images = loaded.train
     batch = whole("batch_size", batch_size)
     if batch > len(images.images):
@@ -168,7 +173,7 @@ def planned(
         own_loop=True,
         versions=identifying_versions(own, versions_of(None)),
     )
-    return spec, loaded
+    return spec, loaded, data_s
 
 
 def check_name(name: object) -> None:
@@ -246,20 +251,11 @@ def whole(name: str, value: object, least: int = 1) -> int:
     return number
 
 
-def _plain(value: Any) -> Any:
-    """Return a value without tuples and NumPy's numbers."""
-    if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
 def _json(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that the user states, as a record can have them."""
     if not isinstance(values, Mapping):
         raise UsageError(f"values= takes a dictionary of values by name, not {values!r}.")
-    values = {name: _plain(value) for name, value in values.items()}
+    values = {name: plain(value) for name, value in values.items()}
     for name, value in values.items():
         if not isinstance(name, str):
             raise UsageError(f"values= has {name!r}; the name of a value is text.")
@@ -272,5 +268,5 @@ def _json(values: Mapping[str, Any]) -> dict[str, Any]:
                 f"values= has {name}, which is {type(value).__name__} {value!r}; state finite "
                 "numbers, texts, truth values, and lists and dictionaries of them."
             ) from None
-    plain: dict[str, Any] = json.loads(json.dumps(dict(values)))
-    return plain
+    stated: dict[str, Any] = json.loads(json.dumps(dict(values)))
+    return stated

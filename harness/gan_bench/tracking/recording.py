@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import time
 import traceback
 from collections.abc import Callable
 
@@ -20,7 +19,7 @@ from gan_bench.results.status import Status
 from gan_bench.results.training_files import write_array, write_images
 from gan_bench.scoring.features import Scoring
 from gan_bench.system.files import saving
-from gan_bench.system.processes import peak_rss_mb
+from gan_bench.system.processes import PeakMemory
 from gan_bench.text import figure, timestamp
 from gan_bench.worker.progress import children_s, heartbeat, write_chunk
 
@@ -48,21 +47,29 @@ class Recording:
         keep_samples: bool,
         data_s: float,
         first_step: int,
+        held: contextlib.ExitStack,
         steps_done: Callable[[], int],
     ) -> None:
-        """Begin the journal, with heartbeats that tell ``steps_done``, and watch the machine."""
-        self.spec, self.folder = spec, results.run(spec.run_id)
-        self.held = contextlib.ExitStack()
+        """Begin the journal, with heartbeats that tell ``steps_done``, and watch the machine.
+
+        All that goes on until the end is entered into ``held``, which ends it if the run cannot
+        begin.
+        """
+        self.spec, self.folder, self.held = spec, results.run(spec.run_id), held
         self._results, self._command = results, command
         self._scoring, self._keep_samples = scoring, keep_samples
         self._write_plan()
         self._watch = Watch(spec)
+        held.callback(self._watch.stop, 0.0, measure=False)
         self._children_s = children_s()
         self._events = EventWriter(self.folder.events)
+        held.callback(self._events.close)
+        self._memory = PeakMemory()
+        held.callback(self._memory.end)
         self._events.write("start", pid=os.getpid())
         began = {"step": first_step, "import_s": None, "data_s": data_s, "setup_s": None}
         self._events.write("ready", paired=False, **began)
-        self._alive = contextlib.ExitStack()
+        self._alive = held.enter_context(contextlib.ExitStack())
         self._log = self._alive.enter_context(self.folder.log.open("a", encoding="utf-8"))
         self._alive.enter_context(heartbeat(self._events, steps_done, self._log))
 
@@ -117,7 +124,7 @@ class Recording:
                 self._alive.close()
             except KeyboardInterrupt as error:
                 interrupt = error
-            end = {"step": step, "peak_rss_mb": peak_rss_mb()}
+            end = {"step": step, "peak_rss_mb": self._memory.end()}
             with contextlib.suppress(OSError):  # of a full disk
                 if status == "ok":
                     self._events.write("done", weights_sha256=None, **end)
@@ -130,7 +137,7 @@ class Recording:
             except KeyboardInterrupt as error:  # all but the record can wait
                 interrupt = error
             around = self._watch.provenance(self.folder, self._command)
-            outcome = Outcome(status=status, reason=reason, cpu_s=time.process_time())
+            outcome = Outcome(status=status, reason=reason)
             record = make_record(self.folder, self.spec, outcome, around)
             record.write(self.folder.record)
             if interrupt is not None:

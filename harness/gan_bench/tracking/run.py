@@ -14,17 +14,17 @@ from gan_bench import data
 from gan_bench.data import Dataset
 from gan_bench.errors import UsageError
 from gan_bench.plan import LONGEST_CHUNK_STEPS
-from gan_bench.recipe import LOSSES, Distribution
+from gan_bench.recipe import Distribution
 from gan_bench.results.status import Status
 from gan_bench.results.training_files import read_losses
 from gan_bench.system.files import is_full_for
 from gan_bench.system.processes import DISK_FULL
-from gan_bench.text import listed, many
-from gan_bench.tracking.arrays import NotFinite, on_gpu, samples_of, scalar
+from gan_bench.text import many
+from gan_bench.tracking.arrays import NotFinite, samples_of
+from gan_bench.tracking.losses import Losses, check_device
 from gan_bench.tracking.recording import Recording
-from gan_bench.trainer import losses_problem
 from gan_bench.worker.failure import Diverged, failure_kind, failure_reason
-from gan_bench.worker.progress import first_not_finite
+from gan_bench.worker.progress import divergence
 
 _MIDDLE, _BRIGHT = 127, 160
 """Grey levels: outputs from 0 to 1 would have none below the first, and some above the second, as
@@ -74,18 +74,15 @@ class TrackedRun:
         self.run_id, self.steps = spec.run_id, spec.steps
         self._spec, self._train, self._say = spec, dataset.train, say
         self._pid, self._shown_by = os.getpid(), shown_by
-        self._names: tuple[str, ...] = spec.losses if first_step else ()
-        self._keys = frozenset(self._names)
-        self._pending: list[list[Any]] = []
-        self._losses = np.full((spec.steps, len(self._names)), np.nan, dtype=np.float32)
+        self._losses = Losses(spec.steps, spec.losses if first_step else ())
         if first_step:
-            known = read_losses(self._files.folder.losses, self._names)
-            self._losses[:first_step] = known[:first_step]
+            known = read_losses(self._files.folder.losses, spec.losses)
+            self._losses.table[:first_step] = known[:first_step]
         self._sampled = self._files.folder.snapshot(first_step).exists()
         self._ended: str | None = None
         self._said_bright = False
-        self._open = bool(self._names) and not self.due
-        """Whether another step may end, if its losses are those of the step before."""
+        self._open = not self.due
+        """Whether another step may end without a further look."""
         self._chunk_end = self._next_end()
         self._timed = True
         """False from the moment when a chunk is to end until it has, so that an end that is tried
@@ -133,7 +130,7 @@ class TrackedRun:
         """
         batch = int(self._spec.recipe_values["batch_size"])
         each_step = self._spec.images_per_step // batch
-        if self.steps_done == self._first_step and not self._pending:
+        if self.steps_done == self._first_step and not self._losses.waiting:
             self._began = time.perf_counter()
         for first in range(self.steps_done, self.steps, LONGEST_CHUNK_STEPS["cpu"]):
             rows = data.batches(
@@ -185,25 +182,22 @@ class TrackedRun:
             The budget is used up, samples are due, the names are others than before, or a loss is
             no number.
         Diverged
-            A loss of the chunk is not finite; the run has ended.
+            A loss of the chunk is not finite, or too large for float32; the run has ended.
         """
-        if not self._open or losses.keys() != self._keys:
-            self._check_step(losses)
+        if not self._open:
+            self._check_open()
+        if not self._losses.have(losses):
+            self._losses.name(losses)
+            self._files.name_losses(self._losses.names)
         if self.steps_done == self._first_step and self._spec.device == "cpu":
-            self._check_device(losses)
-        row = []
-        for name in self._names:
-            loss = losses[name]
-            if not isinstance(loss, float | int) and not hasattr(loss, "__array__"):
-                scalar(name, loss)  # else the mistake would show at the end of the chunk
-            row.append(loss.detach() if hasattr(loss, "detach") else loss)
-        self._pending.append(row)
+            check_device(losses)
+        self._losses.add(losses)
         self.steps_done += 1
         self._sampled = False
         self._last = time.perf_counter()
         if self.steps_done >= self._chunk_end:
             self._open = False
-            self._end_chunk(None)
+            self._end_chunk()
 
     def samples(self, images: Any) -> None:
         """Store samples of the generator, if they are due; else do nothing.
@@ -224,8 +218,8 @@ class TrackedRun:
         """
         if not self.due:
             return
-        if self._pending:  # the chunk's losses could not be read, or that was interrupted
-            self._end_chunk(None)
+        if self._losses.waiting:  # the chunk's losses could not be read, or that was interrupted
+            self._end_chunk()
         started = time.perf_counter()
         if callable(images):
             images = images(self._spec.samples)
@@ -247,7 +241,7 @@ class TrackedRun:
                 "count from -1 to 1, so scale those from 0 to 1."
             )
         self._files.snapshot(self.steps_done, array, seconds)
-        self._sampled, self._open = True, bool(self._names)
+        self._sampled = self._open = True
         if self.done:
             self._close("ok", None)
         self._began = time.perf_counter()
@@ -270,8 +264,13 @@ class TrackedRun:
         if self._ended is not None or os.getpid() != self._pid:
             return
         with contextlib.suppress(Exception):  # the losses may be what cannot be read
-            if self._pending:
-                self._end_chunk(self._last)
+            if self._losses.waiting:
+                # A step on a GPU ends after its call: when its losses can be read, if the loop has
+                # not stood still since.
+                on_cpu = self._spec.device == "cpu"
+                just_left = error is not None and not isinstance(error, TrackedAnew)
+                ended = None if just_left and not on_cpu else self._last
+                self._end_chunk(ended, known=on_cpu or just_left)
         if self._ended is not None:  # the last chunk had diverged
             return
         if error is not None:
@@ -281,14 +280,14 @@ class TrackedRun:
     @property
     def _behind(self) -> int:
         """The number of steps before the present chunk."""
-        return self.steps_done - len(self._pending)
+        return self.steps_done - self._losses.waiting
 
     def _next_end(self) -> int:
         """Return the step at which the next chunk ends; the present one if there is none."""
         later = [step for step in self._spec.evaluation_steps if step > self.steps_done]
         return min(self.steps_done + self._spec.chunk_steps, *later[:1] or [self.steps])
 
-    def _check_step(self, losses: dict[str, Any]) -> None:
+    def _check_open(self) -> None:
         if self._ended is not None:
             raise UsageError(f"The run {self.run_id} has ended ({self._ended}).")
         if self.done:
@@ -301,68 +300,34 @@ class TrackedRun:
                 f"The samples of step {self.steps_done} are missing: call .samples(...) after "
                 "each .step(...); it does nothing unless they are due."
             )
-        if not losses:
-            raise UsageError(
-                "step() got no loss; give it the losses by name, such as step(generator=..., "
-                "discriminator=...)."
-            )
-        if losses.keys() == self._keys:
-            return
-        if self._names:
-            raise UsageError(
-                f"step() got the losses {listed(list(losses))}, and {listed(self._names)} at the "
-                "step before; give it the same at every step."
-            )
-        known = [name for name in LOSSES if name in losses]
-        names = (*known, *(name for name in losses if name not in LOSSES))
-        if problem := losses_problem(names):
-            raise UsageError(f"step(): {problem}.")
-        for name in names:
-            scalar(name, losses[name])
-        self._files.name_losses(names)
-        self._names, self._keys, self._open = names, frozenset(names), True
-        self._losses = np.full((self.steps, len(names)), np.nan, dtype=np.float32)
 
-    def _check_device(self, losses: dict[str, Any]) -> None:
-        """Refuse to record a run on a GPU as one on the CPU."""
-        for name, loss in losses.items():
-            if on_gpu(loss):
-                raise UsageError(
-                    f"The loss {name} is on a GPU, and track() was told that the run is on the "
-                    'CPU: give it device="cuda".'
-                )
+    def _end_chunk(self, ended: float | None = None, *, known: bool | None = None) -> None:
+        """Read the losses of the chunk, which waits for the device, and note its time.
 
-    def _end_chunk(self, ended: float | None) -> None:
-        """Read the losses of the chunk, which waits for the device, and note its time."""
-        timed, self._timed = self._timed, False
-        pending, first = self._pending, self._behind
-        table = np.array(
-            [
-                [scalar(name, value) for name, value in zip(self._names, row, strict=True)]
-                for row in pending
-            ],
-            dtype=np.float32,
-        )
+        ``ended`` is when its last step did (None: when the losses have been read), and ``known``
+        whether that is so (None: unless the loop may have stood still).
+        """
+        timed, self._timed = self._timed if known is None else known, False
+        first = self._behind
+        exact = self._losses.read(first)
         seconds = (ended or time.perf_counter()) - self._began
-        self._losses[first : first + len(table)] = table
         self._files.chunk(
-            *(table, self._names),
+            *(self._losses.table[first : self.steps_done], self._losses.names),
             first_step=first,
             seconds=seconds,
             warmup=first == self._first_step or not timed,
         )
-        self._pending, self._timed = [], True
+        self._losses.end_chunk()
+        self._timed = True
         self._chunk_end = self._next_end()
         self._open = not (self.done or self.due)
         began = time.perf_counter()
         if self.due or began > self._write_after:
-            self._files.losses(self._losses)
+            self._files.losses(self._losses.table)
             now = time.perf_counter()
             self._write_after = now + max(_LOSSES_EVERY_S, (now - began) / _SHARE)
-        found = first_not_finite(table, self._names)
-        if found is not None:
-            row, what = found
-            self._diverge(f"{what} not finite at step {first + row + 1}")
+        if found := divergence(exact, self._losses.names, first):
+            self._diverge(found.reason)
         self._began = time.perf_counter()
 
     def _diverge(self, reason: str) -> NoReturn:
@@ -385,6 +350,6 @@ class TrackedRun:
 
     def _close(self, status: Status, reason: str | None) -> None:
         with contextlib.suppress(OSError):  # of a full disk, which ends the run
-            self._files.losses(self._losses)
+            self._files.losses(self._losses.table)
         self._ended, self._open = status, False
         self._say(f"{self._files.close(status, reason, self.steps_done)}. {self._shown_by}")

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic, process_time, thread_time  # by name: a plugin may replace those
-from typing import TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 import psutil
@@ -45,12 +45,39 @@ def write_chunk(
     )
 
 
-def first_not_finite(losses: NDArray[np.float32], names: Sequence[str]) -> tuple[int, str] | None:
-    """Return the first row in which a loss is not finite, and what is not, or None."""
+class Divergence(NamedTuple):
+    """The first step at which a loss is not finite."""
+
+    step: int
+    reason: str
+
+
+def divergence(losses: NDArray[Any], names: Sequence[str], first: int) -> Divergence | None:
+    """Return where the losses of a chunk diverge: one is not finite, or too large to be recorded.
+
+    Parameters
+    ----------
+    losses
+        Floats (steps, losses), as they were computed.
+    names
+        Their names; the optional ones among them may have any value.
+    first
+        The number of steps before them.
+    """
     columns = [column for column, name in enumerate(names) if name not in OPTIONAL_LOSSES]
-    for row, column in np.argwhere(~np.isfinite(losses[:, columns]))[:1]:
-        return int(row), f"the loss {names[columns[column]]} was"
+    for row, column in np.argwhere(~np.isfinite(in_float32(losses[:, columns])))[:1]:
+        value, step = losses[row, columns[column]], first + int(row) + 1
+        what = "not finite"
+        if np.isfinite(value):
+            what = f"too large for float32 ({value:.3g})"
+        return Divergence(step, f"the loss {names[columns[column]]} was {what} at step {step}")
     return None
+
+
+def in_float32(losses: NDArray[Any]) -> NDArray[np.float32]:
+    """Return losses as files have them: infinite where they are too large."""
+    with np.errstate(over="ignore"):
+        return losses.astype(np.float32)
 
 
 _EXTRA_SILENCE_S = 60.0

@@ -18,7 +18,7 @@ from gan_bench.errors import GanBenchError
 from gan_bench.plan import LONGEST_CHUNK_STEPS, RunSpec, device_kind
 from gan_bench.plugins.frameworks import GlobalState, frameworks, seeded
 from gan_bench.plugins.loader import load_seeded, source_sha256
-from gan_bench.results.events import EventWriter
+from gan_bench.results.events import EventWriter, read_events
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.training_files import (
     CHECKPOINT_EVERY_S,
@@ -37,7 +37,7 @@ from gan_bench.system.processes import CARD_VARIABLE, peak_rss_mb
 from gan_bench.text import listed, many
 from gan_bench.trainer import Trainer, check_precision, recipe_of
 from gan_bench.worker.failure import Absent, Diverged, failure_reason, is_out_of_memory
-from gan_bench.worker.progress import first_not_finite, write_chunk
+from gan_bench.worker.progress import Divergence, divergence, in_float32, write_chunk
 
 _CHUNK_S = 2.0
 """A chunk on a GPU is meant to take no longer: a run stops, and tells its progress, between two."""
@@ -232,10 +232,11 @@ class Training:
             self._refuse_checkpoint(f"the checkpoint of step {step} cannot be restored", error)
         self.losses[:step] = losses[:step]
         self.step = step
-        first = first_not_finite(self.losses[:step], self.spec.losses)
-        if first is not None:
-            self._diverged = True
-            self._report_divergence(first[0] + 1, first[1])
+        for event in read_events(self.folder.events):
+            if event["event"] == "diverged" and event["step"] <= step:
+                self._diverged = True  # this attempt's journal tells it, too
+                self.events.write("diverged", step=event["step"], reason=event["reason"])
+                break
 
     def _refuse_checkpoint(self, why: str, error: Exception | None) -> NoReturn:
         """Move the checkpoints aside, so that the next attempt starts from step 0, and fail."""
@@ -257,7 +258,8 @@ class Training:
         losses = self._call(lambda: self.trainer.train(rows, draws))
         seconds = perf_counter() - started
         self._steps_per_s = steps / seconds
-        table = loss_table(losses, steps, self.inputs.recipe)
+        exact = loss_table(losses, steps, self.inputs.recipe)
+        table = in_float32(exact)
         self.losses[self.step : self.step + steps] = table
         write_chunk(
             self.events,
@@ -267,9 +269,8 @@ class Training:
             seconds=seconds,
             warmup=self.step == self.first_step,
         )
-        first = first_not_finite(table, self.spec.losses)
-        if first is not None:
-            self._diverge(self.step + first[0] + 1, first[1])
+        if found := divergence(exact, self.spec.losses, self.step):
+            self._diverge(found)
         self.step += steps
 
     def _draw(self, step: int) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
@@ -306,20 +307,18 @@ class Training:
             if tensor.dtype.kind == "f" and not np.isfinite(tensor).all()
         ]
         if not_finite:
-            self._diverge(self.step, f"the weights {not_finite[0]} were")
+            reason = f"the weights {not_finite[0]} were not finite at step {self.step}"
+            self._diverge(Divergence(self.step, reason))
 
-    def _diverge(self, step: int, what: str) -> None:
+    def _diverge(self, found: Divergence) -> None:
         if self._diverged:
             return
         self._diverged = True
         if self.spec.on_divergence == "stop":
             self._write_losses()
-            raise Diverged(f"{what} not finite at step {step}")
-        self._report_divergence(step, what)
-
-    def _report_divergence(self, step: int, what: str) -> None:
-        reason = f"{what} not finite at step {step}; training continued, as requested"
-        self.events.write("diverged", step=step, reason=reason)
+            raise Diverged(found.reason)
+        reason = f"{found.reason}; training continued, as requested"
+        self.events.write("diverged", step=found.step, reason=reason)
 
     def snapshot_if_due(self) -> None:
         """Save the samples of an evaluation point, from the run's own fixed latents."""
