@@ -77,7 +77,7 @@ def results(cli):
     images = {"images": f"{home}/theirs.npz", "sha256": "f" * 64, "count": 1000}
     external = scores_of({0: 9.0}).model_copy(update={"fake": Source(**images)})
     grid = grid_png(np.zeros((64, 8, 8, 1), np.uint8))
-    add_external(open_results(path, create=False), "Their GAN", external, grid, command=command)
+    add_external(open_results(path, create=False), "Their GAN", [external], grid, command=command)
     shutil.copytree(KEPT / "parity", path / "parity")
     (path / "published.toml").write_text(
         f"# by {who} on {host}\n" + (KEPT / "published.toml").read_text()

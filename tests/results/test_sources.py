@@ -35,7 +35,7 @@ def external(path, name, sha256="f"):
     images = Source(images="theirs.npz", sha256=sha256 * 64, count=1000)
     scores = scores_of({0: 9.0}).model_copy(update={"fake": images})
     grid = grid_png(np.zeros((64, 8, 8, 1), np.uint8))
-    add_external(open_results(path, create=False), name, scores, grid, command="gan-bench score")
+    add_external(open_results(path, create=False), name, [scores], grid, command="gan-bench score")
 
 
 @pytest.fixture

@@ -99,6 +99,30 @@ def make_folder(path: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, f"{taken} is not a folder", str(path)) from error
 
 
+@contextlib.contextmanager
+def replacement(folder: Path, beside: Path) -> Iterator[Path]:
+    """Give a new folder, which takes the place of an earlier one once it is complete.
+
+    After an error or an interrupt the earlier one is as it was. ``beside`` is a folder of the same
+    disk in which the new one is until then; it is created if needed.
+    """
+    make_folder(beside)
+    with tempfile.TemporaryDirectory(
+        dir=beside, prefix=f"{folder.name}-", ignore_cleanup_errors=True
+    ) as temporary:
+        new, old = Path(temporary, "new"), Path(temporary, "old")
+        new.mkdir()
+        yield new
+        try:
+            if folder.exists():
+                folder.rename(old)
+            new.rename(folder)
+        except BaseException:
+            if old.exists() and not folder.exists():
+                old.rename(folder)
+            raise
+
+
 def write_output(path: Path, content: bytes) -> None:
     """Write a file that the user named, whole or not at all; create its folder if needed.
 
