@@ -44,7 +44,8 @@ class Opened:
             results = replace(results, sources=self.merged.sources, left_out=left_out)
             for source, path in self.merged.again.items():
                 results = _with_runs(results, load_results(path), source, ResultsFolder(path))
-        return replace(results, left_out=tuple(map(self.shown, results.left_out)))
+        # The parts of a merged folder share its certificates, and what is wrong with them.
+        return replace(results, left_out=tuple(dict.fromkeys(map(self.shown, results.left_out))))
 
     def shown(self, text: str) -> str:
         """Return a message without the name of the temporary folder."""
