@@ -3,7 +3,7 @@
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,20 +30,20 @@ class Opened:
     temporary: str | None = None
     """The temporary folder that it is in, None if it is in none."""
 
-    def load(self) -> Results:
-        """Read the folder.
+    def load(self, only: Collection[str] | None = None) -> Results:
+        """Read the folder, or nothing of it but the runs with the ids ``only``.
 
         Raises
         ------
         UsageError
             See `load_results`.
         """
-        results = load_results(self.path)
+        results = load_results(self.path, only)
         if self.merged is not None:
             left_out = (*self.merged.left_out, *results.left_out)
             results = replace(results, sources=self.merged.sources, left_out=left_out)
             for source, path in self.merged.again.items():
-                results = _with_runs(results, load_results(path), source, ResultsFolder(path))
+                results = _with_runs(results, load_results(path, only), source, ResultsFolder(path))
         # The parts of a merged folder share its certificates, and what is wrong with them.
         return replace(results, left_out=tuple(dict.fromkeys(map(self.shown, results.left_out))))
 
