@@ -1,7 +1,6 @@
 """Several results folders or archives, read as one folder."""
 
 import re
-import tempfile
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.results.load import Results, load_results
 from gan_bench.results.merge import Merged, Source, merge
 from gan_bench.results.unpack import unpack
+from gan_bench.system.scratch import scratch_folder
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ def opened(paths: Sequence[Path]) -> Iterator[Opened]:
     if len(paths) == 1 and paths[0].is_dir():
         yield Opened(paths[0])
         return
-    with tempfile.TemporaryDirectory(prefix="gan-bench-") as temporary:
+    with scratch_folder() as temporary:
         alone = Opened(Path(temporary), temporary=temporary)
         try:
             named = [_open(path, Path(temporary) / str(n)) for n, path in enumerate(paths)]

@@ -16,10 +16,10 @@ from gan_bench.results.layout import open_results
 from gan_bench.sampling import LARGEST_LATENT, Distribution, GeneratorRequest
 from gan_bench.scoring.features import Progress
 from gan_bench.scoring.images import AS_THEY_ARE, ImageSet, of_file
-from gan_bench.scoring.reference_cache import scratch_folder
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_file
+from gan_bench.system.scratch import scratch_folder
 from gan_bench.text import many
 
 FILES = (".onnx", ".pt2")
