@@ -16,6 +16,7 @@ from platformdirs import user_cache_path
 from gan_bench.errors import GanBenchError, UsageError
 
 _LOG_TAIL_BYTES = 16_384
+_BLOCK_BYTES = 1 << 20
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -290,11 +291,15 @@ def read_limited(path: Path, limit: int = LARGEST_BYTES) -> bytes:
     OSError
         The file cannot be read, or is larger than the limit, see ``strerror``.
     """
+    blocks, left = [], limit + 1
     with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
+        # In pieces: one read reserves as much memory as it may return.
+        while block := file.read(min(left, _BLOCK_BYTES)):
+            blocks.append(block)
+            left -= len(block)
+    if not left:
         raise OSError(errno.EINVAL, f"it is larger than {limit / 2**20:g} MiB", str(path))
-    return content
+    return b"".join(blocks)
 
 
 CONNECT_S = 10
