@@ -98,9 +98,9 @@ def _keep_samples(snapshot: Path, folder: Path) -> None:
 
 
 def _tables(kept: ResultsFolder) -> None:
-    shutil.rmtree(kept.path / "tables", ignore_errors=True)
-    export(kept.path, kept.path / "tables", "csv")
-    (kept.path / "tables" / "losses.csv").unlink()  # the runs' losses.npy hold the same in a tenth
+    with replacement(kept.path / "tables", kept.removing) as new:
+        export(kept.path, new, "csv")
+        (new / "losses.csv").unlink()  # the runs' losses.npy hold the same in a tenth
 
 
 @main.command()

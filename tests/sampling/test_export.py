@@ -329,7 +329,7 @@ def test_a_conditional_generator_of_keras(bench):
     session = opened(file)
     assert [one.name for one in session.get_inputs()] == ["latents", "labels"]
     done = bench(
-        *("score", "mnist-5k:test", "--generator", "g.onnx", "--classes", "10", "--count", "60"),
+        *("score", "mnist-5k:test", "--generator", "g.onnx", "--count", "60"),
         *("--metrics", "fid", "--no-floor"),
     )
     assert done.code == 0, done.err

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
 from gan_bench.plan import Plan, RunSpec
@@ -43,7 +43,6 @@ _DATE: Final = (1980, 1, 1, 0, 0, 0)
 _MODE: Final = 0o100644
 _WITH_HOST: Final = "--with-host packs it"
 Say = Callable[[str], None]
-M = TypeVar("M", bound=Stored)
 
 
 @dataclass(frozen=True)
