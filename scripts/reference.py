@@ -25,6 +25,7 @@ from gan_bench.results.external import PublishedFigure
 from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.results.load import load_results
 from gan_bench.results.record import Record
+from gan_bench.system.files import replacement
 from gan_bench.text import figure, many
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,17 +75,16 @@ def keep(results: tuple[Path, ...], into: Path) -> None:
             if not all((folder.path / name).is_dir() for name in ("scores", "grids", "snapshots")):
                 click.echo(f"{folder.path.name} is not scored; it is left out.", err=True)
                 continue
-            shutil.rmtree(target, ignore_errors=True)
-            target.mkdir(parents=True)
-            for name in ("spec.json", "record.json", "losses.npy"):
-                shutil.copy(folder.path / name, target)
-            shutil.copytree(folder.scores, target / "scores")
-            if record.spec.seed == SHOWN_SEED:
-                shutil.copytree(folder.grids, target / "grids")
-                _keep_samples(max(folder.snapshots.glob("*.npz")), target / "snapshots")
-            else:
-                (target / "grids").mkdir()
-                shutil.copy(max((folder.grids).glob("*.png")), target / "grids")
+            with replacement(target, kept.removing) as new:
+                for name in ("spec.json", "record.json", "losses.npy"):
+                    shutil.copy(folder.path / name, new)
+                shutil.copytree(folder.scores, new / "scores")
+                if record.spec.seed == SHOWN_SEED:
+                    shutil.copytree(folder.grids, new / "grids")
+                    _keep_samples(max(folder.snapshots.glob("*.npz")), new / "snapshots")
+                else:
+                    (new / "grids").mkdir()
+                    shutil.copy(max((folder.grids).glob("*.png")), new / "grids")
         if source.parity.is_dir():
             shutil.copytree(source.parity, kept.parity, dirs_exist_ok=True)
     _tables(kept)
@@ -98,9 +98,9 @@ def _keep_samples(snapshot: Path, folder: Path) -> None:
 
 
 def _tables(kept: ResultsFolder) -> None:
-    shutil.rmtree(kept.path / "tables", ignore_errors=True)
-    export(kept.path, kept.path / "tables", "csv")
-    (kept.path / "tables" / "losses.csv").unlink()  # the runs' losses.npy hold the same in a tenth
+    with replacement(kept.path / "tables", kept.removing) as new:
+        export(kept.path, new, "csv")
+        (new / "losses.csv").unlink()  # the runs' losses.npy hold the same in a tenth
 
 
 @main.command()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 import gan_bench
@@ -68,6 +69,20 @@ def test_report_writes_what_the_command_writes(cli, results):
         assert path.read_bytes() == (cli.folder / "theirs" / path.name).read_bytes()
     again = gan_bench.report(gan_bench.load_results(results), cli.folder / "mine")
     assert "Mine" not in again.markdown.read_text()
+
+
+def test_an_archive_is_loaded_as_its_folder(cli, results):
+    assert cli("pack", str(results), "--out", "mine.zip").code == 0
+    folder, archive = (gan_bench.load_results(path) for path in (results, cli.folder / "mine.zip"))
+    assert len(archive.runs) and archive.left_out == ()
+    assert archive.losses.equals(folder.losses) and archive.scores.equals(folder.scores)
+    for one, other in (
+        (archive.summary(), folder.summary()),
+        (archive.with_values().summary(), folder.with_values().summary()),
+    ):
+        pd.testing.assert_frame_equal(one, other)
+    assert "mine.zip: " in repr(archive)
+    assert not gan_bench.compare(archive, results).left_out
 
 
 def test_compare_says_what_the_command_says(cli, results):

@@ -140,7 +140,7 @@ def test_external_samples_are_rows_of_the_group_they_compare_with(path):
     results = open_results(path, create=False)
     source = Source(images="mine.npz", sha256="c" * 64, count=1_000)
     scores = scores.model_copy(update={"real": source, "fake": source})
-    add_external(results, "mine", scores, b"", command="gan-bench score")
+    add_external(results, "mine", [scores], b"", command="gan-bench score")
     found = load_results(path)
     (row,) = found.summary().query("status == 'external'").to_dict("records")
     assert (row["implementation"], row["seeds"], row["fid"]) == ("mine", 0, 40.0)

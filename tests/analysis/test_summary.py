@@ -381,7 +381,7 @@ def test_the_interval_of_external_samples_contains_their_value(results, summary)
     own = scores_of({0: 2.42}, low=0.0, high=1.73, under=protocol(n_fake=77))
     images = Source(images="a.npz", sha256="1" * 64, count=77)
     folder = open_results(results, create=True)
-    add_external(folder, "Theirs", own.model_copy(update={"fake": images}), b"", command="")
+    add_external(folder, "Theirs", [own.model_copy(update={"fake": images})], b"", command="")
     add_run(results, run_spec(), scores=[scores_of({600: 5.0})])
     assert contained([elsewhere(summary().externals)]) == 1
 

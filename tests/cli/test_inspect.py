@@ -5,7 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from bench import complaint
 from gan_bench.cli.views.results import sparkline
+from gan_bench.results.external import add_external
+from gan_bench.results.layout import open_results
+from gan_bench.results.scores import Source
 from report_folder import add_run, empty_results, run_spec, scores_of, some_losses
 
 RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
@@ -137,6 +141,24 @@ def test_a_run_fits_the_terminal_with_its_losses_and_files(cli, run, columns):
     assert "▁     " in shown if columns > 40 else "▁  " in shown
     for file in ("record.json", "losses.npy", "grids/*.png (2)", "scores/*.json (1)"):
         assert file in done.out
+
+
+def test_runs_and_external_samples_of_an_archive_are_shown(cli, run):
+    results = open_results(cli.folder / "results/local", create=False)
+    images = Source(images="theirs.npz", sha256="f" * 64, count=1000)
+    scores = scores_of({0: 9.0}).model_copy(update={"fake": images})
+    add_external(results, "Theirs", [scores], b"", command="gan-bench score")
+    assert cli("pack", "--out", "mine.zip").code == 0
+    done = cli("show", run.name, "--results", "mine.zip")
+    assert done.code == 0, done.err
+    own = cli("show", run.name).out.split()
+    assert done.out.replace("mine.zip/runs", "results/local/runs").split() == own
+    theirs = ("show", "Theirs", "--json")
+    assert cli(*theirs, "--results", "mine.zip").out == cli(*theirs).out != ""
+    (cli.folder / "no.zip").write_text("nothing")
+    assert "no.zip is refused: it is not a ZIP file" in complaint(
+        cli("show", run.name, "--results", "no.zip")
+    )
 
 
 def test_a_run_without_losses_checkpoint_and_outputs_of_d_is_shown(cli):

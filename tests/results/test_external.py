@@ -1,11 +1,14 @@
 """External samples by name; published figures stand beside measured ones, ranked with none."""
 
+from pathlib import Path
+
 import pytest
 
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.report import report_page
 from gan_bench.report.render import render_full_markdown, render_html
 from gan_bench.results.external import (
+    FACTS,
     add_external,
     check_external,
     read_externals,
@@ -74,7 +77,7 @@ def named(results, sha256, count=77, **options):
     folder = open_results(results, create=True)
     images = Source(images=f"{sha256[0]}.npz", sha256=sha256, count=count)
     scores = scores_of({0: 2.4}, under=protocol(n_fake=count)).model_copy(update={"fake": images})
-    add_external(folder, "Theirs", scores, b"", command="", **options)
+    add_external(folder, "Theirs", [scores], b"", command="", **options)
     ((external,), left_out) = read_externals(folder)
     assert left_out == []
     return external
@@ -94,6 +97,29 @@ def test_images_replace_others_of_their_name_only_if_asked_to(tmp_path):
     with pytest.raises(UsageError, match="score the images again with --replace"):
         named(results, "2" * 64)
     assert named(results, "3" * 64, replace=True).facts.images == "3.npz"
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("failing", ["grid.png", "scores/*.json", FACTS, "new"])
+def test_what_replaces_nothing_in_the_end_leaves_the_earlier(tmp_path, monkeypatch, failing, error):
+    results = tmp_path / "results"
+    before = named(results, "1" * 64)
+    replace = Path.replace if failing != "new" else Path.rename
+
+    def fail(self, target):
+        if Path(target).match(failing) or self.name == failing:
+            raise error
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, replace.__name__, fail)
+    with pytest.raises(type(error)):
+        named(results, "2" * 64, replace=True)
+    ((external,), left_out) = read_externals(open_results(results, create=False))
+    assert external == before and not left_out
+    assert (external.folder / "grid.png").exists()
+    assert not list((results / "removing").iterdir())
+    monkeypatch.undo()
+    assert named(results, "2" * 64, replace=True).facts.images == "2.npz"
 
 
 def test_of_images_that_are_not_made_yet_the_number_is_compared(tmp_path):

@@ -22,7 +22,15 @@ from gan_bench.results.scores import Source
 from gan_bench.results.sources import opened
 from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.nvml import Gpu
-from report_folder import add_plan, add_run, empty_results, run_spec, scores_of, some_losses
+from report_folder import (
+    add_plan,
+    add_run,
+    empty_results,
+    protocol,
+    run_spec,
+    scores_of,
+    some_losses,
+)
 
 KEPT = ROOT / "results/reference"
 LOG = "line 1 of a log"
@@ -77,7 +85,7 @@ def results(cli):
     images = {"images": f"{home}/theirs.npz", "sha256": "f" * 64, "count": 1000}
     external = scores_of({0: 9.0}).model_copy(update={"fake": Source(**images)})
     grid = grid_png(np.zeros((64, 8, 8, 1), np.uint8))
-    add_external(open_results(path, create=False), "Their GAN", external, grid, command=command)
+    add_external(open_results(path, create=False), "Their GAN", [external], grid, command=command)
     shutil.copytree(KEPT / "parity", path / "parity")
     (path / "published.toml").write_text(
         f"# by {who} on {host}\n" + (KEPT / "published.toml").read_text()
@@ -189,6 +197,53 @@ def test_a_run_whose_recipe_has_a_path_is_left_out(cli):
     assert cli("pack", "--out", "mine.zip", "--with-host").err == ""
 
 
+def test_a_planned_run_with_a_path_is_named_and_what_is_left_of_plans_is_packed_once(cli):
+    path = empty_results(cli.folder / "results/local")
+    values = {"batch_size": 100, "weights": f"{Path.home()}/vgg.pt"}
+    lost, kept = run_spec(recipe_values=values), run_spec(seed=1)
+    add_run(path, run_spec(seed=2))
+    add_plan(path, [kept])
+    add_plan(path, [lost, kept])
+    done = cli("pack", "--out", "mine.zip")
+    assert done.code == 0
+    assert done.err.count(f"The run {lost.run_id} has a path in its recipe") == 1
+    with opened([cli.folder / "mine.zip"]) as folder:
+        assert kept.run_id in folder.load().specs
+
+
+def test_files_that_are_there_and_not_packed_are_named(cli, results):
+    (folder,) = (results / "runs").glob("my-gan-*")
+    scores = scores_of({600: 70.0}, under=protocol(features=f"{Path.home()}/mine.onnx"))
+    scores.write_in(folder / "scores")
+    (grid,) = (results / "external").glob("*/grid.png")
+    for path in (folder / "grids/00000300.png", folder / "snapshots/00000600.npz", grid):
+        path.unlink()
+        path.mkdir()
+    done = cli("pack", "--out", "mine.zip", "--samples")
+    assert done.code == 0
+    said = done.err.replace(f"{folder.relative_to(cli.folder)}/", "").splitlines()
+    assert set(said) == {
+        f"{grid.relative_to(cli.folder)} is not packed (Is a directory).",
+        "grids/00000300.png is not packed (Is a directory).",
+        f"scores/{scores.fingerprint}.json has a path in its protocol, so it is not packed; "
+        "--with-host packs it.",
+        "snapshots/00000600.npz is not packed (Is a directory).",
+    }
+
+
+def test_the_name_of_external_samples_stays_whatever_is_in_it(cli):
+    results = open_results(empty_results(cli.folder / "results/local"), create=False)
+    name = f"GAN /w EMA, {Path.home()}"
+    images = Source(images="theirs.npz", sha256="f" * 64, count=1000)
+    scores = scores_of({0: 9.0}).model_copy(update={"fake": images})
+    add_external(results, name, [scores], b"", command="gan-bench score")
+    assert cli("pack", "--out", "mine.zip").code == 0
+    with opened([cli.folder / "mine.zip"]) as folder:
+        (external,) = folder.load().externals
+    assert external.facts.name == name
+    assert (results.external / external.folder.name).is_dir()
+
+
 def test_a_damaged_file_is_told_and_the_rest_is_packed(cli, results):
     add_run(results, run_spec(seed=5))
     (folder,) = (results / "runs").glob("torch-dcgan-*")
@@ -211,7 +266,7 @@ def test_a_damaged_file_is_told_and_the_rest_is_packed(cli, results):
 def test_bad_input_is_refused_and_writes_nothing(cli, results, arguments, said):
     empty_results(cli.folder / "empty")
     assert said in complaint(cli("pack", *arguments))
-    assert not list(cli.folder.glob("*.zip")) and not list(cli.folder.glob(".*.tmp"))
+    assert not list(cli.folder.glob("*.zip")) and not list(cli.folder.glob(".gan-bench-*"))
 
 
 def test_what_is_no_regular_file_is_not_replaced_and_the_umask_holds(cli, results):

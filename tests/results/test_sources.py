@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 import gan_bench
-from bench import complaint
+from bench import ROOT, complaint
 from gan_bench import load_results
 from gan_bench.report import report_page
 from gan_bench.report.render import render_full_markdown
+from gan_bench.results.certificate import Certificate
 from gan_bench.results.external import add_external
 from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.results.merge import Source as Folder
@@ -39,7 +40,7 @@ def external(path, name, sha256="f"):
     images = Source(images="theirs.npz", sha256=sha256 * 64, count=1000)
     scores = scores_of({0: 9.0}).model_copy(update={"fake": images})
     grid = grid_png(np.zeros((64, 8, 8, 1), np.uint8))
-    add_external(open_results(path, create=False), name, scores, grid, command="gan-bench score")
+    add_external(open_results(path, create=False), name, [scores], grid, command="gan-bench score")
 
 
 @pytest.fixture
@@ -185,6 +186,30 @@ def test_a_run_of_two_machines_is_shown_for_both(cli, two):
     losses = results.losses.groupby("run_id").size()
     assert (losses == 600).all() and len(losses) == 5
     assert "with other results" not in text
+
+
+def test_a_certificate_of_one_source_covers_the_runs_of_every_machine(cli, two):
+    spec = run_spec()
+    values = json.loads((ROOT / "results/reference/parity/dcgan.json").read_text())
+    values["reference"] |= {
+        "attribute": spec.implementation.attribute,
+        "source_sha256": spec.source_sha256,
+        "versions": spec.versions,
+    }
+    certificate = Certificate(**values | {"recipe_values": spec.recipe_values})
+    certificate.write_in(open_results(two[0], create=False), spec.image_shape)
+    other = empty_results(cli.folder / "other")
+    add_trained(other, "torch-dcgan", [5.0, 5.5], circumstances=OTHER)
+    for name in ("mine", "other"):
+        assert cli("pack", name, "--out", f"{name}.zip").code == 0
+    (two[0] / "parity" / "damaged.json").write_text("{")
+    with opened([cli.folder / "mine.zip", cli.folder / "other.zip", two[0]]) as folder:
+        results = folder.load()
+    parity = results.runs.set_index("run_id")["parity"]
+    assert set(parity) == {certificate.id}
+    assert sum("(other.zip)" in name for name in parity.index) == 2
+    (sentence,) = results.left_out
+    assert "parity/damaged.json" in sentence
 
 
 def test_external_samples_that_contradict_each_other_are_named(cli, two):

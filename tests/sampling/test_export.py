@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import replace
 from importlib import metadata
 
 import numpy as np
@@ -14,8 +15,9 @@ from gan_bench.contract import weights_sha256
 from gan_bench.errors import GanBenchError
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
-from gan_bench.sampling import ExportRequest
+from gan_bench.sampling import ExportRequest, GeneratorRequest
 from gan_bench.sampling.export_child import EXPORTERS_GROUP, answer
+from gan_bench.sampling.load_generator import load_generator
 from gan_bench.sampling.sample import prepare
 from gan_bench.trainer import recipe_of
 from onnx_generator import write_generator
@@ -45,9 +47,11 @@ def write_plugin(bench, body):
     sys.modules.pop("gan", None)  # of an earlier test
 
 
-def ask(bench, name):
+def ask(bench, name, **values):
     """Let the child's function write a file, in this process; return its answer."""
     run = prepare(bench.folder / "results/local", "gan-", None, lambda sentence: None)
+    spec = run.spec.model_copy(update={"recipe_values": run.spec.recipe_values | values})
+    run = replace(run, spec=spec)
     request = ExportRequest(
         **run.request(seed=0, count=150).model_dump(), run_id=run.run_id, file=bench.folder / name
     )
@@ -112,6 +116,40 @@ def test_an_export_that_fails_is_one_sentence(trained, trainer, body, said):
     trainer(body)
     with pytest.raises(GanBenchError, match=re.escape(said)):
         ask(trained, "failed.onnx")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("shape", "layout"), [((28, 28, 1), "NHWC"), ((1, 28, 28), "NCHW")])
+def test_an_onnx_file_says_what_it_takes_and_makes(trained, trainer, shape, layout):
+    other = write_generator(trained.folder / "other.onnx", latent=(8,), shape=shape, labels=True)
+    trainer(f"""class recipe_class(FakeTrainer.recipe_class):
+        conditional = True
+    def export_onnx(self, path):
+        path.write_bytes(Path({str(other)!r}).read_bytes())
+    def sample(self, latents, labels):
+        levels = np.rint(127.5 * (labels / 10 + 1)).astype(np.uint8)
+        return np.tile(levels.reshape(-1, 1, 1, 1), (1, 28, 28, 1))""")
+    assert ask(trained, "g.onnx", latent_distribution="uniform")["largest"] <= 1
+    facts = opened(trained.folder / "g.onnx").get_modelmeta().custom_metadata_map
+    (folder,) = trained.run_folders()
+    wanted = {
+        "run_id": folder.name,
+        "latent_distribution": "uniform",
+        "latent_size": "8",
+        "classes": "10",
+        "image_layout": layout,
+        "image_range": "-1 to 1",
+        "image_shape": "[28, 28, 1]",
+    }
+    assert {name: facts[f"gan_bench.{name}"] for name in wanted} == wanted
+    request = GeneratorRequest(
+        generator=str(trained.folder / "g.onnx"),
+        **dict.fromkeys(("latent", "distribution", "classes", "shape")),
+        **{"seed": 0, "count": 3, "batch": 3, "device": "cpu", "threads": 1},
+        images=trained.folder / "images.npy",
+    )
+    generator = load_generator(request)
+    assert (generator.distribution, generator.classes, generator.latent) == ("uniform", 10, (8,))
 
 
 @pytest.mark.process
@@ -291,7 +329,7 @@ def test_a_conditional_generator_of_keras(bench):
     session = opened(file)
     assert [one.name for one in session.get_inputs()] == ["latents", "labels"]
     done = bench(
-        *("score", "mnist-5k:test", "--generator", "g.onnx", "--classes", "10", "--count", "60"),
+        *("score", "mnist-5k:test", "--generator", "g.onnx", "--count", "60"),
         *("--metrics", "fid", "--no-floor"),
     )
     assert done.code == 0, done.err

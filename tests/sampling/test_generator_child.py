@@ -16,13 +16,13 @@ from onnx_generator import write_generator, write_huge
 
 @pytest.fixture
 def generate(tmp_path):
-    """Return a function that lets a generator make images; it returns them and the answer."""
+    """Return a function that lets a generator make images; it returns them and sentences."""
 
     def ask(generator, **changes):
         values = {
             "generator": str(generator),
             "latent": None,
-            "distribution": "normal",
+            "distribution": None,
             "seed": 0,
             "count": 20,
             "batch": 8,
@@ -34,8 +34,8 @@ def generate(tmp_path):
         }
         (tmp_path / "made").mkdir(exist_ok=True)
         request = GeneratorRequest(**values | changes)
-        positive = answer(request.model_dump_json().encode(), lambda line: None)
-        return np.load(request.images), positive
+        sentences = answer(request.model_dump_json().encode(), lambda line: None)
+        return np.load(request.images), sentences
 
     return ask
 
@@ -58,8 +58,8 @@ def constant(array):
 
 
 def test_an_onnx_file_generates_from_the_latents_of_a_run_in_any_layout(generate, tmp_path):
-    last, positive = generate(write_generator(tmp_path / "last.onnx"))
-    assert last.shape == (20, 28, 28, 1) and last.dtype == np.uint8 and not positive
+    last, said = generate(write_generator(tmp_path / "last.onnx"))
+    assert last.shape == (20, 28, 28, 1) and last.dtype == np.uint8 and not said
     kernel = np.random.default_rng(0).standard_normal((16, 784)).astype(np.float32) * 0.02
     latents = evaluation_latents(seed=0, count=20, latent_size=16, distribution="normal")
     wanted = np.clip(np.rint(127.5 * (np.tanh(latents @ kernel) + 1)), 0, 255)
@@ -87,10 +87,51 @@ def test_the_file_says_the_shape_of_the_latents_and_the_batch(generate, tmp_path
         generate(tmp_path / "unsaid.onnx")
 
 
+def test_a_file_says_the_distribution_and_size_of_its_latents(generate, tmp_path):
+    says = {"latent_distribution": "uniform", "latent_size": "16"}
+    path = write_generator(tmp_path / "says.onnx", latent=("size",), says=says)
+    images, said = generate(path)
+    plain = write_generator(tmp_path / "plain.onnx")
+    uniform, _ = generate(plain, distribution="uniform")
+    np.testing.assert_array_equal(images, uniform)
+    assert not said
+    assert not generate(path, distribution="uniform")[1]
+    normal, said = generate(path, distribution="normal")
+    np.testing.assert_array_equal(normal, generate(plain)[0])
+    assert said == [
+        f"{path} says that it takes uniform latents: it got normal, as --distribution says."
+    ]
+
+
+def test_a_file_says_the_number_of_its_classes(generate, tmp_path):
+    path = write_generator(tmp_path / "says.onnx", labels=True, says={"classes": "3"})
+    three, said = generate(path)
+    plain = write_generator(tmp_path / "plain.onnx", labels=True)
+    np.testing.assert_array_equal(three, generate(plain, classes=3)[0])
+    assert len(said) == 1  # the values are from 0 to 1
+    five, said = generate(path, classes=5)
+    np.testing.assert_array_equal(five, generate(plain, classes=5)[0])
+    assert said[0] == f"{path} says that it takes 3 classes: it got 5, as --classes says."
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        *({"classes": "ten"}, {"classes": "0"}, {"classes": str(10**9)}, {"latent_size": "-1"}),
+        {"latent_distribution": "cauchy"},
+    ],
+)
+def test_a_file_that_says_what_cannot_be_is_one_sentence(generate, tmp_path, says):
+    path = write_generator(tmp_path / "says.onnx", says=says)
+    (name,) = says
+    with pytest.raises(UsageError, match=rf"says .* cannot be \(gan_bench\.{name}: .*export it"):
+        generate(path)
+
+
 def test_labels_are_the_classes_in_turn(generate, tmp_path):
     path = write_generator(tmp_path / "labels.onnx", labels=True)
-    images, positive = generate(path, classes=3)
-    assert positive
+    images, said = generate(path, classes=3)
+    assert ["from 0 to 1, which is grey" in sentence for sentence in said] == [True]
     wanted = np.clip(np.rint(127.5 * (np.arange(20) % 3 / 10 + 1)), 0, 255)
     np.testing.assert_array_equal(images[:, 5, 5, 0], wanted)
     with pytest.raises(UsageError, match=r"its inputs are latents .*Give --classes for labels"):
@@ -104,12 +145,12 @@ def test_a_factory_returns_floats_or_grey_levels(generate, factory):
     assert (generate(levels, latent=(5,))[0] == 37).all()
     for dtype in ("float16", "float32", "float64"):
         floats = factory(constant(f"np.full((1, 1, 28, 28), -0.5, np.{dtype})"))
-        images, positive = generate(floats, latent=(5,))
-        assert (images == 64).all() and images.shape == (20, 28, 28, 1) and not positive
+        images, said = generate(floats, latent=(5,))
+        assert (images == 64).all() and images.shape == (20, 28, 28, 1) and not said
     colour = factory(constant("np.zeros((1, 3, 9, 7))"))
     assert generate(colour, latent=(5,), shape=None)[0].shape == (20, 9, 7, 3)
-    _, positive = generate(factory(constant("np.full((1, 28, 28, 1), 0.5)")), latent=(5,))
-    assert positive
+    _, said = generate(factory(constant("np.full((1, 28, 28, 1), 0.5)")), latent=(5,))
+    assert ["from 0 to 1, which is grey" in sentence for sentence in said] == [True]
 
 
 @pytest.mark.parametrize(

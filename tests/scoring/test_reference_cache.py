@@ -1,11 +1,8 @@
 """The cache of reference features: found again, never believed when damaged, shared safely."""
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +13,7 @@ from gan_bench.scoring.features.model_cache import cache_sizes, reference_folder
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import of_split
 from gan_bench.scoring.metrics import ndb
-from gan_bench.scoring.reference_cache import ReferenceCache, scratch_folder
+from gan_bench.scoring.reference_cache import ReferenceCache
 
 
 @pytest.fixture(scope="module")
@@ -236,21 +233,3 @@ def test_sizes_of_empty_caches(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert reference_folder() == tmp_path / "gan-bench" / "reference"
     assert [(size.entries, size.bytes) for size in cache_sizes()] == [(0, 0), (0, 0)]
-
-
-@pytest.mark.process
-def test_what_a_killed_scorer_left_is_removed_and_what_a_living_one_has_is_not(monkeypatch):
-    with tempfile.TemporaryDirectory() as name:
-        monkeypatch.setattr(tempfile, "tempdir", name)
-        ended = subprocess.Popen(["true"])
-        ended.wait()
-        names = (f"{ended.pid}-old", f"{ended.pid}-new", f"{os.getppid()}-old")
-        folders = [Path(name) / f"gan-bench-score-{one}" for one in names]
-        for folder in folders:
-            folder.mkdir()
-            (folder / "features").write_bytes(b"0")
-            if folder.name.endswith("old"):
-                os.utime(folder, (0, 0))
-        with scratch_folder() as own:
-            assert [folder.exists() for folder in folders] == [False, True, True]
-            assert Path(own).is_dir()

@@ -1,6 +1,7 @@
 """What MLflow's own client finds in a store is what was measured, once."""
 
 import importlib.util
+import shutil
 import socket
 from pathlib import Path
 
@@ -101,6 +102,26 @@ def test_writing_again_adds_what_is_new_and_nothing_twice(cli, results):
     (after,) = stored(store)
     assert history(store, after, "score/fid_inception") == [(600, 70.0)]
     assert after.data.metrics.keys() - before.data.metrics.keys() == {"score/fid_inception"}
+
+
+def test_another_training_of_a_run_takes_its_place(cli, results):
+    folder = add_trained(results, "torch-dcgan", [4.0])
+    export(cli, "--out", "store")
+    store = client(cli.folder / "store")
+    (before,) = stored(store)
+    assert cli("pack", "--out", "mine.zip").code == 0
+    export(cli, "--out", "store", "--results", "mine.zip")
+    (packed,) = stored(store)
+    assert packed.info.run_id == before.info.run_id
+    shutil.rmtree(folder.path)
+    again = add_trained(results, "torch-dcgan", [5.0], finished_at="2026-02-02T03:04:05+00:00")
+    assert again == folder
+    export(cli, "--out", "store")
+    (after,) = stored(store)
+    assert after.info.run_id != before.info.run_id
+    assert after.data.tags["gan_bench.run_id"] == before.data.tags["gan_bench.run_id"]
+    assert (600, 5.0) in history(store, after, "score/fid_lenet")
+    assert (600, 4.0) not in history(store, after, "score/fid_lenet")
 
 
 @pytest.mark.long

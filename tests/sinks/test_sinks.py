@@ -66,6 +66,27 @@ def test_a_run_is_written_to_both(bench, plugin, monkeypatch):
         assert final.value == pytest.approx(row[run_id, 8, "fid_lenet"])
 
 
+COUNTS_WHAT_IS_WRITTEN = """
+def train(self, batches, draws):
+    with Path({seen!r}).open("a") as file:
+        file.write(f"{{len(list(Path({folder!r}).glob('*/events.*')))}} ")
+    return super().train(batches, draws)
+"""
+
+
+@pytest.mark.skipif("tensorboard" not in INSTALLED, reason="tensorboard is not installed")
+@pytest.mark.parametrize(
+    ("options", "counts"), [((), {"0", "1"}), (("--score", "later"), {"0"})], ids=["now", "later"]
+)
+def test_a_run_is_written_when_it_has_ended(bench, plugin, options, counts):
+    folder, seen = (str(bench.folder / name) for name in ("reports/local/tensorboard", "seen"))
+    target = plugin("my-gan", COUNTS_WHAT_IS_WRITTEN.format(folder=folder, seen=seen))
+    done = bench.here("run", target, *TINY, "--seeds", "2", "--log", "tensorboard", *options)
+    assert done.code == 0, done.err
+    assert set((bench.folder / "seen").read_text().split()) == counts
+    assert "2 runs written to tensorboard in reports/local/tensorboard." in done.err
+
+
 @pytest.mark.skipif("tensorboard" not in INSTALLED, reason="tensorboard is not installed")
 @pytest.mark.long
 def test_a_sink_that_fails_after_training_is_a_sentence(bench, plugin):
@@ -77,7 +98,7 @@ def test_a_sink_that_fails_after_training_is_a_sentence(bench, plugin):
     (sentence,) = (line for line in done.err.splitlines() if line.startswith("Error:"))
     assert sentence == (
         "Error: The runs could not be written to TensorBoard at reports/local/tensorboard "
-        f"({folder} is not a folder); the results folder is complete, and `gan-bench export "
+        f"({folder} is not a folder); the results folder keeps them, and `gan-bench export "
         "--format tensorboard` writes them again."
     ).replace(folder, "reports/local/tensorboard")
     assert set(load_results(bench.folder / "results/local").runs["status"]) == {"ok"}

@@ -15,10 +15,12 @@ def write_generator(
     scale=0.02,
     labels=False,
     seed=0,
+    says=(),
 ):
     """Write one dense layer and an activation; labels, if any, make the images of a class.
 
-    The kernel is of `seed` and `scale`; a latent size that is a name is 16 in it.
+    The kernel is of `seed` and `scale`; a latent size that is a name is 16 in it. `says` is what
+    the file says of itself.
     """
     size = int(np.prod([16 if isinstance(one, str) else one for one in latent]))
     pixels = int(np.prod(shape))
@@ -50,7 +52,9 @@ def write_generator(
     tensors = [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()]
     graph = helper.make_graph(nodes, "generator", inputs, [output], tensors)
     opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    helper.set_model_props(model, {f"gan_bench.{name}": text for name, text in dict(says).items()})
+    onnx.save(model, path)
     return path
 
 

@@ -5,12 +5,19 @@ import json
 import os
 import stat
 import tempfile
+import tracemalloc
 
 import pytest
 
 from gan_bench.scoring.features.model_cache import cached_model
 from gan_bench.system import files
-from gan_bench.system.files import file_sha256, last_lines, write_atomically, write_json_atomically
+from gan_bench.system.files import (
+    file_sha256,
+    last_lines,
+    read_limited,
+    write_atomically,
+    write_json_atomically,
+)
 
 
 def test_writes_a_new_file_and_replaces_an_old_one(tmp_path):
@@ -84,6 +91,27 @@ def test_the_last_lines_of_a_log_without_an_end_are_read_from_its_end_only(tmp_p
 def test_a_log_that_cannot_be_read_has_no_lines(tmp_path):
     assert last_lines(tmp_path / "absent") == []
     assert last_lines(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_a_file_is_read_up_to_its_limit(tmp_path, size):
+    path = tmp_path / "file"
+    path.write_bytes(content := bytes(range(256)) * (size // 256) + b"x" * (size % 256))
+    assert read_limited(path, size) == read_limited(path, size + 1) == content
+    if size:
+        with pytest.raises(OSError, match="it is larger than"):
+            read_limited(path, size - 1)
+
+
+def test_reading_takes_memory_for_what_a_file_has_and_not_for_what_it_may_have(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    tracemalloc.start()
+    try:
+        read_limited(path, 1 << 30)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_files_sha256_is_that_of_its_bytes(tmp_path):

@@ -15,6 +15,7 @@ from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group, Row, Summary, summarise
 from gan_bench.plan import RunSpec
 from gan_bench.results import load
+from gan_bench.results.sources import opened
 from gan_bench.text import figure, listed, many
 
 _CATEGORIES = frozenset(
@@ -62,7 +63,7 @@ class Results(load.Results):
     """
 
     path: Path = Path()
-    """The results folder."""
+    """The results folder or the archive."""
 
     def summary(self) -> pd.DataFrame:
         """Return one row for each implementation in each group of comparable runs.
@@ -155,8 +156,12 @@ _ADDED = ("value_", "version_")
 
 
 def load_results(path: Path | str, only: Collection[str] | None = None) -> Results:
-    """Read a results folder, or its runs with the ids ``only``; see `gan_bench.load_results`."""
-    found = load.load_results(path, only)
+    """Read a results folder or an archive, or its runs with the ids ``only``.
+
+    See `gan_bench.load_results`.
+    """
+    with opened([Path(path)]) as folder:
+        found = folder.load(only)
     known = {field.name: getattr(found, field.name) for field in fields(found)}
     scores = found.scores.assign(
         **{

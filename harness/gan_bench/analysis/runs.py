@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_bench.plan import RunSpec
-from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
+from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores, why_not_scored
@@ -173,8 +173,11 @@ def gpu_sharing(runs: Iterable[Run]) -> list[str]:
 
 
 def collect_runs(path: Path, results: Results) -> list[Run]:
-    """Return every run of a results folder, in the order of its frames."""
-    folder = open_results(path, create=False)
+    """Return every run of a results folder, in the order of its frames.
+
+    The folder itself is not read: an archive's is gone when its results are still there.
+    """
+    folder = ResultsFolder(path)
     refuted = {certificate.id for certificate in results.certificates if not certificate.passed}
     runs = []
     for run_id, spec in results.specs.items():

@@ -101,12 +101,12 @@ def compare(
 
 
 def load_results(path: str | Path = "results/local", *, values: bool = False) -> Results:
-    """Read a results folder.
+    """Read a results folder or an archive of one.
 
     Parameters
     ----------
     path
-        The folder.
+        The folder, or an archive of ``gan-bench pack``.
     values
         Whether ``runs`` has a column for each recipe value, see `Results.with_values`.
 

@@ -43,7 +43,9 @@ def list_(as_json: bool) -> None:
     ),
 )
 @click.argument("name")
-@results_option
+@path_option(
+    "--results", default=DEFAULT_RESULTS, help="Results folder, or an archive of `gan-bench pack`."
+)
 @json_option
 def show(name: str, results: Path, as_json: bool) -> None:
     """Show an implementation's recipe, a run, or external samples.
@@ -70,17 +72,19 @@ def show(name: str, results: Path, as_json: bool) -> None:
     from gan_bench.results.external import read_externals
     from gan_bench.results.layout import open_results
     from gan_bench.results.load import find_run
+    from gan_bench.results.sources import opened
 
-    opened = open_results(results, create=False)
-    external = next((one for one in read_externals(opened)[0] if one.facts.name == name), None)
-    if external is not None:
-        print_either(external.scores, print_pair, as_json)
-        return
-    folder, record, files = find_run(opened, name)
-    if as_json:
-        print_json(record)
-    else:
-        print_record(console(), record, folder, files)
+    with opened([results]) as source:
+        found = open_results(source.path, create=False)
+        external = next((one for one in read_externals(found)[0] if one.facts.name == name), None)
+        if external is not None:
+            print_either(external.scores, print_pair, as_json)
+            return
+        folder, record, files = find_run(found, name)
+        if as_json:
+            print_json(record)
+        else:
+            print_record(console(), record, folder, files, source.shown)
 
 
 @click.command(

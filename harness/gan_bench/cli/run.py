@@ -18,7 +18,7 @@ from gan_bench.cli.options import (
     typed,
     wait_option,
 )
-from gan_bench.cli.sinks import check_sinks, log_options, sinks_of, write_sinks
+from gan_bench.cli.sinks import SinkWriter, check_sinks, log_options, sinks_of
 from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -258,8 +258,9 @@ def run(
         options.say(sentence)
     check_sinks(sinks)
     folder = open_results(results, create=True)
+    writer = SinkWriter(sinks, results)
     if engine is None:
-        succeeded = _run_here(folder, plan, how, wait=wait)
+        succeeded = _run_here(folder, plan, how, writer, wait=wait)
     else:
         tries = _RETRIES if retries is None else retries
         _submit(folder, plan, how, executor, engine, tries, max_parallel)
@@ -267,12 +268,13 @@ def run(
             click.echo(f"The jobs continue without this command; {_next_commands(folder)}")
         else:
             succeeded = _follow(folder, plan, how)
+            writer.write({spec.run_id for spec in plan.runs})
     for sentence in plan.left_out:
         click.echo(f"Left out: {sentence}", err=True)
     if engine is None or not detach:
         click.echo(f"{succeeded} of {many(len(plan.runs), 'run')} succeeded; results in {results}.")
         print_finals(options.console(), results, {spec.run_id for spec in plan.runs})
-        write_sinks(sinks, results, {spec.run_id for spec in plan.runs})
+        writer.tell()
         # Of a preset's targets, those that are not installed are no failure.
         left_out = plan.left_out if request.all or request.targets else ()
         sys.exit(1 if succeeded < len(plan.runs) or left_out else 0)
@@ -302,14 +304,20 @@ def _check_executor_tables(request: "Request", executor: str, plan: "Plan") -> N
             )
 
 
-def _run_here(folder: "ResultsFolder", plan: "Plan", how: "Options", *, wait: bool) -> int:
+def _run_here(
+    folder: "ResultsFolder", plan: "Plan", how: "Options", writer: SinkWriter, *, wait: bool
+) -> int:
     """Run the plan on this machine; return how many runs succeeded."""
     from gan_bench.cli.views.progress import progress_for
     from gan_bench.launch.local import Interrupted, execute
 
     try:
         with progress_for(options.console(), plan) as observer:
-            finished = execute(folder, plan, how, observer, wait=wait)
+            finished = execute(
+                *(folder, plan, how, observer),
+                wait=wait,
+                ended=lambda spec: writer.write([spec.run_id]),
+            )
     except Interrupted as interrupt:
         again = "the same command without --force" if how.force else "the same command"
         click.echo(f"Interrupted ({interrupt}); {again} resumes.", err=True)

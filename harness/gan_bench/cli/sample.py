@@ -51,12 +51,14 @@ def generator_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--distribution",
             type=click.Choice(["normal", "uniform"]),
-            help="Distribution of the latents; uniform is in [-1, 1) (default: normal).",
+            help="Distribution of the latents; uniform is in [-1, 1) (default: as an exported "
+            "ONNX file says, else normal).",
         ),
         click.option(
             "--classes",
             type=click.IntRange(1, 1_000_000),
-            help="Number of classes: the generator also gets labels, the classes in turn.",
+            help="Number of classes: the generator also gets labels, the classes in turn "
+            "(default: as an exported ONNX file says).",
         ),
         click.option("--device", help="Device: cpu, cuda, cuda:1 or auto (default: cpu)."),
     )

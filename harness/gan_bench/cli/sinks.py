@@ -26,7 +26,7 @@ def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--log",
         type=click.Choice(SINKS),
         multiple=True,
-        help="Also write the runs for TensorBoard or MLflow, once all have ended; repeatable.",
+        help="Also write each run for TensorBoard or MLflow once it has ended; repeatable.",
     )
     return log(uri_option(command))
 
@@ -64,17 +64,37 @@ def check_sinks(sinks: "dict[Name, Sink]") -> None:
             check(name, one)
 
 
-def write_sinks(sinks: "dict[Name, Sink]", results: Path, run_ids: Collection[str]) -> None:
-    """Write runs to the sinks, and say where they are; a failure is one sentence."""
-    if not sinks:
-        return
-    from gan_bench.sinks import write
-    from gan_bench.text import many
+class SinkWriter:
+    """Writes runs that have ended to sinks; the first failure of a sink is one sentence."""
 
-    for name, one in sinks.items():
-        try:
-            written = write(name, one, [results], run_ids)
-        except GanBenchError as error:
-            say(f"Error: {error}")
-        else:
-            say(f"{many(written.runs, 'run')} written to {name} in {written.where}.")
+    def __init__(self, sinks: "dict[Name, Sink]", results: Path) -> None:
+        self._sinks = sinks
+        self._results = results
+        self._written = dict.fromkeys(sinks, 0)
+        self._said: set[str] = set()
+
+    def write(self, run_ids: Collection[str]) -> None:
+        """Write these runs to every sink that has not failed."""
+        if not self._written:
+            return
+        from gan_bench.sinks import write
+
+        for name in list(self._written):
+            try:
+                written = write(name, self._sinks[name], self._results, run_ids)
+            except GanBenchError as error:
+                say(f"Error: {error}")
+                del self._written[name]
+                continue
+            self._written[name] += written.runs
+            for sentence in written.left_out:
+                if sentence not in self._said:
+                    self._said.add(sentence)
+                    say(sentence)
+
+    def tell(self) -> None:
+        """Say how many runs were written, and where to."""
+        from gan_bench.text import many
+
+        for name, count in self._written.items():
+            say(f"{many(count, 'run')} written to {name} in {self._sinks[name].where}.")

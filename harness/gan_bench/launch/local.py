@@ -3,12 +3,12 @@
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import FrameType
 from typing import Protocol
 
-from gan_bench.launch.run_one import Options, RunResult, action, run_one, score_one
+from gan_bench.launch.run_one import SCORED_LATER, Options, RunResult, action, run_one, score_one
 from gan_bench.launch.supervisor import ENDING_SIGNALS
 from gan_bench.plan import Plan, RunSpec, device_kind
 from gan_bench.recipe import OPTIONAL_LOSSES
@@ -107,8 +107,11 @@ class Observer(Protocol):
         """Show for how long the GPU was held, and for what."""
 
 
-class Interrupted(Exception):
-    """A signal ended the plan; finished runs are kept."""
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the plan; finished runs are kept.
+
+    Not an `Exception`: code that goes on after any of these must not go on after a signal.
+    """
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -179,10 +182,12 @@ def execute(
     observer: Observer,
     *,
     wait: bool = False,
+    ended: Callable[[RunSpec], None] = lambda spec: None,
 ) -> Sequence[RunResult]:
     """Run all unfinished runs; return the result of every run in the plan's order.
 
     With ``options.score`` as "later", a GPU is free for others while the runs are scored.
+    ``ended`` is called with each run that has its record and its scores, or cannot have them.
 
     Raises
     ------
@@ -215,6 +220,8 @@ def execute(
             reuses.append(reused)
             if result.interrupt is not None:
                 raise Interrupted(result.interrupt)
+            if result.scoring_problem != SCORED_LATER:
+                ended(spec)
         if options.score == "later":
             if device_kind(device) != "cpu":  # which scoring uses, too
                 held.close()
@@ -223,4 +230,5 @@ def execute(
                     tell = partial(observer.event, index, spec)
                     done[index] = score_one(results, spec, options, tell)
                     observer.run_finished(index, spec, done[index], reuses[index])
+                    ended(spec)
     return done

@@ -77,8 +77,9 @@ def check(path: Path) -> ResultsCheck:
             problems.append(Problem(folder, what, "none", consequence, run_id=folder.name))
     for removal in sorted(results.removing.glob("*")):
         if is_old(removal):
-            consequence = "nothing is lost: it was being removed"
-            problems.append(Problem(removal, "a removal was interrupted", "aside", consequence))
+            what = "a removal or a replacement was interrupted"
+            consequence = "nothing uses what is left of it"
+            problems.append(Problem(removal, what, "aside", consequence))
     return ResultsCheck(len(folders) - len(busy), tuple(busy), tuple(problems))
 
 

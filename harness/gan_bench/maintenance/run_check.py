@@ -1,14 +1,11 @@
 """Finds the problems in the folder of one run."""
 
 import hashlib
-import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-from PIL import Image
 
 from gan_bench.errors import GanBenchError, UnreadableFile
 from gan_bench.plan import RunSpec
@@ -17,7 +14,7 @@ from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
 from gan_bench.results.training_files import last_checkpoint, read_losses
 from gan_bench.scoring.images import of_snapshot
-from gan_bench.system.files import read_limited
+from gan_bench.scoring.snapshots import grid_problem
 
 Remedy = Literal["aside", "spec", "marker", "none"]
 """``aside``: move the file or folder to ``aside/``. ``spec``: rewrite it from the record.
@@ -158,8 +155,6 @@ def _scored(folder: RunFolder) -> Iterator[_Arguments]:
         except GanBenchError as error:
             yield path, str(error), "aside", "to get it back, start the run over with --force"
     for path in sorted(folder.grids.glob("*.png")):
-        try:
-            with Image.open(io.BytesIO(read_limited(path)), formats=("PNG",)) as image:
-                image.verify()
-        except Exception as error:  # noqa: BLE001 - Pillow raises many types for damaged files
-            yield path, f"the PNG file is damaged ({error})", "aside", "reports leave it out"
+        problem = grid_problem(path)
+        if problem is not None:
+            yield path, problem, "aside", "reports leave it out"

@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-import shutil
 import tomllib
 import unicodedata
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
@@ -15,7 +15,7 @@ from pydantic import Field
 from gan_bench.errors import MissingFile, UnreadableFile, UsageError
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.scores import Protocol, Scores, ScoresHead, differences
-from gan_bench.system.files import write_atomically
+from gan_bench.system.files import make_folder, replacement, write_atomically
 from gan_bench.system.models import Frozen, Stored
 from gan_bench.text import against, listed, timestamp
 
@@ -92,7 +92,7 @@ def check_external(
 def add_external(
     results: ResultsFolder,
     name: str,
-    scores: Scores,
+    scored: Sequence[Scores],
     grid: bytes,
     *,
     command: str,
@@ -100,8 +100,8 @@ def add_external(
 ) -> Path:
     """Write the scores and grid of samples into a results folder; return their folder.
 
-    Figures under a name that exists are added to the earlier ones. With ``replace``, those of
-    other images are removed.
+    Figures under a name that exists are added to the earlier ones. With ``replace``, they take the
+    place of those of other images, all at once: these stay if they cannot be written.
 
     Raises
     ------
@@ -110,29 +110,32 @@ def add_external(
     OSError
         It cannot be written.
     """
-    assert scores.fake is not None
-    sha256, count = scores.fake.sha256, scores.fake.count
+    images = scored[0].fake
+    assert images is not None
     folder = results.external / _slug(name)
+    where: AbstractContextManager[Path] = nullcontext(folder)
     try:
-        check_external(results, name, sha256, count)
+        check_external(results, name, images.sha256, images.count)
     except UsageError:
         if not replace:
             raise
-        (folder / FACTS).unlink()  # first: a folder without it is no row
-        shutil.rmtree(folder)
+        where = replacement(folder, results.removing)
     facts = Facts(
         name=name,
-        images=scores.fake.images,
-        sha256=sha256,
-        count=count,
+        images=images.images,
+        sha256=images.sha256,
+        count=images.count,
         command=command,
         scored_at=timestamp(),
     )
-    (folder / "scores").mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "grid.png", grid)
-    before = folder / "scores" / f"{scores.fingerprint}.json"
-    (scores.merged(Scores.read(before)) if before.exists() else scores).write_in(folder / "scores")
-    facts.write(folder / FACTS)
+    with where as place:
+        make_folder(place / "scores")
+        write_atomically(place / "grid.png", grid)
+        for scores in scored:
+            before = place / "scores" / f"{scores.fingerprint}.json"
+            earlier = Scores.read(before) if before.exists() else None
+            (scores.merged(earlier) if earlier else scores).write_in(place / "scores")
+        facts.write(place / FACTS)  # last: a folder without it is no row
     return folder
 
 

@@ -84,7 +84,7 @@ class ResultsFolder(Folder):
     published = ChildPath("published.toml")
     """Figures of publications, written by hand, which the report shows beside the runs."""
     removing = ChildPath("removing")
-    """Runs that are being removed."""
+    """Runs that are being removed, and external samples that are being replaced."""
 
     def relative(self, text: str) -> str:
         """Return a message with the paths of this folder's files relative to it."""

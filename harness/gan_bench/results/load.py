@@ -242,7 +242,8 @@ def load_results(path: Path | str, only: Collection[str] | None = None) -> Resul
     records, unreadable = _read_records(results, only)
     left_out += unreadable
     specs = {run_id: run.spec for run_id, run in planned.items()}
-    specs |= {run_id: record.spec for run_id, record in records.items() if run_id not in specs}
+    # A later plan may state the same run in other words: what ran counts.
+    specs |= {run_id: record.spec for run_id, record in records.items()}
     runs, losses, scores = [], [], []
     protocols: dict[str, Scores] = {}
     score_files: dict[str, tuple[Scores, ...]] = {}

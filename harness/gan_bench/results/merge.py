@@ -53,7 +53,9 @@ def merge(sources: Sequence[Source], temporary: Path) -> Merged:
             name = source.name
             path = again.setdefault(name, temporary / "again" / str(len(again)))
             runs = ResultsFolder(path).runs
-            runs.mkdir(parents=True, exist_ok=True)
+            if not runs.exists():
+                runs.mkdir(parents=True)
+                ResultsFolder(path).parity.symlink_to(merged.parity.resolve())
             (runs / run_id).symlink_to(folder.path.resolve())
     for source in sources:
         for path in sorted(source.folder.plans.glob("*.json")):

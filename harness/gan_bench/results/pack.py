@@ -3,13 +3,12 @@
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from gan_bench.errors import GanBenchError, UnreadableFile, UsageError
 from gan_bench.plan import Plan, RunSpec
@@ -29,19 +28,21 @@ from gan_bench.results.scores import Scores
 from gan_bench.results.training_files import read_losses
 from gan_bench.results.unpack import LARGEST_SNAPSHOT_BYTES, MANIFEST, Manifest, member_limit
 from gan_bench.system.files import (
+    LARGEST_BYTES,
     check_output,
     check_replaceable,
     json_content,
-    new_file_mode,
     read_limited,
 )
 from gan_bench.system.models import Stored
+from gan_bench.system.scratch import scratch_folder
 from gan_bench.version import __version__
 
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 """The date of every file in an archive, so that the same folder gives the same bytes."""
 _MODE: Final = 0o100644
-M = TypeVar("M", bound=Stored)
+_WITH_HOST: Final = "--with-host packs it"
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,8 @@ def pack(
     folder = open_results(results_path, create=False)
     left_out = list(results.left_out)
     digests: dict[str, str] = {}
-    descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".tmp")
     try:
-        with os.fdopen(descriptor, "w+b") as file:
+        with scratch_folder(out.parent) as scratch, Path(scratch, out.name).open("w+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 for member, content in _members(folder, results, left_out, host, samples):
                     limit = member_limit(member)
@@ -115,18 +115,13 @@ def pack(
                     _add(archive, member, content)
                 manifest = Manifest(gan_bench=__version__, name=name, files=digests)
                 _add(archive, MANIFEST, manifest.content())
-            os.fchmod(file.fileno(), new_file_mode())
             file.flush()
             os.fsync(file.fileno())
             size_bytes = file.seek(0, os.SEEK_END)
-        Path(temporary).replace(out)
+            Path(scratch, out.name).replace(out)
     except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
         reason = error.strerror or error
         raise UsageError(f"{out} cannot be written ({reason}); name another file.") from error
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
     return Packed(
         path=out,
         runs=sum(member.endswith("/record.json") for member in digests),
@@ -149,29 +144,46 @@ def _members(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the name and content of each file, in an order that depends on the content alone."""
     yield MARKER, json_content({"schema_version": RESULTS_SCHEMA_VERSION})
-    # `load_results` has a sentence for each file that cannot be read.
-    for path in sorted(folder.plans.glob("*.json")):
-        with suppress(UnreadableFile):
-            plan = Plan.read(path)
-            plan = plan if host else _private_plan(plan)
-            if plan.runs:
-                yield f"plans/{plan.plan_id}.json", plan.content()
+    say = left_out.append
+    for plan in _plans(folder, host, say, results.records.keys()):
+        yield f"plans/{plan.plan_id}.json", plan.content()
     for run_id in sorted(results.records):
         try:
-            files = packed_run(folder.run(run_id), host=host, samples=samples)
+            files = packed_run(folder.run(run_id), host=host, samples=samples, say=say)
         except UnreadableFile as error:
-            left_out.append(str(error))
+            say(str(error))
             continue
         for name, content in files.items():
             yield f"runs/{run_id}/{name}", content
     for external in results.externals:
-        for name, content in packed_external(external, host=host).items():
+        for name, content in packed_external(external, host=host, say=say).items():
             yield f"external/{external.folder.name}/{name}", content
     for path in sorted(folder.parity.glob("*.json")):
         with suppress(UnreadableFile):
             yield f"parity/{path.name}", shared_content(Certificate.read(path), host=host)
     if results.published:
         yield folder.published.name, published_content(results.published)
+
+
+def _plans(folder: ResultsFolder, host: bool, say: Say, known: Set[str]) -> list[Plan]:
+    """Return the plans that have runs; ``say`` why one is left out, unless it is ``known``."""
+    found: dict[str, Plan] = {}
+    pathed: set[str] = set()
+    for path in sorted(folder.plans.glob("*.json")):
+        with suppress(UnreadableFile):  # `load_results` says so
+            plan = Plan.read(path)
+            if not host:
+                shared = _private_plan(plan)
+                lost = {one.run_id for one in plan.runs} - {one.run_id for one in shared.runs}
+                pathed |= lost - known
+                plan = shared
+            # Without such a run, two plans may be one.
+            earlier = found.get(plan.plan_id)
+            if plan.runs and (earlier is None or earlier.created_at < plan.created_at):
+                found[plan.plan_id] = plan
+    for run_id in sorted(pathed):
+        say(str(_has_path(run_id)))
+    return list(found.values())
 
 
 def _private_plan(plan: Plan) -> Plan:
@@ -189,8 +201,17 @@ def _private_plan(plan: Plan) -> Plan:
     )
 
 
-def packed_run(folder: RunFolder, *, host: bool = False, samples: bool = False) -> dict[str, bytes]:
+def packed_run(
+    folder: RunFolder,
+    *,
+    host: bool = False,
+    samples: bool = False,
+    say: Say = lambda sentence: None,
+) -> dict[str, bytes]:
     """Return the files of a finished run as an archive has them, by path.
+
+    ``say`` is called with a sentence for each file that is there and left out, unless
+    `gan_bench.results.load.load_results` has one.
 
     Raises
     ------
@@ -201,42 +222,69 @@ def packed_run(folder: RunFolder, *, host: bool = False, samples: bool = False) 
     if not host:
         record = private_record(record)
         if record.spec.run_id != record.run_id:
-            raise UnreadableFile(
-                f"The run {record.run_id} has a path in its recipe or its data set's name, so it "
-                "is not packed",
-                "--with-host packs it",
-            )
+            raise _has_path(record.run_id)
     files = {"spec.json": record.spec.content(), "record.json": record.content()}
-    for file in Scores.read_all(folder.scores.glob("*.json"))[0]:
-        with suppress(ValueError):  # its protocol has a path
-            files[f"scores/{file.fingerprint}.json"] = shared_content(file, host=host)
+    files |= _packed_scores(
+        Scores.read_all(folder.scores.glob("*.json"))[0], folder.scores, host, say
+    )
     with suppress(FileNotFoundError, GanBenchError):
         read_losses(folder.losses, record.spec.losses)
         files["losses.npy"] = folder.losses.read_bytes()
-    for step in record.evaluation_points:
-        path = folder.grid(step.step)
-        with suppress(OSError):
-            files[f"grids/{path.name}"] = read_limited(path)
-        path = folder.snapshot(step.step)
+    for point in record.evaluation_points:
+        files |= _packed_file(folder.path, folder.grid(point.step), say)
         if samples:
-            with suppress(OSError):
-                files[f"snapshots/{path.name}"] = read_limited(path, LARGEST_SNAPSHOT_BYTES)
+            snapshot = folder.snapshot(point.step)
+            files |= _packed_file(folder.path, snapshot, say, LARGEST_SNAPSHOT_BYTES)
     return files
 
 
-def packed_external(external: External, *, host: bool = False) -> dict[str, bytes]:
-    """Return the files of external samples as an archive has them, by path."""
-    files = {"external.json": shared_content(external.facts, host=host)}
-    for file in external.scores:
-        with suppress(ValueError):
-            files[f"scores/{file.fingerprint}.json"] = shared_content(file, host=host)
-    with suppress(OSError):
-        files["grid.png"] = read_limited(external.folder / "grid.png")
+def packed_external(
+    external: External, *, host: bool = False, say: Say = lambda sentence: None
+) -> dict[str, bytes]:
+    """Return the files of external samples as an archive has them, by path; see `packed_run`."""
+    folder = external.folder
+    return {
+        # Somebody gave the name for others to read, and it is the row's identity.
+        "external.json": shared_content(external.facts, host=host, kept=("name",)),
+        **_packed_scores(external.scores, folder / "scores", host, say),
+        **_packed_file(folder, folder / "grid.png", say),
+    }
+
+
+def _packed_scores(
+    scores: Sequence[Scores], folder: Path, host: bool, say: Say
+) -> dict[str, bytes]:
+    files = {}
+    for file in scores:
+        name = f"{file.fingerprint}.json"
+        try:
+            files[f"scores/{name}"] = shared_content(file, host=host)
+        except ValueError:
+            say(f"{folder / name} has a path in its protocol, so it is not packed; {_WITH_HOST}.")
     return files
 
 
-def shared_content(model: Stored, *, host: bool = False) -> bytes:
+def _packed_file(
+    folder: Path, path: Path, say: Say, limit: int = LARGEST_BYTES
+) -> dict[str, bytes]:
+    try:
+        return {str(path.relative_to(folder)): read_limited(path, limit)}
+    except FileNotFoundError:  # not every point of every run has one
+        return {}
+    except OSError as error:
+        say(f"{path} is not packed ({error.strerror or error}).")
+        return {}
+
+
+def _has_path(run_id: str) -> UnreadableFile:
+    problem = f"The run {run_id} has a path in its recipe or its data set's name"
+    return UnreadableFile(f"{problem}, so it is not packed", _WITH_HOST)
+
+
+def shared_content(model: Stored, *, host: bool = False, kept: Sequence[str] = ()) -> bytes:
     """Return the content of a file, without paths and the names of host and user.
+
+    The fields ``kept`` stay as they are.
 
     Raises
     ------
@@ -245,7 +293,9 @@ def shared_content(model: Stored, *, host: bool = False) -> bytes:
     """
     if host:
         return model.content()
-    changed = type(model).model_validate(private(model.model_dump(mode="json"))).content()
+    values = model.model_dump(mode="json")
+    values = private(values) | {name: values[name] for name in kept}
+    changed = type(model).model_validate(values).content()
     type(model).parse(changed)
     return changed
 

@@ -1,9 +1,8 @@
 """Several results folders or archives, read as one folder."""
 
 import re
-import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from gan_bench.results.layout import ResultsFolder, open_results
 from gan_bench.results.load import Results, load_results
 from gan_bench.results.merge import Merged, Source, merge
 from gan_bench.results.unpack import unpack
+from gan_bench.system.scratch import scratch_folder
 
 T = TypeVar("T")
 
@@ -30,21 +30,22 @@ class Opened:
     temporary: str | None = None
     """The temporary folder that it is in, None if it is in none."""
 
-    def load(self) -> Results:
-        """Read the folder.
+    def load(self, only: Collection[str] | None = None) -> Results:
+        """Read the folder, or nothing of it but the runs with the ids ``only``.
 
         Raises
         ------
         UsageError
             See `load_results`.
         """
-        results = load_results(self.path)
+        results = load_results(self.path, only)
         if self.merged is not None:
             left_out = (*self.merged.left_out, *results.left_out)
             results = replace(results, sources=self.merged.sources, left_out=left_out)
             for source, path in self.merged.again.items():
-                results = _with_runs(results, load_results(path), source, ResultsFolder(path))
-        return replace(results, left_out=tuple(map(self.shown, results.left_out)))
+                results = _with_runs(results, load_results(path, only), source, ResultsFolder(path))
+        # The parts of a merged folder share its certificates, and what is wrong with them.
+        return replace(results, left_out=tuple(dict.fromkeys(map(self.shown, results.left_out))))
 
     def shown(self, text: str) -> str:
         """Return a message without the name of the temporary folder."""
@@ -100,7 +101,7 @@ def opened(paths: Sequence[Path]) -> Iterator[Opened]:
     if len(paths) == 1 and paths[0].is_dir():
         yield Opened(paths[0])
         return
-    with tempfile.TemporaryDirectory(prefix="gan-bench-") as temporary:
+    with scratch_folder() as temporary:
         alone = Opened(Path(temporary), temporary=temporary)
         try:
             named = [_open(path, Path(temporary) / str(n)) for n, path in enumerate(paths)]

@@ -8,6 +8,10 @@ from gan_bench.system.models import Frozen
 
 LARGEST_LATENT = 2**20
 """Numbers in a latent: more are a mistake, and would fill the memory."""
+MOST_CLASSES = 1_000_000
+FACT = "gan_bench."
+"""Beginning of the names of what an exported ONNX file says of itself, in its metadata."""
+Distribution = Literal["normal", "uniform"]
 
 
 class SampleRequest(Frozen):
@@ -39,13 +43,15 @@ class GeneratorRequest(Frozen):
     """An ``.onnx`` or ``.pt2`` file, ``file.py:factory`` or ``module:factory``."""
     latent: tuple[int, ...] | None
     """The shape of one latent; None: the file says it."""
-    distribution: Literal["normal", "uniform"]
+    distribution: Distribution | None
+    """Distribution of the latents; None: as the file says, else normal."""
     seed: int
     """Seed of the latents."""
     count: int
     batch: int
     classes: int | None
-    """Number of classes, which a conditional generator gets in turn; None: it gets no labels."""
+    """Number of classes, which a conditional generator gets in turn; None: as the file says, else
+    it gets no labels."""
     shape: tuple[int, int, int] | None
     """(height, width, channels) of the images; None: any size with 1 or 3 channels."""
     device: str

@@ -1,7 +1,6 @@
 """Writes the sampler's network of a run into a file: ``gan-bench sample RUN --export``."""
 
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from gan_bench.sampling import ExportRequest
 from gan_bench.sampling.sample import prepare, say_if_changed
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.files import check_output, check_replaceable
+from gan_bench.system.scratch import scratch_folder
 
 SUFFIXES = (".safetensors", ".onnx")
 _MOST_COMPARED = 1_000
@@ -52,7 +52,7 @@ def export(
     spec = run.spec
     check_output(file)
     check_replaceable(file)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".gan-bench-") as folder:
+    with scratch_folder(file.parent) as folder:
         request = ExportRequest(
             **run.request(seed=spec.seed, count=min(spec.samples, _MOST_COMPARED)).model_dump(),
             run_id=run.run_id,

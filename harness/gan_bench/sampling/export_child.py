@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_bench.contract import check_weights, weights_sha256
+from gan_bench.contract import channels_last, check_weights, weights_sha256
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.plugins.loader import load_seeded, source_sha256
-from gan_bench.sampling import ExportRequest, GeneratorRequest
+from gan_bench.sampling import FACT, ExportRequest, GeneratorRequest
 from gan_bench.sampling.child import restored
 from gan_bench.sampling.generator_child import generated
-from gan_bench.sampling.load_generator import load_generator
+from gan_bench.sampling.load_generator import Generator, load_generator
 from gan_bench.system.child import reply
 from gan_bench.trainer import Trainer, Unsupported
 from gan_bench.version import __version__
@@ -44,7 +44,9 @@ def _exported(request: ExportRequest) -> dict[str, Any]:
     own = trainer.sample(latents, *labels)
     if request.file.suffix == ".onnx":
         _write_onnx(trainer, request)
-        again = _of_onnx(request, inputs, latents, *labels)
+        generator, reading = _read_onnx(request, inputs)
+        again = _of_onnx(generator, reading, latents, *labels)
+        _describe(request, inputs, generator)
     else:
         _write_tensors(trainer, request, inputs)
         again = _of_tensors(trainer_class, request).sample(latents, *labels)
@@ -79,40 +81,58 @@ def _write_onnx(trainer: Any, request: ExportRequest) -> None:
         raise _missing(error) from error
 
 
-def _of_onnx(
-    request: ExportRequest, inputs: Inputs, latents: NDArray[np.float32], *labels: NDArray[np.int64]
-) -> NDArray[np.uint8]:
-    """Return the images as ``gan-bench score --generator`` makes them."""
+def _read_onnx(request: ExportRequest, inputs: Inputs) -> tuple[Generator, GeneratorRequest]:
+    """Load the file as ``gan-bench score --generator`` does."""
     _, height, width, channels = inputs.images.shape
     reading = GeneratorRequest(
         generator=str(request.file),
         latent=(inputs.recipe.latent_size,),
-        distribution="normal",
+        distribution=inputs.recipe.latent_distribution,
         seed=request.seed,
         count=request.count,
         batch=_BATCH,
-        classes=inputs.classes if labels else None,
+        classes=inputs.classes if inputs.recipe.conditional else None,
         shape=(height, width, channels),
         device="cpu",
         threads=request.spec.threads,
         images=request.file,
     )
-    generator = load_generator(reading)
+    return load_generator(reading), reading
+
+
+def _of_onnx(
+    generator: Generator,
+    reading: GeneratorRequest,
+    latents: NDArray[np.float32],
+    *labels: NDArray[np.int64],
+) -> NDArray[np.uint8]:
     batches = []
-    for start in range(0, request.count, _BATCH):
+    for start in range(0, reading.count, _BATCH):
         given = [column[start : start + _BATCH] for column in labels]
         batch = latents[start : start + _BATCH]
         batches.append(generated(generator, reading, batch, *given)[0])
     return np.concatenate(batches)
 
 
-def _write_tensors(trainer: Trainer, request: ExportRequest, inputs: Inputs) -> None:
-    recipe, spec = inputs.recipe, request.spec
-    tensors = {
-        name: np.ascontiguousarray(tensor)
-        for name, tensor in check_weights(trainer.weights()).items()
-        if name.startswith(f"{recipe.sampler}.")
+def _describe(request: ExportRequest, inputs: Inputs, generator: Generator) -> None:
+    """Let the file say what it is of, what it takes and what it makes."""
+    latents = inputs.evaluation_latents(1)
+    made = np.asarray(generator.call(latents, *inputs.evaluation_labels(1)))
+    _, height, width, channels = inputs.images.shape
+    is_last = channels_last(made, (height, width, channels)) is made
+    facts = _facts(request, inputs) | {
+        "image_layout": "NHWC" if is_last else "NCHW",
+        "image_range": "0 to 255" if made.dtype == np.uint8 else "-1 to 1",
     }
+    onnx = _package("onnx")
+    model = onnx.load(request.file)
+    for name, text in facts.items():
+        model.metadata_props.add(key=f"{FACT}{name}", value=text)
+    onnx.save(model, request.file)
+
+
+def _facts(request: ExportRequest, inputs: Inputs) -> dict[str, str]:
+    recipe, spec = inputs.recipe, request.spec
     facts = {
         "run_id": request.run_id,
         "implementation": spec.implementation.name,
@@ -124,24 +144,34 @@ def _write_tensors(trainer: Trainer, request: ExportRequest, inputs: Inputs) -> 
         "latent_size": str(recipe.latent_size),
         "latent_distribution": recipe.latent_distribution,
         "image_shape": json.dumps(inputs.images.shape[1:]),
-        "sha256": weights_sha256(tensors),
-        "gan_bench": __version__,
+        "version": __version__,
     }
+    return facts | ({"classes": str(inputs.classes)} if recipe.conditional else {})
+
+
+def _write_tensors(trainer: Trainer, request: ExportRequest, inputs: Inputs) -> None:
+    tensors = {
+        name: np.ascontiguousarray(tensor)
+        for name, tensor in check_weights(trainer.weights()).items()
+        if name.startswith(f"{inputs.recipe.sampler}.")
+    }
+    facts = _facts(request, inputs) | {"sha256": weights_sha256(tensors)}
     # Not save_file, whose files only their owner can read.
-    request.file.write_bytes(_safetensors().save(tensors, facts))
+    request.file.write_bytes(_package("safetensors.numpy").save(tensors, facts))
 
 
 def _of_tensors(trainer_class: type, request: ExportRequest) -> Trainer:
     """Return a new trainer that has the file's tensors."""
     spec = request.spec
     trainer, _, _ = build(trainer_class, spec, spec.load_dataset(), request.device)
-    trainer.set_weights({**trainer.weights(), **_safetensors().load_file(request.file)})
+    tensors = _package("safetensors.numpy").load_file(request.file)
+    trainer.set_weights({**trainer.weights(), **tensors})
     return trainer
 
 
-def _safetensors() -> Any:
+def _package(name: str) -> Any:
     try:
-        return importlib.import_module("safetensors.numpy")
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise _missing(error) from error
 

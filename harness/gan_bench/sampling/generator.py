@@ -6,20 +6,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Literal
+from typing import cast
 
 from gan_bench.errors import UnreadableFile, UsageError
 from gan_bench.plan import RunSpec
 from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.registry import is_path
 from gan_bench.results.layout import open_results
-from gan_bench.sampling import LARGEST_LATENT, GeneratorRequest
+from gan_bench.sampling import LARGEST_LATENT, Distribution, GeneratorRequest
 from gan_bench.scoring.features import Progress
 from gan_bench.scoring.images import AS_THEY_ARE, ImageSet, of_file
-from gan_bench.scoring.reference_cache import scratch_folder
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.files import is_file
+from gan_bench.system.scratch import scratch_folder
 from gan_bench.text import many
 
 FILES = (".onnx", ".pt2")
@@ -53,9 +53,11 @@ class GeneratorImages:
     number: int | None = None
     """How many images; None: as many as the runs of the results have, or the real images."""
     batch: int = 500
-    distribution: Literal["normal", "uniform"] = "normal"
+    distribution: Distribution | None = None
+    """Distribution of the latents; None: as the file says, else normal."""
     classes: int | None = None
-    """Number of classes of a conditional generator, which gets them in turn."""
+    """Number of classes of a conditional generator, which gets them in turn; None: as the file
+    says."""
     device: str = "cpu"
     threads: int = 1
     seed: int = 0
@@ -136,26 +138,24 @@ class GeneratorImages:
                 threads=self.threads,
                 images=Path(folder, "images.npy"),
             )
-            if self._make(request):
-                self.say(
-                    f"All values of {self.name} are from 0 to 1, which is grey to white, as -1 is "
-                    "black: if its black is 0, let it return 2 x - 1."
-                )
+            for sentence in self._make(request):
+                self.say(sentence)
             made = of_file(request.images, real.conversion)
             yield replace(made, name=self.name, independent=True)
 
-    def _make(self, request: GeneratorRequest) -> bool:
+    def _make(self, request: GeneratorRequest) -> list[str]:
         # The variables of all frameworks: nobody knows what a factory uses.
         framework = "torch" if self.name.lower().endswith(".pt2") else "any"
         environment = worker_environment(framework, device=self.device, threads=self.threads)
         try:
-            return bool(
+            return cast(
+                "list[str]",
                 ask(
                     "gan_bench.sampling.generator_child",
                     request,
                     environment=environment,
                     say=self.progress,
-                )
+                ),
             )
         except ChildError as error:
             raise UsageError(str(error)) from error

@@ -25,8 +25,8 @@ _SAY_EVERY_S = 1.0
 _LARGEST_BATCH = 100_000
 
 
-def answer(content: bytes, say: Say) -> bool:
-    """Write the images; return whether all values were in [0, 1], which is half of the range."""
+def answer(content: bytes, say: Say) -> list[str]:
+    """Write the images; return sentences on what may be wrong with them."""
     request = GeneratorRequest.model_validate_json(content)
     with seeded(request.seed):  # a factory may draw random weights
         generator = load_generator(request)
@@ -52,7 +52,11 @@ def answer(content: bytes, say: Say) -> bool:
             if time.monotonic() - said > _SAY_EVERY_S:
                 said = time.monotonic()
                 say(f"{done:,} of {request.count:,} images generated")
-    return bool(lowest >= 0)
+    half = (
+        f"All values of {request.generator} are from 0 to 1, which is grey to white, as -1 is "
+        "black: if its black is 0, let it return 2 x - 1."
+    )
+    return [*generator.contradictions, *([half] if lowest >= 0 else [])]
 
 
 def _batches(
@@ -66,14 +70,14 @@ def _batches(
         count=request.count,
         batch=size,
         shape=latent,
-        distribution=request.distribution,
+        distribution=generator.distribution,
     ):
         wanted = len(latents)
         if generator.batch is not None:  # the last is filled up with repeated latents
             latents = np.resize(latents, (size, *latent))
         labels = []
-        if request.classes is not None:
-            labels = [np.arange(start, start + len(latents), dtype=np.int64) % request.classes]
+        if generator.classes is not None:
+            labels = [np.arange(start, start + len(latents), dtype=np.int64) % generator.classes]
         yield latents, labels, wanted
         start += wanted
 

@@ -3,20 +3,28 @@
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from pydantic import Field, ValidationError
 
-from gan_bench.errors import UsageError
+from gan_bench.errors import UsageError, first_validation_error
 from gan_bench.plugins.frameworks import frameworks
 from gan_bench.plugins.loader import load_module
 from gan_bench.plugins.mistakes import MAIN_GUARD
 from gan_bench.plugins.registry import Implementation, is_path
-from gan_bench.sampling import GeneratorRequest
+from gan_bench.sampling import (
+    FACT,
+    LARGEST_LATENT,
+    MOST_CLASSES,
+    Distribution,
+    GeneratorRequest,
+)
+from gan_bench.system.models import Frozen
 from gan_bench.trainer import kind_of
 from gan_bench.worker.failure import failure_reason
 
@@ -27,6 +35,14 @@ _LATENTS: Mapping[str, Any] = {
     "tensor(float16)": np.float16,
 }
 _LABELS: Mapping[str, Any] = {"tensor(int64)": np.int64}
+
+
+class _Said(Frozen):
+    """What an ONNX file of ``gan-bench sample --export`` says that its inputs do not."""
+
+    latent_size: Annotated[int, Field(ge=1, le=LARGEST_LATENT)] | None = None
+    latent_distribution: Distribution | None = None
+    classes: Annotated[int, Field(ge=1, le=MOST_CLASSES)] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,10 +57,18 @@ class Generator:
     """The only number of latents that it takes; None: any."""
     author: Implementation | None = None
     """Whose lines the reason of a failure names."""
+    distribution: Distribution = "normal"
+    """Distribution of the latents that it gets."""
+    classes: int | None = None
+    """Number of classes that it gets in turn; None: it gets no labels."""
+    contradictions: tuple[str, ...] = ()
+    """A sentence for each option that contradicts the file."""
 
 
 def load_generator(request: GeneratorRequest) -> Generator:
     """Load an ONNX file, an exported program of PyTorch, or what a factory returns.
+
+    Options that are not given are as an ONNX file says.
 
     Raises
     ------
@@ -54,7 +78,9 @@ def load_generator(request: GeneratorRequest) -> Generator:
     path = Path(request.generator)
     if path.suffix.lower() == ".onnx":
         return _onnx(path, request)
-    return _exported(path, request) if path.suffix.lower() == ".pt2" else _of_factory(request)
+    generator = _exported(path, request) if path.suffix.lower() == ".pt2" else _of_factory(request)
+    given = request.distribution or generator.distribution
+    return replace(generator, distribution=given, classes=request.classes)
 
 
 def _onnx(path: Path, request: GeneratorRequest) -> Generator:
@@ -79,17 +105,19 @@ def _onnx(path: Path, request: GeneratorRequest) -> Generator:
             f"{path} is not an ONNX model that ONNX Runtime {onnxruntime.__version__} can load "
             f"({_one_line(error)}): export it again."
         ) from error
+    said = _said(path, session.get_modelmeta().custom_metadata_map)
+    classes = request.classes or said.classes
     # The latents first, whatever their place.
     inputs = sorted(session.get_inputs(), key=lambda one: str(one.type) in _LABELS)
     outputs = [one.name for one in session.get_outputs()]
     named = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs) or "none"
-    kinds = (_LATENTS,) if request.classes is None else (_LATENTS, _LABELS)
+    kinds = (_LATENTS,) if classes is None else (_LATENTS, _LABELS)
     fits = len(inputs) == len(kinds) and all(
         one.type in kind for one, kind in zip(inputs, kinds, strict=True)
     )
     if not fits or len(inputs[0].shape) < 2 or not outputs:
-        wanted = "one input, the latents" if request.classes is None else "two inputs, the latents"
-        labels = "" if request.classes is None else " and the labels, int64 (n,)"
+        wanted = "one input, the latents" if classes is None else "two inputs, the latents"
+        labels = "" if classes is None else " and the labels, int64 (n,)"
         hint = " Give --classes for labels as the second input." if len(inputs) == 2 else ""
         raise UsageError(
             f"{path} must have {wanted}, float32 (n, ...){labels}; its inputs are {named}.{hint}"
@@ -97,13 +125,45 @@ def _onnx(path: Path, request: GeneratorRequest) -> Generator:
     dtype = _LATENTS[inputs[0].type]
     output = "images" if "images" in outputs else outputs[0]
     batch, *latent = (size if isinstance(size, int) else None for size in inputs[0].shape)
+    if latent == [None]:
+        latent = [said.latent_size]
 
     def call(latents: NDArray[np.float32], *labels: NDArray[np.int64]) -> Any:
         fed = [latents.astype(dtype, copy=False), *labels]
         names = [one.name for one in inputs]
         return session.run([output], dict(zip(names, fed, strict=True)))[0]
 
-    return Generator(call, tuple(latent), batch)
+    return Generator(
+        call,
+        tuple(latent),
+        batch,
+        distribution=request.distribution or said.latent_distribution or "normal",
+        classes=classes,
+        contradictions=_contradictions(path, request, said),
+    )
+
+
+def _said(path: Path, metadata: Mapping[str, str]) -> _Said:
+    facts = {name: metadata.get(f"{FACT}{name}") for name in _Said.model_fields}
+    try:
+        return _Said.model_validate(facts)
+    except ValidationError as error:
+        raise UsageError(
+            f"{path} says of itself what cannot be ({FACT}{first_validation_error(error)}): export "
+            "it again."
+        ) from error
+
+
+def _contradictions(path: Path, request: GeneratorRequest, said: _Said) -> tuple[str, ...]:
+    found = (
+        ("--distribution", request.distribution, said.latent_distribution, "latents"),
+        ("--classes", request.classes, said.classes, "classes"),
+    )
+    return tuple(
+        f"{path} says that it takes {stated} {what}: it got {given}, as {option} says."
+        for option, given, stated, what in found
+        if None not in (given, stated) and given != stated
+    )
 
 
 def _exported(path: Path, request: GeneratorRequest) -> Generator:

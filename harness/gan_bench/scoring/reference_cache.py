@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-import psutil
 from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError
@@ -28,6 +27,7 @@ from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, gaussian
 from gan_bench.system.files import file_sha256, make_folder
+from gan_bench.system.scratch import scratch_folder
 
 _LAYOUT = 1
 _NEW, _OLD = ".new-", ".old-"
@@ -36,9 +36,6 @@ _ABANDONED_S = 24 * 3600
 _ENTRY = "entry.json"
 _FEATURES, _STATISTICS, _VALUES = "features.f32", "statistics.npz", "figures.json"
 _ARRAYS = "arrays.npz"
-_SCRATCH_PREFIX = "gan-bench-score-"
-_SCRATCH_OLD_S = 3600.0
-"""Younger folders stay: their process may run in a container where this one cannot see it."""
 
 
 class ReferenceCache:
@@ -254,18 +251,3 @@ def _read_entry(folder: Path, key: Mapping[str, str]) -> dict[str, Any] | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return facts if is_sound else None
-
-
-def scratch_folder() -> "tempfile.TemporaryDirectory[str]":
-    """Return a temporary folder named after this process.
-
-    Features of 10,000 images take 80 MB: folders of this user's killed processes are deleted.
-    """
-    for folder in Path(tempfile.gettempdir()).glob(f"{_SCRATCH_PREFIX}*"):
-        number = folder.name.removeprefix(_SCRATCH_PREFIX).partition("-")[0]
-        if number.isdecimal() and not psutil.pid_exists(int(number)):
-            with contextlib.suppress(OSError):
-                facts = folder.stat()
-                if facts.st_uid == os.getuid() and time.time() - facts.st_mtime > _SCRATCH_OLD_S:
-                    shutil.rmtree(folder, ignore_errors=True)
-    return tempfile.TemporaryDirectory(prefix=f"{_SCRATCH_PREFIX}{os.getpid()}-")

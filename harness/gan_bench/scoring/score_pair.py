@@ -170,12 +170,11 @@ def _add_row(row: ExternalRow, fake: ImageSet, scored: Sequence[Scores]) -> None
     grid = grid_png(shown.first(SIDE * SIDE))
     results = open_results(row.results, create=True)
     try:
-        for scores in scored:
-            add_external(
-                *(results, check_name(row.name), scores, grid),
-                command=row.command,
-                replace=row.replace,
-            )
+        add_external(
+            *(results, check_name(row.name), scored, grid),
+            command=row.command,
+            replace=row.replace,
+        )
     except OSError as error:
         raise GanBenchError(
             f"The results folder {results.path} cannot be written ({error.strerror}); free space "

@@ -12,7 +12,7 @@ from PIL import Image
 from gan_bench.errors import GanBenchError
 from gan_bench.results.layout import RunFolder
 from gan_bench.scoring.images import read_snapshot
-from gan_bench.system.files import write_atomically
+from gan_bench.system.files import read_limited, write_atomically
 
 SIDE = 8
 """Images per row and per column of a grid."""
@@ -62,6 +62,16 @@ def grid_png(images: NDArray[np.uint8], columns: int = SIDE, rows: int = SIDE) -
     content = io.BytesIO()
     picture.save(content, format="PNG", optimize=True)
     return content.getvalue()
+
+
+def grid_problem(path: Path) -> str | None:
+    """Return what is wrong with the file of a grid; None if nothing is."""
+    try:
+        with Image.open(io.BytesIO(read_limited(path)), formats=("PNG",)) as image:
+            image.verify()
+    except Exception as error:  # noqa: BLE001 - Pillow raises many types for damaged files
+        return f"the PNG file is damaged ({error})"
+    return None
 
 
 def write_grid(path: Path, images: NDArray[np.uint8]) -> None:

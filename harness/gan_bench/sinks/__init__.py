@@ -1,7 +1,7 @@
 """Sinks: finished runs written for TensorBoard or MLflow, from their records and journals."""
 
 import importlib.util
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol, get_args
@@ -40,7 +40,7 @@ class Written:
     where: str
     runs: int
     left_out: tuple[str, ...]
-    """One sentence for each file of the results folder that could not be read."""
+    """One sentence for each file that could not be read."""
 
 
 def sink(name: Name, out: Path, uri: str | None = None) -> Sink:
@@ -93,10 +93,8 @@ def check(name: Name, checked: Sink) -> None:
         ) from error
 
 
-def write(
-    name: Name, to: Sink, results: Sequence[Path], only: Collection[str] | None = None
-) -> Written:
-    """Write the finished runs of results folders and archives.
+def write(name: Name, to: Sink, results: Path, only: Collection[str] | None = None) -> Written:
+    """Write the finished runs of a results folder or an archive.
 
     ``only`` has the ids of the runs (default: all).
 
@@ -107,24 +105,24 @@ def write(
     GanBenchError
         The sink cannot be written.
     """
-    with opened(results) as folder:
-        loaded = folder.load()
+    with opened([results]) as folder:
+        loaded = folder.load(only)
+        left_out = list(loaded.left_out)
         count = 0
         for run in measured_runs(folder.path, loaded):
-            if only is not None and run.run_id not in only:
-                continue
             try:
                 to.write(run)
             except Exception as error:
                 raise GanBenchError(
                     f"The runs could not be written to {_TITLES[name]} at {to.where} "
-                    f"({_reason(error)}); the results folder is complete, and `gan-bench export "
+                    f"({_reason(error)}); the results folder keeps them, and `gan-bench export "
                     f"--format {name}` writes them again."
                 ) from error
+            left_out += map(folder.shown, run.left_out)
             count += 1
         if not count and only is None:
             raise loaded.no_run(folder.path, "export")
-    return Written(to.where, count, loaded.left_out)
+    return Written(to.where, count, tuple(left_out))
 
 
 def _reason(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """What was measured of a finished run, as steps, values and times."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores, why_not_scored
 from gan_bench.results.status import NOT_SCORED
+from gan_bench.scoring.snapshots import grid_problem
 
 _ONCE = ("images_per_s", "warmup_s", "train_s", "sample_s", "peak_rss_mb")
 """Fields of a record that are values of the whole run."""
@@ -47,6 +49,8 @@ class Measured:
     """By step, finite."""
     grids: tuple[tuple[int, Path], ...]
     """Grid of samples by step."""
+    left_out: tuple[str, ...]
+    """A sentence for each grid that is damaged."""
     folder: RunFolder
     began_at: float
     ended_at: float
@@ -55,6 +59,17 @@ class Measured:
     def run_id(self) -> str:
         """The run's name."""
         return self.record.run_id
+
+    @property
+    def training(self) -> str:
+        """A hash of the record that tells this training from another one under the same run id.
+
+        An archive has the same: what it leaves out is not part of it.
+        """
+        content = self.record.model_dump_json(
+            exclude={"spec", "circumstances", "reason", "log_tail"}
+        )
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     @property
     def facts(self) -> dict[str, str]:
@@ -103,13 +118,16 @@ def _measured(
         if value is not None
     ]
     unscored = record.status == "ok" and why_not_scored(files) is not None
-    grids = [(point.step, folder.grid(point.step)) for point in record.evaluation_points]
+    paths = [(point.step, folder.grid(point.step)) for point in record.evaluation_points]
+    grids = [(step, path) for step, path in paths if path.is_file()]
+    damaged = {path: problem for _, path in grids if (problem := grid_problem(path)) is not None}
     return Measured(
         record=record,
         status=NOT_SCORED if unscored else record.status,
         parameters=_parameters(record.spec),
         values=tuple(sorted(values, key=lambda value: value.step)),
-        grids=tuple((step, path) for step, path in grids if path.is_file()),
+        grids=tuple((step, path) for step, path in grids if path not in damaged),
+        left_out=tuple(f"{path} is left out: {why}." for path, why in damaged.items()),
         folder=folder,
         began_at=min((event["time"] for event in events), default=ended),
         ended_at=ended,

@@ -12,6 +12,8 @@ from gan_bench.system.files import make_folder
 
 RUN_ID: Final = "gan_bench.run_id"
 """The tag by which a run is found again."""
+TRAINING: Final = "gan_bench.training"
+"""The tag that tells trainings of one run id apart."""
 _MOST_METRICS, _MOST_OTHERS = 1000, 100
 """Most metrics, parameters and tags of a request, as MLflow limits them."""
 _LONGEST_PARAMETER, _LONGEST_TAG = 6000, 5000
@@ -58,14 +60,19 @@ class MLflow:
         return MlflowClient(self._uri)
 
     def write(self, run: Measured) -> None:
-        """Write a run; of one that is there, what it does not have yet."""
-        run_id = self._run(run)
+        """Write a run; of one that is there, what it does not have yet.
+
+        If another training of it is there, such as the one before ``--force``, it is replaced.
+        """
+        run_id, others = self._run(run)
         self._log(run_id, run)
         for _, path in run.grids:
             self._client.log_artifact(run_id, str(path), "grids")
         self._client.log_artifact(run_id, str(run.folder.record))
         status = _STATUSES.get(run.record.status, "FAILED")
         self._client.set_terminated(run_id, status, _milliseconds(run.ended_at))
+        for other in others:
+            self._client.delete_run(other)
 
     def _experiment(self, name: str) -> str:
         if name not in self._experiments:
@@ -78,21 +85,25 @@ class MLflow:
                 self._experiments[name] = known.experiment_id
         return self._experiments[name]
 
-    def _run(self, run: Measured) -> str:
-        """Return MLflow's id of a run, which is created unless it is there."""
+    def _run(self, run: Measured) -> tuple[str, list[str]]:
+        """Return MLflow's id of a run, created unless it is there, and those of other trainings."""
         experiment = self._experiment(f"gan-bench {run.record.spec.dataset_label}")
         quote = '"' if "'" in run.run_id else "'"
         wanted = f"tags.`{RUN_ID}` = {quote}{run.run_id}{quote}"
-        found = self._client.search_runs([experiment], wanted, max_results=1)
-        if found:
-            return str(found[0].info.run_id)
+        found = {
+            str(one.info.run_id): one.data.tags.get(TRAINING)
+            for one in self._client.search_runs([experiment], wanted)
+        }
+        same = [run_id for run_id, training in found.items() if training == run.training]
+        if same:
+            return same[0], [run_id for run_id in found if run_id != same[0]]
         created = self._client.create_run(
             experiment,
             start_time=_milliseconds(run.began_at),
-            tags={RUN_ID: run.run_id},
+            tags={RUN_ID: run.run_id, TRAINING: run.training},
             run_name=run.run_id,
         )
-        return str(created.info.run_id)
+        return str(created.info.run_id), list(found)
 
     def _log(self, run_id: str, run: Measured) -> None:
         from mlflow.entities import Metric, Param, RunTag

@@ -16,6 +16,7 @@ from platformdirs import user_cache_path
 from gan_bench.errors import GanBenchError, UsageError
 
 _LOG_TAIL_BYTES = 16_384
+_BLOCK_BYTES = 1 << 20
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -97,6 +98,30 @@ def make_folder(path: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         taken = next(place for place in (path, *path.parents) if os.path.lexists(place))
         raise NotADirectoryError(errno.ENOTDIR, f"{taken} is not a folder", str(path)) from error
+
+
+@contextlib.contextmanager
+def replacement(folder: Path, beside: Path) -> Iterator[Path]:
+    """Give a new folder, which takes the place of an earlier one once it is complete.
+
+    After an error or an interrupt the earlier one is as it was. ``beside`` is a folder of the same
+    disk in which the new one is until then; it is created if needed.
+    """
+    make_folder(beside)
+    with tempfile.TemporaryDirectory(
+        dir=beside, prefix=f"{folder.name}-", ignore_cleanup_errors=True
+    ) as temporary:
+        new, old = Path(temporary, "new"), Path(temporary, "old")
+        new.mkdir()
+        yield new
+        try:
+            if folder.exists():
+                folder.rename(old)
+            new.rename(folder)
+        except BaseException:
+            if old.exists() and not folder.exists():
+                old.rename(folder)
+            raise
 
 
 def write_output(path: Path, content: bytes) -> None:
@@ -266,11 +291,15 @@ def read_limited(path: Path, limit: int = LARGEST_BYTES) -> bytes:
     OSError
         The file cannot be read, or is larger than the limit, see ``strerror``.
     """
+    blocks, left = [], limit + 1
     with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
+        # In pieces: one read reserves as much memory as it may return.
+        while block := file.read(min(left, _BLOCK_BYTES)):
+            blocks.append(block)
+            left -= len(block)
+    if not left:
         raise OSError(errno.EINVAL, f"it is larger than {limit / 2**20:g} MiB", str(path))
-    return content
+    return b"".join(blocks)
 
 
 CONNECT_S = 10

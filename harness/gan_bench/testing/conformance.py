@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from gan_bench.plugins.describe import example_shape
 from gan_bench.plugins.frameworks import GlobalState
 from gan_bench.recipe import Recipe, revalidated
 from gan_bench.streams import Stream, generator
+from gan_bench.system.scratch import scratch_folder
 from gan_bench.testing import checks_class, checks_sampling, checks_training
 from gan_bench.testing.check_result import CheckResult, CheckStarted, describe, perform
 from gan_bench.testing.checks_fields import changeable, check_field
@@ -113,7 +113,7 @@ def check_trainer(
     UsageError
         ``only`` names an unknown check, or the labels are not valid.
     """
-    with TemporaryDirectory(prefix="gan-bench-") as scratch, _generators_kept():
+    with scratch_folder() as scratch, _generators_kept():
         pool: TrainerPool | None = None
         checks = dict(CHECKS)
         try:

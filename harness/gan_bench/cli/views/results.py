@@ -1,6 +1,6 @@
 """Finished runs and their scores in the terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -88,9 +88,16 @@ _LONGEST = 120
 
 
 def print_record(
-    console: Console, record: Record, folder: RunFolder, files: Sequence[Scores]
+    console: Console,
+    record: Record,
+    folder: RunFolder,
+    files: Sequence[Scores],
+    shown: Callable[[str], str],
 ) -> None:
-    """Print one run: status, times, where its files are, losses and scores."""
+    """Print one run: status, times, where its files are, losses and scores.
+
+    ``shown`` makes of a path what the user knows it by.
+    """
     problem = None
     if record.status == "ok":
         problem = why_not_scored(ScoresHead.read_all(folder.scores.glob("*.json"))[0])
@@ -117,10 +124,10 @@ def print_record(
         *_job(record),
         ("parity", record.parity or "no certificate when it was recorded"),
         ("versions", " ".join(f"{k} {v}" for k, v in record.spec.versions.items())),
-        *_files(folder),
+        *_files(folder, shown),
     ]
     print_table(console, Table([Column("", "name"), Column("")], rows))
-    _print_losses(console, folder, record.spec.losses)
+    _print_losses(console, folder, record.spec.losses, shown)
     if any(file.scores for file in files):
         cells = [
             (
@@ -208,14 +215,16 @@ def _gpu(record: Record) -> list[tuple[str, str]]:
     ]
 
 
-def _print_losses(console: Console, folder: RunFolder, names: Sequence[str]) -> None:
+def _print_losses(
+    console: Console, folder: RunFolder, names: Sequence[str], shown: Callable[[str], str]
+) -> None:
     """Print each loss from the first to the last planned step."""
     try:
         table = read_losses(folder.losses, names)
     except FileNotFoundError:
         return
     except GanBenchError as error:
-        console.print(Text(str(error)))
+        console.print(Text(shown(str(error))))
         return
     width = min(_LONGEST, console.width - _BESIDE[console.width >= _NUMBERS_FROM])
     rows = []
@@ -231,9 +240,9 @@ def _print_losses(console: Console, folder: RunFolder, names: Sequence[str]) -> 
         print_table(console, Table([*columns, Column("last", "number")], rows))
 
 
-def _files(folder: RunFolder) -> list[tuple[str, str]]:
+def _files(folder: RunFolder, shown: Callable[[str], str]) -> list[tuple[str, str]]:
     """Return where a run's files are; a dash marks those that it does not have."""
-    rows = [("files", f"{folder.path}/")]
+    rows = [("files", shown(f"{folder.path}/"))]
     for what, path in (("record", folder.record), ("log", folder.log), ("losses", folder.losses)):
         rows.append((f"  {what}", path.name if path.exists() else MISSING))
     for what, path, pattern in (

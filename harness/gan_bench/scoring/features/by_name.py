@@ -1,6 +1,5 @@
 """Feature models by name: ``lenet``, ``inception``, or the path of an ``.onnx`` file."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from gan_bench.scoring.features.inception_weights import (
 )
 from gan_bench.scoring.features.model_cache import cached_model, check_packages, make_model
 from gan_bench.system.files import file_sha256
+from gan_bench.system.scratch import scratch_folder
 from gan_bench.text import percent
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def train_classifier(
             f"The images of {label} are too small for the classifier, which needs at least "
             f"{_SMALLEST_SIDE} x {_SMALLEST_SIDE} pixels."
         )
-    with tempfile.TemporaryDirectory(prefix="gan-bench-train-") as scratch:
+    with scratch_folder() as scratch:
         path = Path(scratch) / "data.npz"
         np.savez(
             path,

@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from gan_bench.system.files import (
     write_atomically,
     write_json_atomically,
 )
+from gan_bench.system.scratch import scratch_folder
 from gan_bench.text import many
 
 _FEATURES = "features"
@@ -88,7 +88,7 @@ def make_model(
         A package is missing, or the model cannot be made or used; the cache is unchanged.
     """
     check_packages(name, needs, extra)
-    with tempfile.TemporaryDirectory(prefix="gan-bench-features-") as scratch:
+    with scratch_folder() as scratch:
         out = Path(scratch) / "model.onnx"
         try:
             facts = ask(module, {"out": str(out), **arguments}, say=say)
