@@ -398,6 +398,7 @@ class TestRefusedPixels:
         except UsageError as error:
             assert str(odd) in str(error)
 
+    @pytest.mark.slow
     def test_a_bomb_is_refused_from_its_header(self, pictures):
         odd = pictures / "odd.png"
         Image.new("1", (20_000, 20_000)).save(odd)

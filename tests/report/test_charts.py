@@ -59,6 +59,7 @@ def check(ticks):
         assert not box.overlaps(following), (one, other)
 
 
+@pytest.mark.slow_after(4)
 @pytest.mark.parametrize("name", CASES)
 def test_a_picture_names_the_numbers_of_its_axes_and_they_do_not_overlap(plotted, name):
     axes = plotted(png.fid_picture, curves(name), LOOKS).axes[0]
@@ -70,6 +71,7 @@ def test_a_picture_names_the_numbers_of_its_axes_and_they_do_not_overlap(plotted
         assert axis.get_offset_text().get_text() == ""
 
 
+@pytest.mark.slow_after(4)
 @pytest.mark.parametrize("images", [5_000, 60_000, 999_000, 2_400_000, 90_000_000])
 @pytest.mark.parametrize("losses", [(1.386294, 1.386296), (1e-7, 3e-7), (-2e9, 1e9), (7, 7)])
 def test_losses_have_no_factor_beside_their_axis(plotted, losses, images):

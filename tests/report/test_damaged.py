@@ -148,6 +148,7 @@ def damaged(results, train):
     return folder
 
 
+@pytest.mark.slow_after(4)
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_a_damaged_file_is_named_and_the_rest_is_reported(damaged, report, results, kind):
     damage = DAMAGES[kind]

@@ -108,6 +108,7 @@ def test_without_any_scores_speed_is_ranked_and_each_run_says_that_it_has_none(r
     assert not [name for name in found.data["charts"] if name.startswith("fid")]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_losses_that_are_not_finite_are_left_out_of_the_curves_and_told(results, written_report):
     without = np.full((600, 4), np.nan)

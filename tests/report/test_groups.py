@@ -74,7 +74,7 @@ def two_machines(tmp_path_factory):
             spread = [fid, fid + 0.01, fid + 0.02]
             first = 0 if cpu == "X" else 10
             add_trained(results, name, spread, seed=first, circumstances={"machine": machine})
-    return Report(results, folder / "out")
+    return Report(results)
 
 
 def test_two_protocols_are_two_groups(train, report):
@@ -143,6 +143,7 @@ def test_class_shares_of_one_implementation_on_two_machines_are_two_rows(results
     assert list(shown.values())[:2] == [{"0": "25.0", "1": "75.0"}, {"0": "75.0", "1": "25.0"}]
 
 
+@pytest.mark.slow
 def test_a_cpu_and_a_gpu_are_two_groups(train, report):
     machine = {"circumstances": {"machine": GPU}}
     gpu = {"device": "cuda:0"}

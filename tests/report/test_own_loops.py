@@ -62,6 +62,7 @@ def test_two_own_loops_of_one_name_are_no_twins(results):
     assert "jax" not in [column.title for column in crossed(group).tables[0].columns]
 
 
+@pytest.mark.slow
 def test_the_report_says_which_rows_are_own_loops(results, tmp_path):
     files = write_report(results, tmp_path / "report")
     short, full = files.markdown.read_text(), files.full.read_text()

@@ -449,6 +449,7 @@ def test_losses_that_a_kill_left_unwritten_are_not_called_divergence(results, re
     assert "not finite" not in report().page.text
 
 
+@pytest.mark.slow
 def test_losses_that_are_not_finite_are_plotted_as_far_as_they_go(results, written_report):
     losses = some_losses(600)
     losses[100:] = np.nan

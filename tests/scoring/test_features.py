@@ -183,6 +183,7 @@ def test_onnx_runtime_writes_nothing_to_the_users_cache(tmp_path, module):
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 def test_scripts_and_benchmarks_import_onnx_runtime_after_gan_bench_alone():
     for folder in ("scripts", "benchmarks", "tests"):
         for path in (ROOT / folder).rglob("*.py"):

@@ -159,6 +159,7 @@ def test_bias_and_error_are_the_same_in_any_order_of_both_sides(tmp_path):
     np.testing.assert_allclose(found["class by class"], found["at random"], rtol=0.25)
 
 
+@pytest.mark.slow
 def test_sides_of_different_sizes_have_an_interval_too(tmp_path):
     covered = 0
     for seed in range(60):

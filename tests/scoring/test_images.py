@@ -86,6 +86,7 @@ def test_a_random_subset_of_images_in_the_order_of_classes_has_all_classes(by_cl
         assert some.subset(300, seed=0) is some
 
 
+@pytest.mark.slow
 def test_a_subset_depends_on_content_and_seed_alone(by_class, tmp_path):
     images = open_images(str(by_class))
     np.save(tmp_path / "same.npy", whole(images))

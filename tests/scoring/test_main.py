@@ -192,6 +192,7 @@ def test_data_that_changed_since_the_run_was_planned_are_no_reference(run_dir):
     assert not (run_dir / "scores").exists()
 
 
+@pytest.mark.slow
 def test_more_samples_than_training_images_have_no_floor(tmp_path, mnist_5k):
     (tmp_path / "snapshots").mkdir()
     np.savez(path_of(tmp_path, 0), images=np.resize(mnist_5k.train.images, (4001, 28, 28, 1)))

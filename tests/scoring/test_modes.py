@@ -71,6 +71,7 @@ def test_a_missing_digit_shows_in_the_bins(mnist_5k):
         assert lacking.divergence > 1.5 * complete.divergence, digit
 
 
+@pytest.mark.slow
 def test_blends_of_two_digits_are_less_confident_than_digits(score, complete, mnist_5k):
     first, second = (shuffled(mnist_5k.train, seed=seed)[:900] for seed in (1, 2))
     blends = (first // 2 + second // 2).astype(np.uint8)
@@ -91,6 +92,7 @@ def test_unseen_digits_are_no_copies_and_training_images_are(score, complete, mn
     assert copied["nearest_train"].details["nearest_index"][:3] == [0, 4, 8]
 
 
+@pytest.mark.slow
 def test_the_nearest_training_image_is_exact(mnist_5k):
     images = mnist_5k.test.images[:40]
     found = nearest_training_images(image_set(images), mnist_5k.train.images)

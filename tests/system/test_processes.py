@@ -148,6 +148,7 @@ def test_runs_that_overlap_keep_their_own_peaks():
     assert outer.end() > start + 100
 
 
+@pytest.mark.slow
 def test_a_peak_that_cannot_be_told_from_an_earlier_one_is_unknown(monkeypatch):
     def denied(*_, **__):
         raise PermissionError

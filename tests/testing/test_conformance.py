@@ -206,6 +206,7 @@ def test_an_unsupported_trainer_is_skipped_with_its_reason():
     assert {result.detail for result in results} == {"Unsupported: it needs eight GPUs."}
 
 
+@pytest.mark.slow
 def test_images_that_the_recipe_cannot_make_skip_everything():
     class LargeRecipe(FakeRecipe):
         def cannot_make(self, height, width, channels):
