@@ -10,7 +10,15 @@ import pytest
 from bench import complaint
 from gan_bench import load_results
 from gan_bench.sinks.mlflow import MLflow
-from report_folder import add_run, add_trained, empty_results, protocol, run_spec, scores_of
+from report_folder import (
+    MACHINE,
+    add_run,
+    add_trained,
+    empty_results,
+    protocol,
+    run_spec,
+    scores_of,
+)
 
 MISSING = [
     name for name in ("mlflow", "sqlalchemy", "alembic") if importlib.util.find_spec(name) is None
@@ -104,7 +112,7 @@ def test_writing_again_adds_what_is_new_and_nothing_twice(cli, results):
     assert after.data.metrics.keys() - before.data.metrics.keys() == {"score/fid_inception"}
 
 
-def test_another_training_of_a_run_takes_its_place(cli, results):
+def test_another_training_of_a_run_takes_its_place_unless_another_machine_ran_it(cli, results):
     folder = add_trained(results, "torch-dcgan", [4.0])
     export(cli, "--out", "store")
     store = client(cli.folder / "store")
@@ -122,6 +130,12 @@ def test_another_training_of_a_run_takes_its_place(cli, results):
     assert after.data.tags["gan_bench.run_id"] == before.data.tags["gan_bench.run_id"]
     assert (600, 5.0) in history(store, after, "score/fid_lenet")
     assert (600, 4.0) not in history(store, after, "score/fid_lenet")
+    shutil.rmtree(folder.path)
+    larger = {"machine": MACHINE.model_copy(update={"cores": 4})}
+    assert add_trained(results, "torch-dcgan", [6.0], circumstances=larger) == folder
+    export(cli, "--out", "store")
+    finals = [history(store, run, "score/fid_lenet")[-1] for run in stored(store)]
+    assert sorted(finals) == [(600, 5.0), (600, 6.0)]
 
 
 @pytest.mark.long

@@ -72,18 +72,27 @@ class Measured:
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     @property
+    def hardware(self) -> dict[str, str]:
+        """What tells apart runs of one id that several machines trained; '' is none."""
+        around = self.record.circumstances
+        return {
+            "cpu": around.machine.cpu,
+            "cores": str(around.machine.cores),
+            "gpu": around.gpu.card if around.gpu else "",
+        }
+
+    @property
     def facts(self) -> dict[str, str]:
         """What identifies the run, and where it ran."""
-        spec, around = self.record.spec, self.record.circumstances
+        spec = self.record.spec
         facts = {
             "run_id": self.run_id,
             "status": self.status,
             "reason": self.record.reason or "",
             "implementation": spec.implementation.name,
             "data_sha256": spec.data_sha256,
-            "cpu": around.machine.cpu,
-            "gpu": around.gpu.card if around.gpu else "",
-            "command": around.command,
+            **self.hardware,
+            "command": self.record.circumstances.command,
         }
         versions = {f"version.{name}": version for name, version in spec.versions.items()}
         return {name: text for name, text in facts.items() if text} | versions

@@ -10,9 +10,10 @@ from typing import Any, Final, TypeVar
 from gan_bench.sinks.measured import Measured
 from gan_bench.system.files import make_folder
 
-RUN_ID: Final = "gan_bench.run_id"
+_PREFIX: Final = "gan_bench."
+RUN_ID: Final = f"{_PREFIX}run_id"
 """The tag by which a run is found again."""
-TRAINING: Final = "gan_bench.training"
+TRAINING: Final = f"{_PREFIX}training"
 """The tag that tells trainings of one run id apart."""
 _MOST_METRICS, _MOST_OTHERS = 1000, 100
 """Most metrics, parameters and tags of a request, as MLflow limits them."""
@@ -62,7 +63,8 @@ class MLflow:
     def write(self, run: Measured) -> None:
         """Write a run; of one that is there, what it does not have yet.
 
-        If another training of it is there, such as the one before ``--force``, it is replaced.
+        If another training of it by the same machine is there, such as the one before ``--force``,
+        it is replaced.
         """
         run_id, others = self._run(run)
         self._log(run_id, run)
@@ -86,21 +88,25 @@ class MLflow:
         return self._experiments[name]
 
     def _run(self, run: Measured) -> tuple[str, list[str]]:
-        """Return MLflow's id of a run, created unless it is there, and those of other trainings."""
+        """Return MLflow's id of a run, created unless it is there, and those that it replaces."""
         experiment = self._experiment(f"gan-bench {run.record.spec.dataset_label}")
         quote = '"' if "'" in run.run_id else "'"
         wanted = f"tags.`{RUN_ID}` = {quote}{run.run_id}{quote}"
+        hardware = {f"{_PREFIX}{name}": text for name, text in run.hardware.items()}
         found = {
             str(one.info.run_id): one.data.tags.get(TRAINING)
             for one in self._client.search_runs([experiment], wanted)
+            # A plan has the same run ids on every machine.
+            if all(one.data.tags.get(name, "") == text for name, text in hardware.items())
         }
         same = [run_id for run_id, training in found.items() if training == run.training]
         if same:
             return same[0], [run_id for run_id in found if run_id != same[0]]
+        known = {name: text for name, text in hardware.items() if text}
         created = self._client.create_run(
             experiment,
             start_time=_milliseconds(run.began_at),
-            tags={RUN_ID: run.run_id, TRAINING: run.training},
+            tags={RUN_ID: run.run_id, TRAINING: run.training, **known},
             run_name=run.run_id,
         )
         return str(created.info.run_id), list(found)
@@ -124,9 +130,7 @@ class MLflow:
             for name, value in run.parameters.items()
             if name not in known.params
         ]
-        tags = [
-            RunTag(f"gan_bench.{name}", text[:_LONGEST_TAG]) for name, text in run.facts.items()
-        ]
+        tags = [RunTag(f"{_PREFIX}{name}", text[:_LONGEST_TAG]) for name, text in run.facts.items()]
         for some in _batches(metrics, _MOST_METRICS):
             self._client.log_batch(run_id, metrics=some)
         for others in _batches(parameters, _MOST_OTHERS):
