@@ -1,12 +1,13 @@
 """Clocks from events: each step's time once, whatever kills made the harness repeat."""
 
 import json
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from bench import STORED_GATE
-from gan_bench.launch.circumstances import with_gpu
+from gan_bench.launch.circumstances import Watch, with_gpu
 from gan_bench.launch.outcome import Outcome, make_record
 from gan_bench.plan import Budget, RunSpec
 from gan_bench.plugins.registry import Implementation
@@ -166,3 +167,12 @@ def test_a_machine_has_no_figure_that_is_not_finite(figure):
     with pytest.raises(ValidationError, match="finite"):
         Machine.model_validate(values)
     assert Machine.model_validate(values | {"memory_gb": 8}).memory_gb == 8
+
+
+@pytest.mark.process
+def test_the_first_end_of_a_watch_counts():
+    watch = Watch(SPEC)
+    watch.stop(1e9, measure=False)
+    watch.stop(-1e9, measure=True)
+    around = watch.provenance(RunFolder(Path("none")), "command")
+    assert (around.other_load, around.probe_gflops_after) == (0.0, None)

@@ -71,8 +71,9 @@ def test_values_to_set_may_be_a_mapping_of_python_values():
     parsed = {"*": {"learning_rate": [1e-4, 2e-4]}, "my.gan": {"beta1": 0.5}}
     assert parse_set(given) == parsed
     assert with_options({}, {"set": given}) == {"set": parsed}
-    with pytest.raises(UsageError, match=r"not 'torch-dcgan\.'"):
-        parse_set({"torch-dcgan.": 1})
+    for name, shown in (("torch-dcgan.", r"'torch-dcgan\.'"), (1, "1")):
+        with pytest.raises(UsageError, match=f"not {shown}"):
+            parse_set({name: 1})
 
 
 def test_a_plan_file_takes_lists_of_values(tmp_path):

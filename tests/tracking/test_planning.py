@@ -64,6 +64,10 @@ def test_without_further_words_the_schedule_is_that_of_the_preset(source):
         ({"values": {"lr": object()}}, "values= has lr, which is object"),
         ({"values": [1]}, "values= takes a dictionary of values by name, not [1]"),
         ({"values": {1: 2}}, "values= has 1; the name of a value is text"),
+        *(
+            ({"values": {"layers": [{name: 2}]}}, f"values= has {name!r} in layers; the name of")
+            for name in (1, None, True, (1, 2))
+        ),
         ({"threads": 0}, "threads: "),
         ({"values": {"lr": float("nan")}}, "state finite numbers"),
         ({"values": {"batch_size": 1}}, "values= cannot have 'batch_size'"),

@@ -28,15 +28,19 @@ class Watch:
         if self._gpu is not None:
             self._gpu.start()
         self._meter = LoadMeter()
+        self._stopped = False
 
     def stop(self, cpu_s: float, *, measure: bool) -> None:
         """End the watch, given the processor time of the run's other processes.
 
-        ``measure``: whether to measure the machine's rate again.
+        ``measure``: whether to measure the machine's rate again. Does nothing if it has ended.
         """
+        if self._stopped:
+            return
         self._other_load = self._meter.stop(cpu_s)
         if self._gpu is not None:
             self._gpu.stop()
+        self._stopped = True
         if measure:
             self._after = probe(self._spec.device, self._spec.threads)
 

@@ -221,6 +221,8 @@ def parse_set(pairs: Sequence[str] | Mapping[str, Any]) -> dict[str, dict[str, A
     values: dict[str, dict[str, Any]] = {}
     given = pairs.items() if isinstance(pairs, Mapping) else (_pair(pair) for pair in pairs)
     for key, value in given:
+        if not isinstance(key, str):
+            raise _not_to_set(key)
         name, dot, field = key.rpartition(".")
         if not field or (dot and not name):
             raise _not_to_set(key)
@@ -281,7 +283,7 @@ def with_options(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict
 def plain(value: Any) -> Any:
     """Return a value as a plan file has it, without tuples and NumPy's numbers."""
     if isinstance(value, Mapping):
-        return {str(name): plain(one) for name, one in value.items()}
+        return {name: plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple | range):
         return [plain(one) for one in value]
     return value.tolist() if hasattr(value, "tolist") else value

@@ -16,7 +16,7 @@ from gan_bench.launch.score import check_counts, check_features
 from gan_bench.metrics import DEFAULT
 from gan_bench.plan import Budget
 from gan_bench.plugins.mistakes import trains_itself
-from gan_bench.results.layout import ResultsFolder, open_results
+from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.scoring.features import scoring_of
 from gan_bench.system.locks import run_lock
 from gan_bench.system.processes import in_notebook
@@ -242,9 +242,10 @@ def _end_all(error: BaseException | None = None) -> None:
         try:
             run.end(error)
         except Exception as problem:  # noqa: BLE001 - the process ends, and shows the first exception
-            with contextlib.suppress(OSError):
+            if not RunFolder(path).record.is_file():  # else its own message is what failed
                 reason = f"{type(problem).__name__}: {problem}"
-                _say(f"gan-bench: the run {run.run_id} has no record ({reason})")
+                with contextlib.suppress(Exception):  # of a stderr that is closed
+                    _say(f"gan-bench: the run {run.run_id} has no record ({reason})")
 
 
 _shown = sys.excepthook

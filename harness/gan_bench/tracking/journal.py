@@ -59,7 +59,7 @@ def begin(results: ResultsFolder, spec: RunSpec, resume_from: int) -> tuple[RunS
         Less than ``resume_from`` steps of it are recorded, or it had diverged by then.
     """
     folder = results.run(spec.run_id)
-    last = _last_step(folder)
+    last = _last_step(_chunks(folder))
     if not resume_from:
         start_over(results, folder)
         spec.write(folder.spec)
@@ -69,9 +69,12 @@ def begin(results: ResultsFolder, spec: RunSpec, resume_from: int) -> tuple[RunS
     return known, last if last > resume_from else 0
 
 
-def _last_step(folder: RunFolder) -> int:
-    chunks = (event for event in read_events(folder.events) if event["event"] == "chunk")
-    return max((event["step"] for event in chunks), default=0)
+def _chunks(folder: RunFolder) -> list[Event]:
+    return [event for event in read_events(folder.events) if event["event"] == "chunk"]
+
+
+def _last_step(chunks: list[Event]) -> int:
+    return max((chunk["step"] for chunk in chunks), default=0)
 
 
 def _recorded(folder: RunFolder, run_id: str, step: int) -> RunSpec:
@@ -83,10 +86,14 @@ def _recorded(folder: RunFolder, run_id: str, step: int) -> RunSpec:
             "the script stays as it was."
         )
     spec = RunSpec.read(folder.spec)
-    last = _last_step(folder)
+    chunks = _chunks(folder)
+    last = _last_step(chunks)
     try:
         losses = read_losses(folder.losses, spec.losses)
         empty = np.all(np.isnan(losses), axis=1)
+        for chunk in chunks:
+            if all(mean is None for mean in chunk["means"].values()):  # they were not finite
+                empty[chunk["first_step"] : chunk["step"]] = False
         last = min(last, int(empty.argmax()) if empty.any() else len(empty))
     except FileNotFoundError:
         last = 0
@@ -96,8 +103,8 @@ def _recorded(folder: RunFolder, run_id: str, step: int) -> RunSpec:
         )
     if step > last:
         raise UsageError(
-            f"resume_from={step}: only {many(last, 'step')} of the run {run_id} are recorded; "
-            "restore an earlier checkpoint, or start over without resume_from."
+            f"resume_from={step}: the run {run_id} has only {many(last, 'recorded step')}; restore "
+            " an earlier checkpoint, or start over without resume_from."
         )
     return spec
 

@@ -6,7 +6,7 @@ import linecache
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -261,6 +261,9 @@ def _json(values: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageError(f"values= has {name!r}; the name of a value is text.")
         if name in _RESERVED:
             raise UsageError(f"values= cannot have {name!r}; it is an argument of its own.")
+        for key in _keys(value):
+            if not isinstance(key, str):
+                raise UsageError(f"values= has {key!r} in {name}; the name of a value is text.")
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
@@ -270,3 +273,13 @@ def _json(values: Mapping[str, Any]) -> dict[str, Any]:
             ) from None
     stated: dict[str, Any] = json.loads(json.dumps(dict(values)))
     return stated
+
+
+def _keys(value: Any) -> Iterator[object]:
+    """Yield the keys of all dictionaries in a value."""
+    if isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _keys(one)

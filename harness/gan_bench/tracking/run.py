@@ -265,12 +265,9 @@ class TrackedRun:
             return
         with contextlib.suppress(Exception):  # the losses may be what cannot be read
             if self._losses.waiting:
-                # A step on a GPU ends after its call: when its losses can be read, if the loop has
-                # not stood still since.
-                on_cpu = self._spec.device == "cpu"
-                just_left = error is not None and not isinstance(error, TrackedAnew)
-                ended = None if just_left and not on_cpu else self._last
-                self._end_chunk(ended, known=on_cpu or just_left)
+                # A step on a GPU ends after its call, nobody knows when: the script may have done
+                # other things since.
+                self._end_chunk(self._last, known=self._spec.device == "cpu")
         if self._ended is not None:  # the last chunk had diverged
             return
         if error is not None:
