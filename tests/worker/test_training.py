@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from bench import KILLS_ONCE, same_bits
+from gan_bench.results.events import EventWriter, read_events
 from gan_bench.results.layout import RunFolder
 from gan_bench.worker.failure import failure_kind
+from gan_bench.worker.training import divergence_by
 
 SHORT = ("--steps", "12", "--samples", "64", "--metrics", "fid", "--keep-samples")
 
@@ -375,3 +377,25 @@ def test_on_a_gpu_the_next_chunk_is_drawn_during_training_and_nothing_else_chang
 def chunks(folder):
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     return [e["step"] - e["first_step"] for e in events if e["event"] == "chunk"]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "step", "found"),
+    [
+        ([(0, [6])], 8, 6),
+        ([(0, [6])], 4, None),  # after the checkpoint
+        ([(0, [6]), (4, [])], 8, None),  # repeated without it
+        ([(0, [6]), (4, [7])], 8, 7),
+        ([(0, [6]), (6, [6]), (8, [])], 10, 6),
+        ([(0, [6]), (0, [])], 8, None),
+    ],
+)
+def test_a_divergence_counts_if_its_step_led_to_the_checkpoint(tmp_path, attempts, step, found):
+    for start, diverged in attempts:
+        events = EventWriter(tmp_path / "events.jsonl")
+        events.write("ready", step=start, import_s=1, data_s=1, setup_s=1, paired=True)
+        for at in diverged:
+            events.write("diverged", step=at, reason="not finite")
+        events.close()
+    event = divergence_by(step, read_events(tmp_path / "events.jsonl"))
+    assert (event and event["step"]) == found

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, perf_counter  # by name: a plugin may replace those of the module
 from typing import Any, NoReturn, TypeVar
@@ -18,7 +18,7 @@ from gan_bench.errors import GanBenchError
 from gan_bench.plan import LONGEST_CHUNK_STEPS, RunSpec, device_kind
 from gan_bench.plugins.frameworks import GlobalState, frameworks, seeded
 from gan_bench.plugins.loader import load_seeded, source_sha256
-from gan_bench.results.events import EventWriter, read_events
+from gan_bench.results.events import Event, EventWriter, read_events
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.training_files import (
     CHECKPOINT_EVERY_S,
@@ -46,6 +46,17 @@ T = TypeVar("T")
 
 class Stopped(Exception):
     """Training ended early, after a checkpoint, because a signal asked for it."""
+
+
+def divergence_by(step: int, events: Sequence[Event]) -> Event | None:
+    """Return the first divergence of what led to a step; resumed attempts repeat some steps."""
+    found: list[Event] = []
+    for event in events:
+        if event["event"] == "ready":
+            found = [earlier for earlier in found if earlier["step"] <= event["step"]]
+        elif event["event"] == "diverged":
+            found.append(event)
+    return next((event for event in found if event["step"] <= step), None)
 
 
 def build(
@@ -232,11 +243,9 @@ class Training:
             self._refuse_checkpoint(f"the checkpoint of step {step} cannot be restored", error)
         self.losses[:step] = losses[:step]
         self.step = step
-        for event in read_events(self.folder.events):
-            if event["event"] == "diverged" and event["step"] <= step:
-                self._diverged = True  # this attempt's journal tells it, too
-                self.events.write("diverged", step=event["step"], reason=event["reason"])
-                break
+        if earlier := divergence_by(step, read_events(self.folder.events)):
+            self._diverged = True  # this attempt's journal tells it, too
+            self.events.write("diverged", step=earlier["step"], reason=earlier["reason"])
 
     def _refuse_checkpoint(self, why: str, error: Exception | None) -> NoReturn:
         """Move the checkpoints aside, so that the next attempt starts from step 0, and fail."""
