@@ -101,6 +101,9 @@ def test_a_sink_that_fails_after_training_is_a_sentence(bench, plugin):
         f"({folder} is not a folder); the results folder keeps them, and `gan-bench export "
         "--format tensorboard` writes them again."
     ).replace(folder, "reports/local/tensorboard")
+    assert done.err.splitlines()[-1].startswith(
+        "0 runs written to tensorboard in reports/local/tensorboard, then it failed: reports/"
+    )
     assert set(load_results(bench.folder / "results/local").runs["status"]) == {"ok"}
 
 

@@ -151,15 +151,22 @@ def test_writing_again_replaces_and_other_files_stay(cli, results):
         assert len(read(path).Scalars("score/fid_lenet")) == 3
 
 
-@pytest.mark.parametrize("damaged", [b"", b"no PNG", None])
-def test_a_damaged_grid_is_left_out_and_told(cli, results, damaged):
+@pytest.mark.parametrize(
+    ("damaged", "problem"),
+    [
+        (b"", "it is no PNG file."),
+        (b"no PNG", "it is no PNG file."),
+        (None, "the PNG file is damaged ("),
+    ],
+)
+def test_a_damaged_grid_is_left_out_and_told(cli, results, damaged, problem):
     add_trained(results, "torch-dcgan", [4.0])
     folder = add_trained(results, "torch-dcgan", [5.0], seed=1)
     path = folder.grid(300)
     path.write_bytes(path.read_bytes()[:-40] if damaged is None else damaged)
     done = export(cli, "--out", "board")
     assert done.out.startswith("2 runs written")
-    assert f"{path.relative_to(cli.folder)} is left out: the PNG file is damaged (" in done.err
+    assert f"{path.relative_to(cli.folder)} is left out: {problem}" in done.err
     assert done.err.count("\n") == 1
     found = read(cli.folder / "board" / folder.path.name)
     assert [event.step for event in found.Images("samples")] == [0, 600]

@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -158,7 +159,8 @@ def run(
     _execute(folder, planned, how, console, wait=wait)
     for sentence in planned.left_out:
         say(f"Left out: {sentence}")
-    return load_results(folder.path, {spec.run_id for spec in planned.runs})
+    found = load_results(folder.path, {spec.run_id for spec in planned.runs})
+    return replace(found, left_out=(*planned.left_out, *found.left_out))
 
 
 def _execute(

@@ -101,7 +101,7 @@ def export(file_format: str, results: Path, out: Path | None, mlflow_uri: str | 
         ((name, one),) = sinks.items()
         check(name, one)
         filled = write(name, one, results)
-        click.echo(f"{many(filled.runs, 'run')} written to {filled.where}")
+        click.echo(f"{many(len(filled.runs), 'run')} written to {filled.where}")
         left_out = filled.left_out
     else:
         from gan_bench.results.export import export as write_tables

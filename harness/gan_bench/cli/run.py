@@ -274,7 +274,7 @@ def run(
     if engine is None or not detach:
         click.echo(f"{succeeded} of {many(len(plan.runs), 'run')} succeeded; results in {results}.")
         print_finals(options.console(), results, {spec.run_id for spec in plan.runs})
-        writer.tell()
+        writer.finish()
         # Of a preset's targets, those that are not installed are no failure.
         left_out = plan.left_out if request.all or request.targets else ()
         sys.exit(1 if succeeded < len(plan.runs) or left_out else 0)
@@ -321,6 +321,7 @@ def _run_here(
     except Interrupted as interrupt:
         again = "the same command without --force" if how.force else "the same command"
         click.echo(f"Interrupted ({interrupt}); {again} resumes.", err=True)
+        writer.tell()
         sys.exit(interrupt.exit_code)
     return sum(result.ok for result in finished)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from gan_bench.cli.options import DEFAULT_REPORTS, say
-from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from gan_bench.sinks import Name, Sink
+    from gan_bench.sinks import Name, Sink, SinkFailed
 
 SINKS = ("tensorboard", "mlflow")
 _URI_HELP = (
@@ -65,36 +65,64 @@ def check_sinks(sinks: "dict[Name, Sink]") -> None:
 
 
 class SinkWriter:
-    """Writes runs that have ended to sinks; the first failure of a sink is one sentence."""
+    """Writes runs that have ended to sinks, and says the first failure of each sink.
+
+    A sink that has failed is tried again at the end only: a server that is down takes its time.
+    """
 
     def __init__(self, sinks: "dict[Name, Sink]", results: Path) -> None:
         self._sinks = sinks
         self._results = results
-        self._written = dict.fromkeys(sinks, 0)
+        self._written: dict[Name, set[str]] = {name: set() for name in sinks}
+        self._missing: dict[Name, set[str]] = {name: set() for name in sinks}
+        self._reasons: dict[Name, str] = {}
+        """Of the sinks that have failed."""
         self._said: set[str] = set()
 
     def write(self, run_ids: Collection[str]) -> None:
         """Write these runs to every sink that has not failed."""
-        if not self._written:
-            return
-        from gan_bench.sinks import write
+        for name in self._sinks:
+            self._missing[name].update(run_ids)
+            if name not in self._reasons:
+                error = self._write_missing(name)
+                if error is not None:
+                    say(f"Error: {error}")
 
-        for name in list(self._written):
-            try:
-                written = write(name, self._sinks[name], self._results, run_ids)
-            except GanBenchError as error:
-                say(f"Error: {error}")
-                del self._written[name]
-                continue
-            self._written[name] += written.runs
-            for sentence in written.left_out:
-                if sentence not in self._said:
-                    self._said.add(sentence)
-                    say(sentence)
+    def finish(self) -> None:
+        """Try once more what could not be written, and `tell`."""
+        for name in list(self._reasons):
+            self._write_missing(name)
+        self.tell()
 
     def tell(self) -> None:
-        """Say how many runs were written, and where to."""
+        """Say how many runs were written, where to, and what failed."""
         from gan_bench.text import many
 
-        for name, count in self._written.items():
-            say(f"{many(count, 'run')} written to {name} in {self._sinks[name].where}.")
+        for name, ids in self._written.items():
+            written = f"{many(len(ids), 'run')} written to {name} in {self._sinks[name].where}"
+            reason = self._reasons.get(name)
+            if reason is None:
+                say(f"{written}.")
+            else:
+                again = f"`gan-bench export --format {name}` writes the others"
+                say(f"{written}, then it failed: {reason}. {again}.")
+
+    def _write_missing(self, name: "Name") -> "SinkFailed | None":
+        from gan_bench.sinks import SinkFailed, write
+
+        problem: SinkFailed | None = None
+        try:
+            written = write(name, self._sinks[name], self._results, self._missing[name])
+        except SinkFailed as error:
+            problem, written = error, error.written
+            self._reasons[name] = error.reason
+            self._missing[name].difference_update(written.runs)
+        else:
+            self._reasons.pop(name, None)
+            self._missing[name].clear()
+        self._written[name].update(written.runs)
+        for sentence in written.left_out:
+            if sentence not in self._said:
+                self._said.add(sentence)
+                say(sentence)
+        return problem

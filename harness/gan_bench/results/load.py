@@ -225,7 +225,8 @@ def load_results(path: Path | str, only: Collection[str] | None = None) -> Resul
     """Read a results folder, or nothing of it but the runs with the ids ``only``.
 
     Planned runs without a record have the status ``pending``. If a file cannot be read, its run,
-    or its part of the run, is missing, and ``left_out`` has a sentence.
+    or its part of the run, is missing, and ``left_out`` has a sentence; with ``only``, of these
+    runs' own files alone, not of plans and certificates.
 
     Raises
     ------
@@ -236,9 +237,10 @@ def load_results(path: Path | str, only: Collection[str] | None = None) -> Resul
     planned, left_out = read_plans(results)
     certificates, unreadable = read_certificates(results)
     left_out += unreadable
-    failed = {certificate.id for certificate in certificates if not certificate.passed}
     if only is not None:
+        left_out.clear()
         planned = {run_id: run for run_id, run in planned.items() if run_id in only}
+    failed = {certificate.id for certificate in certificates if not certificate.passed}
     records, unreadable = _read_records(results, only)
     left_out += unreadable
     specs = {run_id: run.spec for run_id, run in planned.items()}
@@ -277,7 +279,7 @@ def load_results(path: Path | str, only: Collection[str] | None = None) -> Resul
         scores += _score_rows(f"external-{external.facts.name}", external.scores, None)
     published: tuple[PublishedFigure, ...] = ()
     try:
-        published = read_published(results.published)
+        published = read_published(results.published) if only is None else ()
     except UnreadableFile as error:
         left_out.append(str(error))
     tables = [table for table in losses if table is not None]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from gan_bench.errors import GanBenchError
 from gan_bench.results.layout import RunFolder
@@ -69,6 +69,8 @@ def grid_problem(path: Path) -> str | None:
     try:
         with Image.open(io.BytesIO(read_limited(path)), formats=("PNG",)) as image:
             image.verify()
+    except UnidentifiedImageError:
+        return "it is no PNG file"
     except Exception as error:  # noqa: BLE001 - Pillow raises many types for damaged files
         return f"the PNG file is damaged ({error})"
     return None

@@ -38,9 +38,23 @@ class Written:
     """What was written to a sink."""
 
     where: str
-    runs: int
+    runs: tuple[str, ...]
+    """Their ids."""
     left_out: tuple[str, ...]
     """One sentence for each file that could not be read."""
+
+
+class SinkFailed(GanBenchError):
+    """A sink could not be written, or a run not be read."""
+
+    def __init__(self, name: Name, reason: str, written: Written) -> None:
+        super().__init__(
+            f"The runs could not be written to {_TITLES[name]} at {written.where} ({reason}); the "
+            f"results folder keeps them, and `gan-bench export --format {name}` writes them again."
+        )
+        self.reason = reason
+        self.written = written
+        """What was written before."""
 
 
 def sink(name: Name, out: Path, uri: str | None = None) -> Sink:
@@ -102,27 +116,24 @@ def write(name: Name, to: Sink, results: Path, only: Collection[str] | None = No
     ------
     UsageError
         There is no such folder, or it has no finished run.
-    GanBenchError
-        The sink cannot be written.
+    SinkFailed
+        The sink cannot be written, or a run not be read.
     """
     with opened([results]) as folder:
         loaded = folder.load(only)
         left_out = list(loaded.left_out)
-        count = 0
-        for run in measured_runs(folder.path, loaded):
-            try:
+        ids: list[str] = []
+        try:
+            for run in measured_runs(folder.path, loaded):
                 to.write(run)
-            except Exception as error:
-                raise GanBenchError(
-                    f"The runs could not be written to {_TITLES[name]} at {to.where} "
-                    f"({_reason(error)}); the results folder keeps them, and `gan-bench export "
-                    f"--format {name}` writes them again."
-                ) from error
-            left_out += map(folder.shown, run.left_out)
-            count += 1
-        if not count and only is None:
+                left_out += map(folder.shown, run.left_out)
+                ids.append(run.run_id)
+        except Exception as error:
+            written = Written(to.where, tuple(ids), tuple(left_out))
+            raise SinkFailed(name, folder.shown(_reason(error)), written) from error
+        if not ids and only is None:
             raise loaded.no_run(folder.path, "export")
-    return Written(to.where, count, tuple(left_out))
+    return Written(to.where, tuple(ids), tuple(left_out))
 
 
 def _reason(error: Exception) -> str:
