@@ -66,7 +66,7 @@ class Sngan(Alternating, TorchAdam, TorchBatchNorm):
     )
     discriminator_channels: int = hyperparameter(
         32,
-        "channels of the discriminator's largest maps; those of side / 2 have twice, of side / 4 four",
+        "channels of the discriminator's largest maps; of side / 2 twice, of side / 4 four times",
         "chosen",
         ge=1,
     )
