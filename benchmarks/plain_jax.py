@@ -417,6 +417,145 @@ class UpsamplingSgd(Script):
         return made, judged, *(each.mean() for each in probabilities)
 
 
+class WganGp(Dcgan):
+    """dcgan's generator against a critic with a gradient penalty."""
+
+    batch_size = 64
+    critic_steps = 5
+
+    def networks(self) -> tuple[nnx.Module, nnx.Module]:
+        generator, _ = super().networks()
+        critic = nnx.Sequential(
+            self.conv(1, 64, 4, 2),
+            leaky(0.2),
+            self.conv(64, 128, 4, 2),
+            leaky(0.2),
+            self.conv(128, 1, 7, padding="VALID", use_bias=False),
+            flat,
+        )
+        return generator, critic
+
+    def optimisers(self, train_images: int) -> tuple[optax.GradientTransformation, ...]:
+        return optax.adam(1e-4, b1=0.0, b2=0.9), optax.adam(1e-4, b1=0.0, b2=0.9)
+
+    def train(self, steps: int) -> list[Losses]:
+        """Train for this many more steps, of several batches each, and return their losses."""
+        losses = []
+        with jax.enable_x64(False):
+            for _ in range(steps):
+                batches = [next(self.batches) for _ in range(self.critic_steps)]
+                real = jax.device_put(np.stack(batches), self.device)
+                losses.append(tuple(float(value) for value in self.jitted_step(self.gan, real)))
+        return losses
+
+    def update_critic(self, gan: Gan, real: Array) -> Array:
+        fake = gan.generator(self.noise(gan.rngs))
+        mix = jax.random.uniform(gan.rngs(), (self.batch_size, 1, 1, 1))
+        mixed = mix * real + (1 - mix) * fake
+
+        def loss(critic: nnx.Module) -> Array:
+            slopes = nnx.grad(lambda images, critic: critic(images).sum())(mixed, critic)
+            norms = jnp.sqrt(jnp.square(slopes).sum((1, 2, 3)) + 1e-12)
+            penalty = jnp.square(norms - 1).mean()
+            return critic(fake).mean() - critic(real).mean() + 10 * penalty
+
+        judged, gradients = nnx.value_and_grad(loss)(gan.discriminator)
+        gan.discriminator_optimiser.update(gan.discriminator, gradients)
+        return judged
+
+    def update_generator(self, gan: Gan, noise: Array) -> Array:
+        def loss(generator: nnx.Module, critic: nnx.Module) -> Array:
+            return -critic(generator(noise)).mean()
+
+        made, gradients = nnx.value_and_grad(loss)(gan.generator, gan.discriminator)
+        gan.generator_optimiser.update(gan.generator, gradients)
+        return made
+
+    def step(self, gan: Gan, real: Array) -> tuple[Array, ...]:
+        judged = [self.update_critic(gan, batch) for batch in real]
+        return self.update_generator(gan, self.noise(gan.rngs)), judged[-1]
+
+
+class Sngan(Script):
+    """Spectral normalisation in the discriminator, and the hinge loss."""
+
+    batch_size = 64
+    latent_size = 128
+    kernel_init = staticmethod(nnx.initializers.normal(0.02))
+
+    def networks(self) -> tuple[nnx.Module, nnx.Module]:
+        generator = nnx.Sequential(
+            self.dense(128, 7 * 7 * 128, bias=False),
+            as_maps(7, 128),
+            self.norm(128),
+            nnx.relu,
+            self.conv_transpose(128, 64, 4, 2),
+            self.norm(64),
+            nnx.relu,
+            self.conv_transpose(64, 32, 4, 2),
+            self.norm(32),
+            nnx.relu,
+            self.conv(32, 1, 3),
+            jnp.tanh,
+        )
+        layers: list[Callable[[Array], Array]] = []
+        for entering, channels, size, stride in (
+            (1, 32, 3, 1),
+            (32, 32, 4, 2),
+            (32, 64, 3, 1),
+            (64, 64, 4, 2),
+            (64, 128, 3, 1),
+        ):
+            layers += [self.spectral(self.conv(entering, channels, size, stride)), leaky(0.1)]
+        last = self.spectral(self.dense(7 * 7 * 128, 1))
+        return generator, nnx.Sequential(*layers, flat, last)
+
+    def spectral(self, layer: nnx.Module) -> nnx.Module:
+        return nnx.SpectralNorm(layer, rngs=self.rngs)
+
+    def optimisers(self, train_images: int) -> tuple[optax.GradientTransformation, ...]:
+        return optax.adam(2e-4, b1=0.0, b2=0.9), optax.adam(2e-4, b1=0.0, b2=0.9)
+
+    def step(self, gan: Gan, real: Array) -> tuple[Array, ...]:
+        fake = gan.generator(self.noise(gan.rngs))
+
+        def of_discriminator(discriminator: nnx.Module) -> Array:
+            on_real = nnx.relu(1 - discriminator(real)).mean()
+            return on_real + nnx.relu(1 + discriminator(fake)).mean()
+
+        judged, gradients = nnx.value_and_grad(of_discriminator)(gan.discriminator)
+        gan.discriminator_optimiser.update(gan.discriminator, gradients)
+        noise = self.noise(gan.rngs)
+
+        def of_generator(generator: nnx.Module, discriminator: nnx.Module) -> Array:
+            return -discriminator(generator(noise)).mean()
+
+        made, gradients = nnx.value_and_grad(of_generator)(gan.generator, gan.discriminator)
+        gan.generator_optimiser.update(gan.generator, gradients)
+        return made, judged
+
+
+class Cosine(Dcgan):
+    """dcgan with rates that fall along a cosine, and an average of the generator."""
+
+    epochs = 25
+
+    def __init__(self, images: np.ndarray, device: str) -> None:
+        super().__init__(images, device)
+        self.gan.average = nnx.clone(self.gan.generator)
+
+    def optimisers(self, train_images: int) -> tuple[optax.GradientTransformation, ...]:
+        steps = self.epochs * train_images // self.batch_size
+        rate = optax.cosine_decay_schedule(2e-4, steps)
+        return optax.adam(rate, b1=0.5), optax.adam(rate, b1=0.5)
+
+    def step(self, gan: Gan, real: Array) -> tuple[Array, ...]:
+        losses = super().step(gan, real)
+        kept, new = nnx.state(gan.average), nnx.state(gan.generator)
+        nnx.update(gan.average, jax.tree.map(lambda old, now: 0.99 * old + 0.01 * now, kept, new))
+        return losses
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -424,5 +563,8 @@ SCRIPTS: dict[str, type[Script]] = {
     "enhanced": Enhanced,
     "decay": Decay,
     "upsampling-sgd": UpsamplingSgd,
+    "wgan-gp": WganGp,
+    "sngan": Sngan,
+    "cosine": Cosine,
 }
 """By recipe."""

@@ -400,6 +400,162 @@ class UpsamplingSgd(Script):
         )
 
 
+class WganGp(Dcgan):
+    """dcgan's generator against a critic with a gradient penalty."""
+
+    batch_size = 64
+    critic_steps = 5
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        generator, _ = Dcgan.networks()
+        critic = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(64, 4, 2, padding="same", kernel_initializer=normal()),
+                layers.LeakyReLU(0.2),
+                layers.Conv2D(128, 4, 2, padding="same", kernel_initializer=normal()),
+                layers.LeakyReLU(0.2),
+                layers.Conv2D(1, 7, use_bias=False, kernel_initializer=normal()),
+                layers.Flatten(),
+            ]
+        )
+        return generator, critic
+
+    def make_optimisers(self, train_images: int) -> None:
+        self.generator_adam = keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9)
+        self.discriminator_adam = keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9)
+
+    def train(self, steps: int) -> list[Losses]:
+        """Train for this many more steps, of several batches each, and return their losses."""
+        return [
+            tuple(
+                float(value)
+                for value in self.compiled_step(
+                    [next(self.batches) for _ in range(self.critic_steps)]
+                )
+            )
+            for _ in range(steps)
+        ]
+
+    def penalty(self, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+        mix = tf.random.uniform((self.batch_size, 1, 1, 1))
+        mixed = mix * real + (1 - mix) * fake
+        with tf.GradientTape() as tape:
+            tape.watch(mixed)
+            logits = self.discriminator(mixed, training=True)
+        gradients = tape.gradient(logits, mixed)
+        return tf.reduce_mean((tf.norm(tf.reshape(gradients, (len(mixed), -1)), axis=1) - 1) ** 2)
+
+    def step(self, batches: list[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        for real in batches:
+            noise = tf.random.normal((self.batch_size, self.latent_size))
+            fake = self.generator(noise, training=True)
+            with tf.GradientTape() as tape:
+                penalty = self.penalty(real, fake)
+                on_fake = tf.reduce_mean(self.discriminator(fake, training=True))
+                on_real = tf.reduce_mean(self.discriminator(real, training=True))
+                loss = on_fake - on_real + 10 * penalty
+            variables = self.discriminator.trainable_variables
+            gradients = tape.gradient(loss, variables)
+            self.discriminator_adam.apply_gradients(zip(gradients, variables, strict=True))
+
+        noise = tf.random.normal((self.batch_size, self.latent_size))
+        with tf.GradientTape() as tape:
+            fake = self.generator(noise, training=True)
+            generator_loss = -tf.reduce_mean(self.discriminator(fake, training=True))
+        variables = self.generator.trainable_variables
+        gradients = tape.gradient(generator_loss, variables)
+        self.generator_adam.apply_gradients(zip(gradients, variables, strict=True))
+        return generator_loss, loss
+
+
+class Sngan(Script):
+    """Spectral normalisation in the discriminator, and the hinge loss."""
+
+    batch_size = 64
+    latent_size = 128
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        generator = keras.Sequential(
+            [
+                keras.Input((128,)),
+                layers.Dense(7 * 7 * 128, use_bias=False, kernel_initializer=normal()),
+                layers.Reshape((7, 7, 128)),
+                layers.BatchNormalization(),
+                layers.ReLU(),
+                layers.Conv2DTranspose(
+                    64, 4, 2, padding="same", use_bias=False, kernel_initializer=normal()
+                ),
+                layers.BatchNormalization(),
+                layers.ReLU(),
+                layers.Conv2DTranspose(
+                    32, 4, 2, padding="same", use_bias=False, kernel_initializer=normal()
+                ),
+                layers.BatchNormalization(),
+                layers.ReLU(),
+                layers.Conv2D(1, 3, padding="same", kernel_initializer=normal()),
+                layers.Activation("tanh"),
+            ]
+        )
+        convolutions = []
+        for channels, size, stride in ((32, 3, 1), (32, 4, 2), (64, 3, 1), (64, 4, 2), (128, 3, 1)):
+            convolution = layers.Conv2D(
+                channels, size, stride, padding="same", kernel_initializer=normal()
+            )
+            convolutions += [layers.SpectralNormalization(convolution), layers.LeakyReLU(0.1)]
+        last = layers.SpectralNormalization(layers.Dense(1, kernel_initializer=normal()))
+        discriminator = keras.Sequential(
+            [keras.Input((28, 28, 1)), *convolutions, layers.Flatten(), last]
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        self.generator_adam = keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9)
+        self.discriminator_adam = keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9)
+
+    def step(self, real: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        noise = tf.random.normal((self.batch_size, self.latent_size))
+        fake = self.generator(noise, training=True)
+        with tf.GradientTape() as tape:
+            on_real = tf.reduce_mean(tf.nn.relu(1 - self.discriminator(real, training=True)))
+            on_fake = tf.reduce_mean(tf.nn.relu(1 + self.discriminator(fake, training=True)))
+            loss = on_real + on_fake
+        variables = self.discriminator.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.discriminator_adam.apply_gradients(zip(gradients, variables, strict=True))
+
+        noise = tf.random.normal((self.batch_size, self.latent_size))
+        with tf.GradientTape() as tape:
+            fake = self.generator(noise, training=True)
+            generator_loss = -tf.reduce_mean(self.discriminator(fake, training=True))
+        variables = self.generator.trainable_variables
+        gradients = tape.gradient(generator_loss, variables)
+        self.generator_adam.apply_gradients(zip(gradients, variables, strict=True))
+        return generator_loss, loss
+
+
+class Cosine(Dcgan):
+    """dcgan with rates that fall along a cosine, and an average of the generator."""
+
+    epochs = 25
+
+    def make_optimisers(self, train_images: int) -> None:
+        steps = self.epochs * train_images // self.batch_size
+        rates = [keras.optimizers.schedules.CosineDecay(2e-4, steps) for _ in range(2)]
+        self.generator_adam = keras.optimizers.Adam(rates[0], beta_1=0.5)
+        self.discriminator_adam = keras.optimizers.Adam(rates[1], beta_1=0.5)
+        self.average, _ = self.networks()
+        self.average.set_weights(self.generator.get_weights())
+
+    def step(self, real: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        losses = super().step(real)
+        for kept, new in zip(self.average.weights, self.generator.weights, strict=True):
+            kept.assign(0.99 * kept + 0.01 * new)
+        return losses
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -407,5 +563,8 @@ SCRIPTS: dict[str, type[Script]] = {
     "enhanced": Enhanced,
     "decay": Decay,
     "upsampling-sgd": UpsamplingSgd,
+    "wgan-gp": WganGp,
+    "sngan": Sngan,
+    "cosine": Cosine,
 }
 """By recipe."""

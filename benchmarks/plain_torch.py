@@ -13,7 +13,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 Losses = tuple[float, float, float, float]
-"""Generator loss, discriminator loss, mean probability of "real" for real and for fake images."""
+"""Generator loss, discriminator loss, mean probability of "real" for real and for fake images.
+
+The means are NaN where the loss is of no probabilities."""
 
 
 def real_batches(images: np.ndarray, batch_size: int, device: str) -> Iterator[torch.Tensor]:
@@ -397,6 +399,142 @@ class UpsamplingSgd(Script):
         )
 
 
+class WganGp(Dcgan):
+    """dcgan's generator against a critic with a gradient penalty."""
+
+    batch_size = 64
+    critic_steps = 5
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        generator, _ = Dcgan.networks()
+        critic = nn.Sequential(
+            nn.Conv2d(1, 64, 4, 2, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(64, 128, 4, 2, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(128, 1, 7, 1, 0, bias=False),
+            nn.Flatten(0),
+        )
+        return generator, critic
+
+    def make_optimisers(self, train_images: int) -> None:
+        generator, critic = self.generator.parameters(), self.discriminator.parameters()
+        self.generator_adam = torch.optim.Adam(generator, lr=1e-4, betas=(0.0, 0.9))
+        self.discriminator_adam = torch.optim.Adam(critic, lr=1e-4, betas=(0.0, 0.9))
+
+    def penalty(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        mix = torch.rand(len(real), 1, 1, 1, device=self.device)
+        mixed = (mix * real + (1 - mix) * fake).requires_grad_()
+        (gradients,) = torch.autograd.grad(
+            self.discriminator(mixed).sum(), mixed, create_graph=True
+        )
+        return ((gradients.flatten(1).norm(dim=1) - 1) ** 2).mean()
+
+    def step(self, real: torch.Tensor) -> Losses:
+        for update in range(self.critic_steps):
+            batch = real if update == 0 else next(self.batches)
+            self.discriminator.zero_grad()
+            fake = self.generator(self.noise()).detach()
+            penalty = self.penalty(batch, fake)
+            loss = self.discriminator(fake).mean() - self.discriminator(batch).mean() + 10 * penalty
+            loss.backward()
+            self.discriminator_adam.step()
+
+        self.generator.zero_grad()
+        generator_loss = -self.discriminator(self.generator(self.noise())).mean()
+        generator_loss.backward()
+        self.generator_adam.step()
+        return generator_loss.item(), loss.item(), float("nan"), float("nan")
+
+
+class Sngan(Script):
+    """Spectral normalisation in the discriminator, and the hinge loss."""
+
+    batch_size = 64
+    latent_size = 128
+    initial_weights = staticmethod(normal_weights)
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        generator = nn.Sequential(
+            nn.Linear(128, 7 * 7 * 128, bias=False),
+            nn.Unflatten(1, (128, 7, 7)),
+            nn.BatchNorm2d(128),
+            nn.ReLU(True),
+            nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(True),
+            nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(True),
+            nn.Conv2d(32, 1, 3, 1, 1),
+            nn.Tanh(),
+        )
+        layers: list[nn.Module] = []
+        for entering, channels, size, stride in (
+            (1, 32, 3, 1),
+            (32, 32, 4, 2),
+            (32, 64, 3, 1),
+            (64, 64, 4, 2),
+            (64, 128, 3, 1),
+        ):
+            layers += [nn.Conv2d(entering, channels, size, stride, 1), nn.LeakyReLU(0.1, True)]
+        discriminator = nn.Sequential(
+            *layers, nn.Flatten(), nn.Linear(128 * 7 * 7, 1), nn.Flatten(0)
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        for layer in self.discriminator:
+            if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                nn.utils.parametrizations.spectral_norm(layer)
+        generator, discriminator = self.generator.parameters(), self.discriminator.parameters()
+        self.generator_adam = torch.optim.Adam(generator, lr=2e-4, betas=(0.0, 0.9))
+        self.discriminator_adam = torch.optim.Adam(discriminator, lr=2e-4, betas=(0.0, 0.9))
+
+    def noise(self) -> torch.Tensor:
+        return torch.randn(self.batch_size, self.latent_size, device=self.device)
+
+    def step(self, real: torch.Tensor) -> Losses:
+        self.discriminator.zero_grad()
+        fake = self.generator(self.noise()).detach()
+        on_real = torch.relu(1 - self.discriminator(real)).mean()
+        loss = on_real + torch.relu(1 + self.discriminator(fake)).mean()
+        loss.backward()
+        self.discriminator_adam.step()
+
+        self.generator.zero_grad()
+        generator_loss = -self.discriminator(self.generator(self.noise())).mean()
+        generator_loss.backward()
+        self.generator_adam.step()
+        return generator_loss.item(), loss.item(), float("nan"), float("nan")
+
+
+class Cosine(Dcgan):
+    """dcgan with rates that fall along a cosine, and an average of the generator."""
+
+    epochs = 25
+
+    def make_optimisers(self, train_images: int) -> None:
+        super().make_optimisers(train_images)
+        steps = self.epochs * train_images // self.batch_size
+        self.schedules = [
+            torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
+            for adam in (self.generator_adam, self.discriminator_adam)
+        ]
+        self.average = torch.optim.swa_utils.AveragedModel(
+            self.generator, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
+        )
+
+    def step(self, real: torch.Tensor) -> Losses:
+        losses = super().step(real)
+        for schedule in self.schedules:
+            schedule.step()
+        self.average.update_parameters(self.generator)
+        return losses
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -404,5 +542,8 @@ SCRIPTS: dict[str, type[Script]] = {
     "enhanced": Enhanced,
     "decay": Decay,
     "upsampling-sgd": UpsamplingSgd,
+    "wgan-gp": WganGp,
+    "sngan": Sngan,
+    "cosine": Cosine,
 }
 """By recipe."""

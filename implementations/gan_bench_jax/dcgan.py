@@ -30,10 +30,15 @@ class Dcgan(JaxTrainer):
 
     def build_networks(self) -> None:
         """Build both networks."""
-        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        self.generator = self.new_generator()
+        self.discriminator = self.new_discriminator()
+
+    def new_generator(self) -> nnx.Module:
+        """Return a generator."""
+        recipe = self.recipe
         norm = recipe.batch_norm
         channels, quarter = recipe.generator_channels, recipe.side // 4
-        self.generator = nnx.Sequential(
+        return nnx.Sequential(
             PointToMap(recipe.latent_size, 2 * channels, quarter),
             BatchNorm(2 * channels, **norm),  # side / 4
             jax.nn.relu,
@@ -43,8 +48,13 @@ class Dcgan(JaxTrainer):
             ConvTranspose(channels, recipe.image_channels, 4, 2, 1, bias=False),
             tanh,  # side
         )
-        channels = recipe.discriminator_channels
-        self.discriminator = nnx.Sequential(
+
+    def new_discriminator(self) -> nnx.Module:
+        """Return a discriminator."""
+        recipe, norm = self.recipe, self.recipe.batch_norm
+        slope = self.recipe.leaky_relu_slope
+        channels, quarter = recipe.discriminator_channels, recipe.side // 4
+        return nnx.Sequential(
             Conv(recipe.image_channels, channels, 4, 2, 1, bias=False),
             leaky_relu(slope),  # side / 2
             Conv(channels, 2 * channels, 4, 2, 1, bias=False),

@@ -5,10 +5,10 @@ normalisation that the recipes pin, tensors under their canonical names, and no 
 recipe draws the initial weights.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, reduce
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +33,11 @@ class Dense(nnx.Module):
 
     def __call__(self, inputs: Array) -> Array:
         """Return (n, units)."""
-        return _with_bias(product(inputs, self.kernel[...]), self.bias)
+        return _with_bias(product(inputs, self.used_kernel()), self.bias)
+
+    def used_kernel(self) -> Array:
+        """Return the kernel as it is used."""
+        return self.kernel[...]
 
 
 class Conv(nnx.Module):
@@ -54,9 +58,13 @@ class Conv(nnx.Module):
 
     def __call__(self, inputs: Array) -> Array:
         """Return (n, height, width, channels)."""
-        kernel = self.kernel[...]
+        kernel = self.used_kernel()
         padding = _padding(self.padding, len(kernel), self.stride, inputs.shape[1])
         return _with_bias(convolution(inputs, kernel, self.stride, padding), self.bias)
+
+    def used_kernel(self) -> Array:
+        """Return the kernel as it is used."""
+        return self.kernel[...]
 
 
 class ConvTranspose(nnx.Module):
@@ -85,6 +93,87 @@ class ConvTranspose(nnx.Module):
         return _with_bias(
             transposed_convolution(inputs, kernel, self.stride, padding, length), self.bias
         )
+
+
+class _Spectral(nnx.Module):
+    """A layer with a kernel; see `gan_bench_recipes.layers.SpectralNormalisation`."""
+
+    kernel: nnx.Param
+
+    def _start(self) -> None:
+        channels = self.kernel.shape[-1]
+        self.u = nnx.BatchStat(jnp.full(channels, channels**-0.5))
+
+    def used_kernel(self) -> Array:
+        """Return the kernel, divided by the estimate of its largest factor."""
+        return self.kernel[...] / jnp.linalg.norm(self._product())
+
+    def iterate(self) -> None:
+        """Make one power iteration."""
+        direction = _normalised(self._product())
+        matrix = self.kernel[...].reshape(-1, self.kernel.shape[-1])
+        self.u[...] = _normalised((matrix * direction[:, None]).sum(0))
+
+    def _product(self) -> Array:
+        # Not a matrix product, as that would count among the multiply-adds of an image.
+        matrix = self.kernel[...].reshape(-1, self.kernel.shape[-1])
+        return (matrix * self.u[...]).sum(1)
+
+
+class SpectralConv(_Spectral, Conv):
+    """Convolution with spectral normalisation."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        Conv.__init__(self, *arguments, **options)
+        self._start()
+
+
+class SpectralDense(_Spectral, Dense):
+    """A dense layer with spectral normalisation."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        Dense.__init__(self, *arguments, **options)
+        self._start()
+
+
+def iterate(network: nnx.Module) -> None:
+    """Make one power iteration of each layer with spectral normalisation."""
+    for _, layer in nnx.iter_graph(network):
+        if isinstance(layer, _Spectral):
+            layer.iterate()
+
+
+class Residual(nnx.Module):
+    """The sum of two paths from the same maps; one without layers passes them on."""
+
+    def __init__(
+        self,
+        branch: Sequence[Callable[[Array], Array]],
+        shortcut: Sequence[Callable[[Array], Array]] = (),
+    ) -> None:
+        self.branch, self.shortcut = nnx.Sequential(*branch), nnx.Sequential(*shortcut)
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return the sum."""
+        return self.branch(inputs) + self.shortcut(inputs)
+
+
+class AveragePooling(nnx.Module):
+    """The mean of each square of ``size`` pixels, of sides that ``size`` divides."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return (n, height, width, channels)."""
+        count, height, width, channels = inputs.shape
+        across = (height // self.size, self.size, width // self.size, self.size)
+        return inputs.reshape(count, *across, channels).mean((2, 4))
+
+
+def sum_over_pixels(inputs: Array) -> Array:
+    """Return the sum of each channel, (n, channels)."""
+    return inputs.sum((1, 2))
 
 
 class PointToMap(nnx.Module):
@@ -222,6 +311,10 @@ def leaky_relu(slope: float) -> Callable[[Array], Array]:
     """
     rounded = float(np.float32(slope))
     return lambda inputs: jnp.where(inputs > 0, inputs, rounded * inputs)
+
+
+def _normalised(vector: Array) -> Array:
+    return vector / jnp.linalg.norm(vector)
 
 
 def _with_bias(outputs: Array, bias: nnx.Param | None) -> Array:

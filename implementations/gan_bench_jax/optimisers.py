@@ -57,6 +57,12 @@ def exponential_decay(rate: float, steps: float, factor: float) -> Callable[[Arr
     return lambda step: rate * factor ** (step / steps)
 
 
+@cache
+def cosine_decay(rate: float, steps: float) -> Callable[[Array], Array]:
+    """Return the rate before each step (from 0): ``rate / 2 * (1 + cos(pi * step / steps))``."""
+    return lambda step: rate / 2 * (1 + jnp.cos(jnp.pi * step / steps))
+
+
 def sgd(network: nnx.Module, rate: float, momentum: float, nesterov: bool) -> nnx.Optimizer:
     """Return SGD: b = mu b + g, p -= lr (g + mu b); Keras' form too at a constant rate."""
     return nnx.Optimizer(network, _sgd(rate, momentum, nesterov), wrt=nnx.Param)

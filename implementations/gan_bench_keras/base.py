@@ -261,11 +261,18 @@ class KerasTrainer(ABC):
             ).get_concrete_function()
 
     def multiply_adds(self) -> dict[str, int]:
-        """Return those of a forward pass of one image, from the layers' kernels and maps."""
-        return {
-            name: sum(_multiply_adds(layer) for layer in self._networks()[name].layers)
-            for name in ("generator", "discriminator")
-        }
+        """Return those of a forward pass of one image, from the operations that are traced."""
+        shapes = {"generator": (self.recipe.latent_size,), "discriminator": self.images.shape[1:]}
+        counts = {}
+        for name, shape in shapes.items():
+            network = self._networks()[name]
+            traced = self._traced(
+                lambda *given, network=network: network(self._entering(*given), training=False),
+                tf.TensorSpec((1, *shape), tf.float32),
+                *self._labels_of(1),
+            )
+            counts[name] = sum(map(_multiply_adds, traced.graph.get_operations()))
+        return counts
 
     def device_memory(self) -> dict[str, int]:
         """Return the most bytes on the GPU that TensorFlow's allocator had in use."""
@@ -352,13 +359,18 @@ def differentiate(tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model) 
     return tape.gradient(loss, [parameter.value for parameter in network.trainable_variables])
 
 
-def _multiply_adds(layer: keras.Layer) -> int:
-    if not hasattr(layer, "kernel"):
-        return 0
+def _multiply_adds(operation: tf.Operation) -> int:
+    if operation.type == "MatMul":
+        first, (output,) = operation.inputs[0].shape, operation.outputs
+        return prod(output.shape) * first[0 if operation.get_attr("transpose_a") else 1]
     # A kernel meets each position of the output, a transposed one each position of the input.
-    transposed = isinstance(layer, keras.layers.Conv2DTranspose)
-    _, *positions, _ = (layer.input if transposed else layer.output).shape
-    return prod(layer.kernel.shape) * prod(positions)
+    if operation.type == "Conv2D":
+        met = operation.outputs[0]
+    elif operation.type == "Conv2DBackpropInput":
+        met = operation.inputs[2]
+    else:
+        return 0
+    return prod(operation.inputs[1].shape) * prod(met.shape[1:3])
 
 
 def _sample_batches(column: NDArray[Any]) -> NDArray[Any]:

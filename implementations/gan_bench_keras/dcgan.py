@@ -21,10 +21,15 @@ class Dcgan(KerasTrainer):
 
     def build_networks(self) -> None:
         """Build both networks."""
+        self.generator = self.new_generator()
+        self.discriminator = self.new_discriminator()
+
+    def new_generator(self) -> keras.Model:
+        """Return a generator."""
         recipe, latent_size = self.recipe, self.recipe.latent_size
         norm = recipe.batch_norm
         channels, quarter = recipe.generator_channels, recipe.side // 4
-        self.generator = keras.Sequential(
+        return keras.Sequential(
             [
                 keras.Input((latent_size,)),
                 layers.Reshape((1, 1, latent_size)),
@@ -39,8 +44,12 @@ class Dcgan(KerasTrainer):
                 layers.Activation("tanh"),  # side
             ]
         )
-        channels = recipe.discriminator_channels
-        self.discriminator = keras.Sequential(
+
+    def new_discriminator(self) -> keras.Model:
+        """Return a discriminator."""
+        recipe, norm = self.recipe, self.recipe.batch_norm
+        channels, quarter = recipe.discriminator_channels, recipe.side // 4
+        return keras.Sequential(
             [
                 keras.Input(recipe.image_shape),
                 layers.Conv2D(channels, 4, 2, "same", use_bias=False),

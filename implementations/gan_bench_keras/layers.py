@@ -1,10 +1,13 @@
 """Layers in the arithmetic that the recipes state, where Keras' own differ."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from gan_bench_keras.names import layers
 
 
 class BatchNorm(keras.layers.BatchNormalization):
@@ -40,6 +43,88 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def _take_in(self, moving: keras.Variable, new: tf.Tensor) -> None:
         moving.assign_add((new - moving.value) * self.new_weight)
+
+
+class _Spectral(keras.layers.Layer):
+    """A layer with a kernel; see `gan_bench_recipes.layers.SpectralNormalisation`."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the vector besides the layer's own tensors."""
+        super().build(input_shape)
+        self.vector_u = self.add_weight(
+            name="vector_u",
+            shape=self.kernel.shape[-1:],
+            initializer=keras.initializers.RandomNormal(),
+            trainable=False,
+        )
+
+    def normalised(self) -> tf.Tensor:
+        """Return the kernel, divided by the estimate of its largest factor."""
+        return self.kernel.value / tf.norm(self._product())
+
+    def iterate(self) -> None:
+        """Make one power iteration."""
+        direction = tf.math.l2_normalize(self._product())
+        matrix = tf.reshape(self.kernel.value, (-1, self.kernel.shape[-1]))
+        vector = tf.reduce_sum(matrix * direction[:, None], 0)
+        self.vector_u.assign(tf.math.l2_normalize(vector))
+
+    def _product(self) -> tf.Tensor:
+        matrix = tf.reshape(self.kernel.value, (-1, self.kernel.shape[-1]))
+        return tf.reduce_sum(matrix * self.vector_u.value, 1)
+
+
+class SpectralConv2D(_Spectral, keras.layers.Conv2D):
+    """Convolution with spectral normalisation."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return (n, height, width, channels)."""
+        outputs = tf.nn.conv2d(inputs, self.normalised(), self.strides, self.padding.upper())
+        return outputs if self.bias is None else outputs + self.bias.value
+
+
+class SpectralDense(_Spectral, keras.layers.Dense):
+    """A dense layer with spectral normalisation."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return (n, units)."""
+        outputs = tf.matmul(inputs, self.normalised())
+        return outputs if self.bias is None else outputs + self.bias.value
+
+
+def iterate(network: keras.Layer) -> None:
+    """Make one power iteration of each layer with spectral normalisation."""
+    for layer in layers(network):
+        if isinstance(layer, _Spectral):
+            layer.iterate()
+
+
+class Residual(keras.layers.Layer):
+    """The sum of two paths from the same maps; one without layers passes them on."""
+
+    def __init__(self, branch: Sequence[keras.Layer], shortcut: Sequence[keras.Layer] = ()) -> None:
+        super().__init__()
+        self.branch = keras.Sequential(branch)
+        self.shortcut = keras.Sequential(shortcut) if shortcut else None
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build both paths."""
+        for path in (self.branch, self.shortcut):
+            if path is not None:
+                path.build(input_shape)
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Return the sum."""
+        passed = inputs if self.shortcut is None else self.shortcut(inputs, training=training)
+        return self.branch(inputs, training=training) + passed
+
+
+class SumOverPixels(keras.layers.Layer):
+    """The sum of each channel."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return (n, channels)."""
+        return tf.reduce_sum(inputs, (1, 2))
 
 
 class PointToMap(keras.layers.Conv2DTranspose):

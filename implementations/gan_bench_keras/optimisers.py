@@ -65,6 +65,17 @@ def exponential_decay(rate: float, steps: float, factor: float) -> ExponentialDe
     return ExponentialDecay(np.float64(rate), decay_steps=steps, decay_rate=factor, staircase=False)
 
 
+class CosineDecay(LearningRateSchedule):
+    """The rate before each step (from 0): ``rate / 2 * (1 + cos(pi * step / steps))``."""
+
+    def __init__(self, rate: float, steps: int) -> None:
+        self.rate, self.steps = rate, steps
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Return the rate, in float64: Keras' own schedule computes in float32."""
+        return self.rate / 2 * (1 + tf.cos(np.pi * tf.cast(step, tf.float64) / self.steps))
+
+
 def sgd(
     network: keras.Model, learning_rate: float, momentum: float, nesterov: bool
 ) -> keras.optimizers.SGD:

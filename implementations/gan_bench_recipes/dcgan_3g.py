@@ -2,11 +2,12 @@
 
 from typing import ClassVar
 
+from gan_bench_recipes.alternating import Alternating
 from gan_bench_recipes.base import hyperparameter
 from gan_bench_recipes.dcgan import Dcgan
 
 
-class Dcgan3g(Dcgan):
+class Dcgan3g(Alternating, Dcgan):
     """Deep convolutional GAN for MNIST whose generator is updated more often.
 
     p discriminator steps, each on a real batch and fresh fakes (apart, their losses summed), then k
@@ -35,21 +36,3 @@ class Dcgan3g(Dcgan):
         1, "p, discriminator updates in a step", "source", ge=1
     )
     generator_steps: int = hyperparameter(3, "k, generator updates in a step", "source", ge=1)
-
-    @property
-    def real_batches_per_step(self) -> int:
-        """Batches of real images that one step consumes: one for each discriminator update."""
-        return self.discriminator_steps
-
-    @property
-    def latent_batches_per_step(self) -> int:
-        """Batches of latents that one step consumes: one for each update of either network."""
-        return self.discriminator_steps + self.generator_steps
-
-    def multiply_adds_per_step(self) -> int:
-        """Return the multiply-adds of the matrix products and convolutions that a step needs."""
-        made = self.generator().forward()
-        return self.batch_size * (
-            self.discriminator_steps * (made + self.discriminator_update())
-            + self.generator_steps * (made + self.generator_update())
-        )

@@ -215,6 +215,42 @@ class BatchNormalisation:
 
 
 @dataclass(frozen=True)
+class UnitVector:
+    """A random direction, of length 1."""
+
+    def draw(self, random: np.random.Generator, shape: Shape) -> NDArray[np.float64]:
+        """Return a vector of ``shape``."""
+        vector = random.normal(size=shape)
+        return vector / np.linalg.norm(vector)
+
+
+@dataclass(frozen=True)
+class SpectralNormalisation:
+    """A dense layer or convolution whose kernel is divided by an estimate of its largest factor.
+
+    K is the kernel as a matrix (..., out), and u (out,) a vector of length 1. The layer computes
+    with K / |K u|; a power iteration is v = K u / |K u|, then u = K^T v / |K^T v|. Gradients pass
+    through |K u|, not through u (Miyato et al. 2018, algorithm 1).
+    """
+
+    layer: Dense | Convolution
+
+    def output_shape(self, entering: Shape) -> Shape:
+        """Return that of the layer."""
+        return self.layer.output_shape(entering)
+
+    def tensors(self, entering: Shape) -> tuple[Tensor, ...]:
+        """Return those of the layer, and u."""
+        kernel, *others = self.layer.tensors(entering)
+        vector = Tensor("u", kernel.shape[-1:], UnitVector(), trained=False)
+        return kernel, *others, vector
+
+    def multiply_adds(self, entering: Shape) -> int:
+        """Return those of the layer; |K u| is left out, as it is of no image."""
+        return self.layer.multiply_adds(entering)
+
+
+@dataclass(frozen=True)
 class UpSampling(_WithoutTensors):
     """Each pixel repeated ``factor`` times in height and width."""
 
@@ -237,6 +273,26 @@ class MaxPooling(_WithoutTensors):
 
 
 @dataclass(frozen=True)
+class AveragePooling(_WithoutTensors):
+    """The mean of each square of ``size`` pixels, of sides that ``size`` divides."""
+
+    size: int
+
+    def output_shape(self, entering: Shape) -> Shape:
+        """Return (height, width, channels)."""
+        return (entering[0] // self.size, entering[1] // self.size, entering[2])
+
+
+@dataclass(frozen=True)
+class SumOverPixels(_WithoutTensors):
+    """The sum of each channel."""
+
+    def output_shape(self, entering: Shape) -> Shape:
+        """Return (channels,)."""
+        return entering[-1:]
+
+
+@dataclass(frozen=True)
 class Reshape(_WithoutTensors):
     """The same numbers in another shape, in NHWC order; (-1,) flattens."""
 
@@ -248,19 +304,38 @@ class Reshape(_WithoutTensors):
 
 
 @dataclass(frozen=True)
+class Residual:
+    """The sum of two paths from the same maps; one without layers passes them on."""
+
+    branch: tuple[Layer, ...]
+    shortcut: tuple[Layer, ...] = ()
+
+    def output_shape(self, entering: Shape) -> Shape:
+        """Return the shape of the sum."""
+        for layer in self.branch:
+            entering = layer.output_shape(entering)
+        return entering
+
+
+@dataclass(frozen=True)
 class Network:
     """Layers in the order in which data passes them; activations are left out."""
 
     entering: Shape
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer | Residual, ...]
 
     def output_shape(self) -> Shape:
         """Return the shape of what leaves the last layer."""
-        *_, (layer, shape) = self._walk()
-        return layer.output_shape(shape)
+        shape = self.entering
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+        return shape
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield (``<i>.<tensor>``, tensor), ``<i>`` counting the layers that have tensors."""
+        """Yield (``<i>.<tensor>``, tensor), ``<i>`` counting the layers that have tensors.
+
+        A branch comes before its shortcut.
+        """
         with_tensors = [found for layer, shape in self._walk() if (found := layer.tensors(shape))]
         for index, tensors in enumerate(with_tensors):
             for tensor in tensors:
@@ -275,12 +350,12 @@ class Network:
 
         A gradient of every layer's kernel costs as much, and so does one of every layer's input.
         """
-        return sum(self._multiply_adds())
+        return sum(layer.multiply_adds(shape) for layer, shape in self._walk())
 
     def gradients(self) -> int:
         """Return the multiply-adds of all kernels' gradients, towards the network's input none."""
-        first = next(cost for cost in self._multiply_adds() if cost)
-        return 2 * self.forward() - first
+        first, *_ = self._paths()
+        return 2 * self.forward() - sum(path[0] for path in first if path)
 
     def gradient_towards_input(self) -> int:
         """Return the multiply-adds of the gradient of the network's input alone."""
@@ -292,14 +367,32 @@ class Network:
         The activations are linear in pieces; others need a further pass, back through the forward
         pass.
         """
-        *_, last = (cost for cost in self._multiply_adds() if cost)
-        return 2 * self.forward() - last
+        *_, last = self._paths()
+        return 2 * self.forward() - sum(path[-1] for path in last if path)
 
-    def _multiply_adds(self) -> list[int]:
-        return [layer.multiply_adds(shape) for layer, shape in self._walk()]
+    def _paths(self) -> list[list[list[int]]]:
+        """Return the multiply-adds of the kernels of each layer that has any, or of its paths."""
+        shape, found = self.entering, []
+        for layer in self.layers:
+            paths = (layer.branch, layer.shortcut) if isinstance(layer, Residual) else ((layer,),)
+            costs = [
+                [
+                    cost
+                    for one, at in Network(shape, path)._walk()
+                    if (cost := one.multiply_adds(at))
+                ]
+                for path in paths
+            ]
+            shape = layer.output_shape(shape)
+            found += [costs] if any(costs) else []
+        return found
 
     def _walk(self) -> Iterator[tuple[Layer, Shape]]:
         shape = self.entering
         for layer in self.layers:
-            yield layer, shape
+            if isinstance(layer, Residual):
+                for path in (layer.branch, layer.shortcut):
+                    yield from Network(shape, path)._walk()
+            else:
+                yield layer, shape
             shape = layer.output_shape(shape)

@@ -20,10 +20,15 @@ class Dcgan(TorchTrainer):
 
     def build_networks(self) -> None:
         """Build both networks."""
+        self.generator = self.new_generator()
+        self.discriminator = self.new_discriminator()
+
+    def new_generator(self) -> nn.Module:
+        """Return a generator."""
         recipe, latent_size = self.recipe, self.recipe.latent_size
         norm = recipe.batch_norm
         channels, quarter = recipe.generator_channels, recipe.side // 4
-        self.generator = nn.Sequential(
+        return nn.Sequential(
             nn.Unflatten(1, (latent_size, 1, 1)),
             PointToMap(latent_size, 2 * channels, quarter, bias=False),
             BatchNorm(2 * channels, **norm),  # side / 4
@@ -34,8 +39,12 @@ class Dcgan(TorchTrainer):
             nn.ConvTranspose2d(channels, recipe.image_channels, 4, 2, 1, bias=False),
             nn.Tanh(),  # side
         )
-        channels = recipe.discriminator_channels
-        self.discriminator = nn.Sequential(
+
+    def new_discriminator(self) -> nn.Module:
+        """Return a discriminator."""
+        recipe, norm = self.recipe, self.recipe.batch_norm
+        channels, quarter = recipe.discriminator_channels, recipe.side // 4
+        return nn.Sequential(
             nn.Conv2d(recipe.image_channels, channels, 4, 2, 1, bias=False),
             leaky_relu(recipe.leaky_relu_slope),  # side / 2
             nn.Conv2d(channels, 2 * channels, 4, 2, 1, bias=False),

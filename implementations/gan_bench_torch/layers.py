@@ -1,6 +1,7 @@
 """Layers in the arithmetic that the recipes state, where PyTorch's own differ or have no name."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -69,6 +70,82 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         outputs = functional.conv_transpose2d(inputs, self.weight, self.bias, self.stride, before)
         # A view would send what follows down PyTorch's slow paths.
         return outputs[..., : length * stride, : length * stride].clone() if odd else outputs
+
+
+class _Spectral(nn.Module):
+    """A layer with a kernel; see `gan_bench_recipes.layers.SpectralNormalisation`."""
+
+    weight: Tensor
+    _u: Tensor
+
+    def _start(self) -> None:
+        self.register_buffer("_u", functional.normalize(torch.ones(len(self.weight)), dim=0))
+
+    def normalised(self) -> Tensor:
+        """Return the kernel, divided by the estimate of its largest factor."""
+        return self.weight / torch.linalg.vector_norm(self._product())
+
+    @torch.no_grad()
+    def iterate(self) -> None:
+        """Make one power iteration."""
+        direction = functional.normalize(self._product(), dim=0)
+        self._u.copy_(functional.normalize((self.weight.flatten(1) * direction).sum(1), dim=0))
+
+    def _product(self) -> Tensor:
+        # Not a matrix product, as that would count among the multiply-adds of an image.
+        return (self.weight.flatten(1) * self._u[:, None]).sum(0)
+
+
+class SpectralConv2d(_Spectral, nn.Conv2d):
+    """Convolution with spectral normalisation."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._start()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return (n, channels, height, width)."""
+        return functional.conv2d(inputs, self.normalised(), self.bias, self.stride, self.padding)
+
+
+class SpectralLinear(_Spectral, nn.Linear):
+    """A dense layer with spectral normalisation."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._start()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return (n, units)."""
+        return functional.linear(inputs, self.normalised(), self.bias)
+
+
+def iterate(network: nn.Module) -> None:
+    """Make one power iteration of each layer with spectral normalisation."""
+    for layer in network.modules():
+        if isinstance(layer, _Spectral):
+            layer.iterate()
+
+
+class Residual(nn.Module):
+    """The sum of two paths from the same maps; one without layers passes them on."""
+
+    def __init__(self, branch: Sequence[nn.Module], shortcut: Sequence[nn.Module] = ()) -> None:
+        super().__init__()
+        # The first layers must not work in place: both paths take the same maps.
+        self.branch, self.shortcut = nn.Sequential(*branch), nn.Sequential(*shortcut)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the sum."""
+        return self.branch(inputs) + self.shortcut(inputs)
+
+
+class SumOverPixels(nn.Module):
+    """The sum of each channel."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return (n, channels)."""
+        return inputs.sum((2, 3))
 
 
 class PointToMap(nn.ConvTranspose2d):

@@ -1,7 +1,7 @@
 """Optimisers in the arithmetic that the recipes state."""
 
 from collections.abc import Callable
-from math import inf
+from math import cos, inf, pi
 from typing import Literal
 
 import torch
@@ -81,6 +81,18 @@ def exponential_decay(
 ) -> Callable[[int | Tensor], float | Tensor]:
     """Return the rate before each step (from 0): ``rate * factor ** (step / steps)``."""
     return lambda step: rate * factor ** (step / steps)
+
+
+def cosine_decay(rate: float, steps: float) -> Callable[[int | Tensor], float | Tensor]:
+    """Return the rate before each step (from 0): ``rate / 2 * (1 + cos(pi * step / steps))``."""
+
+    def before(step: int | Tensor) -> float | Tensor:
+        turned = (
+            torch.cos(pi * step / steps) if isinstance(step, Tensor) else cos(pi * step / steps)
+        )
+        return rate / 2 * (1 + turned)
+
+    return before
 
 
 def sgd(

@@ -10,9 +10,8 @@ from gan_bench import data
 from gan_bench.data.draws import Inputs
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
+from recipes import FRAMEWORKS, RECIPES
 
-RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
-FRAMEWORKS = ("torch", "keras", "jax")
 NAMES = [
     pytest.param(f"{framework}-{recipe}", marks=getattr(pytest.mark, framework))
     for framework in FRAMEWORKS

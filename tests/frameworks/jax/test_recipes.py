@@ -14,15 +14,15 @@ from gan_bench.errors import UsageError  # noqa: E402
 from gan_bench.plan import LONGEST_CHUNK_STEPS  # noqa: E402
 from gan_bench.plugins.loader import load_trainer  # noqa: E402
 from gan_bench.plugins.registry import registered  # noqa: E402
-from gan_bench.trainer import Trainer, Unsupported  # noqa: E402
+from gan_bench.trainer import Trainer, Unsupported, is_trained  # noqa: E402
 from gan_bench_jax import base  # noqa: E402
 from gan_bench_jax.decay import Decay  # noqa: E402
 from gan_bench_jax.layers import Dropout  # noqa: E402
 from gan_bench_jax.upsampling_sgd import UpsamplingSgd  # noqa: E402
+from recipes import RECIPES  # noqa: E402
 
 pytestmark = pytest.mark.jax
 
-RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)
 PLANNED = 10
 
@@ -72,7 +72,7 @@ def test_tensors_and_cost_are_the_recipes(name):
         network: sum(
             tensor.size
             for key, tensor in weights.items()
-            if key.startswith(network) and "moving" not in key
+            if key.startswith(network) and is_trained(key)
         )
         for network in ("generator", "discriminator")
     }

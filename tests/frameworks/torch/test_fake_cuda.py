@@ -20,10 +20,10 @@ from gan_bench.plugins.loader import load_trainer  # noqa: E402
 from gan_bench.plugins.registry import registered  # noqa: E402
 from gan_bench_torch.base import TorchTrainer  # noqa: E402
 from gan_bench_torch.dcgan import Dcgan  # noqa: E402
+from recipes import RECIPES  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
-RECIPES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 CUDA = torch.device("cuda:0")
 
 
@@ -62,6 +62,10 @@ def driverless(monkeypatch):
         for parameter in inputs:
             parameter.grad = torch.empty_like(parameter)
 
+    def gradient(output, inputs, create_graph):
+        assert output.device == inputs.device == CUDA
+        return (inputs * output,)
+
     def converted(module, change):
         for child in module.children():
             child._apply(change)
@@ -87,6 +91,7 @@ def driverless(monkeypatch):
     monkeypatch.setattr(torch, "Generator", Generator)
     monkeypatch.setattr(torch.Tensor, "random_", lambda self, *limits, generator: random(self))
     monkeypatch.setattr(torch.Tensor, "backward", differentiate)
+    monkeypatch.setattr(torch.autograd, "grad", gradient)
     monkeypatch.setattr(torch, "_fused_adam_", fused_adam)
     monkeypatch.setattr(torch, "_fused_sgd_", fused_sgd)
     monkeypatch.setattr(TorchTrainer, "_new_step", lambda self: self._one_step)

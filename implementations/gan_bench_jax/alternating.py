@@ -1,0 +1,38 @@
+"""The update of the recipes that update the networks in turn, each on fresh latents."""
+
+from abc import abstractmethod
+
+import jax.numpy as jnp
+from jax import Array
+
+from gan_bench_jax.base import Draws, JaxTrainer
+
+
+class AlternatingTrainer(JaxTrainer):
+    """A trainer of p discriminator updates, then k generator updates."""
+
+    def update(self, real: list[Array], draws: Draws) -> dict[str, Array]:
+        """Update the discriminator p times, then the generator k times, each on fresh noise."""
+        latents, steps = draws["latents"], self.recipe.discriminator_steps
+        further = {name: draw for name, draw in draws.items() if name != "latents"}
+        judged = [
+            self.update_discriminator(
+                images, latents[index], **{name: draw[index] for name, draw in further.items()}
+            )
+            for index, images in enumerate(real)
+        ]
+        made = [self.update_generator(noise, real[-1]) for noise in latents[steps:]]
+        return _by_loss(judged) | _by_loss(made)
+
+    @abstractmethod
+    def update_discriminator(self, images: Array, noise: Array, **draws: Array) -> dict[str, Array]:
+        """Make one update on real images NHWC; return the losses that it has, by name."""
+
+    @abstractmethod
+    def update_generator(self, noise: Array, images: Array) -> dict[str, Array]:
+        """Make one update; return its loss. The real images are those of the last update."""
+
+
+def _by_loss(updates: list[dict[str, Array]]) -> dict[str, Array]:
+    """Return the losses of several updates, by name, each (updates,)."""
+    return {name: jnp.stack([losses[name] for losses in updates]) for name in updates[0]}
