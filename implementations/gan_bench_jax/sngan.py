@@ -32,10 +32,14 @@ class Sngan(AlternatingTrainer):
 
     def build_networks(self) -> None:
         """Build both networks."""
-        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        norm = recipe.batch_norm
+        self.generator = self.new_generator()
+        self.discriminator = self.new_discriminator()
+
+    def new_generator(self) -> nnx.Module:
+        """Return a generator."""
+        recipe, norm = self.recipe, self.recipe.batch_norm
         channels, quarter = recipe.generator_channels, recipe.side // 4
-        self.generator = nnx.Sequential(
+        return nnx.Sequential(
             Dense(recipe.latent_size, quarter * quarter * 4 * channels, bias=False),
             Reshape(quarter, quarter, 4 * channels),
             BatchNorm(4 * channels, **norm),  # side / 4
@@ -49,8 +53,12 @@ class Sngan(AlternatingTrainer):
             Conv(channels, recipe.image_channels, 3, 1, 1),
             tanh,
         )
-        channels = recipe.discriminator_channels
-        self.discriminator = nnx.Sequential(
+
+    def new_discriminator(self) -> nnx.Module:
+        """Return a discriminator."""
+        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        channels, quarter = recipe.discriminator_channels, recipe.side // 4
+        return nnx.Sequential(
             SpectralConv(recipe.image_channels, channels, 3, 1, 1),
             leaky_relu(slope),  # side
             SpectralConv(channels, channels, 4, 2, 1),

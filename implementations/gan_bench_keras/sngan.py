@@ -22,10 +22,14 @@ class Sngan(AlternatingTrainer):
 
     def build_networks(self) -> None:
         """Build both networks."""
-        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        norm = recipe.batch_norm
+        self.generator = self.new_generator()
+        self.discriminator = self.new_discriminator()
+
+    def new_generator(self) -> keras.Model:
+        """Return a generator."""
+        recipe, norm = self.recipe, self.recipe.batch_norm
         channels, quarter = recipe.generator_channels, recipe.side // 4
-        self.generator = keras.Sequential(
+        return keras.Sequential(
             [
                 keras.Input((recipe.latent_size,)),
                 layers.Dense(quarter * quarter * 4 * channels, use_bias=False),
@@ -43,8 +47,12 @@ class Sngan(AlternatingTrainer):
                 layers.Activation("tanh"),
             ]
         )
+
+    def new_discriminator(self) -> keras.Model:
+        """Return a discriminator."""
+        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
         channels = recipe.discriminator_channels
-        self.discriminator = keras.Sequential(
+        return keras.Sequential(
             [
                 keras.Input(recipe.image_shape),
                 SpectralConv2D(channels, 3, 1, "same"),

@@ -61,6 +61,18 @@ class GlorotUniform:
 
 
 @dataclass(frozen=True)
+class FanIn:
+    """N(0, g^2 / fan in) (He et al. 2015, section 2.2)."""
+
+    gain: float
+    """g: sqrt(2 / (1 + a^2)) before a leaky ReLU of slope a in the paper."""
+
+    def draw(self, random: np.random.Generator, shape: Shape) -> NDArray[np.float64]:
+        """Return a kernel of ``shape`` (..., in, out)."""
+        return random.normal(0.0, self.gain / sqrt(prod(shape[:-1])), shape)
+
+
+@dataclass(frozen=True)
 class Tensor:
     """A tensor of a layer, in the canonical layout."""
 

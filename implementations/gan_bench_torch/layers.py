@@ -213,6 +213,6 @@ class Dropout(nn.Module):
         return inputs * kept.permute(0, 3, 1, 2).to(inputs.dtype).mul_(self.scale)
 
 
-def leaky_relu(slope: float) -> nn.LeakyReLU:
+def leaky_relu(slope: float, *, inplace: bool = True) -> nn.LeakyReLU:
     """Return LeakyReLU with the slope rounded to float32, as TensorFlow keeps it in any dtype."""
-    return nn.LeakyReLU(float(np.float32(slope)), inplace=True)
+    return nn.LeakyReLU(float(np.float32(slope)), inplace=inplace)

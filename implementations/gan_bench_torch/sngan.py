@@ -29,10 +29,14 @@ class Sngan(AlternatingTrainer):
 
     def build_networks(self) -> None:
         """Build both networks."""
-        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        norm = recipe.batch_norm
+        self.generator = self.new_generator()
+        self.discriminator = self.new_discriminator()
+
+    def new_generator(self) -> nn.Module:
+        """Return a generator."""
+        recipe, norm = self.recipe, self.recipe.batch_norm
         channels, quarter = recipe.generator_channels, recipe.side // 4
-        self.generator = nn.Sequential(
+        return nn.Sequential(
             nn.Linear(recipe.latent_size, quarter * quarter * 4 * channels, bias=False),
             Unflatten(quarter, quarter, 4 * channels),
             BatchNorm(4 * channels, **norm),  # side / 4
@@ -46,8 +50,12 @@ class Sngan(AlternatingTrainer):
             nn.Conv2d(channels, recipe.image_channels, 3, 1, 1),
             nn.Tanh(),
         )
-        channels = recipe.discriminator_channels
-        self.discriminator = nn.Sequential(
+
+    def new_discriminator(self) -> nn.Module:
+        """Return a discriminator."""
+        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        channels, quarter = recipe.discriminator_channels, recipe.side // 4
+        return nn.Sequential(
             SpectralConv2d(recipe.image_channels, channels, 3, 1, 1),
             leaky_relu(slope),  # side
             SpectralConv2d(channels, channels, 4, 2, 1),
