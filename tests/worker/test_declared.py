@@ -105,6 +105,32 @@ def test_a_recipe_with_labels_needs_a_data_set_with_labels(bench, own):
     assert said.startswith("labelled trains on labels, and folder:plain has none; choose a data s")
 
 
+class AtMost(labelled.LabelledRecipe):
+    """For data sets of few classes."""
+
+    classes: int = 3
+
+
+def test_a_data_set_with_more_classes_than_the_recipe_is_for_is_refused(bench, own, plugin):
+    own()
+    body = """
+    class AtMost(LabelledTrainer.recipe_class):
+        classes: int = 3
+    recipe_class = AtMost
+    """
+    target = plugin("few", body, "labelled:LabelledTrainer")
+    said = complaint(bench("run", target, *SHORT, "--dry-run"))
+    assert said.startswith("few.classes is 3, and mnist-5k has 10 classes; set it to 10.")
+    assert bench("run", target, *SHORT, "--dry-run", "--set", "few.classes=10").code == 0
+
+
+def test_inputs_have_no_more_classes_than_the_recipe_is_for():
+    images = np.zeros((8, 8, 8, 1), np.uint8)
+    with pytest.raises(UsageError, match=r"labelled\.classes is 3, and the data set has 4 classes"):
+        Inputs(AtMost(), 0, images, np.arange(8) % 4)
+    assert Inputs(AtMost(), 0, images, np.arange(8) % 3).classes == 3
+
+
 FIRST_VERSION = """
 def train(self, batches, latents):
     return super().train(batches, {"latents": latents})
