@@ -14,6 +14,7 @@ from gan_bench.errors import UsageError
 from gan_bench.plan import RunSpec
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.load import load_results
+from gan_bench.results.scores import Scores
 from gan_bench.testing import FakeRecipe
 from image_folder import write_images
 
@@ -75,8 +76,19 @@ def test_a_run_samples_every_class_in_turn(bench, plugin, own):
         assert labels.dtype == np.int64 and list(labels) == [n % 10 for n in range(len(latents))]
         return super().sample(latents, labels)
     """
-    done = bench("run", plugin("mine", body, "labelled:LabelledTrainer"), *SHORT)
+    target = plugin("mine", body, "labelled:LabelledTrainer")
+    done = bench("run", target, plugin("usual"), *SHORT[:-1], "modes")
     assert done.code == 0, bench.records()["mine"]["reason"]
+    of_classes = {"class_accuracy", "intra_fid_lenet"}
+    for folder in map(RunFolder, bench.run_folders()):
+        (path,) = folder.scores.glob("*.json")
+        measured = {row.metric for row in Scores.read(path).scores if row.value is not None}
+        assert of_classes & measured == (of_classes if "mine" in folder.path.name else set())
+    shown = bench("show", "mine").out
+    assert "class_accuracy" in shown and "intra_fid_lenet" in shown
+    assert bench("report").code == 0
+    page = (bench.folder / "reports/local/report-full.md").read_text(encoding="utf-8")
+    assert "Class accuracy" in page and "Intra FID" in page
 
 
 def test_twins_with_labels_pass_parity(bench, own):
