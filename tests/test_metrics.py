@@ -2,11 +2,12 @@
 
 import pytest
 
-from gan_bench.metrics import FAMILIES, METRICS, SPEED, figure_names, metric
+from gan_bench.metrics import FAMILIES, METRICS, SPEED, figure_names, metric, of_conditional
 
 
 @pytest.mark.parametrize("family", METRICS)
 def test_all_that_the_scorer_computes_is_known(family):
+    assert not set(figure_names(family, "lenet")) & set(of_conditional("lenet"))
     for name in figure_names(family, "lenet"):
         found = metric(name)
         assert found.name == name and found.label != name
@@ -22,6 +23,8 @@ def test_all_that_the_scorer_computes_is_known(family):
         ("kid_inception", False, "difference", False),
         ("recall_my_model", True, "difference", False),
         ("ndb_js", False, "difference", False),
+        ("class_accuracy", True, "difference", False),
+        ("intra_fid_lenet", False, "ratio", False),
         ("nearest_train", True, "difference", False),
         (SPEED, True, "ratio", False),
         ("something_new", False, "difference", False),

@@ -42,6 +42,7 @@ class Metric:
 
 
 _NEED_FEATURES = {
+    "intra_fid": Metric("intra_fid", "Intra FID", False, "ratio"),
     "fid_infinity": Metric("fid_infinity", "FID at infinity", False, "ratio"),
     "fid": Metric("fid", "FID", False, "ratio"),
     "kid": Metric("kid", "KID", False, "difference"),
@@ -55,6 +56,7 @@ _OTHERS = {
     "classes_present": Metric("classes_present", "Classes present", True, "difference"),
     "class_kl": Metric("class_kl", "Class KL", False, "difference"),
     "confident_share": Metric("confident_share", "Confident", True, "difference"),
+    "class_accuracy": Metric("class_accuracy", "Class accuracy", True, "difference"),
     "nearest_train": Metric("nearest_train", "Nearest training image", True, "difference"),
     "copied_share": Metric("copied_share", "Copied", False, "difference"),
     "ndb": Metric("ndb", "NDB", False, "difference"),
@@ -87,6 +89,11 @@ def fid_name(features: str) -> str:
     return f"fid_{features}"
 
 
+def intra_fid_name(features: str) -> str:
+    """Return the name of a feature model's mean FID within a class, e.g. ``intra_fid_lenet``."""
+    return f"intra_fid_{features}"
+
+
 def parse_metrics(text: str) -> tuple[str, ...]:
     """Read a list of metrics such as ``fid,kid``; the order is that of `METRICS`.
 
@@ -107,9 +114,17 @@ def parse_metrics(text: str) -> tuple[str, ...]:
 
 
 def figure_names(family: str, features: str) -> tuple[str, ...]:
-    """Return the names of the values that the scorer computes for one of `METRICS`."""
+    """Return the names of the values that the scorer computes for one of `METRICS`.
+
+    Those of `of_conditional` come besides, with ``modes``.
+    """
     if family == "prdc":
         return tuple(f"{n}_{features}" for n in ("precision", "recall", "density", "coverage"))
     if family == "modes":
-        return tuple(name for name in _OTHERS if name != SPEED)
+        return tuple(name for name in _OTHERS if name not in (SPEED, *of_conditional(features)))
     return (f"{family.replace('-', '_')}_{features}",)
+
+
+def of_conditional(features: str) -> tuple[str, ...]:
+    """Return the names of the values that only runs of a conditional recipe have."""
+    return ("class_accuracy", intra_fid_name(features))

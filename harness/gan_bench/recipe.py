@@ -103,7 +103,8 @@ class Recipe(BaseModel):
     data set is chosen; None: those of the data set that comes with gan-bench."""
 
     conditional: ClassVar[bool] = False
-    """Whether samples depend on labels: ``sample`` and ``forward`` then get them."""
+    """Whether samples depend on labels: ``sample`` and ``forward`` then get them. If a conditional
+    recipe has a field ``classes``, data sets with more classes are refused."""
 
     batch_size: int = Field(ge=1, description="images in a batch")
     latent_size: int = Field(default=100, ge=1, description="dimensions of a latent vector")

@@ -21,7 +21,14 @@ class AlternatingTrainer(JaxTrainer):
             )
             for index, images in enumerate(real)
         ]
-        made = [self.update_generator(noise, real[-1]) for noise in latents[steps:]]
+        # What has as many batches as the latents is of all updates, the rest of the discriminator.
+        of_all = {name: draw for name, draw in further.items() if len(draw) == len(latents)}
+        made = [
+            self.update_generator(
+                latents[index], real[-1], **{name: draw[index] for name, draw in of_all.items()}
+            )
+            for index in range(steps, len(latents))
+        ]
         return _by_loss(judged) | _by_loss(made)
 
     @abstractmethod
@@ -29,7 +36,7 @@ class AlternatingTrainer(JaxTrainer):
         """Make one update on real images NHWC; return the losses that it has, by name."""
 
     @abstractmethod
-    def update_generator(self, noise: Array, images: Array) -> dict[str, Array]:
+    def update_generator(self, noise: Array, images: Array, **draws: Array) -> dict[str, Array]:
         """Make one update; return its loss. The real images are those of the last update."""
 
 

@@ -136,6 +136,63 @@ class SpectralDense(_Spectral, Dense):
         self._start()
 
 
+class SpectralEmbedding(_Spectral):
+    """A vector for each class, with spectral normalisation."""
+
+    def __init__(self, classes: int, size: int) -> None:
+        self.embeddings = nnx.Param(jnp.zeros((classes, size)))
+        self._start()
+
+    @property
+    def kernel(self) -> nnx.Param:
+        """The vectors (classes, size)."""
+        return self.embeddings
+
+    def __call__(self, labels: Array) -> Array:
+        """Return (n, size)."""
+        return _rows(self.used_kernel(), labels)
+
+
+class Embedding(nnx.Module):
+    """Features, with a vector of their class behind them."""
+
+    def __init__(self, classes: int, size: int) -> None:
+        self.embeddings = nnx.Param(jnp.zeros((classes, size)))
+
+    def __call__(self, inputs: Array, labels: Array) -> Array:
+        """Return (n, features + size)."""
+        return jnp.concatenate([inputs, _rows(self.embeddings[...], labels)], 1)
+
+
+class Projection(nnx.Module):
+    """Logits of features: a dense layer plus the inner product with a vector of their class."""
+
+    def __init__(self, classes: int, features: int) -> None:
+        self.dense = SpectralDense(features, 1)
+        self.embedding = SpectralEmbedding(classes, features)
+
+    def __call__(self, inputs: Array, labels: Array) -> Array:
+        """Return (n,)."""
+        return self.dense(inputs).reshape(-1) + (inputs * self.embedding(labels)).sum(1)
+
+
+class Labelled(nnx.Sequential):
+    """Layers one after the other, of which those with classes get the labels, too."""
+
+    def __call__(self, inputs: Array, labels: Array) -> Array:
+        """Return what the last layer makes."""
+        for layer in self.layers:
+            takes_labels = isinstance(layer, Embedding | Projection)
+            inputs = layer(inputs, labels) if takes_labels else layer(inputs)
+        return inputs
+
+
+def _rows(table: Array, labels: Array) -> Array:
+    """Return the rows of the labels; unlike an index, its gradient adds in a fixed order."""
+    one_hot = jax.nn.one_hot(labels, len(table), dtype=table.dtype)
+    return (one_hot[:, :, None] * table).sum(1)
+
+
 def iterate(network: nnx.Module) -> None:
     """Make one power iteration of each layer with spectral normalisation."""
     for _, layer in nnx.iter_graph(network):

@@ -92,6 +92,76 @@ class SpectralDense(_Spectral, keras.layers.Dense):
         return outputs if self.bias is None else outputs + self.bias.value
 
 
+class _Embeddings(keras.layers.Layer):
+    """A vector for each class."""
+
+    def __init__(self, classes: int, size: int) -> None:
+        super().__init__()
+        self.shape = classes, size
+
+    def build(self, input_shape: Any) -> None:
+        """Make the vectors."""
+        self.embeddings = self.add_weight(name="embeddings", shape=self.shape)
+
+
+class SpectralEmbedding(_Spectral, _Embeddings):
+    """A vector for each class, with spectral normalisation."""
+
+    @property
+    def kernel(self) -> keras.Variable:
+        """The vectors (classes, size)."""
+        return self.embeddings
+
+    def call(self, labels: tf.Tensor) -> tf.Tensor:
+        """Return (n, size)."""
+        return _rows(self.normalised(), labels)
+
+
+class Embedding(_Embeddings):
+    """Features, with a vector of their class behind them."""
+
+    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+        """Return (n, features + size) of features and labels."""
+        features, labels = inputs
+        return tf.concat([features, _rows(self.embeddings.value, labels)], 1)
+
+
+class Projection(keras.layers.Layer):
+    """Logits of features: a dense layer plus the inner product with a vector of their class."""
+
+    def __init__(self, classes: int, features: int) -> None:
+        super().__init__()
+        self.dense = SpectralDense(1)
+        self.embedding = SpectralEmbedding(classes, features)
+
+    def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
+        """Build both parts."""
+        of_features, of_labels = input_shape
+        self.dense.build(of_features)
+        self.embedding.build(of_labels)
+
+    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+        """Return (n,) of features and labels."""
+        features, labels = inputs
+        projected = tf.reduce_sum(features * self.embedding(labels), 1)
+        return tf.squeeze(self.dense(features), 1) + projected
+
+
+def labelled(entering: tuple[int, ...], parts: Sequence[keras.Layer]) -> keras.Model:
+    """Return layers one after the other, of which those with classes get the labels, too."""
+    outputs, labels = inputs = [keras.Input(entering), keras.Input((), dtype="int64")]
+    for layer in parts:
+        takes_labels = isinstance(layer, Embedding | Projection)
+        outputs = layer([outputs, labels] if takes_labels else outputs)
+    return keras.Model(inputs, outputs)
+
+
+def _rows(table: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Return the rows of the labels; unlike an index, its gradient adds in a fixed order."""
+    one_hot = tf.one_hot(labels, table.shape[0], dtype=table.dtype)
+    return tf.reduce_sum(one_hot[:, :, None] * table, 1)
+
+
 def iterate(network: keras.Layer) -> None:
     """Make one power iteration of each layer with spectral normalisation."""
     for layer in layers(network):

@@ -227,6 +227,47 @@ class BatchNormalisation:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """Features, with a vector of their class behind them."""
+
+    classes: int
+    size: int
+    embeddings: Initialiser
+
+    def output_shape(self, entering: Shape) -> Shape:
+        """Return (features + size,)."""
+        return (entering[0] + self.size,)
+
+    def tensors(self, entering: Shape) -> tuple[Tensor, ...]:
+        """Return the vectors (classes, size)."""
+        return (Tensor("embeddings", (self.classes, self.size), self.embeddings),)
+
+    def multiply_adds(self, entering: Shape) -> int:
+        """Return 0: a vector is looked up."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Projection:
+    """The inner product of features and a vector of their class."""
+
+    classes: int
+    embeddings: Initialiser
+
+    def output_shape(self, entering: Shape) -> Shape:
+        """Return (1,)."""
+        return (1,)
+
+    def tensors(self, entering: Shape) -> tuple[Tensor, ...]:
+        """Return the vectors (classes, features)."""
+        return (Tensor("embeddings", (self.classes, *entering), self.embeddings),)
+
+    def multiply_adds(self, entering: Shape) -> int:
+        """Return 0: only matrix products and convolutions count."""
+        return 0
+
+
+@dataclass(frozen=True)
 class UnitVector:
     """A random direction, of length 1."""
 
@@ -238,14 +279,15 @@ class UnitVector:
 
 @dataclass(frozen=True)
 class SpectralNormalisation:
-    """A dense layer or convolution whose kernel is divided by an estimate of its largest factor.
+    """A layer whose kernel is divided by an estimate of its largest factor.
 
-    K is the kernel as a matrix (..., out), and u (out,) a vector of length 1. The layer computes
+    K is the kernel as a matrix (..., out), or a projection's vectors (classes, features), and u
+    (out,) or (features,) a vector of length 1. The layer computes
     with K / |K u|; a power iteration is v = K u / |K u|, then u = K^T v / |K^T v|. Gradients pass
     through |K u|, not through u (Miyato et al. 2018, algorithm 1).
     """
 
-    layer: Dense | Convolution
+    layer: Dense | Convolution | Projection
 
     def output_shape(self, entering: Shape) -> Shape:
         """Return that of the layer."""

@@ -24,7 +24,14 @@ class AlternatingTrainer(TorchTrainer):
             )
             for index, images in enumerate(real)
         ]
-        made = [self.update_generator(draw, real[-1]) for draw in noise[steps:]]
+        # What has as many batches as the latents is of all updates, the rest of the discriminator.
+        of_all = {name: draw for name, draw in further.items() if len(draw) == len(noise)}
+        made = [
+            self.update_generator(
+                noise[index], real[-1], **{name: draw[index] for name, draw in of_all.items()}
+            )
+            for index in range(steps, len(noise))
+        ]
         return _by_loss(judged) | _by_loss(made)
 
     @abstractmethod
@@ -34,7 +41,7 @@ class AlternatingTrainer(TorchTrainer):
         """Make one update on real images NCHW; return the losses that it has, by name."""
 
     @abstractmethod
-    def update_generator(self, noise: Tensor, images: Tensor) -> dict[str, Tensor]:
+    def update_generator(self, noise: Tensor, images: Tensor, **draws: Tensor) -> dict[str, Tensor]:
         """Make one update; return its loss. The real images are those of the last update."""
 
 

@@ -79,7 +79,7 @@ class _Spectral(nn.Module):
     _u: Tensor
 
     def _start(self) -> None:
-        self.register_buffer("_u", functional.normalize(torch.ones(len(self.weight)), dim=0))
+        self.register_buffer("_u", functional.normalize(torch.ones(len(self._matrix())), dim=0))
 
     def normalised(self) -> Tensor:
         """Return the kernel, divided by the estimate of its largest factor."""
@@ -89,11 +89,14 @@ class _Spectral(nn.Module):
     def iterate(self) -> None:
         """Make one power iteration."""
         direction = functional.normalize(self._product(), dim=0)
-        self._u.copy_(functional.normalize((self.weight.flatten(1) * direction).sum(1), dim=0))
+        self._u.copy_(functional.normalize((self._matrix() * direction).sum(1), dim=0))
+
+    def _matrix(self) -> Tensor:
+        return self.weight.flatten(1)  # (out, ...)
 
     def _product(self) -> Tensor:
         # Not a matrix product, as that would count among the multiply-adds of an image.
-        return (self.weight.flatten(1) * self._u[:, None]).sum(0)
+        return (self._matrix() * self._u[:, None]).sum(0)
 
 
 class SpectralConv2d(_Spectral, nn.Conv2d):
@@ -118,6 +121,59 @@ class SpectralLinear(_Spectral, nn.Linear):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return (n, units)."""
         return functional.linear(inputs, self.normalised(), self.bias)
+
+
+class SpectralEmbedding(_Spectral, nn.Embedding):
+    """A vector for each class, with spectral normalisation."""
+
+    def __init__(self, classes: int, size: int) -> None:
+        super().__init__(classes, size)
+        self._start()
+
+    def _matrix(self) -> Tensor:
+        return self.weight.t()  # (size, classes)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """Return (n, size)."""
+        return _rows(self.normalised(), labels)
+
+
+class Embedding(nn.Embedding):
+    """Features, with a vector of their class behind them."""
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Return (n, features + size)."""
+        return torch.cat([inputs, _rows(self.weight, labels)], 1)
+
+
+class Projection(nn.Module):
+    """Logits of features: a dense layer plus the inner product with a vector of their class."""
+
+    def __init__(self, classes: int, features: int) -> None:
+        super().__init__()
+        self.dense = SpectralLinear(features, 1)
+        self.embedding = SpectralEmbedding(classes, features)
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Return (n,)."""
+        return self.dense(inputs).flatten() + (inputs * self.embedding(labels)).sum(1)
+
+
+class Labelled(nn.Sequential):
+    """Layers one after the other, of which those with classes get the labels, too."""
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Return what the last layer makes."""
+        for layer in self:
+            takes_labels = isinstance(layer, Embedding | Projection)
+            inputs = layer(inputs, labels) if takes_labels else layer(inputs)
+        return inputs
+
+
+def _rows(table: Tensor, labels: Tensor) -> Tensor:
+    """Return the rows of the labels; unlike an index, its gradient adds in a fixed order."""
+    one_hot = labels[:, None] == torch.arange(len(table), device=labels.device)
+    return (one_hot[:, :, None].to(table.dtype) * table).sum(1)
 
 
 def iterate(network: nn.Module) -> None:

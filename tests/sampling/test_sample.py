@@ -231,3 +231,33 @@ def test_data_that_is_missing_or_has_changed(bench, plugin):
 )
 def test_sample_refuses(bench, run, arguments, said):
     assert said in complaint(bench("sample", *arguments))
+
+
+IN_CLASSES = """
+class Asked(FakeTrainer.recipe_class):
+    conditional = True
+recipe_class = Asked
+
+def sample(self, latents, labels):
+    return super().sample((latents + labels[:, None]).astype(latents.dtype))
+
+def forward(self, latents, images, training, labels):
+    return super().forward(latents, images, training)
+"""
+
+
+def test_a_class_can_be_asked_for(bench, plugin):
+    assert bench("run", plugin("gan", IN_CLASSES), *SHORT).code == 0
+    in_turn, grid = sampled(bench, "gan-", "-n", "30")
+    sevens, of_class = sampled(bench, "gan-", "-n", "30", "--class", "7")
+    assert of_class.name == f"{grid.stem}-class7.png"
+    np.testing.assert_array_equal(sevens[7::10], in_turn[7::10])
+    others = [index for index in range(30) if index % 10 != 7]
+    assert all((sevens[index] != in_turn[index]).any() for index in others)
+    said = complaint(bench("sample", "gan-", "--class", "10"))
+    assert "cannot be sampled: it has the classes 0 to 9, and not 10; correct --class." in said
+
+
+def test_a_class_of_an_unconditional_run_is_refused(bench, run):
+    said = complaint(bench("sample", run, "--class", "3"))
+    assert "is not conditional, so its samples have no class; leave out --class." in said

@@ -14,6 +14,7 @@ from gan_bench.errors import UsageError
 from gan_bench.plan import RunSpec
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.load import load_results
+from gan_bench.results.scores import Scores
 from gan_bench.testing import FakeRecipe
 from image_folder import write_images
 
@@ -75,8 +76,19 @@ def test_a_run_samples_every_class_in_turn(bench, plugin, own):
         assert labels.dtype == np.int64 and list(labels) == [n % 10 for n in range(len(latents))]
         return super().sample(latents, labels)
     """
-    done = bench("run", plugin("mine", body, "labelled:LabelledTrainer"), *SHORT)
+    target = plugin("mine", body, "labelled:LabelledTrainer")
+    done = bench("run", target, plugin("usual"), *SHORT[:-1], "modes")
     assert done.code == 0, bench.records()["mine"]["reason"]
+    of_classes = {"class_accuracy", "intra_fid_lenet"}
+    for folder in map(RunFolder, bench.run_folders()):
+        (path,) = folder.scores.glob("*.json")
+        measured = {row.metric for row in Scores.read(path).scores if row.value is not None}
+        assert of_classes & measured == (of_classes if "mine" in folder.path.name else set())
+    shown = bench("show", "mine").out
+    assert "class_accuracy" in shown and "intra_fid_lenet" in shown
+    assert bench("report").code == 0
+    page = (bench.folder / "reports/local/report-full.md").read_text(encoding="utf-8")
+    assert "Class accuracy" in page and "Intra FID" in page
 
 
 def test_twins_with_labels_pass_parity(bench, own):
@@ -103,6 +115,32 @@ def test_a_recipe_with_labels_needs_a_data_set_with_labels(bench, own):
     write_images(bench.folder / "plain", 40)
     said = complaint(bench("run", own(), *SHORT, "--dataset", "folder:plain", "--dry-run"))
     assert said.startswith("labelled trains on labels, and folder:plain has none; choose a data s")
+
+
+class AtMost(labelled.LabelledRecipe):
+    """For data sets of few classes."""
+
+    classes: int = 3
+
+
+def test_a_data_set_with_more_classes_than_the_recipe_is_for_is_refused(bench, own, plugin):
+    own()
+    body = """
+    class AtMost(LabelledTrainer.recipe_class):
+        classes: int = 3
+    recipe_class = AtMost
+    """
+    target = plugin("few", body, "labelled:LabelledTrainer")
+    said = complaint(bench("run", target, *SHORT, "--dry-run"))
+    assert said.startswith("few.classes is 3, and mnist-5k has 10 classes; set it to 10.")
+    assert bench("run", target, *SHORT, "--dry-run", "--set", "few.classes=10").code == 0
+
+
+def test_inputs_have_no_more_classes_than_the_recipe_is_for():
+    images = np.zeros((8, 8, 8, 1), np.uint8)
+    with pytest.raises(UsageError, match=r"labelled\.classes is 3, and the data set has 4 classes"):
+        Inputs(AtMost(), 0, images, np.arange(8) % 4)
+    assert Inputs(AtMost(), 0, images, np.arange(8) % 3).classes == 3
 
 
 FIRST_VERSION = """

@@ -92,6 +92,7 @@ def generator_of(
 @click.command(
     epilog=examples(
         "gan-bench sample torch-dcgan-mnist-5k-s0 -n 256",
+        "gan-bench sample torch-conditional-mnist-5k-s0 --class 7",
         "gan-bench sample torch-dcgan-mnist-5k-s0 --export generator.onnx",
     ),
 )
@@ -104,6 +105,12 @@ def generator_of(
 )
 @path_option("--out", help=f"Folder for the .npz and .png files (default: {DEFAULT_SAMPLES}).")
 @seed_option("Random seed of the latents (default: the run's).", default=None)
+@click.option(
+    "--class",
+    "label",
+    type=click.IntRange(0),
+    help="Class of all images, of a conditional recipe (default: the classes in turn).",
+)
 @path_option(
     "--export",
     metavar="FILE",
@@ -116,6 +123,7 @@ def sample(
     count: int | None,
     out: Path | None,
     seed: int | None,
+    label: int | None,
     export: Path | None,
     device: str | None,
     results: Path,
@@ -127,13 +135,13 @@ def sample(
     if export is not None:
         from gan_bench.sampling.export import export as export_run
 
-        if (count, out, seed) != (None, None, None):
-            raise UsageError("--export writes no images: leave out -n, --out and --seed.")
+        if (count, out, seed, label) != (None, None, None, None):
+            raise UsageError("--export writes no images: leave out -n, --out, --seed and --class.")
         click.echo(export_run(results, run, export, device=device, say=say))
         return
     from gan_bench.sampling.sample import sample as sample_run
 
     folder = DEFAULT_SAMPLES if out is None else out
     count = 64 if count is None else count
-    files = sample_run(results, run, count, folder, seed=seed, device=device, say=say)
+    files = sample_run(results, run, count, folder, seed=seed, label=label, device=device, say=say)
     click.echo(f"{files.images}\n{files.grid}")

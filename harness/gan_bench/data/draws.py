@@ -7,6 +7,7 @@ from typing import Any, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_bench.errors import UsageError
 from gan_bench.recipe import Distribution, Draw, Recipe
 from gan_bench.streams import Stream, generator, stream_of
 
@@ -152,6 +153,20 @@ def _fill(
             assert_never(distribution)
 
 
+def check_classes(field: str, most: object, classes: int, dataset: str) -> None:
+    """Check that a data set has no more classes than the field ``classes`` of a recipe allows.
+
+    Raises
+    ------
+    UsageError
+        It has. A recipe without such a field (None) is for any number.
+    """
+    if isinstance(most, int) and classes > most:
+        raise UsageError(
+            f"{field} is {most}, and {dataset} has {classes:,} classes; set it to {classes}."
+        )
+
+
 @dataclass(frozen=True)
 class Inputs:
     """The batches, draws and labels that a trainer of a recipe gets."""
@@ -162,6 +177,12 @@ class Inputs:
     """uint8 (n, height, width, channels)."""
     labels: NDArray[np.int64]
     """int64 (n,)."""
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` if there are more classes than a conditional recipe is for."""
+        if self.recipe.conditional:
+            most = getattr(self.recipe, "classes", None)
+            check_classes(f"{self.recipe.name}.classes", most, self.classes, "the data set")
 
     @property
     def classes(self) -> int:

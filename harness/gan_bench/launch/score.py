@@ -171,6 +171,7 @@ def score(
             dataset=spec.dataset,
             data_sha256=spec.data_sha256,
             train_splits=spec.train_splits,
+            conditional=spec.conditional,
             samples=spec.samples,
             weights=scoring.weights,
             threads=threads,

@@ -95,7 +95,7 @@ class RunSpec(RecipeFacts, Stored):
     NOT_IN_RUN_ID: ClassVar[frozenset[str]] = frozenset(
         {
             *("preset", "python", "budget", "cannot_make", "train_splits", "conventions"),
-            *("parameters", "multiply_adds_per_step", "image_shape", "losses"),
+            *("parameters", "multiply_adds_per_step", "image_shape", "losses", "conditional"),
         }
     )
     """Fields that follow from the others, or do not change a run's results."""

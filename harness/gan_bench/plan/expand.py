@@ -6,6 +6,7 @@ from itertools import chain, combinations
 from typing import Any
 
 from gan_bench import data
+from gan_bench.data.draws import check_classes
 from gan_bench.data.folder_spec import PREFIX
 from gan_bench.errors import UsageError
 from gan_bench.plan import Budget, Place, Plan, RunSpec, chunk_steps, evaluation_steps
@@ -184,7 +185,8 @@ def _describe_all(
                 request.python,
                 where_known=defaults | shared,
             )
-            _check_labels(described[0], dataset)
+            for description in described:
+                _check_labels(description, dataset)
         except UsageError as error:
             if target in request.targets or values or shared:
                 raise
@@ -233,13 +235,21 @@ def _unusable(request: Request) -> list[str]:
 
 
 def _check_labels(description: Description, dataset: data.Dataset) -> None:
+    if not description.needs_labels:
+        return
     splits = [getattr(dataset, name) for name in description.train_splits]
-    if description.needs_labels and not any(split.labels.any() for split in splits):
+    if not any(split.labels.any() for split in splits):
         raise UsageError(
             f"{description.implementation.name} trains on labels, and {data.label(dataset.name)} "
             "has none; choose a data set with two classes or more, such as a folder of images with "
             "a folder for each class."
         )
+    check_classes(
+        f"{description.implementation.name}.classes",
+        description.recipe_values.get("classes"),
+        1 + max(int(split.labels.max()) for split in splits),
+        data.label(dataset.name),
+    )
 
 
 def _check_pythons(request: Request) -> None:

@@ -229,6 +229,7 @@ def _describe_recipe(
         epochs=recipe.epochs,
         losses=recipe_class.losses,
         paired=not initialises_itself(recipe_class),
+        conditional=recipe_class.conditional,
         needs_labels=_draws_classes(implementation.name, recipe) or recipe_class.conditional,
         train_splits=_train_splits(implementation.name, recipe),
         parameters=recipe.parameter_counts(),

@@ -67,6 +67,8 @@ class RecipeFacts(Frozen):
     """The losses that the recipe declares: the columns of ``losses.npy``."""
     train_splits: tuple[SplitName, ...] = ("train",)
     """Splits of the data set that the recipe trains on, concatenated."""
+    conditional: bool = False
+    """Whether samples are asked for by class."""
     parameters: dict[str, int] | None = None
     """Number of trainable parameters of the generator and of the discriminator."""
     multiply_adds_per_step: int | None = None

@@ -26,6 +26,8 @@ class SampleRequest(Frozen):
     seed: int
     """Seed of the latents; the trainer uses the run's seed."""
     count: int
+    label: int | None = None
+    """The class of all samples of a conditional recipe; None: the classes in turn."""
 
 
 class ExportRequest(SampleRequest):

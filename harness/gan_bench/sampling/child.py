@@ -46,12 +46,30 @@ def _sampled(request: SampleRequest, trainer_class: type) -> Iterator[NDArray[np
     """Yield the samples in batches."""
     trainer, inputs = restored(request, trainer_class)
     latents = replace(inputs, seed=request.seed).evaluation_latents(request.count)
-    labels = inputs.evaluation_labels(request.count)
+    labels = _labels(request, inputs)
     for start in range(0, request.count, _BATCH):
         batch = latents[start : start + _BATCH]
         images = trainer.sample(batch, *(column[start : start + _BATCH] for column in labels))
         check_samples(images, (len(batch), *inputs.images.shape[1:]))
         yield images
+
+
+def _labels(request: SampleRequest, inputs: Inputs) -> tuple[NDArray[np.int64], ...]:
+    """Return the samples' labels as the last argument, if the recipe is conditional."""
+    in_turn = inputs.evaluation_labels(request.count)
+    if request.label is None:
+        return in_turn
+    if not inputs.recipe.conditional:
+        raise GanBenchError(
+            f"its recipe {inputs.recipe.name} is not conditional, so its samples have no class; "
+            "leave out --class"
+        )
+    if request.label >= inputs.classes:
+        raise GanBenchError(
+            f"it has the classes 0 to {inputs.classes - 1}, and not {request.label}; correct "
+            "--class"
+        )
+    return tuple(np.full_like(column, request.label) for column in in_turn)
 
 
 def sample(content: bytes, answers: IO[bytes]) -> None:

@@ -48,6 +48,7 @@ def sample(
     out: Path,
     *,
     seed: int | None = None,
+    label: int | None = None,
     device: str | None = None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> SampleFiles:
@@ -68,6 +69,8 @@ def sample(
         The output folder, created if missing.
     seed
         Seed of the latents (default: the run's).
+    label
+        The class of all samples, if the run's recipe is conditional (default: all classes in turn).
     device
         See `gan_bench.system.devices.check_device` (default: the run's).
     say
@@ -77,14 +80,18 @@ def sample(
     ------
     UsageError
         The run is unknown or has no checkpoint, its trainer is missing, its data set is missing or
-        has changed, or ``out`` cannot be written.
+        has changed, it has no such class, or ``out`` cannot be written.
     """
     if not 1 <= count <= MAX_IMAGES:
         raise UsageError(f"The number of images has to be from 1 to {MAX_IMAGES:,}, not {count:,}.")
     run = prepare(results, name, device, say)
-    stem = f"{run.run_id}-step{run.step}" + (f"-seed{seed}" if seed is not None else "")
+    given = {"seed": seed, "class": label}
+    stem = f"{run.run_id}-step{run.step}" + "".join(
+        f"-{what}{number}" for what, number in given.items() if number is not None
+    )
     files = SampleFiles(images=out / f"{stem}.npz", grid=out / f"{stem}.png")
-    request = run.request(seed=run.spec.seed if seed is None else seed, count=count)
+    own_seed = run.spec.seed if seed is None else seed
+    request = run.request(seed=own_seed, count=count, label=label)
     # Fails before the long work if the folder cannot be created.
     with writing_to(out, "samples"):
         images = _sample_in_child(request, run.run_id, run.device, say)
@@ -104,7 +111,7 @@ class Prepared:
     device: str
     """``cpu`` or ``cuda:<index>``."""
 
-    def request(self, *, seed: int, count: int) -> SampleRequest:
+    def request(self, *, seed: int, count: int, label: int | None = None) -> SampleRequest:
         """Return the request for samples."""
         return SampleRequest(
             spec=self.spec,
@@ -113,6 +120,7 @@ class Prepared:
             device=device_in_child(self.device),
             seed=seed,
             count=count,
+            label=label,
         )
 
 

@@ -31,6 +31,8 @@ class ScoringRequest(Frozen):
     data_sha256: str
     """The sha256 of the data set when the run was planned."""
     train_splits: tuple[SplitName, ...] = ("train",)
+    conditional: bool = False
+    """Whether the samples were asked for by class."""
     samples: int
     """Number of images in a snapshot."""
     weights: Path | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 from gan_bench import data
 from gan_bench.data import Dataset
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.metrics import METRICS, figure_names
+from gan_bench.metrics import METRICS, figure_names, of_conditional
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.scores import LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring import ScoringRequest
@@ -65,7 +65,10 @@ def score_run(
     )
     metrics = [name for name in METRICS if any(name in task.metrics for task in request.tasks)]
     reference = of_split(dataset, "test", n_real)
-    with Scorer(reference, n_fake, options, train_splits=request.train_splits) as scorer:
+    splits = request.train_splits
+    # As many as a worker finds in its training images.
+    classes = int(dataset.training(splits).labels.max()) + 1 if request.conditional else None
+    with Scorer(reference, n_fake, options, train_splits=splits, asked_classes=classes) as scorer:
         path = folder.scores / f"{scorer.protocol.fingerprint}.json"
         # A damaged file is an error: it may have the only scores of deleted snapshots.
         if path.exists():
@@ -81,6 +84,7 @@ def score_run(
         for sentence in scorer.notices():
             say(sentence)
     names = [name for metric in METRICS for name in figure_names(metric, scorer.name)]
+    names += of_conditional(scorer.name)
     result = scorer.scores(rows, floor, began)
     # Read only now: a scorer whose parent was killed may have written meanwhile.
     if path.exists():

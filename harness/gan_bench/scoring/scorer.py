@@ -21,6 +21,7 @@ from gan_bench.scoring.features.by_name import DIGITS, NoFeatures, load_features
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet, random_subset, size_text
 from gan_bench.scoring.metrics import MetricFamily, Side
+from gan_bench.scoring.metrics.by_class import AskedClasses, IntraFid
 from gan_bench.scoring.metrics.fid import Fid, FidInfinity
 from gan_bench.scoring.metrics.frechet import GaussianStatistics
 from gan_bench.scoring.metrics.kid import Kid
@@ -77,8 +78,11 @@ class Scorer:
         options: Options,
         *,
         train_splits: Sequence[SplitName] = ("train",),
+        asked_classes: int | None = None,
     ) -> None:
         """Load the feature model.
+
+        With ``asked_classes``, the samples were asked for by class, so many classes in turn.
 
         Raises
         ------
@@ -88,6 +92,7 @@ class Scorer:
         self._real = real
         self._options = options
         self._train_splits = tuple(train_splits)
+        self._asked_classes = asked_classes
         self._meter = Meter(Path(options.features).stem, options.progress)
         self._meter.expect(real.count)
         self._cache = ReferenceCache(options.cache, self._meter)
@@ -302,6 +307,17 @@ class Scorer:
             NearestTraining(self._real.dataset, self._train_splits, seed=seed),
             PixelBins(self._cache, seed=seed),
             FidInfinity(self.name, seed=seed),
+            *self._of_conditional,
+        )
+
+    @property
+    def _of_conditional(self) -> tuple[MetricFamily, ...]:
+        classes = self._asked_classes
+        if classes is None:
+            return ()
+        return (
+            AskedClasses(classes, self._classifier, self._no_classifier),
+            IntraFid(self.name, classes),
         )
 
     @cached_property

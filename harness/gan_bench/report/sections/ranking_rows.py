@@ -128,7 +128,10 @@ def mean(spread: SeedValues | None, text: Callable[[float], str] = figure) -> Ce
     return Cell(text(spread.mean), f"{low} to {high}" if spread.seeds > 1 else "", spread.mean)
 
 
-_SHARES = ("precision", "recall", "coverage", "confident_share", "copied_share", "ndb_js")
+_SHARES = (
+    *("precision", "recall", "coverage", "confident_share", "class_accuracy", "copied_share"),
+    "ndb_js",
+)
 
 
 def score_text(metric: str, value: float | None) -> str:
