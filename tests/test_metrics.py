@@ -2,7 +2,7 @@
 
 import pytest
 
-from gan_bench.metrics import FAMILIES, METRICS, SPEED, figure_names, metric
+from gan_bench.metrics import BY_CLASSIFIER, FAMILIES, METRICS, SPEED, figure_names, metric
 
 
 @pytest.mark.parametrize("family", METRICS)
@@ -11,7 +11,7 @@ def test_all_that_the_scorer_computes_is_known(family):
         found = metric(name)
         assert found.name == name and found.label != name
         assert name.removesuffix("_lenet") in FAMILIES
-        assert found.features == (None if family == "modes" else "lenet")
+        assert found.features == (None if family in BY_CLASSIFIER else "lenet")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ def test_all_that_the_scorer_computes_is_known(family):
         ("kid_inception", False, "difference", False),
         ("recall_my_model", True, "difference", False),
         ("ndb_js", False, "difference", False),
+        ("modes_reached", True, "difference", False),
+        ("modes_kl", False, "difference", False),
         ("nearest_train", True, "difference", False),
         (SPEED, True, "ratio", False),
         ("something_new", False, "difference", False),
