@@ -2,7 +2,15 @@
 
 import pytest
 
-from gan_bench.metrics import FAMILIES, METRICS, SPEED, figure_names, metric, of_conditional
+from gan_bench.metrics import (
+    BY_CLASSIFIER,
+    FAMILIES,
+    METRICS,
+    SPEED,
+    figure_names,
+    metric,
+    of_conditional,
+)
 
 
 @pytest.mark.parametrize("family", METRICS)
@@ -12,7 +20,7 @@ def test_all_that_the_scorer_computes_is_known(family):
         found = metric(name)
         assert found.name == name and found.label != name
         assert name.removesuffix("_lenet") in FAMILIES
-        assert found.features == (None if family == "modes" else "lenet")
+        assert found.features == (None if family in BY_CLASSIFIER else "lenet")
 
 
 @pytest.mark.parametrize(
@@ -25,6 +33,8 @@ def test_all_that_the_scorer_computes_is_known(family):
         ("ndb_js", False, "difference", False),
         ("class_accuracy", True, "difference", False),
         ("intra_fid_lenet", False, "ratio", False),
+        ("modes_reached", True, "difference", False),
+        ("modes_kl", False, "difference", False),
         ("nearest_train", True, "difference", False),
         (SPEED, True, "ratio", False),
         ("something_new", False, "difference", False),

@@ -7,9 +7,11 @@ from typing import Final, Literal
 from gan_bench.errors import UsageError
 from gan_bench.text import did_you_mean
 
-METRICS = ("fid", "kid", "prdc", "modes", "fid-infinity")
+METRICS = ("fid", "kid", "prdc", "modes", "modes-reached", "fid-infinity")
 """What the scorer computes, as `--metrics` takes it."""
 DEFAULT = ("fid", "kid", "prdc", "modes")
+BY_CLASSIFIER: Final = {"modes": "classes_present", "modes-reached": "modes_reached"}
+"""The metrics that need no features but the data set's classifier; the value with the details."""
 SPEED: Final = "images_per_s"
 """The one metric that is no score: training throughput, in images per second."""
 Scale = Literal["difference", "ratio"]
@@ -57,14 +59,18 @@ _OTHERS = {
     "class_kl": Metric("class_kl", "Class KL", False, "difference"),
     "confident_share": Metric("confident_share", "Confident", True, "difference"),
     "class_accuracy": Metric("class_accuracy", "Class accuracy", True, "difference"),
+    "modes_reached": Metric("modes_reached", "Modes reached", True, "difference"),
+    "modes_kl": Metric("modes_kl", "Modes KL", False, "difference"),
     "nearest_train": Metric("nearest_train", "Nearest training image", True, "difference"),
     "copied_share": Metric("copied_share", "Copied", False, "difference"),
     "ndb": Metric("ndb", "NDB", False, "difference"),
     "ndb_js": Metric("ndb_js", "NDB JS", False, "difference"),
     SPEED: Metric(SPEED, "Images/s", True, "ratio"),
 }
-COUNTS: Final = ("classes_present", "ndb")
+COUNTS: Final = ("classes_present", "modes_reached", "ndb")
 """Metrics whose values are counts."""
+REACHED: Final = ("modes_reached", "modes_kl")
+"""The values of ``modes-reached``."""
 FAMILIES: Final = (*_NEED_FEATURES, *_OTHERS)
 """Every known metric without the feature model's name, in the order of tables."""
 
@@ -120,8 +126,11 @@ def figure_names(family: str, features: str) -> tuple[str, ...]:
     """
     if family == "prdc":
         return tuple(f"{n}_{features}" for n in ("precision", "recall", "density", "coverage"))
+    if family == "modes-reached":
+        return REACHED
     if family == "modes":
-        return tuple(name for name in _OTHERS if name not in (SPEED, *of_conditional(features)))
+        others = (SPEED, *REACHED, *of_conditional(features))
+        return tuple(name for name in _OTHERS if name not in others)
     return (f"{family.replace('-', '_')}_{features}",)
 
 

@@ -16,16 +16,24 @@ from image_folder import write_images
 
 @pytest.mark.parametrize("call", [data.load, data.describe])
 def test_an_unknown_name_is_answered_with_the_known_ones(call):
-    known = "mnist-5k, mnist, fashion-mnist, kmnist and folder:PATH"
-    with pytest.raises(UsageError, match=f"no data set 'cifar', only {known}; for") as refused:
-        call("cifar")
+    names = "mnist-5k, mnist, fashion-mnist, kmnist, cifar10, stacked-mnist-5k, stacked-mnist"
+    known = f"{names} and folder:PATH"
+    with pytest.raises(UsageError, match=f"no data set 'celeba', only {known}; for") as refused:
+        call("celeba")
     assert "save them as files in a folder" in str(refused.value)
     assert str(refused.value).endswith("and give folder:PATH, such as folder:pictures,size=32.")
 
 
-@pytest.mark.parametrize("name", ["mnist_5k", "MNIST-5k", "mnist5k"])
-def test_a_near_miss_is_answered_with_what_was_meant(name):
-    with pytest.raises(UsageError, match=r"did you mean mnist-5k\?"):
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *[(name, "mnist-5k") for name in ("mnist_5k", "MNIST-5k", "mnist5k")],
+        *[(name, "cifar10") for name in ("cifar", "CIFAR-10", "cifar_10")],
+        ("stacked_mnist", "stacked-mnist"),
+    ],
+)
+def test_a_near_miss_is_answered_with_what_was_meant(name, meant):
+    with pytest.raises(UsageError, match=rf"did you mean {meant}\?"):
         data.load(name)
 
 
@@ -117,7 +125,7 @@ def test_padding_to_the_images_own_size_is_the_data_set_itself():
         ("mnist-5k,size=32", "The data set mnist-5k has no option 'size'; its option is pad=SIZE"),
         ("mnist-5k,pad=32,pad=40", "gives pad twice; give it once"),
         ("mnist-5k,32", r"no data set 'mnist-5k,32'.*did you mean mnist-5k\?"),
-        ("cifar,pad=32", "no data set 'cifar,pad=32', only"),
+        ("celeba,pad=32", "no data set 'celeba,pad=32', only"),
         ("MNIST-5k,pad=32", r"did you mean mnist-5k\?"),
         ("folder:pictures,pad=32", "A folder of images has no option 'pad'"),
     ],

@@ -52,12 +52,12 @@ def index(*rows):
 
 
 def test_the_first_features_score_every_snapshot_and_the_others_the_ends():
-    scoring = Scoring((LENET, OTHER), ("kid", "modes"))
+    scoring = Scoring((LENET, OTHER), ("kid", "modes", "modes-reached"))
     tasks = missing(planned_tasks(scoring, [0, 5, 9], last_step=9), {}, was_tried)
     # FID of the first is always there, as snapshots are deleted; classes and pixels count once.
     assert tasks_of(tasks) == [
         ("lenet", ("fid",), (0, 5)),
-        ("lenet", ("fid", "kid", "modes"), (9,)),
+        ("lenet", ("fid", "kid", "modes", "modes-reached"), (9,)),
         ("inception", ("kid",), (9,)),
     ]
     scoring = Scoring((LENET, OTHER), ("fid", "kid"))
@@ -126,9 +126,15 @@ MODES = (*("class_kl", "confident_share", "nearest_train", "copied_share", "ndb"
         (None, {"value": None}, False),
     ],
 )
-def test_classes_are_scored_again_with_another_classifier(now, stored, again):
-    rows = index(row(9, "classes_present", **stored), *(row(9, name) for name in MODES))
-    tasks = repeated_tasks(Scoring(metrics=("modes",)), [9], "final")
+@pytest.mark.parametrize(
+    ("metric", "first", "others"),
+    [("modes", "classes_present", MODES), ("modes-reached", "modes_reached", ("modes_kl",))],
+)
+def test_classes_are_scored_again_with_another_classifier(
+    now, stored, again, metric, first, others
+):
+    rows = index(row(9, first, **stored), *(row(9, name) for name in others))
+    tasks = repeated_tasks(Scoring(metrics=(metric,)), [9], "final")
     assert bool(missing(tasks, rows, has_value(now))) is again
 
 

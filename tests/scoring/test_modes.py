@@ -6,7 +6,7 @@ import pytest
 from gan_bench import data
 from gan_bench.data import Dataset, Split
 from gan_bench.scoring.images import ImageSet, of_split
-from gan_bench.scoring.metrics.modes import Classes, divergence, present
+from gan_bench.scoring.metrics.modes import Classes, divergence, from_uniform, present, reached
 from gan_bench.scoring.metrics.ndb import different_bins, make_bins
 from gan_bench.scoring.metrics.nearest import MOST, nearest_training_images
 from gan_bench.scoring.scorer import Options, Scorer
@@ -174,14 +174,30 @@ def test_divergence_and_presence_by_hand():
     assert np.isfinite(divergence(fake, Classes(np.array([50, 50, 0]), 1.0)))
 
 
+@pytest.mark.parametrize(
+    ("counts", "modes", "kl"),
+    [
+        ([5, 5, 5, 5], 4, 0.0),
+        ([0, 0, 7, 0], 1, np.log(4)),
+        ([3, 3, 0, 0], 2, np.log(2)),
+        ([6, 1, 1, 0], 3, 0.75 * np.log(3) + 0.25 * np.log(0.5)),
+    ],
+)
+def test_reached_modes_and_their_divergence_from_equal_shares_by_hand(counts, modes, kl):
+    found = Classes(np.array(counts), 1.0)
+    assert reached(found) == modes
+    assert from_uniform(found) == pytest.approx(kl, abs=1e-12)
+
+
 def test_images_without_a_classifier_have_no_classes_but_bins(tmp_path):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (40, 12, 12, 3), dtype=np.uint8)
     split = Split.from_arrays(images, np.zeros(40, dtype=np.int64))
     dataset = Dataset("pictures", split, split, classes=1)
     with Scorer(of_split(dataset, "test"), 40, Options()) as scorer:
-        figures = {f.metric: f for f in scorer.score(of_split(dataset, "train"), ["fid", "modes"])}
-    for name in ("classes_present", "class_kl", "confident_share"):
+        metrics = ("fid", "modes", "modes-reached")
+        figures = {f.metric: f for f in scorer.score(of_split(dataset, "train"), metrics)}
+    for name in (*("classes_present", "class_kl", "confident_share"), "modes_reached", "modes_kl"):
         assert figures[name].value is None
         assert "has only one class" in figures[name].reason
     assert figures["fid_lenet"].value is None

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,18 @@ class DatasetStatus:
 
     downloads: bool = False
     """Whether loading it downloads it."""
+
+
+class DatasetSource(Protocol):
+    """A place from which one data set can be loaded."""
+
+    def load(self) -> Dataset:
+        """Load it, or raise `UsageError` with what to do."""
+        ...
+
+    def status(self) -> DatasetStatus:
+        """Say whether it is on this machine; load and download nothing."""
+        ...
 
 
 def _sha256(**arrays: NDArray[np.generic]) -> str:

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from gan_bench.data import idx
 from gan_bench.data.dataset import Dataset, DatasetStatus, Split
+from gan_bench.data.places import ALTERNATIVE, DATA_VARIABLE, data_root, not_in_root
 from gan_bench.errors import UsageError
 from gan_bench.system.files import DownloadError, cache_folders, download, writable_cache
 
-DATA_VARIABLE = "GAN_BENCH_DATA"
-"""Environment variable: a folder with one folder of files for each data set."""
 NAMES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -23,7 +22,6 @@ NAMES = (
     "t10k-labels-idx1-ubyte",
 )
 """Names of MNIST's files, uncompressed; other data sets use the same."""
-_ALTERNATIVE = "or use --dataset mnist-5k, which comes with gan-bench"
 
 
 @dataclass(frozen=True)
@@ -161,13 +159,9 @@ class IdxDataset:
 
     def _local(self) -> dict[IdxFile, Path] | None:
         """Find the files in ``$GAN_BENCH_DATA``, which has all or none of them, or installed."""
-        root = _data_root()
+        root = data_root()
         if root is None:
             return self._installed()
-        if not root.is_dir():
-            raise UsageError(
-                f"{DATA_VARIABLE} names {root}, which is not a folder; correct it or unset it."
-            )
         folder = root / self.name
         paths = self._present(folder)
         missing = [file.name for file in self.files if file not in paths]
@@ -192,7 +186,7 @@ class IdxDataset:
         except DownloadError as error:
             raise UsageError(
                 f"The data set {self.name} is not on this machine: {self._looked_at(cache)}, "
-                f"and {error}; connect to a network, {self._by_hand()}, {_ALTERNATIVE}."
+                f"and {error}; connect to a network, {self._by_hand()}, {ALTERNATIVE}."
             ) from error
         return paths
 
@@ -200,17 +194,13 @@ class IdxDataset:
         return {file: path for file in self.files if (path := file.find(folder)) is not None}
 
     def _looked_at(self, cache: Path) -> str:
-        root = _data_root()
-        local = (
-            f"{DATA_VARIABLE} is not set" if root is None else f"{root / self.name} has no files"
-        )
         places = [self.package.folder, cache] if self.package else [cache]
         lacking = [
             f"{place} lacks {len(self.files) - len(self._present(place))} of the "
             f"{len(self.files)} files"
             for place in places
         ]
-        return ", ".join([local, *lacking])
+        return ", ".join([not_in_root(self.name), *lacking])
 
     def _by_hand(self) -> str:
         install = f"install Debian's package {self.package.name} or " if self.package else ""
@@ -255,11 +245,6 @@ def read_split(images_path: Path, labels_path: Path, classes: int) -> Split:
     """Read a split of grey images from a pair of IDX files."""
     images, labels = idx.read_pair(images_path, labels_path, classes)
     return Split.from_arrays(images[..., np.newaxis], labels)
-
-
-def _data_root() -> Path | None:
-    value = os.environ.get(DATA_VARIABLE, "")
-    return Path(value).expanduser() if value else None
 
 
 def _enumeration(names: Sequence[str]) -> str:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
-from gan_bench.data.dataset import Dataset, DatasetStatus, Split
+from gan_bench.data.cifar10 import Cifar10
+from gan_bench.data.dataset import Dataset, DatasetSource, DatasetStatus, Split
 from gan_bench.data.folder import FolderDataset, check_memory
 from gan_bench.data.folder_spec import (
     PREFIX,
@@ -19,6 +20,7 @@ from gan_bench.data.folder_spec import (
     split_options,
 )
 from gan_bench.data.idx_dataset import DebianPackage, EmbeddedDataset, IdxDataset, files_like_mnist
+from gan_bench.data.stacked import StackedDataset
 from gan_bench.errors import UsageError
 from gan_bench.recipe import ImageShape
 from gan_bench.system.files import is_folder
@@ -94,16 +96,15 @@ KMNIST = IdxDataset(
 """60,000 training and 10,000 test characters of cursive Japanese, uint8 (n, 28, 28, 1)."""
 
 
-class DatasetSource(Protocol):
-    """A place from which one data set can be loaded."""
-
-    def load(self) -> Dataset:
-        """Load it, or raise `UsageError` with what to do."""
-        ...
-
-    def status(self) -> DatasetStatus:
-        """Say whether it is on this machine; load and download nothing."""
-        ...
+CIFAR10 = Cifar10(
+    sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    mirrors=("https://www.cs.toronto.edu/~kriz/",),
+)
+"""50,000 training and 10,000 test photographs (Krizhevsky 2009), uint8 (n, 32, 32, 3)."""
+STACKED_MNIST = StackedDataset(name="stacked-mnist", source=MNIST)
+"""60,000 training and 10,000 test images of three digits of MNIST, uint8 (n, 28, 28, 3)."""
+STACKED_MNIST_5K = StackedDataset(name="stacked-mnist-5k", source=MNIST_5K)
+"""The same of the digits that come with gan-bench."""
 
 
 SOURCES: dict[str, DatasetSource] = {
@@ -111,6 +112,9 @@ SOURCES: dict[str, DatasetSource] = {
     "mnist": MNIST,
     "fashion-mnist": FASHION_MNIST,
     "kmnist": KMNIST,
+    "cifar10": CIFAR10,
+    "stacked-mnist-5k": STACKED_MNIST_5K,
+    "stacked-mnist": STACKED_MNIST,
 }
 """Data sets by name. To add one, add a row; besides these, any folder of images is a data set."""
 BUNDLED: Final = MNIST_5K.name

@@ -7,14 +7,14 @@ from typing import Literal
 
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.metrics import METRICS, figure_names
+from gan_bench.metrics import BY_CLASSIFIER, METRICS, figure_names
 from gan_bench.plan import RunSpec
 from gan_bench.results.layout import ResultsFolder, RunFolder
 from gan_bench.results.scores import FORMULA_VERSION, LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring import ScoringRequest, ScoringTask
 from gan_bench.scoring.features import FeatureChoice, Progress, Scoring
 from gan_bench.scoring.features.by_name import (
-    DIGITS,
+    BUILT_IN,
     inception_to_make,
     load_features,
     model_sha256,
@@ -106,9 +106,9 @@ def has_value(classifier_sha256: str | None) -> IsStored:
 
     def check(index: ScoreIndex, features: FeatureChoice, step: int, metric: str) -> bool:
         rows = [index.get((step, name)) for name in figure_names(metric, features.name)]
-        if metric != "modes":
+        if metric not in BY_CLASSIFIER:
             return all(row is not None and row.value is not None for row in rows)
-        classes = index.get((step, "classes_present"))
+        classes = index.get((step, BY_CLASSIFIER[metric]))
         if classes is None or None in rows or classes.all_equal is None:
             return False
         if classes.value is None:
@@ -352,7 +352,7 @@ def check_features(
     """
     for choice in scoring.features:
         weights = scoring.weights if choice.model == "inception" else None
-        if choice.model == "lenet" and (spec is None or spec.dataset in DIGITS):
+        if choice.model == "lenet" and (spec is None or spec.dataset in BUILT_IN):
             continue  # spares the import of ONNX Runtime
         if choice.model == "inception" and not make and (todo := inception_to_make(weights)):
             say(todo)

@@ -22,7 +22,7 @@ from gan_bench.plugins.registry import registered, registration_problems
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.schedulers.base import Scheduler, Task
 from gan_bench.schedulers.submissions import new_id
-from gan_bench.scoring.features.by_name import DIGITS, inception_status
+from gan_bench.scoring.features.by_name import BUILT_IN, inception_status
 from gan_bench.scoring.features.model_cache import cache_sizes
 from gan_bench.system.child import ChildDied, ChildError
 from gan_bench.system.devices import (
@@ -35,7 +35,7 @@ from gan_bench.system.devices import (
 from gan_bench.system.files import cache_problem, writable_cache, writing
 from gan_bench.system.models import Stored
 from gan_bench.system.nvml import Gpu
-from gan_bench.text import many
+from gan_bench.text import listed, many
 from gan_bench.version import __version__
 
 _POLL_S = 1.0
@@ -101,7 +101,7 @@ def check_machine() -> list[Finding]:
     threads = f"{many(default_threads(), 'thread')} for each run, unless --threads says otherwise"
     findings.append(Finding("device cpu", "ok", threads))
     findings += _gpus()
-    findings.append(Finding("features lenet", "ok", f"for {' and '.join(DIGITS)}"))
+    findings.append(Finding("features lenet", "ok", f"for {listed(BUILT_IN)}"))
     findings.append(Finding("features inception", *inception_status()))
     for name in data.names():
         status = data.describe(name)

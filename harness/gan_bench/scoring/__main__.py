@@ -11,7 +11,7 @@ from pathlib import Path
 from gan_bench import data
 from gan_bench.data import Dataset
 from gan_bench.errors import GanBenchError, UsageError
-from gan_bench.metrics import METRICS, figure_names, of_conditional
+from gan_bench.metrics import BY_CLASSIFIER, METRICS, figure_names, of_conditional
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.scores import LARGEST_REFERENCE, Score, Scores
 from gan_bench.scoring import ScoringRequest
@@ -90,7 +90,7 @@ def score_run(
     if path.exists():
         result = result.merged(Scores.read(path))
     rows = sorted(result.scores, key=lambda row: (row.step, names.index(row.metric)))
-    problem = scorer.no_features if set(metrics) - {"modes"} else None
+    problem = scorer.no_features if set(metrics) - set(BY_CLASSIFIER) else None
     problem = problem or _problem(result)
     status = "ok" if problem is None else "error"
     result = result.model_copy(update={"scores": rows, "status": status, "reason": problem})

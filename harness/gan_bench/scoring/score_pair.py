@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.metrics import BY_CLASSIFIER
 from gan_bench.results.external import add_external, check_external, check_name
 from gan_bench.results.layout import open_results
 from gan_bench.results.scores import Score, Scores, Source
@@ -102,7 +103,7 @@ def score_pair(
                 progress=progress,
             )
             scorer = stack.enter_context(Scorer(reference, count or total, options))
-            if scorer.no_features is not None and set(metrics) - {"modes"}:
+            if scorer.no_features is not None and set(metrics) - set(BY_CLASSIFIER):
                 raise UsageError(scorer.no_features)
             scorer.expect(1, floor=floor)
             scorers.append((scorer, reference, count, metrics))

@@ -17,7 +17,7 @@ from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.results.scores import MetricValue, Protocol, Score, Scores
 from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.features import Meter, Progress
-from gan_bench.scoring.features.by_name import DIGITS, NoFeatures, load_features
+from gan_bench.scoring.features.by_name import BUILT_IN, NoFeatures, load_features
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet, random_subset, size_text
 from gan_bench.scoring.metrics import MetricFamily, Side
@@ -25,11 +25,12 @@ from gan_bench.scoring.metrics.by_class import AskedClasses, IntraFid
 from gan_bench.scoring.metrics.fid import Fid, FidInfinity
 from gan_bench.scoring.metrics.frechet import GaussianStatistics
 from gan_bench.scoring.metrics.kid import Kid
-from gan_bench.scoring.metrics.modes import ClassModes
+from gan_bench.scoring.metrics.modes import Classifier, ClassModes, ReachedModes
 from gan_bench.scoring.metrics.ndb import PixelBins
 from gan_bench.scoring.metrics.nearest import NearestTraining
 from gan_bench.scoring.metrics.prdc import Prdc
 from gan_bench.scoring.reference_cache import ReferenceCache
+from gan_bench.text import listed
 from gan_bench.version import __version__
 
 FEW_FOR_INCEPTION = 10_000
@@ -119,7 +120,7 @@ class Scorer:
             features=self.name,
             features_sha256=model.sha256 if model else None,
             resize=model.resize if model else "none",
-            channels=model.channels if model and real.shape[2] == 1 else "none",
+            channels=model.treatment(real.shape[2]) if model else "none",
             dataset=real.name,
             split=real.split,
             reference_sha256=real.sha256,
@@ -299,13 +300,15 @@ class Scorer:
     def _families(self) -> tuple[MetricFamily, ...]:
         """All families, in the order of the values."""
         seed = self._options.seed
+        classifier = Classifier(self._classifier, self._no_classifier)
         return (
             Fid(self.name),
             Kid(self.name),
             Prdc(self.name),
-            ClassModes(self._classifier, self._no_classifier),
+            ClassModes(classifier),
             NearestTraining(self._real.dataset, self._train_splits, seed=seed),
             PixelBins(self._cache, seed=seed),
+            ReachedModes(classifier),
             FidInfinity(self.name, seed=seed),
             *self._of_conditional,
         )
@@ -345,7 +348,7 @@ class Scorer:
         if dataset.classes < 2:
             return f"{label} has only one class, so it has no classifier."
         return (
-            f"There is no classifier for {label} (the built-in one is for {' and '.join(DIGITS)}): "
+            f"There is no classifier for {label} (the built-in one is for {listed(BUILT_IN)}): "
             f"run `gan-bench features train {label}` once."
         )
 

@@ -15,6 +15,9 @@ from gan_bench.results.scores import Scores
 from gan_bench.scoring.snapshots import GAP, SIDE
 from gan_bench.text import Column, Table, figure, many
 
+MOST_CLASSES = 30
+"""Most classes whose shares are a table: more columns cannot be read."""
+
 
 class _Details(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -69,6 +72,8 @@ def shares_table(
 ) -> Table | None:
     """Return the shares of the classes in percent, None if those of no implementation are known.
 
+    More classes than `MOST_CLASSES` are no table.
+
     Parameters
     ----------
     rows
@@ -81,6 +86,8 @@ def shares_table(
         return None
     known += [("real images", real)] if real else []
     classes = list(dict.fromkeys(name for _, shares in known for name in shares))
+    if len(classes) > MOST_CLASSES:
+        return None
     return Table(
         title="Share of each class among the final samples (%)",
         columns=[Column("Implementation", "name"), *(Column(name, "number") for name in classes)],

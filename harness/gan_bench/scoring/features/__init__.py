@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_bench.errors import UsageError
-from gan_bench.metrics import DEFAULT, parse_metrics
+from gan_bench.metrics import BY_CLASSIFIER, DEFAULT, parse_metrics
 from gan_bench.text import duration
 
 
@@ -76,10 +76,10 @@ class Scoring:
     """Whether to use the reference cache."""
 
     def metrics_of(self, features: FeatureChoice) -> tuple[str, ...]:
-        """Return the metrics with these features; ``modes``, which needs none, only once."""
+        """Return the metrics with these features; those by the classifier only once."""
         if features == self.features[0]:
             return self.metrics
-        return tuple(metric for metric in self.metrics if metric != "modes")
+        return tuple(metric for metric in self.metrics if metric not in BY_CLASSIFIER)
 
 
 def parse_scoring(features: str, metrics: str, weights: Path | None, *, cache: bool) -> Scoring:

@@ -19,7 +19,7 @@ from gan_bench.scoring.features.inception_weights import (
 from gan_bench.scoring.features.model_cache import cached_model, check_packages, make_model
 from gan_bench.system.files import file_sha256
 from gan_bench.system.scratch import scratch_folder
-from gan_bench.text import percent
+from gan_bench.text import listed, percent
 
 if TYPE_CHECKING:
     from gan_bench.scoring.features.onnx_model import FeatureModel
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MODELS = Path(__file__).parent / "models"
 NAMES = ("lenet", "inception")
 DIGITS = ("mnist", "mnist-5k")
+STACKED = ("stacked-mnist", "stacked-mnist-5k")
+"""Data sets whose images have a digit in each channel."""
+BUILT_IN = (*DIGITS, *STACKED)
 """Data sets of the built-in lenet."""
 _LENET = MODELS / "lenet.onnx"
 _INCEPTION = f"inception-{GRAPH_VERSION}"
@@ -63,7 +66,7 @@ def model_sha256(
     """Return the sha256 of the model that would score a data set now; None if there is none."""
     try:
         if features == "lenet":
-            if dataset in DIGITS:
+            if dataset in BUILT_IN:
                 return _lenet_sha256()
             cached = cached_model(_classifier_name(data_sha256))
         elif features == "inception":
@@ -98,8 +101,8 @@ def load_features(
     Parameters
     ----------
     name
-        ``lenet`` (the data set's classifier; the one for digits is built in), ``inception``, or the
-        path of an ``.onnx`` file.
+        ``lenet`` (the data set's classifier; the one for digits is built in, and takes each channel
+        of stacked digits by itself), ``inception``, or the path of an ``.onnx`` file.
     threads
         Number of threads.
     dataset
@@ -136,20 +139,23 @@ def load_features(
         if path.stem in (*NAMES, "pixels"):
             raise UsageError(f"{path} has the name of built-in features: rename the file.")
         name = path.stem
-    # Imports ONNX Runtime, which commands that only choose a model do not need.
+    # These import ONNX Runtime, which commands that only choose a model do not need.
+    from gan_bench.scoring.features.channelwise import ChannelwiseModel
     from gan_bench.scoring.features.onnx_model import FeatureModel
 
-    return FeatureModel(path, name=name, threads=threads, weights=origin, cuda=cuda)
+    stacked = name == "lenet" and dataset is not None and dataset.name in STACKED
+    model = ChannelwiseModel if stacked else FeatureModel
+    return model(path, name=name, threads=threads, weights=origin, cuda=cuda)
 
 
 def _lenet(dataset: Dataset | None) -> tuple[Path, str | None]:
-    if dataset is None or dataset.name in DIGITS:
+    if dataset is None or dataset.name in BUILT_IN:
         return _LENET, None
     cached = cached_model(_classifier_name(dataset.sha256))
     if cached is None:
         label = data.label(dataset.name)
         raise NoFeatures(
-            f"There is no lenet for {label} (the built-in one is for {' and '.join(DIGITS)}): run "
+            f"There is no lenet for {label} (the built-in one is for {listed(BUILT_IN)}): run "
             f"`gan-bench features train {label}` once, or score with --features inception."
             if dataset.classes > 1
             else f"There is no lenet for {label}, which has only one class: score with --features "
@@ -246,7 +252,7 @@ def train_classifier(
     """
     dataset = data.load(name)
     label = data.label(dataset.name)
-    if dataset.name in DIGITS:
+    if dataset.name in BUILT_IN:
         raise UsageError(f"The lenet of {label} comes with gan-bench; there is nothing to train.")
     if dataset.classes < 2:
         raise UsageError(f"{label} has only one class, so no classifier can be trained on it.")

@@ -194,15 +194,25 @@ class FeatureModel:
                 for future in waiting:
                     future.cancel()
 
+    def treatment(self, channels: int) -> str:
+        """Return how images of so many channels are converted, as a protocol says it."""
+        return self.channels if channels == 1 else "none"
+
     def _run(self, batch: NDArray[np.uint8], output: str) -> NDArray[np.float32]:
+        self._check_batch(batch)
+        if self._repeats_grey and batch.shape[3] == 1:
+            batch = np.repeat(batch, 3, axis=3)
+        return self._computed(batch, output)
+
+    def _check_batch(self, batch: NDArray[np.uint8]) -> None:
         if batch.ndim != 4 or batch.dtype != np.uint8:
             raise GanBenchError(
                 "Images to be scored must be uint8 (n, height, width, channels), "
                 f"not {batch.dtype} {batch.shape}."
             )
         self.check((batch.shape[1], batch.shape[2], batch.shape[3]))
-        if self._repeats_grey and batch.shape[3] == 1:
-            batch = np.repeat(batch, 3, axis=3)
+
+    def _computed(self, batch: NDArray[np.uint8], output: str) -> NDArray[np.float32]:
         pixels = batch.astype(self._input_type, copy=False)
         try:
             (result,) = self._session.run([output], {self._input: pixels})

@@ -1,11 +1,15 @@
 """Modes: which classes the samples show, and how confident the classifier is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_bench.errors import GanBenchError
+from gan_bench.metrics import REACHED
 from gan_bench.results.scores import MetricValue
 from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.images import ImageSet
@@ -71,41 +75,106 @@ def present(fake: Classes, real: Classes) -> int:
     return int(((fake.shares >= PRESENT * real.shares) & (real.counts > 0)).sum())
 
 
-class ClassModes(MetricFamily):
-    """How many classes the samples show, how even they are, and how confident the classifier is."""
+def reached(fake: Classes) -> int:
+    """Return how many classes have a sample."""
+    return int((fake.counts > 0).sum())
 
-    word = "modes"
-    needs = "classifier"
 
-    def __init__(self, classifier: FeatureModel | None, reason: str) -> None:
+def from_uniform(fake: Classes) -> float:
+    """Return the Kullback-Leibler divergence of the samples' shares from equal ones, in nats.
+
+    KL(fake || uniform), between 0 and the logarithm of the number of classes.
+    """
+    shares = fake.shares[fake.counts > 0]
+    return float((shares * np.log(shares * len(fake.counts))).sum())
+
+
+class Classifier:
+    """Counts the classes of both sides, each side once."""
+
+    def __init__(self, model: FeatureModel | None, reason: str) -> None:
         """Compute nothing yet.
 
-        ``reason`` says why there is no classifier.
+        ``reason`` says why there is no model.
         """
-        super().__init__(self.needs, ("classes_present", "class_kl", "confident_share"))
-        self._classifier = classifier
+        self._model = model
         self._reason = reason
-        self._real: Classes | None = None
+        self._counted: WeakKeyDictionary[Side, Classes] = WeakKeyDictionary()
 
-    def compute(self, real: Side, fake: Side) -> list[MetricValue]:
-        """Return three values; the first has the share of each class in its details."""
-        if self._classifier is None:
+    @property
+    def model(self) -> FeatureModel:
+        """The model with an output ``logits``.
+
+        Raises
+        ------
+        GanBenchError
+            There is none.
+        """
+        if self._model is None:
             raise GanBenchError(self._reason)
-        if self._real is None:
-            self._real = classify(self._classifier, real.images)
-        seen = classify(self._classifier, fake.images)
-        values = (present(seen, self._real), divergence(seen, self._real), seen.confident)
-        details = {
-            "classifier_sha256": self._classifier.sha256,
-            "shares": seen.shares.tolist(),
-            "real_shares": self._real.shares.tolist(),
-            "real_confident_share": self._real.confident,
-        }
+        return self._model
+
+    def classes(self, side: Side) -> Classes:
+        """Return the classes of a side's images; see `classify`."""
+        if side not in self._counted:
+            self._counted[side] = classify(self.model, side.images)
+        return self._counted[side]
+
+
+class _ByClassifier(MetricFamily):
+    """A family whose first value has the classifier's sha256 in its details."""
+
+    needs = "classifier"
+
+    def __init__(self, names: tuple[str, ...], classifier: Classifier) -> None:
+        super().__init__(self.needs, names)
+        self._classifier = classifier
+
+    def _rows(
+        self, values: Sequence[float], details: dict[str, Any], real: Side, fake: Side
+    ) -> list[MetricValue]:
+        model = self._classifier.model
+        details = {"classifier_sha256": model.sha256, **details}
         return [
             self.value(
                 *(name, value, real, fake),
-                features=self._classifier.name,
-                details=details if name == "classes_present" else {},
+                features=model.name,
+                details=details if name == self.names[0] else {},
             )
             for name, value in zip(self.names, values, strict=True)
         ]
+
+
+class ClassModes(_ByClassifier):
+    """How many classes the samples show, how even they are, and how confident the classifier is."""
+
+    word = "modes"
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__(("classes_present", "class_kl", "confident_share"), classifier)
+
+    def compute(self, real: Side, fake: Side) -> list[MetricValue]:
+        """Return three values; the first has the share of each class in its details."""
+        expected, seen = self._classifier.classes(real), self._classifier.classes(fake)
+        values = (present(seen, expected), divergence(seen, expected), seen.confident)
+        details = {
+            "shares": seen.shares.tolist(),
+            "real_shares": expected.shares.tolist(),
+            "real_confident_share": expected.confident,
+        }
+        return self._rows(values, details, real, fake)
+
+
+class ReachedModes(_ByClassifier):
+    """The two values of the literature on stacked MNIST: see `gan_bench.data.stacked`."""
+
+    word = "modes-reached"
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__(REACHED, classifier)
+
+    def compute(self, real: Side, fake: Side) -> list[MetricValue]:
+        """Return two values of the samples alone; the first has the number of all classes."""
+        seen = self._classifier.classes(fake)
+        values = (reached(seen), from_uniform(seen))
+        return self._rows(values, {"classes": len(seen.counts)}, real, fake)
