@@ -24,6 +24,7 @@ class Stream(IntEnum):
     SCORING = 5
     CONFORMANCE = 6
     PARITY = 7
+    SENSITIVITY = 8
 
 
 def stream_of(name: str) -> int:
