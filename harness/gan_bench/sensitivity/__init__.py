@@ -85,8 +85,8 @@ class Study:
 
     @cached_property
     def fids(self) -> tuple[float, ...]:
-        """The FID of each trial that counts, in their order; empty if no trial has one."""
+        """The FID of each trial that counts, in their order; empty if none has one."""
         worst = self.worst_fid
-        if worst is None:
+        if worst is None or not self.finished:
             return ()
         return tuple(worst if trial.fid is None else trial.fid for trial in self.counted)
