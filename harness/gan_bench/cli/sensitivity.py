@@ -112,8 +112,8 @@ def sensitivity(
     check_packages("`gan-bench sensitivity`", ("optuna", "sklearn"), "sensitivity")
     chosen = {"targets": targets, "seeds": f"{seed},", "set": set_, "evaluations": 2, **setting}
     wanted = Wanted(read_request(None, (), chosen), trials, sampler, typed())
-    check_output(out / PAGE)
     found = subjects(wanted)
+    check_output(out / PAGE)
     check_counts(SCORING, [subject.spec for subject in found])
     check_features(SCORING, found[0].spec, say)
     options.say_fallback(wanted.request.device)
