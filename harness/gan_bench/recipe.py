@@ -1,5 +1,6 @@
 """The base of all recipes: a GAN's hyperparameters, initial weights and cost; no framework."""
 
+import math
 from collections.abc import Collection
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import (
@@ -65,6 +66,51 @@ class Draw:
         if self.distribution not in get_args(Distribution):
             known = ", ".join(get_args(Distribution))
             raise ValueError(f"the distribution has to be one of {known}: {self}")
+
+
+@dataclass(frozen=True)
+class Between:
+    """A range of numbers, both ends included, from which a study of sensitivity draws."""
+
+    low: float
+    high: float
+    log: bool = True
+    """Whether each factor is as likely as another (log-uniform), or each difference (uniform)."""
+
+    def __post_init__(self) -> None:
+        """Refuse ends that are no range."""
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ValueError(f"low has to be below high, and both finite: {self}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a range with log=True has to begin above 0: {self}")
+
+    def __str__(self) -> str:
+        """Return e.g. ``2e-05 to 0.002, log-uniform``."""
+        return f"{self.low:g} to {self.high:g}, {'log-uniform' if self.log else 'uniform'}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Some values, each as likely as another, from which a study of sensitivity draws."""
+
+    values: tuple[bool | int | float | str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse fewer than two values, or one that is no number and no text."""
+        if not isinstance(self.values, tuple | list) or not all(
+            isinstance(value, bool | int | float | str) for value in self.values
+        ):
+            raise ValueError(f"the values have to be numbers or texts, such as (32, 64): {self!r}")
+        if len(set(self.values)) < max(2, len(self.values)):
+            raise ValueError(f"at least two values are needed, each once: {self!r}")
+
+    def __str__(self) -> str:
+        """Return e.g. ``32, 64, 128``."""
+        return ", ".join(map(str, self.values))
+
+
+Range = Between | OneOf
+"""The values of a hyperparameter from which ``gan-bench sensitivity`` draws."""
 
 
 class Recipe(BaseModel):
@@ -205,6 +251,14 @@ class Recipe(BaseModel):
     def multiply_adds_per_step(self) -> int | None:
         """Return the multiply-adds of all matrix products and convolutions of a step, or None."""
         return None
+
+    @classmethod
+    def ranges(cls) -> dict[str, Range]:
+        """Return the range of each hyperparameter that ``gan-bench sensitivity`` draws, by field.
+
+        They are around the recipe's own values. A recipe without ranges cannot be studied.
+        """
+        return {}
 
     def without_dropout(self) -> Self:
         """Return the recipe without randomness inside the networks; `gan-bench parity` uses it."""

@@ -25,6 +25,7 @@ class Stream(IntEnum):
     CONFORMANCE = 6
     PARITY = 7
     STACKING = 8
+    SENSITIVITY = 9
 
 
 def stream_of(name: str) -> int:

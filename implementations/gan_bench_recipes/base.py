@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gan_bench.recipe import Draw, ImageShape, Recipe
+from gan_bench.recipe import Between, Draw, ImageShape, OneOf, Range, Recipe
 from gan_bench.streams import Stream, generator
 from gan_bench_recipes.layers import Network
 from gan_bench_recipes.losses import Loss, NonSaturating
@@ -41,6 +41,11 @@ _NARROW = 8
 
 _SMALLEST_SIDE = 16
 """Pixels; the smallest maps, a quarter of it, still have more than one place for a kernel."""
+
+_FACTOR = 10
+"""Rates and weights of a penalty are drawn from a tenth to ten times the recipe's own."""
+_DECAYS = {"beta1": (0.0, 0.5, 0.9), "beta2": (0.9, 0.99, 0.999), "momentum": (0.5, 0.9, 0.99)}
+"""Decays of the optimisers that papers on GANs use; a recipe's own is drawn beside them."""
 
 _COMPILATION = {
     "torch": "none on a CPU; on a GPU a step in float32 is one CUDA graph",
@@ -106,6 +111,28 @@ class LayeredRecipe(Recipe):
         """Return those of a forward pass of one image, ``generator`` and ``discriminator``."""
         return {name: network.forward() for name, network in self._networks().items()}
 
+    @classmethod
+    def ranges(cls) -> dict[str, Range]:
+        """Return those of learning rates, penalties, the batch size and the optimiser's decays.
+
+        Rates and penalties from a tenth to ten times the recipe's own value, the batch size from a
+        quarter to four times by factors of two.
+        """
+        found: dict[str, Range] = {}
+        for name, field in cls.model_fields.items():
+            own = field.default
+            if field.is_required():
+                continue
+            if name == "batch_size":
+                sizes = (own // 4, own // 2, own, 2 * own, 4 * own)
+                found[name] = OneOf(tuple(size for size in sizes if size > 1))
+            elif name.endswith(("learning_rate", "penalty_weight")):
+                if own > 0:
+                    found[name] = Between(_rounded(own / _FACTOR), _rounded(own * _FACTOR))
+            elif name in _DECAYS:
+                found[name] = OneOf(tuple(sorted({*_DECAYS[name], own})))
+        return found
+
     def without_dropout(self) -> Self:
         """Return the recipe with its dropout, if it has any, at rate 0."""
         return self.model_copy(
@@ -152,3 +179,8 @@ class LayeredRecipe(Recipe):
 
     def _networks(self) -> dict[str, Network]:
         return {"generator": self.generator(), "discriminator": self.discriminator()}
+
+
+def _rounded(value: float) -> float:
+    """Return a number without the digits that arithmetic adds: 2e-4 / 10 is 2e-05."""
+    return float(f"{value:.6g}")

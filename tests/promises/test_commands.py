@@ -36,6 +36,7 @@ ELSEWHERE = (
     ("features", "scoring"),
     ("gate --run", "gate"),
     ("parity", "parity"),
+    ("sensitivity", "sensitivity"),
     ("status --watch", "integration/slurm"),
     ("verify", "promises/test_contributing.py"),
 )

@@ -2,7 +2,7 @@
 
 SOURCES = ("dcgan", "dcgan-3g", "baseline", "enhanced", "upsampling-sgd", "decay")
 """Of the source documents."""
-FURTHER = ("wgan-gp", "sngan", "cosine")
+FURTHER = ("wgan-gp", "sngan", "resnet", "conditional", "augment", "cosine", "r3gan")
 """Of papers."""
 RECIPES = (*SOURCES, *FURTHER)
 FRAMEWORKS = ("torch", "keras", "jax")

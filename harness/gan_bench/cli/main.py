@@ -7,7 +7,18 @@ from typing import Any
 
 import click
 
-from gan_bench.cli import Sections, check, examples, gate, inspect, report, run, sample, score
+from gan_bench.cli import (
+    Sections,
+    check,
+    examples,
+    gate,
+    inspect,
+    report,
+    run,
+    sample,
+    score,
+    sensitivity,
+)
 from gan_bench.cli.options import OutputLost, output, say
 from gan_bench.errors import GanBenchError
 from gan_bench.version import __version__
@@ -94,7 +105,10 @@ main.add_section(
 )
 main.add_section(
     "Compare and gate",
-    (report.compare, gate.baseline, gate.gate, check.verify, check.parity),
+    (
+        *(report.compare, sensitivity.sensitivity, gate.baseline, gate.gate),
+        *(check.verify, check.parity),
+    ),
 )
 main.add_section("Cluster", (inspect.cancel,))
 main.add_section("Maintenance", (inspect.doctor, inspect.clean))

@@ -176,7 +176,7 @@ def _describe_all(
         name = path_name(target) if is_path(target) else target
         values = {**request.set.get(target, {}), **request.set.get(name, {})}
         defaults = {"batch_size": preset.batch_size} if preset.batch_size else {}
-        shared = _shared(target, request)
+        shared = shared_values(target, request)
         try:
             described = describe_all(
                 target,
@@ -196,7 +196,7 @@ def _describe_all(
     return descriptions, left_out
 
 
-def _shared(target: str, request: Request) -> dict[str, Any]:
+def shared_values(target: str, request: Request) -> dict[str, Any]:
     """Return the values for several implementations that hold for one, the most specific last."""
     named = [key for key in request.set if key != EVERY and target in named_by(key)]
     values: dict[str, Any] = {}

@@ -1,12 +1,13 @@
 """Describes implementations and their recipes; third parties' recipes in a child process."""
 
 import inspect
+import math
 from collections.abc import Collection, Mapping
 from enum import Enum
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import to_jsonable_python
 
 from gan_bench import data
@@ -23,8 +24,8 @@ from gan_bench.plugins.registry import (
     registration_problems,
     sha256_of_modules,
 )
-from gan_bench.plugins.values import combinations
-from gan_bench.recipe import Draw, ImageShape, Recipe
+from gan_bench.plugins.values import combinations, takes
+from gan_bench.recipe import Between, Draw, ImageShape, OneOf, Range, Recipe
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.models import Frozen
 from gan_bench.text import did_you_mean, listed, many
@@ -53,6 +54,8 @@ class Description(RecipeFacts):
     recipe_source: str
     summary: str
     fields: tuple[RecipeField, ...]
+    ranges: dict[str, Range] = Field(default_factory=dict)
+    """What `gan-bench sensitivity` draws, by field."""
     example_shape: ImageShape
     """Images for which it is described if no data set is chosen: (height, width, channels)."""
     batch_size: int
@@ -160,6 +163,42 @@ def _draws_classes(name: str, recipe: Recipe) -> bool:
     return any(draw.distribution == "classes" for draw in draws.values())
 
 
+def _ranges(name: str, recipe_class: type[Recipe]) -> dict[str, Range]:
+    method = f"{recipe_class.__name__}.ranges"
+    invalid = f"The ranges of {name} are not valid"
+    try:
+        ranges: object = recipe_class.ranges()
+    except ValueError as error:
+        raise UsageError(f"{invalid}: {error}.") from error
+    except Exception as error:
+        raised = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UsageError(f"{invalid}: {method} raised {raised.rstrip('.')}.") from error
+    if not isinstance(ranges, Mapping) or not all(
+        isinstance(one, Between | OneOf) for one in ranges.values()
+    ):
+        raise UsageError(
+            f"{invalid}: {method} has to return gan_bench.recipe.Between or OneOf by field, such "
+            'as {"learning_rate": Between(2e-5, 2e-3)}.'
+        )
+    for field, one in ranges.items():
+        if field not in recipe_class.model_fields:
+            hint = did_you_mean(str(field), recipe_class.model_fields)
+            raise UsageError(f"{invalid}: {method} names the unknown field {field!r}; {hint}")
+        for value in _examples(one):
+            if not takes(recipe_class, {field: value}, field):
+                raise UsageError(
+                    f"{invalid}: {method} has {one} for {field}, which does not take {value!r}."
+                )
+    return dict(ranges)
+
+
+def _examples(of: Range) -> tuple[Any, ...]:
+    """Return values that a field has to take: all, or both ends and an odd one in between."""
+    if isinstance(of, OneOf):
+        return of.values
+    return of.low, of.high, of.low + (of.high - of.low) / math.e
+
+
 def describe_recipes(
     implementation: Implementation,
     recipe_class: type[Recipe],
@@ -222,6 +261,7 @@ def _describe_recipe(
         recipe_source=recipe_class.source,
         summary=(inspect.getdoc(recipe_class) or "").partition("\n")[0],
         fields=tuple(described),
+        ranges=_ranges(implementation.name, recipe_class),
         conventions=recipe_class.conventions(implementation.framework) | PINNED,
         images_per_step=recipe.images_per_step,
         example_shape=example,

@@ -65,7 +65,7 @@ def _choices(recipe_class: type[Recipe], values: Mapping[str, Any], field: str) 
         """Return the first reading that fits, else the one that an error is about."""
         readings = _readings(value)
         for one in readings:
-            if _fits(recipe_class, {**values, field: one}, field):
+            if takes(recipe_class, {**values, field: one}, field):
                 return one, True
         return readings[-1], False
 
@@ -77,7 +77,8 @@ def _choices(recipe_class: type[Recipe], values: Mapping[str, Any], field: str) 
     return [one for one, _ in parts] if any(fits for _, fits in parts) else [whole]
 
 
-def _fits(recipe_class: type[Recipe], values: Mapping[str, Any], name: str) -> bool:
+def takes(recipe_class: type[Recipe], values: Mapping[str, Any], name: str) -> bool:
+    """Return whether a recipe takes the value of one field, whatever it says of the others."""
     try:
         recipe_class.model_validate(values)
     except ValidationError as error:

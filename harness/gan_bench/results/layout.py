@@ -79,6 +79,8 @@ class ResultsFolder(Folder):
     """One certificate for each compared pair of implementations."""
     jobs = ChildPath("jobs")
     """One folder for each submission of runs to a scheduler."""
+    sensitivity = ChildPath("sensitivity")
+    """One journal of Optuna for each study of `gan-bench sensitivity`."""
     external = ChildPath("external")
     """External samples that were scored, one folder each."""
     published = ChildPath("published.toml")

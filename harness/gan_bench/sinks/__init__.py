@@ -1,6 +1,5 @@
 """Sinks: finished runs written for TensorBoard or MLflow, from their records and journals."""
 
-import importlib.util
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final, Literal, Protocol, get_args
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.results.sources import opened
 from gan_bench.sinks.measured import Measured, measured_runs
+from gan_bench.system.packages import check_packages
 
 Name = Literal["tensorboard", "mlflow"]
 NAMES: Final[tuple[Name, ...]] = get_args(Name)
@@ -74,13 +74,7 @@ def sink(name: Name, out: Path, uri: str | None = None) -> Sink:
     UsageError
         Its package is not installed.
     """
-    missing = [package for package in _PACKAGES[name] if importlib.util.find_spec(package) is None]
-    if missing:
-        raise UsageError(
-            f"{_TITLES[name]} needs {' and '.join(missing)}, which "
-            f"{'is' if len(missing) == 1 else 'are'} not installed: "
-            f'`pip install "gan-bench[{name}]"`.'
-        )
+    check_packages(_TITLES[name], _PACKAGES[name], name)
     if name == "tensorboard":
         from gan_bench.sinks.tensorboard import TensorBoard
 

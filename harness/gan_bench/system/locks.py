@@ -115,6 +115,21 @@ def submission_lock(folder: Path, command: str) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def study_lock(folder: Path, study_id: str, command: str) -> Iterator[None]:
+    """Let only one command at a time draw and train the trials of a study.
+
+    Raises
+    ------
+    Busy
+        Another gan-bench process does so.
+    """
+    folder.mkdir(exist_ok=True)
+    busy = f"The study {study_id} is in use by {{holder}}; wait until it ends, and try again."
+    with _held(folder / f"{study_id}.lock", command, wait_s=RUN_LOCK_S, busy=busy):
+        yield
+
+
 def is_held(folder: Path, run_id: str) -> bool:
     """Return whether a process holds the run's lock; the file may exist without a holder."""
     path = folder / f"{run_id}.lock"

@@ -171,6 +171,10 @@ def print_description(console: Console, description: Description) -> None:
     console.print()
     conventions = (Column("fixed, not a field", "name"), Column(""))
     print_table(console, Table(conventions, list(description.conventions.items())))
+    if description.ranges:
+        console.print()
+        drawn = (Column("drawn by `gan-bench sensitivity`", "name"), Column("from"))
+        print_table(console, Table(drawn, list(description.ranges.items())))
 
 
 def _value(value: Any) -> str:

@@ -1,0 +1,314 @@
+"""Studies as sentences, tables, a page, a table of trials and JSON."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gan_bench.sensitivity import METRIC, Study
+from gan_bench.sensitivity.figures import (
+    FEWEST_FOR_IMPORTANCE,
+    RESAMPLES,
+    Curve,
+    best_curve,
+    importance,
+    quartiles,
+)
+from gan_bench.system.files import write_atomically, writing_to
+from gan_bench.text import (
+    MISSING,
+    WIDE,
+    Column,
+    Table,
+    count,
+    figure,
+    interval,
+    listed,
+    many,
+    markdown_text,
+    percent,
+)
+
+PAGE, CHART, TRIALS = "sensitivity.md", "sensitivity.png", "trials.csv"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A study with its figures, each computed once."""
+
+    study: Study
+
+    @cached_property
+    def curve(self) -> Curve | None:
+        """See `best_curve`."""
+        return best_curve(self.study)
+
+    @cached_property
+    def quartiles(self) -> tuple[float, ...] | None:
+        """See `quartiles`."""
+        return quartiles(self.study)
+
+    @cached_property
+    def importance(self) -> dict[str, float] | None:
+        """See `importance`."""
+        return importance(self.study)
+
+
+def answers(measured: Sequence[Measured]) -> list[str]:
+    """Return what was found of each implementation, a sentence or two each."""
+    return [_answer(one) for one in measured]
+
+
+def _answer(one: Measured) -> str:
+    study, spread = one.study, one.quartiles
+    counted = many(len(study.counted), "trial")
+    if study.best is None or spread is None:
+        return f"{study.label}: none of {counted} has a FID; {_failures(study)}."
+    values = _words(study.best.values)
+    parts = [
+        f"{study.label}: of {counted}, the best FID is {figure(study.best.fid)} ({values}) and "
+        f"the median {figure(spread[2])}; {_failures(study)}."
+    ]
+    if one.importance:
+        field = max(one.importance, key=one.importance.__getitem__)
+        share = percent(one.importance[field], 0)
+        parts.append(f"{field} alone explains {share} of the variance of log FID.")
+    return " ".join(parts)
+
+
+def _failures(study: Study) -> str:
+    return f"{study.number('diverged')} diverged, {study.number('collapsed')} collapsed"
+
+
+def _words(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def spread_table(measured: Sequence[Measured]) -> Table:
+    """Return the distribution of the FIDs, and the trials that diverged or collapsed."""
+    rows = []
+    for one in measured:
+        study, number = one.study, len(one.study.counted)
+        spread = one.quartiles or (None,) * 5
+        shares = (
+            f"{study.number(outcome)} ({percent(study.number(outcome) / number, 0)})"
+            if number
+            else MISSING
+            for outcome in ("diverged", "collapsed")
+        )
+        rows.append((study.label, number, len(study.finished), *map(figure, spread), *shares))
+    columns = (
+        *(Column("implementation", "name"), Column("N trials", "number")),
+        Column("N with FID", "number", WIDE),
+        *(Column("best FID", "number"), Column("25%", "number", WIDE)),
+        *(Column("median", "number"), Column("75%", "number", WIDE), Column("worst", "number")),
+        *(Column("diverged", "number"), Column("collapsed", "number")),
+    )
+    return Table(columns, rows, "FID of the trials")
+
+
+def curve_table(measured: Sequence[Measured]) -> Table:
+    """Return the best FID of n trials for some n."""
+    most = max((len(one.curve.fid) for one in measured if one.curve), default=0)
+    numbers = [n for n in (1 << power for power in range(20)) if n < most] + [most] * bool(most)
+    rows = []
+    for one in measured:
+        cells = [_best(one.curve, n) for n in numbers]
+        rows.append((one.study.label, len(one.study.counted), *cells))
+    columns = [Column("implementation", "name"), Column("N", "number")]
+    # A narrow terminal shows the first and the last.
+    widths = [0 if n in numbers[:1] + numbers[-1:] else WIDE for n in numbers]
+    columns += [
+        Column(f"n = {n}", "number", width) for n, width in zip(numbers, widths, strict=True)
+    ]
+    return Table(columns, rows, "Best FID of n trials")
+
+
+def _best(curve: Curve | None, n: int) -> str:
+    if curve is None or n > len(curve.fid):
+        return MISSING
+    value = figure(float(curve.fid[n - 1]))
+    if curve.low is None or curve.high is None:
+        return value
+    return f"{value} ({interval(float(curve.low[n - 1]), float(curve.high[n - 1]))})"
+
+
+def importance_table(measured: Sequence[Measured]) -> Table:
+    """Return what each field explains, and its range, the most important fields first."""
+    rows = []
+    for one in measured:
+        shares = one.importance or {}
+        fields = sorted(one.study.ranges, key=lambda name: -shares.get(name, 0.0))
+        number = len(one.study.counted)
+        best = one.study.best.values if one.study.best else {}
+        rows += [
+            (
+                *(one.study.label, field),
+                percent(shares[field], 0) if field in shares else MISSING,
+                *(number, one.study.ranges[field], best.get(field, MISSING)),
+            )
+            for field in fields
+        ]
+    columns = (
+        *(Column("implementation", "name"), Column("field", "name")),
+        *(Column("importance", "number"), Column("N", "number")),
+        *(Column("drawn from", from_width=WIDE), Column("in the best trial", "number", WIDE)),
+    )
+    return Table(columns, rows, "Importance of each field")
+
+
+def notes(measured: Sequence[Measured]) -> list[str]:
+    """Return what the tables leave out, a sentence each."""
+    found = []
+    for one in measured:
+        study = one.study
+        left = [trial for trial in study.trials if not trial.counts]
+        if left:
+            outcomes = Counter(trial.outcome for trial in left)
+            words = listed([f"{number} {outcome}" for outcome, number in outcomes.items()])
+            reasons = dict.fromkeys(trial.reason.rstrip(".") for trial in left if trial.reason)
+            found.append(
+                f"{study.label}: {len(left)} of {many(len(study.trials), 'trial')} do not count "
+                f"({words}: {listed(list(reasons), 2)}); the same command tries killed ones again, "
+                "with --retry also the others."
+            )
+        if one.importance is None:
+            why = (
+                "all of their FIDs are equal"
+                if len(study.counted) >= FEWEST_FOR_IMPORTANCE
+                else f"it takes {FEWEST_FOR_IMPORTANCE}"
+            )
+            found.append(
+                f"{study.label}: no importance from {many(len(study.counted), 'trial')}: {why}."
+            )
+    return found
+
+
+def setting(measured: Sequence[Measured]) -> str:
+    """Return how the trials were trained, in one sentence."""
+    study = measured[0].study
+    spec = study.spec
+    return (
+        f"Each trial is one run of {count(spec.budget_images)} training images of "
+        f"{spec.dataset_label} from seed {spec.seed}, with values drawn by the sampler "
+        f"{study.sampler}; its FID (lenet features) is that of {count(spec.samples)} samples at "
+        "the end."
+    )
+
+
+def method(measured: Sequence[Measured]) -> list[str]:
+    """Return the definition of each figure, a sentence or two each."""
+    sampler = measured[0].study.sampler
+    best = (
+        "Best FID of n trials: the expected lowest FID of n trials, drawn without replacement from "
+        f"the N of the study; in brackets the 95 % interval ({RESAMPLES:,} bootstrap resamples "
+        "of the N trials). With n = N it is the best that was found; then and for n close to N, "
+        "the interval ends at that and says little."
+        if sampler == "random"
+        else "Best FID of n trials: the lowest FID of the first n trials. The sampler draws each "
+        "trial near good earlier ones, so there is no interval, and the shares and the "
+        "importance are those of these trials, not of the ranges."
+    )
+    return [
+        "N is the number of trials that ended with a FID or diverged. Quartiles are of the "
+        "trials with a FID.",
+        best,
+        "A trial that diverged counts in it as the highest FID of its study, untrained generators "
+        "included.",
+        "Diverged: a loss or a weight was not finite. Collapsed: the last samples are one image or "
+        "nearly one; they have a FID, which counts.",
+        "Importance: the share of the variance of log FID over the ranges that a field explains "
+        "alone, by fANOVA (Hutter et al. 2014) on a random forest of 64 trees; what is missing to "
+        "100% is due to several fields together. It is uncertain with few trials.",
+    ]
+
+
+def trials_csv(measured: Sequence[Measured]) -> bytes:
+    """Return one row for each trial."""
+    fields = dict.fromkeys(name for one in measured for name in one.study.ranges)
+    text = io.StringIO()
+    columns = ("implementation", "recipe", "framework", "trial", "run_id", "outcome")
+    writer = csv.writer(text, lineterminator="\n")
+    values = [f"value_{name}" for name in fields]
+    writer.writerow((*columns, METRIC, f"untrained_{METRIC}", *values))
+    for study in (one.study for one in measured):
+        of = study.spec.implementation
+        for trial in study.trials:
+            facts = (study.label, of.recipe, of.framework, trial.number, trial.run_id)
+            figures = (trial.outcome, trial.fid, trial.untrained_fid)
+            writer.writerow((*facts, *figures, *(trial.values.get(name) for name in fields)))
+    return text.getvalue().encode()
+
+
+def write_page(measured: Sequence[Measured], out: Path) -> list[Path]:
+    """Write the page, its chart and the table of trials; return their paths.
+
+    Raises
+    ------
+    UsageError
+        They cannot be written.
+    """
+    from gan_bench.sensitivity.chart import best_chart
+
+    curves = [(one.study, one.curve) for one in measured if one.curve is not None]
+    picture = best_chart(curves) if curves else None
+    parts: list[str] = [
+        "# Sensitivity to hyperparameters",
+        "\n".join(f"- {markdown_text(sentence)}" for sentence in answers(measured)),
+        markdown_text(setting(measured)),
+    ]
+    if picture is not None:
+        parts.append(f"![{markdown_text(picture.alt)}]({CHART})")
+    for table in (curve_table(measured), spread_table(measured), importance_table(measured)):
+        parts += [f"## {table.title}", table.to_markdown()]
+    if left := notes(measured):
+        parts.append("\n".join(f"- {markdown_text(sentence)}" for sentence in left))
+    parts += [
+        "## What the figures mean",
+        "\n".join(f"- {markdown_text(sentence)}" for sentence in method(measured)),
+        f"[{TRIALS}]({TRIALS}) has the values, the run and the FID of each trial.",
+    ]
+    files = {
+        PAGE: ("\n\n".join(parts) + "\n").encode(),
+        **({CHART: picture.content} if picture else {}),
+        TRIALS: trials_csv(measured),
+    }
+    with writing_to(out, "page"):
+        for name, content in files.items():
+            write_atomically(out / name, content)
+    return [out / name for name in files]
+
+
+def as_dict(measured: Sequence[Measured]) -> dict[str, Any]:
+    """Return what ``--json`` prints."""
+    return {"studies": [_as_dict(one) for one in measured], "setting": setting(measured)}
+
+
+def _as_dict(one: Measured) -> dict[str, Any]:
+    study, curve = one.study, one.curve
+    lows, highs = (None, None) if curve is None else (curve.low, curve.high)
+    return {
+        "implementation": study.label,
+        "study": study.id,
+        "answer": _answer(one),
+        "sampler": study.sampler,
+        "seed": study.spec.seed,
+        "dataset": study.spec.dataset_label,
+        "budget_images": study.spec.budget_images,
+        "ranges": {name: asdict(of) for name, of in study.ranges.items()},
+        "n_trials": len(study.trials),
+        "n_counted": len(study.counted),
+        "n_with_fid": len(study.finished),
+        "diverged": study.number("diverged"),
+        "collapsed": study.number("collapsed"),
+        "quartiles": one.quartiles,
+        "best_fid": None if curve is None else curve.fid.tolist(),
+        "best_fid_low": None if lows is None else lows.tolist(),
+        "best_fid_high": None if highs is None else highs.tolist(),
+        "importance": one.importance,
+        "trials": [asdict(trial) for trial in study.trials],
+    }
