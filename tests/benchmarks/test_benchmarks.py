@@ -10,6 +10,7 @@ import pytest
 
 from bench import ROOT
 from gan_bench.plugins.registry import recipe_entry_point, registered
+from recipes import FURTHER
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -40,7 +41,14 @@ FRAMEWORKS = [
     pytest.param("keras", marks=[pytest.mark.keras, pytest.mark.process]),
 ]
 EACH = [
-    pytest.param(it, marks=[getattr(pytest.mark, it.framework), pytest.mark.process], id=it.name)
+    pytest.param(
+        it,
+        marks=[
+            *(getattr(pytest.mark, it.framework), pytest.mark.process),
+            *([pytest.mark.long] if it.recipe in FURTHER else []),
+        ],
+        id=it.name,
+    )
     for it in OWN
 ]
 

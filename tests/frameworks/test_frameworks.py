@@ -13,7 +13,7 @@ from gan_bench.plan import RunSpec
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import recipe_entry_point, registered
 from image_folder import any_size, write_images
-from recipes import FRAMEWORKS, ORIGINS, RECIPES
+from recipes import FRAMEWORKS, FURTHER, ORIGINS, RECIPES
 
 IMPLEMENTATIONS = [
     pytest.param("torch-dcgan", "gan_bench_torch.dcgan:Dcgan", marks=pytest.mark.torch),
@@ -162,14 +162,26 @@ def test_all_trains_scores_and_reports_every_implementation(bench):
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "shape"),
     [
-        pytest.param(f"{framework}-{recipe}", marks=getattr(pytest.mark, framework))
+        pytest.param(
+            f"{framework}-{recipe}",
+            shape,
+            marks=[
+                getattr(pytest.mark, framework),
+                *(
+                    [pytest.mark.long]
+                    if recipe in FURTHER and (framework, shape) != ("torch", (28, 28, 1))
+                    else []
+                ),
+            ],
+            id=f"{framework}-{recipe}-{shape[0]}",
+        )
         for framework in FRAMEWORKS
         for recipe in RECIPES
+        for shape in ((28, 28, 1), (32, 32, 3))
     ],
 )
-@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3)], ids=str)
 @pytest.mark.process  # a framework's import may start one
 def test_an_implementation_has_its_recipes_tensors_in_their_order(name, shape):
     trainer_class = load_trainer(registered()[name])
@@ -182,7 +194,9 @@ def test_an_implementation_has_its_recipes_tensors_in_their_order(name, shape):
     assert list(held) == list(weights)
     assert all(np.array_equal(held[key], tensor) for key, tensor in weights.items())
     assert trainer.multiply_adds() == recipe.forward_multiply_adds()
-    assert trainer.sample(np.zeros((3, recipe.latent_size), np.float32)).shape == (3, *shape)
+    classes = [np.zeros(3, np.int64)] if recipe.conditional else []
+    made = trainer.sample(np.zeros((3, recipe.latent_size), np.float32), *classes)
+    assert made.shape == (3, *shape)
 
 
 BITS = {

@@ -11,7 +11,9 @@ from gan_bench.plugins.registry import registered
 from gan_bench.recipe import revalidated
 from gan_bench.testing.fake import FakeRecipe
 from gan_bench.trainer import is_trained
+from gan_bench_recipes.augment import Augment
 from gan_bench_recipes.baseline import Baseline
+from gan_bench_recipes.conditional import Conditional
 from gan_bench_recipes.cosine import Cosine
 from gan_bench_recipes.dcgan import Dcgan
 from gan_bench_recipes.dcgan_3g import Dcgan3g
@@ -23,6 +25,8 @@ from gan_bench_recipes.layers import (
     Normal,
     TransposedConvolution,
 )
+from gan_bench_recipes.r3gan import R3gan
+from gan_bench_recipes.resnet import Resnet
 from gan_bench_recipes.sngan import Sngan
 from gan_bench_recipes.upsampling_sgd import UpsamplingSgd
 from gan_bench_recipes.wgan_gp import WganGp
@@ -30,7 +34,7 @@ from gan_bench_recipes.wgan_gp import WganGp
 NO_DATA = np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int64)
 RECIPES = [
     *(Dcgan(), Dcgan3g(), Baseline(), Enhanced(), UpsamplingSgd(), Decay()),
-    *(WganGp(), Sngan(), Cosine()),
+    *(WganGp(), Sngan(), Resnet(), Conditional(), Augment(), Cosine(), R3gan()),
 ]
 
 
@@ -240,7 +244,11 @@ GENERATOR_SIDES = {
     "decay": ((7, 14, 28, 28), (8, 16, 32, 32)),
     "wgan-gp": ((7, 14, 28), (8, 16, 32)),
     "sngan": ((7, 14, 28, 28), (8, 16, 32, 32)),
+    "resnet": ((7, 14, 28, 28), (8, 16, 32, 32)),
+    "conditional": ((7, 14, 28, 28), (8, 16, 32, 32)),
+    "augment": ((7, 14, 28), (8, 16, 32)),
     "cosine": ((7, 14, 28), (8, 16, 32)),
+    "r3gan": ((7, 7, 7, 14, 14, 14, 28, 28, 28), (8, 8, 8, 16, 16, 16, 32, 32, 32)),
 }
 DISCRIMINATOR_SIDES = {
     "dcgan": ((14, 7, 1), (16, 8, 1)),
@@ -251,7 +259,11 @@ DISCRIMINATOR_SIDES = {
     "decay": ((14, 7), (16, 8)),
     "wgan-gp": ((14, 7, 1), (16, 8, 1)),
     "sngan": ((28, 14, 14, 7, 7), (32, 16, 16, 8, 8)),
+    "resnet": ((14, 7, 7), (16, 8, 8)),
+    "conditional": ((28, 14, 14, 7, 7), (32, 16, 16, 8, 8)),
+    "augment": ((14, 7, 1), (16, 8, 1)),
     "cosine": ((14, 7, 1), (16, 8, 1)),
+    "r3gan": ((28, 28, 14, 14, 14, 7, 7, 7), (32, 32, 16, 16, 16, 8, 8, 8)),
 }
 """Sides of the maps that leave each layer but batch normalisation, at 28 x 28 and at 32 x 32."""
 

@@ -95,7 +95,7 @@ def test_a_recipe_and_a_pattern_name_their_implementations(targets, names):
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("torch", "no implementation or recipe named 'torch'; 'torch-*' names torch-baseline, "),
+        ("torch", "no implementation or recipe named 'torch'; 'torch-*' names torch-augment, "),
         ("tf-*", "No implementation has a name like 'tf-*'; `gan-bench list` shows all of them."),
         ("dcgna", "There is no implementation named 'dcgna'; did you mean dcgan?"),
     ],

@@ -19,7 +19,7 @@ from gan_bench_jax import base  # noqa: E402
 from gan_bench_jax.decay import Decay  # noqa: E402
 from gan_bench_jax.layers import Dropout  # noqa: E402
 from gan_bench_jax.upsampling_sgd import UpsamplingSgd  # noqa: E402
-from recipes import RECIPES  # noqa: E402
+from recipes import FURTHER, RECIPES  # noqa: E402
 
 pytestmark = pytest.mark.jax
 
@@ -60,7 +60,10 @@ def same(first, second):
     return all(np.array_equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(it, marks=[pytest.mark.long] if it in FURTHER else []) for it in RECIPES],
+)
 def test_tensors_and_cost_are_the_recipes(name):
     tested = trainer(load_trainer(registered()[f"jax-{name}"]))
     weights = tested.recipe.initial_weights(5)

@@ -20,7 +20,7 @@ from gan_bench.plugins.loader import load_trainer  # noqa: E402
 from gan_bench.plugins.registry import registered  # noqa: E402
 from gan_bench_torch.base import TorchTrainer  # noqa: E402
 from gan_bench_torch.dcgan import Dcgan  # noqa: E402
-from recipes import RECIPES  # noqa: E402
+from recipes import FURTHER, RECIPES, SOURCES  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -107,10 +107,13 @@ def crossings(trainer_class, dtype="float32"):
         shape = (recipe.real_batches_per_step, recipe.batch_size)
         batches = torch.zeros(shape, dtype=torch.int64, device=CUDA)
         given = [
-            torch.zeros((draw.count, recipe.batch_size, *draw.shape), device=CUDA)
+            torch.zeros(
+                (draw.count, recipe.batch_size, *draw.shape),
+                dtype=torch.int64 if draw.distribution == "classes" else trainer.dtype,
+                device=CUDA,
+            )
             for draw in recipe.draws().values()
         ]
-        given = [draw.to(trainer.dtype) for draw in given]
         trainer._step(batches, *given)  # optimisers make their buffers
         with Crossings() as counted:
             losses = trainer._step(batches, *given)
@@ -118,8 +121,14 @@ def crossings(trainer_class, dtype="float32"):
     return dict(counted.found), trainer
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *((name, "float32") for name in RECIPES),
+        *((name, "float64") for name in SOURCES),
+        *(pytest.param(name, "float64", marks=pytest.mark.long) for name in FURTHER),
+    ],
+)
 def test_a_step_stays_on_the_gpu(driverless, name, dtype):
     found, trainer = crossings(load_trainer(registered()[f"torch-{name}"]), dtype)
     assert found == {}
