@@ -106,8 +106,8 @@ def test_images_without_a_classifier_are_refused_with_a_remedy(dry, plugin, tmp_
     assert "run `gan-bench features train folder:classes` once" in said
     said = complaint(dry(target, "--dataset", "mnist-5k,pad=32"))
     assert said.startswith(
-        "There is no lenet for mnist-5k,pad=32 (the built-in one is for mnist and mnist-5k): run "
-        "`gan-bench features train mnist-5k,pad=32` once"
+        "There is no lenet for mnist-5k,pad=32 (the built-in one is for mnist, mnist-5k, "
+        "stacked-mnist and stacked-mnist-5k): run `gan-bench features train mnist-5k,pad=32` once"
     )
 
 

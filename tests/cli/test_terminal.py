@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from gan_bench import data
 from gan_bench.cli.views import progress
 from report_folder import add_run, empty_results, run_spec, scores_of
 
@@ -92,7 +93,7 @@ def test_list_has_sources_presets_and_data_sets_at_any_width(cli, columns):
     assert "If nothing is named, quick runs torch-dcgan, keras-dcgan, jax-dcgan, " in text
     assert "github.com/janith99hansidu" in text
     assert "paper mnist the recipe's own epochs 3 10 x 10,000" in text
-    assert "--dataset mnist-5k, mnist, fashion-mnist, kmnist, folder:PATH" in text
+    assert f"--dataset {', '.join(data.names())}, folder:PATH" in text
 
 
 @pytest.mark.parametrize("columns", [80, 200])

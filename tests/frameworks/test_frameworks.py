@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bench import KILLS_ONCE, same_bits
+from gan_bench.data.draws import Inputs
 from gan_bench.plan import RunSpec
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import recipe_entry_point, registered
@@ -197,6 +198,32 @@ def test_an_implementation_has_its_recipes_tensors_in_their_order(name, shape):
     classes = [np.zeros(3, np.int64)] if recipe.conditional else []
     made = trainer.sample(np.zeros((3, recipe.latent_size), np.float32), *classes)
     assert made.shape == (3, *shape)
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("torch-dcgan", marks=pytest.mark.torch),
+        pytest.param("jax-dcgan", marks=pytest.mark.jax),
+    ],
+)
+def test_one_trains_on_images_like_those_of_cifar10(name):
+    images = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+    labels = np.arange(12) % 10
+    trainer_class = load_trainer(registered()[name])
+    recipe = trainer_class.recipe_class(batch_size=4).smaller().for_images((32, 32, 3))
+    inputs = Inputs(recipe, 0, images, labels)
+    trainer = trainer_class(recipe, images, labels, device="cpu", planned_steps=3, seed=0)
+    trainer.set_weights(recipe.initial_weights(0))
+    before = trainer.weights()
+    losses = trainer.train(inputs.batches(0, 3), inputs.draws(0, 3))
+    assert {len(values) for values in losses.values()} == {3}
+    assert all(np.isfinite(values).all() for values in losses.values())
+    after = trainer.weights()
+    assert not any(np.array_equal(before[key], after[key]) for key in before)
+    assert trainer.sample(inputs.evaluation_latents(5)).shape == (5, 32, 32, 3)
 
 
 BITS = {

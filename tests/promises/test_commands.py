@@ -28,7 +28,7 @@ STANDS_FOR = {
 }
 INCEPTION = {"inception": "lenet", "inception:2500": "lenet:64"}
 """What `score` computes instead: Inception would take minutes."""
-DOWNLOADED = re.compile(r"^(mnist|fashion-mnist|kmnist)(?=:|$)")
+DOWNLOADED = re.compile(r"^(mnist|fashion-mnist|kmnist|cifar10|stacked-mnist)(?=:|$)")
 ELSEWHERE = (
     ("--executor", "integration/slurm"),
     ("baseline", "gate"),

@@ -75,6 +75,14 @@ def test_nearest_images_and_classes_are_folded_under_their_extremes(results, rep
     )
 
 
+@pytest.mark.parametrize(("classes", "shown"), [(30, True), (31, False)])
+def test_the_shares_of_very_many_classes_are_no_table(results, report, classes, shown):
+    shares = classes_of(float(classes), (1 / classes,) * classes)
+    add_run(results, run_spec(), scores=[scores_with(shares)], grids=KEPT)
+    found = report()
+    assert ("Class shares" in folds(found.section("samples"))) == shown
+
+
 def test_recipes_have_one_column_each_and_what_differs_comes_first(results, report):
     same = {"batch_size": 100, "epochs": 25}
     for name, rate, compilation in (

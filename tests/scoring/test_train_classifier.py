@@ -46,8 +46,8 @@ def test_a_run_is_refused_until_it_is_trained_and_scored_by_it_afterwards(
     run = ("run", target, "--dataset", DATASET, *SHORT)
     done = bench(*run, **cache)
     assert done.code == 2
-    reason = "There is no lenet for folder:digits (the built-in one is for mnist and mnist-5k): run"
-    assert reason in done.err and "`gan-bench features train folder:digits`" in done.err
+    assert "There is no lenet for folder:digits (the built-in one is for mnist, " in done.err
+    assert "`gan-bench features train folder:digits`" in done.err
     assert not (bench.folder / "results").exists()
 
     trained = bench("features", "train", DATASET, "--epochs", "40", **cache)
