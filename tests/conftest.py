@@ -21,6 +21,13 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 from gan_bench.system.devices import gpus
 
 with contextlib.suppress(ImportError):
+    from hypothesis import settings
+
+    # A loaded machine may take any time.
+    settings.register_profile("gan-bench", deadline=None)
+    settings.load_profile("gan-bench")
+
+with contextlib.suppress(ImportError):
     # Loaded by torch after TensorFlow, it crashes the process (PythonOT/POT#816). Runs are not
     # concerned: each has a process of its own.
     import triton  # noqa: F401
