@@ -10,10 +10,14 @@ import optuna
 
 import gan_bench
 from gan_bench.errors import UsageError
+from gan_bench.plugins.registry import find_several
 
 
 def search(target: str, trials: int, images: int, seeds: int, results: str) -> optuna.Study:
     """Look for the learning rate and the batch size with the lowest mean FID over some seeds."""
+    names = find_several([target])
+    if len(names) != 1:
+        raise UsageError(f"{target} names {', '.join(names)}; choose one of them.")
 
     def fid(trial: optuna.Trial) -> float:
         values = {
@@ -32,10 +36,7 @@ def search(target: str, trials: int, images: int, seeds: int, results: str) -> o
             results=results,
             progress=False,
         )
-        rows = runs.summary().to_dict("records")
-        if len(rows) != 1:
-            raise UsageError(f"{target} is {len(rows)} implementations; name one of them.")
-        (row,) = rows
+        (row,) = runs.summary().to_dict("records")
         if row["succeeded"] < seeds:  # a value with which a seed diverges is no good one
             raise optuna.TrialPruned(row["status"])
         trial.set_user_attr("images_per_s", row["images_per_s"])

@@ -42,6 +42,8 @@ NOT_PAIRED: Final = "its own: not paired with a twin"
 """The source of the initial weights that is shown if the recipe does not give them."""
 Distribution = Literal["normal", "uniform", "uniform01", "classes"]
 """N(0, I), uniform in [-1, 1), uniform in [0, 1), or the data set's classes, equally likely."""
+LatentDistribution = Literal["normal", "uniform"]
+"""N(0, I), or uniform in [-1, 1)."""
 ImageShape = tuple[int, int, int]
 """(height, width, channels)."""
 
@@ -154,7 +156,7 @@ class Recipe(BaseModel):
 
     batch_size: int = Field(ge=1, description="images in a batch")
     latent_size: int = Field(default=100, ge=1, description="dimensions of a latent vector")
-    latent_distribution: Literal["normal", "uniform"] = Field(
+    latent_distribution: LatentDistribution = Field(
         default="normal", description="N(0, I), or uniform in [-1, 1)"
     )
     epochs: int = Field(ge=1, description="passes over the data in the source (preset paper)")

@@ -123,10 +123,18 @@ def test_a_trial_that_diverges_is_pruned(plugin, capsys, monkeypatch):
     )
 
 
-def test_a_search_of_what_does_not_exist_is_one_sentence(capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("torch-nothing", "There is no "), ("dcgan", "dcgan names jax-dcgan, keras-dcgan, torch-")],
+)
+def test_a_search_of_none_or_several_is_one_sentence(capsys, monkeypatch, target, said):
+    def trained(*_, **__):
+        raise AssertionError("it trains")
+
     pytest.importorskip("optuna", reason="optuna is not installed")
     script = runpy.run_path(str(ROOT / "examples/optuna_search.py"))
-    monkeypatch.setattr(sys, "argv", ["search", "torch-nothing"])
+    monkeypatch.setattr(sys, "argv", ["search", target])
+    monkeypatch.setattr(gan_bench, "run", trained)
     with pytest.raises(SystemExit, match="2"):
         script["main"]()
-    assert capsys.readouterr().err.splitlines()[-1].startswith("There is no ")
+    assert capsys.readouterr().err.splitlines()[-1].startswith(said)

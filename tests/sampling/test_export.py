@@ -15,9 +15,9 @@ from gan_bench.contract import weights_sha256
 from gan_bench.errors import GanBenchError
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
-from gan_bench.sampling import ExportRequest, GeneratorRequest
 from gan_bench.sampling.export_child import EXPORTERS_GROUP, answer
 from gan_bench.sampling.load_generator import load_generator
+from gan_bench.sampling.requests import ExportRequest, GeneratorRequest
 from gan_bench.sampling.sample import prepare
 from gan_bench.trainer import recipe_of
 from onnx_generator import write_generator

@@ -9,8 +9,8 @@ import pytest
 
 from gan_bench.data.draws import evaluation_latents
 from gan_bench.errors import UsageError
-from gan_bench.sampling import GeneratorRequest
 from gan_bench.sampling.generator_child import answer
+from gan_bench.sampling.requests import GeneratorRequest
 from onnx_generator import write_generator, write_huge
 
 

@@ -16,6 +16,7 @@ from gan_bench.cli.options import (
     seed_option,
 )
 from gan_bench.errors import UsageError
+from gan_bench.sampling import MOST_CLASSES
 
 if TYPE_CHECKING:
     from gan_bench.sampling.generator import GeneratorImages
@@ -56,7 +57,7 @@ def generator_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--classes",
-            type=click.IntRange(1, 1_000_000),
+            type=click.IntRange(1, MOST_CLASSES),
             help="Number of classes: the generator also gets labels, the classes in turn "
             "(default: as an exported ONNX file says).",
         ),

@@ -12,7 +12,7 @@ from gan_bench.contract import check_samples
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError
 from gan_bench.plugins.loader import load_seeded, source_sha256
-from gan_bench.sampling import SampleRequest
+from gan_bench.sampling.requests import SampleRequest
 from gan_bench.system.child import run
 from gan_bench.trainer import Trainer, Unsupported
 from gan_bench.worker.failure import failure_reason

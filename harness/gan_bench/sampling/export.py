@@ -7,7 +7,7 @@ from typing import Any
 
 from gan_bench.errors import UsageError
 from gan_bench.plugins.frameworks import worker_environment
-from gan_bench.sampling import ExportRequest
+from gan_bench.sampling.requests import ExportRequest
 from gan_bench.sampling.sample import prepare, say_if_changed
 from gan_bench.system.child import ChildDied, ChildError, ask
 from gan_bench.system.files import check_output, check_replaceable

@@ -12,10 +12,11 @@ from gan_bench.contract import channels_last, check_weights, weights_sha256
 from gan_bench.data.draws import Inputs
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.plugins.loader import load_seeded, source_sha256
-from gan_bench.sampling import FACT, ExportRequest, GeneratorRequest
+from gan_bench.sampling import FACT
 from gan_bench.sampling.child import restored
 from gan_bench.sampling.generator_child import generated
 from gan_bench.sampling.load_generator import Generator, load_generator
+from gan_bench.sampling.requests import ExportRequest, GeneratorRequest
 from gan_bench.system.child import reply
 from gan_bench.trainer import Trainer, Unsupported
 from gan_bench.version import __version__

@@ -12,8 +12,10 @@ from gan_bench.errors import UnreadableFile, UsageError
 from gan_bench.plan import RunSpec
 from gan_bench.plugins.frameworks import worker_environment
 from gan_bench.plugins.registry import is_path
+from gan_bench.recipe import LatentDistribution
 from gan_bench.results.layout import open_results
-from gan_bench.sampling import LARGEST_LATENT, Distribution, GeneratorRequest
+from gan_bench.sampling import LARGEST_LATENT
+from gan_bench.sampling.requests import GeneratorRequest
 from gan_bench.scoring.features import Progress
 from gan_bench.scoring.images import AS_THEY_ARE, ImageSet, of_file
 from gan_bench.system.child import ChildDied, ChildError, ask
@@ -53,7 +55,7 @@ class GeneratorImages:
     number: int | None = None
     """How many images; None: as many as the runs of the results have, or the real images."""
     batch: int = 500
-    distribution: Distribution | None = None
+    distribution: LatentDistribution | None = None
     """Distribution of the latents; None: as the file says, else normal."""
     classes: int | None = None
     """Number of classes of a conditional generator, which gets them in turn; None: as the file

@@ -14,8 +14,9 @@ from gan_bench.contract import ROUNDING, channels_last, grey_levels, to_array
 from gan_bench.data.draws import latent_batches
 from gan_bench.errors import UsageError
 from gan_bench.plugins.frameworks import seeded
-from gan_bench.sampling import LARGEST_LATENT, GeneratorRequest
+from gan_bench.sampling import LARGEST_LATENT
 from gan_bench.sampling.load_generator import Generator, load_generator
+from gan_bench.sampling.requests import GeneratorRequest
 from gan_bench.scoring.images import size_text
 from gan_bench.system.child import Say, reply
 from gan_bench.trainer import kind_of

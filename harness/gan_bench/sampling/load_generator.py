@@ -17,13 +17,9 @@ from gan_bench.plugins.frameworks import frameworks
 from gan_bench.plugins.loader import load_module
 from gan_bench.plugins.mistakes import MAIN_GUARD
 from gan_bench.plugins.registry import Implementation, is_path
-from gan_bench.sampling import (
-    FACT,
-    LARGEST_LATENT,
-    MOST_CLASSES,
-    Distribution,
-    GeneratorRequest,
-)
+from gan_bench.recipe import LatentDistribution
+from gan_bench.sampling import FACT, LARGEST_LATENT, MOST_CLASSES
+from gan_bench.sampling.requests import GeneratorRequest
 from gan_bench.system.models import Frozen
 from gan_bench.trainer import kind_of
 from gan_bench.worker.failure import failure_reason
@@ -41,7 +37,7 @@ class _Said(Frozen):
     """What an ONNX file of ``gan-bench sample --export`` says that its inputs do not."""
 
     latent_size: Annotated[int, Field(ge=1, le=LARGEST_LATENT)] | None = None
-    latent_distribution: Distribution | None = None
+    latent_distribution: LatentDistribution | None = None
     classes: Annotated[int, Field(ge=1, le=MOST_CLASSES)] | None = None
 
 
@@ -57,7 +53,7 @@ class Generator:
     """The only number of latents that it takes; None: any."""
     author: Implementation | None = None
     """Whose lines the reason of a failure names."""
-    distribution: Distribution = "normal"
+    distribution: LatentDistribution = "normal"
     """Distribution of the latents that it gets."""
     classes: int | None = None
     """Number of classes that it gets in turn; None: it gets no labels."""
@@ -79,7 +75,7 @@ def load_generator(request: GeneratorRequest) -> Generator:
     if path.suffix.lower() == ".onnx":
         return _onnx(path, request)
     generator = _exported(path, request) if path.suffix.lower() == ".pt2" else _of_factory(request)
-    given = request.distribution or generator.distribution
+    given = request.distribution or "normal"
     return replace(generator, distribution=given, classes=request.classes)
 
 

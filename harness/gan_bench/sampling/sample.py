@@ -19,7 +19,7 @@ from gan_bench.plugins.registry import Implementation
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import find_run
 from gan_bench.results.training_files import last_checkpoint, write_images
-from gan_bench.sampling import SampleRequest
+from gan_bench.sampling.requests import SampleRequest
 from gan_bench.scoring.snapshots import grid_png
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import check_device, device_in_child, fallback
