@@ -12,6 +12,8 @@ METRICS = ("fid", "kid", "prdc", "modes", "fid-infinity")
 DEFAULT = ("fid", "kid", "prdc", "modes")
 SPEED: Final = "images_per_s"
 """The one metric that is no score: training throughput, in images per second."""
+FEW_FOR_INCEPTION: Final = 10_000
+"""With fewer images on either side, Inception's FID has a large bias."""
 Scale = Literal["difference", "ratio"]
 
 

@@ -10,6 +10,7 @@ from gan_bench.analysis.summary import Group, Row, Scored
 from gan_bench.metrics import COUNTS, metric
 from gan_bench.report.pictures import Look
 from gan_bench.report.sections.answer import Standings
+from gan_bench.report.sections.few_images import rank_notes, warnings
 from gan_bench.report.sections.ranking_rows import (
     OWN_LOOP,
     Cell,
@@ -270,7 +271,7 @@ def _external(
 
 def _notes(group: Group, target: Target | None) -> list[str]:
     """Return what a reader of the ranking must know."""
-    found = list(dict.fromkeys(text for scored in group.protocols for text in scored.warnings))
+    found = list(dict.fromkeys(text for scored in group.protocols for text in warnings(scored)))
     found += [
         f"The weights of {one.features} are {one.weights}."
         for one in group.protocols
@@ -280,12 +281,7 @@ def _notes(group: Group, target: Target | None) -> list[str]:
         found.append(
             "With this budget, the scores only show that scoring works: do not rank by them."
         )
-    deficient = [row.label for row in group.rows if row.rank_deficient]
-    if deficient:
-        found.append(
-            "The covariance of samples or reference is rank-deficient for the final FID "
-            f"({group.features}) of {listed(deficient, 6)}."
-        )
+    found += [note for scored in group.protocols for note in rank_notes(scored)]
     if target is None and group.scored and any(row.fid for row in group.rows):
         found.append(
             "No time to a FID is shown, as this data set has no default target: name one with "
