@@ -45,6 +45,11 @@ class Row:
         return tuple(run for run in self.runs if failed(run))
 
     @property
+    def pending(self) -> bool:
+        """Whether none of its runs has ended yet."""
+        return all(run.status == "pending" for run in self.runs)
+
+    @property
     def status(self) -> str:
         """E.g. ``ok``, or ``2 ok, 1 diverged``."""
         statuses = Counter(run.outcome for run in self.runs)
@@ -375,12 +380,14 @@ def _remarks(label: str, runs: Sequence[Run], fids: Sequence[Score]) -> Iterable
             f"{label}: it trained on the test split too, so the reference of its scores was seen "
             "in training and its FID is not ranked."
         )
-    resumed = [str(record.spec.seed) for record in records if record.untimed_steps]
-    if resumed:
-        yield (
-            f"{label}: seed {', '.join(resumed)} was resumed; the steps after the resumption have "
-            "no time of their own, so the time to finish leaves it out."
-        )
+    for record in records:
+        if record.untimed_steps:
+            yield (
+                f"{label}: seed {record.spec.seed} was resumed; {record.untimed_steps:,} of "
+                f"{many(record.spec.steps, 'step')}, the first ones after a resumption, have no "
+                "time of their own. Times from there on lack these steps, so the time to finish "
+                "leaves the run out."
+            )
     if any(record.images_per_s is None for record in records):
         yield f"{label}: too few steps for a steady rate, all of them were warm-up."
     if any(score.all_equal for score in fids):

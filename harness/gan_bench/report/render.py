@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from gan_bench.report.charts.web import dot_chart, line_chart
+from gan_bench.report.claims import NOTE as CLAIMS_NOTE
 from gan_bench.report.page import GroupPage, Page, SamplesPage
 from gan_bench.report.pictures import COLOURS, Picture
 from gan_bench.text import many, markdown_text, sanitize
@@ -84,7 +85,7 @@ def _environment() -> Environment:
         "md_attribute": _md_attribute,
         "with_options": _with_options,
     }
-    environment.globals["many"] = many
+    environment.globals |= {"many": many, "claims_note": CLAIMS_NOTE}
     return environment
 
 

@@ -185,8 +185,7 @@ def _page(dataset: str, data_sha256: str, rows: Sequence[tuple[str, Row]], names
             continue
         run = _shown_run(row)
         if run is None:
-            pending = all(run.status == "pending" for run in row.runs)
-            why = "it is not trained yet" if pending else "no run was scored"
+            why = "it is not trained yet" if row.pending else "no run was scored"
             notes.append(f"{caption}: no grid, because {why}.")
             continue
         kept, reasons = grids(run)

@@ -69,9 +69,11 @@ def scores_in_short(group: Group, tables: Sequence[Table]) -> str:
     metrics = {column.title for table in tables for column in table.columns[_BESIDE:]}
     features = listed([scored.features for scored in group.protocols])
     more = f" and {many(len(metrics), 'more metric')}" if metrics else ""
+    known = {label for one in group.protocols for label, f in one.finals.items() if f.spreads}
+    some = f"{len(known)} of " if len(known) < len(group.rows) else ""
     return (
-        f"FID ({features}) with its 95 % interval{more}, of "
-        f"{many(len(group.rows), 'implementation')} and real images"
+        f"FID ({features}) with the 95 % interval of its estimate{more}, of "
+        f"{some}{many(len(group.rows), 'implementation')} and real images"
     )
 
 
