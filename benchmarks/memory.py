@@ -28,7 +28,7 @@ PLUGIN = "from gan_bench.testing import FakeTrainer\nclass Plugin(FakeTrainer): 
 
 
 def bare_trainer(name: str) -> None:
-    """Train, sample and save without the harness; print the peak memory in MB."""
+    """Train, sample and save without the harness; print the peak memory in MiB."""
     import numpy as np
 
     from bare import build
@@ -107,11 +107,11 @@ def main() -> None:
     if options.child == "launcher":
         return launcher(*options.names, options.runs)
     size = data.load("mnist-5k").train.images.nbytes / 2**20
-    print(f"training images {size:.1f} MB, a snapshot of 1,000 {1000 * 784 / 2**20:.1f} MB")
-    print(f"{'peak memory, MB':22}{'worker':>10}{'bare':>10}{'difference':>12}")
+    print(f"training images {size:.1f} MiB, a snapshot of 1,000 {1000 * 784 / 2**20:.1f} MiB")
+    print(f"{'peak memory, MiB':22}{'worker':>10}{'bare':>10}{'difference':>12}")
     for name in options.names or registered():
         worker_memory(name)
-    print(f"\n{'run':>6}{'launcher MB':>12}{'open files':>10}")
+    print(f"\n{'run':>6}{'launcher MiB':>12}{'open files':>10}")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "plugin.py").write_text(PLUGIN)
         subprocess.run(

@@ -1,4 +1,4 @@
-"""Runs gan-bench's command line and writes the peak memory of the process, in MB, to a file.
+"""Runs gan-bench's command line and writes the peak memory of the process, in MiB, to a file.
 
 ``python benchmarks/peak_memory.py FILE ARGUMENT ...``. The process measures itself: the figure that
 a parent gets for its child includes the parent's memory at the time of the fork.

@@ -195,7 +195,7 @@ def memory(folder: Path, counts: tuple[int, int]) -> list[Row]:
         seconds = time.perf_counter() - began
         rows.append(
             (
-                f"peak memory, {count:,} images on each side, all metrics, MB ({seconds:.0f} s)",
+                f"peak memory, {count:,} images on each side, all metrics, MiB ({seconds:.0f} s)",
                 f"{float(peak.read_text()):,.0f}",
                 "",
                 "",

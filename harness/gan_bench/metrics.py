@@ -14,6 +14,8 @@ BY_CLASSIFIER: Final = {"modes": "classes_present", "modes-reached": "modes_reac
 """The metrics that need no features but the data set's classifier; the value with the details."""
 SPEED: Final = "images_per_s"
 """The one metric that is no score: training throughput, in images per second."""
+FEW_FOR_INCEPTION: Final = 10_000
+"""With fewer images on either side, Inception's FID has a large bias."""
 Scale = Literal["difference", "ratio"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from bench import ROOT
 from gan_bench.analysis.identity import Setting, differing
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.summary import summarise
+from gan_bench.analysis.summary import interval_of_estimate, summarise
 from gan_bench.plan import Budget
 from gan_bench.report.pictures import looks
 from gan_bench.report.sections.all_scores import elsewhere, quality
@@ -136,7 +136,7 @@ def test_odd_samples_are_remarked(results, summary):
     add_run(results, run_spec(), scores=[odd])
     [row] = summary().groups[0].rows
     assert any("one and the same image" in remark for remark in row.remarks)
-    assert row.rank_deficient
+    assert any("rank-deficient" in note for note in ranking_notes(summary().groups[0]))
 
 
 @pytest.mark.parametrize(
@@ -445,3 +445,86 @@ def test_a_run_that_a_job_resumed_on_another_card_names_both(results, summary):
     add_run(results, spec, circumstances=around)
     [group] = summary().groups
     assert group.setting.hardware == f"{H100.card} and {H200.card} with Model X, 2 cores"
+
+
+def test_the_estimate_of_one_seed_stands_beside_its_own_interval(results, summary):
+    """As stored: the upper end of 13.9 is stretched to the FID, which contains the bias."""
+    scores = scores_of({600: 14.7}, low=13.0, high=14.7, bias=1.3)
+    add_run(results, run_spec(), scores=[scores])
+    [group] = summary().groups
+    final = group.finals["torch-dcgan"]
+    assert final.estimate == pytest.approx((13.4, 13.0, 13.8))
+    assert final.interval == (13.0, 14.7)
+    [table] = quality(group)
+    assert table.rows[0][1:4] == ("14.7", "13.4", "13.0 to 13.8")
+    assert "leaving out groups of images" in table.note
+    assert "draws of images" not in table.note
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "bias", "expected"),
+    [
+        (14.0, 10.0, 16.0, 1.0, (10.0, 16.0)),  # not stretched
+        (3.0, 3.0, 6.0, -1.0, (2.0, 6.0)),  # its lower end is
+        (3.0, 0.0, 4.5, 2.0, (0.0, 4.5)),  # cut at zero
+        (3.0, 2.0, 4.0, None, (2.0, 4.0)),  # without an estimate
+    ],
+)
+def test_the_interval_of_an_estimate_is_what_it_was_before_it_was_stretched(
+    value, low, high, bias, expected
+):
+    [found] = scores_of({600: value}, low=low, high=high, bias=bias).scores
+    assert interval_of_estimate(found) == pytest.approx(expected)
+
+
+def inception_notes(results, summary, **changes):
+    old = ("FID with Inception from 1,000 images is mostly the bias of so few, and more.",)
+    under = protocol(features="inception")
+    scores = scores_of({600: 100.0}, floor=6.7, under=under, **changes)
+    add_run(results, run_spec(), scores=[scores.model_copy(update={"warnings": old})])
+    return ranking_notes(summary().groups[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({"low": 60.0, "high": 101.0}, " The bias is at most 40% of a final FID."),
+        (
+            {"low": 70.0, "high": 100.0, "bias": 20.0},
+            " The bias is estimated at 20% of a final FID.",
+        ),
+        (
+            {"low": 30.0, "high": 100.0, "bias": 60.0},
+            " The bias is estimated at 60% of a final FID, most of that of torch-dcgan.",
+        ),
+    ],
+)
+def test_the_bias_of_few_images_is_told_with_its_size(results, summary, changes, said):
+    notes = inception_notes(results, summary, **changes)
+    assert notes[0] == (
+        "FID with Inception from 1,000 images is biased upwards: real images have 6.70 (the floor)."
+        f"{said} Do not compare it with published values, which use 10,000 images or more, but "
+        "only with values under the same protocol."
+    )
+    assert not any("mostly" in note for note in notes)
+
+
+def test_each_feature_model_names_its_rank_deficient_samples(results, summary):
+    files = [
+        scores_of({600: 9.0}, under=protocol(features=model), rank_deficient=True)
+        for model in ("lenet", "inception")
+    ]
+    add_run(results, run_spec(), scores=files)
+    notes = [note for note in ranking_notes(summary().groups[0]) if "rank-deficient" in note]
+    assert [("lenet" in note, "inception" in note) for note in notes] == [
+        (True, False),
+        (False, True),
+    ]
+    assert all("directions in which the images do not vary" in note for note in notes)
+
+
+def ranking_notes(group):
+    ranks = standings(group, None)
+    look = looks([(row.label, row.recipe, row.framework) for row in group.rows])
+    return ranking(group, ranks, None, look).notes

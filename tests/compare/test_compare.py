@@ -350,7 +350,7 @@ def test_the_tables_fit_the_terminal_and_say_the_answer_first(cli, columns):
         "By fid_lenet, B is better than A in keras-upsampling-sgd and torch-dcgan;"
     )
     row = next(line for line in lines if line.startswith("torch-dcgan"))
-    assert ("runs B" in done.out) and ("peak (MB)" in done.out) is (columns == 160)
+    assert ("runs B" in done.out) and ("peak (MiB)" in done.out) is (columns == 160)
     assert row.split()[1:4] == ["15.0", "±", "0.153"] and "12.1 ± 0.208" in row and "0.803" in row
     assert ("95 % interval" in done.out) is (columns == 160)
     assert any(line.startswith("keras-upsampling-sgd ") for line in lines)

@@ -52,7 +52,7 @@ def test_a_clear_lead_is_told_with_its_uncertainty(results, train):
     assert found.sentence == (
         "torch-dcgan has the lowest final FID (lenet features): 4.10 (mean of 3 seeds, 4.00 to "
         "4.20); keras-dcgan (7.10) is clearly higher, by a factor of 1.73 (95 % interval 1.65 to "
-        "1.82, corrected p < 0.001)."
+        "1.82, uncorrected; corrected p < 0.001)."
     )
 
 

@@ -171,7 +171,7 @@ def test_losses_are_compared_in_roughness_and_level(results, found):
     )
     assert rows[LOWER].verdict == "does not hold"
     assert rows[LOWER].measured.startswith(
-        "the generator's loss at the end: 2.01 against 0.998, difference 1.01 "
+        "the generator's loss (last tenth): 2.01 against 0.998, difference 1.01 "
     )
     discriminator = rows["Enhanced model shows smoother [...] loss: the discriminator's"]
     assert discriminator.verdict == "undecided"
@@ -222,7 +222,24 @@ def test_planned_and_failed_runs_are_not_measured(results, found):
     add_plan(results, [run_spec("torch-enhanced")])
     add_run(results, run_spec("torch-baseline"), status="error", reason="why")
     assert {row.verdict for row in found().values()} == {"undecided"}
-    assert found()[BETTER].why == "not measured: torch-enhanced and torch-baseline"
+    assert found()[BETTER].why == "not trained yet: torch-enhanced"
+
+
+def test_a_planned_run_is_not_trained_yet_whatever_is_claimed(results, found):
+    add_plan(results, [run_spec("torch-upsampling-sgd"), run_spec("torch-dcgan-3g")])
+    rows = found()
+    assert len(rows) == 4
+    assert {row.why for row in rows.values()} == {"not trained yet"}
+
+
+def test_a_verdict_on_a_part_of_a_claim_says_which(results, found):
+    add(results, "torch-decay", [4.0, 4.1, 4.2])
+    [row] = found().values()
+    assert row.verdict == "holds"
+    assert row.verdict_in_words == (
+        "the generator improves: holds; the discriminator improves, plausible digits: not tested"
+    )
+    assert replace(row, tested="", not_tested="").verdict_in_words == "holds"
 
 
 def test_a_published_figure_is_shown_beside_the_measured_one(results, found):
@@ -272,10 +289,11 @@ def test_claims_about_training_itself_do_not_weaken_the_test_of_others(results, 
 def test_claims_are_counted_in_one_line(results, found):
     add(results, "torch-dcgan", [4.0, 4.1, 4.2])
     rows = list(found().values())
-    assert in_short(rows) == "1 claim, 1 comparison: 1 holds"
+    part = "; of 1 claim only a part is tested"
+    assert in_short(rows) == f"1 claim, 1 comparison: 1 holds{part}"
     other = replace(rows[0], pair="another", verdict="undecided")
     assert in_short([*rows, other, other]) == (
-        "1 claim, 3 comparisons: 1 holds and 2 are undecided"
+        f"1 claim, 3 comparisons: 1 holds and 2 are undecided{part}"
     )
     assert by_claim([*rows, other]) == [[*rows, other]]
     assert in_short([]) == ""
@@ -409,6 +427,7 @@ def test_a_valid_claim_is_read():
         (('"fid"', '"loss_fid_correlation"'), r"compared with zero, not with 'than'"),
         (('than = "baseline"', 'since = "half"\nepochs = 0'), r"claim 1: epochs: input should"),
         (('"fid"', '"fid"\nepochs = 3'), r"'epochs' needs 'since'"),
+        (('"fid"', '"fid"\ntested = "a"'), r"'tested' and 'not_tested' go together"),
         (('than = "baseline"', "value = 16.8"), r"'value' and 'untestable' go together"),
         (('"fid"', '"fid"\nauthor = "me"'), r"claim 1: author: extra inputs"),
         (('source = "000"', ""), r"claim 1: source: field required"),

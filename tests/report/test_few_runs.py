@@ -11,6 +11,7 @@ from PIL import Image
 
 from gan_bench.scoring.snapshots import write_grid
 from report_folder import (
+    add_plan,
     add_run,
     quick_spec,
     run_spec,
@@ -211,3 +212,72 @@ def test_a_quick_report_of_an_odd_folder_ranks_speed_only(train, report):
     assert [*found.ranking()][:2] == ["torch-dcgan", "keras-dcgan"]  # the fastest first
     for text in found.both():
         assert "are too few to rank quality, so only speed is ranked." in text
+
+
+def test_runs_that_are_not_started_are_never_called_failed(train, results, report):
+    train("torch-dcgan", [4.0, 4.1])
+    train("jax-dcgan", [5.0], status="error", reason="why")
+    add_plan(results, [run_spec("keras-dcgan"), run_spec("torch-decay")])
+    found = report()
+    for text in found.both():
+        assert "not trained yet (keras-dcgan and torch-decay); no run succeeded (jax-dcgan)" in text
+    assert "torch-decay: no grid, because it is not trained yet." in found.both()[0]
+    assert "of 1 of 4 implementations" in text_of(found.section("scores"))
+    assert "Runs that the figures leave out:" in found.markdown
+    assert "not in the table" not in found.markdown
+
+
+def test_a_plan_alone_has_no_run_that_failed(results, report):
+    add_plan(results, [run_spec()])
+    for text in report().both():
+        assert "There is no recommendation: no run has finished yet." in text
+
+
+@pytest.mark.parametrize(
+    ("fid", "said"), [(4.0, "too low to tell from the axis at zero"), (0.5, "below the charts")]
+)
+def test_the_place_of_a_low_floor_is_true(results, report, fid, said):
+    for seed in range(2):
+        scores = scores_of({0: 20.0, 300: 10.0, 600: fid}, floor=0.01)
+        add_run(results, run_spec(seed=seed), scores=[scores])
+    chart = report().data["charts"]["fid-images-0"]
+    logarithmic = chart["layout"]["yaxis"]["type"] == "log"
+    assert logarithmic == (said == "below the charts")
+    for text in report().both():
+        assert f"The floor, the FID of real images against real images (0.0100), is {said}." in text
+
+
+def test_untimed_steps_are_counted(results, report):
+    scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
+    add_run(results, run_spec(seed=3), scores=scores, untimed_steps=50, resume_s=3.0)
+    for text in report().both():
+        assert (
+            "torch-dcgan: seed 3 was resumed; 50 of 600 steps, the first ones after a resumption, "
+            "have no time of their own." in text
+        )
+
+
+def test_losses_say_of_which_steps_they_are_the_mean(train, report):
+    train("torch-dcgan", [4.0])
+    found = report()
+    for text in (found.html, found.markdown):
+        assert "ends at" not in text
+        assert "mean of the last tenth of the steps:" in text
+
+
+def test_ratios_and_corrections_are_told_where_two_are_compared(train, report):
+    train("torch-dcgan", [4.0, 4.1, 4.2])
+    train("keras-dcgan", [7.0, 7.1, 7.2])
+    found = report()
+    for text in found.both():
+        assert "sentences they are of geometric means" in text
+        assert "with Holm's correction over 1 pair in FID and 1 pair in speed." in text
+    [sentence] = found.data["sentences"].values()
+    assert "recipe values and settings" in sentence
+
+
+def test_options_stay_on_one_line(train, report):
+    train("torch-dcgan", [4.0])
+    train("keras-dcgan", [5.0])
+    advice = report().page.find(".//p[@class='advice']")
+    assert [code.text for code in advice.iter("code")] == ["--seeds 5"]

@@ -48,9 +48,11 @@ def test_long_parts_are_folded_under_a_line_that_says_what_is_in_them(train, rep
         "8.00 GiB, Linux 6.1 x86_64"
     )
     assert said["Protocol"] == "lenet, 1,000 samples against 10,000 images"
-    assert folds(found.section("claims"))[""][0] == "1 claim, 1 comparison: 1 holds"
+    assert folds(found.section("claims"))[""][0] == (
+        "1 claim, 1 comparison: 1 holds; of 1 claim only a part is tested"
+    )
     assert folds(found.section("scores"))[""][0] == (
-        "FID (lenet) with its 95 % interval, of 2 implementations and real images"
+        "FID (lenet) with the 95 % interval of its estimate, of 2 implementations and real images"
     )
     # A reader sees at once how to repeat it.
     assert [text_of(pre) for pre in outside(found.section("method"), "pre")] == [
@@ -71,7 +73,8 @@ def test_nearest_images_and_classes_are_folded_under_their_extremes(results, rep
     assert len(page["rows"]) == 1
     said, _ = folds(found.section("samples"))["Class shares"]
     assert said == (
-        "the most frequent class has 75% of an implementation's samples; of real images 50%"
+        "the most frequent class has 75% of an implementation's samples, mean over its seeds; of "
+        "real images 50%"
     )
 
 
@@ -172,7 +175,7 @@ def test_a_second_feature_model_gives_way_to_what_every_report_shows_first(resul
         add_run(results, run_spec(name), scores=scores)
     shown = list(report().short_rankings()[0]["torch-dcgan"])
     assert shown == [
-        *("Rank", "Final FID (lenet)", "Images/s", "Time to finish (s)", "Peak memory (MB)"),
+        *("Rank", "Final FID (lenet)", "Images/s", "Time to finish (s)", "Peak memory (MiB)"),
         *("Status", "Final FID (inception)"),
     ]
     points = {"evaluation_steps": (0, 150, 300, 600)}
@@ -182,7 +185,7 @@ def test_a_second_feature_model_gives_way_to_what_every_report_shows_first(resul
     shown = list(report().short_rankings()[0]["torch-dcgan"])
     assert shown == [
         *("Rank", "Final FID (lenet)", "Time to FID 30 (s)", "Images/s"),
-        *("Time to finish (s)", "Peak memory (MB)", "Status"),
+        *("Time to finish (s)", "Peak memory (MiB)", "Status"),
     ]
 
 

@@ -130,3 +130,19 @@ def test_a_budget_too_short_says_nothing_of_fids(results, read):
 def test_nothing_is_crossed_where_no_recipe_has_a_twin(product, read):
     product({"dcgan": 10.0}, {"torch": 1.0})
     assert read() is None
+
+
+def test_the_sentence_says_over_which_recipes_and_whose_p_is_corrected(product, read):
+    product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
+    found = read()
+    assert found.sentences[0].startswith(
+        "For the same recipe, the FID of torch is 0.67 times that of keras (geometric mean over 2 "
+        "recipes, 0.67 to 0.67; 95 % interval 0.67 to 0.67, uncorrected; corrected p"
+    )
+    assert "p values with Holm's correction over the sentences" in found.tables[0].note
+
+
+def test_the_range_over_recipes_is_that_of_their_ratios(product, read):
+    product({"dcgan": 10.0}, {"torch": 1.0, "keras": 1.25})
+    product({"decay": 10.0}, {"torch": 1.0, "keras": 0.5})
+    assert "over 2 recipes, 0.80 to 2.0;" in read().sentences[0]

@@ -147,7 +147,7 @@ def test_the_ranking_holds_the_known_figures(found):
         "Time to FID 30 (s)",
         "Images/s",
         "Time to finish (s)",
-        "Peak memory (MB)",
+        "Peak memory (MiB)",
         "Status",
         "Warm-up (s)",
         "Parameters G",

@@ -9,12 +9,21 @@ from PIL import Image, ImageSequence
 from gan_bench import data
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
+from gan_bench.plan import Budget
 from gan_bench.report.pictures import Names
 from gan_bench.report.samples import sample_pages
 from gan_bench.results.load import load_results
 from gan_bench.results.scores import Score
 from gan_bench.scoring.snapshots import grid, write_grid
-from report_folder import add_run, empty_results, protocol, quick_spec, run_spec, scores_of
+from report_folder import (
+    add_plan,
+    add_run,
+    empty_results,
+    protocol,
+    quick_spec,
+    run_spec,
+    scores_of,
+)
 
 KEPT = (0, 300, 600)
 
@@ -202,8 +211,8 @@ def test_the_nearest_samples_stand_above_their_training_images(results, pages):
     [page] = pages()
     [row] = page.rows
     assert row.nearest_text == (
-        "lowest distance 1.00, median 4.15, over 64 samples; median of real images that were not "
-        "trained on: 6.25"
+        "seed 0, lowest distance 1.00, median 4.15, over 64 samples; median of real images that "
+        "were not trained on: 6.25"
     )
     with Image.open(io.BytesIO(row.nearest.content)) as picture:
         pixels = np.asarray(picture)
@@ -252,7 +261,7 @@ def test_other_data_under_the_same_name_is_not_shown_beside_the_samples(results,
     [page] = pages()
     assert page.real is None
     assert page.rows[0].nearest is None
-    assert page.rows[0].nearest_text == "lowest distance 1.50, median 1.50, over 1 sample"
+    assert page.rows[0].nearest_text == "seed 0, lowest distance 1.50, median 1.50, over 1 sample"
     assert page.notes == (
         "No real images are shown: mnist-5k on this machine differs from the data of the runs.",
     )
@@ -272,6 +281,48 @@ def test_the_shares_of_the_classes_are_those_of_the_final_samples(results, pages
         "torch-dcgan": {"0": 0.75, "1": 0.25},
     }
     assert page.real_shares == {"0": 0.5, "1": 0.5}
+
+
+def test_shares_are_means_over_the_seeds_beside_other_means(results, pages):
+    for seed, share in enumerate((0.2, 0.6, 1.0)):
+        found = {"shares": [share, 1 - share], "real_shares": [0.5, 0.5]}
+        scores = scores_with(details(600, "classes_present", 2.0, found))
+        add_run(results, run_spec(seed=seed), scores=[scores], grids=KEPT)
+    [page] = pages()
+    assert page.rows[0].shares == pytest.approx({"0": 0.6, "1": 0.4})
+    assert page.shares_in_short == (
+        "the most frequent class has 60% of an implementation's samples, mean over its seeds; of "
+        "real images 50%"
+    )
+
+
+def test_what_is_of_one_seed_names_it_and_its_budget(results):
+    for images, lowest in ((60_000, 2.5), (30_000, 4.5)):
+        spec = run_spec(
+            seed=3,
+            steps=images // 100,
+            budget=Budget(unit="images", amount=images),
+            evaluation_steps=(0, images // 100),
+        )
+        near = {"nearest_index": [1], "distance": [lowest]}
+        scores = scores_with(details(spec.steps, "nearest_train", lowest, near), step=spec.steps)
+        add_run(results, spec, scores=[scores], grids=(spec.steps,))
+    loaded = load_results(results)
+    found = summarise(collect_runs(results, loaded), loaded)
+    rows = [(f"{row.label} ({g.title})", row) for g in found.groups for row in g.rows]
+    assert len(rows) == 2
+    [page] = sample_pages(rows, Names())
+    assert len({row.final.alt for row in page.rows}) == 2
+    nearest = next(row for row in page.rows if row.lowest == 2.5)
+    assert f"2.50 ({nearest.caption}, seed 3)" in page.nearest_in_short
+    assert "of 2 implementations" in page.nearest_in_short
+    assert nearest.nearest_text.startswith("seed 3, lowest distance 2.50")
+
+
+def test_what_is_not_trained_yet_is_not_called_unscored(results, pages):
+    add_plan(results, [run_spec()])
+    [page] = pages()
+    assert page.notes == ("torch-dcgan: no grid, because it is not trained yet.",)
 
 
 def test_details_under_any_protocol_are_found(results, only_row):

@@ -55,6 +55,11 @@ class RankedGroup:
         """All labels, best first."""
         return list(self.spreads)
 
+    @property
+    def tested_pairs(self) -> int:
+        """Number of pairs with two seeds each, over which the p values are corrected."""
+        return self._pairs.tested
+
     def between(self, better: str, worse: str) -> Difference | None:
         """Return how far two are apart, None where a side has one seed.
 
@@ -140,6 +145,8 @@ class AllPairs:
         first, second = np.triu_indices(len(figures), 1)
         both = self._able[first] & self._able[second]
         first, second = first[both], second[both]
+        self.tested = len(first)
+        """Number of pairs that are compared."""
         corrected = holm(self._p(first, second).tolist())
         self.p[first, second] = self.p[second, first] = corrected
 

@@ -279,13 +279,13 @@ def as_difference(
 
 
 def interval(difference: Difference) -> str:
-    """Return e.g. ``95 % interval 1.2 to 3.4, corrected p = 0.0030``.
+    """Return e.g. ``95 % interval 1.2 to 3.4, uncorrected; corrected p = 0.0030``.
 
     The p of a comparison in a report or in `compare` is corrected by Holm, the interval is not.
     """
     show = factor if difference.scale == "ratio" else figure
     low, high = show(difference.low), show(difference.high)
-    return f"95 % interval {low} to {high}, corrected {p_value(difference.p)}"
+    return f"95 % interval {low} to {high}, uncorrected; corrected {p_value(difference.p)}"
 
 
 def p_value(p: float) -> str:

@@ -31,8 +31,6 @@ class Row:
     finish_s: SeedValues | None
     peak_mb: SeedValues | None
     machine_fraction: SeedValues | None
-    rank_deficient: bool
-    """Whether a covariance behind a final FID, the samples' or the reference's, is."""
     remarks: tuple[str, ...]
     """Sentences on figures that are missing or odd."""
 
@@ -45,6 +43,11 @@ class Row:
     def failed_runs(self) -> tuple[Run, ...]:
         """The runs that were started and did not succeed."""
         return tuple(run for run in self.runs if failed(run))
+
+    @property
+    def pending(self) -> bool:
+        """Whether none of its runs has ended yet."""
+        return all(run.status == "pending" for run in self.runs)
 
     @property
     def status(self) -> str:
@@ -101,8 +104,13 @@ class Final:
     estimate: tuple[float, float, float] | None = None
     """The FID without the estimated bias of a finite number of images (the FID itself if the bias
     of a seed is unknown), with its 95 % interval; None without an interval."""
-    counts: tuple[int, int] | None = None
-    """Real images and samples behind the FID."""
+    fids: tuple[Score, ...] = ()
+    """The scores behind the FID, by seed."""
+
+    @property
+    def counts(self) -> tuple[int, int] | None:
+        """Real images and samples behind the FID."""
+        return (self.fids[0].n_real, self.fids[0].n_fake) if self.fids else None
 
 
 @dataclass(frozen=True)
@@ -287,12 +295,12 @@ def _final(runs: Sequence[Run], protocol: str, fid: str) -> Final:
     unbiased = SeedValues.by(
         {seed: estimate_of(score) if known else score.value for seed, score in fids.items()}
     )
-    around = _fid_interval(first, unbiased)
+    around = _fid_interval(interval_of_estimate(first) if first else None, unbiased)
     return Final(
         spreads={name: values for name, values in spreads.items() if values is not None},
-        interval=_fid_interval(first, spreads.get(fid)),
+        interval=_fid_interval(_own_interval(first), spreads.get(fid)),
         estimate=(unbiased.mean, *around) if unbiased and around else None,
-        counts=(first.n_real, first.n_fake) if first else None,
+        fids=tuple(fids.values()),
     )
 
 
@@ -303,15 +311,38 @@ def estimate_of(score: Score) -> float | None:
     return max(0.0, score.value - score.bias)
 
 
-def _fid_interval(first: Score | None, fids: SeedValues | None) -> tuple[float, float] | None:
+def interval_of_estimate(score: Score) -> tuple[float, float] | None:
+    """Return the 95 % interval around `estimate_of`, which the stored one may exceed.
+
+    The stored interval is extended to the value, on the side of the bias. The estimate is in the
+    middle, unless the lower end was cut at zero.
+    """
+    stored, middle = _own_interval(score), estimate_of(score)
+    if stored is None or middle is None or score.bias is None:
+        return stored
+    low, high = stored
+    if score.bias > 0 and low > 0:
+        return low, 2 * middle - low
+    if score.bias < 0:
+        return max(0.0, 2 * middle - high), high
+    return stored
+
+
+def _own_interval(score: Score | None) -> tuple[float, float] | None:
+    if score is None or score.low is None or score.high is None:
+        return None
+    return score.low, score.high
+
+
+def _fid_interval(
+    of_first: tuple[float, float] | None, fids: SeedValues | None
+) -> tuple[float, float] | None:
     of_mean = mean_interval(fids.values) if fids else None
     if fids and of_mean:
         _, low, high, _ = of_mean
         # No distance is below zero. Of equal values, this mean may be rounded otherwise.
         return max(0.0, min(low, fids.mean)), max(high, fids.mean)
-    if first is None or first.low is None or first.high is None:
-        return None
-    return first.low, first.high
+    return of_first
 
 
 def _by_quality(row: Row) -> tuple[bool, float, float, str]:
@@ -338,7 +369,6 @@ def _row(label: str, runs: Sequence[Run], results: Results, protocol: str | None
         finish_s=SeedValues.by(finish),
         peak_mb=measured(runs, lambda record: record.peak_rss_mb),
         machine_fraction=measured(runs, lambda record: record.multiply_adds_fraction),
-        rank_deficient=any(score.rank_deficient for score in fids),
         remarks=tuple(_remarks(label, runs, fids)),
     )
 
@@ -350,12 +380,14 @@ def _remarks(label: str, runs: Sequence[Run], fids: Sequence[Score]) -> Iterable
             f"{label}: it trained on the test split too, so the reference of its scores was seen "
             "in training and its FID is not ranked."
         )
-    resumed = [str(record.spec.seed) for record in records if record.untimed_steps]
-    if resumed:
-        yield (
-            f"{label}: seed {', '.join(resumed)} was resumed; the steps after the resumption have "
-            "no time of their own, so the time to finish leaves it out."
-        )
+    for record in records:
+        if record.untimed_steps:
+            yield (
+                f"{label}: seed {record.spec.seed} was resumed; {record.untimed_steps:,} of "
+                f"{many(record.spec.steps, 'step')}, the first ones after a resumption, have no "
+                "time of their own. Times from there on lack these steps, so the time to finish "
+                "leaves the run out."
+            )
     if any(record.images_per_s is None for record in records):
         yield f"{label}: too few steps for a steady rate, all of them were warm-up."
     if any(score.all_equal for score in fids):

@@ -155,7 +155,7 @@ def cost_table(comparison: Comparison) -> Table:
     columns = (
         *(_label_column(comparison), Column("images/s A", "number"), Column("B", "number")),
         *(Column("B / A", "number"), Column("95 % interval", "number", WIDE)),
-        *(Column("finish (s)", "number"), Column("peak (MB)", "number", WIDE)),
+        *(Column("finish (s)", "number"), Column("peak (MiB)", "number", WIDE)),
         *(Column("runs A"), Column("runs B")),
     )
     return Table(columns, [(row.label, *_costs(row)) for row in comparison.rows])
@@ -232,8 +232,8 @@ def method(comparison: Comparison) -> Iterable[str]:
     )
     yield (
         f"{_SCALES[comparison.metric.scale]} The test is Welch's, over all seeds of both "
-        "sides. p is corrected by Holm's method for the number of rows; below 0.05, B is called "
-        "better or worse."
+        "sides. p is corrected by Holm's method for the number of rows, intervals are not; "
+        "with p below 0.05, B is called better or worse."
     )
     yield "Images/s are compared only if device, threads and machine are the same."
 

@@ -80,7 +80,7 @@ class SamplesPage:
     unranked: frozenset[str]
     """Ids of the runs whose budget was too short to rank quality."""
     shares: Table | None
-    """Share of each class among the final samples."""
+    """Share of each class among the final samples, mean over the seeds."""
 
 
 @dataclass(frozen=True)

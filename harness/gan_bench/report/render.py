@@ -11,10 +11,11 @@ from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
 from gan_bench.report.charts.web import dot_chart, line_chart
+from gan_bench.report.claims import NOTE as CLAIMS_NOTE
 from gan_bench.report.page import GroupPage, Page, SamplesPage
 from gan_bench.report.pictures import COLOURS, Picture
 from gan_bench.text import many, markdown_text, sanitize
@@ -82,8 +83,9 @@ def _environment() -> Environment:
         "data_uri": _data_uri,
         "md": markdown_text,
         "md_attribute": _md_attribute,
+        "with_options": _with_options,
     }
-    environment.globals["many"] = many
+    environment.globals |= {"many": many, "claims_note": CLAIMS_NOTE}
     return environment
 
 
@@ -95,6 +97,15 @@ def _md_attribute(text: str) -> Markup:
     """Return text for an HTML attribute in a markdown table, whose cells a ``|`` would end."""
     line = " ".join(sanitize(text).split())
     return Markup(html.escape(line).replace("|", "&#124;"))
+
+
+def _with_options(text: str) -> Markup:
+    """Return a sentence for HTML, in which no line ends within a command-line option."""
+    escaped = str(escape(sanitize(text)))
+    return Markup(_OPTION.sub(r"<code>\g<0></code>", escaped))
+
+
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*(?: \d+)?")
 
 
 def _data_uri(picture: Picture) -> Markup:

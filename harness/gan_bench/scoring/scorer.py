@@ -14,6 +14,7 @@ import scipy
 from gan_bench import data
 from gan_bench.data import SplitName
 from gan_bench.errors import GanBenchError, UsageError
+from gan_bench.metrics import FEW_FOR_INCEPTION
 from gan_bench.results.scores import MetricValue, Protocol, Score, Scores
 from gan_bench.scoring.array_file import FeatureFile
 from gan_bench.scoring.features import Meter, Progress
@@ -32,9 +33,6 @@ from gan_bench.scoring.metrics.prdc import Prdc
 from gan_bench.scoring.reference_cache import ReferenceCache
 from gan_bench.text import listed
 from gan_bench.version import __version__
-
-FEW_FOR_INCEPTION = 10_000
-"""With fewer images on either side, Inception's FID has a large bias."""
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ class PeakMemory:
             self._most = max(peak, self._most or 0.0)
 
     def end(self) -> float | None:
-        """Return it in MB, or None if an earlier peak of the process hides it."""
+        """Return it in MiB, or None if an earlier peak of the process hides it."""
         if self in self._open:
             self._open.remove(self)
             self._note(peak_rss_mb())

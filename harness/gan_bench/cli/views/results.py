@@ -115,7 +115,7 @@ def print_record(
         ("set-up", duration(record.setup_s)),
         ("warm-up", duration(record.warmup_s)),
         ("training", duration(record.train_s)),
-        ("peak memory", figure(record.peak_rss_mb) + (" MB" if record.peak_rss_mb else "")),
+        ("peak memory", figure(record.peak_rss_mb) + (" MiB" if record.peak_rss_mb else "")),
         ("attempts", record.attempts),
         ("device", f"{record.spec.device}, {record.circumstances.machine.cpu}"),
         *_gpu(record),

@@ -29,7 +29,7 @@ _AXES: dict[Axis, tuple[str, str, str]] = {
     "train_s": ("seconds", "seconds of training, including warm-up", "seconds of training"),
 }
 _FLOOR_NEAR = 4.0
-"""A floor this many times below the lowest FID is named below the chart instead of plotted."""
+"""A floor this many times below the lowest FID is named under the chart instead of plotted."""
 _ABOVE = 1.06
 """Upper end of an axis that begins at zero, as a multiple of the highest value."""
 
@@ -61,7 +61,10 @@ def fid_charts(group: Group, points: pd.DataFrame, number: int) -> FidCharts:
             "The axis of seconds is logarithmic: it does not show the untrained generators at 0 s."
         )
     if charts and group.floor is not None and any(chart.floor is None for chart in charts):
-        notes.append(f"The floor, {_floor(group.floor)}, is below the charts.")
+        # An axis that is not logarithmic begins at zero, so the floor is within it.
+        below = all(chart.log_y for chart in charts if chart.floor is None)
+        where = "below the charts" if below else "too low to tell from the axis at zero"
+        notes.append(f"The floor, {_floor(group.floor)}, is {where}.")
     if len(labels) > MOST_ROWS:
         notes.append(f"Only the first {MOST_ROWS} of {len(labels)} implementations are plotted.")
     return FidCharts(charts, notes)

@@ -24,6 +24,9 @@ _CHARTS: dict[str, tuple[str, str, str]] = {
 }
 
 
+_END = "mean of the last tenth of the steps"
+
+
 def loss_title(name: str) -> str:
     """Return the title of a loss's chart."""
     return _CHARTS[name][1] if name in _CHARTS else f"Loss {name}"
@@ -99,7 +102,7 @@ def loss_charts(curves: Sequence[Losses], number: int) -> list[Curves]:
         if not shown:
             continue
         name, title, y_title = _CHARTS.get(column, (f"loss-{column}", loss_title(column), "loss"))
-        ends = read_out(f"{one.label} ends at {figure(one.ends[column])}" for one in shown)
+        ends = read_out(f"{one.label} {figure(one.ends[column])}" for one in shown)
         # In a chart of one group, the label is enough.
         frame = frame_of([one.frames[column].assign(name=one.label) for one in shown])
         longest = frame.groupby("name")["x"].max()
@@ -110,7 +113,7 @@ def loss_charts(curves: Sequence[Losses], number: int) -> list[Curves]:
                 frame=frame,
                 x_title="training images seen",
                 y_title=y_title,
-                alt=f"Line chart of {title} by training images seen: {ends}.",
+                alt=f"Line chart of {title} by training images seen; {_END}: {ends}.",
                 # The recipes' own budgets may differ much.
                 log_x=bool(longest.max() / longest.min() > LOG_FROM),
                 y_range=(-0.03, 1.03) if column in OPTIONAL_LOSSES else range_shown(frame),
@@ -122,13 +125,11 @@ def loss_charts(curves: Sequence[Losses], number: int) -> list[Curves]:
 def loss_alt(curves: Losses) -> str:
     """Return the alternative text for a chart of one implementation's losses."""
     ends = ", ".join(
-        f"{name} ends at {figure(curves.ends[name])}"
-        for name in curves.ends
-        if name not in OPTIONAL_LOSSES
+        f"{name} {figure(curves.ends[name])}" for name in curves.ends if name not in OPTIONAL_LOSSES
     )
     return (
-        f"Line chart of the losses of {curves.label} by training images seen, "
-        f"{many(len(curves.runs), 'seed')}: {ends}{curves.note}."
+        f"Line chart of the losses of {curves.name} by training images seen, "
+        f"{many(len(curves.runs), 'seed')}; {_END}: {ends}{curves.note}."
     )
 
 

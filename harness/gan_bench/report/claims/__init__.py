@@ -25,6 +25,14 @@ from gan_bench.report.sections.ranking_rows import score_text
 from gan_bench.text import figure, listed, many
 
 Verdict = Literal["holds", "does not hold", "undecided"]
+NOTE = (
+    "Ratios are of geometric means. In brackets: 95 % interval, without Holm's correction. The "
+    "loss is its mean over the last tenth of the steps. Roughness: the standard deviation of a "
+    "loss's changes from step to step, divided by its absolute mean, over the second half of the "
+    "steps."
+)
+"""How to read the verdicts."""
+_PENDING = "not trained yet"
 _TOO_SHORT = "the budget is too short to rank quality"
 _ONE_SEED = "one seed"
 
@@ -42,6 +50,17 @@ class ClaimRow:
     """The values, with the 95 % interval if there are enough seeds."""
     verdict: Verdict
     why: str
+    tested: str = ""
+    """The part of the claim that the verdict is on; empty if it is on the whole."""
+    not_tested: str = ""
+    """The other part."""
+
+    @property
+    def verdict_in_words(self) -> str:
+        """E.g. ``holds``, or ``improves: holds; plausible: not tested``."""
+        if not self.tested:
+            return self.verdict
+        return f"{self.tested}: {self.verdict}; {self.not_tested}: not tested"
 
     @property
     def document(self) -> str:
@@ -116,7 +135,9 @@ def in_short(rows: Sequence[ClaimRow]) -> str:
     number = many(len({(row.claim, row.source) for row in rows}), "claim")
     counts = Counter(row.verdict for row in rows)
     named = [many(counts[verdict], *verbs) for verdict, verbs in _VERBS.items() if counts[verdict]]
-    return f"{number}, {many(len(rows), 'comparison')}: {listed(named)}" if rows else ""
+    partly = len({(row.claim, row.source) for row in rows if row.tested})
+    part = f"; of {many(partly, 'claim')} only a part is tested" if partly else ""
+    return f"{number}, {many(len(rows), 'comparison')}: {listed(named)}{part}" if rows else ""
 
 
 def by_claim(rows: Sequence[ClaimRow]) -> list[list[ClaimRow]]:
@@ -141,7 +162,11 @@ def _judged(finding: _Finding, effect: _Effect, p: float, tested: int) -> ClaimR
 
 def _row(finding: _Finding, verdict: Verdict, why: str) -> ClaimRow:
     claim = finding.claim
-    return ClaimRow(claim.text, claim.source, finding.pair, finding.measured, verdict, why)
+    return ClaimRow(
+        *(claim.text, claim.source, finding.pair, finding.measured, verdict, why),
+        tested=claim.tested or "",
+        not_tested=claim.not_tested or "",
+    )
 
 
 def _findings(
@@ -150,6 +175,9 @@ def _findings(
     by_name = sorted(group.rows, key=lambda row: (row.framework, row.label))
     for row in by_name:
         if row.recipe != claim.recipe:
+            continue
+        if row.pending and claim.than is None:
+            yield _Finding(claim, row.label, measures.describe(claim.measure), None, _PENDING)
             continue
         if claim.than is not None:
             for other in by_name:
@@ -166,6 +194,10 @@ def _findings(
 def _against(claim: Claim, group: Group, measures: Measures, row: Row, other: Row) -> _Finding:
     sides = {one.label: measures.final(one, claim.measure) for one in (row, other)}
     pair = f"{row.label} against {other.label}"
+    pending = [one.label for one in (row, other) if one.pending]
+    if pending:
+        reason = f"{_PENDING}: {' and '.join(pending)}"
+        return _Finding(claim, pair, measures.describe(claim.measure), None, reason)
     missing = [label for label, side in sides.items() if not side]
     found = _compared(claim, group, measures, pair, sides[row.label], sides[other.label], missing)
     return _unless_seen(found, row, other)

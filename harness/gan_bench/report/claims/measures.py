@@ -16,8 +16,8 @@ from gan_bench.report.claims.sources import SCORES, Measure
 WORDS: dict[Measure, str] = {
     "generator_loss_roughness": "roughness of the generator's loss",
     "discriminator_loss_roughness": "roughness of the discriminator's loss",
-    "generator_loss": "the generator's loss at the end",
-    "discriminator_loss": "the discriminator's loss at the end",
+    "generator_loss": "the generator's loss (last tenth)",
+    "discriminator_loss": "the discriminator's loss (last tenth)",
     "images_per_s": "images/s",
     "fid": "FID",
     "precision": "precision",

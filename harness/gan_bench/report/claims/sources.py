@@ -52,6 +52,10 @@ class Claim(BaseModel):
     """Why no measurement can decide, as a part of a sentence."""
     measure: Measure
     direction: Literal["lower", "higher"]
+    tested: str | None = None
+    """The part of the claim that the measure tests; None if it tests the whole."""
+    not_tested: str | None = None
+    """The other part."""
     possibility: bool = False
     """True if the source only says that it can happen, which runs without it do not refute."""
 
@@ -69,6 +73,8 @@ class Claim(BaseModel):
             raise ValueError("'epochs' needs 'since'")
         if (self.value is None) != (self.untestable is None):
             raise ValueError("'value' and 'untestable' go together")
+        if (self.tested is None) != (self.not_tested is None):
+            raise ValueError("'tested' and 'not_tested' go together")
         if self.value is not None and self.measure != "fid":
             raise ValueError(f"'value' needs the FID, not {self.measure!r}")
         return self

@@ -1,7 +1,7 @@
 """Samples and their nearest training images, which show copies; and class shares."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,6 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gan_bench.analysis.runs import Run
-from gan_bench.errors import GanBenchError
-from gan_bench.results.scores import Scores
 from gan_bench.scoring.snapshots import GAP, SIDE
 from gan_bench.text import Column, Table, figure, many
 
@@ -55,8 +53,21 @@ def neighbours(run: Run) -> Neighbours | None:
     return None
 
 
-def shares_of(run: Run) -> ClassShares | None:
-    """Return the classes of a run's final samples, None if no score file has them."""
+def mean_shares(runs: Iterable[Run]) -> ClassShares | None:
+    """Return the mean over runs of the classes of their final samples, None if none has them."""
+    found = [shares for run in runs if (shares := _shares_of(run))]
+    alike = [one for one in found if len(one.shares) == len(found[0].shares)]
+    if not alike:
+        return None
+    means = [tuple(map(statistics.fmean, zip(*of, strict=True))) for of in _sides(alike)]
+    return ClassShares(shares=means[0], real_shares=means[1])
+
+
+def _sides(found: Sequence[ClassShares]) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
+    return [one.shares for one in found], [one.real_shares for one in found]
+
+
+def _shares_of(run: Run) -> ClassShares | None:
     for details in _of(run, "classes_present"):
         try:
             found = ClassShares.model_validate(details)
@@ -89,7 +100,7 @@ def shares_table(
     if len(classes) > MOST_CLASSES:
         return None
     return Table(
-        title="Share of each class among the final samples (%)",
+        title="Share of each class among the final samples, mean over the seeds (%)",
         columns=[Column("Implementation", "name"), *(Column(name, "number") for name in classes)],
         rows=[
             (caption, *(f"{100 * shares.get(name, 0.0):.1f}" for name in classes))
@@ -100,16 +111,7 @@ def shares_table(
 
 def _of(run: Run, metric: str) -> Iterator[dict[str, Any]]:
     """Yield a metric's details for the final snapshot, those of the run's main protocol first."""
-    order = {f"{protocol}.json": place for place, protocol in enumerate(run.protocols)}
-    paths = sorted(
-        run.folder.scores.glob("*.json"),
-        key=lambda path: (order.get(path.name, len(order)), path.name),
-    )
-    for path in paths:
-        try:
-            scores = Scores.read(path)
-        except GanBenchError:
-            continue  # `load_results` reports it
+    for scores in run.scores:
         for score in scores.scores:
             if score.metric == metric and score.step == run.spec.steps and score.details:
                 yield score.details

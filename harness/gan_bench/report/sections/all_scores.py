@@ -4,21 +4,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gan_bench.analysis.statistics import SeedValues
-from gan_bench.analysis.summary import Final, Group, Scored, estimate_of
+from gan_bench.analysis.summary import Final, Group, Scored, estimate_of, interval_of_estimate
 from gan_bench.metrics import FAMILIES, SPEED, metric
 from gan_bench.report.sections.ranking_rows import score_text
 from gan_bench.results.external import PublishedFigure
-from gan_bench.results.scores import Scores
+from gan_bench.results.scores import Score, Scores
 from gan_bench.text import MISSING, Column, Table, figure, interval, listed, many
 
 _NOTE = (
     "All values are means over the seeds. A finite number of images makes a FID too large; the "
     "estimate is the FID without that part, if it can be estimated from the images, and else the "
-    "FID. The 95 % interval is that of the estimate: over the seeds (Student's t), or over draws "
-    "of images if there is one seed. Lower is better for FID, KID, class KL, copied (0.01 by "
-    "chance), NDB (the number of 100 bins whose share differs) and NDB JS; higher is better for "
-    "precision, recall, density, coverage, classes present and confident. The distance to the "
-    "nearest training image is Euclidean, over pixels from 0 to 1; a short one means a copy. The "
+    "FID. The 95 % interval is that of the estimate, not of the FID: over the seeds (Student's t), "
+    "or, with one seed, from leaving out groups of images (the jackknife), and where these are too "
+    "few for an estimate, from a lower bound of the distance up to the FID with its error. Lower "
+    "is better for FID, KID, class KL, copied (0.01 by chance), NDB (the number of 100 bins whose "
+    "share differs) and NDB JS; higher is better for precision, recall, density, coverage, classes "
+    "present and, unless all samples are alike, confident. The distance to the nearest training "
+    "image is Euclidean, over pixels from 0 to 1: the median over 2,000 samples at most, "
+    "which are also those of copied. A short one means a copy, unless all samples are alike. The "
     "row of real images shows what can be reached."
 )
 
@@ -66,9 +69,11 @@ def scores_in_short(group: Group, tables: Sequence[Table]) -> str:
     metrics = {column.title for table in tables for column in table.columns[_BESIDE:]}
     features = listed([scored.features for scored in group.protocols])
     more = f" and {many(len(metrics), 'more metric')}" if metrics else ""
+    known = {label for one in group.protocols for label, f in one.finals.items() if f.spreads}
+    some = f"{len(known)} of " if len(known) < len(group.rows) else ""
     return (
-        f"FID ({features}) with its 95 % interval{more}, of "
-        f"{many(len(group.rows), 'implementation')} and real images"
+        f"FID ({features}) with the 95 % interval of its estimate{more}, of "
+        f"{some}{many(len(group.rows), 'implementation')} and real images"
     )
 
 
@@ -78,7 +83,7 @@ def elsewhere(externals: Sequence[tuple[str, Scores]], *, beside_runs: bool = Tr
         (
             *(name, file.fingerprint, row.metric, figure(row.value)),
             figure(estimate_of(row)) if row.low is not None else MISSING,
-            interval(row.low, row.high),
+            _estimates_interval(row),
             figure(file.floor.get(row.metric)),
             _counts((row.n_real, row.n_fake)),
         )
@@ -127,10 +132,14 @@ def _external(file: Scores, metric: str, names: Sequence[str]) -> tuple[str, ...
     return (
         figure(fid.value if fid else None),
         figure(estimate_of(fid) if fid and fid.low is not None else None),
-        interval(fid.low, fid.high) if fid else MISSING,
+        _estimates_interval(fid) if fid else MISSING,
         _counts((fid.n_real, fid.n_fake) if fid else None),
         *(score_text(name, rows[name].value if name in rows else None) for name in names),
     )
+
+
+def _estimates_interval(score: Score) -> str:
+    return interval(*(interval_of_estimate(score) or (None, None)))
 
 
 def _mean(name: str, spread: SeedValues | None) -> str:

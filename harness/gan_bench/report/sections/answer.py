@@ -131,8 +131,8 @@ def _equal_time(group: Group, ranks: RankedGroup, equal: EqualTime, *, busy: boo
     best = ranks.best
     mean = figure(ranks.spreads[best].mean)
     opening = (
-        f"After {duration(equal.seconds)}, the time in which {equal.fastest} finishes, {best} has "
-        f"the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
+        f"After {duration(equal.seconds)}, the median time in which {equal.fastest} finishes, "
+        f"{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
     )
     verdict = _verdict("Quality at equal time", ranks, f"FID {mean}", opening, busy=busy)
     return _doubted(verdict, group)
@@ -233,7 +233,8 @@ def _short(spread: SeedValues) -> str:
 def advice(group: Group, ranks: Standings) -> str:
     """Return which implementation to use and how certain that is, in one or two sentences."""
     if not any(row.ok_runs for row in group.rows):
-        return "There is no recommendation: no run succeeded."
+        none = "has finished yet" if all(row.pending for row in group.rows) else "succeeded"
+        return f"There is no recommendation: no run {none}."
     quality, speed = ranks.quality, ranks.speed
     if quality is None:
         why = {

@@ -204,12 +204,17 @@ def _load(records: Sequence[Record]) -> tuple[str, ...]:
             f"other processes used {least} to {most} of the processors that the run could use"
         )
     if True in alone or False in alone:
-        texts.append(
-            f"the device was exclusive in {alone.count(True)} of {many(len(alone), 'run')}"
-        )
+        share = f"{alone.count(True)} of {many(len(alone), 'run')}"
+        texts.append(f"the device was exclusive in {share}: {_ALONE}")
     if None in alone:
         texts.append(f"unknown for {many(alone.count(None), 'run')}")
     return tuple(texts)
+
+
+_ALONE = (
+    "gan-bench started no other run on the same processors or GPU, and other processes used less "
+    "than 5 % of these processors, or did not compute on that GPU"
+)
 
 
 def _git(record: Record) -> str:

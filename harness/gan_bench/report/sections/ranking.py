@@ -10,8 +10,10 @@ from gan_bench.analysis.summary import Group, Row, Scored
 from gan_bench.metrics import COUNTS, metric
 from gan_bench.report.pictures import Look
 from gan_bench.report.sections.answer import Standings
+from gan_bench.report.sections.few_images import rank_notes, warnings
 from gan_bench.report.sections.ranking_rows import (
     OWN_LOOP,
+    WARM_UP,
     Cell,
     RankedRow,
     Ranking,
@@ -56,14 +58,17 @@ GLOSSARY = (
     "KID, precision, recall, coverage, classes present: of the final samples, never of the best "
     "ones. Lower is better for KID, higher for the others. Classes present: number of classes "
     "among the samples.",
-    "Images/s: training images per second after the warm-up, which includes compilation. Time to "
+    "Warm-up: the first chunk of steps, whose time includes compilation; how many steps a chunk "
+    "has depends on the evaluation points. Images/s: training images per second after it. Time to "
     "finish: warm-up and training without evaluation. The curve behind the time to a FID is a "
-    "straight line between evaluation points.",
-    "Peak memory: of the host, the highest value of all seeds. Multiply-adds: in matrix products "
-    "and convolutions of a training step, per real image, as counted by the recipe. Share of "
-    "machine rate: training's multiply-adds per second, relative to the rate of a matrix product "
-    "on the same device just before and after (on a GPU only after); as the two are not measured "
-    "at once, it may exceed 100 %.",
+    "straight line between evaluation points. Quality at equal time is read from it at the median "
+    "time to finish of the fastest, whose slower seeds are not at their final FID by then.",
+    "Peak memory: of the training process, not of a GPU, the highest value of all seeds; 1 MiB is "
+    "2^20 bytes. Multiply-adds: in matrix products and convolutions of a training step, per real "
+    "image, as counted by the recipe. Share of machine rate: training's multiply-adds per second, "
+    "relative to the rate of a matrix product on the same device just before and after (on a GPU "
+    "only after). It may exceed 100 %: counted multiply-adds may exceed those executed, and that "
+    "rate is no upper bound.",
     "From: which of several results folders and archives the runs are from. "
     "Parity: whether a certificate confirms that an implementation and a twin in the table compute "
     "the same thing.",
@@ -124,7 +129,7 @@ def ranking(
         add(RankingColumn(title, section="Speed", priority=0), times)
     measure("Images/s", "Speed", lambda row: mean(row.images_per_s), 0)
     measure("Time to finish (s)", "Speed", lambda row: median(row.finish_s), 0)
-    measure("Peak memory (MB)", "Speed", lambda row: maximum(row.peak_mb), 0)
+    measure("Peak memory (MiB)", "Speed", lambda row: maximum(row.peak_mb), 0)
     statuses = {row.label: status_of(row) for row in rows}
     # A status that is the same everywhere says least.
     uneventful = all(cell.text == "ok" for cell in statuses.values())
@@ -132,7 +137,7 @@ def ranking(
     if any(run.source for run in group.runs):
         add(RankingColumn("From", "text", priority=1), {row.label: origin(row) for row in rows})
     add_scores(score_columns[1:])
-    measure("Warm-up (s)", "Speed", lambda row: median(row.warmup_s))
+    measure(WARM_UP, "Speed", lambda row: median(row.warmup_s))
     measure("Parameters G", "Size", lambda row: counted(row.parameters.get("generator")))
     measure("Parameters D", "Size", lambda row: counted(row.parameters.get("discriminator")))
     measure("Multiply-adds per image (M)", "Size", multiply_adds)
@@ -270,7 +275,7 @@ def _external(
 
 def _notes(group: Group, target: Target | None) -> list[str]:
     """Return what a reader of the ranking must know."""
-    found = list(dict.fromkeys(text for scored in group.protocols for text in scored.warnings))
+    found = list(dict.fromkeys(text for scored in group.protocols for text in warnings(scored)))
     found += [
         f"The weights of {one.features} are {one.weights}."
         for one in group.protocols
@@ -280,12 +285,7 @@ def _notes(group: Group, target: Target | None) -> list[str]:
         found.append(
             "With this budget, the scores only show that scoring works: do not rank by them."
         )
-    deficient = [row.label for row in group.rows if row.rank_deficient]
-    if deficient:
-        found.append(
-            "The covariance of samples or reference is rank-deficient for the final FID "
-            f"({group.features}) of {listed(deficient, 6)}."
-        )
+    found += [note for scored in group.protocols for note in rank_notes(scored)]
     if target is None and group.scored and any(row.fid for row in group.rows):
         found.append(
             "No time to a FID is shown, as this data set has no default target: name one with "
@@ -306,7 +306,10 @@ def _notes(group: Group, target: Target | None) -> list[str]:
 
 def _missing(group: Group) -> str:
     reasons = []
-    unfinished = [row.label for row in group.rows if not row.ok_runs]
+    pending = [row.label for row in group.rows if row.pending]
+    if pending:
+        reasons.append(f"not trained yet ({listed(pending, 6)})")
+    unfinished = [row.label for row in group.rows if not row.ok_runs and not row.pending]
     if unfinished:
         reasons.append(f"no run succeeded ({listed(unfinished, 6)})")
     ok = [row for row in group.rows if row.ok_runs]

@@ -28,6 +28,10 @@ class Cell:
     """Value to sort rows by; None comes last."""
 
 
+WARM_UP = "Warm-up (s)"
+"""Title of the column of the first chunk: chunks differ in length, so it compares with none."""
+
+
 @dataclass(frozen=True)
 class RankingColumn(Column):
     """A column of the ranking, and how "Compare two" uses it."""

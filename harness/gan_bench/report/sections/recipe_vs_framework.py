@@ -21,14 +21,15 @@ from gan_bench.analysis.statistics import (
     paired,
 )
 from gan_bench.analysis.summary import Group, Row
-from gan_bench.text import MISSING, Column, Table, factor, figure
+from gan_bench.text import MISSING, Column, Table, factor, figure, many
 
 UNCERTIFIED = "\N{DAGGER}"
 """Marks a recipe whose implementations have no parity certificate."""
 _NOTE = (
     "Means over seeds. Effects are ratios with a 95 % interval, computed seed by seed: twins share "
     "data and noise, and initial weights if the recipe sets them. The effect of a recipe is its "
-    "ratio to the geometric mean of all recipes that every framework has."
+    "ratio to the geometric mean of all recipes that every framework has. In sentences, 95 % "
+    "intervals are without, p values with Holm's correction over the sentences that have one."
 )
 _UNCERTIFIED_NOTE = (
     f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
@@ -235,8 +236,18 @@ def _framework_sentence(measure: Measure, framework: str, found: Difference) -> 
         certain = ": too few seeds to say more" if few else ": they cannot be distinguished"
     return (
         f"For the same recipe, the {measure.noun} of {framework} is {factor(found.estimate)} times "
-        f"that of {measure.frameworks[0]} ({interval(found)}){certain}."
+        f"that of {measure.frameworks[0]} ({_by_recipe(measure, framework)}; {interval(found)})"
+        f"{certain}."
     )
+
+
+def _by_recipe(measure: Measure, framework: str) -> str:
+    """Return over which recipes the ratio is a mean, and its range."""
+    both = [r for r in measure.recipes if measure.ratio(framework, [r]) is not None]
+    ratios = [measure.ratio(framework, [recipe]) for recipe in both]
+    values = [r.estimate if isinstance(r, Difference) else r for r in ratios if r is not None]
+    low, high = factor(min(values)), factor(max(values))
+    return f"geometric mean over {many(len(both), 'recipe')}, {low} to {high}"
 
 
 def _recipe_sentence(measure: Measure) -> list[str]:

@@ -11,7 +11,7 @@ from gan_bench.report.charts.loss_curves import Losses, loss_title
 from gan_bench.report.claims.sources import sources_claims
 from gan_bench.report.sections.answer import Standings
 from gan_bench.report.sections.method import RecipeFacts, recipe_facts
-from gan_bench.report.sections.ranking_rows import Cell, Ranking, Section
+from gan_bench.report.sections.ranking_rows import WARM_UP, Cell, Ranking, Section
 from gan_bench.text import MISSING, Column, Table, factor, figure, many
 
 _MOST_ROWS = 40
@@ -38,6 +38,8 @@ class Pairs:
     """Facts by label."""
     sentences: Mapping[tuple[str, str], str]
     """Sentence by pair of labels, in the ranking's order; empty if there are too many pairs."""
+    note: str = ""
+    """How to read both; empty without a pair."""
 
 
 def pairs(group: Group, ranking: Ranking, ranks: Standings, curves: Sequence[Losses]) -> Pairs:
@@ -61,7 +63,27 @@ def pairs(group: Group, ranking: Ranking, ranks: Standings, curves: Sequence[Los
                 sentences[a.label, b.label] = " ".join(
                     [_similarity(a, b, same), *_differences(a.label, b.label, ranks)]
                 )
-    return Pairs(facts, sentences)
+    return Pairs(facts, sentences, _note(ranks) if len(group.rows) > 1 else "")
+
+
+def _note(ranks: Standings) -> str:
+    """Return how to read ratios, intervals and p values."""
+    ratios = (
+        "In the table, ratios are of the figures shown, which are means over the seeds; in "
+        "sentences they are of geometric means, which the tests compare."
+    )
+    known = (("FID", ranks.quality), ("speed", ranks.speed))
+    numbers = [
+        f"{many(found.tested_pairs, 'pair')} in {what}"
+        for what, found in known
+        if found and found.tested_pairs
+    ]
+    if not numbers:
+        return ratios
+    return (
+        f"{ratios} The intervals are without, p values with Holm's correction over "
+        f"{' and '.join(numbers)}."
+    )
 
 
 def chosen_pairs(group: Group, found: Pairs) -> list[Table]:
@@ -117,7 +139,7 @@ def _recipe(recipe: RecipeFacts) -> Iterable[Fact]:
 
 def _measured(ranking: Ranking, cells: Sequence[Cell]) -> Iterable[Fact]:
     for column, cell in zip(ranking.columns, cells, strict=True):
-        if column.section is None:
+        if column.section is None or column.title == WARM_UP:
             continue
         text = f"{cell.text} ({cell.range})" if cell.range else cell.text
         value = cell.sort if column.has_ratio and isinstance(cell.sort, int | float) else None
@@ -127,7 +149,7 @@ def _measured(ranking: Ranking, cells: Sequence[Cell]) -> Iterable[Fact]:
 def _ends(curves: Losses | None) -> Iterable[Fact]:
     for column, end in curves.ends.items() if curves else ():
         name = _OUTPUTS.get(column) or loss_title(column)
-        yield Fact("Curves", f"{name} at the end", figure(end))
+        yield Fact("Curves", f"{name}, mean of the last tenth", figure(end))
 
 
 def _same(a: RecipeFacts, b: RecipeFacts) -> tuple[int, int]:
@@ -137,7 +159,7 @@ def _same(a: RecipeFacts, b: RecipeFacts) -> tuple[int, int]:
 
 
 def _similarity(a: Row, b: Row, same: tuple[int, int]) -> str:
-    share = f"{same[0]} of {many(same[1], 'recipe value')}"
+    share = f"{same[0]} of {many(same[1], 'recipe value')} and settings"
     if a.recipe != b.recipe and same[0] == same[1]:
         return "Two recipes with equal values, which differ in their networks or updates."
     if a.recipe != b.recipe:

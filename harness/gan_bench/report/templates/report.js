@@ -142,15 +142,17 @@
     const last = images.map((image) => image.src);
     const show = () => {
       const fraction = fractions[slider.value];
-      figures.forEach((figure, index) => {
+      const shown = figures.map((figure, index) => {
         // Batch sizes may differ, so points are compared by their fraction of training.
-        const [, caption, alt, source] = grids[index].reduce((best, point) =>
+        const [share, caption, alt, source] = grids[index].reduce((best, point) =>
           Math.abs(point[0] - fraction) < Math.abs(best[0] - fraction) ? point : best);
         images[index].src = source ?? last[index];
         images[index].alt = alt;
         figure.querySelector(".point").textContent = caption;
+        return Math.round(100 * share);
       });
-      output.textContent = `${Math.round(100 * fraction)} % of the budget`;
+      const [least, most] = [Math.min(...shown), Math.max(...shown)];
+      output.textContent = `${least === most ? "" : `${least} to `}${most} % of the budget`;
       slider.setAttribute("aria-valuetext", output.textContent);
     };
     slider.addEventListener("input", show);
@@ -192,7 +194,8 @@
   const sentence = (a, b) => {
     if (a === b) return "Choose two different implementations.";
     return data.sentences[`${a}\n${b}`] ?? data.sentences[`${b}\n${a}`] ??
-      "There is no sentence on these two: they are in different rankings, or their ranking has too many pairs.";
+      `There is no sentence on these two: ${data.group[a] === data.group[b]
+        ? "their ranking has too many pairs" : "they are in different rankings"}.`;
   };
   const against = () => {
     const [a, b] = [left.value, right.value];
