@@ -83,17 +83,20 @@ class _Spectral(nn.Module):
 
     def normalised(self) -> Tensor:
         """Return the kernel, divided by the estimate of its largest factor."""
-        return self.weight / torch.linalg.vector_norm(self._u @ self._matrix())
-
-    def _matrix(self) -> Tensor:
-        return self.weight.flatten(1)  # (out, ...)
+        return self.weight / torch.linalg.vector_norm(self._product())
 
     @torch.no_grad()
     def iterate(self) -> None:
         """Make one power iteration."""
-        matrix = self._matrix()
-        direction = functional.normalize(self._u @ matrix, dim=0)
-        self._u.copy_(functional.normalize(matrix @ direction, dim=0))
+        direction = functional.normalize(self._product(), dim=0)
+        self._u.copy_(functional.normalize((self._matrix() * direction).sum(1), dim=0))
+
+    def _product(self) -> Tensor:
+        # Not a matrix product, as that would count among the multiply-adds of an image.
+        return (self._matrix() * self._u[:, None]).sum(0)
+
+    def _matrix(self) -> Tensor:
+        return self.weight.flatten(1)  # (out, ...)
 
 
 class SpectralConv2d(_Spectral, nn.Conv2d):
