@@ -16,11 +16,13 @@ from gan_bench.scoring.snapshots import GAP, SIDE
 from gan_bench.text import Column, Table, figure, many
 
 
-class _Details(BaseModel):
+class DetailsOfScore(BaseModel):
+    """What a score file has beside a value."""
+
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class Neighbours(_Details):
+class Neighbours(DetailsOfScore):
     """The nearest training image of each of the first samples."""
 
     nearest_index: tuple[int, ...]
@@ -31,7 +33,7 @@ class Neighbours(_Details):
     """Median distance of real images that are not in the training data."""
 
 
-class ClassShares(_Details):
+class ClassShares(DetailsOfScore):
     """The share of each class, as counted by the classifier."""
 
     shares: tuple[float, ...]
@@ -42,7 +44,7 @@ class ClassShares(_Details):
 
 def neighbours(run: Run) -> Neighbours | None:
     """Return the neighbours of a run's final samples, None if no score file has them."""
-    for details in _of(run, "nearest_train"):
+    for details in details_of(run, "nearest_train"):
         try:
             found = Neighbours.model_validate(details)
         except ValidationError:
@@ -54,7 +56,7 @@ def neighbours(run: Run) -> Neighbours | None:
 
 def shares_of(run: Run) -> ClassShares | None:
     """Return the classes of a run's final samples, None if no score file has them."""
-    for details in _of(run, "classes_present"):
+    for details in details_of(run, "classes_present"):
         try:
             found = ClassShares.model_validate(details)
         except ValidationError:
@@ -91,7 +93,7 @@ def shares_table(
     )
 
 
-def _of(run: Run, metric: str) -> Iterator[dict[str, Any]]:
+def details_of(run: Run, metric: str) -> Iterator[dict[str, Any]]:
     """Yield a metric's details for the final snapshot, those of the run's main protocol first."""
     order = {f"{protocol}.json": place for place, protocol in enumerate(run.protocols)}
     paths = sorted(
