@@ -5,7 +5,7 @@ from typing import ClassVar
 from flax import nnx
 from jax import Array
 
-from gan_bench_jax.augmentation import augmented
+from gan_bench_jax.augmentation import cut_out, translated
 from gan_bench_jax.base import Draws, mean_probability
 from gan_bench_jax.dcgan import Dcgan
 from gan_bench_jax.losses import cross_entropy
@@ -21,15 +21,14 @@ class Augment(Dcgan):
     def update(self, real: list[Array], draws: Draws) -> dict[str, Array]:
         """Make dcgan's update on images that are augmented before each pass."""
         (images,), noise = real, draws["latents"][0]
-        shares = {"translation": self.recipe.translation, "cutout": self.recipe.cutout}
         of_real, of_fakes, of_made = zip(draws["shifts"], draws["cuts"], strict=True)
         fakes, generator_gradient = nnx.vjp(  # (batch, height, width, channels)
             lambda generator: generator(noise), self.generator, graph=False
         )
 
         def discriminator_loss(discriminator: nnx.Module) -> tuple[Array, tuple[Array, Array]]:
-            real_logits = discriminator(augmented(images, *of_real, **shares))
-            fake_logits = discriminator(augmented(fakes, *of_fakes, **shares))
+            real_logits = discriminator(self.augmented(images, *of_real))
+            fake_logits = discriminator(self.augmented(fakes, *of_fakes))
             loss = cross_entropy(real_logits, True) + cross_entropy(fake_logits, False)
             return loss, (mean_probability(real_logits), mean_probability(fake_logits))
 
@@ -39,10 +38,15 @@ class Augment(Dcgan):
         self.discriminator_optimiser.update(self.discriminator, gradient)
 
         def generator_loss(fakes: Array, discriminator: nnx.Module) -> Array:
-            return cross_entropy(discriminator(augmented(fakes, *of_made, **shares)), True)
+            return cross_entropy(discriminator(self.augmented(fakes, *of_made)), True)
 
         made, towards_fakes = nnx.value_and_grad(generator_loss)(fakes, self.discriminator)
         (gradient,) = generator_gradient(towards_fakes)
         self.generator_optimiser.update(self.generator, gradient)
 
         return {"generator": made, "discriminator": judged, "d_real": d_real, "d_fake": d_fake}
+
+    def augmented(self, images: Array, shifts: Array, cuts: Array) -> Array:
+        """Return images, translated, then cut out."""
+        moved = translated(images, shifts, self.recipe.translation)
+        return cut_out(moved, cuts, self.recipe.cutout)

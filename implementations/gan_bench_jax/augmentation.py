@@ -6,13 +6,6 @@ from jax import Array
 from gan_bench_recipes.augmentation import pixels
 
 
-def augmented(
-    images: Array, shifts: Array, cuts: Array, *, translation: float, cutout: float
-) -> Array:
-    """Return images NHWC, translated, then cut out."""
-    return cut_out(translated(images, shifts, translation), cuts, cutout)
-
-
 def translated(images: Array, shifts: Array, share: float) -> Array:
     """Return images NHWC, each moved as its ``shifts`` (n, 2) say."""
     side = images.shape[1]

@@ -5,13 +5,6 @@ import tensorflow as tf
 from gan_bench_recipes.augmentation import pixels
 
 
-def augmented(
-    images: tf.Tensor, shifts: tf.Tensor, cuts: tf.Tensor, *, translation: float, cutout: float
-) -> tf.Tensor:
-    """Return images NHWC, translated, then cut out."""
-    return cut_out(translated(images, shifts, translation), cuts, cutout)
-
-
 def translated(images: tf.Tensor, shifts: tf.Tensor, share: float) -> tf.Tensor:
     """Return images NHWC, each moved as its ``shifts`` (n, 2) say."""
     side = images.shape[1]

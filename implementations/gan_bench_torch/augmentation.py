@@ -6,13 +6,6 @@ from torch import Tensor
 from gan_bench_recipes.augmentation import pixels
 
 
-def augmented(
-    images: Tensor, shifts: Tensor, cuts: Tensor, *, translation: float, cutout: float
-) -> Tensor:
-    """Return images NCHW, translated, then cut out."""
-    return cut_out(translated(images, shifts, translation), cuts, cutout)
-
-
 def translated(images: Tensor, shifts: Tensor, share: float) -> Tensor:
     """Return images NCHW, each moved as its ``shifts`` (n, 2) say."""
     side = images.shape[-1]

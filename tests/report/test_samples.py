@@ -14,6 +14,7 @@ from gan_bench.report.pictures import Names
 from gan_bench.report.samples import sample_pages
 from gan_bench.results.load import load_results
 from gan_bench.results.scores import Score
+from gan_bench.results.training_files import write_images
 from gan_bench.scoring.snapshots import grid, write_grid
 from report_folder import (
     add_plan,
@@ -140,6 +141,44 @@ def test_the_same_grids_give_the_same_bytes(results, only_row):
     first, second = ([row.final.content, row.animation.content] for row in rows)
     assert first == second
     assert rows[0].points == rows[1].points
+
+
+def conditional_run(results, classes, count, **changes):
+    """Add a run with a snapshot whose sample i has only pixels of grey level i mod classes."""
+    found = {"by_class": [0.5] * (classes - 1) + [1.0]}
+    scores = scores_with(details(600, "class_accuracy", 0.6, found))
+    spec = run_spec("torch-conditional", conditional=True)
+    folder = add_run(results, spec, scores=[scores], grids=KEPT, **changes)
+    folder.snapshots.mkdir(exist_ok=True)
+    images = (np.arange(count) % classes).astype(np.uint8)[:, None, None, None]
+    write_images(folder.snapshot(600), np.broadcast_to(images, (count, 8, 8, 1)).copy())
+    return folder
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(3, 3), (100, 20)])
+def test_samples_of_a_conditional_run_have_a_row_for_each_class(results, only_row, classes, rows):
+    conditional_run(results, classes, 1_000)
+    row = only_row()
+    with Image.open(io.BytesIO(row.classes.content)) as image:
+        pixels = np.asarray(image)
+    assert pixels.shape == (rows * 10 - 2, 78)
+    assert pixels[4::10, 4::10].tolist() == [[label] * 8 for label in range(rows)]
+    assert row.classes.name == "classes-torch-conditional.png"
+    assert ("the first 20 of 100" in row.classes.caption) == (classes == 100)
+    assert row.classes_text == (
+        f"the classifier calls 50% (class 0) to 100% (class {classes - 1}) of a class's samples "
+        "what was asked for"
+    )
+
+
+def test_without_its_snapshot_or_enough_samples_a_run_has_no_rows_of_classes(results, only_row):
+    folder = conditional_run(results, 100, 715)  # seven of class 15
+    assert only_row().classes is None
+    folder.snapshot(600).write_bytes(b"nothing")
+    assert only_row().classes is None
+    folder.snapshot(600).unlink()
+    assert only_row().classes is None
+    assert only_row().classes_text
 
 
 def test_one_point_is_no_animation(results, only_row):

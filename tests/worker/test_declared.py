@@ -77,7 +77,8 @@ def test_a_run_samples_every_class_in_turn(bench, plugin, own):
         return super().sample(latents, labels)
     """
     target = plugin("mine", body, "labelled:LabelledTrainer")
-    done = bench("run", target, plugin("usual"), *SHORT[:-1], "modes")
+    metrics = (*SHORT[:-1], "modes", "--samples", "100")
+    done = bench("run", target, plugin("usual"), *metrics)
     assert done.code == 0, bench.records()["mine"]["reason"]
     of_classes = {"class_accuracy", "intra_fid_lenet"}
     for folder in map(RunFolder, bench.run_folders()):
@@ -89,6 +90,10 @@ def test_a_run_samples_every_class_in_turn(bench, plugin, own):
     assert bench("report").code == 0
     page = (bench.folder / "reports/local/report-full.md").read_text(encoding="utf-8")
     assert "Class accuracy" in page and "Intra FID" in page
+    assert "mine, seed 0: a row for each class" in page
+    page = (bench.folder / "reports/local/report.html").read_text(encoding="utf-8")
+    assert page.count("Samples by the class that was asked for") == 1
+    assert "mine, seed 0: a row for each class" in page
 
 
 def test_twins_with_labels_pass_parity(bench, own):

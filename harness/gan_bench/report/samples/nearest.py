@@ -17,11 +17,13 @@ MOST_CLASSES = 30
 """Most classes whose shares are a table: more columns cannot be read."""
 
 
-class _Details(BaseModel):
+class DetailsOfScore(BaseModel):
+    """What a score file has beside a value."""
+
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class Neighbours(_Details):
+class Neighbours(DetailsOfScore):
     """The nearest training image of each of the first samples."""
 
     nearest_index: tuple[int, ...]
@@ -32,7 +34,7 @@ class Neighbours(_Details):
     """Median distance of real images that are not in the training data."""
 
 
-class ClassShares(_Details):
+class ClassShares(DetailsOfScore):
     """The share of each class, as counted by the classifier."""
 
     shares: tuple[float, ...]
@@ -43,7 +45,7 @@ class ClassShares(_Details):
 
 def neighbours(run: Run) -> Neighbours | None:
     """Return the neighbours of a run's final samples, None if no score file has them."""
-    for details in _of(run, "nearest_train"):
+    for details in details_of(run, "nearest_train"):
         try:
             found = Neighbours.model_validate(details)
         except ValidationError:
@@ -55,7 +57,7 @@ def neighbours(run: Run) -> Neighbours | None:
 
 def mean_shares(runs: Iterable[Run]) -> ClassShares | None:
     """Return the mean over runs of the classes of their final samples, None if none has them."""
-    found = [shares for run in runs if (shares := _shares_of(run))]
+    found = [shares for run in runs if (shares := shares_of(run))]
     alike = [one for one in found if len(one.shares) == len(found[0].shares)]
     if not alike:
         return None
@@ -67,8 +69,9 @@ def _sides(found: Sequence[ClassShares]) -> tuple[list[tuple[float, ...]], list[
     return [one.shares for one in found], [one.real_shares for one in found]
 
 
-def _shares_of(run: Run) -> ClassShares | None:
-    for details in _of(run, "classes_present"):
+def shares_of(run: Run) -> ClassShares | None:
+    """Return the classes of a run's final samples, None if no score file has them."""
+    for details in details_of(run, "classes_present"):
         try:
             found = ClassShares.model_validate(details)
         except ValidationError:
@@ -109,7 +112,7 @@ def shares_table(
     )
 
 
-def _of(run: Run, metric: str) -> Iterator[dict[str, Any]]:
+def details_of(run: Run, metric: str) -> Iterator[dict[str, Any]]:
     """Yield a metric's details for the final snapshot, those of the run's main protocol first."""
     for scores in run.scores:
         for score in scores.scores:
