@@ -11,7 +11,8 @@ from gan_bench.scoring.features.by_name import load_features, model_sha256, trai
 from gan_bench.scoring.features.channelwise import ChannelwiseModel
 from gan_bench.scoring.images import Conversion, ImageSet, of_split
 from gan_bench.scoring.metrics.modes import Classes, from_uniform, reached
-from gan_bench.scoring.scorer import Options, Scorerfrom image_folder import any_size
+from gan_bench.scoring.scorer import Options, Scorer
+from image_folder import any_size
 
 REACHED = ("modes-reached",)
 
