@@ -1,13 +1,14 @@
 """Recipes: initial weights, parameter counts, cost, validation."""
 
 import hashlib
+from importlib.metadata import entry_points
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from gan_bench.plugins.loader import load_trainer
-from gan_bench.plugins.registry import registered
+from gan_bench.plugins.registry import recipe_entry_point, registered
 from gan_bench.recipe import revalidated
 from gan_bench.testing.fake import FakeRecipe
 from gan_bench.trainer import is_trained
@@ -308,6 +309,15 @@ def test_every_side_that_is_a_multiple_of_four_can_be_made(recipe, side):
     assert bound.cannot_make(side, side, 3) is None
     assert bound.generator().output_shape() == (side, side, 3)
     assert min(sides(bound.discriminator())) >= 1
+
+
+@pytest.mark.parametrize("name", sorted(entry_points(group="gan_bench.recipes").names))
+def test_every_registered_recipe_makes_images_like_those_of_the_rgb_data_sets(name):
+    for shape in ((32, 32, 3), (28, 28, 3)):
+        bound = recipe_entry_point(name).load()().for_images(shape)
+        assert bound.cannot_make(*shape) is None
+        assert bound.generator().output_shape() == shape
+        assert bound.discriminator().entering == shape
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from gan_bench.data.stacked import StackedDataset
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.scoring.features.by_name import load_features, model_sha256, train_classifier
 from gan_bench.scoring.features.channelwise import ChannelwiseModel
-from gan_bench.scoring.images import ImageSet, of_split
+from gan_bench.scoring.images import Conversion, ImageSet, of_split
 from gan_bench.scoring.metrics.modes import Classes, from_uniform, reached
 from gan_bench.scoring.scorer import Options, Scorer
+from image_folder import any_size
 
 REACHED = ("modes-reached",)
 
@@ -110,6 +111,16 @@ def test_other_images_are_refused(scorer, model):
         model.check((32, 32, 3))
     with pytest.raises(UsageError, match="Both sides must have the same size"):
         figures(scorer, np.zeros((50, 28, 28, 1), np.uint8))
+
+
+def test_converted_images_have_no_classifier_for_that_reason(stacked, tmp_path):
+    grey = of_split(stacked, "test", 60).converted(Conversion(channels=1))
+    any_size(tmp_path, channels=1)
+    with Scorer(grey, 60, Options(features=str(tmp_path / "means.onnx"))) as scorer:
+        (row, _) = scorer.score(grey, REACHED)
+    assert row.value is None
+    said = "The classifier for stacked-mnist-5k needs images of 28 x 28 x 3, these are 28 x 28 x 1"
+    assert row.reason.startswith(said)
 
 
 def test_there_is_nothing_to_train():

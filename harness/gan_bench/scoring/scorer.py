@@ -345,6 +345,13 @@ class Scorer:
         label = data.label(dataset.name)
         if dataset.classes < 2:
             return f"{label} has only one class, so it has no classifier."
+        if dataset.name in BUILT_IN:
+            own = size_text(getattr(dataset, self._real.split or "test").image_shape)
+            return (
+                f"The classifier for {label} needs images of {own}, these are "
+                f"{size_text(self._real.shape)} (height x width x channels): leave them as they "
+                "are."
+            )
         return (
             f"There is no classifier for {label} (the built-in one is for {listed(BUILT_IN)}): "
             f"run `gan-bench features train {label}` once."
