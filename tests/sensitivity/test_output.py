@@ -22,6 +22,7 @@ from gan_bench.sensitivity.output import (
 )
 from study_trials import RANGES, UNTRAINED, made
 
+OF_LOG_FID = "of the variance of log FID"
 FIDS = [40.0, "diverged", 20.0, ("collapsed", 60.0), 30.0]
 
 
@@ -54,6 +55,17 @@ def test_every_table_states_its_n():
     assert {row["N"] for row in importance_table(both).records()} == {"5", "3"}
 
 
+@pytest.mark.slow
+def test_the_answer_names_the_fields_that_explain_more_than_chance():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    one = Measured(made(lambda values: float(values["batch_size"]), count=16))
+    rows = importance_table([one]).records()
+    share = rows[0]["importance"]
+    assert answers([one])[0].endswith(f" batch_size alone explains {share} {OF_LOG_FID}.")
+    assert rows[0]["field"] == "batch_size" and int(share.removesuffix("%")) > 90
+    assert all(row["by chance"].startswith("up to ") and row["N"] == "16" for row in rows)
+
+
 def test_what_does_not_count_is_said_with_its_reason():
     sentences = notes(of(made([*FIDS, "error"])))
     assert sentences[0].startswith("torch-dcgan: 1 of 6 trials do not count (1 error: ")
@@ -76,11 +88,11 @@ def test_the_table_of_trials_has_every_value():
 
 @pytest.mark.slow
 def test_the_page_has_chart_tables_and_definitions(tmp_path):
-    both = of(made([20.0 + n for n in range(12)]), made(FIDS, name="jax-dcgan"))
+    both = of(made([20.0 + n for n in range(9)]), made(FIDS, name="jax-dcgan"))
     page, chart, trials = write_page(both, tmp_path / "out")
     text = page.read_text()
     assert "12,800 training images" not in text and "4,000 training images of mnist" in text
-    assert "torch-dcgan (N = 12)" in text and "jax-dcgan (N = 5)" in text
+    assert "torch-dcgan (N = 9)" in text and "jax-dcgan (N = 5)" in text
     for word in ("N is the number", "Collapsed:", "fANOVA", "bootstrap", "without replacement"):
         assert word in text
     assert f"]({chart.name})" in text and f"]({trials.name})" in text

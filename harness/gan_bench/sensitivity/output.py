@@ -13,7 +13,9 @@ from gan_bench.sensitivity import METRIC, Study
 from gan_bench.sensitivity.figures import (
     FEWEST_FOR_IMPORTANCE,
     RESAMPLES,
+    SHUFFLES,
     Curve,
+    Importance,
     best_curve,
     importance,
     quartiles,
@@ -53,7 +55,7 @@ class Measured:
         return quartiles(self.study)
 
     @cached_property
-    def importance(self) -> dict[str, float] | None:
+    def importance(self) -> dict[str, Importance] | None:
         """See `importance`."""
         return importance(self.study)
 
@@ -73,10 +75,18 @@ def _answer(one: Measured) -> str:
         f"{study.label}: of {counted}, the best FID is {figure(study.best.fid)} ({values}) and "
         f"the median {figure(spread[2])}; {_failures(study)}."
     ]
-    if one.importance:
-        field = max(one.importance, key=one.importance.__getitem__)
-        share = percent(one.importance[field], 0)
-        parts.append(f"{field} alone explains {share} of the variance of log FID.")
+    if one.importance is not None:
+        clear = [
+            f"{name} alone explains {percent(of.share, 0)}"
+            for name, of in sorted(one.importance.items(), key=lambda item: -item[1].share)
+            if of.clear
+        ]
+        what = "of the variance of log FID"
+        parts.append(
+            f"{listed(clear)} {what}."
+            if clear
+            else f"No field explains more {what} than by chance."
+        )
     return " ".join(parts)
 
 
@@ -142,23 +152,29 @@ def importance_table(measured: Sequence[Measured]) -> Table:
     rows = []
     for one in measured:
         shares = one.importance or {}
-        fields = sorted(one.study.ranges, key=lambda name: -shares.get(name, 0.0))
+        fields = sorted(one.study.ranges, key=lambda name: -shares[name].share if shares else 0.0)
         number = len(one.study.counted)
         best = one.study.best.values if one.study.best else {}
         rows += [
             (
                 *(one.study.label, field),
-                percent(shares[field], 0) if field in shares else MISSING,
+                *_shares(shares.get(field)),
                 *(number, one.study.ranges[field], best.get(field, MISSING)),
             )
             for field in fields
         ]
     columns = (
         *(Column("implementation", "name"), Column("field", "name")),
-        *(Column("importance", "number"), Column("N", "number")),
+        *(Column("importance", "number"), Column("by chance", "number"), Column("N", "number")),
         *(Column("drawn from", from_width=WIDE), Column("in the best trial", "number", WIDE)),
     )
     return Table(columns, rows, "Importance of each field")
+
+
+def _shares(of: Importance | None) -> tuple[str, str]:
+    if of is None:
+        return MISSING, MISSING
+    return percent(of.share, 0), f"up to {percent(of.by_chance, 0)}"
 
 
 def notes(measured: Sequence[Measured]) -> list[str]:
@@ -223,7 +239,9 @@ def method(measured: Sequence[Measured]) -> list[str]:
         "nearly one; they have a FID, which counts.",
         "Importance: the share of the variance of log FID over the ranges that a field explains "
         "alone, by fANOVA (Hutter et al. 2014) on a random forest of 64 trees; what is missing to "
-        "100% is due to several fields together. It is uncertain with few trials.",
+        "100% is due to several fields together.",
+        f"By chance: the highest share of the field after each of {SHUFFLES} random shuffles of "
+        "the FIDs. A field matters if its importance is higher (a test of each field at 5%).",
     ]
 
 
@@ -309,6 +327,8 @@ def _as_dict(one: Measured) -> dict[str, Any]:
         "best_fid": None if curve is None else curve.fid.tolist(),
         "best_fid_low": None if lows is None else lows.tolist(),
         "best_fid_high": None if highs is None else highs.tolist(),
-        "importance": one.importance,
+        "importance": None
+        if one.importance is None
+        else {name: asdict(of) | {"clear": of.clear} for name, of in one.importance.items()},
         "trials": [asdict(trial) for trial in study.trials],
     }
