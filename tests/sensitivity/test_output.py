@@ -9,16 +9,14 @@ from PIL import Image
 
 pytest.importorskip("optuna", reason="optuna is not installed")
 
+from gan_bench.sensitivity.files import as_dict, trials_csv, write_page
 from gan_bench.sensitivity.output import (
     Measured,
-    answers,
-    as_dict,
+    answer,
     curve_table,
     importance_table,
     notes,
     spread_table,
-    trials_csv,
-    write_page,
 )
 from study_trials import RANGES, UNTRAINED, made
 
@@ -32,13 +30,12 @@ def of(*studies):
 
 def test_the_answer_names_best_median_and_failures():
     study = made(FIDS)
-    (answer,) = answers(of(study))
     values = ", ".join(f"{name}={value}" for name, value in study.trials[2].values.items())
-    assert answer == (
+    assert answer(Measured(study)) == (
         f"torch-dcgan: of 5 trials, the best FID is 20.0 ({values}) and the median 35.0; "
         "1 diverged, 1 collapsed."
     )
-    (nothing,) = answers(of(made(["diverged", "error"])))
+    nothing = answer(Measured(made(["diverged", "error"])))
     assert nothing == "torch-dcgan: none of 1 trial has a FID; 1 diverged, 0 collapsed."
 
 
@@ -61,7 +58,7 @@ def test_the_answer_names_the_fields_that_explain_more_than_chance():
     one = Measured(made(lambda values: float(values["batch_size"]), count=16))
     rows = importance_table([one]).records()
     share = rows[0]["importance"]
-    assert answers([one])[0].endswith(f" batch_size alone explains {share} {OF_LOG_FID}.")
+    assert answer(one).endswith(f" batch_size alone explains {share} {OF_LOG_FID}.")
     assert rows[0]["field"] == "batch_size" and int(share.removesuffix("%")) > 90
     assert all(row["by chance"].startswith("up to ") and row["N"] == "16" for row in rows)
 

@@ -1,15 +1,12 @@
-"""Studies as sentences, tables, a page, a table of trials and JSON."""
+"""Studies as sentences and tables."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from gan_bench.sensitivity import METRIC, Study
+from gan_bench.sensitivity import Study
 from gan_bench.sensitivity.figures import (
     FEWEST_FOR_IMPORTANCE,
     RESAMPLES,
@@ -20,7 +17,6 @@ from gan_bench.sensitivity.figures import (
     importance,
     quartiles,
 )
-from gan_bench.system.files import write_atomically, writing_to
 from gan_bench.text import (
     MISSING,
     WIDE,
@@ -31,11 +27,8 @@ from gan_bench.text import (
     interval,
     listed,
     many,
-    markdown_text,
     percent,
 )
-
-PAGE, CHART, TRIALS = "sensitivity.md", "sensitivity.png", "trials.csv"
 
 
 @dataclass(frozen=True)
@@ -60,12 +53,8 @@ class Measured:
         return importance(self.study)
 
 
-def answers(measured: Sequence[Measured]) -> list[str]:
-    """Return what was found of each implementation, a sentence or two each."""
-    return [_answer(one) for one in measured]
-
-
-def _answer(one: Measured) -> str:
+def answer(one: Measured) -> str:
+    """Return what was found of an implementation, in a sentence or two."""
     study, spread = one.study, one.quartiles
     counted = many(len(study.counted), "trial")
     if study.best is None or spread is None:
@@ -211,8 +200,8 @@ def setting(measured: Sequence[Measured]) -> str:
     return (
         f"Each trial is one run of {count(spec.budget_images)} training images of "
         f"{spec.dataset_label} from seed {spec.seed}, with values drawn by the sampler "
-        f"{study.sampler}; its FID (lenet features) is that of {count(spec.samples)} samples at "
-        "the end."
+        f"{study.sampler}; its FID ({study.features} features) is that of {count(spec.samples)} "
+        "samples at the end."
     )
 
 
@@ -243,92 +232,3 @@ def method(measured: Sequence[Measured]) -> list[str]:
         f"By chance: the highest share of the field after each of {SHUFFLES} random shuffles of "
         "the FIDs. A field matters if its importance is higher (a test of each field at 5%).",
     ]
-
-
-def trials_csv(measured: Sequence[Measured]) -> bytes:
-    """Return one row for each trial."""
-    fields = dict.fromkeys(name for one in measured for name in one.study.ranges)
-    text = io.StringIO()
-    columns = ("implementation", "recipe", "framework", "trial", "run_id", "outcome")
-    writer = csv.writer(text, lineterminator="\n")
-    values = [f"value_{name}" for name in fields]
-    writer.writerow((*columns, METRIC, f"untrained_{METRIC}", *values))
-    for study in (one.study for one in measured):
-        of = study.spec.implementation
-        for trial in study.trials:
-            facts = (study.label, of.recipe, of.framework, trial.number, trial.run_id)
-            figures = (trial.outcome, trial.fid, trial.untrained_fid)
-            writer.writerow((*facts, *figures, *(trial.values.get(name) for name in fields)))
-    return text.getvalue().encode()
-
-
-def write_page(measured: Sequence[Measured], out: Path) -> list[Path]:
-    """Write the page, its chart and the table of trials; return their paths.
-
-    Raises
-    ------
-    UsageError
-        They cannot be written.
-    """
-    from gan_bench.sensitivity.chart import best_chart
-
-    curves = [(one.study, one.curve) for one in measured if one.curve is not None]
-    picture = best_chart(curves) if curves else None
-    parts: list[str] = [
-        "# Sensitivity to hyperparameters",
-        "\n".join(f"- {markdown_text(sentence)}" for sentence in answers(measured)),
-        markdown_text(setting(measured)),
-    ]
-    if picture is not None:
-        parts.append(f"![{markdown_text(picture.alt)}]({CHART})")
-    for table in (curve_table(measured), spread_table(measured), importance_table(measured)):
-        parts += [f"## {table.title}", table.to_markdown()]
-    if left := notes(measured):
-        parts.append("\n".join(f"- {markdown_text(sentence)}" for sentence in left))
-    parts += [
-        "## What the figures mean",
-        "\n".join(f"- {markdown_text(sentence)}" for sentence in method(measured)),
-        f"[{TRIALS}]({TRIALS}) has the values, the run and the FID of each trial.",
-    ]
-    files = {
-        PAGE: ("\n\n".join(parts) + "\n").encode(),
-        **({CHART: picture.content} if picture else {}),
-        TRIALS: trials_csv(measured),
-    }
-    with writing_to(out, "page"):
-        for name, content in files.items():
-            write_atomically(out / name, content)
-    return [out / name for name in files]
-
-
-def as_dict(measured: Sequence[Measured]) -> dict[str, Any]:
-    """Return what ``--json`` prints."""
-    return {"studies": [_as_dict(one) for one in measured], "setting": setting(measured)}
-
-
-def _as_dict(one: Measured) -> dict[str, Any]:
-    study, curve = one.study, one.curve
-    lows, highs = (None, None) if curve is None else (curve.low, curve.high)
-    return {
-        "implementation": study.label,
-        "study": study.id,
-        "answer": _answer(one),
-        "sampler": study.sampler,
-        "seed": study.spec.seed,
-        "dataset": study.spec.dataset_label,
-        "budget_images": study.spec.budget_images,
-        "ranges": {name: asdict(of) for name, of in study.ranges.items()},
-        "n_trials": len(study.trials),
-        "n_counted": len(study.counted),
-        "n_with_fid": len(study.finished),
-        "diverged": study.number("diverged"),
-        "collapsed": study.number("collapsed"),
-        "quartiles": one.quartiles,
-        "best_fid": None if curve is None else curve.fid.tolist(),
-        "best_fid_low": None if lows is None else lows.tolist(),
-        "best_fid_high": None if highs is None else highs.tolist(),
-        "importance": None
-        if one.importance is None
-        else {name: asdict(of) | {"clear": of.clear} for name, of in one.importance.items()},
-        "trials": [asdict(trial) for trial in study.trials],
-    }
