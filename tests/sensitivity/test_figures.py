@@ -13,6 +13,7 @@ from gan_bench.sensitivity.figures import (
     expected_minimum,
     importance,
     quartiles,
+    shares,
 )
 from study_trials import RANGES, UNTRAINED, made
 
@@ -98,7 +99,8 @@ def test_fanova_finds_the_only_field_that_matters():
         "batch_size": lambda values: float(values["batch_size"]),
         "beta1": lambda values: {0.0: 30.0, 0.5: 20.0, 0.9: 80.0}[values["beta1"]],
     }.items():
-        found = importance(made(fid, count=60))
+        study = made(fid, count=60)
+        found = shares(study, np.array(study.fids))
         assert list(found) == list(RANGES)
         assert found[field] > 0.9 and sum(found.values()) <= 1.0 + 1e-9
         assert all(share < 0.05 for name, share in found.items() if name != field)
@@ -113,9 +115,20 @@ def test_fanova_weighs_a_rate_by_its_logarithm_as_it_is_drawn():
     def fid(values):  # half of the draws are below 3e-4, and three hundredths of the numbers
         return exp(3 + 2 * (values["learning_rate"] < 3e-4) + (values["beta1"] == 0.9))
 
-    found = importance(made(fid, ranges=ranges))
+    study = made(fid, ranges=ranges)
+    found = shares(study, np.array(study.fids))
     assert found["learning_rate"] == pytest.approx(0.8, abs=0.1)
     assert found["beta1"] == pytest.approx(0.2, abs=0.1)
+
+
+@pytest.mark.slow
+def test_no_field_matters_if_the_fids_are_noise():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    noise = list(np.random.default_rng(2).lognormal(3, 0.5, 16))
+    found = importance(made(noise))
+    assert not any(of.clear for of in found.values())
+    assert found["learning_rate"].by_chance > 0.2  # noise looks like this much
 
 
 def test_few_trials_and_equal_fids_say_nothing_of_importance():

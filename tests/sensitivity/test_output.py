@@ -9,19 +9,18 @@ from PIL import Image
 
 pytest.importorskip("optuna", reason="optuna is not installed")
 
+from gan_bench.sensitivity.files import as_dict, trials_csv, write_page
 from gan_bench.sensitivity.output import (
     Measured,
-    answers,
-    as_dict,
+    answer,
     curve_table,
     importance_table,
     notes,
     spread_table,
-    trials_csv,
-    write_page,
 )
 from study_trials import RANGES, UNTRAINED, made
 
+OF_LOG_FID = "of the variance of log FID"
 FIDS = [40.0, "diverged", 20.0, ("collapsed", 60.0), 30.0]
 
 
@@ -31,13 +30,12 @@ def of(*studies):
 
 def test_the_answer_names_best_median_and_failures():
     study = made(FIDS)
-    (answer,) = answers(of(study))
     values = ", ".join(f"{name}={value}" for name, value in study.trials[2].values.items())
-    assert answer == (
+    assert answer(Measured(study)) == (
         f"torch-dcgan: of 5 trials, the best FID is 20.0 ({values}) and the median 35.0; "
         "1 diverged, 1 collapsed."
     )
-    (nothing,) = answers(of(made(["diverged", "error"])))
+    nothing = answer(Measured(made(["diverged", "error"])))
     assert nothing == "torch-dcgan: none of 1 trial has a FID; 1 diverged, 0 collapsed."
 
 
@@ -52,6 +50,17 @@ def test_every_table_states_its_n():
     assert first["n = 1"].startswith("48.0 (") and first["n = 5"].startswith("20.0 (20.0 to ")
     assert second["n = 2"] == "25.0 (25.0 to 25.0)" and second["n = 5"] == "—"
     assert {row["N"] for row in importance_table(both).records()} == {"5", "3"}
+
+
+@pytest.mark.slow
+def test_the_answer_names_the_fields_that_explain_more_than_chance():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    one = Measured(made(lambda values: float(values["batch_size"]), count=16))
+    rows = importance_table([one]).records()
+    share = rows[0]["importance"]
+    assert answer(one).endswith(f" batch_size alone explains {share} {OF_LOG_FID}.")
+    assert rows[0]["field"] == "batch_size" and int(share.removesuffix("%")) > 90
+    assert all(row["by chance"].startswith("up to ") and row["N"] == "16" for row in rows)
 
 
 def test_what_does_not_count_is_said_with_its_reason():
@@ -76,11 +85,11 @@ def test_the_table_of_trials_has_every_value():
 
 @pytest.mark.slow
 def test_the_page_has_chart_tables_and_definitions(tmp_path):
-    both = of(made([20.0 + n for n in range(12)]), made(FIDS, name="jax-dcgan"))
+    both = of(made([20.0 + n for n in range(9)]), made(FIDS, name="jax-dcgan"))
     page, chart, trials = write_page(both, tmp_path / "out")
     text = page.read_text()
     assert "12,800 training images" not in text and "4,000 training images of mnist" in text
-    assert "torch-dcgan (N = 12)" in text and "jax-dcgan (N = 5)" in text
+    assert "torch-dcgan (N = 9)" in text and "jax-dcgan (N = 5)" in text
     for word in ("N is the number", "Collapsed:", "fANOVA", "bootstrap", "without replacement"):
         assert word in text
     assert f"]({chart.name})" in text and f"]({trials.name})" in text

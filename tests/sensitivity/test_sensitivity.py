@@ -125,6 +125,7 @@ def test_a_study_that_is_interrupted_continues_with_the_same_command(bench, plug
         ),
         (OF_FAKE, ("--trials", "0"), "Invalid value for '--trials': 0 is not in the range"),
         (OF_FAKE, ("--budget", "0"), "images: input should be greater than or equal to 1 (got 0)"),
+        (OF_FAKE, ("--features", "lenet,inception"), "A study is of one FID, of all samples"),
         (OF_FAKE, ("--dataset", "mnist5k"), "There is no data set 'mnist5k'"),
     ],
 )

@@ -10,6 +10,7 @@ from gan_bench.errors import UsageError
 pytest.importorskip("optuna", reason="optuna is not installed")
 
 from gan_bench.plan.request import request as plan_request
+from gan_bench.scoring.features import FeatureChoice
 from gan_bench.sensitivity.train import Wanted, subjects
 from study_trials import UNTRAINED, Trials
 
@@ -102,6 +103,15 @@ def test_a_trial_that_diverged_has_ended_and_one_that_failed_is_tried_again(tmp_
     assert [trial.values for trial in again.trials] == [trial.values for trial in study.trials]
 
 
+def test_a_study_of_another_fid_scores_the_same_runs(tmp_path):
+    trials = Trials(tmp_path, fid)
+    of_lenet = trials(1)
+    of_inception = trials(1, features="inception")
+    assert of_inception.id != of_lenet.id and of_inception.features == "inception"
+    assert trials.trained == [trial.run_id for trial in of_lenet.trials]
+    assert [trial.fid for trial in of_inception.trials] == [of_lenet.trials[0].fid]
+
+
 @pytest.mark.slow
 def test_other_budgets_seeds_samplers_and_fixed_values_are_other_studies(tmp_path):
     trials = Trials(tmp_path, fid)
@@ -128,7 +138,8 @@ def test_a_value_for_one_target_alone_leaves_the_others(tmp_path):
     trials = Trials(
         tmp_path, fid, set={"*": {"average_decay": 0.9}}, targets=("torch-dcgan", "torch-cosine")
     )
-    found = subjects(Wanted(plan_request(trials.options), 1, "random", "gan-bench"))
+    features = FeatureChoice("lenet")
+    found = subjects(Wanted(plan_request(trials.options), 1, "random", features, "gan-bench"))
     assert [dict(subject.fixed) for subject in found] == [{}, {"average_decay": 0.9}]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from gan_bench.plan.request import request as plan_request
 from gan_bench.recipe import Between, OneOf
 from gan_bench.results.layout import open_results
+from gan_bench.scoring.features import FeatureChoice
 from gan_bench.sensitivity import Study, Trial
 from gan_bench.sensitivity.train import Wanted, study, subjects
 from report_folder import add_run, protocol, quick_spec, scores_of
@@ -16,7 +17,6 @@ RANGES = {
     "batch_size": OneOf((16, 32, 64)),
     "beta1": OneOf((0.0, 0.5, 0.9)),
 }
-UNDER = protocol(dataset="mnist-5k", n_real=1_000, n_fake=1_000)
 UNTRAINED = 90.0
 
 
@@ -39,7 +39,7 @@ def made(fids, *, ranges=RANGES, sampler="random", name="torch-dcgan", count=200
         if isinstance(fid, tuple):
             outcome, value = fid
         trials.append(Trial(number, values, f"run-{number}", outcome, value, UNTRAINED))
-    return Study("study", quick_spec(name), name, ranges, sampler, tuple(trials))
+    return Study("study", quick_spec(name), name, ranges, sampler, "lenet", tuple(trials))
 
 
 class Trials:
@@ -62,9 +62,10 @@ class Trials:
         self.trained = []
         self.said = []
 
-    def __call__(self, trials, *, sampler="random", stop_at=None, **options):
+    def __call__(self, trials, *, sampler="random", features="lenet", stop_at=None, **options):
         """Return the study; with ``stop_at``, it is interrupted in its so-many-th new run."""
-        wanted = Wanted(plan_request({**self.options, **options}), trials, sampler, "gan-bench")
+        request = plan_request({**self.options, **options})
+        wanted = Wanted(request, trials, sampler, FeatureChoice(features), "gan-bench")
         (subject,) = subjects(wanted)
         self.trained.clear()
 
@@ -73,11 +74,11 @@ class Trials:
             if len(self.trained) + 1 == stop_at:
                 raise KeyboardInterrupt
             self.trained.append(spec.run_id)
-            self.write(spec)
+            self.write(spec, protocol(features=features, n_real=1_000))
 
         return study(self.results, subject, wanted, execute, self.said.append)
 
-    def write(self, spec):
+    def write(self, spec, under):
         shutil.rmtree(self.results.run(spec.run_id).path, ignore_errors=True)
         outcome = self.outcome_of(spec.recipe_values)
         fids = {0: UNTRAINED}
@@ -86,4 +87,4 @@ class Trials:
             failed = {"status": outcome, "reason": f"it ended as {outcome}"}
         else:
             fids[spec.steps] = outcome
-        add_run(self.results.path, spec, scores=[scores_of(fids, under=UNDER)], **failed)
+        add_run(self.results.path, spec, scores=[scores_of(fids, under=under)], **failed)

@@ -65,6 +65,11 @@ MOST_TRIALS = 1_000
 @click.option("--preset", metavar="NAME", help="Data set and samples, as for `gan-bench run`.")
 @click.option("--dataset", help="Data set, as for `gan-bench run`.")
 @click.option("--samples", type=COUNT, help="Number of samples that a FID is of.")
+@click.option(
+    "--features",
+    default="lenet",
+    help="Feature model of the FID: lenet, inception, or a path to an .onnx file.",
+)
 @options.seed_option("Seed of what is drawn, and of each run.")
 @click.option("--device", help="Device: cpu, cuda, cuda:1 or auto.")
 @click.option("--threads", type=int, help="Number of CPU threads of each run.")
@@ -85,6 +90,7 @@ def sensitivity(
     timeout: float | None,
     retry: bool,
     wait: bool,
+    features: str,
     as_json: bool,
     **setting: Any,
 ) -> None:
@@ -99,25 +105,33 @@ def sensitivity(
     a full disk; 130 interrupted by Ctrl-C; 143 by SIGTERM; 129 by a terminal that closed.
     """
     from gan_bench.cli.views.sensitivity import print_studies
+    from gan_bench.errors import UsageError
     from gan_bench.launch.run_one import Options
     from gan_bench.launch.score import check_counts, check_features
     from gan_bench.plan.request import read_request
     from gan_bench.results.layout import open_results
-    from gan_bench.sensitivity import SCORING
-    from gan_bench.sensitivity.output import PAGE, Measured, as_dict, write_page
+    from gan_bench.scoring.features import parse_features
+    from gan_bench.sensitivity.files import PAGE, as_dict, write_page
+    from gan_bench.sensitivity.output import Measured
     from gan_bench.sensitivity.train import Wanted, subjects
     from gan_bench.system.files import check_output
     from gan_bench.system.packages import check_packages
 
     check_packages("`gan-bench sensitivity`", ("optuna", "sklearn"), "sensitivity")
     chosen = {"targets": targets, "seeds": f"{seed},", "set": set_, "evaluations": 2, **setting}
-    wanted = Wanted(read_request(None, (), chosen), trials, sampler, typed())
+    of, *others = parse_features(features)
+    if others or of.images is not None:
+        raise UsageError(
+            "A study is of one FID, of all samples: name one feature model with --features, "
+            "without a number."
+        )
+    wanted = Wanted(read_request(None, (), chosen), trials, sampler, of, typed())
     found = subjects(wanted)
     check_output(out / PAGE)
-    check_counts(SCORING, [subject.spec for subject in found])
-    check_features(SCORING, found[0].spec, say)
+    check_counts(wanted.scoring, [subject.spec for subject in found])
+    check_features(wanted.scoring, found[0].spec, say)
     options.say_fallback(wanted.request.device)
-    how = Options(command=typed(), timeout_s=timeout, retry=retry, scoring=SCORING)
+    how = Options(command=typed(), timeout_s=timeout, retry=retry, scoring=wanted.scoring)
     folder = open_results(results, create=True)
     measured = [Measured(_study(folder, subject, wanted, how, wait)) for subject in found]
     if as_json:

@@ -4,15 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from gan_bench.plan import RunSpec
 from gan_bench.recipe import Range
-from gan_bench.scoring.features import FeatureChoice, Scoring
 
-SCORING: Final = Scoring((FeatureChoice("lenet"),), ("fid",))
-"""What each trial is scored with."""
-METRIC: Final = "fid_lenet"
 Sampler = Literal["random", "tpe"]
 """``random`` draws each trial from the whole ranges, independently of the others. ``tpe`` draws it
 near the earlier ones with a low FID (Bergstra et al. 2011, "Algorithms for hyper-parameter
@@ -53,6 +49,8 @@ class Study:
     """The implementation's name."""
     ranges: Mapping[str, Range]
     sampler: Sampler
+    features: str
+    """Name of the feature model of the FIDs."""
     trials: tuple[Trial, ...]
 
     @cached_property

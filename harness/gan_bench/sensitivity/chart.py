@@ -36,15 +36,16 @@ def best_chart(drawn: Sequence[tuple[Study, Curve]]) -> Picture:
         implementation = study.spec.implementation
         rows.append((label, implementation.recipe, implementation.framework))
         texts.append(f"{label} from {figure(curve.fid[0])} to {figure(curve.fid[-1])}")
+    features = drawn[0][0].features
     best = "expected best FID" if drawn[0][0].sampler == "random" else "best FID so far"
     frame = frame_of(lines)
     lowest, highest = float(frame["y"].min()), float(frame["y"].max())
     curves = Curves(
         id=NAME,
-        title=f"{best} (lenet features) against the number of trials",
+        title=f"{best} ({features} features) against the number of trials",
         frame=frame,
         x_title="trials",
-        y_title=f"{best} (lenet)",
+        y_title=f"{best} ({features})",
         alt=f"Line chart of the {best} against the number of trials: {read_out(texts)}.",
         log_y=lowest > 0 and highest / lowest > LOG_FROM,
     )

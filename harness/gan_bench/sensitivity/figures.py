@@ -15,11 +15,14 @@ from gan_bench.streams import Stream, generator
 
 RESAMPLES: Final = 2_000
 """Resamples of the bootstrap."""
+SHUFFLES: Final = 19
+"""By chance, a share is above those of 19 shuffles in one of 20 cases."""
 FEWEST_FOR_IMPORTANCE: Final = 10
 """With fewer trials, the importance of a field is not estimated."""
 _QUARTILES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 _BOOTSTRAP: Final = 1 << 63
-"""Index of the bootstrap's stream; trials have those from 0 on."""
+_SHUFFLES: Final = _BOOTSTRAP + 1
+"""Indices of the streams of bootstrap and shuffles; trials have those from 1 on."""
 _SMALLEST_FID: Final = 1e-9
 
 
@@ -89,21 +92,49 @@ def quartiles(study: Study) -> tuple[float, ...] | None:
     return tuple(map(float, np.quantile(fids, _QUARTILES))) if fids else None
 
 
-def importance(study: Study) -> dict[str, float] | None:
+@dataclass(frozen=True)
+class Importance:
+    """How much of the variance of log FID a field explains alone."""
+
+    share: float
+    """Of the variance over the ranges; the shares of all fields add up to less than 1."""
+    by_chance: float
+    """The highest share after the FIDs were shuffled, `SHUFFLES` times."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether the share is above all of those by chance, by a permutation test at 5 %."""
+        return self.share > self.by_chance
+
+
+def importance(study: Study) -> dict[str, Importance] | None:
+    """Return the importance of each field; None with too few trials, or if all FIDs are equal.
+
+    A forest finds structure in noise, too, most of all in a field with many values. So the share
+    stands beside those of the same values with shuffled FIDs.
+    """
+    fids = np.array(study.fids)
+    if len(fids) < FEWEST_FOR_IMPORTANCE or len(set(fids)) == 1:
+        return None
+    numbers = generator(study.spec.seed, Stream.SENSITIVITY, _SHUFFLES)
+    found = shares(study, fids)
+    shuffled = [shares(study, numbers.permutation(fids)) for _ in range(SHUFFLES)]
+    return {
+        name: Importance(share, max(one[name] for one in shuffled)) for name, share in found.items()
+    }
+
+
+def shares(study: Study, fids: NDArray[np.float64]) -> dict[str, float]:
     """Return the share of the variance of log FID that each field explains alone, by fANOVA.
 
-    A random forest predicts log FID from the drawn values; the variance of its prediction over the
-    ranges is divided into that of each field and that of several together. So the shares add up to
-    less than 1. They are None with too few trials, or if all FIDs are equal.
+    A random forest predicts log FID from the drawn values. The variance of its prediction over the
+    ranges is divided into that of each field and that of several together.
 
     References
     ----------
     Hutter, Hoos and Leyton-Brown 2014, "An efficient approach for assessing hyperparameter
     importance".
     """
-    fids = study.fids
-    if len(fids) < FEWEST_FOR_IMPORTANCE or len(set(fids)) == 1:
-        return None
     import optuna
 
     with quiet():

@@ -1,24 +1,22 @@
-"""Studies as sentences, tables, a page, a table of trials and JSON."""
+"""Studies as sentences and tables."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from gan_bench.sensitivity import METRIC, Study
+from gan_bench.sensitivity import Study
 from gan_bench.sensitivity.figures import (
     FEWEST_FOR_IMPORTANCE,
     RESAMPLES,
+    SHUFFLES,
     Curve,
+    Importance,
     best_curve,
     importance,
     quartiles,
 )
-from gan_bench.system.files import write_atomically, writing_to
 from gan_bench.text import (
     MISSING,
     WIDE,
@@ -29,11 +27,8 @@ from gan_bench.text import (
     interval,
     listed,
     many,
-    markdown_text,
     percent,
 )
-
-PAGE, CHART, TRIALS = "sensitivity.md", "sensitivity.png", "trials.csv"
 
 
 @dataclass(frozen=True)
@@ -53,17 +48,13 @@ class Measured:
         return quartiles(self.study)
 
     @cached_property
-    def importance(self) -> dict[str, float] | None:
+    def importance(self) -> dict[str, Importance] | None:
         """See `importance`."""
         return importance(self.study)
 
 
-def answers(measured: Sequence[Measured]) -> list[str]:
-    """Return what was found of each implementation, a sentence or two each."""
-    return [_answer(one) for one in measured]
-
-
-def _answer(one: Measured) -> str:
+def answer(one: Measured) -> str:
+    """Return what was found of an implementation, in a sentence or two."""
     study, spread = one.study, one.quartiles
     counted = many(len(study.counted), "trial")
     if study.best is None or spread is None:
@@ -73,10 +64,18 @@ def _answer(one: Measured) -> str:
         f"{study.label}: of {counted}, the best FID is {figure(study.best.fid)} ({values}) and "
         f"the median {figure(spread[2])}; {_failures(study)}."
     ]
-    if one.importance:
-        field = max(one.importance, key=one.importance.__getitem__)
-        share = percent(one.importance[field], 0)
-        parts.append(f"{field} alone explains {share} of the variance of log FID.")
+    if one.importance is not None:
+        clear = [
+            f"{name} alone explains {percent(of.share, 0)}"
+            for name, of in sorted(one.importance.items(), key=lambda item: -item[1].share)
+            if of.clear
+        ]
+        what = "of the variance of log FID"
+        parts.append(
+            f"{listed(clear)} {what}."
+            if clear
+            else f"No field explains more {what} than by chance."
+        )
     return " ".join(parts)
 
 
@@ -142,23 +141,29 @@ def importance_table(measured: Sequence[Measured]) -> Table:
     rows = []
     for one in measured:
         shares = one.importance or {}
-        fields = sorted(one.study.ranges, key=lambda name: -shares.get(name, 0.0))
+        fields = sorted(one.study.ranges, key=lambda name: -shares[name].share if shares else 0.0)
         number = len(one.study.counted)
         best = one.study.best.values if one.study.best else {}
         rows += [
             (
                 *(one.study.label, field),
-                percent(shares[field], 0) if field in shares else MISSING,
+                *_shares(shares.get(field)),
                 *(number, one.study.ranges[field], best.get(field, MISSING)),
             )
             for field in fields
         ]
     columns = (
         *(Column("implementation", "name"), Column("field", "name")),
-        *(Column("importance", "number"), Column("N", "number")),
+        *(Column("importance", "number"), Column("by chance", "number"), Column("N", "number")),
         *(Column("drawn from", from_width=WIDE), Column("in the best trial", "number", WIDE)),
     )
     return Table(columns, rows, "Importance of each field")
+
+
+def _shares(of: Importance | None) -> tuple[str, str]:
+    if of is None:
+        return MISSING, MISSING
+    return percent(of.share, 0), f"up to {percent(of.by_chance, 0)}"
 
 
 def notes(measured: Sequence[Measured]) -> list[str]:
@@ -195,8 +200,8 @@ def setting(measured: Sequence[Measured]) -> str:
     return (
         f"Each trial is one run of {count(spec.budget_images)} training images of "
         f"{spec.dataset_label} from seed {spec.seed}, with values drawn by the sampler "
-        f"{study.sampler}; its FID (lenet features) is that of {count(spec.samples)} samples at "
-        "the end."
+        f"{study.sampler}; its FID ({study.features} features) is that of {count(spec.samples)} "
+        "samples at the end."
     )
 
 
@@ -223,92 +228,7 @@ def method(measured: Sequence[Measured]) -> list[str]:
         "nearly one; they have a FID, which counts.",
         "Importance: the share of the variance of log FID over the ranges that a field explains "
         "alone, by fANOVA (Hutter et al. 2014) on a random forest of 64 trees; what is missing to "
-        "100% is due to several fields together. It is uncertain with few trials.",
+        "100% is due to several fields together.",
+        f"By chance: the highest share of the field after each of {SHUFFLES} random shuffles of "
+        "the FIDs. A field matters if its importance is higher (a test of each field at 5%).",
     ]
-
-
-def trials_csv(measured: Sequence[Measured]) -> bytes:
-    """Return one row for each trial."""
-    fields = dict.fromkeys(name for one in measured for name in one.study.ranges)
-    text = io.StringIO()
-    columns = ("implementation", "recipe", "framework", "trial", "run_id", "outcome")
-    writer = csv.writer(text, lineterminator="\n")
-    values = [f"value_{name}" for name in fields]
-    writer.writerow((*columns, METRIC, f"untrained_{METRIC}", *values))
-    for study in (one.study for one in measured):
-        of = study.spec.implementation
-        for trial in study.trials:
-            facts = (study.label, of.recipe, of.framework, trial.number, trial.run_id)
-            figures = (trial.outcome, trial.fid, trial.untrained_fid)
-            writer.writerow((*facts, *figures, *(trial.values.get(name) for name in fields)))
-    return text.getvalue().encode()
-
-
-def write_page(measured: Sequence[Measured], out: Path) -> list[Path]:
-    """Write the page, its chart and the table of trials; return their paths.
-
-    Raises
-    ------
-    UsageError
-        They cannot be written.
-    """
-    from gan_bench.sensitivity.chart import best_chart
-
-    curves = [(one.study, one.curve) for one in measured if one.curve is not None]
-    picture = best_chart(curves) if curves else None
-    parts: list[str] = [
-        "# Sensitivity to hyperparameters",
-        "\n".join(f"- {markdown_text(sentence)}" for sentence in answers(measured)),
-        markdown_text(setting(measured)),
-    ]
-    if picture is not None:
-        parts.append(f"![{markdown_text(picture.alt)}]({CHART})")
-    for table in (curve_table(measured), spread_table(measured), importance_table(measured)):
-        parts += [f"## {table.title}", table.to_markdown()]
-    if left := notes(measured):
-        parts.append("\n".join(f"- {markdown_text(sentence)}" for sentence in left))
-    parts += [
-        "## What the figures mean",
-        "\n".join(f"- {markdown_text(sentence)}" for sentence in method(measured)),
-        f"[{TRIALS}]({TRIALS}) has the values, the run and the FID of each trial.",
-    ]
-    files = {
-        PAGE: ("\n\n".join(parts) + "\n").encode(),
-        **({CHART: picture.content} if picture else {}),
-        TRIALS: trials_csv(measured),
-    }
-    with writing_to(out, "page"):
-        for name, content in files.items():
-            write_atomically(out / name, content)
-    return [out / name for name in files]
-
-
-def as_dict(measured: Sequence[Measured]) -> dict[str, Any]:
-    """Return what ``--json`` prints."""
-    return {"studies": [_as_dict(one) for one in measured], "setting": setting(measured)}
-
-
-def _as_dict(one: Measured) -> dict[str, Any]:
-    study, curve = one.study, one.curve
-    lows, highs = (None, None) if curve is None else (curve.low, curve.high)
-    return {
-        "implementation": study.label,
-        "study": study.id,
-        "answer": _answer(one),
-        "sampler": study.sampler,
-        "seed": study.spec.seed,
-        "dataset": study.spec.dataset_label,
-        "budget_images": study.spec.budget_images,
-        "ranges": {name: asdict(of) for name, of in study.ranges.items()},
-        "n_trials": len(study.trials),
-        "n_counted": len(study.counted),
-        "n_with_fid": len(study.finished),
-        "diverged": study.number("diverged"),
-        "collapsed": study.number("collapsed"),
-        "quartiles": one.quartiles,
-        "best_fid": None if curve is None else curve.fid.tolist(),
-        "best_fid_low": None if lows is None else lows.tolist(),
-        "best_fid_high": None if highs is None else highs.tolist(),
-        "importance": one.importance,
-        "trials": [asdict(trial) for trial in study.trials],
-    }

@@ -11,6 +11,7 @@ from gan_bench import data
 from gan_bench.analysis.final_scores import collapsed, final_scores
 from gan_bench.analysis.runs import Run
 from gan_bench.errors import MissingFile, UsageError
+from gan_bench.metrics import fid_name
 from gan_bench.plan import Plan, RunSpec
 from gan_bench.plan.expand import expand, shared_values
 from gan_bench.plan.request import Request
@@ -21,7 +22,8 @@ from gan_bench.recipe import OneOf, Range
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
-from gan_bench.sensitivity import METRIC, Sampler, Study, Trial
+from gan_bench.scoring.features import FeatureChoice, Scoring
+from gan_bench.sensitivity import Sampler, Study, Trial
 from gan_bench.sensitivity.draws import Draws
 from gan_bench.system.locks import study_lock
 
@@ -38,7 +40,19 @@ class Wanted:
     trials: int
     """Number of trials of each implementation."""
     sampler: Sampler
+    features: FeatureChoice
+    """Whose FID the study is of."""
     command: str
+
+    @property
+    def scoring(self) -> Scoring:
+        """What each trial is scored with."""
+        return Scoring((self.features,), ("fid",))
+
+    @property
+    def metric(self) -> str:
+        """The FID's name."""
+        return fid_name(self.features.name)
 
 
 @dataclass(frozen=True)
@@ -53,10 +67,12 @@ class Subject:
     spec: RunSpec
     """The run with the recipe's own values in place of drawn ones."""
 
-    def study_id(self, sampler: Sampler) -> str:
-        """Return a readable name that differs if runs, ranges or sampler do."""
-        ranges = {name: asdict(one) for name, one in self.ranges.items()}
-        identity = json.dumps([self.spec.run_id, self.spec.budget_images, ranges, sampler])
+    def study_id(self, wanted: Wanted) -> str:
+        """Return a readable name that differs if runs, ranges, sampler or feature model do."""
+        sampler, ranges = wanted.sampler, {name: asdict(one) for name, one in self.ranges.items()}
+        identity = json.dumps(
+            [self.spec.run_id, self.spec.budget_images, ranges, sampler, str(wanted.features)]
+        )
         digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
         dataset = data.slug(self.spec.dataset)
         name = self.spec.implementation.file_name
@@ -128,34 +144,38 @@ def study(
     UsageError
         Another command draws trials of this study, or a run cannot be planned.
     """
-    study_id, seed = subject.study_id(wanted.sampler), subject.spec.seed
+    study_id, seed = subject.study_id(wanted), subject.spec.seed
     label, drawn = subject.spec.implementation.name, []
     with study_lock(results.locks, study_id, wanted.command):
         path = results.sensitivity / f"{study_id}.jsonl"
         draws = Draws(path, study_id, subject.ranges, wanted.sampler, seed)
         for number in range(1, wanted.trials + 1):
             known = draws.ended(number)
-            if known is not None and _has_ended(_run(results, known.run_id)):
+            if known is not None and _has_ended(_run(results, known.run_id), wanted.metric):
                 drawn.append((known.values, known.run_id))
                 continue
             values = draws.values(number) if known is None else known.values
             plan = _plan(subject, wanted, values)
             (spec,) = plan.runs
-            if not _has_ended(_run(results, spec.run_id)):
+            if not _has_ended(_run(results, spec.run_id), wanted.metric):
                 shown = ", ".join(f"{name}={value}" for name, value in values.items())
                 say(f"{label}, trial {number} of {wanted.trials}: {shown}")
                 execute(plan)
             run = _run(results, spec.run_id)
-            if known is None and run is not None and _has_ended(run):
-                draws.add(number, values, spec.run_id, _fid(run, _protocol([run])))
+            if known is None and run is not None and _has_ended(run, wanted.metric):
+                fid = _fid(run, _protocol([run], wanted.metric), wanted.metric)
+                draws.add(number, values, spec.run_id, fid)
             drawn.append((values, spec.run_id))
     runs = [_run(results, run_id) for _, run_id in drawn]
-    protocol = _protocol([run for run in runs if run is not None])
+    protocol = _protocol([run for run in runs if run is not None], wanted.metric)
     trials = [
-        _trial(number, values, run_id, run, protocol)
+        _trial(number, values, run_id, run, protocol, wanted.metric)
         for number, ((values, run_id), run) in enumerate(zip(drawn, runs, strict=True), 1)
     ]
-    return Study(study_id, subject.spec, label, subject.ranges, wanted.sampler, tuple(trials))
+    return Study(
+        *(study_id, subject.spec, label, subject.ranges, wanted.sampler, wanted.features.name),
+        tuple(trials),
+    )
 
 
 def _plan(subject: Subject, wanted: Wanted, values: Mapping[str, Any]) -> Plan:
@@ -176,34 +196,42 @@ def _run(results: ResultsFolder, run_id: str) -> Run | None:
     return Run(record.spec, record, folder, tuple(scores), record.circumstances.command)
 
 
-def _has_ended(run: Run | None) -> bool:
+def _has_ended(run: Run | None, metric: str) -> bool:
     """Return whether a run has an outcome that its values explain."""
     if run is None:
         return False
-    return run.status == "diverged" or _protocol([run]) is not None
+    return run.status == "diverged" or _protocol([run], metric) is not None
 
 
-def _protocol(runs: Sequence[Run]) -> str | None:
+def _protocol(runs: Sequence[Run], metric: str) -> str | None:
     """Return the protocol under which most runs have a final FID; None if none has one."""
     counts = Counter(
-        protocol for run in runs for protocol in run.protocols if _fid(run, protocol) is not None
+        protocol
+        for run in runs
+        for protocol in run.protocols
+        if _fid(run, protocol, metric) is not None
     )
     return counts.most_common(1)[0][0] if counts else None
 
 
-def _fid(run: Run, protocol: str | None) -> float | None:
-    score = final_scores(run, protocol).get(METRIC)
+def _fid(run: Run, protocol: str | None, metric: str) -> float | None:
+    score = final_scores(run, protocol).get(metric)
     return None if score is None else score.value
 
 
 def _trial(
-    number: int, values: dict[str, Any], run_id: str, run: Run | None, protocol: str | None
+    number: int,
+    values: dict[str, Any],
+    run_id: str,
+    run: Run | None,
+    protocol: str | None,
+    metric: str,
 ) -> Trial:
     if run is None:
         return Trial(number, values, run_id, "pending", None, reason="it has no record")
-    fid = _fid(run, protocol)
+    fid = _fid(run, protocol, metric)
     scores = run.scores_under(protocol)
-    at_start = [score.value for score in scores if (score.step, score.metric) == (0, METRIC)]
+    at_start = [score.value for score in scores if (score.step, score.metric) == (0, metric)]
     outcome = run.outcome if run.status != "ok" or fid is not None else "not scored"
     if fid is not None and collapsed(run):
         outcome = "collapsed"

@@ -8,7 +8,7 @@ from rich.text import Text
 from gan_bench.cli.views.tables import print_table
 from gan_bench.sensitivity.output import (
     Measured,
-    answers,
+    answer,
     curve_table,
     importance_table,
     method,
@@ -20,8 +20,8 @@ from gan_bench.sensitivity.output import (
 
 def print_studies(console: Console, measured: Sequence[Measured]) -> None:
     """Print the answers, a table for each figure, and what the figures mean."""
-    for sentence in answers(measured):
-        console.print(Text(sentence, style="bold"))
+    for one in measured:
+        console.print(Text(answer(one), style="bold"))
     console.print(Text(setting(measured)))
     for table in (spread_table(measured), curve_table(measured), importance_table(measured)):
         console.print()
