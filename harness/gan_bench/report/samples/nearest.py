@@ -57,7 +57,7 @@ def neighbours(run: Run) -> Neighbours | None:
 
 def mean_shares(runs: Iterable[Run]) -> ClassShares | None:
     """Return the mean over runs of the classes of their final samples, None if none has them."""
-    found = [shares for run in runs if (shares := shares_of(run))]
+    found = [shares for run in runs if (shares := _shares_of(run))]
     alike = [one for one in found if len(one.shares) == len(found[0].shares)]
     if not alike:
         return None
@@ -69,7 +69,7 @@ def _sides(found: Sequence[ClassShares]) -> tuple[list[tuple[float, ...]], list[
     return [one.shares for one in found], [one.real_shares for one in found]
 
 
-def shares_of(run: Run) -> ClassShares | None:
+def _shares_of(run: Run) -> ClassShares | None:
     """Return the classes of a run's final samples, None if no score file has them."""
     for details in details_of(run, "classes_present"):
         try:
