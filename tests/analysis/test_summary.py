@@ -521,7 +521,7 @@ def test_each_feature_model_names_its_rank_deficient_samples(results, summary):
         (True, False),
         (False, True),
     ]
-    assert all("directions in which the images do not vary" in note for note in notes)
+    assert all("about which the FID has no data" in note for note in notes)
 
 
 def ranking_notes(group):

@@ -385,8 +385,8 @@ def _remarks(label: str, runs: Sequence[Run], fids: Sequence[Score]) -> Iterable
             yield (
                 f"{label}: seed {record.spec.seed} was resumed; {record.untimed_steps:,} of "
                 f"{many(record.spec.steps, 'step')}, the first ones after a resumption, have no "
-                "time of their own. Times from there on lack these steps, so the time to finish "
-                "leaves the run out."
+                "time of their own. The cumulative time has a gap of these steps, so the time to "
+                "finish leaves the run out."
             )
     if any(record.images_per_s is None for record in records):
         yield f"{label}: too few steps for a steady rate, all of them were warm-up."

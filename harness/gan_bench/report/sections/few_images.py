@@ -69,8 +69,8 @@ def rank_notes(scored: Scored) -> Iterator[str]:
         yield (
             f"The covariance of {'the samples' if own else 'samples or reference'} is "
             f"rank-deficient for the final FID ({scored.features}) of "
-            f"{listed(list(lacking), _NAMED)}: there are directions in which the images do not "
-            "vary, so such a FID depends on features that its images do not show."
+            f"{listed(list(lacking), _NAMED)}: as they are few or alike, there are directions of "
+            "the features in which they do not vary, and about which the FID has no data."
         )
 
 

@@ -58,9 +58,9 @@ GLOSSARY = (
     "KID, precision, recall, coverage, classes present: of the final samples, never of the best "
     "ones. Lower is better for KID, higher for the others. Classes present: number of classes "
     "among the samples.",
-    "Warm-up: the first chunk of steps, whose time includes compilation; how many steps a chunk "
-    "has depends on the evaluation points. Images/s: training images per second after it. Time to "
-    "finish: warm-up and training without evaluation. The curve behind the time to a FID is a "
+    "Warm-up: the first chunk of steps, training and compilation together, so it is no overhead. "
+    "Images/s: training images per second after it. Time to finish: warm-up and training without "
+    "evaluation. The curve behind the time to a FID is a "
     "straight line between evaluation points. Quality at equal time is read from it at the median "
     "time to finish of the fastest, whose slower seeds are not at their final FID by then.",
     "Peak memory: of the training process, not of a GPU, the highest value of all seeds; 1 MiB is "

@@ -29,7 +29,7 @@ class Cell:
 
 
 WARM_UP = "Warm-up (s)"
-"""Title of the column of the first chunk: chunks differ in length, so it compares with none."""
+"""Title of the column of the first chunk: it trains, too, so it does not compare as overhead."""
 
 
 @dataclass(frozen=True)
