@@ -36,7 +36,7 @@ class R3gan(Averaged, Alternating, TorchAdam):
     *Chosen*, so that a CPU suffices: one block for each of three sides; the widths; no groups of
     channels in the 3 x 3 convolutions; nearest upsampling and average pooling (the paper has
     bilinear filters); 3 x 3 convolutions from and to images, the latter with tanh; constant rates
-    and gamma (the paper has schedules).
+    and gamma (the paper has schedules), and their values.
 
     References
     ----------
@@ -50,10 +50,10 @@ class R3gan(Averaged, Alternating, TorchAdam):
     loss: ClassVar[type[Loss]] = RelativisticR1R2
     losses: ClassVar[tuple[str, ...]] = RelativisticR1R2.losses
 
-    batch_size: int = hyperparameter(64, "images in a batch", "chosen", ge=1)
+    batch_size: int = hyperparameter(32, "images in a batch", "chosen", ge=1)
     epochs: int = hyperparameter(100, "passes over the data", "chosen", ge=1)
     latent_size: int = hyperparameter(64, "dimensions of a latent vector", "source", ge=1)
-    learning_rate: float = hyperparameter(2e-4, "Adam's step size, both networks", "source", gt=0)
+    learning_rate: float = hyperparameter(5e-4, "Adam's step size, both networks", "chosen", gt=0)
     beta1: float = hyperparameter(
         0.0, "Adam's decay of the first moment, per step", "source", ge=0, lt=1, examples=[0.5]
     )
@@ -64,7 +64,7 @@ class R3gan(Averaged, Alternating, TorchAdam):
         0.2, "slope below zero, both networks", "source", ge=0, lt=1
     )
     penalty_weight: float = hyperparameter(
-        1.0, "gamma, twice the factor of |grad D|^2 in both penalties", "chosen", ge=0
+        10.0, "gamma, twice the factor of |grad D|^2 in both penalties", "chosen", ge=0
     )
     average_decay: float = hyperparameter(
         0.99, "share of the average that a step keeps", "chosen", ge=0, lt=1

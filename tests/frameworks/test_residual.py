@@ -12,6 +12,9 @@ from gan_bench.parity.child import Observation
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
+from gan_bench.testing.check_result import CheckFailed
+from gan_bench.testing.checks_training import every_real_batch
+from gan_bench.testing.trainer_pool import TrainerPool
 from gan_bench_recipes.r3gan import R3gan
 from gan_bench_recipes.resnet import Resnet
 
@@ -382,6 +385,35 @@ def test_a_branch_starts_small():
     assert within.shape[:2] == (3, 3)
     gain = within.std() * np.sqrt(np.prod(within.shape[:3]))
     assert gain == pytest.approx(np.sqrt(2 / 1.04), rel=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.process
+def test_real_images_that_a_hinge_ignores_at_first_are_used_later(tmp_path):
+    pytest.importorskip("torch")
+    from gan_bench_torch.resnet import Resnet as Trainer
+
+    class Ignores(Trainer):
+        def update_discriminator(self, images, noise):
+            images = images.clone()
+            images[-1] = images[0]
+            return super().update_discriminator(images, noise)
+
+    images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), dtype=np.uint8)
+    recipe = Trainer.recipe_class(batch_size=4, generator_channels=4, discriminator_channels=8)
+    labels = np.arange(64) % 10
+    found = {}
+    for kind in (Trainer, Ignores):
+        pool = TrainerPool(kind, recipe, images, labels, "cpu", 0, tmp_path)
+        try:
+            every_real_batch(pool)
+        except CheckFailed as failure:
+            found[kind.__name__] = str(failure)
+    assert found == {
+        "Ignores": "A different last image in real batch 0 of step 3 changes no weight, nor do "
+        "different ones in 40 steps."
+    }
 
 
 DEVIATIONS = [
