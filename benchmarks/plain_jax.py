@@ -556,6 +556,89 @@ class Cosine(Dcgan):
         return losses
 
 
+class Block(nnx.Module):
+    """Maps and what three convolutions make of them."""
+
+    def __init__(self, script: Script, channels: int) -> None:
+        self.branch = nnx.Sequential(
+            script.conv(channels, channels, 1),
+            leaky(0.2),
+            script.conv(channels, channels, 3),
+            leaky(0.2),
+            script.conv(channels, channels, 1, use_bias=False),
+        )
+
+    def __call__(self, maps: Array) -> Array:
+        return maps + self.branch(maps)
+
+
+class R3gan(Script):
+    """Residual networks; pairs of a real image and a fake, and a penalty of both."""
+
+    batch_size = 32
+    latent_size = 64
+
+    def __init__(self, images: np.ndarray, device: str) -> None:
+        super().__init__(images, device)
+        self.gan.average = nnx.clone(self.gan.generator)
+
+    def networks(self) -> tuple[nnx.Module, nnx.Module]:
+        average = partial(nnx.avg_pool, window_shape=(2, 2), strides=(2, 2))
+        generator = nnx.Sequential(
+            self.dense(64, 7 * 7 * 128, bias=False),
+            as_maps(7, 128),
+            Block(self, 128),
+            self.conv(128, 64, 1, use_bias=False),
+            enlarge,
+            Block(self, 64),
+            self.conv(64, 32, 1, use_bias=False),
+            enlarge,
+            Block(self, 32),
+            self.conv(32, 1, 3),
+            jnp.tanh,
+        )
+        discriminator = nnx.Sequential(
+            self.conv(1, 16, 3),
+            Block(self, 16),
+            average,
+            self.conv(16, 32, 1, use_bias=False),
+            Block(self, 32),
+            average,
+            self.conv(32, 64, 1, use_bias=False),
+            Block(self, 64),
+            flat,
+            self.dense(7 * 7 * 64, 1, bias=False),
+        )
+        return generator, discriminator
+
+    def optimisers(self, train_images: int) -> tuple[optax.GradientTransformation, ...]:
+        return optax.adam(5e-4, b1=0.0, b2=0.99), optax.adam(5e-4, b1=0.0, b2=0.99)
+
+    def step(self, gan: Gan, real: Array) -> tuple[Array, ...]:
+        fake = gan.generator(self.noise(gan.rngs))
+
+        def of_discriminator(discriminator: nnx.Module) -> Array:
+            penalties = 0.0
+            for images in (real, fake):
+                slopes = nnx.grad(lambda images, judge: judge(images).sum())(images, discriminator)
+                penalties += jnp.square(slopes).sum((1, 2, 3)).mean() / 2
+            paired = cross_entropy(discriminator(real) - discriminator(fake), True)
+            return paired + 10 * penalties
+
+        judged, gradients = nnx.value_and_grad(of_discriminator)(gan.discriminator)
+        gan.discriminator_optimiser.update(gan.discriminator, gradients)
+        noise = self.noise(gan.rngs)
+
+        def of_generator(generator: nnx.Module, discriminator: nnx.Module) -> Array:
+            return cross_entropy(discriminator(generator(noise)) - discriminator(real), True)
+
+        made, gradients = nnx.value_and_grad(of_generator)(gan.generator, gan.discriminator)
+        gan.generator_optimiser.update(gan.generator, gradients)
+        kept, new = nnx.state(gan.average), nnx.state(gan.generator)
+        nnx.update(gan.average, jax.tree.map(lambda old, now: 0.99 * old + 0.01 * now, kept, new))
+        return made, judged
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -566,5 +649,6 @@ SCRIPTS: dict[str, type[Script]] = {
     "wgan-gp": WganGp,
     "sngan": Sngan,
     "cosine": Cosine,
+    "r3gan": R3gan,
 }
 """By recipe."""

@@ -556,6 +556,105 @@ class Cosine(Dcgan):
         return losses
 
 
+class Block(layers.Layer):
+    """Maps and what three convolutions make of them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolutions = [
+            layers.Conv2D(channels, 1),
+            layers.Conv2D(channels, 3, padding="same"),
+            layers.Conv2D(channels, 1, use_bias=False),
+        ]
+        self.leak = layers.LeakyReLU(0.2)
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        for convolution in self.convolutions:
+            convolution.build(shape)
+
+    def call(self, maps: tf.Tensor) -> tf.Tensor:
+        first, second, third = self.convolutions
+        return maps + third(self.leak(second(self.leak(first(maps)))))
+
+
+class R3gan(Script):
+    """Residual networks; pairs of a real image and a fake, and a penalty of both."""
+
+    batch_size = 32
+    latent_size = 64
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        generator = keras.Sequential(
+            [
+                keras.Input((64,)),
+                layers.Dense(7 * 7 * 128, use_bias=False),
+                layers.Reshape((7, 7, 128)),
+                Block(128),
+                layers.Conv2D(64, 1, use_bias=False),
+                layers.UpSampling2D(2),
+                Block(64),
+                layers.Conv2D(32, 1, use_bias=False),
+                layers.UpSampling2D(2),
+                Block(32),
+                layers.Conv2D(1, 3, padding="same"),
+                layers.Activation("tanh"),
+            ]
+        )
+        discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(16, 3, padding="same"),
+                Block(16),
+                layers.AveragePooling2D(2),
+                layers.Conv2D(32, 1, use_bias=False),
+                Block(32),
+                layers.AveragePooling2D(2),
+                layers.Conv2D(64, 1, use_bias=False),
+                Block(64),
+                layers.Flatten(),
+                layers.Dense(1, use_bias=False),
+            ]
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        self.generator_adam = keras.optimizers.Adam(5e-4, beta_1=0.0, beta_2=0.99)
+        self.discriminator_adam = keras.optimizers.Adam(5e-4, beta_1=0.0, beta_2=0.99)
+        self.average, _ = self.networks()
+        self.average.set_weights(self.generator.get_weights())
+
+    def penalised(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            logits = self.discriminator(images, training=True)
+        gradients = tape.gradient(logits, images)
+        return logits, tf.reduce_mean(tf.reduce_sum(gradients**2, (1, 2, 3))) / 2
+
+    def step(self, real: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        fake = self.generator(tf.random.normal((self.batch_size, self.latent_size)), training=True)
+        with tf.GradientTape() as tape:
+            real_logits, r1 = self.penalised(real)
+            fake_logits, r2 = self.penalised(fake)
+            paired = self.cross_entropy(tf.ones_like(real_logits), real_logits - fake_logits)
+            loss = paired + 10 * (r1 + r2)
+        variables = self.discriminator.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.discriminator_adam.apply_gradients(zip(gradients, variables, strict=True))
+
+        real_logits = self.discriminator(real, training=True)
+        noise = tf.random.normal((self.batch_size, self.latent_size))
+        with tf.GradientTape() as tape:
+            fake_logits = self.discriminator(self.generator(noise, training=True), training=True)
+            made = self.cross_entropy(tf.ones_like(real_logits), fake_logits - real_logits)
+        variables = self.generator.trainable_variables
+        gradients = tape.gradient(made, variables)
+        self.generator_adam.apply_gradients(zip(gradients, variables, strict=True))
+        for kept, new in zip(self.average.weights, self.generator.weights, strict=True):
+            kept.assign(0.99 * kept + 0.01 * new)
+        return made, loss
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -566,5 +665,6 @@ SCRIPTS: dict[str, type[Script]] = {
     "wgan-gp": WganGp,
     "sngan": Sngan,
     "cosine": Cosine,
+    "r3gan": R3gan,
 }
 """By recipe."""

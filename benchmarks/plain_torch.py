@@ -535,6 +535,95 @@ class Cosine(Dcgan):
         return losses
 
 
+class Block(nn.Module):
+    """Maps and what three convolutions make of them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(
+            nn.Conv2d(channels, channels, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(channels, channels, 3, 1, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(channels, channels, 1, bias=False),
+        )
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return maps + self.branch(maps)
+
+
+class R3gan(Script):
+    """Residual networks; pairs of a real image and a fake, and a penalty of both."""
+
+    batch_size = 32
+    latent_size = 64
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        generator = nn.Sequential(
+            nn.Linear(64, 7 * 7 * 128, bias=False),
+            nn.Unflatten(1, (128, 7, 7)),
+            Block(128),
+            nn.Conv2d(128, 64, 1, bias=False),
+            nn.Upsample(scale_factor=2),
+            Block(64),
+            nn.Conv2d(64, 32, 1, bias=False),
+            nn.Upsample(scale_factor=2),
+            Block(32),
+            nn.Conv2d(32, 1, 3, 1, 1),
+            nn.Tanh(),
+        )
+        discriminator = nn.Sequential(
+            nn.Conv2d(1, 16, 3, 1, 1),
+            Block(16),
+            nn.AvgPool2d(2),
+            nn.Conv2d(16, 32, 1, bias=False),
+            Block(32),
+            nn.AvgPool2d(2),
+            nn.Conv2d(32, 64, 1, bias=False),
+            Block(64),
+            nn.Flatten(),
+            nn.Linear(64 * 7 * 7, 1, bias=False),
+            nn.Flatten(0),
+        )
+        return generator, discriminator
+
+    def make_optimisers(self, train_images: int) -> None:
+        generator, discriminator = self.generator.parameters(), self.discriminator.parameters()
+        self.generator_adam = torch.optim.Adam(generator, lr=5e-4, betas=(0.0, 0.99))
+        self.discriminator_adam = torch.optim.Adam(discriminator, lr=5e-4, betas=(0.0, 0.99))
+        self.average = torch.optim.swa_utils.AveragedModel(
+            self.generator, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
+        )
+
+    def noise(self) -> torch.Tensor:
+        return torch.randn(self.batch_size, self.latent_size, device=self.device)
+
+    def penalised(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        images = images.detach().requires_grad_()
+        logits = self.discriminator(images)
+        (gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+        return logits, gradients.square().sum((1, 2, 3)).mean() / 2
+
+    def step(self, real: torch.Tensor) -> Losses:
+        self.discriminator.zero_grad()
+        real_logits, r1 = self.penalised(real)
+        fake_logits, r2 = self.penalised(self.generator(self.noise()))
+        loss = self.criterion(real_logits - fake_logits, self.ones) + 10 * (r1 + r2)
+        loss.backward()
+        self.discriminator_adam.step()
+
+        self.generator.zero_grad()
+        with torch.no_grad():
+            real_logits = self.discriminator(real)
+        fake_logits = self.discriminator(self.generator(self.noise()))
+        generator_loss = self.criterion(fake_logits - real_logits, self.ones)
+        generator_loss.backward()
+        self.generator_adam.step()
+        self.average.update_parameters(self.generator)
+        return generator_loss.item(), loss.item(), float("nan"), float("nan")
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -545,5 +634,6 @@ SCRIPTS: dict[str, type[Script]] = {
     "wgan-gp": WganGp,
     "sngan": Sngan,
     "cosine": Cosine,
+    "r3gan": R3gan,
 }
 """By recipe."""

@@ -13,6 +13,7 @@ from gan_bench.parity.verdict import Comparison
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
 from gan_bench.testing.check_result import CheckFailed
+from gan_bench.testing.checks_sampling import forward_outputs
 from gan_bench.testing.checks_training import every_real_batch
 from gan_bench.testing.trainer_pool import TrainerPool
 from gan_bench_recipes.r3gan import R3gan
@@ -414,6 +415,30 @@ def test_real_images_that_a_hinge_ignores_at_first_are_used_later(tmp_path):
         "Ignores": "A different last image in real batch 0 of step 3 changes no weight, nor do "
         "different ones in 40 steps."
     }
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.process
+def test_spectral_normalisation_does_not_hide_that_logits_have_no_limits(tmp_path):
+    pytest.importorskip("torch")
+    from gan_bench_torch.sngan import Sngan as Trainer
+
+    class Squashed(Trainer):
+        def new_discriminator(self):
+            discriminator = super().new_discriminator()
+            discriminator.register_forward_hook(lambda layer, given, logits: logits.tanh())
+            return discriminator
+
+    images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), dtype=np.uint8)
+    recipe = Trainer.recipe_class(batch_size=4).smaller()
+    pools = [
+        TrainerPool(kind, recipe, images, np.arange(64) % 10, "cpu", 0, tmp_path)
+        for kind in (Trainer, Squashed)
+    ]
+    forward_outputs(pools[0])
+    with pytest.raises(CheckFailed, match="has to return logits"):
+        forward_outputs(pools[1])
 
 
 DEVIATIONS = [

@@ -205,6 +205,8 @@ def _amplified(weights: Observed, network: str) -> Observed:
     factors = dict.fromkeys((name for name in weights if name.startswith(last)), 1000.0)
     if f"{last}v" in weights:  # spectral normalisation divides the kernel by u K v
         factors |= {f"{last}kernel": 1.0, f"{last}v": 1.0, f"{last}u": 0.001}
+    elif f"{last}u" in weights:  # by |K u|, or K is kept divided
+        factors[f"{last}u"] = 0.001
     return {
         name: np.asarray(tensor * factors.get(name, 1.0), tensor.dtype)
         for name, tensor in weights.items()
