@@ -639,6 +639,121 @@ class R3gan(Script):
         return made, judged
 
 
+def augmented(images: Array, key: Array) -> Array:
+    """Move each image, and set a square of it to 0."""
+    count, side, _, channels = images.shape
+    for_moves, for_cuts = jax.random.split(key)
+    moves = jax.random.randint(for_moves, (count, 2), 0, 9)
+    starts = jax.random.randint(for_cuts, (count, 2), 0, side + 1) - 7
+    padded = jnp.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)))
+
+    def moved(image: Array, move: Array) -> Array:
+        return jax.lax.dynamic_slice(image, (move[0], move[1], 0), (side, side, channels))
+
+    places = jnp.arange(side)
+    inside = (places >= starts[..., None]) & (places < starts[..., None] + 14)
+    square = inside[:, 0, :, None, None] & inside[:, 1, None, :, None]
+    return jnp.where(square, 0, jax.vmap(moved)(padded, moves))
+
+
+class Augment(Dcgan):
+    """dcgan with differentiable augmentation."""
+
+    def step(self, gan: Gan, real: Array) -> tuple[Array, ...]:
+        noise = self.noise(gan.rngs)
+        shown = augmented(real, gan.rngs()), augmented(gan.generator(noise), gan.rngs())
+        judged, d_real, d_fake = self.update_discriminator(gan, *shown)
+        key = gan.rngs()
+
+        def loss(generator: nnx.Module, discriminator: nnx.Module) -> Array:
+            return cross_entropy(discriminator(augmented(generator(noise), key)), True)
+
+        made, gradients = nnx.value_and_grad(loss)(gan.generator, gan.discriminator)
+        gan.generator_optimiser.update(gan.generator, gradients)
+        return made, judged, d_real, d_fake
+
+
+class LabelledGenerator(nnx.Module):
+    def __init__(self, script: Script) -> None:
+        self.embedding = nnx.Embed(10, 32, rngs=script.rngs)
+        self.layers = nnx.Sequential(
+            script.dense(160, 7 * 7 * 128, bias=False),
+            as_maps(7, 128),
+            script.norm(128),
+            nnx.relu,
+            script.conv_transpose(128, 64, 4, 2),
+            script.norm(64),
+            nnx.relu,
+            script.conv_transpose(64, 32, 4, 2),
+            script.norm(32),
+            nnx.relu,
+            script.conv(32, 1, 3),
+            jnp.tanh,
+        )
+
+    def __call__(self, latents: Array, labels: Array) -> Array:
+        return self.layers(jnp.concatenate([latents, self.embedding(labels)], 1))
+
+
+class ProjectionDiscriminator(nnx.Module):
+    def __init__(self, script: Script) -> None:
+        layers: list[Callable[[Array], Array]] = []
+        for entering, channels, size, stride in (
+            (1, 32, 3, 1),
+            (32, 32, 4, 2),
+            (32, 64, 3, 1),
+            (64, 64, 4, 2),
+            (64, 128, 3, 1),
+        ):
+            convolution = script.conv(entering, channels, size, stride)
+            layers += [nnx.SpectralNorm(convolution, rngs=script.rngs), leaky(0.1)]
+        self.layers = nnx.Sequential(*layers)
+        self.last = nnx.SpectralNorm(script.dense(128, 1), rngs=script.rngs)
+        vectors = nnx.Embed(10, 128, embedding_init=script.kernel_init, rngs=script.rngs)
+        self.embedding = nnx.SpectralNorm(vectors, rngs=script.rngs)
+
+    def __call__(self, images: Array, labels: Array) -> Array:
+        sums = self.layers(images).sum((1, 2))
+        return self.last(sums)[:, 0] + (sums * self.embedding(labels)).sum(1)
+
+
+class Conditional(Script):
+    """Labels in both networks, spectral normalisation in the discriminator, the hinge loss."""
+
+    batch_size = 64
+    latent_size = 128
+    kernel_init = staticmethod(nnx.initializers.normal(0.02))
+
+    def networks(self) -> tuple[nnx.Module, nnx.Module]:
+        return LabelledGenerator(self), ProjectionDiscriminator(self)
+
+    def optimisers(self, train_images: int) -> tuple[optax.GradientTransformation, ...]:
+        return optax.adam(2e-4, b1=0.0, b2=0.9), optax.adam(2e-4, b1=0.0, b2=0.9)
+
+    def labels(self, rngs: nnx.Rngs) -> Array:
+        return jax.random.randint(rngs(), (self.batch_size,), 0, 10)
+
+    def step(self, gan: Gan, real: Array) -> tuple[Array, ...]:
+        # A benchmark has images alone, so that their labels are drawn, too.
+        of_real, of_fake = self.labels(gan.rngs), self.labels(gan.rngs)
+        fake = gan.generator(self.noise(gan.rngs), of_fake)
+
+        def of_discriminator(discriminator: nnx.Module) -> Array:
+            on_real = nnx.relu(1 - discriminator(real, of_real)).mean()
+            return on_real + nnx.relu(1 + discriminator(fake, of_fake)).mean()
+
+        judged, gradients = nnx.value_and_grad(of_discriminator)(gan.discriminator)
+        gan.discriminator_optimiser.update(gan.discriminator, gradients)
+        noise, labels = self.noise(gan.rngs), self.labels(gan.rngs)
+
+        def of_generator(generator: nnx.Module, discriminator: nnx.Module) -> Array:
+            return -discriminator(generator(noise, labels), labels).mean()
+
+        made, gradients = nnx.value_and_grad(of_generator)(gan.generator, gan.discriminator)
+        gan.generator_optimiser.update(gan.generator, gradients)
+        return made, judged
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -650,5 +765,7 @@ SCRIPTS: dict[str, type[Script]] = {
     "sngan": Sngan,
     "cosine": Cosine,
     "r3gan": R3gan,
+    "augment": Augment,
+    "conditional": Conditional,
 }
 """By recipe."""

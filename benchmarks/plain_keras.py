@@ -655,6 +655,144 @@ class R3gan(Script):
         return made, loss
 
 
+def along_rows(images: tf.Tensor, most: int) -> tf.Tensor:
+    """Move each image by whole rows, as in the code of differentiable augmentation's authors."""
+    count, side = tf.shape(images)[0], images.shape[1]
+    moves = tf.random.uniform((count, 1), -most, most + 1, tf.int32)
+    rows = tf.clip_by_value(tf.range(side)[None] + moves + 1, 0, side + 1)
+    padded = tf.pad(images, ((0, 0), (1, 1), (0, 0), (0, 0)))
+    return tf.gather_nd(padded, rows[:, :, None], batch_dims=1)
+
+
+def cut(images: tf.Tensor, length: int) -> tf.Tensor:
+    """Set a square of each image to 0."""
+    count, side = tf.shape(images)[0], images.shape[1]
+    starts = tf.random.uniform((2, count, 1), 0, side + 1, tf.int32) - length // 2
+    rows, columns = tf.unstack((tf.range(side) >= starts) & (tf.range(side) < starts + length))
+    square = rows[:, :, None, None] & columns[:, None, :, None]
+    return tf.where(square, tf.zeros_like(images), images)
+
+
+def augmented(images: tf.Tensor) -> tf.Tensor:
+    for _ in range(2):  # rows, then columns
+        images = tf.transpose(along_rows(images, 4), (0, 2, 1, 3))
+    return cut(images, 14)
+
+
+class Augment(Dcgan):
+    """dcgan with differentiable augmentation."""
+
+    def step(self, real: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        noise = tf.random.normal((self.batch_size, self.latent_size))
+        with tf.GradientTape() as generator_tape:
+            fake = self.generator(noise, training=True)
+            with tf.GradientTape() as discriminator_tape:
+                real_logits = self.discriminator(augmented(real), training=True)
+                fake_logits = self.discriminator(augmented(fake), training=True)
+                discriminator_loss = self.cross_entropy(tf.ones_like(real_logits), real_logits)
+                discriminator_loss += self.cross_entropy(tf.zeros_like(fake_logits), fake_logits)
+            variables = self.discriminator.trainable_variables
+            gradients = discriminator_tape.gradient(discriminator_loss, variables)
+            self.discriminator_adam.apply_gradients(zip(gradients, variables, strict=True))
+
+            updated_logits = self.discriminator(augmented(fake), training=True)
+            generator_loss = self.cross_entropy(tf.ones_like(updated_logits), updated_logits)
+        variables = self.generator.trainable_variables
+        gradients = generator_tape.gradient(generator_loss, variables)
+        self.generator_adam.apply_gradients(zip(gradients, variables, strict=True))
+
+        return (
+            generator_loss,
+            discriminator_loss,
+            tf.reduce_mean(tf.sigmoid(real_logits)),
+            tf.reduce_mean(tf.sigmoid(fake_logits)),
+        )
+
+
+class Conditional(Script):
+    """Labels in both networks, spectral normalisation in the discriminator, the hinge loss."""
+
+    batch_size = 64
+    latent_size = 128
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        latents, label = keras.Input((128,)), keras.Input((), dtype="int64")
+        embedding = layers.Embedding(
+            10, 32, embeddings_initializer=keras.initializers.RandomNormal(0, 1)
+        )
+        hidden = layers.Concatenate()([latents, embedding(label)])
+        for layer in (
+            layers.Dense(7 * 7 * 128, use_bias=False, kernel_initializer=normal()),
+            layers.Reshape((7, 7, 128)),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2DTranspose(
+                64, 4, 2, padding="same", use_bias=False, kernel_initializer=normal()
+            ),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2DTranspose(
+                32, 4, 2, padding="same", use_bias=False, kernel_initializer=normal()
+            ),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2D(1, 3, padding="same", kernel_initializer=normal()),
+            layers.Activation("tanh"),
+        ):
+            hidden = layer(hidden)
+        generator = keras.Model([latents, label], hidden)
+
+        image, label = keras.Input((28, 28, 1)), keras.Input((), dtype="int64")
+        hidden = image
+        for channels, size, stride in ((32, 3, 1), (32, 4, 2), (64, 3, 1), (64, 4, 2), (128, 3, 1)):
+            convolution = layers.Conv2D(
+                channels, size, stride, padding="same", kernel_initializer=normal()
+            )
+            hidden = layers.LeakyReLU(0.1)(layers.SpectralNormalization(convolution)(hidden))
+        sums = layers.Lambda(lambda maps: tf.reduce_sum(maps, (1, 2)))(hidden)
+        last = layers.SpectralNormalization(layers.Dense(1, kernel_initializer=normal()))
+        logits = layers.Reshape(())(last(sums))
+        # Keras' normalisation takes the gradient of an embedding away: all classes, and then one.
+        vectors = layers.Dense(10, use_bias=False, kernel_initializer=normal())
+        of_classes = layers.SpectralNormalization(vectors)(sums)
+        chosen = layers.Lambda(
+            lambda two: tf.reduce_sum(two[0] * tf.one_hot(two[1], 10), 1), output_shape=()
+        )
+        logits = layers.Add()([logits, chosen([of_classes, label])])
+        return generator, keras.Model([image, label], logits)
+
+    def make_optimisers(self, train_images: int) -> None:
+        self.generator_adam = keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9)
+        self.discriminator_adam = keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9)
+
+    def labels(self) -> tf.Tensor:
+        return tf.random.uniform((self.batch_size,), 0, 10, tf.int64)
+
+    def step(self, real: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        noise, labels = tf.random.normal((self.batch_size, self.latent_size)), self.labels()
+        fake = self.generator([noise, labels], training=True)
+        # A benchmark has images alone, so that their labels are drawn, too.
+        of_real = self.labels()
+        with tf.GradientTape() as tape:
+            real_logits = self.discriminator([real, of_real], training=True)
+            fake_logits = self.discriminator([fake, labels], training=True)
+            loss = tf.reduce_mean(tf.nn.relu(1 - real_logits))
+            loss += tf.reduce_mean(tf.nn.relu(1 + fake_logits))
+        variables = self.discriminator.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.discriminator_adam.apply_gradients(zip(gradients, variables, strict=True))
+
+        noise, labels = tf.random.normal((self.batch_size, self.latent_size)), self.labels()
+        with tf.GradientTape() as tape:
+            fake = self.generator([noise, labels], training=True)
+            generator_loss = -tf.reduce_mean(self.discriminator([fake, labels], training=True))
+        variables = self.generator.trainable_variables
+        gradients = tape.gradient(generator_loss, variables)
+        self.generator_adam.apply_gradients(zip(gradients, variables, strict=True))
+        return generator_loss, loss
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -666,5 +804,7 @@ SCRIPTS: dict[str, type[Script]] = {
     "sngan": Sngan,
     "cosine": Cosine,
     "r3gan": R3gan,
+    "augment": Augment,
+    "conditional": Conditional,
 }
 """By recipe."""

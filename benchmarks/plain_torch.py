@@ -624,6 +624,147 @@ class R3gan(Script):
         return generator_loss.item(), loss.item(), float("nan"), float("nan")
 
 
+class Augment(Dcgan):
+    """dcgan with differentiable augmentation, as in the code of its authors."""
+
+    def moved(self, images: torch.Tensor) -> torch.Tensor:
+        count, _, side, _ = images.shape
+        image, row, column = torch.meshgrid(
+            *(torch.arange(n, device=self.device) for n in (count, side, side)), indexing="ij"
+        )
+        down, right = torch.randint(-4, 5, (2, count, 1, 1), device=self.device)
+        row, column = (
+            (at + by + 1).clamp(0, side + 1) for at, by in ((row, down), (column, right))
+        )
+        padded = nn.functional.pad(images, (1, 1, 1, 1)).permute(0, 2, 3, 1)
+        return padded[image, row, column].permute(0, 3, 1, 2)
+
+    def cut(self, images: torch.Tensor) -> torch.Tensor:
+        count, _, side, _ = images.shape
+        image, row, column = torch.meshgrid(
+            *(torch.arange(n, device=self.device) for n in (count, 14, 14)), indexing="ij"
+        )
+        middle = torch.randint(0, side + 1, (2, count, 1, 1), device=self.device)
+        row, column = (
+            (at + by - 7).clamp(0, side - 1) for at, by in ((row, middle[0]), (column, middle[1]))
+        )
+        mask = torch.ones(count, side, side, device=self.device)
+        mask[image, row, column] = 0
+        return images * mask[:, None]
+
+    def augmented(self, images: torch.Tensor) -> torch.Tensor:
+        return self.cut(self.moved(images))
+
+    def step(self, real: torch.Tensor) -> Losses:
+        self.discriminator.zero_grad()
+        real_logits = self.discriminator(self.augmented(real))
+        real_loss = self.criterion(real_logits, self.ones)
+        real_loss.backward()
+        fake = self.generator(self.noise())
+        fake_logits = self.discriminator(self.augmented(fake.detach()))
+        fake_loss = self.criterion(fake_logits, self.zeros)
+        fake_loss.backward()
+        self.discriminator_adam.step()
+
+        self.generator.zero_grad()
+        generator_loss = self.criterion(self.discriminator(self.augmented(fake)), self.ones)
+        generator_loss.backward()
+        self.generator_adam.step()
+
+        return (
+            generator_loss.item(),
+            (real_loss + fake_loss).item(),
+            real_logits.sigmoid().mean().item(),
+            fake_logits.sigmoid().mean().item(),
+        )
+
+
+class LabelledGenerator(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(10, 32)
+        self.layers = nn.Sequential(
+            nn.Linear(160, 7 * 7 * 128, bias=False),
+            nn.Unflatten(1, (128, 7, 7)),
+            nn.BatchNorm2d(128),
+            nn.ReLU(True),
+            nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(True),
+            nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(True),
+            nn.Conv2d(32, 1, 3, 1, 1),
+            nn.Tanh(),
+        )
+
+    def forward(self, latents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self.layers(torch.cat([latents, self.embedding(labels)], 1))
+
+
+class ProjectionDiscriminator(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for entering, channels, size, stride in (
+            (1, 32, 3, 1),
+            (32, 32, 4, 2),
+            (32, 64, 3, 1),
+            (64, 64, 4, 2),
+            (64, 128, 3, 1),
+        ):
+            layers += [nn.Conv2d(entering, channels, size, stride, 1), nn.LeakyReLU(0.1, True)]
+        self.layers = nn.Sequential(*layers)
+        self.last, self.embedding = nn.Linear(128, 1), nn.Embedding(10, 128)
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        sums = self.layers(images).sum((2, 3))
+        return self.last(sums).flatten() + (sums * self.embedding(labels)).sum(1)
+
+
+class Conditional(Script):
+    """Labels in both networks, spectral normalisation in the discriminator, the hinge loss."""
+
+    batch_size = 64
+    latent_size = 128
+    initial_weights = staticmethod(normal_weights)
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        return LabelledGenerator(), ProjectionDiscriminator()
+
+    def make_optimisers(self, train_images: int) -> None:
+        for layer in [*self.discriminator.modules()]:
+            if isinstance(layer, (nn.Conv2d, nn.Linear, nn.Embedding)):
+                nn.utils.parametrizations.spectral_norm(layer)
+        generator, discriminator = self.generator.parameters(), self.discriminator.parameters()
+        self.generator_adam = torch.optim.Adam(generator, lr=2e-4, betas=(0.0, 0.9))
+        self.discriminator_adam = torch.optim.Adam(discriminator, lr=2e-4, betas=(0.0, 0.9))
+
+    def labels(self) -> torch.Tensor:
+        return torch.randint(0, 10, (self.batch_size,), device=self.device)
+
+    def fakes(self) -> tuple[torch.Tensor, torch.Tensor]:
+        noise = torch.randn(self.batch_size, self.latent_size, device=self.device)
+        labels = self.labels()
+        return self.generator(noise, labels), labels
+
+    def step(self, real: torch.Tensor) -> Losses:
+        self.discriminator.zero_grad()
+        fake, labels = self.fakes()
+        # A benchmark has images alone, so that their labels are drawn, too.
+        on_real = torch.relu(1 - self.discriminator(real, self.labels())).mean()
+        loss = on_real + torch.relu(1 + self.discriminator(fake.detach(), labels)).mean()
+        loss.backward()
+        self.discriminator_adam.step()
+
+        self.generator.zero_grad()
+        generator_loss = -self.discriminator(*self.fakes()).mean()
+        generator_loss.backward()
+        self.generator_adam.step()
+        return generator_loss.item(), loss.item(), float("nan"), float("nan")
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -635,5 +776,7 @@ SCRIPTS: dict[str, type[Script]] = {
     "sngan": Sngan,
     "cosine": Cosine,
     "r3gan": R3gan,
+    "augment": Augment,
+    "conditional": Conditional,
 }
 """By recipe."""

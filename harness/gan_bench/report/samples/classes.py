@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from gan_bench.analysis.runs import Run
 from gan_bench.errors import GanBenchError
 from gan_bench.report.samples.nearest import DetailsOfScore, details_of
-from gan_bench.scoring.snapshots import SIDE, grid, read_snapshot
+from gan_bench.scoring.images import read_snapshot
+from gan_bench.scoring.snapshots import SIDE, grid
 
 MOST_CLASSES = 20
 """Rows of the picture."""
