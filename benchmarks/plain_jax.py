@@ -754,6 +754,53 @@ class Conditional(Script):
         return made, judged
 
 
+class Sum(nnx.Module):
+    """Two paths from the same maps."""
+
+    def __init__(self, branch: list[Any], shortcut: list[Any]) -> None:
+        self.branch, self.shortcut = nnx.Sequential(*branch), nnx.Sequential(*shortcut)
+
+    def __call__(self, maps: Array) -> Array:
+        return self.branch(maps) + self.shortcut(maps)
+
+
+class Resnet(Sngan):
+    """sngan with residual blocks in both networks."""
+
+    def networks(self) -> tuple[nnx.Module, nnx.Module]:
+        average = partial(nnx.avg_pool, window_shape=(2, 2), strides=(2, 2))
+
+        def up() -> nnx.Module:
+            kernels = [self.conv(32, 32, size, use_bias=False) for size in (3, 3, 1)]
+            norms = [self.norm(32) for _ in range(2)]
+            branch = [norms[0], nnx.relu, enlarge, kernels[0], norms[1], nnx.relu, kernels[1]]
+            return Sum(branch, [enlarge, kernels[2]])
+
+        def spectral(entering: int, size: int) -> nnx.Module:
+            return self.spectral(self.conv(entering, 32, size))
+
+        generator = nnx.Sequential(
+            self.dense(128, 7 * 7 * 32),
+            as_maps(7, 32),
+            up(),
+            up(),
+            self.norm(32),
+            nnx.relu,
+            self.conv(32, 1, 3),
+            jnp.tanh,
+        )
+        plain = [[nnx.relu, spectral(32, 3), nnx.relu, spectral(32, 3)] for _ in range(2)]
+        discriminator = nnx.Sequential(
+            Sum([spectral(1, 3), nnx.relu, spectral(32, 3), average], [average, spectral(1, 1)]),
+            Sum([*plain[0], average], [spectral(32, 1), average]),
+            Sum(plain[1], []),
+            nnx.relu,
+            lambda maps: maps.sum((1, 2)),
+            self.spectral(self.dense(32, 1)),
+        )
+        return generator, discriminator
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -764,6 +811,7 @@ SCRIPTS: dict[str, type[Script]] = {
     "wgan-gp": WganGp,
     "sngan": Sngan,
     "cosine": Cosine,
+    "resnet": Resnet,
     "r3gan": R3gan,
     "augment": Augment,
     "conditional": Conditional,

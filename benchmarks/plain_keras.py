@@ -793,6 +793,92 @@ class Conditional(Script):
         return generator_loss, loss
 
 
+def spectral_convolution(channels: int, size: int) -> keras.Layer:
+    return layers.SpectralNormalization(
+        layers.Conv2D(channels, size, padding="same", kernel_initializer=normal())
+    )
+
+
+class Sum(layers.Layer):
+    """Two paths from the same maps."""
+
+    def __init__(self, branch: list[keras.Layer], shortcut: list[keras.Layer]) -> None:
+        super().__init__()
+        self.branch = keras.Sequential(branch)
+        self.shortcut = keras.Sequential(shortcut) if shortcut else None
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        self.branch.build(shape)
+        if self.shortcut is not None:
+            self.shortcut.build(shape)
+
+    def call(self, maps: tf.Tensor, training: bool = False) -> tf.Tensor:
+        passed = maps if self.shortcut is None else self.shortcut(maps, training=training)
+        return self.branch(maps, training=training) + passed
+
+
+class Resnet(Sngan):
+    """sngan with residual blocks in both networks."""
+
+    @staticmethod
+    def networks() -> tuple[keras.Model, keras.Model]:
+        def convolution(size: int) -> keras.Layer:
+            return layers.Conv2D(
+                32, size, padding="same", use_bias=False, kernel_initializer=normal()
+            )
+
+        def up() -> keras.Layer:
+            return Sum(
+                [
+                    layers.BatchNormalization(),
+                    layers.ReLU(),
+                    layers.UpSampling2D(2),
+                    convolution(3),
+                    layers.BatchNormalization(),
+                    layers.ReLU(),
+                    convolution(3),
+                ],
+                [layers.UpSampling2D(2), convolution(1)],
+            )
+
+        def plain() -> list[keras.Layer]:
+            first, second = (spectral_convolution(32, 3) for _ in range(2))
+            return [layers.ReLU(), first, layers.ReLU(), second]
+
+        generator = keras.Sequential(
+            [
+                keras.Input((128,)),
+                layers.Dense(7 * 7 * 32, kernel_initializer=normal()),
+                layers.Reshape((7, 7, 32)),
+                up(),
+                up(),
+                layers.BatchNormalization(),
+                layers.ReLU(),
+                layers.Conv2D(1, 3, padding="same", kernel_initializer=normal()),
+                layers.Activation("tanh"),
+            ]
+        )
+        _, *first = plain()
+        discriminator = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                Sum(
+                    [*first, layers.AveragePooling2D(2)],
+                    [layers.AveragePooling2D(2), spectral_convolution(32, 1)],
+                ),
+                Sum(
+                    [*plain(), layers.AveragePooling2D(2)],
+                    [spectral_convolution(32, 1), layers.AveragePooling2D(2)],
+                ),
+                Sum(plain(), []),
+                layers.ReLU(),
+                layers.Lambda(lambda maps: tf.reduce_sum(maps, (1, 2)), output_shape=(32,)),
+                layers.SpectralNormalization(layers.Dense(1, kernel_initializer=normal())),
+            ]
+        )
+        return generator, discriminator
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -803,6 +889,7 @@ SCRIPTS: dict[str, type[Script]] = {
     "wgan-gp": WganGp,
     "sngan": Sngan,
     "cosine": Cosine,
+    "resnet": Resnet,
     "r3gan": R3gan,
     "augment": Augment,
     "conditional": Conditional,

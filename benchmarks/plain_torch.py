@@ -486,7 +486,7 @@ class Sngan(Script):
         return generator, discriminator
 
     def make_optimisers(self, train_images: int) -> None:
-        for layer in self.discriminator:
+        for layer in list(self.discriminator.modules()):
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 nn.utils.parametrizations.spectral_norm(layer)
         generator, discriminator = self.generator.parameters(), self.discriminator.parameters()
@@ -765,6 +765,64 @@ class Conditional(Script):
         return generator_loss.item(), loss.item(), float("nan"), float("nan")
 
 
+class Sum(nn.Module):
+    """Two paths from the same maps."""
+
+    def __init__(self, branch: list[nn.Module], shortcut: list[nn.Module]) -> None:
+        super().__init__()
+        self.branch, self.shortcut = nn.Sequential(*branch), nn.Sequential(*shortcut)
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return self.branch(maps) + self.shortcut(maps)
+
+
+class Resnet(Sngan):
+    """sngan with residual blocks in both networks."""
+
+    @staticmethod
+    def networks() -> tuple[nn.Module, nn.Module]:
+        def up() -> nn.Module:
+            return Sum(
+                [
+                    nn.BatchNorm2d(32),
+                    nn.ReLU(),
+                    nn.Upsample(scale_factor=2),
+                    nn.Conv2d(32, 32, 3, 1, 1, bias=False),
+                    nn.BatchNorm2d(32),
+                    nn.ReLU(),
+                    nn.Conv2d(32, 32, 3, 1, 1, bias=False),
+                ],
+                [nn.Upsample(scale_factor=2), nn.Conv2d(32, 32, 1, bias=False)],
+            )
+
+        def plain() -> list[nn.Module]:
+            first, second = (nn.Conv2d(32, 32, 3, 1, 1) for _ in range(2))
+            return [nn.ReLU(), first, nn.ReLU(), second]
+
+        generator = nn.Sequential(
+            nn.Linear(128, 7 * 7 * 32),
+            nn.Unflatten(1, (32, 7, 7)),
+            up(),
+            up(),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.Conv2d(32, 1, 3, 1, 1),
+            nn.Tanh(),
+        )
+        first = [nn.Conv2d(1, 32, 3, 1, 1), nn.ReLU(), nn.Conv2d(32, 32, 3, 1, 1), nn.AvgPool2d(2)]
+        discriminator = nn.Sequential(
+            Sum(first, [nn.AvgPool2d(2), nn.Conv2d(1, 32, 1)]),
+            Sum([*plain(), nn.AvgPool2d(2)], [nn.Conv2d(32, 32, 1), nn.AvgPool2d(2)]),
+            Sum(plain(), []),
+            nn.ReLU(),
+            nn.LPPool2d(1, 7),  # of what is not negative: the sum over the pixels
+            nn.Flatten(),
+            nn.Linear(32, 1),
+            nn.Flatten(0),
+        )
+        return generator, discriminator
+
+
 SCRIPTS: dict[str, type[Script]] = {
     "dcgan": Dcgan,
     "dcgan-3g": Dcgan3g,
@@ -775,6 +833,7 @@ SCRIPTS: dict[str, type[Script]] = {
     "wgan-gp": WganGp,
     "sngan": Sngan,
     "cosine": Cosine,
+    "resnet": Resnet,
     "r3gan": R3gan,
     "augment": Augment,
     "conditional": Conditional,

@@ -451,6 +451,10 @@ DEVIATIONS = [
     ("WithoutR2", "R3gan", {"losses", "updates"}),
     ("PairedWithNothing", "R3gan", {"losses", "updates"}),
     ("AverageThatStays", "R3gan", {"updates"}),
+    ("SoundWganGp", "WganGp", set()),
+    ("PenaltyOfOne", "WganGp", {"losses", "updates"}),
+    ("MixTurnedAround", "WganGp", {"losses", "updates"}),
+    ("RateThatStays", "Cosine", {"losses", "updates"}),
 ]
 
 

@@ -1,12 +1,15 @@
-"""torch-resnet and torch-r3gan with one deviation each."""
+"""torch-resnet, torch-r3gan, torch-wgan-gp and torch-cosine with one deviation each."""
 
 import torch
 
 from gan_bench_torch import losses
 from gan_bench_torch.base import descend
+from gan_bench_torch.cosine import Cosine
 from gan_bench_torch.layers import Residual, _Spectral
+from gan_bench_torch.optimisers import Adam
 from gan_bench_torch.r3gan import R3gan
 from gan_bench_torch.resnet import Resnet
+from gan_bench_torch.wgan_gp import WganGp
 
 
 class SoundResnet(Resnet):
@@ -78,3 +81,29 @@ class AverageThatStays(R3gan):
             for tensor, value in zip(self.average.parameters(), kept, strict=True):
                 tensor.copy_(value)
         return made
+
+
+class SoundWganGp(WganGp):
+    """Deviates in nothing."""
+
+
+class PenaltyOfOne(WganGp):
+    def update_discriminator(self, images, noise, mix):
+        recipe = self.recipe
+        self.recipe = recipe.model_copy(update={"penalty_weight": 1.0})
+        try:
+            return super().update_discriminator(images, noise, mix)
+        finally:
+            self.recipe = recipe
+
+
+class MixTurnedAround(WganGp):
+    def update_discriminator(self, images, noise, mix):
+        return super().update_discriminator(images, noise, 1 - mix)
+
+
+class RateThatStays(Cosine):
+    def build_optimisers(self):
+        rate = self.recipe.learning_rate
+        self.generator_optimiser = Adam(self.generator, rate, **self.recipe.adam)
+        self.discriminator_optimiser = Adam(self.discriminator, rate, **self.recipe.adam)
