@@ -145,6 +145,7 @@ def test_a_record_of_the_version_before_is_read():
     assert kept["spec"].pop("losses") == ["generator", "discriminator", "d_real", "d_fake"]
     assert kept["spec"].pop("precision") == "ieee"
     assert kept["spec"].pop("own_loop") is False
+    assert kept["spec"].pop("conditional") is False
     assert kept["spec"].pop("gpu") is None
     assert kept["circumstances"].pop("job") is None
     assert [kept["circumstances"].pop(name) for name in ("gpu", "gpu_use")] == [None, None]

@@ -300,7 +300,7 @@ def test_a_recipe_without_initial_weights_is_not_checked(bench, plugin):
     ("arguments", "said"),
     [
         (["baselin"], "There is no recipe named 'baselin'; did you mean baseline?"),
-        (["nonsense"], "There is no recipe named 'nonsense'; there are baseline, "),
+        (["nonsense"], "There is no recipe named 'nonsense'; there are augment, baseline, "),
         (["torch-dcgan"], "To compare torch-dcgan, name a second implementation too."),
         (["./one.py"], "To compare ./one.py, name a second implementation too."),
         (["./one.py", "./one.py"], "./one.py was named twice; name two different implementations."),

@@ -122,13 +122,15 @@ def test_fanova_weighs_a_rate_by_its_logarithm_as_it_is_drawn():
 
 
 @pytest.mark.slow
-def test_no_field_matters_if_the_fids_are_noise():
+def test_fields_seldom_matter_if_the_fids_are_noise():
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     pytest.importorskip("optuna", reason="optuna is not installed")
-    noise = list(np.random.default_rng(2).lognormal(3, 0.5, 16))
-    found = importance(made(noise))
-    assert not any(of.clear for of in found.values())
-    assert found["learning_rate"].by_chance > 0.2  # noise looks like this much
+    random = np.random.default_rng(2)
+    found = [importance(made(list(random.lognormal(3, 0.5, 16)))) for _ in range(4)]
+    clear = [of.clear for each in found for of in each.values()]
+    # One of 20 is by chance: four of these twelve are in 0.2 % of such tests.
+    assert len(clear) == 12 and sum(clear) < 4
+    assert found[0]["learning_rate"].by_chance > 0.2  # noise looks like this much
 
 
 def test_few_trials_and_equal_fids_say_nothing_of_importance():

@@ -257,7 +257,7 @@ the kind of device and the card count: the number of a GPU is accidental."""
 NOTED: Final = (
     *("schema_version", "seed", "dataset", "preset", "python"),
     *("train_images", "image_shape", "conventions", "cannot_make"),
-    *("parameters", "multiply_adds_per_step", "losses", "chunk_steps"),
+    *("parameters", "multiply_adds_per_step", "losses", "conditional", "chunk_steps"),
 )
 """The other fields: seed, names, paths, and values that follow from the fields above."""
 TRAINING_STEP: Final = ("source_sha256", "versions", "recipe_values", "device", "image_shape")
