@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, ClassVar, Final
+from typing import Any, ClassVar, Final, IO, cast
 
 import numpy as np
 
@@ -200,7 +200,7 @@ class Cifar10:
         limit = len(wanted) * self._file_bytes + _OTHER_BYTES
         with gzip.open(path) as unzipped:
             stream = _Limited(unzipped, limit)
-            with tarfile.open(fileobj=stream, mode="r|") as archive:
+            with tarfile.open(fileobj=cast(Any, stream), mode="r|") as archive:
                 for member in archive:
                     name = wanted.get(member.name)
                     if name is None:
