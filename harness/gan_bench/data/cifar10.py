@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, ClassVar, Final, IO, cast
+from typing import IO, Any, ClassVar, Final, cast
 
 import numpy as np
 
