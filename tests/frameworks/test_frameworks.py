@@ -14,7 +14,7 @@ from gan_bench.plan import RunSpec
 from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import recipe_entry_point, registered
 from image_folder import any_size, write_images
-from recipes import FRAMEWORKS, FURTHER, ORIGINS, RECIPES
+from recipes import FRAMEWORKS, FURTHER, ORIGINS, RECIPES, SOURCES
 
 IMPLEMENTATIONS = [
     pytest.param("torch-dcgan", "gan_bench_torch.dcgan:Dcgan", marks=pytest.mark.torch),
@@ -147,10 +147,12 @@ def test_twins_keep_the_contract_and_are_equal_on_images_of_another_size(bench):
 @pytest.mark.torch
 @pytest.mark.keras
 @pytest.mark.jax
-def test_all_trains_scores_and_reports_every_implementation(bench):
-    names = [f"{framework}-{recipe}" for framework in FRAMEWORKS for recipe in RECIPES]
+def test_one_plan_trains_scores_and_reports_every_recipe(bench):
+    # The twins of the further recipes take a quarter of an hour, which they spend compiling.
+    names = [f"{framework}-{recipe}" for framework in FRAMEWORKS for recipe in SOURCES]
+    names += [f"torch-{recipe}" for recipe in FURTHER]
     small = [option for name in names for option in ("--set", f"{name}.batch_size=16")]
-    done = bench("run", "--all", "--steps", "2", *SHORT[2:], *small)
+    done = bench("run", *names, "--steps", "2", *SHORT[2:], *small)
     assert done.code == 0, done.out
     records = bench.records()
     assert set(records) == set(names)
