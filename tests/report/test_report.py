@@ -302,7 +302,7 @@ def test_any_two_are_compared_by_recipe_and_record(found):
     assert "torch-dcgan has 2.3 times the speed of keras-dcgan" in sentence
     fids = "| Final FID (lenet) | 7.10 (7.00 to 7.20) | 4.10 (4.00 to 4.20) |"
     assert f"{fids} \N{MULTIPLICATION SIGN}0.58 |" in found.markdown
-    assert "Equal in both: recipe dcgan" in found.rendered.text
+    assert "Equal in both, to the digits shown: recipe dcgan" in found.rendered.text
 
 
 def test_tables_name_their_rows_and_columns(found):

@@ -354,7 +354,7 @@ def test_what_is_of_one_seed_names_it_and_its_budget(results):
     assert len({row.final.alt for row in page.rows}) == 2
     nearest = next(row for row in page.rows if row.lowest == 2.5)
     assert f"2.50 ({nearest.caption}, seed 3)" in page.nearest_in_short
-    assert "of 2 implementations" in page.nearest_in_short
+    assert "of the 2 rows below" in page.nearest_in_short
     assert nearest.nearest_text.startswith("seed 3, lowest distance 2.50")
 
 

@@ -108,7 +108,7 @@ class Samples:
         return (
             f"the lowest distance of a sample is {figure(lowest)} ({nearest.caption}, seed "
             f"{nearest.seed}), among the first samples of one seed of each of "
-            f"{many(len(known), 'implementation')}; 0 is a copy"
+            f"the {many(len(known), 'row')} below; 0 is a copy"
         )
 
     @property

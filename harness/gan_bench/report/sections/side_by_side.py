@@ -121,7 +121,8 @@ def _table(a: str, b: str, found: Pairs) -> Table:
             ratio = _ratio(left, right)
             rows.append((key[1], *texts, ratio))
     sentence = found.sentences.get((a, b)) or found.sentences.get((b, a), "")
-    note = f"{sentence} Equal in both: {', '.join(same)}." if same else sentence
+    equal = f" Equal in both, to the digits shown: {', '.join(same)}." if same else ""
+    note = f"{sentence}{equal}"
     columns = [Column(title) for title in ("What", a, b, f"{b} / {a}")]
     return Table(columns, rows, title=f"{a} and {b}", note=note.strip())
 
