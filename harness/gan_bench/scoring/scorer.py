@@ -81,7 +81,7 @@ class Scorer:
     ) -> None:
         """Load the feature model.
 
-        With ``asked_classes``, the samples were asked for by class, so many classes in turn.
+        ``asked_classes`` is the number of classes that a conditional recipe was asked for in turn.
 
         Raises
         ------
@@ -308,16 +308,15 @@ class Scorer:
             PixelBins(self._cache, seed=seed),
             ReachedModes(classifier),
             FidInfinity(self.name, seed=seed),
-            *self._of_conditional,
+            *self._of_conditional(classifier),
         )
 
-    @property
-    def _of_conditional(self) -> tuple[MetricFamily, ...]:
+    def _of_conditional(self, classifier: Classifier) -> tuple[MetricFamily, ...]:
         classes = self._asked_classes
         if classes is None:
             return ()
         return (
-            AskedClasses(classes, self._classifier, self._no_classifier),
+            AskedClasses(classes, classifier),
             IntraFid(self.name, classes),
         )
 

@@ -195,7 +195,7 @@ class FeatureModel:
                     future.cancel()
 
     def treatment(self, channels: int) -> str:
-        """Return how images of so many channels are converted, as a protocol says it."""
+        """Return what a protocol says of the conversion of images with ``channels`` channels."""
         return self.channels if channels == 1 else "none"
 
     def _run(self, batch: NDArray[np.uint8], output: str) -> NDArray[np.float32]:

@@ -9,52 +9,36 @@ from gan_bench.errors import GanBenchError
 from gan_bench.metrics import intra_fid_name
 from gan_bench.results.scores import MetricValue
 from gan_bench.scoring.array_file import FeatureFile
-from gan_bench.scoring.features.onnx_model import FeatureModel
 from gan_bench.scoring.metrics import MetricFamily, Side
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
+from gan_bench.scoring.metrics.modes import ByClassifier, Classifier
 
 FEWEST = 3
 """Images of a class on a side, below which it has no FID."""
 
 
-class AskedClasses(MetricFamily):
+class AskedClasses(ByClassifier):
     """The share of samples that the classifier calls what was asked for.
 
     Sample i was asked to be of the class i mod c, of c classes.
     """
 
     word = "modes"
-    needs = "classifier"
     has_floor = False
 
-    def __init__(self, classes: int, classifier: FeatureModel | None, reason: str) -> None:
-        """Compute nothing yet; ``reason`` says why there is no classifier."""
-        super().__init__(self.needs, ("class_accuracy",))
+    def __init__(self, classes: int, classifier: Classifier) -> None:
+        """Compute nothing yet."""
+        super().__init__(("class_accuracy",), classifier)
         self._classes = classes
-        self._classifier = classifier
-        self._reason = reason
 
     def compute(self, real: Side, fake: Side) -> list[MetricValue]:
         """Return the share, with that of each class in the details."""
-        if self._classifier is None:
-            raise GanBenchError(self._reason)
-        batches = fake.images.read(self._classifier.batch_size)
-        seen = np.concatenate(
-            [logits.argmax(1) for logits in self._classifier.batches(batches, output="logits")]
-        )
+        seen = self._classifier.classes(fake).of_images
         asked = np.arange(len(seen)) % self._classes
         right = np.bincount(asked[seen == asked], minlength=self._classes)
         counts = np.bincount(asked, minlength=self._classes)
         shares = [float(r / n) if n else None for r, n in zip(right, counts, strict=True)]
-        details = {"classifier_sha256": self._classifier.sha256, "by_class": shares}
-        value = float(right.sum() / counts.sum())
-        return [
-            self.value(
-                *("class_accuracy", value, real, fake),
-                features=self._classifier.name,
-                details=details,
-            )
-        ]
+        return self.rows([float(right.sum() / counts.sum())], {"by_class": shares}, real, fake)
 
 
 class IntraFid(MetricFamily):

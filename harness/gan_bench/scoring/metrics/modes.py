@@ -1,7 +1,7 @@
 """Modes: which classes the samples show, and how confident the classifier is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,6 +30,8 @@ class Classes:
     """Images of each class, int64 (classes,)."""
     confident: float
     """Share of images with a class of probability `CONFIDENT` or more."""
+    of_images: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """The class of each image, int64 (n,), in their order."""
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -45,16 +47,17 @@ def classify(classifier: FeatureModel, images: ImageSet) -> Classes:
     GanBenchError
         The images do not fit the model.
     """
-    counts, confident = None, 0
+    found, confident, number = [], 0, 0
     batches = images.read(classifier.batch_size)
     for logits in classifier.batches(batches, output="logits"):
         scores = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
         probabilities = scores / scores.sum(axis=1, keepdims=True)
-        batch = np.bincount(probabilities.argmax(axis=1), minlength=logits.shape[1])
-        counts = batch if counts is None else counts + batch
+        found.append(probabilities.argmax(axis=1))
+        number = logits.shape[1]
         confident += int((probabilities.max(axis=1) >= CONFIDENT).sum())
-    assert counts is not None
-    return Classes(counts.astype(np.int64), confident / images.count)
+    of_images = np.concatenate(found)
+    counts = np.bincount(of_images, minlength=number).astype(np.int64)
+    return Classes(counts, confident / images.count, of_images)
 
 
 def divergence(fake: Classes, real: Classes) -> float:
@@ -121,7 +124,7 @@ class Classifier:
         return self._counted[side]
 
 
-class _ByClassifier(MetricFamily):
+class ByClassifier(MetricFamily):
     """A family whose first value has the classifier's sha256 in its details."""
 
     needs = "classifier"
@@ -130,9 +133,10 @@ class _ByClassifier(MetricFamily):
         super().__init__(self.needs, names)
         self._classifier = classifier
 
-    def _rows(
+    def rows(
         self, values: Sequence[float], details: dict[str, Any], real: Side, fake: Side
     ) -> list[MetricValue]:
+        """Return the family's values, in the order of its names."""
         model = self._classifier.model
         details = {"classifier_sha256": model.sha256, **details}
         return [
@@ -145,7 +149,7 @@ class _ByClassifier(MetricFamily):
         ]
 
 
-class ClassModes(_ByClassifier):
+class ClassModes(ByClassifier):
     """How many classes the samples show, how even they are, and how confident the classifier is."""
 
     word = "modes"
@@ -162,10 +166,10 @@ class ClassModes(_ByClassifier):
             "real_shares": expected.shares.tolist(),
             "real_confident_share": expected.confident,
         }
-        return self._rows(values, details, real, fake)
+        return self.rows(values, details, real, fake)
 
 
-class ReachedModes(_ByClassifier):
+class ReachedModes(ByClassifier):
     """The two values of the literature on stacked MNIST: see `gan_bench.data.stacked`."""
 
     word = "modes-reached"
@@ -177,4 +181,4 @@ class ReachedModes(_ByClassifier):
         """Return two values of the samples alone; the first has the number of all classes."""
         seen = self._classifier.classes(fake)
         values = (reached(seen), from_uniform(seen))
-        return self._rows(values, {"classes": len(seen.counts)}, real, fake)
+        return self.rows(values, {"classes": len(seen.counts)}, real, fake)
