@@ -1,9 +1,5 @@
 """The recipes in JAX: their tensors, and what a JAX trainer promises of its bits."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -19,6 +15,7 @@ from gan_bench_jax import base  # noqa: E402
 from gan_bench_jax.decay import Decay  # noqa: E402
 from gan_bench_jax.layers import Dropout  # noqa: E402
 from gan_bench_jax.upsampling_sgd import UpsamplingSgd  # noqa: E402
+from new_process import in_a_new_process  # noqa: E402
 from recipes import FURTHER, RECIPES  # noqa: E402
 
 pytestmark = pytest.mark.jax
@@ -167,7 +164,7 @@ def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
     first.save(tmp_path)
     first.train(batches[2:], part(draws, 2))
     script = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import sys\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
         "from test_recipes import inputs, part, trainer\n"
@@ -178,7 +175,7 @@ def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
         "made.train(batches[2:], part(draws, 2))\n"
         "np.savez(folder / 'weights.npz', **made.weights())\n"
     )
-    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    in_a_new_process(__file__, script, tmp_path)
     with np.load(tmp_path / "weights.npz") as weights:
         assert same(dict(weights), first.weights())
 

@@ -1,9 +1,6 @@
 """keras-upsampling-sgd against its recipe, step by step, and its bits."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +14,7 @@ from gan_bench.errors import UsageError  # noqa: E402
 from gan_bench.trainer import Trainer, Unsupported  # noqa: E402
 from gan_bench_keras.upsampling_sgd import UpsamplingSgd  # noqa: E402
 from gan_bench_recipes import upsampling_sgd as recipes  # noqa: E402
+from new_process import in_a_new_process  # noqa: E402
 
 pytestmark = pytest.mark.keras
 
@@ -226,7 +224,7 @@ def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
     first.save(tmp_path)
     first.train(batches[2:], {"latents": latents[2:]})
     script = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import sys\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
         "from test_upsampling_sgd import inputs, trainer\n"
@@ -237,7 +235,7 @@ def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
         "made.train(batches[2:], {'latents': draws['latents'][2:]})\n"
         "np.savez(folder / 'weights.npz', **made.weights())\n"
     )
-    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    in_a_new_process(__file__, script, tmp_path)
     with np.load(tmp_path / "weights.npz") as weights:
         assert same(dict(weights), first.weights())
 

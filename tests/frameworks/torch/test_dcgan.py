@@ -1,9 +1,5 @@
 """torch-dcgan and torch-dcgan-3g against their recipes, step by step, and its bits."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -17,6 +13,7 @@ from gan_bench_recipes import dcgan as recipes  # noqa: E402
 from gan_bench_recipes import dcgan_3g  # noqa: E402
 from gan_bench_torch.dcgan import Dcgan  # noqa: E402
 from gan_bench_torch.dcgan_3g import Dcgan3g  # noqa: E402
+from new_process import in_a_new_process  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -263,7 +260,7 @@ def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
     first.save(tmp_path)
     first.train(batches[2:], {"latents": latents[2:]})
     script = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import sys\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
         "from test_dcgan import inputs, trainer\n"
@@ -274,7 +271,7 @@ def test_a_saved_run_continues_bit_for_bit_in_a_new_process(tmp_path):
         "made.train(batches[2:], {'latents': draws['latents'][2:]})\n"
         "np.savez(folder / 'weights.npz', **made.weights())\n"
     )
-    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    in_a_new_process(__file__, script, tmp_path)
     with np.load(tmp_path / "weights.npz") as weights:
         assert same(dict(weights), first.weights())
 
