@@ -45,6 +45,7 @@ def built(monkeypatch):
     return build
 
 
+@pytest.mark.long_after(2)
 @pytest.mark.parametrize(
     ("name", "precision", "device"),
     [

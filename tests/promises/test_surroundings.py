@@ -105,11 +105,18 @@ def test_events_with_impossible_times_are_skipped():
 def test_a_terminal_of_any_width(bench, plugin, columns):
     target = plugin("gan")
     without(bench, "COLUMNS")
-    commands = (("run", target, *SHORT), ("status",), ("list",), ("doctor",), ("show", "gan"))
-    for arguments in commands:
+    for arguments in (("run", target, *SHORT), ("status",), ("list",), ("show", "gan")):
         code, text = in_terminal(bench, columns, *arguments)
         assert code == 0, text
         assert "Traceback" not in text
+
+
+@pytest.mark.long
+def test_doctor_in_a_narrow_terminal(bench):
+    without(bench, "COLUMNS")
+    code, text = in_terminal(bench, 20, "doctor")
+    assert code == 0, text
+    assert "Traceback" not in text
 
 
 def in_terminal(bench, columns, *arguments):

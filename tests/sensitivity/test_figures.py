@@ -121,6 +121,7 @@ def test_fanova_weighs_a_rate_by_its_logarithm_as_it_is_drawn():
     assert found["beta1"] == pytest.approx(0.2, abs=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_fields_seldom_matter_if_the_fids_are_noise():
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")

@@ -214,6 +214,7 @@ def test_a_run_and_its_plan_say_that_they_fall_back_to_the_cpu(bench, plugin, tm
 @pytest.mark.keras
 @pytest.mark.jax
 @pytest.mark.slow
+@pytest.mark.long
 def test_doctor_asks_each_framework_for_its_gpus(bench, tmp_path):
     bench.environment.pop("CUDA_VISIBLE_DEVICES", None)
     done = bench("doctor", "--json", PATH=stand_in(tmp_path, SMI))

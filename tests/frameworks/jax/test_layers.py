@@ -86,7 +86,7 @@ def test_transposed_convolutions_are_pytorchs(size, stride, padding, length):
     compare(layer, twin, (2, 3, 0, 1), drawn(2, length, length, 3, seed=1))
 
 
-@pytest.mark.long_after(4)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize(("size", "stride"), [(5, 2), (5, 1), (4, 2), (4, 1), (3, 1), (3, 2)])
 def test_same_padding_is_tensorflows(size, stride, length):
@@ -97,7 +97,7 @@ def test_same_padding_is_tensorflows(size, stride, length):
     compare(layer, torchs.SameConvTranspose2d(3, 5, size, stride, bias=False), (2, 3, 0, 1), maps)
 
 
-@pytest.mark.long_after(4)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize(("size", "stride", "padding"), SHAPES)
 def test_a_gpus_form_of_convolutions_is_a_cpus(size, stride, padding, length):
@@ -140,7 +140,7 @@ def convolutions_of_recipes():
     ]
 
 
-@pytest.mark.long_after(3)
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize(
     ("layer", "entering", "channels", "size", "stride", "padding", "length"),
     convolutions_of_recipes(),
@@ -207,6 +207,7 @@ def test_upsampling_and_pooling_are_pytorchs():
     close(layers.MaxPooling(2)(jnp.asarray(maps)), nhwc(torch.nn.MaxPool2d(2)(nchw(maps))))
 
 
+@pytest.mark.long_after(1)
 @pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize("levels", [1, 2])
 def test_the_gradient_of_pooling_goes_to_the_first_of_equal_pixels(size, levels):

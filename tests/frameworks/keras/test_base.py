@@ -487,6 +487,7 @@ class Labelled(KerasTrainer):
         return {"critic": loss, "generator": generator_loss}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_conditional_critic_with_draws_of_its_own_keeps_the_contract():
     results = check_trainer(Labelled, only=set(CHECKS))
