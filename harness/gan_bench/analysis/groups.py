@@ -112,7 +112,7 @@ def _labels(name: str, versions: Sequence[Sequence[Run]]) -> list[str]:
     if len(versions) == 1:
         return [name]
     specs = [seeds[0].spec for seeds in versions]
-    every = [_facts(spec) for spec in specs]
+    every = [facts_in_words(spec) for spec in specs]
     if any(every.count(facts) > 1 for facts in every):  # a seed ran twice: where, tells them apart
         for facts, spec in zip(every, specs, strict=True):
             facts["device"] = f"device {spec.device}"
@@ -121,7 +121,7 @@ def _labels(name: str, versions: Sequence[Sequence[Run]]) -> list[str]:
     return told_apart(name, every)
 
 
-def _facts(spec: RunSpec) -> dict[str, str]:
+def facts_in_words(spec: RunSpec) -> dict[str, str]:
     """Return what was trained and how, in words."""
     facts = identity(spec)
     values, versions = facts.pop("recipe_values"), facts.pop("versions")
