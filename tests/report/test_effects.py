@@ -97,7 +97,7 @@ def test_missing_seeds_are_said_in_the_cells(sweep, report):
     rows = tables_of(report())[TITLE]
     seeds, fid, ratio = "Seeds", "Final FID (lenet)", "FID / that of 3"
     assert {name: (row[seeds], row[ratio]) for name, row in rows.items()} == {
-        "1": ("2 of 3, 1 diverged", "0.50 (0.50 to 0.50; 2 common seeds)"),
+        "1": ("2 of 3, 1 diverged", "0.50 (0.50 to 0.50; 2 seeds)"),
         "2": ("0 of 3, 3 diverged", "—"),
         "3 (default)": ("4", "1"),
         "4": ("2 of 5, 3 diverged", "1.00 (one common seed)"),

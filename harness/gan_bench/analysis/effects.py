@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
-from gan_bench.analysis.groups import facts_in_words
+from gan_bench.analysis.groups import SCHEDULE, facts_in_words
 from gan_bench.analysis.identity import identity
 from gan_bench.analysis.statistics import Ratio, SeedValues, paired_ratio
 from gan_bench.analysis.summary import Group, Row
@@ -15,8 +15,6 @@ from gan_bench.text import told_apart
 
 UPDATES: Final = {"discriminator": "discriminator_steps", "generator": "generator_steps"}
 """By network, the field with the number of its updates in a step."""
-_SCHEDULE = ("steps", "images_per_step", "evaluation_steps")
-"""Facts that follow from the recipe's values and the budget."""
 
 
 class Base(Enum):
@@ -100,7 +98,7 @@ def _of(name: str, rows: Sequence[Row]) -> Iterable[Effect]:
 
 def _all_else(spec: RunSpec, facts: Mapping[str, Any], field: str) -> str:
     """Return a key of everything but the field and what follows from it."""
-    kept = {key: value for key, value in facts.items() if key not in _SCHEDULE}
+    kept = {key: value for key, value in facts.items() if key not in SCHEDULE}
     kept["recipe_values"] = {key: v for key, v in spec.recipe_values.items() if key != field}
     # A group may have runs that saw the reference beside others.
     return json.dumps(
@@ -109,7 +107,7 @@ def _all_else(spec: RunSpec, facts: Mapping[str, Any], field: str) -> str:
 
 
 def _labels(name: str, specs: Sequence[RunSpec], field: str) -> list[str]:
-    own = (f"recipe {field}", *_SCHEDULE)
+    own = (f"recipe {field}", *SCHEDULE)
     facts = [
         {key: text for key, text in facts_in_words(spec).items() if key not in own}
         for spec in specs
