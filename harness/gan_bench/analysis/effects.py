@@ -66,10 +66,10 @@ class Effect:
 def effects(group: Group) -> list[Effect]:
     """Return the effect of each field that differs between rows that are equal in all else.
 
-    There is none where no run of any value succeeded.
     What follows from the field and the budget, such as the number of steps, may differ too. Of a
-    grid of two fields, each field has an effect for each value of the other one. Those whose other
-    values are nearest to the defaults come first, then those of the best implementation.
+    grid of two fields, each field has an effect for each value of the other one. Those with the
+    fewest other values that differ from the defaults come first, and of these those of the best
+    implementation. Rows of which no run succeeded have no effect to show.
     """
     by_name: dict[str, list[Row]] = {}
     for row in group.rows:
