@@ -51,9 +51,9 @@ def effect_tables(group: Group) -> EffectTables | None:
         notes.append(f"{group.too_short}: the FIDs only show that scoring works.")
     if len(found) > _MOST_TABLES:
         notes.append(
-            f"{_MOST_TABLES} of {len(found):,} tables are shown: those with the fewest other values "
-            "that differ from the defaults, and of these those of the best implementations. The "
-            "ranking has the figures of all rows."
+            f"{_MOST_TABLES} of {len(found):,} tables are shown: those with the fewest other "
+            "values that differ from the defaults, and of these those of the best "
+            "implementations. The ranking has the figures of all rows."
         )
     return EffectTables(
         tuple(_table(effect, group) for effect in found[:_MOST_TABLES]), tuple(notes)
