@@ -23,12 +23,12 @@ def sweep(results):
 
     def add(k, fids, speed=1_000.0, make=run_spec, name=NAME, defaults=None, **changes):
         values = {"batch_size": 100, "discriminator_steps": 1, "generator_steps": k}
-        own = {} if k == 3 else {"generator_steps": 3}
-        own |= defaults or {}
+        changed = ({} if k == 3 else {"generator_steps": 3}) | (defaults or {})
         values |= changes.pop("values", {})
         for seed, fid in enumerate(fids):
-            spec = make(name, seed, recipe_values=values, recipe_defaults=own, **changes)
-            scores = [] if fid is None else [scores_of({0: 150.0, spec.steps: fid})]
+            spec = make(name, seed, recipe_values=values, recipe_defaults=changed, **changes)
+            own = {"low": 0.0, "high": 1_000.0}  # by the jackknife, which says nothing of seeds
+            scores = [] if fid is None else [scores_of({0: 150.0, spec.steps: fid}, **own)]
             failed = {"status": "diverged", "reason": "a loss was NaN"} if fid is None else {}
             add_run(results, spec, scores=scores, images_per_s=speed, **failed)
 
