@@ -528,3 +528,26 @@ def ranking_notes(group):
     ranks = standings(group, None)
     look = looks([(row.label, row.recipe, row.framework) for row in group.rows])
     return ranking(group, ranks, None, look).notes
+
+
+def test_a_value_that_changes_the_schedule_is_what_the_name_says(results, summary):
+    def add(count, steps, **changes):
+        schedule = {"images_per_step": 60_000 // steps, "evaluation_steps": (0, steps // 2, steps)}
+        values = {"recipe_values": {"discriminator_steps": count}, "steps": steps}
+        spec = run_spec(**(schedule | values | changes))
+        add_run(results, spec, scores=[scores_of({0: 150.0, steps: 10.0 * count})])
+
+    add(1, 600)
+    add(2, 300)
+    [group] = summary().groups
+    assert [row.label for row in group.rows] == [
+        "torch-dcgan (discriminator_steps=1)",
+        "torch-dcgan (discriminator_steps=2)",
+    ]
+    add(2, 300, evaluation_steps=(0, 300))
+    [group] = summary().groups
+    assert [row.label for row in group.rows][1:] == [
+        "torch-dcgan (steps 300, images per step 200, evaluated at 0, 150, 300, "
+        "discriminator_steps=2)",
+        "torch-dcgan (steps 300, images per step 200, evaluated at 0, 300, discriminator_steps=2)",
+    ]

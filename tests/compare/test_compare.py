@@ -406,3 +406,27 @@ def test_what_cannot_be_read_is_told(cli):
     broken.write_text("{")
     done = cli("compare", "a", "b")
     assert done.code == 0 and "record.json is not readable" in done.err
+
+
+def test_a_value_that_changes_the_schedule_is_what_the_name_says(two):
+    for path in two:
+        for steps, count in ((600, 1), (300, 2)):
+            schedule = {
+                "steps": steps,
+                "images_per_step": 60_000 // steps,
+                "evaluation_steps": (0, steps // 2, steps),
+            }
+            values = {"recipe_values": {"discriminator_steps": count}}
+            fill(path, A, of_spec=schedule | values)
+    assert [row.label for row in compare(*two).rows] == [
+        "torch-dcgan (discriminator_steps 1)",
+        "torch-dcgan (discriminator_steps 2)",
+    ]
+    for path in two:
+        fill(path, A, of_spec={"recipe_values": {"discriminator_steps": 1}, "steps": 601})
+    labels = [row.label for row in compare(*two).rows]
+    assert len(set(labels)) == len(labels) == 3
+    assert (
+        "torch-dcgan (steps 601, images per step 100, evaluation points 0, 300, 600, "
+        "discriminator_steps 1)"
+    ) in labels

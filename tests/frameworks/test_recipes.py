@@ -39,6 +39,13 @@ RECIPES = [
 ]
 
 
+def test_these_recipes_have_the_numbers_of_updates_as_fields():
+    """As docs/recipes.md lists them."""
+    for field in ("discriminator_steps", "generator_steps"):
+        having = {recipe.name for recipe in RECIPES if field in type(recipe).model_fields}
+        assert having == {"dcgan-3g", "wgan-gp", "sngan", "resnet", "conditional", "r3gan"}
+
+
 def digest(weights):
     sha256 = hashlib.sha256()
     for name, tensor in weights.items():

@@ -147,6 +147,7 @@ def test_a_record_of_the_version_before_is_read():
     assert kept["spec"].pop("own_loop") is False
     assert kept["spec"].pop("conditional") is False
     assert kept["spec"].pop("gpu") is None
+    assert kept["spec"].pop("recipe_defaults") is None
     assert kept["circumstances"].pop("job") is None
     assert [kept["circumstances"].pop(name) for name in ("gpu", "gpu_use")] == [None, None]
     assert kept["circumstances"].pop("gpu_gb_per_s") is None

@@ -227,3 +227,12 @@ def test_more_runs_than_a_plan_can_hold_are_refused():
         "A plan has at most 100,000 runs, and this one has 110,000: 10,000 seeds of 11 "
         "combinations of implementation and values; give fewer."
     )
+
+
+def test_the_defaults_of_changed_values_are_recorded_and_change_no_id():
+    values = {"generator_steps": [3, 2], "beta1": 0.9}
+    plan = plan_of("torch-dcgan-3g", seeds=(0,), preset="standard", set={"torch-dcgan-3g": values})
+    own, changed = plan.runs
+    assert own.recipe_defaults == {"beta1": 0.5}
+    assert changed.recipe_defaults == {"beta1": 0.5, "generator_steps": 3}
+    assert changed.model_copy(update={"recipe_defaults": None}).run_id == changed.run_id

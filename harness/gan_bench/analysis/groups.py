@@ -3,11 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from gan_bench.analysis.identity import Setting, identity, seeds_of_one_thing, setting_of
 from gan_bench.analysis.runs import Run
 from gan_bench.plan import RunSpec
 from gan_bench.text import told_apart
+
+SCHEDULE: Final = ("steps", "images_per_step", "evaluation_steps")
+"""Facts of a run's identity that follow from the recipe's values, the budget and the number of
+evaluation points."""
 
 
 def comparable_groups(runs: Sequence[Run], features: Mapping[str, str]) -> dict[Setting, list[Run]]:
@@ -112,17 +117,20 @@ def _labels(name: str, versions: Sequence[Sequence[Run]]) -> list[str]:
     if len(versions) == 1:
         return [name]
     specs = [seeds[0].spec for seeds in versions]
-    every = [_facts(spec) for spec in specs]
+    every = [facts_in_words(spec) for spec in specs]
     if any(every.count(facts) > 1 for facts in every):  # a seed ran twice: where, tells them apart
         for facts, spec in zip(every, specs, strict=True):
             facts["device"] = f"device {spec.device}"
             facts["gpu"] = f"on {spec.gpu}"
             facts["data set"] = f"data set {spec.dataset_label}"
-    return told_apart(name, every)
+    short = [{key: text for key, text in facts.items() if key not in SCHEDULE} for facts in every]
+    # Other recipe values may come with another schedule, which would hide them in a long name.
+    alike = any(short.count(facts) > 1 for facts in short)
+    return told_apart(name, every if alike else short)
 
 
-def _facts(spec: RunSpec) -> dict[str, str]:
-    """Return what was trained and how, in words."""
+def facts_in_words(spec: RunSpec) -> dict[str, str]:
+    """Return what was trained and how, in words; the keys of values are ``recipe <field>``."""
     facts = identity(spec)
     values, versions = facts.pop("recipe_values"), facts.pop("versions")
     found = {key: f"{key.replace('_', ' ')} {value}" for key, value in facts.items()}

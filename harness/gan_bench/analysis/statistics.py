@@ -198,6 +198,22 @@ def paired(
     return replace(as_difference((estimate, low, high), p, (len(x), len(y)), scale), paired=True)
 
 
+Ratio = Difference | float
+"""A ratio with its interval; a bare number if there is one common seed."""
+
+
+def paired_ratio(a: SeedValues, b: SeedValues) -> Ratio | None:
+    """Return a over b, computed seed by seed over the seeds that both have.
+
+    None if there is no such seed, or if a value is not positive.
+    """
+    seeds = sorted(a.by_seed.keys() & b.by_seed.keys())
+    x, y = ([side.by_seed[seed] for seed in seeds] for side in (a, b))
+    if not seeds or min(*x, *y) <= 0:
+        return None
+    return paired(x, y, scale="ratio") or x[0] / y[0]
+
+
 def mean_interval(
     values: Sequence[float], *, of: float = 0.0
 ) -> tuple[float, float, float, float] | None:

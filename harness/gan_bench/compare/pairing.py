@@ -24,6 +24,9 @@ from gan_bench.results.scores import Protocol
 from gan_bench.results.sources import opened
 from gan_bench.text import against
 
+_SCHEDULE = ("steps", "images per step", "evaluation points")
+"""Facts that follow from the recipe's values, the budget and the number of evaluation points."""
+
 
 @dataclass(frozen=True)
 class RunGroup:
@@ -207,9 +210,15 @@ def label(group: RunGroup, groups: Sequence[RunGroup]) -> str:
     parts = [group.setting.dataset] if named else []
     parts += [group.setting.describe([name]) for name in apart]
     names = dict.fromkeys(name for other in same for name in other.facts)
+    differing = [name for name in names if len({other.facts.get(name) for other in same}) > 1]
+    # Other recipe values may come with another schedule, which would hide them in a long name.
+    short = [name for name in differing if name not in _SCHEDULE]
+    told = {
+        (other.setting.describe([*apart, "dataset"]), *map(other.facts.get, short))
+        for other in same
+    }
     parts += [
         f"{name.removeprefix('recipe ')} {group.facts.get(name, 'none')}"
-        for name in names
-        if len({other.facts.get(name) for other in same}) > 1
+        for name in (short if len(told) == len(same) else differing)
     ]
     return f"{group.name} ({', '.join(parts or [group.runs[0].spec.device])})"

@@ -96,12 +96,18 @@ class RunSpec(RecipeFacts, Stored):
         {
             *("preset", "python", "budget", "cannot_make", "train_splits", "conventions"),
             *("parameters", "multiply_adds_per_step", "image_shape", "losses", "conditional"),
+            "recipe_defaults",
         }
     )
     """Fields that follow from the others, or do not change a run's results."""
 
     schema_version: Literal[1] = SPEC_SCHEMA_VERSION
     recipe_values: dict[str, Any]
+    recipe_defaults: dict[str, Any] | None = None
+    """The recipe's defaults of the fields that have other values in this run.
+
+    None for own loops and in earlier versions' plans, which did not record them.
+    """
     dataset: str
     """Name for `gan_bench.data.load`; a folder of images has its absolute path in it."""
     data_sha256: str
@@ -258,6 +264,7 @@ NOTED: Final = (
     *("schema_version", "seed", "dataset", "preset", "python"),
     *("train_images", "image_shape", "conventions", "cannot_make"),
     *("parameters", "multiply_adds_per_step", "losses", "conditional", "chunk_steps"),
+    "recipe_defaults",
 )
 """The other fields: seed, names, paths, and values that follow from the fields above."""
 TRAINING_STEP: Final = ("source_sha256", "versions", "recipe_values", "device", "image_shape")

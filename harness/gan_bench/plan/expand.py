@@ -133,6 +133,7 @@ def _run(
     return RunSpec(
         **facts,
         recipe_values=description.recipe_values,
+        recipe_defaults=description.changed_defaults,
         dataset=dataset.name,
         data_sha256=dataset.sha256,
         train_images=train_images,

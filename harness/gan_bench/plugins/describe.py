@@ -70,6 +70,11 @@ class Description(RecipeFacts):
         """The recipe's fields as JSON values."""
         return {field.name: field.value for field in self.fields}
 
+    @property
+    def changed_defaults(self) -> dict[str, Any]:
+        """The defaults, as JSON values, of the fields that have other values."""
+        return {field.name: field.default for field in self.fields if field.value != field.default}
+
 
 def _problem(name: str, recipe_class: type[Recipe], error: ValidationError) -> str:
     """Return the first problem of a recipe's values as a sentence."""

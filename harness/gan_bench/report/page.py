@@ -20,6 +20,7 @@ from gan_bench.report.samples import Leader, SampleRow, Samples, leaders, sample
 from gan_bench.report.samples.nearest import shares_table
 from gan_bench.report.sections.all_scores import elsewhere, published, quality, scores_in_short
 from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, in_short, standings
+from gan_bench.report.sections.effects import EffectTables, effect_tables
 from gan_bench.report.sections.method import Method, method
 from gan_bench.report.sections.ranking import GLOSSARY, ranking, reading
 from gan_bench.report.sections.ranking_rows import Ranking, Target
@@ -51,6 +52,7 @@ class GroupPage:
     ranking: Ranking
     quality: list[Table]
     """All scores of the final snapshot, one table for each protocol."""
+    effects: EffectTables | None
     crossed: Crossed | None
     fid: FidCharts
     fid_pictures: list[Picture]
@@ -216,6 +218,7 @@ def _group_page(
         verdicts=verdicts,
         ranking=table,
         quality=tables,
+        effects=effect_tables(group),
         crossed=crossed(group),
         fid=fid,
         fid_pictures=[fid_picture(curves, by_label, names) for curves in fid.charts],

@@ -18,6 +18,7 @@ from gan_bench.report.charts.web import dot_chart, line_chart
 from gan_bench.report.claims import NOTE as CLAIMS_NOTE
 from gan_bench.report.page import GroupPage, Page, SamplesPage
 from gan_bench.report.pictures import COLOURS, Picture
+from gan_bench.report.sections.effects import NOTE as EFFECTS_NOTE
 from gan_bench.text import many, markdown_text, sanitize
 
 
@@ -85,7 +86,8 @@ def _environment() -> Environment:
         "md_attribute": _md_attribute,
         "with_options": _with_options,
     }
-    environment.globals |= {"many": many, "claims_note": CLAIMS_NOTE}
+    notes = {"claims_note": CLAIMS_NOTE, "effects_note": EFFECTS_NOTE}
+    environment.globals |= {"many": many, **notes}
     return environment
 
 

@@ -227,7 +227,7 @@ def _git(record: Record) -> str:
 def _protocols(protocols: Mapping[str, Scores]) -> Folded:
     files = list(protocols.values())
     rows = [
-        (name.replace("_", " "), *(_text(getattr(f.protocol, name)) for f in files))
+        (name.replace("_", " "), *(value_text(getattr(f.protocol, name)) for f in files))
         for name in Protocol.model_fields
     ]
     rows.append(("scored with", *(_pairs(file.versions) for file in files)))
@@ -352,7 +352,7 @@ def recipe_facts(row: Row) -> RecipeFacts:
     }
     if paired is not None:
         values["initial weights"] = "the recipe's" if paired else NOT_PAIRED
-    values |= {key: _text(value) for key, value in spec.recipe_values.items()}
+    values |= {key: value_text(value) for key, value in spec.recipe_values.items()}
     return RecipeFacts(origin, values | spec.conventions)
 
 
@@ -360,7 +360,8 @@ def _pairs(values: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in values.items())
 
 
-def _text(value: object) -> str:
+def value_text(value: object) -> str:
+    """Return a value of a recipe or a protocol as a reader sees it."""
     if isinstance(value, bool) or value is None or isinstance(value, list | dict):
         return json.dumps(value)
     if isinstance(value, int):

@@ -14,6 +14,7 @@ from gan_bench.analysis.parity import CHECKED, row_parity
 from gan_bench.analysis.statistics import (
     FEWEST_SEEDS,
     Difference,
+    Ratio,
     SeedValues,
     holm,
     interval,
@@ -36,8 +37,6 @@ _UNCERTIFIED_NOTE = (
 )
 _Cells = Mapping[tuple[str, str], Row]
 """Rows by recipe and framework."""
-Ratio = Difference | float
-"""A ratio with its interval; a bare number if there is one common seed."""
 
 
 @dataclass(frozen=True)
@@ -199,13 +198,13 @@ def _table(measure: Measure, uncertified: set[str]) -> Table:
     for recipe in measure.recipes:
         spreads = (measure.values.get((recipe, f)) for f in measure.frameworks)
         means = (figure(spread.mean if spread else None) for spread in spreads)
-        ratios = (_shown(measure.ratio(other, [recipe])) for other in others)
+        ratios = (ratio_text(measure.ratio(other, [recipe])) for other in others)
         name = f"{recipe} {UNCERTIFIED}" if recipe in uncertified else recipe
-        rows.append((name, *means, *ratios, _shown(effects.get(recipe))))
+        rows.append((name, *means, *ratios, ratio_text(effects.get(recipe))))
     overall = [measure.overall_ratio(other) for other in others]
     if any(overall):
         blank = (MISSING,) * len(measure.frameworks)
-        rows.append(("All recipes", *blank, *map(_shown, overall), MISSING))
+        rows.append(("All recipes", *blank, *map(ratio_text, overall), MISSING))
     titles = (*measure.frameworks, *(f"{other} / {first}" for other in others))
     return Table(
         [Column("Recipe"), *(Column(t, "number") for t in (*titles, "Recipe / all recipes"))],
@@ -257,12 +256,13 @@ def _recipe_sentence(measure: Measure) -> list[str]:
         return []
     low, high = (by(effects, key=lambda name: effects[name].estimate) for by in (min, max))
     return [
-        f"The {measure.noun} of {low} is {_shown(effects[low])} times the geometric mean of "
-        f"{len(effects)} recipes, that of {high} {_shown(effects[high])} times."
+        f"The {measure.noun} of {low} is {ratio_text(effects[low])} times the geometric mean of "
+        f"{len(effects)} recipes, that of {high} {ratio_text(effects[high])} times."
     ]
 
 
-def _shown(ratio: Ratio | None) -> str:
+def ratio_text(ratio: Ratio | None) -> str:
+    """Return e.g. ``0.85 (0.80 to 0.90)``, with the 95 % interval in brackets."""
     if ratio is None:
         return MISSING
     if isinstance(ratio, Difference):
