@@ -1,4 +1,4 @@
-"""Spectral normalisation and residual blocks in every framework, and deviations from them."""
+"""Spectral normalisation and residual blocks in every framework."""
 
 import importlib
 
