@@ -884,6 +884,14 @@ def test_statistics_have_no_floor():
     assert not found["generator.1.moving_mean"].passed
 
 
+@pytest.mark.parametrize(("change", "passed"), [(2e-16, True), (2e-12, False)])
+def test_rounding_noise_in_a_statistic_that_stays_counts_as_zero(change, passed):
+    start = weights([1.0, 2.0], [0.0, 0.0], [1.0, 0.0])
+    noisy = weights([1.0, 2.0], [0.0, 0.0], [1.0 - change, 0.0])
+    found = {figure.of: figure for figure in compare_step(start, step(start), step(noisy))}
+    assert found["generator.1.moving_mean"].passed is passed
+
+
 def test_a_tensor_that_only_one_has_fails():
     theirs = weights([1, 2], [0, 0], [0, 0])
     del theirs["generator.0.bias"]

@@ -35,7 +35,8 @@ class Bounds(Frozen):
     updates: float = 1e-9
     """Bound of ||Da - Db|| / ||Da|| for each tensor's update D since the start, in float64."""
     zero_updates: float = 1e-12
-    """Updates below this share of the network's largest update count as zero."""
+    """Updates below this share of the network's largest update count as zero; those of a moving
+    statistic below this share of the statistic at the start."""
 
 
 BOUNDS: Final = Bounds()
