@@ -1,5 +1,6 @@
 """jax-sngan: see `gan_bench_recipes.sngan`."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import jax
@@ -37,10 +38,14 @@ class Sngan(AlternatingTrainer):
 
     def new_generator(self) -> nnx.Module:
         """Return a generator."""
+        return nnx.Sequential(*self.generator_layers(self.recipe.latent_size))
+
+    def generator_layers(self, entering: int) -> list[Callable[[Array], Array]]:
+        """Return the layers of a generator, of vectors of ``entering`` numbers."""
         recipe, norm = self.recipe, self.recipe.batch_norm
         channels, quarter = recipe.generator_channels, recipe.side // 4
-        return nnx.Sequential(
-            Dense(recipe.latent_size, quarter * quarter * 4 * channels, bias=False),
+        return [
+            Dense(entering, quarter * quarter * 4 * channels, bias=False),
             Reshape(quarter, quarter, 4 * channels),
             BatchNorm(4 * channels, **norm),  # side / 4
             jax.nn.relu,
@@ -52,13 +57,23 @@ class Sngan(AlternatingTrainer):
             jax.nn.relu,
             Conv(channels, recipe.image_channels, 3, 1, 1),
             tanh,
-        )
+        ]
 
     def new_discriminator(self) -> nnx.Module:
         """Return a discriminator."""
-        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        channels, quarter = recipe.discriminator_channels, recipe.side // 4
+        channels, quarter = self.recipe.discriminator_channels, self.recipe.side // 4
         return nnx.Sequential(
+            *self.maps(),
+            Reshape(-1),
+            SpectralDense(quarter * quarter * 4 * channels, 1),
+            Reshape(),  # logits (batch,)
+        )
+
+    def maps(self) -> list[Callable[[Array], Array]]:
+        """Return the layers of a discriminator up to its last maps."""
+        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        channels = recipe.discriminator_channels
+        return [
             SpectralConv(recipe.image_channels, channels, 3, 1, 1),
             leaky_relu(slope),  # side
             SpectralConv(channels, channels, 4, 2, 1),
@@ -69,10 +84,7 @@ class Sngan(AlternatingTrainer):
             leaky_relu(slope),  # side / 4
             SpectralConv(2 * channels, 4 * channels, 3, 1, 1),
             leaky_relu(slope),
-            Reshape(-1),
-            SpectralDense(quarter * quarter * 4 * channels, 1),
-            Reshape(),  # logits (batch,)
-        )
+        ]
 
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""

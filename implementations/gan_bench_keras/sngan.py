@@ -27,49 +27,55 @@ class Sngan(AlternatingTrainer):
 
     def new_generator(self) -> keras.Model:
         """Return a generator."""
+        return keras.Sequential([keras.Input((self.recipe.latent_size,)), *self.generator_layers()])
+
+    def generator_layers(self) -> list[keras.Layer]:
+        """Return the layers of a generator."""
         recipe, norm = self.recipe, self.recipe.batch_norm
         channels, quarter = recipe.generator_channels, recipe.side // 4
-        return keras.Sequential(
-            [
-                keras.Input((recipe.latent_size,)),
-                layers.Dense(quarter * quarter * 4 * channels, use_bias=False),
-                layers.Reshape((quarter, quarter, 4 * channels)),
-                BatchNorm(**norm),  # side / 4
-                layers.ReLU(),
-                # "same" is PyTorch's padding 1 for kernels of 4 at stride 2 and even lengths.
-                layers.Conv2DTranspose(2 * channels, 4, 2, "same", use_bias=False),
-                BatchNorm(**norm),  # side / 2
-                layers.ReLU(),
-                layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False),
-                BatchNorm(**norm),  # side
-                layers.ReLU(),
-                layers.Conv2D(recipe.image_channels, 3, 1, "same"),
-                layers.Activation("tanh"),
-            ]
-        )
+        return [
+            layers.Dense(quarter * quarter * 4 * channels, use_bias=False),
+            layers.Reshape((quarter, quarter, 4 * channels)),
+            BatchNorm(**norm),  # side / 4
+            layers.ReLU(),
+            # "same" is PyTorch's padding 1 for kernels of 4 at stride 2 and even lengths.
+            layers.Conv2DTranspose(2 * channels, 4, 2, "same", use_bias=False),
+            BatchNorm(**norm),  # side / 2
+            layers.ReLU(),
+            layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False),
+            BatchNorm(**norm),  # side
+            layers.ReLU(),
+            layers.Conv2D(recipe.image_channels, 3, 1, "same"),
+            layers.Activation("tanh"),
+        ]
 
     def new_discriminator(self) -> keras.Model:
         """Return a discriminator."""
-        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        channels = recipe.discriminator_channels
         return keras.Sequential(
             [
-                keras.Input(recipe.image_shape),
-                SpectralConv2D(channels, 3, 1, "same"),
-                layers.LeakyReLU(slope),  # side
-                SpectralConv2D(channels, 4, 2, "same"),
-                layers.LeakyReLU(slope),  # side / 2
-                SpectralConv2D(2 * channels, 3, 1, "same"),
-                layers.LeakyReLU(slope),
-                SpectralConv2D(2 * channels, 4, 2, "same"),
-                layers.LeakyReLU(slope),  # side / 4
-                SpectralConv2D(4 * channels, 3, 1, "same"),
-                layers.LeakyReLU(slope),
+                keras.Input(self.recipe.image_shape),
+                *self.maps(),
                 layers.Flatten(),
                 SpectralDense(1),
                 layers.Reshape(()),  # logits (batch,)
             ]
         )
+
+    def maps(self) -> list[keras.Layer]:
+        """Return the layers of a discriminator up to its last maps."""
+        slope, channels = self.recipe.leaky_relu_slope, self.recipe.discriminator_channels
+        return [
+            SpectralConv2D(channels, 3, 1, "same"),
+            layers.LeakyReLU(slope),  # side
+            SpectralConv2D(channels, 4, 2, "same"),
+            layers.LeakyReLU(slope),  # side / 2
+            SpectralConv2D(2 * channels, 3, 1, "same"),
+            layers.LeakyReLU(slope),
+            SpectralConv2D(2 * channels, 4, 2, "same"),
+            layers.LeakyReLU(slope),  # side / 4
+            SpectralConv2D(4 * channels, 3, 1, "same"),
+            layers.LeakyReLU(slope),
+        ]
 
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""

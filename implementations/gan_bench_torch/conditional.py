@@ -7,62 +7,32 @@ from torch import Tensor, nn
 
 from gan_bench_recipes import conditional
 from gan_bench_torch.base import descend
-from gan_bench_torch.layers import (
-    BatchNorm,
-    Embedding,
-    Labelled,
-    Projection,
-    SpectralConv2d,
-    SumOverPixels,
-    Unflatten,
-    iterate,
-    leaky_relu,
-)
+from gan_bench_torch.layers import Embedding, Labelled, Projection, SumOverPixels, iterate
 from gan_bench_torch.losses import hinge, wasserstein
 from gan_bench_torch.sngan import Sngan
 
 
 class Conditional(Sngan):
-    """The recipe conditional in PyTorch: sngan's optimisers."""
+    """The recipe conditional in PyTorch: sngan's layers and optimisers."""
 
     recipe_class: ClassVar[type[conditional.Conditional]] = conditional.Conditional
     recipe: conditional.Conditional
 
-    def build_networks(self) -> None:
-        """Build both networks."""
-        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        norm = recipe.batch_norm
-        entering = recipe.latent_size + recipe.embedding_size
-        channels, quarter = recipe.generator_channels, recipe.side // 4
-        self.generator = Labelled(
+    def new_generator(self) -> nn.Module:
+        """Return a generator."""
+        recipe = self.recipe
+        return Labelled(
             Embedding(recipe.classes, recipe.embedding_size),
-            nn.Linear(entering, quarter * quarter * 4 * channels, bias=False),
-            Unflatten(quarter, quarter, 4 * channels),
-            BatchNorm(4 * channels, **norm),  # side / 4
-            nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(4 * channels, 2 * channels, 4, 2, 1, bias=False),
-            BatchNorm(2 * channels, **norm),  # side / 2
-            nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1, bias=False),
-            BatchNorm(channels, **norm),  # side
-            nn.ReLU(inplace=True),
-            nn.Conv2d(channels, recipe.image_channels, 3, 1, 1),
-            nn.Tanh(),
+            *self.generator_layers(recipe.latent_size + recipe.embedding_size),
         )
-        channels = recipe.discriminator_channels
-        self.discriminator = Labelled(
-            SpectralConv2d(recipe.image_channels, channels, 3, 1, 1),
-            leaky_relu(slope),  # side
-            SpectralConv2d(channels, channels, 4, 2, 1),
-            leaky_relu(slope),  # side / 2
-            SpectralConv2d(channels, 2 * channels, 3, 1, 1),
-            leaky_relu(slope),
-            SpectralConv2d(2 * channels, 2 * channels, 4, 2, 1),
-            leaky_relu(slope),  # side / 4
-            SpectralConv2d(2 * channels, 4 * channels, 3, 1, 1),
-            leaky_relu(slope),
+
+    def new_discriminator(self) -> nn.Module:
+        """Return a discriminator."""
+        recipe = self.recipe
+        return Labelled(
+            *self.maps(),
             SumOverPixels(),
-            Projection(recipe.classes, 4 * channels),  # logits (batch,)
+            Projection(recipe.classes, 4 * recipe.discriminator_channels),  # logits (batch,)
         )
 
     def update_discriminator(

@@ -34,10 +34,14 @@ class Sngan(AlternatingTrainer):
 
     def new_generator(self) -> nn.Module:
         """Return a generator."""
+        return nn.Sequential(*self.generator_layers(self.recipe.latent_size))
+
+    def generator_layers(self, entering: int) -> list[nn.Module]:
+        """Return the layers of a generator, of vectors of ``entering`` numbers."""
         recipe, norm = self.recipe, self.recipe.batch_norm
         channels, quarter = recipe.generator_channels, recipe.side // 4
-        return nn.Sequential(
-            nn.Linear(recipe.latent_size, quarter * quarter * 4 * channels, bias=False),
+        return [
+            nn.Linear(entering, quarter * quarter * 4 * channels, bias=False),
             Unflatten(quarter, quarter, 4 * channels),
             BatchNorm(4 * channels, **norm),  # side / 4
             nn.ReLU(inplace=True),
@@ -49,13 +53,23 @@ class Sngan(AlternatingTrainer):
             nn.ReLU(inplace=True),
             nn.Conv2d(channels, recipe.image_channels, 3, 1, 1),
             nn.Tanh(),
-        )
+        ]
 
     def new_discriminator(self) -> nn.Module:
         """Return a discriminator."""
-        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
-        channels, quarter = recipe.discriminator_channels, recipe.side // 4
+        channels, quarter = self.recipe.discriminator_channels, self.recipe.side // 4
         return nn.Sequential(
+            *self.maps(),
+            Flatten(),
+            SpectralLinear(quarter * quarter * 4 * channels, 1),
+            nn.Flatten(0),  # logits (batch,)
+        )
+
+    def maps(self) -> list[nn.Module]:
+        """Return the layers of a discriminator up to its last maps."""
+        recipe, slope = self.recipe, self.recipe.leaky_relu_slope
+        channels = recipe.discriminator_channels
+        return [
             SpectralConv2d(recipe.image_channels, channels, 3, 1, 1),
             leaky_relu(slope),  # side
             SpectralConv2d(channels, channels, 4, 2, 1),
@@ -66,10 +80,7 @@ class Sngan(AlternatingTrainer):
             leaky_relu(slope),  # side / 4
             SpectralConv2d(2 * channels, 4 * channels, 3, 1, 1),
             leaky_relu(slope),
-            Flatten(),
-            SpectralLinear(quarter * quarter * 4 * channels, 1),
-            nn.Flatten(0),  # logits (batch,)
-        )
+        ]
 
     def build_optimisers(self) -> None:
         """Build one Adam for each network."""

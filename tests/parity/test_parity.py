@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import psutil
@@ -402,11 +403,36 @@ def test_a_registered_recipe_has_its_original_as_reference(bench):
     assert (certificate.reference.name, certificate.other.name) == ("numpy-fake", "jax-fake")
 
 
-def test_each_twin_of_a_recipe_has_a_certificate_of_its_own(bench):
+OBSERVED = """
+import os
+from pathlib import Path
+class Numpy(Numpy):
+    def __init__(self, *given, **options):
+        super().__init__(*given, **options)
+        Path(f"observed-{os.getpid()}").touch()
+"""
+
+
+def test_each_twin_of_a_recipe_has_a_certificate_and_the_original_is_observed_once(bench):
     installed = register(bench.folder, "jax", "mlx", "numpy")
-    assert bench("parity", "fake", *QUICK, **installed).code == 0
+    module = bench.folder / "site/twins.py"
+    module.write_text(module.read_text() + OBSERVED)
+    changed = ("--set", "latent_size=9")
+    done = bench("parity", "fake", *QUICK, *changed, "--json", **installed)
+    assert done.code == 0
+    assert [one["recipe_values"]["latent_size"] for one in json.loads(done.out)] == [9, 9]
     names = {path.name for path in (bench.folder / "results/local/parity").iterdir()}
-    assert names == {"numpy-fake--jax-fake.json", "numpy-fake--mlx-fake.json"}
+    assert names == {f"numpy-fake--{twin}-fake.latent_size=9.json" for twin in ("jax", "mlx")}
+    assert len([*bench.folder.glob("observed-*")]) == 1
+
+
+def test_a_twin_that_fails_leaves_the_next_the_whole_observation(bench):
+    installed = register(bench.folder, "jax", "mlx", "numpy")
+    module = bench.folder / "site/twins.py"
+    module.write_text(module.read_text().replace("'jax'", "'jax'\n    train = None"))
+    done = bench("parity", "fake", *QUICK, "--json", **installed)
+    assert done.code == 1
+    assert [one["verdict"] for one in json.loads(done.out)] == ["failed", "passed"]
 
 
 def test_a_twin_that_cannot_be_imported_is_named_and_stops_no_other_pair(bench):
@@ -483,6 +509,21 @@ def test_a_recipe_with_one_implementation_cannot_be_compared(bench):
     done = bench("parity", "fake", **register(bench.folder, "numpy"))
     assert done.code == 2
     assert "The recipe fake has one implementation, numpy-fake; compare yours" in done.err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("learning_rat=1", "No implementation to compare has the field 'learning_rat'; did you "),
+        ("learning_rate=high", "one.learning_rate: input should be a valid number"),
+        ("learning_rate=0.1,0.2", "one.py takes one value of each field here."),
+        ("one.learning_rate=1", "write --set FIELD=VALUE, without 'one'."),
+        ("learning_rate", "--set takes FIELD=VALUE, such as learning_rate=1e-3"),
+    ],
+)
+def test_values_that_a_pair_cannot_have_are_refused(bench, plugin, given, said):
+    assert said in complaint(bench("parity", plugin("one"), plugin("two"), "--set", given))
+    assert not (bench.folder / "results").exists()
 
 
 # Which runs a certificate covers.
@@ -601,6 +642,25 @@ def test_certificates_of_other_images_than_the_examples_have_their_shape_in_the_
     assert larger.write_in(folder, larger.image_shape).name == "one--two.json"
 
 
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"epochs": 9}, "one--two[.]json"),
+        (
+            {"lr": 1e-05, "epochs": 9, "dtype": "float64"},
+            "one--two[.]dtype=float64,lr=1e-05[.]json",
+        ),
+        ({"betas": [0.5, 0.9]}, "one--two[.][0-9a-f]{12}[.]json"),
+        ({"path": "../a"}, "one--two[.][0-9a-f]{12}[.]json"),
+    ],
+)
+def test_certificates_of_changed_values_have_them_in_the_name(
+    tmp_path, certificates, changed, name
+):
+    folder = open_results(tmp_path, create=True)
+    assert re.fullmatch(name, certificates[0].write_in(folder, (28, 28, 1), changed).name)
+
+
 def test_a_recipe_knows_the_images_in_every_part_of_a_comparison(original):
     class Bound(FakeRecipe):
         def initial_weights(self, seed):
@@ -682,11 +742,14 @@ def test_records_of_before_there_were_certificates_are_read(results, spec):
 def twin_runs(results, original, certificates, spec):
     """Add a run of each of two twins in different frameworks, and their certificate if asked."""
 
-    def add(certified, **changes):
+    def add(certified, *, latent_size=8, **changes):
         names = (("one", "numpy"), ("two", "jax"))
         for name, framework in names:
             implementation = renamed(original, name, framework=framework).implementation
-            add_run(results.path, spec().model_copy(update={"implementation": implementation}))
+            run = spec(latent_size=latent_size).model_copy(
+                update={"implementation": implementation}
+            )
+            add_run(results.path, run)
         if certified:
             certificates[0].model_copy(update=changes).write_in(results, (28, 28, 1))
 
@@ -729,6 +792,23 @@ def test_a_pair_that_did_not_pass_since_is_not_called_checked(
     assert text.count(f"| {label} |") == 2
     assert (problem in text) is (verdict == "failed")
     assert load_results(results.path).runs["parity"].tolist() == [None, None]
+
+
+def test_a_certificate_of_changed_values_is_of_the_runs_with_exactly_these(
+    results, twin_runs, report, original, spec
+):
+    twin_runs(certified=False)
+    twin_runs(certified=False, latent_size=9)
+    (changed,) = describe_here(original.implementation.path, {"latent_size": 9}, (28, 28, 1))
+    pair = Pair("one--two", changed, renamed(changed, "two"))
+    certificate = certify(pair, SETUP)
+    certificate.write_in(results, (28, 28, 1), changed.changed_values)
+    loaded = load_results(results.path)
+    sizes = [loaded.specs[run].recipe_values["latent_size"] for run in loaded.runs["run_id"]]
+    found = zip(sizes, loaded.runs["parity"].fillna("none"), strict=True)
+    assert sorted(found) == [*[(8, "none")] * 2, *[(9, certificate.id)] * 2]
+    text = report()
+    assert text.count("| parity-checked |") == text.count("| not parity-checked |") == 2
 
 
 def test_two_implementations_of_one_framework_are_twins_too(
@@ -802,6 +882,14 @@ def test_statistics_have_no_floor():
     kernel, bias = [1e9, 2.0], [0.1, 0.1]
     found = updates(weights(kernel, bias, [1e-9, 0]), weights(kernel, bias, [2e-9, 0]))
     assert not found["generator.1.moving_mean"].passed
+
+
+@pytest.mark.parametrize(("change", "passed"), [(2e-16, True), (2e-12, False)])
+def test_rounding_noise_in_a_statistic_that_stays_counts_as_zero(change, passed):
+    start = weights([1.0, 2.0], [0.0, 0.0], [1.0, 0.0])
+    noisy = weights([1.0, 2.0], [0.0, 0.0], [1.0 - change, 0.0])
+    found = {figure.of: figure for figure in compare_step(start, step(start), step(noisy))}
+    assert found["generator.1.moving_mean"].passed is passed
 
 
 def test_a_tensor_that_only_one_has_fails():

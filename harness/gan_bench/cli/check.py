@@ -93,6 +93,7 @@ def verify(
     epilog=examples(
         "gan-bench parity dcgan",
         "gan-bench parity torch-dcgan ./my_gan.py",
+        "gan-bench parity dcgan-3g --set generator_steps=2",
     ),
 )
 @click.argument("what", nargs=-1, metavar="[RECIPE | A B]")
@@ -117,6 +118,13 @@ def verify(
     help="Stop the comparison of a pair after this many seconds.",
 )
 @dataset_option("mnist-5k")
+@click.option(
+    "--set",
+    "set_",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a field of all recipes that have it, on both sides of a pair; repeatable.",
+)
 @results_option
 @wait_option
 @json_option
@@ -126,6 +134,7 @@ def parity(
     results: Path,
     wait: bool,
     dataset: str | None,
+    set_: tuple[str, ...],
     as_json: bool,
     **values: Any,
 ) -> None:
@@ -135,7 +144,7 @@ def parity(
     With A B, compare any two implementations, given as names or paths to .py files.
     """
     from gan_bench.cli.views.tables import print_certificates
-    from gan_bench.parity.certify import Setup, certify_all, choose
+    from gan_bench.parity.certify import Setup, certify_all, choose, values_of_all
     from gan_bench.system.devices import check_device
 
     setup = Setup(device=check_device(device), **values)
@@ -143,7 +152,7 @@ def parity(
     if dataset is not None:
         setup = setup.on(dataset)
     command = typed()
-    chosen = choose(what, setup.image_shape)
+    chosen = choose(what, setup.image_shape, values_of_all(set_))
     for sentence in chosen.left_out:
         click.echo(sentence, err=True)
     if chosen.not_installed:

@@ -1,15 +1,22 @@
 """Finds pairs of implementations, compares each pair, and certifies the result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryFile
+from types import MappingProxyType
+from typing import IO, Any
 
 from gan_bench import data
 from gan_bench.errors import UsageError
-from gan_bench.parity.messages import Message, ObserveRequest, receive
+from gan_bench.parity.messages import Message, ObserveRequest, receive, send
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plan import device_kind
+from gan_bench.plan.expand import check_shared
+from gan_bench.plan.request import EVERY, parse_set
 from gan_bench.plugins.describe import Description, describe
 from gan_bench.plugins.frameworks import (
     framework_problem,
@@ -54,23 +61,46 @@ class Choice:
     """Those whose framework is not installed, with the command that installs it, or nothing."""
 
 
-def choose(targets: Sequence[str], shape: ImageShape | None = None) -> Choice:
-    """Return the pairs to compare, and what cannot be compared.
-
-    The targets are one recipe, or two implementations (names or paths). Without targets, all
-    recipes with several registered implementations are compared. ``shape`` is (height, width,
-    channels) of the images, None for those of each recipe's example.
+def values_of_all(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read ``FIELD=VALUE`` options, which hold for both sides of every pair.
 
     Raises
     ------
     UsageError
-        A target is unknown, or there is no pair. Or two implementations were named, and one of them
-        cannot be imported or lacks its framework, or their recipes or recipe values differ.
+        An option has another form, or is for some implementations only.
+    """
+    values = parse_set(pairs)
+    for name in values.keys() - {EVERY}:
+        raise UsageError(
+            f"Both sides of a pair have the same recipe values: write --set FIELD=VALUE, without "
+            f"{name!r}."
+        )
+    return values.get(EVERY, {})
+
+
+def choose(
+    targets: Sequence[str],
+    shape: ImageShape | None = None,
+    values: Mapping[str, Any] = MappingProxyType({}),
+) -> Choice:
+    """Return the pairs to compare, and what cannot be compared.
+
+    The targets are one recipe, or two implementations (names or paths). Without targets, all
+    recipes with several registered implementations are compared. ``shape`` is (height, width,
+    channels) of the images, None for those of each recipe's example. ``values``, by field, replace
+    the defaults of all recipes that have the field.
+
+    Raises
+    ------
+    UsageError
+        A target is unknown, there is no pair, or a value is not valid. Or two implementations were
+        named, and one of them cannot be imported or lacks its framework, or their recipes or recipe
+        values differ.
     """
     if len(targets) > 2:
         raise UsageError("Name one recipe, or two implementations to compare, or nothing for all.")
     if len(targets) == 2:
-        return Choice([_chosen(targets[0], targets[1], shape)], [], "")
+        return _checked(Choice([_chosen(targets[0], targets[1], shape, values)], [], ""), values)
     comparable: list[Pair] = []
     left_out: list[str] = []
     absent: dict[str, list[str]] = {}
@@ -83,8 +113,10 @@ def choose(targets: Sequence[str], shape: ImageShape | None = None) -> Choice:
                 absent.setdefault(problem, []).append(implementation.name)
                 continue
             try:
-                descriptions.append(_described(implementation.name, shape))
+                descriptions.append(_described(implementation.name, shape, values))
             except UsageError as error:
+                if values:
+                    raise
                 left_out.append(str(error))
         if not descriptions:
             continue
@@ -101,7 +133,14 @@ def choose(targets: Sequence[str], shape: ImageShape | None = None) -> Choice:
     if not comparable:
         nothing = [f"Nothing can be compared: {not_installed}."] if not_installed else []
         raise UsageError(" ".join([*left_out, *nothing]))
-    return Choice(comparable, left_out, not_installed)
+    return _checked(Choice(comparable, left_out, not_installed), values)
+
+
+def _checked(choice: Choice, values: Mapping[str, Any]) -> Choice:
+    """Return the choice if some recipe of it has the field of each value."""
+    described = [side for pair in choice.pairs for side in (pair.reference, pair.other)]
+    check_shared(values, described, "to compare")
+    return choice
 
 
 def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
@@ -126,19 +165,22 @@ def _with_twins(recipe: str | None = None) -> dict[str, list[Implementation]]:
     return several
 
 
-def _described(target: str, shape: ImageShape | None) -> Description:
-    description = describe(target, {}, shape)
+def _described(target: str, shape: ImageShape | None, values: Mapping[str, Any]) -> Description:
+    description = describe(target, {}, shape, where_known=values)
     problem = framework_problem(description.implementation)
     if problem is not None:
         raise UsageError(f"{description.implementation.name} cannot be compared: {problem}.")
     return description
 
 
-def _chosen(reference: str, other: str, shape: ImageShape | None) -> Pair:
+def _chosen(
+    reference: str, other: str, shape: ImageShape | None, values: Mapping[str, Any]
+) -> Pair:
     chosen = find([reference, other])
     if len(chosen) == 1:
         raise UsageError(f"{reference} was named twice; name two different implementations.")
-    return _pair(_described(chosen[0], shape), _described(chosen[1], shape), None)
+    first, second = (_described(target, shape, values) for target in chosen)
+    return _pair(first, second, None)
 
 
 def _pair(reference: Description, other: Description, name: str | None) -> Pair:
@@ -223,26 +265,67 @@ def certify_all(
     """
     folder = open_results(results, create=True)
     with device_lock(setup.device, command, wait=wait):
-        for pair in chosen:
-            certificate = certify(pair, setup)
-            certificate.write_in(folder, pair.reference.example_shape)
-            yield certificate
+        for _, group in groupby(chosen, key=lambda pair: pair.reference.implementation.name):
+            pairs = list(group)
+            with TemporaryFile() as file:
+                original = _Original(pairs[0].reference, setup, file if len(pairs) > 1 else None)
+                for pair in pairs:
+                    described = pair.reference
+                    certificate = certify(pair, setup, original)
+                    certificate.write_in(folder, described.example_shape, described.changed_values)
+                    yield certificate
 
 
-def certify(pair: Pair, setup: Setup) -> Certificate:
-    """Compare the two implementations of a pair, each in its own process."""
+class _Original:
+    """The process of an original, whose messages are kept for the comparison with further twins.
+
+    They are kept in a file, as the weights of all steps may not fit into memory.
+    """
+
+    def __init__(self, description: Description, setup: Setup, file: IO[bytes] | None) -> None:
+        self._description = description
+        self._setup = setup
+        self._file = file
+        self._is_complete = False
+
+    @contextmanager
+    def messages(self) -> Iterator[Iterator[Message]]:
+        """Start the process unless all of its messages are kept; yield the messages."""
+        if self._file is not None:
+            self._file.seek(0)
+            if self._is_complete:
+                yield receive(self._file)
+                return
+            self._file.truncate()
+        with observer(self._description, self._setup) as child:
+            yield self._kept(observed(child, self._description.implementation.name))
+
+    def _kept(self, messages: Iterator[Message]) -> Iterator[Message]:
+        for message in messages:
+            if self._file is not None:
+                send(self._file, message)
+            yield message
+        self._is_complete = self._file is not None
+
+
+def certify(pair: Pair, setup: Setup, original: _Original | None = None) -> Certificate:
+    """Compare the two implementations of a pair, each in its own process.
+
+    ``original`` keeps what the pair's reference sends, for further pairs.
+    """
     descriptions = pair.reference, pair.other
     first, second = (description.implementation.name for description in descriptions)
+    original = original or _Original(pair.reference, setup, None)
     comparison = Comparison((first, second))
     cannot_make = pair.reference.cannot_make or pair.other.cannot_make
     if cannot_make is not None:
         comparison.cannot_check(cannot_make)
     else:
         with (
-            observer(pair.reference, setup) as reference,
+            original.messages() as reference,
             observer(pair.other, setup) as other,
         ):
-            comparison.run(observed(reference, first), observed(other, second))
+            comparison.run(reference, observed(other, second))
     return _certificate(pair, comparison, setup)
 
 

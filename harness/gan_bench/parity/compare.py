@@ -12,6 +12,7 @@ from gan_bench.results.certificate import BOUNDS, Figure, PairedRun, incomparabl
 from gan_bench.trainer import is_trained
 
 _ZERO = "zero in both: the exact gradient is zero"
+_STAYS = "zero in both: it does not change"
 
 
 def compare_held(names: tuple[str, str], reference: Message, other: Message) -> Iterator[Figure]:
@@ -87,11 +88,14 @@ def compare_step(initial: Tensors, reference: Message, other: Message) -> Iterat
     sizes = {name: norm(first[name], initial[name]) for name in comparable}
     floors = _zero_below(sizes)
     for name in comparable:
-        floor = floors[name.partition(".")[0]] if is_trained(name) else 0.0
+        if is_trained(name):
+            floor, note = floors[name.partition(".")[0]], _ZERO
+        else:
+            floor, note = BOUNDS.zero_updates * norm(initial[name], np.zeros(1)), _STAYS
         # The second norm takes time to compute; it matters only if the first counts as zero.
         if sizes[name] <= floor and norm(second[name], initial[name]) <= floor:
             # Only rounding noise, which has an arbitrary direction.
-            yield measured("updates", name, 0.0, BOUNDS.updates, step=step, note=_ZERO)
+            yield measured("updates", name, 0.0, BOUNDS.updates, step=step, note=note)
             continue
         gap = norm(first[name], second[name])
         value = 0.0 if gap == 0 else gap / sizes[name] if sizes[name] else np.inf

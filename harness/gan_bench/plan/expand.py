@@ -300,14 +300,19 @@ def _check(
             raise UsageError(
                 f"{name!r} has values to set, but is not one of the implementations to run; {hint}"
             )
-        _check_shared(name, values, chosen)
+        check_shared(values, chosen, "to run" if name == EVERY else f"to run that {name} names")
 
 
-def _check_shared(key: str, values: Collection[str], descriptions: Sequence[Description]) -> None:
-    """Check that each value for several implementations belongs to one of them."""
+def check_shared(values: Collection[str], descriptions: Sequence[Description], which: str) -> None:
+    """Check that each value for several implementations, such as those to run, fits one of them.
+
+    Raises
+    ------
+    UsageError
+        None of them has the field.
+    """
     known = dict.fromkeys(name for d in descriptions for name in d.recipe_values)
     for name in values:
         if name not in known:
-            which = "to run" if key == EVERY else f"to run that {key} names"
             hint = did_you_mean(name, known, f"the fields are {', '.join(known)}.")
             raise UsageError(f"No implementation {which} has the field {name!r}; {hint}")

@@ -75,6 +75,11 @@ class Description(RecipeFacts):
         """The defaults, as JSON values, of the fields that have other values."""
         return {field.name: field.default for field in self.fields if field.value != field.default}
 
+    @property
+    def changed_values(self) -> dict[str, Any]:
+        """Those that are not the defaults."""
+        return {field.name: field.value for field in self.fields if field.value != field.default}
+
 
 def _problem(name: str, recipe_class: type[Recipe], error: ValidationError) -> str:
     """Return the first problem of a recipe's values as a sentence."""
@@ -307,10 +312,14 @@ def describe_own(
 
 
 def describe(
-    target: str, values: Mapping[str, Any], shape: ImageShape | None = None
+    target: str,
+    values: Mapping[str, Any],
+    shape: ImageShape | None = None,
+    *,
+    where_known: Mapping[str, Any] = MappingProxyType({}),
 ) -> Description:
     """Describe a target with one value of each field; see `describe_all`, also for the errors."""
-    first, *others = describe_all(target, values, shape)
+    first, *others = describe_all(target, values, shape, where_known=where_known)
     if others:
         raise UsageError(f"{target} takes one value of each field here.")
     return first

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal
 
 from gan_bench.plan import TRAINING_STEP, RunSpec, device_kind
@@ -33,7 +35,8 @@ class Bounds(Frozen):
     updates: float = 1e-9
     """Bound of ||Da - Db|| / ||Da|| for each tensor's update D since the start, in float64."""
     zero_updates: float = 1e-12
-    """Updates below this share of the network's largest update count as zero."""
+    """Updates below this share of the network's largest update count as zero; those of a moving
+    statistic below this share of the statistic at the start."""
 
 
 BOUNDS: Final = Bounds()
@@ -192,16 +195,22 @@ class Certificate(Stored):
     created_at: str
     machine: Machine
 
-    def write_in(self, results: ResultsFolder, example_shape: ImageShape) -> Path:
-        """Write it into a results folder; replace one of the same pair, image shape and device.
+    def write_in(
+        self,
+        results: ResultsFolder,
+        example_shape: ImageShape,
+        changed: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Path:
+        """Write it into a results folder; replace one of the same pair, values, shape and device.
 
-        The file's name has the shape of images that are not those of the recipe's example.
+        The file's name has the ``changed`` recipe values, by field, and the shape of images that
+        are not those of the recipe's example.
         """
         shape = (
             "" if self.image_shape == example_shape else f".{'x'.join(map(str, self.image_shape))}"
         )
         device = "" if self.device == "cpu" else f".{self.device}"
-        path = results.parity / f"{self.pair}{shape}{device}.json"
+        path = results.parity / f"{self.pair}{_in_name(changed)}{shape}{device}.json"
         self.write(path)
         return path
 
@@ -269,6 +278,15 @@ def certificate_for(spec: RunSpec, certificates: Sequence[Certificate]) -> Certi
 def without_budget(recipe_values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe values on which a training step depends: all but the budget."""
     return {name: value for name, value in recipe_values.items() if name not in _BUDGET_FIELDS}
+
+
+def _in_name(changed: Mapping[str, Any]) -> str:
+    """Return changed recipe values for a file's name, which takes few characters: else a hash."""
+    values = sorted(without_budget(changed).items())
+    text = ",".join(f"{name}={value}" for name, value in values)
+    if not re.fullmatch(r"[\w=.,+-]{,100}", text, re.ASCII):
+        text = hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
+    return f".{text}" if text else ""
 
 
 def _without_batch_size(recipe_values: Mapping[str, Any]) -> dict[str, Any]:
