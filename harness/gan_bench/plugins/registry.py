@@ -21,6 +21,7 @@ from gan_bench.errors import UsageError
 from gan_bench.recipe import LOSSES
 from gan_bench.system.files import is_file
 from gan_bench.system.models import Frozen
+from gan_bench.system.packages import entry_points
 from gan_bench.text import did_you_mean
 from gan_bench.trainer import losses_problem
 
@@ -120,7 +121,7 @@ def _registrations() -> tuple[dict[str, Implementation], dict[str, str]]:
     found: dict[str, Implementation] = {}
     problems: dict[str, str] = {}
     origins: dict[int, str] = {}  # each access to a name or version parses the metadata again
-    for point in metadata.entry_points(group=IMPLEMENTATIONS_GROUP):
+    for point in entry_points(IMPLEMENTATIONS_GROUP):
         name = point.name
         if id(point.dist) not in origins:
             origins[id(point.dist)] = (
@@ -307,7 +308,7 @@ def recipe_entry_point(name: str) -> metadata.EntryPoint | None:
     """
     found = {
         (point.value, point.dist.name if point.dist else ""): point
-        for point in metadata.entry_points(group=RECIPES_GROUP)
+        for point in entry_points(RECIPES_GROUP)
         if point.name == name
     }
     if len(found) > 1:
