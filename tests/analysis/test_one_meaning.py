@@ -147,6 +147,7 @@ def test_a_figure_that_is_null_counts_nowhere(folder):
     assert [one.figures for one in entry.seeds] == [{"fid_lenet": 15.0}, {}]
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from(["scored", "damaged", "no scores", "error", "diverged"]),

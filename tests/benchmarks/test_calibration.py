@@ -18,6 +18,7 @@ def table():
     return calibration.TABLE.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_committed_table_is_made_of_the_committed_figures(runs, table):
     for section in (calibration.seeds(runs), calibration.planted(runs), calibration.paired(runs)):
         assert "\n".join(section) in table

@@ -74,6 +74,7 @@ def test_levels_reject_just_what_holms_corrected_p_values_reject():
         assert rejected == [one <= 0.05 for one in holm(p)]
 
 
+@pytest.mark.slow
 def test_false_alarms_without_a_margin_come_at_the_level():
     random = np.random.default_rng(11)
     logs = random.normal(3.0, 0.1, (4_000, 13))

@@ -172,6 +172,7 @@ def test_a_bad_value_for_several_is_refused_and_leaves_none_out():
         plan_of(all=True, set={"*": {"beta1": 2}})
 
 
+@pytest.mark.slow
 def test_each_value_of_a_field_is_a_run_with_the_id_that_it_has_alone():
     values = {"torch-dcgan": {"learning_rate": "1e-4,2e-4"}, "dcgan": {"beta1": [0.5, 0.9]}}
     plan = plan_of("torch-dcgan", "jax-dcgan", set=values, seeds=(0, 1))

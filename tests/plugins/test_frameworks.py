@@ -517,6 +517,7 @@ MAY_NAME = {
 }
 
 
+@pytest.mark.slow
 def test_the_core_names_no_framework():
     core = Path(gan_bench.__file__).parent
     found = {

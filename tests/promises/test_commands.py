@@ -138,6 +138,7 @@ def printed(typed):
                 yield from rest.splitlines()
 
 
+@pytest.mark.slow
 def test_contributing_says_how_a_package_adds_an_implementation(cli, monkeypatch):
     (entry,) = blocks(ROOT / "CONTRIBUTING.md", "toml")
     form = r'\[project\.entry-points\."(gan_bench\.implementations)"\]\n(\S+ = \S+)'

@@ -128,6 +128,7 @@ def test_an_old_specification_trains_on_the_training_split():
     assert run_spec(train_splits=("train", "test")).run_id == run_spec().run_id
 
 
+@pytest.mark.slow
 def test_the_report_names_runs_that_trained_on_the_reference(tmp_path):
     results = empty_results(tmp_path / "results")
     both = {"recipe_values": {"epochs": 15, "train_split": "train+test"}}
@@ -150,6 +151,7 @@ def test_the_report_names_runs_that_trained_on_the_reference(tmp_path):
         assert text.count("torch-dcgan saw") == 0
 
 
+@pytest.mark.slow
 def test_a_report_without_such_runs_does_not_mention_it(tmp_path):
     results = empty_results(tmp_path / "results")
     add_run(results, run_spec(), scores=[scores_of({0: 150.0, 300: 9.0, 600: 5.0})])

@@ -179,6 +179,7 @@ def test_a_name_fills_in_no_value(train, report):
     assert trace["hovertemplate"].startswith("torch-% {x}&lt;b&gt;<br>")
 
 
+@pytest.mark.slow
 def test_the_first_charts_have_a_mark_for_each_implementation_and_each_seed(train, report):
     train("torch-dcgan", (4.0, 4.1, 4.2))
     train("keras-dcgan", (7.0, 7.1, 7.5), train_s=20.0)

@@ -177,6 +177,7 @@ def test_other_budgets_have_tables_of_their_own(sweep, report):
     assert "2 groups that are not ranked together, as they differ in budget" in found.short
 
 
+@pytest.mark.slow
 def test_a_grid_has_a_readable_number_of_tables(sweep, report):
     for steps in (1, 3):
         for beta in range(4):

@@ -150,6 +150,7 @@ def test_one_implementation_beside_a_group_is_one_line_that_unfolds(train, repor
     assert len(found.markdown_rankings()) == 2
 
 
+@pytest.mark.slow
 def test_the_short_page_answers_and_shows(train, written_report):
     train("torch-dcgan", [4.0, 4.1, 4.2])
     train("keras-dcgan", [7.0, 7.1, 7.2])
@@ -168,6 +169,7 @@ def test_the_short_page_answers_and_shows(train, written_report):
     assert len(found.short) < 6_000 < len(found.markdown)
 
 
+@pytest.mark.slow
 def test_a_second_feature_model_gives_way_to_what_every_report_shows_first(results, report):
     other = protocol(features="inception", features_sha256="9" * 64)
     for name in ("torch-dcgan", "keras-dcgan"):

@@ -100,6 +100,7 @@ def test_the_interval_of_few_images_for_the_dimensions_is_wide_and_right(tmp_pat
     assert np.mean(lows) > 0.1 * known
 
 
+@pytest.mark.slow
 def test_the_bias_is_what_more_images_would_take_away(tmp_path):
     found = []
     for seed in range(60):

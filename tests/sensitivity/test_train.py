@@ -76,6 +76,7 @@ def test_a_run_that_was_removed_is_trained_again_and_no_other(tmp_path):
     assert trials(3) == study and trials.trained == [gone]
 
 
+@pytest.mark.slow
 def test_more_trials_continue_the_study_and_fewer_are_its_first(tmp_path):
     trials = Trials(tmp_path, fid)
     few = trials(2)
@@ -84,6 +85,7 @@ def test_more_trials_continue_the_study_and_fewer_are_its_first(tmp_path):
     assert trials(2) == few and trials.trained == []
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverged_has_ended_and_one_that_failed_is_tried_again(tmp_path):
     outcomes = {"steps": 0}
 
@@ -103,6 +105,7 @@ def test_a_trial_that_diverged_has_ended_and_one_that_failed_is_tried_again(tmp_
     assert [trial.values for trial in again.trials] == [trial.values for trial in study.trials]
 
 
+@pytest.mark.slow
 def test_a_study_of_another_fid_scores_the_same_runs(tmp_path):
     trials = Trials(tmp_path, fid)
     of_lenet = trials(1)
@@ -143,6 +146,7 @@ def test_a_value_for_one_target_alone_leaves_the_others(tmp_path):
     assert [dict(subject.fixed) for subject in found] == [{}, {"average_decay": 0.9}]
 
 
+@pytest.mark.slow
 def test_twins_draw_the_same_values(tmp_path):
     for framework in ("torch", "keras", "jax"):
         if importlib.util.find_spec({"keras": "tensorflow"}.get(framework, framework)) is None:

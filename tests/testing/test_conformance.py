@@ -56,6 +56,7 @@ def test_the_fake_trainer_passes_every_check_on_colour_images_of_an_odd_shape():
     assert named(results, "passed") == {*CHECKS, *FIELDS}
 
 
+@pytest.mark.slow
 def test_a_trainer_with_draws_losses_and_labels_of_its_own_passes_every_check():
     results = check(LabelledTrainer)
     assert named(results, "passed") == {*CHECKS, *FIELDS}

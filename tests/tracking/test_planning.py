@@ -125,6 +125,7 @@ def test_what_is_no_budget(text):
         parse_budget(text)
 
 
+@pytest.mark.slow
 def test_other_code_is_another_run_and_another_folder_is_not(source, tmp_path):
     other = tmp_path / "elsewhere"
     other.mkdir()
