@@ -80,14 +80,16 @@ def test_files_folders_and_data_sets_score_alike(bench, tmp_path, digits):
     np.savez(tmp_path / "a.npz", images=subset)
     np.save(tmp_path / "a.npy", subset)
     words = ("mnist-5k:train:150", str(folder), str(tmp_path / "a.npz"), str(tmp_path / "a.npy"))
+    by_fid = ("--metrics", "fid", "--json")
     found = [
-        json.loads(score(bench, "mnist-5k:test:200", word, "--json", "--no-floor").out)
+        json.loads(score(bench, "mnist-5k:test:200", word, *by_fid, "--no-floor").out)
         for word in words
     ]
     assert len({json.dumps(one["scores"]) for one in found}) == 1
     assert len({one["fingerprint"] for one in found}) == 1
     assert len({one["fake"]["sha256"] for one in found[1:]}) == 1
-    reference = json.loads(score(bench, str(folder), "mnist-5k:test:150", "--json").out)
+    metrics = ("--metrics", "fid,modes", "--json")
+    reference = json.loads(score(bench, str(folder), "mnist-5k:test:150", *metrics).out)
     assert (reference["protocol"]["dataset"], reference["protocol"]["split"]) == ("pngs", None)
     assert "is not a data set with another split" in reference["floor_reason"]
     rows = {row["metric"]: row for row in reference["scores"]}
@@ -277,7 +279,7 @@ def test_more_features_for_a_finished_run_train_nothing(bench, plugin, tmp_path)
 
 def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path, digits):
     target = plugin("small")
-    assert bench("run", target, *RUN).code == 0
+    assert bench("run", target, *RUN, "--metrics", "fid").code == 0
     np.savez(tmp_path / "theirs.npz", images=digits[:150])
     named = ("--as", "Their GAN", "--results", "results/local")
     by_fid = (*named, "--metrics", "fid")
@@ -295,13 +297,13 @@ def test_samples_from_elsewhere_are_a_row_of_the_report(bench, plugin, tmp_path,
     # The same again changes nothing; other images under the same name are refused.
     score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *by_fid)
     np.savez(tmp_path / "others.npz", images=digits[150:300])
-    done = score(bench, "mnist-5k:test", str(tmp_path / "others.npz"), *named, code=2)
+    done = score(bench, "mnist-5k:test", str(tmp_path / "others.npz"), *by_fid, code=2)
     assert "has other images under the name 'Their GAN'" in done.err
     # Other figures of the same images are added to the first.
     score(bench, "mnist-5k:test", str(tmp_path / "theirs.npz"), *named, "--metrics", "kid,prdc")
     assert scores_of(bench, "external-Their GAN")["metric"].nunique() == 6
     # Under another protocol it stands apart.
-    apart = ("mnist-5k:test:500", str(tmp_path / "others.npz"), "--as", "Apart", *named[2:])
+    apart = ("mnist-5k:test:500", str(tmp_path / "others.npz"), "--as", "Apart", *by_fid[2:])
     said = score(bench, *apart).err
     assert "in a table of their own, as the runs were scored in another way:" in said
     assert "n real (500 against 1,000)" in said
@@ -378,12 +380,13 @@ def test_images_of_no_known_data_set_have_a_warning_and_no_classes(bench, tmp_pa
     for name in ("a", "b"):
         np.save(tmp_path / f"{name}.npy", random.integers(0, 256, (80, 28, 28, 1), dtype=np.uint8))
     sides = (str(tmp_path / "a.npy"), str(tmp_path / "b.npy"))
-    result = json.loads(score(bench, *sides, "--json").out)
+    result = json.loads(score(bench, *sides, "--metrics", "fid,modes", "--json").out)
     rows = {row["metric"]: row for row in result["scores"]}
     assert "a.npy is not a known data set" in result["warnings"][0]
     assert rows["classes_present"]["value"] is None
     assert rows["fid_lenet"]["value"] is not None
-    assert "Warning: a.npy is not a known data set" in score(bench, *sides).out
+    shown = score(bench, *sides, "--metrics", "fid").out
+    assert "Warning: a.npy is not a known data set" in shown
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench import scored_here
 from damaged_snapshots import DAMAGES, cut_end
 from gan_bench import data
 from gan_bench.errors import UsageError
@@ -161,6 +162,13 @@ def folder(tmp_path):
     return folder
 
 
+@pytest.fixture
+def here():
+    """Score in this process, which costs less, where the test is not about the scorer's process."""
+    with scored_here():
+        yield
+
+
 def kept(folder):
     return sorted(int(path.stem) for path in folder.snapshots.glob("0*.npz"))
 
@@ -193,7 +201,7 @@ def test_a_grid_of_every_snapshot_and_the_whole_last_one_stay(folder, spec):
     assert kept(folder) == [150]
 
 
-@pytest.mark.process
+@pytest.mark.usefixtures("here")
 def test_all_snapshots_stay_if_asked_and_also_when_other_features_are_added(folder, spec, tmp_path):
     assert score_missing(folder, spec, FID, keep_samples=True) is None
     assert kept(folder) == [0, 50, 100]
@@ -203,7 +211,7 @@ def test_all_snapshots_stay_if_asked_and_also_when_other_features_are_added(fold
     assert kept(folder) == [0, 50, 100]
 
 
-@pytest.mark.process
+@pytest.mark.usefixtures("here")
 def test_half_written_snapshots_are_ignored(folder, spec):
     (folder.snapshots / ".00000150.npz.abc.tmp").write_bytes(b"half")
     (folder.snapshots / ".00000150.npz").write_bytes(b"half")
@@ -211,7 +219,7 @@ def test_half_written_snapshots_are_ignored(folder, spec):
     assert sorted(fids(folder)) == [0, 50, 100]
 
 
-@pytest.mark.process
+@pytest.mark.usefixtures("here")
 def test_nothing_is_deleted_before_the_scores_are_on_the_disk(folder, spec):
     # A file in the way of the folder: a mode would not stop root.
     folder.scores.write_text("in the way")
@@ -220,7 +228,7 @@ def test_nothing_is_deleted_before_the_scores_are_on_the_disk(folder, spec):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.process
+@pytest.mark.usefixtures("here")
 def test_a_damaged_snapshot_is_a_problem_and_nothing_is_deleted(folder, spec, damage):
     damage(folder.snapshot(50))
     assert "00000050.npz" in score_missing(folder, spec, FID, keep_samples=False)
@@ -228,7 +236,7 @@ def test_a_damaged_snapshot_is_a_problem_and_nothing_is_deleted(folder, spec, da
     assert kept(folder) == [0, 50, 100]
 
 
-@pytest.mark.process
+@pytest.mark.usefixtures("here")
 def test_a_repaired_snapshot_is_scored_and_the_earlier_ones_are_deleted(folder, spec):
     content = folder.snapshot(50).read_bytes()
     cut_end(folder.snapshot(50))
@@ -239,7 +247,7 @@ def test_a_repaired_snapshot_is_scored_and_the_earlier_ones_are_deleted(folder, 
     assert kept(folder) == [100]
 
 
-@pytest.mark.process
+@pytest.mark.usefixtures("here")
 def test_snapshots_that_other_features_still_need_stay(folder, spec, tmp_path):
     broken = FeatureChoice(str(tmp_path / "broken.onnx"))
     scoring = Scoring((LENET, broken), ("fid",), cache=False)
@@ -248,7 +256,7 @@ def test_snapshots_that_other_features_still_need_stay(folder, spec, tmp_path):
     assert kept(folder) == [0, 100]
 
 
-@pytest.mark.process
+@pytest.mark.usefixtures("here")
 def test_samples_without_any_score_get_a_grid_and_stay(folder, spec, tmp_path):
     scoring = Scoring((FeatureChoice(str(tmp_path / "none.onnx")),), ("fid",), cache=False)
     assert "cannot be read" in score_missing(folder, spec, scoring, keep_samples=False)
@@ -256,7 +264,7 @@ def test_samples_without_any_score_get_a_grid_and_stay(folder, spec, tmp_path):
     assert len(list(folder.grids.glob("*.png"))) == 3
 
 
-@pytest.mark.process
+@pytest.mark.usefixtures("here")
 def test_grids_that_a_killed_process_left_out_are_made(folder, spec):
     assert score_missing(folder, spec, FID, keep_samples=True) is None
     folder.grid(50).unlink()

@@ -12,7 +12,10 @@ from bench import PLUGIN, Bench, same_bits
 from gan_bench.system.processes import RUN_MARK
 
 FAKE = ("gan_bench.testing", "FakeTrainer")
-MANY = ("--steps", "300", "--evaluations", "3", "--samples", "150", "--keep-samples")
+MANY = (
+    *("--steps", "300", "--evaluations", "3", "--samples", "150", "--metrics", "fid"),
+    "--keep-samples",
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +23,7 @@ def prepared(tmp_path_factory):
     """A finished run, made once."""
     folder = tmp_path_factory.mktemp("prepared")
     (folder / "gan.py").write_text(PLUGIN.format(module=FAKE[0], base=FAKE[1], body="    pass"))
-    assert Bench(folder)("run", "./gan.py", *MANY).code == 0
+    assert Bench(folder, runs_here=True)("run", "./gan.py", *MANY).code == 0
     return folder
 
 

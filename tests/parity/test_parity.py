@@ -1,8 +1,10 @@
 """Parity: comparison, certificates and the runs that they cover, with twins in numpy."""
 
+import io
 import json
 import os
 import re
+import sys
 
 import numpy as np
 import psutil
@@ -12,7 +14,7 @@ from bench import ROOT, complaint
 from gan_bench.data import Split
 from gan_bench.errors import UsageError
 from gan_bench.parity.certify import Pair, Setup, certify, choose, observed, observer
-from gan_bench.parity.child import Observation
+from gan_bench.parity.child import Observation, observe
 from gan_bench.parity.compare import (
     PairedRunComparison,
     compare_forward,
@@ -25,9 +27,11 @@ from gan_bench.parity.messages import (
     ObserveRequest,
     measured_steps,
     perturbed,
+    receive,
 )
 from gan_bench.parity.verdict import Comparison
 from gan_bench.plan import Budget, RunSpec
+from gan_bench.plugins.frameworks import frameworks
 from gan_bench.plugins.loader import describe_here
 from gan_bench.report import write_report
 from gan_bench.results.certificate import (
@@ -43,7 +47,7 @@ from gan_bench.testing import FakeRecipe, FakeTrainer
 from report_folder import add_run, run_spec
 
 QUICK = ("--paired-steps", "3")
-SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150")
+SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150", "--metrics", "fid")
 SETUP = Setup(paired_steps=1)
 
 
@@ -78,6 +82,23 @@ def compare(tmp_path, plugin, original, reference):
         return comparison
 
     return run
+
+
+def observed_here(description):
+    """Yield the messages of an implementation that is observed in this process."""
+    request = ObserveRequest(
+        implementation=description.implementation,
+        recipe_values=description.recipe_values,
+        device="cpu",
+        seed=SETUP.seed,
+        batch_size=SETUP.batch_size,
+        paired_steps=SETUP.paired_steps,
+        dataset=SETUP.dataset,
+    )
+    answers = io.BytesIO()
+    observe(request.model_dump_json().encode(), answers)
+    answers.seek(0)
+    return receive(answers)
 
 
 @pytest.fixture
@@ -200,9 +221,11 @@ DEVIATIONS = {
 
 
 @pytest.mark.parametrize("name", DEVIATIONS)
-def test_a_deviation_fails_at_the_levels_that_see_it(compare, name):
+def test_a_deviation_fails_at_the_levels_that_see_it(original, plugin, tmp_path, name):
     body, levels, said = DEVIATIONS[name]
-    comparison = compare(body)
+    deviant = renamed(original, "two", path=str(tmp_path / plugin("two", body)))
+    comparison = Comparison(("one", "two"))
+    comparison.run(observed_here(original), observed_here(deviant))
     assert failed(comparison) == levels
     assert comparison.verdict == "failed"
     assert any(problem.startswith(said) for problem in comparison.problems)
@@ -341,20 +364,29 @@ def test_bad_input_has_exit_code_2_and_changes_nothing(bench, plugin):
     assert not (bench.folder / "results").exists()
 
 
-def register(folder, *names, recipe="fake"):
-    """Install a distribution that registers FakeTrainer under names; return its environment."""
-    package = folder / "site"
-    (package / "twins-1.0.dist-info").mkdir(parents=True)
-    (package / "twins-1.0.dist-info/METADATA").write_text("Name: twins\nVersion: 1.0\n")
-    points = "\n".join(f"{name}-{recipe} = twins:{name.title()}" for name in names)
-    (package / "twins-1.0.dist-info/entry_points.txt").write_text(
-        f"[gan_bench.implementations]\n{points}\n"
-    )
-    classes = "\n".join(
-        f"class {name.title()}(FakeTrainer):\n    framework = {name!r}" for name in names
-    )
-    (package / "twins.py").write_text(f"from gan_bench.testing import FakeTrainer\n{classes}\n")
-    return {"PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
+@pytest.fixture
+def register(bench, monkeypatch):
+    """Install a distribution that registers FakeTrainer under names."""
+
+    def install(*names):
+        package = bench.folder / "site"
+        (package / "twins-1.0.dist-info").mkdir(parents=True)
+        (package / "twins-1.0.dist-info/METADATA").write_text("Name: twins\nVersion: 1.0\n")
+        points = "\n".join(f"{name}-fake = twins:{name.title()}" for name in names)
+        (package / "twins-1.0.dist-info/entry_points.txt").write_text(
+            f"[gan_bench.implementations]\n{points}\n"
+        )
+        classes = "\n".join(
+            f"class {name.title()}(FakeTrainer):\n    framework = {name!r}" for name in names
+        )
+        (package / "twins.py").write_text(f"from gan_bench.testing import FakeTrainer\n{classes}\n")
+        monkeypatch.syspath_prepend(str(package))
+        monkeypatch.setenv("PYTHONPATH", str(package), prepend=os.pathsep)
+
+    frameworks.cache_clear()
+    yield install
+    frameworks.cache_clear()
+    sys.modules.pop("absent_framework", None)
 
 
 BARE = """
@@ -394,9 +426,9 @@ def test_a_bare_class_without_forward_is_found_and_parity_says_what_it_lacks(ben
     assert certificate.problems == ("paired cannot be checked: it has no method forward.",)
 
 
-def test_a_registered_recipe_has_its_original_as_reference(bench):
-    installed = register(bench.folder, "jax", "numpy")
-    done = bench("parity", "fake", *QUICK, **installed)
+def test_a_registered_recipe_has_its_original_as_reference(bench, register):
+    register("jax", "numpy")
+    done = bench("parity", "fake", *QUICK)
     assert done.code == 0
     path = bench.folder / "results/local/parity/fake.json"
     certificate = Certificate.read(path)
@@ -413,12 +445,12 @@ class Numpy(Numpy):
 """
 
 
-def test_each_twin_of_a_recipe_has_a_certificate_and_the_original_is_observed_once(bench):
-    installed = register(bench.folder, "jax", "mlx", "numpy")
+def test_each_twin_of_a_recipe_has_a_certificate_and_the_original_is_observed_once(bench, register):
+    register("jax", "mlx", "numpy")
     module = bench.folder / "site/twins.py"
     module.write_text(module.read_text() + OBSERVED)
     changed = ("--set", "latent_size=9")
-    done = bench("parity", "fake", *QUICK, *changed, "--json", **installed)
+    done = bench("parity", "fake", *QUICK, *changed, "--json")
     assert done.code == 0
     assert [one["recipe_values"]["latent_size"] for one in json.loads(done.out)] == [9, 9]
     names = {path.name for path in (bench.folder / "results/local/parity").iterdir()}
@@ -426,20 +458,20 @@ def test_each_twin_of_a_recipe_has_a_certificate_and_the_original_is_observed_on
     assert len([*bench.folder.glob("observed-*")]) == 1
 
 
-def test_a_twin_that_fails_leaves_the_next_the_whole_observation(bench):
-    installed = register(bench.folder, "jax", "mlx", "numpy")
+def test_a_twin_that_fails_leaves_the_next_the_whole_observation(bench, register):
+    register("jax", "mlx", "numpy")
     module = bench.folder / "site/twins.py"
     module.write_text(module.read_text().replace("'jax'", "'jax'\n    train = None"))
-    done = bench("parity", "fake", *QUICK, "--json", **installed)
+    done = bench("parity", "fake", *QUICK, "--json")
     assert done.code == 1
     assert [one["verdict"] for one in json.loads(done.out)] == ["failed", "passed"]
 
 
-def test_a_twin_that_cannot_be_imported_is_named_and_stops_no_other_pair(bench):
-    installed = register(bench.folder, "jax", "mlx", "numpy")
+def test_a_twin_that_cannot_be_imported_is_named_and_stops_no_other_pair(bench, register):
+    register("jax", "mlx", "numpy")
     package = bench.folder / "site/twins-1.0.dist-info/entry_points.txt"
     package.write_text(package.read_text().replace("twins:Mlx", "absent:Mlx"))
-    done = bench("parity", "fake", *QUICK, **installed)
+    done = bench("parity", "fake", *QUICK)
     assert done.code == 1
     assert "mlx-fake cannot be imported" in done.err
     names = {path.name for path in (bench.folder / "results/local/parity").iterdir()}
@@ -461,11 +493,11 @@ ABSENT = "no-such not installed; get it with pip install no-such"
 
 
 @pytest.mark.long
-def test_a_twin_whose_framework_is_not_installed_is_named_and_is_no_failure(bench):
-    installed = register(bench.folder, "jax", "mlx", "numpy", "odd")
+def test_a_twin_whose_framework_is_not_installed_is_named_and_is_no_failure(bench, register):
+    register("jax", "mlx", "numpy", "odd")
     register_frameworks(bench.folder, "", "mlx", "odd")
     for arguments in (("fake",), ("fake", "--json")):
-        done = bench("parity", *arguments, *QUICK, **installed)
+        done = bench("parity", *arguments, *QUICK)
         assert done.code == 0
         assert f"Not compared: mlx-fake and odd-fake ({ABSENT}).\n" in done.err
         names = {path.name for path in (bench.folder / "results/local/parity").iterdir()}
@@ -473,40 +505,41 @@ def test_a_twin_whose_framework_is_not_installed_is_named_and_is_no_failure(benc
     assert [row["pair"] for row in json.loads(done.out)] == ["numpy-fake--jax-fake"]
 
 
-def test_a_failure_beside_a_framework_that_is_not_installed_is_a_failure(bench):
-    installed = register(bench.folder, "jax", "mlx", "numpy")
+def test_a_failure_beside_a_framework_that_is_not_installed_is_a_failure(bench, register):
+    register("jax", "mlx", "numpy")
     register_frameworks(bench.folder, "", "mlx")
     twins = bench.folder / "site/twins.py"
     code = twins.read_text().replace(
         "'jax'", "'jax'\n    def save(self, path): pass\n    train = None"
     )
     twins.write_text(code)
-    done = bench("parity", "fake", *QUICK, **installed)
+    done = bench("parity", "fake", *QUICK)
     assert done.code == 1
     assert f"Not compared: mlx-fake ({ABSENT})." in done.err
 
 
-def test_nothing_is_compared_where_one_framework_is_installed(bench):
-    installed = register(bench.folder, "mlx", "numpy", "odd")
+def test_nothing_is_compared_where_one_framework_is_installed(bench, register):
+    register("mlx", "numpy", "odd")
     register_frameworks(bench.folder, "", "mlx", "odd")
-    said = complaint(bench("parity", "fake", *QUICK, **installed))
+    said = complaint(bench("parity", "fake", *QUICK))
     assert said == f"Nothing can be compared: mlx-fake and odd-fake ({ABSENT})."
     assert not (bench.folder / "results").exists()
-    said = complaint(bench("parity", "numpy-fake", "mlx-fake", *QUICK, **installed))
+    said = complaint(bench("parity", "numpy-fake", "mlx-fake", *QUICK))
     assert said == f"mlx-fake cannot be compared: {ABSENT}."
 
 
-def test_a_twin_whose_frameworks_entry_point_is_broken_is_a_failure(bench):
-    installed = register(bench.folder, "jax", "mlx", "numpy")
+def test_a_twin_whose_frameworks_entry_point_is_broken_is_a_failure(bench, register):
+    register("jax", "mlx", "numpy")
     register_frameworks(bench.folder, "raise OSError('no libmlx')", "mlx")
-    done = bench("parity", "fake", *QUICK, **installed)
+    done = bench("parity", "fake", *QUICK)
     assert done.code == 1
     assert "mlx-fake cannot be compared: the framework mlx, registered by twins, cannot" in done.err
     assert "Not compared" not in done.err
 
 
-def test_a_recipe_with_one_implementation_cannot_be_compared(bench):
-    done = bench("parity", "fake", **register(bench.folder, "numpy"))
+def test_a_recipe_with_one_implementation_cannot_be_compared(bench, register):
+    register("numpy")
+    done = bench("parity", "fake")
     assert done.code == 2
     assert "The recipe fake has one implementation, numpy-fake; compare yours" in done.err
 

@@ -42,12 +42,37 @@ def html(results, tmp_path_factory):
 
 
 @pytest.fixture
-def opened(open_page, html):
-    return open_page(html)
+def folded(open_shared, html):
+    """Return a function that opens the report, once for all tests that ask for the same.
+
+    It is as it was opened: each test leaves what it moved, but parts may stay unfolded.
+    """
+
+    def open_folded(width=1280, colour_scheme="light"):
+        opened = open_shared(html, width=width, colour_scheme=colour_scheme)
+        opened.page.evaluate(FOLD)
+        return opened
+
+    return open_folded
+
+
+FOLD = """() => {
+    document.querySelectorAll("details").forEach((one) => { one.open = false; });
+    scrollTo(0, 0);
+}"""
 
 
 @pytest.fixture
-def page(opened):
+def page(folded):
+    opened = folded()
+    yield opened.page
+    assert opened.troubles == []
+
+
+@pytest.fixture
+def new_page(open_page, html):
+    """A page of the test's own, in which nothing was unfolded yet."""
+    opened = open_page(html)
     yield opened.page
     assert opened.troubles == []
 
@@ -99,7 +124,8 @@ def move_slider(page, key):
     return sources, page.locator("output[for~='slider-0']").inner_text()
 
 
-def test_a_page_that_opens_needs_nothing_and_complains_of_nothing(opened):
+def test_a_page_that_opens_needs_nothing_and_complains_of_nothing(folded):
+    opened = folded()
     assert opened.page.title()
     assert opened.console_errors == []
     assert opened.page_errors == []
@@ -238,12 +264,12 @@ def test_hiding_an_implementation_hides_its_samples_and_curves_but_not_its_row(p
         assert visible_traces(page, chart) == sorted(LABELS)
 
 
-def test_a_chart_that_is_unfolded_later_hides_what_is_hidden_by_then(page):
-    assert page.locator("#chart-d-real-0 .main-svg").count() == 0  # folded charts are not drawn
-    page.locator(f"#legend input[data-toggle='{LABELS[0]}']").uncheck()
-    unfold(page)
-    settle(page)
-    assert visible_traces(page, "chart-d-real-0") == sorted(LABELS[1:])
+def test_a_chart_that_is_unfolded_later_hides_what_is_hidden_by_then(new_page):
+    assert new_page.locator("#chart-d-real-0 .main-svg").count() == 0  # folded charts are not drawn
+    new_page.locator(f"#legend input[data-toggle='{LABELS[0]}']").uncheck()
+    unfold(new_page)
+    settle(new_page)
+    assert visible_traces(new_page, "chart-d-real-0") == sorted(LABELS[1:])
 
 
 def test_two_implementations_are_compared_line_by_line(page):
@@ -288,8 +314,7 @@ def test_ratios_are_rounded_as_in_the_markdown(open_page, html, tmp_path, ratio)
     assert row.locator("td").last.inner_text() == f"\N{MULTIPLICATION SIGN}{factor(ratio)}"
 
 
-def test_a_logarithmic_axis_names_whole_numbers(open_page, html):
-    page = open_page(html).page
+def test_a_logarithmic_axis_names_whole_numbers(page):
     ticks = page.locator("#chart-fid-images-0 .ytick text").all_text_contents()
     assert page.evaluate("document.getElementById('chart-fid-images-0').layout.yaxis.type") == "log"
     values = [float(tick.replace(",", "")) for tick in ticks]
@@ -325,8 +350,8 @@ def check_ticks(page, chart, side):
 
 
 @pytest.mark.parametrize("width", [400, 1280])
-def test_every_axis_of_every_chart_names_the_numbers_at_its_places(open_page, html, width):
-    page = open_page(html, width=width).page
+def test_every_axis_of_every_chart_names_the_numbers_at_its_places(folded, width):
+    page = folded(width).page
     unfold(page)
     for chart in CHARTS:
         numeric = "x" if chart.startswith("chart-final") else "xy"
@@ -375,9 +400,9 @@ def test_an_axis_names_the_numbers_at_its_places(open_page, html, tmp_path, name
         pytest.param(1280, "light", marks=pytest.mark.long),
     ],
 )
-def test_axe_finds_no_serious_barrier(open_page, html, screenshot, width, scheme):
+def test_axe_finds_no_serious_barrier(folded, screenshot, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    opened = open_page(html, width=width, colour_scheme=scheme)
+    opened = folded(width, scheme)
     screenshot(opened.page, f"report-{width}-{scheme}")
     violations = axe.Axe().run(opened.page).response["violations"]
     serious = [
@@ -390,8 +415,8 @@ def test_axe_finds_no_serious_barrier(open_page, html, screenshot, width, scheme
 
 
 @pytest.mark.parametrize(("width", "screens"), [(1280, 8), (400, 14)])
-def test_the_page_is_short_before_anything_is_unfolded(open_page, html, width, screens):
-    page = open_page(html, width=width).page
+def test_the_page_is_short_before_anything_is_unfolded(folded, width, screens):
+    page = folded(width).page
     assert page.locator("details[open]").count() == 0
     assert page.evaluate("document.documentElement.scrollHeight / innerHeight") <= screens
 
@@ -406,6 +431,7 @@ def test_eight_columns_are_shown_and_all_if_asked(page):
     page.locator("#more-columns").check()
     assert len(shown()) == page.locator("#ranking-0 thead th").count() > 8
     assert wide.get_attribute("colspan") == str(len(shown()))
+    page.locator("#more-columns").uncheck()
 
 
 def test_a_link_to_a_folded_section_opens_it(page):
@@ -423,8 +449,8 @@ def test_one_button_unfolds_everything_and_folds_it_again(page):
         assert page.locator("details[open]").count() == count
 
 
-def test_a_chart_in_a_folded_part_is_drawn_when_it_is_opened(page):
-    folded = page.locator("details.fold:has(.chart)").first
+def test_a_chart_in_a_folded_part_is_drawn_when_it_is_opened(new_page):
+    folded = new_page.locator("details.fold:has(.chart)").first
     chart = folded.locator(".chart").first
     assert chart.locator(".main-svg").count() == 0
     folded.locator("summary").click()
@@ -434,8 +460,8 @@ def test_a_chart_in_a_folded_part_is_drawn_when_it_is_opened(page):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_page_does_not_scroll_sideways(open_page, html, width):
-    page = open_page(html, width=width).page
+def test_the_page_does_not_scroll_sideways(folded, width):
+    page = folded(width).page
     sizes = page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )

@@ -10,6 +10,7 @@ from PIL import Image
 from bench import PLUGIN, Bench, complaint
 from image_folder import any_size, write_images
 
+SOURCE = PLUGIN.format(module="gan_bench.testing", base="FakeTrainer", body="    {}")
 SHORT = ("--images", "256", "--evaluations", "2", "--samples", "150", "--metrics", "fid")
 
 
@@ -31,17 +32,9 @@ def final_snapshot(bench):
 def trained(tmp_path_factory):
     """A finished run of the quick trainer, made once."""
     folder = tmp_path_factory.mktemp("trained")
-    source = PLUGIN.format(module="gan_bench.testing", base="FakeTrainer", body="    pass")
-    (folder / "gan.py").write_text(source)
-    assert Bench(folder)("run", "./gan.py", *SHORT).code == 0
+    (folder / "gan.py").write_text(SOURCE.format("pass"))
+    assert Bench(folder, runs_here=True)("run", "./gan.py", *SHORT).code == 0
     return folder
-
-
-@pytest.fixture
-def run_of_own_file(bench, plugin):
-    """A finished run whose plugin the test may change: a run names its plugin by its full path."""
-    assert bench("run", plugin("gan"), *SHORT).code == 0
-    return "gan-"
 
 
 @pytest.fixture
@@ -49,6 +42,42 @@ def run(bench, trained):
     """A copy of the finished run, by the name that its file gives it."""
     shutil.copytree(trained, bench.folder, dirs_exist_ok=True)
     return "gan-"
+
+
+@pytest.fixture
+def source(trained):
+    """The file of the run's trainer, which a test may change: a run names it by its full path."""
+    yield trained / "gan.py"
+    (trained / "gan.py").write_text(SOURCE.format("pass"))
+
+
+@pytest.fixture(scope="module")
+def trained_in_colour(tmp_path_factory):
+    """A finished run on a folder of pictures, made once."""
+    folder = tmp_path_factory.mktemp("colour")
+    (folder / "gan.py").write_text(SOURCE.format("pass"))
+    write_images(folder / "pictures", 40, (8, 6, 3))
+    dataset = ("--dataset", "folder:pictures,test=16", "--set", "batch_size=8")
+    short = ("--steps", "2", "--evaluations", "2", "--metrics", "fid", *any_size(folder))
+    assert Bench(folder, runs_here=True)("run", "./gan.py", *dataset, *short).code == 0
+    return folder
+
+
+@pytest.fixture
+def run_in_colour(bench, trained_in_colour):
+    """A copy of that run, which names the folder of pictures by its full path."""
+    shutil.copytree(trained_in_colour, bench.folder, dirs_exist_ok=True)
+    return "gan-"
+
+
+@pytest.fixture
+def pictures(trained_in_colour):
+    """The pictures of that run, which a test may change."""
+    folder = trained_in_colour / "pictures"
+    kept = shutil.copytree(folder, trained_in_colour / "kept")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+    kept.rename(folder)
 
 
 @pytest.mark.long
@@ -103,20 +132,16 @@ def test_another_seed_takes_other_latents_and_another_name(bench, run):
     np.testing.assert_array_equal(own, same)
 
 
-def test_images_in_colour_have_a_picture_in_colour(bench, plugin):
-    write_images(bench.folder / "pictures", 40, (8, 6, 3))
-    dataset = ("--dataset", "folder:pictures,test=16", "--set", "batch_size=8")
-    short = ("--steps", "2", "--evaluations", "2", "--metrics", "fid")
-    assert bench("run", plugin("gan"), *dataset, *short, *any_size(bench.folder)).code == 0
-    images, grid = sampled(bench, "gan-", "-n", "4")
+def test_images_in_colour_have_a_picture_in_colour(bench, run_in_colour):
+    images, grid = sampled(bench, run_in_colour, "-n", "4")
     assert images.shape == (4, 8, 6, 3)
     with Image.open(grid) as picture:
         assert picture.mode == "RGB" and picture.size == (14, 18)
 
 
-def test_a_changed_source_is_used_with_a_warning(bench, plugin, run_of_own_file):
-    plugin("gan", "marker = 1")
-    done = bench("sample", run_of_own_file, "-n", "4")
+def test_a_changed_source_is_used_with_a_warning(bench, run, source):
+    source.write_text(SOURCE.format("marker = 1"))
+    done = bench("sample", run, "-n", "4")
     assert done.code == 0
     assert "The source of gan has changed since the run (sha256 " in done.err
 
@@ -142,9 +167,9 @@ def broken(method):
     return f"def {method}(self, *_, **__): raise RuntimeError('it broke in {method}')"
 
 
-def test_a_trainer_that_fails_is_reported_with_its_last_line(bench, plugin, run_of_own_file):
-    plugin("gan", broken("sample"))
-    said = complaint(bench("sample", run_of_own_file))
+def test_a_trainer_that_fails_is_reported_with_its_last_line(bench, run, source):
+    source.write_text(SOURCE.format(broken("sample")))
+    said = complaint(bench("sample", run))
     assert (
         "could not be sampled: its process ended with exit code 1: RuntimeError: it broke in sample"
         in said
@@ -153,7 +178,7 @@ def test_a_trainer_that_fails_is_reported_with_its_last_line(bench, plugin, run_
 
 
 @pytest.mark.long
-def test_a_trainer_that_fails_after_the_first_images_leaves_no_file(bench, plugin, run_of_own_file):
+def test_a_trainer_that_fails_after_the_first_images_leaves_no_file(bench, run, source):
     body = """
     def sample(self, latents, labels=None):
         self.calls = getattr(self, "calls", 0) + 1
@@ -161,14 +186,14 @@ def test_a_trainer_that_fails_after_the_first_images_leaves_no_file(bench, plugi
             os._exit(3)
         return super().sample(latents, labels)
     """
-    plugin("gan", body)
-    assert "exit code 3" in complaint(bench("sample", run_of_own_file, "-n", "2000"))
+    source.write_text(SOURCE.format(body))
+    assert "exit code 3" in complaint(bench("sample", run, "-n", "2000"))
     assert not list((bench.folder / "reports/local/samples").iterdir())
 
 
-def test_samples_that_break_the_contract_are_refused(bench, plugin, run_of_own_file):
-    plugin("gan", "def sample(self, latents, labels=None): return latents")
-    assert "cannot be sampled: sample returned (64, " in complaint(bench("sample", run_of_own_file))
+def test_samples_that_break_the_contract_are_refused(bench, run, source):
+    source.write_text(SOURCE.format("def sample(self, latents, labels=None): return latents"))
+    assert "cannot be sampled: sample returned (64, " in complaint(bench("sample", run))
 
 
 @pytest.mark.long
@@ -187,9 +212,9 @@ def test_a_checkpoint_that_cannot_be_restored(bench, run):
     assert "has no checkpoint in" in complaint(bench("sample", run))
 
 
-def test_a_trainer_whose_file_is_missing(bench, run_of_own_file):
-    (bench.folder / "gan.py").unlink()
-    said = complaint(bench("sample", run_of_own_file))
+def test_a_trainer_whose_file_is_missing(bench, run, source):
+    source.unlink()
+    said = complaint(bench("sample", run))
     assert "its trainer's file" in said and "gan.py is missing; restore it" in said
 
 
@@ -201,18 +226,12 @@ def test_a_framework_that_is_not_installed(bench, run):
     assert "The interpreter /no/such/python" in complaint(bench("sample", run))
 
 
-def test_data_that_is_missing_or_has_changed(bench, plugin):
-    write_images(bench.folder / "pictures", 40, (8, 6))
-    dataset = ("--dataset", "folder:pictures,test=16", "--set", "batch_size=8")
-    short = ("--steps", "2", "--evaluations", "2", "--metrics", "fid")
-    assert (
-        bench("run", plugin("gan"), *dataset, *short, *any_size(bench.folder, channels=1)).code == 0
-    )
-    write_images(bench.folder / "pictures", 2, (8, 6), start=50)
-    said = complaint(bench("sample", "gan-"))
+def test_data_that_is_missing_or_has_changed(bench, run_in_colour, pictures):
+    write_images(pictures, 2, (8, 6, 3), start=50)
+    said = complaint(bench("sample", run_in_colour))
     assert "has changed since the run was planned" in said
-    shutil.rmtree(bench.folder / "pictures")
-    assert "pictures is not a folder" in complaint(bench("sample", "gan-"))
+    shutil.rmtree(pictures)
+    assert "pictures is not a folder" in complaint(bench("sample", run_in_colour))
 
 
 @pytest.mark.parametrize(

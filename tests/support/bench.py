@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from pydantic import BaseModel
 
 from gan_bench.cli.main import main
 
@@ -77,6 +78,7 @@ class CommandLine:
         variables = {"TMPDIR": str(self.folder), "COLUMNS": "200", **environment}
         with contextlib.chdir(self.folder), pytest.MonkeyPatch.context() as patch:
             patch.setattr(tempfile, "tempdir", None)  # else TMPDIR is read once in a process
+            patch.setattr(sys, "argv", ["gan-bench", *arguments])
             done = CliRunner().invoke(main, list(arguments), env=variables)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
@@ -97,20 +99,60 @@ def _interruptible() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# What these two import, not every test needs.
+
+
+@contextlib.contextmanager
+def scored_here() -> Iterator[None]:
+    """Compute runs' scores in this process: a scorer's start takes longer than its work."""
+    from gan_bench.scoring.__main__ import answer
+
+    def score_here(
+        module: str, request: BaseModel, *, log: Path, say: Callable[[str], None]
+    ) -> str | None:
+        assert module == "gan_bench.scoring"
+        with log.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+            return answer(request.model_dump_json().encode(), say)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gan_bench.launch.score.ask", score_here)
+        yield
+
+
+@contextlib.contextmanager
+def measured_here() -> Iterator[None]:
+    """Measure the machine's rate in this process, and for an instant."""
+    from gan_bench.system import calibration
+
+    def probe_here(device: str, threads: int) -> float | None:
+        return calibration.measure() if device == "cpu" else None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "SIZE", 64)
+        patch.setattr(calibration, "DURATION_S", 0.001)
+        patch.setattr("gan_bench.launch.circumstances.probe", probe_here)
+        yield
+
+
 class Bench(CommandLine):
     """``gan-bench`` as users start it, with device locks of its own.
 
     Commands that start no run are answered in this process, which saves an interpreter's start,
-    unless a test changes the environment. So are runs, but where their launcher is what is tested.
+    unless a test changes the environment. So are runs, and the other commands that start trainers
+    or compute, but where their launcher is what is tested; then they start no process for scores
+    and for the machine's rate, either.
     """
 
     ANSWERED_HERE = frozenset(
         {"clean", "compare", "doctor", "export", "list", "report", "show", "status"}
     )
+    LAUNCHERS = frozenset({"parity", "run", "sample", "score", "verify"})
+    """The others."""
 
     def __init__(self, folder: Path, *, runs_here: bool = False) -> None:
         super().__init__(folder)
-        self._answered_here = self.ANSWERED_HERE | ({"run"} if runs_here else set())
+        self._runs_here = runs_here
+        self._answered_here = self.ANSWERED_HERE | (self.LAUNCHERS if runs_here else set())
         self.environment = {**os.environ, "TMPDIR": str(folder), "COLUMNS": "200"}
         self._untouched = dict(self.environment)
 
@@ -134,8 +176,12 @@ class Bench(CommandLine):
         return Done(done.returncode, done.stdout, done.stderr)
 
     def here(self, *arguments: str, **environment: str) -> Done:
-        """Answer in this process, for a command that is refused before it starts anything."""
-        return super().__call__(*arguments, **environment)
+        """Answer in this process."""
+        with contextlib.ExitStack() as stack:
+            if self._runs_here and self.ANSWERED_HERE.isdisjoint(arguments[:1]):
+                stack.enter_context(scored_here())
+                stack.enter_context(measured_here())
+            return super().__call__(*arguments, **environment)
 
     def slow(self, seconds: float) -> str:
         """Return the body of a plugin whose steps take this many seconds until `hurry`."""

@@ -3,6 +3,8 @@
 A test module takes them with ``pytest_plugins = ("browser",)``.
 """
 
+import contextlib
+import functools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,9 +47,9 @@ def browser():
         running.close()
 
 
-@pytest.fixture
-def open_page(browser):
-    """Open a file; it is ready, or the test fails with what the browser said."""
+@contextlib.contextmanager
+def opener(browser):
+    """Give a function that opens a file; it is ready, or the test fails with what was said."""
     from playwright.sync_api import TimeoutError as Late
 
     contexts = []
@@ -81,9 +83,25 @@ def open_page(browser):
             pytest.fail(f"the page did not get ready in {READY_TIMEOUT_MS} ms: {opened.troubles}")
         return opened
 
-    yield open_file
-    for context in contexts:
-        context.close()
+    try:
+        yield open_file
+    finally:
+        for context in contexts:
+            context.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a file, until the end of the test."""
+    with opener(browser) as open_file:
+        yield open_file
+
+
+@pytest.fixture(scope="module")
+def open_shared(browser):
+    """Open a file, for all tests of a module."""
+    with opener(browser) as open_file:
+        yield functools.cache(open_file)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import gan_bench
-from bench import ROOT, CommandLine, complaint
+from bench import ROOT, CommandLine, complaint, measured_here, scored_here
 from documents import blocks
 from gan_bench import data, tracking
 from gan_bench.errors import UsageError
@@ -60,9 +60,17 @@ class Loops:
 
 
 @pytest.fixture
-def track(tmp_path, monkeypatch):
+def measured(tmp_path, monkeypatch):
+    """Track loops as scripts do."""
     monkeypatch.chdir(tmp_path)
     return Loops()
+
+
+@pytest.fixture
+def track(measured):
+    """The same without processes for the scores and for the machine's rate, which cost most."""
+    with scored_here(), measured_here():
+        yield measured
 
 
 def results():
@@ -77,11 +85,11 @@ def record_of(bench):
     return Record.read(path_of(bench).record)
 
 
-def test_a_loop_becomes_a_run(track, tmp_path):
-    bench = track(values={"lr": 2e-4}, seed=5)
+def test_a_loop_becomes_a_run(measured, tmp_path):
+    bench = measured(values={"lr": 2e-4}, seed=5)
     assert [row.status for row in Scan(results()).statuses()] == ["running"]
     assert bench.due and not bench.done and bench.steps == 8
-    track.train(bench, 8)
+    measured.train(bench, 8)
     assert bench.done and not bench.due
     journal = path_of(bench).events.absolute()
     assert str(journal) not in {file.path for file in psutil.Process().open_files()}
@@ -89,6 +97,8 @@ def test_a_loop_becomes_a_run(track, tmp_path):
     assert (record.status, record.paired, record.attempts) == ("ok", False, 1)
     assert (record.weights_sha256, record.import_s, record.parity) == (None, None, None)
     assert record.warmup_s > 0 and record.train_s > 0 and record.untimed_steps == 0
+    around = record.circumstances
+    assert around.probe_gflops_before > 0 and around.probe_gflops_after > 0
     assert [point.step for point in record.evaluation_points] == [0, 4, 8]
     assert all(point.train_s is not None for point in record.evaluation_points)
     spec = record.spec
@@ -99,13 +109,15 @@ def test_a_loop_becomes_a_run(track, tmp_path):
     assert list(loaded.losses["generator"]) == [float(step) for step in range(1, 9)]
     assert list(loaded.losses["discriminator"]) == [step / 2 for step in range(1, 9)]
     assert list(loaded.scores["step"]) == [0, 4, 8] and loaded.scores["value"].notna().all()
-    assert "test_run.py" in track.said[0] and "steps 0, 4 and 8" in track.said[0]
-    assert track.said[1].startswith("my-gan seed 5: ok, FID ") and bench.run_id in track.said[1]
+    assert "test_run.py" in measured.said[0] and "steps 0, 4 and 8" in measured.said[0]
+    assert (
+        measured.said[1].startswith("my-gan seed 5: ok, FID ") and bench.run_id in measured.said[1]
+    )
 
     with pytest.raises(UsageError, match="has ended"):
         bench.step(generator=1.0, discriminator=1.0)
     with pytest.raises(UsageError, match="force=True starts it over"):
-        track(values={"lr": 2e-4}, seed=5)
+        measured(values={"lr": 2e-4}, seed=5)
     cli = CommandLine(tmp_path)
     for command in (("compare", FOLDER, FOLDER), ("export",), ("clean", "--yes")):
         assert cli(*command).code == 0
@@ -329,29 +341,29 @@ def test_a_finite_loss_that_does_not_fit_is_called_so(track, loss, shown):
     assert np.isinf(np.load(path_of(bench).losses)[1, 0])
 
 
-def test_a_run_goes_on_from_a_checkpoint_of_the_script(track):
-    first = track()
+def test_a_run_goes_on_from_a_checkpoint_of_the_script(measured):
+    first = measured()
     with first:
-        track.train(first, 5)
+        measured.train(first, 5)
     folder = first._files.folder
     assert folder.snapshot(4).exists() and record_of(first).status == "error"
     with pytest.raises(UsageError, match=r"the run my-gan-\S+ has only 5 recorded steps; restore"):
-        track(resume_from=6)
+        measured(resume_from=6)
     with pytest.raises(UsageError, match=r"up to the 8 steps of the budget, not 9"):
-        track(resume_from=9)
+        measured(resume_from=9)
     with pytest.raises(UsageError, match=r"folder has no run my-gan-\S+\. An id depends on"):
-        track(resume_from=3, values={"lr": 1})
+        measured(resume_from=3, values={"lr": 1})
     # The earlier attempt went to step 5; the script's checkpoint is of step 3, within a chunk.
-    with track(resume_from=3) as bench:
+    with measured(resume_from=3) as bench:
         assert bench.run_id == first.run_id and bench.steps_done == 3 and not bench.due
         assert not folder.snapshot(4).exists() and folder.snapshot(0).exists()
         assert not folder.record.exists()
-        track.train(bench, 8)
+        measured.train(bench, 8)
     record = record_of(bench)
     assert (record.status, record.attempts, record.steps_done) == ("ok", 2, 8)
     assert record.resume_s > 0 and record.untimed_steps > 0
     assert [point.step for point in record.evaluation_points] == [0, 4, 8]
-    assert any("it goes on from step 3, and drops what an" in line for line in track.said)
+    assert any("it goes on from step 3, and drops what an" in line for line in measured.said)
     losses = np.load(folder.losses)
     assert losses.tolist() == [[float(s), s / 2] for s in range(1, 9)]
 
@@ -557,13 +569,13 @@ def test_losses_on_a_gpu_are_no_run_on_the_cpu(track):
     assert record_of(bench).status == "ok"
 
 
-def test_metrics_may_be_a_list_and_weights_need_inception(track, tmp_path):
-    bench = track(metrics=["fid", "kid"], features=["lenet"], cache=False)
-    track.train(bench, 8)
+def test_metrics_may_be_a_list_and_weights_need_inception(measured, tmp_path):
+    bench = measured(metrics=["fid", "kid"], features=["lenet"], cache=False)
+    measured.train(bench, 8)
     found = set(gan_bench.load_results(FOLDER).scores["metric"])
     assert {"fid_lenet", "kid_lenet"} <= found
     with pytest.raises(UsageError, match="weights are Inception's"):
-        track(seed=9, weights=tmp_path / "weights.pt")
+        measured(seed=9, weights=tmp_path / "weights.pt")
 
 
 def test_the_results_folder_is_a_path(track):

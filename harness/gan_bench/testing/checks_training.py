@@ -85,7 +85,7 @@ def everything_learns(pool: TrainerPool) -> None:
     if unsure:
         pool = pool.double
         unsure &= {*_unchanged(pool)}
-    others = sorted(name for name in unsure if _should_change(pool, name))
+    others = _should_change(pool, sorted(unsure))
     expect(not others, f"{STEPS} steps of training do not change {listed(others, 5)}.")
 
 
@@ -99,23 +99,40 @@ def _unchanged(pool: TrainerPool) -> list[str]:
     return [name for name, tensor in before.items() if np.array_equal(tensor, after[name])]
 
 
-def _should_change(pool: TrainerPool, name: str) -> bool:
-    """Return whether a tensor has an effect on training, or averages one that changes."""
-    network, _, tensor = name.partition(".")
-    if network == pool.recipe.sampler != "generator":
-        averaged = f"generator.{tensor}"
-        changes = averaged in pool.reference and averaged not in _unchanged(pool)
-        return changes and pool.recipe.dtype == "float64"
+def _should_change(pool: TrainerPool, names: list[str]) -> list[str]:
+    """Return the tensors that have an effect on training, or average one that changes."""
+    averages = [name for name in names if name.partition(".")[0] == pool.recipe.sampler != _PLAIN]
+    should = [name for name in averages if _average_should_change(pool, name)]
+    others = [name for name in names if name not in averages]
+    return sorted([*should, *_with_an_effect(pool, others)])
+
+
+_PLAIN = "generator"
+
+
+def _average_should_change(pool: TrainerPool, name: str) -> bool:
+    averaged = f"{_PLAIN}.{name.partition('.')[2]}"
+    changes = averaged in pool.reference and averaged not in _unchanged(pool)
+    return changes and pool.recipe.dtype == "float64"
+
+
+def _with_an_effect(pool: TrainerPool, names: list[str]) -> list[str]:
+    """Return the tensors whose first values matter more to the losses than rounding does."""
+    if not names:
+        return []
     start = weights_of(pool.with_weights())
-    noise = generator(pool.seed, Stream.CONFORMANCE, 2).standard_normal(start[name].shape)
-    other = np.asarray(start[name] + 0.1 * noise, start[name].dtype)
     nearest = {
         key: np.nextafter(tensor, tensor.dtype.type(np.inf)) for key, tensor in start.items()
     }
-    course, rounded, changed = (
-        _course(pool, weights) for weights in (start, nearest, start | {name: other})
-    )
-    return _gap(course, changed) > _FAR * max(_gap(course, rounded), _eps(pool))
+    course = _course(pool, start)
+    least = _FAR * max(_gap(course, _course(pool, nearest)), _eps(pool))
+
+    def effect(name: str) -> float:
+        noise = generator(pool.seed, Stream.CONFORMANCE, 2).standard_normal(start[name].shape)
+        other = np.asarray(start[name] + 0.1 * noise, start[name].dtype)
+        return _gap(course, _course(pool, start | {name: other}))
+
+    return [name for name in names if effect(name) > least]
 
 
 def _course(pool: TrainerPool, weights: Observed) -> NDArray[Any]:
