@@ -25,7 +25,6 @@ def _check(event, arguments):
         return
     if event in STARTS and arguments[0] == "fc-list":
         return  # Matplotlib looks for fonts, once: whichever test imports it first
-    markers = {marker.name for marker in _running[-1].iter_markers()}
     if event in STARTS:
         # Importing a framework starts processes, such as ldconfig.
         needed, deed = {"process", "torch", "keras", "jax"}, f"a process ({arguments[:1]})"
@@ -33,7 +32,7 @@ def _check(event, arguments):
         needed, deed = FRAMEWORKS[arguments[0]], f"an import of {arguments[0]}"
     else:
         return
-    if markers.isdisjoint(needed):
+    if needed.isdisjoint(marker.name for marker in _running[-1].iter_markers()):
         _violations.append(f"{deed} without the marker {' or '.join(sorted(needed))}")
         raise RuntimeError(_violations[-1])
 
