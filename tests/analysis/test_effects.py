@@ -203,6 +203,30 @@ def test_of_a_seed_that_ran_twice_none_is_taken(train, found):
         train((11.0,), generator_steps=steps, spec={"device": "cuda:0"})
     [[effect]] = found()
     assert [row.value for row in effect.rows] == [1, 2]
+    assert (effect.why, effect.base.value) == (Base.DEFAULT_REPEATED, 1)
+
+
+def test_tables_of_other_numbers_of_evaluation_points_have_other_titles(train, found):
+    for points in ((0, 300, 600), (0, 600)):
+        for steps in (1, 3):
+            train((10.0,), generator_steps=steps, spec={"evaluation_steps": points})
+    labels = {effect.label for group in found() for effect in group}
+    assert labels == {f"{NAME} ({n} evaluation points)" for n in (2, 3)}
+
+
+def test_the_base_is_a_row_with_a_fid(train, found, results):
+    train((20.0, 21.0), generator_steps=1)
+    made = run_spec(NAME, 0, recipe_values=DEFAULTS, recipe_defaults={})
+    add_run(results, made, scores=[])
+    [[effect]] = found()
+    assert (effect.why, effect.base.value) == (Base.DEFAULT_WITHOUT_RESULT, 1)
+
+
+def test_a_default_may_be_none(train, found):
+    for clip in (1.0, 2.0):
+        train((10.0,), clip=clip)
+    [[effect]] = found()
+    assert (effect.why, effect.default) == (Base.DEFAULT_NOT_RUN, None)
 
 
 def test_without_any_result_there_is_no_effect(train, found):

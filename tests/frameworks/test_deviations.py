@@ -41,8 +41,6 @@ DEVIATIONS = [
     ("PenaltyOfOne", STEPS),
     ("MixTurnedAround", STEPS),
     ("RateThatStays", STEPS),
-    *((sound, set()) for sound in ("Baseline", "Augment", "Conditional")),
-    *((sound, set()) for sound in ("Resnet", "R3gan", "WganGp")),
 ]
 ONLY = {
     "BatchNormMomentumSwapped": "moving_",
@@ -83,7 +81,7 @@ def test_a_deviation_fails_at_the_levels_that_should_see_it(name, levels):
     comparison = Comparison((original.__name__, name))
     comparison.run(of_original(original), observation(deviant))
     assert {figure.level for figure in comparison.figures if not figure.passed} == levels
-    assert comparison.verdict == ("failed" if levels else "passed"), comparison.problems
+    assert comparison.verdict == "failed", comparison.problems
     assert len(comparison.problems) == len(levels)
     if name in ONLY:
         for figure in comparison.figures:

@@ -27,8 +27,9 @@ def twins(recipe):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_twins_compute_what_their_original_does(bench, recipe):
     dense = ("--set", "dense_units=8") if recipe == "upsampling-sgd" else ()
-    # To compile takes JAX most of the time.
-    done = bench("parity", recipe, *SMALL, *dense, XLA_FLAGS="--xla_backend_optimization_level=0")
+    # To compile takes JAX most of the time, so most recipes are compiled without optimisation.
+    quick = {} if recipe == "dcgan-3g" else {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    done = bench("parity", recipe, *SMALL, *dense, **quick)
     certificates = json.loads(done.out)
     assert [certificate["problems"] for certificate in certificates] == [[], []]
     assert {certificate["verdict"] for certificate in certificates} == {"passed"}
@@ -59,5 +60,8 @@ def test_a_deviation_from_an_original_in_another_framework_fails(bench):
     failed = [figure for figure in certificate["figures"] if not figure["passed"]]
     assert {figure["level"] for figure in failed} == {"updates"}
     assert all("moving_" in figure["of"] for figure in failed)
+    assert not any(
+        "moving_" in figure["of"] for figure in certificate["figures"] if figure["passed"]
+    )
     assert certificate["verdict"] == "failed" and len(certificate["problems"]) == 1
     assert done.code == 1

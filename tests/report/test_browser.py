@@ -415,8 +415,8 @@ def test_axe_finds_no_serious_barrier(folded, screenshot, width, scheme):
 
 
 @pytest.mark.parametrize(("width", "screens"), [(1280, 8), (400, 14)])
-def test_the_page_is_short_before_anything_is_unfolded(folded, width, screens):
-    page = folded(width).page
+def test_the_page_is_short_before_anything_is_unfolded(open_page, html, width, screens):
+    page = open_page(html, width=width).page
     assert page.locator("details[open]").count() == 0
     assert page.evaluate("document.documentElement.scrollHeight / innerHeight") <= screens
 
@@ -434,7 +434,8 @@ def test_eight_columns_are_shown_and_all_if_asked(page):
     page.locator("#more-columns").uncheck()
 
 
-def test_a_link_to_a_folded_section_opens_it(page):
+def test_a_link_to_a_folded_section_opens_it(new_page):
+    page = new_page
     table = page.locator("#claims table").first
     assert not table.is_visible()
     page.locator("nav a[href='#claims']").click()

@@ -132,10 +132,17 @@ def test_a_default_that_diverged_is_said_not_to_be_the_base(sweep, report):
     sweep(5, (20.0,))
     found = report()
     assert list(tables_of(found)[TITLE]) == ["3 (default)", "4", "5"]
-    said = (
-        "No run of the default, 3, succeeded, so ratios are to 4, the lowest value with a result."
-    )
+    said = "The default, 3, has no result, so ratios are to 4, the lowest value with a result."
     for text in found.both():
+        assert said in text
+
+
+def test_runs_that_trained_on_the_reference_are_no_measure_of_quality(sweep, report):
+    for k in (1, 3):
+        sweep(k, (10.0, 11.0), train_splits=("train", "test"))
+    found = report()
+    said = "These runs trained on the reference images, so their FIDs are no measure of quality."
+    for text in (*found.both(), text_of(found.rendered_short)):
         assert said in text
 
 

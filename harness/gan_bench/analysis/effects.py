@@ -11,7 +11,7 @@ from gan_bench.analysis.identity import identity
 from gan_bench.analysis.statistics import Ratio, SeedValues, paired_ratio
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.plan import RunSpec
-from gan_bench.text import told_apart
+from gan_bench.text import many, told_apart
 
 UPDATES: Final = {"discriminator": "discriminator_steps", "generator": "generator_steps"}
 """By network, the field with the number of its updates in a step."""
@@ -24,6 +24,8 @@ class Base(Enum):
     """It has the field's default."""
     DEFAULT_NOT_RUN = auto()
     """It has the lowest value; no run has the default."""
+    DEFAULT_REPEATED = auto()
+    """It has the lowest value; the default has several rows."""
     DEFAULT_WITHOUT_RESULT = auto()
     """It has the lowest value of those with a result, and the default has none."""
     DEFAULT_UNKNOWN = auto()
@@ -93,7 +95,7 @@ def _of(name: str, rows: Sequence[Row]) -> Iterable[Effect]:
         for label, members in zip(labels, alike.values(), strict=True):
             once = _once(members, field)
             if len(once) > 1 and any(row.ok_runs for row in once):
-                yield _effect(label, field, once)
+                yield _effect(label, field, once, members)
 
 
 def _all_else(spec: RunSpec, facts: Mapping[str, Any], field: str) -> str:
@@ -110,6 +112,7 @@ def _labels(name: str, specs: Sequence[RunSpec], field: str) -> list[str]:
     own = (f"recipe {field}", *SCHEDULE)
     facts = [
         {key: text for key, text in facts_in_words(spec).items() if key not in own}
+        | {"evaluations": many(len(spec.evaluation_steps), "evaluation point")}
         for spec in specs
     ]
     return told_apart(name, facts)
@@ -129,16 +132,22 @@ def _once(rows: Sequence[Row], field: str) -> list[Row]:
     )
 
 
-def _effect(label: str, field: str, rows: Sequence[Row]) -> Effect:
+def _effect(label: str, field: str, rows: Sequence[Row], repeated: Sequence[Row]) -> Effect:
+    """Return the effect in the rows; ``repeated`` also has those of values with several rows."""
     default, known = _default(rows, field)
     of_default = next((r for r in rows if known and _value(r, field) == default), None)
-    if of_default and of_default.ok_runs:
+    with_result = [row for row in rows if row.fid] or [row for row in rows if row.ok_runs]
+    base = with_result[0]
+    if of_default in with_result:
         why, base = Base.DEFAULT, of_default
+    elif of_default:
+        why = Base.DEFAULT_WITHOUT_RESULT
+    elif not known:
+        why = Base.DEFAULT_UNKNOWN
+    elif any(_value(row, field) == default for row in repeated):
+        why = Base.DEFAULT_REPEATED
     else:
-        base = next(row for row in rows if row.ok_runs)
-        why = Base.DEFAULT_UNKNOWN if default is None else Base.DEFAULT_NOT_RUN
-        if of_default:
-            why = Base.DEFAULT_WITHOUT_RESULT
+        why = Base.DEFAULT_NOT_RUN
     compared = {
         row.label: _compared(row, base, field, is_default=row is of_default) for row in rows
     }

@@ -1,7 +1,8 @@
 """Finds pairs of implementations, compares each pair, and certifies the result."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -113,11 +114,12 @@ def choose(
                 absent.setdefault(problem, []).append(implementation.name)
                 continue
             try:
-                descriptions.append(_described(implementation.name, shape, values))
+                descriptions.append(_described(implementation.name, shape, {}))
             except UsageError as error:
-                if values:
-                    raise
                 left_out.append(str(error))
+                continue
+            if values:  # these are not valid if this fails
+                descriptions[-1] = _described(implementation.name, shape, values)
         if not descriptions:
             continue
         origins = [d for d in descriptions if d.implementation.framework == d.recipe_origin]
@@ -279,7 +281,8 @@ def certify_all(
 class _Original:
     """The process of an original, whose messages are kept for the comparison with further twins.
 
-    They are kept in a file, as the weights of all steps may not fit into memory.
+    They are kept in a file, as the weights of all steps may not fit into memory. Without room for
+    it, or after a comparison that ended early, the process is started again for the next twin.
     """
 
     def __init__(self, description: Description, setup: Setup, file: IO[bytes] | None) -> None:
@@ -303,7 +306,12 @@ class _Original:
     def _kept(self, messages: Iterator[Message]) -> Iterator[Message]:
         for message in messages:
             if self._file is not None:
-                send(self._file, message)
+                try:
+                    send(self._file, message)
+                except OSError:  # the disk is full
+                    with suppress(OSError):
+                        os.truncate(self._file.fileno(), 0)
+                    self._file = None
             yield message
         self._is_complete = self._file is not None
 

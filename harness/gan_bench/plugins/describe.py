@@ -77,7 +77,7 @@ class Description(RecipeFacts):
 
     @property
     def changed_values(self) -> dict[str, Any]:
-        """Those that are not the defaults."""
+        """The values, as JSON, that are not the defaults."""
         return {field.name: field.value for field in self.fields if field.value != field.default}
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from gan_bench.errors import UsageError
 from gan_bench.plugins.registry import Implementation
 from gan_bench.system.child import ChildDied, ask, reply
+from gan_bench.system.packages import entry_points
 from gan_bench.system.processes import process_environment
 from gan_bench.trainer import Framework, GlobalGenerators, Precision
 from gan_bench.version import __version__
@@ -46,7 +47,7 @@ def frameworks() -> dict[str, Framework]:
     """
     found = {"numpy": _NUMPY}
     origins = {"numpy": "gan-bench"}
-    for point in sorted(metadata.entry_points(group=FRAMEWORKS_GROUP), key=lambda p: p.name):
+    for point in sorted(entry_points(FRAMEWORKS_GROUP), key=lambda p: p.name):
         origin = point.dist.name if point.dist else "an unknown distribution"
         if point.name in found:
             both = " and ".join(sorted((origin, origins[point.name])))

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from gan_bench.errors import UsageError
 from gan_bench.launch.status import JobState
 from gan_bench.plan import Place
+from gan_bench.system.packages import entry_points
 from gan_bench.text import did_you_mean
 
 GROUP = "gan_bench.executors"
@@ -99,7 +100,7 @@ class Scheduler(Protocol):
 @cache
 def schedulers() -> dict[str, metadata.EntryPoint]:
     """Return the installed schedulers by name, without importing them."""
-    return {point.name: point for point in metadata.entry_points(group=GROUP)}
+    return {point.name: point for point in entry_points(GROUP)}
 
 
 def find_scheduler(name: str) -> type[Scheduler]:

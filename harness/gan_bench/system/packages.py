@@ -39,7 +39,8 @@ def check_packages(what: str, packages: Sequence[str], extra: str) -> None:
 def entry_points(group: str) -> metadata.EntryPoints:
     """Return what the installed packages register in a group.
 
-    The packages' metadata is read once, and again when a folder of `sys.path` has changed.
+    The packages' metadata is read once for each group, and again when a folder of `sys.path` has
+    changed.
     """
     return _entry_points(group, tuple((folder, _changed(folder)) for folder in sys.path))
 

@@ -84,8 +84,15 @@ def _table(effect: Effect, group: Group) -> Table:
         [Column(effect.field), *(Column(title, "number") for title in titles)],
         rows,
         title=f"Effect of {effect.field} on {effect.label}",
-        note=_why(effect),
+        note=" ".join(filter(None, (_why(effect), _seen(effect)))),
     )
+
+
+def _seen(effect: Effect) -> str:
+    """Return what is wrong with the FIDs of runs that trained on the reference images."""
+    if not any(one.row.saw_reference for one in effect.rows):
+        return ""
+    return "These runs trained on the reference images, so their FIDs are no measure of quality."
 
 
 def _why(effect: Effect) -> str:
@@ -96,8 +103,9 @@ def _why(effect: Effect) -> str:
     return {
         Base.DEFAULT: "",
         Base.DEFAULT_NOT_RUN: f"The default, {default}, was not run, so {lowest}.",
+        Base.DEFAULT_REPEATED: f"The default, {default}, has several rows, so {lowest}.",
         Base.DEFAULT_WITHOUT_RESULT: (
-            f"No run of the default, {default}, succeeded, so {lowest} with a result."
+            f"The default, {default}, has no result, so {lowest} with a result."
         ),
         Base.DEFAULT_UNKNOWN: f"The runs record no default, so {lowest}.",
     }[effect.why]
