@@ -124,7 +124,7 @@ def test_as_a_shell_starts_it(tmp_path, redirection, code):
 PRINTED = {name: COMMANDS[name] for name in COMMANDS if name not in ("help", "report", "export")}
 
 
-@pytest.mark.slow_after(16)
+@pytest.mark.slow_after(6)
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 @pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
 @pytest.mark.parametrize("name", PRINTED)

@@ -25,6 +25,9 @@ from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.scores import Score, Scores
 from gan_bench.scoring.features import FeatureChoice, Scoring
 
+# Each scores several snapshots.
+pytestmark = pytest.mark.slow
+
 SAMPLES = 500
 STORED = Path(__file__).parents[1] / "support" / "stored_gate"
 LENET, OTHER = FeatureChoice("lenet"), FeatureChoice("inception", 250)

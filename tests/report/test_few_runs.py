@@ -20,6 +20,8 @@ from report_folder import (
 )
 from written_report import CURVE, FAILED, FID, KEPT, SPEED, Cell, figure_of, text_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_one_run_is_a_whole_page_that_ranks_nothing(train, written_report):
     train("torch-dcgan", [4.0])

@@ -10,6 +10,8 @@ from gan_bench.scoring.images import ImageSet, of_split
 from gan_bench.scoring.metrics.frechet import GaussianStatistics, frechet_distance
 from gan_bench.scoring.scorer import Options, Scorer
 
+pytestmark = pytest.mark.slow
+
 NAMES = {"class_accuracy", "intra_fid_lenet"}
 
 

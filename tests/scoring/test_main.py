@@ -17,6 +17,8 @@ from gan_bench.scoring import __main__ as child
 from gan_bench.scoring.features import FeatureChoice
 from gan_bench.system.child import ask
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 250
 
 

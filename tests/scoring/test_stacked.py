@@ -14,6 +14,8 @@ from gan_bench.scoring.metrics.modes import Classes, from_uniform, reached
 from gan_bench.scoring.scorer import Options, Scorer
 from image_folder import any_size
 
+pytestmark = pytest.mark.slow
+
 REACHED = ("modes-reached",)
 
 
