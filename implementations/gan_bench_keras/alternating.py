@@ -6,11 +6,6 @@ import tensorflow as tf
 
 from gan_bench_keras.base import KerasTrainer
 
-# TensorFlow 2.21 optimises equal graphs of several updates differently, depending on the numbers in
-# their names, and some of the results are wrong: up to a quarter of a step of wgan-gp, in float64.
-# TensorFlow reads this before its first operation in a process.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-
 
 class AlternatingTrainer(KerasTrainer):
     """A trainer of p discriminator updates, then k generator updates."""

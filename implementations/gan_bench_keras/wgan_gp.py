@@ -13,6 +13,11 @@ from gan_bench_keras.layers import MapToPoint
 from gan_bench_keras.losses import gradient_penalty, wasserstein
 from gan_bench_recipes import wgan_gp
 
+# TensorFlow 2.21 optimises equal graphs of several updates with a gradient penalty differently,
+# depending on the numbers in their names, and some of the results are wrong: up to a quarter of a
+# step, in float64. TensorFlow reads this before its first operation in a process.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 
 class WganGp(AlternatingTrainer, Dcgan):
     """The recipe wgan-gp in Keras, twin of that in PyTorch: dcgan's generator and optimisers."""
