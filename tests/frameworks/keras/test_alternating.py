@@ -21,7 +21,10 @@ SEVERAL_UPDATES = {
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["wgan-gp", *(pytest.param(one, marks=pytest.mark.long) for one in ("dcgan-3g", "r3gan", "sngan"))],
+    [
+        "wgan-gp",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("dcgan-3g", "r3gan", "sngan")),
+    ],
 )
 def test_equal_trainers_make_equal_steps(name):
     # As in a run, whose process has used TensorFlow for nothing before it imports the trainer.
