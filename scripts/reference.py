@@ -5,6 +5,9 @@ without checkpoints and logs, and writes its tables. For seed 0, which the repor
 all grids and the first samples of the last snapshot; for other seeds the last grid. `--into` names
 another folder, such as that of a GPU's results (docs/gpu.md).
 
+`python scripts/reference.py work --hours 2 --processor 1` makes runs that are missing, one after
+the other, and keeps them; `state` counts them (`reference_queue` has the list).
+
 `python scripts/reference.py show` writes reports/reference, the README's table and pictures, and
 the table beside published figures in results/reference/README.md, all from results/reference.
 """
@@ -16,6 +19,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import reference_queue
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.statistics import SeedValues
@@ -63,6 +67,11 @@ def main() -> None:
 @click.option("--into", type=click.Path(path_type=Path), default=KEPT, help="Folder to copy to.")
 def keep(results: tuple[Path, ...], into: Path) -> None:
     """Copy finished runs of results folders; runs that were copied before stay."""
+    keep_runs(results, into)
+
+
+def keep_runs(results: Sequence[Path], into: Path) -> None:
+    """Copy the finished runs of results folders, and write the tables anew."""
     kept = open_results(into, create=True)
     for path in results:
         source = open_results(path, create=False)
@@ -101,6 +110,21 @@ def _tables(kept: ResultsFolder) -> None:
     with replacement(kept.path / "tables", kept.removing) as new:
         export(kept.path, new, "csv")
         (new / "losses.csv").unlink()  # the runs' losses.npy hold the same in a tenth
+
+
+@main.command()
+@click.option("--hours", type=float, required=True, help="Time after which to stop.")
+@click.option("--processor", type=int, required=True, help="Number of the processor to use.")
+@click.option("--folder", type=click.Path(path_type=Path), default=ROOT / "results" / "work")
+def work(hours: float, processor: int, folder: Path) -> None:
+    """Make missing runs of the included results on one processor, at low priority."""
+    reference_queue.work(KEPT, folder, processor, hours, lambda done: keep_runs([done], KEPT))
+
+
+@main.command()
+def state() -> None:
+    """Say how many runs of the included results there are."""
+    click.echo(reference_queue.state(KEPT))
 
 
 @main.command()

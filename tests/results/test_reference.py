@@ -1,8 +1,7 @@
 """The committed reference results: whole, equal for all, and what the README shows of them."""
 
-import importlib.util
-
 import pytest
+import reference
 
 from bench import ROOT
 from gan_bench.results.load import load_results
@@ -15,14 +14,6 @@ KEPT = ROOT / "results" / "reference"
 @pytest.fixture(scope="module")
 def results():
     return load_results(KEPT)
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "scripts" / "reference.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def standard(results):
@@ -90,6 +81,6 @@ def test_nothing_large_and_no_checkpoint_is_committed():
     assert not [path for path in files if path.suffix in (".pt", ".keras", ".log")]
 
 
-def test_the_readmes_show_what_the_files_hold(script):
-    for path, lines in script.lines().items():
+def test_the_readmes_show_what_the_files_hold():
+    for path, lines in reference.lines().items():
         assert lines in path.read_text(encoding="utf-8"), path

@@ -1,0 +1,142 @@
+"""The runs of the included results, and a worker that makes those that are missing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from gan_bench.plugins.loader import source_sha256
+from gan_bench.plugins.registry import registered
+from gan_bench.results.layout import open_results
+from gan_bench.results.record import Record
+from gan_bench.text import many
+
+IMAGES: Final = 480_000
+PROTOCOL: Final = ("--preset", "standard", "--threads", "1", "--features", "lenet,inception")
+SOURCES: Final = ("dcgan", "dcgan-3g", "decay", "baseline", "enhanced", "upsampling-sgd")
+PAPERS: Final = ("r3gan", "sngan", "resnet", "conditional", "augment", "cosine", "wgan-gp")
+SEEDS: Final = {"torch": 5, "keras": 3, "jax": 3}
+LEAST_TO_START_S: Final = 120
+"""A run that could only train for less time is not started or resumed."""
+TO_STOP_S: Final = 60
+"""Time in which an interrupted run writes its checkpoint."""
+INTERRUPTED: Final = 143
+"""Exit code of a run that SIGTERM ended."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One run of the included results."""
+
+    implementation: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """E.g. ``torch-dcgan-s0``."""
+        return f"{self.implementation}-s{self.seed}"
+
+
+def planned() -> list[Item]:
+    """Return all runs in the order in which they are made: every seed of all before the next."""
+    order = [(framework, recipe) for framework in SEEDS for recipe in SOURCES]
+    order += [("torch", recipe) for recipe in PAPERS]
+    return [
+        Item(f"{framework}-{recipe}", seed)
+        for seed in range(max(SEEDS.values()))
+        for framework, recipe in order
+        if seed < SEEDS[framework]
+    ]
+
+
+def missing(kept: Path) -> list[Item]:
+    """Return the runs that a results folder lacks, or has of another source, in their order."""
+    found = set()
+    for folder in open_results(kept, create=True).run_folders():
+        record = Record.read(folder.record) if folder.record.exists() else None
+        if record is not None and record.status == "ok":
+            spec = record.spec
+            found.add((spec.implementation.name, spec.seed, spec.source_sha256, spec.budget_images))
+    known = registered()
+    hashes = {name: source_sha256(known[name]) for name in {i.implementation for i in planned()}}
+    return [
+        item
+        for item in planned()
+        if (item.implementation, item.seed, hashes[item.implementation], IMAGES) not in found
+    ]
+
+
+def work(
+    kept: Path, folder: Path, processor: int, hours: float, keep: Callable[[Path], None]
+) -> None:
+    """Make missing runs on one processor, at low priority, until the time is over.
+
+    Several workers, one a processor, may share the folder. ``keep`` copies the finished runs of the
+    folder to the kept ones. A run that the end of the time interrupts goes on when a worker next
+    comes to it; one that fails is left to the next worker.
+    """
+    end = time.monotonic() + 3600 * hours - TO_STOP_S
+    failed: set[Item] = set()
+    while (left := end - time.monotonic()) > LEAST_TO_START_S:
+        claimed = _claim(kept, folder, failed)
+        if claimed is None:
+            return
+        item, lock = claimed
+        with lock:
+            code = _train(item, folder, processor, left)
+            if code == 0:
+                keep(folder)
+        if code not in (0, INTERRUPTED):
+            sys.stderr.write(f"{item.name} ended with exit code {code}.\n")
+        if code != 0:
+            failed.add(item)
+
+
+def _claim(kept: Path, folder: Path, failed: set[Item]) -> tuple[Item, BaseFileLock] | None:
+    """Return the next run that no other worker makes, and its lock, which is held."""
+    locks = folder / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    for item in missing(kept):
+        lock = FileLock(locks / f"{item.name}.lock")
+        if item in failed:
+            continue
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+            if item in missing(kept):
+                return item, lock
+            lock.release()
+    return None
+
+
+def _train(item: Item, folder: Path, processor: int, seconds: float) -> int:
+    """Train and score one run, and return the command's exit code."""
+    own = folder / f"processor-{processor}"  # devices are locked for each temporary folder
+    own.mkdir(exist_ok=True)
+    command = [sys.executable, "-P", "-m", "gan_bench", "run", item.implementation]
+    command += [*PROTOCOL, "--images", str(IMAGES), "--seeds", f"{item.seed},"]
+    command += ["--results", str(folder)]
+    command = ["nice", "-n", "19", "taskset", "-c", str(processor), *command]
+    process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(own)})
+    try:
+        return process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGTERM)
+        return process.wait()
+
+
+def state(kept: Path) -> str:
+    """Return e.g. ``Kept: 12 of 101 runs. Missing: 50 in torch, 20 in keras, 19 in jax.``."""
+    lacking = missing(kept)
+    counts = Counter(item.implementation.partition("-")[0] for item in lacking)
+    words = ", ".join(f"{number} in {framework}" for framework, number in counts.items())
+    total = len(planned())
+    return f"Kept: {total - len(lacking)} of {many(total, 'run')}. Missing: {words or 'none'}."

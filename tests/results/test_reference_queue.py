@@ -1,0 +1,74 @@
+"""The queue of the included results: what is missing, and a worker that makes it."""
+
+import os
+
+import pytest
+import reference
+import reference_queue as queue
+from filelock import FileLock
+
+from bench import ROOT
+from gan_bench.results.load import load_results
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A queue of one short run."""
+    monkeypatch.setattr(queue, "SOURCES", ("dcgan",))
+    monkeypatch.setattr(queue, "PAPERS", ())
+    monkeypatch.setattr(queue, "SEEDS", {"torch": 1})
+    monkeypatch.setattr(queue, "IMAGES", 256)
+    tiny = ("--dataset", "mnist-5k", "--samples", "64", "--evaluations", "2", "--threads", "1")
+    monkeypatch.setattr(queue, "PROTOCOL", (*tiny, "--metrics", "fid"))
+    return queue
+
+
+def keeper(kept):
+    return lambda folder: reference.keep_runs([folder], kept)
+
+
+def test_every_seed_of_all_comes_before_the_next():
+    items = queue.planned()
+    assert len(items) == len(set(items)) == 101
+    assert [item.seed for item in items] == sorted(item.seed for item in items)
+    assert {item.implementation for item in items if item.seed == 0} == {
+        *(f"{framework}-{recipe}" for framework in queue.SEEDS for recipe in queue.SOURCES),
+        *(f"torch-{recipe}" for recipe in queue.PAPERS),
+    }
+
+
+@pytest.mark.torch
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_worker_makes_and_keeps_what_is_missing(small, tmp_path):
+    kept, folder = tmp_path / "kept", tmp_path / "work"
+    (item,) = small.missing(kept)
+    processor = min(os.sched_getaffinity(0))
+    small.work(kept, folder, processor, 0.2, keeper(kept))
+    assert small.missing(kept) == []
+    assert small.state(kept) == "Kept: 1 of 1 run. Missing: none."
+    (run,) = load_results(kept).runs.itertuples()
+    assert (run.implementation, run.seed, run.status) == (item.implementation, 0, "ok")
+
+
+def test_what_another_worker_makes_is_left_to_it(small, tmp_path):
+    kept, folder = tmp_path / "kept", tmp_path / "work"
+    (item,) = small.missing(kept)
+    (folder / "locks").mkdir(parents=True)
+    with FileLock(folder / "locks" / f"{item.name}.lock"):
+        small.work(kept, folder, 0, 0.2, keeper(kept))
+    assert small.missing(kept) == [item]
+
+
+def test_a_run_of_another_source_is_missing(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(small, "IMAGES", 60_000)
+    kept = ROOT / "results" / "reference"
+    (record,) = [r for r in load_results(kept).records.values() if is_first(r.spec)]
+    monkeypatch.setattr(small, "source_sha256", lambda implementation: record.spec.source_sha256)
+    assert small.missing(kept) == []
+    monkeypatch.setattr(small, "source_sha256", lambda implementation: "other")
+    assert len(small.missing(kept)) == 1
+
+
+def is_first(spec):
+    return (spec.implementation.name, spec.seed, spec.budget_images) == ("torch-dcgan", 0, 60_000)
