@@ -14,6 +14,9 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     # A cache of the suite's own, which its processes share; the user's is neither used nor filled.
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="gan-bench-cache-")
     atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+    # Equal trainers are built in many of the suite's processes: JAX compiles each program once.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{os.environ['XDG_CACHE_HOME']}/jax"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 # This process is not alone on a GPU.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
