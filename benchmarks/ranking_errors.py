@@ -1,50 +1,249 @@
-"""Error rate of the ranking: how often equal implementations are ranked as different.
+"""Error rates and power of the tests behind rankings, by simulation.
 
-Usage: ``python benchmarks/ranking_errors.py``. Simulates values for the seeds of equal
-implementations (with equal or different spreads), ranks them, and counts the rankings in which the
-best is significantly better than another: by the report's rule, Holm's correction over all pairs,
-and by an alternative that the report does not use, Holm's correction over the pairs with the best.
+Usage: ``python benchmarks/ranking_errors.py``. Simulates logarithms of FIDs over seeds, for recipes
+in three frameworks, and prints as Markdown:
+
+1. the family-wise error: the share of rankings in which any two equal implementations are told
+   apart, by Welch's test with Holm's correction, by Games and Howell's procedure, and by the
+   report's test, Welch's with moderated variances, for several ways in which seeds may spread;
+2. the power: the share of truly different pairs that are told apart, with twins that are equal;
+3. both for the tests of recipes and of frameworks, with twins whose results for one seed are
+   independent or almost equal.
 """
 
 import argparse
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from gan_bench.analysis.ranks import AllPairs
-from gan_bench.analysis.statistics import LEVEL, holm, welch
+from gan_bench.analysis.factors import mean_of_strata
+from gan_bench.analysis.moderation import moderate
+from gan_bench.analysis.pairs import p_values, unequal_variances
+from gan_bench.analysis.statistics import LEVEL, holm_of_last_axis
 
-SPREADS_APART = 0.5
-"""Standard deviation of the logarithm of the spreads, where they differ."""
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Random = np.random.Generator
+Spreads = Callable[[Random, tuple[int, int]], Floats]
+FRAMEWORKS = 3
+SEEDS = (3, 5, 10)
+IMPLEMENTATIONS = (12, 39)
+AT_A_TIME = 250
+CLOSEST, FARTHEST = 0.1, 1.5
+"""How far the log-FIDs of two recipes are apart, at least and at most."""
+SPREADS_OF_SEEDS = 0.05, 0.1
+"""Standard deviation of a recipe's log-FID over seeds, at least and at most."""
+ALIKE = 0.95
+"""Correlation over seeds of twins that little more than rounding tells apart."""
+APART = 0.05
+"""How far the log-FIDs of two frameworks are apart, where they are."""
 
 
-def wrong(figures: NDArray[np.float64]) -> tuple[bool, bool]:
-    """Return whether the best is ranked above an equal one, by each of the two rules."""
-    best = int(figures.mean(axis=1).argmin())
-    rest = [place for place in range(len(figures)) if place != best]
-    alone = [welch(figures[best].tolist(), figures[place].tolist()) for place in rest]
-    with_best = holm([difference.p for difference in alone if difference])
-    over_all = AllPairs(figures.tolist()).p[best]
-    level = 1 - LEVEL
-    return bool((over_all < level).any()), min(with_best) < level
+def log_normal(deviation: float) -> Spreads:
+    return lambda random, shape: np.exp(random.normal(0, deviation, shape))
+
+
+def one_outlier(random: Random, shape: tuple[int, int]) -> Floats:
+    return np.where(np.arange(shape[1]) == 0, 10.0, np.ones(shape))
+
+
+SPREADS: dict[str, Spreads] = {
+    "equal spreads": log_normal(0.0),
+    "log-normal, sd 0.5": log_normal(0.5),
+    "log-normal, sd 1": log_normal(1.0),
+    "one ten times as wide": one_outlier,
+}
+"""Standard deviations over seeds of implementations: (rankings, implementations)."""
+
+
+def welch_holm(values: Floats) -> Flags:
+    squares, freedom = own_variances(values)
+    return corrected(values, squares, freedom) < 1 - LEVEL
+
+
+def moderated_holm(values: Floats) -> Flags:
+    """Tell pairs apart as the report does; see `gan_bench.analysis.pairs.all_pairs`."""
+    return corrected(values, *moderated_variances(values)) < 1 - LEVEL
+
+
+def games_howell(values: Floats) -> Flags:
+    """Tell pairs apart by Welch's statistics against the studentised range.
+
+    ``scipy.stats.tukey_hsd(equal_var=False)`` is the same for one ranking.
+    """
+    squares, freedom = own_variances(values)
+    apart, errors, both = of_pairs(values, squares, freedom)
+    known, limits = studentised_ranges(values.shape[-2])
+    limit = np.exp(np.interp(np.log(both), np.log(known), np.log(limits)))
+    return np.sqrt(2) * np.abs(apart) / errors > limit
+
+
+TESTS = {"Welch": welch_holm, "Games-Howell": games_howell, "moderated": moderated_holm}
+"""From values (rankings, implementations, seeds) to pairs that are told apart (rankings, pairs)."""
+
+
+def own_variances(values: Floats) -> tuple[Floats, Floats]:
+    seeds = values.shape[-1]
+    squares = values.var(axis=-1, ddof=1) / seeds
+    return squares, np.full_like(squares, seeds - 1)
+
+
+def moderated_variances(values: Floats) -> tuple[Floats, Floats]:
+    variances, freedom = moderate(values.var(axis=-1, ddof=1), np.float64(values.shape[-1] - 1))
+    return variances / values.shape[-1], freedom
+
+
+def of_pairs(values: Floats, squares: Floats, freedom: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return difference, error and degrees of freedom of every pair: (rankings, pairs)."""
+    a, b = np.triu_indices(values.shape[-2], 1)
+    means = values.mean(axis=-1)
+    errors, both = unequal_variances(squares, freedom)
+    return means[:, a] - means[:, b], errors[:, a, b], both[:, a, b]
+
+
+def corrected(values: Floats, squares: Floats, freedom: Floats) -> Floats:
+    seeds = np.array(values.shape[-1])
+    return holm_of_last_axis(p_values(*of_pairs(values, squares, freedom), seeds, paired=False))
+
+
+@cache
+def studentised_ranges(implementations: int) -> tuple[Floats, Floats]:
+    """Return degrees of freedom and the range that equal means exceed in 5 %."""
+    known = np.array([*np.arange(1, 5, 0.25), 5, 6, 8, 10, 15, 20, 40, 100, 1000])
+    return known, np.array([stats.studentized_range.ppf(LEVEL, implementations, d) for d in known])
+
+
+def over_rankings(rankings: int, simulate: Callable[..., list[float]], *of: Any) -> list[float]:
+    """Return the means over all rankings of shares, simulated a few rankings at a time."""
+    random = np.random.default_rng(0)
+    sizes = [min(AT_A_TIME, rankings - at) for at in range(0, rankings, AT_A_TIME)]
+    return np.average([simulate(random, n, *of) for n in sizes], axis=0, weights=sizes).tolist()
+
+
+def errors(rankings: int) -> Iterator[dict[str, str]]:
+    """Yield the family-wise errors of all tests, for equal implementations."""
+    for implementations in (3, 6, *IMPLEMENTATIONS):
+        for seeds in SEEDS:
+            row = {"implementations": str(implementations), "seeds": str(seeds)}
+            for name, spreads in SPREADS.items():
+                shares = over_rankings(rankings, false_pairs, spreads, implementations, seeds)
+                row[name] = percentages(shares)
+            yield row
+
+
+def false_pairs(
+    random: Random, n: int, spreads: Spreads, implementations: int, seeds: int
+) -> list[float]:
+    wide = spreads(random, (n, implementations))[..., None]
+    values = random.normal(0, wide, (n, implementations, seeds))
+    return [test(values).any(axis=-1).mean() for test in TESTS.values()]
+
+
+def power(rankings: int) -> Iterator[dict[str, str]]:
+    """Yield the share of pairs of different recipes that are found, and false ones of twins."""
+    titles = [*TESTS, "recipes, over their twins"]
+    twins = f"twins told apart: {' / '.join(TESTS)}"
+    for implementations in IMPLEMENTATIONS:
+        for seeds in SEEDS:
+            shares = over_rankings(rankings, found_pairs, implementations // FRAMEWORKS, seeds)
+            row = {"implementations": str(implementations), "seeds": str(seeds)}
+            row |= {title: percent(share, 0) for title, share in zip(titles, shares, strict=False)}
+            yield row | {twins: percentages(shares[len(titles) :])}
+
+
+def found_pairs(random: Random, n: int, recipes: int, seeds: int) -> list[float]:
+    a, b = np.triu_indices(recipes * FRAMEWORKS, 1)
+    different = a // FRAMEWORKS != b // FRAMEWORKS
+    values = different_recipes(random, n, recipes, seeds, alike=0)
+    told = [test(values.reshape(n, -1, seeds)) for test in TESTS.values()]
+    found = [pairs[:, different].mean() for pairs in told]
+    wrong = [pairs[:, ~different].any(axis=-1).mean() for pairs in told]
+    return [*found, recipes_told_apart(values).mean(), *wrong]
+
+
+def factors(rankings: int) -> Iterator[dict[str, str]]:
+    """Yield errors and power of the tests of recipes and of frameworks."""
+    titles = ("recipes: error", "power", "frameworks: error", f"power, {percent(APART, 0)} apart")
+    for recipes in (implementations // FRAMEWORKS for implementations in IMPLEMENTATIONS):
+        for seeds in SEEDS:
+            for alike in (0.0, ALIKE):
+                shares = over_rankings(rankings, errors_and_power, recipes, seeds, alike)
+                row = {"recipes": str(recipes), "seeds": str(seeds)}
+                row["correlation of twins"] = f"{alike:g}"
+                yield row | {t: percent(share) for t, share in zip(titles, shares, strict=True)}
+
+
+def errors_and_power(random: Random, n: int, recipes: int, seeds: int, alike: float) -> list[float]:
+    equal = noise(random, n, recipes, seeds, alike)
+    values = different_recipes(random, n, recipes, seeds, alike)
+    moved = values + APART * np.arange(FRAMEWORKS)[:, None]
+    return [
+        recipes_told_apart(equal).any(axis=-1).mean(),
+        recipes_told_apart(values).mean(),
+        frameworks_told_apart(values).any(axis=-1).mean(),
+        frameworks_told_apart(moved).mean(),
+    ]
+
+
+def noise(random: Random, n: int, recipes: int, seeds: int, alike: float) -> Floats:
+    """Return the seeds' part of log-FIDs: (rankings, recipes, frameworks, seeds)."""
+    low, high = np.log(SPREADS_OF_SEEDS)
+    wide = np.exp(random.uniform(low, high, (n, recipes, 1, 1)))
+    common = random.normal(size=(n, recipes, 1, seeds))
+    own = random.normal(size=(n, recipes, FRAMEWORKS, seeds))
+    return wide * (np.sqrt(alike) * common + np.sqrt(1 - alike) * own)
+
+
+def different_recipes(random: Random, n: int, recipes: int, seeds: int, alike: float) -> Floats:
+    """Return log-FIDs of recipes that all differ: (rankings, recipes, frameworks, seeds)."""
+    free = FARTHEST - CLOSEST * (recipes - 1)
+    gaps = CLOSEST + free * random.dirichlet(np.ones(recipes - 1), n)
+    truth = np.concatenate([np.zeros((n, 1)), gaps.cumsum(axis=1)], axis=1)
+    return truth[..., None, None] + noise(random, n, recipes, seeds, alike)
+
+
+def recipes_told_apart(values: Floats) -> Flags:
+    """Tell recipes apart as `gan_bench.analysis.factors` does, by the means over their twins."""
+    return moderated_holm(values.mean(axis=2))
+
+
+def frameworks_told_apart(values: Floats) -> Flags:
+    """Tell frameworks apart by the ratios of twins, as `gan_bench.analysis.factors` does."""
+    a, b = np.triu_indices(FRAMEWORKS, 1)
+    ratios = values[:, :, a] - values[:, :, b]  # (rankings, recipes, pairs, seeds)
+    seeds = np.array(values.shape[-1])
+    strata = (x.swapaxes(1, 2) for x in (ratios.mean(axis=-1), ratios.var(axis=-1, ddof=1)))
+    test = mean_of_strata(*strata, seeds)
+    return holm_of_last_axis(p_values(*test, seeds, paired=True)) < 1 - LEVEL
+
+
+def percentages(shares: list[float]) -> str:
+    return " / ".join(f"{100 * share:.1f}" for share in shares) + " %"
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    return f"{100 * share:.{decimals}f} %"
+
+
+def print_rows(title: str, rows: Iterator[dict[str, str]]) -> None:
+    """Print rows as a table in Markdown, each as it comes."""
+    for number, row in enumerate(rows):
+        if not number:
+            print(f"\n{title}:\n\n| {' | '.join(row)} |\n|{' ---: |' * len(row)}")
+        print(f"| {' | '.join(row.values())} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rankings", type=int, default=2_000)
     rankings = parser.parse_args().rankings
-    random = np.random.default_rng(0)
-    print(f"{'':22}  equal spreads         spreads that differ")
-    print(f"{'implementations':>15} {'seeds':>6}  {2 * 'all pairs  with best  '}")
-    for implementations in (3, 6, 12):
-        for seeds in (3, 5, 10):
-            shares = []
-            for apart in (0.0, SPREADS_APART):
-                spread = np.exp(random.normal(0, apart, (rankings, implementations, 1)))
-                values = random.normal(0, 1, (rankings, implementations, seeds)) * spread
-                counts = np.array([wrong(figures) for figures in values]).mean(axis=0)
-                shares += [f"{share:9.1%}" for share in counts]
-            print(f"{implementations:15} {seeds:6}  {'  '.join(shares)}")
+    print_rows(f"Family-wise error: {' / '.join(TESTS)}", errors(rankings))
+    print_rows("Share of different pairs that are told apart", power(rankings))
+    print_rows("Recipes and frameworks", factors(rankings))
 
 
 if __name__ == "__main__":

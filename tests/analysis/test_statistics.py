@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_bench.analysis.ranks import AllPairs, RankedGroup
+from gan_bench.analysis.pairs import Pairs, all_pairs
+from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.statistics import SeedValues, compare, holm, mean_interval, paired, welch
 from gan_bench.metrics import metric
 
@@ -43,7 +44,7 @@ def test_three_seeds_without_any_spread_differ_for_certain_and_two_do_not():
     assert welch((1.0,) * 3, (2.0,) * 3).p == 0
     assert welch((1.0,) * 2, (2.0,) * 2).p == 1
     assert welch((1.0,) * 3, (1.0,) * 3).p == 1
-    assert AllPairs([(1.0,) * 3, (2.0,) * 3, (2.0,) * 2]).p.tolist() == [
+    assert all_pairs([(1.0,) * 3, (2.0,) * 3, (2.0,) * 2]).p.tolist() == [
         [1, 0, 1],
         [0, 1, 1],
         [1, 1, 1],
@@ -98,7 +99,7 @@ def test_holm_is_the_papers_example():
 @pytest.mark.parametrize("scale", ["difference", "ratio"])
 def test_all_pairs_are_welchs_corrected_over_all(scale):
     figures = [A, B, (9.0, 9.5), (7.0,)]
-    found = AllPairs(figures, scale=scale)
+    found = all_pairs(figures, scale=scale)
     places = [(0, 1), (0, 2), (1, 2)]
     alone = [welch(figures[i], figures[j], scale=scale) for i, j in places]
     corrected = holm([difference.p for difference in alone])
@@ -111,10 +112,37 @@ def test_all_pairs_are_welchs_corrected_over_all(scale):
     assert found.p[0, 3] == 1
 
 
+def test_more_than_three_sides_share_what_they_know_of_their_spread():
+    """Five with alike spreads: the degrees of freedom and the width are no longer each pair's."""
+    figures = [np.array(A) * scale for scale in (1, 1.15, 1.3, 2, 3)]
+    found = all_pairs(figures, scale="ratio")
+    alone = welch(figures[0], figures[1], scale="ratio")
+    both = found.between(1, 0)
+    assert both.estimate == pytest.approx(1.15)
+    assert both.p < alone.p and both.low > 1 / alone.high
+    assert found.tested == 10
+
+
+def test_a_collapsed_seed_makes_nothing_certain():
+    figures = [(10.0, 10.4, 9.7), (10.1, 9.8, 10.2), (10.3, 10.0, 9.9), (9.9, 10.2, 10.1)]
+    found = all_pairs([*figures, (10.0, 9.8, 160.0)], scale="ratio")
+    assert (found.p[-1, :-1] > 0.05).all()
+
+
+def test_values_that_are_equal_in_all_seeds_differ_unless_others_vary():
+    """As counts may be: nothing varies, or the others show by how much they do."""
+    certain = all_pairs([(10.0,) * 3, (9.0,) * 3, (7.0,) * 3, (10.0,) * 3])
+    assert certain.p[0].tolist() == [1, 0, 0, 1]
+    varied = [(9.0, 10.0, 7.0), (8.0, 10.0, 9.0), (6.0, 8.0, 9.0), (7.0, 9.0, 10.0)]
+    assert all_pairs([(10.0,) * 3, (9.0,) * 3, *varied]).p[0, 1] > 0.05
+
+
 def test_equal_implementations_are_seldom_told_apart():
     """Of 300 rankings of six equal ones, at most the promised 5 % name a difference."""
     random = np.random.default_rng(0)
-    wrong = sum((AllPairs(random.normal(0, 1, (6, 3)).tolist()).p < 0.05).any() for _ in range(300))
+    wrong = sum(
+        (all_pairs(random.normal(0, 1, (6, 3)).tolist()).p < 0.05).any() for _ in range(300)
+    )
     assert wrong <= 15
 
 
@@ -162,3 +190,17 @@ def test_a_tier_ends_where_all_above_are_clearly_better_than_all_below():
     del spreads["d"]
     assert RankedGroup(spreads, metric("fid_lenet")).tiers == [["a", "b"], ["c"], ["e"]]
     assert RankedGroup({"a": spreads["a"]}, metric("fid_lenet")).tiers == [["a"]]
+
+
+def test_given_pairs_decide_what_is_clear():
+    """Whatever the order in which the values are given."""
+    values = {"worse": (9.0, 9.2, 9.1), "better": (4.0, 4.1, 4.2), "middle": (6.0, 6.1, 6.2)}
+    spreads = {name: SeedValues.of(seeds) for name, seeds in values.items()}
+    tests = Pairs.none(3, "ratio")
+    tests.put(1, 0, (-0.8, 0.01, 9.0), (3, 3))
+    ranks = RankedGroup(spreads, FID, tests)
+    assert ranks.labels == ["better", "middle", "worse"]
+    assert ranks.clearly("better", "worse") and not ranks.clearly("better", "middle")
+    assert ranks.between("better", "worse").estimate == pytest.approx(np.exp(0.8))
+    assert ranks.between("better", "middle") is None
+    assert ranks.tested_pairs == 1

@@ -83,8 +83,12 @@ def test_frameworks_within_the_seeds_noise_are_not_told_apart(results, read):
                 add_run(
                     results, run_spec(f"{framework}-{recipe}", seed), scores=[scores_of({600: fid})]
                 )
-    assert "the FID of torch is" in read().sentences[0]
-    assert read().sentences[0].endswith(": they cannot be distinguished.")
+    recipes, frameworks, *_ = read().sentences
+    assert recipes == (
+        "dcgan has the lowest FID of 2 recipes, but cannot be distinguished from decay."
+    )
+    assert "the FID of torch is" in frameworks
+    assert frameworks.endswith(": they cannot be distinguished.")
 
 
 def test_one_seed_gives_a_ratio_without_an_interval(product, read):
@@ -135,14 +139,32 @@ def test_nothing_is_crossed_where_no_recipe_has_a_twin(product, read):
 def test_the_sentence_says_over_which_recipes_and_whose_p_is_corrected(product, read):
     product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
     found = read()
-    assert found.sentences[0].startswith(
+    assert found.sentences[1].startswith(
         "For the same recipe, the FID of torch is 0.67 times that of keras (geometric mean over 2 "
         "recipes, 0.67 to 0.67; 95 % interval 0.67 to 0.67, uncorrected; corrected p"
     )
-    assert "p values with Holm's correction over the sentences" in found.tables[0].note
+    assert "p values with Holm's correction over all pairs of" in found.tables[0].note
 
 
 def test_the_range_over_recipes_is_that_of_their_ratios(product, read):
     product({"dcgan": 10.0}, {"torch": 1.0, "keras": 1.25})
     product({"decay": 10.0}, {"torch": 1.0, "keras": 0.5})
-    assert "over 2 recipes, 0.80 to 2.0;" in read().sentences[0]
+    assert "over 2 recipes, 0.80 to 2.0;" in read().sentences[1]
+
+
+def test_the_recipes_are_in_tiers_that_twins_share(product, read):
+    recipes = {"dcgan": 10.0, "decay": 40.0, "dcgan-3g": 10.1, "baseline": 80.0}
+    product(recipes, {"torch": 1.0, "keras": 1.01})
+    best, tiers, *_ = read().sentences
+    assert (
+        best == "dcgan has the lowest FID of 4 recipes, but cannot be distinguished from dcgan-3g."
+    )
+    assert tiers == (
+        "By FID, the recipes are in tiers, each clearly better than all after it: "
+        "dcgan and dcgan-3g; decay; baseline."
+    )
+
+
+def test_two_seeds_put_no_recipe_first(product, read):
+    product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5}, seeds=(1.0, 1.02))
+    assert not [text for text in read().sentences if "lowest FID" in text]

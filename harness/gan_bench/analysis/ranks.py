@@ -1,49 +1,41 @@
 """Ranks of implementations, as far as their seeds can tell them apart."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import special  # scipy.stats takes longer to import than pandas
 
-from gan_bench.analysis.statistics import (
-    FEWEST_SEEDS,
-    LEVEL,
-    Difference,
-    SeedValues,
-    as_difference,
-    holm,
-    on_scale,
-)
-from gan_bench.metrics import Metric, Scale
-
-_Floats = NDArray[np.float64]
-_Indices = NDArray[np.intp]
+from gan_bench.analysis.pairs import Pairs, all_pairs
+from gan_bench.analysis.statistics import FEWEST_SEEDS, LEVEL, Difference, SeedValues
+from gan_bench.metrics import Metric
 
 
 class RankedGroup:
     """The values of a ranking, best first, and which differences between them are clear."""
 
-    def __init__(self, spreads: Mapping[str, SeedValues], metric: Metric) -> None:
+    def __init__(
+        self, spreads: Mapping[str, SeedValues], metric: Metric, pairs: Pairs | None = None
+    ) -> None:
         """Rank at least one implementation.
 
-        Values of a ratio that are not all positive are compared by their difference.
+        ``pairs`` has the tests of every two, in the order of ``spreads``; by default they are those
+        of independent sides. Values of a ratio that are not all positive are compared by their
+        difference.
         """
         self.metric = metric
+        if pairs is None:
+            positive = all(spread.low > 0 for spread in spreads.values())
+            scale = metric.scale if positive else "difference"
+            pairs = all_pairs([spread.values for spread in spreads.values()], scale=scale)
+        given = {label: place for place, label in enumerate(spreads)}
         self.spreads = dict(sorted(spreads.items(), key=lambda i: (metric.sign * i[1].mean, i[0])))
+        self._place = {label: given[label] for label in self.spreads}
         self._position = {label: position for position, label in enumerate(self.spreads)}
-        positive = all(spread.low > 0 for spread in self.spreads.values())
-        self._pairs = AllPairs(
-            [spread.values for spread in self.spreads.values()],
-            scale=metric.scale if positive else "difference",
-        )
+        self._pairs = pairs
         # The order of means and of geometric means may differ; then nothing is clear.
-        means = metric.sign * self._pairs.means
-        ordered = np.triu(means[:, None] < means[None, :])
-        self._clear = (self._pairs.p < 1 - LEVEL) & ordered
+        order = np.ix_(list(self._place.values()), list(self._place.values()))
+        ordered = np.triu(metric.sign * pairs.estimates[order] < 0)
+        self._clear = (pairs.p[order] < 1 - LEVEL) & ordered
 
     @property
     def best(self) -> str:
@@ -57,7 +49,7 @@ class RankedGroup:
 
     @property
     def tested_pairs(self) -> int:
-        """Number of pairs with two seeds each, over which the p values are corrected."""
+        """Number of pairs with enough seeds to compare, over which the p values are corrected."""
         return self._pairs.tested
 
     def between(self, better: str, worse: str) -> Difference | None:
@@ -66,7 +58,7 @@ class RankedGroup:
         How many times as great the worse value is where lower is better, and the better one where
         higher is better. A difference where values are not all positive.
         """
-        a, b = self._position[better], self._position[worse]
+        a, b = self._place[better], self._place[worse]
         return (
             self._pairs.between(a, b) if self.metric.higher_is_better else self._pairs.between(b, a)
         )
@@ -78,13 +70,13 @@ class RankedGroup:
     @cached_property
     def equals(self) -> list[str]:
         """Labels with enough seeds that cannot be distinguished from the best."""
-        return [label for label in self._unclear if label not in self.unknown]
+        return [label for label in self.unclear if label not in self.unknown]
 
     @cached_property
     def unknown(self) -> list[str]:
         """Labels that cannot be distinguished from the best because a side has too few seeds."""
         few = [label for label, spread in self.spreads.items() if spread.seeds < FEWEST_SEEDS]
-        return [label for label in self._unclear if label in few or self.best in few]
+        return [label for label in self.unclear if label in few or self.best in few]
 
     @property
     def best_is_short(self) -> bool:
@@ -92,7 +84,8 @@ class RankedGroup:
         return self.spreads[self.best].seeds < FEWEST_SEEDS
 
     @cached_property
-    def _unclear(self) -> list[str]:
+    def unclear(self) -> list[str]:
+        """Labels that are not told apart from the best, for whatever reason."""
         return [label for label in self.labels[1:] if not self.clearly(self.best, label)]
 
     @property
@@ -107,81 +100,3 @@ class RankedGroup:
         position = self._position[label]
         better, worse = int(self._clear[:, position].sum()), int(self._clear[position].sum())
         return 1 + better, len(self.spreads) - worse
-
-
-class AllPairs:
-    """Welch's test of every pair of several means, with Holm's correction over all pairs.
-
-    The correction counts all pairs, not only those with the best mean, because which mean is best
-    was seen in the same values. The intervals are each pair's own, without a correction.
-    """
-
-    def __init__(self, figures: Sequence[Sequence[float]], *, scale: Scale = "difference") -> None:
-        """Compare every pair.
-
-        ``figures`` has the values of each implementation, one a seed.
-        """
-        scaled = [on_scale(values, scale) for values in figures]
-        able = [x is not None and len(x) > 1 for x in scaled]
-        self._scale: Scale = scale
-        self._able = np.array(able, dtype=bool)
-        self._seeds = [len(values) for values in figures]
-        self.means = np.array(
-            [
-                float(x.mean()) if x is not None and ok else 0.0
-                for x, ok in zip(scaled, able, strict=True)
-            ]
-        )
-        """Mean of each implementation's values or logarithms; 0 where it cannot be compared."""
-        # Squared standard errors of the means.
-        self._errors = np.array(
-            [
-                float(x.var(ddof=1)) / len(x) if x is not None and ok else 0.0
-                for x, ok in zip(scaled, able, strict=True)
-            ]
-        )
-        self.p = np.ones((len(figures), len(figures)))
-        """Corrected p values, symmetric; 1 where a pair cannot be compared."""
-        first, second = np.triu_indices(len(figures), 1)
-        both = self._able[first] & self._able[second]
-        first, second = first[both], second[both]
-        self.tested = len(first)
-        """Number of pairs that are compared."""
-        corrected = holm(self._p(first, second).tolist())
-        self.p[first, second] = self.p[second, first] = corrected
-
-    def between(self, a: int, b: int) -> Difference | None:
-        """Return how much greater ``a`` is than ``b``, None where one has fewer than two seeds."""
-        if a == b or not (self._able[a] and self._able[b]):
-            return None
-        i, j = np.array([a]), np.array([b])
-        estimate = float(self.means[a] - self.means[b])
-        error = math.sqrt(float(self._errors[a] + self._errors[b]))
-        half = (
-            error * float(special.stdtrit(self._freedom(i, j)[0], (1 + LEVEL) / 2))
-            if error
-            else 0.0
-        )
-        found = as_difference(
-            (estimate, estimate - half, estimate + half),
-            float(self.p[a, b]),
-            (self._seeds[a], self._seeds[b]),
-            self._scale,
-        )
-        return replace(found, adjusted=True)
-
-    def _freedom(self, a: _Indices, b: _Indices) -> _Floats:
-        seeds = np.array(self._seeds, dtype=np.float64)
-        x, y = self._errors[a], self._errors[b]
-        below = x**2 / (seeds[a] - 1) + y**2 / (seeds[b] - 1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray((x + y) ** 2 / below, dtype=np.float64)
-
-    def _p(self, a: _Indices, b: _Indices) -> _Floats:
-        apart = np.abs(self.means[a] - self.means[b])
-        error = np.sqrt(self._errors[a] + self._errors[b])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            p = 2 * special.stdtr(self._freedom(a, b), -apart / error)
-        seeds = np.array(self._seeds)
-        alike = np.where((apart > 0) & (np.minimum(seeds[a], seeds[b]) >= FEWEST_SEEDS), 0.0, 1.0)
-        return np.asarray(np.where(error > 0, p, alike), dtype=np.float64)

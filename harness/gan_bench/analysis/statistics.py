@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special  # scipy.stats takes longer to import than pandas
 
 from gan_bench.metrics import Metric, Scale
@@ -228,7 +229,7 @@ def mean_interval(
     if len(x) < 2:
         return None
     mean = float(x.mean())
-    rounding = 8 * float(np.finfo(np.float64).eps) * max(of, float(np.abs(x).max()))
+    rounding = _rounding(x, of)
     if np.ptp(x) <= rounding:
         return mean, mean, mean, 2 * 0.5 ** len(x) if abs(mean) > rounding else 1.0
     error = float(x.std(ddof=1)) / math.sqrt(len(x))
@@ -242,12 +243,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
     Holm 1979, "A simple sequentially rejective multiple test procedure": the chance of one false
     difference among all stays below the level.
     """
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    corrected = [0.0] * len(p_values)
-    worst = 0.0
-    for rank, index in enumerate(order):
-        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[index]))
-        corrected[index] = worst
+    return [float(p) for p in holm_of_last_axis(np.array(p_values, dtype=np.float64))]
+
+
+def holm_of_last_axis(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return p values corrected by `holm` over the last axis, for each place of the others."""
+    order = np.argsort(p_values, axis=-1, kind="stable")
+    left = np.arange(p_values.shape[-1], 0, -1)
+    worst = np.minimum(1.0, np.take_along_axis(p_values, order, -1) * left)
+    corrected = np.empty_like(worst)
+    np.put_along_axis(corrected, order, np.maximum.accumulate(worst, axis=-1), -1)
     return corrected
 
 
@@ -281,6 +286,16 @@ def on_scale(
     if scale == "difference":
         return x
     return None if (x <= 0).any() else np.log(x)
+
+
+def sample_variance(values: NDArray[np.float64]) -> float:
+    """Return the sample variance of (n,) values; 0 where they differ by rounding alone."""
+    return 0.0 if np.ptp(values) <= _rounding(values) else float(values.var(ddof=1))
+
+
+def _rounding(values: NDArray[np.float64], of: float = 0.0) -> float:
+    """Return by how much values may differ that were calculated from numbers as large as them."""
+    return 8 * float(np.finfo(np.float64).eps) * max(of, float(np.abs(values).max()))
 
 
 def as_difference(

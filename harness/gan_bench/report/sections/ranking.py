@@ -54,7 +54,8 @@ GLOSSARY = (
     "a score means; scores under different protocols do not compare.",
     "Floor: the score of real images, scored like samples. Ceiling: the FID of the untrained "
     "generator.",
-    "Rank: by Welch's test on logarithms, with Holm's correction over all pairs, at the level 5 %.",
+    "Rank: by Welch's test on logarithms, with each variance moderated by those of all "
+    "implementations, and with Holm's correction over all pairs, at the level 5 %.",
     "KID, precision, recall, coverage, classes present: of the final samples, never of the best "
     "ones. Lower is better for KID, higher for the others. Classes present: number of classes "
     "among the samples.",

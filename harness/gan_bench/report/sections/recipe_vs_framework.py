@@ -1,36 +1,26 @@
-"""Recipe against framework: what each of the two changes, paired by seed."""
+"""Recipe against framework: what each of the two changes, and which of them are told apart."""
 
-import json
-import math
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gan_bench.analysis.factors import Factors, cells_of
 from gan_bench.analysis.parity import CHECKED, row_parity
-from gan_bench.analysis.statistics import (
-    FEWEST_SEEDS,
-    Difference,
-    Ratio,
-    SeedValues,
-    holm,
-    interval,
-    mean_interval,
-    paired,
-)
+from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, Ratio, interval
 from gan_bench.analysis.summary import Group, Row
-from gan_bench.text import MISSING, Column, Table, factor, figure, many
+from gan_bench.metrics import SPEED, metric
+from gan_bench.text import MISSING, Column, Table, factor, figure, listed, many
 
+_NAMED = 4
+"""Recipes that a sentence names before it counts the rest."""
 UNCERTIFIED = "\N{DAGGER}"
 """Marks a recipe whose implementations have no parity certificate."""
 _NOTE = (
     "Means over seeds. Effects are ratios with a 95 % interval, computed seed by seed: twins share "
     "data and noise, and initial weights if the recipe sets them. The effect of a recipe is its "
     "ratio to the geometric mean of all recipes that every framework has. In sentences, 95 % "
-    "intervals are without, p values with Holm's correction over the sentences that have one."
+    "intervals are without, p values with Holm's correction over all pairs of frameworks, or of "
+    "recipes."
 )
 _UNCERTIFIED_NOTE = (
     f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
@@ -41,74 +31,33 @@ _Cells = Mapping[tuple[str, str], Row]
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of all implementations by recipe and framework, compared by its logarithm.
-
-    The ratio of two frameworks is paired by seed (`gan_bench.analysis.statistics.paired`). The
-    effect of a recipe is its mean over the frameworks against the mean of all recipes, again seed
-    by seed, over the recipes that every framework has.
-    """
+    """One measure by recipe and framework, with its words."""
 
     kind: Literal["quality", "speed"]
     title: str
     noun: str
     """For sentences, e.g. ``FID``."""
-    values: Mapping[tuple[str, str], SeedValues]
-    """Values by recipe and framework."""
-    recipes: Sequence[str]
-    frameworks: Sequence[str]
-    """The others are compared with the first one."""
+    factors: Factors
 
-    def ratio(self, framework: str, recipes: Sequence[str]) -> Ratio | None:
-        """Return a framework's values over the first framework's.
+    @property
+    def first(self) -> str:
+        """The framework with which the others are compared."""
+        return self.factors.frameworks[0]
 
-        For each seed, the geometric mean over the recipes is taken before the seeds are paired.
-        """
-        keys = [[(recipe, f) for recipe in recipes] for f in (framework, self.frameworks[0])]
-        if not all(key in self.values for side in keys for key in side):
-            return None
-        sides = [[self.values[key].by_seed for key in side] for side in keys]
-        seeds = _common_seeds([by_seed for side in sides for by_seed in side])
-        if not seeds or min(by_seed[s] for side in sides for by_seed in side for s in seeds) <= 0:
-            return None
-        x, y = (
-            [statistics.geometric_mean(by_seed[s] for by_seed in side) for s in seeds]
-            for side in sides
-        )
-        return paired(x, y, scale="ratio") or x[0] / y[0]
+    @property
+    def others(self) -> Sequence[str]:
+        """The other frameworks."""
+        return self.factors.frameworks[1:]
 
-    def overall_ratio(self, framework: str) -> Ratio | None:
-        """Return the ratio over all recipes of both frameworks, None if there is but one."""
-        pair = (framework, self.frameworks[0])
-        both = [r for r in self.recipes if all((r, f) in self.values for f in pair)]
-        return self.ratio(framework, both) if len(both) > 1 else None
+    def over_recipes(self, framework: str) -> Ratio | None:
+        """Return a framework's ratio to the first one, None below two recipes of both."""
+        several = len(self.by_recipe(framework)) > 1
+        return self.factors.framework_ratio(framework, self.first) if several else None
 
-    def recipe_effects(self) -> dict[str, Ratio]:
-        """Return each recipe's ratio to the mean of all, over the recipes of every framework."""
-        names = [r for r in self.recipes if all((r, f) in self.values for f in self.frameworks)]
-        if len(names) < 2:
-            return {}
-        table = [[self.values[name, f].by_seed for f in self.frameworks] for name in names]
-        seeds = _common_seeds([by_seed for row in table for by_seed in row])
-        # Shape (recipes, frameworks, seeds).
-        values = np.array([[[by_seed[s] for s in seeds] for by_seed in row] for row in table])
-        if not seeds or not (values > 0).all():
-            return {}
-        logs: NDArray[np.float64] = np.log(values)
-        by_recipe = logs.mean(axis=1) - logs.mean(axis=(0, 1))
-        return {name: _effect(logs) for name, logs in zip(names, by_recipe.tolist(), strict=True)}
-
-
-def _common_seeds(values: Sequence[Mapping[int, float]]) -> list[int]:
-    return sorted(set.intersection(*map(set, values)))
-
-
-def _effect(logarithms: Sequence[float]) -> Ratio:
-    found = mean_interval(logarithms)
-    if found is None:
-        return math.exp(logarithms[0])
-    mean, low, high = (math.exp(value) for value in found[:3])
-    seeds = (len(logarithms), len(logarithms))
-    return Difference(mean, low, high, found[3], seeds, scale="ratio", paired=True)
+    def by_recipe(self, framework: str) -> dict[str, Ratio]:
+        """Return a framework's ratio to the first one by recipe."""
+        found = {r: self.factors.ratio(framework, self.first, r) for r in self.factors.recipes}
+        return {recipe: ratio for recipe, ratio in found.items() if ratio is not None}
 
 
 @dataclass(frozen=True)
@@ -124,30 +73,26 @@ def crossed(group: Group) -> Crossed | None:
 
     None if no recipe has implementations in two frameworks.
     """
-    cells = _cells(group.rows)
+    cells = cells_of(group.rows)
     frameworks = sorted({framework for _, framework in cells})
-    recipes = list(dict.fromkeys(recipe for recipe, _ in cells))
+    recipes = dict.fromkeys(recipe for recipe, _ in cells)
     shared = [r for r in recipes if sum((r, f) in cells for f in frameworks) > 1]
     if not shared:
         return None
-
-    def measure(
-        kind: Literal["quality", "speed"], title: str, noun: str, by_label: Mapping[str, SeedValues]
-    ) -> Measure:
-        values = {key: by_label[row.label] for key, row in cells.items() if row.label in by_label}
-        return Measure(kind, title, noun, values, recipes, frameworks)
 
     fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
     measures = []
     if group.scored and fids:
-        measures.append(measure("quality", f"Final FID ({group.features})", "FID", fids))
+        factors = Factors.of(cells, fids, metric(group.metric or ""))
+        measures.append(Measure("quality", f"Final FID ({group.features})", "FID", factors))
     if speeds:
-        measures.append(measure("speed", "Images/s", "speed", speeds))
+        factors = Factors.of(cells, speeds, metric(SPEED))
+        measures.append(Measure("speed", "Images/s", "speed", factors))
     if not measures:
         return None
     ranked = [m for m in measures if m.kind != "quality" or not group.too_short]
-    sentences = _sentences(ranked)
+    sentences = [sentence for measure in ranked for sentence in _sentences(measure)]
     if len(ranked) < len(measures):
         sentences.insert(0, f"{group.too_short}: the FIDs only show that scoring works.")
     uncertified = _uncertified(group, cells, shared, frameworks)
@@ -155,29 +100,6 @@ def crossed(group: Group) -> Crossed | None:
     # One note is enough for all of them.
     tables = (first, *(replace(table, note="") for table in others))
     return Crossed(tables, tuple(sentences))
-
-
-def _cells(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
-    """Return the row of each recipe and framework; a recipe with other values is another recipe.
-
-    Several versions in one framework that differ only in their source have no cell: it is unclear
-    which of them is the twin of the other framework's.
-    """
-    values: dict[str, dict[str, None]] = {}
-    found: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        if row.own_loop:
-            continue  # its own script decides what it starts from and sees
-        key = json.dumps(row.runs[0].spec.recipe_values, sort_keys=True, default=str)
-        values.setdefault(row.recipe, {})[key] = None
-        found.setdefault((row.recipe, key, row.framework), []).append(row)
-    cells = {}
-    for (recipe, key, framework), versions in found.items():
-        several = len(values[recipe]) > 1
-        number = f" (values {list(values[recipe]).index(key) + 1})" if several else ""
-        if len(versions) == 1:
-            cells[recipe + number, framework] = versions[0]
-    return cells
 
 
 def _uncertified(
@@ -192,20 +114,21 @@ def _uncertified(
 
 def _table(measure: Measure, uncertified: set[str]) -> Table:
     """Return the table of a measure; `uncertified` recipes are marked."""
-    first, *others = measure.frameworks
-    effects = measure.recipe_effects()
+    factors, others = measure.factors, measure.others
+    effects = factors.recipe_effects()
+    by_recipe = {other: measure.by_recipe(other) for other in others}
     rows = []
-    for recipe in measure.recipes:
-        spreads = (measure.values.get((recipe, f)) for f in measure.frameworks)
+    for recipe in factors.recipes:
+        spreads = (factors.values.get((recipe, f)) for f in factors.frameworks)
         means = (figure(spread.mean if spread else None) for spread in spreads)
-        ratios = (ratio_text(measure.ratio(other, [recipe])) for other in others)
+        ratios = (ratio_text(by_recipe[other].get(recipe)) for other in others)
         name = f"{recipe} {UNCERTIFIED}" if recipe in uncertified else recipe
         rows.append((name, *means, *ratios, ratio_text(effects.get(recipe))))
-    overall = [measure.overall_ratio(other) for other in others]
+    overall = [measure.over_recipes(other) for other in others]
     if any(overall):
-        blank = (MISSING,) * len(measure.frameworks)
+        blank = (MISSING,) * len(factors.frameworks)
         rows.append(("All recipes", *blank, *map(ratio_text, overall), MISSING))
-    titles = (*measure.frameworks, *(f"{other} / {first}" for other in others))
+    titles = (*factors.frameworks, *(f"{other} / {measure.first}" for other in others))
     return Table(
         [Column("Recipe"), *(Column(t, "number") for t in (*titles, "Recipe / all recipes"))],
         rows,
@@ -214,18 +137,34 @@ def _table(measure: Measure, uncertified: set[str]) -> Table:
     )
 
 
-def _sentences(measures: Sequence[Measure]) -> list[str]:
-    """Return what frameworks and recipes change, corrected by Holm over the sentences."""
-    ratios = [(m, f, m.overall_ratio(f)) for m in measures for f in m.frameworks[1:]]
-    tested = [(m, f, found) for m, f, found in ratios if isinstance(found, Difference)]
-    corrected = holm([found.p for _, _, found in tested])
-    sentences = []
-    for measure in measures:
-        for (tested_measure, framework, found), p in zip(tested, corrected, strict=True):
-            if tested_measure is measure:
-                sentences.append(_framework_sentence(measure, framework, replace(found, p=p)))
-        sentences += _recipe_sentence(measure)
-    return sentences
+def _sentences(measure: Measure) -> Iterator[str]:
+    """Yield what recipes and frameworks change, and which of them are told apart."""
+    if measure.kind == "quality":
+        yield from _recipe_tiers(measure)
+    for framework in measure.others:
+        found = measure.over_recipes(framework)
+        if isinstance(found, Difference):
+            yield _framework_sentence(measure, framework, found)
+    yield from _recipe_sentence(measure)
+
+
+def _recipe_tiers(measure: Measure) -> Iterator[str]:
+    """Yield which recipe is best, from what it is not told apart, and the tiers."""
+    ranks = measure.factors.ranked_recipes
+    if ranks is None or ranks.best_is_short:
+        return
+    word = "highest" if ranks.metric.higher_is_better else "lowest"
+    best = f"{ranks.best} has the {word} {measure.noun} of {many(len(ranks.labels), 'recipe')}"
+    if ranks.unclear:
+        yield f"{best}, but cannot be distinguished from {listed(ranks.unclear, _NAMED)}."
+    else:
+        yield f"{best}, and the lead is clear."
+    if 1 < len(ranks.tiers) < len(ranks.labels) or len(ranks.tiers) > 2:
+        tiers = "; ".join(listed(tier) for tier in ranks.tiers)
+        yield (
+            f"By {measure.noun}, the recipes are in tiers, each clearly better than all after it: "
+            f"{tiers}."
+        )
 
 
 def _framework_sentence(measure: Measure, framework: str, found: Difference) -> str:
@@ -235,23 +174,22 @@ def _framework_sentence(measure: Measure, framework: str, found: Difference) -> 
         certain = ": too few seeds to say more" if few else ": they cannot be distinguished"
     return (
         f"For the same recipe, the {measure.noun} of {framework} is {factor(found.estimate)} times "
-        f"that of {measure.frameworks[0]} ({_by_recipe(measure, framework)}; {interval(found)})"
-        f"{certain}."
+        f"that of {measure.first} ({_by_recipe(measure, framework)}; {interval(found)}){certain}."
     )
 
 
 def _by_recipe(measure: Measure, framework: str) -> str:
     """Return over which recipes the ratio is a mean, and its range."""
-    both = [r for r in measure.recipes if measure.ratio(framework, [r]) is not None]
-    ratios = [measure.ratio(framework, [recipe]) for recipe in both]
-    values = [r.estimate if isinstance(r, Difference) else r for r in ratios if r is not None]
+    ratios = measure.by_recipe(framework).values()
+    values = [r.estimate if isinstance(r, Difference) else r for r in ratios]
     low, high = factor(min(values)), factor(max(values))
-    return f"geometric mean over {many(len(both), 'recipe')}, {low} to {high}"
+    return f"geometric mean over {many(len(values), 'recipe')}, {low} to {high}"
 
 
 def _recipe_sentence(measure: Measure) -> list[str]:
     """Return a sentence on the recipes with the lowest and the highest effect."""
-    effects = {n: e for n, e in measure.recipe_effects().items() if isinstance(e, Difference)}
+    every = measure.factors.recipe_effects()
+    effects = {n: e for n, e in every.items() if isinstance(e, Difference)}
     if not effects:
         return []
     low, high = (by(effects, key=lambda name: effects[name].estimate) for by in (min, max))

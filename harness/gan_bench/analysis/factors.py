@@ -1,0 +1,338 @@
+"""What is certain of recipes, of frameworks, and of the implementations within them.
+
+A recipe has an implementation in several frameworks, its twins. With one seed, twins share data,
+draws and, if the recipe sets them, initial weights, so that their results may be almost equal: a
+twin is then no further evidence. So recipes are compared by their means over the twins, one for
+each seed, and frameworks by the ratio of two twins with one seed.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from statistics import geometric_mean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_bench.analysis.moderation import moderate
+from gan_bench.analysis.pairs import Pairs, all_pairs, difference, p_values
+from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.statistics import (
+    Difference,
+    Ratio,
+    SeedValues,
+    holm_of_last_axis,
+    mean_interval,
+    paired_ratio,
+    sample_variance,
+)
+from gan_bench.analysis.summary import Row
+from gan_bench.metrics import Metric
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """One measure of all implementations by recipe and framework, compared by its logarithm."""
+
+    metric: Metric
+    values: Mapping[tuple[str, str], SeedValues]
+    """Values by recipe and framework. Only those that are all positive are compared."""
+    recipes: Sequence[str]
+    frameworks: Sequence[str]
+
+    @staticmethod
+    def of(
+        cells: Mapping[tuple[str, str], Row], by_label: Mapping[str, SeedValues], metric: Metric
+    ) -> "Factors":
+        """Return them of a group's cells (`cells_of`) and of the values by label."""
+        known = {key: by_label.get(row.label) for key, row in cells.items()}
+        return Factors(
+            metric,
+            {key: values for key, values in known.items() if values},
+            list(dict.fromkeys(recipe for recipe, _ in cells)),
+            sorted({framework for _, framework in cells}),
+        )
+
+    def twins(self, recipe: str) -> tuple[str, ...]:
+        """Return the frameworks in which a recipe has values that can be compared."""
+        found = {f: self.values.get((recipe, f)) for f in self.frameworks}
+        return tuple(f for f, values in found.items() if values and values.low > 0)
+
+    def ratio(self, framework: str, to: str, recipe: str) -> Ratio | None:
+        """Return a recipe's values in one framework over those in another, paired by seed."""
+        a, b = (self.values.get((recipe, f)) for f in (framework, to))
+        return paired_ratio(a, b) if a and b else None
+
+    def recipe_effects(self) -> dict[str, Ratio]:
+        """Return each recipe's ratio to the mean of all, over the recipes of every framework.
+
+        It is computed seed by seed, over the seeds that all have.
+        """
+        names = [r for r in self.recipes if self.twins(r) == tuple(self.frameworks)]
+        if len(names) < 2:
+            return {}
+        table = [[self.values[name, f].by_seed for f in self.frameworks] for name in names]
+        seeds = _common_seeds([by_seed for row in table for by_seed in row])
+        if not seeds:
+            return {}
+        # Shape (recipes, frameworks, seeds).
+        values = np.array([[[by_seed[s] for s in seeds] for by_seed in row] for row in table])
+        logs: _Floats = np.log(values)
+        by_recipe = logs.mean(axis=1) - logs.mean(axis=(0, 1))
+        return {name: _effect(logs) for name, logs in zip(names, by_recipe.tolist(), strict=True)}
+
+    @cached_property
+    def ranked_recipes(self) -> RankedGroup | None:
+        """The recipes by their geometric means over the twins; None if there is but one.
+
+        Two recipes are compared over the frameworks that both have, and each over the seeds that
+        all of its twins there have.
+        """
+        spreads = {r: self._over_twins(r, self.twins(r)) for r in self.recipes}
+        known = {r: found for r, found in spreads.items() if found}
+        return (
+            RankedGroup(known, self.metric, self._recipe_pairs(known)) if len(known) > 1 else None
+        )
+
+    def _over_twins(self, recipe: str, frameworks: Iterable[str]) -> SeedValues | None:
+        return _geometric_means([self.values[recipe, f].by_seed for f in frameworks])
+
+    def _recipe_pairs(self, recipes: Iterable[str]) -> Pairs:
+        names = list(recipes)
+        shared = {
+            (a, b): tuple(f for f in self.twins(names[a]) if f in self.twins(names[b]))
+            for a, b in combinations(range(len(names)), 2)
+        }
+        found = Pairs.none(len(names), "ratio")
+        for frameworks in set(shared.values()) - {()}:
+            # All that have these frameworks say how much such means vary.
+            have = [i for i, name in enumerate(names) if {*frameworks} <= {*self.twins(name)}]
+            means = [self._over_twins(names[i], frameworks) for i in have]
+            tests = all_pairs([m.values if m else () for m in means], scale="ratio")
+            places = {i: place for place, i in enumerate(have)}
+            for (a, b), both in shared.items():
+                if both == frameworks:
+                    found.take(tests, (places[a], places[b]), (a, b))
+        return found
+
+    @cached_property
+    def ranked_frameworks(self) -> RankedGroup | None:
+        """The frameworks by the ratios of twins; None without a recipe that all of them have.
+
+        The values of each are its geometric means over the recipes that every framework has.
+        """
+        every = [r for r in self.recipes if self.twins(r) == tuple(self.frameworks)]
+        if len(self.frameworks) < 2 or not every:
+            return None
+        spreads = {f: self._over_recipes(f, every) for f in self.frameworks}
+        known = {f: values for f, values in spreads.items() if values}
+        whole = len(known) == len(spreads)
+        return RankedGroup(known, self.metric, self.framework_pairs) if whole else None
+
+    def _over_recipes(self, framework: str, recipes: Iterable[str]) -> SeedValues | None:
+        return _geometric_means([self.values[r, framework].by_seed for r in recipes])
+
+    @cached_property
+    def framework_pairs(self) -> Pairs:
+        """The tests of every two frameworks: the mean ratio of twins over the recipes of both.
+
+        Every recipe counts alike. The error comes from the seeds within the recipes.
+        """
+        names = self.frameworks
+        found = Pairs.none(len(names), "ratio", paired=True)
+        for a, b in combinations(range(len(names)), 2):
+            logs = [
+                x for r in self.recipes if len(x := self._log_ratios(names[a], names[b], r)) > 1
+            ]
+            if logs:
+                means, variances = np.array([x.mean() for x in logs]), _variances(logs)
+                seeds = np.array([len(x) for x in logs])
+                estimate, error, freedom = mean_of_strata(means, variances, seeds)
+                test = float(estimate), float(error), float(freedom)
+                found.put(a, b, test, (int(seeds.min()),) * 2)
+        return found
+
+    def framework_ratio(self, framework: str, to: str) -> Ratio | None:
+        """Return the ratio of two frameworks over the recipes of both, None if they share none.
+
+        Its p is corrected over all pairs of frameworks.
+        """
+        found = [self.ratio(framework, to, recipe) for recipe in self.recipes]
+        ratios = [ratio for ratio in found if ratio is not None]
+        places = self.frameworks.index(framework), self.frameworks.index(to)
+        tested = self.framework_pairs.between(*places)
+        if tested or not ratios:
+            return tested
+        return geometric_mean(r for r in ratios if isinstance(r, float))
+
+    def _log_ratios(self, a: str, b: str, recipe: str) -> _Floats:
+        """Return the logarithms of the ratios of two twins by seed; float64 (seeds,)."""
+        if not {a, b} <= {*self.twins(recipe)}:
+            return np.empty(0)
+        x, y = (self.values[recipe, framework].by_seed for framework in (a, b))
+        return np.log([x[s] / y[s] for s in _common_seeds([x, y])])
+
+    @cached_property
+    def twins_apart(self) -> tuple["TwinDifference", ...]:
+        """Every pair of twins, compared by seed and corrected over all pairs of twins.
+
+        The variance of a pair's ratios is moderated by those of the other pairs.
+        """
+        pairs = [
+            (recipe, a, b, logs)
+            for recipe in self.recipes
+            for a, b in combinations(self.twins(recipe), 2)
+            if len(logs := self._log_ratios(a, b, recipe)) > 1
+        ]
+        if not pairs:
+            return ()
+        seeds = np.array([len(logs) for *_, logs in pairs], dtype=np.int64)
+        variances, freedom = moderate(
+            _variances(logs for *_, logs in pairs), seeds.astype(np.float64) - 1
+        )
+        means, errors = np.array([x.mean() for *_, x in pairs]), np.sqrt(variances / seeds)
+        p = holm_of_last_axis(p_values(means, errors, freedom, seeds, paired=True))
+        return tuple(
+            TwinDifference(recipe, a, b, difference((m, e, f), q, (n, n), "ratio", paired=True))
+            for (recipe, a, b, _), m, e, f, q, n in zip(
+                pairs, *(x.tolist() for x in (means, errors, freedom, p, seeds)), strict=True
+            )
+        )
+
+
+@dataclass(frozen=True)
+class TwinDifference:
+    """The ratio of a recipe's values in two frameworks."""
+
+    recipe: str
+    framework: str
+    to: str
+    ratio: Difference
+
+
+@dataclass(frozen=True)
+class Certain:
+    """What is certain by one measure: first of recipes and frameworks, then of implementations.
+
+    Each family of tests has its own correction for their number.
+    """
+
+    recipes: RankedGroup | None
+    """None without at least two recipes of which one has twins."""
+    frameworks: RankedGroup | None
+    """None if no two frameworks share a recipe."""
+    twins: tuple[TwinDifference, ...]
+    implementations: RankedGroup
+    """All of them, and every pair of them."""
+
+    @property
+    def best_recipes(self) -> list[str]:
+        """The best recipe, and those that are not told apart from it."""
+        return [self.recipes.best, *self.recipes.unclear] if self.recipes else []
+
+    @property
+    def best_framework(self) -> str | None:
+        """The framework that is clearly better than every other one, None if there is none."""
+        found = self.frameworks
+        return None if found is None or found.unclear else found.best
+
+    @property
+    def twins_told_apart(self) -> list[TwinDifference]:
+        """The pairs of twins that are clearly different."""
+        return [twin for twin in self.twins if twin.ratio.clear]
+
+
+def certain(rows: Sequence[Row], by_label: Mapping[str, SeedValues], metric: Metric) -> Certain:
+    """Return what the seeds show for certain of one measure.
+
+    Parameters
+    ----------
+    rows
+        The implementations of a group of comparable runs.
+    by_label
+        Their values over the seeds, at least of one.
+    """
+    cells = cells_of(rows)
+    factors = Factors.of(cells, by_label, metric)
+    crossed = len({recipe for recipe, _ in factors.values}) < len(factors.values)
+    return Certain(
+        factors.ranked_recipes if crossed else None,
+        factors.ranked_frameworks,
+        factors.twins_apart,
+        RankedGroup(by_label, metric),
+    )
+
+
+def cells_of(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
+    """Return the row of each recipe and framework; a recipe with other values is another recipe.
+
+    Several versions in one framework that differ only in their source have no cell: it is unclear
+    which of them is the twin of the other framework's.
+    """
+    values: dict[str, dict[str, None]] = {}
+    found: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        if row.own_loop:
+            continue  # its own script decides what it starts from and sees
+        key = json.dumps(row.runs[0].spec.recipe_values, sort_keys=True, default=str)
+        values.setdefault(row.recipe, {})[key] = None
+        found.setdefault((row.recipe, key, row.framework), []).append(row)
+    cells = {}
+    for (recipe, key, framework), versions in found.items():
+        several = len(values[recipe]) > 1
+        number = f" (values {list(values[recipe]).index(key) + 1})" if several else ""
+        if len(versions) == 1:
+            cells[recipe + number, framework] = versions[0]
+    return cells
+
+
+def mean_of_strata(
+    means: _Floats, variances: _Floats, seeds: NDArray[np.int64]
+) -> tuple[_Floats, _Floats, _Floats]:
+    """Return the mean over strata, its standard error and degrees of freedom.
+
+    Parameters
+    ----------
+    means, variances, seeds
+        Of the values in each stratum, such as the ratios of two frameworks for one recipe: (..., n)
+        with n strata.
+
+    Returns
+    -------
+    tuple of float64 (...)
+        Strata count alike and are given, not drawn: the mean is that over these recipes. Freedom by
+        Satterthwaite 1946, "An approximate distribution of estimates of variance components".
+    """
+    squares = variances / seeds
+    total = squares.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = np.where(total > 0, total**2 / (squares**2 / (seeds - 1)).sum(axis=-1), 1.0)
+    return means.mean(axis=-1), np.sqrt(total) / means.shape[-1], freedom
+
+
+def _variances(values: Iterable[_Floats]) -> _Floats:
+    return np.array([sample_variance(x) for x in values])
+
+
+def _geometric_means(values: Sequence[Mapping[int, float]]) -> SeedValues | None:
+    """Return the geometric mean over positive values for each seed that all have."""
+    seeds = _common_seeds(values) if values else []
+    return SeedValues.by({s: geometric_mean(by_seed[s] for by_seed in values) for s in seeds})
+
+
+def _common_seeds(values: Sequence[Mapping[int, float]]) -> list[int]:
+    return sorted(set.intersection(*map(set, values)))
+
+
+def _effect(logarithms: Sequence[float]) -> Ratio:
+    found = mean_interval(logarithms)
+    if found is None:
+        return math.exp(logarithms[0])
+    mean, low, high = (math.exp(value) for value in found[:3])
+    seeds = (len(logarithms), len(logarithms))
+    return Difference(mean, low, high, found[3], seeds, scale="ratio", paired=True)
