@@ -166,9 +166,7 @@ def every_step(frame: pd.DataFrame, record: Record) -> pd.DataFrame:
 
 
 def _curves(caption: str, label: str, runs: Sequence[tuple[Record, pd.DataFrame, bool]]) -> Losses:
-    """Return the curves of an implementation's runs, each with its losses and whether its time
-    counts.
-    """
+    """Return the curves of runs, each given with its losses and whether its time counts."""
     tables = [(every_step(frame, record), record) for record, frame, _ in runs]
     timed = {record.spec.seed for record, _, timed in runs if timed}
     per_step = runs[0][0].spec.images_per_step
