@@ -195,7 +195,10 @@ def figures(study: SpeedStudy) -> Figures:
     disturbed = len(kept) < len(every) and any(counts[t] < FEWEST_TURNS for t in taken)
     used = every if disturbed else kept
     labels = _labels([target for target in study.targets])
-    fit = _Fit(used) if used else None
+    fit = None
+    if used:
+        rates = [turn.images_per_s for _, turn in used]
+        fit = Fit([turn.target for _, turn in used], [repeat for repeat, _ in used], rates)
     rows = []
     for number, (label, target) in enumerate(zip(labels, study.targets, strict=True)):
         turns = [turn for _, turn in used if turn.target == number]
@@ -238,34 +241,73 @@ def _labels(targets: Sequence[SpeedTarget]) -> list[str]:
     return labels
 
 
-class _Fit:
+_WEIGHINGS = 2
+"""How often the variances are estimated, and the turns weighed by them."""
+_NO_FREEDOM = 1e-9
+"""A turn alone in its repeat has no error, up to rounding."""
+_LEAST_VARIANCE = 1e-12
+_PRIOR_TURNS = 4
+"""So many turns of the median variance are added to each implementation's own: a variance that is
+small by chance must not decide the repeats' effects alone."""
+
+
+class Fit:
     """Least squares of log throughput = implementation + repeat + error.
 
-    The standard error of a ratio allows each implementation its own variance, and its degrees of
-    freedom are estimated: the estimator HC2 with the correction of Bell and McCaffrey 2002, "Bias
-    reduction in standard errors for linear regression with multi-stage samples". For two
-    implementations without a missing turn this is the paired t test over the repeats.
+    Each implementation has its own variance of errors, by which its turns are weighed. The standard
+    error of a ratio does not rely on these estimates, and its degrees of freedom are estimated,
+    too: the estimator HC2 with the correction of Bell and McCaffrey 2002, "Bias reduction in
+    standard errors for linear regression with multi-stage samples". For two implementations without
+    a missing turn this is the paired t test over the repeats.
     """
 
-    def __init__(self, turns: Sequence[tuple[int, Turn]]) -> None:
-        self._targets = sorted({turn.target for _, turn in turns})
-        self._repeats = sorted({repeat for repeat, _ in turns})
+    def __init__(
+        self, targets: Sequence[int], repeats: Sequence[int], rates: Sequence[float]
+    ) -> None:
+        """Fit turns: at least one, each with its implementation, repeat and throughput."""
+        self._targets, self._repeats = sorted(set(targets)), sorted(set(repeats))
         self._column = {target: column for column, target in enumerate(self._targets)}
-        self._of = np.array([self._column[turn.target] for _, turn in turns])
-        self._in = np.array([self._repeats.index(repeat) for repeat, _ in turns])
-        self._y = np.log([turn.images_per_s for _, turn in turns])
+        blocks_of = {repeat: block for block, repeat in enumerate(self._repeats)}
+        self._of = np.array([self._column[target] for target in targets])
+        self._in = np.array([blocks_of[repeat] for repeat in repeats])
+        logs = np.log(np.asarray(rates, dtype=np.float64))
         count, blocks = len(self._targets), len(self._repeats)
         # Effects of the repeats sum to zero, so an implementation's level is at their mean. One
         # implementation alone has no repeats to tell from errors.
         effects = np.vstack([np.eye(blocks - 1), -np.ones((1, blocks - 1))])
-        self._x = np.eye(count)[self._of]
+        design = np.eye(count)[self._of]
         if count > 1:
-            self._x = np.hstack([self._x, effects[self._in]])
+            design = np.hstack([design, effects[self._in]])
+        self._root_weights = np.ones(len(logs))
+        self._solve(design, logs)
+        for _ in range(_WEIGHINGS if count > 1 else 0):
+            self._root_weights = 1 / np.sqrt(self._variances()[self._of])
+            self._solve(design, logs)
+
+    def _solve(self, design: _Floats, logs: _Floats) -> None:
+        """Fit with the present weights; what is kept of the turns is multiplied by their roots."""
+        self._x = design * self._root_weights[:, None]
         self._inverse = np.linalg.pinv(self._x.T @ self._x)
-        self._solution = self._inverse @ self._x.T @ self._y
-        self._errors = self._y - self._x @ self._solution
-        hat = np.einsum("ij,jk,ik->i", self._x, self._inverse, self._x)
+        weighed = logs * self._root_weights
+        self._solution = self._inverse @ self._x.T @ weighed
+        self._errors = weighed - self._x @ self._solution
+        hat = ((self._x @ self._inverse) * self._x).sum(axis=1)
         self._free = np.clip(1.0 - hat, 0.0, 1.0)
+        """Share of a turn's variance that the fit leaves in its error."""
+
+    def _variances(self) -> _Floats:
+        """Return the variance of each implementation's errors, shrunk towards their median."""
+        counts = self._free > _NO_FREEDOM
+        squares = np.zeros(len(self._errors))
+        squares[counts] = self._errors[counts] ** 2 / self._free[counts]
+        squares /= self._root_weights**2
+        number = np.bincount(self._of[counts], minlength=len(self._targets))
+        totals = np.bincount(self._of, weights=squares, minlength=len(self._targets))
+        known = number > 0
+        if not known.any():
+            return np.ones(len(self._targets))
+        median = float(np.median(totals[known] / number[known])) or _LEAST_VARIANCE
+        return np.asarray((totals + _PRIOR_TURNS * median) / (number + _PRIOR_TURNS))
 
     @cached_property
     def _parts(self) -> list[int]:
@@ -291,8 +333,8 @@ class _Fit:
 
     def share(self, target: int) -> Share | None:
         """Return the ratio to the fastest with its interval; None without a common repeat."""
-        column, fastest = self._column[target], self._fastest
-        if self._parts[column] != self._parts[fastest]:
+        column, fastest = self._column.get(target), self._fastest
+        if column is None or self._parts[column] != self._parts[fastest]:
             return None
         if column == fastest:
             return Share(1.0, 1.0, 1.0)
@@ -306,7 +348,7 @@ class _Fit:
 
     def _half_width(self, weights: _Floats) -> float | None:
         """Return half the width of the 95 % interval of a weighted sum of the values."""
-        counts = self._free > 1e-9  # a turn alone in its repeat has no error, and no weight
+        counts = self._free > _NO_FREEDOM  # the others have no weight, either
         squared = np.zeros_like(weights)
         squared[counts] = weights[counts] ** 2 / self._free[counts]
         variance = float((squared * self._errors**2).sum())
@@ -330,13 +372,12 @@ class _Fit:
         the repeats is that of one implementation.
         """
         column, found = self._column[target], {}
-        members = Counter(self._in.tolist())
-        for row in np.flatnonzero(self._of == column):
-            block = int(self._in[row])
-            size = members[block]
-            if size == 1 and len(self._targets) > 1:
-                continue
-            wider = math.sqrt(size / (size - 1)) if size > 1 else 1.0
-            value = self._solution[column] + wider * self._errors[row]
-            found[self._repeats[block]] = float(np.exp(value))
+        rows = np.flatnonzero((self._of == column) & (self._free > _NO_FREEDOM))
+        for row in rows:
+            error = float(self._errors[row] / self._root_weights[row])
+            # What an implementation's own mean takes from its errors stays: it is no repeat's.
+            own = 1 - 1 / len(rows)
+            wider = math.sqrt(own / float(self._free[row])) if len(self._targets) > 1 else 1.0
+            value = float(self._solution[column]) + wider * error
+            found[self._repeats[int(self._in[row])]] = math.exp(value)
         return found
