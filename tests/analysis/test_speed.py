@@ -5,14 +5,15 @@ import pytest
 from scipy import stats
 
 from gan_bench.analysis.speed import Fit, figures, judged
-from speed_study import specs, study
+from report_folder import run_spec
+from speed_study import study
 
 THREE = ("torch-dcgan", "keras-dcgan", "jax-dcgan")
 
 
 @pytest.fixture(scope="module")
 def three():
-    return specs(THREE)
+    return [run_spec(name) for name in THREE]
 
 
 def by_label(found):
@@ -167,7 +168,7 @@ def test_fewer_than_three_turns_give_a_throughput_without_a_ratio(three):
 
 
 def test_rows_of_one_implementation_are_named_by_the_values_that_differ():
-    several = specs(("torch-dcgan",), set={"torch-dcgan": {"batch_size": [16, 32]}})
+    several = [run_spec(recipe_values={"batch_size": size, "epochs": 2}) for size in (16, 32)]
     found = figures(study(several, {0: 100.0, 1: 80.0}))
     assert [row.label for row in found.rows] == [
         "torch-dcgan (batch_size=16)",

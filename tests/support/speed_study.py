@@ -6,20 +6,9 @@ from typing import Any
 import numpy as np
 
 from gan_bench.analysis.speed import judged
-from gan_bench.plan import Plan, RunSpec
-from gan_bench.plan.expand import expand
-from gan_bench.plan.request import request
+from gan_bench.plan import RunSpec
 from gan_bench.results.speed import Repeat, SpeedStudy, SpeedTarget, Turn
-from gan_bench.system.devices import Machine
-
-MACHINE = Machine(system="Linux", cpu="Model X", cores=2, memory_gb=8.0, gpus=())
-
-
-def specs(names: Sequence[str], **options: Any) -> list[RunSpec]:
-    """Return what one run of each implementation is, on the CPU with one thread."""
-    asked = {"targets": tuple(names), "seeds": (0,), "device": "cpu", "threads": 1, **options}
-    plan: Plan = expand(request(asked), "gan-bench speed")
-    return list(plan.runs)
+from report_folder import MACHINE
 
 
 def study(

@@ -9,6 +9,7 @@ import click
 from gan_bench.cli import OptionGroups, examples, options
 from gan_bench.cli.options import (
     POSITIVE,
+    FiniteNumber,
     json_option,
     path_option,
     print_json,
@@ -64,13 +65,13 @@ _GROUPS = {
 @click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, _MOST_MINUTES, min_open=True),
+    type=FiniteNumber(0, _MOST_MINUTES, min_open=True),
     default=15.0,
     help="End after this time; at least three repeats are made.",
 )
 @click.option(
     "--within",
-    type=click.FloatRange(0.1, 50),
+    type=FiniteNumber(0.1, 50),
     default=2.0,
     metavar="PERCENT",
     help="End as soon as the 95 % interval of each ratio to the fastest is this narrow: the ratio "
@@ -135,7 +136,8 @@ def speed(
     if measured.study.repeats:
         say(f"The study is {measured.path}.")
     if measured.interrupt is not None:
-        say(f"Interrupted ({measured.interrupt}).")
+        kept = "" if measured.study.repeats else " before the first turn: nothing is kept"
+        say(f"Interrupted ({measured.interrupt}){kept}.")
         sys.exit(measured.interrupt.exit_code)
     complete = all(row.target.reason is None for row in found.rows) and not plan.left_out
     sys.exit(0 if complete else 1)
