@@ -25,7 +25,7 @@ _PLANNED_STEPS = 1_000_000
 """No study reaches the end of a schedule of the learning rate."""
 _MOST_STEPS_BEFORE = 5
 """Steps before the first turn, one at a time: graphs are compiled or recorded in the first ones."""
-_ENOUGH_S = 2.0
+_ENOUGH_S = 1.0
 """After this time no further step is made before the first turn."""
 
 

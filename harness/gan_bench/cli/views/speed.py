@@ -9,9 +9,9 @@ from rich.text import Text
 from gan_bench.analysis.speed import Figures, SpeedRow
 from gan_bench.cli.views.tables import print_table, state
 from gan_bench.text import (
-    MEDIUM,
     MISSING,
     WIDE,
+    WIDEST,
     Column,
     Table,
     duration,
@@ -36,13 +36,13 @@ def speed_table(found: Figures) -> Table:
     columns = (
         Column("implementation", "name"),
         Column("images/s", "number"),
-        Column("of the fastest", "number"),
+        Column("of fastest", "number"),
         Column("95 % interval", "name"),
-        Column("turns", "number", MEDIUM),
-        Column("of the machine rate", "number", WIDE),
-        Column("to the first step", "number", MEDIUM),
+        Column("first step", "number"),
+        Column("turns", "number", WIDE),
+        Column("peak MB", "number", WIDE),
         Column("compiling", "number", WIDE),
-        Column("MB on the GPU" if on_gpu else "peak MB", "number", MEDIUM),
+        Column("machine rate", "number", WIDEST),
         *([Column("")] if any(row.target.reason for row in found.rows) else ()),
     )
     rows = []
@@ -61,16 +61,17 @@ def _cells(row: SpeedRow, on_gpu: bool) -> list[str]:
         interval = f"{percent(share.low, 1)} to {percent(share.high, 1)}"
     elif share is not None:
         interval = "the fastest"
+    counted = f"{row.turns}" if not row.discarded else f"{row.turns} of {row.turns + row.discarded}"
     return [
         row.label,
         figure(row.images_per_s),
         MISSING if share is None else percent(share.estimate, 1),
         interval,
-        f"{row.turns} of {row.turns + row.discarded}",
-        MISSING if row.machine_fraction is None else percent(row.machine_fraction, 0),
         duration(row.start_s),
-        duration(row.compile_s),
+        counted,
         MISSING if memory is None else f"{memory:,.0f}",
+        duration(row.compile_s),
+        MISSING if row.machine_fraction is None else percent(row.machine_fraction, 0),
     ]
 
 
@@ -90,6 +91,11 @@ def sentences(found: Figures) -> list[str]:
         asked = f", {met}" if within < study.within else f", {met} that were asked for"
         said.append(f"The ratios are certain within {percent(within, 1)} or better{asked}.")
     said += disturbances(found)
+    said.append(
+        "First step: seconds from importing the framework to the end of it; compiling is a part. "
+        f"Peak MB: {'of the GPU, of arrays' if study.gpu else 'of the process'}. Machine rate: "
+        "share of it that the recipe's arithmetic reached."
+    )
     if (
         len({turn.target for _, turn in study.turns}) > 1
         and max(r.group for r in study.repeats) > 1
