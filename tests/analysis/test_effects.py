@@ -180,10 +180,7 @@ def test_runs_that_differ_in_more_than_one_field_have_no_effect(train, found):
 OTHERS = [
     {"spec": {"budget": Budget(unit="images", amount=120_000), "steps": 1_200}},
     {"spec": {"data_sha256": "f" * 64}},
-    {"spec": {"threads": 3}},
-    {"spec": {"device": "cuda:0"}, "record": {"circumstances": {}}},
     {"spec": {"precision": "tf32"}},
-    {"record": {"circumstances": {"machine": MACHINE.model_copy(update={"cpu": "Model Y"})}}},
 ]
 
 
@@ -196,11 +193,28 @@ def test_runs_in_another_setting_are_not_mixed(train, found, other):
     assert [[row.value for row in one.rows] for group in found() for one in group] == [[2, 3]]
 
 
-def test_of_a_seed_that_ran_twice_none_is_taken(train, found):
-    for device in ("cuda:0", "cuda:1"):
-        train((10.0,), spec={"device": device})
+ELSEWHERE = [
+    {"spec": {"threads": 3}},
+    {"spec": {"device": "cuda:0"}},
+    {"record": {"circumstances": {"machine": MACHINE.model_copy(update={"cpu": "Model Y"})}}},
+]
+
+
+@pytest.mark.parametrize("other", ELSEWHERE)
+def test_the_fid_of_another_machine_is_compared_and_its_speed_is_not(train, found, other):
+    train((10.0, 20.0))
+    train((20.0, 40.0), generator_steps=1, **other)
+    [[effect]] = found()
+    row = next(row for row in effect.rows if row.row.elsewhere)
+    assert row.fid.estimate == pytest.approx(2.0 if row.value == 1 else 0.5)
+    assert row.images_per_s is None
+
+
+def test_of_a_value_that_has_two_rows_none_is_taken(train, found):
+    for middle in (200, 300):
+        train((10.0,), spec={"evaluation_steps": (0, middle, 600)})
     for steps in (1, 2):
-        train((11.0,), generator_steps=steps, spec={"device": "cuda:0"})
+        train((11.0,), generator_steps=steps)
     [[effect]] = found()
     assert [row.value for row in effect.rows] == [1, 2]
     assert (effect.why, effect.base.value) == (Base.DEFAULT_REPEATED, 1)

@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from gan_bench.analysis.identity import identity, same_run, seeds_of_one_thing, setting_of
+from gan_bench.analysis.identity import (
+    blocks,
+    identity,
+    same_run,
+    seeds_of_one_thing,
+    setting_of,
+)
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.plan import IDENTITY, NOTED, SETTING, TRAINING_STEP, Budget, RunSpec
 from gan_bench.results.load import load_results
@@ -56,6 +62,23 @@ def test_another_value_of_identity_or_setting_makes_runs_no_seeds_of_one_thing(r
     assert same_run(first) != same_run(second)
     assert len(seeds_of_one_thing([first, second])) == 2
     assert (identity(first.spec) == identity(second.spec)) == (name in SETTING)
+
+
+MACHINE = {"device", "gpu", "threads"}
+"""Fields that only say on what a run trained: its quality compares with that of the others."""
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_quality_is_of_one_block_wherever_a_run_ran(runs, name):
+    both = runs(run_spec(), run_spec(seed=1, **{name: CHANGES[name]}))
+    assert blocks(both) == ([both] if name in MACHINE else [[run] for run in both])
+
+
+def test_the_build_of_a_package_is_a_part_of_the_machine(runs):
+    versions = [{"python": "3.11.2", "torch": f"2.1.0{build}"} for build in ("+cpu", "+cu128", "")]
+    every = runs(*(run_spec(seed=seed, versions=one) for seed, one in enumerate(versions)))
+    assert blocks(every) == [every]
+    assert len(seeds_of_one_thing(every)) == 3
 
 
 @pytest.mark.parametrize(

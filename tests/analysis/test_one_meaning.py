@@ -51,7 +51,10 @@ def test_a_seed_on_two_gpus_is_no_second_seed_anywhere(folder):
         spec = run_spec(device=device)
         scores = [scores_of({600: 15.0})]
         add_run(folder, spec, scores=scores, circumstances={"machine": TWO_GPUS})
-    assert counts(folder) == (2, 2, 2)
+    # The report has one row, of one seed; compare and gate have a side of one seed for each.
+    assert counts(folder) == (1, 2, 2)
+    [row] = summary_of(folder).groups[0].rows
+    assert (len(row.runs), row.fid.seeds, len(row.repetitions)) == (1, 1, 1)
 
 
 def test_other_conventions_of_the_same_source_are_the_same_thing_everywhere(folder):
@@ -95,7 +98,11 @@ def test_a_machine_with_more_cores_is_another_machine_everywhere(tmp_path):
             add_run(path, spec, scores=scores, circumstances={"machine": large})
     (row,) = compare(a, b, "images_per_s").rows
     assert row.verdict == ("incomparable: machine (Model X, 2 cores against Model X, 64 cores)")
-    assert len(summary_of(both).groups) == 2
+    [group] = summary_of(both).groups
+    assert {row.label: bool(row.images_per_s) for row in group.rows} == {
+        "torch-dcgan": True,
+        "keras-dcgan": False,
+    }
     machines = {one.machine for entry in entries(both).entries for one in entry.seeds}
     assert machines == {"Model X, 2 cores", "Model X, 64 cores"}
 

@@ -1,10 +1,13 @@
 """What the report claims: groups, rows and the answer, without any file written."""
 
+import math
+
 import numpy as np
 import pytest
 
 from bench import ROOT
 from gan_bench.analysis.identity import Setting, differing
+from gan_bench.analysis.repetitions import repetitions
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import interval_of_estimate, summarise
 from gan_bench.plan import Budget
@@ -140,22 +143,20 @@ def test_odd_samples_are_remarked(results, summary):
 
 
 @pytest.mark.parametrize(
-    ("make", "changes", "part"),
+    ("make", "part"),
     [
-        (lambda: run_spec("keras-dcgan", data_sha256="f" * 64), {}, "data_sha256"),
+        (lambda: run_spec("keras-dcgan", data_sha256="f" * 64), "data_sha256"),
         (
             lambda: run_spec("keras-dcgan", budget=Budget(unit="images", amount=70_000), steps=700),
-            {},
             "budget_images",
         ),
-        (lambda: run_spec("keras-dcgan", threads=4), {}, "threads"),
-        (lambda: run_spec("keras-dcgan"), {"circumstances": {"machine": OTHER}}, "hardware"),
+        (lambda: run_spec("keras-dcgan", precision="tf32"), "precision"),
     ],
 )
-def test_what_is_not_comparable_is_never_in_one_ranking(results, summary, make, changes, part):
+def test_what_is_not_comparable_is_never_in_one_ranking(results, summary, make, part):
     scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
     add_run(results, run_spec(), scores=scores)
-    add_run(results, make(), scores=scores, **changes)
+    add_run(results, make(), scores=scores)
     found = summary()
     assert found.differing == (part,)
     assert [[row.label for row in group.rows] for group in found.groups] in (
@@ -164,15 +165,89 @@ def test_what_is_not_comparable_is_never_in_one_ranking(results, summary, make, 
     )
 
 
-def test_a_gpu_is_another_device_and_named(results, summary):
-    add_run(results, run_spec())
-    machine = {"circumstances": {"machine": GPU}}
-    add_run(results, run_spec("keras-dcgan", device="cuda:1"), **machine)
-    found = summary()
-    assert {"device", "hardware"} == set(found.differing)
-    assert {"Model X, 2 cores", "GPU B with Model X, 2 cores"} == {
-        g.setting.hardware for g in found.groups
-    }
+@pytest.mark.parametrize(
+    ("changes", "machine"),
+    [
+        ({}, OTHER),
+        ({"threads": 4}, MACHINE),
+        ({"device": "cuda:1"}, GPU),
+        ({"device": "cuda:1", "versions": {"python": "3.11.2", "keras": "2.1.0+cu128"}}, GPU),
+    ],
+)
+def test_runs_of_several_machines_are_ranked_together_with_times_of_one(
+    results, summary, changes, machine
+):
+    scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
+    for name in ("torch-dcgan", "keras-dcgan"):
+        add_run(results, run_spec(name), scores=scores, images_per_s=100.0)
+    other = run_spec("keras-dcgan", 1, **changes)
+    around = {"circumstances": {"machine": machine}}
+    add_run(results, other, scores=scores, images_per_s=900.0, **around)
+    [group] = summary().groups
+    assert group.title == ""
+    assert (group.setting.device, group.setting.threads) == ("CPU", 2)
+    assert group.setting.hardware == "Model X, 2 cores"
+    keras = next(row for row in group.rows if row.label == "keras-dcgan")
+    assert keras.fid.seed_numbers == (0, 1)
+    assert keras.images_per_s.by_seed == {0: 100.0}
+    assert keras.finish_s.seed_numbers == keras.peak_mb.seed_numbers == (0,)
+    assert [run.spec for run in keras.elsewhere] == [other]
+
+
+def test_the_times_are_of_the_machine_with_most_implementations_then_runs(results, summary):
+    scores = [scores_of({0: 150.0, 600: 4.0})]
+    for seed in range(5):
+        add_run(results, run_spec(seed=seed, threads=1), scores=scores)
+    for name in ("torch-dcgan", "keras-dcgan"):
+        add_run(results, run_spec(name), scores=scores)
+        add_run(results, run_spec(name, 1, threads=3), scores=scores)
+    add_run(results, run_spec(seed=2, threads=3), scores=scores)
+    [group] = summary().groups
+    assert group.setting.threads == 3
+    add_run(results, run_spec("keras-dcgan", 1), scores=scores)
+    add_run(results, run_spec("keras-dcgan", 2), status="error", reason="why")
+    [group] = summary().groups  # as many ended; the first by name
+    assert group.setting.threads == 2
+
+
+def test_a_seed_of_two_machines_is_one_seed_and_no_value_decides_which_counts(results, summary):
+    other = {"circumstances": {"machine": OTHER}}
+    fids = {"torch-dcgan": (4.0, 3.0), "keras-dcgan": (5.0, 6.0)}
+    for name, (here, there) in fids.items():
+        add_run(results, run_spec(name), scores=[scores_of({0: 150.0, 600: here})])
+        add_run(results, run_spec(name, 1), scores=[scores_of({0: 150.0, 600: here + 1})])
+        spec = run_spec(name, threads=1)
+        add_run(results, spec, scores=[scores_of({0: 150.0, 600: there})], **other)
+    [group] = summary().groups
+    for row in group.rows:
+        here, _ = fids[row.label]
+        assert row.fid.by_seed == {0: here, 1: here + 1}
+        assert [run.spec.threads for run in row.repetitions] == [1]
+    found = repetitions(group)
+    assert (found.seeds, found.machines) == (2, 2)
+    logs = [math.log(4 / 3), math.log(6 / 5)]
+    # Of two values, the variance is half of the squared difference.
+    assert found.of_one_seed == pytest.approx(math.sqrt(sum(x * x / 2 for x in logs) / 2))
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"), [("diverged", "here"), ("error", "there"), ("pending", "there")]
+)
+def test_of_a_repeated_seed_one_that_gave_a_result_counts(results, summary, status, counts):
+    scores = [scores_of({0: 150.0, 600: 4.0})]
+    for name in ("keras-dcgan", "torch-enhanced"):
+        add_run(results, run_spec(name), scores=scores)
+    if status == "pending":
+        add_plan(results, [run_spec()])
+    else:
+        add_run(results, run_spec(), status=status, reason="why")
+    add_run(results, run_spec(threads=1), scores=scores)
+    [group] = summary().groups
+    assert group.setting.threads == 2
+    [row] = [row for row in group.rows if row.label == "torch-dcgan"]
+    assert [run.spec.threads for run in row.runs] == [2 if counts == "here" else 1]
+    assert row.images_per_s is None
+    assert len(row.runs) == len(row.repetitions) == 1
 
 
 def test_batches_that_overshoot_the_same_budget_stay_comparable(results, summary):
@@ -244,10 +319,11 @@ def test_a_seed_that_ran_on_two_gpus_is_no_second_seed(results, summary):
     for device in ("cuda:0", "cuda:1"):
         add_run(results, run_spec(device=device), circumstances={"machine": twice})
     [group] = summary().groups
-    assert [row.label for row in group.rows] == [
-        "torch-dcgan (device cuda:0)",
-        "torch-dcgan (device cuda:1)",
-    ]
+    [row] = group.rows
+    assert row.label == "torch-dcgan"
+    assert [run.spec.device for run in row.runs] == ["cuda:0"]
+    assert [run.spec.device for run in row.repetitions] == ["cuda:1"]
+    assert row.images_per_s.seeds == 1
 
 
 def test_a_shared_device_is_told(summary, train):
@@ -419,15 +495,14 @@ H100 = Gpu(name="NVIDIA H100 80GB HBM3", uuid="GPU-2", memory_gb=79.6)
 
 
 @pytest.mark.parametrize("other", [H100, PART, H200.model_copy(update={"memory_gb": 96.0})])
-def test_runs_on_two_cards_are_two_groups(results, summary, other):
+def test_the_times_of_two_cards_are_not_mixed(results, summary, other):
     for seed, card in ((0, H200), (1, H200), (0, other)):
         spec = run_spec(seed=seed, device="cuda:0", gpu=card.card)
         add_run(results, spec, circumstances={"machine": GPU, "gpu": card})
-    groups = summary().groups
-    assert [[len(row.runs) for row in group.rows] for group in groups] == [[2], [1]]
-    assert [group.setting.hardware for group in groups] == [
-        f"{card.card} with Model X, 2 cores" for card in (H200, other)
-    ]
+    [group] = summary().groups
+    [row] = group.rows
+    assert (len(row.runs), len(row.timed), len(row.repetitions)) == (2, 2, 1)
+    assert group.setting.hardware == f"{H200.card} with Model X, 2 cores"
 
 
 def test_two_equal_cards_are_one_group(results, summary):

@@ -8,7 +8,6 @@ import pytest
 from gan_bench.plan import Budget
 from gan_bench.report.charts.loss_curves import Losses, loss_charts
 from report_folder import (
-    MACHINE,
     add_run,
     add_trained,
     empty_results,
@@ -17,9 +16,7 @@ from report_folder import (
 )
 from written_report import (
     FID,
-    GPU,
     KEPT,
-    OTHER_MACHINE,
     REFERENCES,
     SECTIONS,
     Report,
@@ -65,15 +62,14 @@ def assert_that_groups_stand_apart(found, fids):
 
 
 @pytest.fixture(scope="module")
-def two_machines(tmp_path_factory):
-    """The report of two implementations on two machines each; the tests only read it."""
-    folder = tmp_path_factory.mktemp("two_machines")
+def two_precisions(tmp_path_factory):
+    """The report of two implementations in two precisions each; the tests only read it."""
+    folder = tmp_path_factory.mktemp("two_precisions")
     results = empty_results(folder / "results")
-    for cpu, machine, fids in (("X", MACHINE, (4.0, 7.0)), ("Y", OTHER_MACHINE, (5.0, 8.0))):
+    for first, precision, fids in ((0, "ieee", (4.0, 7.0)), (10, "tf32", (5.0, 8.0))):
         for name, fid in zip(("torch-dcgan", "keras-dcgan"), fids, strict=True):
             spread = [fid, fid + 0.01, fid + 0.02]
-            first = 0 if cpu == "X" else 10
-            add_trained(results, name, spread, seed=first, circumstances={"machine": machine})
+            add_trained(results, name, spread, seed=first, values={"precision": precision})
     return Report(results)
 
 
@@ -93,26 +89,24 @@ def test_two_protocols_are_two_groups(train, report):
         assert "They differ in n fake, so their scores are not ranked together." in text
 
 
-def test_two_machines_are_two_groups(two_machines):
-    found = two_machines
-    fids = {"Model X, 2 cores": ["4.01", "7.01"], "Model Y, 2 cores": ["5.01", "8.01"]}
+def test_two_precisions_are_two_groups(two_precisions):
+    found = two_precisions
+    fids = {"precision ieee": ["4.01", "7.01"], "precision tf32": ["5.01", "8.01"]}
     assert_that_groups_stand_apart(found, fids)
     for text in found.both():
-        assert "fall into 2 groups that are not ranked together, as they differ in machine" in text
-        assert "Model X, 2 cores" in text
-        assert "Model Y, 2 cores" in text
+        assert "fall into 2 groups that are not ranked together, as they differ in prec" in text
 
 
-def test_pairs_that_markdown_compares_say_of_which_group_they_are(two_machines):
-    compared = two_machines.markdown.partition("\n## Compared\n")[2].partition("\n## ")[0]
+def test_pairs_that_markdown_compares_say_of_which_group_they_are(two_precisions):
+    compared = two_precisions.markdown.partition("\n## Compared\n")[2].partition("\n## ")[0]
     titles = re.findall("<summary>(.*?)</summary>", compared)
     assert len(titles) == 2
-    for place in ("Model X", "Model Y"):
+    for place in ("precision ieee", "precision tf32"):
         assert place in compared
 
 
-def test_curves_of_one_implementation_on_two_machines_are_in_two_charts(two_machines):
-    found = two_machines
+def test_curves_of_one_implementation_on_two_precisions_are_in_two_charts(two_precisions):
+    found = two_precisions
     for name in ("loss-generator", "d-fake"):
         for group in range(2):
             chart = found.chart(f"{name}-{group}")
@@ -122,47 +116,22 @@ def test_curves_of_one_implementation_on_two_machines_are_in_two_charts(two_mach
                 assert trace["x"] == sorted(set(trace["x"]))
 
 
-def test_samples_of_one_implementation_on_two_machines_say_which(two_machines):
-    found = two_machines
+def test_samples_of_one_implementation_on_two_precisions_say_which(two_precisions):
+    found = two_precisions
     figures = found.page.findall(".//figure[@class='sample']")
     captions = [text_of(figure.find("figcaption")) for figure in figures]
     assert len(captions) == 4
     assert len(set(captions)) == 4
     for caption in captions:
-        assert ("(Model X, 2 cores)" in caption) != ("(Model Y, 2 cores)" in caption)
+        assert ("(precision ieee)" in caption) != ("(precision tf32)" in caption)
 
 
-def test_class_shares_of_one_implementation_on_two_machines_are_two_rows(results, report):
-    for seed, (machine, share) in enumerate(((MACHINE, 0.25), (OTHER_MACHINE, 0.75))):
+def test_class_shares_of_one_implementation_on_two_precisions_are_two_rows(results, report):
+    for precision, share in (("ieee", 0.25), ("tf32", 0.75)):
         scores = scores_with(classes_of(2.0, (share, 1 - share)))
-        circumstances = {"machine": machine}
-        add_run(
-            results, run_spec(seed=seed), scores=[scores], grids=KEPT, circumstances=circumstances
-        )
+        add_run(results, run_spec(precision=precision), scores=[scores], grids=KEPT)
     shown = rows_of(report().page.find(".//table[@class='figures heat']"))
-    assert list(shown.values())[:2] == [{"0": "25.0", "1": "75.0"}, {"0": "75.0", "1": "25.0"}]
-
-
-@pytest.mark.slow
-def test_a_cpu_and_a_gpu_are_two_groups(train, report):
-    machine = {"circumstances": {"machine": GPU}}
-    gpu = {"device": "cuda:0"}
-    for name, fid in (("torch-dcgan", 4.0), ("keras-dcgan", 7.0)):
-        train(name, [fid, fid + 0.01, fid + 0.02], **machine)
-        on_gpu = {**machine, "multiply_adds_fraction": None}
-        train(name, [fid + 1, fid + 1.01, fid + 1.02], values=gpu, **on_gpu)
-    found = report()
-    cpu, gpu = "CPU, Model X, 2 cores", "GPU, GPU A with Model X, 2 cores"
-    fids = {cpu: ["4.01", "7.01"], gpu: ["5.01", "8.01"]}
-    assert_that_groups_stand_apart(found, fids)
-    rates = {
-        title: found.ranking(group)["torch-dcgan"]["Share of machine rate (%)"].text
-        for group, title in enumerate(found.titles("ranking"))
-    }
-    assert rates == {cpu: "45.6", gpu: "—"}
-    for text in found.both():
-        assert "not ranked together, as they differ in device and machine" in text
-        assert "too short for a rate, or the GPU was not measured" in text
+    assert list(shown.values())[:2] == [{"0": "75.0", "1": "25.0"}, {"0": "25.0", "1": "75.0"}]
 
 
 @pytest.mark.parametrize(("longest", "logarithmic"), [(5_000, False), (100_000, True)])

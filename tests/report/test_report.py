@@ -19,7 +19,6 @@ from gan_bench.errors import UsageError
 from gan_bench.plugins.registry import Implementation
 from gan_bench.report import write_report
 from report_folder import (
-    MACHINE,
     add_plan,
     add_run,
     empty_results,
@@ -313,11 +312,11 @@ def test_tables_name_their_rows_and_columns(found):
         assert anchor.removeprefix("#") in page.values("section", "id")
 
 
-def test_one_label_on_two_machines_is_plotted_twice(results, report):
-    other = {"machine": MACHINE.model_copy(update={"cpu": "Model Y"})}
+def test_one_label_in_two_precisions_is_plotted_twice(results, report):
     scores = [scores_of({0: 150.0, 300: 20.0, 600: 4.0})]
-    add_run(results, run_spec(), scores=scores, losses=some_losses(600))
-    add_run(results, run_spec(seed=1), scores=scores, losses=some_losses(600), circumstances=other)
+    for seed, precision in enumerate(("ieee", "tf32")):
+        spec = run_spec(seed=seed, precision=precision)
+        add_run(results, spec, scores=scores, losses=some_losses(600))
     found = report()
     for group in range(2):
         plotted = found.data["charts"][f"loss-generator-{group}"]["data"]

@@ -121,7 +121,7 @@ def _labels(name: str, specs: Sequence[RunSpec], field: str) -> list[str]:
 def _once(rows: Sequence[Row], field: str) -> list[Row]:
     """Return the rows whose value no other row has, lowest value first.
 
-    Of several rows with one value, such as a seed that ran on two devices, none is the right one.
+    Of several rows with one value, such as two sets of evaluation points, none is the right one.
     """
     by_value: dict[str, list[Row]] = {}
     for row in rows:

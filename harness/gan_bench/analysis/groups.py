@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from gan_bench.analysis.identity import Setting, identity, seeds_of_one_thing, setting_of
+from gan_bench.analysis.identity import (
+    SAME_FOR_QUALITY,
+    Setting,
+    blocks,
+    clock,
+    identity,
+    setting_of,
+)
 from gan_bench.analysis.runs import Run
 from gan_bench.plan import RunSpec
 from gan_bench.text import told_apart
@@ -18,8 +25,8 @@ evaluation points."""
 def comparable_groups(runs: Sequence[Run], features: Mapping[str, str]) -> dict[Setting, list[Run]]:
     """Return the runs by setting, in the order in which the settings first occur.
 
-    1. Each run's setting is what it was planned with, and the machine that it ran on. A run that
-       has not run yet joins the machine on which most runs of its plan ran.
+    1. Runs whose quality compares are one group, wherever they ran. The machine in the setting is
+       that of the group's times: `identity.clock`.
     2. The protocol of a setting is chosen: scores under several feature models are columns of one
        ranking, and the model with which most runs were scored, and at most points, ranks. A run
        with scores under two protocols of that model is in two groups. One without scores is in the
@@ -29,40 +36,44 @@ def comparable_groups(runs: Sequence[Run], features: Mapping[str, str]) -> dict[
 
     Examples
     --------
-    Two runs on ``Model X`` and one that is pending are one group. If one of them was scored with
-    500 samples and the other with 1,000, there are two groups, and the pending run is in both.
+    Two runs on ``Model X``, one on ``Model Y`` and one that is pending are one group. If one of
+    them was scored with 500 samples and the others with 1,000, there are two groups, and the
+    pending run is in both.
     """
-    settings = _with_machines(runs)
+    names: dict[str, str] = {}
     groups: dict[Setting, list[Run]] = {}
-    for setting in dict.fromkeys(settings.values()):
-        members = [run for run in runs if settings[run.run_id] == setting]
+    for members in _by_quality(runs):
         of_run = _ranking_protocols(members, features)
         every = tuple(dict.fromkeys(p for protocols in of_run.values() for p in protocols))
+        of_protocol: dict[str | None, list[Run]] = {}
         for run in members:
             for protocol in of_run[run.run_id] or every or (None,):
-                groups.setdefault(replace(setting, protocol=protocol), []).append(run)
+                of_protocol.setdefault(protocol, []).append(run)
+        for protocol, scored in of_protocol.items():
+            setting, times = setting_of(scored), clock(scored)
+            setting = replace(
+                setting,
+                # The same content under two names is the same data.
+                dataset=names.setdefault(setting.data_sha256, setting.dataset),
+                # Runs that saw the reference are shown beside the others; their FID is not ranked.
+                train_splits=(),
+                protocol=protocol,
+                device=times.device,
+                threads=times.threads,
+                hardware=times.hardware,
+            )
+            groups[setting] = scored
     return groups
 
 
-def _with_machines(runs: Sequence[Run]) -> dict[str, Setting]:
-    """Return each run's setting by its id, without a protocol."""
-    names: dict[str, str] = {}
-    settings = {}
-    machines: dict[Setting, Counter[str]] = {}
+def _by_quality(runs: Sequence[Run]) -> list[list[Run]]:
+    """Return runs in lists whose scores compare, if their protocols are equal."""
+    names = [name for name in SAME_FOR_QUALITY if name != "train_splits"]
+    found: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
         setting = setting_of([run])
-        # The same content under two names is the same data. Runs that saw the reference are shown
-        # beside the others, and their FID is not ranked.
-        name = names.setdefault(setting.data_sha256, setting.dataset)
-        settings[run.run_id] = replace(setting, dataset=name, train_splits=())
-        planned = replace(settings[run.run_id], hardware=None)
-        if run.hardware:
-            machines.setdefault(planned, Counter())[run.hardware] += 1
-    for run_id, setting in settings.items():
-        if setting.hardware is None and setting in machines:
-            [(most, _)] = machines[setting].most_common(1)
-            settings[run_id] = replace(setting, hardware=most)
-    return settings
+        found.setdefault(tuple(getattr(setting, name) for name in names), []).append(run)
+    return list(found.values())
 
 
 def _ranking_protocols(
@@ -96,19 +107,19 @@ def other_protocols(
 
 
 def labelled(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Return runs that are seeds of one thing by label.
+    """Return runs that differ in seed and machine alone, by label.
 
     The label is the implementation's name, with what differs where there are several versions.
     A results folder has several versions of one implementation after a change of its source,
     recipe values or versions of packages.
     """
     by_name: dict[str, list[list[Run]]] = {}
-    for seeds in seeds_of_one_thing(runs):
-        by_name.setdefault(seeds[0].spec.implementation.name, []).append(seeds)
+    for block in blocks(runs):
+        by_name.setdefault(block[0].spec.implementation.name, []).append(block)
     return {
-        label: seeds
+        label: block
         for name, versions in by_name.items()
-        for label, seeds in zip(_labels(name, versions), versions, strict=True)
+        for label, block in zip(_labels(name, versions), versions, strict=True)
     }
 
 
@@ -116,13 +127,7 @@ def _labels(name: str, versions: Sequence[Sequence[Run]]) -> list[str]:
     """Return the name with what differs, e.g. ``torch-dcgan (learning_rate=0.01)``."""
     if len(versions) == 1:
         return [name]
-    specs = [seeds[0].spec for seeds in versions]
-    every = [facts_in_words(spec) for spec in specs]
-    if any(every.count(facts) > 1 for facts in every):  # a seed ran twice: where, tells them apart
-        for facts, spec in zip(every, specs, strict=True):
-            facts["device"] = f"device {spec.device}"
-            facts["gpu"] = f"on {spec.gpu}"
-            facts["data set"] = f"data set {spec.dataset_label}"
+    every = [facts_in_words(block[0].spec) for block in versions]
     short = [{key: text for key, text in facts.items() if key not in SCHEDULE} for facts in every]
     # Other recipe values may come with another schedule, which would hide them in a long name.
     alike = any(short.count(facts) > 1 for facts in short)

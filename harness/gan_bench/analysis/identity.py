@@ -1,15 +1,30 @@
 """Which runs are seeds of one thing, and which are comparable in quality and in speed.
 
-Report, compare and gate ask here, and nowhere else. A run's specification has three kinds of
-fields (`gan_bench.plan`): those that say what was trained (identity), those that say on what
-and where (setting), and those that are only noted.
+Report, compare, gate and summary frames ask here, and nowhere else. A run's specification has three
+kinds of fields (`gan_bench.plan`): those that say what was trained (identity), those that say on
+what and where (setting), and those that are only noted. The rule:
+
+1. **Quality** compares across machines: a seed is a block. Runs of one implementation and seed are
+   the same measurement of quality wherever they ran, rounding apart, if `SAME_FOR_QUALITY` and the
+   scoring protocol are equal. ``ieee`` on a CPU and on a GPU is one precision; ``tf32`` is another.
+2. **Times** (throughput, time to finish, time to a FID, FID at equal time, memory, share of the
+   machine rate) compare only on one machine: where `MACHINE` is equal, too. A ranking shows the
+   times of one machine, its `clock`.
+3. A seed that ran several times is one seed. `one_per_seed` says which run counts, and never
+   looks at a value to choose it.
+
+The report groups runs by `blocks`. Compare and gate have two sides, whose runs they group by
+`seeds_of_one_thing`: also over machines, but apart by kind of device, card and threads, so that a
+side has one clock.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from gan_bench.analysis.final_scores import final_scores
 from gan_bench.analysis.runs import Run
 from gan_bench.plan import IDENTITY, RunSpec
 from gan_bench.text import against, many
@@ -17,8 +32,30 @@ from gan_bench.text import against, many
 SAME_FOR_QUALITY = ("data_sha256", "train_splits", "budget_images", "precision")
 """Parts of a `Setting` that must be equal for the scores of two sides to compare."""
 MACHINE = ("device", "threads", "hardware")
+"""Parts of a `Setting` that say on what runs were timed: the fields of a `Machine`."""
 SAME_FOR_SPEED = (*SAME_FOR_QUALITY, *MACHINE)
 """Parts that must be equal for their times to compare."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the times of a run are of."""
+
+    device: str
+    """``CPU`` or ``GPU``."""
+    threads: int
+    hardware: str | None
+    """See `Run.hardware`; None before the run has run."""
+
+    @staticmethod
+    def of(run: Run) -> "Machine":
+        """Return the machine that a run ran on, or is planned for."""
+        return Machine(run.device, run.spec.threads, run.hardware)
+
+    def __str__(self) -> str:
+        """Return e.g. ``Model X, 2 cores (CPU, 1 thread)``."""
+        hardware = self.hardware or "machine not known yet"
+        return f"{hardware} ({self.device}, {many(self.threads, 'thread')})"
 
 
 @dataclass(frozen=True)
@@ -39,6 +76,11 @@ class Setting:
     """Fingerprint of the scoring protocol; None if nothing was scored."""
     train_splits: tuple[str, ...] = ()
     precision: str = "ieee"
+
+    @property
+    def machine(self) -> Machine:
+        """The parts named in `MACHINE`."""
+        return Machine(self.device, self.threads, self.hardware)
 
     def describe(self, names: Sequence[str] | None = None) -> str:
         """Return all parts in words, or those with these names."""
@@ -119,8 +161,8 @@ def setting_of(runs: Sequence[Run]) -> Setting:
 
 
 def differing(settings: Sequence[Setting]) -> list[str]:
-    """Return the names of the parts in which settings differ."""
-    names = [field.name for field in fields(Setting)]
+    """Return the names of the parts in which settings that compare in no quality differ."""
+    names = [field.name for field in fields(Setting) if field.name not in MACHINE]
     return [name for name in names if len({getattr(s, name) for s in settings}) > 1]
 
 
@@ -135,15 +177,73 @@ def identity(spec: RunSpec) -> dict[str, Any]:
     return found
 
 
-def same_run(run: Run) -> str:
-    """Return a key that runs of equal identity and setting have in common, whatever their seed."""
+def same_block(run: Run) -> str:
+    """Return a key that runs have in common whose quality is that of one implementation.
+
+    They may differ in the seed and in the machine. The build of a package for a machine, such as
+    ``+cpu`` or ``+cu128`` in a version, is part of the machine.
+    """
+    facts = identity(run.spec)
+    facts["versions"] = {name: text.partition("+")[0] for name, text in run.spec.versions.items()}
     spec = run.spec
-    setting = [
-        *(spec.data_sha256, spec.train_splits, run.budget_images),
-        *(run.device, spec.threads, spec.precision),
-    ]
-    setting += [spec.gpu] if spec.gpu else []
-    return json.dumps([identity(spec), setting], sort_keys=True)
+    setting = (spec.data_sha256, spec.train_splits, run.budget_images, spec.precision)
+    return json.dumps([facts, setting], sort_keys=True)
+
+
+def same_run(run: Run) -> str:
+    """Return a key that runs of one implementation on one kind of machine have in common."""
+    spec = run.spec
+    kind = [run.device, spec.threads, *([spec.gpu] if spec.gpu else [])]
+    return json.dumps([same_block(run), spec.versions, kind], sort_keys=True)
+
+
+def blocks(runs: Iterable[Run]) -> list[list[Run]]:
+    """Return runs in lists that differ in seed and machine alone, in the order of their first runs.
+
+    A seed may be in a list several times: `one_per_seed`.
+    """
+    return _by(same_block, runs)
+
+
+def clock(runs: Sequence[Run]) -> Machine:
+    """Return the machine whose times runs that compare in quality are compared by.
+
+    It is the one on which most implementations ran to their end, then most runs did, then most
+    runs ran at all; at last the first by name. Of runs that have not run, it is what most are
+    planned for.
+    """
+    known = [run for run in runs if run.hardware] or runs
+    ran = Counter(Machine.of(run) for run in known)
+    ended = Counter(Machine.of(run) for run in known if run.status == "ok")
+    kinds = {(Machine.of(run), same_block(run)) for run in known if run.status == "ok"}
+    implementations = Counter(machine for machine, _ in kinds)
+    return min(ran, key=lambda m: (-implementations[m], -ended[m], -ran[m], str(m)))
+
+
+def one_per_seed(
+    runs: Iterable[Run], clock: Machine, protocol: str | None
+) -> tuple[list[Run], list[Run]]:
+    """Return the run of each seed that counts, by seed, and the repetitions, which do not.
+
+    A run that gave a result (it was scored under the protocol, or diverged) counts before one that
+    was not scored, then one that failed for another reason, then one that has not ended. Of these,
+    one on the machine of the times comes first, then the first by machine, device and name. No
+    value decides.
+    """
+
+    def order(run: Run) -> tuple[int, bool, str, str, str]:
+        scored = run.status == "ok" and (protocol is None or bool(final_scores(run, protocol)))
+        judged = scored or run.status == "diverged"
+        machine = Machine.of(run)
+        lacking = 0 if judged else 1 if run.status == "ok" else 2 if run.record else 3
+        return lacking, machine != clock, str(machine), run.spec.device, run.run_id
+
+    chosen: dict[int, Run] = {}
+    others = []
+    for run in sorted(runs, key=order):
+        if chosen.setdefault(run.spec.seed, run) is not run:
+            others.append(run)
+    return [chosen[seed] for seed in sorted(chosen)], others
 
 
 def seeds_of_one_thing(runs: Iterable[Run]) -> list[list[Run]]:
@@ -157,10 +257,14 @@ def seeds_of_one_thing(runs: Iterable[Run]) -> list[list[Run]]:
     --------
     Seeds 0 to 2 on ``cuda:0`` and 3 to 5 on ``cuda:1`` are one list; seed 0 on both is two lists.
     """
+    return [part for group in _by(same_run, runs) for part in _without_repetition(group)]
+
+
+def _by(key: Callable[[Run], str], runs: Iterable[Run]) -> list[list[Run]]:
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(same_run(run), []).append(run)
-    return [part for group in groups.values() for part in _without_repetition(group)]
+        groups.setdefault(key(run), []).append(run)
+    return list(groups.values())
 
 
 def _without_repetition(runs: list[Run]) -> list[list[Run]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gan_bench.analysis.final_scores import collapsed, failed, final_scores, final_values, measured
 from gan_bench.analysis.groups import comparable_groups, labelled, other_protocols
-from gan_bench.analysis.identity import Setting, differing
+from gan_bench.analysis.identity import Machine, Setting, differing, one_per_seed
 from gan_bench.analysis.runs import Run
 from gan_bench.analysis.statistics import SeedValues, mean_interval
 from gan_bench.metrics import SPEED, fid_name
@@ -23,7 +23,11 @@ class Row:
 
     label: str
     runs: tuple[Run, ...]
-    """By seed."""
+    """One of each seed, by seed: `identity.one_per_seed`."""
+    timed: tuple[Run, ...]
+    """Those on the machine of the group's times, one of each seed. All times are theirs."""
+    repetitions: tuple[Run, ...]
+    """Further runs of the same seeds, on other machines or devices."""
     fid: SeedValues | None
     """Of the final snapshot."""
     images_per_s: SeedValues | None
@@ -43,6 +47,18 @@ class Row:
     def failed_runs(self) -> tuple[Run, ...]:
         """The runs that were started and did not succeed."""
         return tuple(run for run in self.runs if failed(run))
+
+    @property
+    def timed_ok(self) -> tuple[Run, ...]:
+        """The runs that trained to the end on the machine of the group's times."""
+        return tuple(run for run in self.timed if run.status == "ok")
+
+    @property
+    def elsewhere(self) -> tuple[Run, ...]:
+        """The runs that trained to the end on another machine: their times are not shown."""
+        here = {Machine.of(run) for run in self.timed}
+        every = (*self.runs, *self.repetitions)
+        return tuple(run for run in every if run.status == "ok" and Machine.of(run) not in here)
 
     @property
     def pending(self) -> bool:
@@ -167,8 +183,13 @@ class Group:
 
     @property
     def runs(self) -> list[Run]:
-        """All runs of all rows."""
+        """The run of each seed, of all rows."""
         return [run for row in self.rows for run in row.runs]
+
+    @property
+    def timed_ok(self) -> list[Run]:
+        """The runs of all rows whose times are shown."""
+        return [run for row in self.rows for run in row.timed_ok]
 
     @property
     def protocols(self) -> tuple[Scored, ...]:
@@ -239,16 +260,17 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
     protocol = setting.protocol
     by_label = labelled(runs)
     features = {name: file.protocol.features for name, file in results.protocols.items()}
-    rows = [_row(label, members, results, protocol) for label, members in by_label.items()]
+    rows = [_row(label, members, results, setting) for label, members in by_label.items()]
     too_short = _too_short(runs, setting)
     rows.sort(key=_by_speed if too_short else _by_quality)
+    of_seeds = {row.label: row.runs for row in rows}
     return Group(
         setting=setting,
         title=title,
         rows=tuple(rows),
-        scored=_scored(protocol, by_label, results) if protocol else None,
+        scored=_scored(protocol, of_seeds, results) if protocol else None,
         others=tuple(
-            _scored(other, by_label, results) for other in other_protocols(runs, protocol, features)
+            _scored(other, of_seeds, results) for other in other_protocols(runs, protocol, features)
         ),
         too_short=too_short,
     )
@@ -354,33 +376,39 @@ def _by_speed(row: Row) -> tuple[float, str]:
     return (-row.images_per_s.mean if row.images_per_s else math.inf, row.label)
 
 
-def _row(label: str, runs: Sequence[Run], results: Results, protocol: str | None) -> Row:
-    runs = sorted(runs, key=lambda run: run.spec.seed)
-    ok = [run for run in runs if run.status == "ok"]
+def _row(label: str, every: Sequence[Run], results: Results, setting: Setting) -> Row:
+    protocol, machine = setting.protocol, setting.machine
+    runs, repetitions = one_per_seed(every, machine, protocol)
+    here = [run for run in every if Machine.of(run) == machine]
+    timed, _ = one_per_seed(here, machine, protocol)
     fid = fid_name(results.protocols[protocol].protocol.features) if protocol else ""
-    fids = [score for run in ok if (score := final_scores(run, protocol).get(fid))]
-    finish = {run.spec.seed: run.finish_s for run in ok}
+    finish = {run.spec.seed: run.finish_s for run in timed if run.status == "ok"}
     return Row(
         label=label,
         runs=tuple(runs),
+        timed=tuple(timed),
+        repetitions=tuple(repetitions),
         fid=final_values(runs, fid, protocol),
-        images_per_s=final_values(runs, SPEED, None),
-        warmup_s=measured(runs, lambda record: record.warmup_s),
+        images_per_s=final_values(timed, SPEED, None),
+        warmup_s=measured(timed, lambda record: record.warmup_s),
         finish_s=SeedValues.by(finish),
-        peak_mb=measured(runs, lambda record: record.peak_rss_mb),
-        machine_fraction=measured(runs, lambda record: record.multiply_adds_fraction),
-        remarks=tuple(_remarks(label, runs, fids)),
+        peak_mb=measured(timed, lambda record: record.peak_rss_mb),
+        machine_fraction=measured(timed, lambda record: record.multiply_adds_fraction),
+        remarks=tuple(_remarks(label, runs, timed, protocol, fid)),
     )
 
 
-def _remarks(label: str, runs: Sequence[Run], fids: Sequence[Score]) -> Iterable[str]:
-    records: list[Record] = [run.record for run in runs if run.record and run.status == "ok"]
+def _remarks(
+    label: str, runs: Sequence[Run], timed: Sequence[Run], protocol: str | None, fid: str
+) -> Iterable[str]:
+    records, clocked = (_records(some) for some in (runs, timed))
+    fids = [score for run in runs if (score := final_scores(run, protocol).get(fid))]
     if any("test" in run.spec.train_splits for run in runs):
         yield (
             f"{label}: it trained on the test split too, so the reference of its scores was seen "
             "in training and its FID is not ranked."
         )
-    for record in records:
+    for record in clocked:
         if record.untimed_steps:
             yield (
                 f"{label}: seed {record.spec.seed} was resumed; {record.untimed_steps:,} of "
@@ -388,7 +416,7 @@ def _remarks(label: str, runs: Sequence[Run], fids: Sequence[Score]) -> Iterable
                 "time of their own. The cumulative time has a gap of these steps, so the time to "
                 "finish leaves the run out."
             )
-    if any(record.images_per_s is None for record in records):
+    if any(record.images_per_s is None for record in clocked):
         yield f"{label}: too few steps for a steady rate, all of them were warm-up."
     if any(score.all_equal for score in fids):
         yield f"{label}: all samples of a final snapshot are one and the same image."
@@ -400,6 +428,10 @@ def _remarks(label: str, runs: Sequence[Run], fids: Sequence[Score]) -> Iterable
     missing = len(records) - sum(score.value is not None for score in fids)
     if records and missing:
         yield f"{label}: no final FID for {missing} of {many(len(records), 'finished seed')}."
+
+
+def _records(runs: Sequence[Run]) -> list[Record]:
+    return [run.record for run in runs if run.record and run.status == "ok"]
 
 
 _ENOUGH_IMAGES = 60_000

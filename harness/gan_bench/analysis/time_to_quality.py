@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from gan_bench.analysis.final_scores import failed
 from gan_bench.analysis.runs import Run
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group
@@ -14,7 +15,7 @@ from gan_bench.analysis.summary import Group
 DEFAULT_TARGETS = {("mnist", "lenet"): 30.0, ("mnist-5k", "lenet"): 30.0}
 """By data set and feature model: about a third of an untrained generator's FID, where digits can
 be read. Others have no target unless the user names one."""
-_POINTS = ("label", "run_id", "seed", "ok", "step", "images", "train_s", "value")
+_POINTS = ("label", "run_id", "seed", "ok", "timed", "step", "images", "train_s", "value")
 _LEAST_POINTS = 4
 """Linear interpolation between fewer evaluation points would be too coarse."""
 
@@ -51,24 +52,32 @@ def fid_points(group: Group) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        label, run_id, seed, ok, step, images, train_s (warm-up included; NaN where a resumption
-        hides it) and value; by label in the group's order, run and step.
+        label, run_id, seed, ok, timed (on the machine of the group's times), step, images, train_s
+        (warm-up included; NaN where a resumption hides it, and of runs that are not timed) and
+        value; by label in the group's order, run and step.
     """
     found = [
-        (row.label, run.run_id, run.spec.seed, run.status == "ok", score.step, *time, score.value)
+        (
+            *(row.label, run.run_id, run.spec.seed, run.status == "ok", timed),
+            *(score.step, *_at(run, score.step, timed=timed), score.value),
+        )
         for row in group.rows
+        for here in [{run.run_id for run in row.timed}]
         for run in row.runs
+        for timed in [run.run_id in here]
         for score in sorted(run.scores_under(group.setting.protocol), key=lambda score: score.step)
         if score.metric == group.metric and score.value is not None
-        for time in [_time_of(run, score.step)]
     ]
     points = pd.DataFrame(found, columns=list(_POINTS))
-    return points.astype({"ok": bool, "images": float, "train_s": float, "value": float})
+    return points.astype(
+        {"ok": bool, "timed": bool, "images": float, "train_s": float, "value": float}
+    )
 
 
-def _time_of(run: Run, step: int) -> tuple[int | None, float | None]:
+def _at(run: Run, step: int, *, timed: bool) -> tuple[int | None, float | None]:
     points = run.record.evaluation_points if run.record else ()
-    return next(((p.images, p.train_s) for p in points if p.step == step), (None, None))
+    found = next((point for point in points if point.step == step), None)
+    return (found.images, found.train_s if timed else None) if found else (None, None)
 
 
 def equal_time(group: Group, points: pd.DataFrame) -> EqualTime | None:
@@ -107,7 +116,8 @@ def times_to(target: float, group: Group, points: pd.DataFrame) -> dict[str, Rea
         curves = [curve for _, curve in _curves(points, row.label) if len(curve) >= _LEAST_POINTS]
         times = {int(curve["seed"].iloc[0]): _time_to(curve, target) for curve in curves}
         if times:
-            found[row.label] = Reached(SeedValues.by(times), len(times) + len(row.failed_runs))
+            failures = sum(failed(run) for run in row.timed)
+            found[row.label] = Reached(SeedValues.by(times), len(times) + failures)
     return found
 
 

@@ -21,6 +21,7 @@ from gan_bench.report.samples.nearest import shares_table
 from gan_bench.report.sections.all_scores import elsewhere, published, quality, scores_in_short
 from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, in_short, standings
 from gan_bench.report.sections.effects import EffectTables, effect_tables
+from gan_bench.report.sections.machines import setting_in_words
 from gan_bench.report.sections.method import Method, method
 from gan_bench.report.sections.ranking import GLOSSARY, ranking, reading
 from gan_bench.report.sections.ranking_rows import Ranking, Target
@@ -211,7 +212,7 @@ def _group_page(
         footnote=number > 0 and len(group.rows) == 1,
         in_short=in_short(group) if len(group.rows) == 1 else "",
         too_short=group.too_short or "",
-        setting=group.setting.describe(),
+        setting=setting_in_words(group),
         advice=advice(group, ranks),
         first=final_charts(group, ranks.quality, ranks.speed, number),
         leaders=leaders(group, ranks.quality, [page.samples for page in samples]),

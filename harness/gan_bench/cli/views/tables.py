@@ -370,6 +370,8 @@ def _beside(group: "Group") -> Iterator[str]:
         yield f"FID: lower is better{'; ' if known else ''}{listed(known)}."
     if any(len(row.runs) > 1 for row in group.rows):
         yield "Means over the seeds, with the lowest and the highest FID in brackets."
+    if any(row.elsewhere for row in group.rows):
+        yield f"Times are from {group.setting.machine} alone; FIDs also from other machines."
     if group.too_short is not None:
         yield f"{'Sorted by speed: ' if len(group.rows) > 1 else ''}{group.too_short}."
 

@@ -76,7 +76,14 @@ def _floor(floor: float) -> str:
 
 def _notes(points: pd.DataFrame) -> list[str]:
     notes = []
+    if not points["timed"].all():
+        elsewhere = listed(list(dict.fromkeys(points.loc[~points["timed"], "label"])), 6)
+        notes.append(
+            "Against seconds, only the runs on the machine of the times are shown; further seeds "
+            f"ran elsewhere: {elsewhere}."
+        )
     for label, mine in points.groupby("label", sort=False):
+        mine = mine[mine["timed"]]
         untimed = int(mine["train_s"].isna().sum())
         if untimed:
             notes.append(

@@ -71,8 +71,9 @@ def loss_curves(rows: Sequence[tuple[str, Row]], losses: pd.DataFrame) -> list[L
     by_run = {str(run_id): frame for run_id, frame in losses.groupby("run_id", sort=False)}
     found: list[Losses] = []
     for caption, row in rows:
+        timed = {run.run_id for run in row.timed}
         runs = [
-            (run.record, by_run[run.run_id], run.spec.images_per_step)
+            (run.record, by_run[run.run_id], run.run_id in timed)
             for run in row.ok_runs or row.runs
             if run.record and run.run_id in by_run
         ]
@@ -164,9 +165,11 @@ def every_step(frame: pd.DataFrame, record: Record) -> pd.DataFrame:
     return frame.set_index("step")[list(record.spec.losses)].reindex(steps)
 
 
-def _curves(caption: str, label: str, runs: Sequence[tuple[Record, pd.DataFrame, int]]) -> Losses:
+def _curves(caption: str, label: str, runs: Sequence[tuple[Record, pd.DataFrame, bool]]) -> Losses:
+    """Return the curves of runs, each given with its losses and whether its time counts."""
     tables = [(every_step(frame, record), record) for record, frame, _ in runs]
-    per_step = runs[0][2]
+    timed = {record.spec.seed for record, _, timed in runs if timed}
+    per_step = runs[0][0].spec.images_per_step
     frames, ends = {}, {}
     for column in dict.fromkeys(str(name) for table, _ in tables for name in table):
         values = [
@@ -185,9 +188,12 @@ def _curves(caption: str, label: str, runs: Sequence[tuple[Record, pd.DataFrame,
             seeds=seeds_in_words([record.spec.seed for _, record in values])
         )
         faint = _faint(raw).assign(seeds=f"seed {first.spec.seed}")
-        times = [_seconds_at(strong["step"], record) for _, record in values]
-        strong["seconds"] = np.mean(times, axis=0)
-        faint["seconds"] = _seconds_at(faint["step"], first)
+        clocked = [record for _, record in values if record.spec.seed in timed]
+        times = [_seconds_at(strong["step"], record) for record in clocked]
+        strong["seconds"] = np.mean(times, axis=0) if times else math.nan
+        faint["seconds"] = (
+            _seconds_at(faint["step"], first) if first.spec.seed in timed else math.nan
+        )
         points = pd.concat([strong, faint])
         images = points["step"] * per_step
         frames[column] = frame_of(

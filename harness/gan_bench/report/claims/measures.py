@@ -10,7 +10,7 @@ from scipy import stats
 
 from gan_bench.analysis.runs import Run
 from gan_bench.analysis.summary import Row
-from gan_bench.metrics import Metric, metric
+from gan_bench.metrics import SPEED, Metric, metric
 from gan_bench.report.claims.sources import SCORES, Measure
 
 WORDS: dict[Measure, str] = {
@@ -62,6 +62,8 @@ class Measures:
         """Return a measure at the end of training by seed."""
         if measure in SCORES:
             return self.at(row, measure, {run.run_id: run.spec.steps for run in row.ok_runs})
+        if measure == SPEED:
+            return row.images_per_s.by_seed if row.images_per_s else {}
         return _known((run.spec.seed, self._of_run(run, measure)) for run in row.ok_runs)
 
     def at(self, row: Row, measure: Measure, steps: dict[str, int]) -> dict[int, float]:
@@ -73,8 +75,6 @@ class Measures:
         )
 
     def _of_run(self, run: Run, measure: Measure) -> float | None:
-        if measure == "images_per_s":
-            return run.record.images_per_s if run.record else None
         frame = self.losses.get(run.run_id)
         if frame is None:
             return None

@@ -58,7 +58,7 @@ def standings(group: Group, equal: EqualTime | None) -> Standings:
         quality=RankedGroup(fids, fid) if fids and ranked else None,
         speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
         equal_time=RankedGroup(equal.fids, fid) if equal and ranked else None,
-        busy=any(busy(run) for row in group.rows for run in row.ok_runs),
+        busy=any(busy(run) for run in group.timed_ok),
     )
 
 
@@ -159,7 +159,7 @@ def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
 
 def _doubted(verdict: Verdict, group: Group) -> Verdict:
     """Return a verdict on times with what makes them less reliable."""
-    doubts = time_doubts(run for row in group.rows for run in row.ok_runs)
+    doubts = time_doubts(group.timed_ok)
     return replace(verdict, sentence=" ".join((verdict.sentence, *doubts)))
 
 

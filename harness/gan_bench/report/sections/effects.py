@@ -12,11 +12,11 @@ from gan_bench.text import MISSING, Column, Table, count, figure, interval, list
 
 NOTE = (
     "The rows of a table differ in one field of the recipe and in what follows from it, such as "
-    "the number of steps; all other values, the data, the budget, the machine and the protocol are "
-    "the same. FIDs and images/s are means over the seeds. A ratio is the geometric mean of the "
-    "ratios of single seeds, over the seeds that both rows have. Brackets hold 95 % intervals "
-    "(Student's t), without a correction for the number of comparisons; a ratio whose interval "
-    "contains 1 shows no clear effect."
+    "the number of steps; all other values, the data, the budget and the protocol are the same, "
+    "and throughputs are from one machine. FIDs and images/s are means over the seeds. A ratio is "
+    "the geometric mean of the ratios of single seeds, over the seeds that both rows have. "
+    "Brackets hold 95 % intervals (Student's t), without a correction for the number of "
+    "comparisons; a ratio whose interval contains 1 shows no clear effect."
 )
 _MOST_TABLES = 12
 _FIRST = 3

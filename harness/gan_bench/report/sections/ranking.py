@@ -11,6 +11,7 @@ from gan_bench.metrics import COUNTS, metric
 from gan_bench.report.pictures import Look
 from gan_bench.report.sections.answer import Standings
 from gan_bench.report.sections.few_images import rank_notes, warnings
+from gan_bench.report.sections.machines import machine_notes, times_by_machine
 from gan_bench.report.sections.ranking_rows import (
     OWN_LOOP,
     WARM_UP,
@@ -163,6 +164,7 @@ def ranking(
         ),
         references=_references(group, columns, score_columns),
         notes=tuple(_notes(group, target)),
+        by_machine=times_by_machine(group),
     )
 
 
@@ -276,6 +278,7 @@ def _external(
 def _notes(group: Group, target: Target | None) -> list[str]:
     """Return what a reader of the ranking must know."""
     found = list(dict.fromkeys(text for scored in group.protocols for text in warnings(scored)))
+    found += machine_notes(group)
     found += [
         f"The weights of {one.features} are {one.weights}."
         for one in group.protocols
@@ -297,7 +300,7 @@ def _notes(group: Group, target: Target | None) -> list[str]:
             "with initial weights and random numbers of its own; the times include its data "
             "pipeline."
         )
-    found += gpu_sharing(run for row in group.rows for run in row.ok_runs)
+    found += gpu_sharing(group.timed_ok)
     missing = _missing(group)
     if missing:
         found.append(f"{MISSING} not measured: {missing}")
@@ -317,7 +320,7 @@ def _missing(group: Group) -> str:
         alone = {
             run.record.circumstances.device_exclusive
             for row in ok
-            for run in row.ok_runs
+            for run in row.timed_ok
             if run.record is not None
         }
         what = "the GPU" if group.setting.device == "GPU" else "the machine"

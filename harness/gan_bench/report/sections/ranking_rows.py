@@ -10,7 +10,7 @@ from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Row
 from gan_bench.analysis.time_to_quality import Reached
 from gan_bench.metrics import COUNTS
-from gan_bench.text import MISSING, Column, Kind, count, figure, listed
+from gan_bench.text import MISSING, Column, Kind, Table, count, figure, listed
 
 OWN_LOOP = "own loop, not paired"
 """The mark of a run that the user's own script trained."""
@@ -99,6 +99,8 @@ class Ranking:
     rows: tuple[RankedRow, ...]
     references: tuple[Reference, ...]
     notes: tuple[str, ...]
+    by_machine: Table | None = None
+    """Times on each machine; None if all runs were on one."""
 
     def leading(self) -> "Ranking":
         """Return the ranking with the columns that are shown at first."""
@@ -225,7 +227,7 @@ def troubles(row: Row) -> list[Trouble]:
     """Return a row's runs that the figures leave out, those with one reason together."""
     found: dict[tuple[str, str, str], list[int]] = {}
     logs = 0
-    for run in row.runs:
+    for run in (*row.runs, *row.repetitions):
         reason = run.trouble()
         if reason is None:
             continue

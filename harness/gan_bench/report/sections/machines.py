@@ -1,0 +1,89 @@
+"""Which machine the times of a group are from, what the others took, and what repetitions show."""
+
+from collections.abc import Iterable
+
+from gan_bench.analysis.final_scores import measured
+from gan_bench.analysis.identity import Machine
+from gan_bench.analysis.repetitions import repetitions
+from gan_bench.analysis.runs import Run
+from gan_bench.analysis.statistics import SeedValues
+from gan_bench.analysis.summary import Group, Row
+from gan_bench.report.sections.ranking_rows import maximum, mean, median
+from gan_bench.text import Column, Table, listed, many, percent
+
+_NAMED = 6
+
+
+def setting_in_words(group: Group) -> str:
+    """Return the group's setting, with the machines that only scores are from."""
+    others = dict.fromkeys(Machine.of(run) for row in group.rows for run in row.elsewhere)
+    also = f"; scores also from {listed([str(one) for one in others], _NAMED)}" if others else ""
+    return f"{group.setting.describe()}{also}"
+
+
+def machine_notes(group: Group) -> list[str]:
+    """Return which machine the times are from, and how far repeated seeds differ."""
+    found = []
+    apart = [row for row in group.rows if row.elsewhere]
+    if apart:
+        others = list(dict.fromkeys(str(Machine.of(run)) for row in apart for run in row.elsewhere))
+        found.append(
+            f"Scores are from all machines, times from {group.setting.machine} alone, on which "
+            f"most implementations ran. The table of times by machine also has those from "
+            f"{listed(others, _NAMED)}."
+        )
+        missing = [row.label for row in apart if not row.timed_ok]
+        if missing:
+            found.append(f"No times here, as it only ran elsewhere: {listed(missing, _NAMED)}.")
+    if repeated := repetitions(group):
+        machines = f" on {many(repeated.machines, 'machine')}" if repeated.machines > 1 else ""
+        seeds = "1 seed" if repeated.seeds == 1 else f"{repeated.seeds} seeds"
+        over = (
+            f", and by {percent(repeated.of_seeds)} over the seeds of one implementation"
+            if repeated.of_seeds is not None
+            else ""
+        )
+        found.append(
+            f"{seeds} ran several times{machines} and count once. Their final FIDs vary by "
+            f"{percent(repeated.of_one_seed)} over the runs of one seed{over} (standard "
+            "deviation of the logarithm)."
+        )
+    return found
+
+
+def times_by_machine(group: Group) -> Table | None:
+    """Return the times of each implementation on each machine, None if all ran on one."""
+    if not any(row.elsewhere for row in group.rows):
+        return None
+    by_machine: dict[Machine, list[tuple[Row, list[Run]]]] = {group.setting.machine: []}
+    for row in group.rows:
+        every: dict[Machine, list[Run]] = {}
+        for run in (*row.timed_ok, *row.elsewhere):
+            every.setdefault(Machine.of(run), []).append(run)
+        for machine, runs in every.items():
+            by_machine.setdefault(machine, []).append((row, runs))
+    return Table(
+        [
+            *(Column(title) for title in ("Machine", "Implementation")),
+            *(
+                Column(title, "number")
+                for title in ("Seeds", "Images/s", "Time to finish (s)", "Peak memory (MiB)")
+            ),
+        ],
+        [
+            (str(machine), *_cells(row, runs))
+            for machine, members in by_machine.items()
+            for row, runs in members
+        ],
+        title="Times by machine",
+        note="Times compare within one machine only. The ranking has those of the first one.",
+    )
+
+
+def _cells(row: Row, runs: list[Run]) -> Iterable[str]:
+    speed = mean(measured(runs, lambda record: record.images_per_s))
+    yield row.label
+    yield str(len({run.spec.seed for run in runs}))
+    yield f"{speed.text} ({speed.range})" if speed.range else speed.text
+    yield median(SeedValues.by({run.spec.seed: run.finish_s for run in runs})).text
+    yield maximum(measured(runs, lambda record: record.peak_rss_mb)).text
