@@ -8,7 +8,7 @@ differ from one implementation to the next.
 import math
 import statistics
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special  # scipy.stats takes longer to import than pandas
 
+from gan_bench.analysis.identity import same_speed
+from gan_bench.analysis.runs import Run, busy, host_of
 from gan_bench.analysis.statistics import LEVEL
 from gan_bench.results.speed import Repeat, SpeedStudy, SpeedTarget, Turn
 from gan_bench.system.calibration import EXCLUSIVE_BELOW
-from gan_bench.text import listed, percent, told_apart
+from gan_bench.text import listed, many, percent, told_apart
 
 FEWEST_TURNS: Final = 3
 """Turns of each implementation without which no figure is made of undisturbed turns alone."""
@@ -381,3 +383,86 @@ class Fit:
             value = float(self._solution[column]) + wider * error
             found[self._repeats[int(self._in[row])]] = math.exp(value)
         return found
+
+
+@dataclass(frozen=True)
+class RankedSpeed:
+    """The study from which the throughputs of a ranking are."""
+
+    found: Figures
+    by_label: Mapping[str, SpeedRow]
+    """The study's rows by the labels of the ranking."""
+
+    def __str__(self) -> str:
+        """Return e.g. ``the speed study of 2026-11-29, 8 repeats, on AMD EPYC, 2 cores``."""
+        study = self.found.study
+        repeats = many(len(study.repeats), "repeat")
+        return f"the speed study of {study.created_at[:10]}, {repeats}, on {hardware_of(study)}"
+
+
+def hardware_of(study: SpeedStudy) -> str:
+    """Return on what a study was made, as `Run.hardware` says it of a run."""
+    host = host_of(study.machine)
+    return host if study.gpu is None else f"{study.gpu.card} with {host}"
+
+
+def ranked_speed(
+    studies: Sequence[SpeedStudy], timed: Mapping[str, Sequence[Run]]
+) -> RankedSpeed | None:
+    """Return the study that a ranking takes its throughputs from; None if there is none.
+
+    It has all implementations with a time, measured on the machine of the times: the newest, and of
+    those whose turns were not disturbed, if there is one. With disturbed turns it is no better than
+    runs that were not.
+
+    Parameters
+    ----------
+    studies
+        The newest first.
+    timed
+        The runs on the machine of the ranking's times by label.
+    """
+    ended = {label: [r for r in runs if r.status == "ok"] for label, runs in timed.items()}
+    ended = {label: runs for label, runs in ended.items() if runs}
+    every = [run for runs in ended.values() for run in runs]
+    matching = [found for study in studies if (found := _matched(study, ended))]
+    matching.sort(key=lambda one: one.found.disturbed)
+    if not matching or (matching[0].found.disturbed and not any(busy(run) for run in every)):
+        return None
+    return matching[0]
+
+
+def _matched(study: SpeedStudy, ended: Mapping[str, Sequence[Run]]) -> RankedSpeed | None:
+    """Return a study's rows by label, if it has one for each."""
+    hardware = {run.hardware for runs in ended.values() for run in runs}
+    if hardware != {hardware_of(study)}:
+        return None
+    keys = {label: {same_speed(run.spec) for run in runs} for label, runs in ended.items()}
+    # What lacks an implementation needs no figures: they take time.
+    measured = {same_speed(target.spec) for target in study.targets}
+    if any(len(of) != 1 or not of <= measured for of in keys.values()):
+        return None
+    found = figures(study)
+    rows = {
+        same_speed(row.target.spec): row for row in found.rows if len(row.by_repeat) >= FEWEST_TURNS
+    }
+    if any(not of <= rows.keys() for of in keys.values()):
+        return None
+    return RankedSpeed(found, {label: rows[next(iter(of))] for label, of in keys.items()})
+
+
+def disturbances(found: Figures) -> list[str]:
+    """Return sentences on the turns that were discarded, or that should have been."""
+    study = found.study
+    number = sum(turn.discarded is not None for _, turn in study.turns)
+    if not number:
+        return []
+    why = listed([f"{count} of {kind}" for kind, count in found.reasons.most_common()])
+    of = many(len(study.turns), "turn")
+    if found.disturbed:
+        return [
+            f"{number} of {of} were disturbed ({why}), which leaves too few of some "
+            "implementations: the figures are of all turns, so the intervals include the "
+            "disturbances, and throughputs are lower than on a quiet machine."
+        ]
+    return [f"{number} of {of} were discarded: {why}."]

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from gan_bench.analysis.speed import Figures, SpeedRow
+from gan_bench.analysis.speed import Figures, SpeedRow, disturbances, hardware_of
 from gan_bench.cli.views.tables import print_table, state
 from gan_bench.text import (
     MISSING,
@@ -16,7 +16,6 @@ from gan_bench.text import (
     Table,
     duration,
     figure,
-    listed,
     many,
     percent,
 )
@@ -79,12 +78,12 @@ def sentences(found: Figures) -> list[str]:
     """Return what the figures are of, why the study ended, and what disturbed it."""
     study = found.study
     spec = study.targets[0].spec
-    device = study.gpu.card if study.gpu else f"{study.machine.cpu}, {study.machine.cores} cores"
     turns = len(study.turns)
     precision = "" if spec.precision == "ieee" else f", precision {spec.precision}"
     said = [
         f"{many(len(study.repeats), 'repeat')} with {many(turns, 'turn')} in "
-        f"{duration(study.took_s)} on {device}, {many(spec.threads, 'thread')}{precision}."
+        f"{duration(study.took_s)} on {hardware_of(study)}, "
+        f"{many(spec.threads, 'thread')}{precision}."
     ]
     if (within := found.within) is not None:
         met = "as asked" if within < study.within else f"wider than the {percent(study.within)}"
@@ -106,23 +105,6 @@ def sentences(found: Figures) -> list[str]:
             "groups, and the fastest two of each also in the next."
         )
     return said
-
-
-def disturbances(found: Figures) -> list[str]:
-    """Return sentences on the turns that were discarded, or that should have been."""
-    study = found.study
-    number = sum(turn.discarded is not None for _, turn in study.turns)
-    if not number:
-        return []
-    why = listed([f"{count} of {kind}" for kind, count in found.reasons.most_common()])
-    of = many(len(study.turns), "turn")
-    if found.disturbed:
-        return [
-            f"{number} of {of} were disturbed ({why}), which leaves too few of some "
-            "implementations: the figures are of all turns, so the intervals include the "
-            "disturbances, and throughputs are lower than on a quiet machine."
-        ]
-    return [f"{number} of {of} were discarded: {why}."]
 
 
 def as_dict(found: Figures, path: Path) -> dict[str, Any]:

@@ -210,7 +210,19 @@ def _table(measure: Measure, uncertified: set[str]) -> Table:
         [Column("Recipe"), *(Column(t, "number") for t in (*titles, "Recipe / all recipes"))],
         rows,
         title=measure.title,
-        note=_NOTE + (_UNCERTIFIED_NOTE if uncertified else ""),
+        note=_note(measure) + (_UNCERTIFIED_NOTE if uncertified else ""),
+    )
+
+
+def _note(measure: Measure) -> str:
+    """Return how to read a table; the speeds may be those of a study of speed."""
+    of_repeats = any(values.of_each == "repeat" for values in measure.values.values())
+    if not of_repeats:
+        return _NOTE
+    _, _, rest = _NOTE.partition("recipe sets them. ")
+    return (
+        "Means over the repeats of the speed study. Effects are ratios with a 95 % interval, "
+        f"computed repeat by repeat. {rest}"
     )
 
 
