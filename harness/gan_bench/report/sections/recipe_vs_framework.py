@@ -35,6 +35,10 @@ _NOTE = (
 _UNCERTIFIED_NOTE = (
     f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
 )
+_REPEATS_NOTE = (
+    " Speeds are those of a speed study, whose repeats take the place of seeds: turns of a repeat "
+    "are close in time."
+)
 _Cells = Mapping[tuple[str, str], Row]
 """Rows by recipe and framework."""
 
@@ -153,7 +157,8 @@ def crossed(group: Group) -> Crossed | None:
     uncertified = _uncertified(group, cells, shared, frameworks)
     first, *others = (_table(m, uncertified) for m in measures)
     # One note is enough for all of them.
-    tables = (first, *(replace(table, note="") for table in others))
+    note = first.note + (_REPEATS_NOTE if group.speed else "")
+    tables = (replace(first, note=note), *(replace(table, note="") for table in others))
     return Crossed(tables, tuple(sentences))
 
 
@@ -210,19 +215,7 @@ def _table(measure: Measure, uncertified: set[str]) -> Table:
         [Column("Recipe"), *(Column(t, "number") for t in (*titles, "Recipe / all recipes"))],
         rows,
         title=measure.title,
-        note=_note(measure) + (_UNCERTIFIED_NOTE if uncertified else ""),
-    )
-
-
-def _note(measure: Measure) -> str:
-    """Return how to read a table; the speeds may be those of a study of speed."""
-    of_repeats = any(values.of_each == "repeat" for values in measure.values.values())
-    if not of_repeats:
-        return _NOTE
-    _, _, rest = _NOTE.partition("recipe sets them. ")
-    return (
-        "Means over the repeats of the speed study. Effects are ratios with a 95 % interval, "
-        f"computed repeat by repeat. {rest}"
+        note=_NOTE + (_UNCERTIFIED_NOTE if uncertified else ""),
     )
 
 
