@@ -7,6 +7,7 @@ import pytest
 
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import Record
+from gan_bench.results.speed import SpeedStudy
 from gan_bench.text import figure
 
 pytestmark = pytest.mark.usefixtures("no_nvml")  # before bench, which copies the environment
@@ -166,3 +167,29 @@ def test_another_card_is_another_run(bench, run):
     )
     run(CARD)
     assert len(bench.run_folders()) == 3  # the first run is reused on the first card
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("throttle", "reason"),
+    [(4, None), (0x40, "the GPU was throttled (HwThermalSlowdown)")],
+)
+def test_a_speed_study_says_what_the_card_did_in_each_turn(bench, plugin, throttle, reason):
+    path = bench.folder / "nvml.json"
+    bench.environment["NVML_STAND_IN"] = str(path)
+    bench.environment.pop("CUDA_VISIBLE_DEVICES", None)
+    path.write_text(json.dumps({"driver": "580.65.06", "gpus": [CARD | {"throttle": throttle}]}))
+    targets = [plugin(name, ON_A_GPU) for name in ("a", "b")]
+    options = ("--dataset", "mnist-5k", "--device", "cuda", "--minutes", "0.001")
+    done = bench("speed", *targets, *options, "--json")
+    assert done.code == 0, done.err
+    shown = json.loads(done.out)
+    assert shown["gpu"] == "NVIDIA H200, 140 GiB" and shown["disturbed"] is (reason is not None)
+    assert {row["device_memory_mb"] for row in shown["implementations"]} == {123.0}
+    (file,) = (bench.folder / "results/local/speed").iterdir()
+    study = SpeedStudy.read(file)
+    assert study.gpu.uuid == "GPU-bbb2" and study.targets[0].spec.gpu == "NVIDIA H200, 140 GiB"
+    turns = [turn for _, turn in study.turns]
+    assert len(turns) >= 6 and {turn.discarded for turn in turns} == {reason}
+    for turn in turns:
+        assert (turn.gpu_exclusive, turn.sm_clock_mhz, turn.machine_gflops) == (True, 1785, None)

@@ -98,6 +98,10 @@ DAMAGES = {
     "a plan of nonsense": lambda folder: next((folder.parents[1] / "plans").iterdir()).write_text(
         "{"
     ),
+    "a speed study of nonsense": lambda folder: (
+        (folder.parents[1] / "speed").mkdir(),
+        (folder.parents[1] / "speed" / "x.json").write_text("{"),
+    ),
     "a removal cut short": lambda folder: (folder.parents[1] / "removing" / "x").mkdir(
         parents=True
     ),

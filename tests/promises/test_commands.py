@@ -37,6 +37,7 @@ ELSEWHERE = (
     ("gate --run", "gate"),
     ("parity", "parity"),
     ("sensitivity", "sensitivity"),
+    ("speed", "cli/test_speed.py"),
     ("status --watch", "integration/slurm"),
     ("verify", "promises/test_contributing.py"),
 )

@@ -31,6 +31,7 @@ from report_folder import (
     scores_of,
     some_losses,
 )
+from speed_study import study
 
 KEPT = ROOT / "results/reference"
 LOG = "line 1 of a log"
@@ -87,6 +88,13 @@ def results(cli):
     grid = grid_png(np.zeros((64, 8, 8, 1), np.uint8))
     add_external(open_results(path, create=False), "Their GAN", [external], grid, command=command)
     shutil.copytree(KEPT / "parity", path / "parity")
+    measured = study(
+        [run_spec(**changes)],
+        {0: 100.0},
+        command=f"gan-bench speed {home}/my_gan.py --results {path}",
+        gpu=Gpu(name="NVIDIA H100", uuid=UUID, card_uuid=UUID),
+    )
+    measured.write(path / "speed" / "one.json")
     (path / "published.toml").write_text(
         f"# by {who} on {host}\n" + (KEPT / "published.toml").read_text()
     )
@@ -123,7 +131,7 @@ def test_no_file_says_where_it_was_made(cli, results):
         *("published.toml", "dcgan.json", "gan-bench.json", "manifest.json"),
     }
     kinds = {name.split("/")[0] for name in packed if "/" in name}
-    assert kinds == {"runs", "plans", "external", "parity"}
+    assert kinds == {"runs", "plans", "external", "parity", "speed"}
     parts = {part for name in packed for part in name.split("/")}
     assert not parts & {"worker.log", "events.jsonl", "checkpoints", "snapshots", "locks", "jobs"}
 
@@ -143,6 +151,9 @@ def test_what_is_packed_reads_as_before(cli, results):
     assert after.scores[columns].equals(before.scores[columns])
     assert after.published == before.published
     assert {c.id for c in after.certificates} == {c.id for c in before.certificates}
+    assert [s.repeats for s in after.speeds] == [s.repeats for s in before.speeds] != []
+    assert after.speeds[0].command == "gan-bench speed my_gan.py --results local"
+    assert after.speeds[0].targets[0].spec.implementation.path == "my_gan.py"
     assert run.spec.dataset == "folder:faces,size=64" and run.spec.python == "python3.12"
     assert run.spec.implementation.path == "my_gan.py"
     assert run.reason == "USER@HOST has no space left for runs (in update (my_gan.py:42))"

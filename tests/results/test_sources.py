@@ -32,6 +32,7 @@ from report_folder import (
     run_spec,
     scores_of,
 )
+from speed_study import study
 
 OTHER = {"machine": MACHINE.model_copy(update={"cpu": "Model Y"})}
 
@@ -211,6 +212,20 @@ def test_a_certificate_of_one_source_covers_the_runs_of_every_machine(cli, two):
     assert sum("(other.zip)" in name for name in parity.index) == 2
     (sentence,) = results.left_out
     assert "parity/damaged.json" in sentence
+
+
+def test_speed_studies_of_all_sources_are_read_once_the_newest_first(cli, two):
+    of = [run_spec("torch-dcgan"), run_spec("torch-decay")]
+    for folder, day in zip(two, ("2026-01-01", "2026-02-01"), strict=True):
+        made = study(of, {0: 100.0, 1: 50.0}, created_at=f"{day}T00:00:00+00:00")
+        made.write(folder / "speed" / "same-name.json")
+    assert cli("pack", "mine", "--out", "mine.zip").code == 0
+    (two[0] / "speed" / "damaged.json").write_text("{")
+    with opened([cli.folder / "mine.zip", *two]) as folder:
+        results = folder.load()
+    assert [one.created_at[:10] for one in results.speeds] == ["2026-02-01", "2026-01-01"]
+    (sentence,) = results.left_out
+    assert "speed/damaged.json" in sentence and "gan-bench speed" in sentence
 
 
 def test_external_samples_that_contradict_each_other_are_named(cli, two):

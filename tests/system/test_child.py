@@ -7,7 +7,7 @@ import textwrap
 import psutil
 import pytest
 
-from gan_bench.system.child import Child, ChildDied, ChildError, ask
+from gan_bench.system.child import Child, ChildDied, ChildError, Session, ask
 
 pytestmark = pytest.mark.process
 
@@ -149,3 +149,59 @@ def test_a_child_ends_when_its_context_is_left(module):
     with Child("answering", {}, **asking) as child:
         process = child._process
     assert process.returncode == -9
+
+
+@pytest.fixture
+def serving(tmp_path):
+    """Write a module whose ``answer(asked)`` has a body; return what a `Session` needs."""
+
+    def write(body, start="return {'got': request}, answer"):
+        (tmp_path / "serving.py").write_text(
+            "import os, sys, time\n"
+            "from gan_bench.errors import UsageError\n"
+            "from gan_bench.system.child import serve\n"
+            f"def answer(asked):\n{textwrap.indent(body, '    ')}\n"
+            f"def start(request):\n    {start}\n"
+            "serve(start)\n"
+        )
+        path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+        return {"environment": {**os.environ, "PYTHONPATH": path}, "limit_s": 60.0}
+
+    return write
+
+
+def test_a_session_answers_one_question_after_the_other(serving):
+    asking = serving("print('noise', flush=True); return {'twice': 2 * asked['number']}")
+    with Session("serving", {"a": 1}, **asking) as session:
+        assert session.ready == {"got": {"a": 1}}
+        assert [session.ask({"number": n})["twice"] for n in range(3)] == [0, 2, 4]
+        (child,) = psutil.Process().children()
+    assert not child.is_running()
+
+
+def test_a_users_error_in_a_session_is_the_answer_to_one_question(serving):
+    asking = serving("if asked['wrong']: raise UsageError('Not that.')\nreturn 'fine'")
+    with Session("serving", {}, **asking) as session:
+        with pytest.raises(ChildError, match=r"^Not that\.$"):
+            session.ask({"wrong": True})
+        assert session.ask({"wrong": False}) == "fine"
+
+
+def test_a_session_that_cannot_start_says_why_and_leaves_no_process(serving):
+    with pytest.raises(ChildError, match=r"^No\.$"):
+        Session("serving", {}, **serving("return 1", "raise UsageError('No.')"))
+    assert psutil.Process().children() == []
+
+
+def test_a_session_that_dies_or_hangs_is_an_error(serving):
+    asking = serving("print('bye', flush=True); os._exit(7)")
+    with Session("serving", {}, **asking) as session:
+        with pytest.raises(ChildDied, match="ended with exit code 7: bye"):
+            session.ask({})
+        with pytest.raises(ChildDied):
+            session.ask({})  # it stays dead
+    asking = serving("time.sleep(600)") | {"limit_s": 2.0}
+    with Session("serving", {}, **asking) as session:
+        with pytest.raises(ChildDied, match="gave no answer within 2 s") as death:
+            session.ask({})
+        assert death.value.overran

@@ -9,7 +9,8 @@ what and where (setting), and those that are only noted. The rule:
    scoring protocol are equal. ``ieee`` on a CPU and on a GPU is one precision; ``tf32`` is another.
 2. **Times** (throughput, time to finish, time to a FID, FID at equal time, memory, share of the
    machine rate) compare only on one machine: where `MACHINE` is equal, too. A ranking shows the
-   times of one machine, its `clock`.
+   times of one machine, its `clock`. Its throughputs may be those of a study of speed on that
+   machine, of the implementations for which `same_speed` is equal.
 3. A seed that ran several times is one seed. `one_per_seed` says which run counts, and never
    looks at a value to choose it.
 
@@ -26,7 +27,8 @@ from typing import Any
 
 from gan_bench.analysis.final_scores import final_scores
 from gan_bench.analysis.runs import Run
-from gan_bench.plan import IDENTITY, RunSpec
+from gan_bench.plan import IDENTITY, RunSpec, device_kind
+from gan_bench.results.certificate import without_budget
 from gan_bench.text import against, many
 
 SAME_FOR_QUALITY = ("data_sha256", "train_splits", "budget_images", "precision")
@@ -195,6 +197,21 @@ def same_run(run: Run) -> str:
     spec = run.spec
     kind = [run.device, spec.threads, *([spec.gpu] if spec.gpu else [])]
     return json.dumps([same_block(run), spec.versions, kind], sort_keys=True)
+
+
+_NO_STEP = frozenset({"steps", "evaluation_steps", "samples", "on_divergence"})
+"""Parts of an identity on which the time of a step does not depend."""
+
+
+def same_speed(spec: RunSpec) -> str:
+    """Return a key that specifications have in common whose steps are the same work.
+
+    They may differ in seed, budget, evaluation points and data, but not in the shape of images.
+    """
+    facts = {name: value for name, value in identity(spec).items() if name not in _NO_STEP}
+    facts["recipe_values"] = without_budget(facts["recipe_values"])
+    place = (device_kind(spec.device), spec.threads, spec.precision, spec.image_shape)
+    return json.dumps([facts, place], sort_keys=True)
 
 
 def blocks(runs: Iterable[Run]) -> list[list[Run]]:

@@ -10,6 +10,7 @@ from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores, why_not_scored
 from gan_bench.results.status import NOT_SCORED
+from gan_bench.system.devices import Machine
 from gan_bench.text import many, percent
 
 
@@ -79,7 +80,7 @@ class Run:
         if self.record is None:
             return None
         machine = self.record.circumstances.machine
-        host = f"{machine.cpu}, {machine.cores} cores"
+        host = host_of(machine)
         if self.spec.device == "cpu":
             return host
         around = self.record.circumstances
@@ -132,6 +133,11 @@ class Run:
         # Of several results folders, the run's folder is a link.
         text = ResultsFolder(self.folder.path.resolve().parent.parent).relative(text)
         return ResultsFolder(self.folder.path.parent.parent).relative(text)
+
+
+def host_of(machine: Machine) -> str:
+    """Return the processor's model and the number of cores."""
+    return f"{machine.cpu}, {machine.cores} cores"
 
 
 def busy(run: Run) -> bool:

@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ class SeedValues:
     values: tuple[float, ...]
     seed_numbers: tuple[int, ...] = ()
     """Seed of each value; empty where the values come from several implementations."""
+    of_each: Literal["seed", "repeat"] = "seed"
+    """What has one value each; repeats are those of a study of speed."""
 
     @staticmethod
     def of(values: Iterable[float | None]) -> "SeedValues | None":

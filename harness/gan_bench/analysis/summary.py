@@ -3,12 +3,13 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gan_bench.analysis.final_scores import collapsed, failed, final_scores, final_values, measured
 from gan_bench.analysis.groups import comparable_groups, labelled, other_protocols
 from gan_bench.analysis.identity import Machine, Setting, differing, one_per_seed
 from gan_bench.analysis.runs import Run
+from gan_bench.analysis.speed import RankedSpeed, SpeedRow, ranked_speed
 from gan_bench.analysis.statistics import SeedValues, mean_interval
 from gan_bench.metrics import SPEED, fid_name
 from gan_bench.results.load import Results
@@ -31,6 +32,7 @@ class Row:
     fid: SeedValues | None
     """Of the final snapshot."""
     images_per_s: SeedValues | None
+    """Of the repeats of a study of speed where there is one: see `Group.speed`."""
     warmup_s: SeedValues | None
     finish_s: SeedValues | None
     peak_mb: SeedValues | None
@@ -180,6 +182,8 @@ class Group:
     """Under protocols of other feature models."""
     too_short: str | None
     """Why quality is not ranked, as the first part of a sentence; None if it is."""
+    speed: RankedSpeed | None = None
+    """The study of the throughputs and shares of the machine rate; None if they are of the runs."""
 
     @property
     def runs(self) -> list[Run]:
@@ -262,6 +266,9 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
     features = {name: file.protocol.features for name, file in results.protocols.items()}
     rows = [_row(label, members, results, setting) for label, members in by_label.items()]
     too_short = _too_short(runs, setting)
+    speed = ranked_speed(results.speeds, {row.label: row.timed for row in rows})
+    if speed is not None:
+        rows = [_with_speed(row, speed.by_label.get(row.label)) for row in rows]
     rows.sort(key=_by_speed if too_short else _by_quality)
     of_seeds = {row.label: row.runs for row in rows}
     return Group(
@@ -273,6 +280,7 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
             _scored(other, of_seeds, results) for other in other_protocols(runs, protocol, features)
         ),
         too_short=too_short,
+        speed=speed,
     )
 
 
@@ -396,6 +404,15 @@ def _row(label: str, every: Sequence[Run], results: Results, setting: Setting) -
         machine_fraction=measured(timed, lambda record: record.multiply_adds_fraction),
         remarks=tuple(_remarks(label, runs, timed, protocol, fid)),
     )
+
+
+def _with_speed(row: Row, found: SpeedRow | None) -> Row:
+    """Return a row with the throughput of a study in place of that of its runs."""
+    if found is None:
+        return row
+    fraction = SeedValues.of([found.machine_fraction])
+    rates = replace(SeedValues.by(found.by_repeat) or SeedValues(()), of_each="repeat")
+    return replace(row, images_per_s=rates, machine_fraction=fraction)
 
 
 def _remarks(

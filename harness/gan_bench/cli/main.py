@@ -18,6 +18,7 @@ from gan_bench.cli import (
     sample,
     score,
     sensitivity,
+    speed,
 )
 from gan_bench.cli.options import OutputLost, output, say
 from gan_bench.errors import GanBenchError
@@ -106,7 +107,7 @@ main.add_section(
 main.add_section(
     "Compare and gate",
     (
-        *(report.compare, sensitivity.sensitivity, gate.baseline, gate.gate),
+        *(report.compare, speed.speed, sensitivity.sensitivity, gate.baseline, gate.gate),
         *(check.verify, check.parity),
     ),
 )

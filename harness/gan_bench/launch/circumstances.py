@@ -6,12 +6,9 @@ from gan_bench.plan import RunSpec
 from gan_bench.results.events import read_events
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.record import Job, Provenance
-from gan_bench.system.calibration import LoadMeter, probe
+from gan_bench.system.calibration import EXCLUSIVE_BELOW, LoadMeter, probe
 from gan_bench.system.devices import gpu_of, machine
 from gan_bench.system.nvml import GpuWatch
-
-EXCLUSIVE_BELOW = 0.05
-"""Load by other processes below which the device counts as exclusive."""
 
 
 class Watch:

@@ -30,6 +30,7 @@ from gan_bench.results.layout import (
 )
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
+from gan_bench.results.speed import SpeedStudy
 from gan_bench.schedulers.submissions import submissions
 from gan_bench.system.files import writing
 from gan_bench.system.locks import is_held, run_lock
@@ -117,6 +118,7 @@ def _shared_files(results: ResultsFolder) -> Iterator[Problem]:
     kinds: tuple[tuple[Path, Callable[[Path], object], str], ...] = (
         (results.plans, Plan.read, "the same command plans its pending runs again"),
         (results.parity, Certificate.read, "`gan-bench parity` writes a new one"),
+        (results.speed, SpeedStudy.read, "`gan-bench speed` measures again"),
     )
     for folder, read, consequence in kinds:
         for path in sorted(folder.glob("*.json")):
@@ -144,7 +146,13 @@ def _shared_files(results: ResultsFolder) -> Iterator[Problem]:
         except GanBenchError as error:
             consequence = "follow and cancel its jobs with the scheduler's own commands"
             yield Problem(submission.path, str(error).rstrip("."), "none", consequence)
-    for pattern in (".*.tmp", "plans/.*.tmp", "parity/.*.tmp", "external/**/.*.tmp"):
+    for pattern in (
+        ".*.tmp",
+        "plans/.*.tmp",
+        "parity/.*.tmp",
+        "speed/.*.tmp",
+        "external/**/.*.tmp",
+    ):
         for path in sorted(results.path.glob(pattern)):
             if is_old(path):
                 yield Problem(path, INTERRUPTED_WRITE, "aside", NOTHING_LOST)

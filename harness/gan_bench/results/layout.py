@@ -77,6 +77,8 @@ class ResultsFolder(Folder):
     """One lock file for each run that was ever started."""
     parity = ChildPath("parity")
     """One certificate for each compared pair of implementations."""
+    speed = ChildPath("speed")
+    """One file for each study of `gan-bench speed`."""
     jobs = ChildPath("jobs")
     """One folder for each submission of runs to a scheduler."""
     sensitivity = ChildPath("sensitivity")

@@ -22,6 +22,7 @@ from gan_bench.results.external import (
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
 from gan_bench.results.record import Record, read_plans
 from gan_bench.results.scores import Scores
+from gan_bench.results.speed import SpeedStudy, read_speeds
 from gan_bench.results.training_files import read_losses
 from gan_bench.text import did_you_mean, listed
 
@@ -64,6 +65,8 @@ class Results:
     """External samples; in ``scores`` their run id is ``external-`` and their name."""
     published: tuple[PublishedFigure, ...] = ()
     """Figures of publications, which are shown and not ranked."""
+    speeds: tuple[SpeedStudy, ...] = ()
+    """Studies of speed, the newest first."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Of several folders or archives: what each run and external sample is from, by run id, or
     ``external-`` and the name."""
@@ -282,6 +285,8 @@ def load_results(path: Path | str, only: Collection[str] | None = None) -> Resul
         published = read_published(results.published) if only is None else ()
     except UnreadableFile as error:
         left_out.append(str(error))
+    speeds, unreadable = read_speeds(results) if only is None else ([], [])
+    left_out += unreadable
     tables = [table for table in losses if table is not None]
     return Results(
         runs=pd.DataFrame(runs) if runs else pd.DataFrame(columns=list(_ROW)),
@@ -302,6 +307,7 @@ def load_results(path: Path | str, only: Collection[str] | None = None) -> Resul
         certificates=tuple(certificates),
         externals=tuple(externals),
         published=published,
+        speeds=tuple(speeds),
     )
 
 

@@ -1,6 +1,6 @@
 """Several results folders as one folder of links."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +10,15 @@ from gan_bench.errors import UnreadableFile
 from gan_bench.results.certificate import Certificate
 from gan_bench.results.external import External, PublishedFigure, read_externals, read_published
 from gan_bench.results.layout import ResultsFolder, RunFolder, write_marker
-from gan_bench.results.pack import packed_external, packed_run, published_content, shared_content
+from gan_bench.results.pack import (
+    packed_external,
+    packed_run,
+    published_content,
+    shared_content,
+    shared_speed,
+)
 from gan_bench.results.record import Record, read_plans
+from gan_bench.results.speed import SpeedStudy
 from gan_bench.text import listed, many
 
 
@@ -40,7 +47,7 @@ class Merged:
 def merge(sources: Sequence[Source], temporary: Path) -> Merged:
     """Put several results folders into folders of links below an empty one."""
     merged = ResultsFolder(temporary / "merged")
-    for path in (merged.plans, merged.runs, merged.external, merged.parity):
+    for path in (merged.plans, merged.runs, merged.external, merged.parity, merged.speed):
         path.mkdir(parents=True)
     write_marker(merged.path)
     left_out: list[str] = []
@@ -65,7 +72,8 @@ def merge(sources: Sequence[Source], temporary: Path) -> Merged:
     for name, (source, external) in _externals(sources, left_out).items():
         (merged.external / name).symlink_to(external.folder.resolve())
         of[f"external-{external.facts.name}"] = source.name
-    _link_certificates(sources, merged)
+    _link_files(sources, merged, "parity", lambda path: shared_content(Certificate.read(path)))
+    _link_files(sources, merged, "speed", lambda path: shared_speed(SpeedStudy.read(path)))
     _write_published(sources, merged, left_out)
     return Merged(merged.path, of, tuple(left_out), again)
 
@@ -188,16 +196,19 @@ def _comparable(external: External) -> dict[str, object]:
     return {**packed_external(external), **same}
 
 
-def _link_certificates(sources: Sequence[Source], merged: ResultsFolder) -> None:
+def _link_files(
+    sources: Sequence[Source], merged: ResultsFolder, kind: str, content_of: Callable[[Path], bytes]
+) -> None:
+    """Link the files of a kind, such as certificates, but not those that an archive repeats."""
     known: set[bytes] = set()
     for source in sources:
-        for path in sorted(source.folder.parity.glob("*.json")):
+        for path in sorted((source.folder.path / kind).glob("*.json")):
             try:
-                content = shared_content(Certificate.read(path))
+                content = content_of(path)
             except UnreadableFile:  # `load_results` says so
                 content = str(path).encode()
             if content not in known:
-                _unused(merged.parity / path.name).symlink_to(path.resolve())
+                _unused(merged.path / kind / path.name).symlink_to(path.resolve())
                 known.add(content)
 
 

@@ -22,9 +22,10 @@ from gan_bench.results.layout import (
     open_results,
 )
 from gan_bench.results.load import Results, load_results
-from gan_bench.results.private import private, private_record, private_spec
+from gan_bench.results.private import private, private_record, private_spec, private_speed
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
+from gan_bench.results.speed import SpeedStudy
 from gan_bench.results.training_files import read_losses
 from gan_bench.results.unpack import LARGEST_SNAPSHOT_BYTES, MANIFEST, Manifest, member_limit
 from gan_bench.system.files import (
@@ -66,7 +67,7 @@ def pack(
     host: bool = False,
     samples: bool = False,
 ) -> Packed:
-    """Write the finished runs, plans, external samples and certificates of a folder as an archive.
+    """Write the finished runs, plans, external samples, certificates and speeds of a folder.
 
     The same folder gives the same bytes.
 
@@ -161,6 +162,9 @@ def _members(
     for path in sorted(folder.parity.glob("*.json")):
         with suppress(UnreadableFile):
             yield f"parity/{path.name}", shared_content(Certificate.read(path), host=host)
+    for path in sorted(folder.speed.glob("*.json")):
+        with suppress(UnreadableFile):
+            yield f"speed/{path.name}", shared_speed(SpeedStudy.read(path), host=host)
     if results.published:
         yield folder.published.name, published_content(results.published)
 
@@ -298,6 +302,11 @@ def shared_content(model: Stored, *, host: bool = False, kept: Sequence[str] = (
     changed = type(model).model_validate(values).content()
     type(model).parse(changed)
     return changed
+
+
+def shared_speed(study: SpeedStudy, *, host: bool = False) -> bytes:
+    """Return the content of a study of speed as an archive has it; see `shared_content`."""
+    return shared_content(study if host else private_speed(study), host=host)
 
 
 def published_content(figures: Sequence[PublishedFigure]) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 from gan_bench.data.folder_spec import PREFIX, label, split_options
 from gan_bench.plan import RunSpec
 from gan_bench.results.record import Record
+from gan_bench.results.speed import SpeedStudy
 
 _END = r"\s/'\"`,;:()\[\]{}<>|"
 _WINDOWS = r"(?<!\w)[A-Za-z]:[\\/][^\s'\"<>|,;()]*|(?<!\S)\\\\[^\s'\"<>|,;()]+"
@@ -89,6 +90,15 @@ def private_record(record: Record) -> Record:
         update={**changes, "circumstances": around.model_copy(update={"gpu": gpu, "job": job})}
     )
     return Record.model_validate(private(changed.model_dump(mode="json")))
+
+
+def private_speed(study: SpeedStudy) -> SpeedStudy:
+    """Return a study of speed without paths and the GPU's serial numbers."""
+    gpu = study.gpu and study.gpu.model_copy(update={"uuid": "", "card_uuid": None})
+    targets = tuple(
+        target.model_copy(update={"spec": private_spec(target.spec)}) for target in study.targets
+    )
+    return study.model_copy(update={"gpu": gpu, "targets": targets})
 
 
 def private_dataset(name: str) -> str:

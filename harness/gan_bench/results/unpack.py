@@ -58,7 +58,7 @@ _LAYOUT: Final = (
     (rf"(runs|external)/{_NAME}/scores/{_FINGERPRINT}", LARGEST_JSON_BYTES),
     (rf"external/{_NAME}/external\.json", LARGEST_JSON_BYTES),
     (rf"external/{_NAME}/grid\.png", LARGEST_BYTES),
-    (rf"parity/{_NAME}\.json", LARGEST_JSON_BYTES),
+    (rf"(parity|speed)/{_NAME}\.json", LARGEST_JSON_BYTES),
 )
 """Patterns of the files of an archive, each with the largest size in bytes."""
 

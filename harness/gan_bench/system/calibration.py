@@ -12,6 +12,10 @@ import numpy as np
 # functions of the parent import what they need.
 
 
+EXCLUSIVE_BELOW = 0.05
+"""Load by other processes below which the device counts as exclusive."""
+
+
 def _busy_s(processors: Sequence[int]) -> float | None:
     """Return the seconds that all processes have used these processors, None if unknown."""
     import psutil

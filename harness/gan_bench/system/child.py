@@ -1,19 +1,20 @@
 """Child processes of this package: a request goes in by stdin, answers come out by a pipe.
 
-The parent asks one question with `ask`, or reads a stream of answers from a `Child`. The module
-that it starts calls `reply` or `run`.
+The parent asks one question with `ask`, several with a `Session`, or reads a stream of answers from
+a `Child`. The module that it starts calls `reply`, `serve` or `run`.
 """
 
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NoReturn, Self
@@ -58,8 +59,9 @@ class Child:
         python: str | None = None,
         limit_s: float | None = None,
         log: Path | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> None:
-        """Start ``python -P -m module``, which calls `run` or `reply`.
+        """Start ``python -P -m module``, which calls `run`, `reply` or `serve`.
 
         Parameters
         ----------
@@ -75,6 +77,8 @@ class Child:
             Kill the child after this many seconds (default: never).
         log
             The log (default: a temporary file).
+        pass_fds
+            Open file descriptors that the child gets, under the same numbers.
 
         Raises
         ------
@@ -94,7 +98,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=self._log,
-                pass_fds=[child_end],
+                pass_fds=[child_end, *pass_fds],
                 start_new_session=True,
             )
         except OSError:
@@ -205,22 +209,121 @@ def ask(
     with Child(
         module, request, environment=environment, python=python, limit_s=limit_s, log=log
     ) as child:
-        for line in child.answers:
-            if not line.endswith(b"\n"):
-                break  # the child was killed while it wrote
-            try:
-                ((kind, content),) = json.loads(line).items()
-            except (ValueError, AttributeError):
-                invalid = f"gave an invalid answer ({line[:80]!r})"
-                raise ChildDied(f"{invalid}{child.in_log()}") from None
-            if kind == "progress" and say is not None:
-                say(content)
-            elif kind == "error":
-                raise ChildError(content)
-            elif kind == "answer":
-                return content
-        child.finish()
-        raise ChildDied(f"ended without an answer{child.in_log()}")
+        return _answer_of(child, say)
+
+
+def _answer_of(child: Child, say: Say | None = None) -> Any:
+    """Read a child's next answer; raise `ChildError` or `ChildDied` if there is none."""
+    while line := child.answers.readline():
+        if not line.endswith(b"\n"):
+            break  # the child was killed while it wrote
+        try:
+            ((kind, content),) = json.loads(line).items()
+        except (ValueError, AttributeError):
+            invalid = f"gave an invalid answer ({line[:80]!r})"
+            raise ChildDied(f"{invalid}{child.in_log()}") from None
+        if kind == "progress" and say is not None:
+            say(content)
+        elif kind == "error":
+            raise ChildError(content)
+        elif kind == "answer":
+            return content
+    child.finish()
+    raise ChildDied(f"ended without an answer{child.in_log()}")
+
+
+class Session:
+    """A child process that stays and answers one question after the other; see `serve`.
+
+    The first answer, `ready`, is that to the request with which it was started. Leaving the context
+    kills it, as with a `Child`.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        request: BaseModel | Mapping[str, Any],
+        *,
+        environment: Mapping[str, str] | None = None,
+        python: str | None = None,
+        limit_s: float,
+    ) -> None:
+        """Start ``python -P -m module``, and wait until it is ready.
+
+        Parameters
+        ----------
+        module, request, environment, python
+            See `Child`.
+        limit_s
+            The most seconds until it is ready, and for each answer.
+
+        Raises
+        ------
+        OSError
+            The interpreter cannot be started.
+        ChildError, ChildDied
+            See `ask`.
+        """
+        content = request.model_dump(mode="json") if isinstance(request, BaseModel) else request
+        reading_end, writing_end = os.pipe()
+        self._questions: IO[bytes] = os.fdopen(writing_end, "wb")
+        self._limit_s = limit_s
+        try:
+            self._child = Child(
+                module,
+                {"request": content, "questions": reading_end},
+                environment=environment,
+                python=python,
+                pass_fds=[reading_end],
+            )
+        except BaseException:
+            self._questions.close()
+            raise
+        finally:
+            os.close(reading_end)
+        try:
+            self.ready = self._answer()
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, question: Mapping[str, Any]) -> Any:
+        """Put a question, and return the answer; both are JSON values.
+
+        Raises
+        ------
+        ChildError, ChildDied
+            See `ask`.
+        """
+        with contextlib.suppress(BrokenPipeError):  # the answer says how it ended
+            self._questions.write(json.dumps(question).encode() + b"\n")
+            self._questions.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        ready, _, _ = select.select([self._child.answers], [], [], self._limit_s)
+        if not ready:
+            death = ChildDied(f"gave no answer within {self._limit_s:,.0f} s")
+            death.overran = True
+            raise death
+        return _answer_of(self._child)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill the child and all its descendants."""
+        self._child.__exit__(None, None, None)
+        with contextlib.suppress(BrokenPipeError):
+            self._questions.close()
 
 
 def run(main: Callable[[bytes, IO[bytes]], None]) -> NoReturn:
@@ -276,5 +379,45 @@ def reply(answer: Callable[[bytes, Say], Any]) -> NoReturn:
             send("answer", answer(request, lambda line: send("progress", line)))
         except GanBenchError as error:
             send("error", str(error))
+
+    run(main)
+
+
+def serve(start: Callable[[Any], tuple[Any, Callable[[Any], Any]]]) -> NoReturn:
+    """Answer the questions of the parent's `Session` until it closes, then exit.
+
+    Parameters
+    ----------
+    start
+        Called with the request; returns the first answer, and a function that returns the answer to
+        each question. All of them are JSON values. A `GanBenchError` that either raises is the
+        answer, too.
+    """
+
+    def main(content: bytes, pipe: IO[bytes]) -> None:
+        request = json.loads(content)
+        os.set_inheritable(request["questions"], False)
+
+        def reply_with(answer: Callable[[], Any]) -> None:
+            try:
+                reply = {"answer": answer()}
+            except GanBenchError as error:
+                reply = {"error": str(error)}
+            _flush()
+            pipe.write(json.dumps(reply).encode() + b"\n")
+            pipe.flush()
+
+        answered: list[Callable[[Any], Any]] = []
+
+        def first() -> Any:
+            ready, answer = start(request["request"])
+            answered.append(answer)
+            return ready
+
+        with os.fdopen(request["questions"], "rb") as questions:
+            reply_with(first)
+            for question in questions if answered else ():
+                asked = json.loads(question)
+                reply_with(lambda asked=asked: answered[0](asked))  # type: ignore[misc]
 
     run(main)

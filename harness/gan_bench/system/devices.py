@@ -1,5 +1,6 @@
 """Finds devices without a framework, and describes this machine."""
 
+import contextlib
 import os
 import platform
 import re
@@ -310,3 +311,21 @@ def usable_processors() -> list[int]:
 def default_threads() -> int:
     """Return how many processors this process may use."""
     return len(usable_processors())
+
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_memory_mb() -> float:
+    """Return the memory that processes can still take, within the limit of a container, in MiB."""
+    free = float(psutil.virtual_memory().available)
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        own = next(line[3:] for line in lines if line.startswith("0::"))
+        folder = _CGROUP / own.lstrip("/")
+        limit = int((folder / "memory.max").read_text(encoding="ascii"))  # or the word "max"
+        used = int((folder / "memory.current").read_text(encoding="ascii"))
+        stat = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+        cached = next(int(line.split()[1]) for line in stat if line.startswith("inactive_file "))
+        free = min(free, limit - used + cached)
+    return free / 2**20

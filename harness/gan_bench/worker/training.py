@@ -80,6 +80,31 @@ def build(
     return trainer, Inputs(recipe, seed, train.images, train.labels), paired
 
 
+def check_source(spec: RunSpec) -> None:
+    """Refuse code that is not the planned one: the run's id names the planned source."""
+    implementation = spec.implementation
+    # Another environment may have other packages that are not identified by a version.
+    if spec.python is None and source_sha256(implementation) != spec.source_sha256:
+        raise GanBenchError(
+            f"the source of {implementation.name} has changed since the run was planned; the "
+            "same command plans a new run of it"
+        )
+
+
+def rates_of_gpu(spec: RunSpec) -> tuple[float, float] | None:
+    """Return the GFLOP/s of products and the GB/s of copies on a run's GPU; None on a CPU.
+
+    They are measured with the run's framework, and None if it does not say how.
+    """
+    framework = frameworks().get(spec.implementation.framework)
+    if spec.device == "cpu" or framework is None or framework.gpu_work is None:
+        return None
+    with contextlib.suppress(Exception):  # the run counts without them
+        work = framework.gpu_work(size=GPU_SIZE, device=device_in_child(spec.device))
+        return gpu_rates(work.multiply, work.copy, GPU_SIZE)
+    return None
+
+
 class Training:
     """One run in progress.
 
@@ -138,7 +163,7 @@ class Training:
         """Import the trainer, load the data, build, and restore the last checkpoint."""
         started = perf_counter()
         trainer_class = load_seeded(self.spec.implementation, self.spec.seed)
-        self._check_source()
+        check_source(self.spec)
         imported = perf_counter()
         dataset = self._dataset()
         loaded = perf_counter()
@@ -183,26 +208,10 @@ class Training:
 
     def _measure_gpu(self) -> None:
         """Time products and copies on the GPU, for the share of its rate that the run reached."""
-        framework = frameworks().get(self.spec.implementation.framework)
-        if self.spec.device == "cpu" or framework is None or framework.gpu_work is None:
-            return
-        device, size = device_in_child(self.spec.device), GPU_SIZE
         started = perf_counter()
-        with contextlib.suppress(Exception):  # the run counts without them
-            work = framework.gpu_work(size=size, device=device)
-            gflops, gb_per_s = gpu_rates(work.multiply, work.copy, size)
+        if (rates := rates_of_gpu(self.spec)) is not None:
             seconds = perf_counter() - started
-            self.events.write("rates", gflops=gflops, gb_per_s=gb_per_s, seconds=seconds)
-
-    def _check_source(self) -> None:
-        """Refuse code that is not the planned one: the run's id names the planned source."""
-        implementation = self.spec.implementation
-        # Another environment may have other packages that are not identified by a version.
-        if self.spec.python is None and source_sha256(implementation) != self.spec.source_sha256:
-            raise GanBenchError(
-                f"the source of {implementation.name} has changed since the run was planned; the "
-                "same command plans a new run of it"
-            )
+            self.events.write("rates", gflops=rates[0], gb_per_s=rates[1], seconds=seconds)
 
     def _dataset(self) -> data.Dataset:
         try:

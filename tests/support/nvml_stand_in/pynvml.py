@@ -137,7 +137,8 @@ def nvmlDeviceGetComputeRunningProcesses(handle):
     for pid in handle.get("processes"):
         if pid in ("worker", "hidden worker"):
             children = psutil.Process().children(recursive=True)
-            found = [child.pid for child in children if "gan_bench.worker" in child.cmdline()]
+            own = {"gan_bench.worker", "gan_bench.worker.speed"}
+            found = [child.pid for child in children if own & set(child.cmdline())]
             pids += found if pid == "worker" else [4_000_000 for _ in found]
         else:
             pids.append(pid)

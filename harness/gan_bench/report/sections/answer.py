@@ -9,6 +9,7 @@ from typing import Literal
 from gan_bench.analysis.final_scores import failed
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.runs import busy, time_doubts
+from gan_bench.analysis.speed import disturbances
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues, interval
 from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime
@@ -46,6 +47,8 @@ class Standings:
     equal_time: RankedGroup | None
     busy: bool = False
     """Whether other processes used the machine, so that no difference in time is certain."""
+    speed_busy: bool = False
+    """The same of the throughputs, which may be those of a study of speed."""
 
 
 def standings(group: Group, equal: EqualTime | None) -> Standings:
@@ -54,11 +57,13 @@ def standings(group: Group, equal: EqualTime | None) -> Standings:
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
     ranked = not group.too_short
     fid = metric(group.metric or "")
+    shared = any(busy(run) for run in group.timed_ok)
     return Standings(
         quality=RankedGroup(fids, fid) if fids and ranked else None,
         speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
         equal_time=RankedGroup(equal.fids, fid) if equal and ranked else None,
-        busy=any(busy(run) for run in group.timed_ok),
+        busy=shared,
+        speed_busy=shared if group.speed is None else group.speed.found.disturbed,
     )
 
 
@@ -66,7 +71,7 @@ def answer(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Verd
     """Return the verdicts on quality, speed and quality at equal time."""
     if not any(row.ok_runs for row in group.rows):
         return [_none("No result", _nothing_finished(group))]
-    verdicts = [_quality(group, ranks.quality), _speed(group, ranks.speed, busy=ranks.busy)]
+    verdicts = [_quality(group, ranks.quality), _speed(group, ranks.speed, busy=ranks.speed_busy)]
     if ranks.equal_time and equal:
         verdicts.append(_equal_time(group, ranks.equal_time, equal, busy=ranks.busy))
     return verdicts
@@ -147,7 +152,12 @@ def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
     opening = f"{best} trains {rate} ({_seeds(ranks.spreads[best])})"
     if len(ranks.labels) > 1:
         opening = f"{best} trains fastest: {rate} ({_seeds(ranks.spreads[best])})"
-    verdict = _doubted(_verdict(topic, ranks, rate, opening, busy=busy), group)
+    verdict = _verdict(topic, ranks, rate, opening, busy=busy)
+    if group.speed is None:
+        verdict = _doubted(verdict, group)
+    else:
+        said = [f"Speeds are from {group.speed}.", *disturbances(group.speed.found)]
+        verdict = replace(verdict, sentence=" ".join((verdict.sentence, *said)))
     own = [row.label for row in group.rows if row.own_loop and row.label in ranks.labels]
     if own:
         times = "its clock includes its" if len(own) == 1 else "their clocks include their"
@@ -221,8 +231,9 @@ def _against(ranks: RankedGroup, worse: str) -> str:
 def _seeds(spread: SeedValues, planned: int | None = None) -> str:
     of = f" of {planned} planned" if planned and planned != spread.seeds else ""
     if spread.seeds < 2:
-        return f"one seed{of}"
-    return f"mean of {spread.seeds} seeds{of}, {figure(spread.low)} to {figure(spread.high)}"
+        return f"one {spread.of_each}{of}"
+    mean_of = f"mean of {many(spread.seeds, spread.of_each)}{of}"
+    return f"{mean_of}, {figure(spread.low)} to {figure(spread.high)}"
 
 
 def _short(spread: SeedValues) -> str:
@@ -246,7 +257,9 @@ def advice(group: Group, ranks: Standings) -> str:
             return f"{why}."
         if len(speed.labels) == 1:
             return f"{why}, and only the speed of {speed.best} was measured."
-        return f"{why}; {speed.best} trains fastest ({_certainty(speed, busy=ranks.busy)[1]})."
+        return (
+            f"{why}; {speed.best} trains fastest ({_certainty(speed, busy=ranks.speed_busy)[1]})."
+        )
     best = quality.best
     if len(quality.labels) == 1:
         return f"Only {best} has a score, so there is nothing to choose from."
@@ -265,10 +278,10 @@ def advice(group: Group, ranks: Standings) -> str:
     if not quality.equals:
         return (
             f"Use {best}: it has the lowest FID, and the lead is clear{unsure}. "
-            f"{'' if ranks.busy else _pace(best, speed)}".strip()
+            f"{'' if ranks.speed_busy else _pace(best, speed)}".strip()
         )
     together = [best, *quality.equals]
-    fastest = _fastest(together, None if ranks.busy else speed)
+    fastest = _fastest(together, None if ranks.speed_busy else speed)
     these = f"the {len(together)} implementations whose FIDs cannot be distinguished"
     rest = [label for label in together if label != fastest[0]]
     if speed and len(fastest) == 1 and all(speed.clearly(fastest[0], other) for other in rest):

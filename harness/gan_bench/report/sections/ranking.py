@@ -280,6 +280,11 @@ def _notes(group: Group, target: Target | None) -> list[str]:
     """Return what a reader of the ranking must know."""
     found = list(dict.fromkeys(text for scored in group.protocols for text in warnings(scored)))
     found += machine_notes(group)
+    if group.speed is not None:
+        found.append(
+            f"Images/s and the share of the machine rate are from {group.speed}: means over its "
+            "repeats, with the lowest and the highest one. Other times are those of the runs."
+        )
     found += [
         f"The weights of {one.features} are {one.weights}."
         for one in group.protocols

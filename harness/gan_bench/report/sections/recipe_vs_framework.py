@@ -25,6 +25,10 @@ _NOTE = (
 _UNCERTIFIED_NOTE = (
     f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
 )
+_REPEATS_NOTE = (
+    " Speeds are those of a speed study, whose repeats take the place of seeds: turns of a repeat "
+    "are close in time."
+)
 _Cells = Mapping[tuple[str, str], Row]
 """Rows by recipe and framework."""
 
@@ -98,7 +102,8 @@ def crossed(group: Group) -> Crossed | None:
     uncertified = _uncertified(group, cells, shared, frameworks)
     first, *others = (_table(m, uncertified) for m in measures)
     # One note is enough for all of them.
-    tables = (first, *(replace(table, note="") for table in others))
+    note = first.note + (_REPEATS_NOTE if group.speed else "")
+    tables = (replace(first, note=note), *(replace(table, note="") for table in others))
     return Crossed(tables, tuple(sentences))
 
 

@@ -1,0 +1,468 @@
+"""What a study of speed comes to: throughputs, their ratios with intervals, and what disturbed it.
+
+The logarithm of a turn's throughput is modelled as implementation + repeat + error. The turns of a
+repeat are close in time, so a change of the whole machine cancels in their ratios. Errors may
+differ from one implementation to the next.
+"""
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special  # scipy.stats takes longer to import than pandas
+
+from gan_bench.analysis.identity import same_speed
+from gan_bench.analysis.runs import Run, busy, host_of
+from gan_bench.analysis.statistics import LEVEL
+from gan_bench.results.speed import Repeat, SpeedStudy, SpeedTarget, Turn
+from gan_bench.system.calibration import EXCLUSIVE_BELOW
+from gan_bench.text import listed, many, percent, told_apart
+
+FEWEST_TURNS: Final = 3
+"""Turns of each implementation without which no figure is made of undisturbed turns alone."""
+SLOW_MACHINE: Final = 0.9
+"""Share of the machine's usual rate below which a turn is discarded."""
+THROTTLED: Final = frozenset(
+    {"HwSlowdown", "HwThermalSlowdown", "HwPowerBrakeSlowdown", "SwThermalSlowdown"}
+)
+"""NVML's reasons for a lower clock with which a turn is discarded. A limit of power is not one of
+them: many cards reach it whenever they work."""
+_Floats = NDArray[np.float64]
+
+
+def judged(repeats: Sequence[Repeat]) -> list[Repeat]:
+    """Return the repeats with a reason at each turn that other load or throttling disturbed."""
+    alone = [turn for repeat in repeats for turn in repeat.turns if _intrusion(turn) is None]
+    every = [turn for repeat in repeats for turn in repeat.turns]
+    rates = [turn.machine_gflops for turn in alone or every if turn.machine_gflops is not None]
+    usual = statistics.median(rates) if rates else None
+    return [
+        repeat.model_copy(
+            update={
+                "turns": tuple(
+                    turn.model_copy(update={"discarded": _intrusion(turn) or _slow(turn, usual)})
+                    for turn in repeat.turns
+                )
+            }
+        )
+        for repeat in repeats
+    ]
+
+
+def _intrusion(turn: Turn) -> str | None:
+    """Return what else used the device, or made it slower, in words."""
+    if turn.gpu_exclusive is False:
+        return "other processes computed on the GPU"
+    # A GPU's work hardly depends on the processors, as with runs.
+    on_cpu = turn.sm_clock_mhz is None and turn.gpu_exclusive is None
+    if on_cpu and turn.other_load is not None and turn.other_load >= EXCLUSIVE_BELOW:
+        return f"other processes used {percent(turn.other_load, 0)} of the processors"
+    if found := THROTTLED & set(turn.throttle_reasons):
+        return f"the GPU was throttled ({listed(sorted(found))})"
+    return None
+
+
+def _slow(turn: Turn, usual: float | None) -> str | None:
+    if usual is None or turn.machine_gflops is None or turn.machine_gflops >= SLOW_MACHINE * usual:
+        return None
+    return f"the machine's rate was {percent(1 - turn.machine_gflops / usual, 0)} below its median"
+
+
+@dataclass(frozen=True)
+class Share:
+    """A throughput as a share of the fastest one, with its 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def within(self) -> float:
+        """Half the width of the interval, relative to the ratio."""
+        return math.sqrt(self.high / self.low) - 1
+
+
+@dataclass(frozen=True)
+class SpeedRow:
+    """The figures of one implementation of a study."""
+
+    label: str
+    place: int
+    """Of the target in the study."""
+    target: SpeedTarget
+    images_per_s: float | None
+    """Geometric mean, at the mean speed of the machine over the repeats; None without a turn."""
+    share: Share | None
+    """Of the fastest throughput. The fastest itself has 1 without a width. None if it had too few
+    turns, or none in common with the others."""
+    by_repeat: dict[int, float]
+    """Throughput by repeat, without the differences between the repeats."""
+    turns: int
+    """Turns that count."""
+    discarded: int
+    """Turns that do not."""
+    machine_fraction: float | None
+    """The recipe's arithmetic as a share of the machine's rate; None if turns were disturbed."""
+
+    @property
+    def compile_s(self) -> float | None:
+        """What the first step took longer than a later one: tracing and compiling."""
+        first, later = self.target.first_step_s, self.target.step_s
+        return None if first is None or later is None else max(0.0, first - later)
+
+    @property
+    def start_s(self) -> float | None:
+        """Time from importing the framework to the end of the first step, without the data's."""
+        target = self.target
+        parts = (target.import_s, target.setup_s, target.first_step_s)
+        known = [part for part in parts if part is not None]
+        return sum(known) if len(known) == len(parts) else None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All figures of a study."""
+
+    study: SpeedStudy
+    rows: tuple[SpeedRow, ...]
+    """Fastest first; those without a turn last."""
+    disturbed: bool
+    """Whether the figures are of all turns, because too few were undisturbed."""
+
+    @property
+    def within(self) -> float | None:
+        """Half the width of the widest interval, relative; None if a ratio has no interval.
+
+        Of the implementations that were measured to the end.
+        """
+        return self.within_of({row.place for row in self.rows if row.target.reason is None})
+
+    def within_of(self, places: Collection[int]) -> float | None:
+        """Return the same of the targets in these places."""
+        rows = [row for row in self.rows if row.place in places]
+        if len(self.rows) == 1 and rows:
+            return _alone(rows[0])
+        shares = [row.share for row in rows]
+        if not shares or any(share is None for share in shares):
+            return None
+        return max(share.within for share in shares if share is not None)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many turns were discarded for each kind of reason."""
+        kinds: Counter[str] = Counter()
+        for _, turn in self.study.turns:
+            if turn.discarded is not None:
+                kinds[_kind(turn.discarded)] += 1
+        return kinds
+
+
+def _kind(reason: str) -> str:
+    """Return a reason without its figures."""
+    kinds = {
+        "other processes used": "other load on the processors",
+        "other processes computed": "other work on the GPU",
+        "the GPU was throttled": "a throttled GPU",
+        "the machine's rate": "a slower machine",
+    }
+    return next((kind for start, kind in kinds.items() if reason.startswith(start)), reason)
+
+
+def _alone(row: SpeedRow) -> float | None:
+    """Return half the relative width of a throughput's own interval, if there is no ratio."""
+    logs = np.log(list(row.by_repeat.values()))
+    if len(logs) < FEWEST_TURNS:
+        return None
+    error = float(logs.std(ddof=1)) / math.sqrt(len(logs))
+    return math.expm1(float(special.stdtrit(len(logs) - 1, (1 + LEVEL) / 2)) * error)
+
+
+def figures(study: SpeedStudy) -> Figures:
+    """Return what a study comes to.
+
+    The figures are of the turns that were not discarded. If these are fewer than three of some
+    implementation, they are of all turns, and `Figures.disturbed` says so: the disturbances are
+    then a part of the intervals.
+    """
+    every = study.turns
+    kept = [(repeat, turn) for repeat, turn in every if turn.discarded is None]
+    counts = Counter(turn.target for _, turn in kept)
+    taken = {turn.target for _, turn in every}
+    disturbed = len(kept) < len(every) and any(counts[t] < FEWEST_TURNS for t in taken)
+    used = every if disturbed else kept
+    labels = _labels([target for target in study.targets])
+    fit = None
+    if used:
+        rates = [turn.images_per_s for _, turn in used]
+        fit = Fit([turn.target for _, turn in used], [repeat for repeat, _ in used], rates)
+    rows = []
+    for number, (label, target) in enumerate(zip(labels, study.targets, strict=True)):
+        turns = [turn for _, turn in used if turn.target == number]
+        row = SpeedRow(
+            label=label,
+            place=number,
+            target=target,
+            images_per_s=fit.level(number) if fit and turns else None,
+            share=fit.share(number) if fit and len(turns) >= FEWEST_TURNS else None,
+            by_repeat=fit.by_repeat(number) if fit and turns else {},
+            turns=len(turns),
+            discarded=sum(turn.target == number for _, turn in every) - len(turns),
+            machine_fraction=None if disturbed else _fraction(target, turns),
+        )
+        rows.append(row)
+    rows.sort(key=lambda row: (-(row.images_per_s or 0.0), row.label))
+    return Figures(study, tuple(rows), disturbed)
+
+
+def _fraction(target: SpeedTarget, turns: Sequence[Turn]) -> float | None:
+    cost = target.spec.multiply_adds_per_step
+    rates = [(turn, turn.machine_gflops or target.machine_gflops) for turn in turns]
+    shares = [2 * cost * t.steps / t.seconds / (rate * 1e9) for t, rate in rates if rate and cost]
+    return statistics.fmean(shares) if shares else None
+
+
+def _labels(targets: Sequence[SpeedTarget]) -> list[str]:
+    """Return each implementation's name, with the recipe values that tell equal names apart."""
+    places: dict[str, list[int]] = {}
+    for place, target in enumerate(targets):
+        places.setdefault(target.spec.implementation.name, []).append(place)
+    labels = [""] * len(targets)
+    for name, of in places.items():
+        facts = [
+            {key: f"{key}={value}" for key, value in targets[place].spec.recipe_values.items()}
+            for place in of
+        ]
+        for place, label in zip(of, told_apart(name, facts), strict=True):
+            labels[place] = label
+    return labels
+
+
+_WEIGHINGS = 2
+"""How often the variances are estimated, and the turns weighed by them."""
+_NO_FREEDOM = 1e-9
+"""A turn alone in its repeat has no error, up to rounding."""
+_LEAST_VARIANCE = 1e-12
+_PRIOR_TURNS = 4
+"""So many turns of the median variance are added to each implementation's own: a variance that is
+small by chance must not decide the repeats' effects alone."""
+
+
+class Fit:
+    """Least squares of log throughput = implementation + repeat + error.
+
+    Each implementation has its own variance of errors, by which its turns are weighed. The standard
+    error of a ratio does not rely on these estimates, and its degrees of freedom are estimated,
+    too: the estimator HC2 with the correction of Bell and McCaffrey 2002, "Bias reduction in
+    standard errors for linear regression with multi-stage samples". For two implementations without
+    a missing turn this is the paired t test over the repeats.
+    """
+
+    def __init__(
+        self, targets: Sequence[int], repeats: Sequence[int], rates: Sequence[float]
+    ) -> None:
+        """Fit turns: at least one, each with its implementation, repeat and throughput."""
+        self._targets, self._repeats = sorted(set(targets)), sorted(set(repeats))
+        self._column = {target: column for column, target in enumerate(self._targets)}
+        blocks_of = {repeat: block for block, repeat in enumerate(self._repeats)}
+        self._of = np.array([self._column[target] for target in targets])
+        self._in = np.array([blocks_of[repeat] for repeat in repeats])
+        logs = np.log(np.asarray(rates, dtype=np.float64))
+        count, blocks = len(self._targets), len(self._repeats)
+        # Effects of the repeats sum to zero, so an implementation's level is at their mean. One
+        # implementation alone has no repeats to tell from errors.
+        effects = np.vstack([np.eye(blocks - 1), -np.ones((1, blocks - 1))])
+        design = np.eye(count)[self._of]
+        if count > 1:
+            design = np.hstack([design, effects[self._in]])
+        self._root_weights = np.ones(len(logs))
+        self._solve(design, logs)
+        for _ in range(_WEIGHINGS if count > 1 else 0):
+            self._root_weights = 1 / np.sqrt(self._variances()[self._of])
+            self._solve(design, logs)
+
+    def _solve(self, design: _Floats, logs: _Floats) -> None:
+        """Fit with the present weights; what is kept of the turns is multiplied by their roots."""
+        self._x = design * self._root_weights[:, None]
+        self._inverse = np.linalg.pinv(self._x.T @ self._x)
+        weighed = logs * self._root_weights
+        self._solution = self._inverse @ self._x.T @ weighed
+        self._errors = weighed - self._x @ self._solution
+        hat = ((self._x @ self._inverse) * self._x).sum(axis=1)
+        self._free = np.clip(1.0 - hat, 0.0, 1.0)
+        """Share of a turn's variance that the fit leaves in its error."""
+
+    def _variances(self) -> _Floats:
+        """Return the variance of each implementation's errors, shrunk towards their median."""
+        counts = self._free > _NO_FREEDOM
+        squares = np.zeros(len(self._errors))
+        squares[counts] = self._errors[counts] ** 2 / self._free[counts]
+        squares /= self._root_weights**2
+        number = np.bincount(self._of[counts], minlength=len(self._targets))
+        totals = np.bincount(self._of, weights=squares, minlength=len(self._targets))
+        known = number > 0
+        if not known.any():
+            return np.ones(len(self._targets))
+        median = float(np.median(totals[known] / number[known])) or _LEAST_VARIANCE
+        return np.asarray((totals + _PRIOR_TURNS * median) / (number + _PRIOR_TURNS))
+
+    @cached_property
+    def _parts(self) -> list[int]:
+        """Number the sets of implementations that common repeats connect, by column."""
+        parts = list(range(len(self._targets)))
+        for block in range(len(self._repeats)):
+            members = sorted({parts[column] for column in self._of[self._in == block]})
+            parts = [members[0] if part in members else part for part in parts]
+        return parts
+
+    @cached_property
+    def _fastest(self) -> int:
+        """The column of the fastest among those that are connected to most others."""
+        sizes = Counter(self._parts)
+        return max(
+            range(len(self._targets)),
+            key=lambda column: (sizes[self._parts[column]], self._solution[column]),
+        )
+
+    def level(self, target: int) -> float:
+        """Return a throughput in images per second, at the repeats' mean."""
+        return float(np.exp(self._solution[self._column[target]]))
+
+    def share(self, target: int) -> Share | None:
+        """Return the ratio to the fastest with its interval; None without a common repeat."""
+        column, fastest = self._column.get(target), self._fastest
+        if column is None or self._parts[column] != self._parts[fastest]:
+            return None
+        if column == fastest:
+            return Share(1.0, 1.0, 1.0)
+        contrast = np.zeros(self._x.shape[1])
+        contrast[[column, fastest]] = 1.0, -1.0
+        estimate = float(self._solution[column] - self._solution[fastest])
+        half = self._half_width(self._x @ (self._inverse @ contrast))
+        if half is None:
+            return None
+        return Share(*(math.exp(estimate + side * half) for side in (0, -1, 1)))
+
+    def _half_width(self, weights: _Floats) -> float | None:
+        """Return half the width of the 95 % interval of a weighted sum of the values."""
+        counts = self._free > _NO_FREEDOM  # the others have no weight, either
+        squared = np.zeros_like(weights)
+        squared[counts] = weights[counts] ** 2 / self._free[counts]
+        variance = float((squared * self._errors**2).sum())
+        # Traces of A and of A squared, where A is I - H with rows and columns times sqrt(squared).
+        inner = self._inverse @ (self._x.T @ (squared[:, None] * self._x))
+        trace = float((squared * self._free).sum())
+        of_square = float(
+            (squared**2).sum() - 2 * (squared**2 * (1 - self._free)).sum() + (inner * inner.T).sum()
+        )
+        if trace <= 0 or of_square <= 0:
+            return None
+        freedom = trace**2 / of_square
+        if freedom < 1:
+            return None
+        return float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(variance)
+
+    def by_repeat(self, target: int) -> dict[int, float]:
+        """Return an implementation's throughput in each repeat, without the repeats' effects.
+
+        Errors are extended by what the fit of the repeats took from them, so that the spread over
+        the repeats is that of one implementation.
+        """
+        column, found = self._column[target], {}
+        rows = np.flatnonzero((self._of == column) & (self._free > _NO_FREEDOM))
+        for row in rows:
+            error = float(self._errors[row] / self._root_weights[row])
+            # What an implementation's own mean takes from its errors stays: it is no repeat's.
+            own = 1 - 1 / len(rows)
+            wider = math.sqrt(own / float(self._free[row])) if len(self._targets) > 1 else 1.0
+            value = float(self._solution[column]) + wider * error
+            found[self._repeats[int(self._in[row])]] = math.exp(value)
+        return found
+
+
+@dataclass(frozen=True)
+class RankedSpeed:
+    """The study from which the throughputs of a ranking are."""
+
+    found: Figures
+    by_label: Mapping[str, SpeedRow]
+    """The study's rows by the labels of the ranking."""
+
+    def __str__(self) -> str:
+        """Return e.g. ``the speed study of 2026-11-29, 8 repeats, on AMD EPYC, 2 cores``."""
+        study = self.found.study
+        repeats = many(len(study.repeats), "repeat")
+        return f"the speed study of {study.created_at[:10]}, {repeats}, on {hardware_of(study)}"
+
+
+def hardware_of(study: SpeedStudy) -> str:
+    """Return on what a study was made, as `Run.hardware` says it of a run."""
+    host = host_of(study.machine)
+    return host if study.gpu is None else f"{study.gpu.card} with {host}"
+
+
+def ranked_speed(
+    studies: Sequence[SpeedStudy], timed: Mapping[str, Sequence[Run]]
+) -> RankedSpeed | None:
+    """Return the study that a ranking takes its throughputs from; None if there is none.
+
+    It has all implementations with a time, measured on the machine of the times: the newest, and of
+    those whose turns were not disturbed, if there is one. With disturbed turns it is no better than
+    runs that were not.
+
+    Parameters
+    ----------
+    studies
+        The newest first.
+    timed
+        The runs on the machine of the ranking's times by label.
+    """
+    ended = {label: [r for r in runs if r.status == "ok"] for label, runs in timed.items()}
+    ended = {label: runs for label, runs in ended.items() if runs}
+    every = [run for runs in ended.values() for run in runs]
+    matching = [found for study in studies if (found := _matched(study, ended))]
+    matching.sort(key=lambda one: one.found.disturbed)
+    if not matching or (matching[0].found.disturbed and not any(busy(run) for run in every)):
+        return None
+    return matching[0]
+
+
+def _matched(study: SpeedStudy, ended: Mapping[str, Sequence[Run]]) -> RankedSpeed | None:
+    """Return a study's rows by label, if it has one for each."""
+    hardware = {run.hardware for runs in ended.values() for run in runs}
+    if hardware != {hardware_of(study)}:
+        return None
+    keys = {label: {same_speed(run.spec) for run in runs} for label, runs in ended.items()}
+    # What lacks an implementation needs no figures: they take time.
+    measured = {same_speed(target.spec) for target in study.targets}
+    if any(len(of) != 1 or not of <= measured for of in keys.values()):
+        return None
+    found = figures(study)
+    rows = {
+        same_speed(row.target.spec): row for row in found.rows if len(row.by_repeat) >= FEWEST_TURNS
+    }
+    if any(not of <= rows.keys() for of in keys.values()):
+        return None
+    return RankedSpeed(found, {label: rows[next(iter(of))] for label, of in keys.items()})
+
+
+def disturbances(found: Figures) -> list[str]:
+    """Return sentences on the turns that were discarded, or that should have been."""
+    study = found.study
+    number = sum(turn.discarded is not None for _, turn in study.turns)
+    if not number:
+        return []
+    why = listed([f"{count} of {kind}" for kind, count in found.reasons.most_common()])
+    of = many(len(study.turns), "turn")
+    if found.disturbed:
+        return [
+            f"{number} of {of} were disturbed ({why}), which leaves too few of some "
+            "implementations: the figures are of all turns, so the intervals include the "
+            "disturbances, and throughputs are lower than on a quiet machine."
+        ]
+    return [f"{number} of {of} were discarded: {why}."]

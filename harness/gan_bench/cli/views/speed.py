@@ -1,0 +1,148 @@
+"""Studies of speed in the terminal and as JSON."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from gan_bench.analysis.speed import Figures, SpeedRow, disturbances, hardware_of
+from gan_bench.cli.views.tables import print_table, state
+from gan_bench.text import (
+    MISSING,
+    WIDE,
+    WIDEST,
+    Column,
+    Table,
+    duration,
+    figure,
+    many,
+    percent,
+)
+
+
+def print_speed(console: Console, found: Figures) -> None:
+    """Print a study's table, and sentences on what it is of."""
+    print_table(console, speed_table(found))
+    console.print()
+    for sentence in sentences(found):
+        console.print(Text(sentence))
+
+
+def speed_table(found: Figures) -> Table:
+    """Return one row for each implementation, the fastest first."""
+    on_gpu = found.study.gpu is not None
+    columns = (
+        Column("implementation", "name"),
+        Column("images/s", "number"),
+        Column("of fastest", "number"),
+        Column("95 % interval", "name"),
+        Column("first step", "number"),
+        Column("turns", "number", WIDE),
+        Column("peak MB", "number", WIDE),
+        Column("compiling", "number", WIDE),
+        Column("machine rate", "number", WIDEST),
+        *([Column("")] if any(row.target.reason for row in found.rows) else ()),
+    )
+    rows = []
+    for row in found.rows:
+        last = row.target.reason
+        cells = _cells(row, on_gpu)
+        rows.append([*cells, *([state("error", last or "")] if len(columns) > len(cells) else ())])
+    return Table(columns, rows)
+
+
+def _cells(row: SpeedRow, on_gpu: bool) -> list[str]:
+    target, share = row.target, row.share
+    memory = target.device_memory_mb if on_gpu else target.peak_rss_mb
+    interval = MISSING
+    if share is not None and share.low < share.high:
+        interval = f"{percent(share.low, 1)} to {percent(share.high, 1)}"
+    elif share is not None:
+        interval = "the fastest"
+    counted = f"{row.turns}" if not row.discarded else f"{row.turns} of {row.turns + row.discarded}"
+    return [
+        row.label,
+        figure(row.images_per_s),
+        MISSING if share is None else percent(share.estimate, 1),
+        interval,
+        duration(row.start_s),
+        counted,
+        MISSING if memory is None else f"{memory:,.0f}",
+        duration(row.compile_s),
+        MISSING if row.machine_fraction is None else percent(row.machine_fraction, 0),
+    ]
+
+
+def sentences(found: Figures) -> list[str]:
+    """Return what the figures are of, why the study ended, and what disturbed it."""
+    study = found.study
+    spec = study.targets[0].spec
+    turns = len(study.turns)
+    precision = "" if spec.precision == "ieee" else f", precision {spec.precision}"
+    said = [
+        f"{many(len(study.repeats), 'repeat')} with {many(turns, 'turn')} in "
+        f"{duration(study.took_s)} on {hardware_of(study)}, "
+        f"{many(spec.threads, 'thread')}{precision}."
+    ]
+    if (within := found.within) is not None:
+        met = "as asked" if within < study.within else f"wider than the {percent(study.within)}"
+        asked = f", {met}" if within < study.within else f", {met} that were asked for"
+        said.append(f"The ratios are certain within {percent(within, 1)} or better{asked}.")
+    said += disturbances(found)
+    said.append(
+        "First step: seconds from importing the framework to the end of it; compiling is a part. "
+        f"Peak MB: {'of the GPU, of arrays' if study.gpu else 'of the process'}. Machine rate: "
+        "share of it that the recipe's arithmetic reached."
+    )
+    if (
+        len({turn.target for _, turn in study.turns}) > 1
+        and max(r.group for r in study.repeats) > 1
+    ):
+        groups = max(repeat.group for repeat in study.repeats)
+        said.append(
+            f"The processes did not fit into the memory together: they were measured in {groups} "
+            "groups, and the fastest two of each also in the next."
+        )
+    return said
+
+
+def as_dict(found: Figures, path: Path) -> dict[str, Any]:
+    """Return what ``--json`` prints."""
+    study = found.study
+    return {
+        "study": str(path) if study.repeats else None,
+        "ended": study.ended,
+        "took_s": study.took_s,
+        "machine": study.machine.model_dump(mode="json"),
+        "gpu": study.gpu.card if study.gpu else None,
+        "repeats": len(study.repeats),
+        "within": found.within,
+        "disturbed": found.disturbed,
+        "remarks": sentences(found) if study.repeats else [],
+        "implementations": [_row_as_dict(row) for row in found.rows],
+        "left_out": list(study.left_out),
+    }
+
+
+def _row_as_dict(row: SpeedRow) -> dict[str, Any]:
+    target, share = row.target, row.share
+    times = ("import_s", "data_s", "setup_s", "first_step_s", "step_s")
+    return {
+        "implementation": row.label,
+        "images_per_s": row.images_per_s,
+        "ratio": share and share.estimate,
+        "ratio_low": share and share.low,
+        "ratio_high": share and share.high,
+        "turns": row.turns,
+        "discarded": row.discarded,
+        "machine_fraction": row.machine_fraction,
+        **{name: getattr(target, name) for name in times},
+        "compile_s": row.compile_s,
+        "peak_rss_mb": target.peak_rss_mb,
+        "device_memory_mb": target.device_memory_mb,
+        "threads": target.spec.threads,
+        "device": target.spec.device,
+        "recipe_values": target.spec.recipe_values,
+        "reason": target.reason,
+    }

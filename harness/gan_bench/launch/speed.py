@@ -1,0 +1,413 @@
+"""Measures the speed of implementations that take turns on one device: ``gan-bench speed``.
+
+Each implementation has a process, which is built once and then stays. In a repeat every process has
+one turn of a few seconds, in a random order, while the others wait for theirs. If not all processes
+fit into the memory, they form groups; the fastest two stay and connect one group to the next.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from gan_bench.analysis.speed import figures, judged
+from gan_bench.launch.local import Interrupted, interruptible
+from gan_bench.launch.run_one import obstacle_of
+from gan_bench.launch.supervisor import environment_of
+from gan_bench.plan import LONGEST_CHUNK_STEPS, Plan, device_kind
+from gan_bench.results.layout import ResultsFolder
+from gan_bench.results.speed import Ended, Repeat, SpeedStudy, SpeedTarget, Turn
+from gan_bench.system.calibration import LoadMeter
+from gan_bench.system.child import ChildDied, ChildError, Session
+from gan_bench.system.devices import available_memory_mb, gpu_of, machine
+from gan_bench.system.files import writing
+from gan_bench.system.locks import device_lock
+from gan_bench.system.nvml import GpuWatch
+from gan_bench.system.processes import OomWatch, process_environment
+from gan_bench.text import duration, many, percent, timestamp
+
+FEWEST_REPEATS: Final = 3
+"""Repeats that are made even if the time is up: fewer give no interval."""
+FEWEST_FOR_CERTAINTY: Final = 5
+"""Repeats before a study may end early: with fewer, intervals are narrow by chance too often."""
+MOST_REPEATS: Final = 200
+_WANTED_REPEATS = 8
+"""The length of turns is such that the time is enough for these, if it is between the limits."""
+_SHORTEST_TURN_S, _LONGEST_TURN_S = 1.0, 4.0
+_BESIDE_S = 0.35
+"""What a turn takes beside its steps: mostly the probe of the machine's rate."""
+_LINKS = 2
+_LEAST_MEMORY_MB = 1024.0
+"""Memory that stays free. At least, as much as the largest process needed and half of that."""
+
+
+@dataclass(frozen=True)
+class SpeedOptions:
+    """How long a study takes, and how certain it is to become."""
+
+    command: str
+    minutes: float
+    within: float
+    """Half width of each ratio's interval at which the study ends, relative to the ratio."""
+    limit_s: float = 600.0
+    """The most seconds until an implementation has made its first steps, and for each turn."""
+
+
+@dataclass
+class _Member:
+    """An implementation whose process waits for its turns."""
+
+    place: int
+    session: Session
+    before: int
+    steps: int
+    calls: int
+
+    @property
+    def question(self) -> dict[str, int]:
+        return {"before": self.before, "steps": self.steps, "calls": self.calls}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `measure` returns."""
+
+    study: SpeedStudy
+    path: Path
+    interrupt: Interrupted | None
+    """The signal that ended it early."""
+
+
+def measure(
+    results: ResultsFolder,
+    plan: Plan,
+    options: SpeedOptions,
+    tell: Callable[[str], None] = lambda line: None,
+    *,
+    wait: bool = False,
+) -> Measured:
+    """Measure the implementations of a plan, and write the study after each repeat.
+
+    Parameters
+    ----------
+    results
+        The folder for the study.
+    plan
+        One run of each implementation, which says what it is.
+    options
+        When to end.
+    tell
+        Called with a line of progress.
+    wait
+        Whether to wait for the device.
+
+    Raises
+    ------
+    UsageError
+        The device is in use and ``wait`` is false.
+    GanBenchError
+        The results folder cannot be written.
+    """
+    interrupt = None
+    with (
+        interruptible(),
+        writing(results.path),
+        device_lock(plan.runs[0].device, options.command, wait=wait),
+    ):
+        measurement = _Measurement(results, plan, options, tell)
+        try:
+            with measurement:
+                measurement.run()
+        except Interrupted as error:
+            interrupt = error
+            measurement.ended = "interrupted"
+        study = measurement.write()
+    return Measured(study, measurement.path, interrupt)
+
+
+@dataclass
+class _Measurement:
+    results: ResultsFolder
+    plan: Plan
+    options: SpeedOptions
+    tell: Callable[[str], None]
+    ended: Ended = "running"
+    targets: list[SpeedTarget] = field(default_factory=list)
+    repeats: list[Repeat] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+    """Of the repeat that has begun."""
+    members: list[_Member] = field(default_factory=list)
+    group: int = 0
+
+    def __post_init__(self) -> None:
+        self.created_at, self.started = timestamp(), time.monotonic()
+        self.device = self.plan.runs[0].device
+        self.targets = [SpeedTarget(spec=spec) for spec in self.plan.runs]
+        self.machine, self.gpu = machine(), gpu_of(self.device)
+        self.watch = GpuWatch(self.gpu) if self.gpu else None
+        self.deadline = self.started + 60 * self.options.minutes
+        self.random = np.random.default_rng(0)
+        self.held = contextlib.ExitStack()
+        self.rate: Session | None = None
+        self.path = self.results.speed / f"{self.study().name}.json"
+
+    def __enter__(self) -> "_Measurement":
+        if self.watch is not None:
+            self.watch.start()
+            self.held.callback(self.watch.stop)
+        else:
+            threads = self.plan.runs[0].threads
+            environment = process_environment(device=self.device, threads=threads)
+            limit_s = self.options.limit_s
+            self.rate = self.held.enter_context(
+                Session("gan_bench.system.rate_child", {}, environment=environment, limit_s=limit_s)
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close(self.members)
+        self.held.close()
+
+    def run(self) -> None:
+        """Measure group after group."""
+        pending, ends = self._possible(), set[Ended]()
+        while pending:
+            self.group += 1
+            links = len(self.members)
+            began = time.monotonic()
+            pending = self._fill(pending)
+            new = len(self.members) - links
+            if not new and pending:
+                self._close(self.members)  # they leave no room for another
+                continue
+            # The next groups need as long for their start, and as long for their turns.
+            each_s = (time.monotonic() - began) / max(1, new)
+            left_s = self.deadline - time.monotonic() - each_s * len(pending)
+            share_s = left_s * len(self.members) / (len(self.members) + len(pending))
+            if self.members:
+                ends.add(self._take_turns(share_s))
+            if pending:
+                self._keep_links()
+        self.ended = next((end for end in ("time", "repeats") if end in ends), "certain")
+
+    def _possible(self) -> list[int]:
+        """Return the places of the targets that this machine can train."""
+        found = []
+        for place, target in enumerate(self.targets):
+            obstacle = obstacle_of(target.spec)
+            if obstacle is None:
+                found.append(place)
+            else:
+                self._leave_out(place, obstacle[1])
+        return found
+
+    def _fill(self, pending: list[int]) -> list[int]:
+        """Start processes for as many targets as fit into the memory; return the others."""
+        largest = 0.0
+        for number, place in enumerate(pending):
+            peaks = [self.targets[member.place].peak_rss_mb or 0.0 for member in self.members]
+            largest = max([largest, *peaks])
+            need = max(_LEAST_MEMORY_MB, 1.5 * largest)
+            # A group without two new members would not get further.
+            if number >= _LINKS and available_memory_mb() < need:
+                return pending[number:]
+            if not self._start(place, alone=not self.members):
+                return pending[number:]
+        return []
+
+    def _start(self, place: int, *, alone: bool) -> bool:
+        """Start the process of a target; return False if only the others' memory is in its way."""
+        spec, memory = self.targets[place].spec, OomWatch()
+        name = spec.implementation.name
+        began = time.monotonic()
+        session = None
+        try:
+            session = Session(
+                "gan_bench.worker.speed",
+                spec,
+                environment=environment_of(spec),
+                python=spec.python,
+                limit_s=self.options.limit_s,
+            )
+            ready: Mapping[str, Any] = session.ready
+            out_of_memory = bool(ready.get("out_of_memory"))
+            reason = ready.get("reason")
+        except (ChildError, ChildDied, OSError) as error:
+            out_of_memory, reason = memory.happened() is not None, str(error)
+        if reason is not None:
+            if session is not None:
+                session.close()
+            if out_of_memory and not alone:
+                return False
+            self._leave_out(place, reason)
+            return True
+        assert session is not None
+        self._change(place, **ready)
+        self.members.append(_Member(place, session, 0, 1, 1))
+        took = duration(time.monotonic() - began)
+        number = sum(t.step_s is not None or t.reason is not None for t in self.targets)
+        self.tell(
+            f"[{number}/{len(self.targets)}] {name}: ready in {took}, "
+            f"{duration(ready['step_s'])} a step"
+        )
+        return True
+
+    def _leave_out(self, place: int, reason: str) -> None:
+        text = " ".join(reason.split()).rstrip(".")
+        self._change(place, reason=text)
+        self.tell(f"{self.targets[place].spec.implementation.name} is left out: {text}.")
+
+    def _change(self, place: int, **values: Any) -> None:
+        self.targets[place] = self.targets[place].model_copy(update=values)
+
+    def _take_turns(self, share_s: float) -> Ended:
+        """Let the group's members take turns until they are certain, or its time is up."""
+        began = time.monotonic()
+        self._plan_turns(share_s)
+        rate = self._machine_rate()
+        for done in range(MOST_REPEATS):
+            order = self.random.permutation(len(self.members))
+            for member in [self.members[index] for index in order]:
+                if time.monotonic() - began > share_s and done >= FEWEST_REPEATS:
+                    self._end_repeat()
+                    return "time"
+                rate = self._turn(member, rate)
+            self._end_repeat()
+            if not self.members or (done + 1 >= FEWEST_FOR_CERTAINTY and self._is_certain()):
+                return "certain"
+        return "repeats"
+
+    def _plan_turns(self, share_s: float) -> None:
+        """Choose the steps of each member's turns by the time of one step."""
+        each_s = share_s / max(1, _WANTED_REPEATS * len(self.members)) - _BESIDE_S
+        turn_s = min(_LONGEST_TURN_S, max(_SHORTEST_TURN_S, each_s))
+        longest = LONGEST_CHUNK_STEPS[device_kind(self.device)]
+        for member in self.members:
+            step_s = self.targets[member.place].step_s or turn_s
+            steps = max(1, round(turn_s / step_s))
+            member.calls = -(-steps // longest)
+            member.steps = -(-steps // member.calls)
+            # A step without a clock brings code and data back into the caches.
+            member.before = 1 if step_s < turn_s / 4 else 0
+
+    def _machine_rate(self) -> float | None:
+        if self.rate is None:
+            return None
+        with contextlib.suppress(ChildDied):
+            return float(self.rate.ask({}))
+        return None
+
+    def _turn(self, member: _Member, rate_before: float | None) -> float | None:
+        """Let a member make its steps; return the machine's rate afterwards."""
+        spec = self.targets[member.place].spec
+        began, meter = time.time(), LoadMeter()
+        started_s = time.monotonic() - self.started
+        try:
+            answer = member.session.ask(member.question)
+            reason = answer.get("reason")
+        except (ChildError, ChildDied) as error:
+            answer, reason = {}, str(error)
+        if reason is not None:
+            self._leave_out(member.place, reason)
+            self.members.remove(member)
+            member.session.close()
+            return self._machine_rate()
+        load = meter.stop(answer["cpu_s"])
+        rate = self._machine_rate()
+        steps = member.steps * member.calls
+        known = [one for one in (rate_before, rate) if one is not None]
+        self.turns.append(
+            Turn(
+                target=member.place,
+                started_s=started_s,
+                seconds=answer["seconds"],
+                steps=steps,
+                images=steps * spec.images_per_step,
+                other_load=load,
+                machine_gflops=sum(known) / len(known) if known else None,
+                **self._gpu_during(began, answer["seconds"]),
+            )
+        )
+        peaks = (self.targets[member.place].device_memory_mb, answer["device_memory_mb"])
+        self._change(
+            member.place,
+            peak_rss_mb=answer["peak_rss_mb"],
+            device_memory_mb=max((peak for peak in peaks if peak is not None), default=None),
+        )
+        return rate
+
+    def _gpu_during(self, began: float, seconds: float) -> dict[str, Any]:
+        """Return what the card did during a turn; nothing on a CPU."""
+        if self.watch is None:
+            return {}
+        now = time.time()
+        chunk = {"event": "chunk", "attempt": 1, "time": now, "seconds": min(seconds, now - began)}
+        use = self.watch.use([{**chunk, "warmup": True, "step": 1, "first_step": 0}], 1)
+        return {
+            "gpu_exclusive": self.watch.exclusive,
+            "sm_clock_mhz": use and use.sm_clock_mhz,
+            "throttle_reasons": (use and use.throttle_reasons) or (),
+        }
+
+    def _end_repeat(self) -> None:
+        """Add the repeat's turns, write the study, and tell how far it is."""
+        if not self.turns:
+            return
+        number = len(self.repeats) + 1
+        repeat = Repeat(number=number, group=self.group, turns=tuple(self.turns))
+        self.turns = []
+        self.repeats = judged([*self.repeats, repeat])
+        found = figures(self.write())
+        discarded = sum(turn.discarded is not None for turn in self.repeats[-1].turns)
+        parts = [many(len(repeat.turns), "turn")]
+        parts += [f"{discarded} discarded"] if discarded else []
+        within = found.within_of({member.place for member in self.members})
+        parts += [f"ratios within {percent(within, 1)}"] if within is not None else []
+        self.tell(f"Repeat {number}: {', '.join(parts)}.")
+
+    def _is_certain(self) -> bool:
+        found = figures(self.study())
+        within = found.within_of({member.place for member in self.members})
+        return not found.disturbed and within is not None and within < self.options.within
+
+    def _keep_links(self) -> None:
+        """End the processes of the group, but those of the fastest."""
+        fastest_first = [row.place for row in figures(self.study()).rows]
+        ranked = sorted(self.members, key=lambda member: fastest_first.index(member.place))
+        self._close(ranked[_LINKS:])
+
+    def _close(self, members: Iterable[_Member]) -> None:
+        for member in list(members):
+            member.session.close()
+            self.members.remove(member)
+
+    def study(self) -> SpeedStudy:
+        """Return the study as it is now."""
+        repeats = self.repeats
+        if self.turns:
+            last = Repeat(number=len(repeats) + 1, group=self.group, turns=tuple(self.turns))
+            repeats = judged([*repeats, last])
+        return SpeedStudy(
+            command=self.options.command,
+            created_at=self.created_at,
+            machine=self.machine,
+            gpu=self.gpu,
+            within=self.options.within,
+            minutes=self.options.minutes,
+            took_s=time.monotonic() - self.started,
+            ended=self.ended,
+            targets=tuple(self.targets),
+            repeats=tuple(repeats),
+            left_out=self.plan.left_out,
+        )
+
+    def write(self) -> SpeedStudy:
+        """Write the study as it is now, if there is a turn in it, and return it."""
+        study = self.study()
+        if study.repeats:
+            study.write(self.path)
+        return study

@@ -1,0 +1,135 @@
+"""The report takes its throughputs from a study of speed where one matches, and says so."""
+
+import pytest
+
+from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.summary import summarise
+from gan_bench.report import report_page
+from gan_bench.report.render import render_full_markdown
+from gan_bench.results.load import load_results
+from report_folder import MACHINE, add_trained, empty_results, run_spec
+from speed_study import study
+
+NAMES = ("torch-dcgan", "keras-dcgan")
+FIDS = {"torch-dcgan": [4.0, 4.1, 4.2], "keras-dcgan": [5.0, 5.1, 5.2]}
+SAID = "the speed study of 2026-01-01, 8 repeats, on Model X, 2 cores"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Runs of two implementations, both with 1,000 images/s by their own clocks."""
+    path = empty_results(tmp_path / "results")
+    for name, fids in FIDS.items():
+        add_trained(path, name, fids)
+    return path
+
+
+def specs(**changes):
+    return [run_spec(name, seed=9, **changes) for name in NAMES]
+
+
+def write(folder, name="one", of=None, rates=None, repeats=8, **values):
+    made = study(of or specs(), rates or {0: 100.0, 1: 200.0}, repeats, sd=0.002, **values)
+    made.write(folder / "speed" / f"{name}.json")
+
+
+def group_of(folder):
+    results = load_results(folder)
+    (group,) = summarise(collect_runs(folder, results), results).groups
+    return group
+
+
+def speeds(folder):
+    return {row.label: round(row.images_per_s.mean, -1) for row in group_of(folder).rows}
+
+
+OF_RUNS = dict.fromkeys(NAMES, 1000.0)
+OF_STUDY = {"torch-dcgan": 100.0, "keras-dcgan": 200.0}
+
+
+def test_without_a_study_the_speeds_are_those_of_the_runs(folder):
+    assert speeds(folder) == OF_RUNS and group_of(folder).speed is None
+
+
+def test_the_ranking_and_the_verdict_have_the_studys_speeds_and_name_it(folder):
+    write(folder, drift=0.02)
+    group = group_of(folder)
+    assert str(group.speed) == SAID
+    (torch,) = [row for row in group.rows if row.label == "torch-dcgan"]
+    assert torch.images_per_s.seeds == 8 and torch.images_per_s.of_each == "repeat"
+    assert torch.images_per_s.mean == pytest.approx(100, rel=0.05)
+    assert torch.finish_s.seeds == 3  # of the runs
+    text = render_full_markdown(report_page(folder)).decode()
+    assert "keras-dcgan trains fastest: " in text and "mean of 8 repeats" in text
+    assert f"Speeds are from {SAID}." in text
+    assert f"Images/s and the share of the machine rate are from {SAID}" in text
+
+
+def test_recipe_against_framework_pairs_the_repeats(folder):
+    for framework in ("torch", "keras"):
+        add_trained(folder, f"{framework}-decay", [6.0, 6.2, 6.4])
+    of = [
+        run_spec(f"{framework}-{recipe}")
+        for recipe in ("dcgan", "decay")
+        for framework in ("torch", "keras")
+    ]
+    write(folder, of=of, rates={0: 100.0, 1: 200.0, 2: 50.0, 3: 100.0})
+    text = render_full_markdown(report_page(folder)).decode()
+    assert "Speeds are those of a speed study, whose repeats take the place of seeds" in text
+    assert "the speed of torch is 0.50 times that of keras" in text
+
+
+def test_other_seeds_budgets_evaluation_points_and_data_match(folder):
+    changes = {
+        **{"steps": 40, "evaluation_steps": (0, 40), "samples": 64, "data_sha256": "e" * 64},
+        "recipe_values": {"batch_size": 100, "epochs": 1, "learning_rate": 0.0002},
+    }
+    write(folder, of=specs(**changes))
+    assert speeds(folder) == OF_STUDY
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source_sha256": "6" * 64},
+        {"threads": 1},
+        {"precision": "tf32"},
+        {"image_shape": (32, 32, 3)},
+        {"versions": {"python": "3.11.2", "torch": "2.2.0"}},
+        {"recipe_values": {"batch_size": 50, "epochs": 25, "learning_rate": 0.0002}},
+        {"deterministic": True},
+    ],
+)
+def test_what_changes_a_step_does_not_match(folder, changes):
+    write(folder, of=specs(**changes))
+    assert speeds(folder) == OF_RUNS
+
+
+def test_another_machine_or_a_missing_implementation_does_not_match(folder):
+    write(folder, "elsewhere", machine=MACHINE.model_copy(update={"cores": 64}))
+    write(folder, "one of two", of=specs()[:1], rates={0: 100.0})
+    assert speeds(folder) == OF_RUNS
+    write(folder, "here")
+    assert speeds(folder) == OF_STUDY
+
+
+def test_the_newest_study_counts(folder):
+    write(folder, "old", rates={0: 300.0, 1: 400.0}, created_at="2025-01-01T00:00:00+00:00")
+    write(folder, "new", created_at="2026-01-01T00:00:00+00:00")
+    assert speeds(folder) == OF_STUDY
+
+
+def test_a_disturbed_study_is_no_better_than_runs_that_were_not_disturbed(tmp_path, folder):
+    loaded = {"changed": lambda repeat, target: {"other_load": 0.5}}
+    write(folder, **loaded)
+    assert speeds(folder) == OF_RUNS
+    busy = empty_results(tmp_path / "busy")
+    for name, fids in FIDS.items():
+        add_trained(busy, name, fids, circumstances={"device_exclusive": False, "other_load": 0.5})
+    write(busy, **loaded)
+    assert speeds(busy) == OF_STUDY
+    text = render_full_markdown(report_page(busy)).decode()
+    assert "16 of 16 turns were disturbed" in text
+    assert "not certain: other load" in text
+    write(busy, "calm", created_at="2025-01-01T00:00:00+00:00")
+    assert group_of(busy).speed.found.study.created_at.startswith("2025")
