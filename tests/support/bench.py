@@ -99,9 +99,6 @@ def _interruptible() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# What these two import, not every test needs.
-
-
 @contextlib.contextmanager
 def scored_here() -> Iterator[None]:
     """Compute runs' scores in this process: a scorer's start takes longer than its work."""

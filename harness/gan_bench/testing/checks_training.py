@@ -89,6 +89,7 @@ def everything_learns(pool: TrainerPool) -> None:
     expect(not others, f"{STEPS} steps of training do not change {listed(others, 5)}.")
 
 
+_PLAIN = "generator"
 _VARIANCE = "moving_variance"
 _FAR = 100.0
 """An effect is this many times as large as what rounding makes of one."""
@@ -105,9 +106,6 @@ def _should_change(pool: TrainerPool, names: list[str]) -> list[str]:
     should = [name for name in averages if _average_should_change(pool, name)]
     others = [name for name in names if name not in averages]
     return sorted([*should, *_with_an_effect(pool, others)])
-
-
-_PLAIN = "generator"
 
 
 def _average_should_change(pool: TrainerPool, name: str) -> bool:
