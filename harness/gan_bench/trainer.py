@@ -348,10 +348,6 @@ class Framework:
     """Called in a worker after training on a GPU, with ``size=`` and ``device=``; returns work on a
     random square matrix of this size, in the precision of the run. The harness times it: a
     trainer's operations per second are given as a share of this rate."""
-    compile_cache: Callable[[Path], dict[str, str]] | None = None
-    """Called with a folder; returns the environment variables with which a process keeps compiled
-    programs there and uses them again. Runs compile their own; the conformance suite builds equal
-    trainers many times."""
     generators: tuple[GlobalGenerators, ...] = ()
     """The global generators of its libraries, in the order in which they are seeded."""
     resume_hint: str = ""

@@ -1,7 +1,6 @@
 """What gan-bench must know of JAX before a process imports it."""
 
 import os
-from pathlib import Path
 
 from gan_bench.trainer import Framework, GpuWork
 
@@ -29,14 +28,6 @@ def deterministic_kernels() -> dict[str, str]:
     """
     flags = os.environ.get("XLA_FLAGS", "").split()
     return {"XLA_FLAGS": " ".join(dict.fromkeys([*flags, _DETERMINISTIC]))}
-
-
-def compile_cache(folder: Path) -> dict[str, str]:
-    """Return the variables with which JAX keeps every program that it compiles in a folder."""
-    return {
-        "JAX_COMPILATION_CACHE_DIR": str(folder),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
 
 
 def gpus() -> int:
@@ -91,5 +82,4 @@ FRAMEWORK = Framework(
     gpus=gpus,
     cuda=cuda,
     gpu_work=gpu_work,
-    compile_cache=compile_cache,
 )

@@ -2,17 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from gan_bench import data
 from gan_bench.errors import UsageError
 from gan_bench.plugins.describe import describe
-from gan_bench.plugins.frameworks import framework_problem, frameworks, worker_environment
+from gan_bench.plugins.frameworks import framework_problem, worker_environment
 from gan_bench.plugins.registry import Implementation, find
 from gan_bench.system.child import Child, ChildDied
 from gan_bench.system.devices import device_in_child
 from gan_bench.system.models import Frozen
-from gan_bench.system.scratch import scratch_folder
 from gan_bench.testing.check_result import CheckResult, CheckStarted
 from gan_bench.testing.conformance import check_trainer
 from gan_bench.testing.fake import FakeRecipe, FakeTrainer
@@ -78,15 +76,9 @@ def verify(
         implementation.framework, device=device, threads=threads, deterministic=True
     )
     during = ""
-    with (
-        scratch_folder() as folder,
-        Child(
-            "gan_bench.testing.child",
-            request,
-            environment=environment | _compile_cache(implementation.framework, Path(folder)),
-            limit_s=limit_s,
-        ) as child,
-    ):
+    with Child(
+        "gan_bench.testing.child", request, environment=environment, limit_s=limit_s
+    ) as child:
         for line in child.answers:
             if not line.endswith(b"\n"):
                 break  # the process was killed while it wrote
@@ -102,8 +94,3 @@ def verify(
             raise UsageError(
                 f"{target} could not be verified: its process {death}{during}."
             ) from death
-
-
-def _compile_cache(framework: str, folder: Path) -> dict[str, str]:
-    known = frameworks().get(framework)
-    return known.compile_cache(folder) if known and known.compile_cache else {}

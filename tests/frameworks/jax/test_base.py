@@ -16,12 +16,10 @@ from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
 from gan_bench_jax.base import JaxTrainer, mean_probability  # noqa: E402
-from gan_bench_jax.framework import compile_cache  # noqa: E402
 from gan_bench_jax.losses import cross_entropy  # noqa: E402
 from gan_bench_jax.names import in_layout  # noqa: E402
 from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
 from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
-from new_process import in_a_new_process  # noqa: E402
 
 pytestmark = pytest.mark.jax
 
@@ -793,18 +791,3 @@ def test_a_loop_without_multiplications_costs_nothing():
         return jax.lax.while_loop(lambda v: v.max() > 1, lambda v: v / 2, step(values))
 
     assert looped(shrinking).multiply_adds()["generator"] == 100 * 784 + 784 * 784
-
-
-@pytest.mark.process
-@pytest.mark.slow
-def test_an_equal_trainer_compiles_nothing_anew_where_programs_are_kept(tmp_path, monkeypatch):
-    for name, value in compile_cache(tmp_path).items():
-        monkeypatch.setenv(name, value)
-
-    def kept():
-        in_a_new_process(__file__, "import test_base; test_base.built().train(*test_base.inputs())")
-        return {path.name for path in tmp_path.iterdir()}
-
-    first = kept()
-    assert first
-    assert kept() == first
