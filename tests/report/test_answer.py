@@ -23,7 +23,7 @@ class Answer:
         verdicts = answer(self.group, ranks, equal, updates)
         self.verdicts = {verdict.topic: verdict for verdict in verdicts}
         self.ranks = ranks
-        chosen = choices(ranks, equal)
+        chosen = choices(self.group, ranks, equal)
         self.choices = {one.purpose: one for one in chosen}
         self.advice = advice(self.group, ranks, chosen)
 

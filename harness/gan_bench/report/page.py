@@ -220,7 +220,7 @@ def _group_page(
     points = fid_points(group)
     equal, updates = equal_time(group, points), equal_updates(group, points)
     ranks = standings(group, equal, updates)
-    verdicts, chosen = answer(group, ranks, equal, updates), choices(ranks, equal)
+    verdicts, chosen = answer(group, ranks, equal, updates), choices(group, ranks, equal)
     table = ranking(group, ranks, _target(group, points, target_fid), by_label)
     ours = _losses_of(group, losses)
     # Runs that were scored under two protocols are in two groups; their losses are drawn once.

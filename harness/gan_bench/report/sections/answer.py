@@ -10,7 +10,7 @@ from gan_bench.analysis.final_scores import failed
 from gan_bench.analysis.ranks import RankedGroup, undominated
 from gan_bench.analysis.runs import busy, time_doubts
 from gan_bench.analysis.statistics import SeedValues, interval
-from gan_bench.analysis.summary import Group, Summary
+from gan_bench.analysis.summary import Group, Summary, only_elsewhere
 from gan_bench.analysis.time_to_quality import EqualTime, EqualUpdates
 from gan_bench.metrics import SPEED, metric
 from gan_bench.results.record import Record
@@ -100,17 +100,19 @@ def answer(
     return [*verdicts, _speed(group, ranks.speed, busy=ranks.busy)]
 
 
-def choices(ranks: Standings, equal: EqualTime | None) -> list[Choice]:
+def choices(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Choice]:
     """Return what to use for quality, for speed and for both; none without two to choose from."""
     quality, speed = ranks.quality, ranks.speed
     if quality is None or len(quality.labels) < 2:
         return []
     found = [_choice("quality", quality, f"lowest final FID, {_best(quality)}")]
     if speed and len(speed.labels) > 1:
-        how = f"fastest, {_best(speed)} images/s"
+        # Those that only ran on another machine are in no comparison of times.
+        here = f" of {len(speed.labels)} on one machine" if only_elsewhere(group) else ""
+        how = f"fastest{here}, {_best(speed)} images/s"
         found.append(_choice("speed", speed, how, busy=ranks.busy))
         both = _both(ranks, quality, speed, equal)
-        found += [both] if both else []
+        found += [replace(both, how=f"{both.how}{here and ','}{here}")] if both else []
     return found
 
 
@@ -274,6 +276,9 @@ def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
 def _doubted(verdict: Verdict, group: Group) -> Verdict:
     """Return a verdict on times with what makes them less reliable."""
     doubts = time_doubts(group.timed_ok)
+    if elsewhere := only_elsewhere(group):
+        machine = group.setting.machine
+        doubts.append(f"Not compared, as it has no run on {machine}: {listed(elsewhere, NAMED)}.")
     return replace(verdict, sentence=" ".join((verdict.sentence, *doubts)))
 
 
