@@ -34,6 +34,14 @@ class Value(NamedTuple):
     fid: float
 
 
+KINDS = {
+    "frameworks": ("comparable", "recipe", "machine", "seed"),
+    "machines": ("comparable", "recipe", "implementation", "seed"),
+    "seeds": ("comparable", "recipe", "implementation", "machine"),
+}
+"""What the values of a sample have in common, by what they differ in."""
+
+
 def of_results(path: Path) -> Iterator[Value]:
     results = load_results(path)
     for group in summarise(collect_runs(path, results), results).groups:
@@ -88,15 +96,10 @@ def main() -> None:
     groups: dict[tuple[str, str], list[Value]] = defaultdict(list)
     for value in values:
         groups[value.comparable, value.recipe].append(value)
-    kinds = {
-        "frameworks": ("comparable", "recipe", "machine", "seed"),
-        "machines": ("comparable", "recipe", "implementation", "seed"),
-        "seeds": ("comparable", "recipe", "implementation", "machine"),
-    }
-    print(f"{'':28}" + "".join(f"{f'over {kind}':>24}" for kind in kinds))
+    print(f"{'':28}" + "".join(f"{f'over {kind}':>24}" for kind in KINDS))
     for (_, recipe), members in [*groups.items(), (("", "all"), values)]:
         cells = []
-        for same in kinds.values():
+        for same in KINDS.values():
             number, found = spread(members, same)
             cells.append("-" if found is None else f"{found:.2%} ({number})")
         print(f"{recipe.partition(' ')[0]:28}" + "".join(f"{cell:>24}" for cell in cells))
