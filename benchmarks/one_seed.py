@@ -1,13 +1,14 @@
 """How far the final FIDs of one seed differ over frameworks and machines, and how far seeds do.
 
-Usage: ``python benchmarks/one_seed.py RESULTS_OR_BASELINE ...``, where each argument is a results
-folder, an archive, or a baseline of the gate (``.json``). All of them are read as one. The spreads
-are standard deviations of the logarithm of the FID, pooled over the recipes. Of one seed, they are
-over the implementations of a recipe that have it (twins), and over the machines of an
-implementation that have it.
+Usage: ``python benchmarks/one_seed.py RESULTS ... [--csv FILE]``, where each argument is a results
+folder, an archive, a baseline of the gate (``.json``) or what ``--csv`` wrote before (``.csv``).
+All of them are read as one. The spreads are standard deviations of the logarithm of the FID, pooled
+over the recipes. Of one seed, they are over the implementations of a recipe that have it (twins),
+and over the machines of an implementation that have it.
 """
 
 import argparse
+import csv
 import json
 from collections import defaultdict
 from collections.abc import Iterator
@@ -78,6 +79,22 @@ def of_baseline(path: Path) -> Iterator[Value]:
                     )
 
 
+def of_csv(path: Path) -> Iterator[Value]:
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield Value(**{**row, "seed": int(row["seed"]), "fid": float(row["fid"])})
+
+
+def to_csv(values: list[Value], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Value._fields)
+        writer.writerows(values)
+
+
+READERS = {".json": of_baseline, ".csv": of_csv}
+
+
 def spread(values: list[Value], same: tuple[str, ...]) -> tuple[int, float | None]:
     """Return the number of samples of several values with equal fields, and their spread."""
     samples: dict[tuple[object, ...], list[float]] = defaultdict(list)
@@ -90,9 +107,13 @@ def spread(values: list[Value], same: tuple[str, ...]) -> tuple[int, float | Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("paths", nargs="+", type=Path)
-    values: list[Value] = []
-    for path in parser.parse_args().paths:
-        values += of_baseline(path) if path.suffix == ".json" else of_results(path)
+    parser.add_argument("--csv", type=Path, help="write the FIDs to this file, too")
+    options = parser.parse_args()
+    values = [
+        value for path in options.paths for value in READERS.get(path.suffix, of_results)(path)
+    ]
+    if options.csv:
+        to_csv(values, options.csv)
     groups: dict[tuple[str, str], list[Value]] = defaultdict(list)
     for value in values:
         groups[value.comparable, value.recipe].append(value)

@@ -23,6 +23,18 @@ def test_twins_of_one_seed_differ_less_than_seeds_in_the_stored_results():
     assert one_seed.spread(twelve, one_seed.KINDS["seeds"])[1] > 0.03
 
 
+def test_machines_of_one_seed_differ_less_than_seeds_in_the_stored_figures():
+    """Ten runs of the baseline's seeds on another processor, with another number of threads."""
+    values = [
+        *one_seed.of_baseline(ROOT / "baselines" / "ci.json"),
+        *one_seed.of_csv(ROOT / "baselines" / "calibration" / "other_machine.csv"),
+    ]
+    number, over_machines = one_seed.spread(values, one_seed.KINDS["machines"])
+    assert number == 10
+    assert over_machines < 0.01
+    assert one_seed.spread(values, one_seed.KINDS["seeds"])[1] > 0.03
+
+
 def test_runs_of_a_seed_on_two_machines_are_samples_of_one_measurement(tmp_path):
     results = empty_results(tmp_path / "results")
     other = {"circumstances": {"machine": MACHINE.model_copy(update={"cpu": "Model Y"})}}
@@ -31,6 +43,8 @@ def test_runs_of_a_seed_on_two_machines_are_samples_of_one_measurement(tmp_path)
         there = run_spec(seed=seed, threads=1)
         add_run(results, there, scores=[scores_of({0: 150.0, 600: fid * 1.1})], **other)
     values = list(one_seed.of_results(results))
+    one_seed.to_csv(values, tmp_path / "values.csv")
+    assert list(one_seed.of_csv(tmp_path / "values.csv")) == values
     # Of two values a factor f apart, the standard deviation of the logarithm is log(f) / sqrt(2).
     machines = one_seed.spread(values, one_seed.KINDS["machines"])
     assert machines == (2, pytest.approx(0.0953 / 2**0.5, rel=1e-3))
