@@ -108,7 +108,7 @@ def choices(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Cho
     found = [_choice("quality", quality, f"lowest final FID, {_best(quality)}")]
     if speed and len(speed.labels) > 1:
         # Those that only ran on another machine are in no comparison of times.
-        here = f" of {len(speed.labels)} on one machine" if only_elsewhere(group) else ""
+        here = f" of {len(speed.labels)} on one machine" if _not_timed(group, speed) else ""
         how = f"fastest{here}, {_best(speed)} images/s"
         found.append(_choice("speed", speed, how, busy=ranks.busy))
         both = _both(ranks, quality, speed, equal)
@@ -145,6 +145,10 @@ def _both(
         return Choice("both", tuple(kept), "no other is as good in both", "clear", "clear lead")
     how = "no other is clearly better in one and as good in the other"
     return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
+
+
+def _not_timed(group: Group, times: RankedGroup) -> list[str]:
+    return [label for label in only_elsewhere(group) if label not in times.spreads]
 
 
 def _best(ranks: RankedGroup) -> str:
@@ -233,7 +237,7 @@ def _equal_time(group: Group, every: Standings, ranks: RankedGroup, equal: Equal
     verdict = _verdict("Quality at equal time", ranks, f"FID {mean}", opening, busy=every.busy)
     if verdict.badge not in _UNTESTED:
         verdict = replace(verdict, sentence=f"{verdict.sentence}{_not_ruled_out(every)}")
-    return _doubted(verdict, group)
+    return _doubted(verdict, group, ranks)
 
 
 def _not_ruled_out(ranks: Standings) -> str:
@@ -263,7 +267,7 @@ def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
     opening = f"{best} trains {rate} ({_seeds(ranks.spreads[best])})"
     if len(ranks.labels) > 1:
         opening = f"{best} trains fastest: {rate} ({_seeds(ranks.spreads[best])})"
-    verdict = _doubted(_verdict(topic, ranks, rate, opening, busy=busy), group)
+    verdict = _doubted(_verdict(topic, ranks, rate, opening, busy=busy), group, ranks)
     own = [row.label for row in group.rows if row.own_loop and row.label in ranks.labels]
     if own:
         times = "its clock includes its" if len(own) == 1 else "their clocks include their"
@@ -273,10 +277,10 @@ def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
     return verdict
 
 
-def _doubted(verdict: Verdict, group: Group) -> Verdict:
-    """Return a verdict on times with what makes them less reliable."""
+def _doubted(verdict: Verdict, group: Group, ranks: RankedGroup) -> Verdict:
+    """Return a verdict on times with what makes them less reliable, and who has none."""
     doubts = time_doubts(group.timed_ok)
-    if elsewhere := only_elsewhere(group):
+    if elsewhere := _not_timed(group, ranks):
         machine = group.setting.machine
         doubts.append(f"Not compared, as it has no run on {machine}: {listed(elsewhere, NAMED)}.")
     return replace(verdict, sentence=" ".join((verdict.sentence, *doubts)))
