@@ -178,3 +178,21 @@ def test_only_some_runs_are_read(path):
     results = load_results(path, {one})
     assert list(results.runs["run_id"]) == [one] == list(results.specs)
     assert results.externals == ()
+
+
+def test_the_summary_has_fids_of_all_machines_and_times_of_one(tmp_path):
+    path = empty_results(tmp_path / "results")
+    for name in ("torch-dcgan", "keras-dcgan"):
+        add_trained(path, name, (12.0, 14.0))
+    add_trained(path, "torch-enhanced", (20.0,), values={"device": "cuda:0"}, images_per_s=9_000.0)
+    summary = load_results(path).summary().set_index("implementation")
+    assert summary["fid"].to_dict() == {
+        "torch-dcgan": 13.0,
+        "keras-dcgan": 13.0,
+        "torch-enhanced": 20.0,
+    }
+    times = summary[["images_per_s", "finish_s", "peak_mb"]]
+    assert times.loc["torch-enhanced"].isna().all()
+    assert times.drop("torch-enhanced").notna().all(axis=None)
+    assert set(summary["hardware"]) == {"Model X, 2 cores"}
+    assert set(summary["device"]) == {"CPU"}

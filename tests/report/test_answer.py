@@ -4,24 +4,28 @@ import pytest
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
-from gan_bench.analysis.time_to_quality import equal_time, fid_points
-from gan_bench.report.sections.answer import advice, answer, standings
+from gan_bench.analysis.time_to_quality import equal_time, equal_updates, fid_points
+from gan_bench.report.sections.answer import advice, answer, choices, standings
 from gan_bench.results.load import load_results
 from report_folder import add_run, empty_results, quick_spec, run_spec, scores_of
 
 BOTH = ("train", "test")
+QUALITY = "Quality at equal images"
 
 
 class Answer:
     def __init__(self, results):
         frames = load_results(results)
         [self.group] = summarise(collect_runs(results, frames), frames).groups
-        equal = equal_time(self.group, fid_points(self.group))
-        ranks = standings(self.group, equal)
-        verdicts = answer(self.group, ranks, equal)
+        points = fid_points(self.group)
+        equal, updates = equal_time(self.group, points), equal_updates(self.group, points)
+        ranks = standings(self.group, equal, updates)
+        verdicts = answer(self.group, ranks, equal, updates)
         self.verdicts = {verdict.topic: verdict for verdict in verdicts}
         self.ranks = ranks
-        self.advice = advice(self.group, ranks)
+        chosen = choices(self.group, ranks, equal)
+        self.choices = {one.purpose: one for one in chosen}
+        self.advice = advice(self.group, ranks, chosen)
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def train(results):
 def test_a_clear_lead_is_told_with_its_uncertainty(results, train):
     train("torch-dcgan", [4.0, 4.1, 4.2])
     train("keras-dcgan", [7.0, 7.1, 7.2])
-    found = Answer(results).verdicts["Quality"]
+    found = Answer(results).verdicts[QUALITY]
     assert (found.leaders, found.certainty, found.figure) == (("torch-dcgan",), "clear", "FID 4.10")
     assert found.sentence == (
         "torch-dcgan has the lowest final FID (lenet features): 4.10 (mean of 3 seeds, 4.00 to "
@@ -61,7 +65,7 @@ def test_speed_beside_other_work_is_not_certain_and_quality_is(results, train):
     train("torch-dcgan", [4.0, 4.1, 4.2], speed=300.0, **busy)
     train("keras-dcgan", [7.0, 7.1, 7.2])
     found = Answer(results)
-    assert found.verdicts["Quality"].certainty == "clear"
+    assert found.verdicts[QUALITY].certainty == "clear"
     speed = found.verdicts["Speed"]
     assert (speed.certainty, speed.badge) == ("uncertain", "not certain: other load")
     assert speed.sentence.startswith("torch-dcgan trains fastest: 300 images/s")
@@ -70,7 +74,11 @@ def test_speed_beside_other_work_is_not_certain_and_quality_is(results, train):
         "Other processes used up to 40% of the processors during 3 of 6 finished runs, so times "
         "are less reliable."
     )
-    assert found.advice == "Use torch-dcgan: it has the lowest FID, and the lead is clear."
+    assert found.choices["both"].leaders == ()
+    assert found.advice == (
+        "For quality, torch-dcgan (lowest final FID, 4.10; clear lead); for speed, torch-dcgan "
+        "(fastest, 300 images/s; not certain: other load)."
+    )
 
 
 def test_ranges_that_do_not_overlap_are_not_enough(results, train):
@@ -79,7 +87,7 @@ def test_ranges_that_do_not_overlap_are_not_enough(results, train):
     train("keras-dcgan", [6.2, 7.5, 10.5])
     train("torch-slow", [50.0, 51.0, 52.0])
     found = Answer(results)
-    quality = found.verdicts["Quality"]
+    quality = found.verdicts[QUALITY]
     assert quality.leaders == ("torch-dcgan", "keras-dcgan")
     assert quality.badge == "no clear lead: 2 not distinguishable"
     assert (
@@ -96,12 +104,13 @@ def test_a_rival_with_few_seeds_is_neither_worse_nor_equal(results, train):
     train("torch-dcgan", [4.0, 4.1, 4.2])
     train("keras-dcgan", [70.0])
     found = Answer(results)
-    assert found.verdicts["Quality"].certainty == "uncertain"
-    assert found.verdicts["Quality"].sentence == (
+    assert found.verdicts[QUALITY].certainty == "uncertain"
+    assert found.verdicts[QUALITY].sentence == (
         "torch-dcgan has the lowest final FID (lenet features): 4.10 (mean of 3 seeds, 4.00 to "
         "4.20), before keras-dcgan (70.0, one seed)."
     )
-    assert found.advice.startswith("There are too few seeds for a recommendation. torch-dcgan has")
+    assert found.advice.startswith("For quality, torch-dcgan (lowest final FID, 4.10; too few")
+    assert found.choices["both"].leaders == ()
 
 
 def test_a_badge_of_too_few_seeds_stands_over_no_clear_difference(results, train):
@@ -120,35 +129,123 @@ def test_one_seed_each_recommends_nothing(results, train):
     train("torch-dcgan", [4.0])
     train("keras-dcgan", [7.0])
     found = Answer(results)
-    assert found.verdicts["Quality"].badge == "too few seeds"
+    assert found.verdicts[QUALITY].badge == "too few seeds"
     assert "before you decide" in found.advice
 
 
-def test_the_advice_names_the_clear_best_and_its_pace(results, train):
+def test_each_purpose_has_its_choice(results, train):
     train("torch-dcgan", [4.0, 4.1, 4.2], speed=100.0)
     train("keras-dcgan", [7.0, 7.1, 7.2], speed=250.0)
-    assert Answer(results).advice == (
-        "Use torch-dcgan: it has the lowest FID, and the lead is clear. keras-dcgan trains 2.5 "
-        "times as fast."
+    train("torch-slow", [8.0, 8.1, 8.2], speed=50.0)
+    found = Answer(results)
+    assert found.advice == (
+        "For quality, torch-dcgan (lowest final FID, 4.10; clear lead); for speed, keras-dcgan "
+        "(fastest, 250 images/s; clear lead); for both together, torch-dcgan or keras-dcgan (no "
+        "other is clearly better in one and as good in the other; a choice of 2)."
     )
+    assert found.choices["both"].certainty == "tied"
 
 
-def test_of_equals_the_fastest_is_advised(results, train):
+def test_of_equals_in_quality_the_clearly_fastest_is_for_both(results, train):
     train("torch-dcgan", [4.0, 5.0, 6.0], speed=100.0)
     train("keras-dcgan", [4.5, 5.5, 6.5], speed=250.0)
-    assert Answer(results).advice == (
-        "Use keras-dcgan: it clearly trains fastest among the 2 implementations whose FIDs cannot "
-        "be distinguished."
-    )
+    found = Answer(results).choices
+    assert found["quality"].leaders == ("torch-dcgan", "keras-dcgan")
+    assert found["quality"].badge == "no clear lead: 2 not distinguishable"
+    assert (found["both"].leaders, found["both"].certainty) == (("keras-dcgan",), "clear")
 
 
-def test_of_equals_that_train_equally_fast_none_is_preferred(results, train):
+def test_of_equals_in_both_none_is_preferred(results, train):
     train("torch-dcgan", [4.0, 5.0, 6.0], speed=100.0)
     train("keras-dcgan", [4.5, 5.5, 6.5], speed=100.05)
-    assert Answer(results).advice == (
-        "Use keras-dcgan or torch-dcgan: among the 2 implementations whose FIDs cannot be "
-        "distinguished, none clearly trains faster."
+    found = Answer(results).choices
+    assert found["both"].leaders == ("torch-dcgan", "keras-dcgan")
+    assert found["both"].certainty == "tied"
+
+
+@pytest.fixture
+def curves(results):
+    """Add three seeds with these FIDs at five points, of 600 steps that end after ``seconds``."""
+
+    def add(name, fids, seconds, **changes):
+        for seed in range(3):
+            steps = (0, 150, 300, 450, 600)
+            spec = run_spec(name, seed, evaluation_steps=steps, **changes)
+            end = seconds + seed / 100
+            points = [
+                {"step": s, "images": s * spec.images_per_step, "train_s": end * s / 600}
+                for s in steps
+            ]
+            own = {step: fid + seed / 100 for step, fid in zip(steps, fids, strict=True)}
+            add_run(
+                results,
+                spec,
+                scores=[scores_of(own)],
+                evaluation_points=points,
+                images_per_s=60_000 / end,
+                warmup_s=1.0,
+                train_s=end - 1.0,
+            )
+
+    return add
+
+
+def three_updates():
+    return {"recipe_values": {"batch_size": 100, "generator_steps": 3}}
+
+
+def test_the_lowest_fid_is_told_at_equal_images_updates_and_time(results, curves):
+    curves("torch-dcgan", (80, 50, 30, 20, 10), 100.0)
+    curves("torch-dcgan-3g", (80, 30, 15, 10, 5), 400.0, **three_updates())
+    found = Answer(results)
+    leaders = {topic: verdict.leaders for topic, verdict in found.verdicts.items()}
+    assert leaders == {
+        QUALITY: ("torch-dcgan-3g",),
+        # After 600 updates, three in a step, it made a third of its steps.
+        "Quality at equal updates": ("torch-dcgan",),
+        # In 100 s, it made a quarter of its steps.
+        "Quality at equal time": ("torch-dcgan",),
+        "Speed": ("torch-dcgan",),
+    }
+    updates = found.verdicts["Quality at equal updates"]
+    assert (updates.figure, updates.certainty) == ("FID 10.0", "clear")
+    assert updates.sentence.startswith(
+        "After 600 updates of the generator (torch-dcgan made no more), torch-dcgan has the lowest "
+        "FID: 10.0 (mean of 3 seeds, 10.0 to 10.0); torch-dcgan-3g (25.0) is clearly higher"
     )
+    both = found.choices["both"]
+    assert (both.leaders, both.certainty) == (("torch-dcgan",), "clear")
+    assert both.how == "lowest FID after 1 min 40 s, 10.0"
+
+
+def test_equal_numbers_of_updates_have_no_card_of_their_own(results, curves):
+    curves("torch-dcgan", (80, 50, 30, 20, 10), 100.0)
+    curves("keras-dcgan", (80, 50, 30, 20, 15), 100.0)
+    found = Answer(results)
+    assert "Quality at equal updates" not in found.verdicts
+    assert found.verdicts[QUALITY].sentence.endswith(
+        "All made 600 updates of the generator: it is the order at equal updates, too."
+    )
+
+
+def test_the_card_says_what_nothing_rules_out(results, curves):
+    curves("torch-dcgan", (80, 50, 30, 20, 10), 100.0)
+    curves("torch-dcgan-3g", (80, 30, 15, 10, 5), 400.0)
+    curves("torch-slow", (80, 70, 60, 50, 40), 500.0)
+    sentence = Answer(results).verdicts["Quality at equal time"].sentence
+    assert sentence.endswith(
+        "In final FID and speed together, no other is clearly better in one and as good in the "
+        "other than torch-dcgan-3g or torch-dcgan."
+    )
+
+
+def test_from_three_seeds_on_nothing_is_said_of_too_few(results, curves):
+    curves("torch-dcgan", (80, 50, 30, 20, 10), 100.0)
+    curves("keras-dcgan", (80, 50, 30, 20, 10), 100.0)
+    found = Answer(results)
+    texts = [found.advice, *(one.badge for one in found.choices.values())]
+    texts += [text for one in found.verdicts.values() for text in (one.badge, one.sentence)]
+    assert not any("seeds to" in text or "too few" in text for text in texts)
 
 
 def test_a_mean_against_the_order_of_the_logarithms_is_not_called_clear(results, train):
@@ -156,21 +253,21 @@ def test_a_mean_against_the_order_of_the_logarithms_is_not_called_clear(results,
     train("torch-a", [10.0 + 0.01 * seed for seed in range(20)])
     train("torch-b", [5.0 + 0.01 * seed for seed in range(19)] + [120.0])
     found = Answer(results)
-    assert found.verdicts["Quality"].certainty == "tied"
+    assert found.verdicts[QUALITY].certainty == "tied"
     assert found.ranks.quality.rank("torch-a") == (1, 2)
 
 
 def test_a_fid_of_zero_is_compared_by_differences(results, train):
     train("torch-a", [0.0, 0.0, 1e-9])
     train("torch-b", [50.0, 51.0, 52.0])
-    sentence = Answer(results).verdicts["Quality"].sentence
+    sentence = Answer(results).verdicts[QUALITY].sentence
     assert "torch-b (51.0) is clearly higher, by 51.0" in sentence
 
 
 def test_runs_that_all_saw_the_reference_are_not_ranked_and_not_called_unscored(results, train):
     train("torch-dcgan", [4.0, 4.1, 4.2], make=lambda *of: run_spec(*of, train_splits=BOTH))
     found = Answer(results)
-    assert "trained on the reference images" in found.verdicts["Quality"].sentence
+    assert "trained on the reference images" in found.verdicts[QUALITY].sentence
     assert found.advice.startswith("Quality is not ranked, as all trained on the reference images")
 
 
@@ -178,7 +275,7 @@ def test_a_budget_too_short_advises_on_speed_only(results, train):
     train("torch-dcgan", [40.0, 41.0, 42.0], 1_000.0, quick_spec)
     train("keras-dcgan", [20.0, 21.0, 22.0], 400.0, quick_spec)
     found = Answer(results)
-    assert found.verdicts["Quality"].certainty == "none"
+    assert found.verdicts[QUALITY].certainty == "none"
     assert "Quality at equal time" not in found.verdicts
     assert found.advice == (
         "This budget is too short to compare quality; torch-dcgan trains fastest (clear lead)."
@@ -197,5 +294,5 @@ def test_a_reference_that_was_seen_in_training_is_not_ranked(results, train):
         spec = run_spec("keras-dcgan", seed, train_splits=("train", "test"))
         add_run(results, spec, scores=[scores_of({0: 150.0, 600: 1.0 + 0.01 * seed})])
     found = Answer(results)
-    assert found.verdicts["Quality"].leaders == ("torch-dcgan",)
+    assert found.verdicts[QUALITY].leaders == ("torch-dcgan",)
     assert [row.label for row in found.group.rows] == ["torch-dcgan", "keras-dcgan"]

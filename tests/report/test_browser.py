@@ -150,6 +150,17 @@ def test_every_chart_shows_every_implementation(page):
         assert visible_traces(page, chart) == sorted(LABELS), chart
 
 
+def test_the_axis_of_the_fid_can_be_switched(page):
+    images, updates = page.locator("#chart-fid-images-0"), page.locator("#chart-fid-updates-0")
+    assert (images.is_visible(), updates.is_visible()) == (True, False)
+    page.get_by_role("button", name="updates", exact=True).click()
+    updates.locator(".main-svg").first.wait_for()
+    assert (images.is_visible(), updates.is_visible()) == (False, True)
+    assert visible_traces(page, "chart-fid-updates-0") == sorted(LABELS)
+    page.get_by_role("button", name="images", exact=True).click()
+    assert (images.is_visible(), updates.is_visible()) == (True, False)
+
+
 def test_the_first_screen_answers_and_shows(page, results):
     """Without scrolling: the advice, both charts, and what the leaders draw."""
     fids = {label: mean(values) for label, values in final_figures(results, "fid_lenet").items()}

@@ -282,3 +282,33 @@ def test_an_axis_of_losses_shows_smoothed_curves_whole_unless_they_flatten_the_r
     low, high = range_shown(pd.concat([raw, strong]))
     assert low < 0.1
     assert high == pytest.approx(1.06 * shown_to, rel=0.02)
+
+
+def test_the_fid_against_updates_counts_those_of_the_generator(train, report):
+    """One implementation makes three of them in a step, so it has three times as many."""
+    train("torch-dcgan", [4.0, 4.1, 4.2])
+    train("keras-dcgan", [7.0, 7.1, 7.2])
+    assert "fid-updates-0" not in report().data["charts"]  # it would look like that of images
+    three = {"recipe_values": {"batch_size": 100, "generator_steps": 3}}
+    train("torch-dcgan-3g", [5.0, 5.1, 5.2], values=three)
+    found = report()
+    ends = {trace["meta"]: trace["x"] for trace in found.chart("fid-updates-0") if "name" in trace}
+    assert ends == {
+        "torch-dcgan": [0, 300, 600],
+        "keras-dcgan": [0, 300, 600],
+        "torch-dcgan-3g": [0, 900, 1_800],
+    }
+    point = next(trace for trace in found.chart("fid-updates-0") if "customdata" in trace)
+    assert said(point, 2)[-3:] == [
+        "step 600, 600 updates of the generator",
+        "60,000 images",
+        "1 min 02 s of training",
+    ]
+    [figure] = [
+        one
+        for one in found.page.iter("figure")
+        if one.find("div[@id='chart-fid-updates-0']") is not None
+    ]
+    assert "hidden" in figure.attrib
+    shown = [button.get("data-shows") for button in found.page.iter("button")]
+    assert {"chart-fid-images-0", "chart-fid-updates-0"} <= set(shown)

@@ -70,9 +70,13 @@ def test_verdicts_on_times_compare_one_machine(found):
         text_of(one.find("h2")): text_of(one)
         for one in found.page.findall(".//div[@class='answer']//h2/..")
     }
-    assert "torch-enhanced" in verdicts["Quality"]
+    assert "torch-enhanced" in verdicts["Quality at equal images"]
     assert "keras-dcgan trains fastest: 200 images/s" in verdicts["Speed"]
-    assert "torch-enhanced" not in verdicts["Speed"]
+    assert verdicts["Speed"].endswith(
+        "Not compared, as it has no run on Model X, 2 cores (CPU, 2 threads): torch-enhanced."
+    )
+    for text in found.both():
+        assert "fastest of 2 on one machine, 200 images/s" in text
 
 
 def test_curves_against_time_are_of_one_machine(found):

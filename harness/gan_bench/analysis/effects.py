@@ -10,10 +10,11 @@ from gan_bench.analysis.groups import SCHEDULE, facts_in_words
 from gan_bench.analysis.identity import identity
 from gan_bench.analysis.statistics import Ratio, SeedValues, paired_ratio
 from gan_bench.analysis.summary import Group, Row
+from gan_bench.analysis.updates import GENERATOR_STEPS
 from gan_bench.plan import RunSpec
 from gan_bench.text import many, told_apart
 
-UPDATES: Final = {"discriminator": "discriminator_steps", "generator": "generator_steps"}
+UPDATES: Final = {"discriminator": "discriminator_steps", "generator": GENERATOR_STEPS}
 """By network, the field with the number of its updates in a step."""
 
 

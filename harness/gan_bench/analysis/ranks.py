@@ -100,3 +100,19 @@ class RankedGroup:
         position = self._position[label]
         better, worse = int(self._clear[:, position].sum()), int(self._clear[position].sum())
         return 1 + better, len(self.spreads) - worse
+
+
+def undominated(one: RankedGroup, other: RankedGroup) -> list[str]:
+    """Return the labels that are in both rankings and that no label is at least as good as in both.
+
+    A label is as good as another one if it is not clearly worse, and it has to be clearly better in
+    one of the two to rule the other one out. In the order of the first ranking.
+    """
+    labels = [label for label in one.labels if label in other.spreads]
+
+    def rules_out(better: str, worse: str) -> bool:
+        return any(ranks.clearly(better, worse) for ranks in (one, other)) and not any(
+            ranks.clearly(worse, better) for ranks in (one, other)
+        )
+
+    return [label for label in labels if not any(rules_out(rival, label) for rival in labels)]

@@ -221,6 +221,11 @@ class Group:
         return self.scored.finals if self.scored else {row.label: Final({}) for row in self.rows}
 
 
+def only_elsewhere(group: Group) -> list[str]:
+    """Return the labels that trained to the end, but not on the machine of the times."""
+    return [row.label for row in group.rows if row.elsewhere and not row.timed_ok]
+
+
 @dataclass(frozen=True)
 class Summary:
     """All of a results folder."""

@@ -1,8 +1,9 @@
-"""Quality against time: the FID at equal time, the time to a target FID, the Pareto front."""
+"""Quality for what it costs: the FID at equal time and at equal updates, the time to a FID."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,16 @@ import pandas as pd
 from gan_bench.analysis.final_scores import failed
 from gan_bench.analysis.runs import Run
 from gan_bench.analysis.statistics import SeedValues
-from gan_bench.analysis.summary import Group
+from gan_bench.analysis.summary import Group, Row
+from gan_bench.analysis.updates import generator_updates
 
 DEFAULT_TARGETS = {("mnist", "lenet"): 30.0, ("mnist-5k", "lenet"): 30.0}
 """By data set and feature model: about a third of an untrained generator's FID, where digits can
 be read. Others have no target unless the user names one."""
-_POINTS = ("label", "run_id", "seed", "ok", "timed", "step", "images", "train_s", "value")
+Axis = Literal["images", "updates", "train_s"]
+"""A budget: a column of `fid_points`."""
+_FIGURES = ("images", "updates", "train_s", "value")
+_POINTS = ("label", "run_id", "seed", "ok", "timed", "step", *_FIGURES)
 _LEAST_POINTS = 4
 """Linear interpolation between fewer evaluation points would be too coarse."""
 
@@ -30,6 +35,23 @@ class EqualTime:
     """Its label."""
     fids: dict[str, SeedValues]
     """By label, interpolated between the evaluation points beside the time."""
+
+
+@dataclass(frozen=True)
+class EqualUpdates:
+    """What each implementation had reached after as many updates of its generator."""
+
+    updates: int
+    """The largest number that all of them made."""
+    fewest: tuple[str, ...]
+    """The labels that made no more."""
+    fids: dict[str, SeedValues]
+    """By label, interpolated between the evaluation points beside the number."""
+
+    @property
+    def same(self) -> bool:
+        """Whether all made as many, so that these FIDs are the final ones."""
+        return len(self.fewest) == len(self.fids)
 
 
 @dataclass(frozen=True)
@@ -52,14 +74,14 @@ def fid_points(group: Group) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        label, run_id, seed, ok, timed (on the machine of the group's times), step, images, train_s
-        (warm-up included; NaN where a resumption hides it, and of runs that are not timed) and
-        value; by label in the group's order, run and step.
+        label, run_id, seed, ok, timed (on the machine of the group's times), step, images, updates
+        (of the generator; NaN if unknown), train_s (warm-up included; NaN where a resumption hides
+        it, and of runs that are not timed) and value; by label in the group's order, run and step.
     """
     found = [
         (
             *(row.label, run.run_id, run.spec.seed, run.status == "ok", timed),
-            *(score.step, *_at(run, score.step, timed=timed), score.value),
+            *(score.step, *_budgets(run, score.step, timed=timed), score.value),
         )
         for row in group.rows
         for here in [{run.run_id for run in row.timed}]
@@ -69,15 +91,17 @@ def fid_points(group: Group) -> pd.DataFrame:
         if score.metric == group.metric and score.value is not None
     ]
     points = pd.DataFrame(found, columns=list(_POINTS))
-    return points.astype(
-        {"ok": bool, "timed": bool, "images": float, "train_s": float, "value": float}
-    )
+    kinds = dict.fromkeys(("ok", "timed"), bool) | dict.fromkeys(_FIGURES, float)
+    return points.astype(kinds)
 
 
-def _at(run: Run, step: int, *, timed: bool) -> tuple[int | None, float | None]:
+def _budgets(run: Run, step: int, *, timed: bool) -> tuple[int | None, int | None, float | None]:
+    """Return what a step of a run had cost: images, updates of the generator and seconds."""
     points = run.record.evaluation_points if run.record else ()
     found = next((point for point in points if point.step == step), None)
-    return (found.images, found.train_s if timed else None) if found else (None, None)
+    each = generator_updates(run.spec)
+    updates = None if each is None else step * each
+    return (found.images, updates, found.train_s if timed else None) if found else (None,) * 3
 
 
 def equal_time(group: Group, points: pd.DataFrame) -> EqualTime | None:
@@ -90,18 +114,32 @@ def equal_time(group: Group, points: pd.DataFrame) -> EqualTime | None:
         return None
     fastest = min(finish, key=finish.__getitem__)
     seconds = finish[fastest]
-    fids = {}
-    for row in group.rows:
-        if row.saw_reference:
-            continue
-        values: dict[int, float | None] = {}
-        for _, curve in _curves(points, row.label):
-            if len(curve) >= _LEAST_POINTS:
-                values[int(curve["seed"].iloc[0])] = _value_at(curve, seconds)
-        spread = SeedValues.by(values)
-        if spread:
-            fids[row.label] = spread
+    # A seed that finished a little sooner than the median has its final FID.
+    curves = {row.label: _curves(points, row.label, "train_s") for row in _ranked(group)}
+    fids = _fids_at(curves, "train_s", seconds)
     return EqualTime(seconds, fastest, fids) if len(fids) > 1 else None
+
+
+def equal_updates(group: Group, points: pd.DataFrame) -> EqualUpdates | None:
+    """Return the FID of every implementation after the updates of the one with the fewest.
+
+    None where fewer than two implementations have curves with enough points against updates.
+    """
+    curves = {row.label: _curves(points, row.label, "updates") for row in _ranked(group)}
+    last = {
+        label: min(int(curve["updates"].iloc[-1]) for curve in of_seeds)
+        for label, of_seeds in curves.items()
+        if of_seeds
+    }
+    if len(last) < 2:
+        return None
+    least = min(last.values())
+    fewest = tuple(label for label, updates in last.items() if updates == least)
+    return EqualUpdates(least, fewest, _fids_at(curves, "updates", least))
+
+
+def _ranked(group: Group) -> list[Row]:
+    return [row for row in group.rows if not row.saw_reference]
 
 
 def times_to(target: float, group: Group, points: pd.DataFrame) -> dict[str, Reached]:
@@ -110,10 +148,8 @@ def times_to(target: float, group: Group, points: pd.DataFrame) -> dict[str, Rea
     A seed that failed has not reached it; one whose time a resumption hides is not counted.
     """
     found = {}
-    for row in group.rows:
-        if row.saw_reference:
-            continue
-        curves = [curve for _, curve in _curves(points, row.label) if len(curve) >= _LEAST_POINTS]
+    for row in _ranked(group):
+        curves = _curves(points, row.label, "train_s")
         times = {int(curve["seed"].iloc[0]): _time_to(curve, target) for curve in curves}
         if times:
             failures = sum(failed(run) for run in row.timed)
@@ -137,16 +173,27 @@ def default_target(group: Group) -> float | None:
     return DEFAULT_TARGETS.get((group.setting.dataset, group.features))
 
 
-def _curves(points: pd.DataFrame, label: str) -> Sequence[tuple[str, pd.DataFrame]]:
-    """Return the curve of each seed that is ok, whole against time."""
+def _curves(points: pd.DataFrame, label: str, axis: Axis) -> list[pd.DataFrame]:
+    """Return the curve of each seed that is ok, whole against a budget, and has enough points."""
     mine = points[(points["label"] == label) & points["ok"]]
-    curves = [(str(run_id), curve) for run_id, curve in mine.groupby("run_id", sort=False)]
-    return [(run_id, curve) for run_id, curve in curves if curve["train_s"].notna().all()]
+    curves = [curve for _, curve in mine.groupby("run_id", sort=False)]
+    return [curve for curve in curves if curve[axis].notna().all() and len(curve) >= _LEAST_POINTS]
 
 
-def _value_at(curve: pd.DataFrame, seconds: float) -> float:
-    # A seed that finished a little sooner than the median has its final FID.
-    return float(np.interp(seconds, curve["train_s"], curve["value"]))
+def _fids_at(
+    curves: Mapping[str, Sequence[pd.DataFrame]], axis: Axis, at: float
+) -> dict[str, SeedValues]:
+    """Return by label the FIDs at a place of the axis, on lines between the points."""
+    found = {
+        label: SeedValues.by(
+            {
+                int(curve["seed"].iloc[0]): float(np.interp(at, curve[axis], curve["value"]))
+                for curve in of_seeds
+            }
+        )
+        for label, of_seeds in curves.items()
+    }
+    return {label: values for label, values in found.items() if values}
 
 
 def _time_to(curve: pd.DataFrame, target: float) -> float | None:

@@ -8,7 +8,13 @@ import pandas as pd
 
 from gan_bench.analysis.identity import WORDS
 from gan_bench.analysis.summary import Group, Row, Summary
-from gan_bench.analysis.time_to_quality import default_target, equal_time, fid_points, times_to
+from gan_bench.analysis.time_to_quality import (
+    default_target,
+    equal_time,
+    equal_updates,
+    fid_points,
+    times_to,
+)
 from gan_bench.report.charts import Curves, Dots
 from gan_bench.report.charts.fid import FidCharts, fid_charts, final_charts
 from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_plotted
@@ -19,7 +25,17 @@ from gan_bench.report.pictures import Look, Names, Picture, looks
 from gan_bench.report.samples import Leader, SampleRow, Samples, leaders, sample_pages
 from gan_bench.report.samples.nearest import shares_table
 from gan_bench.report.sections.all_scores import elsewhere, published, quality, scores_in_short
-from gan_bench.report.sections.answer import Verdict, advice, answer, caveats, in_short, standings
+from gan_bench.report.sections.answer import (
+    Choice,
+    Verdict,
+    advice,
+    answer,
+    caveats,
+    choices,
+    in_short,
+    more_seeds,
+    standings,
+)
 from gan_bench.report.sections.effects import EffectTables, effect_tables
 from gan_bench.report.sections.machines import setting_in_words
 from gan_bench.report.sections.method import Method, method
@@ -46,6 +62,11 @@ class GroupPage:
     """Why no quality is shown as if it were ranked; empty if the budget is long enough."""
     setting: str
     advice: str
+    """What to use, in one or two sentences."""
+    choices: list[Choice]
+    """The same for each purpose; none if the advice is all that can be said."""
+    more_seeds: str
+    """What to run before one decides; empty if the seeds are enough."""
     first: list[Dots]
     """The charts that the page shows first."""
     leaders: list[Leader]
@@ -197,9 +218,9 @@ def _group_page(
 ) -> GroupPage:
     group = summary.groups[number]
     points = fid_points(group)
-    equal = equal_time(group, points)
-    ranks = standings(group, equal)
-    verdicts = answer(group, ranks, equal)
+    equal, updates = equal_time(group, points), equal_updates(group, points)
+    ranks = standings(group, equal, updates)
+    verdicts, chosen = answer(group, ranks, equal, updates), choices(group, ranks, equal)
     table = ranking(group, ranks, _target(group, points, target_fid), by_label)
     ours = _losses_of(group, losses)
     # Runs that were scored under two protocols are in two groups; their losses are drawn once.
@@ -213,7 +234,9 @@ def _group_page(
         in_short=in_short(group) if len(group.rows) == 1 else "",
         too_short=group.too_short or "",
         setting=setting_in_words(group),
-        advice=advice(group, ranks),
+        advice=advice(group, ranks, chosen),
+        choices=chosen,
+        more_seeds=more_seeds(chosen),
         first=final_charts(group, ranks.quality, ranks.speed, number),
         leaders=leaders(group, ranks.quality, [page.samples for page in samples]),
         verdicts=verdicts,

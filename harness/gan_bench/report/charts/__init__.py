@@ -37,7 +37,7 @@ class Curves:
     x_title: str
     y_title: str
     alt: str
-    x_is: Literal["images", "seconds"] = "images"
+    x_is: Literal["images", "updates", "seconds"] = "images"
     log_x: bool = False
     log_y: bool = False
     floor: float | None = None

@@ -11,7 +11,7 @@ import pandas as pd
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues
 from gan_bench.analysis.summary import Group, Row
-from gan_bench.analysis.time_to_quality import pareto_front
+from gan_bench.analysis.time_to_quality import Axis, pareto_front
 from gan_bench.report.charts import (
     LOG_FROM,
     MOST_ROWS,
@@ -23,13 +23,17 @@ from gan_bench.report.charts import (
 )
 from gan_bench.text import duration, figure, interval, listed, many
 
-Axis = Literal["images", "train_s"]
-_AXES: dict[Axis, tuple[str, str, str]] = {
+_Word = Literal["images", "updates", "seconds"]
+_AXES: dict[Axis, tuple[_Word, str, str]] = {
     "images": ("images", "training images seen", "images seen"),
+    "updates": ("updates", "updates of the generator", "updates of the generator"),
     "train_s": ("seconds", "seconds of training, including warm-up", "seconds of training"),
 }
+"""By budget: the word for it, the title of its axis, and what a caption calls it."""
 _FLOOR_NEAR = 4.0
 """A floor this many times below the lowest FID is named under the chart instead of plotted."""
+_APART = 1.02
+"""Ratio of the updates for an image from which curves against updates look otherwise."""
 _ABOVE = 1.06
 """Upper end of an axis that begins at zero, as a multiple of the highest value."""
 
@@ -43,20 +47,24 @@ class FidCharts:
     """The charts of a group, and sentences on what they do not show."""
 
     charts: list[Curves] = field(default_factory=list)
+    """Against images, updates of the generator and seconds."""
     notes: list[str] = field(default_factory=list)
 
 
 def fid_charts(group: Group, points: pd.DataFrame, number: int) -> FidCharts:
-    """Return both charts of a group; none if it has no scores.
+    """Return the charts of a group; none if it has no scores.
+
+    There is none against updates if all make as many for an image: it would look like the first.
 
     ``points`` has a row for each run and evaluation point; ``number`` identifies the group
     in the charts' ids.
     """
     labels = list(dict.fromkeys(points["label"]))
     plotted = points[points["label"].isin(labels[:MOST_ROWS])]
-    charts = [chart for axis in _AXES if (chart := _chart(group, plotted, axis, number))]
+    axes = [axis for axis in _AXES if axis != "updates" or _updates_differ(plotted)]
+    charts = [chart for axis in axes if (chart := _chart(group, plotted, axis, number))]
     notes = _notes(plotted)
-    if any(chart.log_x for chart in charts):
+    if any(chart.log_x for chart in charts if chart.x_is == "seconds"):
         notes.append(
             "The axis of seconds is logarithmic: it does not show the untrained generators at 0 s."
         )
@@ -68,6 +76,14 @@ def fid_charts(group: Group, points: pd.DataFrame, number: int) -> FidCharts:
     if len(labels) > MOST_ROWS:
         notes.append(f"Only the first {MOST_ROWS} of {len(labels)} implementations are plotted.")
     return FidCharts(charts, notes)
+
+
+def _updates_differ(points: pd.DataFrame) -> bool:
+    """Return whether some implementation updates its generator more often for an image."""
+    ends = points[points["images"] > 0].groupby("label")[["images", "updates"]].max().dropna()
+    each = ends["updates"] / ends["images"]
+    # The last step may exceed the budget slightly.
+    return len(each) > 1 and bool(each.max() > _APART * each.min())
 
 
 def _floor(floor: float) -> str:
@@ -98,7 +114,7 @@ def _chart(group: Group, points: pd.DataFrame, axis: Axis, number: int) -> Curve
     if points.empty:
         return None
     longest = points.groupby("label")[axis].max()
-    log = axis == "train_s" and longest.min() > 0 and longest.max() / longest.min() > LOG_FROM
+    log = axis != "images" and longest.min() > 0 and longest.max() / longest.min() > LOG_FROM
     if log:
         points = points[points[axis] > 0]
     by_label = {str(label): mine for label, mine in points.groupby("label", sort=False)}
@@ -118,7 +134,7 @@ def _chart(group: Group, points: pd.DataFrame, axis: Axis, number: int) -> Curve
         frame=frame_of(lines),
         x_title=x_title,
         y_title=f"FID ({group.features})",
-        x_is="images" if axis == "images" else "seconds",
+        x_is=word,
         alt=f"Line chart of {caption}{where}: {ends}.",
         log_x=bool(log),
         log_y=log_y,
@@ -235,10 +251,12 @@ def _rows(name: str, title: str, marks: pd.DataFrame, ranks: RankedGroup) -> Dot
     labels = ranks.labels[:MOST_ROWS]
     ends = accumulate(len(tier) for tier in ranks.tiers)
     means = read_out(f"{label} {figure(ranks.spreads[label].mean)}" for label in labels)
+    few = any(spread.seeds < FEWEST_SEEDS for spread in ranks.spreads.values())
     tiers = (
         "Everything above a line is clearly better than everything below it."
         if len(ranks.tiers) > 1
-        else "The seeds separate no tiers: they are too few, or the differences may be chance."
+        else "The seeds separate no tiers"
+        + (": some have too few seeds." if few else ": the differences may be chance.")
     )
     left = len(ranks.labels) - len(labels)
     return Dots(

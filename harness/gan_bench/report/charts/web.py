@@ -209,7 +209,14 @@ def _axis(title: str, values: pd.Series, *, logarithmic: bool) -> dict[str, Any]
 def _hover(name: str, curves: Curves, line: pd.DataFrame) -> dict[str, Any]:
     """Return what a point says: implementation, value, seeds, range, step, images and seconds."""
     columns: list[list[Any]] = [[int(step) for step in line["step"]]]
-    if curves.x_is == "seconds":
+    if curves.x_is == "updates":
+        texts = [
+            f"{images:,.0f} images<br>{time_in_words(seconds)}"
+            for images, seconds in zip(line["images"], line["seconds"], strict=True)
+        ]
+        columns.append(texts)
+        where = "%{x:,} updates of the generator<br>%{customdata[1]}"
+    elif curves.x_is == "seconds":
         columns.append(_numbers(line["images"]))
         where = "%{customdata[1]:,} images<br>%{x:,.3~r} s of training"
     else:

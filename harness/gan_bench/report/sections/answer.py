@@ -1,4 +1,4 @@
-"""The answer: a recommendation, up to three verdicts, and what makes them less certain."""
+"""The answer: what to use for quality, for speed and for both, and how certain each verdict is."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from enum import Enum, auto
 from typing import Literal
 
 from gan_bench.analysis.final_scores import failed
-from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.ranks import RankedGroup, undominated
 from gan_bench.analysis.runs import busy, time_doubts
 from gan_bench.analysis.speed import disturbances
-from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues, interval
-from gan_bench.analysis.summary import Group, Summary
-from gan_bench.analysis.time_to_quality import EqualTime
+from gan_bench.analysis.statistics import SeedValues, interval
+from gan_bench.analysis.summary import Group, Summary, only_elsewhere
+from gan_bench.analysis.time_to_quality import EqualTime, EqualUpdates
 from gan_bench.metrics import SPEED, metric
 from gan_bench.results.record import Record
 from gan_bench.results.status import NOT_SCORED
-from gan_bench.text import duration, factor, figure, listed, many
+from gan_bench.text import count, duration, factor, figure, listed, many
 
 NAMED = 4
 """Implementations that a sentence names before it counts the rest."""
@@ -39,19 +39,37 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What to use for one purpose."""
+
+    purpose: Literal["quality", "speed", "both"]
+    leaders: tuple[str, ...]
+    """Labels to choose from, the best first; empty if the seeds say nothing yet."""
+    how: str
+    """What they lead in, e.g. ``lowest final FID, 23.1``."""
+    certainty: Certainty
+    badge: str
+
+
+@dataclass(frozen=True)
 class Standings:
     """The rankings behind the verdicts; None where there is nothing to rank."""
 
     quality: RankedGroup | None
+    """At equal images: by the final FID."""
     speed: RankedGroup | None
     equal_time: RankedGroup | None
+    equal_updates: RankedGroup | None = None
+    """None if all made as many updates, too: the ranking would be that of `quality`."""
     busy: bool = False
     """Whether other processes used the machine, so that no difference in time is certain."""
     speed_busy: bool = False
     """The same of the throughputs, which may be those of a study of speed."""
 
 
-def standings(group: Group, equal: EqualTime | None) -> Standings:
+def standings(
+    group: Group, equal: EqualTime | None, updates: EqualUpdates | None = None
+) -> Standings:
     """Return a group's rankings; a budget that is too short to rank quality ranks speed only."""
     fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
@@ -62,19 +80,84 @@ def standings(group: Group, equal: EqualTime | None) -> Standings:
         quality=RankedGroup(fids, fid) if fids and ranked else None,
         speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
         equal_time=RankedGroup(equal.fids, fid) if equal and ranked else None,
+        equal_updates=(
+            RankedGroup(updates.fids, fid) if updates and ranked and not updates.same else None
+        ),
         busy=shared,
         speed_busy=shared if group.speed is None else group.speed.found.disturbed,
     )
 
 
-def answer(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Verdict]:
-    """Return the verdicts on quality, speed and quality at equal time."""
+def answer(
+    group: Group,
+    ranks: Standings,
+    equal: EqualTime | None,
+    updates: EqualUpdates | None = None,
+) -> list[Verdict]:
+    """Return the verdicts on quality at equal images, updates and time, and on speed."""
     if not any(row.ok_runs for row in group.rows):
         return [_none("No result", _nothing_finished(group))]
-    verdicts = [_quality(group, ranks.quality), _speed(group, ranks.speed, busy=ranks.speed_busy)]
+    verdicts = [_quality(group, ranks.quality, updates)]
+    if ranks.equal_updates and updates:
+        verdicts.append(_equal_updates(ranks.equal_updates, updates))
     if ranks.equal_time and equal:
-        verdicts.append(_equal_time(group, ranks.equal_time, equal, busy=ranks.busy))
-    return verdicts
+        verdicts.append(_equal_time(group, ranks, ranks.equal_time, equal))
+    return [*verdicts, _speed(group, ranks.speed, busy=ranks.speed_busy)]
+
+
+def choices(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Choice]:
+    """Return what to use for quality, for speed and for both; none without two to choose from."""
+    quality, speed = ranks.quality, ranks.speed
+    if quality is None or len(quality.labels) < 2:
+        return []
+    found = [_choice("quality", quality, f"lowest final FID, {_best(quality)}")]
+    if speed and len(speed.labels) > 1:
+        # Those that only ran on another machine are in no comparison of times.
+        here = f" of {len(speed.labels)} on one machine" if _not_timed(group, speed) else ""
+        how = f"fastest{here}, {_best(speed)} images/s"
+        found.append(_choice("speed", speed, how, busy=ranks.speed_busy))
+        both = _both(ranks, quality, speed, equal)
+        found += [replace(both, how=f"{both.how}{here and ','}{here}")] if both else []
+    return found
+
+
+def _choice(
+    purpose: Literal["quality", "speed", "both"],
+    ranks: RankedGroup,
+    how: str,
+    *,
+    busy: bool = False,
+) -> Choice:
+    certainty, badge = _certainty(ranks, busy=busy)
+    return Choice(purpose, _leaders(ranks, badge), how, certainty, badge)
+
+
+def _both(
+    ranks: Standings, quality: RankedGroup, speed: RankedGroup, equal: EqualTime | None
+) -> Choice | None:
+    """Return the best at equal time, or without its curves those that nothing rules out."""
+    if ranks.equal_time and equal:
+        how = f"lowest FID after {duration(equal.seconds)}, {_best(ranks.equal_time)}"
+        return _choice("both", ranks.equal_time, how, busy=ranks.busy)
+    kept = undominated(quality, speed)
+    if not kept:
+        return None
+    badges = [_certainty(quality, busy=False)[1], _certainty(speed, busy=ranks.speed_busy)[1]]
+    unsure = next((badge for badge in badges if badge in _UNTESTED), "")
+    if unsure:
+        return Choice("both", (), "", "uncertain", unsure)
+    if len(kept) == 1:
+        return Choice("both", tuple(kept), "no other is as good in both", "clear", "clear lead")
+    how = "no other is clearly better in one and as good in the other"
+    return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
+
+
+def _not_timed(group: Group, times: RankedGroup) -> list[str]:
+    return [label for label in only_elsewhere(group) if label not in times.spreads]
+
+
+def _best(ranks: RankedGroup) -> str:
+    return figure(ranks.spreads[ranks.best].mean)
 
 
 class Unranked(Enum):
@@ -116,8 +199,8 @@ def _nothing_finished(group: Group) -> str:
     return f"No run succeeded ({counted}), so there is nothing to rank."
 
 
-def _quality(group: Group, ranks: RankedGroup | None) -> Verdict:
-    topic = "Quality"
+def _quality(group: Group, ranks: RankedGroup | None, updates: EqualUpdates | None) -> Verdict:
+    topic = "Quality at equal images"
     if ranks is None:
         return _none(topic, _unranked_sentence(group))
     best = ranks.best
@@ -129,18 +212,55 @@ def _quality(group: Group, ranks: RankedGroup | None) -> Verdict:
         f"{best} {lead} ({group.features} features): {mean} "
         f"({_seeds(ranks.spreads[best], planned)})"
     )
-    return _verdict(topic, ranks, f"FID {mean}", opening)
+    verdict = _verdict(topic, ranks, f"FID {mean}", opening)
+    if updates is None or not updates.same or len(ranks.labels) < 2:
+        return verdict
+    as_many = (
+        f"All made {count(updates.updates)} updates of the generator: it is the order at equal "
+        "updates, too."
+    )
+    return replace(verdict, sentence=f"{verdict.sentence} {as_many}")
 
 
-def _equal_time(group: Group, ranks: RankedGroup, equal: EqualTime, *, busy: bool) -> Verdict:
+def _equal_updates(ranks: RankedGroup, updates: EqualUpdates) -> Verdict:
+    best = ranks.best
+    mean = figure(ranks.spreads[best].mean)
+    opening = (
+        f"After {count(updates.updates)} updates of the generator ({listed(updates.fewest, NAMED)} "
+        f"made no more), {best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
+    )
+    return _verdict("Quality at equal updates", ranks, f"FID {mean}", opening)
+
+
+def _equal_time(group: Group, every: Standings, ranks: RankedGroup, equal: EqualTime) -> Verdict:
     best = ranks.best
     mean = figure(ranks.spreads[best].mean)
     opening = (
         f"After {duration(equal.seconds)}, the median time in which {equal.fastest} finishes, "
         f"{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
     )
-    verdict = _verdict("Quality at equal time", ranks, f"FID {mean}", opening, busy=busy)
-    return _doubted(verdict, group)
+    verdict = _verdict("Quality at equal time", ranks, f"FID {mean}", opening, busy=every.busy)
+    if verdict.badge not in _UNTESTED:
+        verdict = replace(verdict, sentence=f"{verdict.sentence}{_not_ruled_out(every)}")
+    return _doubted(verdict, group, ranks)
+
+
+def _not_ruled_out(ranks: Standings) -> str:
+    """Return which implementations no other one rules out, if that is certain of some."""
+    quality, speed = ranks.quality, ranks.speed
+    if (
+        quality is None
+        or speed is None
+        or any(_certainty(one, busy=ranks.speed_busy)[1] in _UNTESTED for one in (quality, speed))
+    ):
+        return ""
+    kept = undominated(quality, speed)
+    if not 0 < len(kept) < len(quality.labels):
+        return ""
+    return (
+        " In final FID and speed together, no other is clearly better in one and as good in the "
+        f"other than {listed(kept, NAMED, last='or')}."
+    )
 
 
 def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
@@ -154,7 +274,7 @@ def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
         opening = f"{best} trains fastest: {rate} ({_seeds(ranks.spreads[best])})"
     verdict = _verdict(topic, ranks, rate, opening, busy=busy)
     if group.speed is None:
-        verdict = _doubted(verdict, group)
+        verdict = _doubted(verdict, group, ranks)
     else:
         said = [f"Speeds are from {group.speed}.", *disturbances(group.speed.found)]
         verdict = replace(verdict, sentence=" ".join((verdict.sentence, *said)))
@@ -167,9 +287,12 @@ def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
     return verdict
 
 
-def _doubted(verdict: Verdict, group: Group) -> Verdict:
-    """Return a verdict on times with what makes them less reliable."""
+def _doubted(verdict: Verdict, group: Group, ranks: RankedGroup) -> Verdict:
+    """Return a verdict on times with what makes them less reliable, and who has none."""
     doubts = time_doubts(group.timed_ok)
+    if elsewhere := _not_timed(group, ranks):
+        machine = group.setting.machine
+        doubts.append(f"Not compared, as it has no run on {machine}: {listed(elsewhere, NAMED)}.")
     return replace(verdict, sentence=" ".join((verdict.sentence, *doubts)))
 
 
@@ -180,7 +303,7 @@ def _verdict(
     if not others:
         return Verdict(topic, (best,), shown, "none", "nothing to compare with", f"{opening}.")
     certainty, badge = _certainty(ranks, busy=busy)
-    if badge in (_TOO_FEW, _BUSY):
+    if badge in _UNTESTED:
         # What two seeds, or runs beside other work, happen to show would contradict the badge.
         sentence = f"{opening}, before {others[0]} ({_short(ranks.spreads[others[0]])})."
         return Verdict(topic, (best,), shown, certainty, badge, sentence)
@@ -195,11 +318,17 @@ def _verdict(
         named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
         parts.append(f"too few seeds to judge {listed(named, NAMED)}")
     sentence = f"{'; '.join(parts)}."
-    return Verdict(topic, (best, *ranks.equals), shown, certainty, badge, sentence)
+    return Verdict(topic, _leaders(ranks, badge), shown, certainty, badge, sentence)
 
 
 _TOO_FEW = "too few seeds"
 _BUSY = "not certain: other load"
+_UNTESTED = (_TOO_FEW, _BUSY)
+"""Badges under which no difference is called clear or absent."""
+
+
+def _leaders(ranks: RankedGroup, badge: str) -> tuple[str, ...]:
+    return (ranks.best,) if badge in _UNTESTED else (ranks.best, *ranks.equals)
 
 
 def _certainty(ranks: RankedGroup, *, busy: bool) -> tuple[Certainty, str]:
@@ -241,8 +370,8 @@ def _short(spread: SeedValues) -> str:
     return f"{figure(spread.mean)}{seeds}"
 
 
-def advice(group: Group, ranks: Standings) -> str:
-    """Return which implementation to use and how certain that is, in one or two sentences."""
+def advice(group: Group, ranks: Standings, chosen: Sequence[Choice]) -> str:
+    """Return what to use and how certain that is, in one or two sentences."""
     if not any(row.ok_runs for row in group.rows):
         none = "has finished yet" if all(row.pending for row in group.rows) else "succeeded"
         return f"There is no recommendation: no run {none}."
@@ -260,34 +389,30 @@ def advice(group: Group, ranks: Standings) -> str:
         return (
             f"{why}; {speed.best} trains fastest ({_certainty(speed, busy=ranks.speed_busy)[1]})."
         )
-    best = quality.best
-    if len(quality.labels) == 1:
-        return f"Only {best} has a score, so there is nothing to choose from."
-    if len(quality.unknown) == len(quality.labels) - 1:
-        return (
-            f"There are too few seeds for a recommendation. {best} has the lowest FID so far; run "
-            "3 seeds or, better, 5 (--seeds 5) before you decide."
-        )
-    if quality.unknown and quality.best_is_short:
-        return (
-            f"{best} has the lowest FID, but too few seeds to distinguish it from "
-            f"{listed(quality.unknown, NAMED, last='or')}. Run more seeds before you decide."
-        )
-    ignored = f" (leaving out {listed(quality.unknown, NAMED)}: too few seeds)"
-    unsure = ignored if quality.unknown else ""
-    if not quality.equals:
-        return (
-            f"Use {best}: it has the lowest FID, and the lead is clear{unsure}. "
-            f"{'' if ranks.speed_busy else _pace(best, speed)}".strip()
-        )
-    together = [best, *quality.equals]
-    fastest = _fastest(together, None if ranks.speed_busy else speed)
-    these = f"the {len(together)} implementations whose FIDs cannot be distinguished"
-    rest = [label for label in together if label != fastest[0]]
-    if speed and len(fastest) == 1 and all(speed.clearly(fastest[0], other) for other in rest):
-        return f"Use {fastest[0]}: it clearly trains fastest among {these}{unsure}."
-    any_of = listed(fastest, NAMED, last="or")
-    return f"Use {any_of}: among {these}{unsure}, none clearly trains faster."
+    if not chosen:
+        return f"Only {quality.best} has a score, so there is nothing to choose from."
+    parts = [
+        f"for {_PURPOSES[one.purpose]}, {_named(one.leaders)} "
+        f"({'; '.join(filter(None, (one.how, one.badge)))})"
+        for one in chosen
+        if one.leaders
+    ]
+    sentence = f"{'; '.join(parts)}."
+    return " ".join(filter(None, (sentence[0].upper() + sentence[1:], more_seeds(chosen))))
+
+
+_PURPOSES = {"quality": "quality", "speed": "speed", "both": "both together"}
+
+
+def _named(labels: Sequence[str]) -> str:
+    return listed(labels, NAMED, last="or")
+
+
+def more_seeds(chosen: Sequence[Choice]) -> str:
+    """Return what to run before one decides, if there are too few seeds for that."""
+    if not any(one.badge == _TOO_FEW for one in chosen):
+        return ""
+    return "Run 3 seeds or, better, 5 (--seeds 5) before you decide."
 
 
 def in_short(group: Group) -> str:
@@ -301,29 +426,6 @@ def in_short(group: Group) -> str:
         parts.append(f"finished in {duration(row.finish_s.median)}")
     parts.append(many(len(row.ok_runs), "seed") if row.ok_runs else row.status)
     return f"{row.label}, {group.title}: {', '.join(parts)}."
-
-
-def _fastest(labels: Sequence[str], speed: RankedGroup | None) -> list[str]:
-    """Return the labels that no other label is clearly faster than."""
-    if speed is None:
-        return list(labels)
-    known = [label for label in speed.labels if label in labels]
-    slower = {label for label in known for other in known if speed.clearly(other, label)}
-    return [*(x for x in known if x not in slower), *(x for x in labels if x not in known)]
-
-
-def _pace(label: str, speed: RankedGroup | None) -> str:
-    """Return how its speed compares with the others, or nothing with too few seeds."""
-    if speed is None or label not in speed.labels or len(speed.labels) < 2:
-        return ""
-    faster = [other for other in speed.labels if speed.clearly(other, label)]
-    if faster:
-        found = speed.between(faster[0], label)
-        assert found is not None
-        return f"{faster[0]} trains {factor(found.estimate)} times as fast."
-    if min(spread.seeds for spread in speed.spreads.values()) < FEWEST_SEEDS:
-        return ""
-    return "None of the others clearly trains faster."
 
 
 LEAST_TIMED_S = 5.0

@@ -7,7 +7,7 @@ from gan_bench.analysis.identity import Machine
 from gan_bench.analysis.repetitions import repetitions
 from gan_bench.analysis.runs import Run
 from gan_bench.analysis.statistics import SeedValues
-from gan_bench.analysis.summary import Group, Row
+from gan_bench.analysis.summary import Group, Row, only_elsewhere
 from gan_bench.report.sections.ranking_rows import maximum, mean, median
 from gan_bench.text import Column, Table, listed, many, percent
 
@@ -32,20 +32,19 @@ def machine_notes(group: Group) -> list[str]:
             f"most implementations ran. The table of times by machine also has those from "
             f"{listed(others, _NAMED)}."
         )
-        missing = [row.label for row in apart if not row.timed_ok]
-        if missing:
+        if missing := only_elsewhere(group):
             found.append(f"No times here, as it only ran elsewhere: {listed(missing, _NAMED)}.")
     if repeated := repetitions(group):
         machines = f" on {many(repeated.machines, 'machine')}" if repeated.machines > 1 else ""
         seeds = "1 seed" if repeated.seeds == 1 else f"{repeated.seeds} seeds"
         over = (
-            f", and by {percent(repeated.of_seeds)} over the seeds of one implementation"
+            f", and by {percent(repeated.of_seeds, 1)} over the seeds of one implementation"
             if repeated.of_seeds is not None
             else ""
         )
         found.append(
             f"{seeds} ran several times{machines} and count once. Their final FIDs vary by "
-            f"{percent(repeated.of_one_seed)} over the runs of one seed{over} (standard "
+            f"{percent(repeated.of_one_seed, 1)} over the runs of one seed{over} (standard "
             "deviation of the logarithm)."
         )
     return found

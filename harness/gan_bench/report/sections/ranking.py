@@ -322,10 +322,11 @@ def _missing(group: Group) -> str:
     if unfinished:
         reasons.append(f"no run succeeded ({listed(unfinished, 6)})")
     ok = [row for row in group.rows if row.ok_runs]
-    if any(row.machine_fraction is None and row.multiply_adds_per_image for row in ok):
+    timed = [row for row in ok if row.timed_ok]
+    if any(row.machine_fraction is None and row.multiply_adds_per_image for row in timed):
         alone = {
             run.record.circumstances.device_exclusive
-            for row in ok
+            for row in timed
             for run in row.timed_ok
             if run.record is not None
         }

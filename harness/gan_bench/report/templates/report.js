@@ -282,7 +282,18 @@
     await Promise.all(charts_.map(draw));
     if (toggles.some((box) => !box.checked)) apply();
   };
-  const folded = (element) => element.closest("details:not([open])");
+  const folded = (element) => element.closest("details:not([open]), figure.plot[hidden]");
+  /* One of several charts at the same place. */
+  for (const button of every(".switched button")) {
+    button.addEventListener("click", () => {
+      const place = button.closest(".switched");
+      every("button", place).forEach((other) => other.setAttribute("aria-pressed", other === button));
+      every("figure.plot", place).forEach((figure) => {
+        figure.hidden = !figure.querySelector(`[id="${button.dataset.shows}"]`);
+      });
+      drawAll(every(".chart", place).filter((one) => !charts.has(one) && !folded(one)));
+    });
+  }
   for (const details of every("details")) {
     // A chart has no width before it is unfolded.
     details.addEventListener("toggle", () =>
