@@ -9,6 +9,7 @@ from gan_bench.analysis.final_scores import collapsed, failed, final_scores, fin
 from gan_bench.analysis.groups import comparable_groups, labelled, other_protocols
 from gan_bench.analysis.identity import Setting, differing
 from gan_bench.analysis.runs import Run
+from gan_bench.analysis.sequential import Design
 from gan_bench.analysis.statistics import SeedValues, mean_interval
 from gan_bench.metrics import SPEED, fid_name
 from gan_bench.results.load import Results
@@ -174,6 +175,16 @@ class Group:
     def protocols(self) -> tuple[Scored, ...]:
         """The group's own and the others."""
         return (self.scored, *self.others) if self.scored else self.others
+
+    @property
+    def most_seeds(self) -> int | None:
+        """The most seeds that an implementation could have, see `gan_bench.plan.Plan`."""
+        return max((run.most_seeds for run in self.runs if run.most_seeds), default=None)
+
+    @property
+    def looks(self) -> int:
+        """How often the scores were looked at before it was decided whether to add seeds."""
+        return Design(self.most_seeds).number if self.most_seeds else 1
 
     @property
     def metric(self) -> str | None:

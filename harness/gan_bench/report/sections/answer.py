@@ -55,9 +55,9 @@ def standings(group: Group, equal: EqualTime | None) -> Standings:
     ranked = not group.too_short
     fid = metric(group.metric or "")
     return Standings(
-        quality=RankedGroup(fids, fid) if fids and ranked else None,
+        quality=RankedGroup(fids, fid, looks=group.looks) if fids and ranked else None,
         speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
-        equal_time=RankedGroup(equal.fids, fid) if equal and ranked else None,
+        equal_time=RankedGroup(equal.fids, fid, looks=group.looks) if equal and ranked else None,
         busy=any(busy(run) for row in group.rows for run in row.ok_runs),
     )
 
