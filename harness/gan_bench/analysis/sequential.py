@@ -207,14 +207,20 @@ class _Tests:
 def progress(found: Look, design: Design) -> str:
     """Return what a look has shown, and which implementations get another seed, in one line."""
     beyond = len(found.labels) - len(found.certain) - len(found.open)
-    parts = [f"{len(found.certain)} of {many(len(found.labels), 'place')} are certain"]
+    parts = [_certain(found)]
     if beyond:
         parts.append(f"{beyond} would hardly become so")
     if found.open and found.seeds < design.most:
         parts.append(f"seed {found.seeds} follows for {listed(found.open, _NAMED)}")
     elif found.open:
-        parts.append(f"{len(found.open)} are open")
+        parts.append(f"{len(found.open)} are still open")
     return f"{many(found.seeds, 'seed')}: {', '.join(parts)}."
+
+
+def _certain(found: Look) -> str:
+    number = len(found.certain)
+    verb = "is" if number == 1 else "are"
+    return f"{number} of {many(len(found.labels), 'place')} {verb} certain"
 
 
 def verdict(found: Look, values: Values, design: Design, metric: Metric) -> list[str]:
@@ -222,7 +228,7 @@ def verdict(found: Look, values: Values, design: Design, metric: Metric) -> list
     if len(found.labels) < 2:
         return ["Fewer than two implementations have results of two seeds: nothing is compared."]
     undecided = [*found.open_pairs, *sorted(found.beyond)]
-    certain = f"{len(found.certain)} of {many(len(found.labels), 'place')} are certain"
+    certain = _certain(found)
     if undecided:
         named = [" and ".join(pair) for pair in undecided[:_NAMED]]
         more = len(undecided) - len(named)

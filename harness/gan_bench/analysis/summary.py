@@ -12,6 +12,7 @@ from gan_bench.analysis.runs import Run
 from gan_bench.analysis.sequential import Design
 from gan_bench.analysis.statistics import SeedValues, mean_interval
 from gan_bench.metrics import SPEED, fid_name
+from gan_bench.plan import RunSpec
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores
@@ -251,7 +252,7 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
     by_label = labelled(runs)
     features = {name: file.protocol.features for name, file in results.protocols.items()}
     rows = [_row(label, members, results, protocol) for label, members in by_label.items()]
-    too_short = _too_short(runs, setting)
+    too_short = too_short_to_rank([run.spec for run in runs], setting.budget_images)
     rows.sort(key=_by_speed if too_short else _by_quality)
     return Group(
         setting=setting,
@@ -418,12 +419,16 @@ _ENOUGH_STEPS = 400
 """With these, recipes that learn fast draw strokes: those of the presets standard and quick."""
 
 
-def _too_short(runs: Sequence[Run], setting: Setting) -> str | None:
+def too_short_to_rank(specs: Sequence[RunSpec], images: int) -> str | None:
+    """Return why runs of one budget do not rank quality, as the first part of a sentence.
+
+    None if they do.
+    """
     # A recipe's own epochs are what its authors found enough.
-    own = all(run.spec.budget.unit == "recipe" for run in runs)
-    updated = all(run.spec.steps >= _ENOUGH_STEPS for run in runs)
-    if setting.budget_images >= _ENOUGH_IMAGES or own or updated:
+    own = all(spec.budget.unit == "recipe" for spec in specs)
+    updated = all(spec.steps >= _ENOUGH_STEPS for spec in specs)
+    if images >= _ENOUGH_IMAGES or own or updated:
         return None
-    presets = sorted({run.spec.preset for run in runs if run.spec.preset})
+    presets = sorted({spec.preset for spec in specs if spec.preset})
     named = f"preset {' and '.join(presets)}" if presets else "no preset"
-    return f"{setting.budget_images:,} images ({named}) are too few to rank quality"
+    return f"{images:,} images ({named}) are too few to rank quality"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gan_bench.analysis.sequential import Design, Look, look, progress, verdict
+from gan_bench.analysis.summary import too_short_to_rank
 from gan_bench.errors import UsageError
 from gan_bench.metrics import Metric
 from gan_bench.plan import Plan, RunSpec
@@ -36,13 +37,22 @@ def check_rounds(plan: Plan) -> None:
     Raises
     ------
     UsageError
-        It has a single implementation, which has no place.
+        It has a single implementation, which has no place, or its budget does not rank quality.
     """
     if len(set(plan.labels.values())) < 2:
         raise UsageError(
             "--until-certain compares implementations, and the plan has only "
             f"{next(iter(plan.labels.values()))}: name another one, or use --seeds."
         )
+    images = {spec.implementation.name: spec.budget_images for spec in plan.runs}
+    if len(set(images.values())) > 1:
+        few, much = (by(images, key=lambda name: images[name]) for by in (min, max))
+        raise UsageError(
+            f"--until-certain ranks runs of one budget, and {few} trains on {images[few]:,} images "
+            f"but {much} on {images[much]:,}: give the budget as --images or --epochs."
+        )
+    if reason := too_short_to_rank(plan.runs, next(iter(images.values()))):
+        raise UsageError(f"{reason}, so no place gets certain: give a longer budget, or --seeds.")
 
 
 def first_round(plan: Plan, design: Design) -> Plan:
@@ -77,7 +87,8 @@ def run_until_certain(
         finals = train(part)
         for spec in part.runs:
             value = finals[spec.run_id]
-            if value is not None and value > 0:  # logarithms are compared
+            # Logarithms are compared, and no FIDs against images that were seen in training.
+            if value is not None and value > 0 and "test" not in spec.train_splits:
                 study.values.setdefault(labels[spec.run_id], {})[spec.seed] = value
         study.runs += part.runs
         found = look(study.values, found, seeds, design, metric)
