@@ -25,7 +25,7 @@ from scipy import stats
 
 from gan_bench.analysis.factors import mean_of_strata
 from gan_bench.analysis.moderation import moderate
-from gan_bench.analysis.pairs import p_values, unequal_variances
+from gan_bench.analysis.pairs import all_pairs, p_values, unequal_variances
 from gan_bench.analysis.sequential import Design, look
 from gan_bench.analysis.statistics import LEVEL, holm_of_last_axis
 from gan_bench.metrics import metric
@@ -199,13 +199,17 @@ def errors_and_power(random: Random, n: int, recipes: int, seeds: int, alike: fl
 
 def sequential(rankings: int) -> Iterator[dict[str, str]]:
     """Yield errors, power and seeds of studies that add seeds where a place is open."""
-    titles = ("false difference", "false equality", "seeds", "power", "power of 10 seeds each")
+    titles = (
+        *("false difference", "in the report", "false equality", "seeds"),
+        *("power", "power of 10 seeds each"),
+    )
     for implementations in IMPLEMENTATIONS:
         number = rankings if implementations < 20 else rankings // 4
         for name, simulated in STUDIES.items():
             shares = over_rankings(number, studies, implementations // FRAMEWORKS, simulated)
-            false, equal, seeds, *found = shares
-            cells = [percent(false), percent(equal), f"{seeds:.1f}"]
+            *wrong, seeds, power_here, power_of_all = shares
+            cells = [*(percent(share) for share in wrong), f"{seeds:.1f}"]
+            found = power_here, power_of_all
             cells += ["" if np.isnan(share) else percent(share) for share in found]
             row = {"implementations": str(implementations), "log-FIDs": name}
             yield row | dict(zip(titles, cells, strict=True))
@@ -221,7 +225,11 @@ def studies(random: Random, n: int, recipes: int, simulated: Studies) -> list[fl
 
 
 def one_study(values: Floats, truth: Floats) -> list[float]:
-    """Return whether it told equal ones apart, or called different ones equal; seeds; power."""
+    """Return what a study came to.
+
+    Whether it told equal ones apart, and whether its report did; whether it called different ones
+    equal; the mean number of seeds; and its power.
+    """
     known: dict[str, dict[int, float]] = {str(label): {} for label in range(len(values))}
     found = None
     for seeds in DESIGN.looks:
@@ -232,9 +240,13 @@ def one_study(values: Floats, truth: Floats) -> list[float]:
             break
     apart = {pair: truth[int(pair[1])] - truth[int(pair[0])] for pair in found.apart}
     equal = [abs(truth[int(a)] - truth[int(b)]) for a, b in found.equal]
+    ranked = all_pairs(
+        [[*of.values()] for of in known.values()], scale="ratio", looks=DESIGN.number
+    )
     different = sum(truth[a] != truth[b] for a, b in combinations(range(len(truth)), 2))
     return [
         any(by <= 0 for by in apart.values()),
+        bool(((ranked.p < 1 - LEVEL) & (truth[:, None] == truth[None, :])).any()),
         any(by > np.log(DESIGN.margin) for by in equal),
         float(np.mean([len(of) for of in known.values()])),
         len(apart) / different if different else np.nan,
