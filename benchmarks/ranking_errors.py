@@ -55,15 +55,16 @@ def log_normal(deviation: float) -> Spreads:
     return lambda random, shape: np.exp(random.normal(0, deviation, shape))
 
 
-def one_outlier(random: Random, shape: tuple[int, int]) -> Floats:
-    return np.where(np.arange(shape[1]) == 0, 10.0, np.ones(shape))
+def one_other(times: float) -> Spreads:
+    return lambda random, shape: np.where(np.arange(shape[1]) == 0, times, np.ones(shape))
 
 
 SPREADS: dict[str, Spreads] = {
     "equal spreads": log_normal(0.0),
     "log-normal, sd 0.5": log_normal(0.5),
     "log-normal, sd 1": log_normal(1.0),
-    "one ten times as wide": one_outlier,
+    "one ten times as wide": one_other(10.0),
+    "one a tenth as wide": one_other(0.1),
 }
 """Standard deviations over seeds of implementations: (rankings, implementations)."""
 

@@ -219,11 +219,9 @@ def run(
     Exit code: 0 all runs succeeded; 1 at least one did not; 2 bad input or a full disk; 130
     interrupted by Ctrl-C; 143 by SIGTERM; 129 by a terminal that closed.
     """
-    from gan_bench.cli.until_certain import design_of, run_in_rounds, say_first_round
     from gan_bench.cli.views.tables import print_finals
     from gan_bench.launch.prepare import checked_silence, prepare, too_many_threads
     from gan_bench.launch.run_one import Options
-    from gan_bench.launch.until_certain import check_rounds, first_round
     from gan_bench.plan.request import read_request
     from gan_bench.results.layout import open_results
     from gan_bench.schedulers.base import schedulers
@@ -261,14 +259,17 @@ def run(
         scoring=scoring,
         score=score,
     )
-    design = design_of(request, max_seeds, executor, asked=until_certain)
-    if design is not None:
-        request = request.model_copy(update={"seeds": tuple(range(design.most))})
+    rounds = None
+    if until_certain or max_seeds is not None:
+        from gan_bench.cli.until_certain import Rounds  # which loads pandas
+
+        rounds = Rounds.of(request, max_seeds, executor, asked=until_certain)
+        request = rounds.all_seeds(request)
     place = engine.place() if engine else None
     plan = prepare(request, how, options.say, place=place, make=not dry_run)
     _check_executor_tables(request, executor, plan)
-    if design is not None:
-        check_rounds(plan)
+    if rounds is not None:
+        rounds.check(plan)
     notices: list[str] = []
     if engine is None:
         options.say_fallback(request.device)
@@ -276,19 +277,19 @@ def run(
     if dry_run:
         from gan_bench.cli.dry_run import show_plan
 
-        shown = plan if design is None else first_round(plan, design)
+        shown = rounds.first(plan) if rounds else plan
         show_plan(options.console(), shown, how, results, engine, notices)
-        if design is not None:
-            say_first_round(plan, design)
+        if rounds is not None:
+            click.echo(rounds.describe(plan))
         return
     for sentence in notices:
         options.say(sentence)
     check_sinks(sinks)
     folder = open_results(results, create=True)
     writer = SinkWriter(sinks, results)
-    if design is not None:
+    if rounds is not None:
         train = partial(_run_here, folder, how=how, writer=writer, wait=wait)
-        plan, succeeded = run_in_rounds(plan, design, how, train)
+        plan, succeeded = rounds.run(plan, how, train)
     elif engine is None:
         results_of = _run_here(folder, plan, how, writer, wait=wait)
         succeeded = sum(result.ok for result in results_of)
