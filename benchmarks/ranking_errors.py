@@ -9,7 +9,7 @@ in three frameworks, and prints as Markdown:
 2. the power: the share of truly different pairs that are told apart, with twins that are equal;
 3. both for the tests of recipes and of frameworks, with twins whose results for one seed are
    independent or almost equal;
-4. of studies with ``--until-certain``: the share with a false statement, the power, and the seeds
+4. of plans with ``--until-certain``: the share with a false statement, the power, and the seeds
    that they take, beside ten seeds of each.
 """
 
@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Random = np.random.Generator
 Spreads = Callable[[Random, tuple[int, int]], Floats]
-Studies = Callable[[Random, int, int], tuple[Floats, Floats]]
+Sequences = Callable[[Random, int, int], tuple[Floats, Floats]]
 FID = metric("fid_lenet")
 DESIGN = Design(most=10)
 FRAMEWORKS = 3
@@ -199,15 +199,15 @@ def errors_and_power(random: Random, n: int, recipes: int, seeds: int, alike: fl
 
 
 def sequential(rankings: int) -> Iterator[dict[str, str]]:
-    """Yield errors, power and seeds of studies that add seeds where a place is open."""
+    """Yield errors, power and seeds of plans that add seeds where a place is open."""
     titles = (
         *("false difference", "in the report", "false equality", "seeds"),
         *("power", "power of 10 seeds each"),
     )
     for implementations in IMPLEMENTATIONS:
         number = rankings if implementations < 20 else rankings // 4
-        for name, simulated in STUDIES.items():
-            shares = over_rankings(number, studies, implementations // FRAMEWORKS, simulated)
+        for name, simulated in SEQUENCES.items():
+            shares = over_rankings(number, sequences, implementations // FRAMEWORKS, simulated)
             *wrong, seeds, power_here, power_of_all = shares
             cells = [*(percent(share) for share in wrong), f"{seeds:.1f}"]
             found = power_here, power_of_all
@@ -216,17 +216,17 @@ def sequential(rankings: int) -> Iterator[dict[str, str]]:
             yield row | dict(zip(titles, cells, strict=True))
 
 
-def studies(random: Random, n: int, recipes: int, simulated: Studies) -> list[float]:
+def sequences(random: Random, n: int, recipes: int, simulated: Sequences) -> list[float]:
     values, truth = simulated(random, n, recipes)
-    found = [one_study(*of) for of in zip(values, truth, strict=True)]
+    found = [one_sequence(*of) for of in zip(values, truth, strict=True)]
     a, b = np.triu_indices(truth.shape[1], 1)
     different = truth[:, a] != truth[:, b]
     fixed = moderated_holm(values)[different].mean() if different.any() else np.nan
     return [*np.mean(found, axis=0).tolist(), fixed]
 
 
-def one_study(values: Floats, truth: Floats) -> list[float]:
-    """Return what a study came to.
+def one_sequence(values: Floats, truth: Floats) -> list[float]:
+    """Return what a plan came to.
 
     Whether it told equal ones apart, and whether its report did; whether it called different ones
     equal; the mean number of seeds; and its power.
@@ -248,7 +248,7 @@ def one_study(values: Floats, truth: Floats) -> list[float]:
     return [
         any(by <= 0 for by in apart.values()),
         bool(((ranked.p < 1 - LEVEL) & (truth[:, None] == truth[None, :])).any()),
-        any(by > np.log(DESIGN.margin) for by in equal),
+        any(by > np.log(DESIGN.equal_within) for by in equal),
         float(np.mean([len(of) for of in known.values()])),
         len(apart) / different if different else np.nan,
     ]
@@ -265,7 +265,7 @@ def equal_means(random: Random, n: int, recipes: int) -> tuple[Floats, Floats]:
     return random.normal(0, wide, (*shape, DESIGN.most)), np.zeros(shape)
 
 
-def twins_equal(alike: float) -> Studies:
+def twins_equal(alike: float) -> Sequences:
     def simulated(random: Random, n: int, recipes: int) -> tuple[Floats, Floats]:
         truth = spaced(random, n, recipes).repeat(FRAMEWORKS, axis=1)
         values = noise(random, n, recipes, DESIGN.most, alike).reshape(n, -1, DESIGN.most)
@@ -274,7 +274,7 @@ def twins_equal(alike: float) -> Studies:
     return simulated
 
 
-STUDIES: dict[str, Studies] = {
+SEQUENCES: dict[str, Sequences] = {
     "all equal": all_equal,
     "all equal, spreads log-normal, sd 0.5": equal_means,
     "recipes differ": twins_equal(0),

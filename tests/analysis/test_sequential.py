@@ -26,7 +26,7 @@ def drawn(means, spread, seeds=10, random=None):
 
 
 def followed(values, design=DESIGN, metric=FID):
-    """The looks of a study whose runs have these values."""
+    """The looks of a plan whose runs have these values."""
     looks, known = [], {label: {} for label in values}
     for seeds in design.looks:
         for label in looks[-1].open if looks else known:
@@ -88,7 +88,7 @@ def test_a_pair_with_a_closed_side_is_not_tested_again():
     assert found.beyond >= before.beyond
 
 
-def test_only_the_first_seeds_count_so_that_a_study_can_be_continued():
+def test_only_the_first_seeds_count_so_that_a_plan_can_be_continued():
     values = drawn([0, 0.1, 0.2, 0.4], 0.05)
     few = {label: {s: of[s] for s in range(3)} for label, of in values.items()}
     assert look(values, None, 3, DESIGN, FID) == look(few, None, 3, DESIGN, FID)
@@ -102,7 +102,7 @@ def test_values_that_vary_next_to_nothing_are_equal():
     assert found.certain == list("abcd") and not found.open
 
 
-def test_ratios_at_the_margin_are_not_equal():
+def test_ratios_at_the_limit_are_not_equal():
     ends = math.log(1.1) + 0.001
     values = by_seed([0, 0.0001, -0.0001], [ends, ends + 0.0001, ends - 0.0001])
     found = look(values, None, 3, DESIGN, FID)
@@ -137,16 +137,16 @@ def test_failed_runs_have_no_values():
 
 
 def test_equal_implementations_are_seldom_told_apart_over_all_looks():
-    """Of 200 studies of six equal ones, at most the promised 5 % name a difference."""
+    """Of 200 plans of six equal ones, at most the promised 5 % name a difference."""
     random = np.random.default_rng(0)
-    studies = [followed(drawn([0] * 6, 0.1, random=random)) for _ in range(200)]
-    assert sum(bool(looks[-1].apart) for looks, _ in studies) <= 10
+    plans = [followed(drawn([0] * 6, 0.1, random=random)) for _ in range(200)]
+    assert sum(bool(looks[-1].apart) for looks, _ in plans) <= 10
 
 
 def test_different_ones_are_seldom_called_equal():
     random = np.random.default_rng(0)
-    studies = [followed(drawn([0, 0.1, 0.2], 0.03, random=random)) for _ in range(200)]
-    assert sum(bool(looks[-1].equal) for looks, _ in studies) <= 10
+    plans = [followed(drawn([0, 0.1, 0.2], 0.03, random=random)) for _ in range(200)]
+    assert sum(bool(looks[-1].equal) for looks, _ in plans) <= 10
 
 
 def test_a_look_is_one_line():
@@ -170,7 +170,7 @@ def test_a_verdict_names_the_best_and_what_is_not_told_apart():
     assert verdict(looks[-1], known, DESIGN, FID) == [
         "a has the lowest FID (1.00) and is told apart from all others.",
         "4 of 4 places are certain.",
-        "Each of the 8 looks at the seeds has the level 0.63 %, so at most 5 % of such studies "
+        "Each of the 8 looks at the seeds has the level 0.63 %, so at most 5 % of such plans "
         "tell any equal implementations apart.",
     ]
     first, second, _ = verdict(look(HARDLY, None, 6, DESIGN, FID), HARDLY, DESIGN, FID)

@@ -51,7 +51,7 @@ OPEN = {
 def test_only_open_places_get_further_seeds_and_their_runs_are_those_of_a_plan():
     plan = plan_of(*NAMES)
     train = Trained(**OPEN)
-    study, said = run(plan, train)
+    history, said = run(plan, train)
     assert train.names[0] == [(name, seed) for seed in range(3) for name in NAMES]
     assert train.names[1:] == [
         [("torch-a", seed), ("torch-b", seed)] for seed in range(3, len(train.names) + 2)
@@ -60,11 +60,11 @@ def test_only_open_places_get_further_seeds_and_their_runs_are_those_of_a_plan()
     ids = {spec.run_id for spec in plan.runs}
     assert {spec.run_id for part in train.rounds for spec in part.runs} <= ids
     assert [spec.run_id for part in train.rounds for spec in part.runs] == [
-        spec.run_id for spec in study.runs
+        spec.run_id for spec in history.runs
     ]
-    assert len(said) == len(study.looks) == len(train.rounds)
-    assert ("torch-a", "torch-b") in study.looks[-1].apart
-    assert study.verdict[0].startswith("torch-a has the lowest FID (10.")
+    assert len(said) == len(history.looks) == len(train.rounds)
+    assert ("torch-a", "torch-b") in history.looks[-1].apart
+    assert history.verdict[0].startswith("torch-a has the lowest FID (10.")
 
 
 def test_it_ends_when_all_is_certain():
@@ -73,19 +73,19 @@ def test_it_ends_when_all_is_certain():
         for name, level in zip(("torch_a", "torch_b", "torch_c"), (10, 20, 40), strict=True)
     }
     train = Trained(**values)
-    study, said = run(plan_of(*NAMES), train)
+    history, said = run(plan_of(*NAMES), train)
     assert len(train.rounds) == 1
     assert said == ["3 seeds: 3 of 3 places are certain."]
-    assert "told apart from all others" in study.verdict[0]
+    assert "told apart from all others" in history.verdict[0]
 
 
 def test_it_ends_at_the_most_seeds():
     wide = [10.0, 14.0, 10.5, 13.0, 11.0, 12.0]
     train = Trained(torch_a=wide, torch_b=[1.25 * value for value in wide])
-    study, said = run(plan_of(*NAMES[:2]), train)
+    history, said = run(plan_of(*NAMES[:2]), train)
     assert len(train.rounds) == 4
     assert said[-1] == "6 seeds: 0 of 2 places are certain, 2 are still open."
-    assert len(study.runs) == 12
+    assert len(history.runs) == 12
 
 
 def test_each_round_is_recorded_with_the_most_seeds():
@@ -98,9 +98,9 @@ def test_each_round_is_recorded_with_the_most_seeds():
 
 def test_what_has_no_values_has_no_place_and_gets_no_further_seeds():
     train = Trained(**(OPEN | {"torch_c": [None] * 6}))
-    study, _ = run(plan_of(*NAMES), train)
+    history, _ = run(plan_of(*NAMES), train)
     assert {name for names in train.names[1:] for name, _ in names} == {"torch-a", "torch-b"}
-    assert study.looks[-1].labels == ("torch-a", "torch-b")
+    assert history.looks[-1].labels == ("torch-a", "torch-b")
 
 
 def test_what_saw_the_reference_has_no_place():
@@ -110,8 +110,8 @@ def test_what_saw_the_reference_has_no_place():
         spec.model_copy(update=seen) if spec.implementation.name == "torch-c" else spec
         for spec in plan.runs
     ]
-    study, _ = run(plan.model_copy(update={"runs": tuple(runs)}), Trained(**OPEN))
-    assert study.looks[-1].labels == ("torch-a", "torch-b")
+    history, _ = run(plan.model_copy(update={"runs": tuple(runs)}), Trained(**OPEN))
+    assert history.looks[-1].labels == ("torch-a", "torch-b")
 
 
 def test_versions_with_other_values_have_places_of_their_own():
@@ -123,8 +123,8 @@ def test_versions_with_other_values_have_places_of_their_own():
     plan = plan_of("torch-a").model_copy(update={"runs": tuple(runs)})
     check_rounds(plan)
     values = {spec.run_id: 10 * (1 + spec.recipe_values["beta1"]) + spec.seed / 10 for spec in runs}
-    study, _ = run(plan, lambda part: {s.run_id: values[s.run_id] for s in part.runs})
-    assert study.looks[0].apart == {("torch-a (beta1=0.5)", "torch-a (beta1=0.9)")}
+    history, _ = run(plan, lambda part: {s.run_id: values[s.run_id] for s in part.runs})
+    assert history.looks[0].apart == {("torch-a (beta1=0.5)", "torch-a (beta1=0.9)")}
 
 
 def test_the_first_round_has_the_first_seeds_of_all():

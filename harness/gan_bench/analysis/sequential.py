@@ -1,7 +1,7 @@
 """Seeds chosen one after the other: which implementations need more, and when all is certain.
 
 After each round of seeds, every two implementations are either told apart, shown to be equal
-within a margin, or still open. An implementation with an open pair gets another seed.
+within a factor, or still open. An implementation with an open pair gets another seed.
 """
 
 import math
@@ -22,7 +22,7 @@ from gan_bench.text import figure, listed, many
 Values = Mapping[str, Mapping[int, float]]
 """Final values by implementation and seed; a run that failed has none."""
 Pair = tuple[str, str]
-MARGIN: Final = 1.1
+EQUAL_WITHIN: Final = 1.1
 """Two whose ratio is below this are equal for all that matters."""
 HOPELESS: Final = 0.1
 """A pair that the most seeds decide with a smaller chance than this gets no more of them."""
@@ -38,7 +38,7 @@ class Design:
     """Seeds of an implementation, at most."""
     first: int = FEWEST_SEEDS
     """Seeds of all implementations at the first look."""
-    margin: float = MARGIN
+    equal_within: float = EQUAL_WITHIN
 
     @property
     def looks(self) -> range:
@@ -67,7 +67,7 @@ class Look:
     apart: frozenset[Pair] = frozenset()
     """Pairs that are told apart, the better one first."""
     equal: frozenset[Pair] = frozenset()
-    """Pairs that are equal within the margin, in the order of `labels`."""
+    """Pairs that are equal within the factor, in the order of `labels`."""
     beyond: frozenset[Pair] = frozenset()
     """Pairs that even the most seeds would hardly decide, in the order of `labels`."""
 
@@ -102,7 +102,7 @@ def look(values: Values, before: Look | None, seeds: int, design: Design, metric
     stopped the others. Holm's correction counts the pairs that are not told apart yet. Before the
     first false one, these include all pairs that are truly equal, so that the chance of telling any
     of those apart is at most the level of the look, and at most 5 % over all looks. Two are equal
-    if two one-sided tests, corrected for as many pairs, exclude ratios beyond the margin.
+    if two one-sided tests, corrected for as many pairs, exclude ratios beyond the factor.
 
     A pair is beyond reach if the chance that the most seeds decide it is small, given the values so
     far (predictive power). It only stops seeds and claims nothing, so it costs no error.
@@ -125,7 +125,7 @@ def look(values: Values, before: Look | None, seeds: int, design: Design, metric
     apart = tests.told_apart(pairs, possible, design.level)
     left = [pair for pair in pairs if pair not in apart]
     level = design.level / max(1, possible - len(apart))
-    equal = {pair for pair in left if tests.equal(pair, level, design.margin)}
+    equal = {pair for pair in left if tests.equal(pair, level, design.equal_within)}
     beyond = set()
     if seeds < design.most:
         chances = {pair: tests.chance(pair, level, design, seeds) for pair in left}
@@ -166,9 +166,9 @@ class _Tests:
             told.add(pair)
         return told
 
-    def equal(self, pair: Pair, level: float, margin: float) -> bool:
-        """Return whether two one-sided tests exclude ratios beyond the margin."""
-        room = math.log(margin) - self._apart(pair)
+    def equal(self, pair: Pair, level: float, within: float) -> bool:
+        """Return whether two one-sided tests exclude ratios beyond the factor."""
+        room = math.log(within) - self._apart(pair)
         error, freedom = self._error(pair)
         if room <= 0 or not error:
             return room > 0
@@ -187,7 +187,7 @@ class _Tests:
         last_error, more = error * math.sqrt(done), error * math.sqrt(1 - done)
         last_freedom = freedom + 2 * (design.most - seeds)
         least = last_error * float(special.stdtrit(last_freedom, 1 - level / 2))
-        most = math.log(design.margin) - last_error * float(
+        most = math.log(design.equal_within) - last_error * float(
             special.stdtrit(last_freedom, 1 - level)
         )
         return 1 - self._within(pair, least, more) + self._within(pair, most, more)
@@ -224,7 +224,7 @@ def _certain(found: Look) -> str:
 
 
 def verdict(found: Look, values: Values, design: Design, metric: Metric) -> list[str]:
-    """Return what the study has shown, in sentences."""
+    """Return what the looks have shown, in sentences."""
     if len(found.labels) < 2:
         return ["Fewer than two implementations have results of two seeds: nothing is compared."]
     undecided = [*found.open_pairs, *sorted(found.beyond)]
@@ -238,7 +238,7 @@ def verdict(found: Look, values: Values, design: Design, metric: Metric) -> list
         f"{_lead(found, values, design, metric)}.",
         f"{certain}.",
         f"Each of the {design.number} looks at the seeds has the level {100 * design.level:.2g} %, "
-        "so at most 5 % of such studies tell any equal implementations apart.",
+        "so at most 5 % of such plans tell any equal implementations apart.",
     ]
 
 
@@ -249,7 +249,7 @@ def _lead(found: Look, values: Values, design: Design, metric: Metric) -> str:
     order = "highest" if metric.higher_is_better else "lowest"
     lead = f"{best} has the {order} {metric.label} ({figure(means[best])})"
     kinds = (
-        (found.equal, f"equal to it within {design.margin - 1:.0%}"),
+        (found.equal, f"equal to it within {100 * (design.equal_within - 1):.0f} %"),
         (found.beyond, f"not told apart from it, which {design.most} seeds would hardly change"),
         (set(found.open_pairs), f"not told apart from it after {found.seeds} seeds"),
     )

@@ -93,7 +93,7 @@ class Rounds:
             return {spec.run_id: result.fid for spec, result in pairs}
 
         fid = metric(fid_name(how.scoring.features[0].name))
-        study = run_until_certain(plan, self.design, fid, train, click.echo)
-        for sentence in study.verdict:
+        history = run_until_certain(plan, self.design, fid, train, click.echo)
+        for sentence in history.verdict:
             click.echo(sentence)
-        return plan.model_copy(update={"runs": tuple(study.runs)}), succeeded
+        return plan.model_copy(update={"runs": tuple(history.runs)}), succeeded

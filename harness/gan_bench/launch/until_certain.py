@@ -14,7 +14,7 @@ Train = Callable[[Plan], Mapping[str, float | None]]
 
 
 @dataclass
-class Study:
+class History:
     """What was run and what it has shown."""
 
     design: Design
@@ -39,12 +39,13 @@ def check_rounds(plan: Plan) -> None:
     UsageError
         It has a single implementation, which has no place, or its budget does not rank quality.
     """
-    if len(set(plan.labels.values())) < 2:
+    labels = plan.labels
+    images = {labels[spec.run_id]: spec.budget_images for spec in plan.runs}
+    if len(images) < 2:
         raise UsageError(
-            "--until-certain compares implementations, and the plan has only "
-            f"{next(iter(plan.labels.values()))}: name another one, or use --seeds."
+            f"--until-certain compares implementations, and the plan has only {next(iter(images))}: "
+            "name another one, or use --seeds."
         )
-    images = {spec.implementation.name: spec.budget_images for spec in plan.runs}
     if len(set(images.values())) > 1:
         few, much = (by(images, key=lambda name: images[name]) for by in (min, max))
         raise UsageError(
@@ -63,7 +64,7 @@ def first_round(plan: Plan, design: Design) -> Plan:
 
 def run_until_certain(
     plan: Plan, design: Design, metric: Metric, train: Train, say: Callable[[str], None]
-) -> Study:
+) -> History:
     """Run a plan with all seeds in rounds; return what ran and what it has shown.
 
     Each round is a plan of its own, with the runs as a plan with all seeds has them: what has a
@@ -80,7 +81,7 @@ def run_until_certain(
     say
         Called with a line for each look.
     """
-    study = Study(design, metric)
+    history = History(design, metric)
     labels = plan.labels
     part, found = first_round(plan, design), None
     for seeds in design.looks:
@@ -89,14 +90,14 @@ def run_until_certain(
             value = finals[spec.run_id]
             # Logarithms are compared, and no FIDs against images that were seen in training.
             if value is not None and value > 0 and "test" not in spec.train_splits:
-                study.values.setdefault(labels[spec.run_id], {})[spec.seed] = value
-        study.runs += part.runs
-        found = look(study.values, found, seeds, design, metric)
-        study.looks.append(found)
+                history.values.setdefault(labels[spec.run_id], {})[spec.seed] = value
+        history.runs += part.runs
+        found = look(history.values, found, seeds, design, metric)
+        history.looks.append(found)
         say(progress(found, design))
         if not found.open or seeds == design.most:
             break
         again = set(found.open)
         runs = tuple(s for s in plan.runs if s.seed == seeds and labels[s.run_id] in again)
         part = part.model_copy(update={"runs": runs})
-    return study
+    return history
