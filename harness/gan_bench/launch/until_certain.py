@@ -43,8 +43,8 @@ def check_rounds(plan: Plan) -> None:
     images = {labels[spec.run_id]: spec.budget_images for spec in plan.runs}
     if len(images) < 2:
         raise UsageError(
-            f"--until-certain compares implementations, and the plan has only {next(iter(images))}: "
-            "name another one, or use --seeds."
+            "--until-certain compares implementations, and the plan has only "
+            f"{next(iter(images))}: name another one, or use --seeds."
         )
     if len(set(images.values())) > 1:
         few, much = (by(images, key=lambda name: images[name]) for by in (min, max))
