@@ -8,12 +8,15 @@ in three frameworks, and prints as Markdown:
    report's test, Welch's with moderated variances, for several ways in which seeds may spread;
 2. the power: the share of truly different pairs that are told apart, with twins that are equal;
 3. both for the tests of recipes and of frameworks, with twins whose results for one seed are
-   independent or almost equal.
+   independent or almost equal;
+4. of plans with ``--until-certain``: the share with a false statement, the power, and the seeds
+   that they take, beside ten seeds of each.
 """
 
 import argparse
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -22,13 +25,18 @@ from scipy import stats
 
 from gan_bench.analysis.factors import mean_of_strata
 from gan_bench.analysis.moderation import moderate
-from gan_bench.analysis.pairs import p_values, unequal_variances
+from gan_bench.analysis.pairs import all_pairs, p_values, unequal_variances
+from gan_bench.analysis.sequential import Design, look
 from gan_bench.analysis.statistics import LEVEL, holm_of_last_axis
+from gan_bench.metrics import metric
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Random = np.random.Generator
 Spreads = Callable[[Random, tuple[int, int]], Floats]
+Sequences = Callable[[Random, int, int], tuple[Floats, Floats]]
+FID = metric("fid_lenet")
+DESIGN = Design(most=10)
 FRAMEWORKS = 3
 SEEDS = (3, 5, 10)
 IMPLEMENTATIONS = (12, 39)
@@ -47,15 +55,16 @@ def log_normal(deviation: float) -> Spreads:
     return lambda random, shape: np.exp(random.normal(0, deviation, shape))
 
 
-def one_outlier(random: Random, shape: tuple[int, int]) -> Floats:
-    return np.where(np.arange(shape[1]) == 0, 10.0, np.ones(shape))
+def one_other(times: float) -> Spreads:
+    return lambda random, shape: np.where(np.arange(shape[1]) == 0, times, np.ones(shape))
 
 
 SPREADS: dict[str, Spreads] = {
     "equal spreads": log_normal(0.0),
     "log-normal, sd 0.5": log_normal(0.5),
     "log-normal, sd 1": log_normal(1.0),
-    "one ten times as wide": one_outlier,
+    "one ten times as wide": one_other(10.0),
+    "one a tenth as wide": one_other(0.1),
 }
 """Standard deviations over seeds of implementations: (rankings, implementations)."""
 
@@ -189,6 +198,91 @@ def errors_and_power(random: Random, n: int, recipes: int, seeds: int, alike: fl
     ]
 
 
+def sequential(rankings: int) -> Iterator[dict[str, str]]:
+    """Yield errors, power and seeds of plans that add seeds where a place is open."""
+    titles = (
+        *("false difference", "in the report", "false equality", "seeds"),
+        *("power", "power of 10 seeds each"),
+    )
+    for implementations in IMPLEMENTATIONS:
+        number = rankings if implementations < 20 else rankings // 4
+        for name, simulated in SEQUENCES.items():
+            shares = over_rankings(number, sequences, implementations // FRAMEWORKS, simulated)
+            *wrong, seeds, power_here, power_of_all = shares
+            cells = [*(percent(share) for share in wrong), f"{seeds:.1f}"]
+            found = power_here, power_of_all
+            cells += ["" if np.isnan(share) else percent(share) for share in found]
+            row = {"implementations": str(implementations), "log-FIDs": name}
+            yield row | dict(zip(titles, cells, strict=True))
+
+
+def sequences(random: Random, n: int, recipes: int, simulated: Sequences) -> list[float]:
+    values, truth = simulated(random, n, recipes)
+    found = [one_sequence(*of) for of in zip(values, truth, strict=True)]
+    a, b = np.triu_indices(truth.shape[1], 1)
+    different = truth[:, a] != truth[:, b]
+    fixed = moderated_holm(values)[different].mean() if different.any() else np.nan
+    return [*np.mean(found, axis=0).tolist(), fixed]
+
+
+def one_sequence(values: Floats, truth: Floats) -> list[float]:
+    """Return what a plan came to.
+
+    Whether it told equal ones apart, and whether its report did; whether it called different ones
+    equal; the mean number of seeds; and its power.
+    """
+    known: dict[str, dict[int, float]] = {str(label): {} for label in range(len(values))}
+    found = None
+    for seeds in DESIGN.looks:
+        for label in found.open if found else known:
+            known[label] = dict(enumerate(np.exp(values[int(label), :seeds]).tolist()))
+        found = look(known, found, seeds, DESIGN, FID)
+        if not found.open:
+            break
+    apart = {pair: truth[int(pair[1])] - truth[int(pair[0])] for pair in found.apart}
+    equal = [abs(truth[int(a)] - truth[int(b)]) for a, b in found.equal]
+    ranked = all_pairs(
+        [[*of.values()] for of in known.values()], scale="ratio", looks=DESIGN.number
+    )
+    different = sum(truth[a] != truth[b] for a, b in combinations(range(len(truth)), 2))
+    return [
+        any(by <= 0 for by in apart.values()),
+        bool(((ranked.p < 1 - LEVEL) & (truth[:, None] == truth[None, :])).any()),
+        any(by > np.log(DESIGN.equal_within) for by in equal),
+        float(np.mean([len(of) for of in known.values()])),
+        len(apart) / different if different else np.nan,
+    ]
+
+
+def all_equal(random: Random, n: int, recipes: int) -> tuple[Floats, Floats]:
+    values = noise(random, n, recipes, DESIGN.most, alike=0).reshape(n, -1, DESIGN.most)
+    return values, np.zeros(values.shape[:2])
+
+
+def equal_means(random: Random, n: int, recipes: int) -> tuple[Floats, Floats]:
+    shape = (n, recipes * FRAMEWORKS)
+    wide = 0.07 * log_normal(0.5)(random, shape)[..., None]
+    return random.normal(0, wide, (*shape, DESIGN.most)), np.zeros(shape)
+
+
+def twins_equal(alike: float) -> Sequences:
+    def simulated(random: Random, n: int, recipes: int) -> tuple[Floats, Floats]:
+        truth = spaced(random, n, recipes).repeat(FRAMEWORKS, axis=1)
+        values = noise(random, n, recipes, DESIGN.most, alike).reshape(n, -1, DESIGN.most)
+        return truth[..., None] + values, truth
+
+    return simulated
+
+
+SEQUENCES: dict[str, Sequences] = {
+    "all equal": all_equal,
+    "all equal, spreads log-normal, sd 0.5": equal_means,
+    "recipes differ": twins_equal(0),
+    f"recipes differ, twins correlated by {ALIKE}": twins_equal(ALIKE),
+}
+"""From rankings and recipes to values (rankings, implementations, seeds) and their true means."""
+
+
 def noise(random: Random, n: int, recipes: int, seeds: int, alike: float) -> Floats:
     """Return the seeds' part of log-FIDs: (rankings, recipes, frameworks, seeds)."""
     low, high = np.log(SPREADS_OF_SEEDS)
@@ -200,10 +294,15 @@ def noise(random: Random, n: int, recipes: int, seeds: int, alike: float) -> Flo
 
 def different_recipes(random: Random, n: int, recipes: int, seeds: int, alike: float) -> Floats:
     """Return log-FIDs of recipes that all differ: (rankings, recipes, frameworks, seeds)."""
+    truth = spaced(random, n, recipes)
+    return truth[..., None, None] + noise(random, n, recipes, seeds, alike)
+
+
+def spaced(random: Random, n: int, recipes: int) -> Floats:
+    """Return true log-FIDs, from `CLOSEST` to `FARTHEST` apart: (rankings, recipes)."""
     free = FARTHEST - CLOSEST * (recipes - 1)
     gaps = CLOSEST + free * random.dirichlet(np.ones(recipes - 1), n)
-    truth = np.concatenate([np.zeros((n, 1)), gaps.cumsum(axis=1)], axis=1)
-    return truth[..., None, None] + noise(random, n, recipes, seeds, alike)
+    return np.concatenate([np.zeros((n, 1)), gaps.cumsum(axis=1)], axis=1)
 
 
 def recipes_told_apart(values: Floats) -> Flags:
@@ -244,6 +343,7 @@ def main() -> None:
     print_rows(f"Family-wise error: {' / '.join(TESTS)}", errors(rankings))
     print_rows("Share of different pairs that are told apart", power(rankings))
     print_rows("Recipes and frameworks", factors(rankings))
+    print_rows(f"Three to {DESIGN.most} seeds, until places are certain", sequential(rankings))
 
 
 if __name__ == "__main__":

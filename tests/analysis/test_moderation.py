@@ -37,7 +37,7 @@ def test_the_prior_is_smyths_but_for_its_three_changes():
     d0 = 2 * brentq(lambda x: special.polygamma(1, x) - wanted, 1e-3, 1e3) * 5 / 8
     found, total = moderate(variances, freedom)
     assert total == pytest.approx(d0 + freedom)
-    s0 = stats.gmean(np.exp(e))
+    s0 = max(stats.gmean(np.exp(e)), np.median(variances * freedom / stats.chi2.median(freedom)))
     assert found == pytest.approx((d0 * s0 + freedom * variances) / (d0 + freedom))
 
 
@@ -72,3 +72,10 @@ def test_the_scale_of_the_values_does_not_matter():
     small, large = (moderate(variances * scale, np.float64(3)) for scale in (1e-12, 1e12))
     assert small[1] == pytest.approx(large[1])
     assert small[0] * 1e24 == pytest.approx(large[0])
+
+
+def test_one_variance_close_to_zero_does_not_pull_the_others_down():
+    alike = np.array([1.0, 2.0, 1.5, 1.2, 0.7, 0.9])
+    whole, _ = moderate(alike, np.full(6, 2.0))
+    found, _ = moderate(np.array([*alike, 1e-12]), np.full(7, 2.0))
+    assert (found[:6] > 0.9 * np.minimum(alike, whole)).all()

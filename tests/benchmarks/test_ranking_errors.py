@@ -53,3 +53,16 @@ def test_recipes_and_frameworks_are_told_apart_as_in_the_report(values):
     clear = factors.framework_pairs
     pairs = zip(*np.triu_indices(3, 1), strict=True)
     assert [clear.between(a, b).clear for a, b in pairs] == told
+
+
+def test_a_plan_counts_its_seeds_and_what_it_found():
+    seeds = np.arange(10) % 2 * 0.01
+    truth = np.array([0.0, 0.0, 1.0])
+    wrong, in_report, equal, mean, power = ranking_errors.one_sequence(
+        truth[:, None] + seeds + np.zeros((3, 1)), truth
+    )
+    assert (wrong, in_report, equal, mean, power) == (False, False, False, 3.0, 1.0)
+    moved = truth[:, None] + seeds + np.array([[0.0], [0.5], [0.0]])
+    assert ranking_errors.one_sequence(moved, truth)[:2] == [True, True]
+    apart = np.array([0.0, 0.2, 1.0])
+    assert ranking_errors.one_sequence(truth[:, None] + seeds, apart)[2]

@@ -187,3 +187,35 @@ def test_a_budget_may_be_written_as_people_write_it(cli, typed, amount):
     assert done.code == 0, done.err
     (row,) = (line.split() for line in done.out.splitlines() if line.startswith("torch-dcgan"))
     assert int(row[2].replace(",", "")) == -(-amount // 32)
+
+
+CERTAIN = ("torch-dcgan", "torch-decay", "--until-certain")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([*CERTAIN[:2], "--max-seeds", "5"], "--max-seeds is for --until-certain"),
+        ([*CERTAIN, "--seeds", "3"], "chooses the seeds itself: leave out --seeds"),
+        ([*CERTAIN, "--seeds", "0,7"], "chooses the seeds itself: leave out --seeds"),
+        ([*CERTAIN, "--plan", "plan.toml"], "leave out --seeds and a plan file's seeds"),
+        ([*CERTAIN, "--executor", "slurm"], "leave out --executor, or give --seeds"),
+        ([*CERTAIN[1:], "--images", "600k"], "the plan has only torch-decay"),
+        ([*CERTAIN, "--images", "2000"], "2,000 images (preset quick) are too few to rank quality"),
+    ],
+)
+def test_seeds_until_certain_are_refused_where_they_make_no_sense(cli, options, said):
+    (cli.folder / "plan.toml").write_text("seeds = 3\n")
+    assert said in complaint(cli("run", *options, "--dataset", "mnist-5k", "--device", "cpu"))
+    assert not (cli.folder / "results").exists()
+
+
+def test_a_plan_of_seeds_until_certain_is_its_first_round(cli):
+    done = cli(
+        *("run", *CERTAIN, "--max-seeds", "7", "--images", "60k"),
+        *("--dataset", "mnist-5k", "--device", "cpu", "--dry-run"),
+    )
+    assert done.code == 0, done.err
+    assert "6 runs on cpu" in done.out
+    assert "Each implementation gets 3 to 7 seeds: at most 14 runs." in done.out
+    assert not (cli.folder / "results").exists()

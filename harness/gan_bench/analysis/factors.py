@@ -44,10 +44,15 @@ class Factors:
     """Values by recipe and framework. Only those that are all positive are compared."""
     recipes: Sequence[str]
     frameworks: Sequence[str]
+    looks: int = 1
+    """See `gan_bench.analysis.pairs.Pairs`."""
 
     @staticmethod
     def of(
-        cells: Mapping[tuple[str, str], Row], by_label: Mapping[str, SeedValues], metric: Metric
+        cells: Mapping[tuple[str, str], Row],
+        by_label: Mapping[str, SeedValues],
+        metric: Metric,
+        looks: int = 1,
     ) -> "Factors":
         """Return them of a group's cells (`cells_of`) and of the values by label."""
         known = {key: by_label.get(row.label) for key, row in cells.items()}
@@ -56,6 +61,7 @@ class Factors:
             {key: values for key, values in known.items() if values},
             list(dict.fromkeys(recipe for recipe, _ in cells)),
             sorted({framework for _, framework in cells}),
+            looks,
         )
 
     def twins(self, recipe: str) -> tuple[str, ...]:
@@ -108,7 +114,7 @@ class Factors:
             (a, b): tuple(f for f in self.twins(names[a]) if f in self.twins(names[b]))
             for a, b in combinations(range(len(names)), 2)
         }
-        found = Pairs.none(len(names), "ratio")
+        found = Pairs.none(len(names), "ratio", looks=self.looks)
         for frameworks in set(shared.values()) - {()}:
             # All that have these frameworks say how much such means vary.
             have = [i for i, name in enumerate(names) if {*frameworks} <= {*self.twins(name)}]
@@ -144,7 +150,7 @@ class Factors:
         Every recipe counts alike. The error comes from the seeds within the recipes.
         """
         names = self.frameworks
-        found = Pairs.none(len(names), "ratio", paired=True)
+        found = Pairs.none(len(names), "ratio", paired=True, looks=self.looks)
         for a, b in combinations(range(len(names)), 2):
             logs = [
                 x for r in self.recipes if len(x := self._log_ratios(names[a], names[b], r)) > 1
@@ -197,6 +203,7 @@ class Factors:
         )
         means, errors = np.array([x.mean() for *_, x in pairs]), np.sqrt(variances / seeds)
         p = holm_of_last_axis(p_values(means, errors, freedom, seeds, paired=True))
+        p = np.minimum(1.0, self.looks * p)
         return tuple(
             TwinDifference(recipe, a, b, difference((m, e, f), q, (n, n), "ratio", paired=True))
             for (recipe, a, b, _), m, e, f, q, n in zip(
@@ -247,7 +254,9 @@ class Certain:
         return [twin for twin in self.twins if twin.ratio.clear]
 
 
-def certain(rows: Sequence[Row], by_label: Mapping[str, SeedValues], metric: Metric) -> Certain:
+def certain(
+    rows: Sequence[Row], by_label: Mapping[str, SeedValues], metric: Metric, looks: int = 1
+) -> Certain:
     """Return what the seeds show for certain of one measure.
 
     Parameters
@@ -256,15 +265,17 @@ def certain(rows: Sequence[Row], by_label: Mapping[str, SeedValues], metric: Met
         The implementations of a group of comparable runs.
     by_label
         Their values over the seeds, at least of one.
+    looks
+        Of the group (`gan_bench.analysis.summary.Group.looks`), for quality.
     """
     cells = cells_of(rows)
-    factors = Factors.of(cells, by_label, metric)
+    factors = Factors.of(cells, by_label, metric, looks)
     crossed = len({recipe for recipe, _ in factors.values}) < len(factors.values)
     return Certain(
         factors.ranked_recipes if crossed else None,
         factors.ranked_frameworks,
         factors.twins_apart,
-        RankedGroup(by_label, metric),
+        RankedGroup(by_label, metric, looks=looks),
     )
 
 

@@ -47,7 +47,8 @@ def moderate(variances: _Floats, freedom: _Floats) -> tuple[_Floats, _Floats]:
 
     - The variance of the logarithms is raised by 1.5 of its standard errors before d0 is computed:
       few variances may look alike by chance.
-    - s0 is the geometric mean. Smyth's is below it where d0 is small.
+    - s0 is the geometric mean or the median, whichever is larger. Smyth's is below the geometric
+      mean where d0 is small, and one variance close to zero takes the geometric mean down.
     - d0 is multiplied by ``(n - 3) / n``, so that three or fewer are not moderated at all.
 
     A variance of zero, of values that are equal in all seeds, does not count for the prior. One of
@@ -59,8 +60,10 @@ def moderate(variances: _Floats, freedom: _Floats) -> tuple[_Floats, _Floats]:
     n = known.sum(axis=-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(s) - special.digamma(d / 2) + np.log(d / 2)
-        s0 = np.exp(_mean(logs, known))
-        spread = _mean((logs - np.log(s0)) ** 2, known) * n / (n - 1)
+        middle = _mean(logs, known)
+        medians = np.log(s) - np.log(special.chdtri(d, 0.5) / d)  # of a sample variance
+        s0 = np.exp(np.maximum(middle, _median(medians, known)))
+        spread = _mean((logs - middle) ** 2, known) * n / (n - 1)
         by_chance = _mean(special.polygamma(1, d / 2), known)
         error = np.sqrt((_mean(special.polygamma(3, d / 2), known) + 2 * by_chance**2) / n)
         d0 = 2 * _inverse_trigamma(spread - by_chance + _CAUTION * error)
@@ -75,6 +78,17 @@ def _mean(values: _Floats, known: NDArray[np.bool_]) -> _Floats:
     """Return the mean over the last axis of what is known, with that axis kept."""
     total = np.where(known, values, 0.0).sum(axis=-1, keepdims=True)
     return np.asarray(total / known.sum(axis=-1, keepdims=True), dtype=np.float64)
+
+
+def _median(values: _Floats, known: NDArray[np.bool_]) -> _Floats:
+    """Return the median over the last axis of what is known, with that axis kept; NaN of none."""
+    in_order = np.sort(np.where(known, values, np.inf), axis=-1)
+    last = known.sum(axis=-1, keepdims=True) - 1
+    low, high = (
+        np.take_along_axis(in_order, np.maximum(place, 0), axis=-1)
+        for place in (last // 2, (last + 1) // 2)
+    )
+    return np.where(last < 0, np.nan, (low + high) / 2)
 
 
 def _inverse_trigamma(y: _Floats) -> _Floats:

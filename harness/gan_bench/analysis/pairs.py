@@ -42,6 +42,9 @@ class Pairs:
     scale: Scale = "difference"
     paired: bool = False
     """Whether a pair was compared seed by seed."""
+    looks: int = 1
+    """How often the seeds were looked at before it was decided whether to add more: p values are
+    multiplied by it (Bonferroni)."""
 
     @cached_property
     def tested(self) -> int:
@@ -56,7 +59,7 @@ class Pairs:
         known = np.isfinite(self.estimates[first, second])
         first, second = first[known], second[known]
         corrected = holm_of_last_axis(self.uncorrected[first, second])
-        found[first, second] = found[second, first] = corrected
+        found[first, second] = found[second, first] = np.minimum(1.0, self.looks * corrected)
         return found
 
     @cached_property
@@ -77,10 +80,10 @@ class Pairs:
         return difference((estimate, error, freedom), p, seeds, self.scale, paired=self.paired)
 
     @staticmethod
-    def none(n: int, scale: Scale, *, paired: bool = False) -> "Pairs":
+    def none(n: int, scale: Scale, *, paired: bool = False, looks: int = 1) -> "Pairs":
         """Return n sides of which no two can be compared; `put` and `take` add pairs."""
         blank, zero = np.full((n, n), np.nan), np.zeros((n, n))
-        return Pairs(blank, zero, np.ones((n, n)), zero.astype(np.int64), scale, paired)
+        return Pairs(blank, zero, np.ones((n, n)), zero.astype(np.int64), scale, paired, looks)
 
     def put(self, a: int, b: int, test: tuple[float, float, float], seeds: tuple[int, int]) -> None:
         """Add a pair: its estimate, error and degrees of freedom, and the seeds of each side."""
@@ -97,7 +100,9 @@ class Pairs:
         self.put(*to, test, (other.seeds[i, j], other.seeds[j, i]))
 
 
-def all_pairs(figures: Sequence[Sequence[float]], *, scale: Scale = "difference") -> Pairs:
+def all_pairs(
+    figures: Sequence[Sequence[float]], *, scale: Scale = "difference", looks: int = 1
+) -> Pairs:
     """Compare every pair of independent sides by a t-test with moderated variances.
 
     It is Welch's test in which each side's variance is moderated by those of all sides
@@ -108,6 +113,8 @@ def all_pairs(figures: Sequence[Sequence[float]], *, scale: Scale = "difference"
     figures
         The values of each side, one a seed. A side with fewer than two, or on the scale ``ratio``
         with one that is not positive, cannot be compared.
+    looks
+        See `Pairs`.
     """
     scaled = [on_scale(values, scale) for values in figures]
     able = [x for x in scaled if x is not None and len(x) > 1]
@@ -122,7 +129,8 @@ def all_pairs(figures: Sequence[Sequence[float]], *, scale: Scale = "difference"
         squares[known] = variances / n
     estimates = means[:, None] - means[None, :]
     errors, both = unequal_variances(squares, freedom)
-    return Pairs(estimates, errors, both, np.tile(seeds[:, None], len(seeds)), scale)
+    by_side = np.tile(seeds[:, None], len(seeds))
+    return Pairs(estimates, errors, both, by_side, scale, looks=looks)
 
 
 def unequal_variances(squares: _Floats, freedom: _Floats) -> tuple[_Floats, _Floats]:

@@ -14,19 +14,26 @@ class RankedGroup:
     """The values of a ranking, best first, and which differences between them are clear."""
 
     def __init__(
-        self, spreads: Mapping[str, SeedValues], metric: Metric, pairs: Pairs | None = None
+        self,
+        spreads: Mapping[str, SeedValues],
+        metric: Metric,
+        pairs: Pairs | None = None,
+        *,
+        looks: int = 1,
     ) -> None:
         """Rank at least one implementation.
 
         ``pairs`` has the tests of every two, in the order of ``spreads``; by default they are those
-        of independent sides. Values of a ratio that are not all positive are compared by their
-        difference.
+        of independent sides, corrected for ``looks`` at the seeds. Values of a ratio that are not
+        all positive are compared by their difference.
         """
         self.metric = metric
         if pairs is None:
             positive = all(spread.low > 0 for spread in spreads.values())
             scale = metric.scale if positive else "difference"
-            pairs = all_pairs([spread.values for spread in spreads.values()], scale=scale)
+            pairs = all_pairs(
+                [spread.values for spread in spreads.values()], scale=scale, looks=looks
+            )
         given = {label: place for place, label in enumerate(spreads)}
         self.spreads = dict(sorted(spreads.items(), key=lambda i: (metric.sign * i[1].mean, i[0])))
         self._place = {label: given[label] for label in self.spreads}

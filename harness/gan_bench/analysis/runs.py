@@ -31,6 +31,8 @@ class Run:
     """Ids of the parity certificates that failed for it."""
     source: str = ""
     """The folder or archive that it is from, of several."""
+    most_seeds: int | None = None
+    """See `gan_bench.plan.Plan`."""
     key: str = ""
     """The run's name in the results; empty if that is its id."""
 
@@ -203,6 +205,7 @@ def collect_runs(path: Path, results: Results) -> list[Run]:
                 parity=tuple(dict.fromkeys(passed)),
                 parity_failed=tuple(c.id for c in matching if c.verdict == "failed"),
                 source=results.sources.get(run_id, ""),
+                most_seeds=results.most_seeds.get(run_id),
                 key=run_id,
             )
         )

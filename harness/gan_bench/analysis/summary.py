@@ -9,9 +9,11 @@ from gan_bench.analysis.final_scores import collapsed, failed, final_scores, fin
 from gan_bench.analysis.groups import comparable_groups, labelled, other_protocols
 from gan_bench.analysis.identity import Machine, Setting, differing, one_per_seed
 from gan_bench.analysis.runs import Run
+from gan_bench.analysis.sequential import Design
 from gan_bench.analysis.speed import RankedSpeed, SpeedRow, ranked_speed
 from gan_bench.analysis.statistics import SeedValues, mean_interval
 from gan_bench.metrics import SPEED, fid_name
+from gan_bench.plan import RunSpec
 from gan_bench.results.load import Results
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores
@@ -201,6 +203,16 @@ class Group:
         return (self.scored, *self.others) if self.scored else self.others
 
     @property
+    def most_seeds(self) -> int | None:
+        """The most seeds that an implementation could have, see `gan_bench.plan.Plan`."""
+        return max((run.most_seeds for run in self.runs if run.most_seeds), default=None)
+
+    @property
+    def looks(self) -> int:
+        """How often the scores were looked at before it was decided whether to add seeds."""
+        return Design(self.most_seeds).number if self.most_seeds else 1
+
+    @property
     def metric(self) -> str | None:
         """E.g. ``fid_lenet``; None where nothing was scored."""
         return self.scored.metric if self.scored else None
@@ -270,7 +282,7 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
     by_label = labelled(runs)
     features = {name: file.protocol.features for name, file in results.protocols.items()}
     rows = [_row(label, members, results, setting) for label, members in by_label.items()]
-    too_short = _too_short(runs, setting)
+    too_short = too_short_to_rank([run.spec for run in runs], setting.budget_images)
     speed = ranked_speed(results.speeds, {row.label: row.timed for row in rows})
     if speed is not None:
         rows = [_with_speed(row, speed.by_label.get(row.label)) for row in rows]
@@ -461,12 +473,16 @@ _ENOUGH_STEPS = 400
 """With these, recipes that learn fast draw strokes: those of the presets standard and quick."""
 
 
-def _too_short(runs: Sequence[Run], setting: Setting) -> str | None:
+def too_short_to_rank(specs: Sequence[RunSpec], images: int) -> str | None:
+    """Return why runs of one budget do not rank quality, as the first part of a sentence.
+
+    None if they do.
+    """
     # A recipe's own epochs are what its authors found enough.
-    own = all(run.spec.budget.unit == "recipe" for run in runs)
-    updated = all(run.spec.steps >= _ENOUGH_STEPS for run in runs)
-    if setting.budget_images >= _ENOUGH_IMAGES or own or updated:
+    own = all(spec.budget.unit == "recipe" for spec in specs)
+    updated = all(spec.steps >= _ENOUGH_STEPS for spec in specs)
+    if images >= _ENOUGH_IMAGES or own or updated:
         return None
-    presets = sorted({run.spec.preset for run in runs if run.spec.preset})
+    presets = sorted({spec.preset for spec in specs if spec.preset})
     named = f"preset {' and '.join(presets)}" if presets else "no preset"
-    return f"{setting.budget_images:,} images ({named}) are too few to rank quality"
+    return f"{images:,} images ({named}) are too few to rank quality"

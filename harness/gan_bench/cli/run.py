@@ -1,6 +1,7 @@
 """``gan-bench run``."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +23,9 @@ from gan_bench.cli.sinks import SinkWriter, check_sinks, log_options, sinks_of
 from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from gan_bench.launch.run_one import Options
+    from collections.abc import Sequence
+
+    from gan_bench.launch.run_one import Options, RunResult
     from gan_bench.plan import Plan
     from gan_bench.plan.request import Request
     from gan_bench.results.layout import ResultsFolder
@@ -32,8 +35,8 @@ _RETRIES = 2
 
 _GROUPS = {
     "What to run": (
-        *("all", "preset", "plan_file", "dataset", "images", "epochs", "steps", "seeds", "set"),
-        *("evaluations", "samples"),
+        *("all", "preset", "plan_file", "dataset", "images", "epochs", "steps", "seeds"),
+        *("until_certain", "max_seeds", "set", "evaluations", "samples"),
     ),
     "How to train": ("device", "threads", "precision", "deterministic", "on_divergence"),
     "Results and failures": (
@@ -54,6 +57,7 @@ _GROUPS = {
         "gan-bench run 'torch-*' --dry-run     check and estimate, run nothing",
         "gan-bench run torch-dcgan ./my_gan.py --images 60k --seeds 3 --results r1",
         "gan-bench run dcgan --set learning_rate=1e-3,2e-3 --set jax-dcgan.beta1=0.9",
+        "gan-bench run dcgan decay --until-certain  add seeds where a place is open",
         "gan-bench run --all --executor slurm --slurm partition=gpu,gpus=1,time=4h",
     ),
 )
@@ -82,6 +86,17 @@ _GROUPS = {
 )
 @click.option("--steps", type=COUNT, help="Budget in training steps.")
 @click.option("--seeds", help="Seeds: a count (3) or a list (0,5).")
+@click.option(
+    "--until-certain",
+    is_flag=True,
+    help="Run three seeds of each implementation, then further ones of those whose place in final "
+    "FID is still open, and say what is certain.",
+)
+@click.option(
+    "--max-seeds",
+    type=click.IntRange(4, 1000),
+    help="Most seeds of an implementation with --until-certain (default: 10).",
+)
 @click.option("--device", help="Device: cpu, cuda, cuda:1 or auto.")
 @click.option("--threads", type=int, help="Number of CPU threads of each run.")
 @click.option(
@@ -190,6 +205,8 @@ def run(
     retries: int | None,
     detach: bool,
     dry_run: bool,
+    until_certain: bool,
+    max_seeds: int | None,
     **plan_options: Any,
 ) -> None:
     """Train and score implementations.
@@ -242,9 +259,17 @@ def run(
         scoring=scoring,
         score=score,
     )
+    rounds = None
+    if until_certain or max_seeds is not None:
+        from gan_bench.cli.until_certain import Rounds  # which loads pandas
+
+        rounds = Rounds.of(request, max_seeds, executor, asked=until_certain)
+        request = rounds.all_seeds(request)
     place = engine.place() if engine else None
     plan = prepare(request, how, options.say, place=place, make=not dry_run)
     _check_executor_tables(request, executor, plan)
+    if rounds is not None:
+        rounds.check(plan)
     notices: list[str] = []
     if engine is None:
         options.say_fallback(request.device)
@@ -252,15 +277,22 @@ def run(
     if dry_run:
         from gan_bench.cli.dry_run import show_plan
 
-        show_plan(options.console(), plan, how, results, engine, notices)
+        shown = rounds.first(plan) if rounds else plan
+        show_plan(options.console(), shown, how, results, engine, notices)
+        if rounds is not None:
+            click.echo(rounds.describe(plan))
         return
     for sentence in notices:
         options.say(sentence)
     check_sinks(sinks)
     folder = open_results(results, create=True)
     writer = SinkWriter(sinks, results)
-    if engine is None:
-        succeeded = _run_here(folder, plan, how, writer, wait=wait)
+    if rounds is not None:
+        train = partial(_run_here, folder, how=how, writer=writer, wait=wait)
+        plan, succeeded = rounds.run(plan, how, train)
+    elif engine is None:
+        results_of = _run_here(folder, plan, how, writer, wait=wait)
+        succeeded = sum(result.ok for result in results_of)
     else:
         tries = _RETRIES if retries is None else retries
         _submit(folder, plan, how, executor, engine, tries, max_parallel)
@@ -306,14 +338,14 @@ def _check_executor_tables(request: "Request", executor: str, plan: "Plan") -> N
 
 def _run_here(
     folder: "ResultsFolder", plan: "Plan", how: "Options", writer: SinkWriter, *, wait: bool
-) -> int:
-    """Run the plan on this machine; return how many runs succeeded."""
+) -> "Sequence[RunResult]":
+    """Run the plan on this machine; return the results in its order."""
     from gan_bench.cli.views.progress import progress_for
     from gan_bench.launch.local import Interrupted, execute
 
     try:
         with progress_for(options.console(), plan) as observer:
-            finished = execute(
+            return execute(
                 *(folder, plan, how, observer),
                 wait=wait,
                 ended=lambda spec: writer.write([spec.run_id]),
@@ -323,7 +355,6 @@ def _run_here(
         click.echo(f"Interrupted ({interrupt}); {again} resumes.", err=True)
         writer.tell()
         sys.exit(interrupt.exit_code)
-    return sum(result.ok for result in finished)
 
 
 def _submit(

@@ -209,6 +209,9 @@ class Plan(Stored):
     runs: Annotated[tuple[RunSpec, ...], FailFast()]  # an error of each item takes much memory
     left_out: Annotated[tuple[str, ...], FailFast()] = ()
     """One sentence for each implementation that has no runs because it cannot be described."""
+    most_seeds: int | None = None
+    """Seeds that an implementation may have, at most, where the runs show which of them get more
+    (``--until-certain``); None where the seeds were chosen before any run."""
 
     @property
     def implementations(self) -> tuple[str, ...]:

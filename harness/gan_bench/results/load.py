@@ -51,6 +51,8 @@ class Results:
     """Command line that planned or started each run, by run id."""
     planned_at: dict[str, float]
     """When each run was planned last, in seconds since the epoch, by run id."""
+    most_seeds: dict[str, int | None]
+    """The most seeds of the plan of each run, see `gan_bench.plan.Plan`, by run id."""
     records: dict[str, Record]
     """Records of finished runs by run id."""
     protocols: dict[str, Scores]
@@ -300,6 +302,7 @@ def load_results(path: Path | str, only: Collection[str] | None = None) -> Resul
         commands={run_id: run.command for run_id, run in planned.items()}
         | {run_id: record.circumstances.command for run_id, record in records.items()},
         planned_at={run_id: run.planned_at for run_id, run in planned.items()},
+        most_seeds={run_id: run.most_seeds for run_id, run in planned.items()},
         records=records,
         protocols=protocols,
         left_out=tuple(left_out),

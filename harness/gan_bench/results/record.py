@@ -162,6 +162,8 @@ class Planned:
     """Command line that planned it last."""
     planned_at: float
     """When it was planned last, in seconds since the epoch."""
+    most_seeds: int | None
+    """See `gan_bench.plan.Plan`."""
 
 
 def read_plans(results: ResultsFolder) -> tuple[dict[str, Planned], list[str]]:
@@ -183,7 +185,7 @@ def read_plans(results: ResultsFolder) -> tuple[dict[str, Planned], list[str]]:
             continue
         left_out += [sentence for sentence in plan.left_out if sentence not in left_out]
         for spec in plan.runs:
-            planned[spec.run_id] = Planned(spec, plan.command, planned_at)
+            planned[spec.run_id] = Planned(spec, plan.command, planned_at, plan.most_seeds)
     return planned, left_out
 
 

@@ -72,6 +72,7 @@ def _with_runs(results: Results, more: Results, source: str, folder: ResultsFold
         scores=together(results.scores, more.scores),
         specs={**results.specs, **renamed(more.specs)},
         commands={**results.commands, **renamed(more.commands)},
+        most_seeds={**results.most_seeds, **renamed(more.most_seeds)},
         records={**results.records, **renamed(more.records)},
         protocols={**more.protocols, **results.protocols},
         left_out=(*results.left_out, *more.left_out),

@@ -77,11 +77,13 @@ def standings(
     fid = metric(group.metric or "")
     shared = any(busy(run) for run in group.timed_ok)
     return Standings(
-        quality=RankedGroup(fids, fid) if fids and ranked else None,
+        quality=RankedGroup(fids, fid, looks=group.looks) if fids and ranked else None,
         speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
-        equal_time=RankedGroup(equal.fids, fid) if equal and ranked else None,
+        equal_time=RankedGroup(equal.fids, fid, looks=group.looks) if equal and ranked else None,
         equal_updates=(
-            RankedGroup(updates.fids, fid) if updates and ranked and not updates.same else None
+            RankedGroup(updates.fids, fid, looks=group.looks)
+            if updates and ranked and not updates.same
+            else None
         ),
         busy=shared,
         speed_busy=shared if group.speed is None else group.speed.found.disturbed,

@@ -85,7 +85,7 @@ def _distinct(values: Iterable[T]) -> tuple[T, ...]:
 def _facts(summary: Summary, records: Sequence[Record]) -> Iterable[tuple[str, tuple[str, ...]]]:
     specs = [run.spec for run in summary.runs]
     yield "Budget", _distinct(str(spec.budget) for spec in specs)
-    yield "Seeds", (", ".join(map(str, sorted({spec.seed for spec in specs}))),)
+    yield "Seeds", (", ".join(map(str, sorted({spec.seed for spec in specs}))), *_looks(summary))
     yield (
         "Data",
         _distinct(
@@ -115,6 +115,16 @@ def _facts(summary: Summary, records: Sequence[Record]) -> Iterable[tuple[str, t
     yield "Git", _distinct(_git(record) for record in records)
     finished = sorted(record.finished_at for record in records)
     yield "Finished", (" to ".join(_distinct([finished[0], finished[-1]])),) if finished else ()
+
+
+def _looks(summary: Summary) -> tuple[str, ...]:
+    """Return by which rule seeds were added, where the scores decided on that."""
+    return _distinct(
+        f"added while a place in quality was open, up to {many(group.most_seeds, 'seed')} "
+        f"(--until-certain): p values of FIDs are corrected for {many(group.looks, 'look')}, too"
+        for group in summary.groups
+        if group.most_seeds
+    )
 
 
 def _seen(spec: RunSpec) -> str:

@@ -88,7 +88,7 @@ def crossed(group: Group) -> Crossed | None:
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
     measures = []
     if group.scored and fids:
-        factors = Factors.of(cells, fids, metric(group.metric or ""))
+        factors = Factors.of(cells, fids, metric(group.metric or ""), group.looks)
         measures.append(Measure("quality", f"Final FID ({group.features})", "FID", factors))
     if speeds:
         factors = Factors.of(cells, speeds, metric(SPEED))
