@@ -33,7 +33,7 @@ _GROUPS = {
     option_groups=_GROUPS,
     epilog=examples(
         "gan-bench speed torch-dcgan jax-dcgan     which is faster, and by how much?",
-        "gan-bench speed --all --preset standard   every implementation, with its own batch size",
+        "gan-bench speed --all --preset standard   each with its own batch size",
         "gan-bench speed dcgan --set batch_size=64 --minutes 5 --within 1",
     ),
 )
