@@ -40,6 +40,8 @@ _WANTED_REPEATS = 8
 _SHORTEST_TURN_S, _LONGEST_TURN_S = 1.0, 4.0
 _BESIDE_S = 0.35
 """What a turn takes beside its steps: mostly the probe of the machine's rate."""
+_FORECAST_AFTER = 3
+"""Starts from which it is clear how long the others take."""
 _LINKS = 2
 _LEAST_MEMORY_MB = 1024.0
 """Memory that stays free. At least, as much as the largest process needed and half of that."""
@@ -207,8 +209,11 @@ class _Measurement:
 
     def _fill(self, pending: list[int]) -> list[int]:
         """Start processes for as many targets as fit into the memory; return the others."""
-        largest = 0.0
+        largest, began, warned = 0.0, time.monotonic(), False
         for number, place in enumerate(pending):
+            if number >= _FORECAST_AFTER and not warned:
+                each_s = (time.monotonic() - began) / number
+                warned = self._forecast(each_s * (len(pending) - number))
             peaks = [self.targets[member.place].peak_rss_mb or 0.0 for member in self.members]
             largest = max([largest, *peaks])
             need = max(_LEAST_MEMORY_MB, 1.5 * largest)
@@ -218,6 +223,16 @@ class _Measurement:
             if not self._start(place, alone=not self.members):
                 return pending[number:]
         return []
+
+    def _forecast(self, left_s: float) -> bool:
+        """Say so, and return True, if the starts will take the time that the study has."""
+        if time.monotonic() + left_s < self.deadline:
+            return False
+        self.tell(
+            f"Starting the others takes about {duration(left_s)}, and {FEWEST_REPEATS} repeats "
+            f"follow, so the study takes longer than {self.options.minutes:g} min."
+        )
+        return True
 
     def _start(self, place: int, *, alone: bool) -> bool:
         """Start the process of a target; return False if only the others' memory is in its way."""
