@@ -133,6 +133,22 @@ def test_without_room_for_all_they_take_turns_in_groups_with_common_members(
 
 @pytest.mark.slow
 @pytest.mark.process
+def test_a_group_ends_early_when_the_memory_is_nearly_full_and_loses_nobody(
+    bench, plugin, measured, monkeypatch
+):
+    free = iter([1e9] * 6)  # three of them while five processes start
+    monkeypatch.setattr(launched, "available_memory_mb", lambda: next(free, 0.0))
+    done, shown = measured(*(plugin(name) for name in "abcde"))
+    assert done.code == 0, done.err
+    assert "The memory is nearly full" in done.err
+    (study,) = studies(bench)
+    assert len(study.repeats[0].turns) == 3 and study.repeats[-1].group > 1
+    for row in shown["implementations"]:
+        assert row["turns"] + row["discarded"] >= 3 and row["ratio"] is not None
+
+
+@pytest.mark.slow
+@pytest.mark.process
 def test_values_of_one_implementation_are_compared(plugin, measured):
     done, shown = measured(plugin("gan"), "--set", "batch_size=8,16")
     assert done.code == 0, done.err

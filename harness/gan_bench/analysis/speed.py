@@ -462,7 +462,8 @@ def disturbances(found: Figures) -> list[str]:
     if found.disturbed:
         return [
             f"{number} of {of} were disturbed ({why}), which leaves too few of some "
-            "implementations: the figures are of all turns, so the intervals include the "
-            "disturbances, and throughputs are lower than on a quiet machine."
+            "implementations, so the figures are of all turns. Other load slows implementations "
+            "unequally: these ratios hold under this load only, whatever their intervals. Measure "
+            "again on a quiet machine."
         ]
     return [f"{number} of {of} were discarded: {why}."]

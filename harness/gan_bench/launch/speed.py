@@ -7,6 +7,7 @@ fit into the memory, they form groups; the fastest two stay and connect one grou
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,9 +41,15 @@ _WANTED_REPEATS = 8
 _SHORTEST_TURN_S, _LONGEST_TURN_S = 1.0, 4.0
 _BESIDE_S = 0.35
 """What a turn takes beside its steps: mostly the probe of the machine's rate."""
+_FORECAST_AFTER = 3
+"""Starts from which it is clear how long the others take."""
 _LINKS = 2
 _LEAST_MEMORY_MB = 1024.0
-"""Memory that stays free. At least, as much as the largest process needed and half of that."""
+"""With less memory free, a group ends early: a process that must reload its pages is not timed."""
+_FREE_SHARE = 0.35
+"""Share of the machine's memory that stays free when a process is started, for other users and for
+the pages of libraries, which count as free. At least one and a half times what the largest process
+needed stays free, too."""
 
 
 @dataclass(frozen=True)
@@ -188,8 +195,8 @@ class _Measurement:
             each_s = (time.monotonic() - began) / max(1, new)
             left_s = self.deadline - time.monotonic() - each_s * len(pending)
             share_s = left_s * len(self.members) / (len(self.members) + len(pending))
-            if self.members:
-                ends.add(self._take_turns(share_s))
+            ends.add(self._take_turns(share_s))
+            pending = [*self._unfinished(), *pending]
             if pending:
                 self._keep_links()
         self.ended = next((end for end in ("time", "repeats") if end in ends), "certain")
@@ -207,17 +214,31 @@ class _Measurement:
 
     def _fill(self, pending: list[int]) -> list[int]:
         """Start processes for as many targets as fit into the memory; return the others."""
-        largest = 0.0
+        largest, began, warned = 0.0, time.monotonic(), False
+        memory_gb = self.machine.memory_gb
         for number, place in enumerate(pending):
+            if number >= _FORECAST_AFTER and not warned:
+                each_s = (time.monotonic() - began) / number
+                warned = self._forecast(each_s * (len(pending) - number))
             peaks = [self.targets[member.place].peak_rss_mb or 0.0 for member in self.members]
             largest = max([largest, *peaks])
-            need = max(_LEAST_MEMORY_MB, 1.5 * largest)
+            need = max(2 * _LEAST_MEMORY_MB, 1.5 * largest, _FREE_SHARE * 1024 * memory_gb)
             # A group without two new members would not get further.
             if number >= _LINKS and available_memory_mb() < need:
                 return pending[number:]
             if not self._start(place, alone=not self.members):
                 return pending[number:]
         return []
+
+    def _forecast(self, left_s: float) -> bool:
+        """Say so, and return True, if the starts will take the time that the study has."""
+        if time.monotonic() + left_s < self.deadline:
+            return False
+        self.tell(
+            f"Starting the others takes about {duration(left_s)}, and {FEWEST_REPEATS} repeats "
+            f"follow, so the study takes longer than {self.options.minutes:g} min."
+        )
+        return True
 
     def _start(self, place: int, *, alone: bool) -> bool:
         """Start the process of a target; return False if only the others' memory is in its way."""
@@ -269,17 +290,26 @@ class _Measurement:
         began = time.monotonic()
         self._plan_turns(share_s)
         rate = self._machine_rate()
-        for done in range(MOST_REPEATS):
+        for done in range(MOST_REPEATS if self.members else 0):
             order = self.random.permutation(len(self.members))
             for member in [self.members[index] for index in order]:
                 if time.monotonic() - began > share_s and done >= FEWEST_REPEATS:
+                    self._end_repeat()
+                    return "time"
+                if len(self.members) > 2 * _LINKS and available_memory_mb() < _LEAST_MEMORY_MB:
+                    self.tell("The memory is nearly full, so the group ends early.")
                     self._end_repeat()
                     return "time"
                 rate = self._turn(member, rate)
             self._end_repeat()
             if not self.members or (done + 1 >= FEWEST_FOR_CERTAINTY and self._is_certain()):
                 return "certain"
-        return "repeats"
+        return "repeats" if self.members else "certain"
+
+    def _unfinished(self) -> list[int]:
+        """Return the places of members that have too few turns, as their group ended early."""
+        turns = Counter(turn.target for repeat in self.repeats for turn in repeat.turns)
+        return [one.place for one in self.members if turns[one.place] < FEWEST_REPEATS]
 
     def _plan_turns(self, share_s: float) -> None:
         """Choose the steps of each member's turns by the time of one step."""
@@ -375,8 +405,10 @@ class _Measurement:
         return not found.disturbed and within is not None and within < self.options.within
 
     def _keep_links(self) -> None:
-        """End the processes of the group, but those of the fastest."""
+        """End the processes of the group, but those of the fastest that have enough turns."""
         fastest_first = [row.place for row in figures(self.study()).rows]
+        again = self._unfinished()
+        self._close(member for member in self.members if member.place in again)
         ranked = sorted(self.members, key=lambda member: fastest_first.index(member.place))
         self._close(ranked[_LINKS:])
 

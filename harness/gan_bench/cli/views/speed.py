@@ -15,6 +15,7 @@ from gan_bench.text import (
     Column,
     Table,
     duration,
+    factor,
     figure,
     many,
     percent,
@@ -86,9 +87,12 @@ def sentences(found: Figures) -> list[str]:
         f"{many(spec.threads, 'thread')}{precision}."
     ]
     if (within := found.within) is not None:
-        met = "as asked" if within < study.within else f"wider than the {percent(study.within)}"
-        asked = f", {met}" if within < study.within else f", {met} that were asked for"
-        said.append(f"The ratios are certain within {percent(within, 1)} or better{asked}.")
+        if within < study.within and not found.disturbed:
+            said.append(f"Each ratio is certain within {percent(within, 1)}, as was asked for.")
+        else:
+            wide = percent(within, 1) if within < 1 else f"a factor of {factor(1 + within)}"
+            asked = percent(study.within)
+            said.append(f"The widest interval is the ratio within {wide}; {asked} was asked for.")
     said += disturbances(found)
     said.append(
         "First step: seconds from importing the framework to the end of it; compiling is a part. "
