@@ -43,6 +43,16 @@ class AlternatingTrainer(KerasTrainer):
         """Make one update; return its loss. The real images are those of the last update."""
 
 
+def leave_graphs_as_traced() -> None:
+    """Switch TensorFlow's graph optimiser off, before the first operation of the process.
+
+    TensorFlow 2.21 optimises equal graphs of several updates differently, depending on the numbers
+    in their names: equal trainers of sngan and resnet differ by rounding, and with a gradient
+    penalty some of the updates are wrong, by up to a quarter of a step in float64.
+    """
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 def _by_loss(updates: list[dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
     """Return the losses of several updates, by name, each (updates,)."""
     return {name: tf.stack([losses[name] for losses in updates]) for name in updates[0]}

@@ -6,12 +6,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from gan_bench_keras.alternating import AlternatingTrainer
+from gan_bench_keras.alternating import AlternatingTrainer, leave_graphs_as_traced
 from gan_bench_keras.base import descend
 from gan_bench_keras.layers import BatchNorm, SpectralConv2D, SpectralDense, iterate
 from gan_bench_keras.losses import hinge, wasserstein
 from gan_bench_keras.optimisers import Adam
 from gan_bench_recipes import sngan
+
+leave_graphs_as_traced()
 
 
 class Sngan(AlternatingTrainer):

@@ -6,17 +6,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from gan_bench_keras.alternating import AlternatingTrainer
+from gan_bench_keras.alternating import AlternatingTrainer, leave_graphs_as_traced
 from gan_bench_keras.base import descend
 from gan_bench_keras.dcgan import Dcgan
 from gan_bench_keras.layers import MapToPoint
 from gan_bench_keras.losses import gradient_penalty, wasserstein
 from gan_bench_recipes import wgan_gp
 
-# TensorFlow 2.21 optimises equal graphs of several updates with a gradient penalty differently,
-# depending on the numbers in their names, and some of the results are wrong: up to a quarter of a
-# step, in float64. TensorFlow reads this before its first operation in a process.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+leave_graphs_as_traced()
 
 
 class WganGp(AlternatingTrainer, Dcgan):
