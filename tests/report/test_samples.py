@@ -375,19 +375,19 @@ def test_details_under_any_protocol_are_found(results, only_row):
     assert only_row().shares == {"0": 1.0}
 
 
-def test_at_most_24_rows_are_shown_of_one_data_set_and_the_rest_counted(results, pages):
-    for index in range(26):
+def test_at_most_48_rows_are_shown_of_one_data_set_and_the_rest_counted(results, pages):
+    for index in range(50):
         add_run(results, run_spec(f"torch-gan{index:02}"), grids=(600,))
     add_run(results, run_spec("torch-gan00", data_sha256="e" * 64), grids=(600,))
     first, second = pages()
-    assert [row.label for row in first.rows] == [f"torch-gan{index:02}" for index in range(24)]
+    assert [row.label for row in first.rows] == [f"torch-gan{index:02}" for index in range(48)]
     assert (
-        "Only the first 24 implementations are shown; 2 more implementations are not."
+        "Only the first 48 implementations are shown; 2 more implementations are not."
         in first.notes
     )
     assert len(second.rows) == 1
     names = [picture.name for page in (first, second) for picture in page.pictures()]
-    assert len(names) == len(set(names)) == 25
+    assert len(names) == len(set(names)) == 49
 
 
 def test_names_are_given_once_for_each_suffix():

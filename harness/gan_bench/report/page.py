@@ -31,6 +31,9 @@ from gan_bench.results.load import Results
 from gan_bench.text import Table, listed, many
 from gan_bench.version import __version__
 
+MOST_ANIMATIONS = 12
+"""Of a data set, in the Markdown report."""
+
 
 @dataclass(frozen=True)
 class GroupPage:
@@ -134,6 +137,17 @@ class Page:
         real = [page.samples.real for page in self.samples if leader in page.samples.rows]
         return [one for one in (*real, leader.final, leader.animation) if one]
 
+    def animations(self, samples: Samples) -> list[Picture]:
+        """Return the animations of a data set in the Markdown report, at most `MOST_ANIMATIONS`.
+
+        They are those of each group's leaders, or all if no implementation leads.
+        """
+        leading = {one.run_id for group in self.groups for one in group.leaders}
+        leading |= {self.leader.run_id} if self.leader else set()
+        rows = [row for row in samples.rows if row.animation]
+        shown = [row for row in rows if row.run_id in leading] or rows
+        return [row.animation for row in shown[:MOST_ANIMATIONS] if row.animation]
+
     @property
     def pictures(self) -> list[Picture]:
         """All images of the Markdown report, in its order."""
@@ -141,6 +155,7 @@ class Page:
         found += self.loss_pictures
         for page in self.samples:
             found += page.samples.pictures()
+            found += self.animations(page.samples)
         return found
 
 

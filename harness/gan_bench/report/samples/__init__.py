@@ -28,7 +28,7 @@ from gan_bench.report.samples.grids import (
 from gan_bench.report.samples.nearest import mean_shares, nearest_pairs, nearest_text, neighbours
 from gan_bench.text import figure, many, percent
 
-MOST_ROWS = 24
+MOST_ROWS = 48
 """Maximum number of rows for a data set; more would make the page slow."""
 _LARGER = 2
 """Scale of nearest training images on the page, where details count."""
@@ -129,10 +129,9 @@ class Samples:
         )
 
     def pictures(self) -> list[Picture]:
-        """Return all pictures of the Markdown report."""
+        """Return all pictures of the Markdown report but the animations."""
         found = [self.real] if self.real else []
         found += [row.final for row in self.rows]
-        found += [row.animation for row in self.rows if row.animation]
         found += [row.nearest for row in self.rows if row.nearest]
         found += [row.classes for row in self.rows if row.classes]
         return found
