@@ -100,7 +100,7 @@ def pack_losses(path: Path, names: Sequence[str], packed: Path) -> None:
     table = np.ascontiguousarray(read_losses(path, names), dtype=_FLOAT32)
     planes = table.view(np.uint8).reshape(*table.shape, _FLOAT32.itemsize).transpose(2, 1, 0)
     content = io.BytesIO()
-    np.savez_compressed(content, **{_PLANES: planes})
+    np.savez_compressed(content, planes=planes)
     write_atomically(packed, content.getvalue())
 
 
