@@ -3,7 +3,7 @@
 `python scripts/reference.py keep results/local` copies what a report needs of finished runs into
 results/reference, in little space: no checkpoints, logs and samples; packed losses; JSON without
 spaces and without values that are the default. Of seed 0, which the report shows, it also keeps
-grids of the samples at four evaluation points, in 16 grey levels. `--into` names another folder,
+grids of the samples at three evaluation points, in 16 grey levels. `--into` names another folder,
 such as that of a GPU's results (docs/gpu.md).
 
 `python scripts/reference.py show` writes reports/reference, the README's table and pictures, and
@@ -38,7 +38,7 @@ KEPT = ROOT / "results" / "reference"
 REPORT = ROOT / "reports" / "reference"
 README = ROOT / "README.md"
 SHOWN_SEED = 0
-KEPT_GRIDS = (0.1, 0.3, 0.6, 1.0)
+KEPT_GRIDS = (0.1, 0.4, 1.0)
 """Shares of the training whose nearest evaluation points have their grids kept."""
 MARKS = (
     "<!-- reference: `python scripts/reference.py show` writes these lines -->",
