@@ -13,7 +13,7 @@ from gan_bench.report.charts import Curves, Dots
 from gan_bench.report.charts.fid import FidCharts, fid_charts, final_charts
 from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_plotted
 from gan_bench.report.charts.png import fid_picture, loss_picture
-from gan_bench.report.claims import ClaimRow, by_claim, claims
+from gan_bench.report.claims import ClaimRow, by_claim, by_document, claims
 from gan_bench.report.claims import in_short as claims_in_short
 from gan_bench.report.pictures import Look, Names, Picture, looks
 from gan_bench.report.samples import Leader, SampleRow, Samples, leaders, sample_pages
@@ -66,7 +66,9 @@ class GroupPage:
     chosen_pairs: list[Table]
     """Comparisons for the Markdown report."""
     claims: list[list[ClaimRow]]
-    """The rows of each claim together."""
+    """The rows of each claim together, the verdict first."""
+    claims_by_document: list[str]
+    """A sentence on the claims of each document."""
     scores_in_short: str
     """What the tables of `quality` hold, in one line."""
 
@@ -219,6 +221,7 @@ def _group_page(
     # Runs that were scored under two protocols are in two groups; their losses are drawn once.
     drawn = {one.runs for other in summary.groups[:number] for one in _losses_of(other, losses)}
     found = pairs(group, table, ranks, ours)
+    claimed = claims(group, results.losses)
     tables = quality(group)
     fid = fid_charts(group, points, number)
     return GroupPage(
@@ -241,7 +244,8 @@ def _group_page(
         run_ids={row.label: frozenset(run.run_id for run in row.runs) for row in group.rows},
         pairs=found,
         chosen_pairs=chosen_pairs(group, found),
-        claims=by_claim(claims(group, results.losses)),
+        claims=by_claim(claimed),
+        claims_by_document=by_document(claimed),
         scores_in_short=scores_in_short(group, tables),
     )
 
