@@ -13,7 +13,7 @@ from gan_bench.analysis.summary import summarise
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import Budget
 from gan_bench.report.claims import by_claim, by_document, claims, in_short
-from gan_bench.report.claims.effects import together
+from gan_bench.report.claims.effects import measured_effect
 from gan_bench.report.claims.evidence import Evidence
 from gan_bench.report.claims.measures import (
     Measures,
@@ -251,7 +251,7 @@ def test_over_three_frameworks_a_claim_that_is_so_holds(results, found):
     assert verdict.pair == "enhanced against baseline in jax, keras and torch"
     assert verdict.measured.startswith("FID (lenet features): ratio 0.5")
     assert verdict.measured.endswith("5 seeds in 3 frameworks")
-    assert "(by seed, 5 seeds in 3 frameworks, Holm over " in verdict.why
+    assert "(Welch, 5 seeds in 3 frameworks, Holm over " in verdict.why
     assert [part.why for part in parts] == ["lower, as over all"] * 3
     assert verdict.short.startswith("lower FID (ratio 0.5")
 
@@ -307,12 +307,12 @@ def test_twins_that_are_equal_count_once():
     a = {0: 4.0, 1: 4.4, 2: 4.1, 3: 4.6}
     b = {0: 4.5, 1: 4.6, 2: 4.4, 3: 4.9}
     one = [evidence_of(a, b)]
-    _, alone, _ = together(FID_CLAIM, one, MEASURES)
-    _, thrice, _ = together(FID_CLAIM, one * 3, MEASURES)
-    logs = [np.log(a[seed] / b[seed]) for seed in a]
+    _, alone, _ = measured_effect(FID_CLAIM, one, MEASURES)
+    _, thrice, _ = measured_effect(FID_CLAIM, one * 3, MEASURES)
+    x, y = (np.log(list(side.values())) for side in (a, b))
     for found in (alone, thrice):
-        assert found.p == pytest.approx(stats.ttest_1samp(logs, 0).pvalue)
-        assert found.estimate == pytest.approx(np.exp(np.mean(logs)))
+        assert found.p == pytest.approx(stats.ttest_ind(x, y, equal_var=False).pvalue)
+        assert found.estimate == pytest.approx(np.exp(x.mean() - y.mean()))
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.5, 1.0])
@@ -328,7 +328,7 @@ def test_equal_recipes_are_told_apart_in_at_most_a_twentieth_of_the_cases(shared
             x = common + random.normal(0, (1 - shared) ** 0.5, (2, 5))
             a, b = ({seed: float(np.exp(0.05 * side[seed])) for seed in own} for side in x)
             found.append(evidence_of(a, b, framework))
-        _, difference, _ = together(FID_CLAIM, found, MEASURES)
+        _, difference, _ = measured_effect(FID_CLAIM, found, MEASURES)
         false += difference.p < 0.05
     assert false / trials < 0.06
 

@@ -100,7 +100,8 @@ def pack_losses(path: Path, names: Sequence[str], packed: Path) -> None:
     table = np.ascontiguousarray(read_losses(path, names), dtype=_FLOAT32)
     planes = table.view(np.uint8).reshape(*table.shape, _FLOAT32.itemsize).transpose(2, 1, 0)
     content = io.BytesIO()
-    np.savez_compressed(content, planes=planes)
+    # In C order: in that of a transposed array, the bytes would lie as they did before.
+    np.savez_compressed(content, planes=np.ascontiguousarray(planes))
     write_atomically(packed, content.getvalue())
 
 
@@ -126,11 +127,11 @@ def _read_packed(file: BinaryIO, columns: int) -> NDArray[np.float32]:
             raise ValueError(f"unpacked it would have {member.file_size:,} bytes")
         content = io.BytesIO(archive.read(member))
     shape, fortran, dtype = read_header(content)
-    if dtype != np.uint8 or len(shape) != 3 or shape[0] != _FLOAT32.itemsize:
+    if dtype != np.uint8 or len(shape) != 3 or shape[0] != _FLOAT32.itemsize or fortran:
         raise ValueError(f"an array of {dtype} {shape} is not packed losses")
     if shape[1] != columns:
         raise ValueError(f"it has {shape[1]} columns instead of {columns}")
     values = np.frombuffer(content.read(), dtype=np.uint8)
-    planes = values.reshape(shape, order="F" if fortran else "C")
+    planes = values.reshape(shape)
     table = np.ascontiguousarray(planes.transpose(2, 1, 0)).view(_FLOAT32)[..., 0]
     return table.astype(np.float32)

@@ -18,10 +18,9 @@ from gan_bench.analysis.statistics import LEVEL, holm, holm_levels, p_value
 from gan_bench.analysis.summary import Group
 from gan_bench.report.claims.effects import (
     Effect,
-    single,
+    measured_effect,
     size_in_words,
     tested_effect,
-    together,
 )
 from gan_bench.report.claims.evidence import Evidence, evidence
 from gan_bench.report.claims.measures import SHORT, Measures
@@ -31,8 +30,8 @@ from gan_bench.text import figure, listed, many, percent
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 NOTE = (
-    "A claim is decided over all frameworks together: of each seed, the mean of the frameworks' "
-    "effects is one value, because twins with one seed are not independent. Ratios are of "
+    "A claim is decided over all frameworks together: the mean of a seed's twins is one value, "
+    "because twins with one seed are not independent. Ratios are of "
     "geometric means. In brackets: 95 % interval, without Holm's correction. The loss is its mean "
     "over the last tenth of the steps. Roughness: the standard deviation of a loss's changes from "
     "step to step, divided by its absolute mean, over the second half of the steps. Quality is not "
@@ -103,13 +102,13 @@ class _Finding:
 def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
     """Return the verdict on each claim about the recipes of a group.
 
-    Values are those of the runs that succeeded. In a single framework, two recipes are compared by
-    Welch's test. Of several frameworks, the values that are tested are those of the seeds, each
-    the mean over the frameworks; Student's test of their mean stays below its level though some
-    seeds have fewer frameworks (Ibragimov and Mueller 2010, "t-Statistic Based Correlation and
-    Heterogeneity Robust Inference"). Claims about training itself, whose other side is the
-    untrained generator, are counted. The p values are corrected by Holm's method over the claims of
-    the group that can be tested; the 95 % intervals are not corrected.
+    Values are those of the runs that succeeded. Two recipes are compared by Welch's test; over
+    several frameworks, a value is that of a seed, the mean over the frameworks that have it, each
+    without its own level. A t test stays below its level though some seeds have fewer frameworks
+    (Ibragimov and Mueller 2010, 2016). Two points of the same runs are compared seed by seed.
+    Claims about training itself, whose other side is the untrained generator, are counted. The p
+    values are corrected by Holm's method over the claims of the group that can be tested; the 95 %
+    intervals are not corrected.
 
     Returns
     -------
@@ -298,7 +297,7 @@ def _finding(claim: Claim, every: Sequence[Evidence], measures: Measures) -> _Fi
         remedies = dict.fromkeys(one.remedy for one in every)
         measured = "; ".join(one.measured for one in every)
         if len(every) == 1 and every[0].others is not None:
-            measured = single(claim, every[0], measures)[0]
+            measured = measured_effect(claim, every, measures)[0]
         elif len(every) > 1:
             measured = measures.describe(claim.measure)
         reason = reasons[0] + ("; the other frameworks, see below" if len(reasons) > 1 else "")
@@ -309,10 +308,7 @@ def _finding(claim: Claim, every: Sequence[Evidence], measures: Measures) -> _Fi
         return _Finding(claim, every, pair, measured, reason=reason, remedy=remedy)
     if claim.since == "start":
         return _counted(claim, every, fit, pair, measures)
-    if len(fit) == 1:
-        measured, difference, values = single(claim, fit[0], measures)
-    else:
-        measured, difference, values = together(claim, fit, measures)
+    measured, difference, values = measured_effect(claim, fit, measures)
     if difference is None:
         remedy = "It would need three seeds or more."
         return _Finding(claim, every, pair, measured, reason=_ONE_SEED, remedy=remedy)
