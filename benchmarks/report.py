@@ -113,7 +113,7 @@ def page(folder: Path, options: argparse.Namespace) -> list[Row]:
     what = "12 implementations x 3 seeds x 10 points"
     return [
         (f"{what}: time to write the report, s", several(written.seconds), "20"),
-        (f"{what}: report.html, MB", f"{written.html_mb:.1f}", "3"),
+        (f"{what}: report.html, MB", f"{written.html_mb:.1f}", "4"),
         (
             f"{what}: time until Chromium is ready, s ({options.openings} openings)",
             interactive(written.html, options.openings),

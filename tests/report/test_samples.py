@@ -254,14 +254,15 @@ def test_the_nearest_samples_stand_above_their_training_images(results, pages):
         "were not trained on: 6.25"
     )
     with Image.open(io.BytesIO(row.nearest.content)) as picture:
-        pixels = np.asarray(picture)
+        pixels = np.asarray(picture.convert("L")).astype(int)
     assert pixels.shape == (58, 8 * 30 - 2)
     for column, index in enumerate(range(63, 55, -1)):
         left = column * 30
-        np.testing.assert_array_equal(pixels[:28, left : left + 28], images[index, :, :, 0])
         training = dataset.train.images[100 + index, :, :, 0]
-        np.testing.assert_array_equal(pixels[30:, left : left + 28], training)
-    assert (pixels[28:30] == 128).all()
+        # In few grey levels, samples and training images alike.
+        np.testing.assert_allclose(pixels[:28, left : left + 28], images[index, :, :, 0], atol=9)
+        np.testing.assert_allclose(pixels[30:, left : left + 28], training, atol=9)
+    np.testing.assert_allclose(pixels[28:30], 128, atol=9)
     assert page.real.name == "real-mnist-5k.png"
     with Image.open(io.BytesIO(page.real.content)) as picture:
         np.testing.assert_array_equal(np.asarray(picture), grid(dataset.test.images)[:, :, 0])

@@ -26,6 +26,7 @@ from gan_bench.report.samples.grids import (
     real_grid,
 )
 from gan_bench.report.samples.nearest import mean_shares, nearest_pairs, nearest_text, neighbours
+from gan_bench.scoring.snapshots import in_few_greys
 from gan_bench.text import figure, many, percent
 
 MOST_ROWS = 48
@@ -321,7 +322,7 @@ def _animation(caption: str, label: str, run: Run, kept: Sequence[Grid], names: 
 def _nearest(caption: str, label: str, pairs: Image.Image, names: Names) -> Picture:
     return Picture(
         name=names("nearest", label),
-        make=lambda: png_of(pairs),
+        make=lambda: in_few_greys(pairs) if pairs.mode == "L" else png_of(pairs),
         alt=(
             f"Top: the samples of {caption} that are nearest to a training image. Bottom: that "
             "training image."
