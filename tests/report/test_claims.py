@@ -294,6 +294,19 @@ def test_frameworks_that_contradict_each_other_decide_nothing(results):
     assert sorted(part.why for part in parts) == ["higher, as over all", "lower, unlike over all"]
 
 
+def test_rows_with_other_recipe_values_are_claims_of_their_own(results):
+    add(results, "torch-baseline", [8.0, 8.2, 8.3])
+    add(results, "torch-enhanced", [4.0, 4.1, 4.2])
+
+    def other_values(name, seed):
+        return run_spec(name, seed, recipe_values={"learning_rate": 0.5})
+
+    add(results, "torch-enhanced", [16.0, 16.1, 16.2], spec=other_values)
+    rows = [row for row in all_rows(results) if row.claim == BETTER]
+    assert sorted(row.verdict for row in rows) == ["does not hold", "holds"]
+    assert {row.framework for row in rows} == {""}
+
+
 def evidence_of(values, others, framework="torch"):
     return Evidence(framework, "pair", "measured", values, others)
 
@@ -465,9 +478,12 @@ def test_claims_are_counted_in_one_line(results, found):
     other = replace(rows[0], claim="another", verdict="undecided", tested="")
     one_framework = replace(rows[0], framework="torch")
     assert in_short([*rows, one_framework, other, other]) == (
-        f"3 claims: 1 holds and 2 are undecided{part}"
+        f"2 claims, 3 verdicts: 1 holds and 2 are undecided{part}"
     )
     assert by_claim([*rows, one_framework, other]) == [[*rows, one_framework], [other]]
+    assert in_short([*rows, replace(rows[0], pair="another group")]) == (
+        f"1 claim, 2 verdicts: 2 hold{part}"
+    )
     assert in_short([]) == ""
 
 

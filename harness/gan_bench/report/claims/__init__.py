@@ -125,9 +125,9 @@ def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
     measures = Measures(by_run, group.setting.protocol, group.features)
     others = [Measures(by_run, one.fingerprint, one.features) for one in group.others]
     findings = [
-        _finding(claim, found, measures)
+        _finding(claim, part, measures)
         for claim in sources_claims()
-        if (found := evidence(claim, group, measures, others))
+        for part in _decided_together(evidence(claim, group, measures, others))
     ]
     p_values = [finding.effect.p for finding in findings if finding.effect]
     corrected = iter(zip(holm(p_values), holm_levels(p_values, 1 - LEVEL), strict=True))
@@ -140,6 +140,14 @@ def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
             row = _row(finding, finding.verdict, finding.reason, finding.remedy)
         rows += [row, *_by_framework(finding, row)]
     return rows
+
+
+def _decided_together(every: Sequence[Evidence]) -> list[Sequence[Evidence]]:
+    """Return the evidence, apart if a framework has several rows, as with other recipe values."""
+    frameworks = {one.framework for one in every}
+    if not every:
+        return []
+    return [every] if len(frameworks) == len(every) else [[one] for one in every]
 
 
 _VERBS: dict[Verdict, tuple[str, str]] = {
@@ -156,7 +164,11 @@ def in_short(rows: Sequence[ClaimRow]) -> str:
     named = [many(counts[verdict], *verbs) for verdict, verbs in _VERBS.items() if counts[verdict]]
     partly = len({(row.claim, row.source) for row in verdicts if row.tested})
     part = f"; of {many(partly, 'claim')} only a part is tested" if partly else ""
-    return f"{many(len(verdicts), 'claim')}: {listed(named)}{part}" if verdicts else ""
+    distinct = len({(row.claim, row.source) for row in verdicts})
+    number = many(distinct, "claim")
+    if len(verdicts) > distinct:
+        number += f", {many(len(verdicts), 'verdict')}"
+    return f"{number}: {listed(named)}{part}" if verdicts else ""
 
 
 def by_document(rows: Sequence[ClaimRow]) -> list[str]:
