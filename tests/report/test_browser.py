@@ -468,3 +468,21 @@ def test_the_page_does_not_scroll_sideways(folded, width):
             .slice(0, 5).map(e => e.tagName + '#' + e.id + '.' + e.className)"""
     )
     assert sizes[0] <= sizes[1], wide
+
+
+def test_a_browser_that_cannot_unpack_says_so_and_shows_the_rest(browser, html):
+    page = browser.new_page()
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto(html.resolve().as_uri())
+    assert page.locator("#old-browser").is_visible()
+    before = move_slider(page, "Home")[0]
+    assert before != move_slider(page, "End")[0]
+    page.locator("#filter").fill("keras")
+    assert "shown" in page.locator("#filter-count").inner_text()
+    assert page.locator(".chart .main-svg").count() == 0
+    page.close()
+
+
+def test_a_browser_that_can_unpack_says_nothing(page):
+    assert page.locator("#old-browser").is_hidden()
+    assert page.locator(".chart .main-svg").count() > 0
