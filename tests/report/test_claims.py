@@ -568,6 +568,10 @@ def test_diversity_is_recall_at_the_end_against_halfway(results, found):
 def test_recall_that_was_only_scored_at_the_end_is_named(results, found):
     with_points(results, [150.0] * 7, [1] * 6, {600: 0.3})
     assert found()[LESS_DIVERSE].why == "not measured: step 300"
+    assert found()[LESS_DIVERSE].remedy == (
+        "It would need recall at these points (gan-bench run --keep-samples, then gan-bench score "
+        "--points all)."
+    )
 
 
 def test_losses_have_the_roughness_and_the_level_of_the_document():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.plan import RunSpec
-from gan_bench.report.claims.measures import Measures
+from gan_bench.report.claims.measures import WORDS, Measures
 from gan_bench.report.claims.sources import QUALITY, SCORES, Claim
 from gan_bench.report.sections.ranking_rows import score_text
 from gan_bench.text import figure, many
@@ -140,7 +140,9 @@ def _two_sides(
         reason = f"not measured: {' and '.join(missing)}"
         remedy = "runs in which it is measured"
         if claim.measure in SCORES:
-            remedy = f"a score of {claim.measure} at these points"
+            remedy = f"{WORDS[claim.measure]} at these points"
+            if claim.since is not None and claim.measure != "fid":
+                remedy += " (gan-bench run --keep-samples, then gan-bench score --points all)"
         return Evidence(row.framework, pair, what, reason=reason, remedy=remedy)
     means = [score_text(claim.measure, statistics.fmean(side.values())) for side in (a, b)]
     measured = f"{what}: {means[0]} against {means[1]}"
