@@ -1,8 +1,8 @@
 """Cost of the report: seconds and MB to write it, and seconds until a browser is ready.
 
-Usage: ``python benchmarks/report.py [part ...]``, of page and growth. Needs ``.[dev]`` and, for the
-browser, an installed Chromium; prints one table in markdown. The results are made up (see
-`report_results`); every report is written by a process of its own.
+Usage: ``python benchmarks/report.py [part ...]``, of page, frameworks and growth. Needs ``.[dev]``
+and, for the browser, an installed Chromium; prints one table in markdown. The results are made up
+(see `report_results`); every report is written by a process of its own.
 """
 
 import argparse
@@ -113,11 +113,33 @@ def page(folder: Path, options: argparse.Namespace) -> list[Row]:
     what = "12 implementations x 3 seeds x 10 points"
     return [
         (f"{what}: time to write the report, s", several(written.seconds), "20"),
-        (f"{what}: report.html, MB", f"{written.html_mb:.1f}", "15"),
+        (f"{what}: report.html, MB", f"{written.html_mb:.1f}", "4"),
         (
             f"{what}: time until Chromium is ready, s ({options.openings} openings)",
             interactive(written.html, options.openings),
             "2",
+        ),
+    ]
+
+
+def frameworks(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """Measure what is mailed around: as many implementations as come with gan-bench, 117 runs."""
+    results = make_results(folder / "results", 39, 3, 10, failures=False)
+    written = write(results, folder / "report", options.rounds)
+    every = [path for path in (folder / "report").rglob("*") if path.is_file()]
+    what = "39 implementations x 3 seeds x 10 points"
+    return [
+        (f"{what}: time to write the report, s", several(written.seconds), "30"),
+        (f"{what}: report.html, MB", f"{written.html_mb:.1f}", "4"),
+        (
+            f"{what}: all files of the report, MB",
+            f"{sum(path.stat().st_size for path in every) / 1e6:.1f}",
+            "",
+        ),
+        (
+            f"{what}: time until Chromium is ready, s",
+            interactive(written.html, 1),
+            "4",
         ),
     ]
 
@@ -155,6 +177,7 @@ def main() -> None:
     options = parser.parse_args()
     parts: dict[str, Callable[[Path, argparse.Namespace], list[Row]]] = {
         "page": page,
+        "frameworks": frameworks,
         "growth": growth,
     }
     unknown = set(options.parts) - set(parts)

@@ -1,9 +1,10 @@
 """Maintains the included results, and the README's table and pictures of them.
 
-`python scripts/reference.py keep results/local` copies finished runs into results/reference,
-without checkpoints and logs, and writes its tables. For seed 0, which the report shows, it keeps
-all grids and the first samples of the last snapshot; for other seeds the last grid. `--into` names
-another folder, such as that of a GPU's results (docs/gpu.md).
+`python scripts/reference.py keep results/local` copies what a report needs of finished runs into
+results/reference, in little space: no checkpoints, logs and samples; packed losses; JSON without
+spaces and without values that are the default. Of seed 0, which the report shows, it also keeps
+grids of the samples at three evaluation points, in 16 grey levels. `--into` names another folder,
+such as that of a GPU's results (docs/gpu.md).
 
 `python scripts/reference.py work --hours 2 --processor 1` makes runs that are missing, one after
 the other, and keeps them; `state` counts them (`reference_queue` has the list).
@@ -12,24 +13,28 @@ the other, and keeps them; `state` counts them (`reference_queue` has the list).
 the table beside published figures in results/reference/README.md, all from results/reference.
 """
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-import numpy as np
 import reference_queue
+from PIL import Image
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group, Row, Scored, Summary, summarise
-from gan_bench.results.export import export
 from gan_bench.results.external import PublishedFigure
-from gan_bench.results.layout import ResultsFolder, open_results
+from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import load_results
+from gan_bench.results.losses import losses_content, pack_losses
 from gan_bench.results.record import Record
+from gan_bench.results.scores import Scores
+from gan_bench.scoring.snapshots import in_few_greys
 from gan_bench.system.files import replacement
+from gan_bench.system.models import Stored
 from gan_bench.text import figure, many
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +42,8 @@ KEPT = ROOT / "results" / "reference"
 REPORT = ROOT / "reports" / "reference"
 README = ROOT / "README.md"
 SHOWN_SEED = 0
-KEPT_SAMPLES = 2500
+KEPT_GRIDS = (0.1, 0.4, 1.0)
+"""Shares of the training whose nearest evaluation points have their grids kept."""
 MARKS = (
     "<!-- reference: `python scripts/reference.py show` writes these lines -->",
     "<!-- end of reference -->",
@@ -54,6 +60,8 @@ RECIPES = {
     "decay": "4 x 4 kernels, dropout, Adam with decaying learning rates",
 }
 """What the README's table says of each recipe."""
+LARGEST_BYTES = 12_000_000
+"""Maximum size of the included results and their report together: everybody clones them."""
 TITLE = "Twelve GAN implementations on full MNIST"
 
 
@@ -71,7 +79,7 @@ def keep(results: tuple[Path, ...], into: Path) -> None:
 
 
 def keep_runs(results: Sequence[Path], into: Path) -> None:
-    """Copy the finished runs of results folders, and write the tables anew."""
+    """Copy the finished runs of results folders, with their certificates and studies of speed."""
     kept = open_results(into, create=True)
     for path in results:
         source = open_results(path, create=False)
@@ -80,36 +88,56 @@ def keep_runs(results: Sequence[Path], into: Path) -> None:
             if record is None or record.status != "ok":
                 click.echo(f"{folder.path.name} has not finished; it is left out.", err=True)
                 continue
-            target = kept.run(folder.path.name).path
-            if not all((folder.path / name).is_dir() for name in ("scores", "grids", "snapshots")):
+            if not folder.scores.is_dir():
                 click.echo(f"{folder.path.name} is not scored; it is left out.", err=True)
                 continue
-            with replacement(target, kept.removing) as new:
-                for name in ("spec.json", "record.json", "losses.npy"):
-                    shutil.copy(folder.path / name, new)
-                shutil.copytree(folder.scores, new / "scores")
-                if record.spec.seed == SHOWN_SEED:
-                    shutil.copytree(folder.grids, new / "grids")
-                    _keep_samples(max(folder.snapshots.glob("*.npz")), new / "snapshots")
-                else:
-                    (new / "grids").mkdir()
-                    shutil.copy(max((folder.grids).glob("*.png")), new / "grids")
-        if source.parity.is_dir():
-            shutil.copytree(source.parity, kept.parity, dirs_exist_ok=True)
-    _tables(kept)
+            with replacement(kept.run(folder.path.name).path, kept.removing) as new:
+                _keep_run(folder, record, RunFolder(new))
+        for path, to in ((source.parity, kept.parity), (source.speed, kept.speed)):
+            if path.is_dir():
+                shutil.copytree(path, to, dirs_exist_ok=True)
 
 
-def _keep_samples(snapshot: Path, folder: Path) -> None:
-    """Keep the first samples, so that others can score them with their own features."""
-    folder.mkdir()
-    with np.load(snapshot) as file:
-        np.savez_compressed(folder / snapshot.name, images=file["images"][:KEPT_SAMPLES])
+def _keep_run(folder: RunFolder, record: Record, kept: RunFolder) -> None:
+    _write(kept.spec, record.spec, record.spec.model_dump(mode="json"))
+    _write(kept.record, record, record.model_dump(mode="json"))
+    pack_losses(folder.losses, record.spec.losses, kept.losses.with_suffix(".npz"))
+    if losses_content(kept.losses, record.spec.losses) != losses_content(
+        folder.losses, record.spec.losses
+    ):
+        sys.exit(f"The packed losses of {folder.path} are not those of {folder.losses}.")
+    kept.scores.mkdir()
+    for path in folder.scores.glob("*.json"):
+        scores = Scores.read(path)
+        rows = [row.model_dump(mode="json", exclude_defaults=True) for row in scores.scores]
+        _write(kept.scores / path.name, scores, scores.model_dump(mode="json") | {"scores": rows})
+    if record.spec.seed == SHOWN_SEED:
+        kept.grids.mkdir()
+        for path in _kept_grids(folder, record.spec.steps):
+            _write_grid(path, kept.grids / path.name)
 
 
-def _tables(kept: ResultsFolder) -> None:
-    with replacement(kept.path / "tables", kept.removing) as new:
-        export(kept.path, new, "csv")
-        (new / "losses.csv").unlink()  # the runs' losses.npy hold the same in a tenth
+def _write(path: Path, model: Stored, values: object) -> None:
+    """Write a model's values without spaces; stop if they are not read as the same model."""
+    content = json.dumps(values, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    if type(model).parse(content.encode()) != model:
+        sys.exit(f"{path} would not be the same if it were kept.")
+    path.write_text(content, encoding="utf-8")
+
+
+def _kept_grids(folder: RunFolder, steps: int) -> list[Path]:
+    paths = {int(path.stem): path for path in folder.grids.glob("*.png")}
+    trained = [step for step in paths if step] or list(paths)
+    chosen = {min(trained, key=lambda step: abs(step / steps - share)) for share in KEPT_GRIDS}
+    return [paths[step] for step in sorted(chosen)]
+
+
+def _write_grid(path: Path, kept: Path) -> None:
+    with Image.open(path) as image:
+        if image.mode != "L":
+            shutil.copy(path, kept)
+            return
+        kept.write_bytes(in_few_greys(image))
 
 
 @main.command()
@@ -145,6 +173,15 @@ def show(pictures: bool) -> None:
         path.write_text(text, encoding="utf-8")
     if pictures:
         _take_pictures(files.html)
+    sizes = {folder: _size(folder) for folder in (KEPT, REPORT)}
+    for folder, size in sizes.items():
+        click.echo(f"{folder.relative_to(ROOT)}: {size / 1e6:.1f} MB")
+    if sum(sizes.values()) > LARGEST_BYTES:
+        sys.exit(f"Together they have more than {LARGEST_BYTES / 1e6:.0f} MB; keep less.")
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def lines() -> dict[Path, str]:

@@ -28,11 +28,11 @@ from gan_bench.results.events import EventTail, EventWriter, parse_event
 from gan_bench.results.external import read_published
 from gan_bench.results.layout import RunFolder
 from gan_bench.results.load import load_results
+from gan_bench.results.losses import read_losses
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
 from gan_bench.results.training_files import (
     last_checkpoint,
-    read_losses,
     write_array,
     write_checkpoint,
     write_images,

@@ -1,6 +1,5 @@
 """The report in a browser: it needs nothing, everything answers, and everybody can use it."""
 
-import json
 import re
 from itertools import pairwise
 from statistics import mean, median
@@ -14,6 +13,7 @@ from gan_bench.report.pictures import looks
 from gan_bench.results.load import load_results
 from gan_bench.text import factor
 from report_results import make_results
+from written_report import data_of, with_data
 
 pytest_plugins = ("browser",)
 pytestmark = [pytest.mark.browser, pytest.mark.process]
@@ -308,14 +308,12 @@ def test_two_implementations_are_compared_line_by_line(page):
 @pytest.mark.parametrize("ratio", [0.0996, 0.5, 1.994, 1.996, 9.96, 31.4])
 def test_ratios_are_rounded_as_in_the_markdown(open_page, html, tmp_path, ratio):
     text = html.read_text(encoding="utf-8")
-    [start, data, end] = re.split(r'(?<=id="data">)(.*?)(?=</script>)', text, maxsplit=1)
-    values = json.loads(data)
+    values = data_of(text)
     for label, value in (("torch-dcgan", 1.0), ("keras-dcgan", ratio)):
         fact = next(fact for fact in values["compare"][label] if fact[1] == "Images/s")
         fact[2:] = [str(value), value]
     changed = tmp_path / "report.html"
-    content = json.dumps(values).replace("<", "\\u003c")
-    changed.write_text(start + content + end, encoding="utf-8")
+    changed.write_text(with_data(text, values), encoding="utf-8")
     page = open_page(changed).page
     page.locator("select#compare-a").select_option("torch-dcgan")
     page.locator("select#compare-b").select_option("keras-dcgan")
@@ -381,12 +379,10 @@ def test_every_axis_of_every_chart_names_the_numbers_at_its_places(folded, width
 )
 def test_an_axis_names_the_numbers_at_its_places(open_page, html, tmp_path, name):
     text = html.read_text(encoding="utf-8")
-    [start, data, end] = re.split(r'(?<=id="data">)(.*?)(?=</script>)', text, maxsplit=1)
-    values = json.loads(data)
+    values = data_of(text)
     values["charts"]["fid-images-0"] = line_chart(curves(name), looks([(LABELS[0], "r", "torch")]))
     changed = tmp_path / "report.html"
-    content = json.dumps(values).replace("<", "\\u003c")
-    changed.write_text(start + content + end, encoding="utf-8")
+    changed.write_text(with_data(text, values), encoding="utf-8")
     page = open_page(changed).page
     shown = {side: check_ticks(page, "chart-fid-images-0", side) for side in "xy"}
     if name == "FID from 150 to 20":
@@ -483,3 +479,21 @@ def test_the_page_does_not_scroll_sideways(folded, width):
             .slice(0, 5).map(e => e.tagName + '#' + e.id + '.' + e.className)"""
     )
     assert sizes[0] <= sizes[1], wide
+
+
+def test_a_browser_that_cannot_unpack_says_so_and_shows_the_rest(browser, html):
+    page = browser.new_page()
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto(html.resolve().as_uri())
+    assert page.locator("#old-browser").is_visible()
+    before = move_slider(page, "Home")[0]
+    assert before != move_slider(page, "End")[0]
+    page.locator("#filter").fill("keras")
+    assert "shown" in page.locator("#filter-count").inner_text()
+    assert page.locator(".chart .main-svg").count() == 0
+    page.close()
+
+
+def test_a_browser_that_can_unpack_says_nothing(page):
+    assert page.locator("#old-browser").is_hidden()
+    assert page.locator(".chart .main-svg").count() > 0

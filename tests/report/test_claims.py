@@ -1,17 +1,28 @@
 """The claims of the recipes' sources, and what known runs say of them."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import Budget
-from gan_bench.report.claims import by_claim, claims, in_short
-from gan_bench.report.claims.measures import every_step, level, loss_fid_correlation, roughness
+from gan_bench.report.claims import by_claim, by_document, claims, in_short
+from gan_bench.report.claims.effects import measured_effect
+from gan_bench.report.claims.evidence import Evidence
+from gan_bench.report.claims.measures import (
+    Measures,
+    every_step,
+    level,
+    loss_fid_correlation,
+    roughness,
+)
+from gan_bench.report.claims.power import seeds_for_difference, seeds_for_mean
 from gan_bench.report.claims.sources import parse_claims, sources_claims
 from gan_bench.results.load import load_results
 from recipes import SOURCES
@@ -88,7 +99,7 @@ def test_a_claim_that_the_seeds_confirm_holds(results, found):
     assert row.pair == "torch-enhanced against torch-baseline"
     assert row.measured.startswith("images/s: 505 against 1,008, ratio 0.501 (0.49")
     assert row.measured.endswith(", 3 seeds")
-    assert row.why == "p < 0.001 (Welch, 3 seeds, Holm over 2 comparisons)"
+    assert row.why == "p < 0.001 (Welch, 3 seeds, Holm over 2 claims)"
     assert found()[BETTER].verdict == "holds"
     assert found()[BETTER].measured.startswith(
         "FID (lenet features): 4.10 against 8.20, ratio 0.500 "
@@ -127,7 +138,7 @@ def test_seeds_that_are_not_common_are_compared_by_welch(results, found):
     row = found()[BETTER]
     assert row.verdict == "holds"
     assert "3 and 2 seeds" in row.measured
-    assert "(Welch, 3 and 2 seeds, Holm over 2 comparisons)" in row.why
+    assert "(Welch, 3 and 2 seeds, Holm over 2 claims)" in row.why
 
 
 def test_of_partly_common_seeds_all_are_compared(results, found):
@@ -195,21 +206,194 @@ def test_sharpness_and_variety_are_precision_recall_coverage_and_confidence(resu
     assert coverage.why == "not measured: torch-enhanced and torch-baseline"
 
 
-def test_each_framework_has_a_row_of_its_own(results):
+def all_rows(results):
+    loaded = load_results(results)
+    [group] = summarise(collect_runs(results, loaded), loaded).groups
+    return claims(group, loaded.losses)
+
+
+def test_a_claim_has_one_verdict_and_each_framework_a_row_below_it(results):
     for name in ("torch-enhanced", "keras-enhanced", "keras-baseline"):
         add(results, name, [4.0, 4.1, 4.2])
-    loaded = load_results(results)
-    [group] = summarise(collect_runs(results, loaded), loaded).groups
-    pairs = {row.pair for row in claims(group, loaded.losses)}
-    assert pairs == {"keras-enhanced against keras-baseline"}
+    assert {row.pair for row in all_rows(results)} == {"keras-enhanced against keras-baseline"}
+    assert {row.framework for row in all_rows(results)} == {""}
     add(results, "torch-baseline", [4.0, 4.1, 4.2])
-    loaded = load_results(results)
-    [group] = summarise(collect_runs(results, loaded), loaded).groups
-    pairs = [row.pair for row in claims(group, loaded.losses) if row.claim == BETTER]
-    assert pairs == [
-        "keras-enhanced against keras-baseline",
-        "torch-enhanced against torch-baseline",
+    rows = [row for row in all_rows(results) if row.claim == BETTER]
+    assert [(row.pair, row.framework) for row in rows] == [
+        ("enhanced against baseline in keras and torch", ""),
+        ("keras-enhanced against keras-baseline", "keras"),
+        ("torch-enhanced against torch-baseline", "torch"),
     ]
+    assert [row.verdict_in_words for row in rows] == ["undecided", "", ""]
+
+
+THREE = ("jax", "keras", "torch")
+SPREAD = (0.97, 1.0, 1.03, 1.01, 0.99)
+
+
+def add_three(results, enhanced, baseline, **metrics):
+    """Add five seeds in PyTorch and three in each twin, at these levels of FID and of metrics."""
+    for framework in THREE:
+        seeds = 5 if framework == "torch" else 3
+        factor = {"jax": 1.02, "keras": 0.98, "torch": 1.0}[framework]
+        for recipe, fid in (("enhanced", enhanced), ("baseline", baseline)):
+            # The spread of one recipe is not that of the other.
+            spread = SPREAD if recipe == "enhanced" else SPREAD[2:] + SPREAD[:2]
+            fids = [fid * factor * one for one in spread[:seeds]]
+            of_recipe = {name: pair[recipe == "baseline"] for name, pair in metrics.items()}
+            add(results, f"{framework}-{recipe}", fids, metrics=of_recipe)
+
+
+def test_over_three_frameworks_a_claim_that_is_so_holds(results, found):
+    add_three(results, 4.0, 8.0)
+    verdict, *parts = [row for row in all_rows(results) if row.claim == BETTER]
+    assert verdict.verdict == "holds" and verdict.remedy == ""
+    assert verdict.pair == "enhanced against baseline in jax, keras and torch"
+    assert verdict.measured.startswith("FID (lenet features): ratio 0.5")
+    assert verdict.measured.endswith("5 seeds in 3 frameworks")
+    assert "(Welch, 5 seeds in 3 frameworks, Holm over " in verdict.why
+    assert [part.why for part in parts] == ["lower, as over all"] * 3
+    assert verdict.short.startswith("lower FID (ratio 0.5")
+
+
+def test_over_three_frameworks_a_claim_whose_opposite_is_so_does_not_hold(results, found):
+    add_three(results, 8.0, 4.0)
+    verdict, *parts = [row for row in all_rows(results) if row.claim == BETTER]
+    assert verdict.verdict == "does not hold" and verdict.why.endswith(": it is higher")
+    assert [part.why for part in parts] == ["higher, as over all"] * 3
+
+
+def test_over_three_frameworks_a_small_difference_says_how_many_seeds_would_decide(results):
+    add_three(results, 4.0, 4.08)
+    verdict, *parts = [row for row in all_rows(results) if row.claim == BETTER]
+    assert verdict.verdict == "undecided" and verdict.why.endswith("may be chance")
+    needed = re.fullmatch(
+        r"(\d+) seeds would decide it, with a probability of 80%, if effect and spread are as "
+        r"measured\.",
+        verdict.remedy,
+    )
+    assert 5 < int(needed[1]) <= 100
+    assert len(parts) == 3
+
+
+def test_without_an_effect_no_number_of_seeds_is_promised(results):
+    add_three(results, 4.0, 4.0)
+    verdict = next(row for row in all_rows(results) if row.claim == BETTER)
+    assert verdict.verdict == "undecided"
+    assert verdict.remedy.startswith(
+        "More than 100 seeds would be needed: if there is an effect, it is small (95 % interval 0.9"
+    )
+
+
+def test_frameworks_that_contradict_each_other_decide_nothing(results):
+    for framework, factor in (("keras", 2.0), ("torch", 0.5)):
+        add(results, f"{framework}-enhanced", [4.0 * factor, 4.1 * factor, 4.2 * factor])
+        add(results, f"{framework}-baseline", [4.1, 4.0, 4.1])
+    verdict, *parts = [row for row in all_rows(results) if row.claim == BETTER]
+    assert verdict.verdict == "undecided"
+    assert sorted(part.why for part in parts) == ["higher, as over all", "lower, unlike over all"]
+
+
+def test_rows_with_other_recipe_values_are_claims_of_their_own(results):
+    add(results, "torch-baseline", [8.0, 8.2, 8.3])
+    add(results, "torch-enhanced", [4.0, 4.1, 4.2])
+
+    def other_values(name, seed):
+        return run_spec(name, seed, recipe_values={"learning_rate": 0.5})
+
+    add(results, "torch-enhanced", [16.0, 16.1, 16.2], spec=other_values)
+    rows = [row for row in all_rows(results) if row.claim == BETTER]
+    assert sorted(row.verdict for row in rows) == ["does not hold", "holds"]
+    assert {row.framework for row in rows} == {""}
+
+
+def evidence_of(values, others, framework="torch"):
+    return Evidence(framework, "pair", "measured", values, others)
+
+
+FID_CLAIM = parse_claims(VALID, "claims.toml")[0]
+MEASURES = Measures({}, None, "lenet")
+
+
+def test_twins_that_are_equal_count_once():
+    """Three equal twins show no more than one of them."""
+    a = {0: 4.0, 1: 4.4, 2: 4.1, 3: 4.6}
+    b = {0: 4.5, 1: 4.6, 2: 4.4, 3: 4.9}
+    one = [evidence_of(a, b)]
+    _, alone, _ = measured_effect(FID_CLAIM, one, MEASURES)
+    _, thrice, _ = measured_effect(FID_CLAIM, one * 3, MEASURES)
+    x, y = (np.log(list(side.values())) for side in (a, b))
+    for found in (alone, thrice):
+        assert found.p == pytest.approx(stats.ttest_ind(x, y, equal_var=False).pvalue)
+        assert found.estimate == pytest.approx(np.exp(x.mean() - y.mean()))
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5, 1.0])
+def test_equal_recipes_are_told_apart_in_at_most_a_twentieth_of_the_cases(shared):
+    """Also if twins are alike in part or whole, and some seeds have one framework only."""
+    random = np.random.default_rng(1)
+    trials, false = 2_000, 0
+    seeds = {"torch": range(5), "keras": range(3), "jax": range(3)}
+    for _ in range(trials):
+        common = random.normal(0, shared**0.5, (2, 5))
+        found = []
+        for framework, own in seeds.items():
+            x = common + random.normal(0, (1 - shared) ** 0.5, (2, 5))
+            a, b = ({seed: float(np.exp(0.05 * side[seed])) for seed in own} for side in x)
+            found.append(evidence_of(a, b, framework))
+        _, difference, _ = measured_effect(FID_CLAIM, found, MEASURES)
+        false += difference.p < 0.05
+    assert false / trials < 0.06
+
+
+def test_the_seeds_that_would_decide_are_those_of_the_tables():
+    """G*Power 3.1: 10 for a mean of one standard deviation, 17 on each side for a difference."""
+    unit = [2.0, 0.0, 1.0 + 1.5**0.5, 1.0 - 1.5**0.5, 1.0, 1.0]
+    values = (np.array(unit) - 1) / np.std(unit, ddof=1)
+    assert seeds_for_mean((values + 1.0).tolist(), 0.05) == 10
+    assert seeds_for_mean((values + 0.5).tolist(), 0.05) == 34
+    assert seeds_for_difference((values + 1.0).tolist(), values.tolist(), 0.05) == 17
+    assert seeds_for_difference(values.tolist(), (values + 0.5).tolist(), 0.05) == 64
+    assert seeds_for_mean((values + 0.1).tolist(), 0.05) is None
+    assert seeds_for_mean(values.tolist(), 0.05) is None
+    assert seeds_for_mean([1.0, 1.0, 1.0], 0.05) == 3
+    assert seeds_for_mean((values + 1.0).tolist(), 0.01) > 10
+
+
+def test_quality_is_not_judged_of_a_recipe_that_has_not_learnt(results, found):
+    speeds = [500.0, 505.0, 510.0]
+    add(results, "torch-enhanced", [140.0, 141.0, 142.0], images_per_s=speeds)
+    add(results, "torch-baseline", [40.0, 41.0, 42.0], images_per_s=[2 * one for one in speeds])
+    row = found()[BETTER]
+    assert row.verdict == "undecided"
+    assert row.why == (
+        "torch-enhanced has not learnt at this budget: its FID is 141, that of an untrained "
+        "generator 150"
+    )
+    assert "more than these 60,000 training images in a run" in row.remedy
+    assert found()[SLOWER].verdict == "holds"
+
+
+def test_what_is_undecided_says_what_would_decide_it(results, found):
+    add(results, "torch-enhanced", [4.0], images_per_s=500.0)
+    add(results, "torch-baseline", [8.0], images_per_s=1_000.0)
+    add(results, "torch-upsampling-sgd", [20.0, 21.0, 22.0])
+    rows = found()
+    assert rows[BETTER].remedy == "It would need three seeds or more."
+    fifteen = rows["Realism and diversity improve significantly after 15 epochs"]
+    assert fifteen.remedy == "It would need 900,000 training images in a run."
+    published = rows["Fréchet Inception Distance (FID): 16.80"]
+    assert published.remedy.startswith("No budget decides it")
+    assert all(row.remedy for row in rows.values() if row.verdict == "undecided")
+
+
+def test_each_document_has_a_sentence_with_its_verdicts(results):
+    add_three(results, 4.0, 8.0, recall_lenet=(0.3, 0.6))
+    sentences = by_document(all_rows(results))
+    assert len(sentences) == 1
+    assert sentences[0].startswith("Document 002, enhanced against baseline. Holds: lower FID (")
+    assert "Does not hold: higher recall (difference -0.3" in sentences[0]
+    assert "Undecided: lower roughness of the generator's loss" in sentences[0]
 
 
 def test_recipes_without_a_partner_or_a_claim_give_no_row(results, found):
@@ -290,12 +474,16 @@ def test_claims_are_counted_in_one_line(results, found):
     add(results, "torch-dcgan", [4.0, 4.1, 4.2])
     rows = list(found().values())
     part = "; of 1 claim only a part is tested"
-    assert in_short(rows) == f"1 claim, 1 comparison: 1 holds{part}"
-    other = replace(rows[0], pair="another", verdict="undecided")
-    assert in_short([*rows, other, other]) == (
-        f"1 claim, 3 comparisons: 1 holds and 2 are undecided{part}"
+    assert in_short(rows) == f"1 claim: 1 holds{part}"
+    other = replace(rows[0], claim="another", verdict="undecided", tested="")
+    one_framework = replace(rows[0], framework="torch")
+    assert in_short([*rows, one_framework, other, other]) == (
+        f"2 claims, 3 verdicts: 1 holds and 2 are undecided{part}"
     )
-    assert by_claim([*rows, other]) == [[*rows, other]]
+    assert by_claim([*rows, one_framework, other]) == [[*rows, one_framework], [other]]
+    assert in_short([*rows, replace(rows[0], pair="another group")]) == (
+        f"1 claim, 2 verdicts: 2 hold{part}"
+    )
     assert in_short([]) == ""
 
 
@@ -380,6 +568,10 @@ def test_diversity_is_recall_at_the_end_against_halfway(results, found):
 def test_recall_that_was_only_scored_at_the_end_is_named(results, found):
     with_points(results, [150.0] * 7, [1] * 6, {600: 0.3})
     assert found()[LESS_DIVERSE].why == "not measured: step 300"
+    assert found()[LESS_DIVERSE].remedy == (
+        "It would need recall at these points (gan-bench run --keep-samples, then gan-bench score "
+        "--points all)."
+    )
 
 
 def test_losses_have_the_roughness_and_the_level_of_the_document():

@@ -37,7 +37,7 @@ def test_hostile_text_is_shown_as_text_everywhere(results, report):
             assert f"{word} {expected}" in text, word
         assert f"python {expected}" in text
         assert f"{expected}, 2 cores" in text
-    forms = ((found.page, 3, None), (found.rendered, 0, 1), (found.rendered_short, 0, 1))
+    forms = ((found.page, 4, None), (found.rendered, 0, 1), (found.rendered_short, 0, 1))
     for tree, scripts, links in forms:
         tags = [element.tag for element in tree.iter()]
         assert tags.count("script") == scripts

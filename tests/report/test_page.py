@@ -49,7 +49,7 @@ def test_long_parts_are_folded_under_a_line_that_says_what_is_in_them(train, rep
     )
     assert said["Protocol"] == "lenet, 1,000 samples against 10,000 images"
     assert folds(found.section("claims"))[""][0] == (
-        "1 claim, 1 comparison: 1 holds; of 1 claim only a part is tested"
+        "1 claim: 1 holds; of 1 claim only a part is tested"
     )
     assert folds(found.section("scores"))[""][0] == (
         "FID (lenet) with the 95 % interval of its estimate, of 2 implementations and real images"

@@ -254,14 +254,15 @@ def test_the_nearest_samples_stand_above_their_training_images(results, pages):
         "were not trained on: 6.25"
     )
     with Image.open(io.BytesIO(row.nearest.content)) as picture:
-        pixels = np.asarray(picture)
+        pixels = np.asarray(picture.convert("L")).astype(int)
     assert pixels.shape == (58, 8 * 30 - 2)
     for column, index in enumerate(range(63, 55, -1)):
         left = column * 30
-        np.testing.assert_array_equal(pixels[:28, left : left + 28], images[index, :, :, 0])
         training = dataset.train.images[100 + index, :, :, 0]
-        np.testing.assert_array_equal(pixels[30:, left : left + 28], training)
-    assert (pixels[28:30] == 128).all()
+        # In few grey levels, samples and training images alike.
+        np.testing.assert_allclose(pixels[:28, left : left + 28], images[index, :, :, 0], atol=9)
+        np.testing.assert_allclose(pixels[30:, left : left + 28], training, atol=9)
+    np.testing.assert_allclose(pixels[28:30], 128, atol=9)
     assert page.real.name == "real-mnist-5k.png"
     with Image.open(io.BytesIO(page.real.content)) as picture:
         np.testing.assert_array_equal(np.asarray(picture), grid(dataset.test.images)[:, :, 0])
@@ -375,19 +376,19 @@ def test_details_under_any_protocol_are_found(results, only_row):
     assert only_row().shares == {"0": 1.0}
 
 
-def test_at_most_24_rows_are_shown_of_one_data_set_and_the_rest_counted(results, pages):
-    for index in range(26):
+def test_at_most_48_rows_are_shown_of_one_data_set_and_the_rest_counted(results, pages):
+    for index in range(50):
         add_run(results, run_spec(f"torch-gan{index:02}"), grids=(600,))
     add_run(results, run_spec("torch-gan00", data_sha256="e" * 64), grids=(600,))
     first, second = pages()
-    assert [row.label for row in first.rows] == [f"torch-gan{index:02}" for index in range(24)]
+    assert [row.label for row in first.rows] == [f"torch-gan{index:02}" for index in range(48)]
     assert (
-        "Only the first 24 implementations are shown; 2 more implementations are not."
+        "Only the first 48 implementations are shown; 2 more implementations are not."
         in first.notes
     )
     assert len(second.rows) == 1
     names = [picture.name for page in (first, second) for picture in page.pictures()]
-    assert len(names) == len(set(names)) == 25
+    assert len(names) == len(set(names)) == 49
 
 
 def test_names_are_given_once_for_each_suffix():

@@ -1,11 +1,14 @@
 """The committed reference results: whole, equal for all, and what the README shows of them."""
 
+import shutil
+
 import pytest
 import reference
 
 from bench import ROOT
+from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.load import load_results
-from gan_bench.scoring.images import of_snapshot
+from gan_bench.results.record import Record
 from recipes import SOURCES
 
 KEPT = ROOT / "results" / "reference"
@@ -55,11 +58,32 @@ def test_the_long_run_is_scored_as_published_figures_are(results):
     assert (fid.step, fid.n_real, fid.n_fake) == (18_750, 10_000, 10_000)
 
 
-def test_the_last_samples_are_there_to_be_scored_with_other_features(results):
-    runs = standard(results)
-    for run_id in runs[runs["seed"] == 0]["run_id"]:
-        (path,) = (KEPT / "runs" / run_id / "snapshots").glob("*.npz")
-        assert of_snapshot(path).count == 2_500
+def test_seed_0_has_grids_from_its_first_points_to_its_end(results):
+    for run in results.runs[results.runs["seed"] == 0].itertuples():
+        record = Record.read(KEPT / "runs" / run.run_id / "record.json")
+        steps = [int(path.stem) for path in (KEPT / "runs" / run.run_id / "grids").glob("*.png")]
+        assert len(steps) == 3 and max(steps) == record.spec.steps
+        assert 0 < min(steps) < 0.2 * record.spec.steps
+
+
+def test_the_losses_are_whole(results):
+    steps = results.losses.groupby("run_id")["step"].agg(["size", "max"])
+    assert set(steps.index) == set(results.runs["run_id"])
+    planned = results.runs.set_index("run_id")["steps_done"]
+    assert (steps["size"] == planned).all() and (steps["max"] == planned).all()
+
+
+def test_a_kept_run_is_small_and_says_the_same(tmp_path):
+    """Keep what was kept: nothing changes any more, so nothing was rounded again."""
+    source = ResultsFolder(tmp_path / "source")
+    folder = next(one for one in ResultsFolder(KEPT).run_folders() if (one.path / "grids").exists())
+    shutil.copytree(folder.path, source.runs / folder.path.name)
+    reference.keep_runs([source.path], tmp_path / "kept")
+    names = {path.relative_to(source.runs): path for path in source.runs.rglob("*")}
+    again = ResultsFolder(tmp_path / "kept").runs
+    assert names.keys() == {path.relative_to(again) for path in again.rglob("*")}
+    for name, path in names.items():
+        assert path.is_dir() or path.read_bytes() == (again / name).read_bytes(), name
 
 
 def test_every_recipe_of_the_sources_has_a_certificate_that_passed(results):
@@ -77,8 +101,9 @@ def test_the_published_figures_stand_beside_and_are_in_no_ranking(results):
 
 def test_nothing_large_and_no_checkpoint_is_committed():
     files = [path for path in KEPT.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 20e6
-    assert not [path for path in files if path.suffix in (".pt", ".keras", ".log")]
+    records = len(list(KEPT.glob("runs/*/record.json")))
+    assert sum(path.stat().st_size for path in files) / records < 85e3
+    assert not [path for path in files if path.suffix in (".pt", ".keras", ".log", ".npy")]
 
 
 def test_the_readmes_show_what_the_files_hold():

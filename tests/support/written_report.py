@@ -1,5 +1,7 @@
 """A written report as a reader finds it: its tables, texts and pictures, in both forms."""
 
+import base64
+import gzip
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -11,6 +13,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from gan_bench.report import report_page, write_report
+from gan_bench.report.page_data import packed
 from gan_bench.report.render import render_full_markdown, render_html, render_markdown
 from gan_bench.results.scores import Score, Scores
 from report_folder import (
@@ -85,6 +88,21 @@ def texts_of(results: Path, out: Path | None, **options: object) -> tuple[str, s
     return tuple(path.read_text(encoding="utf-8") for path in paths)
 
 
+PACKED = re.compile(r'(?<=id="data">)(.*?)(?=</script>)', re.DOTALL)
+
+
+def data_of(html: str) -> dict:
+    """Return the charts and comparisons that a page unpacks."""
+    packed = base64.b64decode(PACKED.search(html)[0])
+    return json.loads(gzip.decompress(packed), parse_constant=refuse)
+
+
+def with_data(html: str, values: dict) -> str:
+    """Return a page with other charts and comparisons."""
+    content = packed(json.dumps(values))
+    return PACKED.sub(lambda _: content, html)
+
+
 class Report:
     """A report as a reader finds it: written to ``out``, or without its pictures."""
 
@@ -97,7 +115,8 @@ class Report:
         render = MarkdownIt("commonmark").enable("table").render
         self.rendered = _Elements(render(self.markdown)).root
         self.rendered_short = _Elements(render(self.short)).root
-        self.data = json.loads(self.page.find(".//script[@id='data']").text, parse_constant=refuse)
+        grids = json.loads(self.page.find(".//script[@id='grids']").text, parse_constant=refuse)
+        self.data = data_of(self.html) | grids
         ids = [element.get("id") for element in self.page.iter() if element.get("id")]
         assert len(ids) == len(set(ids))
         for name in re.findall(r'src="figures/([^"]+)"', self.markdown + self.short) if out else ():

@@ -18,6 +18,7 @@ from gan_bench.plugins.frameworks import framework_problem
 from gan_bench.results.certificate import certificate_for, read_certificates
 from gan_bench.results.events import Event
 from gan_bench.results.layout import ResultsFolder, RunFolder
+from gan_bench.results.losses import losses_file
 from gan_bench.results.record import Job, Record
 from gan_bench.results.status import RETRIED_ON_REQUEST, REUSED, Status
 from gan_bench.scoring.features import Scoring
@@ -83,7 +84,9 @@ def action(folder: RunFolder, options: Options) -> Action:
     if record.status in RETRIED_ON_REQUEST and options.retry:
         return "run"
     # A finished run whose files were deleted runs again.
-    complete = folder.spec.exists() and (record.status != "ok" or folder.losses.exists())
+    complete = folder.spec.exists() and (
+        record.status != "ok" or losses_file(folder.losses) is not None
+    )
     cannot_make = record.status == "unsupported" and record.spec.cannot_make is not None
     return "reuse" if (record.status in REUSED or cannot_make) and complete else "run"
 

@@ -10,9 +10,10 @@ from typing import Literal
 from gan_bench.errors import GanBenchError, UnreadableFile
 from gan_bench.plan import RunSpec
 from gan_bench.results.layout import RunFolder
+from gan_bench.results.losses import losses_content, losses_file
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
-from gan_bench.results.training_files import last_checkpoint, read_losses
+from gan_bench.results.training_files import last_checkpoint
 from gan_bench.scoring.images import of_snapshot
 from gan_bench.scoring.snapshots import grid_problem
 
@@ -115,21 +116,22 @@ def _losses(
     known = record.spec if isinstance(record, Record) else spec
     if isinstance(known, str):
         return  # the names of the losses are not known
+    path = losses_file(folder.losses) or folder.losses
     try:
-        read_losses(folder.losses, known.losses)
+        content = losses_content(folder.losses, known.losses)
     except FileNotFoundError:
         if isinstance(record, Record) and record.status == "ok":
-            yield folder.losses, "the losses of a finished run are missing", "none", _TRAIN_AGAIN
+            yield path, "the losses of a finished run are missing", "none", _TRAIN_AGAIN
         return
     except GanBenchError as error:
-        yield folder.losses, str(error), "aside", _TRAIN_AGAIN
+        yield path, str(error), "aside", _TRAIN_AGAIN
         return
     if not isinstance(record, Record) or record.files is None:
         return
     recorded = record.files.get(folder.losses.name)
-    if recorded is not None and hashlib.sha256(folder.losses.read_bytes()).hexdigest() != recorded:
+    if recorded is not None and hashlib.sha256(content).hexdigest() != recorded:
         what = "the checksum differs from the one in the record"
-        yield folder.losses, what, "aside", _TRAIN_AGAIN
+        yield path, what, "aside", _TRAIN_AGAIN
 
 
 def _checkpoints(folder: RunFolder) -> Iterator[_Arguments]:

@@ -19,7 +19,7 @@ from gan_bench.report.charts import Curves, Dots
 from gan_bench.report.charts.fid import FidCharts, fid_charts, final_charts
 from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves, not_plotted
 from gan_bench.report.charts.png import fid_picture, loss_picture
-from gan_bench.report.claims import ClaimRow, by_claim, claims
+from gan_bench.report.claims import ClaimRow, by_claim, by_document, claims
 from gan_bench.report.claims import in_short as claims_in_short
 from gan_bench.report.pictures import Look, Names, Picture, looks
 from gan_bench.report.samples import Leader, SampleRow, Samples, leaders, sample_pages
@@ -47,6 +47,9 @@ from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.load import Results
 from gan_bench.text import Table, listed, many
 from gan_bench.version import __version__
+
+MOST_ANIMATIONS = 12
+"""Of a data set, in the Markdown report."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ class GroupPage:
     chosen_pairs: list[Table]
     """Comparisons for the Markdown report."""
     claims: list[list[ClaimRow]]
-    """The rows of each claim together."""
+    """The rows of each claim together, the verdict first."""
+    claims_by_document: list[str]
+    """A sentence on the claims of each document."""
     scores_in_short: str
     """What the tables of `quality` hold, in one line."""
 
@@ -156,6 +161,17 @@ class Page:
         real = [page.samples.real for page in self.samples if leader in page.samples.rows]
         return [one for one in (*real, leader.final, leader.animation) if one]
 
+    def animations(self, samples: Samples) -> list[Picture]:
+        """Return the animations of a data set in the Markdown report, at most `MOST_ANIMATIONS`.
+
+        They are those of each group's leaders, or all if no implementation leads.
+        """
+        leading = {one.run_id for group in self.groups for one in group.leaders}
+        leading |= {self.leader.run_id} if self.leader else set()
+        rows = [row for row in samples.rows if row.animation]
+        shown = [row for row in rows if row.run_id in leading] or rows
+        return [row.animation for row in shown[:MOST_ANIMATIONS] if row.animation]
+
     @property
     def pictures(self) -> list[Picture]:
         """All images of the Markdown report, in its order."""
@@ -163,6 +179,7 @@ class Page:
         found += self.loss_pictures
         for page in self.samples:
             found += page.samples.pictures()
+            found += self.animations(page.samples)
         return found
 
 
@@ -226,6 +243,7 @@ def _group_page(
     # Runs that were scored under two protocols are in two groups; their losses are drawn once.
     drawn = {one.runs for other in summary.groups[:number] for one in _losses_of(other, losses)}
     found = pairs(group, table, ranks, ours)
+    claimed = claims(group, results.losses)
     tables = quality(group)
     fid = fid_charts(group, points, number)
     return GroupPage(
@@ -250,7 +268,8 @@ def _group_page(
         run_ids={row.label: frozenset(run.run_id for run in row.runs) for row in group.rows},
         pairs=found,
         chosen_pairs=chosen_pairs(group, found),
-        claims=by_claim(claims(group, results.losses)),
+        claims=by_claim(claimed),
+        claims_by_document=by_document(claimed),
         scores_in_short=scores_in_short(group, tables),
     )
 

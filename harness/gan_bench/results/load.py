@@ -20,10 +20,10 @@ from gan_bench.results.external import (
     read_published,
 )
 from gan_bench.results.layout import ResultsFolder, RunFolder, open_results
+from gan_bench.results.losses import read_losses
 from gan_bench.results.record import Record, read_plans
 from gan_bench.results.scores import Scores
 from gan_bench.results.speed import SpeedStudy, read_speeds
-from gan_bench.results.training_files import read_losses
 from gan_bench.text import did_you_mean, listed
 
 SCORE_COLUMNS = (

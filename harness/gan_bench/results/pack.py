@@ -22,11 +22,11 @@ from gan_bench.results.layout import (
     open_results,
 )
 from gan_bench.results.load import Results, load_results
+from gan_bench.results.losses import losses_content
 from gan_bench.results.private import private, private_record, private_spec, private_speed
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Scores
 from gan_bench.results.speed import SpeedStudy
-from gan_bench.results.training_files import read_losses
 from gan_bench.results.unpack import LARGEST_SNAPSHOT_BYTES, MANIFEST, Manifest, member_limit
 from gan_bench.system.files import (
     LARGEST_BYTES,
@@ -232,8 +232,7 @@ def packed_run(
         Scores.read_all(folder.scores.glob("*.json"))[0], folder.scores, host, say
     )
     with suppress(FileNotFoundError, GanBenchError):
-        read_losses(folder.losses, record.spec.losses)
-        files["losses.npy"] = folder.losses.read_bytes()
+        files["losses.npy"] = losses_content(folder.losses, record.spec.losses)
     for point in record.evaluation_points:
         files |= _packed_file(folder.path, folder.grid(point.step), say)
         if samples:

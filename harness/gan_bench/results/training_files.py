@@ -1,4 +1,4 @@
-"""The files that a worker writes while it trains: losses, snapshots and checkpoints.
+"""The files that a worker writes while it trains: arrays, snapshots and checkpoints.
 
 A checkpoint is written completely or not at all, with checksums; only the last one is kept.
 """
@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tokenize
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, ClassVar, Literal
 
@@ -49,33 +49,6 @@ def write_images(path: Path, images: NDArray[np.uint8]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def read_losses(path: Path, names: Sequence[str]) -> NDArray[np.float32]:
-    """Read a run's losses, of these names.
-
-    The header must fit the size of the file, so that reading takes no more memory than the file
-    has bytes.
-
-    Returns
-    -------
-    float32 (steps, len(names)).
-
-    Raises
-    ------
-    FileNotFoundError
-        There is none.
-    GanBenchError
-        The file cannot be read, is damaged, or is not a table of losses.
-    """
-    try:
-        with path.open("rb") as file:
-            return _read_losses(file, len(names))
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())
-        raise GanBenchError(f"The losses {path} are not readable ({reason}).") from error
-
-
 def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Return shape, whether the order is Fortran's, and dtype from the header of an .npy file.
 
@@ -93,19 +66,6 @@ def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     except (tokenize.TokenError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise ValueError(f"its header is damaged: {error}") from error
     return tuple(shape), bool(fortran), dtype
-
-
-def _read_losses(file: BinaryIO, columns: int) -> NDArray[np.float32]:
-    shape, fortran, dtype = read_header(file)
-    if dtype.kind != "f" or len(shape) != 2 or fortran:
-        raise ValueError(f"an array of {dtype} {shape} is not a table of losses")
-    if shape[1] != columns:
-        raise ValueError(f"it has {shape[1]} columns instead of {columns}")
-    left = os.fstat(file.fileno()).st_size - file.tell()
-    if left != shape[0] * shape[1] * dtype.itemsize:
-        raise ValueError(f"it has {left} bytes, which do not make {shape[0]} steps")
-    content = np.frombuffer(file.read(), dtype=dtype)
-    return content.reshape(shape).astype(np.float32)
 
 
 class _State(Stored):

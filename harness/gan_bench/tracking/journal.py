@@ -13,8 +13,9 @@ from gan_bench.launch.run_one import start_over
 from gan_bench.plan import RunSpec
 from gan_bench.results.events import Event, read_events
 from gan_bench.results.layout import ResultsFolder, RunFolder
+from gan_bench.results.losses import read_losses
 from gan_bench.results.record import Record
-from gan_bench.results.training_files import read_losses, write_array
+from gan_bench.results.training_files import write_array
 from gan_bench.system.files import write_atomically
 from gan_bench.text import many
 from gan_bench.worker.progress import divergence

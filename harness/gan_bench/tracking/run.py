@@ -15,8 +15,8 @@ from gan_bench.data import Dataset
 from gan_bench.errors import UsageError
 from gan_bench.plan import LONGEST_CHUNK_STEPS
 from gan_bench.recipe import Distribution
+from gan_bench.results.losses import read_losses
 from gan_bench.results.status import Status
-from gan_bench.results.training_files import read_losses
 from gan_bench.system.files import is_full_for
 from gan_bench.system.processes import DISK_FULL
 from gan_bench.text import many

@@ -20,12 +20,12 @@ from gan_bench.plugins.frameworks import GlobalState, frameworks, seeded
 from gan_bench.plugins.loader import load_seeded, source_sha256
 from gan_bench.results.events import Event, EventWriter, read_events
 from gan_bench.results.layout import RunFolder
+from gan_bench.results.losses import read_losses
 from gan_bench.results.training_files import (
     CHECKPOINT_EVERY_S,
     checkpoint_random,
     last_checkpoint,
     put_aside,
-    read_losses,
     write_array,
     write_checkpoint,
     write_images,

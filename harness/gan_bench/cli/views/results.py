@@ -18,10 +18,11 @@ from gan_bench.launch.score import Rescored
 from gan_bench.metrics import COUNTS, metric
 from gan_bench.recipe import NOT_PAIRED
 from gan_bench.results.layout import RunFolder
+from gan_bench.results.losses import losses_file, read_losses
 from gan_bench.results.record import Record
 from gan_bench.results.scores import Score, Scores, ScoresHead, why_not_scored
 from gan_bench.results.status import NOT_SCORED
-from gan_bench.results.training_files import last_checkpoint, read_losses
+from gan_bench.results.training_files import last_checkpoint
 from gan_bench.text import (
     MISSING,
     WIDE,
@@ -243,7 +244,8 @@ def _print_losses(
 def _files(folder: RunFolder, shown: Callable[[str], str]) -> list[tuple[str, str]]:
     """Return where a run's files are; a dash marks those that it does not have."""
     rows = [("files", shown(f"{folder.path}/"))]
-    for what, path in (("record", folder.record), ("log", folder.log), ("losses", folder.losses)):
+    losses = losses_file(folder.losses) or folder.losses
+    for what, path in (("record", folder.record), ("log", folder.log), ("losses", losses)):
         rows.append((f"  {what}", path.name if path.exists() else MISSING))
     for what, path, pattern in (
         ("grids", folder.grids, "*.png"),

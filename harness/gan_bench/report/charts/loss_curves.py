@@ -36,7 +36,7 @@ _WINDOWS = 30
 """A smoothed curve averages over windows of the number of steps divided by this."""
 _SMOOTH_POINTS = 100
 """Points of a smoothed curve: about three in each window."""
-_RAW_BINS = 200
+RAW_BINS = 120
 """Bins of a raw curve, each with its lowest and highest value, so that no spike is lost."""
 _ROUNDING = 1e-5
 """Smallest margin of the axis, as a share of the values."""
@@ -251,15 +251,17 @@ def _strong(smooth: Sequence[NDArray[np.float64]]) -> pd.DataFrame:
 def _faint(values: NDArray[np.float64]) -> pd.DataFrame:
     """Return the raw values of one seed, reduced to the lowest and the highest of each bin."""
     at = np.arange(len(values))
-    if len(values) > 2 * _RAW_BINS:
-        width = math.ceil(len(values) / _RAW_BINS)
+    if len(values) > 2 * RAW_BINS:
+        width = math.ceil(len(values) / RAW_BINS)
         padded = np.full(math.ceil(len(values) / width) * width, np.nan)
         padded[: len(values)] = values
         bins = padded.reshape(-1, width)
         starts = np.arange(len(bins)) * width
         least = starts + np.where(np.isfinite(bins), bins, np.inf).argmin(axis=1)
         most = starts + np.where(np.isfinite(bins), bins, -np.inf).argmax(axis=1)
-        at = np.unique(np.concatenate([least, most]))
+        known = np.flatnonzero(np.isfinite(values))
+        # The line begins and ends where the losses do.
+        at = np.unique(np.concatenate([least, most, known[[0, -1]]]))
     at = at[np.isfinite(values[at])]
     return pd.DataFrame(
         {"step": at + 1, "y": values[at], "low": math.nan, "high": math.nan}

@@ -273,7 +273,7 @@ def _faint(label: str, name: str, look: Look, line: pd.DataFrame) -> dict[str, A
         "name": _text(name),
         "meta": label,
         "x": _numbers(line["x"]),
-        "y": _numbers(line["y"]),
+        "y": _levels(line["y"]),
         "line": {"color": look.colour, "width": 1},
         "opacity": 0.25,
         "hoverinfo": "skip",
@@ -311,6 +311,19 @@ def _log_ticks(values: pd.Series) -> int:
     if decades > _PADDED * DENSE_DECADES:
         return min(8, 1 + math.ceil(decades))
     return 4 if 0 < decades < 1 else max(3, math.ceil(decades / 0.6))
+
+
+_LEVELS = 2_000
+"""Levels of a line whose values cannot be read: several for each pixel of its height."""
+
+
+def _levels(values: pd.Series) -> list[float | None]:
+    """Return the values, rounded to a level of their range."""
+    finite = values[np.isfinite(values)]
+    span = float(np.ptp(finite)) if len(finite) else 0.0
+    if not span > 0:
+        return _numbers(values)
+    return _numbers(values.round(math.ceil(math.log10(_LEVELS / span))))
 
 
 def _numbers(values: pd.Series) -> list[float | None]:

@@ -1,63 +1,78 @@
-"""The claims of the recipes' sources, what the runs show, and whether each claim holds."""
+"""The claims of the recipes' sources, what the runs show, and whether each claim holds.
 
+A claim is about a recipe, so it is decided once, over all frameworks that the group has. A seed is
+a block: twins with one seed start from the same weights and see the same batches, so their values
+are no independent ones.
+"""
+
+import re
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
-from gan_bench.analysis.statistics import (
-    LEVEL,
-    Difference,
-    SeedValues,
-    compare,
-    holm,
-    mean_interval,
-    p_value,
+from gan_bench.analysis.statistics import LEVEL, holm, holm_levels, p_value
+from gan_bench.analysis.summary import Group
+from gan_bench.report.claims.effects import (
+    Effect,
+    measured_effect,
+    size_in_words,
+    tested_effect,
 )
-from gan_bench.analysis.summary import Group, Row
-from gan_bench.plan import RunSpec
-from gan_bench.report.claims.measures import Measures
-from gan_bench.report.claims.sources import QUALITY, SCORES, Claim, sources_claims
-from gan_bench.report.sections.ranking_rows import score_text
-from gan_bench.text import figure, listed, many
+from gan_bench.report.claims.evidence import Evidence, evidence
+from gan_bench.report.claims.measures import SHORT, Measures
+from gan_bench.report.claims.power import MOST_SEEDS, POWER
+from gan_bench.report.claims.sources import Claim, sources_claims
+from gan_bench.text import figure, listed, many, percent
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 NOTE = (
-    "Ratios are of geometric means. In brackets: 95 % interval, without Holm's correction. The "
-    "loss is its mean over the last tenth of the steps. Roughness: the standard deviation of a "
-    "loss's changes from step to step, divided by its absolute mean, over the second half of the "
-    "steps."
+    "A claim is decided over all frameworks together: the mean of a seed's twins is one value, "
+    "because twins with one seed are not independent. Ratios are of "
+    "geometric means. In brackets: 95 % interval, without Holm's correction. The loss is its mean "
+    "over the last tenth of the steps. Roughness: the standard deviation of a loss's changes from "
+    "step to step, divided by its absolute mean, over the second half of the steps. Quality is not "
+    "judged of a recipe whose FID is above half of the untrained generators'."
 )
 """How to read the verdicts."""
-_PENDING = "not trained yet"
-_TOO_SHORT = "the budget is too short to rank quality"
 _ONE_SEED = "one seed"
 
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A claim in one framework."""
+    """The verdict on a claim, or what one of several frameworks shows of it."""
 
     claim: str
     source: str
     """The document's id."""
     pair: str
-    """E.g. ``keras-enhanced against keras-baseline``."""
+    """E.g. ``enhanced against baseline in keras and torch``."""
     measured: str
     """The values, with the 95 % interval if there are enough seeds."""
     verdict: Verdict
+    """That on the claim."""
     why: str
     tested: str = ""
     """The part of the claim that the verdict is on; empty if it is on the whole."""
     not_tested: str = ""
     """The other part."""
+    remedy: str = ""
+    """What would decide, as a sentence; empty if it is decided."""
+    framework: str = ""
+    """The framework of a row that is no verdict, but a part of what the verdict is on."""
+    subject: str = ""
+    """What the claim is about, e.g. ``enhanced against baseline``."""
+    short: str = ""
+    """What is claimed and measured in a few words, e.g. ``lower FID (ratio 0.85)``."""
 
     @property
     def verdict_in_words(self) -> str:
-        """E.g. ``holds``, or ``improves: holds; plausible: not tested``."""
+        """E.g. ``holds``, or ``improves: holds; plausible: not tested``; empty of one framework."""
+        if self.framework:
+            return ""
         if not self.tested:
             return self.verdict
         return f"{self.tested}: {self.verdict}; {self.not_tested}: not tested"
@@ -69,20 +84,17 @@ class ClaimRow:
 
 
 @dataclass(frozen=True)
-class _Effect:
-    p: float
-    towards: Literal["lower", "higher"]
-    how: str
-
-
-@dataclass(frozen=True)
 class _Finding:
     claim: Claim
+    every: Sequence[Evidence]
     pair: str
     measured: str
-    effect: _Effect | None
+    size: str = ""
+    """Of the effect, e.g. ``ratio 0.85``."""
+    effect: Effect | None = None
     reason: str = ""
     """Why no effect was tested."""
+    remedy: str = ""
     verdict: Verdict = "undecided"
     """Without a test."""
 
@@ -90,15 +102,19 @@ class _Finding:
 def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
     """Return the verdict on each claim about the recipes of a group.
 
-    Values are those of the runs that succeeded, compared by Welch's test, but for claims about
-    training itself, whose other side is the untrained generator. The p values are corrected by
-    Holm's method over the claims of the group that can be tested; the 95 % intervals are not
-    corrected.
+    Values are those of the runs that succeeded. Two recipes are compared by Welch's test; over
+    several frameworks, a value is that of a seed, the mean over the frameworks that have it, each
+    without its own level. A t test stays below its level though some seeds have fewer frameworks
+    (Ibragimov and Mueller 2010, 2016). Two points of the same runs are compared seed by seed.
+    Claims about training itself, whose other side is the untrained generator, are counted. The p
+    values are corrected by Holm's method over the claims of the group that can be tested; the 95 %
+    intervals are not corrected.
 
     Returns
     -------
     list of ClaimRow
-        By claim, then by framework; none for claims about recipes that the group does not have.
+        By claim: the verdict, and if there are several frameworks, a row of each. None for claims
+        about recipes that the group does not have.
 
     Raises
     ------
@@ -109,18 +125,29 @@ def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
     measures = Measures(by_run, group.setting.protocol, group.features)
     others = [Measures(by_run, one.fingerprint, one.features) for one in group.others]
     findings = [
-        finding
+        _finding(claim, part, measures)
         for claim in sources_claims()
-        for finding in _findings(claim, group, measures, others)
+        for part in _decided_together(evidence(claim, group, measures, others))
     ]
-    tested = [finding.effect for finding in findings if finding.effect]
-    corrected = iter(holm([effect.p for effect in tested]))
-    return [
-        _judged(finding, finding.effect, next(corrected), len(tested))
-        if finding.effect
-        else _row(finding, finding.verdict, finding.reason)
-        for finding in findings
-    ]
+    p_values = [finding.effect.p for finding in findings if finding.effect]
+    corrected = iter(zip(holm(p_values), holm_levels(p_values, 1 - LEVEL), strict=True))
+    rows: list[ClaimRow] = []
+    for finding in findings:
+        if finding.effect:
+            p, level = next(corrected)
+            row = _judged(finding, finding.effect, p, level, len(p_values))
+        else:
+            row = _row(finding, finding.verdict, finding.reason, finding.remedy)
+        rows += [row, *_by_framework(finding, row)]
+    return rows
+
+
+def _decided_together(every: Sequence[Evidence]) -> list[Sequence[Evidence]]:
+    """Return the evidence, apart if a framework has several rows, as with other recipe values."""
+    frameworks = {one.framework for one in every}
+    if not every:
+        return []
+    return [every] if len(frameworks) == len(every) else [[one] for one in every]
 
 
 _VERBS: dict[Verdict, tuple[str, str]] = {
@@ -132,12 +159,47 @@ _VERBS: dict[Verdict, tuple[str, str]] = {
 
 def in_short(rows: Sequence[ClaimRow]) -> str:
     """Return how many claims hold, in one line."""
-    number = many(len({(row.claim, row.source) for row in rows}), "claim")
-    counts = Counter(row.verdict for row in rows)
+    verdicts = [row for row in rows if not row.framework]
+    counts = Counter(row.verdict for row in verdicts)
     named = [many(counts[verdict], *verbs) for verdict, verbs in _VERBS.items() if counts[verdict]]
-    partly = len({(row.claim, row.source) for row in rows if row.tested})
+    partly = len({(row.claim, row.source) for row in verdicts if row.tested})
     part = f"; of {many(partly, 'claim')} only a part is tested" if partly else ""
-    return f"{number}, {many(len(rows), 'comparison')}: {listed(named)}{part}" if rows else ""
+    distinct = len({(row.claim, row.source) for row in verdicts})
+    number = many(distinct, "claim")
+    if len(verdicts) > distinct:
+        number += f", {many(len(verdicts), 'verdict')}"
+    return f"{number}: {listed(named)}{part}" if verdicts else ""
+
+
+def by_document(rows: Sequence[ClaimRow]) -> list[str]:
+    """Return a sentence on the claims of each document about one thing.
+
+    E.g. ``Document 002, enhanced against baseline. Holds: lower images/s (ratio 0.75). Undecided:
+    lower FID (ratio 0.98).``
+    """
+    found: dict[tuple[str, str], list[ClaimRow]] = {}
+    for row in rows:
+        if not row.framework:
+            found.setdefault((row.document, row.subject), []).append(row)
+    sentences = []
+    for (document, subject), members in found.items():
+        parts = [f"Document {document}, {subject}"]
+        for verdict in _VERBS:
+            for remedy, shorts in _by_remedy(members, verdict).items():
+                parts.append(f"{verdict.capitalize()}: {', '.join(shorts)}")
+                parts += [remedy.rstrip(".")] if remedy else []
+        sentences.append(". ".join(parts) + ".")
+    return sentences
+
+
+def _by_remedy(rows: Sequence[ClaimRow], verdict: Verdict) -> dict[str, list[str]]:
+    """Return the rows with a verdict in few words; those that the same would decide together."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.verdict == verdict:
+            remedy = "" if "seeds would" in row.short else row.remedy
+            found.setdefault(remedy, []).append(row.short)
+    return found
 
 
 def by_claim(rows: Sequence[ClaimRow]) -> list[list[ClaimRow]]:
@@ -148,212 +210,151 @@ def by_claim(rows: Sequence[ClaimRow]) -> list[list[ClaimRow]]:
     return list(found.values())
 
 
-def _judged(finding: _Finding, effect: _Effect, p: float, tested: int) -> ClaimRow:
-    test = f"{p_value(p)} ({effect.how}, Holm over {many(tested, 'comparison')})"
+def _judged(finding: _Finding, effect: Effect, p: float, level: float, tested: int) -> ClaimRow:
+    test = f"{p_value(p)} ({effect.how}, Holm over {many(tested, 'claim')})"
     if p >= 1 - LEVEL:
-        return _row(finding, "undecided", f"{test}: may be chance")
+        return _row(finding, "undecided", f"{test}: may be chance", _more_seeds(effect, level))
     if effect.towards == finding.claim.direction:
         return _row(finding, "holds", test)
     if finding.claim.possibility:
         why = f"not seen in these runs, which does not refute that it is possible; {test}"
-        return _row(finding, "undecided", why)
+        remedy = "One recipe in which it is seen would decide; none can refute it."
+        return _row(finding, "undecided", why, remedy)
     return _row(finding, "does not hold", f"{test}: it is {effect.towards}")
 
 
-def _row(finding: _Finding, verdict: Verdict, why: str) -> ClaimRow:
+def _more_seeds(effect: Effect, level: float) -> str:
+    needed = effect.needed(level)
+    if needed is None:
+        return (
+            f"More than {MOST_SEEDS} seeds would be needed: if there is an effect, it is small "
+            f"({effect.interval})."
+        )
+    return (
+        f"{max(needed, effect.seeds + 1)} seeds would decide it, with a probability of "
+        f"{percent(POWER, 0)}, if effect and spread are as measured."
+    )
+
+
+def _row(finding: _Finding, verdict: Verdict, why: str, remedy: str = "") -> ClaimRow:
     claim = finding.claim
+    sizes = [finding.size, _seeds_needed(finding, remedy)]
+    size = "; ".join(filter(None, sizes))
+    what = _in_few_words(claim)
     return ClaimRow(
         *(claim.text, claim.source, finding.pair, finding.measured, verdict, why),
         tested=claim.tested or "",
         not_tested=claim.not_tested or "",
+        remedy=remedy,
+        subject=_subject(claim),
+        short=f"{what} ({size})" if size else what,
     )
 
 
-def _findings(
-    claim: Claim, group: Group, measures: Measures, others: Sequence[Measures]
-) -> Iterator[_Finding]:
-    by_name = sorted(group.rows, key=lambda row: (row.framework, row.label))
-    for row in by_name:
-        if row.recipe != claim.recipe:
-            continue
-        if row.pending and claim.than is None:
-            yield _Finding(claim, row.label, measures.describe(claim.measure), None, _PENDING)
-            continue
-        if claim.than is not None:
-            for other in by_name:
-                if (other.recipe, other.framework) == (claim.than, row.framework):
-                    yield _against(claim, group, measures, row, other)
-        elif claim.since is not None:
-            yield _progress(claim, group, measures, row)
-        elif claim.value is not None:
-            yield _published(claim, [measures, *others], row)
-        else:
-            yield _correlation(claim, group, measures, row)
+def _seeds_needed(finding: _Finding, remedy: str) -> str:
+    """Return how many seeds would decide, if it is that which is lacking."""
+    found = re.match(r"(More than \d+|\d+) seeds would", remedy)
+    return f"{found[1].lower()} seeds would decide" if found and finding.effect else ""
 
 
-def _against(claim: Claim, group: Group, measures: Measures, row: Row, other: Row) -> _Finding:
-    sides = {one.label: measures.final(one, claim.measure) for one in (row, other)}
-    pair = f"{row.label} against {other.label}"
-    pending = [one.label for one in (row, other) if one.pending]
-    if pending:
-        reason = f"{_PENDING}: {' and '.join(pending)}"
-        return _Finding(claim, pair, measures.describe(claim.measure), None, reason)
-    missing = [label for label, side in sides.items() if not side]
-    found = _compared(claim, group, measures, pair, sides[row.label], sides[other.label], missing)
-    return _unless_seen(found, row, other)
+def _in_few_words(claim: Claim) -> str:
+    """Return what is claimed, e.g. ``lower FID``."""
+    if claim.value is not None:
+        return f"an FID of {figure(claim.value, 4)}"
+    if claim.measure == "loss_fid_correlation":
+        sign = "negative" if claim.direction == "lower" else "positive"
+        return f"{sign} {SHORT[claim.measure]}"
+    than = {"start": " than untrained", "half": " at the end than halfway"}
+    after = than.get(claim.since or "", "")
+    return f"{claim.direction} {SHORT[claim.measure]}{after}"
 
 
-def _progress(claim: Claim, group: Group, measures: Measures, row: Row) -> _Finding:
-    spec = row.runs[0].spec
-    points = _two_points(claim, spec)
-    if points is None:
-        if claim.epochs is None:
-            reason = "too few evaluation points"
-        else:
-            epochs = spec.steps * spec.images_per_step / spec.train_images
-            reason = f"trained for {figure(epochs)} epochs; the claim is about {claim.epochs:g}"
-        return _Finding(claim, row.label, measures.describe(claim.measure), None, reason)
-    early, late = points
-    before, after = (
-        measures.at(row, claim.measure, {run.run_id: step for run in row.runs}) for step in points
-    )
-    pair = f"{row.label}, step {late:,} against step {early:,}"
-    missing = [f"step {step:,}" for step, side in ((late, after), (early, before)) if not side]
-    if early == 0 and not missing:
-        return _unless_seen(_trained(claim, group, measures, pair, after, before), row)
-    return _unless_seen(_compared(claim, group, measures, pair, after, before, missing), row)
+def _subject(claim: Claim) -> str:
+    return f"{claim.recipe} against {claim.than}" if claim.than else claim.recipe
 
 
-def _unless_seen(finding: _Finding, *rows: Row) -> _Finding:
-    """Leave scores undecided if a row was trained on the reference images."""
-    seen = [row.label for row in rows if row.saw_reference]
-    if not seen or finding.claim.measure not in SCORES:
-        return finding
-    return replace(
-        finding,
-        effect=None,
-        verdict="undecided",
-        reason=f"{seen[0]} was trained on the reference images",
-    )
+def _by_framework(finding: _Finding, verdict: ClaimRow) -> Iterator[ClaimRow]:
+    """Yield what each of several frameworks shows."""
+    if len(finding.every) < 2:
+        return
+    for one in finding.every:
+        why = one.reason
+        if not why and finding.effect:
+            why = _agreement(one, finding.effect)
+        yield ClaimRow(
+            *(verdict.claim, verdict.source, one.pair, one.measured, verdict.verdict, why),
+            framework=one.framework,
+            subject=verdict.subject,
+        )
 
 
-def _two_points(claim: Claim, spec: RunSpec) -> tuple[int, int] | None:
-    """Return the earlier and the later evaluation point that a claim compares."""
-    late = spec.steps
-    if claim.epochs is not None:
-        images = claim.epochs * spec.train_images
-        enough = [s for s in spec.evaluation_steps if s * spec.images_per_step >= images]
-        if not enough:
-            return None
-        late = min(enough)
-    earlier = [step for step in spec.evaluation_steps if step < late]
-    if claim.since == "half":
-        earlier = sorted(filter(None, earlier), key=lambda step: abs(step - late / 2))
-    return (earlier[0], late) if earlier else None
+def _agreement(one: Evidence, effect: Effect) -> str:
+    here = statistics.fmean(one.values.values())
+    there = statistics.fmean(one.others.values()) if one.others is not None else 0.0
+    if here == there:
+        return "equal"
+    towards = "lower" if here < there else "higher"
+    return f"{towards}, as over all" if towards == effect.towards else f"{towards}, unlike over all"
 
 
-def _compared(
-    claim: Claim,
-    group: Group,
-    measures: Measures,
-    pair: str,
-    a: Mapping[int, float],
-    b: Mapping[int, float],
-    missing: Sequence[str],
-) -> _Finding:
-    what = measures.describe(claim.measure)
-    x, y = SeedValues.by(a), SeedValues.by(b)
-    if missing or x is None or y is None:
-        reason = f"not measured: {' and '.join(missing)}"
-        return _Finding(claim, pair, what, None, reason)
-    difference = compare(x, y, measures.metric(claim.measure))
-    same = x.seeds == y.seeds
-    seeds = many(x.seeds, "seed") if same else f"{x.seeds} and {many(y.seeds, 'seed')}"
-    values = [score_text(claim.measure, side.mean) for side in (x, y)]
-    measured = f"{what}: {values[0]} against {values[1]}"
+def _finding(claim: Claim, every: Sequence[Evidence], measures: Measures) -> _Finding:
+    fit = [one for one in every if not one.reason]
+    if len(every) == 1:
+        pair = every[0].pair
+    else:
+        frameworks = dict.fromkeys(one.framework for one in fit or every)
+        pair = f"{_subject(claim)} in {listed(list(frameworks))}"
+    if not fit:
+        reasons = list(dict.fromkeys(one.reason for one in every))
+        remedies = dict.fromkeys(one.remedy for one in every)
+        measured = "; ".join(one.measured for one in every)
+        if len(every) == 1 and every[0].others is not None:
+            measured = measured_effect(claim, every, measures)[0]
+        elif len(every) > 1:
+            measured = measures.describe(claim.measure)
+        reason = reasons[0] + ("; the other frameworks, see below" if len(reasons) > 1 else "")
+        remedy = f"It would need {listed(list(remedies))}."
+        if claim.value is not None:
+            remedy = "No budget decides it: only the source could say how it measured."
+            measured = measured if len(every) == 1 else f"published: {figure(claim.value, 4)}"
+        return _Finding(claim, every, pair, measured, reason=reason, remedy=remedy)
+    if claim.since == "start":
+        return _counted(claim, every, fit, pair, measures)
+    measured, difference, values = measured_effect(claim, fit, measures)
     if difference is None:
-        return _Finding(claim, pair, f"{measured}, {seeds}", None, _untested(claim, group))
-    measured = f"{measured}, {_in_words(difference)}, {seeds}"
-    if group.too_short and claim.measure in QUALITY:
-        return _Finding(claim, pair, measured, None, _TOO_SHORT)
-    none = 1 if difference.scale == "ratio" else 0
-    how = f"Welch, {seeds}"
-    towards: Literal["lower", "higher"] = "lower" if difference.estimate < none else "higher"
-    p = difference.p if difference.same_order else 1.0
-    return _Finding(claim, pair, measured, _Effect(p, towards, how))
+        remedy = "It would need three seeds or more."
+        return _Finding(claim, every, pair, measured, reason=_ONE_SEED, remedy=remedy)
+    effect = tested_effect(fit, difference, values)
+    size = size_in_words(difference)
+    if fit[0].others is None:
+        size = f"mean {figure(difference.estimate)}"
+    return _Finding(claim, every, pair, measured, size, effect)
 
 
-def _trained(
-    claim: Claim,
-    group: Group,
-    measures: Measures,
-    pair: str,
-    trained: Mapping[int, float],
-    untrained: Mapping[int, float],
+def _counted(
+    claim: Claim, every: Sequence[Evidence], fit: Sequence[Evidence], pair: str, measures: Measures
 ) -> _Finding:
-    """Compare with the untrained generator by counting seeds.
+    """Compare with the untrained generator by counting runs.
 
     No test: that training changes a generator needs none, and as one of many it would make all
     others less powerful.
     """
-    seeds = sorted(set(trained) & set(untrained))
-    wanted = claim.direction
-    change = -1 if wanted == "lower" else 1
-    so = sum(change * (trained[seed] - untrained[seed]) > 0 for seed in seeds)
-    what = f"{measures.describe(claim.measure)}: {figure(statistics.fmean(trained.values()))}"
-    measured = (
-        f"{what} against {figure(statistics.fmean(untrained.values()))} untrained, "
-        f"{many(len(seeds), 'seed')}"
-    )
-    if group.too_short and claim.measure in QUALITY:
-        return _Finding(claim, pair, measured, None, _TOO_SHORT)
-    reason = f"{wanted} in {so} of {many(len(seeds), 'seed')}; counted, not tested"
-    if 0 < so < len(seeds) or not seeds:
-        return _Finding(claim, pair, measured, None, reason)
+    pairs = [
+        (value, one.others[seed])
+        for one in fit
+        for seed, value in one.values.items()
+        if one.others is not None and seed in one.others
+    ]
+    change = -1 if claim.direction == "lower" else 1
+    so = sum(change * (trained - untrained) > 0 for trained, untrained in pairs)
+    runs = many(len(pairs), "seed") if len(fit) == 1 else many(len(pairs), "run")
+    means = [statistics.fmean(side) for side in zip(*pairs, strict=True)] if pairs else []
+    shown = f": {figure(means[0])} against {figure(means[1])} untrained, {runs}" if means else ""
+    measured = f"{measures.describe(claim.measure)}{shown}"
+    reason = f"{claim.direction} in {so} of {runs}; counted, not tested"
+    size = f"in {so} of {runs}"
+    if 0 < so < len(pairs) or not pairs:
+        remedy = "More seeds would not decide it: it is so in some of them only."
+        return _Finding(claim, every, pair, measured, size, reason=reason, remedy=remedy)
     verdict: Verdict = "holds" if so else "does not hold"
-    return _Finding(claim, pair, measured, None, reason, verdict)
-
-
-def _published(claim: Claim, every: Sequence[Measures], row: Row) -> _Finding:
-    texts = []
-    for measures in every:
-        found = list(measures.final(row, claim.measure).values())
-        if found:
-            spread = f", {figure(min(found))} to {figure(max(found))}" if len(found) > 1 else ""
-            seeds = many(len(found), "seed")
-            what = measures.describe(claim.measure)
-            texts.append(f"{what}: {figure(statistics.fmean(found))}{spread}, {seeds}")
-    texts = texts or ["nothing was scored"]
-    measured = "; ".join([*texts, f"published: {figure(claim.value, 4)}"])
-    return _Finding(claim, row.label, measured, None, claim.untestable or "")
-
-
-def _correlation(claim: Claim, group: Group, measures: Measures, row: Row) -> _Finding:
-    found = list(measures.final(row, claim.measure).values())
-    what = measures.describe(claim.measure)
-    if not found:
-        reason = "not measured: this needs losses, and FIDs of four points after the first"
-        return _Finding(claim, row.label, what, None, reason)
-    seeds = many(len(found), "seed")
-    interval = mean_interval(found)
-    if interval is None:
-        measured = f"{what}: {figure(found[0])}, {seeds}"
-        return _Finding(claim, row.label, measured, None, _untested(claim, group))
-    mean, low, high, p = interval
-    low, high = max(low, -1.0), min(high, 1.0)  # the limits of a correlation
-    measured = f"{what}: {figure(mean)} ({figure(low)} to {figure(high)}), {seeds}"
-    if group.too_short:
-        return _Finding(claim, row.label, measured, None, _TOO_SHORT)
-    effect = _Effect(p, "lower" if mean < 0 else "higher", f"against zero, {seeds}")
-    return _Finding(claim, row.label, measured, effect)
-
-
-def _untested(claim: Claim, group: Group) -> str:
-    return _TOO_SHORT if group.too_short and claim.measure in QUALITY else _ONE_SEED
-
-
-def _in_words(difference: Difference) -> str:
-    low, high = figure(difference.low), figure(difference.high)
-    if difference.scale == "ratio":
-        return f"ratio {figure(difference.estimate)} ({low} to {high})"
-    return f"difference {figure(difference.estimate)} ({low} to {high})"
+    return _Finding(claim, every, pair, measured, size, reason=reason, verdict=verdict)

@@ -26,6 +26,14 @@ WORDS: dict[Measure, str] = {
     "confident_share": "share of samples that the classifier is confident about",
     "loss_fid_correlation": "rank correlation of the generator's loss with the FID",
 }
+SHORT: dict[Measure, str] = {
+    **WORDS,
+    "generator_loss": "generator's loss",
+    "discriminator_loss": "discriminator's loss",
+    "confident_share": "share of confidently classified samples",
+    "loss_fid_correlation": "rank correlation of the generator's loss with the FID",
+}
+"""The measures after a word such as ``lower``."""
 _PROPORTIONAL: tuple[Measure, ...] = ("generator_loss_roughness", "discriminator_loss_roughness")
 """Measures of losses that vary in proportion to their size and are compared by their ratio."""
 _OF_FEATURES: tuple[Measure, ...] = ("fid", "precision", "recall", "coverage")

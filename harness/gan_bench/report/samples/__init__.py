@@ -26,9 +26,10 @@ from gan_bench.report.samples.grids import (
     real_grid,
 )
 from gan_bench.report.samples.nearest import mean_shares, nearest_pairs, nearest_text, neighbours
+from gan_bench.scoring.snapshots import in_few_greys
 from gan_bench.text import figure, many, percent
 
-MOST_ROWS = 24
+MOST_ROWS = 48
 """Maximum number of rows for a data set; more would make the page slow."""
 _LARGER = 2
 """Scale of nearest training images on the page, where details count."""
@@ -129,10 +130,9 @@ class Samples:
         )
 
     def pictures(self) -> list[Picture]:
-        """Return all pictures of the Markdown report."""
+        """Return all pictures of the Markdown report but the animations."""
         found = [self.real] if self.real else []
         found += [row.final for row in self.rows]
-        found += [row.animation for row in self.rows if row.animation]
         found += [row.nearest for row in self.rows if row.nearest]
         found += [row.classes for row in self.rows if row.classes]
         return found
@@ -322,7 +322,7 @@ def _animation(caption: str, label: str, run: Run, kept: Sequence[Grid], names: 
 def _nearest(caption: str, label: str, pairs: Image.Image, names: Names) -> Picture:
     return Picture(
         name=names("nearest", label),
-        make=lambda: png_of(pairs),
+        make=lambda: in_few_greys(pairs) if pairs.mode == "L" else png_of(pairs),
         alt=(
             f"Top: the samples of {caption} that are nearest to a training image. Bottom: that "
             "training image."

@@ -75,7 +75,13 @@ def _read(path: Path) -> Image.Image:
         if image.width * image.height > _LARGEST_PIXELS:
             raise ValueError("too large for a grid")
         image.load()
-        return image.convert("L" if image.mode == "L" else "RGB")
+        return image.convert("L" if image.mode == "L" or _is_grey(image) else "RGB")
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Return whether an image has a palette of greys, as kept grids have."""
+    palette = image.getpalette() if image.mode == "P" else None
+    return palette is not None and palette[::3] == palette[1::3] == palette[2::3]
 
 
 FRAME_MS = 500

@@ -2,7 +2,15 @@
 (() => {
   const root = document.documentElement;
   root.dataset.script = "true";
-  const data = JSON.parse(document.getElementById("data").textContent);
+  const { images: pictures, samples } = JSON.parse(document.getElementById("grids").textContent);
+  /* Charts and comparisons, unpacked below. */
+  let data = null;
+  const unpacked = async (id) => {
+    const packed = atob(document.getElementById(id).textContent);
+    const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  };
   const every = (selector, within = document) => [...within.querySelectorAll(selector)];
 
   /* Sorting: each implementation is a tbody; its first row has the values. */
@@ -132,7 +140,7 @@
   const finals = every("figure.sample img").map(({ src, alt }) => ({ src, alt }));
 
   /* Samples: one slider shows the evaluation point that is nearest to its place in training. */
-  data.samples.forEach(({ fractions, rows: grids }, number) => {
+  samples.forEach(({ fractions, rows: grids }, number) => {
     const slider = document.getElementById(`slider-${number}`);
     if (!slider) return;
     const output = document.getElementById(`slider-output-${number}`);
@@ -146,7 +154,7 @@
         // Batch sizes may differ, so points are compared by their fraction of training.
         const [share, caption, alt, source] = grids[index].reduce((best, point) =>
           Math.abs(point[0] - fraction) < Math.abs(best[0] - fraction) ? point : best);
-        images[index].src = source ?? last[index];
+        images[index].src = source === null ? last[index] : pictures[source];
         images[index].alt = alt;
         figure.querySelector(".point").textContent = caption;
         return Math.round(100 * share);
@@ -243,14 +251,15 @@
   const hideSame = () => every("tr", body).forEach((row) => {
     row.hidden = box.checked && row.dataset.same === "true";
   });
-  if (left) {
+  const compareTwo = () => {
+    if (!left) return;
     if (right.options.length > 1) right.selectedIndex = 1;
     [left, right].forEach((select) => select.addEventListener("change", against));
     box.addEventListener("change", hideSame);
     document.getElementById("compare-only").addEventListener("click", () =>
       only([left, right].map((select) => select.selectedOptions[0].dataset.of)));
     against();
-  }
+  };
 
   /* Everything at once, such as for printing. */
   const unfold = document.getElementById("unfold");
@@ -276,31 +285,38 @@
     if (grid) figure.querySelector("img").src = grid.querySelector("img").src;
   }
 
-  /* Plotly's script comes last, so that everything above works while it loads. */
   const drawAll = async (charts_) => {
     // All at once: painting the page after each chart would take longer.
     await Promise.all(charts_.map(draw));
     if (toggles.some((box) => !box.checked)) apply();
   };
   const folded = (element) => element.closest("details:not([open]), figure.plot[hidden]");
-  /* One of several charts at the same place. */
-  for (const button of every(".switched button")) {
-    button.addEventListener("click", () => {
-      const place = button.closest(".switched");
-      every("button", place).forEach((other) => other.setAttribute("aria-pressed", other === button));
-      every("figure.plot", place).forEach((figure) => {
-        figure.hidden = !figure.querySelector(`[id="${button.dataset.shows}"]`);
+  /* Everything above works while the charts are unpacked. */
+  const start = async () => {
+    data = JSON.parse(await unpacked("data"));
+    compareTwo();
+    const script = document.createElement("script");
+    script.textContent = await unpacked("plotly");
+    document.head.append(script);
+    /* One of several charts at the same place. */
+    for (const button of every(".switched button")) {
+      button.addEventListener("click", () => {
+        const place = button.closest(".switched");
+        every("button", place).forEach((other) => other.setAttribute("aria-pressed", other === button));
+        every("figure.plot", place).forEach((figure) => {
+          figure.hidden = !figure.querySelector(`[id="${button.dataset.shows}"]`);
+        });
+        drawAll(every(".chart", place).filter((one) => !charts.has(one) && !folded(one)));
       });
-      drawAll(every(".chart", place).filter((one) => !charts.has(one) && !folded(one)));
-    });
-  }
-  for (const details of every("details")) {
-    // A chart has no width before it is unfolded.
-    details.addEventListener("toggle", () =>
-      drawAll(every(".chart", details).filter((one) => !charts.has(one) && !folded(one))));
-  }
-  document.addEventListener("DOMContentLoaded", async () => {
+    }
+    for (const details of every("details")) {
+      // A chart has no width before it is unfolded.
+      details.addEventListener("toggle", () =>
+        drawAll(every(".chart", details).filter((one) => !charts.has(one) && !folded(one))));
+    }
     await drawAll(every(".chart").filter((one) => !folded(one)));
     root.dataset.ready = "true";
-  });
+  };
+  if ("DecompressionStream" in window) start();
+  else document.getElementById("old-browser").hidden = false;
 })();
