@@ -9,6 +9,7 @@ from gan_bench.report import report_page
 from gan_bench.report.render import render_full_markdown, render_html, render_markdown
 from gan_bench.report.sections.answer import answer
 from gan_bench.report.sections.choices import choices
+from gan_bench.report.sections.recipe_vs_framework import crossed
 from gan_bench.report.sections.standings import standings
 from gan_bench.results.load import load_results
 from report_folder import add_run, empty_results, run_spec, scores_of
@@ -120,6 +121,18 @@ def test_a_difference_that_cancels_over_recipes_is_told_of_its_recipes(train, qu
         "On average, the framework makes no difference that these seeds show, but it does for "
     )
     assert "dcgan" in sentence and "decay" in sentence and "slow" not in sentence
+
+
+def test_a_recipe_with_few_seeds_does_not_silence_the_others_on_the_framework(
+    train, twins, quality, group
+):
+    twins({"dcgan": 10.0, "decay": 14.0}, {"torch": 1.0, "keras": 1.0})
+    train("slow", "torch", [40.0, 41.0])
+    train("slow", "keras", [40.5, 40.4])
+    chosen, _ = quality()
+    assert chosen.framework.startswith("The framework makes no difference that these seeds show")
+    further_down = crossed(group()).sentences
+    assert not any("too few seeds" in sentence for sentence in further_down)
 
 
 def test_below_three_seeds_implementations_are_named_as_before(twins, quality):

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
-from gan_bench.analysis.factors import Certain, cells_of
+from gan_bench.analysis.factors import Certain, cells_of, most_seeds
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, p_value
 from gan_bench.analysis.summary import Row
@@ -81,8 +82,7 @@ def framework_sentence(found: Certain) -> str:
     names = ranks.labels
     pairs = {
         (better, worse): ratio
-        for place, better in enumerate(names)
-        for worse in names[place + 1 :]
+        for better, worse in combinations(names, 2)
         if (ratio := ranks.between(better, worse))
     }
     clear = {pair: ratio for pair, ratio in pairs.items() if ranks.clearly(*pair)}
@@ -96,9 +96,7 @@ def framework_sentence(found: Certain) -> str:
         ]
         open_ = f"; {ranks.best} is not told apart from {listed(ranks.unclear, NAMED)}"
         return f"The framework matters: {listed(said)}{open_ if ranks.unclear else ''}."
-    if len(pairs) < len(names) * (len(names) - 1) // 2 or any(
-        min(ratio.seeds) < FEWEST_SEEDS for ratio in pairs.values()
-    ):
+    if any(most_seeds(found.twins, a, b) < FEWEST_SEEDS for a, b in combinations(names, 2)):
         return ""
     widest = max(pairs, key=lambda pair: abs(pairs[pair].estimate - 1))
     most = "largest ratio of FIDs" if len(names) > 2 else "ratio of FIDs"
