@@ -172,6 +172,19 @@ def test_of_equals_in_both_none_is_preferred(results, train):
     assert found["both"].certainty == "tied"
 
 
+def test_what_has_too_few_seeds_to_be_ruled_out_is_not_recommended(results, train):
+    """Two seeds, far worse in both and far apart."""
+    train("torch-dcgan", [4.0, 4.1, 4.2], speed=300.0)
+    train("keras-decay", [7.0, 7.1, 7.2], speed=200.0)
+    train("torch-slow", [50.0], speed=100.0)
+    train("torch-slow", [80.0], speed=130.0, make=lambda name, seed: run_spec(name, seed + 1))
+    found = Answer(results)
+    assert found.ranks.quality.unknown == found.ranks.speed.unknown == ["torch-slow"]
+    both = found.choices["both"]
+    assert (both.leaders, both.certainty) == (("torch-dcgan",), "uncertain")
+    assert both.badge == "clear lead, except over 1 with too few seeds"
+
+
 @pytest.fixture
 def curves(results):
     """Add three seeds with these FIDs at five points, of 600 steps that end after ``seconds``."""

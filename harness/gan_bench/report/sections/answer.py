@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from gan_bench.analysis.factors import Certain, cells_of
 from gan_bench.analysis.final_scores import failed
-from gan_bench.analysis.ranks import RankedGroup, undominated
+from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.runs import time_doubts
 from gan_bench.analysis.speed import disturbances
 from gan_bench.analysis.statistics import SeedValues, interval
@@ -21,6 +21,7 @@ from gan_bench.report.sections.standings import (
     best_figure,
     certainty,
     leading,
+    not_ruled_out,
     not_timed,
 )
 from gan_bench.results.record import Record
@@ -166,7 +167,7 @@ def _not_ruled_out(ranks: Standings) -> str:
         or any(certainty(one, busy=ranks.speed_busy)[1] in UNTESTED for one in (quality, speed))
     ):
         return ""
-    kept = undominated(quality, speed)
+    kept, _ = not_ruled_out(quality, speed)
     if not 0 < len(kept) < len(quality.labels):
         return ""
     return (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gan_bench.analysis.ranks import RankedGroup, undominated
+from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.summary import Group
 from gan_bench.analysis.time_to_quality import EqualTime
 from gan_bench.report.sections.best_recipes import best_recipes
@@ -17,7 +17,9 @@ from gan_bench.report.sections.standings import (
     Unranked,
     best_figure,
     certainty,
+    lead_except,
     leading,
+    not_ruled_out,
     not_timed,
 )
 from gan_bench.text import duration, figure, listed, many
@@ -101,15 +103,17 @@ def _both(
     if ranks.equal_time and equal:
         how = f"lowest FID after {duration(equal.seconds)}, {best_figure(ranks.equal_time)}"
         return _choice("both", ranks.equal_time, how, busy=ranks.busy)
-    kept = undominated(quality, speed)
-    if not kept:
+    kept, few = not_ruled_out(quality, speed)
+    if not kept and not few:
         return None
     badges = [certainty(quality)[1], certainty(speed, busy=ranks.speed_busy)[1]]
     unsure = next((badge for badge in badges if badge in UNTESTED), "")
-    if unsure:
-        return Choice("both", (), "", "uncertain", unsure)
+    if unsure or not kept:
+        return Choice("both", (), "", "uncertain", unsure or TOO_FEW)
     if len(kept) == 1:
-        return Choice("both", tuple(kept), "no other is as good in both", "clear", "clear lead")
+        certain: Certainty = "uncertain" if few else "clear"
+        badge = lead_except(few) if few else "clear lead"
+        return Choice("both", tuple(kept), "no other is as good in both", certain, badge)
     how = "no other is clearly better in one and as good in the other"
     return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
 

@@ -5,8 +5,9 @@ from enum import Enum, auto
 from typing import Literal
 
 from gan_bench.analysis.factors import Certain, certain
-from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.ranks import RankedGroup, undominated
 from gan_bench.analysis.runs import busy
+from gan_bench.analysis.statistics import FEWEST_SEEDS
 from gan_bench.analysis.summary import Group, only_elsewhere
 from gan_bench.analysis.time_to_quality import EqualTime, EqualUpdates
 from gan_bench.metrics import SPEED, metric
@@ -92,12 +93,28 @@ def certainty(ranks: RankedGroup, *, busy: bool = False) -> tuple[Certainty, str
         return "clear", "clear lead"
     if short:
         return "uncertain", TOO_FEW
-    return "uncertain", f"clear lead, except over {len(ranks.unknown)} with too few seeds"
+    return "uncertain", lead_except(len(ranks.unknown))
+
+
+def lead_except(few: int) -> str:
+    """Return the badge of a clear lead over all but some that have too few seeds."""
+    return f"clear lead, except over {few} with too few seeds"
 
 
 def leading(ranks: RankedGroup, badge: str) -> tuple[str, ...]:
     """Return the best and those that are not distinguishable from it, as far as was tested."""
     return (ranks.best,) if badge in UNTESTED else (ranks.best, *ranks.equals)
+
+
+def not_ruled_out(quality: RankedGroup, speed: RankedGroup) -> tuple[list[str], int]:
+    """Return what no other rules out in quality and speed, with enough seeds to be so.
+
+    Also returns the number of those that only too few seeds keep from being ruled out.
+    """
+    every = undominated(quality, speed)
+    seeds = {x: min(ranks.spreads[x].seeds for ranks in (quality, speed)) for x in every}
+    kept = [label for label in every if seeds[label] >= FEWEST_SEEDS]
+    return kept, len(every) - len(kept)
 
 
 def best_figure(ranks: RankedGroup) -> str:
